@@ -1,0 +1,29 @@
+"""The table of contents: which pages there are, and the frame around each."""
+
+import streamlit as st
+
+from curation.ui import frame
+
+st.set_page_config(page_title="Curation", page_icon=":material/filter_alt:", layout="wide")
+
+pages = st.navigation(
+    {
+        "Prepare": [
+            st.Page("pages/prepare/load.py", title="Load", icon=":material/upload_file:"),
+            st.Page("pages/prepare/clean.py", title="Clean", icon=":material/cleaning_services:"),
+        ],
+        "Explore": [
+            st.Page("pages/explore/overview.py", title="Overview", icon=":material/insights:", default=True),
+            st.Page("pages/explore/map.py", title="Map", icon=":material/scatter_plot:"),
+            st.Page("pages/explore/browse.py", title="Browse", icon=":material/table_rows:"),
+        ],
+        "Review": [
+            st.Page("pages/review/annotate.py", title="Annotate", icon=":material/rate_review:"),
+        ],
+        "Deliver": [
+            st.Page("pages/deliver/select.py", title="Select", icon=":material/checklist:"),
+            st.Page("pages/deliver/export.py", title="Export", icon=":material/outbox:"),
+        ],
+    }
+)
+frame.around(pages)

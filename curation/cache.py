@@ -1,0 +1,66 @@
+"""Results remembered on disk under a key that says everything they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+from curation.files import replacing
+
+_DIGEST = 32
+
+
+def key(*parts: object) -> str:
+    """A file name for what a result depends on: equal parts, equal name."""
+    text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table with a checksum over all of it, whole or not at all."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    body = sink.getvalue()
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(hashlib.blake2b(body, digest_size=_DIGEST).digest())
+        stream.write(body)
+
+
+def read_table(path: Path) -> pa.Table | None:
+    """The table written by `write_table`; None when it is absent or a single bit is not as written."""
+    try:
+        data = pa.py_buffer(path.read_bytes())
+    except OSError:
+        return None
+    body = data.slice(_DIGEST) if len(data) > _DIGEST else pa.py_buffer(b"")
+    if hashlib.blake2b(body, digest_size=_DIGEST).digest() != data[:_DIGEST].to_pybytes():
+        return None
+    with pa.ipc.open_file(body) as reader:
+        return reader.read_all()
+
+
+class Cache:
+    """A folder of remembered tables; deleting it loses only time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.arrow"
+
+    def get(self, name: str) -> pa.Table | None:
+        """What was put under that name; None when it is absent or damaged."""
+        return read_table(self._path(name))
+
+    def has(self, name: str) -> bool:
+        """Whether something was put under that name, damaged or not."""
+        return self._path(name).exists()
+
+    def put(self, name: str, table: pa.Table) -> None:
+        """Remember a table under a name made by `key`."""
+        write_table(self._path(name), table)

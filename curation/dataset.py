@@ -1,0 +1,271 @@
+"""The values everything else passes around: messages, and a frozen table of examples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation.errors import CurationError
+
+if TYPE_CHECKING:
+    from curation.replay import StepReport
+
+Progress = Callable[[float, str], None]
+"""Receives the finished share (0 to 1) and a short sentence; the core never knows who listens."""
+
+ROLES = ("system", "user", "assistant", "tool")
+
+TEXT_COLUMNS = ("messages", "prompt", "response", "system", "label")
+"""Columns that hold what people and machines may edit; everything else is derived or measured."""
+
+DERIVED_COLUMNS = ("prompt", "response", "system", "attention")
+
+BASE_COLUMNS = (
+    "messages",
+    "prompt",
+    "response",
+    "system",
+    "label",
+    "attention",
+    "source",
+    "source_row",
+    "source_offset",
+    "format",
+    "metadata",
+    "shape",
+    "repairs",
+    "dropped_by",
+    "split",
+)
+"""Columns of every dataset, in order; scores and groups follow them."""
+
+
+def silent(share: float, text: str) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation: a role, its text, and whatever else the turn carries.
+
+    `more` holds further keys of the turn (`tool_calls`, `tool_call_id`, `name`, `weight`, `parts`);
+    `content` is None only when the file said so.
+    """
+
+    role: str
+    content: str | None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The turn as a JSON object: role, content, then the other keys in alphabetical order."""
+        return {
+            "role": self.role,
+            "content": self.content,
+            **{key: self.more[key] for key in sorted(self.more)},
+        }
+
+
+def dump_messages(messages: Iterable[Message]) -> str:
+    """The canonical JSON text of a conversation; equal conversations give equal text."""
+    return orjson.dumps([message.to_dict() for message in messages]).decode()
+
+
+def load_messages(text: str) -> list[Message]:
+    """The conversation behind its canonical JSON text."""
+    return [
+        Message(
+            turn["role"],
+            turn["content"],
+            {k: v for k, v in turn.items() if k not in ("role", "content")},
+        )
+        for turn in orjson.loads(text)
+    ]
+
+
+def derive(messages: str, label: str | None = None) -> tuple[str, str, str, str]:
+    """Prompt, response, system text and attention codes of one conversation.
+
+    The response is the last assistant turn, the prompt is every turn before it but the system's,
+    joined by blank lines: what a trainer would condition on. A conversation without an assistant
+    is all prompt. `attention` is a comma-separated list of reasons why a trainer cannot use the
+    row as it stands; empty means it can.
+    """
+    turns = orjson.loads(messages)
+    if len(turns) == 2 and turns[0]["role"] == "user" and turns[1]["role"] == "assistant":
+        prompt, response = turns[0]["content"] or "", turns[1]["content"] or ""
+        if prompt.strip() and response.strip():  # the common case, kept quick
+            return prompt, response, "", ""
+    last = max((i for i, t in enumerate(turns) if t["role"] == "assistant"), default=len(turns))
+    system = "\n\n".join(t["content"] or "" for t in turns if t["role"] == "system")
+    prompt = "\n\n".join(t["content"] or "" for t in turns[:last] if t["role"] != "system")
+    response = (turns[last]["content"] or "") if last < len(turns) else ""
+    return prompt, response, system, ",".join(attention_codes(turns, label))
+
+
+ATTENTION = {
+    "no_messages": "there is no turn in it",
+    "no_answer": "nobody answers",
+    "empty_answer": "an answer is empty",
+    "empty_prompt": "a question is empty",
+    "unknown_role": "a role is not system, user, assistant or tool",
+    "starts_with_assistant": "the assistant speaks first",
+    "ends_with_user": "the last turn is not an answer",
+    "consecutive_roles": "the same role speaks twice in a row",
+    "late_system": "a system message stands in the middle",
+    "call_without_result": "a tool is called and nothing comes back",
+    "result_without_call": "a tool answers that nobody called",
+}
+"""Codes of the attention column and what each says about the example."""
+
+
+def attention_codes(turns: Sequence[dict[str, Any]], label: str | None = None) -> list[str]:
+    """Reasons why a trainer cannot use these turns as they stand, in the order of ATTENTION.
+
+    A labelled text needs no answer, and a single assistant turn is a text to learn by heart; both
+    are fine.
+    """
+    roles = [turn["role"] for turn in turns]
+    blank = [not (turn["content"] or "").strip() for turn in turns]
+    found = set()
+    if not turns:
+        found.add("no_messages")
+    if any(role not in ROLES for role in roles):
+        found.add("unknown_role")
+    spoken = [role for role in roles if role != "system"]
+    if label is None and turns:
+        if "assistant" not in roles:
+            found.add("no_answer")
+        elif roles[-1] != "assistant":
+            found.add("ends_with_user")
+        if len(spoken) > 1 and spoken[0] == "assistant":
+            found.add("starts_with_assistant")
+    for i, (turn, role) in enumerate(zip(turns, roles, strict=True)):
+        before = roles[i - 1] if i else None
+        if blank[i] and role == "assistant" and not turn.get("tool_calls"):
+            found.add("empty_answer")
+        if blank[i] and role == "user":
+            found.add("empty_prompt")
+        if role == "system" and i > 0:
+            found.add("late_system")
+        if role == before and role in ("user", "assistant"):
+            found.add("consecutive_roles")
+        if turn.get("tool_calls") and (i + 1 == len(turns) or roles[i + 1] != "tool"):
+            found.add("call_without_result")
+        if role == "tool" and not (before == "tool" or (i and turns[i - 1].get("tool_calls"))):
+            found.add("result_without_call")
+    return [code for code in ATTENTION if code in found]
+
+
+def content_hash(messages: str, label: str | None) -> str:
+    """Sixteen hexadecimal digits that stand for what an example says (turns and label)."""
+    text = messages if label is None else f"{messages}\x00{label}"
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def make_ids(hashes: Sequence[str]) -> list[str]:
+    """Stable ids: the content hash, with `-2`, `-3` … for repeats in order of appearance."""
+    seen: dict[str, int] = {}
+    ids = []
+    for digest in hashes:
+        count = seen[digest] = seen.get(digest, 0) + 1
+        ids.append(digest if count == 1 else f"{digest}-{count}")
+    return ids
+
+
+def with_derived(rows: pd.DataFrame, changed: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows with prompt, response, system and attention made anew from messages.
+
+    `changed` limits the work to those ids.
+    """
+    part = rows if changed is None else rows.loc[list(changed)]
+    labels = [None if pd.isna(label) else label for label in part["label"]]
+    derived = [derive(m, la) for m, la in zip(part["messages"], labels, strict=True)]
+    columns = list(zip(*derived, strict=True)) or [()] * len(DERIVED_COLUMNS)
+    fresh = {
+        name: pd.Series(list(values), index=part.index, dtype="str")
+        for name, values in zip(DERIVED_COLUMNS, columns, strict=True)
+    }
+    if changed is None:
+        return rows.assign(**fresh)
+    return rows.assign(**{name: overlaid(rows[name], values) for name, values in fresh.items()})
+
+
+def overlaid(column: pd.Series, values: pd.Series) -> pd.Series:
+    """A copy of a column in which the ids of `values` carry its values."""
+    result = column.copy()
+    result.loc[values.index] = values
+    return result
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples, one a row, indexed by id, with everything that was found out about them.
+
+    rows: columns of BASE_COLUMNS, then one per score or group; strings are Arrow-backed.
+    vectors: (rows, width) float32, NaN where a row was not embedded; None before any embedding.
+    steps: what each step of the recipe did, oldest first; see `explain`.
+    """
+
+    rows: pd.DataFrame
+    vectors: np.ndarray | None = None
+    steps: tuple[StepReport, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def kept(self) -> pd.DataFrame:
+        """The rows that no step and no person dropped."""
+        return self.rows[self.rows["dropped_by"].isna()]
+
+    @property
+    def dropped(self) -> pd.DataFrame:
+        """The rows that a step or a person dropped; `dropped_by` names which."""
+        return self.rows[self.rows["dropped_by"].notna()]
+
+    @property
+    def scores(self) -> list[str]:
+        """Names of the columns that steps have added."""
+        return [name for name in self.rows.columns if name not in BASE_COLUMNS]
+
+    def messages(self, example_id: str) -> list[Message]:
+        """The conversation of one example.
+
+        Raises CurationError when no example has that id.
+        """
+        return load_messages(str(self.row(example_id)["messages"]))
+
+    def row(self, example_id: str) -> pd.Series:
+        """One example's columns; raises CurationError when no example has that id."""
+        if example_id not in self.rows.index:
+            raise CurationError(f"There is no example {example_id!r} in this dataset.")
+        return self.rows.loc[example_id]
+
+    def explain(self, example_id: str) -> list[dict[str, Any]]:
+        """The receipt of one row: what each step and person did to it, oldest first.
+
+        Each event holds step, title, what (read, changed, measured, dropped, kept, chosen,
+        placed) and text; the first says where the row came from.
+        """
+        row = self.row(example_id)
+        events: list[dict[str, Any]] = [
+            {
+                "step": "import",
+                "title": "Read from a file",
+                "what": "read",
+                "text": f"{row['source']}, row {row['source_row']}, as {row['format']}",
+            }
+        ]
+        for report in self.steps:
+            events += report.events(example_id)
+        return events
+
+    def replace(self, **changes: Any) -> Dataset:
+        """A copy with other rows, vectors or steps."""
+        return replace(self, **changes)

@@ -1,0 +1,87 @@
+"""How operations are run: in this process or in worker processes, with the same results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import pandas as pd
+
+from curation.engine.batches import Batch, run_batch
+from curation.errors import CurationError
+
+__all__ = ["Batch", "Engine", "Processes", "Serial", "make_engine"]
+
+
+class Engine(Protocol):
+    """Runs batches and yields their results in the order of the batches."""
+
+    name: str
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
+        """One frame of new columns per batch, in order."""
+
+    def close(self) -> None:
+        """Stop whatever it started; unfinished batches are forgotten."""
+
+
+class Serial:
+    """One batch after the other in this process."""
+
+    name = "serial"
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
+        """One frame of new columns per batch, in order."""
+        return map(run_batch, batches)
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class Processes:
+    """Batches spread over worker processes, one a core.
+
+    Workers are started on first use and end with the block or the process. They are spawned, not
+    forked, so that a page server's threads and locks are never copied.
+    """
+
+    name = "processes"
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or os.cpu_count() or 1
+        self._pool: Any = None
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
+        """One frame of new columns per batch, in order; few batches are not worth a start."""
+        todo = list(batches)
+        if len(todo) < 2 * self.workers:
+            return map(run_batch, todo)
+        if self._pool is None:
+            import multiprocessing
+            from concurrent.futures import ProcessPoolExecutor
+
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=context)
+        results: Iterator[pd.DataFrame] = self._pool.map(run_batch, todo)
+        return results
+
+    def close(self) -> None:
+        """Stop the workers; unfinished batches are forgotten."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "auto": lambda: Processes() if (os.cpu_count() or 1) > 1 else Serial(),
+    "serial": Serial,
+    "processes": Processes,
+}
+
+
+def make_engine(name: str = "auto") -> Engine:
+    """The engine of that name; raises CurationError with the known names."""
+    if name not in ENGINES:
+        raise CurationError(f"There is no engine {name!r}; known are: {', '.join(ENGINES)}.")
+    return ENGINES[name]()

@@ -1,0 +1,86 @@
+"""One operation on one slice of the rows, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation import registry
+from curation.errors import CurationError
+from curation.registry import Operation
+
+BATCH_COLUMNS = ("messages", "prompt", "response", "system", "label")
+"""What every batch holds, beside the columns that the operation asks for."""
+
+BATCH_ROWS = 2_048
+"""Rows in a batch: large enough that starting one costs nothing beside it, small enough that an
+interrupted step repeats seconds, not minutes."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A call to be made: operation, checked parameters, and the slice of rows."""
+
+    operation: str
+    params: Mapping[str, Any]
+    rows: pd.DataFrame
+
+
+def run_batch(batch: Batch) -> pd.DataFrame:
+    """The columns that a batched operation makes for a slice of rows, indexed like it."""
+    operation = registry.operation(batch.operation)
+    if operation.kind == "clean":
+        return _run_clean(operation, batch)
+    return as_columns(operation, operation.run(batch.rows, **batch.params), batch.rows.index)
+
+
+def as_columns(operation: Operation, answer: Any, index: pd.Index) -> pd.DataFrame:
+    """An operation's answer as named columns on the rows it was asked about.
+
+    A single column gets the operation's name (`keep` for filter and select, `split` for split);
+    a frame keeps its own. Raises CurationError when the length is not that of the rows.
+    """
+    names = {"filter": "keep", "select": "keep", "split": "split"}
+    if not isinstance(answer, pd.DataFrame):
+        name = names.get(operation.kind) or operation.makes[0]
+        answer = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
+    if len(answer) != len(index):
+        raise CurationError(
+            f"{operation.name} answered for {len(answer):,} rows but was asked about {len(index):,}."
+        )
+    same = isinstance(answer.index, pd.RangeIndex) or answer.index.equals(index)
+    frame = answer.set_axis(index) if same else answer.loc[index]
+    for column in frame.columns:
+        if frame[column].dtype == object:
+            frame = frame.assign(**{column: frame[column].astype("str")})
+    if "keep" in frame:
+        frame = frame.assign(keep=frame["keep"].fillna(False).astype(bool))
+    return frame
+
+
+def _run_clean(operation: Operation, batch: Batch) -> pd.DataFrame:
+    """New `messages` for the rows whose text changed: the operation sees turns, one a row."""
+    conversations = [orjson.loads(text) for text in batch.rows["messages"]]
+    turns = [turn for turns in conversations for turn in turns if turn["content"]]
+    before = [turn["content"] for turn in turns]
+    frame = pd.DataFrame(
+        {"text": pd.Series(before, dtype="str"), "role": pd.Series([t["role"] for t in turns], dtype="str")}
+    )
+    after: Sequence[str] = list(operation.run(frame, **batch.params))
+    if len(after) != len(before):
+        raise CurationError(
+            f"{operation.name} answered for {len(after):,} texts but was asked about {len(before):,}."
+        )
+    for turn, text in zip(turns, after, strict=True):
+        turn["content"] = str(text)
+    fresh = pd.Series(
+        [orjson.dumps(turns).decode() for turns in conversations],
+        index=batch.rows.index,
+        dtype="str",
+    )
+    return pd.DataFrame({"messages": fresh[fresh != batch.rows["messages"]]})

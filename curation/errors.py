@@ -1,0 +1,41 @@
+"""Errors that are written for the person who reads them."""
+
+from __future__ import annotations
+
+
+class CurationError(Exception):
+    """Something could not be done; the text says what happened and what to do about it.
+
+    The app shows the text in one place, the command line prints it and exits with status 1. Any
+    other exception is a bug and keeps its trace.
+    """
+
+
+class RecipeError(CurationError):
+    """A recipe names something unknown, is out of order, or carries a value out of range."""
+
+
+class RecipeConflict(CurationError):
+    """Somebody else saved the recipe since it was read; both versions are kept on the exception."""
+
+    def __init__(self, theirs: str, yours: str) -> None:
+        super().__init__(
+            "The recipe was changed by somebody else since you opened it. "
+            "Look at both versions and save again."
+        )
+        self.theirs = theirs
+        self.yours = yours
+
+
+class MissingExtra(CurationError):
+    """An optional part is not installed; the text carries the exact command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} is not installed. Run: pip install "curation[{extra}]"')
+
+
+class Cancelled(CurationError):
+    """The person asked for the work to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled. What was finished is kept; run again to go on from there.")

@@ -1,0 +1,182 @@
+"""The whole description of what a machine did to the data: a list of steps, in YAML on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from curation import registry
+from curation.errors import RecipeError
+from curation.registry import PHASES, Operation
+
+VERSION = 1
+
+
+@dataclass(frozen=True, init=False)
+class Step:
+    """One operation with its parameters: `Step("drop_near_duplicates", similarity=0.8)`."""
+
+    use: str
+    params: Mapping[str, Any] = field(hash=False)
+    enabled: bool = True
+
+    def __init__(self, use: str, /, enabled: bool = True, **params: Any) -> None:
+        object.__setattr__(self, "use", use)
+        object.__setattr__(self, "params", params)
+        object.__setattr__(self, "enabled", enabled)
+
+    @property
+    def operation(self) -> Operation:
+        """The operation it uses; raises RecipeError when there is none of that name."""
+        return registry.operation(self.use)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """All parameters, defaults included; raises RecipeError naming what is accepted."""
+        return self.operation.check(self.params)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in the YAML."""
+        entry: dict[str, Any] = {self.use: dict(self.params)}
+        return entry if self.enabled else {**entry, "enabled": False}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in order; adding one gives a new recipe."""
+
+    steps: tuple[Step, ...] = ()
+
+    def __add__(self, step: Step) -> Recipe:
+        """The recipe with a step put at the end of its phase; raises RecipeError for a bad step."""
+        step.arguments  # noqa: B018 - checked before it can spoil the recipe
+        phase = PHASES.index(step.operation.phase)
+        place = sum(PHASES.index(s.operation.phase) <= phase for s in self.steps)
+        return Recipe((*self.steps[:place], step, *self.steps[place:]))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def without(self, position: int) -> Recipe:
+        """The recipe without the step at a position."""
+        return Recipe(self.steps[:position] + self.steps[position + 1 :])
+
+    def changed(self, position: int, step: Step) -> Recipe:
+        """The recipe with another step at a position."""
+        return Recipe((*self.steps[:position], step, *self.steps[position + 1 :]))
+
+    def moved(self, position: int, by: int) -> Recipe:
+        """The recipe with a step moved up (negative) or down; raises RecipeError across phases."""
+        steps = list(self.steps)
+        step = steps.pop(position)
+        steps.insert(max(0, position + by), step)
+        moved = Recipe(tuple(steps))
+        moved.check()
+        return moved
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each step that is unique in the recipe: `keep_between`, `keep_between#2`."""
+        seen: dict[str, int] = {}
+        names = []
+        for step in self.steps:
+            seen[step.use] = seen.get(step.use, 0) + 1
+            names.append(step.use if seen[step.use] == 1 else f"{step.use}#{seen[step.use]}")
+        return tuple(names)
+
+    @property
+    def revision(self) -> str:
+        """Twelve hexadecimal digits that change with any change of the recipe."""
+        return hashlib.blake2b(self.to_yaml().encode(), digest_size=6).hexdigest()
+
+    def check(self, lines: Sequence[int] | None = None, source: str = "The recipe") -> None:
+        """Raise RecipeError at the first step that is unknown, wrong, or out of order."""
+        phase = 0
+        for i, step in enumerate(self.steps):
+            where = f"{source}, line {lines[i]}" if lines else f"{source}, step {i + 1}"
+            try:
+                step.arguments  # noqa: B018 - the property raises
+            except RecipeError as error:
+                raise RecipeError(f"{where}: {_sentence(str(error))}") from None
+            own = PHASES.index(step.operation.phase)
+            if own < phase:
+                raise RecipeError(
+                    f"{where}: {step.use} belongs to the {PHASES[own]} phase and must stand before "
+                    f"every {PHASES[phase]} step; the order is {', '.join(PHASES)}."
+                )
+            phase = own
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML text."""
+        lines = [f"version: {VERSION}", "steps:" if self.steps else "steps: []"]
+        for step in self.steps:
+            params = yaml.safe_dump(
+                dict(step.params), default_flow_style=True, width=10_000, allow_unicode=True,
+                sort_keys=False,
+            ).strip()
+            lines.append(f"  - {step.use}: {params}")
+            if not step.enabled:
+                lines.append("    enabled: false")
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str = "recipe.yaml") -> Recipe:
+        """Read and check a recipe; raises RecipeError with the line of the file."""
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or "not valid"
+            raise RecipeError(f"{source}{line}: this is not YAML: {problem}.") from None
+        if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
+            raise RecipeError(f"{source}: a recipe needs a list called `steps`.")
+        if data.get("version", VERSION) != VERSION:
+            raise RecipeError(
+                f"{source}: version {data['version']!r} is not known here; this program reads "
+                f"version {VERSION}."
+            )
+        assert isinstance(root, yaml.MappingNode)
+        nodes = next(v.value for k, v in root.value if k.value == "steps")
+        lines = [node.start_mark.line + 1 for node in nodes]
+        steps = [_step(entry, f"{source}, line {line}") for entry, line in zip(data["steps"], lines, strict=True)]
+        recipe = cls(tuple(steps))
+        recipe.check(lines, source)
+        return recipe
+
+
+def _step(entry: Any, where: str) -> Step:
+    """One entry of the YAML list: a name, or a mapping of a name to its parameters."""
+    if isinstance(entry, str):
+        return Step(entry)
+    if isinstance(entry, dict):
+        entry = dict(entry)
+        enabled = entry.pop("enabled", True)
+        if len(entry) == 1 and isinstance(enabled, bool):
+            (use, params), = entry.items()
+            if params is None or isinstance(params, dict):
+                step = Step(str(use))
+                return replace_params(step, params or {}, enabled)
+    raise RecipeError(
+        f"{where}: a step is an operation's name with its parameters, as in "
+        "`- drop_near_duplicates: {similarity: 0.8}`."
+    )
+
+
+def replace_params(step: Step, params: Mapping[str, Any], enabled: bool | None = None) -> Step:
+    """The step with other parameters, and switched on or off when asked."""
+    copy = Step(step.use, enabled=step.enabled if enabled is None else enabled)
+    object.__setattr__(copy, "params", dict(params))
+    return copy
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

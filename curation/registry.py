@@ -1,0 +1,291 @@
+"""Operations: plain functions that a decorator makes known to the engine, the app and the CLI.
+
+The positional parameters of an operation are data that the engine supplies, by name:
+
+    batch       any slice of the rows (the engine may cut them anywhere); a frame with the text
+                columns, `dropped_by`, and the columns named by `needs` or by a `Column` parameter.
+                For a `clean` operation: one row per turn, with columns `text` and `role`.
+    rows        every row that is still kept, all columns, in a stable order (sorted by id)
+    vectors     their embeddings, (rows, width) float32, unit length
+    neighbours  a function of k: (indices, cosine similarities), both (rows, k), nearest first, the
+                row itself left out; shared and remembered
+    store       the vector store (see `curation.embedding`)
+    decisions   the state of people's decisions
+    progress    (share, text) -> None
+    rng         a numpy Generator seeded by the operation's `seed` parameter
+
+Keyword-only parameters belong to the user: annotation and default are the form, the check of the
+recipe, the command's help and the reference page.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+
+from curation.errors import RecipeError
+
+Column = NewType("Column", str)
+"""A parameter of this type names a column of the dataset; the engine puts it into the batch."""
+
+INPUTS = ("batch", "rows", "vectors", "neighbours", "store", "decisions", "progress", "rng")
+PHASES = ("clean", "measure", "select", "split")
+KINDS = {
+    "clean": "clean",
+    "embed": "measure",
+    "score": "measure",
+    "group": "measure",
+    "filter": "measure",
+    "select": "select",
+    "split": "split",
+}
+"""Kind of operation → the phase of a recipe in which it may stand."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a numeric parameter, both included; None is open. `step` is what a form moves by."""
+
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+
+    def __str__(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"between {self.low:g} and {self.high:g}"
+        return f"at least {self.low:g}" if self.low is not None else f"at most {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword-only parameter: everything a form or a check has to know about it.
+
+    type is one of "integer", "number", "flag", "choice", "column", "list" and "text".
+    """
+
+    name: str
+    type: str
+    default: Any
+    help: str = ""
+    choices: tuple[Any, ...] = ()
+    bounds: Range | None = None
+    optional: bool = False
+
+    def check(self, value: Any) -> Any:
+        """The value in its canonical form; raises RecipeError with the accepted values."""
+        if value is None and self.optional:
+            return None
+        if self.type == "flag" and isinstance(value, bool):
+            return value
+        if self.type == "choice" and value in self.choices:
+            return value
+        if self.type in ("text", "column") and isinstance(value, str):
+            return value
+        if self.type == "list" and isinstance(value, list | tuple):
+            return [str(item) for item in value]
+        if self.type in ("integer", "number"):
+            return self._number(value)
+        wanted = f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
+        raise RecipeError(f"{self.name} must be {wanted}, not {value!r}")
+
+    def _number(self, value: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            raise RecipeError(f"{self.name} must be a number, not {value!r}")
+        if self.type == "integer" and int(value) != value:
+            raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
+        low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise RecipeError(f"{self.name} must be {self.bounds}, not {value!r}")
+        return int(value) if self.type == "integer" else float(value)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A named step that a recipe can use; made by the decorators below and nowhere else.
+
+    makes: the columns it adds. needs: columns it reads beyond the text. slow: too long to wait
+    for inside a page. version: changes when the code of its module changes, so that a remembered
+    result is never that of older code.
+    """
+
+    name: str
+    kind: str
+    title: str
+    run: Callable[..., Any]
+    makes: tuple[str, ...]
+    needs: tuple[str, ...]
+    slow: bool
+    inputs: tuple[str, ...]
+    params: Mapping[str, Parameter] = field(hash=False)
+    version: str = ""
+
+    @property
+    def phase(self) -> str:
+        """The phase of a recipe it belongs to: clean, measure, select or split."""
+        return KINDS[self.kind]
+
+    @property
+    def help(self) -> str:
+        """The first sentence of the function's docstring."""
+        return " ".join((inspect.getdoc(self.run) or "").split("\n\n")[0].split())
+
+    @property
+    def details(self) -> str:
+        """The rest of the function's docstring."""
+        return "\n\n".join((inspect.getdoc(self.run) or "").split("\n\n")[1:])
+
+    @property
+    def batched(self) -> bool:
+        """Whether it may be run on any slice of the rows."""
+        return self.inputs[0] == "batch"
+
+    def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters, defaults filled in; raises RecipeError naming the known ones."""
+        unknown = [name for name in params if name not in self.params]
+        if unknown:
+            known = ", ".join(self.params) or "none"
+            raise RecipeError(f"{self.name} has no parameter {unknown[0]!r}; it knows: {known}")
+        checked = {}
+        for name, parameter in self.params.items():
+            try:
+                checked[name] = parameter.check(params.get(name, parameter.default))
+            except RecipeError as error:
+                raise RecipeError(f"{self.name}: {error}") from None
+        return checked
+
+    def columns_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The columns beyond the text that a call with these parameters reads."""
+        named = [params[p.name] for p in self.params.values() if p.type == "column"]
+        return tuple(dict.fromkeys([*self.needs, *(name for name in named if name)]))
+
+
+_operations: dict[str, Operation] = {}
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
+    def decorate(
+        title: str,
+        *,
+        makes: tuple[str, ...] | None = None,
+        needs: tuple[str, ...] = (),
+        slow: bool = False,
+    ) -> Callable[[Function], Function]:
+        def register(function: Function) -> Function:
+            add(_describe(kind, title, function, makes, needs, slow))
+            return function
+
+        return register
+
+    decorate.__doc__ = f"Make a function known as a `{kind}` operation under a title."
+    return decorate
+
+
+def add(operation: Operation) -> None:
+    """Make an operation known; raises RecipeError when another module already claims the name."""
+    other = _operations.get(operation.name)
+    if other is not None and other.run.__module__ != operation.run.__module__:
+        raise RecipeError(
+            f"Two operations are called {operation.name!r}: one in {other.run.__module__}, "
+            f"one in {operation.run.__module__}. Rename one of them."
+        )
+    _operations[operation.name] = operation
+
+
+def _describe(
+    kind: str,
+    title: str,
+    function: Callable[..., Any],
+    makes: tuple[str, ...] | None,
+    needs: tuple[str, ...],
+    slow: bool,
+) -> Operation:
+    name = function.__name__
+    hints = typing.get_type_hints(function, include_extras=True)
+    inputs, params = [], {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.default is parameter.empty:
+                raise RecipeError(f"{name}: parameter {parameter.name!r} needs a default")
+            params[parameter.name] = _parameter(
+                parameter.name, hints.get(parameter.name, str), parameter.default
+            )
+        elif parameter.name in INPUTS:
+            inputs.append(parameter.name)
+        else:
+            raise RecipeError(f"{name}: unknown input {parameter.name!r}; known: {INPUTS}")
+    if not inputs or inputs[0] not in ("batch", "rows"):
+        raise RecipeError(f"{name}: the first parameter must be `batch` or `rows`")
+    if makes is None:
+        makes = (name,) if kind in ("score", "group") else ()
+    source = inspect.getsource(inspect.getmodule(function) or function)
+    version = hashlib.blake2b(source.encode(), digest_size=6).hexdigest()
+    return Operation(
+        name, kind, title, function, makes, needs, slow, tuple(inputs), params, version
+    )
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    help_text, bounds = "", None
+    if get_origin(annotation) is Annotated:
+        annotation, *extras = get_args(annotation)
+        help_text = next((e for e in extras if isinstance(e, str)), "")
+        bounds = next((e for e in extras if isinstance(e, Range)), None)
+    optional = False
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [a for a in get_args(annotation) if a is not type(None)]
+        optional = len(members) < len(get_args(annotation))
+        annotation = members[0]
+    kinds = {bool: "flag", int: "integer", float: "number", str: "text", Column: "column"}
+    choices: tuple[Any, ...] = ()
+    if get_origin(annotation) is Literal:
+        kind, choices = "choice", get_args(annotation)
+    elif get_origin(annotation) is list:
+        kind = "list"
+    elif annotation in kinds:
+        kind = kinds[annotation]
+    else:
+        raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
+    return Parameter(name, kind, default, help_text, choices, bounds, optional)
+
+
+clean = _decorator("clean")
+score = _decorator("score")
+filter = _decorator("filter")
+group = _decorator("group")
+embed = _decorator("embed")
+select = _decorator("select")
+split = _decorator("split")
+
+
+@functools.cache
+def _discover() -> None:
+    package = importlib.import_module("curation.operations")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"curation.operations.{module.name}")
+
+
+def operations() -> dict[str, Operation]:
+    """Every known operation by name, in phase order and then by name."""
+    _discover()
+    order = {kind: i for i, kind in enumerate(KINDS)}
+    return dict(sorted(_operations.items(), key=lambda item: (order[item[1].kind], item[0])))
+
+
+def operation(name: str) -> Operation:
+    """The operation of that name; raises RecipeError with the nearest known names."""
+    known = operations()
+    if name not in known:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=3) or sorted(known)
+        raise RecipeError(f"There is no operation {name!r}; known are: {', '.join(near)}")
+    return known[name]

@@ -1,0 +1,490 @@
+"""Applying a recipe and people's decisions to a dataset, remembering every prefix.
+
+Each step turns into a small frame, its *delta*: the columns it adds, the rows it drops and why, the
+text it changes. A dataset is the source with all deltas laid over it, so nothing is ever lost, and
+a delta found in the cache is as good as one computed. A delta's key is made of the source, every
+step before it and the decisions used so far. Batched scores and cleaners are remembered a second
+time by the text they saw, so an edit of one row or another filter repeats one batch and not all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from curation.cache import Cache, key
+from curation.dataset import BASE_COLUMNS, Dataset, Progress, overlaid, silent, with_derived
+from curation.engine import Batch, Engine, Serial
+from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, as_columns, run_batch
+from curation.errors import CurationError
+from curation.recipe import Recipe, Step
+from curation.registry import Operation
+
+PEOPLE = "people"
+"""The name in `dropped_by` of rows that a person dropped."""
+
+_CONTROL = ("keep", "reason", "messages", "label", "split")
+_NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
+
+
+class PeopleState(Protocol):
+    """What replay asks of people's decisions; `curation.decisions.State` is one."""
+
+    def edits_frame(self) -> pd.DataFrame:
+        """Rows edited or labelled: index id; columns messages, label (missing: not touched), reason."""
+
+    def verdicts_frame(self) -> pd.DataFrame:
+        """Rows kept or dropped by a person: index id; columns keep (bool), reason."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did: counts, time, and the delta itself.
+
+    kept_in, kept_out, dropped, changed: rows. seconds: this time, cached ones included.
+    delta: indexed by id; see the module's first paragraph. before: the text it changed.
+    """
+
+    name: str
+    use: str
+    title: str
+    kind: str
+    params: Mapping[str, Any]
+    kept_in: int
+    kept_out: int
+    dropped: int
+    changed: int
+    seconds: float
+    computed_seconds: float
+    cached: bool
+    fingerprint: str
+    delta: pd.DataFrame = field(repr=False)
+    before: pd.Series | None = field(repr=False, default=None)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns it added."""
+        return [c for c in self.delta.columns if c not in _CONTROL and c not in BASE_COLUMNS]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts, for a manifest or `--json`."""
+        names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")
+        values = {name: getattr(self, name) for name in names}
+        values["seconds"] = round(self.seconds, 3)
+        return {**values, "name": self.name, "params": dict(self.params), "kept_out": self.kept_out}
+
+    def events(self, example_id: str) -> list[dict[str, Any]]:
+        """What it did to one row, as events of a receipt."""
+        if example_id not in self.delta.index:
+            return []
+        row = self.delta.loc[example_id]
+        events: list[tuple[str, str]] = []
+        if self.before is not None and example_id in self.before.index:
+            events.append(("changed", str(row.get("reason") or "its text was changed")))
+        elif self.kind == PEOPLE and "keep" not in row and pd.notna(row.get("reason")):
+            events.append(("changed", str(row["reason"])))
+        if "keep" in row:
+            reason = row.get("reason")
+            text = str(reason) if pd.notna(reason) and reason else ""
+            if self.kind in ("select", PEOPLE):
+                what = "chosen" if self.kind == "select" else "kept"
+                events.append((what if row["keep"] else "dropped", text))
+            elif not row["keep"]:
+                events.append(("dropped", text or "it failed this filter"))
+        if "split" in row and pd.notna(row["split"]):
+            events.append(("placed", f"in {row['split']}"))
+        measured = {c: row[c] for c in self.columns if pd.notna(row[c]) and row[c] != ""}
+        if measured and self.kind in ("score", "group"):
+            events.append(("measured", ", ".join(f"{c} = {_short(v)}" for c, v in measured.items())))
+        return [
+            {"step": self.name, "title": self.title, "what": what, "text": text}
+            for what, text in events
+        ]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+class Memory:
+    """The datasets of recently replayed prefixes, newest last, for as long as the process lives."""
+
+    def __init__(self, size: int = 32) -> None:
+        self._size = size
+        self._datasets: OrderedDict[str, Dataset] = OrderedDict()
+
+    def get(self, fingerprint: str) -> Dataset | None:
+        """The dataset after the prefix of that fingerprint."""
+        found = self._datasets.pop(fingerprint, None)
+        if found is not None:
+            self._datasets[fingerprint] = found
+        return found
+
+    def put(self, fingerprint: str, dataset: Dataset) -> None:
+        """Remember a dataset; the one unused for longest is forgotten."""
+        self._datasets[fingerprint] = dataset
+        while len(self._datasets) > self._size:
+            self._datasets.popitem(last=False)
+
+
+class NotCached(CurationError):
+    """A replay that was asked to compute nothing met a step it does not remember."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"{step} has not been run yet.")
+        self.step = step
+
+
+@dataclass
+class Replay:
+    """Everything a replay needs besides the recipe.
+
+    source: the examples as imported, and `fingerprint`, which stands for them. people: decisions,
+    or None. store: the vector store that `embed` operations get.
+    """
+
+    source: Dataset
+    fingerprint: str
+    cache: Cache
+    store: Any = None
+    people: PeopleState | None = None
+    engine: Engine = field(default_factory=Serial)
+    progress: Progress = silent
+    memory: Memory = field(default_factory=Memory)
+
+    def run(self, recipe: Recipe, *, upto: int | None = None, compute: bool = True) -> Dataset:
+        """The dataset after the recipe's steps (the first `upto` of them, when given).
+
+        Raises RecipeError for a recipe that cannot be run, CurationError where a step cannot do
+        its work, NotCached when `compute` is False and a step is not remembered.
+        """
+        recipe.check()
+        stages = list(self._stages(recipe, upto))
+        dataset, fingerprint = self.source, self.fingerprint
+        for i, stage in enumerate(stages):
+            fingerprint = stage.fingerprint(fingerprint)
+            known = self.memory.get(fingerprint)
+            if known is None:
+                if self.progress is not silent:
+                    self.progress(i / len(stages), stage.title)
+                known = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
+                self.memory.put(fingerprint, known)
+            dataset = known
+        self.progress(1.0, "done")
+        return dataset
+
+    def fingerprints(self, recipe: Recipe) -> list[str]:
+        """The fingerprint after each stage; the last stands for the whole result."""
+        prints = [self.fingerprint]
+        for stage in self._stages(recipe, None):
+            prints.append(stage.fingerprint(prints[-1]))
+        return prints
+
+    def missing(self, recipe: Recipe) -> list[str]:
+        """Operations of the steps that a run would have to compute, in order."""
+        at, missing = self.fingerprint, []
+        for stage in self._stages(recipe, None):
+            at = stage.fingerprint(at)
+            if stage.step and self.memory.get(at) is None and not self.cache.has(at):
+                missing.append(stage.step.use)
+        return missing
+
+    def _stages(self, recipe: Recipe, upto: int | None) -> Iterator[_Stage]:
+        named = list(zip(recipe.steps, recipe.names, strict=True))
+        steps = [(s, n) for s, n in named[: len(named) if upto is None else upto] if s.enabled]
+        edits = None if self.people is None else self.people.edits_frame()
+        verdicts = None if self.people is None else self.people.verdicts_frame()
+        last = PHASE_OF_WHOLE if upto is None else (steps[-1][0].operation.phase if steps else "clean")
+        for phase in ("clean", "edits", "measure", "verdicts", "select", "split"):
+            if phase == "edits" and edits is not None and len(edits) and last != "clean":
+                yield _Stage(PEOPLE, "Edits and labels", edits)
+            elif phase == "verdicts" and verdicts is not None and len(verdicts):
+                if last in ("select", "split"):
+                    yield _Stage(PEOPLE, "Kept and dropped by people", verdicts)
+            for step, name in steps:
+                if step.operation.phase == phase:
+                    yield _Stage(name, step.operation.title, None, step)
+
+    def _advance(
+        self, dataset: Dataset, stage: _Stage, fingerprint: str, place: tuple[int, int], compute: bool
+    ) -> Dataset:
+        begin = time.perf_counter()
+        remembered = self.cache.get(fingerprint) if stage.step else None
+        vectors = dataset.vectors
+        if stage.step is None:
+            assert stage.people is not None
+            delta, spent = stage.people, 0.0
+            delta = delta[delta.index.isin(dataset.rows.index)]
+        elif remembered is not None:
+            delta, spent = _from_table(remembered)
+            if stage.step.operation.kind == "embed":
+                vectors = self._compute(dataset, stage.step, silent)[1]
+        else:
+            if not compute:
+                raise NotCached(stage.name)
+            at, of = place
+            inner = lambda share, text="": self.progress(  # noqa: E731 - a partial with arithmetic
+                (at + share) / of, f"{stage.title}: {text}" if text else stage.title
+            )
+            try:
+                delta, vectors = self._compute(dataset, stage.step, inner)
+            except MemoryError:
+                raise CurationError(f"{stage.title} ran out of memory.") from None
+            except CurationError as error:
+                if type(error) is CurationError and stage.name not in str(error):
+                    raise CurationError(f"{stage.name}: {error}") from error
+                raise
+            spent = time.perf_counter() - begin
+            self.cache.put(fingerprint, _to_table(delta, spent))
+        after, before = _lay_over(dataset, stage, delta, vectors)
+        if stage.step is None and vectors is not None:
+            after = self._embed_revived(after)
+        gone = int(dataset.rows["dropped_by"].isna().sum()), int(after.rows["dropped_by"].isna().sum())
+        step = stage.step
+        report = StepReport(
+            name=stage.name,
+            use=step.use if step else PEOPLE,
+            title=stage.title,
+            kind=step.operation.kind if step else PEOPLE,
+            params=step.arguments if step else {},
+            kept_in=gone[0],
+            kept_out=gone[1],
+            dropped=int((dataset.rows["dropped_by"].isna() & after.rows["dropped_by"].notna()).sum()),
+            changed=0 if before is None else len(before),
+            seconds=time.perf_counter() - begin,
+            computed_seconds=spent,
+            cached=remembered is not None or step is None,
+            fingerprint=fingerprint,
+            delta=delta,
+            before=before,
+        )
+        return after.replace(steps=(*dataset.steps, report))
+
+    def _compute(
+        self, dataset: Dataset, step: Step, progress: Progress
+    ) -> tuple[pd.DataFrame, np.ndarray | None]:
+        operation, params = step.operation, step.arguments
+        self._demand(operation, params, dataset)
+        if operation.batched:
+            return self._in_batches(operation, params, dataset.rows, progress), dataset.vectors
+        kept = dataset.kept.sort_index()
+        supplied = self._inputs(operation, params, dataset, kept, progress)
+        answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
+        if operation.kind != "embed":
+            return as_columns(operation, answer, kept.index), dataset.vectors
+        vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
+        vectors[dataset.rows.index.get_indexer(kept.index)] = answer
+        return _NO_DELTA, vectors
+
+    def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
+        """Say which column is missing, and which operation would make it."""
+        from curation.registry import operations
+
+        for column in operation.columns_read(params):
+            if column in dataset.rows.columns:
+                continue
+            makers = [o.name for o in operations().values() if column in o.makes]
+            hint = f"add {makers[0]} before it" if makers else (
+                f"there are: {', '.join(dataset.scores) or 'none yet'}"
+            )
+            raise CurationError(f"{operation.name} reads the column {column!r}, which is not there: {hint}.")
+        if {"vectors", "neighbours"} & set(operation.inputs) and dataset.vectors is None:
+            raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
+
+    def _in_batches(
+        self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
+    ) -> pd.DataFrame:
+        columns = [*BATCH_COLUMNS, *(c for c in operation.columns_read(params) if c not in BATCH_COLUMNS)]
+        view = rows[columns]
+        if len(view) == 0:
+            return run_batch(Batch(operation.name, params, view))
+        batches = [
+            Batch(operation.name, params, view.iloc[i : i + BATCH_ROWS])
+            for i in range(0, len(view), BATCH_ROWS)
+        ]
+        remembers = operation.kind != "filter"  # a filter is quicker than a look into the cache
+        names = [_batch_key(operation, batch) if remembers else "" for batch in batches]
+        found = [self.cache.get(name) if remembers else None for name in names]
+        todo = [batch for batch, table in zip(batches, found, strict=True) if table is None]
+        fresh = self.engine.run(todo)
+        parts = []
+        for i, (batch, name, table) in enumerate(zip(batches, names, found, strict=True)):
+            if table is not None:
+                part = _positions_to_ids(table.to_pandas(), batch.rows.index)
+            else:
+                part = next(fresh)
+                if remembers:
+                    positions = pd.Index(batch.rows.index.get_indexer(part.index), name="row")
+                    self.cache.put(name, pa.Table.from_pandas(part.set_axis(positions)))
+            parts.append(part)
+            progress((i + 1) / len(batches), f"{min(len(view), (i + 1) * BATCH_ROWS):,} of {len(view):,}")
+        return pd.concat(parts)
+
+    def _inputs(
+        self, operation: Operation, params: dict[str, Any], dataset: Dataset, kept: pd.DataFrame,
+        progress: Progress,
+    ) -> Callable[[str], Any]:
+        def vectors() -> np.ndarray:
+            assert dataset.vectors is not None
+            return dataset.vectors[dataset.rows.index.get_indexer(kept.index)]
+
+        def neighbours(k: int) -> tuple[np.ndarray, np.ndarray]:
+            return self._neighbours(vectors(), k, progress)
+
+        offers: dict[str, Callable[[], Any]] = {
+            "rows": lambda: kept,
+            "vectors": vectors,
+            "neighbours": lambda: neighbours,
+            "store": lambda: self.store,
+            "decisions": lambda: self.people,
+            "progress": lambda: progress,
+            "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
+        }
+        return lambda name: offers[name]()
+
+    def _neighbours(self, vectors: np.ndarray, k: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+        from curation.embedding.neighbours import nearest
+
+        digest = hashlib.blake2b(np.ascontiguousarray(vectors), digest_size=16).hexdigest()
+        name = key("neighbours", digest, vectors.shape, k)
+        table = self.cache.get(name)
+        if table is None:
+            indices, similarities = nearest(vectors, k, progress)
+            width = indices.shape[1]
+            columns = [pa.array(a.reshape(-1)) for a in (indices, similarities)]
+            lists = [pa.FixedSizeListArray.from_arrays(c, width) if width else pa.nulls(len(vectors)) for c in columns]
+            table = pa.table(dict(zip(("indices", "similarities"), lists, strict=True)))
+            self.cache.put(name, table)
+            return indices, similarities
+        shape = (len(vectors), -1)
+        parts = [table[c].combine_chunks().flatten().to_numpy() for c in ("indices", "similarities")]
+        return parts[0].reshape(shape), parts[1].reshape(shape)
+
+    def _embed_revived(self, dataset: Dataset) -> Dataset:
+        """Give vectors to rows that a person kept although a step before `embed` had dropped them."""
+        assert dataset.vectors is not None
+        bare = dataset.rows["dropped_by"].isna().to_numpy() & np.isnan(dataset.vectors[:, 0])
+        steps = [r for r in dataset.steps if r.kind == "embed"]
+        if not bare.any() or not steps:
+            return dataset
+        from curation.registry import operation
+
+        rows = dataset.rows[bare].sort_index()
+        embed = operation(steps[-1].use)
+        offers = {"rows": rows, "store": self.store, "progress": silent}
+        vectors = dataset.vectors.copy()
+        vectors[dataset.rows.index.get_indexer(rows.index)] = embed.run(
+            *(offers[name] for name in embed.inputs), **steps[-1].params
+        )
+        return dataset.replace(vectors=vectors)
+
+
+PHASE_OF_WHOLE = "split"
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A step of the recipe, or the place where people's decisions land."""
+
+    name: str
+    title: str
+    people: pd.DataFrame | None
+    step: Step | None = None
+
+    def fingerprint(self, before: str) -> str:
+        if self.step is None:
+            assert self.people is not None
+            hashed = [list(map(str, row)) for row in self.people.sort_index().itertuples()]
+            return key(before, PEOPLE, list(self.people.columns), hashed)
+        operation = self.step.operation
+        return key(before, self.name, operation.version, self.step.arguments)
+
+
+def _lay_over(
+    dataset: Dataset, stage: _Stage, delta: pd.DataFrame, vectors: np.ndarray | None
+) -> tuple[Dataset, pd.Series | None]:
+    """The dataset with a delta laid over it, and the text it replaced."""
+    rows, before = dataset.rows, None
+    if "messages" in delta:
+        fresh = delta["messages"].dropna()
+        fresh = fresh[fresh != rows.loc[fresh.index, "messages"]]
+        before = rows.loc[fresh.index, "messages"]
+        rows = rows.assign(messages=overlaid(rows["messages"], fresh))
+    if "label" in delta:
+        rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
+    if "messages" in delta or "label" in delta:
+        rows = with_derived(rows, list(delta.index))
+    fresh_columns = {
+        name: delta[name].reindex(rows.index)
+        for name in delta.columns
+        if name not in _CONTROL and (name not in BASE_COLUMNS)
+    }
+    if "split" in delta:
+        fresh_columns["split"] = delta["split"].reindex(rows.index)
+    if "keep" in delta and len(delta):
+        fresh_columns["dropped_by"] = _dropped_by(rows["dropped_by"], stage, delta["keep"])
+        if stage.step is None:
+            pinned = pd.Series(False, index=rows.index)
+            pinned[delta.index[delta["keep"]]] = True
+            fresh_columns["pinned"] = pinned
+    return dataset.replace(rows=rows.assign(**fresh_columns), vectors=vectors), before
+
+
+def _dropped_by(dropped: pd.Series, stage: _Stage, keep: pd.Series) -> pd.Series:
+    """Who dropped each row: a step drops what is still kept, a person overrules everybody."""
+    result = dropped.copy()
+    if stage.step is None:
+        result[keep.index[keep]] = None
+        result[keep.index[~keep]] = PEOPLE
+        return result
+    refused = keep.index[~keep]
+    still = result.loc[refused].isna()
+    result[refused[still.to_numpy()]] = stage.name
+    return result
+
+
+def with_people(dataset: Dataset, people: PeopleState) -> Dataset:
+    """A replayed dataset with today's decisions shown on it, before the next run takes them in.
+
+    Edited text, labels, and who keeps or drops what are up to date; scores are those of the run.
+    """
+    rows = dataset.rows
+    mine = rows["dropped_by"] == PEOPLE
+    if mine.any():
+        rows = rows.assign(dropped_by=rows["dropped_by"].mask(mine))
+    result = dataset.replace(rows=rows)
+    for frame in (people.edits_frame(), people.verdicts_frame()):
+        known = frame[frame.index.isin(rows.index)]
+        if len(known):
+            result, _ = _lay_over(result, _Stage(PEOPLE, "", known), known, result.vectors)
+    return result
+
+
+def _batch_key(operation: Operation, batch: Batch) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for column in ("messages", "label", *operation.columns_read(batch.params)):
+        values = batch.rows[column].tolist()
+        digest.update(orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY))
+    return key("batch", operation.name, operation.version, batch.params, digest.hexdigest())
+
+
+def _positions_to_ids(part: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    return part.set_axis(index[part.index.to_numpy()])
+
+
+def _to_table(delta: pd.DataFrame, seconds: float) -> pa.Table:
+    table = pa.Table.from_pandas(delta)
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"seconds": repr(seconds).encode()})
+
+
+def _from_table(table: pa.Table) -> tuple[pd.DataFrame, float]:
+    return table.to_pandas(), float(table.schema.metadata[b"seconds"])

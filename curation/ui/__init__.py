@@ -1,0 +1,1 @@
+"""The web app's parts; the only package that knows Streamlit."""

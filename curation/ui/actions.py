@@ -1,0 +1,101 @@
+"""What a click does to people's decisions; everything comes with the arguments, nothing is looked up."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from curation.decisions import Decision
+from curation.errors import CurationError
+from curation.project import Project
+from curation.ui import state
+
+DONE = {
+    "keep": "Kept", "drop": "Dropped", "tag": "Tagged", "untag": "Untagged", "flag": "Sent to review:",
+    "unflag": "Taken from review:", "label": "Labelled", "edit": "Edited", "note": "Noted on",
+    "rate": "Rated", "skip": "Skipped",
+}
+
+
+def new_op() -> str:
+    """An id made when a card or a button is drawn, so that a repeated click adds nothing."""
+    return uuid.uuid4().hex
+
+
+def decide(
+    project: Project, kind: str, ids: Sequence[str], value: Any = None, op: str | None = None,
+    base: int = 0, quiet: bool = False,
+) -> bool:
+    """Append one decision per example, as one undoable action; True when it is on disk.
+
+    What could not be saved is said in a sentence and nothing is.
+    """
+    op = op or new_op()
+    who = state.annotator() or "anonymous"
+    decisions = [
+        Decision(
+            example_id=i, kind=kind, value=value, annotator=who, op_id=f"{op}:{n}", batch=op,
+            content_hash=i.split("-")[0], base_revision=base,
+        )
+        for n, i in enumerate(ids)
+    ]
+    try:
+        done = project.decisions.append(decisions)
+    except CurationError as error:
+        state.flash(f"Not saved: {error}", ":material/error:")
+        return False
+    if done.conflicts:
+        state.flash(
+            f"{len(done.conflicts):,} of these were also decided by somebody else meanwhile; both are kept.",
+            ":material/group:",
+        )
+    if not quiet and done.appended:
+        what = f" “{value}”" if kind in ("tag", "untag", "label") else ""
+        state.flash(f"{DONE[kind]} {done.appended:,} example{'s' if done.appended != 1 else ''}{what}")
+    return True
+
+
+def undo(project: Project) -> None:
+    """Take back this annotator's last action, all of it."""
+    try:
+        event = project.decisions.undo(state.annotator() or "anonymous")
+    except CurationError as error:
+        state.flash(f"Not undone: {error}", ":material/error:")
+        return
+    state.flash("Undone" if event else "There is nothing to undo", ":material/undo:")
+
+
+def redo(project: Project) -> None:
+    """Do again what this annotator undid last."""
+    try:
+        event = project.decisions.redo(state.annotator() or "anonymous")
+    except CurationError as error:
+        state.flash(f"Not redone: {error}", ":material/error:")
+        return
+    state.flash("Done again" if event else "There is nothing to redo", ":material/redo:")
+
+
+def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
+    """Keep, drop, tag and send to review, for all the given examples at once."""
+    many = f"{len(ids):,}"
+    columns = st.columns(4)
+    for column, (kind, label, icon) in zip(
+        columns,
+        [("keep", "Keep", ":material/check:"), ("drop", "Drop", ":material/close:"),
+         ("flag", "Review", ":material/flag:")],
+        strict=False,
+    ):
+        value = "review" if kind == "flag" else None
+        column.button(
+            f"{label} {many}", key=f"{key}-{kind}", icon=icon, width="stretch", disabled=not ids,
+            on_click=decide, args=(project, kind, tuple(ids), value, new_op()),
+        )
+    with columns[3].popover("Tag", icon=":material/sell:", width="stretch", disabled=not ids):
+        tag = st.text_input("Tag", key=f"{key}-tag", placeholder="e.g. maths")
+        st.button(
+            f"Tag {many}", key=f"{key}-tag-go", disabled=not tag.strip(), type="primary",
+            on_click=decide, args=(project, "tag", tuple(ids), tag.strip(), new_op()),
+        )

@@ -1,0 +1,151 @@
+"""The frame around every page: project, who am I, the funnel in small, running jobs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation import jobs
+from curation.errors import CurationError
+from curation.project import Project, View
+from curation.ui import actions, state
+from curation.ui.text import markdown
+
+
+def around(page: Any) -> None:
+    """Draw the sidebar and the page; what could not be done is one sentence where the page was."""
+    project = state.current_project()
+    with st.sidebar:
+        _who_and_where(project)
+        if project is not None:
+            _funnel(project)
+            running = [job for job in jobs.all_jobs(project.path, 5) if job.active]
+            _jobs(project, bool(running))
+    for text, icon in state.flashes():
+        st.toast(markdown(text), icon=icon)
+    try:
+        page.run()
+    except CurationError as error:
+        st.error(markdown(error, 600), icon=":material/error:")
+
+
+def _who_and_where(project: Project | None) -> None:
+    paths = state.project_paths()
+    if project is not None:
+        st.selectbox(
+            "Project", paths, index=paths.index(project.path) if project.path in paths else 0,
+            format_func=_name_of, key="chosen_project", on_change=_switch,
+        )
+    st.text_input(
+        "Who are you?", key="annotator", placeholder="your name", persist_state="session",
+        help="Your decisions are kept under this name.",
+    )
+
+
+def _name_of(path: Path) -> str:
+    return path.name
+
+
+def _switch() -> None:
+    state.choose_project(st.session_state["chosen_project"])
+
+
+def _funnel(project: Project) -> None:
+    if not project.imports:
+        return
+    try:
+        view = project.view()
+    except CurationError as error:
+        st.warning(markdown(error, 300))
+        return
+    kept, total = len(view.dataset.kept), len(view.dataset)
+    st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
+    _undo(project)
+    if not view.current:
+        st.caption(markdown(view.note, 300))
+        run_button(project, "frame-run")
+
+
+def run_button(project: Project, key: str) -> None:
+    """Start a run of the recipe, with what it is expected to take."""
+    active = any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5))
+    st.button(
+        "Running…" if active else "Run the recipe", key=key, type="primary", width="stretch",
+        icon=":material/play_arrow:", disabled=active, on_click=start_run, args=(project,),
+    )
+    if not active:
+        st.caption(expected(project))
+
+
+def expected(project: Project) -> str:
+    """How long a run will take, as far as it was ever measured here."""
+    seconds, unknown = project.estimate()
+    parts = [f"about {_duration(seconds)}"] if seconds >= 1 else []
+    if unknown:
+        parts.append(f"{len(unknown)} step{'s' if len(unknown) > 1 else ''} not timed here yet")
+    return ", ".join(parts).capitalize() or "A second or two"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def start_run(project: Project) -> None:
+    """Start the run as a job of its own."""
+    jobs.start(project.path, "Run", ["run", str(project.path)])
+
+
+def _undo(project: Project) -> None:
+    if project.people() is None:
+        return
+    left, right = st.columns(2)
+    left.button("Undo", icon=":material/undo:", width="stretch", key="frame-undo",
+                on_click=actions.undo, args=(project,), shortcut="Ctrl+Z",
+                help="Take back your last action.")
+    right.button("Redo", icon=":material/redo:", width="stretch", key="frame-redo",
+                 on_click=actions.redo, args=(project,), help="Do again what you undid.")
+
+
+def _jobs(project: Project, running: bool) -> None:
+    """Poll only while something runs; a page at rest sends nothing."""
+    st.fragment(_draw_jobs, run_every=1.0 if running else None)(project, running)
+
+
+def _draw_jobs(project: Project, was_running: bool) -> None:
+    found = jobs.all_jobs(project.path, 3)
+    recent = [j for j in found if j.active or time.time() - j.updated < 600]
+    for job in recent[:3]:
+        draw_job(project, job)
+    if was_running and not any(job.active for job in found):
+        st.rerun(scope="app")
+
+
+def draw_job(project: Project, job: jobs.Status) -> None:
+    """One job: how far it is, or how it ended."""
+    title = markdown(job.title)
+    if job.active:
+        st.progress(min(job.share, 1.0), text=f"**{title}** · {markdown(job.text, 160)}")
+        st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:",
+                  on_click=jobs.cancel, args=(project.path, job.id))
+    elif job.state == "done":
+        st.caption(f":material/check_circle: {title} done in {_duration(job.updated - job.started)}")
+    elif job.state == "cancelled":
+        st.caption(f":material/cancel: {title} cancelled; what was finished is kept")
+    else:
+        st.error(f"**{title}**: {markdown(job.error, 400)}", icon=":material/error:")
+
+
+def header(title: str, sentence: str) -> None:
+    """A page's title and its one sentence."""
+    st.title(title, anchor=False)
+    st.caption(sentence)
+
+
+def stale(view: View) -> None:
+    """Say that what is shown is not what the recipe gives now."""
+    if not view.current:
+        st.info(markdown(view.note, 300) + " What you see is the last run with today's decisions on it.",
+                icon=":material/history:")

@@ -1,0 +1,106 @@
+"""What a browser session knows: which project, which row, who. The truth is on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation import errors
+from curation.project import DEFAULT_RECIPE, Project, View, slug
+
+_PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
+
+
+def workspace() -> Path:
+    """The folder that holds the projects: CURATION_WORKSPACE, or `projects` beside the app."""
+    return Path(os.environ.get("CURATION_WORKSPACE", "projects")).resolve()
+
+
+def project_paths() -> list[Path]:
+    """Every project in the workspace, and the one the app was started with."""
+    found = {p.parent for p in workspace().glob("*/project.toml")}
+    if started := os.environ.get("CURATION_PROJECT"):
+        found.add(Path(started))
+    return sorted(found, key=lambda p: p.name)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _opened(path: str) -> Project:
+    return Project.open(path)
+
+
+def current_project() -> Project | None:
+    """The session's project; None while there is none."""
+    chosen = st.session_state.get(_PROJECT) or os.environ.get("CURATION_PROJECT")
+    paths = project_paths()
+    if (chosen is None or not (Path(chosen) / "project.toml").exists()) and paths:
+        chosen = str(paths[0])
+    if chosen is None or not (Path(chosen) / "project.toml").exists():
+        return None
+    st.session_state[_PROJECT] = chosen
+    return _opened(chosen)
+
+
+def choose_project(path: Path) -> None:
+    """Make a project the session's own and forget what was open in another."""
+    st.session_state[_PROJECT] = str(path)
+    st.session_state.pop(_OPEN, None)
+
+
+def make_project(name: str) -> Project:
+    """Make a project in the workspace and choose it; raises CurationError when it is there."""
+    made = Project.create(workspace() / slug(name), name=name, recipe=DEFAULT_RECIPE)
+    choose_project(made.path)
+    return made
+
+
+def need_project() -> Project:
+    """The session's project; a page without one says what to do and stops."""
+    project = current_project()
+    if project is None:
+        st.info("There is no project yet. Make one on the Load page.", icon=":material/folder_off:")
+        st.page_link("pages/prepare/load.py", label="Load examples", icon=":material/upload_file:")
+        st.stop()
+    return project
+
+
+def need_view() -> tuple[Project, View]:
+    """The project and what it shows now; a page without examples says what to do and stops."""
+    project = need_project()
+    try:
+        return project, project.view()
+    except errors.CurationError as error:
+        if project.imports:
+            raise
+        st.info(str(error), icon=":material/inbox:")
+        st.page_link("pages/prepare/load.py", label="Load examples", icon=":material/upload_file:")
+        st.stop()
+
+
+def annotator() -> str:
+    """Who is at the keyboard; empty until they said so."""
+    return str(st.session_state.get(_ANNOTATOR, "")).strip()
+
+
+def open_example(example_id: str | None) -> None:
+    """Note which example the session looks at."""
+    st.session_state[_OPEN] = example_id
+
+
+def opened_example() -> str | None:
+    """The example the session looks at."""
+    found: Any = st.session_state.get(_OPEN)
+    return found if isinstance(found, str) else None
+
+
+def flash(text: str, icon: str = ":material/check:") -> None:
+    """Say something at the next drawing of the page: callbacks run before it."""
+    st.session_state.setdefault("flashes", []).append((text, icon))
+
+
+def flashes() -> list[tuple[str, str]]:
+    """What is to be said now; each is said once."""
+    return list(st.session_state.pop("flashes", []))

@@ -1,0 +1,35 @@
+"""Showing what a dataset holds without letting it act: the one place that escapes."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue000-\uf8ff]")
+
+
+def short(text: object, limit: int = 120) -> str:
+    """One line of at most `limit` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def markdown(text: object, limit: int = 200) -> str:
+    """Untrusted text made harmless inside Markdown: nothing in it is markup, link or picture."""
+    return _MARKDOWN.sub(r"\\\1", short(text, limit))
+
+
+def hover(text: object, limit: int = 90) -> str:
+    """Untrusted text made harmless inside a Plotly label, which reads a little HTML."""
+    return html.escape(short(text, limit), quote=True)
+
+
+def badges(text: str) -> list[str]:
+    """What a reader cannot see in a text: direction overrides, zero-width and private characters."""
+    found: dict[str, int] = {}
+    for character in _INVISIBLE.findall(text):
+        name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
+        found[name] = found.get(name, 0) + 1
+    return [f"{count} × {name}" for name, count in found.items()]
