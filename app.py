@@ -13,7 +13,12 @@ pages = st.navigation(
             st.Page("pages/prepare/clean.py", title="Clean", icon=":material/cleaning_services:"),
         ],
         "Explore": [
-            st.Page("pages/explore/overview.py", title="Overview", icon=":material/insights:", default=True),
+            st.Page(
+                "pages/explore/overview.py",
+                title="Overview",
+                icon=":material/insights:",
+                default=True,
+            ),
             st.Page("pages/explore/map.py", title="Map", icon=":material/scatter_plot:"),
             st.Page("pages/explore/browse.py", title="Browse", icon=":material/table_rows:"),
         ],

@@ -1,10 +1,10 @@
 """Curate supervised fine-tuning data: clean, look, decide, choose, deliver.
 
-    from curation import Project, Step
-    project = Project.create("support-bot")
-    project.add("chats.jsonl")
-    project.recipe += Step("drop_near_duplicates", similarity=0.8)
-    dataset = project.replay()
+from curation import Project, Step
+project = Project.create("support-bot")
+project.add("chats.jsonl")
+project.recipe += Step("drop_near_duplicates", similarity=0.8)
+dataset = project.replay()
 """
 
 from curation.dataset import Dataset, Message

@@ -83,16 +83,24 @@ def new(
 ) -> None:
     """Make a project folder with a recipe that suits most data."""
     made = Project.create(project, recipe=Recipe() if empty else DEFAULT_RECIPE)
-    show({"path": str(made.path)}, as_json, f"Made {made.path}. Next: curate import {made.path} FILE")
+    show(
+        {"path": str(made.path)}, as_json, f"Made {made.path}. Next: curate import {made.path} FILE"
+    )
 
 
 @app.command("import")
 def import_files(
     project: ProjectPath,
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files or folders.")],
-    format: Annotated[str, typer.Option(help="The format, when it should not be recognised.")] = "auto",
-    map: Annotated[list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")] = None,
-    label_names: Annotated[Path | None, typer.Option(help="A file with one label name a line.")] = None,
+    format: Annotated[
+        str, typer.Option(help="The format, when it should not be recognised.")
+    ] = "auto",
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")
+    ] = None,
+    label_names: Annotated[
+        Path | None, typer.Option(help="A file with one label name a line.")
+    ] = None,
     name: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
     job: JobId = None,
@@ -106,7 +114,10 @@ def import_files(
     begin = time.perf_counter()
     with working(project, job) as (progress, result):
         entries = opened.add(
-            *files, format=format, mapping={f: c for f, _, c in pairs}, names=name,
+            *files,
+            format=format,
+            mapping={f: c for f, _, c in pairs},
+            names=name,
             label_names=[la.strip() for la in labels if la.strip()] if labels else None,
             progress=progress,
         )
@@ -114,10 +125,12 @@ def import_files(
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
     lines = [
-        f"{e['name']}: already here, nothing added" if e.get("already") else
-        "{name}: {lines:,} lines = {examples:,} examples + {rejected:,} rejected + {blank:,} blank".format(
-            name=e["name"], **e["report"]
-        )
+        f"{e['name']}: already here, nothing added"
+        if e.get("already")
+        else (
+            "{name}: {lines:,} lines = {examples:,} examples + "
+            "{rejected:,} rejected + {blank:,} blank"
+        ).format(name=e["name"], **e["report"])
         for e in entries
     ]
     lines += [f"  {note}" for e in entries for note in e["report"].get("notes", [])]
@@ -127,8 +140,14 @@ def import_files(
 def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """The reports of several files as one."""
     total: dict[str, Any] = {
-        "lines": 0, "examples": 0, "rejected": 0, "blank": 0, "repaired": {}, "formats": {},
-        "encodings": {}, "files": [],
+        "lines": 0,
+        "examples": 0,
+        "rejected": 0,
+        "blank": 0,
+        "repaired": {},
+        "formats": {},
+        "encodings": {},
+        "files": [],
     }
     for entry in entries:
         report = entry["report"]
@@ -188,7 +207,10 @@ def run_text(summary: dict[str, Any]) -> str:
     lines = [f"{'step':<28}{'in':>10}{'dropped':>10}{'changed':>10}{'seconds':>10}"]
     for step in summary["steps"]:
         spent = "cached" if step["cached"] else f"{step['seconds']:.1f}"
-        lines.append(f"{step['name']:<28}{step['kept_in']:>10,}{step['dropped']:>10,}{step['changed']:>10,}{spent:>10}")
+        lines.append(
+            f"{step['name']:<28}{step['kept_in']:>10,}{step['dropped']:>10,}"
+            f"{step['changed']:>10,}{spent:>10}"
+        )
     cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
     end = ", everything cached" if cached else ""
     lines.append(
@@ -203,18 +225,32 @@ def rows(
     project: ProjectPath,
     kept: Annotated[bool, typer.Option("--kept", help="Only kept rows.")] = False,
     dropped: Annotated[bool, typer.Option("--dropped", help="Only dropped rows.")] = False,
-    rejected: Annotated[bool, typer.Option("--rejected", help="Lines that were refused on import.")] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Lines that were refused on import.")
+    ] = False,
     columns: Annotated[str | None, typer.Option(help="Further columns to keep, by commas.")] = None,
-    to: Annotated[Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")
+    ] = None,
 ) -> None:
     """Print or save the annotated rows."""
     opened = Project.open(project)
     if rejected:
         frame = opened.rejected
-        frame = frame.assign(raw=[bytes(raw).decode("utf-8", "replace") for raw in frame["raw"]]) if len(frame) else frame
+        frame = (
+            frame.assign(raw=[bytes(raw).decode("utf-8", "replace") for raw in frame["raw"]])
+            if len(frame)
+            else frame
+        )
     else:
         dataset = opened.replay(engine=make_engine("auto"), progress=bar if to else _quiet)
-        chosen = dataset.kept if kept and not dropped else dataset.dropped if dropped and not kept else dataset.rows
+        chosen = (
+            dataset.kept
+            if kept and not dropped
+            else dataset.dropped
+            if dropped and not kept
+            else dataset.rows
+        )
         frame = row_table(dataset, chosen, columns)
     from curation.export.tables import write_frame
 
@@ -230,7 +266,9 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     asked = [c.strip() for c in columns.split(",")] if columns else scores
     unknown = [c for c in asked if c not in rows.columns]
     if unknown:
-        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join([*BASE_COLUMNS, *scores])}.")
+        raise CurationError(
+            f"There is no column {unknown[0]!r}; there are: {', '.join([*BASE_COLUMNS, *scores])}."
+        )
     table = rows.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
     fixed = ["id", "source_file", "source_row", *always]
     return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
@@ -241,7 +279,11 @@ def _quiet(share: float, text: str) -> None:
 
 
 @app.command()
-def explain(project: ProjectPath, example_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+def explain(
+    project: ProjectPath,
+    example_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,
+) -> None:
     """Tell the receipt of one row: where it came from, what each step and person did to it."""
     opened = Project.open(project)
     dataset = opened.view().dataset
@@ -253,7 +295,11 @@ def explain(project: ProjectPath, example_id: Annotated[str, typer.Argument(meta
     for e in events:
         who = f" by {e['annotator']}" if e.get("annotator") else ""
         lines.append(f"  {e['title']:<30} {e['what']}{who}{': ' + e['text'] if e['text'] else ''}")
-    show({"id": example_id, "source": source, "fate": fate, "events": events}, as_json, "\n".join(lines))
+    show(
+        {"id": example_id, "source": source, "fate": fate, "events": events},
+        as_json,
+        "\n".join(lines),
+    )
 
 
 @app.command()
@@ -273,13 +319,17 @@ def decide(
         raise CurationError(f"{source.name}, {problems[0]}")
     done = opened.decisions.append(decisions)
     value = {"appended": done.appended, "ignored": done.ignored, "conflicts": len(done.conflicts)}
-    text = f"{done.appended:,} appended, {done.ignored:,} already there, {len(done.conflicts):,} conflicts"
+    text = (
+        f"{done.appended:,} appended, {done.ignored:,} already there, "
+        f"{len(done.conflicts):,} conflicts"
+    )
     show(value, as_json, text)
 
 
 @app.command("decisions")
 def list_decisions(
-    project: ProjectPath, to: Annotated[Path | None, typer.Option(help="A file instead of stdout.")] = None
+    project: ProjectPath,
+    to: Annotated[Path | None, typer.Option(help="A file instead of stdout.")] = None,
 ) -> None:
     """Print the events of people's decisions, oldest first, as JSON Lines."""
     opened = Project.open(project)
@@ -299,7 +349,9 @@ def export(
     project: ProjectPath,
     to: Annotated[Path, typer.Option(help="The delivery folder.")],
     format: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
-    allow_attention: Annotated[bool, typer.Option("--allow-attention", help="Also rows that need attention.")] = False,
+    allow_attention: Annotated[
+        bool, typer.Option("--allow-attention", help="Also rows that need attention.")
+    ] = False,
     engine: EngineName = "auto",
     as_json: AsJson = False,
     job: JobId = None,
@@ -310,28 +362,49 @@ def export(
     try:
         with working(project, job) as (progress, result):
             manifest = opened.export(
-                to, tuple(format or ["trl"]), allow_attention=allow_attention, engine=runner, progress=progress
+                to,
+                tuple(format or ["trl"]),
+                allow_attention=allow_attention,
+                engine=runner,
+                progress=progress,
             )
             value = {k: manifest[k] for k in ("files", "splits", "leaks")}
             value["manifest"] = str(to / "manifest.json")
             result.update(value)
     finally:
         runner.close()
-    lines = [f"{f['rows'] if f['rows'] is not None else '':>8} rows  {f['path']}" for f in value["files"] if f.get("rows")]
+    lines = [
+        f"{f['rows'] if f['rows'] is not None else '':>8} rows  {f['path']}"
+        for f in value["files"]
+        if f.get("rows")
+    ]
     show(value, as_json, "\n".join([*lines, f"Delivered to {to}; see {to / 'README.md'}"]))
 
 
 @app.command("operations")
-def list_operations(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None, as_json: AsJson = False) -> None:
+def list_operations(
+    name: Annotated[str | None, typer.Argument(metavar="NAME")] = None, as_json: AsJson = False
+) -> None:
     """List the operations, their parameters and help."""
     from curation.registry import operation, operations
 
     found = [operation(name)] if name else list(operations().values())
     described = [
         {
-            "name": o.name, "kind": o.kind, "phase": o.phase, "title": o.title, "help": o.help, "makes": list(o.makes),
+            "name": o.name,
+            "kind": o.kind,
+            "phase": o.phase,
+            "title": o.title,
+            "help": o.help,
+            "makes": list(o.makes),
             "params": [
-                {"name": p.name, "type": p.type, "default": p.default, "choices": list(p.choices), "help": p.help}
+                {
+                    "name": p.name,
+                    "type": p.type,
+                    "default": p.default,
+                    "choices": list(p.choices),
+                    "help": p.help,
+                }
                 for p in o.params.values()
             ],
         }
@@ -348,7 +421,8 @@ def list_operations(name: Annotated[str | None, typer.Argument(metavar="NAME")] 
 
 @app.command()
 def doctor(
-    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None, as_json: AsJson = False
+    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check versions, free disk, and a project's files; repair what can be repaired."""
     from curation.doctor import examine
@@ -391,7 +465,9 @@ def start_app(
     """Start the web app."""
     script = Path(__file__).resolve().parent.parent / "app.py"
     if not script.exists():
-        raise CurationError("The web app's files are not beside the package; start it from a checkout.")
+        raise CurationError(
+            "The web app's files are not beside the package; start it from a checkout."
+        )
     if project is not None:
         os.environ["CURATION_PROJECT"] = str(Project.open(project).path.resolve())
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
@@ -406,7 +482,11 @@ def version_wanted(wanted: bool) -> None:
 
 
 @app.callback()
-def about(version: Annotated[bool, typer.Option("--version", callback=version_wanted, is_eager=True)] = False) -> None:
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=version_wanted, is_eager=True)
+    ] = False,
+) -> None:
     """Curate supervised fine-tuning data: clean, look, decide, choose, deliver."""
 
 

@@ -32,7 +32,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path) -> pa.Table | None:
-    """The table written by `write_table`; None when it is absent or a single bit is not as written."""
+    """The table that `write_table` wrote; None when absent or not as written, to the bit."""
     try:
         data = pa.py_buffer(path.read_bytes())
     except OSError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -130,36 +130,47 @@ def attention_codes(turns: Sequence[dict[str, Any]], label: str | None = None) -
     A labelled text needs no answer, and a single assistant turn is a text to learn by heart; both
     are fine.
     """
-    roles = [turn["role"] for turn in turns]
-    blank = [not (turn["content"] or "").strip() for turn in turns]
-    found = set()
-    if not turns:
-        found.add("no_messages")
-    if any(role not in ROLES for role in roles):
-        found.add("unknown_role")
-    spoken = [role for role in roles if role != "system"]
-    if label is None and turns:
-        if "assistant" not in roles:
-            found.add("no_answer")
-        elif roles[-1] != "assistant":
-            found.add("ends_with_user")
-        if len(spoken) > 1 and spoken[0] == "assistant":
-            found.add("starts_with_assistant")
-    for i, (turn, role) in enumerate(zip(turns, roles, strict=True)):
-        before = roles[i - 1] if i else None
-        if blank[i] and role == "assistant" and not turn.get("tool_calls"):
-            found.add("empty_answer")
-        if blank[i] and role == "user":
-            found.add("empty_prompt")
-        if role == "system" and i > 0:
-            found.add("late_system")
-        if role == before and role in ("user", "assistant"):
-            found.add("consecutive_roles")
-        if turn.get("tool_calls") and (i + 1 == len(turns) or roles[i + 1] != "tool"):
-            found.add("call_without_result")
-        if role == "tool" and not (before == "tool" or (i and turns[i - 1].get("tool_calls"))):
-            found.add("result_without_call")
+    roles = [str(turn["role"]) for turn in turns]
+    found = set(_whole_codes(roles, label))
+    for i, turn in enumerate(turns):
+        found.update(_turn_codes(turns, roles, i, not (turn["content"] or "").strip()))
     return [code for code in ATTENTION if code in found]
+
+
+def _whole_codes(roles: Sequence[str], label: str | None) -> Iterator[str]:
+    """What is wrong with the order of roles as a whole."""
+    if not roles:
+        yield "no_messages"
+    if any(role not in ROLES for role in roles):
+        yield "unknown_role"
+    if label is not None or not roles:
+        return
+    spoken = [role for role in roles if role != "system"]
+    if "assistant" not in roles:
+        yield "no_answer"
+    elif roles[-1] != "assistant":
+        yield "ends_with_user"
+    if len(spoken) > 1 and spoken[0] == "assistant":
+        yield "starts_with_assistant"
+
+
+def _turn_codes(
+    turns: Sequence[dict[str, Any]], roles: Sequence[str], i: int, blank: bool
+) -> Iterator[str]:
+    """What is wrong with one turn, given the one before and after it."""
+    role, before, calls = roles[i], roles[i - 1] if i else "", turns[i].get("tool_calls")
+    if blank and role == "assistant" and not calls:
+        yield "empty_answer"
+    if blank and role == "user":
+        yield "empty_prompt"
+    if role == "system" and i > 0:
+        yield "late_system"
+    if role == before and role in ("user", "assistant"):
+        yield "consecutive_roles"
+    if calls and (i + 1 == len(turns) or roles[i + 1] != "tool"):
+        yield "call_without_result"
+    if role == "tool" and before != "tool" and not (i and turns[i - 1].get("tool_calls")):
+        yield "result_without_call"
 
 
 def content_hash(messages: str, label: str | None) -> str:
@@ -245,7 +256,9 @@ class Dataset:
         """One example's columns; raises CurationError when no example has that id."""
         if example_id not in self.rows.index:
             raise CurationError(f"There is no example {example_id!r} in this dataset.")
-        return self.rows.loc[example_id]
+        found = self.rows.loc[example_id]
+        assert isinstance(found, pd.Series)  # ids are unique
+        return found
 
     def explain(self, example_id: str) -> list[dict[str, Any]]:
         """The receipt of one row: what each step and person did to it, oldest first.

@@ -31,7 +31,9 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise CurationError(f"{path.name} could not be written: {error.strerror or error}.") from error
+        raise CurationError(
+            f"{path.name} could not be written: {error.strerror or error}."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

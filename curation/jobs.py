@@ -58,7 +58,10 @@ def start(project: Path, title: str, command: Sequence[str]) -> str:
     with open(folder / "log.txt", "wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "curation", *command, "--job", job_id],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     return job_id
 
@@ -142,11 +145,18 @@ class Reporter:
 
     def finish(self, state: str, error: str = "", result: Any = None) -> None:
         """Note how it ended."""
-        self._set(state=state, error=error, result=result, share=1.0 if state == "done" else self._status.share)
+        self._set(
+            state=state,
+            error=error,
+            result=result,
+            share=1.0 if state == "done" else self._status.share,
+        )
 
 
 @contextmanager
-def reporting(project: Path, job_id: str | None, otherwise: Progress) -> Iterator[tuple[Progress, dict[str, Any]]]:
+def reporting(
+    project: Path, job_id: str | None, otherwise: Progress
+) -> Iterator[tuple[Progress, dict[str, Any]]]:
     """Progress for a command, as a job when it has an id; errors end in the job's status too.
 
     Yields the progress and a dict whose content becomes the job's result.
@@ -164,7 +174,9 @@ def reporting(project: Path, job_id: str | None, otherwise: Progress) -> Iterato
         reporter.finish("failed", str(error))
         raise
     except Exception as error:
-        reporter.finish("failed", f"This is a bug: {type(error).__name__}: {error}. The log has the trace.")
+        reporter.finish(
+            "failed", f"This is a bug: {type(error).__name__}: {error}. The log has the trace."
+        )
         raise
     reporter.finish("done", result=result)
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,8 @@ from curation.dataset import Dataset, Progress, make_ids, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
 from curation.recipe import Recipe, Step
-from curation.replay import Memory, NotCached, Replay, StepReport, with_people
+from curation.registry import Operation
+from curation.replay import Memory, NotCached, Replay, StepReport, everything, nothing, with_people
 
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore, State
@@ -80,9 +81,12 @@ class Project:
         self._memory = Memory()
         self._lock = RLock()
         self._examples: tuple[str, Dataset] | None = None
+        self._view: tuple[tuple[Any, ...], View] | None = None
 
     @classmethod
-    def create(cls, path: str | Path, name: str | None = None, recipe: Recipe | None = None) -> Project:
+    def create(
+        cls, path: str | Path, name: str | None = None, recipe: Recipe | None = None
+    ) -> Project:
         """Make a project folder; raises CurationError when something is there already.
 
         The recipe is empty unless one is given; the app and the command line give DEFAULT_RECIPE.
@@ -90,7 +94,9 @@ class Project:
         folder = Path(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
-        settings = f'name = {json.dumps(name or folder.name)}\nschema = {SCHEMA}\ndecisions = "sqlite"\n'
+        settings = (
+            f'name = {json.dumps(name or folder.name)}\nschema = {SCHEMA}\ndecisions = "sqlite"\n'
+        )
         files.write_text(folder / "recipe.yaml", (recipe or Recipe()).to_yaml())
         files.write_text(folder / "project.toml", settings)
         return cls(folder)
@@ -100,11 +106,15 @@ class Project:
         """Open a project folder; raises CurationError when it is none, or from a later program."""
         folder = Path(path)
         if not (folder / "project.toml").is_file():
-            raise CurationError(f"{folder} is not a project: it has no project.toml. Make one with `curate new {folder}`.")
+            raise CurationError(
+                f"{folder} is not a project: it has no project.toml. "
+                f"Make one with `curate new {folder}`."
+            )
         project = cls(folder)
         if project.settings.get("schema") != SCHEMA:
             raise CurationError(
-                f"{folder} has schema {project.settings.get('schema')!r}; this program reads {SCHEMA}."
+                f"{folder} has schema {project.settings.get('schema')!r}; "
+                f"this program reads {SCHEMA}."
             )
         return project
 
@@ -159,13 +169,20 @@ class Project:
         entries = []
         with self._lock:
             for i, (file, name) in enumerate(todo):
-                step: Progress = lambda share, text, i=i: progress((i + share) / len(todo), text)  # type: ignore[misc]
-                entries.append(self._add_file(file, name, format, dict(mapping or {}), label_names, step))
+                step = _part_of(progress, i, len(todo))
+                entries.append(
+                    self._add_file(file, name, format, dict(mapping or {}), label_names, step)
+                )
         return entries
 
     def _add_file(
-        self, file: Path, name: str, format: str, mapping: dict[str, str],
-        label_names: Sequence[str] | None, progress: Progress,
+        self,
+        file: Path,
+        name: str,
+        format: str,
+        mapping: dict[str, str],
+        label_names: Sequence[str] | None,
+        progress: Progress,
     ) -> dict[str, Any]:
         settings = {"format": format, "mapping": mapping, "label_names": list(label_names or [])}
         copy, digest = self._keep_source(file, name)
@@ -183,8 +200,13 @@ class Project:
         # A file of the same bytes under another name, or of the same name with other bytes.
         replaced = [e["name"] for e in imports if e["name"] == name or e["sha256"] == digest]
         entry = {
-            "name": name, "sha256": digest, "stored": copy.name, "settings": settings,
-            "report": report.to_dict(), "replaced": replaced, "time": round(time.time(), 3),
+            "name": name,
+            "sha256": digest,
+            "stored": copy.name,
+            "settings": settings,
+            "report": report.to_dict(),
+            "replaced": replaced,
+            "time": round(time.time(), 3),
         }
         self._merge(new, replaced, [*(e for e in imports if e["name"] not in replaced), entry])
         return entry
@@ -195,15 +217,22 @@ class Project:
         from curation import sources
 
         return sources.parse(
-            copy, out, name=name, format=settings["format"], mapping=settings["mapping"],
-            label_names=settings["label_names"] or None, progress=progress,
+            copy,
+            out,
+            name=name,
+            format=settings["format"],
+            mapping=settings["mapping"],
+            label_names=settings["label_names"] or None,
+            progress=progress,
         )
 
     def _keep_source(self, file: Path, name: str) -> tuple[Path, str]:
-        """Copy a file into the project under its hash, and hash what was copied, not what was there."""
+        """Copy a file into the project under its hash; what is hashed is the copy."""
         if not file.is_file():
             what = "a folder without files" if file.is_dir() else "not a file that can be read"
-            raise CurationError(f"{file} is {what}." if file.exists() else f"{file} does not exist.")
+            raise CurationError(
+                f"{file} is {what}." if file.exists() else f"{file} does not exist."
+            )
         folder = self.path / "source"
         suffix = "".join(re.findall(r"\.[A-Za-z0-9]{1,8}", Path(name).name)[-2:])
         staged = folder / ".incoming"
@@ -217,25 +246,38 @@ class Project:
         os.replace(staged, kept)
         return kept, digest
 
-    def _merge(self, new: dict[str, pd.DataFrame], replaced: list[str], imports: list[dict[str, Any]]) -> None:
-        """Put freshly read rows beside the others; imports.json is written last and vouches for them."""
+    def _merge(
+        self, new: dict[str, pd.DataFrame], replaced: list[str], imports: list[dict[str, Any]]
+    ) -> None:
+        """Put fresh rows beside the others; imports.json is written last and vouches for them."""
         tables = {}
         for table, fresh in new.items():
             path = self.path / f"{table}.parquet"
             if path.exists():
                 old = pd.read_parquet(path)
                 old = old[~old["imported_as"].isin(replaced)]
-                fresh = pd.concat([old, fresh.assign(imported_as=imports[-1]["name"])], ignore_index=True)
+                fresh = pd.concat(
+                    [old, fresh.assign(imported_as=imports[-1]["name"])], ignore_index=True
+                )
             else:
                 fresh = fresh.assign(imported_as=imports[-1]["name"])
             tables[table] = fresh
         examples = tables["examples"]
-        tables["examples"] = examples.assign(id=pd.Series(make_ids(examples["content_hash"].tolist()), dtype="str"))
+        tables["examples"] = examples.assign(
+            id=pd.Series(make_ids(examples["content_hash"].tolist()), dtype="str")
+        )
         for table, frame in tables.items():
             with files.replacing(self.path / f"{table}.parquet") as temporary:
-                pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary, compression="zstd")
-        manifest = {"imports": imports, "examples_sha256": files.sha256(self.path / "examples.parquet")}
-        files.write_text(self.path / "imports.json", json.dumps(manifest, ensure_ascii=False, indent=1))
+                pq.write_table(
+                    pa.Table.from_pandas(frame, preserve_index=False), temporary, compression="zstd"
+                )
+        manifest = {
+            "imports": imports,
+            "examples_sha256": files.sha256(self.path / "examples.parquet"),
+        }
+        files.write_text(
+            self.path / "imports.json", json.dumps(manifest, ensure_ascii=False, indent=1)
+        )
 
     def rebuild(self, progress: Progress = silent) -> None:
         """Read every imported file again from the copies in `source/`.
@@ -248,7 +290,9 @@ class Project:
         for i, entry in enumerate(imports):
             copy = self.path / "source" / entry["stored"]
             if not copy.is_file() or files.sha256(copy) != entry["sha256"]:
-                raise CurationError(f"The copy of {entry['name']} in source/ is damaged or gone; import it again.")
+                raise CurationError(
+                    f"The copy of {entry['name']} in source/ is damaged or gone; import it again."
+                )
             with tempfile.TemporaryDirectory(prefix=".import-", dir=self.path) as scratch:
                 self._parse(copy, Path(scratch), entry["name"], entry["settings"], progress)
                 new = {
@@ -324,7 +368,7 @@ class Project:
         return DecisionStore(target, journal=self.path / "decisions.journal.jsonl")
 
     def people(self, until: int | None = None) -> State | None:
-        """The state of people's decisions, now or after event `until`; None while there are none."""
+        """People's decisions, now or after event `until`; None while there are none."""
         if "decisions" not in self.__dict__ and not self._has_decisions():
             return None
         return self.decisions.state(until)
@@ -360,17 +404,21 @@ class Project:
         recipe: Recipe | None = None,
         *,
         upto: int | None = None,
-        compute: bool = True,
+        compute: Callable[[Operation], bool] = everything,
         engine: Engine | None = None,
         progress: Progress = silent,
     ) -> Dataset:
-        """The dataset that the recipe and the decisions give; see `Replay.run` for what it raises."""
+        """The dataset that recipe and decisions give; see `Replay.run` for what it raises."""
         return self._replay(None, engine, progress).run(
             self.recipe if recipe is None else recipe, upto=upto, compute=compute
         )
 
     def run(
-        self, recipe: Recipe | None = None, *, engine: Engine | None = None, progress: Progress = silent
+        self,
+        recipe: Recipe | None = None,
+        *,
+        engine: Engine | None = None,
+        progress: Progress = silent,
     ) -> Dataset:
         """Replay everything and remember it as the last run, which pages show until the next."""
         chosen = self.recipe if recipe is None else recipe
@@ -379,7 +427,7 @@ class Project:
         dataset = replay.run(chosen)
         self._note_timings(dataset.steps)
         latest = {"recipe": chosen.to_yaml(), "decisions": seq, "source": replay.fingerprint}
-        files.write_text(self.path / "cache" / "latest.json", json.dumps(latest))
+        files.write_text(self._latest_file, json.dumps(latest))
         return dataset
 
     def view(self) -> View:
@@ -388,35 +436,67 @@ class Project:
         Nothing is computed that takes long; today's decisions are laid over either.
         """
         with self._lock:
-            replay = self._replay()
-            people = replay.people
+            last = self.decisions.last() if self._has_decisions() else 0
+            about = (
+                self._recipe_text(),
+                last,
+                self._manifest().get("examples_sha256"),
+                _modified(self._latest_file),
+            )
+            if self._view is None or self._view[0] != about:
+                self._view = about, self._make_view()
+            return self._view[1]
+
+    def _make_view(self) -> View:
+        replay = self._replay()
+        people = replay.people
+        try:
+            recipe = self.recipe
+            dataset = replay.run(recipe, compute=self.quick)
+            return View(dataset, True, "", replay.fingerprints(recipe)[-1])
+        except CurationError as error:
+            note = str(error)
+        latest = self._latest(replay.fingerprint)
+        if latest is None:
+            dataset, print_ = replay.source, replay.fingerprint
+            note = "The recipe has not been run on these examples yet."
+        else:
+            recipe, seq = latest
             try:
-                recipe = self.recipe
-                dataset = replay.run(recipe, compute=False)
-                return View(dataset, True, "", replay.fingerprints(recipe)[-1])
-            except (NotCached, CurationError) as error:
-                note = str(error)
-            latest = self._latest(replay.fingerprint)
-            if latest is None:
+                old = self._replay(seq)
+                dataset, print_ = old.run(recipe, compute=nothing), old.fingerprints(recipe)[-1]
+                note = self._what_changed(recipe, seq) or note
+            except CurationError:
                 dataset, print_ = replay.source, replay.fingerprint
                 note = "The recipe has not been run on these examples yet."
-            else:
-                recipe, seq = latest
-                try:
-                    old = self._replay(seq)
-                    dataset, print_ = old.run(recipe, compute=False), old.fingerprints(recipe)[-1]
-                    note = self._what_changed(recipe, seq) or note
-                except CurationError:
-                    dataset, print_ = replay.source, replay.fingerprint
-                    note = "The recipe has not been run on these examples yet."
-            if people is not None:
-                dataset = with_people(dataset, people)
-                print_ = f"{print_}-{self.decisions.last()}"
-            return View(dataset, False, note, print_)
+        if people is not None:
+            dataset = with_people(dataset, people)
+            print_ = f"{print_}-{self.decisions.last()}"
+        return View(dataset, False, note, print_)
+
+    def quick(self, operation: Operation) -> bool:
+        """Whether an operation is known to take a page's patience at most: about two seconds."""
+        if operation.slow:
+            return False
+        rate = self._timings().get(operation.name)
+        if rate is None:
+            return operation.kind == "filter" and operation.batched
+        return rate * len(self.examples) < 2.0
+
+    @property
+    def _latest_file(self) -> Path:
+        return self.path / "cache" / "latest.json"
+
+    def partial(self, recipe: Recipe | None = None) -> Dataset:
+        """As much of a recipe as is remembered or quickly computed, for editing it."""
+        try:
+            return self.replay(recipe, compute=self.quick)
+        except NotCached as stopped:
+            return stopped.partial
 
     def _latest(self, source: str) -> tuple[Recipe, int] | None:
         try:
-            latest = json.loads((self.path / "cache" / "latest.json").read_text("utf-8"))
+            latest = json.loads(self._latest_file.read_text("utf-8"))
             if latest["source"] != source:
                 return None
             return Recipe.from_yaml(latest["recipe"]), int(latest["decisions"])
@@ -470,21 +550,35 @@ class Project:
             for event in self.decisions.events(example_id=example_id):
                 events.append(
                     {
-                        "step": "decision", "title": "Decision", "what": event.kind,
-                        "text": describe_value(event.value), "annotator": event.annotator,
+                        "step": "decision",
+                        "title": "Decision",
+                        "what": event.kind,
+                        "text": describe_value(event.value),
+                        "annotator": event.annotator,
                         "time": event.time,
                     }
                 )
         return events
 
-    def export(self, out: str | Path, formats: Sequence[str] = ("trl",), **options: Any) -> dict[str, Any]:
+    def export(
+        self, out: str | Path, formats: Sequence[str] = ("trl",), **options: Any
+    ) -> dict[str, Any]:
         """Write a delivery folder, complete or not at all, and return its manifest.
 
         See `curation.export.export` for the options and what it raises.
         """
         from curation.export import export
 
-        return export(self, Path(out), formats, **options)
+        manifest: dict[str, Any] = export(self, Path(out), formats, **options)
+        return manifest
+
+
+def _part_of(progress: Progress, part: int, parts: int) -> Progress:
+    return lambda share, text: progress((part + share) / parts, text)
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def describe_value(value: Any) -> str:
@@ -510,5 +604,3 @@ def _files_below(path: Path) -> list[tuple[Path, str]]:
     if not found:
         raise CurationError(f"{path} is a folder without files.")
     return [(p, f"{path.name}/{p.relative_to(path).as_posix()}") for p in found]
-
-

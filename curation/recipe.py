@@ -118,7 +118,10 @@ class Recipe:
         lines = [f"version: {VERSION}", "steps:" if self.steps else "steps: []"]
         for step in self.steps:
             params = yaml.safe_dump(
-                dict(step.params), default_flow_style=True, width=10_000, allow_unicode=True,
+                dict(step.params),
+                default_flow_style=True,
+                width=10_000,
+                allow_unicode=True,
                 sort_keys=False,
             ).strip()
             lines.append(f"  - {step.use}: {params}")
@@ -147,7 +150,10 @@ class Recipe:
         assert isinstance(root, yaml.MappingNode)
         nodes = next(v.value for k, v in root.value if k.value == "steps")
         lines = [node.start_mark.line + 1 for node in nodes]
-        steps = [_step(entry, f"{source}, line {line}") for entry, line in zip(data["steps"], lines, strict=True)]
+        steps = [
+            _step(entry, f"{source}, line {line}")
+            for entry, line in zip(data["steps"], lines, strict=True)
+        ]
         recipe = cls(tuple(steps))
         recipe.check(lines, source)
         return recipe
@@ -161,7 +167,7 @@ def _step(entry: Any, where: str) -> Step:
         entry = dict(entry)
         enabled = entry.pop("enabled", True)
         if len(entry) == 1 and isinstance(enabled, bool):
-            (use, params), = entry.items()
+            ((use, params),) = entry.items()
             if params is None or isinstance(params, dict):
                 step = Step(str(use))
                 return replace_params(step, params or {}, enabled)

@@ -52,7 +52,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a numeric parameter, both included; None is open. `step` is what a form moves by."""
+    """Bounds of a number, both included; None is open. `step` is what a form moves by."""
 
     low: float | None = None
     high: float | None = None
@@ -93,7 +93,9 @@ class Parameter:
             return [str(item) for item in value]
         if self.type in ("integer", "number"):
             return self._number(value)
-        wanted = f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
+        wanted = (
+            f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
+        )
         raise RecipeError(f"{self.name} must be {wanted}, not {value!r}")
 
     def _number(self, value: Any) -> int | float:

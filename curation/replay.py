@@ -40,7 +40,7 @@ class PeopleState(Protocol):
     """What replay asks of people's decisions; `curation.decisions.State` is one."""
 
     def edits_frame(self) -> pd.DataFrame:
-        """Rows edited or labelled: index id; columns messages, label (missing: not touched), reason."""
+        """Rows edited or labelled: index id; messages and label (missing: not touched), reason."""
 
     def verdicts_frame(self) -> pd.DataFrame:
         """Rows kept or dropped by a person: index id; columns keep (bool), reason."""
@@ -104,7 +104,9 @@ class StepReport:
             events.append(("placed", f"in {row['split']}"))
         measured = {c: row[c] for c in self.columns if pd.notna(row[c]) and row[c] != ""}
         if measured and self.kind in ("score", "group"):
-            events.append(("measured", ", ".join(f"{c} = {_short(v)}" for c, v in measured.items())))
+            events.append(
+                ("measured", ", ".join(f"{c} = {_short(v)}" for c, v in measured.items()))
+            )
         return [
             {"step": self.name, "title": self.title, "what": what, "text": text}
             for what, text in events
@@ -137,11 +139,22 @@ class Memory:
 
 
 class NotCached(CurationError):
-    """A replay that was asked to compute nothing met a step it does not remember."""
+    """A replay met a step not remembered that it may not compute; it got to `partial`."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, partial: Dataset) -> None:
         super().__init__(f"{step} has not been run yet.")
         self.step = step
+        self.partial = partial
+
+
+def everything(operation: Operation) -> bool:
+    """Compute whatever is not remembered."""
+    return True
+
+
+def nothing(operation: Operation) -> bool:
+    """Compute nothing; only what is remembered counts."""
+    return False
 
 
 @dataclass
@@ -161,11 +174,18 @@ class Replay:
     progress: Progress = silent
     memory: Memory = field(default_factory=Memory)
 
-    def run(self, recipe: Recipe, *, upto: int | None = None, compute: bool = True) -> Dataset:
+    def run(
+        self,
+        recipe: Recipe,
+        *,
+        upto: int | None = None,
+        compute: Callable[[Operation], bool] = everything,
+    ) -> Dataset:
         """The dataset after the recipe's steps (the first `upto` of them, when given).
 
+        compute: which operations may be computed when they are not remembered.
         Raises RecipeError for a recipe that cannot be run, CurationError where a step cannot do
-        its work, NotCached when `compute` is False and a step is not remembered.
+        its work, NotCached where it may not compute one.
         """
         recipe.check()
         stages = list(self._stages(recipe, upto))
@@ -203,7 +223,9 @@ class Replay:
         steps = [(s, n) for s, n in named[: len(named) if upto is None else upto] if s.enabled]
         edits = None if self.people is None else self.people.edits_frame()
         verdicts = None if self.people is None else self.people.verdicts_frame()
-        last = PHASE_OF_WHOLE if upto is None else (steps[-1][0].operation.phase if steps else "clean")
+        last = (
+            PHASE_OF_WHOLE if upto is None else (steps[-1][0].operation.phase if steps else "clean")
+        )
         for phase in ("clean", "edits", "measure", "verdicts", "select", "split"):
             if phase == "edits" and edits is not None and len(edits) and last != "clean":
                 yield _Stage(PEOPLE, "Edits and labels", edits)
@@ -215,7 +237,12 @@ class Replay:
                     yield _Stage(name, step.operation.title, None, step)
 
     def _advance(
-        self, dataset: Dataset, stage: _Stage, fingerprint: str, place: tuple[int, int], compute: bool
+        self,
+        dataset: Dataset,
+        stage: _Stage,
+        fingerprint: str,
+        place: tuple[int, int],
+        compute: Callable[[Operation], bool],
     ) -> Dataset:
         begin = time.perf_counter()
         remembered = self.cache.get(fingerprint) if stage.step else None
@@ -229,8 +256,8 @@ class Replay:
             if stage.step.operation.kind == "embed":
                 vectors = self._compute(dataset, stage.step, silent)[1]
         else:
-            if not compute:
-                raise NotCached(stage.name)
+            if not compute(stage.step.operation):
+                raise NotCached(stage.name, dataset)
             at, of = place
             inner = lambda share, text="": self.progress(  # noqa: E731 - a partial with arithmetic
                 (at + share) / of, f"{stage.title}: {text}" if text else stage.title
@@ -248,7 +275,10 @@ class Replay:
         after, before = _lay_over(dataset, stage, delta, vectors)
         if stage.step is None and vectors is not None:
             after = self._embed_revived(after)
-        gone = int(dataset.rows["dropped_by"].isna().sum()), int(after.rows["dropped_by"].isna().sum())
+        gone = (
+            int(dataset.rows["dropped_by"].isna().sum()),
+            int(after.rows["dropped_by"].isna().sum()),
+        )
         step = stage.step
         report = StepReport(
             name=stage.name,
@@ -258,7 +288,9 @@ class Replay:
             params=step.arguments if step else {},
             kept_in=gone[0],
             kept_out=gone[1],
-            dropped=int((dataset.rows["dropped_by"].isna() & after.rows["dropped_by"].notna()).sum()),
+            dropped=int(
+                (dataset.rows["dropped_by"].isna() & after.rows["dropped_by"].notna()).sum()
+            ),
             changed=0 if before is None else len(before),
             seconds=time.perf_counter() - begin,
             computed_seconds=spent,
@@ -293,17 +325,24 @@ class Replay:
             if column in dataset.rows.columns:
                 continue
             makers = [o.name for o in operations().values() if column in o.makes]
-            hint = f"add {makers[0]} before it" if makers else (
-                f"there are: {', '.join(dataset.scores) or 'none yet'}"
+            hint = (
+                f"add {makers[0]} before it"
+                if makers
+                else (f"there are: {', '.join(dataset.scores) or 'none yet'}")
             )
-            raise CurationError(f"{operation.name} reads the column {column!r}, which is not there: {hint}.")
+            raise CurationError(
+                f"{operation.name} reads the column {column!r}, which is not there: {hint}."
+            )
         if {"vectors", "neighbours"} & set(operation.inputs) and dataset.vectors is None:
             raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
 
     def _in_batches(
         self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
     ) -> pd.DataFrame:
-        columns = [*BATCH_COLUMNS, *(c for c in operation.columns_read(params) if c not in BATCH_COLUMNS)]
+        columns = [
+            *BATCH_COLUMNS,
+            *(c for c in operation.columns_read(params) if c not in BATCH_COLUMNS),
+        ]
         view = rows[columns]
         if len(view) == 0:
             return run_batch(Batch(operation.name, params, view))
@@ -326,11 +365,17 @@ class Replay:
                     positions = pd.Index(batch.rows.index.get_indexer(part.index), name="row")
                     self.cache.put(name, pa.Table.from_pandas(part.set_axis(positions)))
             parts.append(part)
-            progress((i + 1) / len(batches), f"{min(len(view), (i + 1) * BATCH_ROWS):,} of {len(view):,}")
+            progress(
+                (i + 1) / len(batches), f"{min(len(view), (i + 1) * BATCH_ROWS):,} of {len(view):,}"
+            )
         return pd.concat(parts)
 
     def _inputs(
-        self, operation: Operation, params: dict[str, Any], dataset: Dataset, kept: pd.DataFrame,
+        self,
+        operation: Operation,
+        params: dict[str, Any],
+        dataset: Dataset,
+        kept: pd.DataFrame,
         progress: Progress,
     ) -> Callable[[str], Any]:
         def vectors() -> np.ndarray:
@@ -351,26 +396,33 @@ class Replay:
         }
         return lambda name: offers[name]()
 
-    def _neighbours(self, vectors: np.ndarray, k: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    def _neighbours(
+        self, vectors: np.ndarray, k: int, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
         from curation.embedding.neighbours import nearest
 
-        digest = hashlib.blake2b(np.ascontiguousarray(vectors), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
         name = key("neighbours", digest, vectors.shape, k)
         table = self.cache.get(name)
         if table is None:
             indices, similarities = nearest(vectors, k, progress)
             width = indices.shape[1]
             columns = [pa.array(a.reshape(-1)) for a in (indices, similarities)]
-            lists = [pa.FixedSizeListArray.from_arrays(c, width) if width else pa.nulls(len(vectors)) for c in columns]
+            lists = [
+                pa.FixedSizeListArray.from_arrays(c, width) if width else pa.nulls(len(vectors))
+                for c in columns
+            ]
             table = pa.table(dict(zip(("indices", "similarities"), lists, strict=True)))
             self.cache.put(name, table)
             return indices, similarities
         shape = (len(vectors), -1)
-        parts = [table[c].combine_chunks().flatten().to_numpy() for c in ("indices", "similarities")]
+        parts = [
+            table[c].combine_chunks().flatten().to_numpy() for c in ("indices", "similarities")
+        ]
         return parts[0].reshape(shape), parts[1].reshape(shape)
 
     def _embed_revived(self, dataset: Dataset) -> Dataset:
-        """Give vectors to rows that a person kept although a step before `embed` had dropped them."""
+        """Give vectors to rows that a person kept although they were dropped before `embed`."""
         assert dataset.vectors is not None
         bare = dataset.rows["dropped_by"].isna().to_numpy() & np.isnan(dataset.vectors[:, 0])
         steps = [r for r in dataset.steps if r.kind == "embed"]
@@ -473,7 +525,9 @@ def _batch_key(operation: Operation, batch: Batch) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for column in ("messages", "label", *operation.columns_read(batch.params)):
         values = batch.rows[column].tolist()
-        digest.update(orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY))
+        digest.update(
+            orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY)
+        )
     return key("batch", operation.name, operation.version, batch.params, digest.hexdigest())
 
 
@@ -483,7 +537,9 @@ def _positions_to_ids(part: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
 
 def _to_table(delta: pd.DataFrame, seconds: float) -> pa.Table:
     table = pa.Table.from_pandas(delta)
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"seconds": repr(seconds).encode()})
+    return table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"seconds": repr(seconds).encode()}
+    )
 
 
 def _from_table(table: pa.Table) -> tuple[pd.DataFrame, float]:

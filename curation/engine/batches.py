@@ -46,15 +46,17 @@ def as_columns(operation: Operation, answer: Any, index: pd.Index) -> pd.DataFra
     a frame keeps its own. Raises CurationError when the length is not that of the rows.
     """
     names = {"filter": "keep", "select": "keep", "split": "split"}
-    if not isinstance(answer, pd.DataFrame):
+    if isinstance(answer, pd.DataFrame):
+        made: pd.DataFrame = answer
+    else:
         name = names.get(operation.kind) or operation.makes[0]
-        answer = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
-    if len(answer) != len(index):
+        made = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
+    if len(made) != len(index):
         raise CurationError(
-            f"{operation.name} answered for {len(answer):,} rows but was asked about {len(index):,}."
+            f"{operation.name} answered for {len(made):,} rows but was asked about {len(index):,}."
         )
-    same = isinstance(answer.index, pd.RangeIndex) or answer.index.equals(index)
-    frame = answer.set_axis(index) if same else answer.loc[index]
+    same = isinstance(made.index, pd.RangeIndex) or made.index.equals(index)
+    frame = made.set_axis(index) if same else made.loc[index]
     for column in frame.columns:
         if frame[column].dtype == object:
             frame = frame.assign(**{column: frame[column].astype("str")})
@@ -69,12 +71,16 @@ def _run_clean(operation: Operation, batch: Batch) -> pd.DataFrame:
     turns = [turn for turns in conversations for turn in turns if turn["content"]]
     before = [turn["content"] for turn in turns]
     frame = pd.DataFrame(
-        {"text": pd.Series(before, dtype="str"), "role": pd.Series([t["role"] for t in turns], dtype="str")}
+        {
+            "text": pd.Series(before, dtype="str"),
+            "role": pd.Series([t["role"] for t in turns], dtype="str"),
+        }
     )
     after: Sequence[str] = list(operation.run(frame, **batch.params))
     if len(after) != len(before):
         raise CurationError(
-            f"{operation.name} answered for {len(after):,} texts but was asked about {len(before):,}."
+            f"{operation.name} answered for {len(after):,} texts "
+            f"but was asked about {len(before):,}."
         )
     for turn, text in zip(turns, after, strict=True):
         turn["content"] = str(text)

@@ -1,4 +1,4 @@
-"""What a click does to people's decisions; everything comes with the arguments, nothing is looked up."""
+"""What a click decides; everything comes with the arguments, nothing is looked up."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from curation.project import Project
 from curation.ui import state
 
 DONE = {
-    "keep": "Kept", "drop": "Dropped", "tag": "Tagged", "untag": "Untagged", "flag": "Sent to review:",
-    "unflag": "Taken from review:", "label": "Labelled", "edit": "Edited", "note": "Noted on",
-    "rate": "Rated", "skip": "Skipped",
+    "keep": "Kept",
+    "drop": "Dropped",
+    "tag": "Tagged",
+    "untag": "Untagged",
+    "flag": "Sent to review:",
+    "unflag": "Taken from review:",
+    "label": "Labelled",
+    "edit": "Edited",
+    "note": "Noted on",
+    "rate": "Rated",
+    "skip": "Skipped",
 }
 
 
@@ -26,8 +34,13 @@ def new_op() -> str:
 
 
 def decide(
-    project: Project, kind: str, ids: Sequence[str], value: Any = None, op: str | None = None,
-    base: int = 0, quiet: bool = False,
+    project: Project,
+    kind: str,
+    ids: Sequence[str],
+    value: Any = None,
+    op: str | None = None,
+    base: int = 0,
+    quiet: bool = False,
 ) -> bool:
     """Append one decision per example, as one undoable action; True when it is on disk.
 
@@ -37,8 +50,14 @@ def decide(
     who = state.annotator() or "anonymous"
     decisions = [
         Decision(
-            example_id=i, kind=kind, value=value, annotator=who, op_id=f"{op}:{n}", batch=op,
-            content_hash=i.split("-")[0], base_revision=base,
+            example_id=i,
+            kind=kind,
+            value=value,
+            annotator=who,
+            op_id=f"{op}:{n}",
+            batch=op,
+            content_hash=i.split("-")[0],
+            base_revision=base,
         )
         for n, i in enumerate(ids)
     ]
@@ -49,13 +68,21 @@ def decide(
         return False
     if done.conflicts:
         state.flash(
-            f"{len(done.conflicts):,} of these were also decided by somebody else meanwhile; both are kept.",
+            f"{len(done.conflicts):,} of these were also decided by somebody else meanwhile; "
+            "both are kept.",
             ":material/group:",
         )
     if not quiet and done.appended:
         what = f" “{value}”" if kind in ("tag", "untag", "label") else ""
-        state.flash(f"{DONE[kind]} {done.appended:,} example{'s' if done.appended != 1 else ''}{what}")
+        state.flash(
+            f"{DONE[kind]} {done.appended:,} example{'s' if done.appended != 1 else ''}{what}"
+        )
     return True
+
+
+def decide_all(project: Project, kind: str, ids: Sequence[str], value: Any, op: str) -> None:
+    """Append a decision for each of many examples, as a button's callback."""
+    decide(project, kind, ids, value, op)
 
 
 def undo(project: Project) -> None:
@@ -84,18 +111,30 @@ def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
     columns = st.columns(4)
     for column, (kind, label, icon) in zip(
         columns,
-        [("keep", "Keep", ":material/check:"), ("drop", "Drop", ":material/close:"),
-         ("flag", "Review", ":material/flag:")],
+        [
+            ("keep", "Keep", ":material/check:"),
+            ("drop", "Drop", ":material/close:"),
+            ("flag", "Review", ":material/flag:"),
+        ],
         strict=False,
     ):
         value = "review" if kind == "flag" else None
         column.button(
-            f"{label} {many}", key=f"{key}-{kind}", icon=icon, width="stretch", disabled=not ids,
-            on_click=decide, args=(project, kind, tuple(ids), value, new_op()),
+            f"{label} {many}",
+            key=f"{key}-{kind}",
+            icon=icon,
+            width="stretch",
+            disabled=not ids,
+            on_click=decide_all,
+            args=(project, kind, tuple(ids), value, new_op()),
         )
     with columns[3].popover("Tag", icon=":material/sell:", width="stretch", disabled=not ids):
         tag = st.text_input("Tag", key=f"{key}-tag", placeholder="e.g. maths")
         st.button(
-            f"Tag {many}", key=f"{key}-tag-go", disabled=not tag.strip(), type="primary",
-            on_click=decide, args=(project, "tag", tuple(ids), tag.strip(), new_op()),
+            f"Tag {many}",
+            key=f"{key}-tag-go",
+            disabled=not tag.strip(),
+            type="primary",
+            on_click=decide_all,
+            args=(project, "tag", tuple(ids), tag.strip(), new_op()),
         )

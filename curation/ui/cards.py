@@ -12,7 +12,9 @@ from curation.dataset import ATTENTION, Message, load_messages
 from curation.ui.text import badges, markdown
 
 _AVATARS = {
-    "user": ":material/person:", "assistant": ":material/smart_toy:", "system": ":material/settings:",
+    "user": ":material/person:",
+    "assistant": ":material/smart_toy:",
+    "system": ":material/settings:",
     "tool": ":material/build:",
 }
 
@@ -23,7 +25,14 @@ def conversation(messages: Sequence[Message] | str) -> None:
     for message in turns:
         with st.chat_message(message.role, avatar=_AVATARS.get(message.role, ":material/help:")):
             extra = [key for key in sorted(message.more) if key != "tool_calls"]
-            st.caption(" · ".join([markdown(message.role), *(f"{markdown(k)}: {markdown(message.more[k])}" for k in extra)]))
+            st.caption(
+                " · ".join(
+                    [
+                        markdown(message.role),
+                        *(f"{markdown(k)}: {markdown(message.more[k])}" for k in extra),
+                    ]
+                )
+            )
             if message.content:
                 st.text(message.content)
             elif not message.more.get("tool_calls"):
@@ -38,26 +47,46 @@ def fate(row: pd.Series) -> None:
     """Kept or dropped, split, label and attention, as badges."""
     with st.container(horizontal=True):
         if isinstance(row["dropped_by"], str):
-            st.badge(f"dropped by {markdown(row['dropped_by'])}", icon=":material/close:", color="red")
+            st.badge(
+                f"dropped by {markdown(row['dropped_by'])}", icon=":material/close:", color="red"
+            )
         else:
             st.badge("kept", icon=":material/check:", color="green")
-        for column, icon in (("split", ":material/call_split:"), ("label", ":material/sell:"),
-                             ("language", ":material/translate:"), ("topic", ":material/category:")):
+        for column, icon in (
+            ("split", ":material/call_split:"),
+            ("label", ":material/sell:"),
+            ("language", ":material/translate:"),
+            ("topic", ":material/category:"),
+        ):
             value = row.get(column)
             if isinstance(value, str) and value:
                 st.badge(markdown(value, 60), icon=icon, color="gray")
         for code in str(row.get("attention") or "").split(","):
             if code:
-                st.badge(f"needs attention: {ATTENTION.get(code, code)}", icon=":material/warning:", color="orange")
+                st.badge(
+                    f"needs attention: {ATTENTION.get(code, code)}",
+                    icon=":material/warning:",
+                    color="orange",
+                )
 
 
 def receipt(events: Sequence[dict[str, Any]]) -> None:
     """What happened to one example, oldest first."""
     table = pd.DataFrame(
         [
-            {"step": e["title"], "what": e["what"], "detail": e["text"], "by": e.get("annotator", "")}
+            {
+                "step": e["title"],
+                "what": e["what"],
+                "detail": e["text"],
+                "by": e.get("annotator", ""),
+            }
             for e in events
         ]
     )
-    st.dataframe(table, hide_index=True, width="stretch", height="content",
-                 column_config={"detail": st.column_config.TextColumn(width="large")})
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config={"detail": st.column_config.TextColumn(width="large")},
+    )

@@ -11,8 +11,13 @@ from curation.registry import Operation, Parameter
 
 
 def parameters(
-    operation: Operation, values: Mapping[str, Any], *, key: str, columns: Sequence[str] = (),
-    choices: Mapping[str, Sequence[str]] | None = None, skip: Sequence[str] = (),
+    operation: Operation,
+    values: Mapping[str, Any],
+    *,
+    key: str,
+    columns: Sequence[str] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
+    skip: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Widgets for all parameters; returns the values that differ from the defaults.
 
@@ -24,14 +29,24 @@ def parameters(
     for i, parameter in enumerate(shown):
         value = values.get(parameter.name, parameter.default)
         with places[i % len(places)]:
-            new = widget(parameter, value, f"{key}-{parameter.name}", columns, (choices or {}).get(parameter.name, ()))
+            new = widget(
+                parameter,
+                value,
+                f"{key}-{parameter.name}",
+                columns,
+                (choices or {}).get(parameter.name, ()),
+            )
         if new != parameter.default or parameter.name in values:
             chosen[parameter.name] = new
     return chosen
 
 
 def widget(
-    parameter: Parameter, value: Any, key: str, columns: Sequence[str] = (), known: Sequence[str] = ()
+    parameter: Parameter,
+    value: Any,
+    key: str,
+    columns: Sequence[str] = (),
+    known: Sequence[str] = (),
 ) -> Any:
     """One parameter's widget, holding a value; returns what it holds now."""
     label = parameter.name.replace("_", " ").capitalize()
@@ -40,29 +55,51 @@ def widget(
         return st.toggle(label, value=bool(value), key=key, help=help_text)
     if parameter.type == "choice":
         options = list(parameter.choices)
-        return st.selectbox(label, options, index=options.index(value), key=key, help=help_text,
-                            format_func=lambda o: str(o).replace("_", " "))
+        return st.selectbox(
+            label,
+            options,
+            index=options.index(value),
+            key=key,
+            help=help_text,
+            format_func=lambda o: str(o).replace("_", " "),
+        )
     if parameter.type == "column":
         options = list(dict.fromkeys([*([value] if value else []), *columns]))
         if parameter.optional:
-            return st.selectbox(label, options, index=0 if value else None, key=key, help=help_text, placeholder="none")
+            return st.selectbox(
+                label,
+                options,
+                index=0 if value else None,
+                key=key,
+                help=help_text,
+                placeholder="none",
+            )
         return st.selectbox(label, options, index=0, key=key, help=help_text)
     if parameter.type == "list":
         options = list(dict.fromkeys([*value, *parameter.default, *known]))
-        return st.multiselect(label, options, default=list(value), key=key, help=help_text, accept_new_options=True)
+        return st.multiselect(
+            label, options, default=list(value), key=key, help=help_text, accept_new_options=True
+        )
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)
     return st.text_input(label, value=value or "", key=key, help=help_text)
 
 
 def _number(parameter: Parameter, value: Any, label: str, key: str, help_text: str | None) -> Any:
-    kind = int if parameter.type == "integer" else float
+    kind: Any = int if parameter.type == "integer" else float
     bounds = parameter.bounds
     low, high, step = (bounds.low, bounds.high, bounds.step) if bounds else (None, None, None)
     if not parameter.optional and low is not None and high is not None and kind is float:
-        return st.slider(label, kind(low), kind(high), kind(value), step=step or 0.01, key=key, help=help_text)
+        return st.slider(
+            label, kind(low), kind(high), kind(value), step=step or 0.01, key=key, help=help_text
+        )
     return st.number_input(
-        label, value=None if value is None else kind(value), key=key, help=help_text,
-        min_value=None if low is None else kind(low), max_value=None if high is None else kind(high),
-        step=kind(step) if step else (1 if kind is int else None), placeholder="no limit",
+        label,
+        value=None if value is None else kind(value),
+        key=key,
+        help=help_text,
+        min_value=None if low is None else kind(low),
+        max_value=None if high is None else kind(high),
+        step=kind(step) if step else (1 if kind is int else None),
+        placeholder="no limit",
     )

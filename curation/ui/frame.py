@@ -36,11 +36,18 @@ def _who_and_where(project: Project | None) -> None:
     paths = state.project_paths()
     if project is not None:
         st.selectbox(
-            "Project", paths, index=paths.index(project.path) if project.path in paths else 0,
-            format_func=_name_of, key="chosen_project", on_change=_switch,
+            "Project",
+            paths,
+            index=paths.index(project.path) if project.path in paths else 0,
+            format_func=_name_of,
+            key="chosen_project",
+            on_change=_switch,
         )
     st.text_input(
-        "Who are you?", key="annotator", placeholder="your name", persist_state="session",
+        "Who are you?",
+        key="annotator",
+        placeholder="your name",
+        persist_state="session",
         help="Your decisions are kept under this name.",
     )
 
@@ -73,8 +80,14 @@ def run_button(project: Project, key: str) -> None:
     """Start a run of the recipe, with what it is expected to take."""
     active = any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5))
     st.button(
-        "Running…" if active else "Run the recipe", key=key, type="primary", width="stretch",
-        icon=":material/play_arrow:", disabled=active, on_click=start_run, args=(project,),
+        "Running…" if active else "Run the recipe",
+        key=key,
+        type="primary",
+        width="stretch",
+        icon=":material/play_arrow:",
+        disabled=active,
+        on_click=start_run,
+        args=(project,),
     )
     if not active:
         st.caption(expected(project))
@@ -102,11 +115,25 @@ def _undo(project: Project) -> None:
     if project.people() is None:
         return
     left, right = st.columns(2)
-    left.button("Undo", icon=":material/undo:", width="stretch", key="frame-undo",
-                on_click=actions.undo, args=(project,), shortcut="Ctrl+Z",
-                help="Take back your last action.")
-    right.button("Redo", icon=":material/redo:", width="stretch", key="frame-redo",
-                 on_click=actions.redo, args=(project,), help="Do again what you undid.")
+    left.button(
+        "Undo",
+        icon=":material/undo:",
+        width="stretch",
+        key="frame-undo",
+        on_click=actions.undo,
+        args=(project,),
+        shortcut="Ctrl+Z",
+        help="Take back your last action.",
+    )
+    right.button(
+        "Redo",
+        icon=":material/redo:",
+        width="stretch",
+        key="frame-redo",
+        on_click=actions.redo,
+        args=(project,),
+        help="Do again what you undid.",
+    )
 
 
 def _jobs(project: Project, running: bool) -> None:
@@ -128,10 +155,17 @@ def draw_job(project: Project, job: jobs.Status) -> None:
     title = markdown(job.title)
     if job.active:
         st.progress(min(job.share, 1.0), text=f"**{title}** · {markdown(job.text, 160)}")
-        st.button("Cancel", key=f"cancel-{job.id}", icon=":material/stop:",
-                  on_click=jobs.cancel, args=(project.path, job.id))
+        st.button(
+            "Cancel",
+            key=f"cancel-{job.id}",
+            icon=":material/stop:",
+            on_click=jobs.cancel,
+            args=(project.path, job.id),
+        )
     elif job.state == "done":
-        st.caption(f":material/check_circle: {title} done in {_duration(job.updated - job.started)}")
+        st.caption(
+            f":material/check_circle: {title} done in {_duration(job.updated - job.started)}"
+        )
     elif job.state == "cancelled":
         st.caption(f":material/cancel: {title} cancelled; what was finished is kept")
     else:
@@ -147,5 +181,8 @@ def header(title: str, sentence: str) -> None:
 def stale(view: View) -> None:
     """Say that what is shown is not what the recipe gives now."""
     if not view.current:
-        st.info(markdown(view.note, 300) + " What you see is the last run with today's decisions on it.",
-                icon=":material/history:")
+        st.info(
+            markdown(view.note, 300)
+            + " What you see is the last run with today's decisions on it.",
+            icon=":material/history:",
+        )

@@ -27,7 +27,7 @@ def hover(text: object, limit: int = 90) -> str:
 
 
 def badges(text: str) -> list[str]:
-    """What a reader cannot see in a text: direction overrides, zero-width and private characters."""
+    """What a reader cannot see: direction overrides, zero-width and private characters."""
     found: dict[str, int] = {}
     for character in _INVISIBLE.findall(text):
         name = unicodedata.name(character, f"U+{ord(character):04X}").lower()

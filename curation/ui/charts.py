@@ -1,0 +1,144 @@
+"""The few charts that several pages draw, in colours that read on light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.ui.text import hover
+
+ACCENT, MUTED, WARN = "#14a394", "#9aa9a9", "#e07a5f"
+PALETTE = (
+    "#4c78a8",
+    "#f58518",
+    "#54a24b",
+    "#e45756",
+    "#72b7b2",
+    "#b279a2",
+    "#eeca3b",
+    "#ff9da6",
+    "#9d755d",
+    "#2f9e9e",
+    "#8c6bb1",
+    "#d67195",
+    "#7fb800",
+    "#c44e52",
+    "#5a9bd4",
+    "#bab0ac",
+)
+_LAYOUT = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "showlegend": False, "bargap": 0.05}
+
+
+def _draw(figure: go.Figure, height: int, key: str | None) -> None:
+    figure.update_layout(**_LAYOUT, height=height)
+    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False})
+
+
+def histogram(
+    values: pd.Series,
+    title: str,
+    lines: Sequence[float] = (),
+    *,
+    height: int = 220,
+    key: str | None = None,
+) -> None:
+    """How a number is spread, to its 99.5th percentile, with a line at each threshold."""
+    numbers = pd.to_numeric(values, errors="coerce").dropna().to_numpy(dtype=float)
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        st.caption("Nothing was measured yet.")
+        return
+    high = float(np.quantile(numbers, 0.995))
+    whole = bool(np.all(numbers == np.round(numbers)))
+    low = float(numbers.min())
+    bins = int(min(60, max(1, high - low + 1))) if whole else 60
+    counts, edges = np.histogram(numbers[numbers <= high], bins=bins)
+    centres = (edges[:-1] + edges[1:]) / 2
+    figure = go.Figure(
+        go.Bar(
+            x=centres,
+            y=counts,
+            marker_color=ACCENT,
+            width=np.diff(edges) * 0.94,
+            hovertemplate="%{x:.4g}: %{y:,} examples<extra></extra>",
+        )
+    )
+    for line in lines:
+        figure.add_vline(x=float(line), line_color=WARN, line_width=2, line_dash="dash")
+    figure.update_xaxes(title=hover(title.replace("_", " ")))
+    figure.update_yaxes(title=None)
+    _draw(figure, height, key)
+
+
+def counts(
+    values: pd.Series, *, top: int = 12, height: int | None = None, key: str | None = None
+) -> None:
+    """How often each value stands there, the most frequent first."""
+    found = values.dropna().astype(str).replace("", "none").value_counts()
+    if not len(found):
+        st.caption("Nothing was measured yet.")
+        return
+    shown = found.head(top)
+    if len(found) > top:
+        shown = pd.concat(
+            [shown, pd.Series({f"{len(found) - top} others": int(found.iloc[top:].sum())})]
+        )
+    shown = shown[::-1]
+    figure = go.Figure(
+        go.Bar(
+            y=[hover(v, 48) for v in shown.index],
+            x=shown.to_numpy(),
+            orientation="h",
+            marker_color=ACCENT,
+            text=[f"{v:,}" for v in shown],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,} examples<extra></extra>",
+        )
+    )
+    figure.update_yaxes(type="category", automargin=True)
+    figure.update_xaxes(visible=False)
+    _draw(figure, height or 40 + 26 * len(shown), key)
+
+
+def distribution(values: pd.Series, title: str, key: str | None = None) -> None:
+    """A histogram of a number, counts of anything else."""
+    if pd.api.types.is_numeric_dtype(values) and values.dtype != bool and values.nunique() > 2:
+        histogram(values, title, key=key)
+    else:
+        counts(values, key=key)
+
+
+def funnel(dataset: Dataset, key: str | None = None) -> None:
+    """How many examples are left after each step that dropped or revived any."""
+    names, left = ["imported"], [len(dataset)]
+    for report in dataset.steps:
+        if report.kept_out != report.kept_in:
+            names.append(report.title)
+            left.append(report.kept_out)
+    seen: dict[str, int] = {}
+    for i, name in enumerate(names):
+        seen[name] = seen.get(name, 0) + 1
+        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    lost = [0, *(before - after for before, after in zip(left, left[1:], strict=False))]
+    figure = go.Figure(
+        go.Bar(
+            y=[hover(n, 40) for n in names][::-1],
+            x=left[::-1],
+            orientation="h",
+            marker_color=ACCENT,
+            text=[
+                f"{n:,}" + (f"  (−{gone:,})" if gone > 0 else f"  (+{-gone:,})" if gone < 0 else "")
+                for n, gone in zip(left, lost, strict=True)
+            ][::-1],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:,} left<extra></extra>",
+        )
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(automargin=True)
+    _draw(figure, 40 + 34 * len(names), key)

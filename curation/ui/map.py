@@ -1,0 +1,213 @@
+"""The map as a figure, and which rows a drawn shape encloses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from curation.ui.charts import MUTED, PALETTE
+from curation.ui.text import hover, short
+
+POINTS = 50_000
+"""Points drawn at most; a shape drawn around them is applied to all rows."""
+
+HOVER_POINTS = 20_000
+"""Up to so many points each carries the beginning of its prompt; above, that would be megabytes."""
+
+CATEGORIES = len(PALETTE) - 1
+
+
+def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
+    """At most `limit` rows, thinned where they are densest, so that what is rare stays.
+
+    Rows are counted off within each cell of a 200 × 200 grid, and low numbers are taken first.
+    """
+    if len(rows) <= limit:
+        return rows
+    cells = [
+        np.digitize(rows[c], np.linspace(rows[c].min(), rows[c].max(), 200))
+        for c in ("map_x", "map_y")
+    ]
+    rank = (
+        pd.Series(cells[0] * 1_000 + cells[1])
+        .groupby(cells[0] * 1_000 + cells[1])
+        .cumcount()
+        .to_numpy()
+    )
+    return rows.iloc[np.sort(np.argsort(rank, kind="stable")[:limit])]
+
+
+def inside(
+    x: np.ndarray, y: np.ndarray, shape_x: Sequence[float], shape_y: Sequence[float]
+) -> np.ndarray:
+    """True for each point inside a closed polygon (even-odd rule)."""
+    px, py = np.asarray(shape_x, dtype=float), np.asarray(shape_y, dtype=float)
+    result = np.zeros(len(x), dtype=bool)
+    box = np.flatnonzero((x >= px.min()) & (x <= px.max()) & (y >= py.min()) & (y <= py.max()))
+    bx, by = x[box], y[box]
+    odd = np.zeros(len(box), dtype=bool)
+    for x1, y1, x2, y2 in zip(px, py, np.roll(px, -1), np.roll(py, -1), strict=True):
+        if y1 == y2:
+            continue
+        crosses = (y1 > by) != (y2 > by)
+        odd ^= crosses & (bx < (x2 - x1) * (by - y1) / (y2 - y1) + x1)
+    result[box] = odd
+    return result
+
+
+def selected(rows: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
+    """True for each row within the lassos and boxes that Plotly returned."""
+    x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
+    chosen = np.zeros(len(rows), dtype=bool)
+    for lasso in selection.get("lasso") or []:
+        chosen |= inside(x, y, lasso["x"], lasso["y"])
+    for box in selection.get("box") or []:
+        (x1, x2), (y1, y2) = sorted(box["x"]), sorted(box["y"])
+        chosen |= (x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)
+    return chosen
+
+
+def figure(rows: pd.DataFrame, colour: str, *, names: bool = True, height: int = 640) -> go.Figure:
+    """The map of the given rows, coloured by a column; at most POINTS are drawn."""
+    drawn = sample(rows)
+    size = float(np.clip(260 / np.sqrt(max(1, len(drawn))), 2.2, 8))
+    result = go.Figure()
+    values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
+    if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
+        low, high = (
+            (float(v) for v in np.nanquantile(values.astype(float), [0.01, 0.99]))
+            if values.notna().any()
+            else (0.0, 1.0)
+        )
+        result.add_trace(
+            _trace(
+                drawn,
+                "",
+                {
+                    "color": values.astype(float),
+                    "colorscale": "Viridis",
+                    "cmin": low,
+                    "cmax": high,
+                    "size": size,
+                    "colorbar": {
+                        "title": hover(colour.replace("_", " ")),
+                        "thickness": 12,
+                        "len": 0.6,
+                    },
+                },
+            )
+        )
+    else:
+        text = values.astype("str").fillna("none").replace("", "none")
+        if colour == "dropped_by":
+            text = values.fillna("kept").astype(str)
+        common = text.value_counts().index.tolist()
+        if "kept" in common:
+            common = ["kept", *(c for c in common if c != "kept")]
+        shown = common[:CATEGORIES] if len(common) > CATEGORIES + 1 else common
+        for i, value in enumerate(shown):
+            colour_of = MUTED if value == "none" else PALETTE[i % len(PALETTE)]
+            part = drawn[(text == value).to_numpy()]
+            result.add_trace(
+                _trace(
+                    part, f"{hover(value, 32)} ({len(part):,})", {"color": colour_of, "size": size}
+                )
+            )
+        rest = drawn[~text.isin(shown).to_numpy()]
+        if len(rest):
+            title = f"{len(common) - len(shown)} others ({len(rest):,})"
+            result.data = ()
+            result.add_trace(_trace(rest, title, {"color": MUTED, "size": size}))
+            for i, value in enumerate(shown):
+                part = drawn[(text == value).to_numpy()]
+                result.add_trace(
+                    _trace(
+                        part,
+                        f"{hover(value, 32)} ({len(part):,})",
+                        {"color": PALETTE[i], "size": size},
+                    )
+                )
+    if names and "topic" in rows:
+        _name_topics(result, rows)
+    result.update_layout(
+        height=height,
+        dragmode="lasso",
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        hovermode="closest",
+        legend={
+            "itemsizing": "constant",
+            "font": {"size": 11},
+            "y": 1,
+            "x": 1.01,
+            "title": hover(colour.replace("_", " ")),
+        },
+        uirevision=colour,
+        showlegend=bool(result.data and result.data[0].name),
+    )
+    result.update_xaxes(visible=False)
+    result.update_yaxes(visible=False, scaleanchor="x")
+    return result
+
+
+def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scattergl:
+    texts = [hover(t, 70) for t in rows["prompt"]] if len(rows) <= HOVER_POINTS else None
+    return go.Scattergl(
+        x=rows["map_x"].to_numpy(dtype="float32"),
+        y=rows["map_y"].to_numpy(dtype="float32"),
+        mode="markers",
+        name=name,
+        text=texts,
+        hovertemplate=("%{text}" if texts else name) + "<extra></extra>",
+        marker={"opacity": 0.75, **marker},
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 0.15}},
+    )
+
+
+def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None:
+    """Write the largest topics where their examples are, without names that would collide."""
+    taken: list[tuple[float, float]] = []
+    width, height = (float(rows[c].max() - rows[c].min()) or 1.0 for c in ("map_x", "map_y"))
+    for topic in rows["topic"].dropna().value_counts().index[:60]:
+        part = rows[rows["topic"] == topic]
+        x, y = float(part["map_x"].median()), float(part["map_y"].median())
+        if (
+            any(abs(x - a) / width < 0.13 and abs(y - b) / height < 0.035 for a, b in taken)
+            or not topic
+        ):
+            continue
+        taken.append((x, y))
+        result.add_annotation(
+            x=x,
+            y=y,
+            text=hover(short(topic, 30)),
+            showarrow=False,
+            font={"size": 11, "color": "#f4f7f7"},
+            bgcolor="rgba(28,37,38,0.72)",
+            borderpad=2,
+        )
+        if len(taken) >= limit:
+            break
+
+
+def special_words(texts: Sequence[str], others: Sequence[str], top: int = 8) -> list[str]:
+    """Words that stand in more of these texts than of the others, by the log of the odds."""
+    import re
+
+    def documents(batch: Sequence[str]) -> Counter[str]:
+        return Counter(w for text in batch for w in set(re.findall(r"[^\W\d_]{3,}", text.lower())))
+
+    here, there = documents(texts), documents(others)
+    n, m = max(1, len(texts)), max(1, len(others))
+
+    def weight(word: str) -> float:
+        a, b = (here[word] + 0.5) / (n + 1), (there[word] + 0.5) / (m + 1)
+        return float(np.log(a / b) * np.sqrt(here[word]))
+
+    common = [w for w, count in here.items() if count >= max(2, n * 0.02)]
+    return sorted(common, key=weight, reverse=True)[:top]

@@ -1,0 +1,216 @@
+"""Select: a budget, a method, and what the choice covers beside chance."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.errors import CurationError
+from curation.project import Project, View
+from curation.recipe import Recipe, Step, replace_params
+from curation.registry import Operation, operations
+from curation.ui import charts, form, frame, state, tables
+from curation.ui.text import hover, markdown
+
+
+def methods() -> dict[str, Operation]:
+    """The ways to choose, by name."""
+    return {o.name: o for o in operations().values() if o.kind == "select"}
+
+
+def with_selection(recipe: Recipe, name: str | None, params: dict[str, object]) -> Recipe:
+    """The recipe with this selection instead of any other."""
+    steps = tuple(s for s in recipe.steps if s.operation.kind != "select")
+    plain = Recipe(steps)
+    return plain if name is None else plain + replace_params(Step(name), params)
+
+
+def apply(project: Project, recipe: Recipe, base: str) -> None:
+    """Save the recipe and run it."""
+    try:
+        project.save_recipe(recipe, base)
+        frame.start_run(project)
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+
+
+def draw_form(project: Project, dataset: Dataset) -> None:
+    """Method, budget and parameters."""
+    recipe = project.recipe
+    known = methods()
+    current = next((s for s in recipe.steps if s.operation.kind == "select"), None)
+    titles = {None: "Everything kept", **{n: o.title for n, o in known.items()}}
+    picked = st.radio(
+        "Method",
+        list(titles),
+        index=list(titles).index(current.use if current else None),
+        key="method",
+        format_func=lambda n: titles[n],
+        horizontal=True,
+    )
+    params: dict[str, object] = {}
+    if picked is not None:
+        chosen = known[picked]
+        st.caption(markdown(chosen.help, 400))
+        values = dict(current.params) if current and current.use == picked else {}
+        params = form.parameters(
+            chosen,
+            values,
+            key=f"select-{picked}",
+            columns=[*tables.numbers(dataset.rows), "label", "topic", "language"],
+        )
+    wanted = with_selection(recipe, picked, params)
+    pool = candidates(dataset)
+    budget = params.get("budget", known[picked].params["budget"].default) if picked else pool
+    st.caption(f"{pool:,} examples are kept before the selection.")
+    if isinstance(budget, int) and budget > pool:
+        st.warning(
+            f"The budget is {budget:,} examples but only {pool:,} are kept; "
+            "lower the budget or loosen a filter."
+        )
+    st.button(
+        "Save and run",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="select-go",
+        disabled=wanted == recipe,
+        on_click=apply,
+        args=(project, wanted, recipe.revision),
+    )
+
+
+def candidates(dataset: Dataset) -> int:
+    """Examples that were kept when the selection began."""
+    for report in dataset.steps:
+        if report.kind == "select":
+            return report.kept_in
+    return len(dataset.kept)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing with random subsets …")
+def measured(
+    path: str, fingerprint: str, _dataset: Dataset, _pool: list[str], _chosen: list[str]
+) -> pd.DataFrame:
+    """Coverage of the chosen rows beside ten random subsets of the same size."""
+    from curation.coverage import beside_random
+
+    return beside_random(_dataset, _pool, _chosen)
+
+
+def draw_result(project: Project, view: View) -> None:
+    """What was chosen, topic by topic, and how that compares with chance."""
+    dataset = view.dataset
+    report = next((r for r in dataset.steps if r.kind == "select"), None)
+    if report is None:
+        st.caption("Choose a method and run it to see what it takes.")
+        return
+    chosen = report.delta.index[report.delta["keep"]]
+    pool = report.delta.index
+    with st.container(horizontal=True):
+        st.metric(
+            "Chosen",
+            f"{len(chosen):,}",
+            f"of {len(pool):,}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        for column, title in (
+            ("quality", "Median quality"),
+            ("response_tokens", "Median response tokens"),
+        ):
+            if column in dataset.rows:
+                mine = dataset.rows.loc[chosen, column].median()
+                usual = dataset.rows.loc[pool, column].median()
+                st.metric(
+                    title,
+                    f"{mine:.3g}",
+                    f"{usual:.3g} in the pool",
+                    delta_color="off",
+                    delta_arrow="off",
+                    border=True,
+                )
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("What it covers beside random", anchor=False)
+        if dataset.vectors is None:
+            st.caption("Coverage needs embeddings.")
+        else:
+            table = measured(
+                str(project.path),
+                f"{view.fingerprint}-{report.fingerprint}",
+                dataset,
+                list(pool),
+                list(chosen),
+            )
+            st.dataframe(table, hide_index=True, width="stretch", height="content")
+            st.caption(
+                "Random: ten subsets of the same size, the least and the most of them. "
+                "A method that stays inside the band is no better than chance there."
+            )
+    with right:
+        if "topic" in dataset.rows:
+            st.subheader("Topics: chosen beside the pool", anchor=False)
+            draw_topics(dataset.rows.loc[pool, "topic"], dataset.rows.loc[chosen, "topic"])
+    st.subheader("The first chosen, and why", anchor=False)
+    delta = report.delta.loc[chosen]
+    if "rank" in delta:
+        delta = delta.sort_values("rank")
+    first = delta.head(200)
+    table = pd.DataFrame(
+        {
+            "why": first.get("reason"),
+            "prompt": dataset.rows.loc[first.index, "prompt"].str.slice(0, 160),
+            "response": dataset.rows.loc[first.index, "response"].str.slice(0, 160),
+        }
+    )
+    st.dataframe(table, hide_index=True, width="stretch", height=300)
+
+
+def draw_topics(pool: pd.Series, chosen: pd.Series) -> None:
+    """Share of each topic in the pool and among the chosen."""
+    shares = pd.DataFrame(
+        {"pool": pool.value_counts(normalize=True), "chosen": chosen.value_counts(normalize=True)}
+    ).fillna(0)
+    shares = shares.sort_values("pool", ascending=False).head(14)[::-1]
+    names = [hover(t, 36) for t in shares.index]
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=names, x=shares["pool"], orientation="h", name="pool", marker_color=charts.MUTED
+            ),
+            go.Bar(
+                y=names,
+                x=shares["chosen"],
+                orientation="h",
+                name="chosen",
+                marker_color=charts.ACCENT,
+            ),
+        ]
+    )
+    figure.update_layout(
+        height=60 + 34 * len(shares),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.06},
+    )
+    figure.update_xaxes(tickformat=".0%")
+    figure.update_yaxes(automargin=True)
+    st.plotly_chart(figure, width="stretch", key="select-topics", config={"displayModeBar": False})
+
+
+def draw() -> None:
+    """The page."""
+    frame.header(
+        "Select",
+        "Choose a good and diverse part under a budget, and see what it covers beside chance.",
+    )
+    project, view = state.need_view()
+    frame.stale(view)
+    with st.container(border=True):
+        draw_form(project, view.dataset)
+    draw_result(project, view)
+
+
+draw()

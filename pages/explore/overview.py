@@ -1,0 +1,157 @@
+"""Overview: how much there is, what was taken away, and what it is about."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from curation.project import Project, View
+from curation.ui import charts, frame, state
+from curation.ui.text import markdown
+
+
+def draw_counts(project: Project, view: View) -> None:
+    """The five numbers that are asked for first."""
+    rows, kept = view.dataset.rows, view.dataset.kept
+    rejected = sum(entry["report"]["rejected"] for entry in project.imports)
+    decided = people_table(project)
+    with st.container(horizontal=True):
+        st.metric("Examples", f"{len(rows):,}", border=True)
+        st.metric(
+            "Kept",
+            f"{len(kept):,}",
+            f"{len(kept) / max(1, len(rows)):.0%}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        st.metric("Dropped", f"{len(rows) - len(kept):,}", border=True)
+        st.metric(
+            "Need attention",
+            f"{int((kept['attention'] != '').sum()):,}",
+            border=True,
+            help="They load, but a trainer cannot use them as they stand; "
+            "exports leave them out unless allowed.",
+        )
+        st.metric("Refused on import", f"{rejected:,}", border=True)
+        st.metric("Decided by people", f"{len(decided):,}", border=True)
+
+
+def people_table(project: Project) -> pd.DataFrame:
+    """One row per example that somebody touched."""
+    people = project.people()
+    return pd.DataFrame() if people is None else people.frame()
+
+
+def draw_where(dataset_rows: pd.DataFrame) -> None:
+    """What came from which file, and what became of it."""
+    kept = dataset_rows["dropped_by"].isna()
+    table = (
+        dataset_rows.assign(kept=kept)
+        .groupby("source", observed=True)
+        .agg(
+            examples=("kept", "size"),
+            kept=("kept", "sum"),
+            format=("format", lambda f: ", ".join(sorted(set(f)))),
+        )
+        .reset_index()
+        .sort_values("examples", ascending=False)
+    )
+    table["share kept"] = table["kept"] / table["examples"]
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content" if len(table) < 12 else 420,
+        column_config={
+            "share kept": st.column_config.ProgressColumn(
+                format="percent", min_value=0.0, max_value=1.0
+            ),
+        },
+    )
+
+
+def draw_progress(project: Project, total: int) -> None:
+    """How far the labelling is, and who did it."""
+    decided = people_table(project)
+    if decided.empty:
+        st.caption("Nobody decided anything yet.")
+        st.page_link(
+            "pages/review/annotate.py",
+            label="Start on the Annotate page",
+            icon=":material/rate_review:",
+        )
+        return
+    st.progress(
+        min(1.0, len(decided) / total),
+        text=f"{len(decided):,} of {total:,} examples looked at by a person",
+    )
+    verdicts = decided["verdict"].replace("", pd.NA).dropna()
+    table = decided.groupby("annotator").size().rename("examples").reset_index()
+    left, right = st.columns(2)
+    with left:
+        st.dataframe(table, hide_index=True, width="stretch", height="content")
+    with right:
+        charts.counts(verdicts, key="verdicts")
+
+
+def draw_measures(view: View) -> None:
+    """Lengths, languages and topics of what is kept."""
+    kept = view.dataset.kept
+    columns = st.columns(2, gap="large")
+    for i, (column, title) in enumerate(
+        [
+            ("response_tokens", "Length of the response, in tokens"),
+            ("prompt_tokens", "Length of the prompt, in tokens"),
+            ("language", "Languages"),
+            ("label", "Labels"),
+            ("quality", "Quality"),
+            ("split", "Splits"),
+        ]
+    ):
+        if column not in kept or kept[column].isna().all():
+            continue
+        with columns[i % 2]:
+            st.subheader(title, anchor=False)
+            charts.distribution(kept[column], column, key=f"measure-{column}")
+    if "topic" in kept:
+        st.subheader("Topics", anchor=False)
+        charts.counts(kept["topic"], top=24, key="topics")
+
+
+def draw() -> None:
+    """The page."""
+    project, view = state.need_view()
+    frame.header(
+        markdown(project.name), "How much there is, what each step took away, and what it is about."
+    )
+    frame.stale(view)
+    draw_counts(project, view)
+    part = st.segmented_control(
+        "Part",
+        ["Funnel", "Measures", "Files", "Review"],
+        default="Funnel",
+        key="overview-part",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if part == "Measures":
+        draw_measures(view)
+    elif part == "Files":
+        draw_where(view.dataset.rows)
+    elif part == "Review":
+        draw_progress(project, len(view.dataset))
+    else:
+        if view.dataset.steps:
+            left, right = st.columns([3, 2], gap="large")
+            with left:
+                charts.funnel(view.dataset, key="funnel")
+            with right:
+                if "topic" in view.dataset.kept:
+                    st.caption("The largest topics of what is kept")
+                    charts.counts(view.dataset.kept["topic"], top=14, key="funnel-topics")
+        else:
+            st.caption("Run the recipe to see what it takes away.")
+
+
+draw()

@@ -1,0 +1,404 @@
+"""Clean: the recipe as a list of steps, each with what it did."""
+
+from __future__ import annotations
+
+import difflib
+
+import pandas as pd
+import streamlit as st
+
+from curation.dataset import BASE_COLUMNS, Dataset, load_messages
+from curation.errors import CurationError, RecipeConflict
+from curation.project import Project
+from curation.recipe import Recipe, Step, replace_params
+from curation.registry import operation, operations
+from curation.replay import StepReport
+from curation.ui import charts, form, frame, state
+from curation.ui.text import markdown, short
+
+PHASE_TITLES = {
+    "clean": "Clean the text",
+    "measure": "Measure and filter",
+    "select": "Select",
+    "split": "Split",
+}
+
+
+def save(project: Project, recipe: Recipe, base: str) -> None:
+    """Save an edited recipe; a conflict or a mistake is told at the top of the page."""
+    try:
+        project.save_recipe(recipe, base)
+    except RecipeConflict as conflict:
+        st.session_state["conflict"] = (conflict.theirs, conflict.yours)
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+
+
+def take(project: Project, text: str) -> None:
+    """Settle a conflict by saving one of the two versions."""
+    project.save_recipe(Recipe.from_yaml(text))
+    st.session_state.pop("conflict", None)
+
+
+def draw_conflict(project: Project) -> None:
+    """Show both versions of a recipe that two people changed at once."""
+    theirs, yours = st.session_state["conflict"]
+    st.warning("Somebody else changed the recipe while you did. Choose which version stays.")
+    for column, title, text in zip(
+        st.columns(2), ("Theirs, saved now", "Yours"), (theirs, yours), strict=True
+    ):
+        with column:
+            st.subheader(title, anchor=False)
+            st.code(text, language="yaml")
+            st.button(
+                f"Keep {title.split(',')[0].lower()}",
+                key=f"take-{title}",
+                on_click=take,
+                args=(project, text),
+            )
+
+
+def reset(project: Project, recipe: Recipe, position: int, base: str, key: str) -> None:
+    """Save the parameters that the open step's form holds."""
+    step = recipe.steps[position]
+    values = {}
+    for name, parameter in step.operation.params.items():
+        widget_key = f"{key}-{name}"
+        if widget_key in st.session_state:
+            value = st.session_state[widget_key]
+            if value != parameter.default or name in step.params:
+                values[name] = value
+    save(project, recipe.changed(position, replace_params(step, {**step.params, **values})), base)
+
+
+def draw_steps(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> None:
+    """The list on the left: one line a step, in phases."""
+    base = recipe.revision
+    reports = {report.name: report for report in dataset.steps}
+    phase = ""
+    for i, (step, name) in enumerate(zip(recipe.steps, recipe.names, strict=True)):
+        if step.operation.phase != phase:
+            phase = step.operation.phase
+            st.caption(PHASE_TITLES[phase].upper())
+        with st.container(
+            border=i == chosen, horizontal=True, vertical_alignment="center", gap="small"
+        ):
+            st.button(
+                step.operation.title,
+                key=f"open-{i}",
+                type="tertiary",
+                width="stretch",
+                on_click=st.session_state.__setitem__,
+                args=("step", i),
+                disabled=False,
+                help=step.operation.help,
+            )
+            st.caption(effect(reports.get(name), step), width="content")
+            st.toggle(
+                "On",
+                value=step.enabled,
+                key=f"on-{base}-{i}",
+                label_visibility="collapsed",
+                on_change=save,
+                args=(
+                    project,
+                    recipe.changed(i, replace_params(step, step.params, not step.enabled)),
+                    base,
+                ),
+            )
+
+
+def effect(report: StepReport | None, step: Step) -> str:
+    """What a step did, in a few words."""
+    if not step.enabled:
+        return "off"
+    if report is None:
+        return ":material/schedule: not run"
+    parts = []
+    if report.dropped:
+        parts.append(f":red[−{report.dropped:,}]")
+    if report.changed:
+        parts.append(f":blue[{report.changed:,} changed]")
+    return " ".join(parts) or ":material/check:"
+
+
+def draw_add(project: Project, recipe: Recipe) -> None:
+    """A step may be added at the end of its phase."""
+    with st.popover("Add a step", icon=":material/add:", width="stretch"):
+        known = [o for o in operations().values()]
+        picked = st.selectbox(
+            "Operation",
+            known,
+            format_func=lambda o: f"{o.title} · {o.phase}",
+            index=None,
+            key="add-step",
+            placeholder="choose or type",
+        )
+        if picked is not None:
+            st.caption(markdown(picked.help, 400))
+            st.button(
+                "Add",
+                type="primary",
+                key="add-go",
+                on_click=add,
+                args=(project, recipe, picked.name),
+            )
+
+
+def add(project: Project, recipe: Recipe, name: str) -> None:
+    """Add a step and open it."""
+    longer = recipe + Step(name)
+    save(project, longer, recipe.revision)
+    st.session_state["step"] = next(
+        i for i in reversed(range(len(longer.steps))) if longer.steps[i].use == name
+    )
+
+
+def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset) -> None:
+    """The chosen step on the right: parameters, effect, examples."""
+    step, name, base = recipe.steps[position], recipe.names[position], recipe.revision
+    chosen = operation(step.use)
+    st.subheader(chosen.title, anchor=False)
+    st.caption(markdown(chosen.help, 500))
+    rows = dataset.rows
+    before = project_before(dataset, name)
+    key = f"step-{name}-{position}"
+    columns = [
+        c for c in before if pd.api.types.is_numeric_dtype(rows[c]) and rows[c].dtype != bool
+    ]
+    if chosen.name in ("keep_values", "drop_values"):
+        columns = [c for c in before if not pd.api.types.is_numeric_dtype(rows[c])] + [
+            "source",
+            "label",
+            "format",
+        ]
+    column = step.arguments.get("column")
+    known = {}
+    if isinstance(column, str) and column in rows:
+        known = {"values": [str(v) for v in rows[column].dropna().value_counts().index[:200]]}
+    if chosen.params:
+        values = form.parameters(chosen, step.params, key=key, columns=columns, choices=known)
+        if values != dict(step.params):
+            try:
+                chosen.check(values)
+                project.save_recipe(recipe.changed(position, replace_params(step, values)), base)
+            except RecipeConflict as conflict:
+                st.session_state["conflict"] = (conflict.theirs, conflict.yours)
+                st.rerun()
+            except CurationError as error:
+                st.error(markdown(error, 400))
+                return
+            st.rerun()
+    else:
+        st.caption("It has no parameters.")
+    with st.container(horizontal=True):
+        st.button(
+            "Up",
+            icon=":material/arrow_upward:",
+            key=f"up-{base}",
+            on_click=move,
+            args=(project, recipe, position, -1),
+        )
+        st.button(
+            "Down",
+            icon=":material/arrow_downward:",
+            key=f"down-{base}",
+            on_click=move,
+            args=(project, recipe, position, 1),
+        )
+        st.button(
+            "Remove",
+            icon=":material/delete:",
+            key=f"remove-{base}",
+            on_click=remove,
+            args=(project, recipe, position),
+        )
+    report = next((r for r in dataset.steps if r.name == name), None)
+    if report is None:
+        st.info(
+            "This step has not been run with these settings yet."
+            if step.enabled
+            else "This step is switched off.",
+            icon=":material/schedule:",
+        )
+        return
+    draw_report(dataset, report, step)
+
+
+def project_before(dataset: Dataset, name: str) -> list[str]:
+    """Columns that were there before a step."""
+    found: list[str] = []
+    for report in dataset.steps:
+        if report.name == name:
+            break
+        found += report.columns
+    return [c for c in dict.fromkeys(found) if c in dataset.rows and c not in BASE_COLUMNS]
+
+
+def move(project: Project, recipe: Recipe, position: int, by: int) -> None:
+    """Move a step; across a phase's border it stays, with a sentence."""
+    try:
+        moved = recipe.moved(position, by)
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+        return
+    save(project, moved, recipe.revision)
+    st.session_state["step"] = max(0, min(len(recipe.steps) - 1, position + by))
+
+
+def remove(project: Project, recipe: Recipe, position: int) -> None:
+    """Remove a step; what it measured stays remembered should it come back."""
+    save(project, recipe.without(position), recipe.revision)
+    st.session_state["step"] = max(0, position - 1)
+
+
+def draw_report(dataset: Dataset, report: StepReport, step: Step) -> None:
+    """Counts of a step, its distribution, and examples of what it did."""
+    counts = st.columns(4)
+    counts[0].metric("In", f"{report.kept_in:,}")
+    counts[1].metric("Dropped", f"{report.dropped:,}")
+    counts[2].metric("Changed", f"{report.changed:,}")
+    counts[3].metric("Time", "cached" if report.cached else f"{report.seconds:.1f} s")
+    score = step.arguments.get("score")
+    if report.kind == "filter" and isinstance(score, str) and score in dataset.rows:
+        lines = [
+            v for v in (step.arguments.get("low"), step.arguments.get("high")) if v is not None
+        ]
+        charts.histogram(dataset.rows[score], score, lines)
+    elif report.columns and report.kind in ("score", "group"):
+        numeric = [c for c in report.columns if c in dataset.rows]
+        picked = st.segmented_control(
+            "Column",
+            numeric,
+            default=numeric[0],
+            key=f"col-{report.name}",
+            format_func=lambda c: c.replace("_", " "),
+            label_visibility="collapsed",
+        )
+        if picked:
+            charts.distribution(dataset.rows[picked], picked)
+    if report.before is not None and len(report.before):
+        draw_changed(dataset, report)
+    elif report.dropped:
+        draw_dropped(dataset, report)
+
+
+def draw_dropped(dataset: Dataset, report: StepReport) -> None:
+    """Examples that the step dropped and why; a duplicate stands beside what it repeats."""
+    gone = dataset.rows[dataset.rows["dropped_by"] == report.name]
+    reasons = (
+        report.delta["reason"].reindex(gone.index)
+        if "reason" in report.delta
+        else pd.Series("", index=gone.index)
+    )
+    sample = gone
+    if "similarity" in report.delta:
+        st.caption(
+            "The least similar pairs still called duplicates come first: "
+            "this is where a threshold is judged."
+        )
+        order = report.delta["similarity"].reindex(gone.index).sort_values(kind="stable").index
+        sample = gone.loc[order]
+    sample = sample.head(200)
+    table = pd.DataFrame(
+        {
+            "why": reasons.loc[sample.index],
+            "prompt": sample["prompt"].map(short),
+            "response": sample["response"].map(short),
+        }
+    )
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height=260,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"gone-{report.name}",
+    )
+    chosen = picked["selection"]["rows"] or [0]
+    if not len(sample):
+        return
+    example = sample.index[min(chosen[0], len(sample) - 1)]
+    other = report.delta.get("duplicate_of")
+    twin = other.get(example) if other is not None else None
+    sides = [(example, "Dropped")]
+    if isinstance(twin, str) and twin in dataset.rows.index:
+        sides.append((twin, "Kept in its place"))
+    for column, (i, title) in zip(st.columns(len(sides)), sides, strict=True):
+        with column.container(border=True):
+            st.caption(f"**{title}** · {i}")
+            for message in load_messages(dataset.rows.at[i, "messages"]):
+                st.caption(markdown(message.role))
+                st.text(message.content or "")
+
+
+def draw_changed(dataset: Dataset, report: StepReport) -> None:
+    """Text before and after, as a difference."""
+    assert report.before is not None
+    ids = list(report.before.index[:50])
+    picked = st.selectbox(
+        "Changed example",
+        ids,
+        key=f"changed-{report.name}",
+        format_func=lambda i: short(dataset.rows.at[i, "prompt"], 90),
+    )
+    if picked is None:
+        return
+    old = load_messages(report.before[picked])
+    new = load_messages(report.delta["messages"][picked])
+    for was, now in zip(old, new, strict=True):
+        if was.content != now.content:
+            st.caption(markdown(now.role))
+            lines = difflib.ndiff(
+                visible(was.content or "").split("\n"), visible(now.content or "").split("\n")
+            )
+            st.code(
+                "\n".join(line for line in lines if not line.startswith("? ")),
+                language="diff",
+                wrap_lines=True,
+            )
+
+
+def visible(text: str) -> str:
+    """Text whose odd spaces can be seen, so that a difference in them shows."""
+    for character, sign in (
+        ("\u200b", "⟨zero width⟩"),
+        ("\u00a0", "⟨nbsp⟩"),
+        ("\ufeff", "⟨BOM⟩"),
+        ("\u200d", "⟨joiner⟩"),
+    ):
+        text = text.replace(character, sign)
+    return text
+
+
+def draw() -> None:
+    """The page."""
+    frame.header(
+        "Clean",
+        "The recipe: every step in order, what it dropped or changed, and nothing is ever deleted.",
+    )
+    project = state.need_project()
+    recipe = project.recipe
+    if not project.imports:
+        state.need_view()
+    if "conflict" in st.session_state:
+        draw_conflict(project)
+        return
+    dataset = project.partial(recipe)
+    chosen = min(int(st.session_state.setdefault("step", 0)), max(0, len(recipe.steps) - 1))
+    left, right = st.columns([5, 8], gap="large")
+    with left:
+        if not recipe.steps:
+            st.info("The recipe is empty. Add a step.", icon=":material/playlist_add:")
+        draw_steps(project, recipe, dataset, chosen)
+        draw_add(project, recipe)
+        with st.popover("As YAML", icon=":material/code:", width="stretch"):
+            st.code(recipe.to_yaml(), language="yaml")
+            st.download_button("Download recipe.yaml", recipe.to_yaml(), "recipe.yaml", key="yaml")
+    with right:
+        if recipe.steps:
+            draw_open(project, recipe, chosen, dataset)
+
+
+draw()

@@ -1,0 +1,84 @@
+"""Finds a browser for the tests, or gets one: an installed Chromium, Playwright's own, or Debian's.
+
+Run as a script it prepares the machine and says in one line what will not be run, if anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--disable-quic",
+]
+"""Without a graphics card the map's WebGL is drawn in software; and no call goes home."""
+
+
+def installed() -> str | None:
+    """The path of a Chromium or Chrome that is installed, or None."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+def launch(playwright):
+    """A headless browser: the installed one, else Playwright's own; None when there is neither."""
+    from playwright.sync_api import Error
+
+    try:
+        return playwright.chromium.launch(executable_path=installed(), args=ARGUMENTS)
+    except Error:
+        return None
+
+
+def _quietly(*command: str) -> bool:
+    return (
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        == 0
+    )
+
+
+def _usable() -> bool:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        if browser is not None:
+            browser.close()
+    return browser is not None
+
+
+def main() -> None:
+    """Get a browser where one can be had."""
+    if _usable():
+        return
+    _quietly(sys.executable, "-m", "playwright", "install", "chromium")
+    if not _usable() and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        _quietly("apt-get", "update", "-qq")
+        _quietly(
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "chromium",
+            "fonts-noto-cjk",
+        )
+    if not _usable():
+        sys.stdout.write(
+            "No browser could be had: the tests in tests/test_browser.py will not run.\n"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Small human texts as datasets, and the places real things are found at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from curation.dataset import (
+    BASE_COLUMNS,
+    Dataset,
+    Message,
+    content_hash,
+    dump_messages,
+    make_ids,
+    with_derived,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PAIRS = [
+    ("How do I boil an egg?", "Put it in boiling water for eight minutes, then cool it."),
+    ("Name a planet.", "Saturn, the one with the rings."),
+    ("Why is the sky blue?", "Air scatters short waves of light more than long ones."),
+    ("How do I boil an egg?", "Put it in boiling water for eight minutes, then cool it."),
+    ("Translate 'bread' into French.", "Pain."),
+    ("Was ist ein Fluss?", "Ein Fluss ist flieÃŸendes Wasser in einem Bett."),
+    ("Write one line of Python that prints hello.", "print('hello')"),
+    ("什么是光合作用？", "植物利用阳光把二氧化碳和水变成糖和氧气。"),
+]
+
+
+def make_dataset(pairs: list[tuple[str, str]], labels: list[str | None] | None = None) -> Dataset:
+    """Question and answer pairs as an imported dataset."""
+    labels = labels or [None] * len(pairs)
+    messages = [
+        dump_messages(
+            [Message("user", prompt), *([Message("assistant", response)] if response else [])]
+        )
+        for prompt, response in pairs
+    ]
+    hashes = [content_hash(m, la) for m, la in zip(messages, labels, strict=True)]
+    rows = pd.DataFrame(
+        {
+            "messages": pd.Series(messages, dtype="str"),
+            "label": pd.Series(labels, dtype="str"),
+            "source": pd.Series(["made.jsonl"] * len(pairs), dtype="str"),
+            "source_row": range(1, len(pairs) + 1),
+            "source_offset": 0,
+            "format": pd.Series(["messages"] * len(pairs), dtype="str"),
+            "metadata": pd.Series([""] * len(pairs), dtype="str"),
+            "shape": pd.Series([""] * len(pairs), dtype="str"),
+            "repairs": pd.Series([""] * len(pairs), dtype="str"),
+        }
+    ).set_axis(pd.Index(make_ids(hashes), name="id", dtype="str"))
+    rows["dropped_by"] = pd.Series(None, index=rows.index, dtype="str")
+    rows["split"] = pd.Series(None, index=rows.index, dtype="str")
+    return Dataset(with_derived(rows)[list(BASE_COLUMNS)])
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    """Eight small examples with a duplicate and a garbled text."""
+    return make_dataset(PAIRS)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real datasets; tests that need it skip where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the folder of real datasets is not beside the project")
+    return folder
