@@ -1,0 +1,111 @@
+"""Vectors on disk by model and text: equal texts are embedded once, and a killed run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from curation.cache import key, read_table, write_table
+from curation.dataset import Progress, silent
+from curation.embedding.encoder import Encoder
+
+CHUNK = 1_024
+"""Texts that are written together: some seconds of work, the most that a kill can cost."""
+
+
+class VectorStore:
+    """A folder with one file per chunk of vectors, for each model.
+
+    computed: texts embedded by this object so far; the others were remembered.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.computed = 0
+        self._known: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        encoder: Encoder,
+        progress: Progress = silent,
+        chunk: int = CHUNK,
+    ) -> np.ndarray:
+        """Vectors of the texts, (texts, width) float32 as read back from half precision.
+
+        Missing texts are sorted by length, so that a batch wastes little on padding, and written
+        chunk by chunk; a run that was killed goes on at the same borders.
+        """
+        keys = np.array([_digest(text) for text in texts], dtype="S16")
+        wanted, first = np.unique(keys, return_index=True)
+        known, vectors = self._load(encoder)
+        missing = first[~np.isin(wanted, known)]
+        order = sorted(missing, key=lambda i: (-len(texts[i]), keys[i]))
+        begin = time.perf_counter()
+        for at in range(0, len(order), chunk):
+            part = order[at : at + chunk]
+            fresh = encoder.encode([texts[i] for i in part]).astype(np.float16)
+            self._write(encoder, keys[part], fresh)
+            self.computed += len(part)
+            done = at + len(part)
+            rate = done / (time.perf_counter() - begin)
+            progress(
+                done / len(order),
+                f"{done:,} of {len(order):,} texts, {rate:,.0f} a second, {_left((len(order) - done) / rate)}",
+            )
+        if len(order):
+            known, vectors = self._load(encoder)
+        if not len(texts):
+            return np.zeros((0, vectors.shape[1] if len(vectors) else 0), dtype=np.float32)
+        return vectors[np.searchsorted(known, keys)].astype(np.float32)
+
+    def _of(self, encoder: Encoder) -> Path:
+        return self.folder / key(encoder.name)[:16]
+
+    def _write(self, encoder: Encoder, keys: np.ndarray, vectors: np.ndarray) -> None:
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+        table = pa.table(
+            {
+                "key": pa.array([bytes(k).ljust(16, b"\0") for k in keys], pa.binary(16)),
+                "vector": lists,
+            }
+        )
+        name = hashlib.blake2b(keys.tobytes(), digest_size=12).hexdigest()
+        write_table(self._of(encoder) / f"{name}.arrow", table)
+
+    def _load(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+        """All remembered keys, sorted, and their vectors in half precision."""
+        folder = self._of(encoder)
+        names, keys, vectors = self._known.get(
+            encoder.name, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
+        )
+        files = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
+        fresh = sorted(files - names)
+        if not fresh:
+            return keys, vectors
+        all_keys, all_vectors = [keys], [vectors] if len(vectors) else []
+        for name in fresh:
+            table = read_table(folder / name)
+            if table is None:  # damaged: a miss
+                continue
+            all_keys.append(np.array(table["key"].to_pylist(), dtype="S16"))
+            flat = table["vector"].combine_chunks().flatten().to_numpy()
+            all_vectors.append(flat.reshape(len(table), -1))
+        keys = np.concatenate(all_keys)
+        vectors = np.concatenate(all_vectors) if all_vectors else vectors
+        keys, first = np.unique(keys, return_index=True)
+        self._known[encoder.name] = (names | files, keys, vectors[first])
+        return keys, vectors[first]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _left(seconds: float) -> str:
+    return f"about {seconds:.0f} s left" if seconds < 90 else f"about {seconds / 60:.0f} min left"

@@ -1,0 +1,152 @@
+"""Pairs of texts: prompt and completion by their many names, and preference pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from curation.formats.base import (
+    Example,
+    FieldError,
+    Format,
+    Record,
+    read_turns,
+    text_of,
+    turn,
+    write_turns,
+)
+
+PROMPTS = (
+    "prompt",
+    "question",
+    "query",
+    "instruction",
+    "input",
+    "problem",
+    "user",
+    "human",
+    "context",
+    "source",
+    "q",
+)
+RESPONSES = (
+    "completion",
+    "response",
+    "answer",
+    "output",
+    "solution",
+    "reply",
+    "target",
+    "assistant",
+    "gpt",
+    "bot",
+    "answers",
+    "a",
+)
+
+
+def _pair(record: Record) -> tuple[str, str] | None:
+    keys = {str(k).lower(): k for k in record}
+    prompt = next((keys[p] for p in PROMPTS if p in keys), None)
+    response = next((keys[r] for r in RESPONSES if r in keys and keys[r] != prompt), None)
+    return (prompt, response) if prompt is not None and response is not None else None
+
+
+def _confidence(record: Record) -> float:
+    if "chosen" in record:
+        return 0.0
+    return 0.9 if _pair(record) else 0.0
+
+
+def _side(record: Record, key: str, role: str) -> tuple[list[dict[str, Any]], bool]:
+    value = record[key]
+    if isinstance(value, list):
+        return read_turns(value, key), True
+    if (
+        isinstance(value, dict)
+        and {"role", "content"} & set(value)
+        or isinstance(value, dict)
+        and "value" in value
+    ):
+        return read_turns([value], key), True
+    return [turn(role, text_of(record, key))], False
+
+
+def _read(record: Record) -> Example:
+    pair = _pair(record)
+    if pair is None:
+        raise FieldError(
+            "prompt", "there is no pair of a prompt and a response; say which column is which."
+        )
+    prompt, response = pair
+    before, listed = _side(record, prompt, "user")
+    after, also = _side(record, response, "assistant")
+    used = [prompt, response]
+    if isinstance(record.get("system"), str) and record["system"] and not listed:
+        before.insert(0, turn("system", record["system"]))
+        used.append("system")
+    shape: dict[str, Any] = {}
+    if (prompt, response) != ("prompt", "completion"):
+        shape["keys"] = [prompt, response]
+    if listed or also:
+        shape["lists"] = [listed, also]
+    return Example([*before, *after], None, used, shape)
+
+
+def _write(messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]) -> Record:
+    prompt, response = shape.get("keys", ("prompt", "completion"))
+    listed, also = shape.get("lists", (False, False))
+    last = messages[-1] if messages and messages[-1]["role"] == "assistant" else None
+    before = messages[:-1] if last else messages
+    record: Record = {}
+    if listed:
+        record[prompt] = write_turns(before)
+    else:
+        system = [m for m in before if m["role"] == "system"]
+        if system:
+            record["system"] = "\n\n".join(m["content"] or "" for m in system)
+        record[prompt] = "\n\n".join(m["content"] or "" for m in before if m["role"] != "system")
+    answer = last["content"] if last else label or ""
+    record[response] = write_turns([last] if last else []) if also else answer
+    return record
+
+
+def _preference_confidence(record: Record) -> float:
+    return 0.97 if "chosen" in record and "rejected" in record else 0.0
+
+
+def _read_preference(record: Record) -> Example:
+    chosen, listed = _side(record, "chosen", "assistant")
+    used = ["chosen"]
+    before: list[dict[str, Any]] = []
+    if not (listed and chosen and chosen[0]["role"] != "assistant"):
+        key = next((k for k in ("conversations", "messages", *PROMPTS) if k in record), None)
+        if key is None:
+            raise FieldError("prompt", "a preference pair needs a prompt.")
+        used.append(key)
+        before, _ = _side(record, key, "user")
+        if key == "instruction" and isinstance(record.get("input"), str) and record["input"]:
+            before[0]["content"] += "\n\n" + record["input"]
+            used.append("input")
+        if isinstance(record.get("system"), str) and record["system"]:
+            before.insert(0, turn("system", record["system"]))
+            used.append("system")
+    return Example([*before, *chosen], None, used)
+
+
+def _write_preference(
+    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
+) -> Record:
+    last = messages[-1:] if messages and messages[-1]["role"] == "assistant" else []
+    before = messages[: len(messages) - len(last)]
+    return {"prompt": write_turns(before), "chosen": write_turns(last)}
+
+
+COMPLETION = Format("completion", "Prompt and completion", _confidence, _read, _write)
+PREFERENCE = Format(
+    "preference",
+    "Preference pair (chosen is taken)",
+    _preference_confidence,
+    _read_preference,
+    _write_preference,
+)

@@ -1,0 +1,91 @@
+"""Texts with a label (classification) and plain texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from curation.formats.base import Example, FieldError, Format, Record, text_of, turn
+
+TEXTS = (
+    "text",
+    "sentence",
+    "content",
+    "utterance",
+    "headline",
+    "review",
+    "document",
+    "body",
+    "title",
+    "tweet",
+)
+LABELS = (
+    "label",
+    "class",
+    "category",
+    "intent",
+    "labels",
+    "target",
+    "sentiment",
+    "label_name",
+    "topic",
+)
+
+
+def _find(record: Record, names: tuple[str, ...]) -> str | None:
+    keys = {str(k).lower(): k for k in record}
+    return next((keys[n] for n in names if n in keys), None)
+
+
+def _label_confidence(record: Record) -> float:
+    return 0.8 if _find(record, TEXTS) and _find(record, LABELS) else 0.0
+
+
+def _read_label(record: Record) -> Example:
+    text, label = _find(record, TEXTS), _find(record, LABELS)
+    if text is None or label is None:
+        raise FieldError(
+            "label", "there is no pair of a text and a label; say which column is which."
+        )
+    value = text_of(record, label)
+    if not value.strip():
+        raise FieldError(label, f"{label} is empty.")
+    shape: dict[str, Any] = {} if (text, label) == ("text", "label") else {"keys": [text, label]}
+    if not isinstance(record[label], str):
+        shape["number"] = True
+    return Example([turn("user", text_of(record, text))], value, [text, label], shape)
+
+
+def _write_label(
+    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
+) -> Record:
+    text, name = shape.get("keys", ("text", "label"))
+    content = "\n\n".join(m["content"] or "" for m in messages)
+    number = shape.get("number") and label is not None and label.lstrip("-").isdigit()
+    return {text: content, name: int(label) if number and label is not None else label}
+
+
+def _text_confidence(record: Record) -> float:
+    return 0.5 if _find(record, TEXTS) else 0.0
+
+
+def _read_text(record: Record) -> Example:
+    text = _find(record, TEXTS)
+    if text is None:
+        raise FieldError("text", "there is no text; say which column is which.")
+    return Example(
+        [turn("assistant", text_of(record, text))],
+        None,
+        [text],
+        {} if text == "text" else {"key": text},
+    )
+
+
+def _write_text(
+    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
+) -> Record:
+    return {shape.get("key", "text"): "\n\n".join(m["content"] or "" for m in messages)}
+
+
+LABEL = Format("label", "Text and label", _label_confidence, _read_label, _write_label)
+TEXT = Format("text", "Plain text", _text_confidence, _read_text, _write_text)

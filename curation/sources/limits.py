@@ -1,0 +1,78 @@
+"""Limits under which an untrusted file is read, and what a reader yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from curation.errors import CurationError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one import may take; a file or row beyond is refused with the limit's name.
+
+    memory_mb: of the reading process. seconds: of it, by the wall clock. row_mb: one row's text.
+    nesting: brackets within brackets. columns: of one record. expansion: unpacked to packed bytes,
+    counted from expansion_after_mb on.
+    """
+
+    memory_mb: int = 6_000
+    seconds: int = 3_600
+    row_mb: float = 10
+    nesting: int = 64
+    columns: int = 2_000
+    expansion: int = 200
+    expansion_after_mb: float = 10
+
+    @property
+    def row_bytes(self) -> int:
+        """One row's limit in bytes."""
+        return int(self.row_mb * 2**20)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A record as it stands in the file: its place, its parsed value, and what was repaired in it."""
+
+    row: int
+    offset: int | None
+    value: dict[str, Any]
+    raw: bytes
+    repairs: tuple[str, ...] = ()
+    lines: int = 1
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A place in the file that gave no record: where, which field, a code, and what to do."""
+
+    row: int
+    offset: int | None
+    field: str
+    code: str
+    message: str
+    raw: bytes
+    lines: int = 1
+
+
+@dataclass(frozen=True)
+class Blank:
+    """Lines with nothing in them."""
+
+    lines: int = 1
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know of the file as a whole; `key` sorts facts such as encoding."""
+
+    key: str
+    text: str
+
+
+Item = Raw | Reject | Blank | Note
+
+
+class Refused(CurationError):
+    """The whole file is refused; the text says why and what to do."""

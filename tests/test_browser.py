@@ -1,0 +1,179 @@
+"""The whole job in a real browser, from an empty workspace to a delivery."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.app_server import running_app
+from tests.browser import launch
+from tests.conftest import ROOT
+
+SCREENSHOTS = os.environ.get("CURATION_SCREENSHOTS")
+"""Where to keep pictures of every page; by default none are kept."""
+
+
+@pytest.fixture(scope="module")
+def page():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        if browser is None:
+            pytest.skip("no browser could be had on this machine")
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        yield context.new_page()
+        browser.close()
+
+
+def settled(page) -> None:
+    """Wait until the app has drawn everything, and see that nothing went wrong."""
+    page.wait_for_selector("[data-testid=stApp]")
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'",
+        timeout=120_000,
+    )
+    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
+        "[data-testid=stException]"
+    ).first.inner_text()
+
+
+def goto(page, name: str) -> None:
+    page.locator("[data-testid=stSidebarNavLink]", has_text=name).first.click()
+    page.wait_for_selector(f"h1:has-text('{name}')", timeout=60_000)
+    settled(page)
+
+
+def shot(page, name: str) -> None:
+    if SCREENSHOTS:
+        folder = Path(SCREENSHOTS)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(700)
+        page.screenshot(path=folder / f"{name}.png")
+
+
+def button(page, label: str):
+    return page.get_by_role("button", name=label)
+
+
+def wait_for_jobs(workspace: Path, count: int, timeout: float = 300) -> None:
+    """Wait until that many jobs were started in the project and all of them ended well."""
+    end = time.time() + timeout
+    while time.time() < end:
+        found = [
+            json.loads(p.read_text()) for p in workspace.glob("*/jobs/*/status.json") if p.exists()
+        ]
+        failed = [j for j in found if j["state"] in ("failed", "lost", "cancelled")]
+        assert not failed, failed
+        if len(found) >= count and all(j["state"] == "done" for j in found):
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"jobs did not end: {found}")
+
+
+def lasso(
+    page, left: float = 0.1, top: float = 0.1, right: float = 0.9, bottom: float = 0.9
+) -> None:
+    """Draw a closed shape over a share of the map."""
+    box = page.locator(".nsewdrag").first.bounding_box()
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 0.02)]
+    points = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in corners]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=12)
+    page.mouse.up()
+
+
+def test_the_whole_job(page, tmp_path):
+    workspace = tmp_path / "projects"
+    workspace.mkdir()
+    with running_app(workspace) as address:
+        page.goto(f"{address}/load")
+        page.wait_for_selector("h1:has-text('Load')")
+        settled(page)
+        shot(page, "load-empty")
+        page.get_by_label("Name of the new project").fill("walk")
+        page.keyboard.press("Enter")
+        button(page, "Make it").click()
+        page.get_by_text("Nothing was imported yet.").wait_for()
+        page.get_by_label("Who are you?").fill("Ann")
+        page.keyboard.press("Enter")
+        settled(page)
+
+        page.get_by_text("Example", exact=True).first.click()
+        button(page, "Import 5 files").click(timeout=60_000)
+        wait_for_jobs(workspace, 5)
+        page.get_by_text("rejected +").first.wait_for(timeout=60_000)
+        settled(page)
+        shot(page, "load")
+
+        button(page, "Run the recipe").first.click()
+        wait_for_jobs(workspace, 6)
+        goto(page, "Overview")
+        page.get_by_text("Decided by people").wait_for()
+        shot(page, "overview")
+
+        goto(page, "Clean")
+        page.get_by_text("Near duplicates").first.click()
+        page.get_by_text("Kept in its place").wait_for(timeout=60_000)
+        shot(page, "clean")
+
+        goto(page, "Map")
+        page.wait_for_selector(".nsewdrag", timeout=60_000)
+        page.wait_for_timeout(1500)
+        shot(page, "map")
+        lasso(page)
+        page.locator("h3", has_text="selected").wait_for(timeout=60_000)
+        settled(page)
+        shot(page, "map-lasso")
+        selected = int(
+            page.locator("h3", has_text="selected").inner_text().split()[0].replace(",", "")
+        )
+        assert selected > 100
+        button(page, f"Drop {selected:,}").click()
+        page.get_by_text(f"Dropped {selected:,} examples").wait_for(timeout=60_000)
+        settled(page)
+        button(page, "Undo").click()
+        page.get_by_text("Undone").wait_for(timeout=60_000)
+        settled(page)
+
+        goto(page, "Annotate")
+        page.get_by_text("in this queue").wait_for(timeout=60_000)
+        shot(page, "annotate")
+        before = page.get_by_text("in this queue").inner_text()
+        page.keyboard.press("k")
+        page.wait_for_function(
+            "before => !document.body.innerText.includes(before)", arg=before, timeout=60_000
+        )
+        settled(page)
+        page.keyboard.press("d")
+        page.get_by_text("Dropped ").first.wait_for(timeout=60_000)
+        settled(page)
+
+        goto(page, "Browse")
+        page.get_by_placeholder("search in all text").fill("python")
+        page.keyboard.press("Enter")
+        settled(page)
+        page.wait_for_timeout(500)
+        shot(page, "browse")
+
+        goto(page, "Select")
+        page.get_by_text("Random", exact=False).first.wait_for(timeout=60_000)
+        shot(page, "select")
+
+        goto(page, "Export")
+        button(page, "export").last.click()
+        wait_for_jobs(workspace, 7)
+        page.get_by_text("manifest.json").first.wait_for(timeout=60_000) if False else None
+        goto(page, "Overview")
+        goto(page, "Export")
+        page.get_by_text("Download all (zip)").wait_for(timeout=60_000)
+        shot(page, "export")
+    manifest = json.loads(next(workspace.glob("walk/exports/*/manifest.json")).read_text())
+    assert sum(manifest["splits"].values()) > 300
+    assert (ROOT / "app.py").exists()
