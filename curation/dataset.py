@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
 import pandas as pd
 
 from curation.errors import CurationError
-
-if TYPE_CHECKING:
-    from curation.replay import StepReport
+from curation.report import StepReport
 
 Progress = Callable[[float, str], None]
 """Receives the finished share (0 to 1) and a short sentence; the core never knows who listens."""

@@ -18,9 +18,7 @@ FILES = ("instructions.jsonl", "chats.jsonl", "chinese.json", "languages.jsonl",
 
 def planted_faults() -> list[dict[str, Any]]:
     """Every fault that was planted in the example: file, row, fault and a note."""
-    found: list[dict[str, Any]] = []
-    for path in sorted(EXAMPLE.glob("faults_*.json")):
-        found += json.loads(path.read_text("utf-8"))
+    found: list[dict[str, Any]] = json.loads((EXAMPLE / "faults.json").read_text("utf-8"))
     return found
 
 

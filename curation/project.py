@@ -28,7 +28,8 @@ from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
-from curation.replay import Memory, NotCached, Replay, StepReport, everything, nothing, with_people
+from curation.replay import Memory, NotCached, Replay, everything, nothing, with_people
+from curation.report import StepReport
 
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore, State
@@ -561,16 +562,27 @@ class Project:
         return events
 
     def export(
-        self, out: str | Path, formats: Sequence[str] = ("trl",), **options: Any
+        self,
+        out: str | Path,
+        formats: Sequence[str] = ("trl",),
+        *,
+        engine: Engine | None = None,
+        progress: Progress = silent,
+        **options: Any,
     ) -> dict[str, Any]:
-        """Write a delivery folder, complete or not at all, and return its manifest.
+        """Run the recipe, write a delivery folder, complete or not at all, and return its manifest.
 
         See `curation.export.export` for the options and what it raises.
         """
-        from curation.export import export
+        from curation import export
 
-        manifest: dict[str, Any] = export(self, Path(out), formats, **options)
-        return manifest
+        export.check(Path(out), formats)  # before the work, not after it
+        recipe = self.recipe
+        dataset = self.run(recipe, engine=engine, progress=lambda s, text: progress(0.8 * s, text))
+        origin = export.Origin(
+            self.path.resolve().name, self.imports, recipe.to_yaml(), self.people()
+        )
+        return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
 
 
 def _part_of(progress: Progress, part: int, parts: int) -> Progress:

@@ -28,9 +28,7 @@ from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, as_columns, run_b
 from curation.errors import CurationError
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
-
-PEOPLE = "people"
-"""The name in `dropped_by` of rows that a person dropped."""
+from curation.report import PEOPLE, StepReport
 
 _CONTROL = ("keep", "reason", "messages", "label", "split")
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
@@ -44,77 +42,6 @@ class PeopleState(Protocol):
 
     def verdicts_frame(self) -> pd.DataFrame:
         """Rows kept or dropped by a person: index id; columns keep (bool), reason."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step did: counts, time, and the delta itself.
-
-    kept_in, kept_out, dropped, changed: rows. seconds: this time, cached ones included.
-    delta: indexed by id; see the module's first paragraph. before: the text it changed.
-    """
-
-    name: str
-    use: str
-    title: str
-    kind: str
-    params: Mapping[str, Any]
-    kept_in: int
-    kept_out: int
-    dropped: int
-    changed: int
-    seconds: float
-    computed_seconds: float
-    cached: bool
-    fingerprint: str
-    delta: pd.DataFrame = field(repr=False)
-    before: pd.Series | None = field(repr=False, default=None)
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns it added."""
-        return [c for c in self.delta.columns if c not in _CONTROL and c not in BASE_COLUMNS]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The counts, for a manifest or `--json`."""
-        names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")
-        values = {name: getattr(self, name) for name in names}
-        values["seconds"] = round(self.seconds, 3)
-        return {**values, "name": self.name, "params": dict(self.params), "kept_out": self.kept_out}
-
-    def events(self, example_id: str) -> list[dict[str, Any]]:
-        """What it did to one row, as events of a receipt."""
-        if example_id not in self.delta.index:
-            return []
-        row = self.delta.loc[example_id]
-        events: list[tuple[str, str]] = []
-        if self.before is not None and example_id in self.before.index:
-            events.append(("changed", str(row.get("reason") or "its text was changed")))
-        elif self.kind == PEOPLE and "keep" not in row and pd.notna(row.get("reason")):
-            events.append(("changed", str(row["reason"])))
-        if "keep" in row:
-            reason = row.get("reason")
-            text = str(reason) if pd.notna(reason) and reason else ""
-            if self.kind in ("select", PEOPLE):
-                what = "chosen" if self.kind == "select" else "kept"
-                events.append((what if row["keep"] else "dropped", text))
-            elif not row["keep"]:
-                events.append(("dropped", text or "it failed this filter"))
-        if "split" in row and pd.notna(row["split"]):
-            events.append(("placed", f"in {row['split']}"))
-        measured = {c: row[c] for c in self.columns if pd.notna(row[c]) and row[c] != ""}
-        if measured and self.kind in ("score", "group"):
-            events.append(
-                ("measured", ", ".join(f"{c} = {_short(v)}" for c, v in measured.items()))
-            )
-        return [
-            {"step": self.name, "title": self.title, "what": what, "text": text}
-            for what, text in events
-        ]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
 class Memory:
@@ -296,6 +223,7 @@ class Replay:
             computed_seconds=spent,
             cached=remembered is not None or step is None,
             fingerprint=fingerprint,
+            columns=tuple(c for c in delta.columns if c not in (*_CONTROL, *BASE_COLUMNS)),
             delta=delta,
             before=before,
         )
@@ -476,7 +404,7 @@ def _lay_over(
     if "messages" in delta or "label" in delta:
         rows = with_derived(rows, list(delta.index))
     fresh_columns = {
-        name: delta[name].reindex(rows.index)
+        name: _over(rows.get(name), delta[name].reindex(rows.index))
         for name in delta.columns
         if name not in _CONTROL and (name not in BASE_COLUMNS)
     }
@@ -489,6 +417,13 @@ def _lay_over(
             pinned[delta.index[delta["keep"]]] = True
             fresh_columns["pinned"] = pinned
     return dataset.replace(rows=rows.assign(**fresh_columns), vectors=vectors), before
+
+
+def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
+    """A measured column; where a second step did not measure, what the first found stays."""
+    if old is None or not fresh.isna().any():
+        return fresh
+    return fresh.where(fresh.notna(), old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
 
 
 def _dropped_by(dropped: pd.Series, stage: _Stage, keep: pd.Series) -> pd.Series:

@@ -1,17 +1,30 @@
 """People's work: appended, durable, undoable, never lost."""
 
+from curation.decisions.database import safe_wal
 from curation.decisions.event import KINDS, Decision, Event, read_decisions
-from curation.decisions.state import State
-from curation.decisions.store import Appended, DecisionStore, check, repair
+from curation.decisions.lock import AppLock, app_lock
+from curation.decisions.outcome import Appended, NotKnown, NotSaved
+from curation.decisions.repair import Finding, Repaired, check, rebuild, repair
+from curation.decisions.state import State, Summary
+from curation.decisions.store import DecisionStore
 
 __all__ = [
     "KINDS",
+    "AppLock",
     "Appended",
     "Decision",
     "DecisionStore",
     "Event",
+    "Finding",
+    "NotKnown",
+    "NotSaved",
+    "Repaired",
     "State",
+    "Summary",
+    "app_lock",
     "check",
     "read_decisions",
+    "rebuild",
     "repair",
+    "safe_wal",
 ]

@@ -1,68 +1,275 @@
-"""The second copy: one line per event, each with a checksum, synced before the first copy commits."""
+"""The second copy of every event: a file of JSON lines, each with a checksum, synced line by line.
+
+A line is `{"sum":"<16 hex digits>","event":{…}}`, where sum is the checksum of the bytes of the inner
+object. The first line is `{"sum":…,"about":{"store":…}}` and says whose events these are. Lines are
+only ever added; a torn end is cut off, a damaged line is left where it is until a repair.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from curation.decisions.event import Event
+from curation.decisions import lock
+from curation.decisions.event import Event, checksum
+from curation.decisions.outcome import NotKnown, NotSaved
 from curation.errors import CurationError
+from curation.files import sync_folder, write_bytes
+
+_TAIL = 65536
+"""Bytes read at first to find the last event; doubled until one is in them."""
 
 
-def append(path: Path, events: Sequence[Event]) -> int:
-    """Write events at the end and sync; returns the length before, to cut back to."""
-    data = b"".join(map(_line, events))
-    try:
-        with open(path, "ab") as stream:
-            before = stream.tell()
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+@dataclass(frozen=True)
+class Contents:
+    """A journal as read: its events in the order of their lines, and what is wrong with the rest.
+
+    store: whose events these are; "" when no line says so. damaged: lines that are not as they were
+    written, as bytes. torn: bytes after the last line break that are no whole line.
+    """
+
+    events: tuple[Event, ...]
+    store: str
+    damaged: tuple[bytes, ...]
+    torn: bytes
+
+
+class Journal:
+    """The file, and one writer's idea of where it ends.
+
+    Everything but `read` and `newest` is for the holder of `locked`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+        self._end: tuple[tuple[int, int], Event | None] | None = None
+
+    @contextmanager
+    def locked(self, patience: float) -> Iterator[None]:
+        """Be the only program that writes to the journal; opens and creates it when needed.
+
+        Raises NotSaved when the file cannot be opened or another program holds it too long.
+        """
+        handle = self._lock(patience)
+        try:
+            yield
+        finally:
+            lock.let_go(handle)
+
+    def _lock(self, patience: float) -> int:
+        try:
+            while True:
+                handle = self._open()
+                if not lock.take(handle, patience):
+                    raise NotSaved("another program has held the journal for too long; try again")
+                if self._is_current(handle):
+                    return handle
+                self.close()  # a repair has put another file in its place meanwhile
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def _open(self) -> int:
+        if self._handle is None:
+            new = not self.path.exists()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+            self._handle = os.open(self.path, flags, 0o644)
+            self._end = None
+            if new:
+                sync_folder(self.path.parent)
+        return self._handle
+
+    def _is_current(self, handle: int) -> bool:
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        here = os.fstat(handle)
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when needed."""
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = self._end = None
+
+    def end(self) -> Event | None:
+        """The last whole event, after a torn end was cut off; None in an empty journal.
+
+        Raises NotSaved when the file cannot be read or cut.
+        """
+        assert self._handle is not None
+        stat = os.fstat(self._handle)
+        if self._end is None or self._end[0] != (stat.st_ino, stat.st_size):
+            try:
+                self._mend()
+                self._know(newest(self.path))
+            except OSError as error:
+                raise _unwritable(error) from error
+        assert self._end is not None
+        return self._end[1]
+
+    def _mend(self) -> None:
+        """Cut off what was being written when a program died, or end it when it is whole."""
+        assert self._handle is not None
+        torn = _after_last_break(self._handle)
+        if not torn:
+            return
+        if _parse(torn) is not None:
+            os.write(self._handle, b"\n")  # only the line break was missing
+        else:
+            os.ftruncate(self._handle, os.fstat(self._handle).st_size - len(torn))
+        os.fsync(self._handle)
+
+    def _know(self, last: Event | None) -> None:
+        assert self._handle is not None
+        stat = os.fstat(self._handle)
+        self._end = (stat.st_ino, stat.st_size), last
+
+    def append(self, events: Sequence[Event], store: str) -> int:
+        """Add events at the end and sync; returns the length before, to `cut` back to.
+
+        Raises NotSaved, having cut off what was half written, when the disk refuses, and NotKnown
+        when it refuses that too.
+        """
+        assert self._handle is not None
+        before = os.fstat(self._handle).st_size
+        lines = [_line(b"event", event.body()) for event in events]
+        if before == 0:
+            lines.insert(0, _about(store))
+        data = memoryview(b"".join(lines))
+        try:
+            while data:
+                data = data[os.write(self._handle, data) :]
+            os.fsync(self._handle)
+        except OSError as error:
+            try:
+                self.cut(before)
+            except OSError:  # whole lines that stay are taken in by the next write
+                raise NotKnown(f"the journal fails: {_words(error)}") from error
+            raise _unwritable(error) from error
+        self._know(events[-1])
         return before
+
+    def cut(self, length: int) -> None:
+        """Take back everything after a length; raises OSError when the disk refuses."""
+        assert self._handle is not None
+        self._end = None
+        os.ftruncate(self._handle, length)
+        os.fsync(self._handle)
+
+    def rewrite(self, events: Sequence[Event], store: str) -> None:
+        """Put a journal of just these events in the place of this one, whole or not at all.
+
+        Others who wait for the lock notice. Raises CurationError when it cannot be written.
+        """
+        lines = [_about(store), *(_line(b"event", event.body()) for event in events)]
+        write_bytes(self.path, b"".join(lines))
+
+
+def read(path: Path) -> Contents:
+    """Everything in a journal; an absent one is empty.
+
+    Raises CurationError when it cannot be read.
+    """
+    try:
+        *lines, torn = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        lines, torn = [], b""
     except OSError as error:
-        raise CurationError(
-            f"Nothing was saved: the journal could not be written ({error.strerror})."
-        ) from error
+        raise CurationError(f"The journal cannot be read: {error.strerror}.") from error
+    if torn and _parse(torn) is not None:
+        lines, torn = [*lines, torn], b""
+    events, damaged, store = [], [], ""
+    for line in lines:
+        found = _parse(line)
+        if found is None:
+            damaged.append(line)
+        elif isinstance(found, Event):
+            events.append(found)
+        else:
+            store = store or str(found.get("store", ""))
+    return Contents(tuple(events), store, tuple(damaged), torn)
 
 
-def cut(path: Path, length: int) -> None:
-    """Cut the journal back to a length."""
-    with open(path, "rb+") as stream:
-        stream.truncate(length)
-        os.fsync(stream.fileno())
+def newest(path: Path) -> Event | None:
+    """The last whole event of a journal, without reading all of it; None when there is none.
+
+    Raises OSError when the file cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        size, length = os.fstat(handle).st_size, _TAIL
+        while True:
+            start = max(0, size - length)
+            lines = os.pread(handle, size - start, start).split(b"\n")
+            for line in reversed(lines if start == 0 else lines[1:]):
+                found = _parse(line)
+                if isinstance(found, Event):
+                    return found
+            if start == 0:
+                return None
+            length *= 2
+    finally:
+        os.close(handle)
 
 
-def read(path: Path) -> tuple[list[Event], int]:
-    """The events whose lines are whole, and how many lines are not."""
-    if not path.exists():
-        return [], 0
-    events, broken = [], 0
-    for line in path.read_bytes().split(b"\n"):
-        if not line:
-            continue
-        digest, _, body = line.partition(b" ")
-        if digest != _digest(body):
-            broken += 1
-            continue
-        events.append(Event(**orjson.loads(body)))
-    return events, broken
+def owner(path: Path) -> str:
+    """Whose events a journal holds, by its first line; "" when it does not say.
+
+    Raises OSError when the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            found = _parse(stream.readline().rstrip(b"\n"))
+    except FileNotFoundError:
+        return ""
+    return str(found.get("store", "")) if isinstance(found, dict) else ""
 
 
-def write(path: Path, events: Sequence[Event]) -> None:
-    """Write the journal anew, whole or not at all."""
-    from curation.files import write_bytes
+def _after_last_break(handle: int) -> bytes:
+    """What stands after the last line break."""
+    size, length = os.fstat(handle).st_size, _TAIL
+    while True:
+        start = max(0, size - length)
+        data = os.pread(handle, size - start, start)
+        if b"\n" in data or start == 0:
+            return data[data.rfind(b"\n") + 1 :]
+        length *= 2
 
-    write_bytes(path, b"".join(map(_line, events)))
+
+def _about(store: str) -> bytes:
+    return _line(b"about", orjson.dumps({"store": store}))
 
 
-def _line(event: Event) -> bytes:
-    body = orjson.dumps(event.to_dict())
-    return _digest(body) + b" " + body + b"\n"
+def _line(what: bytes, body: bytes) -> bytes:
+    return b'{"sum":"%s","%s":%s}\n' % (checksum(body).encode(), what, body)
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=8).hexdigest().encode()
+def _parse(line: bytes) -> Event | dict[str, Any] | None:
+    """The event or the words about the journal on a line; None when it is not as written."""
+    what, body = line[24:34], line[34:-1]
+    if not (line.startswith(b'{"sum":"') and what in (b'","event":', b'","about":')):
+        return None
+    if line[-1:] != b"}" or line[8:24].decode("latin-1") != checksum(body):
+        return None
+    found: dict[str, Any] = orjson.loads(body)
+    return Event(**found) if what == b'","event":' else found
+
+
+def _unwritable(error: OSError) -> NotSaved:
+    return NotSaved(f"the journal could not be written ({_words(error)})")
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,31 +1,34 @@
-"""What all events together say now: a pure function of the events up to a number."""
+"""What all events together say now, and its summaries and tables.
+
+A State is a pure function of the events up to a number; `curation.decisions.fold` makes it.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import orjson
 import pandas as pd
 
-from curation.cache import key
 from curation.decisions.event import Event
 
-_FAMILY = {
-    "keep": "verdict",
-    "drop": "verdict",
-    "tag": "tags",
-    "untag": "tags",
-    "flag": "flags",
-    "unflag": "flags",
-}
-
-
-def family(kind: str) -> str:
-    """The thing a kind of decision is about; of two events about one thing the later counts."""
-    return _FAMILY.get(kind, kind)
+FRAME_COLUMNS = (
+    "verdict",
+    "label",
+    "tags",
+    "rating",
+    "note",
+    "flags",
+    "edited",
+    "annotator",
+    "decided_at",
+)
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,19 @@ class Summary:
     tags: tuple[str, ...]
     flags: tuple[str, ...]
     notes: tuple[Event, ...]
+    skip: Event | None = None
 
     def summary(self) -> list[str]:
         """A line for people about each thing that was said."""
         lines = []
         if self.verdict:
-            lines.append(
-                f"{'kept' if self.verdict.kind == 'keep' else 'dropped'} by {self.verdict.annotator}"
-            )
+            lines.append(_verdict_reason(self.verdict))
         if self.label:
-            lines.append(f"labelled {self.label.value} by {self.label.annotator}")
+            lines.append(_label_reason(self.label))
         if self.edit:
             lines.append(f"edited by {self.edit.annotator}")
+        if self.rating:
+            lines.append(f"rated {self.rating.value} by {self.rating.annotator}")
         lines += [f"tagged {', '.join(self.tags)}"] if self.tags else []
         lines += [f"in review: {', '.join(self.flags)}"] if self.flags else []
         return lines + [f"{note.annotator}: {note.value}" for note in self.notes]
@@ -59,23 +63,26 @@ class Summary:
 
 @dataclass(frozen=True)
 class State:
-    """The newest word on each example; undone events do not count.
+    """The newest word on each example; undone events do not count. Never to be written to.
 
-    verdicts, edits, labels, ratings: example → event. tags, flags: example → value → event.
-    notes: example → events. skips: examples that somebody skipped. last: the newest event's number.
+    verdicts, edits, labels, ratings, skips: example → event. tags, flags: example → value → event.
+    notes: example → events, oldest first. revisions: example → number of the newest event about it,
+    undoing included. undone: op_ids of the events that do not count. counts: annotator → how many
+    of their decisions count, skips left out. last: the newest event's number.
     """
 
     last: int = 0
-    verdicts: dict[str, Event] = field(default_factory=dict)
-    edits: dict[str, Event] = field(default_factory=dict)
-    labels: dict[str, Event] = field(default_factory=dict)
-    ratings: dict[str, Event] = field(default_factory=dict)
-    tags: dict[str, dict[str, Event]] = field(default_factory=dict)
-    flags: dict[str, dict[str, Event]] = field(default_factory=dict)
-    notes: dict[str, list[Event]] = field(default_factory=dict)
-    skips: dict[str, Event] = field(default_factory=dict)
-    revisions: dict[str, int] = field(default_factory=dict)
-    undone: frozenset[str] = frozenset()
+    verdicts: Mapping[str, Event] = field(default_factory=dict)
+    edits: Mapping[str, Event] = field(default_factory=dict)
+    labels: Mapping[str, Event] = field(default_factory=dict)
+    ratings: Mapping[str, Event] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    flags: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    skips: Mapping[str, Event] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    undone: AbstractSet[str] = frozenset()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, example_id: str) -> Summary:
         """All that was said of one example."""
@@ -88,182 +95,149 @@ class State:
             tuple(sorted(self.tags.get(example_id, ()))),
             tuple(sorted(self.flags.get(example_id, ()))),
             tuple(self.notes.get(example_id, ())),
+            self.skips.get(example_id),
         )
 
     def frame(self) -> pd.DataFrame:
-        """One row per example that somebody touched, indexed by id.
+        """One row per example that somebody touched, indexed by id; a skip alone is no touch.
 
-        Columns verdict, label, tags, rating, note, flags, edited, annotator, decided_at.
+        Columns verdict, label, tags (joined by commas), rating, note, flags, edited (bool),
+        annotator and decided_at (UTC seconds) of the newest event that counts.
         """
-        ids = sorted(
-            {
-                *self.verdicts,
-                *self.edits,
-                *self.labels,
-                *self.ratings,
-                *self.tags,
-                *self.flags,
-                *self.notes,
-            }
-        )
-        rows = []
-        for i in ids:
-            events = [
-                e
-                for e in (
-                    self.verdicts.get(i),
-                    self.labels.get(i),
-                    self.edits.get(i),
-                    self.ratings.get(i),
-                )
-                if e
-            ]
-            events += [
-                *self.tags.get(i, {}).values(),
-                *self.flags.get(i, {}).values(),
-                *self.notes.get(i, []),
-            ]
-            newest = max(events, key=lambda e: e.seq)
-            verdict, label, rating = self.verdicts.get(i), self.labels.get(i), self.ratings.get(i)
-            rows.append(
-                {
-                    "verdict": verdict.kind if verdict else "",
-                    "label": label.value if label else "",
-                    "tags": ",".join(sorted(self.tags.get(i, {}))),
-                    "rating": float(rating.value) if rating else None,
-                    "note": " · ".join(n.value for n in self.notes.get(i, [])),
-                    "flags": ",".join(sorted(self.flags.get(i, {}))),
-                    "edited": i in self.edits,
-                    "annotator": newest.annotator,
-                    "decided_at": newest.time,
-                }
-            )
-        columns = [
-            "verdict",
-            "label",
-            "tags",
-            "rating",
-            "note",
-            "flags",
-            "edited",
-            "annotator",
-            "decided_at",
-        ]
-        frame = pd.DataFrame(rows, index=pd.Index(ids, name="id", dtype="str"), columns=columns)
-        text = ["verdict", "label", "tags", "note", "flags", "annotator"]
-        return frame.astype(dict.fromkeys(text, "str")).astype(
-            {"rating": "float64", "edited": bool, "decided_at": "float64"}
-        )
+        return self._frame.copy()
 
     def edits_frame(self) -> pd.DataFrame:
         """Edited or labelled examples, by id: messages and label (missing: not touched), reason."""
-        rows: dict[str, dict[str, str | None]] = {}
-        for i, event in self.edits.items():
-            messages = orjson.dumps([_canonical(turn) for turn in event.value]).decode()
-            rows[i] = {
-                "messages": messages,
-                "label": None,
-                "reason": f"edited by {event.annotator}",
-            }
-        for i, event in self.labels.items():
-            row = rows.setdefault(i, {"messages": None, "label": None, "reason": None})
-            said = f"labelled {event.value} by {event.annotator}"
-            row.update(
-                label=event.value, reason=f"{row['reason']}, {said}" if row["reason"] else said
-            )
-        frame = pd.DataFrame.from_dict(
-            rows, orient="index", columns=["messages", "label", "reason"], dtype="str"
-        )
-        return frame.rename_axis("id").sort_index()
+        return self._edits_frame.copy()
 
     def verdicts_frame(self) -> pd.DataFrame:
         """Kept or dropped examples, by id: keep, reason."""
-        ids = sorted(self.verdicts)
-        said = [self.verdicts[i] for i in ids]
-        return pd.DataFrame(
-            {
-                "keep": pd.Series([e.kind == "keep" for e in said], dtype=bool),
-                "reason": pd.Series(
-                    [f"{'kept' if e.kind == 'keep' else 'dropped'} by {e.annotator}" for e in said],
-                    dtype="str",
-                ),
-            }
-        ).set_axis(pd.Index(ids, name="id", dtype="str"))
+        return self._verdicts_frame.copy()
 
     def fingerprint(self, kinds: Iterable[str] = ("keep", "drop", "edit", "label")) -> str:
-        """Equal for equal effective decisions of those kinds, however they came about."""
-        wanted = set(kinds)
-        said = [
-            [i, e.kind, e.value, e.annotator]
-            for table in (self.verdicts, self.edits, self.labels, self.ratings)
-            for i, e in sorted(table.items())
-            if e.kind in wanted
-        ]
-        return key(said)
+        """Equal for equal effective decisions of those kinds, however they came about.
+
+        Kind, value (an edit's whole text) and annotator count, for these show in results; numbers
+        and times do not. Of several decisions about one thing only the one that wins counts.
+        """
+        wanted = frozenset(kinds)
+        if wanted not in self._fingerprints:
+            digest = hashlib.blake2b(digest_size=16)
+            for example, event in self._effective():
+                if event.kind in wanted:
+                    said = [example, event.kind, event.value, event.annotator]
+                    digest.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS) + b"\n")
+            self._fingerprints[wanted] = digest.hexdigest()
+        return self._fingerprints[wanted]
 
     def by_annotator(self) -> dict[str, int]:
-        """How many effective decisions each person made."""
-        tables = (self.verdicts, self.edits, self.labels, self.ratings)
-        return dict(Counter(e.annotator for table in tables for e in table.values()))
+        """How many decisions that count each person made; skips, undo and redo are left out."""
+        return {name: self.counts[name] for name in sorted(self.counts) if self.counts[name]}
 
+    def _effective(self) -> Iterator[tuple[str, Event]]:
+        """Every winning event in an order that depends on nothing but the decisions."""
+        for table in (self.verdicts, self.edits, self.labels, self.ratings, self.skips):
+            yield from sorted(table.items(), key=lambda item: item[0])
+        for nested in (self.tags, self.flags):
+            for example in sorted(nested):
+                yield from ((example, nested[example][value]) for value in sorted(nested[example]))
+        for example in sorted(self.notes):
+            yield from ((example, note) for note in self.notes[example])
 
-def _canonical(turn: dict[str, Any]) -> dict[str, Any]:
-    rest = {k: turn[k] for k in sorted(turn) if k not in ("role", "content")}
-    return {"role": turn["role"], "content": turn.get("content"), **rest}
+    @cached_property
+    def _fingerprints(self) -> dict[frozenset[str], str]:
+        return {}
 
-
-def fold(events: Iterable[Event]) -> State:
-    """The state after all the events, in their order.
-
-    An undo names an event or a batch; events are taken back and, by redo, put forward again, before
-    the rest is read in order.
-    """
-    listed = list(events)
-    undone = _undone(listed)
-    state = State(last=listed[-1].seq if listed else 0, undone=frozenset(undone))
-    for event in listed:
-        state.revisions[event.example_id] = event.seq
-        if event.op_id not in undone:
-            _say(state, event)
-    return replace(state)
-
-
-def _undone(events: list[Event]) -> set[str]:
-    batches: dict[str, list[str]] = {}
-    undone: set[str] = set()
-    for event in events:
-        if event.kind not in ("undo", "redo"):
-            if event.batch:
-                batches.setdefault(event.batch, []).append(event.op_id)
-            continue
-        target = event.value or {}
-        ops = (
-            batches.get(target.get("batch", ""), [])
-            if "batch" in target
-            else [target.get("op_id", "")]
+    @cached_property
+    def _newest(self) -> dict[str, Event]:
+        """Example → the newest event that counts, skips left out."""
+        single = (self.verdicts, self.edits, self.labels, self.ratings)
+        events: Iterable[tuple[str, Event]] = chain(
+            *(table.items() for table in single),
+            ((i, e) for t in (self.tags, self.flags) for i, by in t.items() for e in by.values()),
+            ((i, notes[-1]) for i, notes in self.notes.items()),
         )
-        undone = undone | set(ops) if event.kind == "undo" else undone - set(ops)
-    return undone
+        found: dict[str, Event] = {}
+        for example, event in events:
+            known = found.get(example)
+            if known is None or known.seq < event.seq:
+                found[example] = event
+        return found
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        newest = self._newest
+        ids = sorted(newest)
+        verdicts = (self.verdicts.get(i) for i in ids)
+        labels = (self.labels.get(i) for i in ids)
+        ratings = (self.ratings.get(i) for i in ids)
+        columns: dict[str, list[Any]] = {
+            "verdict": [e.kind if e else "" for e in verdicts],
+            "label": [e.value if e else "" for e in labels],
+            "tags": [",".join(sorted(self.tags.get(i, ()))) for i in ids],
+            "rating": [float(e.value) if e else None for e in ratings],
+            "note": [" · ".join(n.value for n in self.notes.get(i, ())) for i in ids],
+            "flags": [",".join(sorted(self.flags.get(i, ()))) for i in ids],
+            "edited": [i in self.edits for i in ids],
+            "annotator": [newest[i].annotator for i in ids],
+            "decided_at": [newest[i].time for i in ids],
+        }
+        types = {"rating": "float64", "edited": "bool", "decided_at": "float64"}
+        index = pd.Index(ids, name="id", dtype="str")
+        return pd.DataFrame(
+            {
+                name: pd.Series(columns[name], index=index, dtype=types.get(name, "str"))
+                for name in FRAME_COLUMNS
+            },
+            index=index,
+        )
+
+    @cached_property
+    def _edits_frame(self) -> pd.DataFrame:
+        ids = sorted({*self.edits, *self.labels})
+        edits, labels = [self.edits.get(i) for i in ids], [self.labels.get(i) for i in ids]
+        columns = {
+            "messages": [_messages(e) if e else None for e in edits],
+            "label": [e.value if e else None for e in labels],
+            "reason": [
+                ", ".join(
+                    ([f"edited by {edit.annotator}"] if edit else [])
+                    + ([_label_reason(label)] if label else [])
+                )
+                for edit, label in zip(edits, labels, strict=True)
+            ],
+        }
+        index = pd.Index(ids, name="id", dtype="str")
+        return pd.DataFrame(
+            {k: pd.Series(v, index=index, dtype="str") for k, v in columns.items()}, index=index
+        )
+
+    @cached_property
+    def _verdicts_frame(self) -> pd.DataFrame:
+        ids = sorted(self.verdicts)
+        index = pd.Index(ids, name="id", dtype="str")
+        said = [self.verdicts[i] for i in ids]
+        keep = pd.Series([e.kind == "keep" for e in said], index=index, dtype="bool")
+        reason = pd.Series([_verdict_reason(e) for e in said], index=index, dtype="str")
+        return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
 
 
-def _say(state: State, event: Event) -> None:
-    i = event.example_id
-    tables = {
-        "keep": state.verdicts,
-        "drop": state.verdicts,
-        "edit": state.edits,
-        "label": state.labels,
-        "rate": state.ratings,
-        "skip": state.skips,
-    }
-    if event.kind in tables:
-        tables[event.kind][i] = event
-    elif event.kind in ("tag", "flag"):
-        (state.tags if event.kind == "tag" else state.flags).setdefault(i, {})[event.value] = event
-    elif event.kind in ("untag", "unflag"):
-        table = state.tags if event.kind == "untag" else state.flags
-        table.get(i, {}).pop(event.value, None)
-        if not table.get(i, True):
-            del table[i]
-    elif event.kind == "note":
-        state.notes.setdefault(i, []).append(event)
+def _verdict_reason(event: Event) -> str:
+    return f"{'kept' if event.kind == 'keep' else 'dropped'} by {event.annotator}"
+
+
+def _label_reason(event: Event) -> str:
+    return f"labelled {event.value} by {event.annotator}"
+
+
+def _messages(edit: Event) -> str:
+    """The canonical text of an edit's turns: role, content, then the other keys in order."""
+    turns = [
+        {
+            "role": turn["role"],
+            "content": turn.get("content"),
+            **{k: turn[k] for k in sorted(turn) if k not in ("role", "content")},
+        }
+        for turn in edit.value
+    ]
+    return orjson.dumps(turns).decode()

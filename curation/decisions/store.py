@@ -1,363 +1,480 @@
-"""The database of decisions: append, read, undo; SQLite beside the project or PostgreSQL by URL."""
+"""The store of decisions: append, read, undo; each event in a database and in a journal.
+
+The order of a write, which makes the journal hold whatever the database holds: lock the journal,
+begin, make both copies agree, insert, write and sync the journal, commit. What is then only in the
+journal (the program died before the commit) was made by a person and synced, so the next write, or
+the next opening, takes it in under its own number. Nobody was told that it was saved, nor that it
+was not; sent again, its op_id is known. Where a commit fails for certain, the journal is cut back
+before the error is told.
+"""
 
 from __future__ import annotations
 
-import sqlite3
+import os
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from curation.decisions import database as databases
 from curation.decisions import journal as journals
-from curation.decisions.event import Decision, Event
-from curation.decisions.state import State, family, fold
+from curation.decisions import schema
+from curation.decisions.database import FAILURES, Database, reason
+from curation.decisions.event import FIELDS, SWITCHES, Decision, Event, checksum
+from curation.decisions.fold import Fold, fold
+from curation.decisions.journal import Journal
+from curation.decisions.outcome import Appended, NotKnown, NotSaved
+from curation.decisions.state import State
+from curation.decisions.writer import Request, Writer
 from curation.errors import CurationError
 
-SCHEMA = 1
+PAGE = 5000
+"""Events read at once; a reader never holds a writer up for longer than that takes."""
 
-metadata = sa.MetaData()
-meta = sa.Table(
-    "meta", metadata, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String)
-)
-table = sa.Table(
-    "events",
-    metadata,
-    sa.Column(
-        "seq",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=False,
-    ),
-    sa.Column("op_id", sa.String, nullable=False, unique=True),
-    sa.Column("example_id", sa.String, nullable=False, index=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("value", sa.Text, nullable=False),
-    sa.Column("annotator", sa.String, nullable=False, index=True),
-    sa.Column("content_hash", sa.String, nullable=False),
-    sa.Column("base_revision", sa.BigInteger, nullable=False),
-    sa.Column("batch", sa.String, nullable=False, index=True),
-    sa.Column("time", sa.Float, nullable=False),
-)
-NAMES = [f.name for f in fields(Event)]
+COLUMNS = [schema.events.c[name] for name in FIELDS]
+"""The columns that an event is read from."""
 
-
-@dataclass(frozen=True)
-class Appended:
-    """What an append did: new events, repeats that were ignored, events that overrule another's."""
-
-    appended: int
-    ignored: int
-    conflicts: list[Event]
-    last: int
-
-
-def safe_wal(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:  # type: ignore[assignment]
-    """Whether this SQLite has the fix for corruption in write-ahead mode (3.51.3, 3.50.7, 3.44.6)."""
-    fixed = {(3, 50): (3, 50, 7), (3, 44): (3, 44, 6)}
-    return version >= fixed.get(version[:2], (3, 51, 3))
+_REMEMBERED = 8
+"""Earlier states kept in memory."""
 
 
 class DecisionStore:
     """People's decisions of one project; safe to use from many threads and processes.
 
-    Raises CurationError when the database cannot be opened or is from a later program.
+    where: a path for SQLite, or a URL. journal: the file of the second copy, or None for none.
+    patience: seconds to wait for other programs. Creates what is not there, and takes in what only
+    the journal has. Raises CurationError when the database cannot be opened, is damaged, lies on a
+    network file system, is from a later program, or belongs to another journal.
     """
 
-    def __init__(self, where: str | Path, *, journal: Path | None = None) -> None:
+    def __init__(
+        self, where: str | Path, *, journal: Path | None = None, patience: float = 30.0
+    ) -> None:
         self.journal = journal
-        self._lock = RLock()
-        self._states: dict[int, State] = {}
-        self._events: list[Event] = []
-        local = isinstance(where, Path) or "://" not in where
-        self._sqlite = local or str(where).startswith("sqlite")
-        if local:
-            _refuse_network(Path(where))
-            Path(where).parent.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{Path(where).resolve()}" if local else str(where)
-        options: dict[str, Any] = {"connect_args": {"timeout": 30}} if self._sqlite else {}
-        self._engine = sa.create_engine(url, **options)
-        if self._sqlite:
-            sa.event.listen(self._engine, "connect", _prepare)
+        self.database = Database(where, patience)
+        self._journal = None if journal is None else Journal(journal)
+        self._writing = threading.RLock()  # one writer in this store at a time, repairs included
+        self._reading = threading.RLock()  # guards the fold
+        self._fold = Fold()
+        self._epoch = ""
+        self._states: OrderedDict[int, State] = OrderedDict()
+        self._writer = Writer(self._write)
+        self._process = os.getpid()
         try:
-            with self._writing() as connection:
-                metadata.create_all(connection)
-                version = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema"))
-                if version is None:
-                    connection.execute(meta.insert().values(name="schema", value=str(SCHEMA)))
-                elif int(version) > SCHEMA:
-                    raise CurationError(
-                        f"These decisions have schema {version}; this program knows {SCHEMA}."
-                    )
-        except sa.exc.SQLAlchemyError as error:
-            raise CurationError(f"The decisions cannot be opened: {_first_line(error)}") from error
+            self._open()
+        except FAILURES as error:
+            self.database.close()
+            raise CurationError(f"The decisions cannot be opened: {reason(error)}.") from error
+        except OSError as error:
+            self.database.close()
+            raise CurationError(f"The decisions cannot be opened: {error.strerror}.") from error
+        except CurationError:
+            self.database.close()
+            raise
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """A connection that holds the only right to write, from its first statement on."""
-        with self._lock, self._engine.connect() as connection:
-            if self._sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(720113)")
-            try:
-                yield connection
+    def _open(self) -> None:
+        theirs = "" if self.journal is None else journals.owner(self.journal)
+        schema.bring_up(self.database, theirs)
+        with self.database.reading() as connection:
+            self._id = schema.get(connection, "store") or ""
+            newest = _newest(connection)
+        if self.journal is None:
+            return
+        if theirs and theirs != self._id:
+            if newest is not None:
+                raise CurationError(
+                    f"The journal {self.journal.name} and the database hold the decisions of "
+                    "different projects; correct the address or move the journal away."
+                )
+            with self.database.writing() as connection:  # an empty database becomes the journal's
+                schema.put(connection, "store", theirs)
                 connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
+            self._id = theirs
+        written = journals.newest(self.journal)
+        if (newest or (0, "")) != _place(written):
+            self.agree()
+
+    # --- writing ----------------------------------------------------------------------------
 
     def append(self, decisions: Iterable[Decision]) -> Appended:
         """Write decisions down, all or none, and return when they are safe on disk.
 
-        An op_id that is there already is ignored. Raises CurationError when nothing was saved.
+        An op_id that is there already is ignored. Raises CurationError when nothing was saved, and
+        says so; or, when a server was lost in the middle, that nobody knows and to send them again.
         """
         given = list(decisions)
         for decision in given:
             decision.check()
-        cut_to: int | None = None
+        return self._writer.submit(Request(given))
+
+    def undo(
+        self,
+        annotator: str,
+        *,
+        op_id: str | None = None,
+        batch: str | None = None,
+        own_op_id: str | None = None,
+    ) -> Event | None:
+        """Take back an event, a whole batch, or this annotator's last action; None for nothing.
+
+        The last action is the newest event of theirs that counts, with its batch if it has one.
+        own_op_id: of the undo itself, made when its button is drawn; sent again, it adds nothing.
+        """
+        return self._switch("undo", annotator, op_id, batch, own_op_id)
+
+    def redo(
+        self,
+        annotator: str,
+        *,
+        op_id: str | None = None,
+        batch: str | None = None,
+        own_op_id: str | None = None,
+    ) -> Event | None:
+        """Put forward again an event, a batch, or what this annotator took back last.
+
+        None when there is nothing to redo, or they decided something else since. See `undo`.
+        """
+        return self._switch("redo", annotator, op_id, batch, own_op_id)
+
+    def _switch(
+        self,
+        kind: str,
+        annotator: str,
+        op_id: str | None,
+        batch: str | None,
+        own_op_id: str | None,
+    ) -> Event | None:
+        made: list[str] = []
+
+        def decide(known: Fold) -> list[Decision]:
+            """Choose the target when nobody else writes, so that two clicks undo two things."""
+            if own_op_id is not None and own_op_id in known:
+                made.append(own_op_id)
+                return []
+            value = _target(known, kind, annotator, op_id, batch)
+            if value is None:
+                return []
+            first = known.get(known.named(value)[0])
+            assert first is not None
+            decision = Decision(first.example_id, kind, value, annotator)
+            if own_op_id is not None:
+                decision = replace(decision, op_id=own_op_id)
+            decision.check()
+            made.append(decision.op_id)
+            return [decision]
+
+        self._writer.submit(Request(decide))
+        with self._reading:
+            return self._fold.get(made[-1]) if made else None
+
+    def agree(self) -> None:
+        """Make database and journal hold the same events, taking in what either lacks.
+
+        Raises CurationError when one of them cannot be written.
+        """
+        with self._writing:
+            self._write([])
+
+    def _write(self, group: Sequence[Request]) -> list[Appended]:
+        """Write a group of requests in one transaction; raises NotSaved when that failed."""
         try:
-            with self._writing() as connection:
-                known = self._known_ops(connection, [d.op_id for d in given])
-                before = self._refresh(connection)
-                fresh: list[Event] = []
-                for d in given:
-                    if d.op_id not in known:
-                        known.add(d.op_id)
-                        seq = before.last + len(fresh) + 1
-                        fresh.append(
-                            Event(**{n: getattr(d, n) for n in NAMES if n != "seq"}, seq=seq)
-                        )
-                if fresh and self.journal is not None:
-                    cut_to = journals.append(self.journal, fresh)
-                if fresh:
-                    connection.execute(table.insert(), [_row(e) for e in fresh])
-                conflicts = _conflicts(before, fresh)
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            if cut_to is not None and self.journal is not None:
-                journals.cut(self.journal, cut_to)
-            raise CurationError(f"Nothing was saved: {_first_line(error)}") from error
-        return Appended(len(fresh), len(given) - len(fresh), conflicts, before.last + len(fresh))
+            with self._writing, self._lock_journal():
+                while True:
+                    with self.database.writing() as connection:
+                        databases.reached("begun")
+                        if not self._settle(connection):
+                            return self._transact(connection, group)
+        except FAILURES as error:
+            raise NotSaved(reason(error)) from error
 
-    def _known_ops(self, connection: sa.Connection, ops: Sequence[str]) -> set[str]:
-        found: set[str] = set()
-        for at in range(0, len(ops), 500):
-            query = sa.select(table.c.op_id).where(table.c.op_id.in_(ops[at : at + 500]))
-            found.update(connection.scalars(query))
-        return found
+    def _lock_journal(self) -> AbstractContextManager[None]:
+        """Taken before the database's lock and given up after it, by everybody.
 
-    def _refresh(self, connection: sa.Connection) -> State:
-        """Read what others appended since, and the state after it."""
-        last = self._events[-1].seq if self._events else 0
-        query = sa.select(table).where(table.c.seq > last).order_by(table.c.seq)
-        self._events += [_event(row) for row in connection.execute(query)]
-        return self._folded(len(self._events))
+        So nobody else writes between a commit that fails and the journal's cut.
+        """
+        if self._journal is None:
+            return nullcontext()
+        return self._journal.locked(self.database.patience)
 
-    def _folded(self, count: int) -> State:
-        if count not in self._states:
-            if len(self._states) > 8:
-                self._states.pop(next(iter(self._states)))
-            self._states[count] = fold(self._events[:count])
-        return self._states[count]
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """Both copies for this caller alone, for repairs; nothing stays without `commit`."""
+        with self._writing, self._lock_journal(), self.database.writing() as connection:
+            yield connection
+
+    def rewrite_journal(self, events: Sequence[Event]) -> None:
+        """Write the journal anew, for a repair inside `alone`; raises CurationError on failing."""
+        if self._journal is not None:
+            self._journal.rewrite(events, self._id)
+
+    def reopen(self) -> None:
+        """Open the database anew, after a repair has put another file in its place."""
+        with self._writing, self._reading:
+            where: str | Path = self.database.where
+            self.database.close()
+            self.database = Database(where, self.database.patience)
+            self._open()
+
+    def _settle(self, connection: sa.Connection) -> bool:
+        """Give each copy what only the other has; True when that needed a commit of its own."""
+        with self._reading:
+            self._catch_up(connection)
+            mine = self._fold.events[-1] if self._fold.events else None
+            if self._journal is None or _place(self._journal.end()) == _place(mine):
+                return False
+            adopted, owed = self._disagreement(self._journal)
+        if adopted:
+            connection.execute(schema.events.insert(), [row_of(event) for event in adopted])
+        mark = self._journal.append(owed, self._id) if owed else None
+        databases.reached("agreed")
+        if adopted:
+            self._commit(connection, adopted[-1], mark)
+            self._take_in(adopted)
+        return bool(adopted)
+
+    def _disagreement(self, journal: Journal) -> tuple[list[Event], list[Event]]:
+        """Events to take in from the journal, and lines to add to it."""
+        written = journal.end()
+        if written is None or _place(self._fold.get(written.op_id)) == _place(written):
+            return [], self._fold.after(written.seq if written else 0)
+        lines = journals.read(journal.path).events
+        adopted = adopt([e for e in latest(lines) if e.op_id not in self._fold], self._fold.last)
+        known = {(e.op_id, e.seq) for e in lines}
+        events = [*self._fold.events, *adopted]
+        owed = [e for e in events if (e.op_id, e.seq) not in known]
+        if events and _place(owed[-1] if owed else written) != _place(events[-1]):
+            owed.append(events[-1])  # the last line is what both copies are compared by
+        return adopted, owed
+
+    def _transact(self, connection: sa.Connection, group: Sequence[Request]) -> list[Appended]:
+        fresh, sent = self._number(group)
+        if fresh:
+            connection.execute(schema.events.insert(), [row_of(event) for event in fresh])
+            databases.reached("inserted")
+            mark = self._journal.append(fresh, self._id) if self._journal else None
+            databases.reached("journaled")
+            self._commit(connection, fresh[-1], mark)
+            databases.reached("committed")
+            self._take_in(fresh)
+        with self._reading:
+            return [
+                Appended(
+                    len(mine),
+                    count - len(mine),
+                    [event for event in mine if self._fold.overrules(event)],
+                    last,
+                )
+                for count, mine, last in sent
+            ]
+
+    def _number(
+        self, group: Sequence[Request]
+    ) -> tuple[list[Event], list[tuple[int, list[Event], int]]]:
+        """New events of a group, and for each request how many it sent, its events, its last."""
+        now = round(time.time(), 3)
+        fresh: list[Event] = []
+        known: set[str] = set()
+        sent = []
+        with self._reading:
+            last = self._fold.last
+            for request in group:
+                made = request.decisions
+                decisions = made(self._fold) if callable(made) else made
+                mine = []
+                for decision in decisions:
+                    if decision.op_id not in known and decision.op_id not in self._fold:
+                        known.add(decision.op_id)
+                        last += 1
+                        mine.append(Event.of(decision, last, now))
+                fresh += mine
+                sent.append((len(decisions), mine, last))
+        return fresh, sent
+
+    def _commit(self, connection: sa.Connection, event: Event, mark: int | None) -> None:
+        """Commit; where that fails, find out what became of it before anybody is told.
+
+        Raises NotSaved, with the journal cut back to `mark`, or NotKnown, with the journal left as
+        it is: what may be in the database has to be in the journal.
+        """
+        try:
+            connection.commit()
+        except FAILURES as error:
+            with suppress(*FAILURES):
+                connection.invalidate()  # lets go of the lock whatever state it is in
+            try:
+                with self.database.writing() as again:  # waits until the lost one is over
+                    query = sa.select(schema.events.c.seq).where(
+                        schema.events.c.op_id == event.op_id
+                    )
+                    if again.scalar(query) is not None:
+                        return
+                if mark is not None and self._journal is not None:
+                    self._journal.cut(mark)
+            except (*FAILURES, NotSaved, OSError):
+                raise NotKnown(reason(error)) from error
+            raise NotSaved(reason(error)) from error
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        with self._reading:
+            for event in events:
+                self._fold.add(event)
+
+    # --- reading ----------------------------------------------------------------------------
 
     def events(
         self, *, since: int = 0, until: int | None = None, example_id: str | None = None
     ) -> list[Event]:
-        """Events after `since`, up to `until`, oldest first; of one example when asked."""
-        with self._lock:
-            self._read()
-            return [
-                e
-                for e in self._events
-                if e.seq > since
-                and (until is None or e.seq <= until)
-                and example_id in (None, e.example_id)
-            ]
+        """Events after `since`, up to `until`, oldest first.
 
-    def _read(self) -> None:
-        try:
-            with self._engine.connect() as connection:
-                newest = connection.scalar(sa.select(sa.func.max(table.c.seq))) or 0
-                if newest != (self._events[-1].seq if self._events else 0):
-                    self._refresh(connection)
-        except sa.exc.SQLAlchemyError as error:
-            raise CurationError(f"The decisions cannot be read: {_first_line(error)}") from error
+        example_id: only those about one example, each undo and redo that touched it included.
+        Raises CurationError when the database cannot be read.
+        """
+        with self._reading:
+            self._read()
+            if example_id is None:
+                found = self._fold.after(since)
+            else:
+                found = [e for e in self._fold.about(example_id) if e.seq > since]
+        return found if until is None else [e for e in found if e.seq <= until]
 
     def last(self) -> int:
         """The newest event's number; 0 while there is none."""
-        with self._lock:
+        with self._reading:
             self._read()
-            return self._events[-1].seq if self._events else 0
+            return self._fold.last
 
     def state(self, until: int | None = None) -> State:
-        """What the events up to `until` say together."""
-        with self._lock:
+        """What the events up to `until` say together; cheap while little is new.
+
+        Raises CurationError when the database cannot be read.
+        """
+        with self._reading:
             self._read()
-            count = (
-                len(self._events) if until is None else sum(e.seq <= until for e in self._events)
-            )
-            return self._folded(count)
+            if until is None or until >= self._fold.last:
+                state = self._fold.state()
+            else:
+                earlier = self._fold.upto(until)
+                at = earlier[-1].seq if earlier else 0
+                state = self._states[at] if at in self._states else fold(earlier)
+            self._states[state.last] = state
+            self._states.move_to_end(state.last)
+            while len(self._states) > _REMEMBERED:
+                self._states.popitem(last=False)
+            return state
 
-    def undo(
-        self, annotator: str, *, op_id: str | None = None, batch: str | None = None
-    ) -> Event | None:
-        """Take back an event, a batch, or this annotator's last action; None when there is none."""
-        target = self._target(annotator, op_id, batch, undone=False)
-        return None if target is None else self._append_about(annotator, "undo", target)
+    def _read(self) -> None:
+        if os.getpid() != self._process:  # connections do not survive a fork
+            raise CurationError("The decisions were opened in another process; open them anew.")
+        try:
+            with self.database.reading() as connection:
+                self._catch_up(connection)
+        except FAILURES as error:
+            raise CurationError(f"The decisions cannot be read: {reason(error)}.") from error
 
-    def redo(
-        self, annotator: str, *, op_id: str | None = None, batch: str | None = None
-    ) -> Event | None:
-        """Put forward again what was taken back last; None when nothing was since the last action."""
-        target = self._target(annotator, op_id, batch, undone=True)
-        return None if target is None else self._append_about(annotator, "redo", target)
-
-    def _target(
-        self, annotator: str, op_id: str | None, batch: str | None, undone: bool
-    ) -> tuple[str, dict[str, str]] | None:
-        state = self.state()
-        if undone and op_id is None and batch is None:
-            return self._last_undone(annotator, state)
-        for event in reversed(self._events):
-            if event.kind in ("undo", "redo") or (event.op_id in state.undone) != undone:
-                continue
-            named = op_id == event.op_id or (batch is not None and batch == event.batch)
-            if named or (op_id is None and batch is None and event.annotator == annotator):
-                return event.example_id, {
-                    "batch": event.batch
-                } if event.batch and op_id is None else {"op_id": event.op_id}
-        return None
-
-    def _last_undone(self, annotator: str, state: State) -> tuple[str, dict[str, str]] | None:
-        """What this annotator's newest undo took back, unless they did something else since."""
-        redone: list[Any] = []
-        for event in reversed(self._events):
-            if event.annotator != annotator:
-                continue
-            if event.kind == "redo":
-                redone.append(event.value)
-            elif event.kind == "undo":
-                if event.value in redone:
-                    redone.remove(event.value)
-                else:
-                    return event.example_id, event.value
-            elif not redone:
-                return None
-        return None
-
-    def _append_about(self, annotator: str, kind: str, target: tuple[str, dict[str, str]]) -> Event:
-        decision = Decision(target[0], kind, target[1], annotator)
-        self.append([decision])
-        return next(e for e in reversed(self.events()) if e.op_id == decision.op_id)
+    def _catch_up(self, connection: sa.Connection) -> None:
+        """Take in what others appended; start anew after a repair."""
+        newest = sa.select(sa.func.max(schema.events.c.seq)).scalar_subquery()
+        epoch = sa.select(schema.about.c.value).where(schema.about.c.name == "epoch")
+        last, now = connection.execute(sa.select(newest, epoch.scalar_subquery())).one()
+        if now != self._epoch or (last or 0) < self._fold.last:
+            self._epoch, self._fold = now, Fold()
+            self._states.clear()
+        while self._fold.last < (last or 0):
+            query = sa.select(*COLUMNS).where(schema.events.c.seq > self._fold.last)
+            page = query.order_by(schema.events.c.seq).limit(PAGE)
+            for row in connection.execute(page).all():
+                self._fold.add(event_of(row._asdict()))
 
     def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
-
-    def replace_all(self, events: Sequence[Event]) -> None:
-        """Write the whole table anew; only for repairs."""
-        with self._writing() as connection:
-            connection.execute(table.delete())
-            if events:
-                connection.execute(table.insert(), [_row(e) for e in events])
-        self._events, self._states = [], {}
+        """Finish what is being written and let go of both files; later appends are refused."""
+        self._writer.close()
+        with self._writing:
+            if self._journal is not None:
+                self._journal.close()
+            self.database.close()
 
 
-def check(store: DecisionStore) -> list[str]:
-    """What is wrong between the database and its journal, a sentence each."""
-    if store.journal is None:
-        return []
-    written, broken = journals.read(store.journal)
-    here = {e.op_id for e in store.events()}
-    there = {e.op_id for e in written}
-    findings = [f"{broken} lines of the journal are damaged"] if broken else []
-    findings += [f"{len(here - there)} decisions are not in the journal"] if here - there else []
-    findings += (
-        [f"{len(there - here)} decisions of the journal are not in the database"]
-        if there - here
-        else []
-    )
-    return findings
+def latest(lines: Sequence[Event]) -> list[Event]:
+    """Each event of a journal once, as its last line has it, by number."""
+    return sorted({event.op_id: event for event in lines}.values(), key=lambda e: e.seq)
 
 
-def repair(store: DecisionStore) -> str:
-    """Rebuild database and journal each from the other; no event of either is lost.
+def adopt(events: Sequence[Event], last: int) -> list[Event]:
+    """Events to follow number `last`: with their own numbers where these are free, else new ones.
 
-    A decision that reached the journal but was never acknowledged is taken in: it was made.
+    A number that two events claim stays with the one that is in the database.
     """
-    if store.journal is None:
-        return "nothing to repair"
-    written, _ = journals.read(store.journal)
-    here = store.events()
-    seen = {e.op_id for e in here}
-    late = [e for e in written if e.op_id not in seen]
-    taken = {e.seq for e in here}
-    restored = [e for e in late if e.seq not in taken]
-    moved = [e for e in late if e.seq in taken]
-    merged = sorted([*here, *restored], key=lambda e: e.seq) + moved
-    events = [Event(**{**e.to_dict(), "seq": n}) for n, e in enumerate(merged, 1)]
-    store.replace_all(events)
-    journals.write(store.journal, events)
-    return f"{len(late)} taken from the journal, {len(events)} in both"
+    kept = [e for e in events if e.seq > last]
+    at = kept[-1].seq if kept else last
+    moved = [e for e in events if e.seq <= last]
+    return [*kept, *(replace(e, seq=at + n) for n, e in enumerate(moved, 1))]
 
 
-def _conflicts(before: State, fresh: Sequence[Event]) -> list[Event]:
-    found = []
-    for event in fresh:
-        tables = {
-            "verdict": before.verdicts,
-            "edit": before.edits,
-            "label": before.labels,
-            "rate": before.ratings,
-        }
-        other = tables.get(family(event.kind), {}).get(event.example_id)
-        if (
-            other is not None
-            and other.seq > event.base_revision
-            and other.annotator != event.annotator
-        ):
-            found.append(event)
-    return found
+def _target(
+    known: Fold, kind: str, annotator: str, op_id: str | None, batch: str | None
+) -> dict[str, str] | None:
+    """What an undo or redo is about; None when it would change nothing."""
+    if op_id is not None or batch is not None:
+        value = {"op_id": op_id} if op_id is not None else {"batch": batch or ""}
+        changes = any(known.is_on(op) == (kind == "undo") for op in known.named(value))
+        return value if changes else None
+    return (_last_done if kind == "undo" else _last_undone)(known, annotator)
 
 
-def _row(event: Event) -> dict[str, Any]:
-    return {**event.to_dict(), "value": orjson.dumps(event.value).decode()}
+def _last_done(known: Fold, annotator: str) -> dict[str, str] | None:
+    for event in known.newest_first(annotator):
+        if event.kind not in SWITCHES and known.is_on(event.op_id):
+            return {"batch": event.batch} if event.batch else {"op_id": event.op_id}
+    return None
 
 
-def _event(row: Any) -> Event:
-    return Event(**{**row._mapping, "value": orjson.loads(row.value)})
+def _last_undone(known: Fold, annotator: str) -> dict[str, str] | None:
+    """The newest undo that was not done again, unless its author decided something else since."""
+    redone: list[Any] = []
+    for event in known.newest_first(annotator):
+        if event.kind == "redo":
+            redone.append(event.value)
+        elif event.kind == "undo" and event.value in redone:
+            redone.remove(event.value)
+        elif event.kind == "undo":
+            if any(not known.is_on(op) for op in known.named(event.value)):
+                return dict(event.value)
+        elif not redone:
+            return None
+    return None
 
 
-def _prepare(connection: Any, record: Any) -> None:
-    """Safe commits first: a power cut costs nothing that was called saved."""
-    connection.isolation_level = None  # transactions begin where this module says so
-    mode = "WAL" if safe_wal() else "DELETE"
-    connection.execute(f"PRAGMA journal_mode={mode}")
-    connection.execute(f"PRAGMA synchronous={'FULL' if mode == 'WAL' else 'EXTRA'}")
-    connection.execute("PRAGMA busy_timeout=30000")
+def _newest(connection: sa.Connection) -> tuple[int, str] | None:
+    query = sa.select(schema.events.c.seq, schema.events.c.op_id)
+    row = connection.execute(query.order_by(schema.events.c.seq.desc()).limit(1)).first()
+    return None if row is None else (row.seq, row.op_id)
 
 
-def _refuse_network(path: Path) -> None:
-    """Raise CurationError on a network file system, where SQLite's locks cannot be trusted."""
+def _place(event: Event | None) -> tuple[int, str]:
+    return (0, "") if event is None else (event.seq, event.op_id)
+
+
+def row_of(event: Event) -> dict[str, Any]:
+    """The event as a row of the database."""
+    return {
+        **event.to_dict(),
+        "value": orjson.dumps(event.value).decode(),
+        "sum": checksum(event.body()),
+    }
+
+
+def event_of(row: dict[str, Any]) -> Event:
+    """The event of a row; raises CurationError when the row makes none."""
     try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    except OSError:
-        return
-    place = str(path.resolve())
-    inside = [
-        (m, kind) for m, kind in mounts if place == m or place.startswith(m.rstrip("/") + "/")
-    ]
-    kind = max(inside, key=lambda item: len(item[0]), default=("", ""))[1]
-    if kind in ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p"):
+        return Event(**{**row, "value": orjson.loads(row["value"])})
+    except (ValueError, TypeError):
         raise CurationError(
-            f"The project lies on a network file system ({kind}), where decisions are not safe; move it "
-            "to a local disk or name a PostgreSQL database in project.toml."
-        )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).strip().split("\n")[0] + "."
+            f"Decision {row['seq']} is damaged in the database; run `curate doctor`."
+        ) from None

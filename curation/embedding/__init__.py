@@ -1,7 +1,7 @@
 """Texts to vectors, remembered by their content, and which vectors lie near which."""
 
-from curation.embedding.encoder import Encoder, default_encoder, load_encoder
+from curation.embedding.encoder import Encoder, bundled_folder, default_encoder, load_encoder
 from curation.embedding.neighbours import nearest
 from curation.embedding.store import VectorStore
 
-__all__ = ["Encoder", "VectorStore", "default_encoder", "load_encoder", "nearest"]
+__all__ = ["Encoder", "VectorStore", "bundled_folder", "default_encoder", "load_encoder", "nearest"]

@@ -29,26 +29,23 @@ class Encoder(Protocol):
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model from a folder or the Hub; weights as safetensors only."""
+    """A sentence-transformers model from a folder or the Hub, loaded when it is first used.
+
+    Weights are read as safetensors only, and no code that comes with a model is ever run.
+    """
 
     def __init__(self, model: str, name: str) -> None:
         self.name = name
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise MissingExtra("sentence-transformers", "embed") from None
-        try:
-            self._model: Any = SentenceTransformer(
-                model,
-                device=_device(),
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
-        except Exception as error:
-            raise CurationError(_why_not(model, error)) from error
+        self._folder = model
+        self._model: Any = None
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors, (texts, width) float32, each of length 1."""
+        """Vectors, (texts, width) float32, each of length 1.
+
+        Raises CurationError when the model cannot be loaded.
+        """
+        if self._model is None:
+            self._model = _loaded(self._folder)
         vectors = self._model.encode(
             list(texts),
             batch_size=64,
@@ -57,6 +54,21 @@ class SentenceTransformerEncoder:
             convert_to_numpy=True,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _loaded(model: str) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+    except ImportError:
+        raise MissingExtra("sentence-transformers", "embed") from None
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return SentenceTransformer(
+            model, device=_device(), trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except Exception as error:
+        raise CurationError(_why_not(model, error)) from error
 
 
 def _device() -> str:
@@ -104,8 +116,11 @@ def load_encoder(model: str = "") -> Encoder:
         return SentenceTransformerEncoder(
             str(folder), f"{'all-MiniLM-L6-v2' if not model else folder.name}@{digest}"
         )
-    encoder = SentenceTransformerEncoder(model, model)
-    return encoder
+    if Path(model).is_absolute():
+        raise CurationError(
+            f"There is no folder {model}; name another, or none for the bundled model."
+        )
+    return SentenceTransformerEncoder(model, model)
 
 
 def default_encoder() -> Encoder:

@@ -45,24 +45,41 @@ class VectorStore:
         wanted, first = np.unique(keys, return_index=True)
         known, vectors = self._load(encoder)
         missing = first[~np.isin(wanted, known)]
-        order = sorted(missing, key=lambda i: (-len(texts[i]), keys[i]))
-        begin = time.perf_counter()
+        # Beyond what a model reads, more characters cost no more; they must not look like it.
+        cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
+        order = sorted(missing, key=lambda i: (-cost[i], keys[i]))
+        total, done, begin = float(cost[order].sum()), 0.0, time.perf_counter()
         for at in range(0, len(order), chunk):
             part = order[at : at + chunk]
+            self._attempt(encoder, len(part))
             fresh = encoder.encode([texts[i] for i in part]).astype(np.float16)
             self._write(encoder, keys[part], fresh)
             self.computed += len(part)
-            done = at + len(part)
-            rate = done / (time.perf_counter() - begin)
-            progress(
-                done / len(order),
-                f"{done:,} of {len(order):,} texts, {rate:,.0f} a second, {_left((len(order) - done) / rate)}",
-            )
+            done += float(cost[part].sum())
+            spent = time.perf_counter() - begin
+            text = f"{at + len(part):,} of {len(order):,} texts"
+            progress(done / total, f"{text}, {_left(spent * (total - done) / done)}")
         if len(order):
             known, vectors = self._load(encoder)
         if not len(texts):
             return np.zeros((0, vectors.shape[1] if len(vectors) else 0), dtype=np.float32)
         return vectors[np.searchsorted(known, keys)].astype(np.float32)
+
+    def _attempt(self, encoder: Encoder, texts: int) -> None:
+        """Note that texts are about to be computed, so that what a kill cost can be counted."""
+        folder = self._of(encoder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "attempted.log", "a") as log:
+            log.write(f"{texts}\n")
+
+    def attempted(self, encoder: Encoder) -> int:
+        """Texts whose computing was ever begun; less those remembered, what interruptions cost."""
+        log = self._of(encoder) / "attempted.log"
+        return sum(map(int, log.read_text().split())) if log.exists() else 0
+
+    def remembered(self, encoder: Encoder) -> int:
+        """Texts whose vectors are on disk."""
+        return len(self._load(encoder)[0])
 
     def _of(self, encoder: Encoder) -> Path:
         return self.folder / key(encoder.name)[:16]

@@ -1,0 +1,1 @@
+"""The operations: every decorated function in these modules is one."""

@@ -132,7 +132,7 @@ def parse(task: dict[str, Any]) -> dict[str, Any]:
             if taken - told >= 5_000:
                 told = taken
                 share = min(1.0, (raw.offset or 0) / size)
-                sys.stdout.write(f"{share:.4f} {taken:,} examples\n")
+                sys.stdout.write(f"{share:.4f} Reading: {taken:,} examples\n")
                 sys.stdout.flush()
         elif isinstance(found, Refusal):
             r = found.reject

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import streamlit as st
-from curation.export import targets
 
 from curation import jobs
+from curation.export import targets
 from curation.project import Project, View, slug
 from curation.ui import frame, state
 from curation.ui.text import markdown

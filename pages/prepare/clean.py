@@ -12,7 +12,7 @@ from curation.errors import CurationError, RecipeConflict
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
-from curation.replay import StepReport
+from curation.report import StepReport
 from curation.ui import charts, form, frame, state
 from curation.ui.text import markdown, short
 

@@ -1,0 +1,107 @@
+"""What a chosen part covers of the whole, always beside random parts of the same size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Dataset
+
+DRAWS = 10
+BLOCK = 8_192
+
+
+def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Cosine similarity of every row to the nearest of the chosen ones, (rows,)."""
+    part = vectors[chosen].T
+    return np.concatenate(
+        [(vectors[at : at + BLOCK] @ part).max(axis=1) for at in range(0, len(vectors), BLOCK)]
+    )
+
+
+def measures(
+    vectors: np.ndarray, chosen: np.ndarray, topics: Sequence[str] | None = None
+) -> dict[str, float]:
+    """How well positions `chosen` cover all rows.
+
+    facility_location: mean similarity of a row to its nearest chosen. radius: greatest distance
+    (1 − cosine) of any row to it. within_reach: share of rows with a chosen one at 0.7 or nearer.
+    vendi: Vendi score (Friedman and Dieng 2023), linear kernel: the effective number of distinct
+    examples chosen. topic_entropy: of the topics chosen, in bits.
+    """
+    near = nearest_chosen(vectors, chosen)
+    part = vectors[chosen].astype(np.float64)
+    spectrum = np.linalg.eigvalsh(part.T @ part / max(1, len(part)))
+    spectrum = spectrum[spectrum > 1e-12] / spectrum[spectrum > 1e-12].sum()
+    found = {
+        "facility_location": float(near.mean()),
+        "radius": float(1 - near.min()),
+        "within_reach": float((near >= 0.7).mean()),
+        "vendi": float(np.exp(-(spectrum * np.log(spectrum)).sum())),
+    }
+    if topics is not None:
+        shares = pd.Series([topics[i] for i in chosen]).value_counts(normalize=True).to_numpy()
+        found["topic_entropy"] = float(-(shares * np.log2(shares)).sum())
+    return found
+
+
+NAMES = {
+    "facility_location": "Mean similarity to the nearest chosen",
+    "within_reach": "Share with a chosen one within reach (0.7)",
+    "radius": "Farthest example from any chosen (less is better)",
+    "vendi": "Effective number of distinct examples",
+    "topic_entropy": "Entropy over topics, in bits",
+}
+
+
+def beside_random(
+    dataset: Dataset, pool: Sequence[str], chosen: Sequence[str], sample: int = 20_000
+) -> pd.DataFrame:
+    """Measures of a choice beside those of ten random ones of the same size from the same pool.
+
+    Columns measure, chosen, random least, random most, verdict. Of a larger pool every n-th row is
+    what has to be covered, so that it takes seconds.
+    """
+    assert dataset.vectors is not None
+    ids = pd.Index(sorted(pool))
+    vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
+    here = ~np.isnan(vectors[:, 0])
+    ids, vectors = ids[here], vectors[here]
+    mine = np.flatnonzero(ids.isin(chosen))
+    topics = dataset.rows.loc[ids, "topic"].fillna("").tolist() if "topic" in dataset.rows else None
+    rng = np.random.default_rng(0)
+    to_cover = (
+        np.arange(len(ids))
+        if len(ids) <= sample
+        else np.sort(rng.choice(len(ids), sample, replace=False))
+    )
+
+    def measured(part: np.ndarray) -> dict[str, float]:
+        stacked = np.concatenate([vectors[to_cover], vectors[part]])
+        found = measures(stacked, np.arange(len(to_cover), len(stacked)))
+        if topics is not None:
+            shares = pd.Series([topics[i] for i in part]).value_counts(normalize=True).to_numpy()
+            found["topic_entropy"] = float(-(shares * np.log2(shares)).sum())
+        return found
+
+    ours = measured(mine)
+    band = [measured(rng.choice(len(ids), len(mine), replace=False)) for _ in range(DRAWS)]
+    rows = []
+    for name, title in NAMES.items():
+        if name not in ours:
+            continue
+        low, high = min(b[name] for b in band), max(b[name] for b in band)
+        better = ours[name] < low if name == "radius" else ours[name] > high
+        worse = ours[name] > high if name == "radius" else ours[name] < low
+        rows.append(
+            {
+                "measure": title,
+                "chosen": round(ours[name], 4),
+                "random, least": round(low, 4),
+                "random, most": round(high, 4),
+                "verdict": "better" if better else "worse" if worse else "within chance",
+            }
+        )
+    return pd.DataFrame(rows)

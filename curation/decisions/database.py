@@ -1,0 +1,214 @@
+"""Connections to where decisions live: SQLite beside the project, or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from curation.decisions.outcome import NotSaved
+from curation.errors import CurationError, MissingExtra
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    "9p afs beegfs ceph cifs davfs fuse.davfs2 fuse.glusterfs fuse.rclone fuse.s3fs fuse.sshfs "
+    "glusterfs lustre ncpfs nfs nfs4 smb2 smb3 smbfs".split()
+)
+"""File systems whose locks cannot be trusted; SQLite on them loses data in the end."""
+
+_WRITE_KEY = 5_278_113_004_117
+"""The PostgreSQL advisory lock that all writers share; any number that nobody else uses."""
+
+_REASONS = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_BUSY": "another program has kept the database locked; try again",
+    "SQLITE_LOCKED": "another program has kept the database locked; try again",
+    "SQLITE_READONLY": "the database cannot be written to",
+    "SQLITE_CANTOPEN": "the database cannot be opened",
+    "SQLITE_IOERR": "the disk reported an error",
+    "SQLITE_CORRUPT": "the database is damaged; run `curate doctor` on the project",
+    "SQLITE_NOTADB": "the database is damaged; run `curate doctor` on the project",
+    "55P03": "another program has kept the database locked; try again",
+    "53100": "the database server's disk is full",
+    "25006": "the database server takes no changes",
+}
+"""SQLite's error names, by their beginning, and PostgreSQL's codes, in words."""
+
+FAILURES = (sa.exc.SQLAlchemyError, sqlite3.Error)
+"""What a database may raise."""
+
+
+def safe_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite has the fix for corruption in write-ahead mode (3.51.3, 3.50.7, 3.44.6).
+
+    Several connections could meet in a race that damages the file in 3.7.0 to 3.51.2; see
+    https://sqlite.org/wal.html, "The WAL-Reset Bug".
+    """
+    fixed = {(3, 50): (3, 50, 7), (3, 44): (3, 44, 6)}
+    return tuple(version) >= fixed.get((version[0], version[1]), (3, 51, 3))
+
+
+def reached(point: str) -> None:
+    """A named point on the way to disk; tests put a function here that ends the process.
+
+    In order: begun, agreed, inserted, journaled, committed; and for a change of schema: backed up,
+    migrated.
+    """
+
+
+class Database:
+    """One database: how to read it, and the only way to write to it.
+
+    where: a path or a URL. patience: seconds to wait for others. Raises CurationError for an
+    address that is none, a network file system, or a missing driver.
+    """
+
+    def __init__(self, where: str | Path, patience: float) -> None:
+        url = _url(where)
+        self.where = where
+        self.patience = patience
+        self.path: Path | None = None
+        # a stricter level would read what stood before the wait for the lock
+        options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+        if url.get_backend_name() == "sqlite":
+            if url.database in (None, "", ":memory:"):
+                raise CurationError("Decisions need a file or a server; memory forgets them.")
+            self.path = Path(str(url.database)).absolute()
+            refuse_network(self.path)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CurationError(f"The decisions cannot be opened: {error.strerror}.") from error
+            url = url.set(database=str(self.path))
+            options = {"connect_args": {"timeout": patience, "check_same_thread": False}}
+        try:
+            self.engine = sa.create_engine(url, pool_size=4, max_overflow=64, **options)
+        except ModuleNotFoundError as error:
+            raise MissingExtra("The driver for PostgreSQL", "postgres") from error
+        prepare = _prepare_postgres if self.path is None else _prepare_sqlite
+        sa.event.listen(self.engine, "connect", prepare)
+        self._inode = self._stat()
+
+    def _stat(self) -> tuple[int, int] | None:
+        try:
+            stat = os.stat(self.path) if self.path else None
+        except FileNotFoundError:
+            return None
+        return (stat.st_dev, stat.st_ino) if stat else None
+
+    def reading(self) -> sa.Connection:
+        """A connection to read with, for a `with` block; reads see whole appends only."""
+        return self.engine.connect()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A connection that holds the only right to write, from its first statement on.
+
+        Nothing is written unless the block calls `commit` on it. Raises what the database raises.
+        """
+        with self.engine.connect() as connection:
+            if self.path is None:
+                wait = f"SET LOCAL lock_timeout = {int(self.patience * 1000)}"
+                connection.exec_driver_sql(wait)
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_KEY})")
+            else:
+                # one that began deferred would fail at once when it turns to writing beside another
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._check_same_file()
+            yield connection
+
+    def _check_same_file(self) -> None:
+        now = self._stat()
+        if self._inode is None:
+            self._inode = now
+        if now != self._inode or now is None:
+            raise NotSaved("the database was replaced while it was open; restart this program")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _url(where: str | Path) -> sa.URL:
+    if isinstance(where, Path) or "://" not in where:
+        return sa.URL.create("sqlite", database=str(where))
+    try:
+        url = sa.make_url(where)
+    except sa.exc.ArgumentError:
+        raise CurationError("The decisions' address is not a URL that can be read.") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise CurationError(
+            f"Decisions can live in SQLite or PostgreSQL, not in {url.get_backend_name()}."
+        )
+    return url
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    """Safe commits first: a power cut costs nothing that was called saved."""
+    connection.isolation_level = None  # transactions begin where this module says so
+    wanted = "wal" if safe_wal() else "delete"
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != wanted:
+        mode = connection.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0]
+    if mode == "wal" and not safe_wal():
+        raise CurationError(
+            "The decisions are open in a program with a newer SQLite, in a mode that is not safe "
+            f"with this one ({sqlite3.sqlite_version}); close that program first."
+        )
+    connection.execute(f"PRAGMA synchronous={'FULL' if mode == 'wal' else 'EXTRA'}")
+
+
+def _prepare_postgres(connection: Any, record: Any) -> None:
+    """A commit returns when it is on disk, also where the server is set not to wait."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            if cursor.fetchone()[0] == "off":
+                cursor.execute("SET synchronous_commit TO on")
+        connection.commit()
+    except Exception as error:  # the driver's own class; SQLAlchemy does not translate it here
+        raise sa.exc.DBAPIError("on connecting", None, error) from error
+
+
+def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
+    """Raise CurationError when a path lies on a network file system; best effort, Linux only."""
+    try:
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    place, best, kind = path.resolve(), -1, ""
+    for line in lines:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = Path(fields[1].replace("\\040", " ").replace("\\011", "\t"))
+        # of two mounts on one point the later hides the earlier
+        if place.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), fields[2]
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise CurationError(
+            f"The project lies on a network file system ({kind}), where decisions are not safe; "
+            "move it to a local disk or name a PostgreSQL database in project.toml."
+        )
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether the database refused because its file is not what it was written as."""
+    code = getattr(getattr(error, "orig", None) or error, "sqlite_errorname", None) or ""
+    return code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def reason(error: BaseException) -> str:
+    """Why the database refused, in words, without a full stop."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    for beginning, words in _REASONS.items():
+        if code.startswith(beginning):
+            return words
+    return str(cause).strip().split("\n")[0].rstrip(".") or type(cause).__name__

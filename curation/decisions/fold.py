@@ -1,0 +1,232 @@
+"""Folding events, one at a time, into what they say together.
+
+The rules, which tests hold against a naive model:
+
+- Of the events about one thing the latest that counts wins. One thing is: the verdict of an
+  example, its edit, its label, its rating, each tag and each flag by itself. Notes add up.
+- Every event is on when it arrives. An undo switches its targets off, a redo switches them on;
+  switching an undo or redo itself switches its targets with it, so an undo of an undo is a redo.
+  Switching to where something stands already does nothing.
+- A batch as a target means the events of the batch that came before the undo or redo.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from curation.decisions.event import SWITCHES, Event
+from curation.decisions.state import State
+
+_SINGLE = {
+    "keep": "verdicts",
+    "drop": "verdicts",
+    "edit": "edits",
+    "label": "labels",
+    "rate": "ratings",
+    "skip": "skips",
+}
+_NESTED = {"tag": "tags", "untag": "tags", "flag": "flags", "unflag": "flags"}
+_EXAMPLE_TABLES = (*dict.fromkeys(_SINGLE.values()), *dict.fromkeys(_NESTED.values()), "notes")
+
+
+def family(event: Event) -> tuple[str, ...] | None:
+    """The thing an event is about, within its example; None where nothing can be overruled.
+
+    Notes add up and skips bind nobody, so they never stand against each other.
+    """
+    if event.kind in _NESTED:
+        return _NESTED[event.kind], event.value
+    if event.kind in ("note", "skip", *SWITCHES):
+        return None
+    return (_SINGLE[event.kind],)
+
+
+class Fold:
+    """Events so far, indexed, and the state they give; adding one costs what it touches.
+
+    Not safe for several threads at once; the store holds a lock around it. States handed out are
+    never written to again: a table is copied before it changes (copy on write).
+    """
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.events: list[Event] = []
+        self._seqs: list[int] = []
+        self._by_op: dict[str, Event] = {}
+        self._batches: dict[str, list[str]] = {}
+        self._by_example: dict[str, list[Event]] = {}
+        self._by_annotator: dict[str, list[Event]] = {}
+        self._targets: dict[str, tuple[str, ...]] = {}
+        self._tables: dict[str, dict[str, Any]] = {
+            name: {} for name in (*_EXAMPLE_TABLES, "revisions")
+        }
+        self._off: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._shared: set[str] = set()
+        self._state: State | None = None
+        for event in events:
+            self.add(event)
+
+    @property
+    def last(self) -> int:
+        """The newest event's number; 0 while there is none."""
+        return self._seqs[-1] if self._seqs else 0
+
+    def __contains__(self, op_id: object) -> bool:
+        return op_id in self._by_op
+
+    def get(self, op_id: str) -> Event | None:
+        """The event with that op_id."""
+        return self._by_op.get(op_id)
+
+    def upto(self, seq: int) -> list[Event]:
+        """The events up to a number, oldest first."""
+        return self.events[: bisect_right(self._seqs, seq)]
+
+    def after(self, seq: int) -> list[Event]:
+        """The events after a number, oldest first."""
+        return self.events[bisect_right(self._seqs, seq) :]
+
+    def about(self, example_id: str) -> list[Event]:
+        """The events of one example, and each undo and redo that touched it, oldest first."""
+        return list(self._by_example.get(example_id, ()))
+
+    def add(self, event: Event) -> None:
+        """Take in the next event; one that is in already is passed over."""
+        if event.seq <= self.last:
+            return
+        self._state = None
+        self.events.append(event)
+        self._seqs.append(event.seq)
+        touched = {event.example_id}
+        if event.kind in SWITCHES:
+            targets = self.named(event.value)  # before it is in itself: a target is always older
+            self._targets[event.op_id] = targets
+            switched = self._switch(targets, event.kind == "redo")
+            touched |= switched
+            for example in switched:
+                self._tell_again(example)
+        self._by_op[event.op_id] = event
+        if event.batch:
+            self._batches.setdefault(event.batch, []).append(event.op_id)
+        self._by_annotator.setdefault(event.annotator, []).append(event)
+        revisions = self._table("revisions")
+        for example in touched:
+            self._by_example.setdefault(example, []).append(event)
+            revisions[example] = event.seq
+        if event.kind not in SWITCHES:
+            self._count(event, 1)
+            self._say(event)
+
+    def named(self, value: dict[str, str]) -> tuple[str, ...]:
+        """The op_ids that {"op_id": …} or {"batch": …} stand for now."""
+        if "batch" in value:
+            return tuple(self._batches.get(value["batch"], ()))
+        return (value["op_id"],) if value["op_id"] in self._by_op else ()
+
+    def is_on(self, op_id: str) -> bool:
+        """Whether an event is there and counts."""
+        return op_id in self._by_op and op_id not in self._off
+
+    def newest_first(self, annotator: str) -> Iterator[Event]:
+        """One person's events, newest first."""
+        return reversed(self._by_annotator.get(annotator, []))
+
+    def overrules(self, event: Event) -> bool:
+        """Whether somebody else decided the same thing after what was on this one's screen."""
+        about = family(event)
+        if about is None:
+            return False
+        for other in reversed(self._by_example.get(event.example_id, [])):
+            if other.seq <= event.base_revision:
+                return False
+            if (
+                other.seq < event.seq
+                and other.annotator != event.annotator
+                and other.op_id not in self._off
+                and family(other) == about
+            ):
+                return True
+        return False
+
+    def state(self) -> State:
+        """What the events say now; the same object until the next event."""
+        if self._state is None:
+            self._shared.update((*self._tables, "off", "counts"))
+            self._state = State(
+                last=self.last, undone=self._off, counts=self._counts, **self._tables
+            )
+        return self._state
+
+    def _table(self, name: str) -> dict[str, Any]:
+        if name in self._shared:
+            self._shared.discard(name)
+            self._tables[name] = self._tables[name].copy()
+        return self._tables[name]
+
+    def _switch(self, ops: Sequence[str], on: bool) -> set[str]:
+        """Switch events on or off, and what those in turn switch; returns the examples touched."""
+        if "off" in self._shared:
+            self._shared.discard("off")
+            self._off = self._off.copy()
+        touched = set()
+        waiting = [(op, on) for op in reversed(ops)]  # a stack: the first target is on top
+        while waiting:
+            op, wanted = waiting.pop()
+            event = self._by_op[op]
+            if (op not in self._off) == wanted:
+                continue
+            if wanted:
+                self._off.discard(op)
+            else:
+                self._off.add(op)
+            if event.kind in SWITCHES:
+                turned = wanted == (event.kind == "redo")
+                waiting += [(target, turned) for target in reversed(self._targets[op])]
+            else:
+                self._count(event, 1 if wanted else -1)
+                touched.add(event.example_id)
+        return touched
+
+    def _count(self, event: Event, change: int) -> None:
+        if event.kind == "skip":
+            return
+        if "counts" in self._shared:
+            self._shared.discard("counts")
+            self._counts = self._counts.copy()
+        self._counts[event.annotator] += change
+
+    def _tell_again(self, example: str) -> None:
+        """Make one example's entries anew from its events that count."""
+        for name in _EXAMPLE_TABLES:
+            if example in self._tables[name]:
+                del self._table(name)[example]
+        for event in self._by_example.get(example, ()):
+            if event.kind not in SWITCHES and event.op_id not in self._off:
+                self._say(event)
+
+    def _say(self, event: Event) -> None:
+        """Let an event speak after everything that was said of its example."""
+        example = event.example_id
+        if event.kind in _SINGLE:
+            self._table(_SINGLE[event.kind])[example] = event
+        elif event.kind == "note":
+            notes = self._table("notes")
+            notes[example] = (*notes.get(example, ()), event)
+        else:
+            table = self._table(_NESTED[event.kind])
+            # inner tables are replaced, never written to: states handed out share them
+            inner = {k: v for k, v in table.get(example, {}).items() if k != event.value}
+            if event.kind in ("tag", "flag"):
+                inner[event.value] = event
+            if inner:
+                table[example] = inner
+            else:
+                table.pop(example, None)
+
+
+def fold(events: Iterable[Event]) -> State:
+    """The state after all the events, in their order."""
+    return Fold(events).state()

@@ -1,0 +1,151 @@
+"""The tables, their version, and the way from one version to the next, with a backup before it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from curation.decisions import database as databases
+from curation.decisions.database import FAILURES, Database, reason
+from curation.errors import CurationError
+from curation.files import sync_folder
+
+VERSION = 1
+"""The schema that this program reads and writes."""
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
+"""Version → what makes it of the version before, inside one transaction."""
+
+metadata = sa.MetaData()
+
+about = sa.Table(
+    "curation_about",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""schema: the version. store: an id that journal and database share. epoch: changed by repairs.
+lost: numbers of events, as JSON, that a repair has found to be in neither copy."""
+
+events = sa.Table(
+    "curation_events",
+    metadata,
+    sa.Column(
+        "seq",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("op_id", sa.String, nullable=False, unique=True),
+    sa.Column("example_id", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("annotator", sa.String, nullable=False),
+    sa.Column("content_hash", sa.String, nullable=False),
+    sa.Column("base_revision", sa.BigInteger, nullable=False),
+    sa.Column("batch", sa.String, nullable=False),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("recorded", sa.Double, nullable=False),
+    sa.Column("sum", sa.String, nullable=False),
+)
+"""One row per event; value is JSON, sum the same checksum as in the journal."""
+
+
+def version(connection: sa.Connection) -> int:
+    """The schema that a database has; 0 before there is any."""
+    if not sa.inspect(connection).has_table(about.name):
+        return 0
+    return int(get(connection, "schema") or 0)
+
+
+def get(connection: sa.Connection, name: str) -> str | None:
+    """What a database says of itself under a name."""
+    return connection.scalar(sa.select(about.c.value).where(about.c.name == name))
+
+
+def put(connection: sa.Connection, name: str, value: str) -> None:
+    """Write down what a database says of itself under a name."""
+    connection.execute(about.delete().where(about.c.name == name))
+    connection.execute(about.insert().values(name=name, value=value))
+
+
+def bring_up(database: Database, store: str) -> None:
+    """Create the tables, or bring them to this program's version, in one transaction.
+
+    store: the id that a new database gets. Any number of programs may do this at once; one does it.
+    Raises CurationError for a later version than this program's, or when the backup before a
+    migration is not whole; everything is then as before.
+    """
+    with database.reading() as connection:
+        if version(connection) == VERSION:
+            return
+    with database.writing() as connection:
+        found = version(connection)
+        if found > VERSION:
+            raise CurationError(
+                f"These decisions were written by a later program (schema {found}, this one knows "
+                f"{VERSION}); update this program."
+            )
+        if found == 0:
+            metadata.create_all(connection)
+            put(connection, "store", store or uuid.uuid4().hex)
+            put(connection, "epoch", uuid.uuid4().hex)
+        elif found < VERSION:
+            _backup_before(database, connection, found)
+            databases.reached("backed up")
+            for step in range(found + 1, VERSION + 1):
+                MIGRATIONS[step](connection)
+        put(connection, "schema", str(VERSION))
+        databases.reached("migrated")
+        connection.commit()
+
+
+def _backup_before(database: Database, connection: sa.Connection, found: int) -> None:
+    """A verified copy of the database as it is, beside it; a copied table on PostgreSQL."""
+    if database.path is not None:
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        name = f"{database.path.name}.schema-{found}-{moment}.backup"
+        backup(database, database.path.with_name(name))
+        return
+    copy = f"{events.name}_schema_{found}"
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {copy}")
+    connection.exec_driver_sql(f"CREATE TABLE {copy} AS TABLE {events.name}")
+    counts = [
+        connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()
+        for name in (copy, events.name)
+    ]
+    if counts[0] != counts[1]:
+        raise CurationError("The backup before the change of schema is not whole; nothing changed.")
+
+
+def backup(database: Database, target: Path) -> None:
+    """Copy a SQLite database to another file through its backup interface, and check the copy.
+
+    Safe beside live connections, which copying the file is not. Raises CurationError when the copy
+    cannot be made or is not whole, and on PostgreSQL, which has its own tools.
+    """
+    if database.path is None:
+        raise CurationError("A PostgreSQL database is backed up with pg_dump.")
+    count = f"SELECT count(*) FROM {events.name}"
+    try:
+        with (
+            closing(sqlite3.connect(database.path, timeout=database.patience)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            copy.execute("PRAGMA synchronous=EXTRA")
+            expected = source.execute(count).fetchone()[0]
+            source.backup(copy)
+            whole = copy.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            whole = whole and copy.execute(count).fetchone()[0] >= expected  # only ever appended
+    except FAILURES as error:
+        target.unlink(missing_ok=True)
+        raise CurationError(f"The backup could not be made: {reason(error)}.") from error
+    if not whole:
+        raise CurationError("The backup is not whole; nothing was changed.")
+    sync_folder(target.parent)

@@ -1,0 +1,110 @@
+"""One thread that writes, and a queue in front of it, so that any number of threads may save.
+
+What waits together is committed together (group commit): the disk is asked once for all of it, and
+everybody still returns only after the commit that holds their own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from curation.decisions.event import Decision
+from curation.decisions.fold import Fold
+from curation.decisions.outcome import Appended, NotSaved
+
+
+@dataclass
+class Request:
+    """Something to write: decisions, or a function that makes them of what is there at that moment.
+
+    done: gets what the append did, or the error.
+    """
+
+    decisions: Sequence[Decision] | Callable[[Fold], list[Decision]]
+    done: Future[Appended] = field(default_factory=Future)
+
+
+class Writer:
+    """The thread and its queue; `write` gets a group of requests and returns what became of each.
+
+    `write` raises NotSaved when certainly nothing was saved; a group is then tried one by one, so
+    that nobody fails for another's sake. Any other error goes to all of the group.
+    """
+
+    def __init__(self, write: Callable[[list[Request]], list[Appended]], limit: int = 4096) -> None:
+        self._write = write
+        self._limit = limit
+        self._waiting: deque[Request] = deque()
+        self._signal = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._process = os.getpid()
+
+    def submit(self, request: Request) -> Appended:
+        """Have a request written and wait for it; raises what its writing raises."""
+        if os.getpid() != self._process:
+            raise NotSaved("the decisions were opened in another process; open them anew")
+        with self._signal:
+            if self._closed:
+                raise NotSaved("the decisions were closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
+                self._thread.start()
+            self._waiting.append(request)
+            self._signal.notify()
+        return request.done.result()
+
+    def close(self) -> None:
+        """Write what waits, then end; later requests are refused."""
+        with self._signal:
+            self._closed = True
+            self._signal.notify()
+            thread = self._thread
+        if thread is not None and os.getpid() == self._process:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._signal:
+                while not self._waiting and not self._closed:
+                    self._signal.wait()
+                if not self._waiting:
+                    return
+                group = self._take()
+            self._serve(group)
+
+    def _take(self) -> list[Request]:
+        """The next group: plain decisions up to a limit, or one function by itself."""
+        group: list[Request] = []
+        size = 0
+        while self._waiting:
+            decisions = self._waiting[0].decisions
+            alone = callable(decisions)
+            size += 1 if alone or callable(decisions) else len(decisions)
+            if group and (alone or size > self._limit):
+                break
+            group.append(self._waiting.popleft())
+            if alone:
+                break
+        return group
+
+    def _serve(self, group: list[Request]) -> None:
+        try:
+            results = self._write(group)
+        except NotSaved as error:
+            if len(group) == 1:
+                group[0].done.set_exception(error)
+                return
+            for request in group:
+                self._serve([request])
+        except BaseException as error:
+            for request in group:
+                request.done.set_exception(error)
+        else:
+            for request, result in zip(group, results, strict=True):
+                request.done.set_result(result)

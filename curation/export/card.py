@@ -1,0 +1,139 @@
+"""The dataset card: what it is, where it came from, what was done, what is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from curation.dataset import Dataset
+
+
+def _line(text: object, limit: int = 160) -> str:
+    line = (
+        " ".join(str(text).split())
+        .replace("|", "\\|")
+        .replace("`", "'")
+        .replace("<", "‹")
+        .replace(">", "›")
+    )
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _size(rows: int) -> str:
+    for most, name in (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+    ):
+        if rows < most:
+            return name
+    return "1M<n<10M"
+
+
+def card(dataset: Dataset, manifest: dict[str, Any]) -> str:
+    """The card as Markdown with the Hub's YAML head."""
+    rows = dataset.rows.loc[manifest["_ids"]]
+    languages = rows["language"].value_counts() if "language" in rows else None
+    head: dict[str, Any] = {
+        "pretty_name": manifest["name"],
+        "license": "unknown",
+        "size_categories": [_size(len(rows))],
+        "task_categories": [
+            "text-classification" if (rows["response"] == "").mean() > 0.5 else "text-generation"
+        ],
+        "tags": ["sft", "curated"],
+    }
+    if languages is not None:
+        head["language"] = [code for code in languages.index[:20] if code]
+    hf = [f for f in manifest["files"] if f.get("format") == "hf"]
+    if hf:
+        head["configs"] = [
+            {
+                "config_name": "default",
+                "data_files": [{"split": f["split"], "path": f["path"]} for f in hf],
+            }
+        ]
+    parts = [
+        f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n# {_line(manifest['name'])}\n"
+    ]
+    parts.append(
+        f"{len(rows):,} examples in {', '.join(f'{n} {c:,}' for n, c in manifest['splits'].items())}, "
+        f"curated from {manifest['examples']:,}. The licence is that of the sources; it was not checked.\n"
+    )
+    parts.append(
+        "## Where it came from\n\n| file | lines | examples | rejected | SHA-256 |\n|---|---|---|---|---|"
+    )
+    parts += [
+        f"| {_line(s['name'])} | {s['lines']:,} | {s['examples']:,} | {s['rejected']:,} | `{s['sha256'][:16]}…` |"
+        for s in manifest["sources"]
+    ]
+    parts.append(
+        "\n## What was done\n\n"
+        "| step | kept before | dropped | changed | an example of what it dropped |\n"
+        "|---|---|---|---|---|"
+    )
+    parts += [_step(dataset, report) for report in dataset.steps]
+    parts.append(_people(manifest))
+    parts.append(_leaks(manifest["leaks"]))
+    if "response_tokens" in rows:
+        total = int(rows["response_tokens"].sum())
+        parts.append(
+            f"\n## Lengths\n\n{total:,} tokens in responses; median {rows['response_tokens'].median():.0f}.\n"
+        )
+    for column, title in (("language", "Languages"), ("topic", "Topics"), ("label", "Labels")):
+        if column in rows and rows[column].notna().any():
+            found = rows[column].fillna("").replace("", "none").value_counts()
+            listed = ", ".join(f"{_line(n, 40)} {c:,}" for n, c in found.head(30).items())
+            parts.append(f"\n## {title}\n\n{listed}\n")
+    parts.append("\n## Known gaps\n\n" + _gaps(rows, manifest))
+    return "\n".join(parts)
+
+
+def _step(dataset: Dataset, report: Any) -> str:
+    gone = dataset.rows.index[(dataset.rows["dropped_by"] == report.name).to_numpy()]
+    sample = ""
+    if len(gone):
+        reason = report.delta["reason"].get(gone[0], "") if "reason" in report.delta else ""
+        sample = f"“{_line(dataset.rows.at[gone[0], 'prompt'], 60)}”: {_line(reason, 80)}"
+    params = ", ".join(
+        f"{k} {_line(v, 40)}" for k, v in report.params.items() if v not in (None, "", [])
+    )
+    return f"| {report.title} ({params}) | {report.kept_in:,} | {report.dropped:,} | {report.changed:,} | {sample} |"
+
+
+def _people(manifest: dict[str, Any]) -> str:
+    by = manifest["decisions"]["by_annotator"]
+    text = (
+        ", ".join(f"{_line(n, 40)} {c:,}" for n, c in by.items())
+        if by
+        else "Nobody decided anything by hand."
+    )
+    return f"\n## People's decisions\n\n{text}\n"
+
+
+def _leaks(leaks: dict[str, Any]) -> str:
+    nearest = leaks.get("nearest")
+    text = (
+        "Leak-safe: no prompt or duplicate group stands in two splits."
+        if leaks.get("leak_safe")
+        else leaks.get("text", "")
+    )
+    if nearest:
+        text += f" The nearest pair across splits has cosine similarity {nearest['similarity']}."
+    return f"\n## Splits\n\n{text}\n"
+
+
+def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
+    lines = [
+        f"- {count:,} kept examples are left out because {why}."
+        for why, count in manifest["excluded"].items()
+    ]
+    if "problems" in rows:
+        personal = int(rows["problems"].fillna("").str.contains("personal_data").sum())
+        lines.append(
+            f"- {personal:,} delivered examples seem to hold personal data (rules only; nothing was removed for it)."
+        )
+    lines.append("- Facts in answers were not checked, and no licence of any source was.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The delivery formats, one module each, found by import."""

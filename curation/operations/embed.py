@@ -1,0 +1,36 @@
+"""Texts to vectors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Progress
+from curation.embedding import VectorStore, load_encoder
+from curation.registry import embed as embeds
+
+
+@embeds("Embeddings", slow=True)
+def embed(
+    rows: pd.DataFrame,
+    store: VectorStore,
+    progress: Progress,
+    *,
+    of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
+    model: Annotated[str, "a folder or Hub name; empty for the bundled all-MiniLM-L6-v2"] = "",
+) -> np.ndarray:
+    """Give every example a vector, so that examples that mean alike lie together.
+
+    Both sides by default: prompts alone put "translate this" beside "translate that" whatever it is
+    about. Equal texts are embedded once and remembered; the model sees the first 256 tokens.
+    Raises CurationError when the model is not there.
+    """
+    prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
+    texts = {
+        "prompt": prompt,
+        "response": response.where(response != "", prompt),
+        "both": (prompt + "\n\n" + response).where(response != "", prompt),
+    }[of].tolist()
+    return store.embed(texts, load_encoder(model), progress)

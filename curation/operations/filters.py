@@ -1,0 +1,158 @@
+"""Filters over what was measured: plain, typed conditions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import ATTENTION
+from curation.errors import CurationError
+from curation.registry import Column, filter
+
+_TOKENS = Column("response_tokens")
+_LANGUAGE = Column("language")
+SECONDS = 1.0
+"""Time that a pattern may take on one text; a slower one would hang on the next."""
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@filter("Keep between")
+def keep_between(
+    batch: pd.DataFrame,
+    *,
+    score: Annotated[Column, "the number to look at"] = _TOKENS,
+    low: Annotated[float | None, "the least that is kept"] = None,
+    high: Annotated[float | None, "the most that is kept"] = None,
+    keep_missing: Annotated[bool, "keep rows that were not measured"] = True,
+) -> pd.DataFrame:
+    """Keep rows whose score lies between two bounds, both included.
+
+    The generic filter: any score can be cut with it.
+    """
+    values = pd.to_numeric(batch[score], errors="coerce").astype(float)
+    below = values < (-np.inf if low is None else low)
+    above = values > (np.inf if high is None else high)
+    missing = values.isna() & (not keep_missing)
+    reasons = [
+        f"{score} was not measured"
+        if gone
+        else f"{score} = {_shown(v)}, below {_shown(low)}"
+        if under
+        else f"{score} = {_shown(v)}, above {_shown(high)}"
+        if over
+        else ""
+        for v, under, over, gone in zip(values, below, above, missing, strict=True)
+    ]
+    keep = ~(below | above | missing)
+    return pd.DataFrame(
+        {"keep": keep, "reason": pd.Series(reasons, index=batch.index, dtype="str")}
+    )
+
+
+def _by_value(batch: pd.DataFrame, column: str, values: list[str], wanted: bool) -> pd.DataFrame:
+    found = batch[column].astype("str").fillna("")
+    chosen = found.isin(values).to_numpy() == wanted
+    reasons = [f"{column} is {value or 'missing'}" for value in found]
+    return pd.DataFrame({"keep": chosen, "reason": pd.Series(reasons, dtype="str")}).set_axis(
+        batch.index
+    )
+
+
+@filter("Keep values")
+def keep_values(
+    batch: pd.DataFrame,
+    *,
+    column: Annotated[Column, "the column to look at"] = _LANGUAGE,
+    values: Annotated[list[str], "values that are kept; none keeps all"] = [],  # noqa: B006 - never changed
+) -> pd.DataFrame:
+    """Keep rows whose column holds one of the given values.
+
+    Without values nothing is dropped, so that the step can be added before it is filled in.
+    """
+    if not values:
+        return pd.DataFrame({"keep": np.ones(len(batch), dtype=bool)}, index=batch.index)
+    return _by_value(batch, column, values, True)
+
+
+@filter("Drop values")
+def drop_values(
+    batch: pd.DataFrame,
+    *,
+    column: Annotated[Column, "the column to look at"] = _LANGUAGE,
+    values: Annotated[list[str], "values that are dropped"] = [],  # noqa: B006 - never changed
+) -> pd.DataFrame:
+    """Drop rows whose column holds one of the given values."""
+    return _by_value(batch, column, values, False)
+
+
+def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
+    import regex
+
+    try:
+        compiled = regex.compile(pattern)
+    except regex.error as error:
+        raise CurationError(
+            f"the pattern {pattern!r} is not a regular expression: {error}."
+        ) from None
+    columns = ["prompt", "response"] if side == "both" else [side]
+    hits = np.zeros(len(batch), dtype=bool)
+    try:
+        for column in columns:
+            hits |= [
+                bool(compiled.search(text, timeout=SECONDS)) for text in batch[column].fillna("")
+            ]
+    except TimeoutError:
+        raise CurationError(
+            f"the pattern {pattern!r} takes more than {SECONDS:g} s on one text; make it simpler."
+        ) from None
+    return hits
+
+
+@filter("Keep matching")
+def keep_matching(
+    batch: pd.DataFrame,
+    *,
+    pattern: Annotated[str, "a regular expression"] = "",
+    side: Literal["prompt", "response", "both"] = "both",
+) -> np.ndarray:
+    """Keep rows whose text matches a regular expression.
+
+    Raises CurationError when the pattern is none or is too slow.
+    """
+    return _matches(batch, pattern, side)
+
+
+@filter("Drop matching")
+def drop_matching(
+    batch: pd.DataFrame,
+    *,
+    pattern: Annotated[str, "a regular expression; empty drops nothing"] = "",
+    side: Literal["prompt", "response", "both"] = "both",
+) -> pd.DataFrame:
+    """Drop rows whose text matches a regular expression.
+
+    Raises CurationError when the pattern is none or is too slow.
+    """
+    hits = _matches(batch, pattern, side) if pattern else np.zeros(len(batch), dtype=bool)
+    return pd.DataFrame(
+        {"keep": ~hits, "reason": f"the text matches {pattern!r}"}, index=batch.index
+    )
+
+
+@filter("Drop what needs attention", needs=("attention",))
+def drop_attention(batch: pd.DataFrame) -> pd.DataFrame:
+    """Drop rows that a trainer cannot use as they stand, such as a chat that ends with a question.
+
+    Exports leave them out anyway unless allowed; as a step they are out of the measuring too.
+    """
+    codes = batch["attention"].fillna("").astype(str)
+    reasons = ["; ".join(ATTENTION.get(c, c) for c in text.split(",") if c) for text in codes]
+    keep = (codes == "").to_numpy()
+    return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
+        batch.index
+    )

@@ -1,0 +1,78 @@
+"""How long texts are, and how much they repeat themselves."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation.errors import CurationError
+from curation.registry import score
+
+
+@functools.lru_cache(maxsize=4)
+def _tokenizer(name: str) -> Any:
+    """A fast tokenizer: of the bundled model, from a folder, or from the Hub."""
+    from tokenizers import Tokenizer
+
+    from curation.embedding import bundled_folder
+
+    folder = bundled_folder() if not name else Path(name)
+    try:
+        if folder.exists():
+            file = folder / "tokenizer.json" if folder.is_dir() else folder
+            tokenizer = Tokenizer.from_file(str(file))
+        else:
+            tokenizer = Tokenizer.from_pretrained(name)
+    except Exception as error:
+        raise CurationError(
+            f"the tokenizer {name!r} is neither a folder with tokenizer.json nor to be had from the "
+            f"Hugging Face Hub now ({type(error).__name__})."
+        ) from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+@score(
+    "Lengths",
+    makes=("prompt_characters", "response_characters", "prompt_tokens", "response_tokens", "turns"),
+)
+def lengths(
+    batch: pd.DataFrame,
+    *,
+    tokenizer: Annotated[str, "a folder or Hub name; empty for the bundled WordPiece"] = "",
+) -> pd.DataFrame:
+    """Count characters, tokens and turns.
+
+    Tokens are those of the chosen tokenizer, without special tokens and never truncated.
+    """
+    made = _tokenizer(tokenizer)
+    counts = {}
+    for side in ("prompt", "response"):
+        texts = batch[side].fillna("").tolist()
+        counts[f"{side}_characters"] = [len(text) for text in texts]
+        encoded = made.encode_batch_fast(texts, add_special_tokens=False)
+        counts[f"{side}_tokens"] = [len(e.ids) for e in encoded]
+    turns = [len(orjson.loads(text)) for text in batch["messages"]]
+    names = ("prompt_characters", "response_characters", "prompt_tokens", "response_tokens")
+    columns = {name: np.array(counts[name], dtype="int64") for name in names}
+    return pd.DataFrame({**columns, "turns": np.array(turns, dtype="int64")}, index=batch.index)
+
+
+@score("Type–token ratio")
+def type_token_ratio(
+    batch: pd.DataFrame, *, side: Literal["prompt", "response"] = "response"
+) -> np.ndarray:
+    """Distinct words per word; low means the text repeats itself.
+
+    Words are runs of letters or digits; a Chinese or Japanese character counts as a word.
+    """
+    from curation.operations.quality import words
+
+    found = [words(text) for text in batch[side].fillna("")]
+    return np.array([len(set(w)) / len(w) if w else np.nan for w in found], dtype="float64")

@@ -1,0 +1,173 @@
+"""Choosing what to train on, under a budget."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Progress
+from curation.errors import CurationError
+from curation.registry import Column, Range, select
+from curation.selection import coverage_graph, greedy, quotas
+
+Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
+NEIGHBOURS = 50
+"""Rows that one row can cover; a dense graph of 50,000 rows would take 10 GB."""
+
+Budget = Annotated[int, "how many examples to choose", Range(1, None)]
+_QUALITY = Column("quality")
+_TOKENS = Column("response_tokens")
+
+
+def _pinned(rows: pd.DataFrame, budget: int) -> np.ndarray:
+    """Positions of rows that a person kept; raises CurationError when the budget is too large."""
+    if budget > len(rows):
+        raise CurationError(
+            f"The budget is {budget:,} examples but only {len(rows):,} are kept; lower the budget or loosen a filter."
+        )
+    return (
+        np.flatnonzero(rows["pinned"].fillna(False).astype(bool))
+        if "pinned" in rows
+        else np.zeros(0, dtype=int)
+    )
+
+
+def _ranked(
+    rows: pd.DataFrame, order: np.ndarray, budget: int, why: Callable[[int], str]
+) -> pd.DataFrame:
+    """An answer from a preference: pinned rows first, then the order, up to the budget."""
+    pinned = _pinned(rows, budget)
+    wanted = [*pinned, *(i for i in order if i not in set(pinned.tolist()))][
+        : max(budget, len(pinned))
+    ]
+    keep, rank = np.zeros(len(rows), dtype=bool), np.full(len(rows), np.nan)
+    keep[wanted] = True
+    rank[wanted] = np.arange(1, len(wanted) + 1)
+    held = set(pinned.tolist())
+    reasons = [
+        ("kept by a person" if i in held else why(i)) if keep[i] else "not within the budget"
+        for i in range(len(rows))
+    ]
+    return pd.DataFrame(
+        {"keep": keep, "reason": pd.Series(reasons, dtype="str").to_numpy(), "rank": rank},
+        index=rows.index,
+    )
+
+
+@select("Quality × diversity", makes=("rank", "gain", "covered_by"), slow=True)
+def select_diverse(
+    rows: pd.DataFrame,
+    vectors: np.ndarray,
+    neighbours: Neighbours,
+    progress: Progress,
+    *,
+    budget: Budget = 1_000,
+    score: Annotated[Column, "the number that says how good an example is"] = _QUALITY,
+    quality: Annotated[
+        float, "0: only diversity counts; 1: only the score", Range(0, 1, 0.05)
+    ] = 0.5,
+    balance: Annotated[
+        Column | None, "give each value of this column an equal share, as far as it goes"
+    ] = None,
+) -> pd.DataFrame:
+    """Choose examples that are good and, together, near to everything that is kept.
+
+    Greedy on (1 − q) · gain in facility location + q · score, both standardised (QDIT, Bukharin et
+    al. 2023), on the graph of the 50 nearest neighbours. Rows that a person kept come first and count.
+    Records rank, gain, and for rows not chosen the chosen row that covers them. Raises CurationError
+    for a budget above what is kept.
+    """
+    pinned = _pinned(rows, budget)
+    ids = rows.index.to_numpy()
+    if len(rows) == 0:
+        empty = {"keep": np.zeros(0, bool), "reason": [], "rank": [], "gain": [], "covered_by": []}
+        return pd.DataFrame(empty, index=rows.index).astype({"reason": "str", "covered_by": "str"})
+    graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(rows) - 1)))
+    values = pd.to_numeric(rows[score], errors="coerce").to_numpy(dtype=float)
+    if balance is None:
+        chosen = greedy(
+            graph, max(budget, len(pinned)), values, quality, list(pinned), progress=progress
+        )
+    else:
+        groups = rows[balance].astype("str").fillna("").to_numpy()
+        names, sizes = np.unique(groups, return_counts=True)
+        held = list(map(int, pinned))
+        for n, (name, share) in enumerate(zip(names, quotas(sizes.tolist(), budget), strict=True)):
+            mine = groups == name
+            already = int(mine[held].sum()) if held else 0
+            want = len(held) + max(0, share - already)
+            held = list(greedy(graph, want, values, quality, held, mine).order)
+            progress((n + 1) / len(names), f"{balance}: {n + 1} of {len(names)}")
+        chosen = greedy(graph, len(held), values, quality, held)
+    keep = np.zeros(len(rows), dtype=bool)
+    keep[chosen.order] = True
+    rank, gain = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    rank[chosen.order] = np.arange(1, len(chosen.order) + 1)
+    gain[chosen.order] = chosen.gains
+    covers = np.bincount(chosen.best[chosen.best >= 0], minlength=len(rows))
+    by_person = set(pinned.tolist())
+    reasons, covered_by = [], []
+    for i in range(len(rows)):
+        b = chosen.best[i]
+        if keep[i]:
+            who = (
+                "kept by a person"
+                if i in by_person
+                else f"rank {int(rank[i]):,}, {score} {values[i]:.2f}"
+            )
+            reasons.append(
+                f"{who}, stands for {covers[i]:,} example{'s' if covers[i] != 1 else ''}"
+            )
+        elif b >= 0:
+            reasons.append(f"covered by {ids[b]} (similarity {chosen.similarity[i]:.2f})")
+        else:
+            reasons.append("not within the budget; nothing chosen is near it")
+        covered_by.append(ids[b] if not keep[i] and b >= 0 else None)
+    return pd.DataFrame(
+        {
+            "keep": keep,
+            "reason": pd.Series(reasons, dtype="str").to_numpy(),
+            "rank": rank,
+            "gain": gain,
+            "covered_by": pd.Series(covered_by, dtype="str").to_numpy(),
+        },
+        index=rows.index,
+    ).astype({"reason": "str", "covered_by": "str"})
+
+
+@select("Random", makes=("rank",))
+def select_random(
+    rows: pd.DataFrame,
+    *,
+    budget: Budget = 1_000,
+    seed: Annotated[int, "another seed, another sample", Range(0, None)] = 0,
+) -> pd.DataFrame:
+    """Choose examples by chance: the arm that every other method has to beat.
+
+    Each example's place is a hash of seed and id, so rows that come or go change nobody else's.
+    """
+    draws = [hashlib.blake2b(f"{seed}\x00{i}".encode(), digest_size=8).digest() for i in rows.index]
+    order = np.array(sorted(range(len(rows)), key=lambda i: draws[i]), dtype=int)
+    return _ranked(rows, order, budget, lambda i: "drawn by chance")
+
+
+@select("Highest score", makes=("rank",))
+def select_highest(
+    rows: pd.DataFrame,
+    *,
+    budget: Budget = 1_000,
+    score: Annotated[
+        Column, "the number that is to be high; response_tokens for the longest"
+    ] = _TOKENS,
+) -> pd.DataFrame:
+    """Choose the examples with the highest score; by tokens of the response, the longest.
+
+    The longest answers are a baseline that many scorers fail to beat (Zhao et al. 2024).
+    """
+    values = pd.to_numeric(rows[score], errors="coerce").fillna(-np.inf).to_numpy(dtype=float)
+    order = np.lexsort([rows.index.to_numpy().astype(str), -values])
+    return _ranked(rows, order, budget, lambda i: f"{score} = {values[i]:.4g}")

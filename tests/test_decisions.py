@@ -1,0 +1,790 @@
+"""The store of decisions: what is appended, what it says together, and that both databases agree."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from curation.dataset import Message, dump_messages
+from curation.decisions import (
+    KINDS,
+    Decision,
+    DecisionStore,
+    Event,
+    State,
+    app_lock,
+    check,
+    read_decisions,
+)
+from curation.decisions import schema as schemas
+from curation.errors import CurationError, MissingExtra
+from tests.conftest import ROOT
+
+TURNS = [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars."}]
+
+
+def unprivileged() -> dict[str, int]:
+    """For subprocess: PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            found = pwd.getpwnam(name)
+            return {"user": found.pw_uid, "group": found.pw_gid}
+    pytest.skip("PostgreSQL does not run as root, and there is no other user")
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL of our own on a socket in a temporary folder."""
+    pytest.importorskip("psycopg", reason="the driver for PostgreSQL is not installed")
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed in /usr/lib/postgresql")
+    programs, who = Path(found[-1]).parent, unprivileged()
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
+    folder.chmod(0o755)
+    if who:
+        os.chown(folder, who["user"], who["group"])
+
+    def run(*words: str) -> None:
+        log = folder / "words.txt"
+        with open(log, "ab") as stream:  # a pipe would stay open in the server
+            done = subprocess.run(
+                words, cwd=folder, stdout=stream, stderr=stream, timeout=60, **who
+            )
+        if done.returncode:
+            pytest.skip(f"PostgreSQL could not be started: {log.read_text()[-300:]}")
+
+    data = str(folder / "data")
+    run(str(programs / "initdb"), "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    run(
+        str(programs / "pg_ctl"),
+        "-D",
+        data,
+        "-l",
+        str(folder / "log"),
+        "-o",
+        options,
+        "-w",
+        "start",
+    )
+    yield f"postgresql://tester@/postgres?host={folder}"
+    run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_schema(url: str) -> str:
+    """The address of an empty corner of a PostgreSQL server."""
+    name = f"t{uuid.uuid4().hex}"
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    engine.dispose()
+    return f"{url}&options=-csearch_path%3D{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """Where a store lives, and its journal, on each database."""
+    where: str | Path = tmp_path / "decisions.db"
+    if request.param == "postgres":
+        where = new_schema(request.getfixturevalue("postgres_server"))
+    return where, tmp_path / "decisions.journal.jsonl"
+
+
+@pytest.fixture
+def store(place):
+    """An empty store on each database."""
+    opened = DecisionStore(place[0], journal=place[1], patience=10)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def local(tmp_path):
+    """An empty store on SQLite."""
+    opened = DecisionStore(tmp_path / "decisions.db", journal=tmp_path / "journal.jsonl")
+    yield opened
+    opened.close()
+
+
+def reopened(place) -> DecisionStore:
+    return DecisionStore(place[0], journal=place[1], patience=10)
+
+
+def values(table) -> dict:
+    return {example: event.value for example, event in table.items()}
+
+
+# --- what goes in comes out -------------------------------------------------------------------
+
+ONE_OF_EACH = [
+    Decision("a", "keep", annotator="Ann", content_hash="00ff", base_revision=0),
+    Decision("b", "drop", annotator="Bob", batch="x"),
+    Decision("a", "edit", TURNS, "Ann"),
+    Decision("a", "label", "naïve \x00 \u2028 光", "Zoë"),
+    Decision("a", "tag", "maths", "Ann"),
+    Decision("a", "tag", "hard", "Ann"),
+    Decision("a", "untag", "maths", "Bob"),
+    Decision("c", "rate", 4.5, "Ann"),
+    Decision("c", "note", "Ask again\nlater", "Ann"),
+    Decision("c", "note", "Done", "Bob"),
+    Decision("c", "flag", "review", "Ann"),
+    Decision("c", "unflag", "review", "Bob"),
+    Decision("d", "skip", annotator="Bob"),
+]
+
+
+def test_events_come_back_as_they_were_given(place, store):
+    done = store.append(ONE_OF_EACH)
+    assert (done.appended, done.ignored, done.last) == (13, 0, 13)
+    for again in (store, reopened(place)):
+        events = again.events()
+        assert [e.seq for e in events] == list(range(1, 14))
+        for event, decision in zip(events, ONE_OF_EACH, strict=True):
+            assert all(getattr(event, n) == getattr(decision, n) for n in Decision.__slots__)
+            assert event.recorded > 0
+        assert again.events(since=3, until=5) == events[3:5]
+        assert again.events(example_id="c") == events[7:12]
+        assert again.last() == 13
+        assert check(again) == []
+    again.close()
+
+
+def test_state_says_the_newest_word(store):
+    store.append(ONE_OF_EACH)
+    state = store.state()
+    assert {i: e.kind for i, e in state.verdicts.items()} == {"a": "keep", "b": "drop"}
+    assert values(state.edits) == {"a": TURNS}
+    assert values(state.ratings) == {"c": 4.5}
+    assert {i: set(t) for i, t in state.tags.items()} == {"a": {"hard"}}
+    assert state.flags == {}
+    assert [n.value for n in state.notes["c"]] == ["Ask again\nlater", "Done"]
+    assert set(state.skips) == {"d"}
+    assert state.by_annotator() == {"Ann": 7, "Bob": 4, "Zoë": 1}
+    about = state.of("a")
+    assert (about.revision, about.tags, about.verdict.annotator) == (7, ("hard",), "Ann")
+    assert state.of("nobody said anything").revision == 0
+    assert about.summary() == [
+        "kept by Ann",
+        "labelled naïve \x00 \u2028 光 by Zoë",
+        "edited by Ann",
+        "tagged hard",
+    ]
+
+
+def test_tables_of_the_state(store):
+    store.append(ONE_OF_EACH)
+    frame = store.state().frame()
+    assert list(frame.index) == ["a", "b", "c"] and frame.index.name == "id"
+    assert list(frame["verdict"]) == ["keep", "drop", ""]
+    assert list(frame["tags"]) == ["hard", "", ""]
+    assert list(frame["edited"]) == [True, False, False]
+    assert frame.loc["c", "rating"] == 4.5 and pd.isna(frame.loc["a", "rating"])
+    assert frame.loc["c", "note"] == "Ask again\nlater · Done"
+    assert frame.loc["a", "annotator"] == "Ann"
+    assert frame.loc["a", "decided_at"] == ONE_OF_EACH[5].time
+    edits = store.state().edits_frame()
+    assert edits.loc["a", "messages"] == dump_messages(
+        [Message("user", "Name a planet."), Message("assistant", "Mars.")]
+    )
+    assert edits.loc["a", "reason"] == "edited by Ann, labelled naïve \x00 \u2028 光 by Zoë"
+    verdicts = store.state().verdicts_frame()
+    assert list(verdicts["keep"]) == [True, False]
+    assert list(verdicts["reason"]) == ["kept by Ann", "dropped by Bob"]
+    frame["verdict"] = "changed"
+    assert list(store.state().frame()["verdict"]) == ["keep", "drop", ""]
+
+
+def test_an_empty_store_has_empty_tables(local):
+    state = local.state()
+    assert state.last == 0
+    for frame in (state.frame(), state.edits_frame(), state.verdicts_frame()):
+        assert len(frame) == 0 and frame.index.name == "id"
+    assert state.verdicts_frame()["keep"].dtype == bool
+    assert State().fingerprint() == state.fingerprint()
+
+
+def test_the_past_can_be_asked_for(store):
+    store.append(ONE_OF_EACH)
+    assert store.state(0).frame().empty
+    assert set(store.state(1).verdicts) == {"a"}
+    assert set(store.state(6).tags["a"]) == {"maths", "hard"}
+    assert store.state(6).last == 6 and store.state(6) is store.state(6)
+    assert store.state(99) is store.state()
+
+
+def test_a_state_handed_out_never_changes(local):
+    local.append([Decision("a", "tag", "x", "Ann"), Decision("a", "note", "n", "Ann")])
+    before = local.state()
+    shown = (dict(before.tags["a"]), before.notes["a"], dict(before.revisions), before.last)
+    local.append([Decision("a", "tag", "y", "Ann"), Decision("a", "note", "m", "Ann")])
+    local.undo("Ann")
+    local.append([Decision("b", "keep", annotator="Ann")])
+    assert (dict(before.tags["a"]), before.notes["a"], dict(before.revisions), before.last) == shown
+    assert before.by_annotator() == {"Ann": 2} and not before.undone and not before.verdicts
+
+
+def test_what_the_caller_changes_later_does_not_show(local):
+    turns = [{"role": "user", "content": "Hello"}]
+    local.append([Decision("a", "edit", turns, "Ann")])
+    turns[0]["content"] = "Goodbye"
+    assert local.state().edits["a"].value == [{"role": "user", "content": "Hello"}]
+
+
+# --- sending again ----------------------------------------------------------------------------
+
+
+def test_sending_again_adds_nothing(place, store):
+    decisions = [Decision(str(n), "keep", annotator="Ann") for n in range(1200)]
+    assert store.append(decisions).appended == 1200
+    more = [Decision("new", "drop", annotator="Ann")]
+    done = store.append([*decisions, *more, *more])
+    assert (done.appended, done.ignored, done.last) == (1, 1201, 1201)
+    again = reopened(place)
+    assert again.append(decisions).ignored == 1200
+    assert again.last() == 1201
+    again.close()
+
+
+def test_appending_nothing_is_fine(store):
+    done = store.append([])
+    assert (done.appended, done.ignored, done.conflicts, done.last) == (0, 0, [], 0)
+
+
+# --- undo and redo ----------------------------------------------------------------------------
+
+
+def test_undo_takes_back_one_after_the_other_and_redo_brings_them_again(store):
+    store.append([Decision("a", "label", "first", "Ann")])
+    store.append([Decision("a", "label", "other", "Bob")])
+    store.append([Decision("a", "label", "last", "Ann")])
+    shown = []
+    for step in (store.undo, store.undo, store.undo, store.redo, store.redo, store.redo):
+        event = step("Ann")
+        label = store.state().labels.get("a")
+        shown.append((event and event.kind, label.value if label else None))
+    assert shown == [
+        ("undo", "other"),
+        ("undo", "other"),
+        (None, "other"),
+        ("redo", "other"),
+        ("redo", "last"),
+        (None, "last"),
+    ]
+    assert store.state().of("a").revision == 7
+    assert store.undo("Carl") is None
+
+
+def test_after_a_new_decision_there_is_nothing_to_redo(local):
+    local.append([Decision("a", "keep", annotator="Ann")])
+    local.undo("Ann")
+    local.append([Decision("b", "keep", annotator="Ann")])
+    assert local.redo("Ann") is None
+    assert set(local.state().verdicts) == {"b"}
+
+
+def test_a_bulk_action_is_undone_as_one(store):
+    store.append([Decision("e7", "drop", annotator="Bob")])
+    store.append([Decision(f"e{n}", "keep", None, "Ann", batch="bulk") for n in range(100)])
+    assert len(store.state().verdicts) == 100
+    event = store.undo("Ann")
+    assert event.value == {"batch": "bulk"}
+    assert {i: e.annotator for i, e in store.state().verdicts.items()} == {"e7": "Bob"}
+    assert store.state().of("e50").revision == event.seq
+    assert store.events(example_id="e50")[-1] == event
+    assert store.undo("Ann") is None
+    assert store.redo("Carl", batch="bulk").kind == "redo"
+    assert len(store.state().verdicts) == 100
+    one = store.events(example_id="e3")[0].op_id
+    assert store.undo("Ann", op_id=one).value == {"op_id": one}
+    assert store.undo("Ann", op_id=one) is None
+    assert "e3" not in store.state().verdicts
+    assert store.state().by_annotator() == {"Ann": 99, "Bob": 1}
+
+
+def test_an_undo_can_be_undone(store):
+    store.append([Decision("a", "keep", annotator="Ann")])
+    first = store.undo("Ann")
+    second = store.undo("Ann", op_id=first.op_id)
+    assert set(store.state().verdicts) == {"a"} and store.state().undone == {first.op_id}
+    store.undo("Ann", op_id=second.op_id)
+    assert not store.state().verdicts
+
+
+def test_an_undo_sent_twice_undoes_one_thing(store):
+    store.append([Decision("a", "keep", annotator="Ann"), Decision("b", "keep", annotator="Ann")])
+    first = store.undo("Ann", own_op_id="button 1")
+    assert store.undo("Ann", own_op_id="button 1") == first
+    assert set(store.state().verdicts) == {"a"}
+
+
+def test_clicks_at_once_undo_different_things(store):
+    store.append([Decision(str(n), "keep", annotator="Ann") for n in range(20)])
+    threads = [threading.Thread(target=store.undo, args=("Ann",)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.state().verdicts == {}
+
+
+# --- two people, one example ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "conflict"),
+    [
+        (("keep", None), ("drop", None), True),
+        (("keep", None), ("label", "x"), False),
+        (("label", "x"), ("label", "y"), True),
+        (("edit", TURNS), ("edit", []), True),
+        (("rate", 1), ("rate", 5), True),
+        (("tag", "x"), ("untag", "x"), True),
+        (("tag", "x"), ("tag", "y"), False),
+        (("flag", "review"), ("unflag", "review"), True),
+        (("note", "x"), ("note", "y"), False),
+        (("skip", None), ("skip", None), False),
+    ],
+)
+def test_overruling_what_was_not_on_screen_is_told(local, theirs, mine, conflict):
+    local.append([Decision("a", *theirs, annotator="Bob"), Decision("b", *theirs, annotator="Bob")])
+    done = local.append([Decision("a", *mine, annotator="Ann")])
+    assert [e.example_id for e in done.conflicts] == (["a"] if conflict else [])
+    assert done.appended == 1 and len(local.events()) == 3
+    seen = local.append([Decision("b", *mine, annotator="Ann", base_revision=2)])
+    assert seen.conflicts == []
+
+
+def test_no_conflict_with_oneself_nor_with_what_was_undone(store):
+    store.append([Decision("a", "keep", annotator="Ann"), Decision("b", "keep", annotator="Bob")])
+    store.undo("Bob")
+    decisions = [Decision("a", "drop", annotator="Ann"), Decision("b", "drop", annotator="Ann")]
+    assert store.append(decisions).conflicts == []
+
+
+def test_somebody_elses_answer_between_ones_own_is_a_conflict(store):
+    store.append([Decision("a", "label", "x", "Ann"), Decision("a", "label", "y", "Bob")])
+    done = store.append([Decision("a", "label", "z", "Ann", base_revision=1)])
+    assert [e.value for e in done.conflicts] == ["z"]
+    assert store.state().labels["a"].value == "z"
+
+
+# --- fingerprints -----------------------------------------------------------------------------
+
+
+def test_equal_decisions_have_equal_fingerprints_however_they_came_about(local, tmp_path):
+    other = DecisionStore(tmp_path / "other.db")
+    local.append([Decision("a", "keep", annotator="Ann"), Decision("b", "edit", TURNS, "Bob")])
+    other.append([Decision("b", "edit", TURNS, "Bob"), Decision("c", "drop", annotator="Ann")])
+    other.undo("Ann")
+    other.append([Decision("a", "drop", annotator="Ann"), Decision("a", "keep", annotator="Ann")])
+    assert local.state().fingerprint() == other.state().fingerprint()
+    before = local.state().fingerprint(["edit"])
+    local.append([Decision("a", "drop", annotator="Ann")])
+    assert local.state().fingerprint(["edit"]) == before
+    assert local.state().fingerprint() != other.state().fingerprint()
+    changed = [TURNS[0], {"role": "assistant", "content": "Venus."}]
+    local.append([Decision("b", "edit", changed, "Bob")])
+    assert local.state().fingerprint(["edit"]) != before
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision("a", "tag", "x"),
+        Decision("a", "flag", "x"),
+        Decision("a", "rate", 0),
+        Decision("a", "note", ""),
+        Decision("a", "skip"),
+    ],
+)
+def test_every_kind_counts_in_its_fingerprint(local, decision):
+    empty = local.state().fingerprint(KINDS)
+    local.append([decision])
+    assert local.state().fingerprint([decision.kind]) != empty
+    assert local.state().fingerprint() == empty
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Decision("a", "maybe"),
+        Decision("a", "label", None),
+        Decision("a", "label", 3),
+        Decision("a", "rate", "five"),
+        Decision("a", "rate", True),
+        Decision("a", "rate", float("nan")),
+        Decision("a", "rate", 10**400),
+        Decision("a", "edit", "text"),
+        Decision("a", "edit", [{"content": "no role"}]),
+        Decision("a", "edit", [{"role": "user", "content": "half \ud800"}]),
+        Decision("a", "edit", [{"role": "user", "content": "x", "weight": float("inf")}]),
+        Decision("a", "edit", [{"role": "user", "content": "x", "id": 2**70}]),
+        Decision("a", "note", "half \ud800"),
+        Decision("a", "undo", "x"),
+        Decision("a", "undo", {"op_id": ""}),
+        Decision("a", "redo", {"op_id": "x", "batch": "y"}),
+        Decision("", "keep"),
+        Decision("a", "keep", op_id=""),
+        Decision("a", "keep", annotator="half \ud800"),
+        Decision("a\x00", "keep"),
+        Decision("a", "keep", annotator=None),
+        Decision("a", "keep", base_revision=-1),
+        Decision("a", "keep", base_revision=1.5),
+        Decision("a", "keep", time=float("nan")),
+        Decision("a", "keep", {"what": object()}),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_nothing_is_saved(local, wrong):
+    with pytest.raises(CurationError) as caught:
+        local.append([Decision("b", "keep"), wrong])
+    assert str(caught.value).endswith(".")
+    assert local.last() == 0
+
+
+def test_decisions_from_a_file():
+    lines = [
+        {"id": "a", "kind": "keep"},
+        {"id": "a-2", "kind": "label", "value": "x", "annotator": "Bob", "op_id": "7"},
+        {"id": "zzz", "kind": "keep"},
+        {"id": "a", "kind": "rate", "value": "x"},
+        ["no object"],
+    ]
+    text = "\n".join(orjson.dumps(line).decode() for line in lines) + "\n\nnot json"
+    found, problems = read_decisions(text, "Ann", {"a", "a-2"})
+    assert [(d.example_id, d.annotator, d.content_hash) for d in found] == [
+        ("a", "Ann", "a"),
+        ("a-2", "Bob", "a"),
+    ]
+    assert [p.split(":")[0] for p in problems] == ["line 3", "line 4", "line 5", "line 7"]
+
+
+def test_addresses_that_are_none():
+    for where in ("mysql://host/db", "sqlite://", "://", ":memory:"):
+        with pytest.raises(CurationError):
+            DecisionStore(where)
+
+
+def test_a_missing_driver_names_its_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"curation\[postgres\]"):
+        DecisionStore("postgresql://nobody@localhost/nothing")
+
+
+def test_a_closed_store_refuses(local):
+    local.append([Decision("a", "keep")])
+    local.close()
+    with pytest.raises(CurationError, match="Nothing was saved"):
+        local.append([Decision("b", "keep")])
+
+
+# --- many at once -----------------------------------------------------------------------------
+
+
+def test_many_threads_append_and_read_at_once(place, store):
+    wrong: list[object] = []
+
+    def work(name: str) -> None:
+        for n in range(20):
+            done = store.append([Decision(f"e{n}", "label", name, name) for _ in range(3)])
+            if done.appended != 3 or store.state().last < done.last:
+                wrong.append(done)
+
+    threads = [threading.Thread(target=work, args=(f"p{n}",)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert [e.seq for e in store.events()] == list(range(1, 961))
+    again = reopened(place)
+    assert again.events() == store.events() and check(again) == []
+    assert again.state() == store.state()
+    again.close()
+
+
+APPENDER = """
+import sys
+from pathlib import Path
+from curation.decisions import Decision, DecisionStore
+where, journal, name, count = sys.argv[1:]
+where = where if "://" in where else Path(where)
+store = DecisionStore(where, journal=Path(journal))
+for n in range(int(count)):
+    op = f"{name}-{n}"
+    done = store.append([Decision(f"e{n}", "keep", annotator=name, op_id=op)])
+    assert done.appended == 1
+    print(op, flush=True)
+"""
+
+
+def appender(place, name: str, count: int) -> subprocess.Popen:
+    words = [sys.executable, "-c", APPENDER, str(place[0]), str(place[1]), name, str(count)]
+    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_several_processes_write_to_one_store(place, store):
+    store.append([Decision("first", "keep", annotator="me")])
+    others = [appender(place, f"p{n}", 60) for n in range(3)]
+    mine = 1
+    while any(p.poll() is None for p in others) and mine < 500:
+        store.append([Decision(f"m{mine}", "keep", annotator="me")])
+        mine += 1
+    for process in others:
+        out, _ = process.communicate(timeout=50)
+        assert process.returncode == 0 and len(out.split()) == 60
+    events = store.events()
+    assert [e.seq for e in events] == list(range(1, mine + 181))
+    assert len({e.op_id for e in events}) == len(events)
+    assert check(store) == []
+
+
+# --- one app per project ----------------------------------------------------------------------
+
+
+def test_a_second_app_on_a_project_is_told_who_has_it(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from curation.decisions import app_lock; "
+        "lock = app_lock(Path(sys.argv[1])); print(lock.held, lock.holder, flush=True); "
+        "sys.stdin.read()"
+    )
+
+    def another() -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+
+    with app_lock(tmp_path) as mine:
+        assert mine.held and app_lock(tmp_path) is mine
+        second = another()
+        assert second.communicate()[0].startswith(f"False process {os.getpid()} on ")
+    third = another()
+    assert third.stdout.readline().startswith("True")
+    refused = app_lock(tmp_path)
+    assert not refused.held and f"process {third.pid}" in refused.holder
+    third.kill()
+    third.communicate()
+    with app_lock(tmp_path) as mine:
+        assert mine.held
+
+
+# --- a state machine against plain dictionaries -----------------------------------------------
+
+
+def switches(events: list[Event]) -> dict[str, bool]:
+    """Whether each event counts, worked out the slow way."""
+    on: dict[str, bool] = {}
+    kind = {e.op_id: e.kind for e in events}
+    targets: dict[str, list[str]] = {}
+
+    def switch(op: str, wanted: bool) -> None:
+        if on[op] == wanted:
+            return
+        on[op] = wanted
+        for target in targets.get(op, []):
+            switch(target, wanted == (kind[op] == "redo"))
+
+    for n, event in enumerate(events):
+        if event.kind in ("undo", "redo"):
+            (field, name), *_ = event.value.items()
+            targets[event.op_id] = [e.op_id for e in events[:n] if getattr(e, field) == name]
+            for target in targets[event.op_id]:
+                switch(target, event.kind == "redo")
+        on[event.op_id] = True
+    return on
+
+
+SINGLE = {
+    "verdicts": ("keep", "drop"),
+    "edits": ("edit",),
+    "labels": ("label",),
+    "ratings": ("rate",),
+    "skips": ("skip",),
+}
+
+
+def model(events: list[Event]) -> dict:
+    """What events say, in plain dictionaries."""
+    on = switches(events)
+    said = [e for e in events if on[e.op_id] and e.kind not in ("undo", "redo")]
+    found: dict = {"undone": {op for op, is_on in on.items() if not is_on}, "notes": {}}
+    for name, kinds in SINGLE.items():
+        found[name] = {e.example_id: e for e in said if e.kind in kinds}
+    for name, (put, take) in {"tags": ("tag", "untag"), "flags": ("flag", "unflag")}.items():
+        newest = {(e.example_id, e.value): e for e in said if e.kind in (put, take)}
+        found[name] = {}
+        for (example, value), e in newest.items():
+            if e.kind == put:
+                found[name].setdefault(example, {})[value] = e
+    for e in said:
+        if e.kind == "note":
+            found["notes"][e.example_id] = (*found["notes"].get(e.example_id, ()), e)
+    found["counts"] = dict(Counter(e.annotator for e in said if e.kind != "skip"))
+    return found
+
+
+people, examples, words = (st.sampled_from(s) for s in ("AB", "xyz", "uv"))
+said = st.one_of(
+    st.sampled_from([("keep", None), ("drop", None), ("skip", None), ("edit", TURNS)]),
+    st.tuples(st.sampled_from(["label", "tag", "untag", "note", "flag", "unflag"]), words),
+    st.tuples(st.just("rate"), st.integers(1, 5)),
+)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Appends, undoes, redoes, opens again, and compares with the model after every step."""
+
+    ops = Bundle("ops")
+    batches = Bundle("batches")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="decisions-"))
+        self.events: list[Event] = []
+        self.store = self.open()
+
+    def open(self) -> DecisionStore:
+        return DecisionStore(self.folder / "d.db", journal=self.folder / "d.jsonl")
+
+    def appended(self, decisions: list[Decision]) -> list[str]:
+        known = {e.op_id for e in self.events}
+        done = self.store.append(decisions)
+        fresh = [d for d in decisions if d.op_id not in known]
+        assert (done.appended, done.ignored) == (len(fresh), len(decisions) - len(fresh))
+        self.take(fresh)
+        return [d.op_id for d in decisions]
+
+    def take(self, fresh: list[Decision]) -> None:
+        new = self.store.events(since=len(self.events))
+        assert [(e.op_id, e.kind, e.value) for e in new] == [
+            (d.op_id, d.kind, d.value) for d in fresh
+        ]
+        self.events += new
+
+    @rule(target=ops, who=people, example=examples, what=said, batch=st.sampled_from(["", "k"]))
+    def append(self, who, example, what, batch):
+        return self.appended([Decision(example, *what, annotator=who, batch=batch)])[0]
+
+    @rule(target=batches, who=people, what=said)
+    def append_bulk(self, who, what):
+        name = uuid.uuid4().hex
+        self.appended([Decision(i, *what, annotator=who, batch=name) for i in "xyz"])
+        return name
+
+    @rule(op=ops)
+    def send_again(self, op):
+        self.appended([next(e for e in self.events if e.op_id == op)])
+
+    @rule(target=ops, who=people, op=ops, kind=st.sampled_from(["undo", "redo"]))
+    def append_a_switch(self, who, op, kind):
+        batch = "k" if kind == "undo" else ""
+        return self.appended([Decision("x", kind, {"op_id": op}, who, batch=batch)])[0]
+
+    def switched(self, kind, before, event):
+        after = model([*self.events, *([event] if event else [])])
+        changed = before["undone"] != after["undone"]
+        assert changed == (event is not None)
+        self.take([event] if event else [])
+        return event
+
+    @rule(who=people, kind=st.sampled_from(["undo", "redo"]))
+    def switch_last(self, who, kind):
+        before = model(self.events)
+        event = getattr(self.store, kind)(who)
+        if event is not None:
+            self.switched(kind, before, event)
+        elif kind == "undo":
+            on = [e for e in self.events if e.annotator == who and e.op_id not in before["undone"]]
+            assert all(e.kind in ("undo", "redo") for e in on)
+
+    @rule(who=people, kind=st.sampled_from(["undo", "redo"]), op=ops)
+    def switch_one(self, who, kind, op):
+        before = model(self.events)
+        self.switched(kind, before, getattr(self.store, kind)(who, op_id=op))
+
+    @rule(
+        who=people, kind=st.sampled_from(["undo", "redo"]), batch=st.one_of(batches, st.just("k"))
+    )
+    def switch_batch(self, who, kind, batch):
+        before = model(self.events)
+        event = getattr(self.store, kind)(who, batch=batch)
+        if event is not None:
+            self.take([event])
+        else:
+            off = [e.op_id in before["undone"] for e in self.events if e.batch == batch]
+            assert all(off) if kind == "undo" else not any(off)
+
+    @rule()
+    def open_again(self):
+        self.store.close()
+        self.store = self.open()
+        assert check(self.store) == []
+
+    @rule(data=st.data())
+    def look_back(self, data):
+        seq = data.draw(st.integers(0, len(self.events)))
+        self.compare(self.store.state(seq), self.events[:seq])
+
+    @invariant()
+    def agrees(self):
+        self.compare(self.store.state(), self.events)
+
+    def compare(self, state: State, events: list[Event]) -> None:
+        for name, expected in model(events).items():
+            found = getattr(state, name)
+            assert (
+                {k: v for k, v in found.items() if v} == expected
+                if name == "counts"
+                else (found == expected)
+            ), name
+        assert state.last == len(events)
+
+    def teardown(self):
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+StoreMachine.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+test_the_store_agrees_with_a_plain_dictionary = StoreMachine.TestCase
+
+
+def test_a_later_schema_is_refused(place, store):
+    with store.alone() as connection:
+        schemas.put(connection, "schema", "99")
+        connection.commit()
+    with pytest.raises(CurationError, match="later program"):
+        reopened(place)
