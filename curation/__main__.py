@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -17,10 +17,15 @@ import typer
 
 from curation import __version__, jobs
 from curation.dataset import BASE_COLUMNS, Dataset, Progress
-from curation.engine import make_engine
-from curation.errors import Cancelled, CurationError
+from curation.engine import Engine, make_engine
+from curation.errors import Cancelled, CurationError, MissingExtra
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 app = typer.Typer(
     name="curate",
@@ -33,7 +38,11 @@ app = typer.Typer(
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="A project folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 JobId = Annotated[str | None, typer.Option("--job", hidden=True)]
-EngineName = Annotated[str, typer.Option("--engine", help="auto, serial or processes.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="auto, serial or processes; the results are the same.")
+]
+OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+"""Errors of the system that are no fault of the program: no space, no permission."""
 
 
 def say(text: str) -> None:
@@ -70,9 +79,22 @@ def working(project: Path, job: str | None) -> Iterator[tuple[Progress, dict[str
     def stop(signum: int, frame: Any) -> None:
         raise Cancelled
 
-    signal.signal(signal.SIGTERM, stop)
-    with jobs.reporting(project, job, bar) as made:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with jobs.reporting(project, job, bar) as made, in_a_sentence():
         yield made
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Turn what the system refuses into a sentence; any other error keeps its trace."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUTSIDE:
+            raise
+        what = error.filename or "A file"
+        raise CurationError(f"{what} could not be read or written: {error.strerror}.") from error
 
 
 @app.command()
@@ -91,7 +113,13 @@ def new(
 @app.command("import")
 def import_files(
     project: ProjectPath,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files or folders.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…",
+            help="Files, folders, or hf:OWNER/NAME[@REVISION] for a dataset of the Hub.",
+        ),
+    ],
     format: Annotated[
         str, typer.Option(help="The format, when it should not be recognised.")
     ] = "auto",
@@ -101,6 +129,9 @@ def import_files(
     label_names: Annotated[
         Path | None, typer.Option(help="A file with one label name a line.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The text's encoding, when the guess is wrong.")
+    ] = None,
     name: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
     job: JobId = None,
@@ -109,18 +140,21 @@ def import_files(
     pairs = [item.partition("=") for item in map or []]
     if any(not (field and sign and column) for field, sign, column in pairs):
         raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
-    opened = Project.open(project)
-    labels = label_names.read_text("utf-8").split("\n") if label_names else None
     begin = time.perf_counter()
     with working(project, job) as (progress, result):
-        entries = opened.add(
-            *files,
-            format=format,
-            mapping={f: c for f, _, c in pairs},
-            names=name,
-            label_names=[la.strip() for la in labels if la.strip()] if labels else None,
-            progress=progress,
-        )
+        labels = read_text(label_names).split("\n") if label_names else None
+        opened, entries = Project.open(project), list[dict[str, Any]]()
+        said: dict[str, Any] = {
+            "format": format,
+            "mapping": {f: c for f, _, c in pairs},
+            "label_names": [la.strip() for la in labels if la.strip()] if labels else None,
+            "encoding": encoding,
+        }
+        for id in (f.removeprefix("hf:") for f in files if f.startswith("hf:")):
+            at, _, revision = id.partition("@")
+            entries += opened.add_from_hub(at, revision=revision or None, progress=progress, **said)
+        if paths := [f for f in files if not f.startswith("hf:")]:
+            entries += opened.add(*paths, names=name, progress=progress, **said)
         total = summed(entries)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
@@ -173,20 +207,23 @@ def run(
     job: JobId = None,
 ) -> None:
     """Replay the recipe; steps already done are remembered."""
-    opened = Project.open(project)
-    chosen = None
-    if recipe is not None:
-        chosen = Recipe.from_yaml(read_text(recipe), recipe.name)
     begin = time.perf_counter()
-    runner = make_engine(engine)
+    with working(project, job) as (progress, result), engine_of(engine) as runner:
+        chosen = None if recipe is None else Recipe.from_yaml(read_text(recipe), recipe.name)
+        dataset = Project.open(project).run(chosen, engine=runner, progress=progress)
+        summary = run_summary(dataset, time.perf_counter() - begin)
+        result.update(summary)
+    show(summary, as_json, run_text(summary))
+
+
+@contextmanager
+def engine_of(name: str) -> Iterator[Engine]:
+    """An engine whose workers end with the block."""
+    runner = make_engine(name)
     try:
-        with working(project, job) as (progress, result):
-            dataset = opened.run(chosen, engine=runner, progress=progress)
-            summary = run_summary(dataset, time.perf_counter() - begin)
-            result.update(summary)
+        yield runner
     finally:
         runner.close()
-    show(summary, as_json, run_text(summary))
 
 
 def run_summary(dataset: Dataset, seconds: float) -> dict[str, Any]:
@@ -198,8 +235,16 @@ def run_summary(dataset: Dataset, seconds: float) -> dict[str, Any]:
         "steps": [report.to_dict() for report in dataset.steps],
         "fingerprint": dataset.steps[-1].fingerprint if dataset.steps else "",
         "seconds": round(seconds, 3),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_rss_mb": peak_rss_mb(),
     }
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory that this process held, in MB; None where the system does not say."""
+    if resource is None:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
 
 
 def run_text(summary: dict[str, Any]) -> str:
@@ -228,35 +273,39 @@ def rows(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Lines that were refused on import.")
     ] = False,
-    columns: Annotated[str | None, typer.Option(help="Further columns to keep, by commas.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns by commas, instead of all scores.")
+    ] = None,
     to: Annotated[
         Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")
     ] = None,
+    engine: EngineName = "auto",
 ) -> None:
-    """Print or save the annotated rows."""
+    """Print or save the annotated rows; the recipe is run first if anything has changed."""
+    from curation.export.tables import check_ending, write_frame
+
+    check_ending(to)
     opened = Project.open(project)
     if rejected:
         frame = opened.rejected
-        frame = (
-            frame.assign(raw=[bytes(raw).decode("utf-8", "replace") for raw in frame["raw"]])
-            if len(frame)
-            else frame
-        )
+        if len(frame):
+            frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
     else:
-        dataset = opened.replay(engine=make_engine("auto"), progress=bar if to else _quiet)
-        chosen = (
-            dataset.kept
-            if kept and not dropped
-            else dataset.dropped
-            if dropped and not kept
-            else dataset.rows
-        )
-        frame = row_table(dataset, chosen, columns)
-    from curation.export.tables import write_frame
-
+        dataset = current(opened, engine)
+        only = "kept" if kept and not dropped else "dropped" if dropped and not kept else "rows"
+        frame = row_table(dataset, getattr(dataset, only), columns)
     write_frame(frame, to)
     if to is not None:
         say(f"{len(frame):,} rows in {to}")
+
+
+def current(opened: Project, engine: str) -> Dataset:
+    """What recipe and decisions give now: remembered from the last run if nothing changed since."""
+    view = opened.view()
+    if view.current:
+        return view.dataset
+    with working(opened.path, None) as (progress, _), engine_of(engine) as runner:
+        return opened.replay(engine=runner, progress=progress)
 
 
 def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
@@ -274,20 +323,22 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
 
 
-def _quiet(share: float, text: str) -> None:
-    """Show nothing."""
-
-
 @app.command()
 def explain(
     project: ProjectPath,
-    example_id: Annotated[str, typer.Argument(metavar="ID")],
+    example_id: Annotated[
+        str, typer.Argument(metavar="ID", help="An id, or as much of one as is unique.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Tell the receipt of one row: where it came from, what each step and person did to it."""
     opened = Project.open(project)
-    dataset = opened.view().dataset
+    view = opened.view()
+    dataset = view.dataset
+    example_id = full_id(dataset, example_id)
     row = dataset.row(example_id)
+    if not view.current:
+        sys.stderr.write(f"{view.note} This is the receipt as it stands.\n")
     events = opened.explain(example_id, dataset)
     source = {"file": row["source"], "row": int(row["source_row"]), "format": row["format"]}
     fate = f"dropped by {row['dropped_by']}" if isinstance(row["dropped_by"], str) else "kept"
@@ -300,6 +351,18 @@ def explain(
         as_json,
         "\n".join(lines),
     )
+
+
+def full_id(dataset: Dataset, text: str) -> str:
+    """The id that begins so; raises CurationError when several do, or none."""
+    ids = dataset.rows.index
+    found = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        raise CurationError(f"There is no example whose id begins with {text!r}.")
+    some = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
+    raise CurationError(f"{len(found):,} ids begin with {text!r}: {some}; give more of it.")
 
 
 @app.command()
@@ -347,8 +410,14 @@ def list_decisions(
 @app.command()
 def export(
     project: ProjectPath,
-    to: Annotated[Path, typer.Option(help="The delivery folder.")],
-    format: Annotated[list[str] | None, typer.Option(help="May be given several times.")] = None,
+    to: Annotated[Path, typer.Option(help="The delivery folder; a former one is replaced.")],
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="alpaca, axolotl, csv, hf, llamafactory, openai, original, sharegpt or trl; "
+            "may be given several times; trl if not given."
+        ),
+    ] = None,
     allow_attention: Annotated[
         bool, typer.Option("--allow-attention", help="Also rows that need attention.")
     ] = False,
@@ -357,33 +426,46 @@ def export(
     job: JobId = None,
 ) -> None:
     """Write the delivery folder, complete or not at all."""
-    opened = Project.open(project)
-    runner = make_engine(engine)
-    try:
-        with working(project, job) as (progress, result):
-            manifest = opened.export(
-                to,
-                tuple(format or ["trl"]),
-                allow_attention=allow_attention,
-                engine=runner,
-                progress=progress,
-            )
-            value = {k: manifest[k] for k in ("files", "splits", "leaks")}
-            value["manifest"] = str(to / "manifest.json")
-            result.update(value)
-    finally:
-        runner.close()
-    lines = [
-        f"{f['rows'] if f['rows'] is not None else '':>8} rows  {f['path']}"
-        for f in value["files"]
-        if f.get("rows")
+    with working(project, job) as (progress, result), engine_of(engine) as runner:
+        manifest = Project.open(project).export(
+            to,
+            tuple(format or ["trl"]),
+            allow_attention=allow_attention,
+            engine=runner,
+            progress=progress,
+        )
+        value = export_summary(manifest, to)
+        result.update(value)
+    show(value, as_json, export_text(value))
+
+
+def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
+    """What `curate export --json` prints."""
+    names = ("files", "splits", "delivered", "excluded", "did_not_fit", "leaks")
+    return {**{k: manifest[k] for k in names}, "manifest": str(to / "manifest.json")}
+
+
+def export_text(value: dict[str, Any]) -> str:
+    """A delivery's summary for people: files, what is not in them, leaks."""
+    lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
+    lines += [f"{n:,} kept examples are left out: {why}" for why, n in value["excluded"].items()]
+    lines += [
+        f"{n:,} examples are not in {name}, which cannot hold them"
+        for name, n in value["did_not_fit"].items()
     ]
-    show(value, as_json, "\n".join([*lines, f"Delivered to {to}; see {to / 'README.md'}"]))
+    lines += [text for f in value["files"] for text in f.get("problems", [])]
+    safe = value["leaks"]["leak_safe"]
+    lines.append("Leak-safe." if safe else f"Not shown to be leak-safe: {value['leaks']['text']}")
+    folder = Path(value["manifest"]).parent
+    return "\n".join([*lines, f"Delivered to {folder}; see {folder / 'README.md'}"])
 
 
 @app.command("operations")
 def list_operations(
-    name: Annotated[str | None, typer.Argument(metavar="NAME")] = None, as_json: AsJson = False
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One operation, with its parameters.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the operations, their parameters and help."""
     from curation.registry import operation, operations
@@ -421,7 +503,9 @@ def list_operations(
 
 @app.command()
 def doctor(
-    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None,
+    project: Annotated[
+        Path | None, typer.Argument(metavar="[PROJECT]", help="A project folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check versions, free disk, and a project's files; repair what can be repaired."""
@@ -444,25 +528,29 @@ def demo(
     from curation.demo import make_demo
 
     begin = time.perf_counter()
-    runner = make_engine(engine)
-    try:
-        with working(to, None) as (progress, _):
-            opened = make_demo(to)
-            dataset = opened.run(engine=runner, progress=progress)
-            manifest = opened.export(opened.path / "exports" / "demo", ("trl",), engine=runner)
-    finally:
-        runner.close()
-    summary = run_summary(dataset, time.perf_counter() - begin)
-    value = {**summary, "path": str(to), "files": manifest["files"], "splits": manifest["splits"]}
-    show(value, as_json, f"{run_text(summary)}\nLook at it: curate app {to}")
+    out = to / "exports" / "demo"
+    with working(to, None) as (progress, _), engine_of(engine) as runner:
+        opened = make_demo(to)
+        dataset = opened.run(engine=runner, progress=progress)
+        manifest = opened.export(out, ("trl",), engine=runner)
+    delivered = export_summary(manifest, out)
+    value = {"path": str(to), **run_summary(dataset, time.perf_counter() - begin), **delivered}
+    text = f"{run_text(value)}\n{export_text(delivered)}\nLook at it: curate app {to}"
+    show(value, as_json, text)
 
 
 @app.command("app")
 def start_app(
-    project: Annotated[Path | None, typer.Argument(metavar="[PROJECT]")] = None,
+    project: Annotated[
+        Path | None, typer.Argument(metavar="[PROJECT]", help="A project folder.")
+    ] = None,
     port: Annotated[int, typer.Option(help="The port of the web app.")] = 8501,
 ) -> None:
     """Start the web app."""
+    import importlib.util
+
+    if importlib.util.find_spec("streamlit") is None:
+        raise MissingExtra("streamlit", "app")
     script = Path(__file__).resolve().parent.parent / "app.py"
     if not script.exists():
         raise CurationError(
@@ -470,7 +558,7 @@ def start_app(
         )
     if project is not None:
         os.environ["CURATION_PROJECT"] = str(Project.open(project).path.resolve())
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    command = [sys.executable, "-m", "curation.ui.server", str(script), "--server.port", str(port)]
     os.execv(sys.executable, command)
 
 
@@ -484,7 +572,8 @@ def version_wanted(wanted: bool) -> None:
 @app.callback()
 def about(
     version: Annotated[
-        bool, typer.Option("--version", callback=version_wanted, is_eager=True)
+        bool,
+        typer.Option("--version", callback=version_wanted, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Curate supervised fine-tuning data: clean, look, decide, choose, deliver."""
@@ -501,7 +590,8 @@ def read_text(path: Path) -> str:
 def main() -> None:
     """Run the command; what could not be done is one sentence on stderr and exit status 1."""
     try:
-        app(prog_name="curate")
+        with in_a_sentence():
+            app(prog_name="curate")
     except CurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

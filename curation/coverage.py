@@ -14,8 +14,8 @@ BLOCK = 8_192
 
 
 def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Cosine similarity of every row to the nearest of the chosen ones, (rows,)."""
-    part = vectors[chosen].T
+    """Cosine similarity of every row to the nearest of the chosen vectors, (rows,)."""
+    part = chosen.T
     return np.concatenate(
         [(vectors[at : at + BLOCK] @ part).max(axis=1) for at in range(0, len(vectors), BLOCK)]
     )
@@ -24,27 +24,32 @@ def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def measures(
     vectors: np.ndarray, chosen: np.ndarray, topics: Sequence[str] | None = None
 ) -> dict[str, float]:
-    """How well positions `chosen` cover all rows.
+    """How well chosen vectors, (budget, width), cover all, (rows, width).
 
     facility_location: mean similarity of a row to its nearest chosen. radius: greatest distance
     (1 − cosine) of any row to it. within_reach: share of rows with a chosen one at 0.7 or nearer.
     vendi: Vendi score (Friedman and Dieng 2023), linear kernel: the effective number of distinct
-    examples chosen. topic_entropy: of the topics chosen, in bits.
+    examples chosen. topic_entropy: of the topics of the chosen, in bits.
     """
     near = nearest_chosen(vectors, chosen)
-    part = vectors[chosen].astype(np.float64)
-    spectrum = np.linalg.eigvalsh(part.T @ part / max(1, len(part)))
-    spectrum = spectrum[spectrum > 1e-12] / spectrum[spectrum > 1e-12].sum()
+    part = chosen.astype(np.float64)
+    spectrum = np.linalg.eigvalsh(part.T @ part / len(part))
     found = {
         "facility_location": float(near.mean()),
         "radius": float(1 - near.min()),
         "within_reach": float((near >= 0.7).mean()),
-        "vendi": float(np.exp(-(spectrum * np.log(spectrum)).sum())),
+        "vendi": float(np.exp(_entropy(spectrum[spectrum > 1e-12]))),
     }
     if topics is not None:
-        shares = pd.Series([topics[i] for i in chosen]).value_counts(normalize=True).to_numpy()
-        found["topic_entropy"] = float(-(shares * np.log2(shares)).sum())
+        _, counts = np.unique(np.asarray(topics, dtype=str), return_counts=True)
+        found["topic_entropy"] = float(_entropy(counts) / np.log(2))
     return found
+
+
+def _entropy(weights: np.ndarray) -> float:
+    """Shannon entropy of positive weights, in nats."""
+    shares = weights / weights.sum()
+    return float(-(shares * np.log(shares)).sum())
 
 
 NAMES = {
@@ -61,8 +66,8 @@ def beside_random(
 ) -> pd.DataFrame:
     """Measures of a choice beside those of ten random ones of the same size from the same pool.
 
-    Columns measure, chosen, random least, random most, verdict. Of a larger pool every n-th row is
-    what has to be covered, so that it takes seconds.
+    Columns measure, chosen, random least, random most, verdict. Of a pool larger than `sample`
+    a random part is what has to be covered, so that it takes seconds.
     """
     assert dataset.vectors is not None
     ids = pd.Index(sorted(pool))
@@ -70,21 +75,16 @@ def beside_random(
     here = ~np.isnan(vectors[:, 0])
     ids, vectors = ids[here], vectors[here]
     mine = np.flatnonzero(ids.isin(chosen))
-    topics = dataset.rows.loc[ids, "topic"].fillna("").tolist() if "topic" in dataset.rows else None
-    rng = np.random.default_rng(0)
-    to_cover = (
-        np.arange(len(ids))
-        if len(ids) <= sample
-        else np.sort(rng.choice(len(ids), sample, replace=False))
+    topics = (
+        dataset.rows.loc[ids, "topic"].fillna("").to_numpy() if "topic" in dataset.rows else None
     )
+    rng = np.random.default_rng(0)
+    to_cover = vectors
+    if len(ids) > sample:
+        to_cover = vectors[np.sort(rng.choice(len(ids), sample, replace=False))]
 
     def measured(part: np.ndarray) -> dict[str, float]:
-        stacked = np.concatenate([vectors[to_cover], vectors[part]])
-        found = measures(stacked, np.arange(len(to_cover), len(stacked)))
-        if topics is not None:
-            shares = pd.Series([topics[i] for i in part]).value_counts(normalize=True).to_numpy()
-            found["topic_entropy"] = float(-(shares * np.log2(shares)).sum())
-        return found
+        return measures(to_cover, vectors[part], None if topics is None else topics[part])
 
     ours = measured(mine)
     band = [measured(rng.choice(len(ids), len(mine), replace=False)) for _ in range(DRAWS)]

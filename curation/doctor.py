@@ -27,6 +27,9 @@ PARTS = {
 }
 """Package → the extra that brings it."""
 
+OPTIONAL = ("hub", "postgres")
+"""Extras that nothing in a new project needs: without them all is well."""
+
 
 def examine(path: Path | None = None) -> list[dict[str, Any]]:
     """Checks of this machine, and of a project when one is given: name, ok, text.
@@ -44,7 +47,8 @@ def examine(path: Path | None = None) -> list[dict[str, Any]]:
             checks.append(_check(package, True, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             cure = f'pip install "curation[{extra}]"' if extra else f"pip install {package}"
-            checks.append(_check(package, False, f"not installed; run: {cure}"))
+            text = f"not installed; run: {cure}"
+            checks.append(_check(package, extra in OPTIONAL, text))
     checks.append(_check("SQLite", True, sqlite3.sqlite_version))
     free = shutil.disk_usage(path if path and path.exists() else Path.cwd()).free / 2**30
     checks.append(_check("free disk", free > 1, f"{free:.1f} GiB"))

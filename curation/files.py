@@ -19,11 +19,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises CurationError when there is no space left or the folder cannot be written to; the old
     file, if any, is then untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         os.chmod(temporary, 0o644)
         yield temporary
         with open(temporary, "rb+") as stream:
@@ -35,11 +36,14 @@ def replacing(path: Path) -> Iterator[Path]:
             f"{path.name} could not be written: {error.strerror or error}."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder durable."""
+    """Make renames inside a folder durable; Windows does not offer that."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -14,14 +14,23 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from curation import files
 from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+CANCEL = "cancel"
+"""A file in a job's folder: somebody asked for it to stop."""
 
 
 @dataclass(frozen=True)
@@ -50,48 +59,74 @@ class Status:
 
 
 def start(project: Path, title: str, command: Sequence[str]) -> str:
-    """Start `python -m curation <command>` as a job of a project and return the job's id."""
+    """Start `python -m curation <command>` as a job of a project and return the job's id.
+
+    Raises CurationError when its folder cannot be written.
+    """
     job_id = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
     folder = project / "jobs" / job_id
-    folder.mkdir(parents=True)
     _write(folder, Status(job_id, title, "starting", started=time.time(), updated=time.time()))
-    with open(folder / "log.txt", "wb") as log:
-        subprocess.Popen(
+    with open(folder / "log.txt", "wb") as log, open(folder / "pid", "w") as pid:
+        lock = _lock(pid.fileno())
+        process = subprocess.Popen(
             [sys.executable, "-m", "curation", *command, "--job", job_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=[pid.fileno()] if lock else [],
         )
+        pid.write(str(process.pid))
+    Thread(target=process.wait, daemon=True).start()  # so that no zombie is left
     return job_id
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file for as long as anybody has it open; False where there are no such locks."""
+    if fcntl is None:
+        return False
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return True
 
 
 def status(project: Path, job_id: str) -> Status:
     """How a job stands now; raises CurationError when there is no such job."""
     folder = project / "jobs" / job_id
+    found = _read(folder)
+    if not found.active or _alive(folder, found):
+        return found
+    found = _read(folder)  # it may have ended well between the two looks
+    if not found.active:
+        return found
+    if (folder / CANCEL).exists():
+        return replace(found, state="cancelled", error=str(Cancelled()))
+    return replace(found, state="lost", error=_last_words(folder))
+
+
+def _read(folder: Path) -> Status:
     try:
-        found = Status(**json.loads((folder / "status.json").read_text("utf-8")))
+        return Status(**json.loads((folder / "status.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
-        raise CurationError(f"There is no job {job_id!r} in this project.") from None
-    if found.active and not _alive(found):
-        return Status(**{**asdict(found), "state": "lost", "error": _last_words(folder)})
-    return found
+        raise CurationError(f"There is no job {folder.name!r} in this project.") from None
 
 
-def _alive(found: Status) -> bool:
-    if not found.pid:  # not yet reported in; give a slow machine a minute
-        return time.time() - found.started < 60
+def _alive(folder: Path, found: Status) -> bool:
+    """Whether the job's process still runs: it holds a lock that ends with it, whatever ends it.
+
+    A process number would not do: after a restart another process may have it. Where there are no
+    such locks, a job that was silent for a minute counts as gone.
+    """
+    if fcntl is None:
+        return time.time() - found.updated < 60
     try:
-        os.kill(found.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        with open(folder / "pid", "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            started = bool(stream.read())
+    except BlockingIOError:
         return True
-    try:  # a zombie answers to signals but does no more work
-        stat = Path(f"/proc/{found.pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] != "Z"
     except OSError:
-        return True
+        started = False
+    return not started and time.time() - found.started < 5  # it is being started just now
 
 
 def _last_words(folder: Path) -> str:
@@ -118,11 +153,32 @@ def all_jobs(project: Path, limit: int = 20) -> list[Status]:
     return found
 
 
-def cancel(project: Path, job_id: str) -> None:
-    """Ask a job and its workers to stop; what they finished is kept."""
+def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
+    """Stop a job and its workers; what they finished is kept, and a job at rest stays as it is.
+
+    patience: seconds until a job that does not listen, deep in native code, is killed; every file
+    is whole or not there, so nothing is lost by that.
+    """
+    folder = project / "jobs" / job_id
     found = status(project, job_id)
-    if found.active and found.pid:
-        os.kill(found.pid, signal.SIGTERM)
+    if not found.active:
+        return
+    files.write_text(folder / CANCEL, "")
+    until = time.monotonic() + patience
+    _signal(folder, signal.SIGTERM)
+    while _alive(folder, found) and time.monotonic() < until:
+        time.sleep(0.02)
+    _signal(folder, getattr(signal, "SIGKILL", signal.SIGTERM))  # workers that outlived it, too
+
+
+def _signal(folder: Path, number: int) -> None:
+    """Send a signal to a job and every process it started: they share its group."""
+    with suppress(OSError, ValueError):
+        pid = int((folder / "pid").read_text())
+        if hasattr(os, "killpg"):
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
 
 
 class Reporter:
@@ -130,13 +186,18 @@ class Reporter:
 
     def __init__(self, project: Path, job_id: str) -> None:
         self._folder = project / "jobs" / job_id
-        known = status(project, job_id)
-        self._status = Status(**{**asdict(known), "state": "running", "pid": os.getpid()})
+        self._status = replace(_read(self._folder), state="running", pid=os.getpid())
         self._set()
 
     def _set(self, **changes: Any) -> None:
-        self._status = Status(**{**asdict(self._status), **changes, "updated": time.time()})
-        _write(self._folder, self._status)
+        self._status = replace(self._status, **changes, updated=time.time())
+        with suppress(CurationError):  # a full disk must not hide what the work itself has to say
+            _write(self._folder, self._status)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked for it to stop."""
+        return (self._folder / CANCEL).exists()
 
     def __call__(self, share: float, text: str) -> None:
         """Note the finished share and what is being done."""
@@ -167,16 +228,15 @@ def reporting(
     reporter, result = Reporter(project, job_id), dict[str, Any]()
     try:
         yield reporter, result
-    except (Cancelled, KeyboardInterrupt):
-        reporter.finish("cancelled", str(Cancelled()))
-        raise
-    except CurationError as error:
-        reporter.finish("failed", str(error))
-        raise
-    except Exception as error:
-        reporter.finish(
-            "failed", f"This is a bug: {type(error).__name__}: {error}. The log has the trace."
-        )
+    except (Exception, KeyboardInterrupt) as error:
+        stopped = reporter.cancelled or isinstance(error, Cancelled | KeyboardInterrupt)
+        if stopped:  # a worker that was stopped first may show as another error
+            reporter.finish("cancelled", str(Cancelled()))
+        elif isinstance(error, CurationError):
+            reporter.finish("failed", str(error))
+        else:
+            what = f"This is a bug: {type(error).__name__}: {error}. The log has the trace."
+            reporter.finish("failed", what)
         raise
     reporter.finish("done", result=result)
 

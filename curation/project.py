@@ -57,6 +57,10 @@ DEFAULT_RECIPE = Recipe(
 """What a new project starts with from the app and the command line: safe for most SFT data."""
 
 
+NEVER_RUN = "The recipe has not been run on these examples yet."
+SHOWN_THEN = "What you see is the last run with today's decisions on it."
+
+
 @dataclass(frozen=True)
 class View:
     """What pages show: a replayed dataset with today's decisions on it.
@@ -154,50 +158,70 @@ class Project:
         format: str = "auto",
         mapping: Mapping[str, str] | None = None,
         label_names: Sequence[str] | None = None,
+        encoding: str | None = None,
         names: Sequence[str] | None = None,
         progress: Progress = silent,
     ) -> list[dict[str, Any]]:
         """Read files into the project; one report per file.
 
         The same file twice adds nothing; another version of a file of the same name takes its
-        place. `mapping` says which column is which, as {"prompt": "question"}; `names` are the
-        files' names as people know them, when they differ from the paths. Raises CurationError
+        place, read as the former one was unless something else is said. A folder is all its files,
+        or one dataset where `save_to_disk` wrote it. `mapping` says which column is which, as
+        {"prompt": "question"}; encoding is a Python codec, where the guess is wrong; `names` are
+        the files' names as people know them, when they differ from the paths. Raises CurationError
         for a file that cannot be read at all; the project is then as before.
         """
-        todo = [f for path in paths for f in _files_below(Path(path))]
-        if names is not None:
-            todo = [(file, name) for (file, _), name in zip(todo, names, strict=True)]
-        entries = []
-        with self._lock:
-            for i, (file, name) in enumerate(todo):
-                step = _part_of(progress, i, len(todo))
-                entries.append(
-                    self._add_file(file, name, format, dict(mapping or {}), label_names, step)
-                )
-        return entries
+        said: dict[str, Any] = {
+            "format": format,
+            "mapping": dict(mapping or {}),
+            "label_names": list(label_names or []),
+            "encoding": encoding or "",
+        }
+        with self._lock, tempfile.TemporaryDirectory(prefix=".pack-", dir=self.path) as scratch:
+            todo = [f for path in paths for f in _files_below(Path(path), Path(scratch))]
+            if names is not None:
+                todo = [(file, name) for (file, _), name in zip(todo, names, strict=True)]
+            return [
+                self._add_file(file, name, said, _part_of(progress, i, len(todo)))
+                for i, (file, name) in enumerate(todo)
+            ]
+
+    def add_from_hub(
+        self,
+        id: str,
+        *,
+        revision: str | None = None,
+        split: str | None = None,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> list[dict[str, Any]]:
+        """Fetch a dataset of the Hugging Face Hub, pinned to a commit, and add its splits as files.
+
+        options: those of `add`. Raises CurationError when the Hub or the dataset cannot be reached.
+        """
+        from curation.sources import hub
+
+        with tempfile.TemporaryDirectory(prefix=".hub-", dir=self.path) as scratch:
+            fetched = hub.load(
+                id, Path(scratch), revision=revision, split=split, progress=_part_of(progress, 0, 2)
+            )
+            at = f"@{fetched.revision[:12]}" if fetched.revision else ""
+            names = [f"{id.strip('/')}{at}/{file.name}" for file in fetched.files]
+            return self.add(
+                *fetched.files, names=names, progress=_part_of(progress, 1, 2), **options
+            )
 
     def _add_file(
-        self,
-        file: Path,
-        name: str,
-        format: str,
-        mapping: dict[str, str],
-        label_names: Sequence[str] | None,
-        progress: Progress,
+        self, file: Path, name: str, said: dict[str, Any], progress: Progress
     ) -> dict[str, Any]:
-        settings = {"format": format, "mapping": mapping, "label_names": list(label_names or [])}
         copy, digest = self._keep_source(file, name)
-        manifest = self._manifest()
-        imports = manifest.get("imports", [])
+        imports = self.imports
+        former = next((e for e in imports if e["name"] == name), None)
+        settings = former["settings"] if former and said == _NOTHING_SAID else said
         for entry in imports:
             if (entry["name"], entry["sha256"], entry["settings"]) == (name, digest, settings):
                 return {**entry, "already": True}
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=self.path) as scratch:
-            report = self._parse(copy, Path(scratch), name, settings, progress)
-            new = {
-                table: pd.read_parquet(Path(scratch) / f"{table}.parquet")
-                for table in ("examples", "rejected")
-            }
+        new, report = self._read(copy, name, settings, progress)
         # A file of the same bytes under another name, or of the same name with other bytes.
         replaced = [e["name"] for e in imports if e["name"] == name or e["sha256"] == digest]
         entry = {
@@ -212,20 +236,59 @@ class Project:
         self._merge(new, replaced, [*(e for e in imports if e["name"] not in replaced), entry])
         return entry
 
-    def _parse(
-        self, copy: Path, out: Path, name: str, settings: Mapping[str, Any], progress: Progress
-    ) -> ImportReport:
+    def _read(
+        self, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
+    ) -> tuple[dict[str, pd.DataFrame], ImportReport]:
+        """The examples and rejects of one file, and the report of reading it."""
         from curation import sources
 
-        return sources.parse(
-            copy,
-            out,
-            name=name,
-            format=settings["format"],
-            mapping=settings["mapping"],
-            label_names=settings["label_names"] or None,
-            progress=progress,
-        )
+        with tempfile.TemporaryDirectory(prefix=".import-", dir=self.path) as scratch:
+            report = sources.parse(
+                copy,
+                Path(scratch),
+                name=name,
+                format=settings["format"],
+                mapping=settings["mapping"],
+                label_names=settings["label_names"] or None,
+                encoding=settings.get("encoding") or None,
+                progress=progress,
+            )
+            tables = ("examples", "rejected")
+            return {t: pd.read_parquet(Path(scratch) / f"{t}.parquet") for t in tables}, report
+
+    def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
+        """Read a refused line again as somebody mended it, and add the example.
+
+        Mended lines of a file are a file of their own beside it, so that the source stays what it
+        was, byte for byte. Raises CurationError, with the reader's sentence, while it is still
+        refused, and when there is no such refused line.
+        """
+        with self._lock:
+            entry = next((e for e in self.imports if source.startswith(e["name"])), None)
+            refused = self.rejected
+            if entry is None or not ((refused["source"] == source) & (refused["row"] == row)).any():
+                raise CurationError(f"No line {row:,} of {source} stands refused.")
+            name = f"{source} (mended)"
+            line = " ".join(text.split("\n")).encode() + b"\n"
+            said = {**entry["settings"], "encoding": "utf-8"}
+            with tempfile.TemporaryDirectory(prefix=".mend-", dir=self.path) as scratch:
+                alone = Path(scratch) / "line.jsonl"
+                alone.write_bytes(line)
+                tables, _ = self._read(alone, name, said, silent)
+                if len(tables["examples"]) != 1:
+                    why = tables["rejected"]["message"]
+                    raise CurationError(
+                        f"Still refused: {why.iloc[0] if len(why) else 'there is nothing in it.'}"
+                    )
+                former = next((e for e in self.imports if e["name"] == name), None)
+                earlier = b""
+                if former is not None:
+                    earlier = (self.path / "source" / former["stored"]).read_bytes()
+                    said = former["settings"]
+                said = {**said, "mends": [*said.get("mends", []), [source, int(row)]]}
+                together = Path(scratch) / "mended.jsonl"
+                together.write_bytes(earlier + line)
+                return self._add_file(together, name, said, silent)
 
     def _keep_source(self, file: Path, name: str) -> tuple[Path, str]:
         """Copy a file into the project under its hash; what is hashed is the copy."""
@@ -294,12 +357,7 @@ class Project:
                 raise CurationError(
                     f"The copy of {entry['name']} in source/ is damaged or gone; import it again."
                 )
-            with tempfile.TemporaryDirectory(prefix=".import-", dir=self.path) as scratch:
-                self._parse(copy, Path(scratch), entry["name"], entry["settings"], progress)
-                new = {
-                    table: pd.read_parquet(Path(scratch) / f"{table}.parquet")
-                    for table in ("examples", "rejected")
-                }
+            new, _ = self._read(copy, entry["name"], entry["settings"], progress)
             self._merge(new, [], [*imports[: i + 1]])
 
     @property
@@ -326,9 +384,19 @@ class Project:
 
     @property
     def rejected(self) -> pd.DataFrame:
-        """Refused lines: source, row, offset, field, code, message and the raw bytes."""
+        """Refused lines: source, row, offset, field, code, message and the raw bytes.
+
+        Lines that somebody mended since are not among them.
+        """
         path = self.path / "rejected.parquet"
-        return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        if not path.exists():
+            return pd.DataFrame()
+        frame = pd.read_parquet(path)
+        mends = [tuple(m) for e in self.imports for m in e["settings"].get("mends", [])]
+        if not mends:
+            return frame
+        places = pd.MultiIndex.from_frame(frame[["source", "row"]])
+        return frame[~places.isin(mends)]
 
     # --- what is done to it -----------------------------------------------------------------
 
@@ -382,7 +450,7 @@ class Project:
         """Embeddings on disk, by model and text."""
         from curation.embedding import VectorStore
 
-        return VectorStore(self.path / "cache" / "vectors")
+        return VectorStore(self.path / "cache" / "vectors", self.path / "encoders.json")
 
     def _replay(
         self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
@@ -459,17 +527,15 @@ class Project:
             note = str(error)
         latest = self._latest(replay.fingerprint)
         if latest is None:
-            dataset, print_ = replay.source, replay.fingerprint
-            note = "The recipe has not been run on these examples yet."
+            dataset, print_, note = replay.source, replay.fingerprint, NEVER_RUN
         else:
             recipe, seq = latest
             try:
                 old = self._replay(seq)
                 dataset, print_ = old.run(recipe, compute=nothing), old.fingerprints(recipe)[-1]
-                note = self._what_changed(recipe, seq) or note
+                note = f"{self._what_changed(recipe, seq) or note} {SHOWN_THEN}"
             except CurationError:
-                dataset, print_ = replay.source, replay.fingerprint
-                note = "The recipe has not been run on these examples yet."
+                dataset, print_, note = replay.source, replay.fingerprint, NEVER_RUN
         if people is not None:
             dataset = with_people(dataset, people)
             print_ = f"{print_}-{self.decisions.last()}"
@@ -608,10 +674,17 @@ def slug(name: str) -> str:
     return plain[:80] or "project"
 
 
-def _files_below(path: Path) -> list[tuple[Path, str]]:
-    """A file with its name, or every file of a folder with its path inside, in order."""
+_NOTHING_SAID = {"format": "auto", "mapping": {}, "label_names": [], "encoding": ""}
+
+
+def _files_below(path: Path, scratch: Path) -> list[tuple[Path, str]]:
+    """A file with its name, every file of a folder with its path inside, or a saved dataset."""
+    from curation import sources
+
     if not path.is_dir():
         return [(path, path.name)]
+    if sources.is_saved_dataset(path):
+        return [(sources.pack(path, scratch / f"{path.name}.zip"), path.name)]
     found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
     if not found:
         raise CurationError(f"{path} is a folder without files.")

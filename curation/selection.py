@@ -119,14 +119,25 @@ def standardised(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(numbers), (numbers - known.mean()) / known.std(), 0.0)
 
 
-def quotas(sizes: Sequence[int], budget: int) -> list[int]:
-    """Even shares of a budget, none above its group's size; what is left over goes round again."""
-    given = [0] * len(sizes)
-    while (left := budget - sum(given)) > 0:
-        open_ = [i for i, size in enumerate(sizes) if given[i] < size]
-        if not open_:
-            break
-        share, extra = divmod(left, len(open_))
-        for n, i in enumerate(open_):
-            given[i] = min(sizes[i], given[i] + share + (n < extra))
+def quotas(sizes: Sequence[int], budget: int, least: Sequence[int] = ()) -> list[int]:
+    """Even shares of a budget: none above its group's size, and none below `least`.
+
+    What small groups leave goes to larger ones; what `least` takes is taken from all others.
+    """
+    given = list(least) or [0] * len(sizes)
+    free = list(range(len(sizes)))
+    while True:
+        left = budget - sum(n for i, n in enumerate(given) if i not in free)
+        share = dict(zip(free, _even([sizes[i] for i in free], left), strict=True))
+        short = {i for i in free if share[i] < given[i]}
+        if not short:
+            return [share.get(i, n) for i, n in enumerate(given)]
+        free = [i for i in free if i not in short]
+
+
+def _even(sizes: Sequence[int], budget: int) -> list[int]:
+    given, left = [0] * len(sizes), max(0, budget)
+    for n, i in enumerate(sorted(range(len(sizes)), key=lambda i: sizes[i])):
+        given[i] = min(sizes[i], left // (len(sizes) - n))
+        left -= given[i]
     return given

@@ -31,7 +31,7 @@ def running_app(workspace: Path, files: Path | None = None) -> Iterator[str]:
     if files is not None:
         environment["CURATION_FILES"] = str(files)
     log = workspace / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "curation.ui.server", "app.py", "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
     command += ["--server.fileWatcherType", "none"]
     with open(log, "wb") as stream:

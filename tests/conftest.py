@@ -72,3 +72,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real datasets is not beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def example_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled example, imported and run once; a test that changes it works on a copy."""
+    from curation.demo import make_demo
+
+    folder = tmp_path_factory.mktemp("example") / "example"
+    make_demo(folder).run()
+    return folder

@@ -101,7 +101,7 @@ def test_the_whole_job(page, tmp_path):
         page.keyboard.press("Enter")
         button(page, "Make it").click()
         page.get_by_text("Nothing was imported yet.").wait_for()
-        page.get_by_label("Who are you?").fill("Ann")
+        page.get_by_role("textbox", name="Who are you?").fill("Ann")
         page.keyboard.press("Enter")
         settled(page)
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from curation.embedding import ways
+from curation.embedding.ways import Encode
 from curation.errors import CurationError, MissingExtra
 from curation.files import sha256
 
@@ -31,31 +33,37 @@ class Encoder(Protocol):
 class SentenceTransformerEncoder:
     """A sentence-transformers model from a folder or the Hub, loaded when it is first used.
 
-    Weights are read as safetensors only, and no code that comes with a model is ever run.
+    way: how it is computed; see `curation.embedding.ways`. Weights are read as safetensors only,
+    and no code that comes with a model is ever run.
     """
 
-    def __init__(self, model: str, name: str) -> None:
-        self.name = name
-        self._folder = model
-        self._model: Any = None
+    def __init__(self, model: str, title: str, way: str) -> None:
+        self.name = f"{title}/{way}"
+        self.way = way
+        self._model = model
+        self._encode: Encode | None = None
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors, (texts, width) float32, each of length 1.
 
-        Raises CurationError when the model cannot be loaded.
+        Raises CurationError when the model cannot be loaded or this machine lacks the way.
         """
-        if self._model is None:
-            self._model = _loaded(self._folder)
-        vectors = self._model.encode(
-            list(texts),
-            batch_size=64,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-            convert_to_numpy=True,
+        if self._encode is None:
+            self._encode = _made(_loaded(self._model), self.way)
+        return self._encode(texts)
+
+
+def _made(model: Any, way: str) -> Encode:
+    known = ways.ways()
+    if way not in known:
+        raise CurationError(
+            f"Embeddings of this project are computed by {way}, which this machine does not offer "
+            f"(it has {', '.join(known)}); install what is missing, or set the way of the embed step."
         )
-        return np.asarray(vectors, dtype=np.float32)
+    return known[way](model)
 
 
+@functools.lru_cache(maxsize=2)
 def _loaded(model: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
@@ -63,6 +71,7 @@ def _loaded(model: str) -> Any:
     except ImportError:
         raise MissingExtra("sentence-transformers", "embed") from None
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(
             model, device=_device(), trust_remote_code=False, model_kwargs={"use_safetensors": True}
@@ -101,31 +110,42 @@ def bundled_folder() -> Path:
     return weights[0].parent
 
 
-@functools.lru_cache(maxsize=2)
-def load_encoder(model: str = "") -> Encoder:
+def load_encoder(model: str = "", way: str = "torch-float32") -> Encoder:
     """The encoder of that name: empty for the bundled one, a folder, or a name on the Hub.
 
-    Raises CurationError when there is no such model or it cannot be loaded.
+    Raises CurationError when there is no such model.
     """
-    folder = bundled_folder() if not model else Path(model)
-    if folder.is_dir():
-        weights = sorted(folder.rglob("*.safetensors"))
-        if not weights:
-            raise CurationError(f"The folder {folder} holds no weights as safetensors.")
-        digest = sha256(weights[0])[:12]
-        return SentenceTransformerEncoder(
-            str(folder), f"{'all-MiniLM-L6-v2' if not model else folder.name}@{digest}"
-        )
-    if Path(model).is_absolute():
-        raise CurationError(
-            f"There is no folder {model}; name another, or none for the bundled model."
-        )
-    return SentenceTransformerEncoder(model, model)
+    return SentenceTransformerEncoder(str(_place(model)), title_of(model), way)
 
 
-def default_encoder() -> Encoder:
-    """The encoder that is used when none is named: the bundled one."""
-    return load_encoder("")
+def default_encoder(model: str = "") -> Encoder:
+    """The model computed in the way that is fastest on this machine, by a trial of some seconds."""
+    return load_encoder(model, fastest_way(model))
+
+
+def fastest_way(model: str = "") -> str:
+    """The fastest exact-enough way for a model here; raises CurationError without the model."""
+    return ways.fastest(ways.trial(title_of(model), _loaded(str(_place(model)))))
+
+
+def _place(model: str) -> Path | str:
+    if not model:
+        return bundled_folder()
+    if Path(model).is_dir() or not Path(model).is_absolute():
+        return model
+    raise CurationError(f"There is no folder {model}; name another, or none for the bundled model.")
+
+
+@functools.lru_cache(maxsize=8)
+def title_of(model: str) -> str:
+    """A model's name with the beginning of its weights' SHA-256, where they lie in a folder."""
+    folder = Path(_place(model))
+    if not folder.is_dir():
+        return model
+    weights = sorted(folder.rglob("*.safetensors"))
+    if not weights:
+        raise CurationError(f"The folder {folder} holds no weights as safetensors.")
+    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{sha256(weights[0])[:12]}"
 
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

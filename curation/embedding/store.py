@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from curation import files
 from curation.cache import key, read_table, write_table
 from curation.dataset import Progress, silent
-from curation.embedding.encoder import Encoder
+from curation.embedding.encoder import Encoder, fastest_way, load_encoder, title_of
+from curation.errors import CurationError
 
 CHUNK = 1_024
 """Texts that are written together: some seconds of work, the most that a kill can cost."""
@@ -21,13 +24,41 @@ CHUNK = 1_024
 class VectorStore:
     """A folder with one file per chunk of vectors, for each model.
 
-    computed: texts embedded by this object so far; the others were remembered.
+    choices: a JSON file that says in which way each model is computed, so that a project keeps to
+    the way it began with. computed: texts embedded by this object so far; the others were
+    remembered.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, choices: Path | None = None) -> None:
         self.folder = folder
+        self._choices = choices
         self.computed = 0
         self._known: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
+
+    def encoder(self, model: str = "", way: str = "auto") -> Encoder:
+        """The encoder of a model, computed as chosen before, or else in the fastest way here.
+
+        Raises CurationError when there is no such model.
+        """
+        if way == "auto":
+            known, title = self.choices(), title_of(model)
+            if title not in known and self._choices is not None:
+                known[title] = fastest_way(model)
+                files.write_text(self._choices, json.dumps(known, indent=1) + "\n")
+            way = known.get(title) or fastest_way(model)
+        return load_encoder(model, way)
+
+    def choices(self) -> dict[str, str]:
+        """Model → the way in which this project computes it."""
+        if self._choices is None or not self._choices.exists():
+            return {}
+        try:
+            found: dict[str, str] = json.loads(self._choices.read_text("utf-8"))
+            return found
+        except (OSError, ValueError):
+            raise CurationError(
+                f"{self._choices} cannot be read; remove it to choose anew how to embed."
+            ) from None
 
     def embed(
         self,
@@ -101,14 +132,15 @@ class VectorStore:
         names, keys, vectors = self._known.get(
             encoder.name, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
         )
-        files = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
-        fresh = sorted(files - names)
+        names_now = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
+        fresh = sorted(names_now - names)
         if not fresh:
             return keys, vectors
         all_keys, all_vectors = [keys], [vectors] if len(vectors) else []
         for name in fresh:
             table = read_table(folder / name)
-            if table is None:  # damaged: a miss
+            if table is None:  # damaged: a miss, until the chunk is computed and written again
+                names_now.remove(name)
                 continue
             all_keys.append(np.array(table["key"].to_pylist(), dtype="S16"))
             flat = table["vector"].combine_chunks().flatten().to_numpy()
@@ -116,7 +148,7 @@ class VectorStore:
         keys = np.concatenate(all_keys)
         vectors = np.concatenate(all_vectors) if all_vectors else vectors
         keys, first = np.unique(keys, return_index=True)
-        self._known[encoder.name] = (names | files, keys, vectors[first])
+        self._known[encoder.name] = (names | names_now, keys, vectors[first])
         return keys, vectors[first]
 
 

@@ -39,6 +39,20 @@ class Serial:
         """Nothing was started."""
 
 
+def _end_with_parent() -> None:
+    """Watch the parent from a thread, for a killed one cannot stop its workers."""
+    import multiprocessing
+    import threading
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 class Processes:
     """Batches spread over worker processes, one a core.
 
@@ -62,7 +76,9 @@ class Processes:
             from concurrent.futures import ProcessPoolExecutor
 
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, mp_context=context)
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with_parent
+            )
         results: Iterator[pd.DataFrame] = self._pool.map(run_batch, todo)
         return results
 

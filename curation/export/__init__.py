@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import io
 import pkgutil
+import re
 import shutil
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
@@ -25,8 +28,10 @@ from curation.errors import CurationError
 from curation.export.card import card
 from curation.export.leaks import leaks
 from curation.export.target import Problem, Target, examples
+from curation.export.trainers.tables import dataset_info
+from curation.operations.clean import ABOUT_HTML, SPECIAL_TOKENS
 
-__all__ = ["Origin", "Problem", "Target", "check", "export", "targets"]
+__all__ = ["Origin", "Problem", "Target", "check", "export", "left_out", "targets"]
 
 SPLITS = ("train", "validation", "test")
 
@@ -66,10 +71,25 @@ def check(out: Path, formats: Sequence[str]) -> None:
             if unknown
             else f"Name at least one format: {known}."
         )
-    if out.exists() and (
-        not out.is_dir() or (any(out.iterdir()) and not (out / "manifest.json").is_file())
-    ):
-        raise CurationError(f"{out} holds something that is not an export; choose another folder.")
+    if out.exists() and not out.is_dir():
+        raise CurationError(f"{out} is a file; choose another folder.")
+    foreign = _foreign(out)
+    if foreign:
+        raise CurationError(
+            f"{out} holds {foreign}, which no export made; move it away or choose another folder."
+        )
+
+
+def _foreign(out: Path) -> str:
+    """The first file in a folder that is not of an export; hidden ones do not count."""
+    inside = (p.relative_to(out) for p in out.rglob("*") if not p.is_dir())
+    names = [p.as_posix() for p in sorted(inside) if not any(n.startswith(".") for n in p.parts)]
+    try:
+        manifest = orjson.loads((out / "manifest.json").read_bytes())
+        mine = {"manifest.json", *(entry["path"] for entry in manifest["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        mine = set()
+    return next((name for name in names if name not in mine), "")
 
 
 def export(
@@ -84,15 +104,17 @@ def export(
 ) -> dict[str, Any]:
     """Write a delivery folder with the given formats and return its manifest.
 
-    Rows that need attention are left out, counted, unless allowed. A folder that an export made is
-    replaced; any other that is not empty is refused. Raises CurationError when a format is unknown,
-    nothing is kept, a trainer would refuse a row, or the folder cannot be written; nothing is then
-    changed.
+    Rows that need attention, or hold tokens of a chat template, are left out, counted, unless
+    allowed. A folder that an export made is replaced; any other that is not empty is refused.
+    Raises CurationError when a format is unknown or can hold nothing of it, nothing is kept, a
+    trainer would refuse a row, or the folder cannot be written; nothing is then changed.
     """
     check(out, formats)
+    out = out.resolve()
     kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
-    excluded = {} if allow_attention else _excluded(kept)
-    rows = kept if allow_attention else kept[(kept["attention"] == "").to_numpy()]
+    why = left_out(kept)
+    excluded = {} if allow_attention else _counted(why)
+    rows = kept if allow_attention else kept[(why == "").to_numpy()]
     if rows.empty:
         raise CurationError(
             "Nothing is kept that could be exported; loosen a filter or allow what needs attention."
@@ -107,16 +129,35 @@ def export(
             dataset, origin, rows, folder, list(formats), excluded, leak_similarity, progress
         )
         _put_in_place(folder, out)
+    except CurationError as error:
+        raise CurationError(f"Nothing was delivered to {out}. {error}") from error
     except OSError as error:
-        raise CurationError(f"{out} could not be written: {error.strerror or error}.") from error
+        raise CurationError(
+            f"Nothing was delivered to {out}; it could not be written: {error.strerror or error}."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return manifest
 
 
-def _excluded(kept: pd.DataFrame) -> dict[str, int]:
-    codes = kept["attention"][kept["attention"] != ""].str.split(",").explode()
-    return {ATTENTION.get(str(c), str(c)): int(n) for c, n in codes.value_counts().items()}
+TEMPLATE = "template_tokens"
+"""The code of rows whose text holds what a chat template would read as the end of a turn."""
+
+
+def left_out(rows: pd.DataFrame) -> pd.Series:
+    """Codes, by commas, of why an export leaves a row out unless told otherwise; "" for none."""
+    codes = rows["attention"].fillna("").astype("str")
+    tokens = [
+        bool(SPECIAL_TOKENS.search(text)) and not ABOUT_HTML.search(prompt)
+        for text, prompt in zip(rows["messages"], rows["prompt"].fillna(""), strict=True)
+    ]
+    return codes.mask(np.array(tokens, dtype=bool), (codes + f",{TEMPLATE}").str.lstrip(","))
+
+
+def _counted(why: pd.Series) -> dict[str, int]:
+    titles = {**ATTENTION, TEMPLATE: "its text holds tokens of a chat template"}
+    codes = why[why != ""].str.split(",").explode()
+    return {titles.get(str(c), str(c)): int(n) for c, n in codes.value_counts().items()}
 
 
 def _write(
@@ -131,39 +172,18 @@ def _write(
 ) -> dict[str, Any]:
     split = rows["split"].fillna("train").astype(str)
     parts = {name: rows[(split == name).to_numpy()] for name in SPLITS if (split == name).any()}
-    facts = {"name": origin.name}
+    facts = {
+        "name": origin.name,
+        "slug": re.sub(r"[^\w.-]+", "-", origin.name).strip("-.") or "data",
+    }
     listed: list[dict[str, Any]] = []
     unfit: dict[str, int] = {}
     for n, name in enumerate(formats):
         progress(0.8 + 0.15 * n / len(formats), f"Writing {name}")
-        target, written = targets()[name], dict[str, str]()
-        for part, frame in parts.items():
-            records = [r for r in map(target.row, examples(frame)) if r is not None]
-            if len(records) < len(frame):
-                unfit[name] = unfit.get(name, 0) + len(frame) - len(records)
-            problems = target.check(records)
-            serious = [p for p in problems if p.code != "too_few"]
-            if serious:
-                raise CurationError(
-                    f"{target.title} would refuse row {serious[0].row} of {part} "
-                    f"({serious[0].code}: {serious[0].message}); "
-                    f"{len(serious):,} such problems. Mend or drop those rows, or leave this format out."
-                )
-            path = _name(target, part)
-            _put(folder, path, target.dump(records))
-            written[part] = path
-            listed.append(
-                {
-                    **_entry(folder, path),
-                    "rows": len(records),
-                    "format": name,
-                    "split": part,
-                    "problems": [p.message for p in problems],
-                }
-            )
-        for path, data in target.extra(written, facts).items():
-            _put(folder, path, data)
-            listed.append({**_entry(folder, path), "rows": None, "format": name, "split": ""})
+        entries, missing = _write_format(targets()[name], parts, folder, facts)
+        listed += entries
+        if missing:
+            unfit[name] = missing
     progress(0.95, "Checking for leaks")
     vectors = (
         None
@@ -202,15 +222,69 @@ def _write(
         "versions": {"curation": __version__, "python": ".".join(map(str, sys.version_info[:2]))},
         "files": listed,
     }
-    manifest["_ids"] = list(rows.index)
-    _put(folder, "README.md", card(dataset, manifest).encode())
-    del manifest["_ids"]
+    hub = {f["split"]: f["path"] for f in listed if f["format"] == "hf"}
+    info = dataset_info(folder, hub) if hub else {}
+    _put(folder, "README.md", card(dataset, rows, manifest, info).encode())
     _put(folder, "recipe.yaml", origin.recipe.encode())
-    _receipts(dataset, folder / "receipts.parquet", set(rows.index))
+    _put(folder, "receipts.parquet", _receipts(dataset, set(rows.index)))
     for path in ("README.md", "recipe.yaml", "receipts.parquet"):
         listed.append({**_entry(folder, path), "rows": None, "format": "", "split": ""})
     _put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
+
+
+def _write_format(
+    target: Target, parts: Mapping[str, pd.DataFrame], folder: Path, facts: dict[str, Any]
+) -> tuple[list[dict[str, Any]], int]:
+    """The files of one format as the manifest lists them, and how many rows it could not hold."""
+    listed, written, unfit = [], dict[str, str](), 0
+    for part, frame in parts.items():
+        made = [(row, target.row(row)) for row in examples(frame)]
+        records = [record for _, record in made if record is not None]
+        unfit += len(made) - len(records)
+        problems = target.check(records)
+        if problems:
+            rows = [row for row, record in made if record is not None]
+            raise CurationError(_refusal(target, problems, rows))
+        if part == "train" and not records:
+            raise CurationError(
+                f"{target.title} can hold none of the {len(made):,} training examples; "
+                "leave this format out."
+            )
+        if not records:
+            continue
+        path = _name(target, part)
+        _put(folder, path, target.dump(records))
+        written[part] = path
+        few = part == "train" and len(records) < target.least
+        listed.append(
+            {
+                **_entry(folder, path),
+                "rows": len(records),
+                "format": target.name,
+                "split": part,
+                "problems": [
+                    f"{target.title} asks for at least {target.least} examples to train on"
+                ]
+                if few
+                else [],
+            }
+        )
+    extra = target.extra(written, facts) if "train" in written else {}
+    for path, data in extra.items():
+        _put(folder, path, data)
+        listed.append({**_entry(folder, path), "rows": None, "format": target.name, "split": ""})
+    return listed, unfit
+
+
+def _refusal(target: Target, problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) -> str:
+    first = problems[0]
+    row = rows[first.row - 1]
+    return (
+        f"{target.title} would refuse example {row['id']} ({row['source']}, row {row['source_row']}: "
+        f"{first.code}, {first.message}) and {len({p.row for p in problems}) - 1:,} others; mend or "
+        "drop them, or leave this format out."
+    )
 
 
 def _name(target: Target, part: str) -> str:
@@ -228,7 +302,7 @@ def _entry(folder: Path, path: str) -> dict[str, Any]:
     return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _receipts(dataset: Dataset, path: Path, delivered: set[str]) -> None:
+def _receipts(dataset: Dataset, delivered: set[str]) -> bytes:
     """One row per source example: where it came from, whether it is here, and if not, why not."""
     rows = dataset.rows
     reasons = pd.Series("", index=rows.index, dtype="str")
@@ -247,16 +321,20 @@ def _receipts(dataset: Dataset, path: Path, delivered: set[str]) -> None:
             "dropped_by": rows["dropped_by"],
             "reason": reasons,
             "split": rows["split"],
-            "attention": rows["attention"],
+            "left_out": left_out(rows),
         }
     )
-    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, compression="zstd")
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), sink, compression="zstd")
+    return sink.getvalue()
 
 
 def _put_in_place(folder: Path, out: Path) -> None:
     """Swap the finished folder in; the old one is moved aside first and deleted last."""
     folder.chmod(0o755)
     aside = out.with_name(f".{out.name}.old")
+    if aside.exists() and not out.exists():  # the last swap was cut off half way
+        aside.rename(out)
     shutil.rmtree(aside, ignore_errors=True)
     if out.exists():
         out.rename(aside)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from curation.dataset import Dataset
 
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~])")
+
 
 def _line(text: object, limit: int = 160) -> str:
-    line = (
-        " ".join(str(text).split())
-        .replace("|", "\\|")
-        .replace("`", "'")
-        .replace("<", "‹")
-        .replace(">", "›")
-    )
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """A text of unknown origin as one line of Markdown that shows it and does nothing else."""
+    line = " ".join(str(text).split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return _MARKDOWN.sub(r"\\\1", line).replace("://", "&#58;//")
 
 
 def _size(rows: int) -> str:
@@ -32,9 +32,13 @@ def _size(rows: int) -> str:
     return "1M<n<10M"
 
 
-def card(dataset: Dataset, manifest: dict[str, Any]) -> str:
-    """The card as Markdown with the Hub's YAML head."""
-    rows = dataset.rows.loc[manifest["_ids"]]
+def card(
+    dataset: Dataset, rows: pd.DataFrame, manifest: dict[str, Any], info: dict[str, Any]
+) -> str:
+    """The card as Markdown with the Hub's YAML head.
+
+    rows: those delivered. info: of the Hub's files, see `dataset_info`; empty when there are none.
+    """
     languages = rows["language"].value_counts() if "language" in rows else None
     head: dict[str, Any] = {
         "pretty_name": manifest["name"],
@@ -45,7 +49,7 @@ def card(dataset: Dataset, manifest: dict[str, Any]) -> str:
         ],
         "tags": ["sft", "curated"],
     }
-    if languages is not None:
+    if languages is not None and any(languages.index):
         head["language"] = [code for code in languages.index[:20] if code]
     hf = [f for f in manifest["files"] if f.get("format") == "hf"]
     if hf:
@@ -55,6 +59,7 @@ def card(dataset: Dataset, manifest: dict[str, Any]) -> str:
                 "data_files": [{"split": f["split"], "path": f["path"]} for f in hf],
             }
         ]
+        head["dataset_info"] = info
     parts = [
         f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n# {_line(manifest['name'])}\n"
     ]
@@ -92,11 +97,15 @@ def card(dataset: Dataset, manifest: dict[str, Any]) -> str:
 
 
 def _step(dataset: Dataset, report: Any) -> str:
-    gone = dataset.rows.index[(dataset.rows["dropped_by"] == report.name).to_numpy()]
+    rows = dataset.rows
+    mine = (rows["dropped_by"] == report.name).to_numpy()
+    if "problems" in rows:  # an example for everybody must not be somebody's address
+        mine &= ~rows["problems"].fillna("").str.contains("personal_data").to_numpy()
+    gone = rows.index[mine]
     sample = ""
     if len(gone):
         reason = report.delta["reason"].get(gone[0], "") if "reason" in report.delta else ""
-        sample = f"“{_line(dataset.rows.at[gone[0], 'prompt'], 60)}”: {_line(reason, 80)}"
+        sample = f"“{_line(rows.at[gone[0], 'prompt'], 60)}”: {_line(reason, 80)}"
     params = ", ".join(
         f"{k} {_line(v, 40)}" for k, v in report.params.items() if v not in (None, "", [])
     )
@@ -116,7 +125,7 @@ def _people(manifest: dict[str, Any]) -> str:
 def _leaks(leaks: dict[str, Any]) -> str:
     nearest = leaks.get("nearest")
     text = (
-        "Leak-safe: no prompt or duplicate group stands in two splits."
+        "Leak-safe: no prompt, duplicate group or source conversation stands in two splits."
         if leaks.get("leak_safe")
         else leaks.get("text", "")
     )
@@ -135,5 +144,9 @@ def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
         lines.append(
             f"- {personal:,} delivered examples seem to hold personal data (rules only; nothing was removed for it)."
         )
+    lines += [
+        f"- {count:,} examples are not among the {name} files, which cannot hold them."
+        for name, count in manifest["did_not_fit"].items()
+    ]
     lines.append("- Facts in answers were not checked, and no licence of any source was.")
     return "\n".join(lines) + "\n"

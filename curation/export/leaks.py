@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from curation.operations.duplicates import folded
+from curation.operations.split import SAME_SOURCE
 
 
 def leaks(rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float) -> dict[str, Any]:
-    """Same prompts, same duplicate groups and the nearest pair across splits.
+    """Same prompts, duplicate groups and source conversations, and the nearest pair across splits.
 
-    vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` only when nothing is shared
-    and no pair reaches the threshold; what could not be checked is said in `text`.
+    vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` only when nothing is
+    shared, no pair reaches the threshold and every row was looked at; what is not so is said in
+    `text`.
     """
     names = rows["split"].fillna("train").astype(str)
     if names.nunique() < 2:
@@ -23,38 +26,58 @@ def leaks(rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float) -> d
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    prompts = rows["prompt"].fillna("").map(folded)
-    same_prompt = _straddling(prompts, names)
-    same_group = _straddling(rows["duplicate_group"], names) if "duplicate_group" in rows else 0
-    found: dict[str, Any] = {
-        "checked": True,
-        "same_prompt": same_prompt,
-        "same_group": same_group,
-        "threshold": threshold,
+    shared = {
+        "same_prompt": _straddling(rows["prompt"].fillna("").map(folded), names),
+        "same_group": _straddling(rows["duplicate_group"], names)
+        if "duplicate_group" in rows
+        else 0,
+        "same_conversation": sum(
+            _straddling(ids, names) for ids in _conversations(rows["metadata"])
+        ),
     }
+    found: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
+    said = []
+    if any(shared.values()):
+        said.append(
+            f"{shared['same_prompt']:,} prompts, {shared['same_group']:,} duplicate groups and "
+            f"{shared['same_conversation']:,} source conversations stand in more than one split."
+        )
     if vectors is None:
-        return {
-            **found,
-            "leak_safe": False,
-            "text": "Without embeddings only equal prompts and groups were checked.",
-        }
+        said.append("Without embeddings only equal prompts, groups and conversations were checked.")
+        return {**found, "leak_safe": False, "text": " ".join(said)}
     nearest, above = _nearest(rows, names.to_numpy(), vectors, threshold)
-    safe = not (same_prompt or same_group or above)
-    text = (
-        ""
-        if safe
-        else (
-            f"Across splits, {same_prompt:,} prompts and {same_group:,} duplicate groups are shared, "
-            f"and {above:,} examples of validation or test have a neighbour in another split at "
+    blind = int(np.isnan(vectors[:, 0]).sum())
+    if above:
+        said.append(
+            f"{above:,} examples of validation or test have a neighbour in another split at "
             f"similarity {threshold:g} or more."
         )
-    )
-    return {**found, "nearest": nearest, "above_threshold": above, "leak_safe": safe, "text": text}
+    if blind:
+        said.append(f"{blind:,} examples have no embedding and were not compared.")
+    return {
+        **found,
+        "nearest": nearest,
+        "above_threshold": above,
+        "not_embedded": blind,
+        "leak_safe": not said,
+        "text": " ".join(said),
+    }
 
 
 def _straddling(keys: pd.Series, names: pd.Series) -> int:
-    known = keys.notna() & (keys != "")
-    return int((names[known].groupby(keys[known]).nunique() > 1).sum())
+    """How many keys stand in more than one split."""
+    known = (keys.notna() & (keys != "")).to_numpy()
+    return int((names[known].groupby(keys[known].to_numpy()).nunique() > 1).sum())
+
+
+def _conversations(metadata: pd.Series) -> list[pd.Series]:
+    """For each way in which files name a source conversation, the name that each row carries."""
+    told = [orjson.loads(text) if text else {} for text in metadata.fillna("")]
+    return [
+        pd.Series([str(t[k]) if k in t else "" for t in told], index=metadata.index, dtype="str")
+        for k in SAME_SOURCE
+        if any(k in t for t in told)
+    ]
 
 
 def _nearest(

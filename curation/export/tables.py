@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 
@@ -14,31 +15,47 @@ from curation import files
 from curation.errors import CurationError
 from curation.export.trainers.tables import safe_cell
 
+ENDINGS = (".jsonl", ".parquet", ".csv")
+
+
+def check_ending(to: Path | None) -> None:
+    """Raise CurationError unless `to` is None or a file name that `write_frame` knows."""
+    if to is not None and to.suffix not in ENDINGS:
+        raise CurationError(f"{to.name}: rows are written to .jsonl, .parquet or .csv.")
+
 
 def write_frame(frame: pd.DataFrame, to: Path | None) -> None:
     """Write rows as JSON Lines, Parquet or CSV by the file's ending; to stdout as JSON Lines.
 
-    Raises CurationError for another ending or when it cannot be written.
+    JSON Lines hold `messages` as a list of turns, the others as JSON text. Raises CurationError
+    for another ending or when it cannot be written.
     """
+    check_ending(to)
     if to is None:
-        for at in range(0, len(frame), 1_000):
-            sys.stdout.write(_lines(frame.iloc[at : at + 1_000]).decode())
+        for at in range(0, len(frame), CHUNK):
+            sys.stdout.write(_lines(frame.iloc[at : at + CHUNK]).decode())
         return
     with files.replacing(to) as temporary:
         if to.suffix == ".jsonl":
             with open(temporary, "wb") as stream:
-                for at in range(0, len(frame), 1_000):
-                    stream.write(_lines(frame.iloc[at : at + 1_000]))
+                for at in range(0, len(frame), CHUNK):
+                    stream.write(_lines(frame.iloc[at : at + CHUNK]))
         elif to.suffix == ".parquet":
-            pq.write_table(
-                pa.Table.from_pandas(frame, preserve_index=False), temporary, compression="zstd"
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            pq.write_table(table, temporary, compression="zstd")
+        else:  # quoted, for before Python 3.13 a carriage return alone would stand bare
+            frame.map(safe_cell).to_csv(
+                temporary, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
             )
-        elif to.suffix == ".csv":
-            frame.map(safe_cell).to_csv(temporary, index=False, lineterminator="\n")
-        else:
-            raise CurationError(f"{to.name}: rows are written to .jsonl, .parquet or .csv.")
+
+
+CHUNK = 1_000
+"""Rows that are made into text at once."""
 
 
 def _lines(frame: pd.DataFrame) -> bytes:
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    for record in records:
+        if record.get("messages"):
+            record["messages"] = orjson.Fragment(record["messages"])
     return b"".join(orjson.dumps(r, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n" for r in records)

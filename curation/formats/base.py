@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,18 +22,31 @@ class FieldError(CurationError):
         self.field = field
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """What a record says in canonical form.
 
     messages: turns as JSON objects. used: the record's keys that went into it; the others are
-    metadata. shape: what `write` needs beside messages, label and metadata.
+    metadata. shape: what `write` needs beside messages, label and metadata. exact: `write` surely
+    gives the record back, so that nobody need try.
     """
 
     messages: list[dict[str, Any]]
     label: str | None = None
     used: Collection[str] = ()
-    shape: dict[str, Any] = field(default_factory=dict)
+    shape: Mapping[str, Any] = MappingProxyType({})
+    exact: bool = False
+
+
+class Pair(NamedTuple):
+    """Which of a record's texts are the prompt, its second part, and the answer.
+
+    shape: as of an Example, beside the place of the second part.
+    """
+
+    prompt: str
+    given: str | None
+    answer: str
+    shape: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,8 @@ class Format:
 
     confidence: 0 to 1 from a record's keys and values. read: record → Example, raising FieldError.
     write: messages, label and shape → the keys of the record that were not metadata.
+    pair: the names of a record that holds texts only → how it is a plain question and answer, or
+    None; what `read` says of such a record is then exact and follows from it.
     """
 
     name: str
@@ -48,6 +64,19 @@ class Format:
     confidence: Callable[[Record], float]
     read: Callable[[Record], Example]
     write: Callable[[list[dict[str, Any]], str | None, Mapping[str, Any]], Record]
+    pair: Callable[[Collection[str]], Pair | None] = lambda columns: None
+
+
+BETWEEN = "\n\n"
+"""What stands between a prompt and its second part."""
+
+
+def all_texts(record: Record) -> bool:
+    """Whether every value is a text."""
+    for value in record.values():
+        if type(value) is not str:
+            return False
+    return True
 
 
 def text_of(record: Record, key: str) -> str:
@@ -59,21 +88,20 @@ def text_of(record: Record, key: str) -> str:
         return ""
     if isinstance(value, bool | int | float):
         return orjson.dumps(value).decode()
-    raise FieldError(key, f"{key} should be a text but is {_kind(value)}; make it a text.")
+    raise FieldError(key, f"{key} should be a text but is {kind_of(value)}; make it a text.")
 
 
-def _kind(value: Any) -> str:
-    return (
-        "a list"
-        if isinstance(value, list)
-        else "an object"
-        if isinstance(value, dict)
-        else repr(value)
-    )
+def kind_of(value: Any) -> str:
+    """What a value is, in two words, or the value itself."""
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else repr(value)[:80]
 
 
 def turn(role: str, content: str | None, **more: Any) -> dict[str, Any]:
     """A turn in canonical order of keys."""
+    if not more:
+        return {"role": role, "content": content}
     return {"role": role, "content": content, **{k: more[k] for k in sorted(more)}}
 
 
@@ -99,18 +127,38 @@ ROLES = {
 """Names that files give to the four roles."""
 
 
-def read_turns(value: Any, key: str) -> list[dict[str, Any]]:
-    """A list of role/content or from/value objects as turns; raises FieldError naming what is off."""
+def read_turns(value: Any, key: str, *, bare: bool = False) -> list[dict[str, Any]]:
+    """A list of role/content or from/value objects as turns; raises FieldError naming what is off.
+
+    Also read: objects of two turns ({"human": …, "assistant": …}), and, where `bare`, a list of
+    texts, which take turns beginning with the user; under the key `turns` all are the user's, as in
+    MT-Bench.
+    """
     if not isinstance(value, list):
-        raise FieldError(key, f"{key} should be a list of turns but is {_kind(value)}.")
+        raise FieldError(key, f"{key} should be a list of turns but is {kind_of(value)}.")
     turns = []
     for number, entry in enumerate(value, 1):
-        if not isinstance(entry, dict):
+        if bare and isinstance(entry, str) and all(isinstance(e, str) for e in value):
+            answers = number % 2 == 0 and key != "turns"
+            turns.append(turn("assistant" if answers else "user", entry))
+        elif not isinstance(entry, dict):
             raise FieldError(
-                key, f"turn {number} of {key} should be an object but is {_kind(entry)}."
+                key, f"turn {number} of {key} should be an object but is {kind_of(entry)}."
             )
-        turns.append(_read_turn(entry, f"{key}[{number}]"))
+        elif "role" not in entry and "from" not in entry and (both := _two_turns(entry)):
+            turns += both
+        else:
+            turns.append(_read_turn(entry, f"{key}[{number}]"))
     return turns
+
+
+def _two_turns(entry: Record) -> list[dict[str, Any]]:
+    """A question and an answer in one object; empty when it is none."""
+    for question, answer in (("human", "assistant"), ("user", "assistant"), ("human", "gpt")):
+        said = entry.get(question), entry.get(answer)
+        if len(entry) == 2 and all(isinstance(text, str) for text in said):
+            return [turn("user", said[0]), turn("assistant", said[1])]
+    return []
 
 
 def _read_turn(entry: Record, where: str) -> dict[str, Any]:
@@ -120,20 +168,27 @@ def _read_turn(entry: Record, where: str) -> dict[str, Any]:
         raise FieldError(where, f"{where} needs a role and a content (or from and value).")
     said = entry[role_key]
     if not isinstance(said, str):
-        raise FieldError(where, f"the role of {where} should be a text but is {_kind(said)}.")
+        raise FieldError(where, f"the role of {where} should be a text but is {kind_of(said)}.")
     content = entry[text_key] if text_key else None
     more = {k: v for k, v in entry.items() if k not in (role_key, text_key)}
-    role = ROLES.get(said.strip().lower(), said.strip().lower())
     if isinstance(content, list):
         more["parts"] = content
-        texts = [p.get("text", "") if isinstance(p, dict) else str(p) for p in content]
-        content = "\n".join(t for t in texts if isinstance(t, str) and t)
+        content = said_in(content)
     elif content is not None and not isinstance(content, str):
-        raise FieldError(where, f"the content of {where} should be a text but is {_kind(content)}.")
+        raise FieldError(
+            where, f"the content of {where} should be a text but is {kind_of(content)}."
+        )
     if said == "function_call" and "tool_calls" not in more and content:
         more["tool_calls"] = _call(content)
         content = None
-    return turn(role, content, **more)
+    known = said.strip().lower()
+    return turn(ROLES.get(known, known), content, **more)
+
+
+def said_in(parts: list[Any]) -> str:
+    """The texts of a content in parts, one a line; pictures and sounds say nothing."""
+    texts = [part.get("text", "") if isinstance(part, dict) else part for part in parts]
+    return "\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def _call(text: str) -> list[dict[str, Any]]:
@@ -158,9 +213,7 @@ def write_turns(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for message in messages:
         entry = dict(message)
         parts = entry.pop("parts", None)
-        if parts is not None:
-            texts = [p.get("text", "") if isinstance(p, dict) else str(p) for p in parts]
-            if "\n".join(t for t in texts if isinstance(t, str) and t) == entry["content"]:
-                entry["content"] = parts
+        if isinstance(parts, list) and said_in(parts) == entry["content"]:
+            entry["content"] = parts
         written.append(entry)
     return written

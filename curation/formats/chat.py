@@ -12,19 +12,22 @@ from curation.formats.base import Example, Format, Record, read_turns, write_tur
 _TO_SHAREGPT = {"user": "human", "assistant": "gpt", "tool": "observation", "system": "system"}
 
 
+KEYS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat")
+
+
 def _key(record: Record, style: str) -> str | None:
-    for key in ("messages", "conversations", "conversation", "turns", "dialogue", "chat"):
+    """The key of the record's turns, when they are of that style."""
+    for key in KEYS:
         value = record.get(key)
         if isinstance(value, list):
             first = next((t for t in value if isinstance(t, dict)), None)
-            found = "sharegpt" if first is not None and "from" in first else "messages"
-            if first is None:
+            if first is not None:
+                found = "sharegpt" if "from" in first else "messages"
+            else:
                 found = "sharegpt" if key.startswith("conversation") else "messages"
-            if found == style:
-                return key
-        elif key in ("messages", "conversations") and key in record and value is None:
-            if style == ("messages" if key == "messages" else "sharegpt"):
-                return key
+            return key if found == style else None
+        if key in record and value is None and key in ("messages", "conversations"):
+            return key if style == ("messages" if key == "messages" else "sharegpt") else None
     return None
 
 
@@ -47,7 +50,7 @@ def _read_sharegpt(record: Record) -> Example:
 
 
 def _read(record: Record, key: str) -> Example:
-    turns = read_turns(record.get(key), key)
+    turns = read_turns(record.get(key), key, bare=True)
     used = [key]
     if (
         isinstance(record.get("system"), str)
@@ -70,9 +73,8 @@ def _write_sharegpt(
 ) -> Record:
     turns = []
     for message in write_turns(messages):
-        calls = message.get("tool_calls")
-        if calls and not message["content"]:
-            call = calls[0].get("function", {})
+        call = None if message["content"] else _only_call(message.get("tool_calls"))
+        if call is not None:
             value = {"name": call.get("name", ""), "arguments": _loaded(call.get("arguments", ""))}
             turns.append({"from": "function_call", "value": orjson.dumps(value).decode()})
             continue
@@ -85,6 +87,13 @@ def _write_sharegpt(
             }
         )
     return {shape.get("key", "conversations"): turns}
+
+
+def _only_call(calls: Any) -> dict[str, Any] | None:
+    """The function of a turn's first call; None when there is none of that form."""
+    first = calls[0] if isinstance(calls, list) and calls else None
+    call = first.get("function") if isinstance(first, dict) else None
+    return call if isinstance(call, dict) else None
 
 
 def _loaded(text: Any) -> Any:

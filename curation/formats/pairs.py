@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from curation.formats.base import (
     Example,
     FieldError,
     Format,
+    Pair,
     Record,
+    all_texts,
     read_turns,
     text_of,
     turn,
@@ -22,27 +24,34 @@ PROMPTS = (
     "query",
     "instruction",
     "input",
+    "inputs",
     "problem",
     "user",
     "human",
+    "request",
+    "q",
     "context",
     "source",
-    "q",
 )
 RESPONSES = (
     "completion",
     "response",
     "answer",
     "output",
+    "outputs",
     "solution",
+    "canonical_solution",
     "reply",
-    "target",
     "assistant",
     "gpt",
     "bot",
     "answers",
     "a",
+    "targets",
+    "target",
 )
+_VAGUE = ("context", "source", "target")
+"""Names that often mean something else; another format is believed first."""
 
 
 def _pair(record: Record) -> tuple[str, str] | None:
@@ -53,21 +62,17 @@ def _pair(record: Record) -> tuple[str, str] | None:
 
 
 def _confidence(record: Record) -> float:
-    if "chosen" in record:
+    pair = _pair(record)
+    if pair is None or "chosen" in record:
         return 0.0
-    return 0.9 if _pair(record) else 0.0
+    return 0.6 if any(name.lower() in _VAGUE for name in pair) else 0.9
 
 
 def _side(record: Record, key: str, role: str) -> tuple[list[dict[str, Any]], bool]:
     value = record[key]
     if isinstance(value, list):
         return read_turns(value, key), True
-    if (
-        isinstance(value, dict)
-        and {"role", "content"} & set(value)
-        or isinstance(value, dict)
-        and "value" in value
-    ):
+    if isinstance(value, dict) and ({"role", "content"} & set(value) or "value" in value):
         return read_turns([value], key), True
     return [turn(role, text_of(record, key))], False
 
@@ -90,7 +95,8 @@ def _read(record: Record) -> Example:
         shape["keys"] = [prompt, response]
     if listed or also:
         shape["lists"] = [listed, also]
-    return Example([*before, *after], None, used, shape)
+    exact = "system" not in record and all_texts(record)
+    return Example([*before, *after], None, used, shape, exact)
 
 
 def _write(messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]) -> Record:
@@ -116,6 +122,8 @@ def _preference_confidence(record: Record) -> float:
 
 
 def _read_preference(record: Record) -> Example:
+    if "chosen" not in record:
+        raise FieldError("chosen", "a preference pair needs an answer that was chosen.")
     chosen, listed = _side(record, "chosen", "assistant")
     used = ["chosen"]
     before: list[dict[str, Any]] = []
@@ -125,8 +133,9 @@ def _read_preference(record: Record) -> Example:
             raise FieldError("prompt", "a preference pair needs a prompt.")
         used.append(key)
         before, _ = _side(record, key, "user")
-        if key == "instruction" and isinstance(record.get("input"), str) and record["input"]:
-            before[0]["content"] += "\n\n" + record["input"]
+        given = record.get("input") if key == "instruction" else None
+        if isinstance(given, str) and given and before:
+            before[0]["content"] = f"{before[0]['content'] or ''}\n\n{given}"
             used.append("input")
         if isinstance(record.get("system"), str) and record["system"]:
             before.insert(0, turn("system", record["system"]))
@@ -142,7 +151,15 @@ def _write_preference(
     return {"prompt": write_turns(before), "chosen": write_turns(last)}
 
 
-COMPLETION = Format("completion", "Prompt and completion", _confidence, _read, _write)
+def _texts(columns: Collection[str]) -> Pair | None:
+    pair = _pair(dict.fromkeys(columns, ""))
+    if pair is None or "system" in columns:
+        return None
+    usual = pair == ("prompt", "completion")
+    return Pair(pair[0], None, pair[1], {} if usual else {"keys": list(pair)})
+
+
+COMPLETION = Format("completion", "Prompt and completion", _confidence, _read, _write, _texts)
 PREFERENCE = Format(
     "preference",
     "Preference pair (chosen is taken)",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from curation.formats.base import Example, FieldError, Format, Record, text_of, turn
+from curation.formats.base import Example, FieldError, Format, Record, all_texts, text_of, turn
 
 TEXTS = (
     "text",
@@ -18,6 +19,7 @@ TEXTS = (
     "body",
     "title",
     "tweet",
+    "full_text",
 )
 LABELS = (
     "label",
@@ -47,13 +49,14 @@ def _read_label(record: Record) -> Example:
         raise FieldError(
             "label", "there is no pair of a text and a label; say which column is which."
         )
-    value = text_of(record, label)
-    if not value.strip():
-        raise FieldError(label, f"{label} is empty.")
+    value: str | None = text_of(record, label)
+    if value is None or not value.strip():  # not labelled yet; people will
+        return Example([turn("user", text_of(record, text))], None, [text])
     shape: dict[str, Any] = {} if (text, label) == ("text", "label") else {"keys": [text, label]}
     if not isinstance(record[label], str):
         shape["number"] = True
-    return Example([turn("user", text_of(record, text))], value, [text, label], shape)
+    turns = [turn("user", text_of(record, text))]
+    return Example(turns, value, [text, label], shape, all_texts(record))
 
 
 def _write_label(
@@ -61,12 +64,13 @@ def _write_label(
 ) -> Record:
     text, name = shape.get("keys", ("text", "label"))
     content = "\n\n".join(m["content"] or "" for m in messages)
-    number = shape.get("number") and label is not None and label.lstrip("-").isdigit()
-    return {text: content, name: int(label) if number and label is not None else label}
+    if shape.get("number") and label is not None and re.fullmatch("-?[0-9]{1,15}", label):
+        return {text: content, name: int(label)}
+    return {text: content, name: label}
 
 
 def _text_confidence(record: Record) -> float:
-    return 0.5 if _find(record, TEXTS) else 0.0
+    return 0.5 if _find(record, TEXTS) and "role" not in record else 0.0  # not a lone turn
 
 
 def _read_text(record: Record) -> Example:

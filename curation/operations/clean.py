@@ -11,38 +11,41 @@ import pandas as pd
 
 from curation.registry import clean
 
-_CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
+CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
 _ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
 _ODD_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
-_ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
+ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
 _TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
 _BLANKS = re.compile(r"\n{4,}")
-_TAG = re.compile(
-    r"</?(?:p|br|b|i|u|em|strong|span|div|font|center|a|ul|ol|li|h[1-6])(?:\s[^<>]{0,200})?/?>",
+HTML_TAG = re.compile(
+    r"</?(?:p|br|b|i|u|em|strong|span|font|center|a|ul|ol|li|h[1-6])(?:\s+[a-z-]+=[^<>]{0,200})?\s*/?>",
     re.IGNORECASE,
 )
-_ABOUT_HTML = re.compile(
-    r"\bhtml\b|\bxml\b|\bcss\b|<html|<!doctype|\btags?\b|\bweb ?page", re.IGNORECASE
+ABOUT_HTML = re.compile(
+    r"\bhtml\b|\bxml\b|\bcss\b|<!doctype|\btags?\b|\bweb ?page|"
+    r"</?(?:html|head|body|div|form|input|button|script|style|table|audio|video|img)\b",
+    re.IGNORECASE,
 )
-_SPECIAL = re.compile(
+SPECIAL_TOKENS = re.compile(
     r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|end_of_text|user|"
-    r"assistant|system|end|pad)\|>|\[/?INST\]|<</?SYS>>|</?s>(?![a-z])"
+    r"assistant|system|end|pad)\|>|\[/?INST\]|<</?SYS>>|\A\s*<s>|<s>(?=\s*\[INST\])|"
+    r"</s>(?=\s*(?:<s>|\[INST\]|\Z))"
 )
 
 
 def _outside_code(text: str, change: re.Pattern[str], by: str) -> str:
     if "`" not in text:
         return change.sub(by, text)
-    pieces = _CODE.split(text)
+    pieces = CODE.split(text)
     return "".join(p if i % 2 else change.sub(by, p) for i, p in enumerate(pieces))
 
 
 def _unescaped(text: str) -> str:
-    if not _ENTITY.search(text) or _ABOUT_HTML.search(text):
+    if not ENTITY.search(text) or ABOUT_HTML.search(text):
         return text
-    pieces = _CODE.split(text)
+    pieces = CODE.split(text)
     return "".join(
-        p if i % 2 else _ENTITY.sub(lambda m: html.unescape(m.group()), p)
+        p if i % 2 else ENTITY.sub(lambda m: html.unescape(m.group()), p)
         for i, p in enumerate(pieces)
     )
 
@@ -64,7 +67,16 @@ def fix_text(
     as they are. Garbled text is found by ftfy (Speer 2019), which acts only on what can hardly be
     meant. Characters are composed (NFC).
     """
-    return [_fixed(text, encoding, entities, invisible, spaces) for text in batch["text"]]
+    return [_settled(text, encoding, entities, invisible, spaces) for text in batch["text"]]
+
+
+def _settled(text: str, *chosen: bool) -> str:
+    """Repair until nothing changes: what one repair uncovers (`&amp;lt;`) is another's work."""
+    for _ in range(10):
+        before, text = text, _fixed(text, *chosen)
+        if text == before:
+            break
+    return text
 
 
 def _fixed(text: str, encoding: bool, entities: bool, invisible: bool, spaces: bool) -> str:
@@ -92,8 +104,8 @@ def strip_html(batch: pd.DataFrame) -> list[str]:
     Code, and texts that are about HTML, stay as they are.
     """
     return [
-        _outside_code(text, _TAG, "").strip()
-        if "<" in text and not _ABOUT_HTML.search(text)
+        _outside_code(text, HTML_TAG, "").strip()
+        if "<" in text and not ABOUT_HTML.search(text)
         else text
         for text in batch["text"]
     ]
@@ -106,5 +118,6 @@ def remove_special_tokens(batch: pd.DataFrame) -> list[str]:
     A trainer would read them as the end of a turn.
     """
     return [
-        _SPECIAL.sub("", text) if "<" in text or "[" in text else text for text in batch["text"]
+        SPECIAL_TOKENS.sub("", text) if "<" in text or "[" in text else text
+        for text in batch["text"]
     ]

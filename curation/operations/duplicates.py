@@ -25,8 +25,8 @@ WORDS, CHARACTERS = 5, 6
 """Length of a shingle: five words; six characters where words are not set apart by spaces."""
 
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
-_TOKEN = re.compile(r"\w+")
-_PUNCTUATION = re.compile(r"[\W_]+")
+_UNIT = re.compile(r"[^\W_]+|(?<=\w)[+#]+|(?:(?<=[\w)])|(?<=[\w)] ))[-+*/^=<>%×÷·−](?=\s*[\d(])")
+"""Words, and the signs that tell 3 + 4 from 3 − 4, and C++ from C."""
 _PRIME = np.uint64((1 << 61) - 1)
 
 
@@ -42,10 +42,10 @@ def _texts(rows: pd.DataFrame, by: str) -> list[str]:
 def folded(text: str) -> str:
     """Text without what does not change its meaning: width, case, white space, punctuation.
 
-    Signs of mathematics and code are kept when nothing else is left.
+    Signs between numbers count, and punctuation does where nothing else is left.
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return _PUNCTUATION.sub(" ", plain).strip() or " ".join(plain.split())
+    return " ".join(_UNIT.findall(plain) or plain.split())
 
 
 def _order(rows: pd.DataFrame, keep: str) -> np.ndarray:
@@ -132,7 +132,7 @@ def shingles(text: str) -> np.ndarray:
         units: list[str] = [c for c in plain if not c.isspace()]
         length = CHARACTERS
     else:
-        units, length = _TOKEN.findall(plain), WORDS
+        units, length = _UNIT.findall(plain), WORDS
     if not units:
         units = [plain.strip()]
     codes = np.fromiter((_code(u) for u in units), dtype=np.uint64, count=len(units))

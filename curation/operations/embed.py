@@ -8,8 +8,18 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.embedding import VectorStore, load_encoder
+from curation.embedding import VectorStore
 from curation.registry import embed as embeds
+
+Way = Literal[
+    "auto",
+    "torch-float32",
+    "torch-bfloat16",
+    "openvino-float32",
+    "openvino-bfloat16",
+    "cuda-float32",
+    "cuda-bfloat16",
+]
 
 
 @embeds("Embeddings", slow=True)
@@ -20,11 +30,13 @@ def embed(
     *,
     of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
     model: Annotated[str, "a folder or Hub name; empty for the bundled all-MiniLM-L6-v2"] = "",
+    way: Annotated[Way, "how it is computed; auto tries once and keeps to it"] = "auto",
 ) -> np.ndarray:
     """Give every example a vector, so that examples that mean alike lie together.
 
     Both sides by default: prompts alone put "translate this" beside "translate that" whatever it is
     about. Equal texts are embedded once and remembered; the model sees the first 256 tokens.
+    The ways to compute a model differ in the last digits only, and by far in speed.
     Raises CurationError when the model is not there.
     """
     prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
@@ -33,4 +45,4 @@ def embed(
         "response": response.where(response != "", prompt),
         "both": (prompt + "\n\n" + response).where(response != "", prompt),
     }[of].tolist()
-    return store.embed(texts, load_encoder(model), progress)
+    return store.embed(texts, store.encoder(model, way), progress)

@@ -103,9 +103,9 @@ def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
     hits = np.zeros(len(batch), dtype=bool)
     try:
         for column in columns:
-            hits |= [
-                bool(compiled.search(text, timeout=SECONDS)) for text in batch[column].fillna("")
-            ]
+            texts = batch[column].fillna("")
+            found = [compiled.search(text, timeout=SECONDS) is not None for text in texts]
+            hits |= np.array(found, dtype=bool)
     except TimeoutError:
         raise CurationError(
             f"the pattern {pattern!r} takes more than {SECONDS:g} s on one text; make it simpler."

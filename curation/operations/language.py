@@ -11,8 +11,9 @@ import pandas as pd
 
 from curation.registry import Range, score
 
-CHARACTERS = 400
-"""The beginning of a text that is looked at: enough to be sure, and quick."""
+CHARACTERS = 240
+"""The beginning of a text that is looked at. On 1,000 Alpaca answers 400 find nothing else, and on
+texts above 120 lingua looks at trigrams only, which is quicker."""
 
 LANGUAGES = tuple(
     "ar bg bn ca cs da de el en es fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru sk sl sr sv ta "
@@ -21,8 +22,12 @@ LANGUAGES = tuple(
 """Languages that are told apart: those of instruction data. All 75 that lingua knows give short
 English prompts to Latin, Tagalog or Maori (8 % of an Alpaca sample)."""
 
-SURE = 0.5
-"""Confidence below which a language counts as unknown."""
+SURE = 2 / 3
+"""Confidence below which a language counts as unknown: it has to be twice as likely as the next.
+
+On sentences of six languages cut to 25, 40 and 80 characters that tells 90, 99 and 99 % of them and is
+wrong in 0.4, 0.6 and 0.1 %; of 1,500 Alpaca prompts and answers it tells 98 and 97 %, 0.1 and 0.3 % wrong.
+"""
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`|https?://\S+", re.DOTALL)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -30,11 +35,14 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @functools.lru_cache(maxsize=1)
 def _detector() -> Any:
+    """Lingua with all its n-grams: some seconds to load and 0.6 GB.
+
+    With trigrams alone 38 of 1,000 Alpaca prompts count as other than English; with all, none.
+    """
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     codes = [getattr(IsoCode639_1, code.upper()) for code in LANGUAGES]
-    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
-    return builder.with_low_accuracy_mode().build()
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
 
 
 def _readable(text: str) -> str:
@@ -49,11 +57,12 @@ def _detect(texts: list[str], shortest: int) -> list[tuple[str, float]]:
     answers: list[tuple[str, float]] = [("", float("nan"))] * len(texts)
     if not asked:
         return answers
-    detector = _detector()
-    for i in asked:
-        values = detector.compute_language_confidence_values(readable[i])
-        if values and values[0].value >= SURE:
-            answers[i] = (values[0].language.iso_code_639_1.name.lower(), float(values[0].value))
+    found = _detector().compute_language_confidence_values_in_parallel([readable[i] for i in asked])
+    for i, values in zip(asked, found, strict=True):
+        first, second = (v.value for v in values[:2])
+        sure = first / (first + second) if first else 0.0
+        if sure >= SURE:
+            answers[i] = (values[0].language.iso_code_639_1.name.lower(), sure)
     return answers
 
 
@@ -68,8 +77,8 @@ def language(
     """Tell the language of the response and of the prompt.
 
     ISO 639-1 codes of 42 languages; empty where there are too few letters, as in code or numbers, or
-    where no language is likelier than all others together. A short response
-    takes the language of prompt and response together. Detection is lingua's n-gram model.
+    where no language is twice as likely as the next; the confidence is p / (p + next). A short
+    response takes the language of prompt and response together. Detection is lingua's n-gram model.
     """
     prompts, responses = batch["prompt"].fillna("").tolist(), batch["response"].fillna("").tolist()
     of_prompt = _detect(prompts, shortest)

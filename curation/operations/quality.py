@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from curation.operations.clean import _ABOUT_HTML, _CODE, _ENTITY, _SPECIAL, _TAG
+from curation.operations.clean import ABOUT_HTML, CODE, ENTITY, HTML_TAG, SPECIAL_TOKENS
 from curation.registry import filter, score
 
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]+"
-)
+_UNSPACED = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+
+
+_PIECE = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]*[^\W_{_UNSPACED}][^\s{_UNSPACED}]*")
+"""What white space sets apart, or a character of a script without it; a regular expression is one."""
 
 
 def words(text: str) -> list[str]:
@@ -24,10 +26,9 @@ def words(text: str) -> list[str]:
 
 
 _PLACEHOLDER = re.compile(
-    r"\s*(?:<\s*no\s*-?_?(?:in|out)put\s*>|no\s?(?:in|out)put\.?|n/?a\.?|none\.?|null|nil|todo\.?|tbd\.?|\.{2,}|…|-+|"
-    r"not applicable\.?|nothing\.?|placeholder|\[?(?:insert|your) [^\n]{0,40}\]?|"
-    r"无|没有|暂无|略|空|keine|k\.\s?a\.|aucun(?:e)?|"
-    r"ninguno|output:?|answer:?|response:?|lorem ipsum.*)\s*",
+    r"\s*(?:<\s*no\s*-?_?(?:in|out)put\s*>|no\s?(?:in|out)put\.?|n/?a\.?|null|nil|todo\.?|tbd\.?|"
+    r"\.{2,}|…|-+|not applicable\.?|placeholder|\[(?:insert|your) [^\]\n]{0,60}\]|"
+    r"无|暂无|略|k\.\s?a\.|output:?|answer:?|response:?|lorem ipsum.*)\s*",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_INPUT = re.compile(r"<\s*no\s*-?_?(?:in|out)put\s*>|\bno(?:in|out)put\b", re.IGNORECASE)
@@ -50,13 +51,21 @@ _ASKS_AI = re.compile(
     re.IGNORECASE,
 )
 _MERGED = re.compile(
-    r"(?:^|\n)\s*(?:#+\s*)?(?:instruction|input|question|prompt|指令|问题|输入)\s*\d*\s*[:：]",
+    r"\n[\s#/]*(?:\d+\.\s*)?(?:instruction|指令)\s*\d*\s*[:：]|\n\s*##+ ?(?:input|response)\s*[:：]",
     re.IGNORECASE,
+)
+_ABOUT_URL = re.compile(
+    r"\bhtml\b|\bbutton\b|\bdomain\b|\bbroken\b|\bhyperlink|\bregex\b|\burl for\b", re.IGNORECASE
 )
 _URL_ASK = re.compile(
     r"(?:this|the|following|given|below|linked|attached|article|page|site|website|video|link|document|report)\b[^.\n]{0,80}https?://\S+"
     r"|https?://\S+[^\n]{0,80}(?:article|page|video|link|summar|read|watch|visit)|(?:文章|网页|链接|视频)[^。\n]{0,40}https?://\S+"
     r"|(?:open|read|visit|watch|see|summari[sz]e|look at|according to)\b[^.\n]{0,60}https?://\S+",
+    re.IGNORECASE,
+)
+_ASKS_MARKUP = re.compile(
+    r"\bweb|\breact\b|\bcode\b|\bpython\b|\bscript\b|link|\bbold|italic|underline|highlight|\bfont|"
+    r"\bformat|\bstyle|\bcolou?r|\bform\b|\btemplate\b|\bgradient\b|\bembed|\banimat|\bcomponent\b",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,18}\b")
@@ -65,105 +74,95 @@ _PHONE = re.compile(
     r"|\d{3}-\d{3}-\d{4}|1[3-9]\d-?\d{4}-?\d{4}"
     r"|0\d{2,4}[ /-]\d{5,8})(?![\d.])"
 )
-_CARD = re.compile(r"(?<!\d)(?:\d{4}[ -]?){3}\d{1,7}(?!\d)")
+_CARD = re.compile(r"(?<![\d.,])(?:\d{4}[ -]?){3}\d{1,7}(?![\d.,]\d|\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
-_PLAIN_EMAIL = re.compile(
-    r"@(?:example|email|company|domain|mail|test|yourcompany|website|abc|xyz)\.", re.IGNORECASE
+_NOBODYS_EMAIL = re.compile(
+    r"@(?:example|e?mail|company|domain|test|yourcompany|website|abc|xyz)\.|"
+    r"^(?:info|support|contact|help|sales|admin|offers?|promotions?|no-?reply|newsletter|press|service|"
+    r"example|user(?:name)?|your ?name|name|test|abc|x+)@",
+    re.IGNORECASE,
 )
+_NOBODYS_PHONE = re.compile(r"555|^1?123456|4567890$|98765|^1?8(?:00|33|44|55|66|77|88)")
+"""Numbers made for films and forms, and those that companies answer for free in North America."""
 _GARBLED = re.compile(
     "Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[™œ\u009d“”˜¢¦\u0080-\u00bf]|Â[\u00a0-\u00bf]|ï»¿|\ufffd|ðŸ|[åäæçèé][\u0080-\u00bf]{2}"
 )
-_ENDINGS = ".!?…。！？；;:：)]}\"'`”’»」』）】>*_|~%$°✓✅😊/+-=\\"
 _DANGLING = re.compile(
-    r"(?:\b(?:the|a|an|and|or|but|of|to|in|with|for|by|as|that|which|is|are|was|because|your|their|its|from|into|und|der|die|das|"
-    r"oder|mit|ein|eine|et|le|la|les|de|du|que|el|los|las|con|un|una|y)|[,，、（(]|[的和与在是把被对从为但而因如])\s*\Z",
-    re.IGNORECASE,
+    r"(?:\b(?:the|a|an|and|or|but|of|to|in|with|for|by|as|that|which|is|are|was|because|your|their|its|"
+    r"from|into|und|der|die|das|oder|mit|ein|eine|et|le|la|les|de|du|que|el|los|las|con|un|una|y)|"
+    r"[，、（(]|[的和与在是把被对从为但而因如])\s*\Z"
 )
-_LINES = re.compile(r"[^\n]+")
+_ITEM = re.compile(r"\s*(?:[-*•#>|]|\d+[.)]|[A-Za-z][.)]|[IVX]+\.)")
+_SENTENCE_END = re.compile(r"(?<=[^\W\dA-Z_][.!?])\s+|(?<=\d[.!?])\s+|(?<=\s[!?])\s+|(?<=[。！？])")
+_SIGNS = re.compile(r"[#@=(){}<>\[\]|\\]|://|www\.|\s[-–—―~]\s")
+"""What prose that breaks off seldom holds: hashtags, formulas, links, the name after a quotation."""
 
 
 def _is_card(digits: str) -> bool:
-    """Whether a number passes the check of payment cards (Luhn) and has their length."""
+    """Whether a number passes the check of payment cards (Luhn) and has their length; no ISBN."""
     numbers = [int(c) for c in digits if c.isdigit()]
-    if not 13 <= len(numbers) <= 19 or len(set(numbers)) < 3:
+    if not 13 <= len(numbers) <= 19 or len(set(numbers)) < 3 or digits.startswith(("978", "979")):
         return False
     odd, even = numbers[-1::-2], numbers[-2::-2]
     return (sum(odd) + sum(sum(divmod(2 * n, 10)) for n in even)) % 10 == 0
 
 
 def repetition(text: str) -> float:
-    """Share of a text that its most frequent 3-word phrase or line takes up; 0 below 20 words.
+    """Share of a text that its longest loop takes up; 0 below 20 words.
 
-    The greater of the share of the top trigram and of lines that repeat an earlier one, after Rae et
-    al. 2021 (Gopher).
+    A loop is a phrase that follows itself at least twice. A chorus, or a list whose items begin
+    alike, is none: what comes between differs.
     """
-    found = words(text[:20_000])
+    found = _PIECE.findall(text[:20_000].lower())
     if len(found) < 20:
         return 0.0
-    grams = Counter(zip(found, found[1:], found[2:], strict=False))
-    top, count = grams.most_common(1)[0]
-    share = (
-        3 * count / len(found)
-        if count >= 4 and len(set(top)) > 1
-        else count / len(found)
-        if count >= 8
-        else 0.0
-    )
-    lines = [line.strip() for line in _LINES.findall(text) if len(line.strip()) > 20]
-    double = sum(map(len, lines)) - sum(map(len, set(lines)))
-    return min(1.0, max(share, double / max(1, len(text))))
+    last: dict[tuple[str, str, str], int] = {}
+    longest = run = period = 0
+    for i, gram in enumerate(zip(found, found[1:], found[2:], strict=False)):
+        gap = i - last.get(gram, i)
+        run = run + 1 if gap and gap == period else 1
+        period = gap
+        last[gram] = i
+        if gap and run + 2 >= 2 * gap:
+            longest = max(longest, run + 2 + gap)
+    return longest / len(found)
 
 
 def _truncated(text: str) -> bool:
-    """Whether an answer stops in the middle: an open code block, or prose that ends on a link word."""
+    """Whether an answer stops in the middle: an open code block, or prose that ends in a sentence."""
     stripped = text.rstrip()
     if stripped.count("```") % 2:
         return True
-    if not stripped or "\n" not in stripped and len(words(stripped)) < 6:
-        return False
     last = stripped.rsplit("\n", 1)[-1].strip()
-    if (
-        _DANGLING.search(stripped)
-        and not re.match(r"^\W*(?:[-*•]|\d+[.)])", last)
-        and len(words(last)) > 3
-    ):
+    if len(words(last)) < 6 or _ITEM.match(last):
+        return False
+    if _DANGLING.search(last):
         return True
-    if stripped[-1] in _ENDINGS or not stripped[-1].isalnum():
-        return False
-    if re.match(r"^\s*(?:[-*•#>|]|\d+[.)]|[A-Za-z]\))", last) or "=" in last or "(" in last:
-        return False
-    sentences = len(re.findall(r"[.!?。！？](?:\s|$|[^\s\d])", stripped))
-    prose = (
-        len(words(last)) >= 12
-        and sentences >= 1
-        and "\n" not in stripped[-max(40, len(last)) :].rstrip("\n")[: -len(last) or None]
-    )
+    fragment = _SENTENCE_END.split(last)[-1].strip()
+    capitals = sum(word[0].isupper() for word in fragment.split())
     return (
-        prose
-        and len(words(last.rsplit(". ", 1)[-1])) >= 3
-        and bool(re.search(r"[.!?。！？]", last))
+        fragment != last
+        and fragment[-1:].isalpha()
+        and len(words(fragment)) >= 6
+        and not _SIGNS.search(fragment)
+        and 2 * capitals < max(2, len(fragment.split())) + 1  # not a title
     )
 
 
 def _copies(prompt: str, response: str) -> bool:
-    asked, said = words(prompt), words(response)
-    if len(said) < 8 or len(asked) < 8:
-        return False
-    return said == asked or (
-        len(said) >= 0.8 * len(asked) and " ".join(said) in " ".join(asked) and len(said) > 12
-    )
+    """Whether an answer says what the prompt said, to the comma, and nothing else."""
+    asked, said = (" ".join(text.casefold().split()) for text in (prompt, response))
+    return len(words(said)) >= 8 and len(said) >= 0.8 * len(asked) and said in asked
 
 
 def _personal(text: str) -> bool:
     emails = [m.group() for m in _EMAIL.finditer(text)] if "@" in text else []
-    if any(not _PLAIN_EMAIL.search(e) for e in emails):
+    if any(not _NOBODYS_EMAIL.search(e) for e in emails):
         return True
     if not any(c.isdigit() for c in text):
         return False
-    if any(
-        "555-" not in m.group() and sum(c.isdigit() for c in m.group()) >= 9
-        for m in _PHONE.finditer(text)
-    ):
+    numbers = [re.sub(r"\D", "", m.group()) for m in _PHONE.finditer(text)]
+    if any(len(n) >= 9 and not _NOBODYS_PHONE.search(n) for n in numbers):
         return True
     return any(_is_card(m.group()) for m in _CARD.finditer(text)) or any(
         _is_iban(m.group()) for m in _IBAN.finditer(text)
@@ -179,12 +178,13 @@ def _is_iban(text: str) -> bool:
 def _html(prompt: str, text: str) -> bool:
     if (
         ("<" not in text and "&" not in text)
-        or _ABOUT_HTML.search(prompt)
-        or _ABOUT_HTML.search(text)
+        or ABOUT_HTML.search(prompt)
+        or _ASKS_MARKUP.search(prompt)
+        or ABOUT_HTML.search(text)
     ):
         return False
-    prose = _CODE.sub(" ", text)
-    return bool(_TAG.search(prose) or _ENTITY.search(prose))
+    prose = CODE.sub(" ", text)
+    return bool(HTML_TAG.search(prose) or ENTITY.search(prose))
 
 
 _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
@@ -198,13 +198,15 @@ _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     ),
     "refusal": (
         "the answer refuses, or speaks as an AI",
-        lambda p, r: bool(_REFUSAL.search(r[:400])) and not _ASKS_AI.search(p),
+        lambda p, r: (
+            bool(_REFUSAL.search(r[:400])) and not _ASKS_AI.search(p) and not _REFUSAL.search(p)
+        ),
     ),
     "truncated_answer": ("the answer stops in the middle", lambda p, r: _truncated(r)),
     "repetition_loop": ("the answer repeats itself", lambda p, r: repetition(r) > 0.3),
     "merged_instructions": (
         "another instruction follows inside the answer",
-        lambda p, r: bool(_MERGED.search(r, 10)) and not _MERGED.search(p),
+        lambda p, r: bool(_MERGED.search(r.strip())) and not _MERGED.search(f"\n{p}"),
     ),
     "copies_prompt": ("the answer is a copy of the prompt", _copies),
     "garbled": (
@@ -213,14 +215,16 @@ _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
             not (p.isascii() and r.isascii()) and bool(_GARBLED.search(p) or _GARBLED.search(r))
         ),
     ),
-    "html": ("HTML was left in the text", lambda p, r: _html("", p) or _html(p, r)),
+    "html": ("HTML was left in the text", lambda p, r: _html(p, p) or _html(p, r)),
     "special_tokens": (
         "chat-template tokens stand in the text",
-        lambda p, r: bool(_SPECIAL.search(p) or _SPECIAL.search(r)) and not _ABOUT_HTML.search(p),
+        lambda p, r: (
+            bool(SPECIAL_TOKENS.search(p) or SPECIAL_TOKENS.search(r)) and not ABOUT_HTML.search(p)
+        ),
     ),
     "unfollowable_url": (
         "the prompt points to a page that nobody can open",
-        lambda p, r: "http" in p and bool(_URL_ASK.search(p)),
+        lambda p, r: "http" in p and bool(_URL_ASK.search(p)) and not _ABOUT_URL.search(p),
     ),
     "personal_data": (
         "an e-mail address, phone, card or account number stands in the text",
@@ -235,12 +239,41 @@ EXPLAINED = {
     "wrong_language": "the answer is in another language than the prompt",
 }
 _TRANSLATES = re.compile(
-    r"translat|übersetz|tradui|traduc|перев|翻译|翻譯|訳|\bin (?:english|german|french|spanish|chinese|"
-    r"japanese|russian|italian|latin|portuguese|korean|hindi|arabic)\b|auf (?:deutsch|englisch|französisch)|"
-    r"en (?:français|anglais|español|inglés)|英語|英语|法语|日语|德语|language|"
-    r"sprache|langue|idioma|say |mean",
+    r"translat|übersetz|tradui|traduc|перев|翻译|翻譯|訳|language|sprache|langue|idioma|\bsay |\bmean|"
+    r"\b(?:english|german|french|spanish|chinese|japanese|russian|italian|latin|portuguese|korean|hindi|"
+    r"arabic|deutsch|englisch|französisch|français|anglais|español|inglés)\b|英語|[英法日德中汉俄韩][语文]",
     re.IGNORECASE,
 )
+_CODE_SIGN = re.compile(r"[{}()=<>;_/&]")
+_SCRIPTS = {
+    **dict.fromkeys(("bg", "ru", "sr", "uk"), "Cyrillic"),
+    **dict.fromkeys(("ar", "fa", "ur"), "Arabic"),
+    **dict.fromkeys(("zh", "ja"), "Han"),
+    **{code: code for code in ("bn", "el", "he", "hi", "ko", "ta", "te", "th")},
+}
+"""Scripts of languages; what is not named is written in Latin letters."""
+
+_FUNCTION_WORDS = {
+    code: set(text.split())
+    for code, text in {
+        "en": "the a an of to and is are was in on for with that this it what how why which do does "
+        "i you your my we be from by at as not if when they its their or",
+        "de": "der die das den dem des ein eine einen und ist sind in im zu mit für auf von wie was "
+        "warum nicht man ich du sie er es wir sich bei an als wenn",
+        "fr": "le la les l un une des de du et est sont dans en pour avec que qui ne pas on je tu "
+        "il elle nous vous sur au aux ce se d pourquoi comment quel quelle plus",
+        "es": "el la los las un una de del y es son en para con que qué no se por al lo como cómo "
+        "su sus más yo tú cuando",
+        "it": "il lo la i gli le un una di del della e è sono in per con che non si da al come "
+        "perché più su ma",
+        "pt": "o a os as um uma de do da dos das e é são em no na para com que não se por ao como "
+        "mais seu sua",
+        "nl": "de het een van en is zijn in op voor met dat die niet je ik hij ze wij te aan bij als "
+        "hoe wat waarom",
+        "sv": "en ett den det och är i på för med som att av inte jag du han hon vi till om hur vad",
+    }.items()
+}
+
 _DEFAULT = [
     "empty_answer",
     "placeholder_answer",
@@ -259,7 +292,7 @@ _DEFAULT = [
 @score(
     "Answer checks",
     makes=("problems", "repetition", "quality"),
-    needs=("language", "prompt_language", "language_confidence", "response_tokens"),
+    needs=("language", "prompt_language", "response_tokens"),
 )
 def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
     """Name what is wrong with each answer, and score its quality from 0 to 1.
@@ -277,15 +310,14 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
         "label",
         "language",
         "prompt_language",
-        "language_confidence",
         "response_tokens",
     )
-    for prompt, response, label, told, asked, sure, tokens in zip(
+    for prompt, response, label, told, asked, tokens in zip(
         *(batch[c] for c in columns), strict=True
     ):
         labelled = isinstance(label, str) and not response
         found = _problems(prompt, response, labelled)
-        if not labelled and _another_language(prompt, response, told, asked, sure):
+        if not labelled and _another_language(prompt, response, told, asked):
             found.append("wrong_language")
         said = words(response[:4_000])
         variety = min(1.0, 0.4 + len(set(said)) / len(said)) if said else 1.0
@@ -310,18 +342,33 @@ def _problems(prompt: str, response: str, labelled: bool) -> list[str]:
     return [name for name, (_, rule) in _RULES.items() if rule(prompt, response)]
 
 
-def _another_language(prompt: str, response: str, told: object, asked: object, sure: float) -> bool:
-    """Whether prompt and answer are surely of two languages and no translation was asked for."""
+def _another_language(prompt: str, response: str, told: object, asked: object) -> bool:
+    """Whether prompt and answer are surely of two languages and no translation was asked for.
+
+    In Latin letters function words have to agree: a list of names or a short title is easily
+    taken for another language, a sentence with its own articles and pronouns is not.
+    """
     if not (isinstance(told, str) and isinstance(asked, str) and told and asked) or told == asked:
         return False
-    if (
-        sure < 0.6
-        or len(words(response)) < 8
-        or len(words(prompt)) < 4
-        or _TRANSLATES.search(prompt)
-    ):
+    if len(words(response)) < 8 or len(words(prompt)) < 4 or _TRANSLATES.search(prompt):
         return False
-    return "```" not in response and not {told, asked} <= {"nb", "nn", "da", "sv"}
+    if "```" in response or len(_CODE_SIGN.findall(response)) > 0.03 * len(response):
+        return False
+    return _speaks(response, told, asked) and _speaks(prompt, asked, told)
+
+
+def _speaks(text: str, language: str, other: str) -> bool:
+    """Whether a text is surely in a language rather than in the other.
+
+    By its script, or by function words: it has some, and more than of the other language.
+    """
+    if language in _SCRIPTS or language not in _FUNCTION_WORDS:
+        return _SCRIPTS.get(language) != _SCRIPTS.get(other)
+    found = words(text)
+    mine, theirs = (
+        sum(w in _FUNCTION_WORDS.get(code, ()) for w in found) for code in (language, other)
+    )
+    return mine > theirs and mine >= 0.1 * len(found)
 
 
 @filter("Drop bad answers", needs=("problems",))

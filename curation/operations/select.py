@@ -41,13 +41,12 @@ def _ranked(
 ) -> pd.DataFrame:
     """An answer from a preference: pinned rows first, then the order, up to the budget."""
     pinned = _pinned(rows, budget)
-    wanted = [*pinned, *(i for i in order if i not in set(pinned.tolist()))][
-        : max(budget, len(pinned))
-    ]
+    held = set(pinned.tolist())
+    rest = order[~np.isin(order, pinned)]
+    wanted = np.concatenate([pinned, rest])[: max(budget, len(pinned))]
     keep, rank = np.zeros(len(rows), dtype=bool), np.full(len(rows), np.nan)
     keep[wanted] = True
     rank[wanted] = np.arange(1, len(wanted) + 1)
-    held = set(pinned.tolist())
     reasons = [
         ("kept by a person" if i in held else why(i)) if keep[i] else "not within the budget"
         for i in range(len(rows))
@@ -83,9 +82,6 @@ def select_diverse(
     """
     pinned = _pinned(rows, budget)
     ids = rows.index.to_numpy()
-    if len(rows) == 0:
-        empty = {"keep": np.zeros(0, bool), "reason": [], "rank": [], "gain": [], "covered_by": []}
-        return pd.DataFrame(empty, index=rows.index).astype({"reason": "str", "covered_by": "str"})
     graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(rows) - 1)))
     values = pd.to_numeric(rows[score], errors="coerce").to_numpy(dtype=float)
     if balance is None:
@@ -96,11 +92,11 @@ def select_diverse(
         groups = rows[balance].astype("str").fillna("").to_numpy()
         names, sizes = np.unique(groups, return_counts=True)
         held = list(map(int, pinned))
-        for n, (name, share) in enumerate(zip(names, quotas(sizes.tolist(), budget), strict=True)):
-            mine = groups == name
-            already = int(mine[held].sum()) if held else 0
-            want = len(held) + max(0, share - already)
-            held = list(greedy(graph, want, values, quality, held, mine).order)
+        already = [int((groups[pinned] == name).sum()) for name in names]
+        shares = quotas(sizes.tolist(), budget, already)
+        for n, name in enumerate(names):
+            want = len(held) + shares[n] - already[n]
+            held = list(greedy(graph, want, values, quality, held, groups == name).order)
             progress((n + 1) / len(names), f"{balance}: {n + 1} of {len(names)}")
         chosen = greedy(graph, len(held), values, quality, held)
     keep = np.zeros(len(rows), dtype=bool)

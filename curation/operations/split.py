@@ -14,7 +14,7 @@ from curation.operations.duplicates import folded
 from curation.registry import Column, Range
 
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
-_SAME = ("conversation_id", "source_id", "document_id", "thread_id", "session_id")
+SAME_SOURCE = ("conversation_id", "source_id", "document_id", "thread_id", "session_id")
 """Metadata that says two rows are parts of one thing."""
 
 
@@ -84,5 +84,5 @@ def _keys(rows: pd.DataFrame) -> list[list[tuple[str, str]]]:
     for mine, text in zip(keys, rows["metadata"].fillna(""), strict=True):
         if text:
             told = orjson.loads(text)
-            mine += [(name, str(told[name])) for name in _SAME if name in told]
+            mine += [(name, str(told[name])) for name in SAME_SOURCE if name in told]
     return keys

@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from curation.dataset import Progress, silent
-from curation.errors import Cancelled, CurationError
+from curation.errors import CurationError
+from curation.sources.archive import is_saved_dataset, pack
 from curation.sources.limits import Limits
+from curation.sources.opening import text_encoding
 from curation.sources.reading import read
 
-__all__ = ["ImportReport", "Limits", "Preview", "parse", "preview", "read"]
+__all__ = [
+    "ImportReport",
+    "Limits",
+    "Preview",
+    "is_saved_dataset",
+    "pack",
+    "parse",
+    "preview",
+    "read",
+    "text_encoding",
+]
+
+WORKERS = 8
+"""Processes that read one file at most, where there are as many processors."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
     """What became of a file: lines = examples + rejected + blank, always.
 
+    A record counts as one line also where it runs over several; a header counts as blank.
     repaired: code → rows. formats: name → examples. encodings: file → encoding. notes: sentences.
     """
 
@@ -41,6 +58,24 @@ class ImportReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as a JSON object."""
         return asdict(self)
+
+    def __add__(self, other: ImportReport) -> ImportReport:
+        """Both as one report; seconds are those of the longer."""
+        return ImportReport(
+            lines=self.lines + other.lines,
+            examples=self.examples + other.examples,
+            rejected=self.rejected + other.rejected,
+            blank=self.blank + other.blank,
+            repaired=_sum(self.repaired, other.repaired),
+            formats=_sum(self.formats, other.formats),
+            encodings={**self.encodings, **other.encodings},
+            notes=list(dict.fromkeys([*self.notes, *other.notes])),
+            seconds=max(self.seconds, other.seconds),
+        )
+
+
+def _sum(one: dict[str, int], two: dict[str, int]) -> dict[str, int]:
+    return {key: one.get(key, 0) + two.get(key, 0) for key in {**one, **two}}
 
 
 @dataclass(frozen=True)
@@ -68,25 +103,43 @@ def parse(
     format: str = "auto",
     mapping: Mapping[str, str] | None = None,
     label_names: Sequence[str] | None = None,
+    encoding: str | None = None,
     limits: Limits | None = None,
     progress: Progress = silent,
+    workers: int | None = None,
 ) -> ImportReport:
     """Read a file in a process of its own into out/examples.parquet and out/rejected.parquet.
 
-    Raises CurationError for a file that is refused as a whole, that breaks a limit, or that
-    crashes its reader; nothing but `out` is touched.
+    Both are folders of Parquet files, to be read as one table each: a long file of JSON lines is
+    read by several processes (`workers`; the processors, when not given), to the same rows in the
+    same order. encoding: a Python codec's name, where the guess is wrong. Raises CurationError for
+    a file that is refused as a whole, that breaks a limit, or that crashes its reader; nothing but
+    `out` is touched.
     """
-    task = _task(
-        "parse",
-        path,
-        name,
-        format,
-        mapping,
-        label_names,
-        limits or Limits(),
-        out=str(out.resolve()),
-    )
-    return ImportReport(**_in_process(task, progress))
+    for table in ("examples", "rejected"):
+        (out / f"{table}.parquet").mkdir(parents=True, exist_ok=True)
+    task = _task(path, name, format, mapping, label_names, encoding, limits or Limits())
+    count = min(workers or os.cpu_count() or 1, WORKERS)
+    with ExitStack() as stack:
+        first = _Worker(
+            {**task, "what": "parse", "out": str(out.resolve()), "workers": count}, stack
+        )
+        others = list[_Worker]()
+        for line in first.output():
+            share, _, text = line.partition(" ")
+            if share == "parts":
+                others = [
+                    _Worker({**first.task, "part": part, "number": number}, stack)
+                    for number, part in enumerate(json.loads(text), 1)
+                ]
+            else:
+                progress(float(share), text)
+        report = ImportReport(**first.answer())
+        for other in others:
+            report = report + ImportReport(**other.answer())
+    if others and not report.examples:
+        report = replace(report, notes=[*report.notes, "There are no examples in it."])
+    return report
 
 
 def preview(
@@ -97,88 +150,95 @@ def preview(
     format: str = "auto",
     mapping: Mapping[str, str] | None = None,
     label_names: Sequence[str] | None = None,
+    encoding: str | None = None,
     limits: Limits | None = None,
 ) -> Preview:
     """Look at the first rows of a file, in a process of its own; raises as `parse` does."""
-    task = _task(
-        "preview", path, name, format, mapping, label_names, limits or Limits(seconds=60), rows=rows
-    )
-    return Preview(**_in_process(task, silent))
+    task = _task(path, name, format, mapping, label_names, encoding, limits or Limits(seconds=60))
+    with ExitStack() as stack:
+        worker = _Worker({**task, "what": "preview", "rows": rows}, stack)
+        return Preview(**worker.answer())
 
 
 def _task(
-    what: str,
     path: Path,
     name: str | None,
     format: str,
     mapping: Mapping[str, str] | None,
     label_names: Sequence[str] | None,
+    encoding: str | None,
     limits: Limits,
-    **more: Any,
 ) -> dict[str, Any]:
     return {
-        "what": what,
         "path": str(path.resolve()),
         "name": name or path.name,
         "format": format,
         "mapping": dict(mapping or {}),
         "label_names": list(label_names or []),
+        "encoding": encoding or "",
         "limits": asdict(limits),
-        **more,
     }
 
 
-def _in_process(task: dict[str, Any], progress: Progress) -> Any:
-    name, limits = task["name"], Limits(**task["limits"])
-    with tempfile.TemporaryDirectory(prefix="curation-") as folder:
-        answer = Path(folder) / "answer.json"
-        command = [sys.executable, "-m", "curation.sources", str(answer)]
-        worker = subprocess.Popen(
-            command,
+class _Worker:
+    """A process that does one task under its limits, and is ended with the `stack`, come what may."""
+
+    def __init__(self, task: dict[str, Any], stack: ExitStack) -> None:
+        self.task, self._limits, self._late = task, Limits(**task["limits"]), False
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="curation-"))
+        self._answer = Path(folder) / "answer.json"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "curation.sources", str(self._answer)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"},
         )
-        assert worker.stdin and worker.stdout
-        timer = _kill_after(worker, limits.seconds)
+        self._timer = Timer(self._limits.seconds, self._end_late)
+        self._timer.daemon = True
+        self._timer.start()
+        stack.callback(self._end)
+        assert self._process.stdin
         try:
-            worker.stdin.write(json.dumps(task))
-            worker.stdin.close()
-            for line in worker.stdout:
-                share, _, text = line.strip().partition(" ")
-                progress(float(share), text)
-            worker.wait()
+            self._process.stdin.write(json.dumps(task))
+            self._process.stdin.close()
         except BrokenPipeError:
-            worker.wait()
-        except (KeyboardInterrupt, Cancelled):
-            worker.kill()
-            worker.wait()
-            raise
-        finally:
-            late = not timer.is_alive() and worker.returncode == -signal.SIGKILL
-            timer.cancel()
-            worker.stdout.close()
-        if answer.exists():
-            found = json.loads(answer.read_text("utf-8"))
+            pass  # it is gone already, and `answer` says so
+
+    def _end_late(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
+
+    def output(self) -> Iterator[str]:
+        """The lines that it writes, until it ends."""
+        assert self._process.stdout
+        for line in self._process.stdout:
+            yield line.rstrip("\n")
+
+    def answer(self) -> Any:
+        """Its result; raises CurationError when there is none."""
+        for _ in self.output():
+            pass
+        self._process.wait()
+        name = self.task["name"]
+        if self._answer.exists():
+            found = json.loads(self._answer.read_text("utf-8"))
             if "error" in found:
                 raise CurationError(f"{name}: {found['error']}")
             return found["result"]
-    if late:
+        if self._late:
+            raise CurationError(
+                f"{name}: reading took longer than {self._limits.seconds:,} s (limit seconds)."
+            )
         raise CurationError(
-            f"{name}: reading took longer than {limits.seconds:,} s (limit seconds)."
+            f"{name}: the file crashed its reader or used more than {self._limits.memory_mb:,} MB "
+            "(limit memory_mb); nothing of it was imported."
         )
-    raise CurationError(
-        f"{name}: the file crashed its reader or used more than {limits.memory_mb:,} MB (limit memory_mb); "
-        "nothing of it was imported."
-    )
-
-
-def _kill_after(worker: subprocess.Popen[str], seconds: int) -> Any:
-    from threading import Timer
-
-    timer = Timer(seconds, worker.kill)
-    timer.daemon = True
-    timer.start()
-    return timer

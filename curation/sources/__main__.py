@@ -9,7 +9,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,18 @@ import pyarrow.parquet as pq
 
 from curation.dataset import content_hash, derive
 from curation.errors import CurationError
+from curation.formats import Converted
 from curation.sources.limits import Blank, Limits
-from curation.sources.reading import Fact, Read, Refusal, Result, read
+from curation.sources.reading import Fact, Many, Part, Read, Refusal, Result, parts, read_all
 
 ROWS = 20_000
 """Rows held in memory at a time."""
+
+PART = 16 * 2**20
+"""Bytes of JSON lines that are worth a process of their own, which takes a second to start."""
+
+REPEATED = ["source", "format", "attention", "repairs", "label", "code", "field"]
+"""Columns of few different values, kept as a dictionary."""
 
 EXAMPLES = pa.schema(
     [
@@ -55,8 +62,16 @@ class Sink:
     """Rows of a table, written in groups."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-        self._schema, self._rows = schema, list[tuple[Any, ...]]()
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="lz4",
+            use_dictionary=[name for name in REPEATED if name in schema.names],
+            write_statistics=False,
+        )
+        self._schema = schema
+        self._rows = list[tuple[Any, ...]]()
+        self._columns = [list[Any]() for _ in schema]
 
     def add(self, row: tuple[Any, ...]) -> None:
         """Add a row, its values in the order of the schema."""
@@ -64,15 +79,28 @@ class Sink:
         if len(self._rows) >= ROWS:
             self.flush()
 
+    def extend(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Add many rows, column by column."""
+        rows, self._rows = self._rows, []
+        for held, *fresh in zip(
+            self._columns, *([zip(*rows, strict=True)] if rows else []), columns, strict=True
+        ):
+            for values in fresh:
+                held.extend(values)
+        if len(self._columns[0]) >= ROWS:
+            self.flush()
+
     def flush(self) -> None:
         """Write what is held."""
         if self._rows:
-            columns = [
-                pa.array(list(c), f.type)
-                for c, f in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+            self.extend([()] * len(self._schema))
+        if self._columns[0]:
+            arrays = [
+                pa.array(values, field.type)
+                for values, field in zip(self._columns, self._schema, strict=True)
             ]
-            self._writer.write_table(pa.table(columns, schema=self._schema))
-            self._rows.clear()
+            self._columns = [list[Any]() for _ in self._schema]
+            self._writer.write_table(pa.table(arrays, schema=self._schema))
 
     def close(self) -> None:
         """Write the rest and the footer."""
@@ -80,136 +108,224 @@ class Sink:
         self._writer.close()
 
 
-def results(task: dict[str, Any]) -> Iterator[Result]:
+def results(task: dict[str, Any], *, together: bool = True) -> Iterator[Result | Many]:
     """What reading the task's file gives."""
-    return read(
+    return read_all(
         Path(task["path"]),
         name=task["name"],
         format=task["format"],
         mapping=task["mapping"] or None,
         label_names=task["label_names"] or None,
+        encoding=task["encoding"] or None,
         limits=Limits(**task["limits"]),
+        part=Part(*task["part"]) if task.get("part") else None,
+        together=together,
     )
+
+
+class Tally:
+    """Counts and facts of what was read."""
+
+    def __init__(self) -> None:
+        self.lines = self.examples = self.rejected = self.blank = self.undecoded = 0
+        self.repaired, self.formats = Counter[str](), Counter[str]()
+        self.encodings, self.notes = dict[str, str](), dict[str, None]()
+        self.delimiter = ""
+
+    def note(self, fact: Fact) -> None:
+        """Keep a fact about a file; the same sentence once."""
+        if fact.note.key == "encoding":
+            self.encodings[fact.source] = fact.note.text
+        elif fact.note.key == "delimiter":
+            self.delimiter = fact.note.text
+            self.notes[f"The separator is {fact.note.text!r}."] = None
+        else:
+            self.notes[fact.note.text] = None
+
+    def report(self) -> dict[str, Any]:
+        """The tally as a JSON object, without `seconds`."""
+        if self.undecoded > 1 and self.undecoded * 20 > self.rejected + self.examples:
+            self.notes[
+                f"{self.undecoded:,} rows do not fit the encoding; name another if it is wrong."
+            ] = None
+        return {
+            "lines": self.examples + self.rejected + self.blank,
+            "examples": self.examples,
+            "rejected": self.rejected,
+            "blank": self.blank,
+            "repaired": dict(self.repaired),
+            "formats": dict(self.formats),
+            "encodings": self.encodings,
+            "notes": list(self.notes),
+        }
 
 
 def parse(task: dict[str, Any]) -> dict[str, Any]:
-    """Write examples.parquet and rejected.parquet, and report."""
+    """Write the examples and the rejected rows as Parquet, and report.
+
+    Where the file can be read in parts, this process reads the first, and names the others on its
+    output in a line that begins with `parts`.
+    """
     begin, out = time.perf_counter(), Path(task["out"])
-    examples, rejected = (
-        Sink(out / "examples.parquet", EXAMPLES),
-        Sink(out / "rejected.parquet", REJECTED),
-    )
-    lines = refused = blank = taken = 0
-    repaired, formats = Counter[str](), Counter[str]()
-    encodings, notes = dict[str, str](), list[str]()
-    size, told = max(1, os.path.getsize(task["path"])), 0
+    if not task.get("part") and task["workers"] > 1:
+        task = with_parts(task)
+    number = task.get("number", 0)
+    sinks = [
+        Sink(out / f"{name}.parquet" / f"{number}.parquet", schema)
+        for name, schema in (("examples", EXAMPLES), ("rejected", REJECTED))
+    ]
+    tally, told = Tally(), 0
+    first, last = (task["part"][0], task["part"][2]) if task.get("part") else (0, 0)
+    size = max(1, (last - first) or size_of(task["path"]))
     for found in results(task):
-        if isinstance(found, Read):
-            raw, made = found.raw, found.example
-            prompt, response, system, attention = derive(made.messages, made.label)
-            examples.add(
-                (
-                    made.messages,
-                    made.label,
-                    prompt,
-                    response,
-                    system,
-                    attention,
-                    found.source,
-                    raw.row,
-                    raw.offset,
-                    made.format,
-                    made.metadata,
-                    made.shape,
-                    ",".join(raw.repairs),
-                    content_hash(made.messages, made.label),
-                )
-            )
-            taken += 1
-            lines += 1
-            formats[made.format] += 1
-            repaired.update(raw.repairs)
-            if taken - told >= 5_000:
-                told = taken
-                share = min(1.0, (raw.offset or 0) / size)
-                sys.stdout.write(f"{share:.4f} Reading: {taken:,} examples\n")
-                sys.stdout.flush()
+        at: int | None = None
+        if isinstance(found, Many):
+            sinks[0].extend(example_columns(found))
+            tally.examples += len(found.offsets)
+            tally.formats[found.examples.format] += len(found.offsets)
+            at = found.offsets[-1]
+        elif isinstance(found, Read):
+            sinks[0].add(example_row(found))
+            tally.examples += 1
+            tally.formats[found.example.format] += 1
+            tally.repaired.update(found.raw.repairs)
+            at = found.raw.offset
         elif isinstance(found, Refusal):
-            r = found.reject
-            rejected.add((found.source, r.row, r.offset, r.field, r.code, r.message, r.raw))
-            refused += 1
-            lines += 1
+            sinks[1].add(refusal_row(found))
+            tally.rejected += 1
+            tally.undecoded += found.reject.code == "not_utf8"
         elif isinstance(found, Blank):
-            blank += found.lines
-            lines += found.lines
+            tally.blank += found.lines
         else:
-            _note(found, encodings, notes)
-    examples.close()
-    rejected.close()
-    return {
-        "lines": lines,
-        "examples": taken,
-        "rejected": refused,
-        "blank": blank,
-        "repaired": dict(repaired),
-        "formats": dict(formats),
-        "encodings": encodings,
-        "notes": notes,
-        "seconds": round(time.perf_counter() - begin, 3),
-    }
+            tally.note(found)
+        if tally.examples - told >= 5_000:
+            told = tally.examples
+            say(f"{min(1.0, ((at or first) - first) / size):.4f} Reading: {told:,} examples")
+    for sink in sinks:
+        sink.close()
+    return {**tally.report(), "seconds": round(time.perf_counter() - begin, 3)}
 
 
-def _note(fact: Fact, encodings: dict[str, str], notes: list[str]) -> None:
-    if fact.note.key == "encoding":
-        encodings[fact.source] = fact.note.text.removesuffix("-sig")
-    elif fact.note.key == "delimiter":
-        notes.append(f"The separator is {fact.note.text!r}.")
-    else:
-        notes.append(fact.note.text)
+def with_parts(task: dict[str, Any]) -> dict[str, Any]:
+    """The task of reading the first part, when there are parts; the others are named on output."""
+    found = parts(
+        Path(task["path"]),
+        task["name"],
+        Limits(**task["limits"]),
+        task["encoding"] or None,
+        task["workers"],
+        task.get("least", PART),
+    )
+    if not found:
+        return task
+    say("parts " + json.dumps(found[1:]))
+    return {**task, "part": found[0]}
+
+
+def say(line: str) -> None:
+    """Write a line for the process that waits."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    if os.path.isdir(path):
+        return sum(p.stat().st_size for p in Path(path).rglob("*") if p.is_file())
+    return os.path.getsize(path)
+
+
+def example_row(found: Read) -> tuple[Any, ...]:
+    """A row of EXAMPLES."""
+    raw, made = found.raw, found.example
+    return (
+        made.messages,
+        made.label,
+        *derived(made),
+        found.source,
+        raw.row,
+        raw.offset,
+        made.format,
+        made.metadata,
+        made.shape,
+        ",".join(raw.repairs),
+        content_hash(made.messages, made.label),
+    )
+
+
+def refusal_row(found: Refusal) -> tuple[Any, ...]:
+    """A row of REJECTED."""
+    r = found.reject
+    return found.source, r.row, r.offset, r.field, r.code, r.message, r.raw
+
+
+def example_columns(found: Many) -> list[Sequence[Any]]:
+    """The columns of EXAMPLES for many rows; `example_row` of each would say the same."""
+    made, count = found.examples, len(found.offsets)
+    none, nothing = [None] * count, [""] * count
+    system, attention = nothing, nothing
+    for i, (prompt, response) in enumerate(zip(made.prompts, made.responses, strict=True)):
+        if not (prompt.strip() and response.strip()):
+            attention = attention.copy() if attention is nothing else attention
+            attention[i] = derive(made.messages[i])[3]
+    return [
+        made.messages,
+        none,
+        made.prompts,
+        made.responses,
+        system,
+        attention,
+        [found.source] * count,
+        range(found.row, found.row + count),
+        found.offsets,
+        [made.format] * count,
+        made.metadata,
+        made.shapes,
+        nothing,
+        [content_hash(messages, None) for messages in made.messages],
+    ]
+
+
+def derived(made: Converted) -> tuple[str, str, str, str]:
+    """What `derive` gives; a plain question and answer is not parsed again for it."""
+    turns = made.turns
+    if len(turns) == 2 and turns[0]["role"] == "user" and turns[1]["role"] == "assistant":
+        prompt, response = turns[0]["content"] or "", turns[1]["content"] or ""
+        if prompt.strip() and response.strip() and len(turns[1]) == 2:
+            return prompt, response, "", ""
+    return derive(made.messages, made.label)
 
 
 def preview(task: dict[str, Any]) -> dict[str, Any]:
     """The first examples and refusals, and what is known of the file."""
-    formats, columns = Counter[str](), dict[str, None]()
+    tally, columns = Tally(), dict[str, None]()
     examples, rejected = list[dict[str, Any]](), list[dict[str, Any]]()
-    encodings, notes, delimiter = dict[str, str](), list[str](), ""
-    for found in results(task):
+    for found in results(task, together=False):
         if isinstance(found, Read):
-            formats[found.example.format] += 1
-            columns.update(dict.fromkeys(found.raw.value))
             made = found.example
+            tally.formats[made.format] += 1
+            columns.update(dict.fromkeys(found.raw.value))
             examples.append(
                 {"messages": made.messages, "label": made.label, "metadata": made.metadata}
             )
         elif isinstance(found, Refusal):
             r = found.reject
             rejected.append({"row": r.row, "code": r.code, "message": r.message})
-            columns.update(dict.fromkeys(_keys(r.raw)) if r.code == "field" else {})
+            columns.update(dict.fromkeys(r.columns))
         elif isinstance(found, Fact):
-            if found.note.key == "delimiter":
-                delimiter = found.note.text
-            else:
-                _note(found, encodings, notes)
+            tally.note(found)
         if len(examples) + len(rejected) >= task["rows"]:
             break
-    total = sum(formats.values())
+    total = sum(tally.formats.values())
     return {
-        "formats": {name: count / total for name, count in formats.most_common()},
-        "encoding": next(iter(encodings.values()), ""),
-        "delimiter": delimiter,
+        "formats": {name: count / total for name, count in tally.formats.most_common()},
+        "encoding": next(iter(tally.encodings.values()), ""),
+        "delimiter": tally.delimiter,
         "columns": list(columns),
         "examples": examples,
         "rejected": rejected,
-        "notes": notes,
+        "notes": list(tally.notes),
     }
-
-
-def _keys(raw: bytes) -> list[str]:
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        return []
-    return list(value) if isinstance(value, dict) else []
 
 
 def main() -> None:
@@ -226,9 +342,11 @@ def main() -> None:
     except CurationError as error:
         answer = {"error": str(error)}
     except MemoryError:
-        answer = {
-            "error": f"reading it takes more than {task['limits']['memory_mb']:,} MB (limit memory_mb)."
-        }
+        limit = task["limits"]["memory_mb"]
+        answer = {"error": f"reading it takes more than {limit:,} MB (limit memory_mb)."}
+    except Exception as error:
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        answer = {"error": f"reading it failed, which is a fault of this program ({what})."}
     Path(sys.argv[1]).write_text(json.dumps(answer), "utf-8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from curation.errors import CurationError
 
@@ -30,10 +30,17 @@ class Limits:
         """One row's limit in bytes."""
         return int(self.row_mb * 2**20)
 
+    def swollen(self, packed: int) -> int:
+        """The most bytes that so many packed bytes may unpack to."""
+        return max(int(self.expansion_after_mb * 2**20), packed * self.expansion)
 
-@dataclass(frozen=True)
-class Raw:
-    """A record as it stands in the file: its place, its parsed value, and what was repaired in it."""
+
+class Raw(NamedTuple):
+    """A record as it stands in the file: its place, its parsed value, and what was repaired in it.
+
+    row: from 1. offset: of its first byte in the unpacked file; in a text that is not UTF-8, of
+    that text in UTF-8. lines: of the file that the record runs over; it counts as one all the same.
+    """
 
     row: int
     offset: int | None
@@ -43,9 +50,11 @@ class Raw:
     lines: int = 1
 
 
-@dataclass(frozen=True)
-class Reject:
-    """A place in the file that gave no record: where, which field, a code, and what to do."""
+class Reject(NamedTuple):
+    """A place in the file that gave no record: where, which field, a code, and what to do.
+
+    columns: names that a mapping could use, when the record itself was whole.
+    """
 
     row: int
     offset: int | None
@@ -54,17 +63,16 @@ class Reject:
     message: str
     raw: bytes
     lines: int = 1
+    columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Blank:
+class Blank(NamedTuple):
     """Lines with nothing in them."""
 
     lines: int = 1
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """Something a person should know of the file as a whole; `key` sorts facts such as encoding."""
 
     key: str
@@ -76,3 +84,7 @@ Item = Raw | Reject | Blank | Note
 
 class Refused(CurationError):
     """The whole file is refused; the text says why and what to do."""
+
+
+class Damaged(Refused):
+    """A packed file cannot be unpacked from here on; what came before is whole."""

@@ -1,297 +1,198 @@
-"""JSON Lines and JSON documents, read as a stream."""
+"""JSON Lines: an object a line."""
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from curation.sources.limits import Blank, Item, Limits, Note, Raw, Refused, Reject
-from curation.sources.strict import Bad, Parser
+import orjson
 
-KEYS = (
-    "data",
-    "examples",
-    "rows",
-    "train",
-    "items",
-    "records",
-    "instances",
-    "conversations",
-    "dataset",
-)
+from curation.sources.limits import Blank, Item, Limits, Raw, Reject
+from curation.sources.strict import SPACED_KEY, Bad, Parser
+
+SHOWN = 2_000
+"""Bytes that are kept of a line that is too long."""
+
+Line = tuple[int, int, bytes, bool]
+"""A line's number, offset and bytes with its end, and whether it was too long and is cut."""
 
 
-def split_lines(chunks: Iterable[bytes], limits: Limits) -> Iterator[tuple[int, int, bytes, bool]]:
-    """Physical lines with number (from 1), byte offset, content, and whether it was cut as too long.
+class Texts(NamedTuple):
+    """Lines one after another that hold objects of the same fields, all of them texts.
 
-    Lines end in LF, CR or CRLF and nowhere else.
+    row: of the first. offsets, records, lines: of each.
     """
-    tail, number, offset, skipping = b"", 0, 0, False
+
+    row: int
+    offsets: list[int]
+    columns: tuple[str, ...]
+    records: list[dict[str, str]]
+    lines: list[bytes]
+
+
+class _Lines(NamedTuple):
+    """Whole lines of a chunk, and whether the first was too long and is cut: so many bytes."""
+
+    before: int
+    offset: int
+    parts: list[bytes]
+    lost: int
+
+
+def _whole_lines(
+    chunks: Iterable[bytes], limits: Limits, before: int, offset: int
+) -> Iterator[_Lines]:
+    held, size, lost = list[bytes](), 0, 0  # pieces of a line that goes on, and their bytes
     for chunk in chunks:
-        data = tail + chunk
-        tail = b""
-        parts = data.splitlines(keepends=True)  # on bytes: LF, CR and CRLF only
-        if parts and (not parts[-1].endswith((b"\n", b"\r")) or parts[-1].endswith(b"\r")):
-            tail = parts.pop()  # it may go on, and a CR may be half of a CRLF
-        for part in parts:
-            number += 1
-            yield number, offset, part.rstrip(b"\r\n"), skipping
-            skipping = False
-            offset += len(part)
-        if len(tail) > limits.row_bytes and not tail.endswith(b"\r"):
-            offset += len(tail) - 200  # keep a beginning to show, forget the rest
-            tail, skipping = tail[:200], True
-    if tail:
-        yield number + 1, offset, tail.rstrip(b"\r\n"), skipping
+        held.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk or b"\r" in chunk or held[0].endswith(b"\r"):
+            parts = b"".join(held).splitlines(keepends=True)  # on bytes: LF, CR and CRLF only
+            # The last may go on, and a CR may be half of a CRLF.
+            tail = parts.pop() if not parts[-1].endswith(b"\n") else b""
+            if parts:
+                yield _Lines(before, offset, parts, lost)
+                before, offset, lost = before + len(parts), offset + lost + sum(map(len, parts)), 0
+            held, size = [tail] if tail else [], len(tail)
+        if size > max(limits.row_bytes, SHOWN):
+            whole = b"".join(held)
+            held = [whole[:SHOWN] + whole[-1:]]
+            size = len(held[0])
+            lost += len(whole) - size
+    if size:
+        yield _Lines(before, offset, [b"".join(held)], lost)
 
 
-def json_lines(chunks: Iterable[bytes], limits: Limits) -> Iterator[Item]:
-    """One record or reject or blank per line."""
-    parser = Parser(limits)
-    for number, offset, line, cut in split_lines(chunks, limits):
-        if cut or len(line) > limits.row_bytes:
-            message = f"the line is longer than {limits.row_mb:g} MB (limit row_mb)."
-            yield Reject(number, offset, "", "row_too_long", message, line[:2_000])
+def _each(found: _Lines) -> Iterator[Line]:
+    number, offset, parts, lost = found
+    for part in parts:
+        number += 1
+        yield number, offset, part, lost > 0
+        offset += len(part) + lost
+        lost = 0
+
+
+def split_lines(
+    chunks: Iterable[bytes], limits: Limits, before: int = 0, offset: int = 0
+) -> Iterator[Line]:
+    """Physical lines, numbered from `before` + 1.
+
+    Lines end in LF, CR or CRLF and nowhere else. Of one that is too long its beginning is given.
+    """
+    for found in _whole_lines(chunks, limits, before, offset):
+        yield from _each(found)
+
+
+def json_lines(
+    chunks: Iterable[bytes], limits: Limits, before: int = 0, offset: int = 0
+) -> Iterator[Item | Texts]:
+    """One record or reject or blank per line; `before` lines and `offset` bytes came earlier.
+
+    Lines that are plain are given together, as Texts, which costs a fraction.
+    """
+    parser, most = Parser(limits), limits.row_bytes
+    for found in _whole_lines(chunks, limits, before, offset):
+        if texts := _texts(found, parser, limits):
+            yield texts
             continue
-        if not line.strip():
-            yield Blank()
-            continue
-        yield parsed(parser, line, number, offset, limits)
+        for number, at, ended, cut in _each(found):
+            line = ended.rstrip(b"\r\n")
+            if cut or len(line) > most:
+                yield too_long(number, at, line, limits)
+            elif not line.strip():
+                yield Blank()
+            else:
+                yield parsed(parser, line, number, at, limits)
+
+
+def _texts(found: _Lines, parser: Parser, limits: Limits) -> Texts | None:
+    """The lines as Texts where the strict parser would surely say the same of each; else None."""
+    number, offset, parts, lost = found
+    if lost or len(parts) < 2 or max(map(len, parts)) > limits.row_bytes:
+        return None
+    data = b"".join(parts)
+    # A string never holds a raw line feed, so a line that ends in a string spoils the whole. With
+    # `}` before and `{` after every line feed, and no object within another, an object ends where
+    # its line does; and as there are as many objects as lines, there is one on each.
+    body = data.removesuffix(b"\n")
+    if b"\r" in data or body.count(b"}\n{") != len(parts) - 1:
+        return None
+    try:
+        records = orjson.loads(b"[" + body.replace(b"\n", b"\n,") + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    if len(records) != len(parts) or set(map(type, records)) != {dict}:
+        return None
+    columns = tuple(records[0])
+    if not 0 < len(columns) <= limits.columns or any(tuple(r) != columns for r in records):
+        return None
+    if any(set(map(type, [r[c] for r in records])) != {str} for c in columns):
+        return None
+    lines = [part.removesuffix(b"\n") for part in parts]
+    if body.count(b'":') != len(columns) * len(records) or SPACED_KEY.search(body):
+        if not _without_double_keys(lines, len(columns), parser):
+            return None
+    offsets = list(itertools.accumulate(map(len, parts[:-1]), initial=offset))
+    return Texts(number + 1, offsets, columns, records, lines)
+
+
+def _without_double_keys(lines: list[bytes], keys: int, parser: Parser) -> bool:
+    """Whether no key stands twice; only lines with more `":` than keys are parsed for it."""
+    try:
+        for line in lines:
+            if line.count(b'":') != keys or SPACED_KEY.search(line):
+                parser.parse(line)
+    except Bad:
+        return False
+    return True
+
+
+def too_long(row: int, offset: int, line: bytes, limits: Limits) -> Reject:
+    """The refusal of a row that is longer than a row may be."""
+    message = f"the row is longer than {limits.row_mb:g} MB (limit row_mb)."
+    return Reject(row, offset, "", "row_too_long", message, line[:SHOWN])
 
 
 def parsed(
     parser: Parser, line: bytes, row: int, offset: int | None, limits: Limits
 ) -> Raw | Reject:
     """One line's record, or why there is none."""
-    parser.repairs = set()
     try:
-        value = parser.parse(line.decode("utf-8"))
+        value = parser.parse(line)
     except UnicodeDecodeError as error:
-        message = f"byte {error.start + 1} of the line is not UTF-8; save the file as UTF-8."
-        return Reject(row, offset, "", "not_utf8", message, line)
+        return Reject(row, offset, "", "not_utf8", not_utf8(error.start), line)
     except Bad as error:
         return Reject(row, offset, error.field, error.code, str(error), line)
-    return checked(value, row, offset, line, tuple(sorted(parser.repairs)), limits)
+    return checked(value, row, offset, line, parser.repairs, limits)
+
+
+def not_utf8(at: int) -> str:
+    """What to say of bytes that cannot be decoded, from byte `at` of a row on."""
+    return (
+        f"byte {at + 1} of the row does not fit the file's encoding; "
+        "mend it, or name the encoding if the whole file has another."
+    )
 
 
 def checked(
-    value: Any, row: int, offset: int | None, raw: bytes, repairs: tuple[str, ...], limits: Limits
+    value: Any,
+    row: int,
+    offset: int | None,
+    raw: bytes,
+    repairs: Iterable[str],
+    limits: Limits,
 ) -> Raw | Reject:
-    """A parsed value as a record, if it is an object of bearable size."""
-    if not isinstance(value, dict):
+    """A parsed value as a record, refused when it is no object or has too many fields."""
+    if type(value) is not dict:
         kind = {list: "an array", str: "a text", type(None): "null", bool: "a truth value"}.get(
             type(value), "a number"
         )
-        return Reject(
-            row,
-            offset,
-            "",
-            "not_an_object",
-            f"this is {kind}, not an object with named fields.",
-            raw,
-        )
+        message = f"this is {kind}, not an object with named fields."
+        return Reject(row, offset, "", "not_an_object", message, raw)
     if not value:
         return Reject(row, offset, "", "empty_object", "the object has no fields.", raw)
     if len(value) > limits.columns:
         message = f"it has {len(value):,} fields, more than {limits.columns:,} (limit columns)."
-        return Reject(row, offset, "", "too_many_columns", message, raw[:2_000])
-    return Raw(row, offset, value, raw, repairs)
-
-
-def is_document(sample: bytes) -> bool:
-    """Whether a text that begins so is one JSON document rather than an object a line."""
-    text = sample.lstrip()
-    if text.startswith(b"["):
-        first = text.split(b"\n", 1)[0].strip()
-        return not (
-            first.endswith(b"]")
-            and first != b"[]"
-            and b"\n" in text
-            and text.split(b"\n", 1)[1].lstrip().startswith(b"[")
-        )
-    if not text.startswith(b"{"):
-        return False
-    first, _, rest = text.partition(b"\n")
-    whole = _whole_object(first)
-    if whole is None:  # the first line alone is no object: pretty-printed, or a broken line
-        lines = [line.strip() for line in rest.split(b"\n")[:50] if line.strip()]
-        objects = sum(line.startswith(b"{") and line.endswith((b"}", b"},")) for line in lines)
-        return objects * 2 < len(lines) or not lines
-    return not rest.strip() and any(
-        isinstance(v, list) and v and isinstance(v[0], dict | list) and k in KEYS
-        for k, v in whole.items()
-    )
-
-
-def _whole_object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = Parser(Limits()).parse(line.decode("utf-8", "replace"))
-    except (Bad, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-class _Window:
-    """A growing and shrinking view of a long text: what was used is forgotten."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        import codecs
-
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._chunks = iter(chunks)
-        self.text, self.at, self.ended = "", 0, False
-
-    def more(self) -> bool:
-        """Read on; False at the end."""
-        if self.ended:
-            return False
-        chunk = next(self._chunks, None)
-        self.ended = chunk is None
-        fresh = self._decoder.decode(chunk or b"", self.ended)
-        self.text = self.text[self.at :] + fresh
-        self.at = 0
-        return True
-
-    def space(self) -> str:
-        """Skip white space; the next character, or "" at the end."""
-        while True:
-            while self.at < len(self.text) and self.text[self.at] in " \t\r\n\ufeff":
-                self.at += 1
-            if self.at < len(self.text) or not self.more():
-                return self.text[self.at : self.at + 1]
-
-
-_NEXT = re.compile(r"\}\s*,?\s*(?=\{)")
-
-
-def json_document(chunks: Iterable[bytes], limits: Limits) -> Iterator[Item]:
-    """Records of a JSON array, of arrays under keys of an object, or a single object."""
-    window = _Window(chunks)
-    parser = Parser(limits)
-    opening = window.space()
-    if opening == "[":
-        window.at += 1
-        yield from _array(window, parser, limits, 0, {})
-        if window.space():
-            yield Note("text_after", "There is text after the end of the array; it was left out.")
-        return
-    if opening != "{":
-        raise Refused("this is not JSON: it begins with neither [ nor {.")
-    yield from _object(window, parser, limits)
-
-
-def _array(
-    window: _Window, parser: Parser, limits: Limits, row: int, more: dict[str, Any]
-) -> Iterator[Item]:
-    """The elements of an array from after its bracket on; a bad one is skipped to the next `}, {`."""
-    while True:
-        character = window.space()
-        if character == "]":
-            window.at += 1
-            return
-        if character == ",":
-            window.at += 1
-            continue
-        if not character:
-            yield Note("cut", "The array does not end; the file looks cut.")
-            return
-        row += 1
-        item = _element(window, parser, limits, row, more)
-        yield item
-
-
-def _element(
-    window: _Window, parser: Parser, limits: Limits, row: int, more: dict[str, Any]
-) -> Raw | Reject:
-    while True:
-        parser.repairs = set()
-        try:
-            value, end = parser.parse_at(window.text, window.at)
-            if end < len(window.text) or window.ended or not window.more():
-                break
-        except Bad as error:
-            enough = len(window.text) - window.at > limits.row_bytes
-            if (
-                error.code == "duplicate_key"
-                or error.code == "too_deep"
-                or enough
-                or not window.more()
-            ):
-                raw = _skip(window, limits)
-                return Reject(row, None, error.field, error.code, str(error), _bytes(raw))
-    raw = window.text[window.at : end]
-    window.at = end
-    if any("\udc80" <= c <= "\udcff" for c in raw if c > "\ud7ff"):
-        return Reject(
-            row, None, "", "not_utf8", "the record holds bytes that are not UTF-8.", _bytes(raw)
-        )
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value):
-        value = {"text": value[0], "label": value[1]}
-    if isinstance(value, dict) and more:
-        value = {**value, **{k: v for k, v in more.items() if k not in value}}
-    return checked(value, row, None, _bytes(raw), tuple(sorted(parser.repairs)), limits)
-
-
-def _skip(window: _Window, limits: Limits) -> str:
-    """Go on after a bad element; what was skipped is returned."""
-    start = window.at + 1
-    while True:
-        found = _NEXT.search(window.text, start)
-        if found:
-            end = found.start() + 1
-            break
-        if not window.more():
-            end = len(window.text)
-            tail = window.text[window.at :].rstrip()
-            if tail.endswith("]"):
-                end = window.at + len(tail) - 1
-            break
-        start = 1
-    raw = window.text[window.at : end]
-    window.at = end
-    return raw
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _object(window: _Window, parser: Parser, limits: Limits) -> Iterator[Item]:
-    while window.more():
-        pass
-    raw = window.text[window.at :]
-    parser.repairs = set()
-    try:
-        value = parser.parse(raw)
-    except Bad as error:
-        yield Reject(1, 0, error.field, error.code, str(error), _bytes(raw[:20_000]))
-        return
-    if not isinstance(value, dict):
-        yield checked(value, 1, 0, _bytes(raw[:20_000]), (), limits)
-        return
-    lists = {
-        k: v
-        for k, v in value.items()
-        if isinstance(v, list) and v and all(isinstance(e, dict | list) for e in v)
-    }
-    single = any(k in value for k in ("messages", "conversations", "instruction", "prompt", "text"))
-    if not lists or single:
-        yield checked(value, 1, 0, _bytes(raw), tuple(sorted(parser.repairs)), limits)
-        return
-    row = 0
-    for name, entries in lists.items():
-        yield Note("key", f"{len(entries):,} records were read from under the key {name!r}.")
-        for entry in entries:
-            row += 1
-            record: Any = entry
-            if (
-                isinstance(entry, list)
-                and len(entry) == 2
-                and all(isinstance(e, str) for e in entry)
-            ):
-                record = {"text": entry[0], "label": entry[1]}
-            if isinstance(record, dict) and len(lists) > 1:
-                record = {**record, **({} if "split" in record else {"split": name})}
-            text = _bytes(str(entry)[:2_000])
-            yield checked(record, row, None, text, tuple(sorted(parser.repairs)), limits)
+        return Reject(row, offset, "", "too_many_columns", message, raw)
+    return Raw(row, offset, value, raw, tuple(sorted(repairs)) if repairs else ())

@@ -2,202 +2,293 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
-import stat
+import re
 import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
 
 from curation import formats
-from curation.formats import Converted, FieldError
-from curation.sources import lines, tables
-from curation.sources.limits import Blank, Item, Limits, Note, Raw, Refused, Reject
-from curation.sources.opening import SAMPLE, encoding_of, look, utf8_chunks
+from curation.dataset import BASE_COLUMNS
+from curation.formats import Converted, ConvertedTexts, FieldError
+from curation.sources import archive, columnar, document, lines, tables
+from curation.sources.limits import Blank, Damaged, Item, Limits, Note, Raw, Refused, Reject
+from curation.sources.lines import Texts
+from curation.sources.opening import (
+    SAMPLE,
+    Stream,
+    encoding_of,
+    look,
+    text_encoding,
+    utf8_chunks,
+)
+
+_TABLES = re.compile(r"\.(csv|tsv|tab|psv)\b")
+_OBJECT = re.compile(rb'\s*(?:\[\s*\]\s*\Z|(?:\[\s*)?\{\s*["}])')
+"""How JSON begins that no table begins with."""
+_MARKUP = (b"<!doctype", b"<html", b"<?xml")
+RESERVED = {*BASE_COLUMNS, "id", "content_hash", "imported_as"}
+"""Names of our own columns; a file's columns of such names stay in the metadata."""
 
 
-@dataclass(frozen=True)
-class Read:
-    """A record that became an example, with where it stood."""
+class Read(NamedTuple):
+    """A record that became an example, with the file it stood in."""
 
     source: str
     raw: Raw
     example: Converted
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A record that did not, with the file it stood in."""
 
     source: str
     reject: Reject
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """Something about a whole file: encoding, delimiter, or a note for people."""
 
     source: str
     note: Note
 
 
+class Many(NamedTuple):
+    """Records one after another that became examples; row: of the first, offsets: of each."""
+
+    source: str
+    row: int
+    offsets: list[int]
+    examples: ConvertedTexts
+
+
 Result = Read | Refusal | Blank | Fact
 
 
-def read(
+class Part(NamedTuple):
+    """A piece of a file of JSON lines: its first byte, the lines before it, and its end."""
+
+    offset: int
+    before: int
+    end: int
+
+
+def read(path: Path, **options: Any) -> Iterator[Result]:
+    """Everything in a file, in order: each line is in an example, a refusal, or blank.
+
+    The options are those of `read_all`, which tells more; raises as it does.
+    """
+    for result in read_all(path, **options, together=False):
+        assert not isinstance(result, Many)
+        yield result
+
+
+def read_all(
     path: Path,
     *,
     name: str | None = None,
     format: str = "auto",
     mapping: Mapping[str, str] | None = None,
     label_names: Sequence[str] | None = None,
+    encoding: str | None = None,
     limits: Limits | None = None,
-) -> Iterator[Result]:
-    """Everything in a file, in order: each line is in an example, a refusal, or blank.
+    part: Part | None = None,
+    together: bool = True,
+) -> Iterator[Result | Many]:
+    """The same, with plain records given together where that is quicker.
 
-    Raises Refused when the file as a whole is none.
+    encoding: a Python codec's name, where the guess is wrong. part: one of `parts`, for that piece
+    alone. Raises Refused when the file as a whole is none, and CurationError for unknown names.
     """
-    limits, name = limits or Limits(), name or path.name
+    limits = limits or Limits()
+    name = (name or path.name).encode("utf-8", "replace").decode()
     if format != "auto":
         formats.get(format)
-    for member, items in _members(path, name, limits):
+    formats.check_mapping(mapping)
+    encoding = text_encoding(encoding) if encoding else None
+    converter = _Converter(format, mapping or None, label_names or None)
+    examples = False
+    for source, items in _sources(path, name, limits, encoding, part):
         for item in items:
-            if isinstance(item, Note):
-                yield Fact(member, item)
-            elif isinstance(item, Blank):
-                yield item
-            elif isinstance(item, Reject):
-                yield Refusal(member, item)
+            if isinstance(item, Texts):
+                found: Iterable[Result | Many] = converter.texts(source, item, together)
             else:
-                try:
-                    converted = formats.convert(
-                        item.value, format=format, mapping=mapping, label_names=label_names
-                    )
-                    yield Read(member, item, converted)
-                except FieldError as error:
-                    text = str(error)
-                    reject = Reject(
-                        item.row,
-                        item.offset,
-                        error.field,
-                        "field",
-                        text,
-                        item.raw or _dumped(item),
-                        item.lines,
-                    )
-                    yield Refusal(member, reject)
+                found = (converter.result(source, item),)
+            for result in found:
+                examples = examples or isinstance(result, Read | Many)
+                yield result
+            if converter.news:
+                yield Fact(source, converter.news.pop())
+    if not examples and part is None:
+        yield Fact(name, Note("empty", "There are no examples in it."))
 
 
-def _dumped(item: Raw) -> bytes:
-    import orjson
+class _Converter:
+    """Records to examples; `news` holds what there is to say of a file after a record."""
 
-    return orjson.dumps(item.value)
+    def __init__(
+        self,
+        format: str,
+        mapping: Mapping[str, str] | None,
+        label_names: Sequence[str] | None,
+    ) -> None:
+        self._format, self._mapping, self._label_names = format, mapping, label_names
+        self._reserved = set[str]()
+        self.news: list[Note] = []
+
+    def result(self, source: str, item: Item) -> Result:
+        """What became of an item."""
+        if type(item) is Raw:
+            return self._converted(source, item)
+        if isinstance(item, Reject):
+            return Refusal(source, item)
+        if isinstance(item, Note):
+            return Fact(source, item)
+        assert isinstance(item, Blank)
+        return item
+
+    def texts(self, source: str, item: Texts, together: bool) -> Iterator[Result | Many]:
+        """The same of many records, in one piece where they are plain."""
+        plain = self._format == "auto" and not self._mapping
+        made = formats.convert_texts(item.columns, item.records) if plain and together else None
+        if made is not None:
+            if made.metadata[0] and not RESERVED.isdisjoint(item.columns):
+                self._tell(item.columns, made.metadata[0])
+            yield Many(source, item.row, item.offsets, made)
+            return
+        for i, record in enumerate(item.records):
+            yield self._converted(source, Raw(item.row + i, item.offsets[i], record, item.lines[i]))
+
+    def _converted(self, source: str, item: Raw) -> Read | Refusal:
+        try:
+            made = formats.convert(
+                item.value,
+                format=self._format,
+                mapping=self._mapping,
+                label_names=self._label_names,
+            )
+        except FieldError as error:
+            raw = item.raw or orjson.dumps(item.value)
+            columns = tuple(item.value)
+            reject = Reject(
+                item.row, item.offset, error.field, "field", str(error), raw, item.lines, columns
+            )
+            return Refusal(source, reject)
+        if made.metadata and not RESERVED.isdisjoint(item.value):
+            self._tell(item.value, made.metadata)
+        return Read(source, item, made)
+
+    def _tell(self, columns: Iterable[str], metadata: str) -> None:
+        kept = orjson.loads(metadata)
+        fresh = sorted(RESERVED.intersection(columns).intersection(kept) - self._reserved)
+        if fresh:
+            self._reserved.update(fresh)
+            names = ", ".join(fresh)
+            text = f"Columns of names that are used here already ({names}) are kept as metadata."
+            self.news.append(Note("reserved", text))
 
 
-def _members(path: Path, name: str, limits: Limits) -> Iterator[tuple[str, Iterator[Item]]]:
-    opened = look(path, limits)
-    if opened.kind != "zip":
-        yield name, _items(path, name, limits)
-        return
-    with zipfile.ZipFile(path) as archive:
-        inside = archive.infolist()
-        if any(member.filename == "[Content_Types].xml" for member in inside):
-            raise Refused("this is an Office document, not a dataset; save the sheet as CSV first.")
-        for member in inside:
-            if member.is_dir() or member.filename.startswith("__MACOSX/"):
-                continue
-            yield f"{name}/{Path(member.filename).name}", _member_items(archive, member, limits)
+def _sources(
+    path: Path, name: str, limits: Limits, encoding: str | None, part: Part | None
+) -> Iterator[tuple[str, Iterator[Item | Texts]]]:
+    def inside(file: Path, inner: str, more: dict[str, Any]) -> Iterator[Item | Texts]:
+        return _items(file, inner, limits, encoding, more)
 
-
-def _member_items(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, limits: Limits
-) -> Iterator[Item]:
-    """The items of one file in a zip; one that cannot be trusted is refused, the others go on."""
-    reason = _suspicious(member, limits)
-    if reason is None:
+    if part is not None:
+        yield name, _piece(path, part, limits)
+    elif archive.is_saved_dataset(path):
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
-            target = Path(folder) / "member"
-            try:
-                with archive.open(member) as source, open(target, "wb") as sink:
-                    left = member.file_size
-                    while chunk := source.read(SAMPLE):
-                        left -= len(chunk)
-                        if left < 0:
-                            raise Refused("it unpacks to more than its directory says.")
-                        sink.write(chunk)
-                if look(target, limits).kind == "zip":
-                    raise Refused("an archive inside an archive is not opened.")
-                yield from _items(target, member.filename, limits)
-                return
-            except (
-                Refused,
-                zipfile.BadZipFile,
-                RuntimeError,
-                NotImplementedError,
-                OSError,
-            ) as error:
-                reason = str(error)
-    yield Reject(0, None, "", "member", f"{Path(member.filename).name}: {reason}", b"", 1)
+            packed = archive.pack(path, Path(folder) / "saved.zip")
+            yield from archive.members(packed, name, limits, inside)
+    else:
+        opened = look(path, limits, encoding)
+        if opened.kind != "zip":
+            yield name, inside(path, name, {})
+        elif opened.packed:
+            raise Refused("it is a packed zip archive; unpack it once first.")
+        else:
+            yield from archive.members(path, name, limits, inside)
 
 
-def _suspicious(member: zipfile.ZipInfo, limits: Limits) -> str | None:
-    parts = Path(member.filename).parts
-    if ".." in parts or Path(member.filename).is_absolute():
-        return "its name points outside the archive."
-    if stat.S_ISLNK(member.external_attr >> 16):
-        return "it is a link."
-    if member.flag_bits & 1:
-        return "it is locked with a password; unlock it first."
-    most = max(limits.expansion_after_mb * 2**20, member.compress_size * limits.expansion)
-    if member.file_size > most:
-        return f"it unpacks to more than {limits.expansion} times its size (limit expansion)."
-    return None
-
-
-def _items(path: Path, name: str, limits: Limits) -> Iterator[Item]:
-    opened = look(path, limits)
+def _items(
+    path: Path, name: str, limits: Limits, encoding: str | None, more: dict[str, Any]
+) -> Iterator[Item | Texts]:
+    opened = look(path, limits, encoding)
     if opened.kind in ("parquet", "arrow"):
         if opened.packed:
             raise Refused(f"a packed {opened.kind.capitalize()} file; unpack it first.")
-        yield from tables.columnar(path, opened.kind, limits)
+        yield from columnar.columnar(path, opened.kind, limits, more)
         return
-    with opened.stream(limits) as stream:
-        sample = stream.read(SAMPLE)
-        encoding, note = encoding_of(sample)
-        yield Note("encoding", encoding)
+    with closing(opened.stream(limits)) as stream:
+        faults = list[Damaged]()
+        pieces = _until_fault(stream, faults)
+        sample = next(pieces, b"")
+        guess, note = (encoding, "") if encoding else encoding_of(sample)
+        yield Note("encoding", guess)
         if note:
             yield Note("guess", note)
-        rest: Iterator[bytes] = iter(lambda: stream.read(SAMPLE), b"")
-        chunks = utf8_chunks(_Joined(itertools.chain([sample], rest)), encoding)  # type: ignore[arg-type]
-        head = b"".join(itertools.islice(utf8_chunks(_Joined(iter([sample])), encoding), 4))  # type: ignore[arg-type]
-        if not head.strip() and len(sample) < SAMPLE:
-            yield Note("empty", "There are no examples in it.")
-            yield from (Blank() for _ in lines.split_lines([head], limits))
-            return
-        yield from _text_items(head, chunks, name, limits)
+        head = b"".join(utf8_chunks(_Joined(iter([sample])), guess))
+        chunks = utf8_chunks(_Joined(itertools.chain([sample], pieces)), guess)
+        yield from _text_items(head, chunks, kind_of(head, name), limits, _mark_size(sample, guess))
+        for fault in faults:
+            yield Reject(0, None, "", "damaged", str(fault), b"")
 
 
-def _text_items(head: bytes, chunks: Iterator[bytes], name: str, limits: Limits) -> Iterator[Item]:
-    start = head.lstrip()[:1]
-    ending = "".join(Path(name.lower()).suffixes)
-    tabular = any(e in ending for e in (".csv", ".tsv", ".tab")) or (
-        ".txt" in ending and start not in (b"{", b"[")
-    )
-    if tabular and start not in (b"{",) or start not in (b"{", b"["):
-        if not tabular and (".json" in ending):
-            yield from lines.json_lines(chunks, limits)
-            return
-        if head.lstrip()[:9].lower() in (b"<!doctype", b"<html") or head.lstrip()[:5] in (
-            b"<html",
-            b"<?xml",
-        ):
-            raise Refused("this is a web page or XML, not a dataset; save the data itself.")
-        yield from tables.separated(chunks, limits)
-    elif lines.is_document(head):
-        yield from lines.json_document(chunks, limits)
-    else:
-        yield from lines.json_lines(chunks, limits)
+def _until_fault(stream: Stream, faults: list[Damaged]) -> Iterator[bytes]:
+    """The stream in pieces, up to where it cannot be unpacked; the fault is added to `faults`."""
+    try:
+        while piece := stream.read(SAMPLE):
+            yield piece
+    except Damaged as fault:
+        faults.append(fault)
+
+
+def _mark_size(sample: bytes, encoding: str) -> int:
+    """Bytes of the byte order mark, so that offsets are those of the file where it is UTF-8."""
+    marked = encoding.startswith("utf-8") and sample.startswith(codecs.BOM_UTF8)
+    return len(codecs.BOM_UTF8) if marked else 0
+
+
+def kind_of(head: bytes, name: str) -> str:
+    """What a text that begins so is: lines, document, table, or prose; raises Refused for markup.
+
+    The name decides only between a table and prose, and for a first line that could be either.
+    """
+    start, ending = head.lstrip(), "".join(Path(name.lower()).suffixes)
+    if start[:9].lower().startswith(_MARKUP):
+        raise Refused("this is a web page or XML, not a dataset; save the data itself.")
+    tabular = _TABLES.search(ending) is not None
+    if _OBJECT.match(head) or start[:1] in (b"{", b"[") and not tabular:
+        return "document" if document.is_document(head) else "lines"
+    if not tabular:
+        first = [line for line in re.split(rb"[\r\n]+", head, maxsplit=50)[:50] if line.strip()]
+        objects = sum(line.lstrip().startswith(b"{") for line in first)
+        if objects * 2 >= len(first) and objects or ".json" in ending and any(map(_is_json, first)):
+            return "lines"
+    return "prose" if ".txt" in ending else "table"
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+        return True
+    except orjson.JSONDecodeError:
+        return line.lstrip().startswith(b"{")
+
+
+def _text_items(
+    head: bytes, chunks: Iterator[bytes], kind: str, limits: Limits, offset: int
+) -> Iterator[Item | Texts]:
+    if kind == "lines" or not head.strip() and len(head) < SAMPLE:
+        return lines.json_lines(chunks, limits, 0, offset)
+    if kind == "document":
+        return document.json_document(chunks, limits, offset)
+    return tables.separated(chunks, limits, prose=kind == "prose", offset=offset)
 
 
 class _Joined:
@@ -206,6 +297,79 @@ class _Joined:
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """The next chunk; empty at the end."""
         return next(self._chunks, b"")
+
+    def close(self) -> None:
+        """Leave the chunks to who made them."""
+
+
+def parts(
+    path: Path,
+    name: str,
+    limits: Limits,
+    encoding: str | None,
+    count: int,
+    least: int,
+) -> list[Part]:
+    """A plain file of JSON lines in UTF-8 as `count` parts to be read apart; else no parts.
+
+    Parts end with a line and have at least `least` bytes.
+    """
+    if path.is_dir() or not _is_plain_text(path, limits, encoding):
+        return []
+    size = path.stat().st_size
+    count = min(count, size // least)
+    with open(path, "rb") as stream:
+        sample = stream.read(SAMPLE)
+        guess = text_encoding(encoding) if encoding else encoding_of(sample)[0]
+        if count < 2 or not guess.startswith("utf-8") or b"\n" not in sample:
+            return []
+        mark = _mark_size(sample, guess)
+        if kind_of(sample[mark:], name) != "lines":
+            return []
+        found, before, offset = list[Part](), 0, mark
+        for i in range(1, count + 1):
+            stream.seek(i * size // count)
+            whole = stream.readline(limits.row_bytes).endswith(b"\n")
+            if i < count and not whole:
+                return []
+            end = size if i == count else stream.tell()
+            found.append(Part(offset, before, end))
+            before += _count_lines(stream, offset, end)
+            offset = end
+    return found
+
+
+def _is_plain_text(path: Path, limits: Limits, encoding: str | None) -> bool:
+    opened = look(path, limits, encoding)
+    return opened.kind == "text" and not opened.packed
+
+
+def _count_lines(stream: BinaryIO, offset: int, end: int) -> int:
+    """Lines between two places of a file, the later of which is the end of one."""
+    stream.seek(offset)
+    total, last = 0, b""
+    while offset < end and (chunk := stream.read(min(4 * SAMPLE, end - offset))):
+        total += chunk.count(b"\n")
+        if b"\r" in chunk or last == b"\r":
+            total += (last + chunk).count(b"\r") - (last == b"\r")
+            total -= (last + chunk).count(b"\r\n")
+        offset, last = offset + len(chunk), chunk[-1:]
+    return total
+
+
+def _piece(path: Path, part: Part, limits: Limits) -> Iterator[Item | Texts]:
+    with open(path, "rb") as stream:
+        if part.before == 0:
+            yield Note("encoding", "utf-8-sig" if part.offset else "utf-8")
+        stream.seek(part.offset)
+
+        def chunks() -> Iterator[bytes]:
+            left = part.end - part.offset
+            while left and (chunk := stream.read(min(SAMPLE, left))):
+                left -= len(chunk)
+                yield chunk
+
+        yield from lines.json_lines(chunks(), limits, part.before, part.offset)

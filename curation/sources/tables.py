@@ -1,349 +1,299 @@
-"""CSV and TSV, Parquet and Arrow: rows with named columns."""
+"""CSV and TSV: rows of cells under the names of a header."""
 
 from __future__ import annotations
 
 import csv
-import datetime
-import decimal
 import io
-import math
+import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from curation.formats.pairs import PROMPTS, RESPONSES
 from curation.formats.texts import LABELS, TEXTS
 from curation.sources.limits import Blank, Item, Limits, Note, Raw, Refused, Reject
-from curation.sources.lines import split_lines
+from curation.sources.lines import Line, not_utf8, split_lines, too_long
 
 KNOWN = {
-    *PROMPTS,
-    *RESPONSES,
-    *TEXTS,
-    *LABELS,
-    "id",
-    "system",
-    "instruction",
-    "input",
-    "output",
-    "score",
-    "source",
+    name
+    for name in (*PROMPTS, *RESPONSES, *TEXTS, *LABELS, "id", "system", "score", "history", "split")
+    if len(name) > 1
 }
+"""Names by which a first row is taken for a header."""
 DELIMITERS = ",\t;|"
+AHEAD = 400
+"""Lines that are looked at before the first record is given."""
 JOINED = 1_000
 """Lines that one quoted cell may run over before the quote is taken for a slip."""
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
+_LINE_END = re.compile(r"(\r\n|\r|\n)\Z")
 
 
-def sniff(lines: list[str]) -> str:
-    """The separator that cuts most lines into the same number of cells, more than one."""
-    best, most = ",", 0.0
+@dataclass(frozen=True)
+class Dialect:
+    """How cells are told apart: the separator, and whether quotes hold cells together."""
+
+    delimiter: str = ","
+    quotes: bool = True
+
+    def cells(self, text: str) -> list[str] | None:
+        """One record's cells; None when its quotes do not add up, no cells when one is still open."""
+        body = _LINE_END.sub("", text)
+        if not self.quotes or '"' not in body:
+            return body.split(self.delimiter)
+        lines = io.StringIO(body, newline="")
+        try:
+            rows = list(csv.reader(lines, delimiter=self.delimiter, strict=True))
+        except csv.Error as error:
+            return [] if "unexpected end of data" in str(error) else None
+        return rows[0] if len(rows) == 1 else None
+
+    def records(self, lines: list[str]) -> list[list[str]]:
+        """The records of a sample of lines; a line that begins none gives no cells."""
+        found, at = list[list[str]](), 0
+        while at < len(lines):
+            text, taken, cells = lines[at], 1, self.cells(lines[at])
+            while cells == [] and at + taken < min(len(lines), at + 50):
+                text, taken = text + lines[at + taken], taken + 1
+                cells = self.cells(text)
+            found.append(cells or [])
+            at += taken if cells else 1
+        return found
+
+    def fit(self, lines: list[str]) -> tuple[float, int]:
+        """The share of records that have the commonest number of cells, and that number."""
+        records = self.records(lines)
+        width, count = commonest(records)
+        return (count / len(records) if width > 1 else 0.0), width
+
+
+def commonest(records: list[list[str]]) -> tuple[int, int]:
+    """The commonest number of cells, more than one where there is such, and its count."""
+    widths = Counter(map(len, records))
+    return max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(0, 0))
+
+
+def sniff(lines: list[str], *, prose: bool = False) -> Dialect:
+    """The dialect that cuts most lines into the same number of cells, more than one.
+
+    In `prose` commas and the like belong to sentences: there only tabs or a known header count.
+    """
+    best, most = Dialect(), 0.0
     for delimiter in DELIMITERS:
-        widths = Counter(
-            len(_cells(line, delimiter) or []) for line in lines if line.count('"') % 2 == 0
-        )
-        width, count = max(
-            ((w, c) for w, c in widths.items() if w > 1), key=lambda item: item[1], default=(0, 0)
-        )
-        score = count / max(1, sum(widths.values())) + min(width, 5) / 100
-        if width > 1 and score > most:
-            best, most = delimiter, score
-    return best
+        for quotes in (True, False) if delimiter in "\t|" else (True,):
+            dialect = Dialect(delimiter, quotes)
+            share, width = dialect.fit(lines)
+            score = share + min(width, 5) / 100 if width > 1 else 0.0
+            if prose and delimiter != "\t" and not has_known(dialect.cells(lines[0]) or []):
+                continue
+            if score > most and not (prose and share < 0.9):
+                best, most = dialect, score
+    return best if most or not prose else Dialect("\x00", False)
 
 
-def _cells(text: str, delimiter: str) -> list[str] | None:
-    """One record's cells; None when its quotes do not add up."""
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return rows[0] if len(rows) == 1 else None
+def has_known(cells: list[str]) -> bool:
+    """Whether a cell is a name that columns of datasets have."""
+    return any(cell.strip().lower() in KNOWN for cell in cells)
 
 
-def has_header(first: list[str], rest: list[list[str]]) -> bool:
-    """Whether the first row names the columns: known names, or texts unlike what follows."""
+def has_header(first: list[str], rest: list[list[str]], *, prose: bool = False) -> bool:
+    """Whether the first row names the columns: known names, or names unlike what follows."""
     names = [cell.strip().lower() for cell in first]
+    if prose and len(first) == 1:
+        return names[0] in KNOWN
+    if any(len(name) > 40 or _is_number(name) or name.count(" ") > 3 for name in names):
+        return False
+    if sum(not name for name in names) > 1 and not any(name in KNOWN for name in names):
+        return False
+    below = [{row[i].strip().lower() for row in rest if i < len(row)} for i in range(len(names))]
+    if any(name and name in column for name, column in zip(names, below, strict=True)):
+        return False
     if any(name in KNOWN for name in names):
         return True
-    if any(not name or len(name) > 40 or _is_number(name) or name.count(" ") > 3 for name in names):
-        return False
     if not rest:
         return len(first) > 1
-    numeric = any(
-        all(_is_number(row[i]) for row in rest if i < len(row)) for i in range(len(first))
+    cells = [[row[i] for row in rest if i < len(row)] for i in range(len(names))]
+    if any(column and all(map(_is_number, column)) for column in cells):
+        return True
+    typical = sum(len(cell) for row in rest for cell in row) / max(1, sum(map(len, rest)))
+    if max(map(len, names)) * 2 < typical:
+        return True
+    return all(map(_is_name, names)) and any(
+        sum(not _is_name(cell) for cell in column) > 0.8 * len(column) for column in cells
     )
-    typical = sum(len(cell) for row in rest for cell in row) / max(1, sum(len(row) for row in rest))
-    return numeric or (max(map(len, names)) * 2 < typical)
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may name a column: one or two words without the marks of a sentence."""
+    return re.fullmatch(r"\s*[\w#-]+([ ._/-][\w#-]+)?\s*", cell) is not None
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-        return True
-    except ValueError:
-        return False
+    return _NUMBER.fullmatch(text) is not None
 
 
-def headerless(rows: list[list[str]]) -> tuple[list[str], str]:
+def headerless(records: list[list[str]]) -> list[str]:
     """Names for columns without a header; the one with few values is the label, the longest the text."""
-    width = max(map(len, rows), default=0)
+    width = commonest(records)[0]
+    rows = [row for row in records if len(row) == width]
     names = [f"column_{i + 1}" for i in range(width)]
-    columns = [[row[i] for row in rows if i < len(row)] for i in range(width)]
+    columns = [[row[i] for row in rows] for i in range(width)]
     longest = max(range(width), key=lambda i: sum(map(len, columns[i])), default=0)
     few = [
         i
         for i in range(width)
         if i != longest
-        and len(set(columns[i])) <= max(2, len(columns[i]) // 2)
-        and max(map(len, columns[i]), default=99) <= 40
+        and (len(set(columns[i])) <= max(2, len(rows) // 2) or max(map(len, columns[i])) <= 2)
+        and max(map(len, columns[i])) <= 40
     ]
     if few and width >= 2:
-        names[min(few, key=lambda i: len(set(columns[i])))] = "label"
+        names[min(few, key=lambda i: (len(set(columns[i])), sum(map(len, columns[i]))))] = "label"
         names[longest] = "text"
     elif width == 1:
         names = ["text"]
-    return names, f"There is no header; the columns were named {', '.join(names)}."
+    return names
 
 
-def separated(chunks: Iterable[bytes], limits: Limits) -> Iterator[Item]:
+def separated(
+    chunks: Iterable[bytes], limits: Limits, *, prose: bool = False, offset: int = 0
+) -> Iterator[Item]:
     """One record or reject per record of a CSV; an unbalanced quote costs its own line only."""
-    lines = split_lines(chunks, limits)
-    ahead: list[tuple[int, int, bytes, bool]] = []
-    for line in lines:
-        ahead.append(line)
-        if len(ahead) >= 400:
-            break
+    csv.field_size_limit(max(limits.row_bytes, 131_072))
+    lines = split_lines(chunks, limits, 0, offset)
+    ahead = list(itertools.islice(lines, AHEAD))
     decoded = [line.decode("utf-8", "replace") for _, _, line, _ in ahead if line.strip()]
     if not decoded:
         yield from (Blank() for _ in ahead)
         return
-    delimiter = sniff(decoded[:200])
-    parsed = [cells for cells in (_cells(text, delimiter) for text in decoded) if cells]
-    header: list[str] | None = None
-    if parsed and has_header(parsed[0], parsed[1:50]):
-        header = [cell.strip() for cell in parsed[0]]
-        double = [name for name, count in Counter(header).items() if count > 1]
-        if double:
-            raise Refused(
-                f"the header names {double[0]!r} twice; give each column a name of its own."
-            )
-        if any(not name for name in header):
-            raise Refused(f"column {header.index('') + 1} of the header has no name; name it.")
-    names, note = (header, "") if header else headerless(parsed[:300])
-    yield Note("delimiter", delimiter)
-    if note:
-        yield Note("header", note)
+    dialect = sniff(decoded[:200], prose=prose)
+    header, body = _header(decoded, dialect, prose)
+    if header is None:
+        names = headerless(body[:300])
+        yield Note("header", f"There is no header; the columns were named {', '.join(names)}.")
+    else:
+        names = _named(header, body)
+        yield Note("header", f"The first line names the columns: {', '.join(names)[:300]}.")
+    if dialect.delimiter != "\x00":
+        yield Note("delimiter", dialect.delimiter)
+    if not dialect.quotes and '"' in "".join(decoded):
+        yield Note("quotes", "Quotes are part of the text in it; they do not hold cells together.")
     if len(names) > limits.columns:
         raise Refused(
             f"it has {len(names):,} columns, more than {limits.columns:,} (limit columns)."
         )
-    yield from _records(_chain(ahead, lines), names, delimiter, header is not None, limits)
+    table = _Table(itertools.chain(ahead, lines), names, dialect, limits)
+    yield from table.items(header is not None)
 
 
-def _chain(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
-    yield from first
-    yield from rest
+def _header(
+    decoded: list[str], dialect: Dialect, prose: bool
+) -> tuple[list[str] | None, list[list[str]]]:
+    """The header's cells, or None; and the other records of the sample."""
+    first, *rest = dialect.records(decoded)
+    rest = [cells for cells in rest if cells]
+    if first and has_header(first, rest[:50], prose=prose):
+        return [cell.strip() for cell in first], rest
+    return None, [first, *rest] if first else rest
 
 
-def _records(
-    lines: Iterator[tuple[int, int, bytes, bool]],
-    names: list[str],
-    delimiter: str,
-    header: bool,
-    limits: Limits,
-) -> Iterator[Item]:
-    waiting: list[tuple[int, int, bytes, bool]] = []
-    row, skip_header = 0, header
-    while True:
-        if not waiting:
-            line = next(lines, None)
-            if line is None:
-                return
-            waiting.append(line)
-        number, offset, content, cut = waiting[0]
-        if cut or len(content) > limits.row_bytes:
-            row += 1
-            yield Reject(
-                row,
-                offset,
-                "",
-                "row_too_long",
-                f"the row is longer than {limits.row_mb:g} MB (limit row_mb).",
-                content[:2_000],
-            )
-            waiting.pop(0)
-            continue
-        if not content.strip():
-            waiting.pop(0)
-            yield Blank()
-            continue
-        taken, text = _joined(waiting, lines, limits)
-        cells = _cells(text, delimiter) if text is not None else None
-        if skip_header and cells is not None:
-            skip_header = False
-            del waiting[:taken]
-            yield Blank(taken)
-            continue
-        row += 1
-        if taken > 1 and (cells is None or len(cells) != len(names)):
-            taken, cells = 1, None  # a slip of a quote: refuse its line, go on with the next
-        raw = b"\n".join(line for _, _, line, _ in waiting[:taken])
-        del waiting[:taken]
-        yield _row(cells, names, row, offset, raw, text is not None, taken)
+def _named(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The header with a name for an index column; raises Refused for double and missing names."""
+    names = list(header)
+    double = [name for name, count in Counter(n for n in names if n).items() if count > 1]
+    if double:
+        raise Refused(f"the header names {double[0]!r} twice; give each column a name of its own.")
+    index = [row[0] for row in rows if row]
+    if not names[0] and "column_1" not in names and all(map(_is_number, index)):
+        names[0] = "column_1"  # pandas leaves the name of its index out
+    if "" in names:
+        raise Refused(f"column {names.index('') + 1} of the header has no name; name it.")
+    return names
 
 
-def _joined(
-    waiting: list[tuple[int, int, bytes, bool]],
-    lines: Iterator[tuple[int, int, bytes, bool]],
-    limits: Limits,
-) -> tuple[int, str | None]:
-    """How many lines the first record takes, and its text; None when it is not UTF-8."""
-    quotes, taken, size = 0, 0, 0
-    while True:
-        if taken == len(waiting):
-            line = next(lines, None) if taken < JOINED and size < limits.row_bytes else None
-            if line is None:
-                taken = max(1, taken)
-                break
-            waiting.append(line)
-        quotes += waiting[taken][2].count(b'"')
-        size += len(waiting[taken][2])
-        taken += 1
-        if quotes % 2 == 0:
-            break
-    try:
-        return taken, b"\n".join(line for _, _, line, _ in waiting[:taken]).decode("utf-8")
-    except UnicodeDecodeError:
-        return 1, None
+class _Table:
+    """The records of a table, from lines that are put together where a quoted cell holds breaks."""
 
+    def __init__(
+        self, lines: Iterator[Line], names: list[str], dialect: Dialect, limits: Limits
+    ) -> None:
+        self._lines, self._names, self._dialect, self._limits = lines, names, dialect, limits
+        self._waiting: list[Line] = []
 
-def _row(
-    cells: list[str] | None,
-    names: list[str],
-    row: int,
-    offset: int,
-    raw: bytes,
-    decoded: bool,
-    taken: int,
-) -> Raw | Reject:
-    if not decoded:
-        return Reject(
-            row, offset, "", "not_utf8", "the row is not UTF-8; save the file as UTF-8.", raw, taken
-        )
-    if cells is None:
-        return Reject(
-            row,
-            offset,
-            "",
-            "quotes",
-            "a quote is opened and not closed, or stands inside a cell; double it.",
-            raw,
-            taken,
-        )
-    if len(cells) != len(names):
-        message = f"it has {len(cells)} cells where {len(names)} are expected; quote a cell that holds the separator."
-        return Reject(row, offset, "", "ragged", message, raw, taken)
-    return Raw(row, offset, dict(zip(names, cells, strict=True)), raw, (), taken)
-
-
-def columnar(path: Path, kind: str, limits: Limits) -> Iterator[Item]:
-    """The rows of a Parquet, Arrow or Feather file, batch by batch."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if kind == "parquet":
-            file = pq.ParquetFile(path)
-            schema, batches = file.schema_arrow, file.iter_batches(1_024)
-        else:
-            schema, batches = _arrow(path)
-        double = [name for name, count in Counter(schema.names).items() if count > 1]
-        if double:
-            raise Refused(f"two columns are called {double[0]!r}; rename one.")
-        if len(schema.names) > limits.columns:
-            raise Refused(
-                f"it has {len(schema.names):,} columns, more than {limits.columns:,} (limit columns)."
-            )
-        labels = _class_names(schema)
+    def items(self, header: bool) -> Iterator[Item]:
+        """Every record; the first is left out as blank where it is the header."""
         row = 0
-        for batch in batches:
-            for value in batch.to_pylist():
+        while self._fill(0):
+            number, offset, line, cut = self._waiting[0]
+            if cut or len(line) > self._limits.row_bytes:
                 row += 1
-                yield _plain_row(value, row, labels)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        first = str(error).strip().split("\n")[0][:160]
-        raise Refused(f"this is not a whole {kind.capitalize()} file: {first}") from None
+                self._waiting.pop(0)
+                yield too_long(row, offset, line.rstrip(b"\r\n"), self._limits)
+            elif not line.strip(b" \r\n\x0b\x0c") or not line.strip() and len(self._names) == 1:
+                self._waiting.pop(0)
+                yield Blank()
+            elif header:
+                header = False
+                taken = self._record()[1]
+                del self._waiting[:taken]
+                yield Blank(taken)
+            else:
+                row += 1
+                cells, taken, code = self._record()
+                raw = b"".join(part for _, _, part, _ in self._waiting[:taken]).rstrip(b"\r\n")
+                del self._waiting[:taken]
+                yield self._row(cells, code, row, offset, raw, taken)
 
+    def _fill(self, place: int) -> bool:
+        """Whether a line stands at a place of those that wait."""
+        while len(self._waiting) <= place:
+            line = next(self._lines, None)
+            if line is None:
+                return False
+            self._waiting.append(line)
+        return True
 
-def _arrow(path: Path) -> tuple[Any, Iterator[Any]]:
-    import pyarrow as pa
-
-    source = pa.memory_map(str(path))
-    try:
-        file = pa.ipc.open_file(source)
-        return file.schema, (file.get_batch(i) for i in range(file.num_record_batches))
-    except pa.ArrowInvalid:
-        source.seek(0)
-        stream = pa.ipc.open_stream(source)
-        return stream.schema, iter(stream)
-
-
-def _class_names(schema: Any) -> dict[str, list[str]]:
-    """Label names that a Hugging Face dataset wrote beside its columns."""
-    import orjson
-
-    try:
-        features = orjson.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {
-            n: f["names"]
-            for n, f in features.items()
-            if isinstance(f, dict) and f.get("_type") == "ClassLabel"
-        }
-    except (KeyError, TypeError, orjson.JSONDecodeError):
-        return {}
-
-
-def _plain_row(value: dict[str, Any], row: int, labels: dict[str, list[str]]) -> Raw | Reject:
-    repairs: set[str] = set()
-    try:
-        plain = {k: _plain(v, repairs) for k, v in value.items()}
-    except TypeError as error:
-        return Reject(
-            row,
-            None,
-            "",
-            "value",
-            f"a value cannot be read: {error}.",
-            repr(value)[:2_000].encode("utf-8", "replace"),
-        )
-    for name, names in labels.items():
-        if isinstance(plain.get(name), int) and 0 <= plain[name] < len(names):
-            plain[name] = names[plain[name]]
-    return Raw(row, None, plain, b"", tuple(sorted(repairs)))
-
-
-def _plain(value: Any, repairs: set[str]) -> Any:
-    """A column's value as JSON can hold it, nothing rounded."""
-    if isinstance(value, float) and not math.isfinite(value):
-        repairs.add("not_a_number")
-        return None
-    if isinstance(value, bool) or value is None or isinstance(value, str | float):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= 2**53 else str(value)
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [_plain(v, repairs) for v in value]
-    if isinstance(value, dict):
-        return {str(k): _plain(v, repairs) for k, v in value.items()}
-    if isinstance(value, bytes):
+    def _record(self) -> tuple[list[str] | None, int, str]:
+        """The first record's cells, the lines that it takes, and a code when it is none."""
         try:
-            return value.decode("utf-8")
+            first = self._waiting[0][2].decode("utf-8")
         except UnicodeDecodeError:
-            raise TypeError("binary data that is not text") from None
-    raise TypeError(f"a value of type {type(value).__name__}")
+            return None, 1, "not_utf8"
+        cells = self._dialect.cells(first)
+        if cells:
+            return cells, 1, "" if len(cells) == len(self._names) else "ragged"
+        text, taken = first, 1
+        while cells == [] and taken < JOINED and len(text) < self._limits.row_bytes:
+            if not self._fill(taken):
+                break
+            part = self._waiting[taken][2].decode("utf-8", "replace")
+            text, taken = text + part, taken + 1
+            if '"' in part:
+                cells = self._dialect.cells(text)
+        if cells and len(cells) == len(self._names) and "\ufffd" not in text[len(first) :]:
+            return cells, taken, ""
+        return None, 1, "quotes"  # a slip of a quote: refuse its line, go on with the next
+
+    def _row(
+        self, cells: list[str] | None, code: str, row: int, offset: int, raw: bytes, taken: int
+    ) -> Raw | Reject:
+        if cells is not None and not code:
+            return Raw(row, offset, dict(zip(self._names, cells, strict=True)), raw, (), taken)
+        if code == "ragged" and cells is not None:
+            message = (
+                f"it has {len(cells)} cells where {len(self._names)} are expected; "
+                "quote a cell that holds the separator."
+            )
+        elif code == "quotes":
+            message = "a quote is opened and not closed, or stands inside a cell; double it."
+        else:
+            message = not_utf8(_fault(raw))
+        return Reject(row, offset, "", code, message, raw, taken)
+
+
+def _fault(raw: bytes) -> int:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0

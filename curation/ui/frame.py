@@ -14,9 +14,13 @@ from curation.project import Project, View
 from curation.ui import actions, state
 from curation.ui.text import markdown
 
+STYLE = Path(__file__).with_name("style.css")
+"""The few lines of style that Streamlit's theme has no setting for."""
+
 
 def around(page: Any) -> None:
     """Draw the sidebar and the page; what could not be done is one sentence where the page was."""
+    st.html(STYLE)
     project = state.current_project()
     with st.sidebar:
         _who_and_where(project)
@@ -182,7 +186,6 @@ def stale(view: View) -> None:
     """Say that what is shown is not what the recipe gives now."""
     if not view.current:
         st.info(
-            markdown(view.note, 300)
-            + " What you see is the last run with today's decisions on it.",
+            markdown(view.note, 400),
             icon=":material/history:",
         )

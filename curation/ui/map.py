@@ -21,6 +21,12 @@ HOVER_POINTS = 20_000
 
 CATEGORIES = len(PALETTE) - 1
 
+PLOT_PIXELS = (560, 640)
+"""About the room that the points have on a screen of 1440 pixels; names are kept apart by it."""
+
+LABEL_PIXELS = 21
+"""Height of a topic's name with a little air."""
+
 
 def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
     """At most `limit` rows, thinned where they are densest, so that what is rare stays.
@@ -171,21 +177,26 @@ def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scatterg
 
 def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None:
     """Write the largest topics where their examples are, without names that would collide."""
-    taken: list[tuple[float, float]] = []
     width, height = (float(rows[c].max() - rows[c].min()) or 1.0 for c in ("map_x", "map_y"))
+    scale = min(PLOT_PIXELS[0] / width, PLOT_PIXELS[1] / height)
+    taken: list[tuple[float, float, float]] = []
+    places = rows.groupby("topic", observed=True)[["map_x", "map_y"]].median()
     for topic in rows["topic"].dropna().value_counts().index[:60]:
-        part = rows[rows["topic"] == topic]
-        x, y = float(part["map_x"].median()), float(part["map_y"].median())
-        if (
-            any(abs(x - a) / width < 0.13 and abs(y - b) / height < 0.035 for a, b in taken)
-            or not topic
+        if not topic:
+            continue
+        x, y = (float(v) for v in places.loc[topic])
+        text = short(topic, 30)
+        wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
+        if any(
+            abs(x - a) * scale < (wide + w) / 2 and abs(y - b) * scale < LABEL_PIXELS
+            for a, b, w in taken
         ):
             continue
-        taken.append((x, y))
+        taken.append((x, y, wide))
         result.add_annotation(
             x=x,
             y=y,
-            text=hover(short(topic, 30)),
+            text=hover(text),
             showarrow=False,
             font={"size": 11, "color": "#f4f7f7"},
             bgcolor="rgba(28,37,38,0.72)",

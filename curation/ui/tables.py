@@ -191,8 +191,8 @@ def pick(rows: pd.DataFrame, key: str, extra: Sequence[str] = (), height: int = 
         selection_mode="single-row",
         key=key,
         column_config={
-            "prompt": st.column_config.TextColumn(width="large"),
-            "response": st.column_config.TextColumn(width="large"),
+            "prompt": st.column_config.TextColumn(width=300),
+            "response": st.column_config.TextColumn(width=340),
         },
     )
     if len(rows) > SHOWN:

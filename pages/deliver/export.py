@@ -11,7 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from curation import jobs
-from curation.export import targets
+from curation.dataset import Dataset
+from curation.export import left_out, targets
 from curation.project import Project, View, slug
 from curation.ui import frame, state
 from curation.ui.text import markdown
@@ -22,6 +23,12 @@ def start(project: Project, name: str, formats: tuple[str, ...], allow: bool) ->
     out = project.path / "exports" / slug(name)
     command = ["export", str(project.path), "--to", str(out), *(f"--format={f}" for f in formats)]
     jobs.start(project.path, "Export", [*command, "--allow-attention"] if allow else command)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def not_ready(path: str, fingerprint: str, _dataset: Dataset) -> int:
+    """How many kept examples an export leaves out unless told otherwise."""
+    return int((left_out(_dataset.kept) != "").sum())
 
 
 def draw_form(project: Project, view: View) -> None:
@@ -41,14 +48,14 @@ def draw_form(project: Project, view: View) -> None:
     name = left.text_input(
         "Name of the delivery", value="delivery", key="export-name", persist_state="session"
     )
-    attention = int((view.dataset.kept["attention"] != "").sum())
+    attention = not_ready(str(project.path), view.fingerprint, view.dataset)
     with right:
         allow = st.toggle(
-            f"Also the {attention:,} that need attention",
+            f"Also the {attention:,} that are not fit to train on",
             key="allow-attention",
             disabled=not attention,
-            help="They load, but a trainer cannot use them as they stand: an empty answer, "
-            "two turns of the same role …",
+            help="A trainer cannot use them as they stand: an empty answer, two turns of the same "
+            "role, tokens of a chat template in the text …",
         )
     ready = len(view.dataset.kept) - (0 if allow else attention)
     if not view.current:

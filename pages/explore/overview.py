@@ -16,7 +16,7 @@ def draw_counts(project: Project, view: View) -> None:
     rejected = sum(entry["report"]["rejected"] for entry in project.imports)
     decided = people_table(project)
     with st.container(horizontal=True):
-        st.metric("Examples", f"{len(rows):,}", border=True)
+        st.metric("Examples", f"{len(rows):,}", border=True, height="stretch")
         st.metric(
             "Kept",
             f"{len(kept):,}",
@@ -24,17 +24,19 @@ def draw_counts(project: Project, view: View) -> None:
             delta_color="off",
             delta_arrow="off",
             border=True,
+            height="stretch",
         )
-        st.metric("Dropped", f"{len(rows) - len(kept):,}", border=True)
+        st.metric("Dropped", f"{len(rows) - len(kept):,}", border=True, height="stretch")
         st.metric(
             "Need attention",
             f"{int((kept['attention'] != '').sum()):,}",
             border=True,
+            height="stretch",
             help="They load, but a trainer cannot use them as they stand; "
             "exports leave them out unless allowed.",
         )
-        st.metric("Refused on import", f"{rejected:,}", border=True)
-        st.metric("Decided by people", f"{len(decided):,}", border=True)
+        st.metric("Refused on import", f"{rejected:,}", border=True, height="stretch")
+        st.metric("Decided by people", f"{len(decided):,}", border=True, height="stretch")
 
 
 def people_table(project: Project) -> pd.DataFrame:

@@ -76,24 +76,23 @@ def draw_steps(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) 
     base = recipe.revision
     reports = {report.name: report for report in dataset.steps}
     phase = ""
+    lines = st.container(gap="xxsmall")
     for i, (step, name) in enumerate(zip(recipe.steps, recipe.names, strict=True)):
         if step.operation.phase != phase:
             phase = step.operation.phase
-            st.caption(PHASE_TITLES[phase].upper())
-        with st.container(
-            border=i == chosen, horizontal=True, vertical_alignment="center", gap="small"
+            lines.caption(PHASE_TITLES[phase].upper())
+        with lines.container(
+            key=f"step-line-{i}", horizontal=True, vertical_alignment="center", gap="small"
         ):
             st.button(
                 step.operation.title,
                 key=f"open-{i}",
-                type="tertiary",
+                type="secondary" if i == chosen else "tertiary",
                 width="stretch",
                 on_click=st.session_state.__setitem__,
                 args=("step", i),
-                disabled=False,
-                help=step.operation.help,
             )
-            st.caption(effect(reports.get(name), step), width="content")
+            st.markdown(effect(reports.get(name), step), width="content")
             st.toggle(
                 "On",
                 value=step.enabled,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
     """The files that the person points at, each with its name."""
     how = st.segmented_control(
         "From",
-        ["Upload", "Path", "Example"],
+        ["Upload", "Path", "Hub", "Example"],
         default="Upload",
         key="load-how",
         required=True,
@@ -102,6 +103,9 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
             label_visibility="collapsed",
         )
         return [(EXAMPLE / name, name) for name in picked]
+    if how == "Hub":
+        draw_hub(project)
+        return []
     if how == "Path":
         root = allowed_root()
         text = st.text_input(
@@ -128,6 +132,26 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
     return [(kept(project, upload), upload.name) for upload in found]
 
 
+def draw_hub(project: Project) -> None:
+    """A dataset of the Hugging Face Hub by its id; it is fetched, pinned, and read like a file."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    id = left.text_input("Dataset", key="load-hub", placeholder="owner/name").strip()
+    revision = right.text_input("Revision", key="load-revision", placeholder="the newest").strip()
+    st.button(
+        "Fetch and import",
+        key="load-hub-go",
+        icon=":material/cloud_download:",
+        disabled=not id,
+        on_click=jobs.start,
+        args=(
+            project.path,
+            f"Import {id}",
+            ["import", str(project.path), f"hf:{id}" + (f"@{revision}" if revision else "")],
+        ),
+        help="Needs the network. No code of the dataset is run.",
+    )
+
+
 def kept(project: Project, upload: Any) -> Path:
     """An upload as a file of its own, so that reading it never happens in the app."""
     path = project.path / "jobs" / "uploads" / f"{upload.file_id}-{slug(upload.name)}"
@@ -136,46 +160,86 @@ def kept(project: Project, upload: Any) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a file is to be read: what the person said of it."""
+
+    format: str = "auto"
+    mapping: tuple[tuple[str, str], ...] = ()
+    encoding: str = ""
+
+    def options(self) -> list[str]:
+        """The same as options of `curate import`."""
+        options = ["--format", self.format, *(f"--map={f}={c}" for f, c in self.mapping)]
+        return [*options, "--encoding", self.encoding] if self.encoding else options
+
+
+def remembered(project: Project, name: str) -> Reading:
+    """How a file of that name was read before."""
+    for entry in project.imports:
+        if entry["name"] == name:
+            said = entry["settings"]
+            mapping = tuple(said["mapping"].items())
+            return Reading(said["format"], mapping, said.get("encoding", ""))
+    return Reading()
+
+
 @st.cache_resource(max_entries=32, show_spinner="Looking at the file …")
-def preview(
-    path: str, changed: float, name: str, format: str, mapping: tuple[tuple[str, str], ...]
-) -> Any:
+def preview(path: str, changed: float, name: str, how: Reading) -> Any:
     """What a file holds, as far as its beginning tells."""
-    return sources.preview(Path(path), name=name, format=format, mapping=dict(mapping))
+    return sources.preview(
+        Path(path),
+        name=name,
+        format=how.format,
+        mapping=dict(how.mapping),
+        encoding=how.encoding or None,
+    )
 
 
-def draw_preview(path: Path, name: str) -> tuple[str, dict[str, str]]:
+def draw_preview(path: Path, name: str, before: Reading) -> Reading:
     """What was recognised in one file, and the person's own word on it."""
     if path.is_dir():
         st.caption("A folder: every file in it is read, each in the format that is recognised.")
-        return "auto", {}
-    first = preview(str(path), path.stat().st_mtime, name, "auto", ())
+        return before
+    changed = path.stat().st_mtime
+    first = preview(str(path), changed, name, Reading(encoding=before.encoding))
     left, right = st.columns([2, 3], gap="large")
     with left:
         formats_ = ["auto", *formats.names()]
         format = st.selectbox(
             "Format",
             formats_,
+            index=formats_.index(before.format),
             key=f"format-{name}",
             format_func=lambda f: "recognised by itself" if f == "auto" else f,
         )
-        mapping: dict[str, str] = {}
-        if first.columns and st.toggle("Say which column is which", key=f"map-{name}"):
+        mapping, said = dict[str, str](), dict(before.mapping)
+        if first.columns and st.toggle(
+            "Say which column is which", value=bool(said), key=f"map-{name}"
+        ):
+            columns = list(first.columns)
             for field, title in FIELDS.items():
+                known = said.get(field)
                 column = st.selectbox(
                     title,
-                    list(first.columns),
-                    index=None,
+                    columns,
+                    index=columns.index(known) if known in columns else None,
                     key=f"map-{name}-{field}",
                     placeholder="as recognised",
                 )
                 if column:
                     mapping[field] = column
-    seen = (
-        first
-        if format == "auto" and not mapping
-        else preview(str(path), path.stat().st_mtime, name, format, tuple(sorted(mapping.items())))
-    )
+        encoding = before.encoding
+        if first.encoding not in ("", "utf-8") or encoding:
+            encoding = st.text_input(
+                "Encoding",
+                value=encoding,
+                key=f"encoding-{name}",
+                placeholder=f"{first.encoding}, a guess" if first.encoding else "as recognised",
+                help="For example gb18030, big5, shift_jis, cp1252 or latin-1.",
+            ).strip()
+    how = Reading(format, tuple(sorted(mapping.items())), encoding)
+    seen = preview(str(path), changed, name, how)
     with left:
         found = (
             ", ".join(f"{markdown(n)} ({c:.0%} sure)" for n, c in seen.formats.items())
@@ -204,16 +268,13 @@ def draw_preview(path: Path, name: str) -> tuple[str, dict[str, str]]:
             st.caption(
                 f":material/block: row {refusal['row']}: {markdown(refusal['message'], 300)}"
             )
-    return format, mapping
+    return how
 
 
-def start(
-    project: Project, todo: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...]
-) -> None:
+def start(project: Project, todo: tuple[tuple[str, str, Reading], ...]) -> None:
     """Start the import of each file as a job of its own."""
-    for path, name, format, mapping in todo:
-        command = ["import", str(project.path), path, "--format", format]
-        command += [f"--map={field}={column}" for field, column in mapping]
+    for path, name, how in todo:
+        command = ["import", str(project.path), path, *how.options()]
         if Path(path).is_file():
             command += ["--name", name]
         jobs.start(project.path, f"Import {name}", command)
@@ -267,6 +328,7 @@ def draw_rejected(project: Project) -> None:
         height=min(420, 60 + 36 * len(table)),
         column_config={"message": st.column_config.TextColumn(width="large")},
     )
+    draw_mending(project, rejected)
     left, right = st.columns(2)
     left.download_button(
         "Download the refused lines as they were",
@@ -284,6 +346,45 @@ def draw_rejected(project: Project) -> None:
         icon=":material/download:",
         width="stretch",
     )
+
+
+def draw_mending(project: Project, rejected: pd.DataFrame) -> None:
+    """One refused line as text that can be mended and tried again."""
+    places = [(str(s), int(r)) for s, r in zip(rejected["source"], rejected["row"], strict=True)]
+    picked = st.selectbox(
+        "Mend a line",
+        range(min(len(places), 2_000)),
+        format_func=lambda i: f"{places[i][0]}, row {places[i][1]:,}",
+        key="mend-pick",
+    )
+    if picked is None:
+        return
+    line = rejected.iloc[picked]
+    st.caption(f":material/block: {markdown(line['message'], 400)}")
+    source, row = places[picked]
+    key = f"mend-{source}-{row}"
+    st.text_area(
+        "As a JSON object",
+        value=bytes(line["raw"]).decode("utf-8", "replace")[:20_000],
+        key=key,
+        height=140,
+    )
+    st.button(
+        "Try again",
+        icon=":material/healing:",
+        key="mend-go",
+        on_click=mend,
+        args=(project, source, row, key),
+    )
+
+
+def mend(project: Project, source: str, row: int, key: str) -> None:
+    """Read a refused line again as it was mended."""
+    try:
+        project.mend(source, row, st.session_state[key])
+        state.flash(f"Row {row:,} of {source} is an example now")
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
 
 
 def as_jsonl(rejected: pd.DataFrame) -> bytes:
@@ -311,11 +412,11 @@ def draw() -> None:
             with st.container(border=True):
                 st.markdown(f"**{markdown(name)}**")
                 try:
-                    format, mapping = draw_preview(path, name)
+                    how = draw_preview(path, name, remembered(project, name))
                 except CurationError as error:
                     st.error(markdown(error, 400), icon=":material/block:")
                     continue
-                todo.append((str(path), name, format, tuple(mapping.items())))
+                todo.append((str(path), name, how))
         st.button(
             f"Import {len(todo)} file{'s' if len(todo) != 1 else ''}" if todo else "Import",
             type="primary",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import orjson
+
 from curation import formats
 from curation.export.target import Problem, Row, Target, answered, json_array
 
@@ -15,8 +17,6 @@ def alpaca_row(row: Row) -> Row | None:
     pairs = all(t["role"] == ("user", "assistant")[i % 2] for i, t in enumerate(spoken))
     if not spoken or len(spoken) % 2 or not pairs or any(t.get("tool_calls") for t in spoken):
         return None
-    import orjson
-
     shape = row["shape"] if row["format"] == "alpaca" else ""
     kept = orjson.loads(shape) if shape else {}
     hint = orjson.dumps({"at": kept["at"]}).decode() if "at" in kept else ""

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from curation.export.target import Row, Target, answered, check_turns, plain_turns
+import yaml
+
+from curation.export.target import Target, chat, check_turns, widest_first
 
 
-def _row(row: Row) -> Row | None:
-    turns = plain_turns(answered(row))
-    return {"messages": turns} if turns else None
+def _entry(file: str) -> dict[str, Any]:
+    return {
+        "path": file.rpartition("/")[2],
+        "ds_type": "json",
+        "split": "train",  # what `datasets` calls the rows of a single file
+        "type": "chat_template",
+        "field_messages": "messages",
+        "message_property_mappings": {"role": "role", "content": "content"},
+        "roles_to_train": ["assistant"],
+    }
 
 
 def _extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
-    def entry(name: str) -> str:
-        return (
-            f"  - path: {name.rpartition('/')[2]}\n    ds_type: json\n    split: train\n    type: chat_template\n"
-            "    field_messages: messages\n    message_property_mappings:\n      role: role\n      content: content\n"
-            '    roles_to_train: ["assistant"]\n'
-        )
-
-    text = "base_model: Qwen/Qwen3-0.6B\nchat_template: tokenizer_default\ndatasets:\n" + entry(
-        files.get("train", "")
-    )
-    if "validation" in files:
-        text += "test_datasets:\n" + entry(files["validation"])
-    return {"axolotl/axolotl.yaml": (text + "output_dir: ./model\n").encode()}
+    settings: dict[str, Any] = {
+        "base_model": "Qwen/Qwen3-0.6B",
+        "chat_template": "tokenizer_default",
+        "datasets": [_entry(files["train"])],
+    }
+    if "validation" in files:  # never with val_set_size, which would split at random
+        settings["test_datasets"] = [_entry(files["validation"])]
+    text = yaml.safe_dump({**settings, "output_dir": "./model"}, sort_keys=False)
+    return {"axolotl/axolotl.yaml": f"# Run in this folder; choose a model.\n{text}".encode()}
 
 
 TARGET = Target(
@@ -33,7 +38,8 @@ TARGET = Target(
     "Axolotl",
     "JSON Lines of {messages} with a configuration for type chat_template.",
     ".jsonl",
-    _row,
+    chat,
     check_turns,
-    extra=_extra,
+    widest_first,
+    _extra,
 )

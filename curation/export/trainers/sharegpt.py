@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+import yaml
 
-from curation import formats
-from curation.export.target import Problem, Row, Target, answered, json_array
+from curation.export.target import Problem, Row, Target, answered, json_array, tools_of
 
+SPEAKERS = {"user": "human", "assistant": "gpt", "tool": "observation"}
 _ODD, _EVEN = ("human", "observation"), ("gpt", "function_call")
 
 
@@ -17,25 +18,54 @@ def sharegpt_row(row: Row) -> Row | None:
     """An example as conversations with system and tools beside them; None where it cannot be one."""
     turns = answered(row)
     system = "\n\n".join(t["content"] or "" for t in turns if t["role"] == "system")
-    made = formats.write(
-        "sharegpt", orjson.dumps([t for t in turns if t["role"] != "system"]).decode(), row["label"]
-    )
-    spoken = [{"from": t["from"], "value": t["value"]} for t in made["conversations"]]
-    if not spoken or any(not isinstance(t["value"], str) for t in spoken):
+    spoken = [_said(t) for t in turns if t["role"] != "system"]
+    if not spoken or None in spoken:
         return None
-    metadata = orjson.loads(row["metadata"]) if row["metadata"] else {}
-    tools = metadata.get("tools", "")
+    tools = tools_of(row)
     return {
         "conversations": spoken,
         "system": system,
-        "tools": tools if isinstance(tools, str) else orjson.dumps(tools).decode(),
+        "tools": orjson.dumps(tools).decode() if tools else "",
     }
 
 
+def _said(turn: Row) -> Row | None:
+    """A turn as {from, value}; None for an unknown speaker, or a call that also says something."""
+    calls = turn.get("tool_calls")
+    if not calls:
+        if turn["role"] not in SPEAKERS or turn["content"] is None:
+            return None
+        return {"from": SPEAKERS[turn["role"]], "value": turn["content"]}
+    functions = [_call(call.get("function", {})) for call in calls]
+    value = functions if len(functions) > 1 else functions[0]
+    if turn["content"]:
+        return None
+    return {"from": "function_call", "value": orjson.dumps(value).decode()}
+
+
+def _call(function: Row) -> Row:
+    arguments = function.get("arguments", "")
+    try:
+        arguments = orjson.loads(arguments) if isinstance(arguments, str) else arguments
+    except orjson.JSONDecodeError:
+        pass  # it stays the text that it is
+    return {"name": function.get("name", ""), "arguments": arguments}
+
+
 def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
-    """Rows that LLaMA-Factory would drop with only a warning."""
-    found = []
-    for number, row in enumerate(rows, 1):
+    """Turns that say nothing."""
+    return [
+        Problem(number, "missing_content", "a turn says nothing")
+        for number, row in enumerate(rows, 1)
+        if not row["conversations"] or any(not t["value"].strip() for t in row["conversations"])
+    ]
+
+
+def check_factory(rows: Iterable[Row]) -> list[Problem]:
+    """Rows that LLaMA-Factory would drop with only a warning, and turns that say nothing."""
+    listed = list(rows)
+    found = check_sharegpt(listed)
+    for number, row in enumerate(listed, 1):
         spoken = row["conversations"]
         if len(spoken) % 2:
             found.append(
@@ -46,12 +76,14 @@ def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
     return found
 
 
-def _even(row: Row) -> Row | None:
+def _factory_row(row: Row) -> Row | None:
     made = sharegpt_row(row)
-    return made if made and not check_sharegpt([made]) else None
+    dropped = {"odd_turns", "turn_order"}
+    return made if made and not dropped & {p.code for p in check_factory([made])} else None
 
 
 def _factory_extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
+    # Once columns or tags are given, whatever is left out becomes None instead of its default.
     tags = {
         "role_tag": "from",
         "content_tag": "value",
@@ -63,7 +95,7 @@ def _factory_extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, by
     }
     columns = {"messages": "conversations", "system": "system", "tools": "tools"}
     info = {
-        f"{facts['name']}_{split}": {
+        f"{facts['slug']}_{split}": {
             "file_name": name.rpartition("/")[2],
             "formatting": "sharegpt",
             "columns": columns,
@@ -71,22 +103,24 @@ def _factory_extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, by
         }
         for split, name in files.items()
     }
-    lines = [
-        "### model: choose one, and the template that fits it",
-        "model_name_or_path: Qwen/Qwen3-0.6B",
-        "template: qwen3",
-        "stage: sft",
-        "do_train: true",
-        "finetuning_type: lora",
-        "dataset_dir: .",
-        f"dataset: {facts['name']}_train",
-    ]
-    if "validation" in files:
-        lines.append(f"eval_dataset: {facts['name']}_validation")
-    lines += ["cutoff_len: 2048", "output_dir: model", ""]
+    settings = {
+        "model_name_or_path": "Qwen/Qwen3-0.6B",
+        "template": "qwen3",
+        "stage": "sft",
+        "do_train": True,
+        "finetuning_type": "lora",
+        "dataset_dir": ".",
+        "dataset": f"{facts['slug']}_train",
+    }
+    if "validation" in files:  # never with val_size, which would split at random
+        settings["eval_dataset"] = f"{facts['slug']}_validation"
+    text = yaml.safe_dump(
+        {**settings, "cutoff_len": 2048, "output_dir": "model"}, sort_keys=False, allow_unicode=True
+    )
+    head = "# Run in this folder; choose a model, and the template that fits it.\n"
     return {
         "llamafactory/dataset_info.json": orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n",
-        "llamafactory/train.yaml": "\n".join(lines).encode(),
+        "llamafactory/train.yaml": (head + text).encode(),
     }
 
 
@@ -96,7 +130,7 @@ SHAREGPT = Target(
     "A JSON array of {conversations: [{from, value}], system, tools}.",
     ".json",
     sharegpt_row,
-    lambda rows: [],
+    check_sharegpt,
     json_array,
 )
 LLAMAFACTORY = Target(
@@ -104,8 +138,8 @@ LLAMAFACTORY = Target(
     "LLaMA-Factory",
     "ShareGPT with dataset_info.json and a training file; only rows it would not drop.",
     ".json",
-    _even,
-    check_sharegpt,
+    _factory_row,
+    check_factory,
     json_array,
     _factory_extra,
 )

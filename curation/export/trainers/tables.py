@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,51 +12,72 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import formats
-from curation.export.target import Row, Target, plain_turns
+from curation.export.target import Row, Target, answered, plain_turns
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
-
-def _hf_row(row: Row) -> Row | None:
-    turns = [
-        {
-            "role": t["role"],
-            "content": t["content"] or "",
-            "tool_calls": orjson.dumps(t["tool_calls"]).decode() if t.get("tool_calls") else None,
-        }
-        for t in plain_turns(row["turns"])
+TURN = pa.struct(
+    [
+        ("role", pa.string()),
+        ("content", pa.string()),
+        ("name", pa.string()),
+        ("tool_calls", pa.string()),
+        ("tool_call_id", pa.string()),
+        ("weight", pa.int64()),
     ]
-    return {
-        "id": row["id"],
-        "messages": turns,
-        "label": row["label"],
-        "source": row["source"],
-        "metadata": row["metadata"],
-    }
-
-
-_SCHEMA = pa.schema(
+)
+SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        (
-            "messages",
-            pa.list_(
-                pa.struct(
-                    [("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.string())]
-                )
-            ),
-        ),
+        ("messages", pa.list_(TURN)),
         ("label", pa.string()),
         ("source", pa.string()),
         ("metadata", pa.string()),
     ]
 )
+"""Columns of the Hugging Face folder; tool calls and metadata are JSON text, for their shape varies."""
+
+
+def _hf_row(row: Row) -> Row | None:
+    if row["turns"] and not answered(row):
+        return None
+    turns = plain_turns(row["turns"])
+    for turn in turns:
+        if turn.get("tool_calls"):
+            turn["tool_calls"] = orjson.dumps(turn["tool_calls"]).decode()
+    return {**{key: row[key] for key in ("id", "label", "source", "metadata")}, "messages": turns}
 
 
 def _parquet(rows: list[Row]) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink, compression="zstd")
     return sink.getvalue()
+
+
+def dataset_info(folder: Path, files: dict[str, str]) -> dict[str, Any]:
+    """What the card's YAML says of the Parquet files: features, and each split's size.
+
+    files: split → path. num_bytes is the size in memory, download_size that of the files.
+    """
+    splits = []
+    for split, path in files.items():
+        table = pq.read_table(folder / path)
+        splits.append({"name": split, "num_bytes": table.nbytes, "num_examples": len(table)})
+    return {
+        "features": _features(SCHEMA),
+        "splits": splits,
+        "download_size": sum((folder / path).stat().st_size for path in files.values()),
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def _features(fields: Any) -> list[dict[str, Any]]:
+    return [
+        {"name": f.name, "list": _features(f.type.value_type)}
+        if pa.types.is_list(f.type)
+        else {"name": f.name, "dtype": str(f.type)}
+        for f in fields
+    ]
 
 
 def _csv_row(row: Row) -> Row | None:
@@ -81,8 +103,8 @@ def safe_cell(value: Any) -> Any:
 
 def _csv(rows: list[Row]) -> bytes:
     sink = io.StringIO(newline="")
-    names = list(rows[0]) if rows else ["id", "system", "prompt", "response", "label", "source"]
-    writer = csv.DictWriter(sink, names, lineterminator="\n")
+    # Everything quoted, for before Python 3.13 a carriage return alone would stand bare.
+    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
     return sink.getvalue().encode("utf-8")

@@ -1,33 +1,33 @@
-"""TRL: messages, or text for a text that is learnt by heart."""
+"""TRL: conversations for SFTTrainer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from curation.export.target import Row, Target, answered, check_turns, plain_turns
-
-
-def _row(row: Row) -> Row | None:
-    turns = plain_turns(answered(row))
-    return {"messages": turns} if turns else None
+from curation.export.target import Target, chat, check_turns, widest_first
 
 
 def _extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
-    listed = "\n".join(f'    "{split}": "{name}",' for split, name in files.items())
-    evaluated = '\n    eval_dataset=data["validation"],' if "validation" in files else ""
+    evaluated = '\n    eval_dataset=read("validation"),' if "validation" in files else ""
     text = f"""\"\"\"Fine-tune on this delivery with TRL. Choose a model whose chat template fits.\"\"\"
 
-from datasets import load_dataset
+from pathlib import Path
+
+from datasets import Dataset, load_dataset
 from trl import SFTConfig, SFTTrainer
 
-data = load_dataset("json", data_files={{
-{listed}
-}})
+
+def read(split: str) -> Dataset:
+    \"\"\"The examples of one split.\"\"\"
+    file = Path(__file__).parent / f"{{split}}.jsonl"
+    return load_dataset("json", data_files=str(file), split="train")
+
+
 trainer = SFTTrainer(
     model="Qwen/Qwen3-0.6B",
     # assistant_only_loss needs a chat template with {{% generation %}}.
     args=SFTConfig(output_dir="model", assistant_only_loss=False),
-    train_dataset=data["train"],{evaluated}
+    train_dataset=read("train"),{evaluated}
 )
 trainer.train()
 """
@@ -39,7 +39,8 @@ TARGET = Target(
     "TRL (messages)",
     "JSON Lines of {messages}, for SFTTrainer; a label becomes the answer to its text.",
     ".jsonl",
-    _row,
+    chat,
     check_turns,
-    extra=_extra,
+    widest_first,
+    _extra,
 )

@@ -1,0 +1,421 @@
+"""JSON documents: arrays, arrays under keys of an object, single objects, one after another.
+
+They are read through a window, so a file may be larger than memory. After a record that is no JSON
+the reader goes on at the next one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from curation import formats
+from curation.sources.limits import Item, Limits, Note, Raw, Reject
+from curation.sources.lines import SHOWN, checked, not_utf8, too_long
+from curation.sources.strict import Bad, Parser
+
+GENERIC = ("data", "examples", "rows", "items", "records", "instances", "dataset", "samples")
+"""Keys under which a file keeps its records, and which say nothing of them."""
+CHATS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat", "history")
+"""Keys under which a single record keeps its turns."""
+
+PIECE = 1 << 16
+"""Bytes that are seen at a time; a fault costs a look over all of them."""
+
+_SPACE = " \t\r\n\ufeff"
+_NO_SPACE = re.compile(f"[^{_SPACE}]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
+_FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:')
+_TOP = re.compile(r"[\r\n]+(?=[\[{])")
+_AHEAD = 16
+"""Characters before the end of the window in which a fault may only be that the text goes on."""
+
+
+def is_document(sample: bytes) -> bool:
+    """Whether a text that begins so is a JSON document rather than an object a line."""
+    text = sample.lstrip(b" \t\r\n\xef\xbb\xbf")
+    first, *rest = (line.strip() for line in re.split(rb"[\r\n]+", text, maxsplit=51)[:51])
+    rest = [line for line in rest if line]
+    if text.startswith(b"["):
+        whole = first.endswith(b"]") and first != b"[]"
+        return not (whole and rest and rest[0].startswith(b"["))
+    if not text.startswith(b"{"):
+        return False
+    value = _whole_object(first)
+    if value is None:  # the first line alone is no object: pretty-printed, or a broken line
+        objects = sum(line.startswith(b"{") and line.endswith((b"}", b"},")) for line in rest)
+        return objects * 2 < len(rest) or not rest
+    return not rest and bool(containers(value))
+
+
+def _whole_object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = Parser(Limits()).parse(line)
+    except (Bad, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def containers(value: dict[str, Any]) -> list[str]:
+    """Keys of an object that hold records; none when the object is a record itself."""
+    keys = [
+        k
+        for k, v in value.items()
+        if k not in CHATS
+        and isinstance(v, list)
+        and v
+        and all(isinstance(e, dict | list) for e in v)
+    ]
+    generic = any(k in GENERIC for k in keys) and "instruction" not in value
+    return keys if generic or keys and not formats.recognise(value)[0] else []
+
+
+class _Window:
+    """A growing and shrinking view of a long text: what was used is forgotten.
+
+    at: where reading goes on. offset: the byte of the file that stands there. space: the white
+    space before it.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], offset: int) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._chunks = iter(chunks)
+        self.text, self.at, self.offset, self.ended = "", 0, offset, False
+        self.space = "\n"
+
+    def more(self) -> bool:
+        """See twice as much, from `at` on, which is then 0; False at the end of the file."""
+        if self.ended:
+            return False
+        pieces = [self.text[self.at :]]
+        left = max(1, len(pieces[0]))
+        while left > 0 and not self.ended:
+            chunk = next(self._chunks, None)
+            self.ended = chunk is None
+            pieces.append(self._decoder.decode(chunk or b"", self.ended))
+            left -= len(pieces[-1])
+        self.text, self.at = "".join(pieces), 0
+        return True
+
+    def take(self, end: int, raw: bytes | None = None) -> bytes:
+        """Go on to a place in `text`; the bytes up to there, unless they are known already."""
+        if raw is None:
+            raw = self.text[self.at : end].encode("utf-8", "surrogateescape")
+        self.at = end
+        self.offset += len(raw)
+        return raw
+
+    def next(self) -> str:
+        """Skip white space; the next character, or "" at the end."""
+        if self.at or self.offset:
+            self.space = ""
+        while True:
+            found = _NO_SPACE.search(self.text, self.at)
+            end = found.start() if found else len(self.text)
+            self.space += self.text[self.at : end]
+            self.take(end)
+            if found or not self.more():
+                return found[0] if found else ""
+
+    def __len__(self) -> int:
+        """Characters that are seen and not yet used."""
+        return len(self.text) - self.at
+
+
+def json_document(chunks: Iterable[bytes], limits: Limits, offset: int = 0) -> Iterator[Item]:
+    """The records of a JSON document; `offset` bytes came before it."""
+    pieces = (chunk[i : i + PIECE] for chunk in chunks for i in range(0, len(chunk), PIECE))
+    return _Document(_Window(pieces, offset), limits).items()
+
+
+class _Document:
+    """One pass over a document."""
+
+    def __init__(self, window: _Window, limits: Limits) -> None:
+        self._window, self._limits = window, limits
+        self._parser = Parser(limits)
+        self._row = self._strays = 0
+        self._space = ""  # before the element at hand
+        self._opening: re.Pattern[str] | None = None
+        """How a record begins, learnt from the first good one."""
+        self._repeats = False
+        """Whether a good record was seen that holds its own beginning once more."""
+
+    def items(self) -> Iterator[Item]:
+        window = self._window
+        while character := window.next():
+            if character == "[":
+                window.take(window.at + 1)
+                yield from self._array({})
+            elif character == "{":
+                yield from self._object()
+            elif character in ",]}":
+                self._strays += 1
+                window.take(window.at + 1)
+            else:
+                yield self._stray_text()
+        if self._strays:
+            yield Note(
+                "commas",
+                f"{self._strays:,} commas or brackets between records are missing or too many; "
+                "every record was read all the same.",
+            )
+
+    def _stray_text(self) -> Reject:
+        """Text between documents, up to the next line that begins one."""
+        offset, window = self._window.offset, self._window
+        raw = b""
+        while not (found := _TOP.search(window.text, window.at)):
+            raw = (raw + window.take(max(window.at, len(window.text) - 1)))[:SHOWN]
+            if not window.more():
+                break
+        raw += window.take(found.end() if found else len(window.text))
+        self._row += 1
+        message = "there is text outside of every array and object; remove it or make it a record."
+        return Reject(self._row, offset, "", "text_outside", message, raw[:SHOWN].rstrip())
+
+    def _array(self, more: dict[str, Any]) -> Iterator[Item]:
+        """The elements of an array from after its bracket on; `more` is added to each."""
+        window, first, comma = self._window, True, False
+        while True:
+            character = window.next()
+            if not character:
+                yield Note("cut", "The array does not end; the file looks cut.")
+                return
+            if character == ",":
+                self._strays += first or comma
+                comma, first = True, False
+                window.take(window.at + 1)
+            elif character == "]":
+                self._strays += comma
+                window.take(window.at + 1)
+                return
+            else:
+                self._strays += not (first or comma)
+                first = comma = False
+                self._row += 1
+                yield self._element(more)
+
+    def _element(self, more: dict[str, Any]) -> Raw | Reject:
+        window, row = self._window, self._row
+        self._space = window.space
+        found = self._value()
+        offset = window.offset
+        if isinstance(found, Bad):
+            raw = self._skip()
+            if found.code == "row_too_long":
+                return too_long(row, offset, raw, self._limits)
+            return Reject(row, offset, found.field, found.code, str(found), raw)
+        value, end, raw = found
+        window.take(end, raw)
+        return self._record(value, raw, offset, more)
+
+    def _record(self, value: Any, raw: bytes, offset: int, more: dict[str, Any]) -> Raw | Reject:
+        row, limits = self._row, self._limits
+        if len(raw) > limits.row_bytes:
+            return too_long(row, offset, raw, limits)
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return Reject(row, offset, "", "not_utf8", not_utf8(error.start), raw)
+        if isinstance(value, dict):
+            if self._opening is None and not self._repeats and (first := _FIRST_KEY.match(text)):
+                opening = _opening(first[1])
+                self._repeats = len(opening.findall(text)) > 1
+                self._opening = None if self._repeats else opening
+            value = {**value, **{k: v for k, v in more.items() if k not in value}}
+        elif _is_pair(value):
+            value = {"text": value[0], "label": value[1], **more}
+        return checked(value, row, offset, raw, self._parser.repairs, limits)
+
+    def _value(self) -> tuple[Any, int, bytes] | Bad:
+        """The value at hand with its end and bytes; more text is read where it may help."""
+        window = self._window
+        while True:
+            try:
+                value, end, raw = self._parser.parse_at(window.text, window.at)
+                if end < len(window.text) or not window.more():
+                    return value, end, raw
+                continue
+            except Bad as error:
+                fault = error.alone()
+            if fault.at is None or fault.at < len(window.text) - _AHEAD:
+                return fault
+            if len(window) > self._limits.row_bytes:
+                return Bad("row_too_long", "")
+            if not window.more():
+                return fault
+
+    def _skip(self) -> bytes:
+        """Go on to where the next element may begin; the bytes up to there, or their beginning."""
+        window = self._window
+        while (end := self._next_element()) is None:
+            if len(window) > self._limits.row_bytes:
+                return self._skip_far()
+            if not window.more():
+                end = len(window.text)
+                closing = window.text.rstrip(_SPACE)
+                if closing.endswith("]") and len(closing) > window.at + 1:
+                    end = len(closing) - 1
+                break
+        raw = window.take(end)
+        return raw.rstrip(b" \t\r\n,") or raw
+
+    def _skip_far(self) -> bytes:
+        """The same for an element that is longer than a row may be; only its beginning is kept."""
+        window = self._window
+        opening = self._opening or re.compile(r"(?<=[}\]])\s*,\s*(?=[{\[])")
+        shown = window.take(window.at + 1)
+        while not (found := opening.search(window.text, window.at)):
+            shown = (shown + window.take(max(window.at, len(window.text) - 1_000)))[:SHOWN]
+            if not window.more():
+                window.take(len(window.text))
+                return shown
+        return (shown + window.take(found.start()))[:SHOWN]
+
+    def _next_element(self) -> int | None:
+        """Where the element at hand ends by its brackets, or where the next one seems to begin.
+
+        One begins with the first key of those before, or on a line of its own, as far in as the one
+        at hand.
+        """
+        text, at = self._window.text, self._window.at
+        if text[at] not in "{[":
+            plain = re.compile(r"[,{\[\]]").search(text, at + 1)
+            return plain.start() if plain else None
+        marks = [self._opening, self._line_start()]
+        if self._opening is None and not self._repeats and (own := _FIRST_KEY.match(text, at)):
+            marks.append(_opening(own[1]))
+        found = [mark.search(text, at + 1) for mark in marks if mark]
+        begins = min((f.start() for f in found if f), default=None)
+        ends = _balanced(text, at, len(text) if begins is None else begins)
+        return begins if ends is None else ends
+
+    def _line_start(self) -> re.Pattern[str] | None:
+        """How a line begins that is as far in as the element at hand, if that begins its line."""
+        breaks = max(self._space.rfind("\n"), self._space.rfind("\r"))
+        if breaks < 0:
+            return None
+        return re.compile(r"(?<=[\r\n])" + re.escape(self._space[breaks + 1 :]) + r"(?=\{)")
+
+    def _object(self) -> Iterator[Item]:
+        """An object that is a record, or one that holds records under its keys."""
+        window = self._window
+        self._space = window.space
+        found = self._value()
+        if isinstance(found, Bad):
+            holds = found.code != "too_deep" and self._holds_records()
+        else:
+            holds = isinstance(found[0], dict) and bool(containers(found[0]))
+        if holds:
+            yield from self._walk()
+            return
+        self._row += 1
+        if not isinstance(found, Bad):
+            offset = window.offset
+            window.take(found[1])
+            yield self._record(found[0], found[2], offset, {})
+            return
+        offset = window.offset
+        raw = self._skip()
+        if found.code == "row_too_long":
+            yield too_long(self._row, offset, raw, self._limits)
+        else:
+            yield Reject(self._row, offset, found.field, found.code, str(found), raw)
+
+    def _holds_records(self) -> bool:
+        """Whether an object that is broken or long begins like one that holds records."""
+        text, at = self._window.text, self._window.at + 1
+        entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
+        while found := entry.match(text, at):
+            at = found.end()
+            if re.compile(r"\[\s*[\[{]").match(text, at):
+                return found[1] not in CHATS
+            try:
+                at = self._parser.parse_at(text, at)[1]
+            except Bad:
+                return False
+        return False
+
+    def _walk(self) -> Iterator[Item]:
+        """The records under the keys of an object; its other fields are left out, and named."""
+        window, left_out = self._window, list[str]()
+        window.take(window.at + 1)
+        while True:
+            character = window.next()
+            if character == "}":
+                window.take(window.at + 1)
+                break
+            if character == ",":
+                window.take(window.at + 1)
+                continue
+            if not character:
+                yield Note("cut", "The object does not end; the file looks cut.")
+                break
+            name = self._key()
+            if name is None:
+                self._row += 1
+                message = "this is no field of the object that holds the records; mend it."
+                offset = window.offset
+                yield Reject(self._row, offset, "", "not_json", message, self._skip())
+            elif window.next() == "[" and self._opens_records():
+                before = self._row
+                window.take(window.at + 1)
+                yield from self._array({} if name in GENERIC else {"split": name})
+                count = self._row - before
+                yield Note("key", f"{count:,} records were read from under the key {name!r}.")
+            else:
+                left_out.append(name)
+                found = self._value()
+                if isinstance(found, Bad):
+                    self._skip()
+                else:
+                    window.take(found[1])
+        if left_out:
+            names = ", ".join(map(repr, left_out[:8]))
+            yield Note("left_out", f"Beside the records stood {names}; that was left out.")
+
+    def _key(self) -> str | None:
+        """The key at hand with its colon; None when there is none."""
+        window = self._window
+        found = self._value()
+        if isinstance(found, Bad) or not isinstance(found[0], str):
+            return None
+        window.take(found[1])
+        if window.next() != ":":
+            return None
+        window.take(window.at + 1)
+        return found[0]
+
+    def _opens_records(self) -> bool:
+        window = self._window
+        while not (inner := window.text[window.at + 1 :][:1_000].lstrip(_SPACE)):
+            if not window.more():
+                return False
+        return inner[0] in "[{]"
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
+def _opening(key: str) -> re.Pattern[str]:
+    """How an object begins whose first key, in quotes, is this."""
+    return re.compile(r"\{\s*" + re.escape(key) + r"\s*:")
+
+
+def _balanced(text: str, at: int, stop: int) -> int | None:
+    """The place after the bracket that closes the one at `at`, when it comes before `stop`."""
+    depth = 0
+    for token in _TOKEN.finditer(text, at, stop):
+        if token[0] == '"':  # a string without an end
+            return None
+        if token[0] in "[{":
+            depth += 1
+        elif token[0] in "]}":
+            depth -= 1
+            if depth == 0:
+                return token.end()
+    return None

@@ -1,0 +1,444 @@
+"""The command line as a person meets it: what it prints, how it ends, and what it leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pytest
+import yaml
+from typer.main import get_command
+
+from curation import Project, __main__
+from curation.registry import operations
+from tests.conftest import ROOT
+from tests.test_jobs import LARGE, make_project
+
+RECIPE = """version: 1
+steps:
+  - fix_text: {}
+  - drop_exact_duplicates: {}
+  - lengths: {}
+  - keep_between: {score: response_tokens, low: 2}
+  - select_random: {budget: 6}
+  - split: {validation: 0.2, test: 0.2}
+"""
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    """A command in this process: exit status, stdout, stderr."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    handlers = [(s, signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGTERM)]
+    before = sys.argv
+    sys.argv = ["curate", *map(str, arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            __main__.main()
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    finally:
+        sys.argv = before
+        for number, handler in handlers:
+            signal.signal(number, handler)
+    return status, out.getvalue(), err.getvalue()
+
+
+def answer(*arguments: str | Path) -> dict:
+    """What a command with --json prints: one object on one line, and nothing else."""
+    status, out, err = run(*arguments, "--json")
+    assert status == 0, err
+    assert out.count("\n") == 1
+    value = json.loads(out)
+    assert isinstance(value, dict)
+    return value
+
+
+def refused(*arguments: str | Path) -> str:
+    """The one sentence with which a command says that it could not."""
+    status, out, err = run(*arguments)
+    assert status == 1 and "Traceback" not in err
+    said = err.strip().split("\n")
+    return said[-1]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"What stands at place {i}?"},
+                {"role": "assistant", "content": f"Thing number {i} stands there."},
+            ]
+        }
+        for i in range(9)
+    ]
+    rows += [
+        rows[0],
+        {
+            "messages": [
+                {"role": "user", "content": "A word?"},
+                {"role": "assistant", "content": "No"},
+            ]
+        },
+    ]
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows) + b"\n{broken\n")
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, source: Path) -> Path:
+    folder = tmp_path / "p"
+    made = Project.create(folder)
+    made.add(source)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    return folder
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def test_the_main_job_from_the_files_to_the_delivery(tmp_path, source):
+    folder, out = tmp_path / "new", tmp_path / "out"
+    assert answer("new", folder) == {"path": str(folder)}
+    report = answer("import", folder, source)
+    assert {k: report[k] for k in ("lines", "examples", "rejected", "blank")} == {
+        "lines": 13,
+        "examples": 11,
+        "rejected": 1,
+        "blank": 1,
+    }
+    assert report["formats"] == {"messages": 11} and report["repaired"] == {}
+    assert report["encodings"] == {"chats.jsonl": "utf-8"} and report["seconds"] >= 0
+    again = answer("import", folder, source)
+    assert again["lines"] == again["examples"] == 0 and again["files"][0]["already"]
+    (folder / "recipe.yaml").write_text(RECIPE)
+    first = answer("run", folder, "--engine", "serial")
+    assert (first["examples"], first["kept"]) == (11, 6) and first["peak_rss_mb"] > 1
+    assert [s["use"] for s in first["steps"]] == [
+        next(iter(s)) for s in yaml.safe_load(RECIPE)["steps"]
+    ]
+    for step in first["steps"]:
+        assert set(step) >= {"use", "kept_in", "dropped", "changed", "seconds", "cached"}
+    second = answer("run", folder, "--engine", "processes")
+    assert second["fingerprint"] == first["fingerprint"]
+    assert all(s["cached"] for s in second["steps"])
+    delivered = answer("export", folder, "--to", out, "--format", "trl", "--format", "csv")
+    assert sum(delivered["splits"].values()) == 6
+    assert json.loads(Path(delivered["manifest"]).read_text())["delivered"] == 6
+    for file in delivered["files"]:
+        assert set(file) >= {"path", "rows", "bytes", "sha256"}
+        assert (out / file["path"]).stat().st_size == file["bytes"]
+    assert delivered["leaks"]["leak_safe"] is False
+
+
+def test_people_read_tables_and_sentences(project, tmp_path):
+    status, out, _ = run("run", project)
+    assert status == 0 and "11 examples = 6 kept + 5 dropped" in out
+    assert "everything cached" in run("run", project)[1]
+    status, out, _ = run("export", project, "--to", tmp_path / "out", "--format", "openai")
+    assert status == 0 and "openai/train.jsonl" in out
+    assert "OpenAI chat asks for at least 10 examples" in out and "Not shown to be leak-safe" in out
+    status, out, _ = run("import", project, tmp_path / "chats.jsonl")
+    assert (status, out) == (0, "chats.jsonl: already here, nothing added\n")
+    status, out, _ = run("operations", "keep_between")
+    assert status == 0 and "keep_missing = True" in out
+
+
+def test_rows_have_their_columns_in_every_format(project, tmp_path):
+    fixed = "id source_file source_row dropped_by split prompt response messages label".split()
+    status, out, err = run("rows", project)
+    found = lines(out)
+    assert status == 0 and len(found) == 11
+    assert all(list(row)[:9] == fixed for row in found)
+    assert {r["source_row"] for r in found} == set(range(1, 12))
+    assert {r["source_file"] for r in found} == {"chats.jsonl"}
+    assert found[0]["messages"][0] == {"role": "user", "content": "What stands at place 0?"}
+    assert all(isinstance(r["response_tokens"], int) for r in found)
+    kept, dropped = (
+        lines(run("rows", project, "--kept")[1]),
+        lines(run("rows", project, "--dropped")[1]),
+    )
+    assert len(kept) == 6 and {r["dropped_by"] for r in kept} == {None}
+    assert {r["split"] for r in kept} == {"train", "validation", "test"}
+    assert {r["dropped_by"] for r in dropped} == {
+        "drop_exact_duplicates",
+        "keep_between",
+        "select_random",
+    }
+    ids = sorted(r["id"] for r in found)
+    for ending, read in [
+        ("jsonl", lambda p: pd.DataFrame(lines(p.read_text("utf-8")))),
+        ("parquet", pd.read_parquet),
+        ("csv", lambda p: pd.DataFrame(csv.DictReader(p.open(encoding="utf-8", newline="")))),
+    ]:
+        path = tmp_path / f"rows.{ending}"
+        assert run("rows", project, "--to", path)[:2] == (0, f"11 rows in {path}\n")
+        frame = read(path)
+        assert list(frame)[:9] == fixed and sorted(frame["id"]) == ids
+    few = lines(run("rows", project, "--columns", "turns,attention")[1])
+    assert list(few[0]) == [*fixed, "turns", "attention"]
+    (rejected,) = lines(run("rows", project, "--rejected")[1])
+    assert (rejected["row"], rejected["raw"]) == (13, "{broken")
+    assert "no column 'colour'; there are: messages" in refused(
+        "rows", project, "--columns", "colour"
+    )
+    assert ".jsonl, .parquet or .csv" in refused("rows", project, "--to", tmp_path / "rows.xlsx")
+
+
+def test_rows_are_remembered_from_the_last_run(project):
+    run("run", project)
+    cache = project / "cache"
+    before = {p: p.stat().st_mtime_ns for p in cache.rglob("*") if p.is_file()}
+    status, out, err = run("rows", project, "--kept")
+    assert status == 0 and len(lines(out)) == 6 and err == ""
+    assert {p: p.stat().st_mtime_ns for p in cache.rglob("*") if p.is_file()} == before
+
+
+def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
+    run("run", project)
+    found = lines(run("rows", project)[1])
+    kept = next(r for r in found if r["dropped_by"] is None)
+    story = answer("explain", project, kept["id"])
+    assert story["id"] == kept["id"] and story["fate"] == "kept"
+    assert story["source"] == {
+        "file": "chats.jsonl",
+        "row": kept["source_row"],
+        "format": "messages",
+    }
+    whats = [e["what"] for e in story["events"]]
+    assert whats == ["read", "measured", "chosen", "placed"]
+    twin = next(r for r in found if r["dropped_by"] == "drop_exact_duplicates")
+    told = {e["what"]: e["text"] for e in answer("explain", project, twin["id"])["events"]}
+    assert "duplicate of" in told["dropped"] and "placed" not in told
+    made = tmp_path / "made.jsonl"
+    made.write_text(
+        f'{{"id": "{kept["id"]}", "kind": "drop", "value": null}}\n'
+        f'{{"id": "{twin["id"]}", "kind": "note", "value": "seen"}}\n'
+    )
+    done = answer("decide", project, "--from", made, "--annotator", "Ann")
+    assert done == {"appended": 2, "ignored": 0, "conflicts": 0}
+    status, out, err = run("explain", project, kept["id"])
+    assert status == 0 and "dropped by people" in out and "by Ann" in out
+    assert err == "", "it was quick to take the decision in"
+    events = lines(run("decisions", project)[1])
+    assert [(e["kind"], e["annotator"]) for e in events] == [("drop", "Ann"), ("note", "Ann")]
+    assert run("decisions", project, "--to", tmp_path / "events.jsonl")[0] == 0
+    assert lines((tmp_path / "events.jsonl").read_text()) == events
+    (project / "recipe.yaml").write_text(
+        RECIPE.replace("lengths", "type_token_ratio: {}\n  - lengths")
+    )
+    err = run("explain", project, kept["id"])[2]
+    assert "type_token_ratio has not been run" in err or "the recipe was changed" in err
+    after = answer("run", project)
+    assert after["kept"] == 6, "another took its place"
+    assert "no example" in refused("decide", project, "--from", bad(tmp_path), "--annotator", "Ann")
+
+
+def bad(folder: Path) -> Path:
+    path = folder / "bad.jsonl"
+    path.write_text('{"id": "0123456789abcdef", "kind": "keep"}\n')
+    return path
+
+
+def test_the_beginning_of_an_id_is_enough_when_it_is_unique(project):
+    ids = [r["id"] for r in lines(run("rows", project)[1])]
+    assert answer("explain", project, ids[3][:10])["id"] == ids[3]
+    twin = next(i for i in ids if i.endswith("-2"))
+    assert answer("explain", project, twin[:-2])["id"] == twin[:-2], "a whole id is itself"
+    assert "2 ids begin with" in refused("explain", project, twin[:10])
+    assert "no example whose id begins with 'zzz'" in refused("explain", project, "zzz")
+
+
+def test_operations_are_told_from_the_registry():
+    told = answer("operations")["operations"]
+    assert [o["name"] for o in told] == list(operations())
+    (one,) = answer("operations", "drop_near_duplicates")["operations"]
+    assert {p["name"] for p in one["params"]} >= {"similarity"}
+
+
+def test_doctor_says_what_is_missing_and_mends_what_it_can(project):
+    checks = {c["name"]: c for c in answer("doctor", project)["checks"]}
+    assert checks["examples"]["ok"] and checks["source chats.jsonl"]["text"] == "as imported"
+    path = project / "examples.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9] + b"\0" + whole[-8:])
+    assert answer("doctor", project)
+    assert len(Project.open(project).examples) == 11
+    (copy,) = (project / "source").iterdir()
+    copy.write_bytes(b"{}")
+    status, out, err = run("doctor", project)
+    assert status == 1 and "BAD source chats.jsonl" in out and err == ""
+
+
+def test_every_command_and_option_explains_itself():
+    root = get_command(__main__.app)
+    for name, command in root.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            told = getattr(parameter, "help", None)
+            if getattr(parameter, "hidden", False) or parameter.metavar in ("ID", "NAME"):
+                continue
+            assert told, f"{name}: {parameter.name}"
+    status, out, _ = run("app", "--help")
+    assert status == 0 and "--port" in out
+    documented = "new import run rows explain decide decisions export operations doctor demo app"
+    assert set(root.commands) >= set(documented.split())
+
+
+def test_wrong_use_is_status_2(project):
+    for wrong in [
+        ["run"],
+        ["run", str(project), "--speed", "high"],
+        ["fly"],
+        ["import", str(project), "x.jsonl", "--map", "prompt"],
+    ]:
+        assert run(*wrong)[0] == 2, wrong
+
+
+def test_what_cannot_be_done_is_one_sentence_and_harms_nothing(project, tmp_path):
+    run("run", project)
+    before = (project / "examples.parquet").read_bytes()
+    (tmp_path / "fake.csv").write_bytes(b"%PDF-1.7\nnot a table at all")
+    wrong = {
+        "step": (
+            RECIPE.replace("drop_exact_duplicates", "drop_exact_duplicate"),
+            "line 4.*drop_exact_duplicates",
+        ),
+        "range": (
+            RECIPE.replace("{validation: 0.2", "{validation: 5"),
+            "line 8.*between 0 and 0.9",
+        ),
+        "budget": (RECIPE.replace("budget: 6", "budget: 700"), "budget is 700 .*only 9 are kept"),
+        "model": (
+            RECIPE.replace("  - keep", "  - embed: {model: /no/such/model}\n  - keep"),
+            "no folder /no/such/model",
+        ),
+        "column": (RECIPE.replace("  - lengths: {}\n", ""), "add lengths before it"),
+    }
+    for name, (text, message) in wrong.items():
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text)
+        said = refused("run", project, "--recipe", path)
+        assert pd.Series([said]).str.contains(message).all(), said
+    for command, message in [
+        (["run", tmp_path / "nowhere"], "is not a project"),
+        (["run", project, "--recipe", tmp_path / "no.yaml"], "cannot be read"),
+        (["run", project, "--engine", "steam"], "no engine 'steam'"),
+        (["import", project, tmp_path / "no.jsonl"], "does not exist"),
+        (["import", project, tmp_path / "fake.csv"], "fake.csv"),
+        (["import", project, tmp_path / "chats.jsonl", "--format", "song"], "no format 'song'"),
+        (
+            ["import", project, tmp_path / "chats.jsonl", "--label-names", tmp_path / "no.txt"],
+            "no.txt",
+        ),
+        (["export", project, "--to", project], "which no export made"),
+        (["export", project, "--to", tmp_path / "out", "--format", "song"], "no format 'song'"),
+        (["new", project], "is not empty"),
+        (["operations", "drop_nothing"], "no operation 'drop_nothing'"),
+        (["doctor", tmp_path / "nowhere"], "is not a project"),
+        (["demo", "--to", project], "is not empty"),
+    ]:
+        assert message in refused(*command), command
+    opened = Project.open(project)
+    assert (project / "examples.parquet").read_bytes() == before
+    assert len(opened.imports) == 1 and len(opened.replay().kept) == 6
+
+
+NO_SPACE = """
+import resource, sys
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from curation.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+def test_no_space_left_is_one_sentence_and_the_project_is_as_before(project, tmp_path):
+    run("run", project)
+    (tmp_path / "more.jsonl").write_text('{"prompt": "More?", "completion": "Yes, more."}\n' * 20)
+    for command in [
+        ["import", project, tmp_path / "more.jsonl"],
+        ["export", project, "--to", tmp_path / "out"],
+        ["rows", project, "--to", tmp_path / "rows.csv"],
+    ]:
+        done = subprocess.run(
+            [sys.executable, "-c", NO_SPACE, "400", *map(str, command)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        said = done.stderr.strip().split("\n")[-1]
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+        assert "File too large" in said, said
+    assert not (tmp_path / "out").exists() and not (tmp_path / "rows.csv").exists()
+    opened = Project.open(project)
+    assert len(opened.imports) == 1 and len(opened.replay().kept) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_a_project_that_opens_and_goes_on(tmp_path, number):
+    made = make_project(tmp_path, LARGE)
+    command = [sys.executable, "-m", "curation", "run", str(made.path), "--engine", "serial"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    cache = made.path / "cache" / "steps"
+    while not list(cache.rglob("*.arrow")):
+        assert process.poll() is None
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and out == ""
+    assert err.strip().split("\n")[-1] == (
+        "Cancelled. What was finished is kept; run again to go on from there."
+    )
+    finished = {p: p.stat().st_mtime_ns for p in cache.rglob("*.arrow")}
+    opened = Project.open(made.path)
+    assert len(opened.examples) == LARGE and not opened.view().current
+    dataset = opened.run()
+    assert len(dataset) == LARGE and opened.view().current
+    assert {p: p.stat().st_mtime_ns for p in finished} == finished, (
+        "what was finished is not redone"
+    )
+
+
+def test_help_comes_without_heavy_imports():
+    code = (
+        "import sys\nfrom curation.__main__ import app\n"
+        "heavy = 'torch streamlit umap plotly sentence_transformers transformers sklearn faiss numba "
+        "scipy lingua jieba sqlalchemy'.split()\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(project):
+    run("run", project)
+    done = subprocess.run(
+        f"{sys.executable} -m curation rows {project} | head -c 20",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0 and len(done.stdout) == 20 and done.stderr == ""

@@ -1,0 +1,283 @@
+"""The contract of operations, held over everything that is registered, also what is yet to come."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curation import registry
+from curation.cache import Cache
+from curation.dataset import BASE_COLUMNS, Dataset, silent
+from curation.embedding import VectorStore, nearest
+from curation.engine.batches import BATCH_COLUMNS, Batch, as_columns, run_batch
+from curation.errors import CurationError, RecipeError
+from curation.recipe import Recipe, Step
+from curation.registry import Operation
+from curation.replay import Replay
+from tests.conftest import make_dataset
+from tests.encoders import TrigramEncoder
+
+TYPES = {"integer", "number", "flag", "choice", "column", "list", "text"}
+CONTROL = {"keep", "reason", "messages", "split"}
+OPERATIONS = list(registry.operations().values())
+
+PAIRS = [
+    ("How do I boil an egg?", "Put it in boiling water for eight minutes, then cool it."),
+    ("How do I boil an egg ?", "Put it in boiling water for eight minutes; then cool it!"),
+    ("Name a planet.", "N/A"),
+    ("Why is the sky blue?", "Air scatters short waves of light more than long ones, so the sky"),
+    ("Was ist ein Fluss?", "Ein Fluss ist flieÃŸendes Wasser in einem Bett."),
+    ("Write Python that prints hello.", "```python\nprint('hello')\n```"),
+    ("什么是光合作用？", "植物利用阳光把二氧化碳和水变成糖和氧气。"),
+    ("怎样学好书法？", "Start with a good brush, and copy one master for a long time every day."),
+    ("Pourquoi la mer est-elle salée ?", "Parce que les fleuves y portent le sel des roches."),
+    (
+        "Give me &amp; my friend advice.",
+        "<p>Sleep well.</p><br>Eat \u200bslowly.   \n\n\n\n\nWalk.",
+    ),
+    ("Say something kind.", "You can do it. " * 12),
+    ("Which town has the oldest bridge?", "Write to mara.lindt@posteo.de.<|im_end|>"),
+    ("Summarise https://news.example.org/2021/harbour for me, the whole article.", "It reopened."),
+    ("What is DNA made of?", ""),
+    ("", "An answer without a question."),
+    ("Tell me a joke.", "As an AI language model, I cannot tell jokes."),
+    *[
+        (f"What is {n} times {n}?", f"It is {n * n}, since {n} rows of {n} are {n * n}.")
+        for n in range(3, 15)
+    ],
+]
+LABELLED = [("The striker scored twice.", "sports"), ("Shares fell.", "business")] * 2
+
+
+class TinyStore(VectorStore):
+    """A vector store whose every model is the tiny encoder."""
+
+    def encoder(self, model: str = "", way: str = "auto") -> TrigramEncoder:
+        return TrigramEncoder()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> VectorStore:
+    return TinyStore(tmp_path_factory.mktemp("vectors"))
+
+
+def imported() -> Dataset:
+    labels = [None] * len(PAIRS) + [label for _, label in LABELLED]
+    return make_dataset([*PAIRS, *((text, "") for text, _ in LABELLED)], labels)
+
+
+def before(operation: Operation) -> Recipe:
+    """The steps that make the columns and vectors that an operation reads, and theirs."""
+    columns = operation.columns_read(operation.check({}))
+    makers = [
+        next(o for o in OPERATIONS if column in o.makes)
+        for column in columns
+        if column not in BASE_COLUMNS
+    ]
+    if {"vectors", "neighbours"} & set(operation.inputs):
+        makers.append(registry.operation("embed"))
+    recipe = Recipe()
+    for maker in makers:
+        for step in (*before(maker), Step(maker.name)):
+            if step.use not in [s.use for s in recipe]:
+                recipe += step
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def prepared(store, tmp_path_factory):
+    """A function: operation → the dataset with all that it reads, made by the proper operations."""
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+
+    def make(operation: Operation, dataset: Dataset | None = None) -> Dataset:
+        return Replay(
+            dataset or imported(), "pairs" if dataset is None else "other", cache, store
+        ).run(before(operation))
+
+    return make
+
+
+def arguments(operation: Operation, rows: int) -> dict:
+    """The defaults; a budget that fits."""
+    given = {"budget": max(1, rows // 2)} if "budget" in operation.params else {}
+    return operation.check(given)
+
+
+def answer(operation: Operation, dataset: Dataset, store: VectorStore) -> pd.DataFrame:
+    """The operation's columns for all rows, as the engine would ask for them."""
+    params = arguments(operation, len(dataset))
+    if operation.batched:
+        columns = dict.fromkeys([*BATCH_COLUMNS, *operation.columns_read(params)])
+        return run_batch(Batch(operation.name, params, dataset.rows[list(columns)]))
+    order = np.argsort(dataset.rows.index.to_numpy().astype(str), kind="stable")
+    rows = dataset.rows.iloc[order]
+    vectors = None if dataset.vectors is None else dataset.vectors[order]
+    offers = {
+        "rows": rows,
+        "vectors": vectors,
+        "neighbours": lambda k: nearest(vectors, k),
+        "store": store,
+        "decisions": None,
+        "progress": silent,
+        "rng": np.random.default_rng(0),
+    }
+    made = operation.run(*(offers[name] for name in operation.inputs), **params)
+    if operation.kind == "embed":
+        return pd.DataFrame(made, index=rows.index).reindex(dataset.rows.index)
+    return as_columns(operation, made, rows.index).reindex(dataset.rows.index)
+
+
+def part(dataset: Dataset, positions) -> Dataset:
+    vectors = None if dataset.vectors is None else dataset.vectors[positions]
+    return Dataset(dataset.rows.iloc[positions], vectors)
+
+
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
+every_batched = pytest.mark.parametrize(
+    "operation", [o for o in OPERATIONS if o.batched], ids=lambda o: o.name
+)
+
+
+@every_operation
+def test_it_says_in_one_sentence_what_it_does(operation):
+    assert operation.title and len(operation.title) <= 40
+    assert operation.kind in registry.KINDS
+    assert re.fullmatch(r"[A-Z].{15,160}\.", operation.help), operation.help
+    assert not re.search(r"[.!?] [A-Z]", operation.help[:-1]), "more than one sentence"
+
+
+@every_operation
+def test_every_parameter_has_a_default_that_passes_its_own_check_and_can_be_drawn(operation):
+    for name, parameter in operation.params.items():
+        assert parameter.type in TYPES, name
+        assert parameter.check(parameter.default) == parameter.default, name
+        if parameter.type == "choice":
+            assert parameter.choices and parameter.default in parameter.choices
+        with pytest.raises(RecipeError):
+            parameter.check(object())
+    recipe = Recipe((Step(operation.name),))
+    assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+    with pytest.raises(RecipeError, match="has no parameter 'nonsense'"):
+        operation.check({"nonsense": 1})
+
+
+@every_operation
+def test_it_answers_for_every_row_with_the_columns_it_declares(operation, prepared, store):
+    dataset = prepared(operation)
+    made = answer(operation, dataset, store)
+    if operation.kind == "clean":
+        assert set(made.columns) == {"messages"} and made.index.isin(dataset.rows.index).all()
+        return
+    assert made.index.equals(dataset.rows.index)
+    if operation.kind == "embed":
+        assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-3)
+        return
+    assert set(operation.makes) <= set(made.columns) <= CONTROL | set(operation.makes)
+    assert not set(operation.makes) & set(BASE_COLUMNS), "what was imported is nobody's to measure"
+    assert not any(pd.api.types.is_object_dtype(t) for t in made.dtypes), (
+        "no Python objects in cells"
+    )
+    for kind, column in (("filter", "keep"), ("select", "keep"), ("split", "split")):
+        assert operation.kind != kind or column in made
+    if operation.kind == "split":
+        assert set(made["split"]) <= {"train", "validation", "test"}
+    if operation.kind == "select":
+        assert made["keep"].sum() == arguments(operation, len(dataset))["budget"]
+
+
+@every_operation
+def test_twice_is_the_same_and_the_input_is_untouched(operation, prepared, store):
+    dataset = prepared(operation)
+    rows = dataset.rows.copy(deep=True)
+    vectors = None if dataset.vectors is None else dataset.vectors.copy()
+    one, two = answer(operation, dataset, store), answer(operation, dataset, store)
+    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(dataset.rows, rows)
+    assert vectors is None or (dataset.vectors == vectors).all()
+
+
+@every_operation
+def test_no_row_and_one_row_are_fine(operation, prepared, store):
+    dataset = prepared(operation)
+    for positions in ([0], [13], [len(dataset) - 1]):
+        one = part(dataset, positions)
+        made = answer(operation, one, store)
+        assert len(made) == 1 or operation.kind == "clean" and len(made) == 0
+    nothing = part(dataset, [])
+    if operation.kind == "select":
+        with pytest.raises(CurationError, match="only 0 are kept"):
+            answer(operation, nothing, store)
+    else:
+        assert len(answer(operation, nothing, store)) == 0
+
+
+@every_operation
+def test_another_order_of_rows_gives_each_row_the_same_answer(operation, prepared, store):
+    dataset = prepared(operation)
+    straight = answer(operation, dataset, store)
+    positions = np.random.default_rng(5).permutation(len(dataset))
+    shuffled = answer(operation, part(dataset, positions), store)
+    assert operation.kind == "clean" or shuffled.index.equals(dataset.rows.index[positions])
+    pd.testing.assert_frame_equal(shuffled.sort_index(), straight.sort_index())
+
+
+@every_batched
+@pytest.mark.parametrize("size", [1, 5, 17])
+def test_any_chunking_gives_the_same(operation, size, prepared, store):
+    dataset = prepared(operation)
+    whole = answer(operation, dataset, store)
+    places = [list(range(i, min(i + size, len(dataset)))) for i in range(0, len(dataset), size)]
+    parts = [answer(operation, part(dataset, chunk), store) for chunk in places]
+    pd.testing.assert_frame_equal(pd.concat([p for p in parts if len(p)] or parts[:1]), whole)
+
+
+def test_every_kind_has_an_operation():
+    assert {o.kind for o in OPERATIONS} == set(registry.KINDS)
+
+
+def test_two_modules_that_claim_one_name_are_both_named():
+    known = dict(registry._operations)
+    lengths = registry.operation("lengths")
+
+    def claimant(batch):
+        """Do something else under the same name."""
+
+    claimant.__module__ = "somebody.elses.lengths"
+    try:
+        with pytest.raises(RecipeError) as refused:
+            registry.add(dataclasses.replace(lengths, run=claimant))
+        assert "curation.operations.lengths" in str(refused.value)
+        assert "somebody.elses.lengths" in str(refused.value)
+        registry.add(lengths)  # a module that is read again claims its own name
+    finally:
+        assert registry._operations == known
+
+
+def test_an_operation_that_cannot_be_drawn_or_run_is_refused_when_it_is_read():
+    def without_default(batch, *, low: int):
+        """Do something."""
+
+    def unknown_input(batch, weather):
+        """Do something."""
+
+    def undrawable(batch, *, when: complex = 1j):
+        """Do something."""
+
+    def without_rows(vectors):
+        """Do something."""
+
+    for function, message in [
+        (without_default, "'low' needs a default"),
+        (unknown_input, "unknown input 'weather'"),
+        (undrawable, "cannot be drawn"),
+        (without_rows, "must be `batch` or `rows`"),
+    ]:
+        function.__annotations__ = (
+            {"low": int, "when": complex} if function is not without_rows else {}
+        )
+        with pytest.raises(RecipeError, match=message):
+            registry.score("Something")(function)

@@ -1,0 +1,192 @@
+"""The bundled model, the vector store, models from folders, and nearest neighbours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.embedding import VectorStore, bundled_folder, load_encoder, nearest
+from curation.errors import CurationError
+from curation.files import sha256
+from tests.conftest import ROOT
+from tests.encoders import TrigramEncoder
+
+TEXTS = [f"Text number {i} about {'rivers' if i % 2 else 'bread'}." for i in range(40)]
+
+
+def test_the_bundled_weights_are_the_published_ones():
+    assert sha256(bundled_folder() / "model.safetensors") == (
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    )
+
+
+def test_the_bundled_model_puts_what_means_alike_together():
+    vectors = load_encoder().encode(
+        ["How do I bake bread?", "A recipe for a loaf", "The parliament voted on taxes."]
+    )
+    assert vectors.shape == (3, 384) and vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert vectors[0] @ vectors[1] > 0.4 > vectors[0] @ vectors[2] + 0.2
+
+
+def test_equal_texts_are_embedded_once_and_remembered(tmp_path):
+    store, encoder = VectorStore(tmp_path), TrigramEncoder()
+    vectors = store.embed(["one text", "another", "one text", "one text"], encoder)
+    assert sorted(encoder.asked) == ["another", "one text"] and store.computed == 2
+    assert (vectors[0] == vectors[2]).all() and (vectors[0] != vectors[1]).any()
+    again, later = VectorStore(tmp_path), TrigramEncoder()
+    assert (again.embed(["another", "one text"], later) == vectors[[1, 0]]).all()
+    assert later.asked == [] and again.remembered(later) == 2
+
+
+def test_vectors_are_those_of_the_encoder_in_any_order_and_keep_unit_length(tmp_path):
+    encoder = TrigramEncoder()
+    wanted = encoder.encode(TEXTS)
+    store = VectorStore(tmp_path)
+    found = store.embed(TEXTS, encoder, chunk=7)
+    assert np.abs(found - wanted).max() < 1e-3, "half precision, and each text its own vector"
+    assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-3
+    assert (store.embed(TEXTS[::-1], encoder) == found[::-1]).all()
+    assert store.embed([], encoder).shape == (0, wanted.shape[1])
+
+
+def test_models_do_not_share_vectors(tmp_path):
+    one, two = TrigramEncoder(), TrigramEncoder()
+    two.name = "trigrams, other weights"
+    store = VectorStore(tmp_path)
+    store.embed(TEXTS, one)
+    store.embed(TEXTS, two)
+    assert len(two.asked) == len(TEXTS)
+
+
+CHUNK = 4
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from curation.embedding import VectorStore
+    from tests.encoders import TrigramEncoder
+    from tests.test_embedding import CHUNK, TEXTS
+
+    class Killed(TrigramEncoder):
+        def encode(self, texts):
+            if len(self.asked) >= 3 * CHUNK:  # in the middle of the fourth chunk
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().encode(texts)
+
+    VectorStore(Path(sys.argv[1])).embed(TEXTS, Killed(), chunk=CHUNK)
+"""
+
+
+def test_a_killed_run_goes_on_and_computes_at_most_one_chunk_twice(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, check=False)
+    assert ended.returncode == -9
+    store, encoder = VectorStore(tmp_path), TrigramEncoder()
+    assert store.remembered(encoder) == 3 * CHUNK
+    vectors = store.embed(TEXTS, encoder, chunk=CHUNK)
+    assert len(encoder.asked) == len(TEXTS) - 3 * CHUNK
+    twice = store.attempted(encoder) - store.remembered(encoder)
+    assert 0 < twice <= CHUNK
+    assert (vectors == VectorStore(tmp_path / "other").embed(TEXTS, encoder)).all()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_damaged_chunk_is_a_miss_and_is_written_again(tmp_path, reopened):
+    encoder = TrigramEncoder()
+    store = VectorStore(tmp_path)
+    wanted = store.embed(TEXTS, encoder, chunk=10)
+    damaged = sorted(tmp_path.rglob("*.arrow"))[0]
+    data = bytearray(damaged.read_bytes())
+    data[-20] ^= 1
+    damaged.write_bytes(data)
+    store = VectorStore(tmp_path)
+    assert store.remembered(encoder) == 30
+    store = VectorStore(tmp_path) if reopened else store
+    encoder.asked.clear()
+    assert (store.embed(TEXTS, encoder, chunk=10) == wanted).all()
+    assert len(encoder.asked) == 10
+    assert VectorStore(tmp_path).remembered(encoder) == 40
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    """A sentence-transformers folder with a random BERT of one layer and a small vocabulary."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast, set_seed
+
+    bert = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "bread", "river", "the", "is", "long"]
+    (bert / "vocab.txt").write_text("\n".join(words))
+    set_seed(0)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(bert, safe_serialization=True)
+    BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    transformer = Transformer(str(bert))
+    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(folder))
+    assert list(folder.rglob("*.safetensors"))
+    return folder
+
+
+def test_a_model_in_a_folder_loads_and_is_named_by_its_weights(tiny_model, tmp_path):
+    encoder = load_encoder(str(tiny_model))
+    weights = next(tiny_model.rglob("*.safetensors"))
+    assert encoder.name.startswith(f"tiny@{sha256(weights)[:12]}")
+    vectors = VectorStore(tmp_path).embed(["the river is long", "bread"], encoder)
+    assert vectors.shape == (2, 16)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+    assert vectors[0] @ vectors[1] < 0.999
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path, monkeypatch):
+    with pytest.raises(CurationError, match=r"^There is no folder [^\n]*nowhere; name another"):
+        load_encoder(str(tmp_path / "nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CurationError, match=r"holds no weights as safetensors\.$"):
+        load_encoder(str(tmp_path / "empty"))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    (broken / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(CurationError, match=r"^The folder [^\n]*broken holds no sentence-"):
+        load_encoder(str(broken)).encode(["text"])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(CurationError, match=r"neither a folder here nor to be had"):
+        load_encoder("nobody/no-such-model").encode(["text"])
+
+
+def brute_force(vectors: np.ndarray, k: int) -> np.ndarray:
+    similar = vectors @ vectors.T
+    np.fill_diagonal(similar, -2)
+    return -np.sort(-similar, axis=1)[:, :k]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(1, 12), st.integers(0, 1_000))
+def test_neighbours_are_the_nearest_and_never_the_row_itself(rows, k, distinct, seed):
+    drawn = np.random.default_rng(seed).normal(size=(distinct, 8)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    vectors = drawn[np.arange(rows) % distinct]  # twins, and twins of twins
+    indices, similarities = nearest(vectors, k)
+    k = min(k, rows - 1)
+    assert indices.shape == similarities.shape == (rows, k)
+    assert (indices != np.arange(rows)[:, None]).all(), "the row itself is left out"
+    assert all(len(set(row)) == k for row in indices.tolist()), "nobody is listed twice"
+    assert np.allclose(similarities, brute_force(vectors, k), atol=1e-5)
+    own = np.take_along_axis(vectors @ vectors.T, indices.astype(np.int64), axis=1)
+    assert np.allclose(own, similarities, atol=1e-5)

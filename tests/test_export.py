@@ -1,0 +1,582 @@
+"""Deliveries: every file is opened by its real reader, and nothing is claimed that is not so."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+import yaml
+
+from curation import Project, Step, export
+from curation.dataset import load_messages
+from curation.engine import Processes
+from curation.errors import CurationError
+from curation.export.leaks import leaks
+from curation.export.target import check_turns
+from tests.conftest import ROOT, make_dataset
+
+CALL = {
+    "id": "a1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"in":"Oslo"}'},
+}
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+
+
+def turn(role, content, **more):
+    return {"role": role, "content": content, **more}
+
+
+def chats():
+    talks = [
+        ("Was ist ein Fluss?", "Fließendes Wasser in einem Bett."),
+        ("什么是光合作用？", "植物把光变成糖。"),
+        ("Qu'est-ce qu'une île ?", "Une terre entourée d'eau."),
+        ("Name a planet.", "Saturn."),
+        ("Say hello\u2028in two lines.", "Hello,\nyou."),
+    ]
+    rows = [{"messages": [turn("user", q), turn("assistant", a)]} for q, a in talks]
+    rows.append(
+        {
+            "messages": [
+                turn("system", "Be brief."),
+                turn("user", "Is it cold?"),
+                turn("assistant", "Where?"),
+                turn("user", "In Oslo."),
+                turn("assistant", None, tool_calls=[CALL]),
+                turn("tool", "4 degrees", tool_call_id="a1"),
+                turn("assistant", "Yes, 4 degrees.", weight=1),
+            ],
+            "tools": TOOLS,
+        }
+    )
+    return rows
+
+
+def alpaca():
+    rows = [
+        {"instruction": f"Write the number {i} as a word.", "input": "", "output": f"-word {i}"}
+        for i in range(6)
+    ]
+    return [
+        *rows,
+        {"instruction": "Add these.", "input": "2 and 3", "output": "=2+3", "topic": "sums"},
+        {
+            "instruction": "And in German?",
+            "input": "",
+            "output": "Brot.",
+            "system": "You translate.",
+            "history": [["What is bread in French?", "Pain."]],
+        },
+    ]
+
+
+LABELS = [{"text": t, "label": la} for t, la in [("Great film", "good"), ("So dull", "bad")]]
+FAULTY = [
+    {"messages": [turn("user", "Are you there?"), turn("assistant", "")]},
+    {"messages": [turn("user", "Go on.")]},
+    {"messages": [turn("user", "End."), turn("assistant", "Yes.<|im_end|>")]},
+]
+
+
+def lines(path, rows):
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return path
+
+
+def make_project(folder: Path, split: bool = True) -> Project:
+    source = folder / "in"
+    source.mkdir(parents=True)
+    project = Project.create(folder / "greetings")
+    (source / "alpaca.json").write_bytes(orjson.dumps(alpaca()))
+    project.add(
+        lines(source / "chats.jsonl", chats()),
+        source / "alpaca.json",
+        lines(source / "labels.jsonl", LABELS),
+        lines(source / "faulty.jsonl", FAULTY),
+    )
+    if split:
+        project.recipe += Step("split", validation=0.2, test=0.1)
+    return project
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory):
+    """A project, the folder of a delivery in every format, and its manifest."""
+    folder = tmp_path_factory.mktemp("delivery")
+    project = make_project(folder)
+    out = folder / "out"
+    return project, out, project.export(out, list(export.targets()))
+
+
+def records(out: Path, name: str):
+    found = []
+    for path in sorted((out / name).glob("*.json*")):
+        if path.name != "dataset_info.json":
+            text = path.read_bytes()
+            found += (
+                orjson.loads(text)
+                if path.suffix == ".json"
+                else [orjson.loads(line) for line in text.split(b"\n") if line]
+            )
+    return found
+
+
+def conversations(dataset):
+    return sorted(dataset.kept["messages"].tolist())
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_the_manifest_adds_up_and_vouches_for_every_file(delivered):
+    project, out, manifest = delivered
+    assert json.loads((out / "manifest.json").read_text()) == manifest
+    assert manifest["examples"] == manifest["kept"] == 19
+    assert manifest["delivered"] == sum(manifest["splits"].values()) == 16
+    assert manifest["excluded"] == {
+        "an answer is empty": 1,
+        "nobody answers": 1,
+        "its text holds tokens of a chat template": 1,
+    }
+    assert set(bytes_of(out)) == {f["path"] for f in manifest["files"]} | {"manifest.json"}
+    for entry in manifest["files"]:
+        data = (out / entry["path"]).read_bytes()
+        assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    for name in export.targets():
+        rows = sum(f["rows"] or 0 for f in manifest["files"] if f["format"] == name)
+        assert rows == 16 - manifest["did_not_fit"].get(name, 0), name
+    assert manifest["did_not_fit"] == {"alpaca": 1}, "a chat with tools"
+    receipts = pd.read_parquet(out / "receipts.parquet")
+    assert len(receipts) == 19 and receipts["delivered"].sum() == 16
+    assert (receipts["left_out"] != "").sum() == 3
+    assert (out / "recipe.yaml").read_text() == project.recipe.to_yaml()
+
+
+def test_a_second_export_from_scratch_has_the_same_bytes_on_processes_too(delivered, tmp_path):
+    _, out, _ = delivered
+    again = make_project(tmp_path)
+    engine = Processes(2)
+    try:
+        again.export(tmp_path / "elsewhere", list(export.targets()), engine=engine)
+    finally:
+        engine.close()
+    assert bytes_of(tmp_path / "elsewhere") == bytes_of(out)
+
+
+def test_the_hugging_face_folder_opens_with_its_splits(delivered, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    _, out, manifest = delivered
+    loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path))
+    assert {name: len(part) for name, part in loaded.items()} == manifest["splits"]
+    card = yaml.safe_load((out / "README.md").read_text("utf-8").split("---\n")[1])
+    assert card["dataset_info"]["features"] == loaded["train"].features._to_yaml_list()
+    assert {s["name"]: s["num_examples"] for s in card["dataset_info"]["splits"]} == {
+        name: len(part) for name, part in loaded.items()
+    }
+    rows = [row for part in loaded.values() for row in part]
+    talk = next(row for row in rows if "tools" in row["metadata"])
+    assert [t["role"] for t in talk["messages"]][-3:] == ["assistant", "tool", "assistant"]
+    assert orjson.loads(talk["messages"][4]["tool_calls"]) == [CALL]
+    assert {row["label"] for row in rows} == {None, "good", "bad"}
+
+
+@pytest.mark.parametrize("name", ["trl", "axolotl"])
+def test_chat_lines_open_with_datasets_and_have_the_right_roles(delivered, tmp_path, name):
+    datasets = pytest.importorskip("datasets")
+    _, out, manifest = delivered
+    rows = []
+    for split, count in manifest["splits"].items():
+        file = str(out / name / f"{split}.jsonl")
+        part = datasets.load_dataset(
+            "json", data_files=file, split="train", cache_dir=str(tmp_path)
+        )
+        assert len(part) == count
+        rows += part
+    assert {t["role"] for r in rows for t in r["messages"]} == {
+        "system",
+        "user",
+        "assistant",
+        "tool",
+    }
+    assert [r["messages"][-1]["content"] for r in rows if "Great" in str(r)] == ["good"]
+    told = [r["tools"] for r in rows if r.get("tools")]
+    assert [json.loads(text) for text in told] == [TOOLS]
+
+
+def test_a_rare_key_deep_in_a_large_file_does_not_keep_it_from_opening(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    plain = {"messages": [turn("user", "x" * 600), turn("assistant", "y" * 600)]}
+    rare = chats()[-1]
+    rows = [plain] * 10_000 + [{**rare, "tools": json.dumps(TOOLS)}]
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(export.targets()["trl"].dump(rows))
+    loaded = datasets.load_dataset(
+        "json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert len(loaded) == 10_001
+    assert sum(1 for t in loaded["tools"] if t) == 1
+
+
+def test_axolotl_s_settings_name_files_that_are_there(delivered):
+    _, out, _ = delivered
+    settings = yaml.safe_load((out / "axolotl" / "axolotl.yaml").read_text())
+    for entry in settings["datasets"] + settings["test_datasets"]:
+        assert (out / "axolotl" / entry["path"]).is_file()
+        assert entry["type"] == "chat_template" and entry["field_messages"] == "messages"
+        assert entry["message_property_mappings"] == {"role": "role", "content": "content"}
+        assert entry["roles_to_train"] == ["assistant"]
+    assert "val_set_size" not in settings
+
+
+def test_llama_factory_gets_all_tags_and_only_rows_that_it_keeps(delivered):
+    _, out, manifest = delivered
+    folder = out / "llamafactory"
+    info = json.loads((folder / "dataset_info.json").read_text())
+    settings = yaml.safe_load((folder / "train.yaml").read_text())
+    assert settings["dataset"] == "greetings_train"
+    assert settings["eval_dataset"] == "greetings_validation" and "val_size" not in settings
+    assert set(info) == {f"greetings_{split}" for split in manifest["splits"]}
+    for entry in info.values():
+        assert set(entry["tags"]) == {
+            "role_tag",
+            "content_tag",
+            "user_tag",
+            "assistant_tag",
+            "observation_tag",
+            "function_tag",
+            "system_tag",
+        }
+        rows = json.loads((folder / entry["file_name"]).read_text("utf-8"))
+        for row in rows:
+            assert set(entry["columns"].values()) == set(row)
+            said = [t[entry["tags"]["role_tag"]] for t in row["conversations"]]
+            assert len(said) % 2 == 0
+            assert set(said[::2]) <= {"human", "observation"}
+            assert set(said[1::2]) <= {"gpt", "function_call"}
+            assert all(isinstance(t["value"], str) for t in row["conversations"])
+    talk = next(r for r in records(out, "llamafactory") if r["tools"])
+    assert json.loads(talk["tools"]) == TOOLS and talk["system"] == "Be brief."
+    assert json.loads(talk["conversations"][3]["value"]) == {
+        "name": "weather",
+        "arguments": {"in": "Oslo"},
+    }
+
+
+def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(tmp_path):
+    second = {**CALL, "id": "a2", "function": {"name": "time", "arguments": "{}"}}
+    both = [
+        turn("user", "Weather and time?"),
+        turn("assistant", None, tool_calls=[CALL, second]),
+        turn("tool", "4 degrees"),
+        turn("assistant", "4 degrees, and noon."),
+    ]
+    spoken = [*both[:1], turn("assistant", "I look.", tool_calls=[CALL]), *both[2:]]
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", [{"messages": both}, {"messages": spoken}]))
+    manifest = project.export(tmp_path / "out", ["sharegpt", "openai"])
+    (row,) = records(tmp_path / "out", "sharegpt")
+    names = [call["name"] for call in json.loads(row["conversations"][1]["value"])]
+    assert names == ["weather", "time"]
+    assert manifest["did_not_fit"] == {"sharegpt": 1}, "words beside a call have no place there"
+    for row in records(tmp_path / "out", "openai"):
+        assert row["messages"][2]["tool_call_id"] == "a1", "the service wants to know whose result"
+
+
+def test_images_are_not_lost_in_silence(tmp_path):
+    seen = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "x"}},
+    ]
+    rows = [{"messages": [turn("user", seen), turn("assistant", "A cat.")]}, *chats()[:2]]
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", rows))
+    manifest = project.export(tmp_path / "out", ["trl", "openai", "alpaca", "hf", "original"])
+    assert manifest["did_not_fit"] == {name: 1 for name in ("trl", "openai", "alpaca", "hf")}
+    assert records(tmp_path / "out", "original") == rows
+
+
+def test_the_original_is_lossless(delivered):
+    _, out, _ = delivered
+    clean = [*chats(), *alpaca(), *LABELS]
+    key = lambda row: json.dumps(row, sort_keys=True)  # noqa: E731
+    assert sorted(map(key, records(out, "original"))) == sorted(map(key, clean))
+
+
+@pytest.mark.parametrize("name", ["trl", "openai", "axolotl", "sharegpt", "llamafactory", "alpaca"])
+def test_what_is_delivered_comes_back_with_the_same_turns(delivered, tmp_path, name):
+    project, out, manifest = delivered
+    again = Project.create(tmp_path / "again")
+    again.add(*sorted(p for p in (out / name).glob("*.json*") if p.name != "dataset_info.json"))
+    back = [load_messages(m) for m in again.examples.rows["messages"]]
+    kept = project.replay().kept
+    mine = kept[(export.left_out(kept) == "").to_numpy()]
+    wanted = []
+    for messages, label in zip(mine["messages"], mine["label"], strict=True):
+        turns = load_messages(messages)
+        said = [(t.role, t.content) for t in turns]
+        if isinstance(label, str):
+            said.append(("assistant", label))
+        if name == "alpaca" and any(t.more.get("tool_calls") for t in turns):
+            continue
+        wanted.append(said)
+    assert sorted(map(str, wanted)) == sorted(
+        str([(t.role, t.content) for t in turns]) for turns in back
+    )
+    if name in ("trl", "openai", "axolotl"):
+        calls = [t.more["tool_calls"] for turns in back for t in turns if "tool_calls" in t.more]
+        assert calls == [[CALL]]
+
+
+def test_the_parquet_files_come_back_and_are_delivered_with_the_same_turns(delivered, tmp_path):
+    _, out, _ = delivered
+    again = Project.create(tmp_path / "again")
+    again.add(*sorted((out / "data").glob("*.parquet")))
+    again.export(tmp_path / "out", ["trl"])
+    talks = [json.dumps(row["messages"], sort_keys=True) for row in records(out, "trl")]
+    unlabelled = [
+        json.dumps(r["messages"], sort_keys=True) for r in records(tmp_path / "out", "trl")
+    ]
+    assert len(unlabelled) == 14, "a labelled text comes back as one that nobody answers"
+    assert set(unlabelled) < set(talks)
+
+
+def test_no_cell_of_the_table_for_people_is_a_formula(delivered, tmp_path):
+    _, out, manifest = delivered
+    rows = []
+    for split in manifest["splits"]:
+        with open(out / "csv" / f"{split}.csv", encoding="utf-8", newline="") as stream:
+            rows += list(csv.DictReader(stream))
+    assert len(rows) == 16
+    assert {r["response"] for r in rows} >= {"'=2+3", "'-word 0", "植物把光变成糖。"}
+    awkward = ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x", "a\rb", 'say "x"']
+    data = make_dataset([(f"Question {i}", text) for i, text in enumerate(awkward)])
+    target = export.targets()["csv"]
+    (tmp_path / "x.csv").write_bytes(
+        target.dump([target.row(r) for r in export.examples(data.rows)])
+    )
+    with open(tmp_path / "x.csv", encoding="utf-8", newline="") as stream:
+        found = [r["response"] for r in csv.DictReader(stream)]
+    assert found == [f"'{t}" for t in awkward[:10]] + awkward[10:]
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        ("text", "data_type"),
+        ({"messages": []}, "missing_messages_list"),
+        ({}, "missing_messages_list"),
+        ({"messages": ["hello"]}, "data_type"),
+        ({"messages": [{"content": "x"}]}, "message_missing_key"),
+        ({"messages": [turn("assistant", "x", mood="good")]}, "message_unrecognized_key"),
+        ({"messages": [turn("Assistant", "x")]}, "unrecognized_role"),
+        ({"messages": [turn("assistant", "")]}, "missing_content"),
+        ({"messages": [turn("assistant", ["x"])]}, "missing_content"),
+        ({"messages": [turn("assistant", None)]}, "missing_content"),
+        ({"messages": [turn("user", "x")]}, "example_missing_assistant_message"),
+    ],
+)
+def test_each_fault_has_its_code_of_the_cookbook(record, code):
+    good = {"messages": [turn("user", "x"), turn("assistant", None, tool_calls=[CALL])]}
+    found = check_turns([good, record])
+    assert code in {p.code for p in found} and {p.row for p in found} == {2}
+
+
+def test_a_weight_belongs_to_an_assistant_and_is_0_or_1():
+    check = export.targets()["openai"].check
+    for role, weight, wrong in [("assistant", 0, False), ("assistant", 2, True), ("user", 1, True)]:
+        rows = [{"messages": [turn(role, "x", weight=weight), turn("assistant", "y")]}]
+        assert [p.code for p in check(rows)] == (["data_type"] if wrong else [])
+
+
+def test_a_training_file_too_small_for_the_service_is_said_and_written(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", chats()))
+    manifest = project.export(tmp_path / "out", ["openai"])
+    (problems,) = [f["problems"] for f in manifest["files"] if f["split"] == "train"]
+    assert problems == ["OpenAI chat asks for at least 10 examples to train on"]
+
+
+def test_a_row_that_a_trainer_refuses_stops_all_and_is_named(tmp_path):
+    project = make_project(tmp_path, split=False)
+    with pytest.raises(CurationError, match=r"faulty\.jsonl, row \d.*missing_content") as error:
+        project.export(tmp_path / "out", ["hf", "trl"], allow_attention=True)
+    assert str(error.value).startswith("Nothing was delivered")
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".out*"))
+    manifest = project.export(tmp_path / "out", ["hf"], allow_attention=True)
+    assert manifest["delivered"] == 19 and manifest["excluded"] == {}
+
+
+def test_a_format_that_can_hold_nothing_is_refused(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", chats()[-1:]))
+    with pytest.raises(CurationError, match="Alpaca can hold none of the 1 training examples"):
+        project.export(tmp_path / "out", ["alpaca"])
+
+
+def test_only_what_an_export_made_is_replaced(delivered, tmp_path):
+    project, out, _ = delivered
+    mine = tmp_path / "out"
+    shutil.copytree(out, mine)
+    project.export(mine, ["trl"])
+    assert not (mine / "alpaca").exists(), "a former delivery is replaced as a whole"
+    (mine / "trl" / "model").mkdir()
+    (mine / "trl" / "model" / "weights.bin").write_bytes(b"weeks of work")
+    with pytest.raises(CurationError, match=r"trl/model/weights\.bin, which no export made"):
+        project.export(mine, ["trl"])
+    assert (mine / "trl" / "model" / "weights.bin").exists()
+    other = tmp_path / "site"
+    other.mkdir()
+    (other / "manifest.json").write_text('{"name": "a web page"}')
+    (other / "index.html").write_text("<p>")
+    with pytest.raises(CurationError, match="which no export made"):
+        project.export(other, ["trl"])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CurationError, match="is a file"):
+        project.export(tmp_path / "file", ["trl"])
+    for formats, message in [(["trl", "word"], "no format 'word'.*trl"), ([], "at least one")]:
+        with pytest.raises(CurationError, match=message):
+            project.export(tmp_path / "new", formats)
+
+
+def test_a_swap_cut_off_half_way_brings_the_old_delivery_back(delivered, tmp_path):
+    project, out, _ = delivered
+    shutil.copytree(out, tmp_path / ".out.old")
+    with pytest.raises(CurationError):
+        project.export(tmp_path / "out", ["alpaca", "no such"])
+    project.export(tmp_path / "out", ["trl"])
+    assert not (tmp_path / ".out.old").exists() and (tmp_path / "out" / "trl").is_dir()
+
+
+def test_an_export_into_the_folder_one_stands_in_works(delivered, tmp_path, monkeypatch):
+    project, _, _ = delivered
+    here = tmp_path / "here"
+    here.mkdir()
+    opened = Project.open(project.path.resolve())
+    monkeypatch.chdir(here)
+    opened.export(".", ["trl"])
+    assert (here / "manifest.json").is_file()
+
+
+NO_SPACE = """
+import resource, sys
+from curation import Project
+from curation.errors import CurationError
+from curation import export
+project = Project.open(sys.argv[1])
+dataset = project.replay()
+origin = export.Origin("greetings", project.imports, project.recipe.to_yaml())
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    export.export(dataset, origin, __import__("pathlib").Path(sys.argv[2]), list(export.targets()))
+except CurationError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+@pytest.mark.parametrize("limit", [64, 1_500, 4_000])
+def test_no_space_left_leaves_the_old_delivery_untouched(delivered, tmp_path, limit):
+    project, out, _ = delivered
+    mine = tmp_path / "out"
+    shutil.copytree(out, mine)
+    before = bytes_of(mine)
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SPACE, str(project.path), str(mine), str(limit)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("Nothing was delivered to ") and done.stdout.count("\n") == 1
+    assert "File too large" in done.stdout
+    assert bytes_of(mine) == before and sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def placed(pairs, splits, **columns):
+    data = make_dataset(pairs)
+    return data.rows.assign(split=pd.Series(splits, index=data.rows.index, dtype="str"), **columns)
+
+
+def test_leak_safe_is_said_only_of_what_was_shown_to_be():
+    pairs = [("One?", "Yes."), ("Two?", "No."), ("Three?", "So."), ("Four?", "Oh.")]
+    splits = ["train", "train", "validation", "test"]
+    apart = np.eye(4, dtype=np.float32)
+    rows = placed(pairs, splits)
+    assert leaks(rows, apart, 0.95)["leak_safe"] and leaks(rows, apart, 0.95)["text"] == ""
+    assert not leaks(rows, None, 0.95)["leak_safe"]
+    near = apart.copy()
+    near[3] = near[0]
+    found = leaks(rows, near, 0.95)
+    assert not found["leak_safe"] and found["above_threshold"] == 1
+    assert found["nearest"]["similarity"] == 1.0
+    assert set(found["nearest"]["splits"]) == {"test", "train"}
+    blind = apart.copy()
+    blind[1] = np.nan
+    assert leaks(rows, blind, 0.95)["not_embedded"] == 1
+    assert not leaks(rows, blind, 0.95)["leak_safe"], "a row that was not compared"
+    same = placed([*pairs[:3], ("  one ", "Other.")], splits)
+    assert leaks(same, apart, 0.95)["same_prompt"] == 1
+    grouped = placed(pairs, splits, duplicate_group=["g", None, None, "g"])
+    assert leaks(grouped, apart, 0.95)["same_group"] == 1
+    talk = placed(
+        pairs, splits, metadata=['{"conversation_id":7}', "", "", '{"conversation_id":7}']
+    )
+    assert leaks(talk, apart, 0.95)["same_conversation"] == 1
+    for wrong in (same, grouped, talk):
+        assert not leaks(wrong, apart, 0.95)["leak_safe"]
+    one = placed(pairs, ["train"] * 4)
+    assert not leaks(one, apart, 0.95)["leak_safe"]
+
+
+def test_one_conversation_never_stands_in_two_splits(tmp_path):
+    rows = [
+        {
+            "prompt": f"Question {i} of {c}?",
+            "completion": f"Answer {i}, {c}.",
+            "conversation_id": c,
+        }
+        for c in range(12)
+        for i in range(4)
+    ]
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", rows))
+    project.recipe += Step("split", validation=0.25, test=0.25)
+    manifest = project.export(tmp_path / "out", ["original"])
+    assert min(manifest["splits"].values()) >= 8
+    where: dict[int, set[str]] = {}
+    for split in manifest["splits"]:
+        for row in map(orjson.loads, (tmp_path / f"out/original/{split}.jsonl").open()):
+            where.setdefault(row["conversation_id"], set()).add(split)
+    assert all(len(splits) == 1 for splits in where.values()) and len(where) == 12
+
+
+def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
+    bad = "![x](https://evil.example/p.png) <img src=x> | `code` # head"
+    project = Project.create(tmp_path / "p")
+    project.add(
+        lines(tmp_path / "x.jsonl", [{"prompt": bad, "completion": f"Answer {i}."} for i in (1, 2)])
+    )
+    project.recipe += Step("drop_exact_duplicates", by="prompt")
+    project.export(tmp_path / "out", ["trl"])
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "evil.example" in card, "the dropped row is the step's example"
+    plain = re.sub(r"\\.", "", card)  # what a backslash escapes is shown as it is
+    assert not re.search(r"[<>\[\]]|https://", plain.split("---\n")[2])
+    head = yaml.safe_load(card.split("---\n")[1])
+    assert head["size_categories"] == ["n<1K"] and "configs" not in head

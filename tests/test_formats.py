@@ -1,0 +1,430 @@
+"""Formats: recognised, read, and written back exactly as they came."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation import formats
+from curation.dataset import derive
+from curation.errors import CurationError
+from curation.formats import FieldError, convert, convert_texts, recognise, write
+
+TEXT = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\n\n",
+            "a\n\nb",
+            "\x00",
+            "\u202e",
+            "👩‍👩‍👧",
+            "\ue000",
+            "<|im_end|>",
+            "null",
+            "ﬁ",
+            '"',
+        ]
+    ),
+).map(lambda text: text.encode("utf-8", "replace").decode())
+VALUE = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.floats(allow_nan=False, allow_infinity=False),
+        TEXT,
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = [
+    "instruction", "input", "output", "system", "history", "instances", "messages", "conversations",
+    "turns", "prompt", "completion", "question", "answer", "response", "text", "label", "chosen",
+    "rejected", "context", "source", "target", "id", "tools", "role", "content", "dropped_by",
+]  # fmt: skip
+OTHERS = st.dictionaries(
+    st.sampled_from(["id", "tools", "meta", "x", "größe", "tags"]), VALUE, max_size=3
+)
+
+
+def turn(role_key, text_key, roles):
+    return st.fixed_dictionaries(
+        {role_key: st.sampled_from(roles), text_key: TEXT},
+        optional={"name": TEXT, "weight": st.integers(0, 1), "loss": st.booleans()},
+    )
+
+
+MESSAGE = turn("role", "content", ["system", "user", "assistant", "tool", "User", "developer"])
+SPOKEN = turn("from", "value", ["human", "gpt", "system", "observation", "function_call", "tool"])
+PARTS = st.fixed_dictionaries(
+    {
+        "role": st.just("user"),
+        "content": st.lists(
+            st.one_of(
+                st.fixed_dictionaries({"type": st.just("text"), "text": TEXT}),
+                st.just({"type": "image_url", "image_url": {"url": "x.png"}}),
+                TEXT,
+            ),
+            max_size=3,
+        ),
+    }
+)
+CALL = st.fixed_dictionaries(
+    {
+        "role": st.just("assistant"),
+        "content": st.none() | TEXT,
+        "tool_calls": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "type": st.just("function"),
+                    "function": st.fixed_dictionaries({"name": TEXT, "arguments": TEXT | VALUE}),
+                }
+            ),
+            max_size=2,
+        ),
+    }
+)
+TURNS = st.lists(MESSAGE | PARTS | CALL, max_size=4)
+RECORDS = {
+    "alpaca": st.fixed_dictionaries(
+        {"instruction": TEXT, "output": TEXT},
+        optional={
+            "input": TEXT,
+            "system": TEXT,
+            "history": st.lists(st.tuples(TEXT, TEXT).map(list), max_size=2),
+        },
+    ),
+    "messages": st.fixed_dictionaries({"messages": TURNS}, optional={"system": TEXT}),
+    "sharegpt": st.fixed_dictionaries(
+        {"conversations": st.lists(SPOKEN, min_size=1, max_size=4)}, optional={"system": TEXT}
+    ),
+    "completion": st.one_of(
+        *(
+            st.fixed_dictionaries({p: TEXT, r: TEXT}, optional={"system": TEXT})
+            for p, r in [
+                ("prompt", "completion"),
+                ("prompt", "response"),
+                ("question", "answer"),
+                ("query", "response"),
+                ("Prompt", "Completion"),
+                ("inputs", "targets"),
+            ]
+        ),
+        st.fixed_dictionaries(
+            {"prompt": st.lists(MESSAGE, max_size=2), "completion": st.lists(MESSAGE, max_size=2)}
+        ),
+    ),
+    "preference": st.fixed_dictionaries(
+        {"prompt": TEXT | TURNS, "chosen": TEXT | MESSAGE, "rejected": TEXT | MESSAGE}
+    ),
+    "label": st.fixed_dictionaries(
+        {"text": TEXT, "label": TEXT | st.integers() | st.booleans()}
+    ).filter(lambda record: not isinstance(record["label"], int) or abs(record["label"]) <= 2**53),
+    "text": st.fixed_dictionaries({"text": TEXT}),
+}
+
+
+def back(record, **options):
+    return write(*convert(record, **options)[:5])
+
+
+def same(one, two):
+    """Equal to the last key's place and the kind of each number."""
+    return orjson.dumps(one) == orjson.dumps(two)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_what_was_read_is_written_back_exactly(name, data):
+    record = {**data.draw(RECORDS[name]), **data.draw(OTHERS)}
+    record = dict(data.draw(st.permutations(list(record.items()))))
+    made = convert(record)
+    assert made.format == name
+    assert same(back(record), record)
+    derive(made.messages, made.label)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES), VALUE | TURNS, min_size=1, max_size=5))
+def test_any_record_is_an_example_that_comes_back_or_is_refused_by_name(record):
+    for name in ("auto", *formats.names()):
+        try:
+            made = convert(record, format=name)
+        except FieldError as error:
+            assert str(error)
+            continue
+        assert same(write(*made[:5]), record)
+        assert orjson.loads(made.messages) == made.turns
+        derive(made.messages, made.label)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True).flatmap(
+        lambda names: st.lists(
+            st.tuples(*[TEXT] * len(names)).map(lambda texts: dict(zip(names, texts, strict=True))),
+            min_size=1,
+            max_size=3,
+        )
+    )
+)
+def test_records_converted_together_are_as_each_alone(records):
+    columns = tuple(records[0])
+    together = convert_texts(columns, records)
+    if together is None:
+        return
+    for i, record in enumerate(records):
+        alone = convert(record)
+        prompt, response, system, _ = derive(alone.messages, alone.label)
+        assert (
+            together.format,
+            together.messages[i],
+            together.metadata[i],
+            together.shapes[i],
+        ) == (alone.format, alone.messages, alone.metadata, alone.shape)
+        assert (together.prompts[i], together.responses[i], "") == (prompt, response, system)
+        assert alone.label is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True), TEXT)
+def test_of_a_record_of_texts_the_names_alone_decide(names, text):
+    record = dict.fromkeys(names, text)
+    assert recognise(record) == formats._recognise(record)
+
+
+@pytest.mark.parametrize(
+    ("keys", "name", "prompt", "response"),
+    [
+        ("instruction input output", "alpaca", "instruction\n\ninput", "output"),
+        ("instruction output", "alpaca", "instruction", "output"),
+        ("instruction context response category", "alpaca", "instruction\n\ncontext", "response"),
+        ("instruction input response", "alpaca", "instruction\n\ninput", "response"),
+        ("prompt completion", "completion", "prompt", "completion"),
+        ("id prompt response", "completion", "prompt", "response"),
+        ("question answer", "completion", "question", "answer"),
+        ("Question Answer", "completion", "Question", "Answer"),
+        ("query response", "completion", "query", "response"),
+        ("input output", "completion", "input", "output"),
+        ("inputs targets", "completion", "inputs", "targets"),
+        ("problem solution", "completion", "problem", "solution"),
+        ("user assistant", "completion", "user", "assistant"),
+        ("human bot", "completion", "human", "bot"),
+        ("source target", "completion", "source", "target"),
+        ("task_id prompt canonical_solution", "completion", "prompt", "canonical_solution"),
+        ("text label", "label", "text", ""),
+        ("sentence intent", "label", "sentence", ""),
+        ("source text target", "label", "text", ""),
+        ("text", "text", "", "text"),
+        ("id content", "text", "", "content"),
+    ],
+)
+def test_formats_are_told_apart_by_the_names_of_columns(keys, name, prompt, response):
+    record = {key: key for key in keys.split()}
+    made = convert(record)
+    assert made.format == name
+    assert derive(made.messages, made.label)[:2] == (prompt, response)
+
+
+def test_a_lone_turn_is_no_text():
+    assert recognise({"role": "user", "content": "Hello?"}) == ("", 0.0)
+
+
+def test_a_record_of_no_known_format_says_what_columns_it_has():
+    with pytest.raises(FieldError, match="columns colour, size; say which column is which"):
+        convert({"colour": "red", "size": "s"})
+    with pytest.raises(CurationError, match="no format 'alpacca'; known are: auto, alpaca"):
+        convert({"text": "a"}, format="alpacca")
+
+
+# --- chats ----------------------------------------------------------------------------------
+
+
+def roles_and_contents(record):
+    return [(t["role"], t["content"]) for t in convert(record).turns]
+
+
+def test_roles_go_by_many_names():
+    value = [
+        {"from": role, "value": "x"}
+        for role in ("System", "human", "gpt", "user", "Assistant", "observation", "tool", "bot")
+    ]
+    said = [role for role, _ in roles_and_contents({"conversations": value})]
+    assert said == ["system", "user", "assistant", "user", "assistant", "tool", "tool", "assistant"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"conversations": ["Hello?", "Hello."]},
+        {"conversation": [{"human": "Hello?", "assistant": "Hello."}]},
+        {
+            "messages": [
+                {"role": "user", "content": "Hello?"},
+                {"role": "assistant", "content": "Hello."},
+            ]
+        },
+        {"dialogue": [{"from": "human", "value": "Hello?"}, {"from": "gpt", "value": "Hello."}]},
+        {"chat": [{"role": "prompter", "text": "Hello?"}, {"role": "assistant", "text": "Hello."}]},
+    ],
+)
+def test_a_conversation_is_one_however_it_is_written(record):
+    assert roles_and_contents(record) == [("user", "Hello?"), ("assistant", "Hello.")]
+    assert same(back(record), record)
+
+
+def test_turns_of_a_benchmark_are_all_the_users():
+    record = {"question_id": 81, "turns": ["Write a post.", "Now shorter."]}
+    assert roles_and_contents(record) == [("user", "Write a post."), ("user", "Now shorter.")]
+
+
+def test_a_system_text_beside_a_chat_becomes_its_first_turn():
+    record = {
+        "conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}],
+        "system": "s",
+    }
+    assert roles_and_contents(record)[0] == ("system", "s")
+    assert same(back(record), record)
+
+
+def test_a_function_call_is_a_tool_call_and_back():
+    call = '{"name": "add", "arguments": {"a": 1}}'
+    turns = [
+        {"from": "human", "value": "1 and 1?"},
+        {"from": "function_call", "value": call},
+        {"from": "observation", "value": "2"},
+        {"from": "gpt", "value": "2."},
+    ]
+    made = convert({"conversations": turns, "tools": "[]"})
+    assert made.turns[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a":1}'}
+    assert derive(made.messages)[3] == ""
+    assert same(
+        back({"conversations": turns, "tools": "[]"}), {"conversations": turns, "tools": "[]"}
+    )
+
+
+# --- preference pairs and labels ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+        {"question": "a", "chosen": "b", "rejected": "c"},
+        {"instruction": "a", "input": "", "chosen": "b", "rejected": "c"},
+        {
+            "prompt": [{"role": "user", "content": "a"}],
+            "chosen": [{"role": "assistant", "content": "b"}],
+            "rejected": [{"role": "assistant", "content": "c"}],
+        },
+        {
+            "chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+            "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}],
+        },
+        {
+            "conversations": [{"from": "human", "value": "a"}],
+            "chosen": {"from": "gpt", "value": "b"},
+            "rejected": {"from": "gpt", "value": "c"},
+        },
+    ],
+)
+def test_of_a_preference_pair_the_chosen_is_taken_and_the_rejected_kept(record):
+    made = convert(record)
+    assert made.format == "preference"
+    assert derive(made.messages)[:2] == ("a", "b")
+    assert orjson.loads(made.metadata)["rejected"] == record["rejected"]
+    assert same(back(record), record)
+
+
+def test_labels_by_number_get_their_names_and_come_back_as_numbers():
+    record = {"text": "good film", "label": 1}
+    made = convert(record, label_names=["neg", "pos"])
+    assert made.label == "pos"
+    assert same(write(*made[:5]), record)
+    with pytest.raises(FieldError, match="label 7 has no name; 2 names were given"):
+        convert({"text": "a", "label": 7}, label_names=["neg", "pos"])
+    assert convert({"text": "a", "label": "²"}, label_names=["neg"]).label == "²"
+
+
+@pytest.mark.parametrize("label", [None, "", "  "])
+def test_a_text_that_has_no_label_yet_is_an_example_to_label(label):
+    record = {"text": "good film", "label": label}
+    made = convert(record)
+    assert (made.format, made.label) == ("label", None)
+    assert derive(made.messages, None)[3] == "no_answer"
+    assert same(back(record), record)
+    assert write(made.format, made.messages, "pos", made.metadata, made.shape)["label"] == "pos"
+
+
+# --- mapping by hand ------------------------------------------------------------------------
+
+
+def test_a_mapping_says_which_column_is_which():
+    record = {"q": "Why?", "ctx": "It rains.", "a": "So.", "sys": "Be kind.", "id": 4}
+    mapping = {"prompt": "q", "input": "ctx", "response": "a", "system": "sys"}
+    made = convert(record, mapping=mapping)
+    assert derive(made.messages)[:3] == ("Why?\n\nIt rains.", "So.", "Be kind.")
+    assert orjson.loads(made.metadata) == {"id": 4}
+    assert same(back(record, mapping=mapping), record)
+
+
+def test_a_mapping_goes_before_the_names_of_other_columns():
+    record = {"instruction": "no", "output": "no", "prompt": "no", "mine": "a", "yours": "b"}
+    mapping = {"prompt": "mine", "response": "yours"}
+    made = convert(record, mapping=mapping)
+    assert (made.format, *derive(made.messages)[:2]) == ("completion", "a", "b")
+    assert same(back(record, mapping=mapping), record)
+    assert orjson.loads(made.metadata)["_prompt"] == "no"
+
+
+def test_a_mapping_of_text_and_label_and_of_messages():
+    record = {"headline": "x", "topic": "y", "k": "z"}
+    made = convert(record, mapping={"text": "k", "label": "headline"})
+    assert (made.format, made.label) == ("label", "x")
+    record = {"log": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    assert convert(record, mapping={"messages": "log"}).format == "messages"
+
+
+def test_a_mapping_that_names_what_is_not_there_is_refused():
+    with pytest.raises(FieldError, match="no column 'q'; there are: prompt"):
+        convert({"prompt": "a"}, mapping={"prompt": "q"})
+    with pytest.raises(CurationError, match="A mapping knows .*, not 'answre'"):
+        convert({"prompt": "a"}, mapping={"answre": "prompt"})
+
+
+# --- after people changed it ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": 1, "instruction": "a", "input": "b", "output": "c", "tag": "t"},
+        {"instruction": "a", "context": "b", "response": "c"},
+        {"id": 2, "question": "a\n\nb", "answer": "c"},
+        {
+            "messages": [
+                {"role": "user", "content": "a\n\nb"},
+                {"role": "assistant", "content": "c"},
+            ]
+        },
+        {
+            "conversations": [{"from": "human", "value": "a\n\nb"}, {"from": "gpt", "value": "c"}],
+            "k": 1,
+        },
+    ],
+)
+def test_an_edited_answer_is_written_in_its_place_and_nothing_else_changes(record):
+    made = convert(record)
+    turns = [*made.turns[:-1], {**made.turns[-1], "content": "better"}]
+    written = write(
+        made.format, orjson.dumps(turns).decode(), made.label, made.metadata, made.shape
+    )
+    assert same(written, json.loads(json.dumps(record).replace('"c"', '"better"')))

@@ -1,0 +1,658 @@
+"""What each operation finds, changes and leaves alone, on texts a person can check."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.dataset import silent
+from curation.engine.batches import Batch, run_batch
+from curation.errors import CurationError
+from curation.operations.clean import fix_text, remove_special_tokens, strip_html
+from curation.operations.duplicates import (
+    bands_for,
+    drop_exact_duplicates,
+    drop_near_duplicates,
+    folded,
+    jaccard,
+    shingles,
+)
+from curation.operations.filters import (
+    drop_matching,
+    drop_values,
+    keep_between,
+    keep_matching,
+    keep_values,
+)
+from curation.operations.quality import RULES, drop_bad_answers, repetition
+from curation.operations.split import split
+from curation.operations.topics import topic_words, topics
+from curation.registry import operation
+from tests.conftest import make_dataset
+from tests.encoders import TrigramEncoder
+
+
+def rows_of(pairs, labels=None) -> pd.DataFrame:
+    return make_dataset(pairs, labels).rows
+
+
+def cleaned(clean, *texts, **params) -> list[str]:
+    return list(clean(pd.DataFrame({"text": list(texts), "role": "user"}), **params))
+
+
+# --- cleaning -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("donâ€™t", "don’t"),
+        ("Ein FluÃŸ in MÃ¼nchen", "Ein Fluß in München"),
+        ("salt &amp; pepper &lt;3", "salt & pepper <3"),
+        ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("a\u00a0b\u2009c", "a b c"),
+        ("one  \r\ntwo\t\n\n\n\n\nthree\n", "one\ntwo\n\nthree"),
+        ("e\u0301te\u0301", "été"),
+        ("escaped twice: &amp;lt;", "escaped twice: <"),
+    ],
+)
+def test_fix_text_repairs(before, after):
+    assert cleaned(fix_text, before) == [after]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plain words, “quotes”, naïve café, Ærø, 100 °C — fine.",
+        "def f(x):\n    if x:\n        return 'a  b'\n\n    return  x",
+        "Write `&amp;` for an ampersand.\n\n```html\n<p>a &lt; b</p>\n```",
+        "| a  | b |\n|----|---|\n| 1  | 2 |",
+        "family 👨\u200d👩\u200d👧 and می\u200cخواهم",
+        "中文，标点。全角（括号）！",
+        "In HTML, &nbsp; is a space that does not break.",
+        "AT&T; R&D; x &y",
+        "",
+    ],
+)
+def test_fix_text_leaves_code_and_clean_text_alone(text):
+    assert cleaned(fix_text, text) == [text]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(
+            [
+                "Ã¼",
+                "â€™",
+                "&amp;",
+                "&lt;",
+                "```",
+                "`",
+                "\u200b",
+                "\u00a0",
+                "\n",
+                "  ",
+                "é",
+                "code",
+                "中",
+            ]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_fix_text_twice_is_fix_text_once(text):
+    once = cleaned(fix_text, text)
+    assert cleaned(fix_text, *once) == once
+
+
+def test_every_part_of_fix_text_can_be_left_out():
+    text = "donâ€™t &amp; \u200b\u00a0do  \n"
+    off = dict.fromkeys(("encoding", "entities", "invisible", "spaces"), False)
+    assert cleaned(fix_text, text, **off) == [text]
+    assert cleaned(fix_text, text, **{**off, "entities": True}) == [text.replace("&amp;", "&")]
+
+
+def test_strip_html_takes_tags_from_prose_and_not_from_code_or_talk_of_html():
+    assert cleaned(
+        strip_html,
+        "<p>Sleep <b>well</b>.</p>",
+        "Use `<b>` here <br/>",
+        "The <p> tag begins a paragraph.",
+        '<div class="a"><p>x</p></div>',
+        "if a < b and b > c",
+        "<A picture of a table>",
+    ) == [
+        "Sleep well.",
+        "Use `<b>` here",
+        "The <p> tag begins a paragraph.",
+        '<div class="a"><p>x</p></div>',
+        "if a < b and b > c",
+        "<A picture of a table>",
+    ]
+
+
+def test_special_tokens_go_and_words_in_brackets_stay():
+    assert cleaned(
+        remove_special_tokens,
+        "Oslo.<|im_end|>",
+        "<s>[INST] Hi [/INST] Hello</s><s>[INST] Bye",
+        "It was <s>10</s> and is 8 now; a[0] <tag>",
+    ) == ["Oslo.", " Hi  Hello Bye", "It was <s>10</s> and is 8 now; a[0] <tag>"]
+
+
+def test_cleaning_changes_turns_and_keeps_everything_else_of_them():
+    rows = rows_of([("donâ€™t", "fine"), ("fine", "fine")])
+    turns = [
+        {"role": "user", "content": "cafÃ©", "name": "Ann"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+    ]
+    rows.iloc[1, rows.columns.get_loc("messages")] = orjson.dumps(turns).decode()
+    made = run_batch(Batch("fix_text", operation("fix_text").check({}), rows))
+    assert len(made) == 2
+    assert orjson.loads(made["messages"].iloc[1]) == [{**turns[0], "content": "café"}, turns[1]]
+
+
+# --- duplicates -----------------------------------------------------------------------------------
+
+
+def test_exact_duplicates_fold_what_does_not_count():
+    rows = rows_of(
+        [
+            ("How do I boil an egg?", "Eight minutes."),
+            ("HOW DO I  BOIL AN EGG", "eight minutes"),
+            ("Ｈow do I boil an egg？", "Eight minutes!"),
+            ("How do I boil an egg?", "Ten minutes."),
+            ("3 + 4", "7"),
+            ("3 - 4", "7"),
+            ("What is C++?", "A language."),
+            ("What is C?", "A language."),
+            ("?", "!"),
+            ("!", "?"),
+        ]
+    )
+    made = drop_exact_duplicates(rows)
+    assert made["keep"].tolist() == [True, False, False, *[True] * 7]
+    assert set(made["duplicate_of"].dropna()) == {rows.index[0]}
+    assert made["reason"].iloc[1] == f"duplicate of {rows.index[0]} (similarity 1.00)"
+    assert made["duplicate_group"].iloc[:3].tolist() == [rows.index[0]] * 3
+    assert drop_exact_duplicates(rows, normalise=False)["keep"].all()
+    prompts = drop_exact_duplicates(rows, by="prompt")["keep"]
+    assert prompts.iloc[:4].tolist() == [True, False, False, False]
+
+
+def test_the_kept_row_is_the_first_or_the_longest_and_labels_that_disagree_are_told():
+    rows = rows_of([("Shares fell.", ""), ("SHARES   FELL!!!", "")], ["business", "sports"])
+    first = drop_exact_duplicates(rows)
+    assert first["keep"].tolist() == [True, False]
+    assert "labels disagree: sports here, business there" in first["reason"].iloc[1]
+    assert drop_exact_duplicates(rows, keep="longest")["keep"].tolist() == [False, True]
+
+
+@pytest.fixture(scope="module")
+def crowd() -> pd.DataFrame:
+    """Some 300 texts, English and Chinese: families of copies with ever more words changed."""
+    rng = random.Random(4)
+    words = [
+        f"{a}{b}" for a in ("ra", "lo", "mi", "te", "su", "ka") for b in ("n", "vel", "st", "dor")
+    ]
+    signs = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"
+    pairs = []
+    for family in range(30):
+        chinese = family % 3 == 0
+        text = [rng.choice(signs if chinese else words) for _ in range(rng.choice([12, 40, 80]))]
+        for changed in range(10):
+            copy = list(text)
+            for _ in range(changed // 2):
+                copy[rng.randrange(len(copy))] = rng.choice(signs if chinese else words)
+            pairs.append(("", ("" if chinese else " ").join(copy)))
+    return rows_of(pairs)
+
+
+def all_pairs(rows: pd.DataFrame, threshold: float) -> set[tuple[int, int]]:
+    sets = [shingles(text) for text in rows["response"]]
+    return {
+        (i, j) for i in range(len(sets)) for j in range(i) if jaccard(sets[i], sets[j]) >= threshold
+    }
+
+
+def groups_of(pairs, count: int) -> list[frozenset[int]]:
+    from scipy.cluster.hierarchy import DisjointSet
+
+    joined = DisjointSet(range(count))
+    for i, j in pairs:
+        joined.merge(i, j)
+    return [frozenset(s) for s in joined.subsets() if len(s) > 1]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
+def test_near_duplicates_are_those_of_all_pairs_jaccard(crowd, threshold):
+    truth = all_pairs(crowd, threshold)
+    made = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
+    place = {name: i for i, name in enumerate(crowd.index)}
+    found = {
+        frozenset(place[i] for i in members)
+        for _, members in made.groupby("duplicate_group").groups.items()
+    }
+    exact = groups_of(truth, len(crowd))
+    for group in found:  # precision 1: nobody is in a group without a true pair in it
+        assert any(group <= whole for whole in exact)
+        assert all(any((max(i, j), min(i, j)) in truth for j in group - {i}) for i in group)
+    together = {(max(i, j), min(i, j)) for g in found for i in g for j in g if i != j}
+    bands, width = bands_for(threshold)
+    promised = 1 - (1 - threshold**width) ** bands  # at the threshold itself, the worst case
+    assert len(truth & together) >= promised * len(truth) and len(truth) > 30
+    gone = made[~made["keep"]]
+    sets = [shingles(text) for text in crowd["response"]]
+    for name, row in gone.iterrows():
+        assert row["similarity"] == jaccard(sets[place[name]], sets[place[row["duplicate_of"]]])
+
+
+def test_near_duplicates_do_not_depend_on_the_order_of_rows(crowd):
+    straight = drop_near_duplicates(crowd, silent)
+    order = np.random.default_rng(0).permutation(len(crowd))
+    shuffled = drop_near_duplicates(crowd.iloc[order], silent)
+    pd.testing.assert_frame_equal(shuffled.sort_index(), straight.sort_index())
+
+
+def test_a_text_that_stands_thousands_of_times_is_one_group():
+    rows = rows_of([("Say hello to the whole wide world.", "Hello, world.")] * 3_000)
+    made = drop_near_duplicates(rows, silent)
+    assert made["keep"].sum() == 1 and made["duplicate_group"].nunique() == 1
+
+
+def test_short_and_empty_texts_are_near_only_when_they_are_the_same():
+    rows = rows_of(
+        [("Yes", ""), ("No", ""), ("yes", ""), ("是", ""), ("否", ""), ("", ""), ("", " ")]
+    )
+    kept = drop_near_duplicates(rows, silent)["keep"].tolist()
+    assert kept[:5] == [True, True, False, True, True] and kept[5:] == [True, False]
+
+
+# --- language -------------------------------------------------------------------------------------
+
+
+def told(*pairs) -> list[tuple[str, str]]:
+    made = run_batch(Batch("language", operation("language").check({}), rows_of(list(pairs))))
+    return list(zip(made["prompt_language"].fillna(""), made["language"].fillna(""), strict=True))
+
+
+def test_languages_of_short_prompts_answers_code_and_scripts():
+    assert told(
+        ("How can I stop putting things off?", "Make the first step so small that it is easy."),
+        ("When should I plant tulip bulbs?", "In autumn, once the soil has cooled a little."),
+        ("Wie entsteht Nebel?", "Feuchte Luft kühlt ab, und es bilden sich feine Tröpfchen."),
+        (
+            "¿Por qué emigran las aves en otoño?",
+            "Porque en invierno falta comida y los días son cortos.",
+        ),
+        ("怎样保存绿茶？", "绿茶怕光、怕热、怕潮，也怕别的气味。"),
+        ("「は」と「が」の違いは？", "「は」は話題を示し、「が」は主語を示します。"),
+        (
+            "Как правильно сварить гречневую кашу?",
+            "На один стакан крупы возьмите два стакана воды.",
+        ),
+    ) == [(c, c) for c in ("en", "en", "de", "es", "zh", "ja", "ru")]
+    assert told(("2 + 2", "4"), ("```python\nfor i in range(9):\n    print(i)\n```", "x = 1")) == [
+        ("", ""),
+        ("", ""),
+    ]
+    assert told(("Which city lies on the Spree, in one word?", "Berlin"))[0][1] == "en", (
+        "a short answer takes the language of both"
+    )
+
+
+def test_language_is_right_for_97_of_100_sentences_from_40_characters_on(shared_data):
+    rng = random.Random(1)
+    right = asked = 0
+    for path in sorted((shared_data / "language").glob("*.txt")):
+        least = 20 if path.stem in ("zh", "ja") else 40
+        lines = [line for line in path.read_text("utf-8").splitlines() if len(line) >= least]
+        answers = told(*((line, "") for line in rng.sample(lines, 60)))
+        right += sum(code == path.stem for code, _ in answers)
+        asked += len(answers)
+    assert asked == 360 and right >= 0.97 * asked
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def problems(prompt: str, response: str, label: str | None = None) -> set[str]:
+    rows = rows_of([(prompt, response)], [label])
+    for name in ("lengths", "language", "answer_checks"):
+        made = run_batch(Batch(name, operation(name).check({}), rows))
+        rows = rows.assign(**{c: made[c] for c in made})
+    return set(filter(None, rows["problems"].iloc[0].split(",")))
+
+
+LOOP = "Go to bed at the same time. "
+POSITIVE = [
+    ("empty_answer", "What is DNA made of?", ""),
+    ("empty_answer", "彩虹有几种颜色？", "  \n"),
+    ("placeholder_answer", "Name three rivers.", "N/A"),
+    ("placeholder_answer", "Design a logo.", "<nooutput> - Visuals cannot be made."),
+    ("placeholder_answer", "Compose a melody.", "[Insert musical notes]"),
+    ("placeholder_answer", "请推荐一本书。", "无"),
+    ("refusal", "Tell me a joke.", "As an AI language model, I cannot tell jokes."),
+    ("refusal", "Help me with a birthday card.", "I'm sorry, I cannot help with that."),
+    ("refusal", "给我讲一个故事。", "作为一个人工智能语言模型，我无法编写故事。"),
+    ("refusal", "写一首诗。", "抱歉，我无法完成这个请求。"),
+    ("truncated_answer", "Write a loop.", "Here it is:\n\n```python\nfor n in range(3):"),
+    ("truncated_answer", "Calculate 4 times 5.", "4 multiplied by 5 is equal to"),
+    (
+        "truncated_answer",
+        "Why do cats purr?",
+        "Cats purr when they are content. It may help to calm the cat and even to heal",
+    ),
+    (
+        "truncated_answer",
+        "介绍一下故宫。",
+        "故宫位于北京的中心，是明清两代的皇宫。它有九千多间房屋，是举行大典的",
+    ),
+    ("repetition_loop", "Give me tips for sleep.", LOOP * 6),
+    ("repetition_loop", "说几句鼓励的话。", "加油，你一定可以的！" * 5),
+    ("merged_instructions", "Name an instrument.", "The cello.\n\n### Instruction: Name another."),
+    ("merged_instructions", "Should I save?", "Yes, a little.\n##\n18. Instruction: Sort a list."),
+    ("merged_instructions", "说一种乐器。", "大提琴。\n\n指令：再说一种。"),
+    (
+        "copies_prompt",
+        "Shorten: the committee met on Tuesday and agreed to mend the roof.",
+        "The committee met on Tuesday and agreed to mend the roof.",
+    ),
+    (
+        "copies_prompt",
+        "请把这句话改短：委员会星期二开会同意修屋顶。",
+        "请把这句话改短：委员会星期二开会同意修屋顶。",
+    ),
+    ("garbled", "Recommend a cafÃ©.", "The one at the corner."),
+    ("garbled", "春天适合种什么花？", "\ufffd\ufffd\ufffd春天可以种凤仙花。"),
+    ("html", "How do I sleep well?", "<p>Go to bed early.</p>"),
+    ("html", "怎样做沙拉？", "油 &amp; 醋三比一。"),
+    ("special_tokens", "What is the capital of Norway?", "Oslo.<|im_end|>"),
+    ("special_tokens", "挪威的首都是哪里？", "[INST] 奥斯陆。"),
+    ("unfollowable_url", "Summarise the article at https://news.example.org/a for me.", "It is."),
+    ("unfollowable_url", "请总结这篇文章：https://news.example.org/a", "文章说港口重新开放。"),
+    ("personal_data", "How can I reach her?", "Write to mara.lindt@posteo.de."),
+    ("personal_data", "How can I reach the plumber?", "His number is +44 1632 960 417."),
+    ("personal_data", "Where do I pay?", "To DE89 3704 0044 0532 0130 00, please."),
+    ("personal_data", "小区的维修电话是多少？", "请打周师傅的手机 13912674308。"),
+    (
+        "wrong_language",
+        "Pourquoi les feuilles changent-elles de couleur en automne ?",
+        "The tree breaks down the green pigment and takes it back before the leaves fall.",
+    ),
+    (
+        "wrong_language",
+        "How do I keep cut flowers fresh?",
+        "每天换水，把花茎斜着剪掉一小段，放在阴凉处。",
+    ),
+    (
+        "wrong_language",
+        "为什么海水是咸的？",
+        "Rain dissolves salts from the rocks, and the rivers carry them to the sea.",
+    ),
+]
+NEGATIVE = [
+    ("placeholder_answer", "Is the correlation positive, negative or none?", "None."),
+    ("placeholder_answer", "Translate: Su madre está orgullosa.", "Your mother is proud."),
+    ("placeholder_answer", "有没有不会飞的鸟？", "没有不会飞的说法不对，鸵鸟就不会飞。"),
+    ("refusal", "Are you a robot? Which AI are you?", "As an AI, I have no body."),
+    (
+        "refusal",
+        "Make it polite: I'm sorry, we can't do that.",
+        "I'm sorry, but we are unable to do it.",
+    ),
+    ("refusal", "My parcel is lost.", "I am sorry about that. Please look at the letter box."),
+    ("refusal", "怎样委婉地拒绝？", "先感谢对方，再说明原因，不要道歉太多。"),
+    ("truncated_answer", "Write a tweet.", "Let us plant more trees this year! #forests #green"),
+    (
+        "truncated_answer",
+        "Write a postcard.",
+        "Hola, Luis: gracias por todo. Hasta luego. Un saludo, Marta",
+    ),
+    (
+        "truncated_answer",
+        "Make an outline.",
+        "I. Introduction\nA. What it is\nB. Why it matters to all",
+    ),
+    ("truncated_answer", "Find a source.", "Here is one. See https://example.org/a/b/c"),
+    ("truncated_answer", "写一副春联。", "上联：春风送暖千山绿\n下联：瑞气盈门万户欢"),
+    ("truncated_answer", "Pick one.", "The Sun danced in the sky"),
+    ("repetition_loop", "Sing a song.", "Row, row, row your boat\nGently down the stream\n" * 2),
+    (
+        "repetition_loop",
+        "List six rights.",
+        "The right to life, the right to liberty, the right to speech, the right to work, "
+        "the right to property, the right to assemble.",
+    ),
+    ("repetition_loop", "背一首诗。", "床前明月光，疑是地上霜。举头望明月，低头思故乡。"),
+    ("merged_instructions", "Create a quiz.", "Question 1: What is a circle?\nAnswer: A curve."),
+    ("merged_instructions", "Write test cases.", "Test 1\nInput: 5, 8\nOutput: 40"),
+    (
+        "copies_prompt",
+        "Correct the punctuation: however we met and then we left the house.",
+        "However, we met, and then we left the house.",
+    ),
+    ("garbled", "Où est le café ?", "Là-bas, près de l’église."),
+    ("html", "Write the HTML of a paragraph.", "<p>Hello</p>"),
+    ("html", "Make 'well' bold.", "Sleep <b>well</b>."),
+    ("html", "What does AT&T; stand for?", "American Telephone & Telegraph."),
+    ("special_tokens", "How do I index a list?", "Write a[0] or <name>."),
+    ("unfollowable_url", "Write an HTML button that links to the page https://a.org", "<button>"),
+    ("unfollowable_url", "What does https mean?", "It is HTTP over TLS."),
+    ("personal_data", "What is pi?", "3.141592653589793, or 50.26548245743669 / 16."),
+    (
+        "personal_data",
+        "Give an example address.",
+        "Write to info@company.com or call 555-123-4567.",
+    ),
+    ("personal_data", "What is the ISBN?", "It is 9780743273565."),
+    (
+        "wrong_language",
+        "Translate 'bread' into French, please.",
+        "On dit le pain, et la boulangerie.",
+    ),
+    (
+        "wrong_language",
+        "Name five restaurants of Madrid.",
+        "Casa Botín, El Brillante, La Bola, Lateral",
+    ),
+    (
+        "wrong_language",
+        "Compare Renaissance art to modern art.",
+        "The one sought harmony, the other the new.",
+    ),
+    (
+        "wrong_language",
+        "写一个查询语句，列出所有顾客。",
+        "SELECT name, city FROM customers WHERE id > 3;",
+    ),
+    ("wrong_language", "用英文写一句问候。", "Good morning, I hope that you have slept well."),
+]
+
+
+def test_every_rule_has_cases_for_and_against_it():
+    assert {rule for rule, *_ in POSITIVE} == set(RULES)
+    assert {rule for rule, *_ in NEGATIVE} >= set(RULES) - {"empty_answer"}
+    chinese = {rule for rule, prompt, _ in POSITIVE if any("一" <= c <= "鿿" for c in prompt)}
+    assert chinese == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "prompt", "response"), POSITIVE)
+def test_a_bad_answer_is_named(rule, prompt, response):
+    assert rule in problems(prompt, response)
+
+
+@pytest.mark.parametrize(("rule", "prompt", "response"), NEGATIVE)
+def test_a_good_answer_is_not(rule, prompt, response):
+    assert rule not in problems(prompt, response)
+
+
+def test_a_labelled_text_is_judged_by_its_text_only():
+    assert problems("Shares fell in the last hour of trading, as the", "", "business") == set()
+    assert problems("The cafÃ© chain <b>grows</b>.", "", "business") == {"garbled", "html"}
+
+
+def test_a_loop_is_measured_by_its_share():
+    assert repetition(LOOP * 8) == 1.0
+    half = "We walked along the river until the lights came on and talked about the old ferry. "
+    assert 0.3 < repetition(half + "on and on " * 7) < 0.7
+    assert repetition("too short too short too short") == 0.0
+
+
+def test_bad_answers_are_dropped_by_the_chosen_rules_only():
+    batch = pd.DataFrame({"problems": ["", "html", "refusal,html", None]}, index=list("abcd"))
+    assert drop_bad_answers(batch)["keep"].tolist() == [True, True, False, True]
+    made = drop_bad_answers(batch, rules=["html"])
+    assert made["keep"].tolist() == [True, False, False, True]
+    assert made["reason"].tolist() == [
+        "",
+        "HTML was left in the text",
+        "HTML was left in the text",
+        "",
+    ]
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+def test_keep_between_includes_its_bounds_and_says_why():
+    batch = pd.DataFrame({"n": [1.0, 2.0, 3.0, 4.0, np.nan]}, index=list("abcde"))
+    made = keep_between(batch, score="n", low=2, high=3)
+    assert made["keep"].tolist() == [False, True, True, False, True]
+    assert made["reason"].tolist()[:4] == ["n = 1, below 2", "", "", "n = 4, above 3"]
+    strict = keep_between(batch, score="n", low=0, keep_missing=False)
+    assert strict["keep"].tolist() == [True] * 4 + [False]
+    assert strict["reason"].iloc[4] == "n was not measured"
+
+
+def test_values_are_kept_or_dropped_and_a_missing_one_counts_as_empty():
+    batch = pd.DataFrame({"language": ["en", "de", None]}, index=list("abc")).astype("str")
+    assert keep_values(batch, values=["en"])["keep"].tolist() == [True, False, False]
+    assert keep_values(batch)["keep"].all()
+    assert drop_values(batch, values=["de", ""])["keep"].tolist() == [True, False, False]
+    assert drop_values(batch, values=["de"])["reason"].iloc[1] == "language is de"
+    assert drop_values(batch)["keep"].all()
+
+
+def test_patterns_look_at_the_chosen_side():
+    batch = rows_of([("one cat", "two dogs"), ("two dogs", "one cat"), ("", "")])
+    assert keep_matching(batch, pattern=r"\bcat").tolist() == [True, True, False]
+    assert keep_matching(batch, pattern="cat", side="prompt").tolist() == [True, False, False]
+    dropped = drop_matching(batch, pattern="cat", side="response")
+    assert dropped["keep"].tolist() == [True, False, True]
+    assert "matches 'cat'" in dropped["reason"].iloc[1]
+    assert drop_matching(batch)["keep"].all()
+
+
+@pytest.mark.parametrize("filter_", [keep_matching, drop_matching])
+def test_a_pattern_that_is_none_or_never_ends_is_one_sentence(filter_, monkeypatch):
+    batch = rows_of([("a" * 60 + "!", "")])
+    with pytest.raises(CurationError, match=r"^the pattern '\(' is not a regular expression"):
+        filter_(batch, pattern="(")
+    monkeypatch.setattr("curation.operations.filters.SECONDS", 0.2)
+    begin = time.monotonic()
+    with pytest.raises(
+        CurationError, match=r"takes more than 0\.2 s on one text; make it simpler\.$"
+    ):
+        filter_(batch, pattern=r"(a|aa|a?a)+$")
+    assert time.monotonic() - begin < 60, "it stops at all"
+
+
+# --- split ----------------------------------------------------------------------------------------
+
+
+def pool(count: int = 400) -> pd.DataFrame:
+    rows = rows_of([(f"Question {i // 2 if i < 60 else i}?", f"Answer {i}.") for i in range(count)])
+    metadata = ["" if i % 4 or i < 100 else f'{{"thread_id": {i // 12}}}' for i in range(count)]
+    rows["metadata"] = pd.Series(metadata, index=rows.index, dtype="str")
+    group = [rows.index[300] if 300 <= i < 306 else None for i in range(count)]
+    rows["duplicate_group"] = pd.Series(group, index=rows.index, dtype="str")
+    return rows.sort_index()
+
+
+def test_what_belongs_together_never_straddles_two_splits():
+    rows = pool()
+    placed = pd.Series(split(rows, validation=0.2, test=0.2), index=rows.index)
+    for key in (
+        rows["prompt"].map(folded),
+        rows["duplicate_group"].dropna(),
+        rows["metadata"][rows["metadata"] != ""],
+    ):
+        assert (placed[key.index].groupby(key).nunique() == 1).all()
+    assert rows["duplicate_group"].notna().sum() == 6 and (rows["metadata"] != "").sum() > 50
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.1, 0.1), (0.05, 0.2), (0.0, 0.3), (0.0, 0.0)])
+def test_shares_are_right_to_the_size_of_a_group(validation, test):
+    rows = pool()
+    counts = pd.Series(split(rows, validation=validation, test=test)).value_counts()
+    assert abs(counts.get("validation", 0) - validation * len(rows)) <= 6
+    assert abs(counts.get("test", 0) - test * len(rows)) <= 6
+
+
+def test_strata_keep_their_shares():
+    rows = pool()
+    rows["label"] = pd.Series(
+        ["rare" if i % 10 == 0 else "common" for i in range(len(rows))], index=rows.index
+    )
+    rows["duplicate_group"], rows["metadata"] = None, ""
+    rows["prompt"] = [f"Question {i}?" for i in range(len(rows))]
+    placed = pd.Series(split(rows, validation=0.1, test=0.1, stratify="label"), index=rows.index)
+    table = pd.crosstab(rows["label"], placed)
+    assert table.loc["rare"].to_dict() == {"test": 4, "train": 32, "validation": 4}
+
+
+def test_another_seed_is_another_split_and_few_move_when_a_row_comes_or_goes():
+    rows = pool()
+    whole = pd.Series(split(rows), index=rows.index)
+    assert (split(rows) == whole).all() and (split(rows, seed=1) != whole).any()
+    fewer = rows.drop(rows.index[:4])
+    again = pd.Series(split(fewer), index=fewer.index)
+    assert (again != whole[fewer.index]).sum() <= 8, "only those at the edges of a share"
+
+
+# --- topics and lengths ---------------------------------------------------------------------------
+
+
+def test_topics_are_named_by_their_own_words():
+    breads = [
+        f"Knead the sourdough bread and bake loaf {w}" for w in ("rye", "spelt", "oat", "white")
+    ]
+    ships = [
+        f"The harbour ferry left the quay with {w}" for w in ("sailors", "cargo", "fog", "gulls")
+    ]
+    rows = rows_of([(text, "") for text in breads + ships])
+    vectors = TrigramEncoder().encode(breads + ships)
+    named = topics(rows, vectors, silent, topics=2)
+    assert named.nunique() == 2
+    assert named.iloc[:4].nunique() == 1 and named.iloc[4:].nunique() == 1
+    assert any(w in named.iloc[0] for w in ("bread", "sourdough", "knead", "bake", "loaf"))
+    assert any(w in named.iloc[5] for w in ("harbour", "ferry", "quay", "left"))
+
+
+def test_topic_words_are_cut_in_chinese_and_leave_out_stop_words():
+    assert "光合作用" in topic_words("什么是植物的光合作用？光合作用需要阳光。")
+    assert topic_words("What is the best way to bake bread?") == ["bake", "bread"]
+
+
+def test_lengths_count_tokens_turns_and_characters():
+    rows = rows_of([("Hello world", "Yes."), ("", "")])
+    made = run_batch(Batch("lengths", operation("lengths").check({}), rows))
+    assert made.iloc[0].to_dict() == {
+        "prompt_characters": 11,
+        "response_characters": 4,
+        "prompt_tokens": 2,
+        "response_tokens": 2,
+        "turns": 2,
+    }
+    ratio = run_batch(Batch("type_token_ratio", {"side": "prompt"}, rows_of([("a a b 中 中", "")])))
+    assert ratio["type_token_ratio"].iloc[0] == pytest.approx(3 / 5)

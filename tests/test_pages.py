@@ -1,0 +1,160 @@
+"""Each page as Streamlit runs it, without a browser: it draws, and its buttons do what they say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation import Project
+from tests.conftest import ROOT, make_dataset
+
+PAGES = sorted((ROOT / "pages").glob("*/*.py"))
+
+
+@pytest.fixture
+def project(example_project, tmp_path, monkeypatch) -> Project:
+    """A copy of the example in a workspace of its own, and the app pointed at it."""
+    folder = tmp_path / "projects" / "example"
+    shutil.copytree(example_project, folder)
+    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(folder))
+    return Project.open(folder)
+
+
+def opened(page: str) -> AppTest:
+    """A page drawn as if somebody called Ann had opened it."""
+    app = AppTest.from_file(str(next(p for p in PAGES if p.stem == page)), default_timeout=120)
+    app.session_state["annotator"] = "Ann"
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def button(app: AppTest, label: str):
+    found = [b for b in app.button if label in b.label]
+    assert found, f"no button {label!r} among {[b.label for b in app.button]}"
+    return found[0]
+
+
+@pytest.mark.parametrize("page", [p.stem for p in PAGES])
+def test_a_page_draws_title_sentence_and_content(project, page):
+    app = opened(page)
+    assert len(app.title) == 1
+    assert app.caption[0].value.endswith(".")
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", [p.stem for p in PAGES])
+def test_an_empty_project_says_what_to_do_on_every_page(tmp_path, monkeypatch, page):
+    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("CURATION_PROJECT", str(Project.create(tmp_path / "empty").path))
+    # The whole app, for a page without examples links to another page.
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.run()
+    app.switch_page(str(next(p for p in PAGES if p.stem == page).relative_to(ROOT)))
+    app.run()
+    assert not app.exception, app.exception[0].message
+    assert not app.error
+
+
+def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
+    kept = len(project.view().dataset.kept)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.run()
+    assert not app.exception
+    assert any(f"{kept:,}" in m.value for m in app.metric)
+
+
+def test_annotate_saves_before_it_shows_the_next(project):
+    app = opened("annotate")
+    first = project.view().dataset.kept.index[0]
+    button(app, "Drop").click().run()
+    assert not app.exception
+    events = project.decisions.events()
+    assert [(e.example_id, e.kind, e.annotator) for e in events] == [(first, "drop", "Ann")]
+    button(app, "Keep").click().run()
+    assert project.decisions.last() == 2
+    assert project.decisions.events()[1].example_id != first
+
+
+def test_a_card_sent_twice_adds_one_decision(project):
+    from curation.ui import actions
+
+    app = opened("annotate")
+    button(app, "Keep").click().run()
+    (event,) = project.decisions.events()
+    again = actions.Decision(event.example_id, "keep", op_id=event.op_id, annotator="Ann")
+    assert project.decisions.append([again]).ignored == 1
+    assert project.decisions.last() == 1
+
+
+def test_an_edit_changes_the_text_and_keeps_the_source(project):
+    app = opened("annotate")
+    shown = project.view().dataset.kept.index[0]
+    button(app, "Edit").click().run()
+    area = next(a for a in app.text_area if a.label == "assistant")
+    area.set_value("A better answer.").run()
+    button(app, "Save").click().run()
+    assert not app.exception
+    assert project.view().dataset.rows.at[shown, "response"] == "A better answer."
+    assert project.examples.rows.at[shown, "response"] != "A better answer."
+
+
+def test_select_refuses_a_budget_above_what_is_kept(project):
+    app = opened("select")
+    budget = next(n for n in app.number_input if n.label == "Budget")
+    budget.set_value(100_000).run()
+    assert any("100,000" in w.value for w in app.warning)
+
+
+def test_a_moved_threshold_computes_from_its_step_on_only(project):
+    steps = {r.name: r.fingerprint for r in project.view().dataset.steps}
+    position = project.recipe.names.index("keep_between")
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = position
+    app.run()
+    low = next(n for n in app.number_input if n.label == "Low")
+    low.set_value(9.0).run()
+    assert not app.exception
+    partial = project.partial(Project.open(project.path).recipe)
+    after = {r.name: r for r in partial.steps}
+    assert after["keep_between"].dropped > 0
+    same = project.recipe.names[:position]
+    assert all(after[name].fingerprint == steps[name] for name in same)
+
+
+def test_what_a_dataset_says_is_never_markup(tmp_path, monkeypatch):
+    from curation.ui.text import hover, markdown
+
+    nasty = "<script>alert(1)</script> ![x](http://evil/y.png) $x$ :red[z] `c` **b**"
+    assert "<script>" not in hover(nasty)
+    for sign in "<![$:`*":
+        assert f"\\{sign}" in markdown(nasty)
+    assert make_dataset([(nasty, nasty)]).rows["prompt"].iloc[0] == nasty
+
+
+def test_a_lasso_takes_rows_that_were_not_drawn():
+    import numpy as np
+    import pandas as pd
+
+    from curation.ui import map as maps
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"map_x": rng.random(5_000), "map_y": rng.random(5_000)})
+    drawn = maps.sample(rows, 500)
+    assert len(drawn) == 500
+    square = {"lasso": [{"x": [0.2, 0.8, 0.8, 0.2], "y": [0.2, 0.2, 0.8, 0.8]}]}
+    chosen = maps.selected(rows, square)
+    inside = rows["map_x"].between(0.2, 0.8) & rows["map_y"].between(0.2, 0.8)
+    assert (chosen == inside.to_numpy()).all()
+    assert chosen.sum() > len(drawn)
+
+
+def test_pages_name_only_scripts_that_exist():
+    text = (ROOT / "app.py").read_text("utf-8")
+    for page in PAGES:
+        assert f'"{page.relative_to(ROOT).as_posix()}"' in text
+    assert Path(ROOT / "curation/ui/style.css").exists()
