@@ -6,7 +6,7 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curation import formats
@@ -176,6 +176,7 @@ def test_any_record_is_an_example_that_comes_back_or_is_refused_by_name(record):
         )
     )
 )
+@example([{"instruction": "a", "instances": "b", "response": "c"}])
 def test_records_converted_together_are_as_each_alone(records):
     columns = tuple(records[0])
     together = convert_texts(columns, records)

@@ -11,7 +11,7 @@ import orjson
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from curation.errors import Cancelled, CurationError
@@ -251,8 +251,8 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(tmp_path, data, name):
     except CurationError as error:
         assert str(error) and "\n" not in str(error)
         return
-    for example in found.examples:
-        orjson.loads(example.example.messages)
+    for found_example in found.examples:
+        orjson.loads(found_example.example.messages)
     for reject in found.rejected:
         reject.message.encode("utf-8")
 
@@ -286,6 +286,8 @@ def test_every_line_of_a_mutated_file_is_accounted_for(data, sizes):
 
 @settings(max_examples=200, deadline=None)
 @given(MUTANTS.map(lambda m: mutated(*m)), SIZES)
+@example(b'{"train":[{"prompt":"a","completion":"b"}],"test":[["a","b"]],"x', [1])
+@example(b'{"train":[{"prompt":"a","completion":"b"}]":[["a","b"', [1])
 def test_a_document_is_the_same_wherever_chunks_end_and_offsets_are_true(data, sizes):
     text = data.decode("utf-8", "ignore").encode()
     whole = list(json_document([text], LIMITS))

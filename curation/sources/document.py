@@ -354,12 +354,13 @@ class _Document:
             if not character:
                 yield Note("cut", "The object does not end; the file looks cut.")
                 break
-            name = self._key()
+            offset = window.offset
+            name, raw = self._key()
             if name is None:
                 self._row += 1
                 message = "this is no field of the object that holds the records; mend it."
-                offset = window.offset
-                yield Reject(self._row, offset, "", "not_json", message, self._skip())
+                raw += self._skip() if window.next() else b""
+                yield Reject(self._row, offset, "", "not_json", message, raw)
             elif window.next() == "[" and self._opens_records():
                 before = self._row
                 window.take(window.at + 1)
@@ -377,17 +378,17 @@ class _Document:
             names = ", ".join(map(repr, left_out[:8]))
             yield Note("left_out", f"Beside the records stood {names}; that was left out.")
 
-    def _key(self) -> str | None:
-        """The key at hand with its colon; None when there is none."""
+    def _key(self) -> tuple[str | None, bytes]:
+        """The key at hand with its colon, or None where there is none; and the bytes that it took."""
         window = self._window
         found = self._value()
         if isinstance(found, Bad) or not isinstance(found[0], str):
-            return None
-        window.take(found[1])
+            return None, b""
+        raw = window.take(found[1])
         if window.next() != ":":
-            return None
+            return None, raw + window.space.encode()
         window.take(window.at + 1)
-        return found[0]
+        return found[0], raw
 
     def _opens_records(self) -> bool:
         window = self._window
