@@ -100,7 +100,7 @@ def _step(dataset: Dataset, report: Any) -> str:
     rows = dataset.rows
     mine = (rows["dropped_by"] == report.name).to_numpy()
     if "problems" in rows:  # an example for everybody must not be somebody's address
-        mine &= ~rows["problems"].fillna("").str.contains("personal_data").to_numpy()
+        mine = mine & ~rows["problems"].fillna("").str.contains("personal_data").to_numpy()
     gone = rows.index[mine]
     sample = ""
     if len(gone):
