@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from curation import Project
+from tests import worst
 from tests.app_server import running_app
 from tests.browser import launch
-from tests.conftest import ROOT
 
 SCREENSHOTS = os.environ.get("CURATION_SCREENSHOTS")
 """Where to keep pictures of every page; by default none are kept."""
@@ -169,11 +170,42 @@ def test_the_whole_job(page, tmp_path):
         goto(page, "Export")
         button(page, "export").last.click()
         wait_for_jobs(workspace, 7)
-        page.get_by_text("manifest.json").first.wait_for(timeout=60_000) if False else None
         goto(page, "Overview")
         goto(page, "Export")
         page.get_by_text("Download all (zip)").wait_for(timeout=60_000)
         shot(page, "export")
     manifest = json.loads(next(workspace.glob("walk/exports/*/manifest.json")).read_text())
     assert sum(manifest["splits"].values()) > 300
-    assert (ROOT / "app.py").exists()
+
+
+def test_the_worst_files_get_a_sentence_and_the_session_lives(page, tmp_path):
+    workspace, files = tmp_path / "projects", tmp_path / "files"
+    workspace.mkdir()
+    files.mkdir()
+    sentences = worst.write(files)
+    Project.create(workspace / "nasty")
+    with running_app(workspace, files) as address:
+        other = page.context.new_page()
+        other.goto(address)
+        settled(other)
+        page.goto(f"{address}/load")
+        page.wait_for_selector("h1:has-text('Load')")
+        settled(page)
+        page.get_by_text("Path", exact=True).first.click()
+        settled(page)
+        for name, sentence in sentences.items():
+            page.get_by_role("textbox", name="Path of a file or folder").fill(name)
+            page.keyboard.press("Enter")
+            page.get_by_text(sentence).first.wait_for(timeout=60_000)
+            settled(page)
+            shot(page, f"worst-{name}")
+        page.get_by_role("textbox", name="Path of a file or folder").fill("deep.jsonl")
+        page.keyboard.press("Enter")
+        page.get_by_text("nested deeper").first.wait_for(timeout=60_000)
+        settled(page)
+        button(page, "Import 1 file").click()
+        wait_for_jobs(workspace, 1)
+        page.get_by_text("2 lines = 1 examples + 1 rejected + 0 blank").wait_for(timeout=60_000)
+        goto(other, "Browse")
+        other.close()
+    assert len(Project.open(workspace / "nasty").examples) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import Project
+from curation import Project, Step
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
@@ -133,6 +133,8 @@ def test_what_a_dataset_says_is_never_markup(tmp_path, monkeypatch):
     assert "<script>" not in hover(nasty)
     for sign in "<![$:`*":
         assert f"\\{sign}" in markdown(nasty)
+    for link in ("https://evil.example", "www.evil.example", "eve@evil.example"):
+        assert link not in markdown(link).replace("\\", "")
     assert make_dataset([(nasty, nasty)]).rows["prompt"].iloc[0] == nasty
 
 
@@ -158,3 +160,40 @@ def test_pages_name_only_scripts_that_exist():
     for page in PAGES:
         assert f'"{page.relative_to(ROOT).as_posix()}"' in text
     assert Path(ROOT / "curation/ui/style.css").exists()
+
+
+def test_tags_can_be_filtered_by(project):
+    from curation.decisions import Decision
+
+    some = list(project.view().dataset.kept.index[:3])
+    project.decisions.append([Decision(i, "tag", "maths", "Ann") for i in some])
+    app = opened("browse")
+    picked = next(m for m in app.multiselect if m.label == "Filter by")
+    picked.set_value(["tags"]).run()
+    next(m for m in app.multiselect if m.label == "tags").set_value(["maths"]).run()
+    assert not app.exception
+    assert any("**3** of" in c.value for c in app.caption)
+
+
+def test_a_recipe_that_cannot_be_read_is_a_sentence_on_every_page(project):
+    (project.path / "recipe.yaml").write_text("version: 1\nsteps:\n  - fix_txet: {}\n")
+    for page in ("clean", "overview", "map"):
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app.run()
+        app.switch_page(str(next(p for p in PAGES if p.stem == page).relative_to(ROOT)))
+        app.run()
+        assert not app.exception, app.exception[0].message
+    assert any("fix" in m.value for m in [*app.error, *app.caption, *app.info])
+
+
+def test_a_form_never_writes_back_what_somebody_else_changed(project):
+    position = project.recipe.names.index("keep_between")
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = position
+    app.run()
+    step = project.recipe.steps[position]
+    theirs = project.recipe.changed(position, Step(step.use, **{**step.params, "low": 9.0}))
+    Project.open(project.path).save_recipe(theirs)
+    app.run()
+    assert Project.open(project.path).recipe == theirs
+    assert next(n for n in app.number_input if n.label == "Low").value == 9.0

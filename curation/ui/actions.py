@@ -46,7 +46,17 @@ def decide(
 
     What could not be saved is said in a sentence and nothing is.
     """
-    op = op or new_op()
+    return decide_together(project, [(kind, i, value) for i in ids], op or new_op(), base, quiet)
+
+
+def decide_together(
+    project: Project,
+    said: Sequence[tuple[str, str, Any]],
+    op: str,
+    base: int = 0,
+    quiet: bool = False,
+) -> bool:
+    """Append (kind, example, value) each, all or none, as one undoable action."""
     who = state.annotator() or "anonymous"
     decisions = [
         Decision(
@@ -59,7 +69,7 @@ def decide(
             content_hash=i.split("-")[0],
             base_revision=base,
         )
-        for n, i in enumerate(ids)
+        for n, (kind, i, value) in enumerate(said)
     ]
     try:
         done = project.decisions.append(decisions)
@@ -73,6 +83,7 @@ def decide(
             ":material/group:",
         )
     if not quiet and done.appended:
+        kind, _, value = said[0]
         what = f" “{value}”" if kind in ("tag", "untag", "label") else ""
         state.flash(
             f"{DONE[kind]} {done.appended:,} example{'s' if done.appended != 1 else ''}{what}"
@@ -108,7 +119,7 @@ def redo(project: Project) -> None:
 def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
     """Keep, drop, tag and send to review, for all the given examples at once."""
     many = f"{len(ids):,}"
-    columns = st.columns(4)
+    columns = [*st.columns(2), *st.columns(2)]
     for column, (kind, label, icon) in zip(
         columns,
         [

@@ -68,7 +68,7 @@ def histogram(
             hovertemplate="%{x:.4g}: %{y:,} examples<extra></extra>",
         )
     )
-    for line in lines:
+    for line in (v for v in lines if low - 1 <= v <= high * 1.1 + 1):  # farther ones squeeze it
         figure.add_vline(x=float(line), line_color=WARN, line_width=2, line_dash="dash")
     figure.update_xaxes(title=hover(title.replace("_", " ")))
     figure.update_yaxes(title=None)
@@ -83,12 +83,7 @@ def counts(
     if not len(found):
         st.caption("Nothing was measured yet.")
         return
-    shown = found.head(top)
-    if len(found) > top:
-        shown = pd.concat(
-            [shown, pd.Series({f"{len(found) - top} others": int(found.iloc[top:].sum())})]
-        )
-    shown = shown[::-1]
+    shown = found.head(top)[::-1]
     figure = go.Figure(
         go.Bar(
             y=[hover(v, 48) for v in shown.index],
@@ -103,6 +98,8 @@ def counts(
     figure.update_yaxes(type="category", automargin=True)
     figure.update_xaxes(visible=False)
     _draw(figure, height or 40 + 26 * len(shown), key)
+    if len(found) > top:  # as a bar they would dwarf all others
+        st.caption(f"and {len(found) - top:,} others with {int(found.iloc[top:].sum()):,} examples")
 
 
 def distribution(values: pd.Series, title: str, key: str | None = None) -> None:

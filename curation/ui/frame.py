@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,19 @@ STYLE = Path(__file__).with_name("style.css")
 def around(page: Any) -> None:
     """Draw the sidebar and the page; what could not be done is one sentence where the page was."""
     st.html(STYLE)
-    project = state.current_project()
+    project = None
     with st.sidebar:
-        _who_and_where(project)
-        if project is not None:
-            _funnel(project)
-            running = [job for job in jobs.all_jobs(project.path, 5) if job.active]
-            _jobs(project, bool(running))
+        try:
+            project = state.current_project()
+            _who_and_where()
+            if project is not None:
+                _funnel(project)
+                running = [job for job in jobs.all_jobs(project.path, 5) if job.active]
+                _jobs(project, bool(running))
+        except CurationError as error:
+            st.error(markdown(error, 400), icon=":material/error:")
+            if project is None:
+                _who_and_where()
     for text, icon in state.flashes():
         st.toast(markdown(text), icon=icon)
     try:
@@ -36,13 +43,13 @@ def around(page: Any) -> None:
         st.error(markdown(error, 600), icon=":material/error:")
 
 
-def _who_and_where(project: Project | None) -> None:
-    paths = state.project_paths()
-    if project is not None:
+def _who_and_where() -> None:
+    paths, chosen = state.project_paths(), state.chosen_path()
+    if chosen is not None:
         st.selectbox(
             "Project",
             paths,
-            index=paths.index(project.path) if project.path in paths else 0,
+            index=paths.index(chosen) if chosen in paths else 0,
             format_func=_name_of,
             key="chosen_project",
             on_change=_switch,
@@ -99,7 +106,10 @@ def run_button(project: Project, key: str) -> None:
 
 def expected(project: Project) -> str:
     """How long a run will take, as far as it was ever measured here."""
-    seconds, unknown = project.estimate()
+    try:
+        seconds, unknown = project.estimate()
+    except CurationError as error:  # a recipe that cannot be read takes no time
+        return markdown(error, 300)
     parts = [f"about {_duration(seconds)}"] if seconds >= 1 else []
     if unknown:
         parts.append(f"{len(unknown)} step{'s' if len(unknown) > 1 else ''} not timed here yet")
@@ -112,27 +122,33 @@ def _duration(seconds: float) -> str:
 
 def start_run(project: Project) -> None:
     """Start the run as a job of its own."""
-    jobs.start(project.path, "Run", ["run", str(project.path)])
+    start_job(project, "Run", ["run", str(project.path)])
+
+
+def start_job(project: Project, title: str, command: Sequence[str]) -> None:
+    """Start long work as a job; what stands against it is said at the next drawing."""
+    try:
+        jobs.start(project.path, title, command)
+    except (CurationError, OSError) as error:
+        state.flash(f"{title} could not be started: {error}", ":material/error:")
 
 
 def _undo(project: Project) -> None:
     if project.people() is None:
         return
-    left, right = st.columns(2)
-    left.button(
+    buttons = st.container(horizontal=True, gap="xsmall")
+    buttons.button(
         "Undo",
         icon=":material/undo:",
-        width="stretch",
         key="frame-undo",
         on_click=actions.undo,
         args=(project,),
         shortcut="Ctrl+Z",
         help="Take back your last action.",
     )
-    right.button(
+    buttons.button(
         "Redo",
         icon=":material/redo:",
-        width="stretch",
         key="frame-redo",
         on_click=actions.redo,
         args=(project,),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ HOVER_POINTS = 20_000
 
 CATEGORIES = len(PALETTE) - 1
 
-PLOT_PIXELS = (560, 640)
+PLOT_PIXELS = (620, 600)
 """About the room that the points have on a screen of 1440 pixels; names are kept apart by it."""
 
 LABEL_PIXELS = 21
@@ -85,59 +85,12 @@ def figure(rows: pd.DataFrame, colour: str, *, names: bool = True, height: int =
     result = go.Figure()
     values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
-        low, high = (
-            (float(v) for v in np.nanquantile(values.astype(float), [0.01, 0.99]))
-            if values.notna().any()
-            else (0.0, 1.0)
-        )
-        result.add_trace(
-            _trace(
-                drawn,
-                "",
-                {
-                    "color": values.astype(float),
-                    "colorscale": "Viridis",
-                    "cmin": low,
-                    "cmax": high,
-                    "size": size,
-                    "colorbar": {
-                        "title": hover(colour.replace("_", " ")),
-                        "thickness": 12,
-                        "len": 0.6,
-                    },
-                },
-            )
-        )
+        result.add_trace(_trace(drawn, "", _by_number(values.astype(float), colour, size)))
     else:
-        text = values.astype("str").fillna("none").replace("", "none")
-        if colour == "dropped_by":
-            text = values.fillna("kept").astype(str)
-        common = text.value_counts().index.tolist()
-        if "kept" in common:
-            common = ["kept", *(c for c in common if c != "kept")]
-        shown = common[:CATEGORIES] if len(common) > CATEGORIES + 1 else common
-        for i, value in enumerate(shown):
-            colour_of = MUTED if value == "none" else PALETTE[i % len(PALETTE)]
-            part = drawn[(text == value).to_numpy()]
-            result.add_trace(
-                _trace(
-                    part, f"{hover(value, 32)} ({len(part):,})", {"color": colour_of, "size": size}
-                )
-            )
-        rest = drawn[~text.isin(shown).to_numpy()]
-        if len(rest):
-            title = f"{len(common) - len(shown)} others ({len(rest):,})"
-            result.data = ()
-            result.add_trace(_trace(rest, title, {"color": MUTED, "size": size}))
-            for i, value in enumerate(shown):
-                part = drawn[(text == value).to_numpy()]
-                result.add_trace(
-                    _trace(
-                        part,
-                        f"{hover(value, 32)} ({len(part):,})",
-                        {"color": PALETTE[i], "size": size},
-                    )
-                )
+        missing = "kept" if colour == "dropped_by" else "none"
+        text = values.astype("str").fillna(missing).replace("", missing)
+        for trace in _by_category(drawn, text, missing, size):
+            result.add_trace(trace)
     if names and "topic" in rows:
         _name_topics(result, rows)
     result.update_layout(
@@ -145,19 +98,56 @@ def figure(rows: pd.DataFrame, colour: str, *, names: bool = True, height: int =
         dragmode="lasso",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         hovermode="closest",
-        legend={
-            "itemsizing": "constant",
-            "font": {"size": 11},
-            "y": 1,
-            "x": 1.01,
-            "title": hover(colour.replace("_", " ")),
-        },
+        legend={"itemsizing": "constant", "font": {"size": 11}, "y": 1, "x": 1.01},
         uirevision=colour,
         showlegend=bool(result.data and result.data[0].name),
     )
-    result.update_xaxes(visible=False)
-    result.update_yaxes(visible=False, scaleanchor="x")
+    # A far cluster must not squeeze all others; zooming out shows what lies beyond.
+    for axis, column in ((result.update_xaxes, "map_x"), (result.update_yaxes, "map_y")):
+        low, high = (float(v) for v in np.quantile(rows[column], [0.0005, 0.9995]))
+        room = 0.04 * (high - low) or 1.0
+        axis(visible=False, range=[low - room, high + room])
     return result
+
+
+def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
+    """A marker whose colour follows a number, from its 1st to its 99th percentile."""
+    low, high = np.nanquantile(values, [0.01, 0.99]) if values.notna().any() else (0.0, 1.0)
+    title = hover(name.replace("_", " "))
+    return {
+        "color": values,
+        "colorscale": "Viridis",
+        "cmin": float(low),
+        "cmax": float(high),
+        "size": size,
+        "colorbar": {"title": title, "thickness": 12, "len": 0.6},
+    }
+
+
+def _by_category(
+    rows: pd.DataFrame, text: pd.Series, missing: str, size: float
+) -> Iterator[go.Scattergl]:
+    """A trace for each frequent category; the others share one, in colours that come again."""
+    common = text.value_counts().index.tolist()
+    if "kept" in common:
+        common = ["kept", *(c for c in common if c != "kept")]
+    shown = common[:CATEGORIES] if len(common) > CATEGORIES + 1 else common
+    codes = pd.Categorical(text, categories=common).codes
+    if len(shown) < len(common):
+        others = codes >= len(shown)
+        marker = {
+            "color": codes[others] % len(PALETTE),
+            "colorscale": [[i / (len(PALETTE) - 1), c] for i, c in enumerate(PALETTE)],
+            "cmin": 0,
+            "cmax": len(PALETTE) - 1,
+            "size": size,
+        }
+        title = f"{len(common) - len(shown)} others ({int(others.sum()):,})"
+        yield _trace(rows[others], title, marker)
+    for i, value in enumerate(shown):
+        part = rows[codes == i]
+        marker = {"color": MUTED if value in (missing, "none") else PALETTE[i], "size": size}
+        yield _trace(part, f"{hover(value, 32)} ({len(part):,})", marker)
 
 
 def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scattergl:
@@ -177,8 +167,11 @@ def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scatterg
 
 def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None:
     """Write the largest topics where their examples are, without names that would collide."""
-    width, height = (float(rows[c].max() - rows[c].min()) or 1.0 for c in ("map_x", "map_y"))
-    scale = min(PLOT_PIXELS[0] / width, PLOT_PIXELS[1] / height)
+    spans = (np.quantile(rows[c], [0.0005, 0.9995]) for c in ("map_x", "map_y"))
+    across, up = (
+        pixels / (float(high - low) or 1.0)
+        for pixels, (low, high) in zip(PLOT_PIXELS, spans, strict=True)
+    )
     taken: list[tuple[float, float, float]] = []
     places = rows.groupby("topic", observed=True)[["map_x", "map_y"]].median()
     for topic in rows["topic"].dropna().value_counts().index[:60]:
@@ -188,7 +181,7 @@ def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None
         text = short(topic, 30)
         wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
         if any(
-            abs(x - a) * scale < (wide + w) / 2 and abs(y - b) * scale < LABEL_PIXELS
+            abs(x - a) * across < (wide + w) / 2 and abs(y - b) * up < LABEL_PIXELS
             for a, b, w in taken
         ):
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,19 @@ def _opened(path: str) -> Project:
 
 def current_project() -> Project | None:
     """The session's project; None while there is none."""
-    chosen = st.session_state.get(_PROJECT) or os.environ.get("CURATION_PROJECT")
-    paths = project_paths()
-    if (chosen is None or not (Path(chosen) / "project.toml").exists()) and paths:
-        chosen = str(paths[0])
-    if chosen is None or not (Path(chosen) / "project.toml").exists():
+    chosen = chosen_path()
+    if chosen is None:
         return None
-    st.session_state[_PROJECT] = chosen
-    return _opened(chosen)
+    st.session_state[_PROJECT] = str(chosen)
+    return _opened(str(chosen))
+
+
+def chosen_path() -> Path | None:
+    """The folder of the session's project, which may be one that cannot be opened."""
+    chosen = st.session_state.get(_PROJECT) or os.environ.get("CURATION_PROJECT")
+    if chosen and (Path(chosen) / "project.toml").exists():
+        return Path(chosen)
+    return next(iter(project_paths()), None)
 
 
 def choose_project(path: Path) -> None:
@@ -71,13 +77,29 @@ def need_view() -> tuple[Project, View]:
     """The project and what it shows now; a page without examples says what to do and stops."""
     project = need_project()
     try:
-        return project, project.view()
+        return project, annotated(project, project.view())
     except errors.CurationError as error:
         if project.imports:
             raise
         st.info(str(error), icon=":material/inbox:")
         st.page_link("pages/prepare/load.py", label="Load examples", icon=":material/upload_file:")
         st.stop()
+
+
+def annotated(project: Project, view: View) -> View:
+    """The view with what people said beside the scores: verdict, tags and flags."""
+    people = project.people()
+    if people is None:
+        return view
+    said = people.fingerprint(("keep", "drop", "tag", "flag"))
+    return _annotated(str(project.path), f"{view.fingerprint}-{said}", view, people)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _annotated(path: str, fingerprint: str, _view: View, _people: Any) -> View:
+    table = _people.frame()[["verdict", "tags", "flags"]].reindex(_view.dataset.rows.index)
+    rows = _view.dataset.rows.assign(**table.replace("", None))
+    return replace(_view, dataset=_view.dataset.replace(rows=rows), fingerprint=fingerprint)
 
 
 def annotator() -> str:

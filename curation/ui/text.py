@@ -7,6 +7,8 @@ import re
 import unicodedata
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
+_LINK = re.compile(r"https?:|www(?=\.)|[\w.+-]+(?=@)", re.IGNORECASE)
+"""What Markdown turns into a link by itself; a word joiner after it keeps it text."""
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue000-\uf8ff]")
 
 
@@ -18,7 +20,7 @@ def short(text: object, limit: int = 120) -> str:
 
 def markdown(text: object, limit: int = 200) -> str:
     """Untrusted text made harmless inside Markdown: nothing in it is markup, link or picture."""
-    return _MARKDOWN.sub(r"\\\1", short(text, limit))
+    return _MARKDOWN.sub(r"\\\1", _LINK.sub("\\g<0>\u2060", short(text, limit)))
 
 
 def hover(text: object, limit: int = 90) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from curation import jobs
 from curation.dataset import Dataset
 from curation.export import left_out, targets
 from curation.project import Project, View, slug
@@ -22,7 +21,7 @@ def start(project: Project, name: str, formats: tuple[str, ...], allow: bool) ->
     """Start the export as a job of its own."""
     out = project.path / "exports" / slug(name)
     command = ["export", str(project.path), "--to", str(out), *(f"--format={f}" for f in formats)]
-    jobs.start(project.path, "Export", [*command, "--allow-attention"] if allow else command)
+    frame.start_job(project, "Export", [*command, "--allow-attention"] if allow else command)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -59,7 +59,7 @@ def draw_panel(project: Project, rows: pd.DataFrame, chosen: np.ndarray) -> None
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
             if len(lift) and lift.iloc[0] > 0.1 and lift.index[0]:
                 lines.append(
-                    f"{markdown(lift.index[0])}: {share[lift.index[0]]:.0%} here, "
+                    f"{column.replace('_', ' ')} {markdown(lift.index[0])}: {share[lift.index[0]]:.0%} here, "
                     f"{usual.get(lift.index[0], 0):.0%} elsewhere"
                 )
     for column in ("response_tokens", "quality"):
@@ -127,7 +127,7 @@ def draw() -> None:
     if placed.empty:
         st.caption("No example meets these conditions.")
         return
-    left, right = st.columns([8, 4], gap="medium")
+    left, right = st.columns([9, 4], gap="medium")
     with left:
         event = st.plotly_chart(
             figure(str(project.path), view.fingerprint, str(colour), str(fate), names, placed),

@@ -20,7 +20,7 @@ def draw_counts(project: Project, view: View) -> None:
         st.metric(
             "Kept",
             f"{len(kept):,}",
-            f"{len(kept) / max(1, len(rows)):.0%}",
+            f"{len(kept) / max(1, len(rows)):.1%}",
             delta_color="off",
             delta_arrow="off",
             border=True,

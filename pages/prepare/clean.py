@@ -7,6 +7,7 @@ import difflib
 import pandas as pd
 import streamlit as st
 
+from curation import cache
 from curation.dataset import BASE_COLUMNS, Dataset, load_messages
 from curation.errors import CurationError, RecipeConflict
 from curation.project import Project
@@ -56,19 +57,6 @@ def draw_conflict(project: Project) -> None:
                 on_click=take,
                 args=(project, text),
             )
-
-
-def reset(project: Project, recipe: Recipe, position: int, base: str, key: str) -> None:
-    """Save the parameters that the open step's form holds."""
-    step = recipe.steps[position]
-    values = {}
-    for name, parameter in step.operation.params.items():
-        widget_key = f"{key}-{name}"
-        if widget_key in st.session_state:
-            value = st.session_state[widget_key]
-            if value != parameter.default or name in step.params:
-                values[name] = value
-    save(project, recipe.changed(position, replace_params(step, {**step.params, **values})), base)
 
 
 def draw_steps(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> None:
@@ -161,7 +149,10 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
     st.caption(markdown(chosen.help, 500))
     rows = dataset.rows
     before = project_before(dataset, name)
-    key = f"step-{name}-{position}"
+    # Keys carry what the step holds: when somebody else changes it, fresh widgets show that, and
+    # none of this session's old ones writes its own value back.
+    held = cache.key(dict(step.params))[:8]
+    key = f"step-{name}-{position}-{held}"
     columns = [
         c for c in before if pd.api.types.is_numeric_dtype(rows[c]) and rows[c].dtype != bool
     ]

@@ -53,18 +53,24 @@ def queue(project: Project, rows: pd.DataFrame, name: str) -> list[str]:
 def act(project: Project, kind: str, example_id: str, value: object, op: str, base: int) -> None:
     """Save what the card carried, then go on to the next."""
     if actions.decide(project, kind, (example_id,), value, op, base, quiet=True):
-        st.session_state.setdefault("trail", []).append(example_id)
-        st.session_state["last-act"] = f"{actions.DONE[kind]} {example_id[:8]}"
-        st.session_state.pop("editing", None)
-        st.session_state.pop("card", None)
+        go_on(kind, example_id)
 
 
 def resolve(
     project: Project, example_id: str, kind: str, value: object, op: str, base: int
 ) -> None:
     """Decide an example that was sent to review: the decision also takes it out of the queue."""
-    act(project, kind, example_id, value, op, base)
-    actions.decide(project, "unflag", (example_id,), "review", f"{op}u", base, quiet=True)
+    said = [(kind, example_id, value), ("unflag", example_id, "review")]
+    if actions.decide_together(project, said, op, base, quiet=True):
+        go_on(kind, example_id)
+
+
+def go_on(kind: str, example_id: str) -> None:
+    """Remember what was done and show the next card."""
+    st.session_state.setdefault("trail", []).append(example_id)
+    st.session_state["last-act"] = f"{actions.DONE[kind]} {example_id[:8]}"
+    st.session_state.pop("editing", None)
+    st.session_state.pop("card", None)
 
 
 def back() -> None:
@@ -288,7 +294,7 @@ def draw_edit(project: Project, example: str, messages: str, op: str, base: int)
     for i, turn in enumerate(turns):
         lines = len(turn.content or "") // 90 + (turn.content or "").count("\n") + 2
         st.text_area(
-            turn.role,
+            markdown(turn.role, 40),
             value=turn.content or "",
             key=f"{key}-{i}",
             height=min(420, max(80, 26 * lines)),
