@@ -167,6 +167,12 @@ def import_files(
         ).format(name=e["name"], **e["report"])
         for e in entries
     ]
+    lines += [
+        f"  {e['name']} took the place of {name}"
+        for e in entries
+        if not e.get("already")
+        for name in e["replaced"]
+    ]
     lines += [f"  {note}" for e in entries for note in e["report"].get("notes", [])]
     show(total, as_json, "\n".join(lines))
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 
+from curation.errors import CurationError
 from curation.files import replacing
 
 _DIGEST = 32
+
+LIMIT_GB = 8.0
+"""Size that remembered results are kept under; CURATION_CACHE_GB in the environment overrules."""
 
 
 def key(*parts: object) -> str:
@@ -45,17 +51,25 @@ def read_table(path: Path) -> pa.Table | None:
 
 
 class Cache:
-    """A folder of remembered tables; deleting it loses only time."""
+    """A folder of remembered tables; deleting it loses only time.
 
-    def __init__(self, folder: Path) -> None:
+    limit: bytes that `prune` leaves; None for CURATION_CACHE_GB or else LIMIT_GB.
+    """
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
+        self.limit = _limit() if limit is None else limit
+        self._grown = False
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.arrow"
 
     def get(self, name: str) -> pa.Table | None:
         """What was put under that name; None when it is absent or damaged."""
-        return read_table(self._path(name))
+        path = self._path(name)
+        with contextlib.suppress(OSError):
+            os.utime(path)  # what was used last is forgotten last
+        return read_table(path)
 
     def has(self, name: str) -> bool:
         """Whether something was put under that name, damaged or not."""
@@ -64,3 +78,31 @@ class Cache:
     def put(self, name: str, table: pa.Table) -> None:
         """Remember a table under a name made by `key`."""
         write_table(self._path(name), table)
+        self._grown = True
+
+    def prune(self) -> None:
+        """After something was put: forget what was unused for longest, down to the limit."""
+        if not self._grown:
+            return
+        self._grown = False
+        found = []
+        for path in self.folder.rglob("*.arrow"):
+            with contextlib.suppress(FileNotFoundError):  # another process prunes too
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        excess = sum(size for _, size, _ in found) - self.limit
+        for _, size, path in sorted(found):
+            if excess <= 0:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+                excess -= size
+
+
+def _limit() -> int:
+    try:
+        return int(float(os.environ.get("CURATION_CACHE_GB") or LIMIT_GB) * 2**30)
+    except (ValueError, OverflowError):
+        raise CurationError(
+            "CURATION_CACHE_GB must be a number of gigabytes, such as 8; correct or unset it."
+        ) from None

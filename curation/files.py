@@ -11,6 +11,11 @@ from pathlib import Path
 
 from curation.errors import CurationError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -38,6 +43,32 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Be the only one in a block that uses `path` so, among all threads and programs; waits.
+
+    The file stays, for removing it would race, and its lock goes with the program, however that
+    ends. It must not be nested. Raises CurationError when the file cannot be written to. Where the
+    system has no such locks, nobody waits.
+    """
+    try:
+        stream = open(path, "ab")  # noqa: SIM115 - closed below; the block's own errors pass
+        try:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+        except BaseException:
+            stream.close()
+            raise
+    except OSError as error:
+        raise CurationError(f"{path} could not be locked: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        if fcntl is not None:
+            fcntl.flock(stream, fcntl.LOCK_UN)  # also where a child inherited the open file
+        stream.close()
 
 
 def sync_folder(folder: Path) -> None:

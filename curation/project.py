@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -9,7 +10,10 @@ import shutil
 import tempfile
 import time
 import tomllib
+import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +31,7 @@ from curation.dataset import Dataset, Progress, make_ids, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
 from curation.recipe import Recipe, Step
-from curation.registry import Operation
+from curation.registry import Operation, operation
 from curation.replay import Memory, NotCached, Replay, everything, nothing, with_people
 from curation.report import StepReport
 
@@ -59,6 +63,14 @@ DEFAULT_RECIPE = Recipe(
 
 NEVER_RUN = "The recipe has not been run on these examples yet."
 SHOWN_THEN = "What you see is the last run with today's decisions on it."
+
+PATIENCE = 2.0
+"""Seconds of work that a page may do before it shows something; more is a job."""
+
+TABLES = ("examples", "rejected")
+
+Tables = dict[str, pd.DataFrame]
+"""What reading a file gave: the rows of each of TABLES."""
 
 
 @dataclass(frozen=True)
@@ -166,10 +178,11 @@ class Project:
 
         The same file twice adds nothing; another version of a file of the same name takes its
         place, read as the former one was unless something else is said. A folder is all its files,
-        or one dataset where `save_to_disk` wrote it. `mapping` says which column is which, as
-        {"prompt": "question"}; encoding is a Python codec, where the guess is wrong; `names` are
-        the files' names as people know them, when they differ from the paths. Raises CurationError
-        for a file that cannot be read at all; the project is then as before.
+        or one dataset where `save_to_disk` wrote it; paths that end alike are told apart by the
+        folders above them. `mapping` says which column is which, as {"prompt": "question"};
+        encoding is a Python codec, where the guess is wrong; `names` are the files' names as people
+        know them, when they differ from the paths. Raises CurationError when one of the files
+        cannot be read at all; the project is then as before.
         """
         said: dict[str, Any] = {
             "format": format,
@@ -177,14 +190,17 @@ class Project:
             "label_names": list(label_names or []),
             "encoding": encoding or "",
         }
-        with self._lock, tempfile.TemporaryDirectory(prefix=".pack-", dir=self.path) as scratch:
-            todo = [f for path in paths for f in _files_below(Path(path), Path(scratch))]
+        with tempfile.TemporaryDirectory(prefix=".pack-", dir=self.path) as scratch:
+            todo = _files_of(paths, Path(scratch))
             if names is not None:
                 todo = [(file, name) for (file, _), name in zip(todo, names, strict=True)]
-            return [
+            _check_names([name for _, name in todo])
+            read = [
                 self._add_file(file, name, said, _part_of(progress, i, len(todo)))
                 for i, (file, name) in enumerate(todo)
             ]
+        with self._importing():
+            return self._merge(read)
 
     def add_from_hub(
         self,
@@ -211,34 +227,33 @@ class Project:
                 *fetched.files, names=names, progress=_part_of(progress, 1, 2), **options
             )
 
+    def _importing(self) -> AbstractContextManager[None]:
+        """The lock under which imports are changed, by whichever process; it cannot be nested."""
+        return files.locked(self.path / ".import.lock")
+
     def _add_file(
         self, file: Path, name: str, said: dict[str, Any], progress: Progress
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], Tables | None]:
+        """A file's entry for `imports`, and its rows; no rows when it is there already."""
         copy, digest = self._keep_source(file, name)
-        imports = self.imports
-        former = next((e for e in imports if e["name"] == name), None)
+        former = next((e for e in self.imports if e["name"] == name), None)
         settings = former["settings"] if former and said == _NOTHING_SAID else said
-        for entry in imports:
-            if (entry["name"], entry["sha256"], entry["settings"]) == (name, digest, settings):
-                return {**entry, "already": True}
-        new, report = self._read(copy, name, settings, progress)
-        # A file of the same bytes under another name, or of the same name with other bytes.
-        replaced = [e["name"] for e in imports if e["name"] == name or e["sha256"] == digest]
+        if former and (former["sha256"], former["settings"]) == (digest, settings):
+            return {**former, "already": True}, None
+        tables, report = self._read(copy, name, settings, progress)
         entry = {
             "name": name,
             "sha256": digest,
             "stored": copy.name,
             "settings": settings,
             "report": report.to_dict(),
-            "replaced": replaced,
             "time": round(time.time(), 3),
         }
-        self._merge(new, replaced, [*(e for e in imports if e["name"] not in replaced), entry])
-        return entry
+        return entry, tables
 
     def _read(
         self, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
-    ) -> tuple[dict[str, pd.DataFrame], ImportReport]:
+    ) -> tuple[Tables, ImportReport]:
         """The examples and rejects of one file, and the report of reading it."""
         from curation import sources
 
@@ -253,8 +268,7 @@ class Project:
                 encoding=settings.get("encoding") or None,
                 progress=progress,
             )
-            tables = ("examples", "rejected")
-            return {t: pd.read_parquet(Path(scratch) / f"{t}.parquet") for t in tables}, report
+            return {t: pd.read_parquet(Path(scratch) / f"{t}.parquet") for t in TABLES}, report
 
     def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
         """Read a refused line again as somebody mended it, and add the example.
@@ -263,32 +277,32 @@ class Project:
         was, byte for byte. Raises CurationError, with the reader's sentence, while it is still
         refused, and when there is no such refused line.
         """
-        with self._lock:
-            entry = next((e for e in self.imports if source.startswith(e["name"])), None)
-            refused = self.rejected
-            if entry is None or not ((refused["source"] == source) & (refused["row"] == row)).any():
+        with self._importing():
+            refused = self._standing(self._sound("rejected")[1])
+            if not refused.empty:
+                refused = refused[(refused["source"] == source) & (refused["row"] == row)]
+            if refused.empty:
                 raise CurationError(f"No line {row:,} of {source} stands refused.")
+            imports = {e["name"]: e for e in self.imports}
             name = f"{source} (mended)"
             line = " ".join(text.split("\n")).encode() + b"\n"
-            said = {**entry["settings"], "encoding": "utf-8"}
+            said = {**imports[refused["imported_as"].iloc[0]]["settings"], "encoding": "utf-8"}
             with tempfile.TemporaryDirectory(prefix=".mend-", dir=self.path) as scratch:
-                alone = Path(scratch) / "line.jsonl"
-                alone.write_bytes(line)
-                tables, _ = self._read(alone, name, said, silent)
+                file = Path(scratch) / "mended.jsonl"
+                file.write_bytes(line)
+                tables, _ = self._read(file, name, said, silent)
                 if len(tables["examples"]) != 1:
                     why = tables["rejected"]["message"]
                     raise CurationError(
                         f"Still refused: {why.iloc[0] if len(why) else 'there is nothing in it.'}"
                     )
-                former = next((e for e in self.imports if e["name"] == name), None)
-                earlier = b""
-                if former is not None:
-                    earlier = (self.path / "source" / former["stored"]).read_bytes()
-                    said = former["settings"]
-                said = {**said, "mends": [*said.get("mends", []), [source, int(row)]]}
-                together = Path(scratch) / "mended.jsonl"
-                together.write_bytes(earlier + line)
-                return self._add_file(together, name, said, silent)
+                if name in imports:
+                    said = imports[name]["settings"]
+                    file.write_bytes(self._copy_of(imports[name]).read_bytes() + line)
+                place = [source, _digest(refused["raw"].iloc[0])]
+                said = {**said, "mends": [*said.get("mends", []), place]}
+                (entry,) = self._merge([self._add_file(file, name, said, silent)])
+                return entry
 
     def _keep_source(self, file: Path, name: str) -> tuple[Path, str]:
         """Copy a file into the project under its hash; what is hashed is the copy."""
@@ -299,46 +313,66 @@ class Project:
             )
         folder = self.path / "source"
         suffix = "".join(re.findall(r"\.[A-Za-z0-9]{1,8}", Path(name).name)[-2:])
-        staged = folder / ".incoming"
+        staged = folder / f".incoming-{uuid.uuid4().hex}"
         try:
             with files.replacing(staged) as temporary:
                 shutil.copyfile(file, temporary)
+            digest = files.sha256(staged)
+            kept = folder / f"{digest}{suffix}"
+            os.replace(staged, kept)
         except CurationError as error:
             raise CurationError(f"{file} could not be copied into the project: {error}") from None
-        digest = files.sha256(staged)
-        kept = folder / f"{digest}{suffix}"
-        os.replace(staged, kept)
+        finally:
+            staged.unlink(missing_ok=True)
         return kept, digest
 
-    def _merge(
-        self, new: dict[str, pd.DataFrame], replaced: list[str], imports: list[dict[str, Any]]
-    ) -> None:
-        """Put fresh rows beside the others; imports.json is written last and vouches for them."""
-        tables = {}
-        for table, fresh in new.items():
+    def _merge(self, read: Sequence[tuple[dict[str, Any], Tables | None]]) -> list[dict[str, Any]]:
+        """Put files just read beside the others, all at once, and return their entries.
+
+        The lock is held.
+        """
+        imports, fresh, entries = self.imports, dict[str, Tables](), list[dict[str, Any]]()
+        for entry, tables in read:
+            if tables is not None:
+                replaced = [e["name"] for e in imports if _takes_place(entry, e)]
+                entry = {**entry, "replaced": replaced}
+                imports = [*(e for e in imports if e["name"] not in replaced), entry]
+                fresh[entry["name"]] = tables
+            entries.append(entry)
+        if fresh:
+            self._write(imports, fresh)
+        return entries
+
+    def _write(self, imports: Sequence[dict[str, Any]], fresh: dict[str, Tables]) -> None:
+        """Write both tables, and imports.json last, which vouches for them; the lock is held.
+
+        fresh: name → rows of what was read just now. The others' rows are those of the tables, or
+        are read again where these are not as they were written.
+        """
+        others = [e for e in imports if e["name"] not in fresh]
+        written = {t: found[1] for t in TABLES if others and (found := self._as_written(t))}
+        if others and len(written) < len(TABLES):
+            written, fresh = {}, {**self._read_again(others), **fresh}
+        names = [e["name"] for e in others]
+        digests = {}
+        for table in TABLES:
+            parts = [
+                t[t["imported_as"].isin(names)] for t in (written.get(table),) if t is not None
+            ]
+            for entry in imports:
+                if entry["name"] in fresh:
+                    parts.append(fresh[entry["name"]][table].assign(imported_as=entry["name"]))
+            frame = pd.concat(parts, ignore_index=True)
+            if table == "examples":
+                ids = make_ids(frame["content_hash"].tolist())
+                frame = frame.assign(id=pd.Series(ids, dtype="str"))
             path = self.path / f"{table}.parquet"
-            if path.exists():
-                old = pd.read_parquet(path)
-                old = old[~old["imported_as"].isin(replaced)]
-                fresh = pd.concat(
-                    [old, fresh.assign(imported_as=imports[-1]["name"])], ignore_index=True
-                )
-            else:
-                fresh = fresh.assign(imported_as=imports[-1]["name"])
-            tables[table] = fresh
-        examples = tables["examples"]
-        tables["examples"] = examples.assign(
-            id=pd.Series(make_ids(examples["content_hash"].tolist()), dtype="str")
-        )
-        for table, frame in tables.items():
-            with files.replacing(self.path / f"{table}.parquet") as temporary:
+            with files.replacing(path) as temporary:
                 pq.write_table(
                     pa.Table.from_pandas(frame, preserve_index=False), temporary, compression="zstd"
                 )
-        manifest = {
-            "imports": imports,
-            "examples_sha256": files.sha256(self.path / "examples.parquet"),
-        }
+            digests[f"{table}_sha256"] = files.sha256(path)
+        manifest = {"imports": list(imports), **digests}
         files.write_text(
             self.path / "imports.json", json.dumps(manifest, ensure_ascii=False, indent=1)
         )
@@ -346,19 +380,67 @@ class Project:
     def rebuild(self, progress: Progress = silent) -> None:
         """Read every imported file again from the copies in `source/`.
 
-        Raises CurationError when a copy is damaged or gone.
+        Raises CurationError when a copy is damaged or gone; nothing is then changed.
         """
+        with self._importing():
+            self._rebuild(progress)
+
+    def _rebuild(self, progress: Progress = silent) -> None:
         imports = self.imports
-        for table in ("examples", "rejected"):
-            (self.path / f"{table}.parquet").unlink(missing_ok=True)
-        for i, entry in enumerate(imports):
-            copy = self.path / "source" / entry["stored"]
-            if not copy.is_file() or files.sha256(copy) != entry["sha256"]:
-                raise CurationError(
-                    f"The copy of {entry['name']} in source/ is damaged or gone; import it again."
-                )
-            new, _ = self._read(copy, entry["name"], entry["settings"], progress)
-            self._merge(new, [], [*imports[: i + 1]])
+        if imports:
+            self._write(imports, self._read_again(imports, progress))
+
+    def _read_again(
+        self, entries: Sequence[dict[str, Any]], progress: Progress = silent
+    ) -> dict[str, Tables]:
+        """Name → rows of imports, from their copies, all of which are verified first."""
+        copies = [self._copy_of(entry) for entry in entries]
+        tables = dict[str, Tables]()
+        for i, (entry, copy) in enumerate(zip(entries, copies, strict=True)):
+            part = _part_of(progress, i, len(entries))
+            tables[entry["name"]], _ = self._read(copy, entry["name"], entry["settings"], part)
+        return tables
+
+    def _copy_of(self, entry: Mapping[str, Any]) -> Path:
+        """The copy in `source/` of an imported file, verified."""
+        copy = self.path / "source" / str(entry["stored"])
+        if not copy.is_file() or files.sha256(copy) != entry["sha256"]:
+            raise CurationError(
+                f"The copy of {entry['name']} in source/ is damaged or gone; import it again."
+            )
+        return copy
+
+    def _as_written(self, table: str) -> tuple[str, pd.DataFrame] | None:
+        """One of TABLES and its checksum; None when the manifest does not vouch for what is there."""
+        manifest = self._manifest()
+        if not manifest:
+            return "", pd.DataFrame()
+        try:
+            with open(self.path / f"{table}.parquet", "rb") as stream:  # one file, come what may
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                if digest != manifest.get(f"{table}_sha256", digest):
+                    return None
+                stream.seek(0)
+                return digest, pd.read_parquet(stream)
+        except FileNotFoundError:
+            return None
+
+    def _sound(self, table: str) -> tuple[str, pd.DataFrame]:
+        """The same, rebuilt from `source/` when it is not as it was written; the lock is held."""
+        found = self._as_written(table)
+        if found is None:
+            self._rebuild()
+            found = self._as_written(table)
+        assert found is not None
+        return found
+
+    def _table(self, table: str) -> tuple[str, pd.DataFrame]:
+        """The same for readers, who wait only when they find it in the middle of being written."""
+        found = self._as_written(table)
+        if found is None:
+            with self._importing():
+                found = self._sound(table)
+        return found
 
     @property
     def examples(self) -> Dataset:
@@ -370,14 +452,9 @@ class Project:
             manifest = self._manifest()
             if not manifest:
                 raise CurationError("There are no examples yet; import a file first.")
-            digest = manifest["examples_sha256"]
-            if self._examples is None or self._examples[0] != digest:
-                path = self.path / "examples.parquet"
-                if not path.is_file() or files.sha256(path) != digest:
-                    self.rebuild()
-                    digest = self._manifest()["examples_sha256"]
-                rows = pd.read_parquet(path).set_index("id")
-                rows = rows.drop(columns=["content_hash", "imported_as"])
+            if self._examples is None or self._examples[0] != manifest["examples_sha256"]:
+                digest, table = self._table("examples")
+                rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
                 missing = pd.Series(None, index=rows.index, dtype="str")
                 self._examples = digest, Dataset(rows.assign(dropped_by=missing, split=missing))
             return self._examples[1]
@@ -388,15 +465,27 @@ class Project:
 
         Lines that somebody mended since are not among them.
         """
-        path = self.path / "rejected.parquet"
-        if not path.exists():
-            return pd.DataFrame()
-        frame = pd.read_parquet(path)
-        mends = [tuple(m) for e in self.imports for m in e["settings"].get("mends", [])]
-        if not mends:
-            return frame
-        places = pd.MultiIndex.from_frame(frame[["source", "row"]])
-        return frame[~places.isin(mends)]
+        return self._standing(self._table("rejected")[1])
+
+    def _standing(self, refused: pd.DataFrame) -> pd.DataFrame:
+        """Refused lines without those mended: as many of a file's equal lines as there are mends.
+
+        Lines are known by their bytes, not their places, which differ in the file's next version.
+        """
+        mends = Counter(tuple(m) for e in self.imports for m in e["settings"].get("mends", []))
+        if refused.empty or not mends:
+            return refused
+        sources = {source for source, _ in mends}
+
+        def stands(source: str, raw: bytes) -> bool:
+            if source not in sources:
+                return True
+            place = (source, _digest(raw))
+            mends[place] -= 1
+            return mends[place] < 0
+
+        pairs = zip(refused["source"], refused["raw"], strict=True)
+        return refused[[stands(source, raw) for source, raw in pairs]]
 
     # --- what is done to it -----------------------------------------------------------------
 
@@ -441,6 +530,9 @@ class Project:
         if "decisions" not in self.__dict__ and not self._has_decisions():
             return None
         return self.decisions.state(until)
+
+    def _last_decision(self) -> int:
+        return self.decisions.last() if self._has_decisions() else 0
 
     def _has_decisions(self) -> bool:
         return self.settings.get("decisions") != "sqlite" or (self.path / "decisions.db").exists()
@@ -491,7 +583,9 @@ class Project:
     ) -> Dataset:
         """Replay everything and remember it as the last run, which pages show until the next."""
         chosen = self.recipe if recipe is None else recipe
-        seq = self.decisions.last() if self._has_decisions() else 0
+        return self._run(chosen, self._last_decision(), engine, progress)
+
+    def _run(self, chosen: Recipe, seq: int, engine: Engine | None, progress: Progress) -> Dataset:
         replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
         self._note_timings(dataset.steps)
@@ -500,15 +594,14 @@ class Project:
         return dataset
 
     def view(self) -> View:
-        """What pages show: the replayed dataset if every step is remembered, else the last run's.
+        """What pages show: today's recipe if that is a matter of moments, else the last run's.
 
-        Nothing is computed that takes long; today's decisions are laid over either.
+        Decisions made since the last run are laid over either, and nothing is computed for them.
         """
         with self._lock:
-            last = self.decisions.last() if self._has_decisions() else 0
             about = (
                 self._recipe_text(),
-                last,
+                self._last_decision(),
                 self._manifest().get("examples_sha256"),
                 _modified(self._latest_file),
             )
@@ -517,47 +610,66 @@ class Project:
             return self._view[1]
 
     def _make_view(self) -> View:
-        replay = self._replay()
-        people = replay.people
+        last = self._last_decision()
+        today = self._replay(last)
+        latest = self._latest(today.fingerprint)
+        seq = min(last, latest[1]) if latest else last
+        base = today if seq == last else self._replay(seq)
+        dataset, print_, note = base.source, base.fingerprint, NEVER_RUN
         try:
             recipe = self.recipe
-            dataset = replay.run(recipe, compute=self.quick)
-            return View(dataset, True, "", replay.fingerprints(recipe)[-1])
+            dataset = base.run(recipe, compute=self._quick(base, recipe))
+            print_ = base.fingerprints(recipe)[-1]
+            if seq == last:
+                return View(dataset, True, "", print_)
+            note = f"{self._what_changed(recipe, seq)} {SHOWN_THEN}"
         except CurationError as error:
-            note = str(error)
-        latest = self._latest(replay.fingerprint)
-        if latest is None:
-            dataset, print_, note = replay.source, replay.fingerprint, NEVER_RUN
-        else:
-            recipe, seq = latest
-            try:
-                old = self._replay(seq)
-                dataset, print_ = old.run(recipe, compute=nothing), old.fingerprints(recipe)[-1]
-                note = f"{self._what_changed(recipe, seq) or note} {SHOWN_THEN}"
-            except CurationError:
-                dataset, print_, note = replay.source, replay.fingerprint, NEVER_RUN
-        if people is not None:
-            dataset = with_people(dataset, people)
-            print_ = f"{print_}-{self.decisions.last()}"
+            with suppress(CurationError):  # the cache may have lost the last run
+                if latest:
+                    recipe = latest[0]
+                    old, changed = (
+                        base.run(recipe, compute=nothing),
+                        self._what_changed(recipe, seq),
+                    )
+                    dataset, print_ = old, base.fingerprints(recipe)[-1]
+                    note = f"{changed or error} {SHOWN_THEN}"
+        if today.people is not None:
+            dataset, print_ = with_people(dataset, today.people), f"{print_}-{last}"
         return View(dataset, False, note, print_)
 
-    def quick(self, operation: Operation) -> bool:
-        """Whether an operation is known to take a page's patience at most: about two seconds."""
-        if operation.slow:
-            return False
-        rate = self._timings().get(operation.name)
-        if rate is None:
-            return operation.kind == "filter" and operation.batched
-        return rate * len(self.examples) < 2.0
+    def _quick(self, replay: Replay, recipe: Recipe) -> Callable[[Operation], bool]:
+        """Allows the first steps not remembered, as long as all take a page's PATIENCE at most.
+
+        What they take is known from earlier runs; filters of single rows that were never timed here
+        are counted as nothing.
+        """
+        rates, left, allowed = self._timings(), PATIENCE, set[str]()
+        for use in replay.missing(recipe):
+            step = operation(use)
+            known = use in rates or (step.kind == "filter" and step.batched)
+            left -= rates.get(use, 0.0) * len(replay.source)
+            if step.slow or not known or left < 0:
+                allowed.discard(use)  # it may stand in the recipe twice
+                break
+            allowed.add(use)
+        return lambda step: step.name in allowed
 
     @property
     def _latest_file(self) -> Path:
         return self.path / "cache" / "latest.json"
 
     def partial(self, recipe: Recipe | None = None) -> Dataset:
-        """As much of a recipe as is remembered or quickly computed, for editing it."""
+        """As much of a recipe as is remembered or quickly computed, for editing it.
+
+        With the decisions of the last run, for which the steps are remembered.
+        """
+        last = self._last_decision()
+        today = self._replay(last)
+        latest = self._latest(today.fingerprint)
+        base = self._replay(min(last, latest[1])) if latest else today
+        chosen = self.recipe if recipe is None else recipe
         try:
-            return self.replay(recipe, compute=self.quick)
+            return base.run(chosen, compute=self._quick(base, chosen))
         except NotCached as stopped:
             return stopped.partial
 
@@ -574,7 +686,7 @@ class Project:
         changes = []
         if self._recipe_text() != recipe.to_yaml() and self.recipe != recipe:
             changes.append("the recipe was changed")
-        new = (self.decisions.last() if self._has_decisions() else 0) - seq
+        new = self._last_decision() - seq
         if new > 0:
             changes.append(f"{new:,} decision{'s were' if new > 1 else ' was'} made")
         return f"Since the last run {' and '.join(changes)}." if changes else ""
@@ -643,10 +755,14 @@ class Project:
         from curation import export
 
         export.check(Path(out), formats)  # before the work, not after it
-        recipe = self.recipe
-        dataset = self.run(recipe, engine=engine, progress=lambda s, text: progress(0.8 * s, text))
+        recipe, seq, imports = self.recipe, self._last_decision(), self.imports
+        dataset = self._run(recipe, seq, engine, lambda s, text: progress(0.8 * s, text))
         origin = export.Origin(
-            self.path.resolve().name, self.imports, recipe.to_yaml(), self.people()
+            self.path.resolve().name,
+            imports,
+            recipe.to_yaml(),
+            self.people(seq),
+            encoders=self.vectors.choices(),
         )
         return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
 
@@ -677,15 +793,59 @@ def slug(name: str) -> str:
 _NOTHING_SAID = {"format": "auto", "mapping": {}, "label_names": [], "encoding": ""}
 
 
-def _files_below(path: Path, scratch: Path) -> list[tuple[Path, str]]:
-    """A file with its name, every file of a folder with its path inside, or a saved dataset."""
+def _takes_place(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether a file is another version of an earlier one, or the same bytes by another name.
+
+    Lines that were mended alike in two files are two examples all the same.
+    """
+    mended = "mends" in new["settings"] or "mends" in old["settings"]
+    return bool(new["name"] == old["name"] or (new["sha256"] == old["sha256"] and not mended))
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise CurationError(
+                f"Two of the files are called {name}; rename one, or import them one by one."
+            )
+
+
+def _files_of(given: Sequence[str | Path], scratch: Path) -> list[tuple[Path, str]]:
+    """Every file of what is given, each once, with the name that it gets."""
+    paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
+    found = []
+    for i, path in enumerate(paths):
+        # As many of the folders above it as tell it from the others that are given.
+        depth = 1
+        while any(o != path and o.parts[-depth:] == path.parts[-depth:] for o in paths):
+            depth += 1
+        found += _files_below(path, "/".join(path.parts[-depth:]), scratch / str(i))
+    return found
+
+
+def _files_below(path: Path, name: str, packed: Path) -> list[tuple[Path, str]]:
+    """A file with its name, every file of a folder with its path inside, or a saved dataset.
+
+    Hidden files, and links that lead out of the folder, are not followed.
+    """
     from curation import sources
 
     if not path.is_dir():
-        return [(path, path.name)]
+        return [(path, name)]
     if sources.is_saved_dataset(path):
-        return [(sources.pack(path, scratch / f"{path.name}.zip"), path.name)]
-    found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        return [(sources.pack(path, packed), name)]
+    root = path.resolve()
+    found = [
+        (p, inside)
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and p.resolve().is_relative_to(root)
+        for inside in [p.relative_to(path)]
+        if not any(part.startswith(".") for part in inside.parts)
+    ]
     if not found:
-        raise CurationError(f"{path} is a folder without files.")
-    return [(p, f"{path.name}/{p.relative_to(path).as_posix()}") for p in found]
+        raise CurationError(f"{path} is a folder without files; links out of it do not count.")
+    return [(p, f"{name}/{inside.as_posix()}") for p, inside in found]

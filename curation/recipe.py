@@ -16,6 +16,30 @@ from curation.registry import PHASES, Operation
 VERSION = 1
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, in which a key that stands twice or a value that is none is refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _refused(f"the key {key.value!r} stands twice", key)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+        except ValueError as error:  # 2024-13-01 looks like a date
+            problem = f"{str(node.value)[:40]!r} is not a value ({error}); put it in quotes"
+            raise _refused(problem, node) from None
+
+
+def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 @dataclass(frozen=True, init=False)
 class Step:
     """One operation with its parameters: `Step("drop_near_duplicates", similarity=0.8)`."""
@@ -133,9 +157,9 @@ class Recipe:
     def from_yaml(cls, text: str, source: str = "recipe.yaml") -> Recipe:
         """Read and check a recipe; raises RecipeError with the line of the file."""
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            root = yaml.compose(text, Loader=_Loader)
+            data = yaml.load(text, Loader=_Loader)
+        except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             problem = getattr(error, "problem", None) or "not valid"
@@ -148,8 +172,9 @@ class Recipe:
                 f"version {VERSION}."
             )
         assert isinstance(root, yaml.MappingNode)
-        nodes = next(v.value for k, v in root.value if k.value == "steps")
-        lines = [node.start_mark.line + 1 for node in nodes]
+        at = root.start_mark.line + 1
+        nodes: list[yaml.Node] = next((v.value for k, v in root.value if k.value == "steps"), [])
+        lines = [node.start_mark.line + 1 for node in nodes] or [at] * len(data["steps"])
         steps = [
             _step(entry, f"{source}, line {line}")
             for entry, line in zip(data["steps"], lines, strict=True)

@@ -21,10 +21,10 @@ recipe, the command's help and the reference page.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import inspect
 import pkgutil
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -32,12 +32,19 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from curation.errors import RecipeError
+from curation.versions import code_version
 
 Column = NewType("Column", str)
 """A parameter of this type names a column of the dataset; the engine puts it into the batch."""
 
 INPUTS = ("batch", "rows", "vectors", "neighbours", "store", "decisions", "progress", "rng")
 PHASES = ("clean", "measure", "select", "split")
+_SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
+"""Inputs whose values come from code that may change, and the module of that code."""
+
+Depends = Callable[[Mapping[str, Any], Any, bool], Any]
+"""(checked parameters, vector store, decide) → a small JSON value; see `Operation.depends`."""
+
 KINDS = {
     "clean": "clean",
     "embed": "measure",
@@ -68,7 +75,8 @@ class Range:
 class Parameter:
     """One keyword-only parameter: everything a form or a check has to know about it.
 
-    type is one of "integer", "number", "flag", "choice", "column", "list" and "text".
+    type is one of "integer", "number", "flag", "choice", "column", "list" and "text"; choices
+    are what a choice may be, or the items of a list.
     """
 
     name: str
@@ -90,7 +98,7 @@ class Parameter:
         if self.type in ("text", "column") and isinstance(value, str):
             return value
         if self.type == "list" and isinstance(value, list | tuple):
-            return [str(item) for item in value]
+            return self._items([str(item) for item in value])
         if self.type in ("integer", "number"):
             return self._number(value)
         wanted = (
@@ -98,9 +106,18 @@ class Parameter:
         )
         raise RecipeError(f"{self.name} must be {wanted}, not {value!r}")
 
+    def _items(self, items: list[str]) -> list[str]:
+        for item in items:
+            if self.choices and item not in self.choices:
+                known = ", ".join(map(repr, self.choices))
+                raise RecipeError(f"{self.name} may hold {known}, not {item!r}")
+        return items
+
     def _number(self, value: Any) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise RecipeError(f"{self.name} must be a number, not {value!r}")
+        if not abs(value) <= sys.float_info.max:
+            raise RecipeError(f"{self.name} must be a finite number, not {value!r}")
         if self.type == "integer" and int(value) != value:
             raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
         low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
@@ -114,8 +131,8 @@ class Operation:
     """A named step that a recipe can use; made by the decorators below and nowhere else.
 
     makes: the columns it adds. needs: columns it reads beyond the text. slow: too long to wait
-    for inside a page. version: changes when the code of its module changes, so that a remembered
-    result is never that of older code.
+    for inside a page. depends: what else its results depend on, such as a model's weights; called
+    with decide=True it may first make a choice that is still open, which can take seconds.
     """
 
     name: str
@@ -127,7 +144,17 @@ class Operation:
     slow: bool
     inputs: tuple[str, ...]
     params: Mapping[str, Parameter] = field(hash=False)
-    version: str = ""
+    depends: Depends | None = None
+
+    @functools.cached_property
+    def version(self) -> str:
+        """Changes with the code behind it, this package's and that of packages it imports."""
+        supplied = [_SUPPLIED_BY[name] for name in self.inputs if name in _SUPPLIED_BY]
+        return code_version(_source(self.run), supplied)
+
+    def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
+        """What results depend on beside code, parameters and rows, as a small JSON value."""
+        return self.depends(params, store, decide) if self.depends else None
 
     @property
     def phase(self) -> str:
@@ -180,9 +207,10 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         makes: tuple[str, ...] | None = None,
         needs: tuple[str, ...] = (),
         slow: bool = False,
+        depends: Depends | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
-            add(_describe(kind, title, function, makes, needs, slow))
+            add(_describe(kind, title, function, makes, needs, slow, depends))
             return function
 
         return register
@@ -209,6 +237,7 @@ def _describe(
     makes: tuple[str, ...] | None,
     needs: tuple[str, ...],
     slow: bool,
+    depends: Depends | None,
 ) -> Operation:
     name = function.__name__
     hints = typing.get_type_hints(function, include_extras=True)
@@ -228,11 +257,17 @@ def _describe(
         raise RecipeError(f"{name}: the first parameter must be `batch` or `rows`")
     if makes is None:
         makes = (name,) if kind in ("score", "group") else ()
-    source = inspect.getsource(inspect.getmodule(function) or function)
-    version = hashlib.blake2b(source.encode(), digest_size=6).hexdigest()
     return Operation(
-        name, kind, title, function, makes, needs, slow, tuple(inputs), params, version
+        name, kind, title, function, makes, needs, slow, tuple(inputs), params, depends
     )
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The source of a function's module; of one typed at a prompt, its compiled code."""
+    try:
+        return inspect.getsource(inspect.getmodule(function) or function)
+    except (OSError, TypeError):
+        return repr((function.__code__.co_code, function.__code__.co_consts))
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
@@ -251,7 +286,8 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
     if get_origin(annotation) is Literal:
         kind, choices = "choice", get_args(annotation)
     elif get_origin(annotation) is list:
-        kind = "list"
+        kind, item = "list", get_args(annotation)[0]
+        choices = get_args(item) if get_origin(item) is Literal else ()
     elif annotation in kinds:
         kind = kinds[annotation]
     else:

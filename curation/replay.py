@@ -23,14 +23,18 @@ import pyarrow as pa
 
 from curation.cache import Cache, key
 from curation.dataset import BASE_COLUMNS, Dataset, Progress, overlaid, silent, with_derived
+from curation.embedding.store import NotRemembered
 from curation.engine import Batch, Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, as_columns, run_batch
 from curation.errors import CurationError
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
 from curation.report import PEOPLE, StepReport
+from curation.versions import module_version
 
 _CONTROL = ("keep", "reason", "messages", "label", "split")
+_WIDTHS = (50, 100, 200)
+"""Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
 
 
@@ -118,7 +122,8 @@ class Replay:
         stages = list(self._stages(recipe, upto))
         dataset, fingerprint = self.source, self.fingerprint
         for i, stage in enumerate(stages):
-            fingerprint = stage.fingerprint(fingerprint)
+            decide = stage.step is not None and compute(stage.step.operation)
+            fingerprint = stage.fingerprint(fingerprint, self.store, decide)
             known = self.memory.get(fingerprint)
             if known is None:
                 if self.progress is not silent:
@@ -126,6 +131,7 @@ class Replay:
                 known = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
                 self.memory.put(fingerprint, known)
             dataset = known
+        self.cache.prune()
         self.progress(1.0, "done")
         return dataset
 
@@ -133,14 +139,14 @@ class Replay:
         """The fingerprint after each stage; the last stands for the whole result."""
         prints = [self.fingerprint]
         for stage in self._stages(recipe, None):
-            prints.append(stage.fingerprint(prints[-1]))
+            prints.append(stage.fingerprint(prints[-1], self.store))
         return prints
 
     def missing(self, recipe: Recipe) -> list[str]:
         """Operations of the steps that a run would have to compute, in order."""
         at, missing = self.fingerprint, []
         for stage in self._stages(recipe, None):
-            at = stage.fingerprint(at)
+            at = stage.fingerprint(at, self.store)
             if stage.step and self.memory.get(at) is None and not self.cache.has(at):
                 missing.append(stage.step.use)
         return missing
@@ -174,14 +180,17 @@ class Replay:
         begin = time.perf_counter()
         remembered = self.cache.get(fingerprint) if stage.step else None
         vectors = dataset.vectors
+        if stage.step and stage.step.operation.kind == "embed" and remembered is not None:
+            try:
+                vectors = self._compute(dataset, stage.step, silent, self.store.remembering())[1]
+            except NotRemembered:  # the vectors are gone, so there is work to be done
+                remembered = None
         if stage.step is None:
             assert stage.people is not None
             delta, spent = stage.people, 0.0
             delta = delta[delta.index.isin(dataset.rows.index)]
         elif remembered is not None:
             delta, spent = _from_table(remembered)
-            if stage.step.operation.kind == "embed":
-                vectors = self._compute(dataset, stage.step, silent)[1]
         else:
             if not compute(stage.step.operation):
                 raise NotCached(stage.name, dataset)
@@ -201,7 +210,7 @@ class Replay:
             self.cache.put(fingerprint, _to_table(delta, spent))
         after, before = _lay_over(dataset, stage, delta, vectors)
         if stage.step is None and vectors is not None:
-            after = self._embed_revived(after)
+            after = self._embed_revived(after, compute)
         gone = (
             int(dataset.rows["dropped_by"].isna().sum()),
             int(after.rows["dropped_by"].isna().sum()),
@@ -230,14 +239,14 @@ class Replay:
         return after.replace(steps=(*dataset.steps, report))
 
     def _compute(
-        self, dataset: Dataset, step: Step, progress: Progress
+        self, dataset: Dataset, step: Step, progress: Progress, store: Any = None
     ) -> tuple[pd.DataFrame, np.ndarray | None]:
         operation, params = step.operation, step.arguments
         self._demand(operation, params, dataset)
         if operation.batched:
             return self._in_batches(operation, params, dataset.rows, progress), dataset.vectors
         kept = dataset.kept.sort_index()
-        supplied = self._inputs(operation, params, dataset, kept, progress)
+        supplied = self._inputs(operation, params, dataset, kept, progress, store or self.store)
         answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
         if operation.kind != "embed":
             return as_columns(operation, answer, kept.index), dataset.vectors
@@ -279,7 +288,8 @@ class Replay:
             for i in range(0, len(view), BATCH_ROWS)
         ]
         remembers = operation.kind != "filter"  # a filter is quicker than a look into the cache
-        names = [_batch_key(operation, batch) if remembers else "" for batch in batches]
+        depends = operation.depends_on(params, self.store)
+        names = [_batch_key(operation, batch, depends) if remembers else "" for batch in batches]
         found = [self.cache.get(name) if remembers else None for name in names]
         todo = [batch for batch, table in zip(batches, found, strict=True) if table is None]
         fresh = self.engine.run(todo)
@@ -305,6 +315,7 @@ class Replay:
         dataset: Dataset,
         kept: pd.DataFrame,
         progress: Progress,
+        store: Any,
     ) -> Callable[[str], Any]:
         def vectors() -> np.ndarray:
             assert dataset.vectors is not None
@@ -317,7 +328,7 @@ class Replay:
             "rows": lambda: kept,
             "vectors": vectors,
             "neighbours": lambda: neighbours,
-            "store": lambda: self.store,
+            "store": lambda: store,
             "decisions": lambda: self.people,
             "progress": lambda: progress,
             "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
@@ -327,10 +338,20 @@ class Replay:
     def _neighbours(
         self, vectors: np.ndarray, k: int, progress: Progress
     ) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest; remembered in few widths, so that several steps share one computation."""
+        widths = (*_WIDTHS, k)
+        width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
+        indices, similarities = self._remembered_neighbours(vectors, width, progress)
+        return indices[:, :k], similarities[:, :k]
+
+    def _remembered_neighbours(
+        self, vectors: np.ndarray, k: int, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
         from curation.embedding.neighbours import nearest
 
         digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
-        name = key("neighbours", digest, vectors.shape, k)
+        code = module_version(nearest.__module__)
+        name = key("neighbours", code, digest, vectors.shape, k)
         table = self.cache.get(name)
         if table is None:
             indices, similarities = nearest(vectors, k, progress)
@@ -349,7 +370,7 @@ class Replay:
         ]
         return parts[0].reshape(shape), parts[1].reshape(shape)
 
-    def _embed_revived(self, dataset: Dataset) -> Dataset:
+    def _embed_revived(self, dataset: Dataset, compute: Callable[[Operation], bool]) -> Dataset:
         """Give vectors to rows that a person kept although they were dropped before `embed`."""
         assert dataset.vectors is not None
         bare = dataset.rows["dropped_by"].isna().to_numpy() & np.isnan(dataset.vectors[:, 0])
@@ -360,11 +381,15 @@ class Replay:
 
         rows = dataset.rows[bare].sort_index()
         embed = operation(steps[-1].use)
-        offers = {"rows": rows, "store": self.store, "progress": silent}
+        store = self.store if compute(embed) else self.store.remembering()
+        offers = {"rows": rows, "store": store, "progress": silent}
         vectors = dataset.vectors.copy()
-        vectors[dataset.rows.index.get_indexer(rows.index)] = embed.run(
-            *(offers[name] for name in embed.inputs), **steps[-1].params
-        )
+        try:
+            vectors[dataset.rows.index.get_indexer(rows.index)] = embed.run(
+                *(offers[name] for name in embed.inputs), **steps[-1].params
+            )
+        except NotRemembered:
+            raise NotCached(steps[-1].name, dataset) from None
         return dataset.replace(vectors=vectors)
 
 
@@ -380,13 +405,15 @@ class _Stage:
     people: pd.DataFrame | None
     step: Step | None = None
 
-    def fingerprint(self, before: str) -> str:
+    def fingerprint(self, before: str, store: Any, decide: bool = False) -> str:
+        """A name for the result after this stage, given the one before; `decide` as in registry."""
         if self.step is None:
             assert self.people is not None
             hashed = [list(map(str, row)) for row in self.people.sort_index().itertuples()]
             return key(before, PEOPLE, list(self.people.columns), hashed)
-        operation = self.step.operation
-        return key(before, self.name, operation.version, self.step.arguments)
+        operation, params = self.step.operation, self.step.arguments
+        depends = operation.depends_on(params, store, decide)
+        return key(before, self.name, operation.version, params, depends)
 
 
 def _lay_over(
@@ -456,14 +483,19 @@ def with_people(dataset: Dataset, people: PeopleState) -> Dataset:
     return result
 
 
-def _batch_key(operation: Operation, batch: Batch) -> str:
+def _batch_key(operation: Operation, batch: Batch, depends: Any) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for column in ("messages", "label", *operation.columns_read(batch.params)):
+        if pd.api.types.is_float_dtype(batch.rows[column]):  # JSON knows no infinity
+            digest.update(batch.rows[column].to_numpy(dtype=float, na_value=np.nan).tobytes())
+            continue
         values = batch.rows[column].tolist()
         digest.update(
             orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY)
         )
-    return key("batch", operation.name, operation.version, batch.params, digest.hexdigest())
+    return key(
+        "batch", operation.name, operation.version, batch.params, depends, digest.hexdigest()
+    )
 
 
 def _positions_to_ids(part: pd.DataFrame, index: pd.Index) -> pd.DataFrame:

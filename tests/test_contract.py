@@ -15,6 +15,7 @@ from curation.dataset import BASE_COLUMNS, Dataset, silent
 from curation.embedding import VectorStore, nearest
 from curation.engine.batches import BATCH_COLUMNS, Batch, as_columns, run_batch
 from curation.errors import CurationError, RecipeError
+from curation.operations.quality import RULES
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
 from curation.replay import Replay
@@ -157,6 +158,14 @@ def test_every_parameter_has_a_default_that_passes_its_own_check_and_can_be_draw
         assert parameter.check(parameter.default) == parameter.default, name
         if parameter.type == "choice":
             assert parameter.choices and parameter.default in parameter.choices
+        if parameter.type == "list" and parameter.choices:
+            assert set(parameter.default) <= set(parameter.choices)
+            with pytest.raises(RecipeError, match="not 'nonsense'"):
+                parameter.check(["nonsense"])
+        if parameter.type in ("integer", "number"):
+            for value in (float("inf"), float("-inf"), float("nan"), 10**400):
+                with pytest.raises(RecipeError, match="must be a finite number"):
+                    parameter.check(value)
         with pytest.raises(RecipeError):
             parameter.check(object())
     recipe = Recipe((Step(operation.name),))
@@ -233,6 +242,11 @@ def test_any_chunking_gives_the_same(operation, size, prepared, store):
     places = [list(range(i, min(i + size, len(dataset)))) for i in range(0, len(dataset), size)]
     parts = [answer(operation, part(dataset, chunk), store) for chunk in places]
     pd.testing.assert_frame_equal(pd.concat([p for p in parts if len(p)] or parts[:1]), whole)
+
+
+def test_rules_of_a_filter_are_those_that_there_are():
+    rules = registry.operation("drop_bad_answers").params["rules"]
+    assert rules.type == "list" and set(rules.choices) == set(RULES) > set(rules.default)
 
 
 def test_every_kind_has_an_operation():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.embedding import VectorStore, bundled_folder, load_encoder, nearest
+from curation.embedding import (
+    NotRemembered,
+    VectorStore,
+    bundled_folder,
+    load_encoder,
+    nearest,
+    neighbours,
+    ways,
+)
 from curation.errors import CurationError
 from curation.files import sha256
 from tests.conftest import ROOT
@@ -64,6 +74,19 @@ def test_models_do_not_share_vectors(tmp_path):
     store.embed(TEXTS, one)
     store.embed(TEXTS, two)
     assert len(two.asked) == len(TEXTS)
+
+
+def test_a_store_that_only_remembers_computes_nothing(tmp_path):
+    store, encoder = VectorStore(tmp_path), TrigramEncoder()
+    wanted = store.embed(TEXTS[:5], encoder)
+    encoder.asked.clear()
+    remembering = store.remembering()
+    assert (remembering.embed(TEXTS[:5], encoder) == wanted).all()
+    with pytest.raises(NotRemembered):
+        remembering.embed(TEXTS[:6], encoder)
+    with pytest.raises(NotRemembered):
+        VectorStore(tmp_path, tmp_path / "encoders.json").remembering().encoder()
+    assert encoder.asked == [] and not (tmp_path / "encoders.json").exists()
 
 
 CHUNK = 4
@@ -153,6 +176,32 @@ def test_a_model_in_a_folder_loads_and_is_named_by_its_weights(tiny_model, tmp_p
     assert vectors[0] @ vectors[1] < 0.999
 
 
+def test_other_weights_in_the_same_folder_are_another_model(tiny_model, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model, folder)
+    store = VectorStore(tmp_path / "vectors")
+    name = store.encoder_name(str(folder), "torch-float32")
+    before = store.embed(["the river is long"], load_encoder(str(folder)))
+    weights = next(folder.rglob("*.safetensors"))
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-4_096] + bytes(4_096))
+    os.utime(weights, (1, 1))
+    assert store.encoder_name(str(folder), "torch-float32") != name
+    assert (store.embed(["the river is long"], load_encoder(str(folder))) != before).any()
+    shutil.rmtree(folder)
+    assert store.encoder_name(str(folder), decide=True) == "absent"
+
+
+def test_a_home_that_cannot_be_written_to_stops_no_trial(tiny_model, tmp_path, monkeypatch):
+    from sentence_transformers import SentenceTransformer
+
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(ways, "ways", lambda: {"torch-float32": ways._torch_float32})
+    tried = ways.trial("tiny", SentenceTransformer(str(tiny_model), device="cpu"), seconds=0.01)
+    assert ways.fastest(tried) == "torch-float32"
+
+
 def test_a_model_that_is_not_there_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(CurationError, match=r"^There is no folder [^\n]*nowhere; name another"):
         load_encoder(str(tmp_path / "nowhere"))
@@ -190,3 +239,28 @@ def test_neighbours_are_the_nearest_and_never_the_row_itself(rows, k, distinct, 
     assert np.allclose(similarities, brute_force(vectors, k), atol=1e-5)
     own = np.take_along_axis(vectors @ vectors.T, indices.astype(np.int64), axis=1)
     assert np.allclose(own, similarities, atol=1e-5)
+
+
+def test_among_many_rows_most_neighbours_are_found_and_the_share_is_told(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 1_000)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3_000, 16)) + 3 * rng.normal(size=(20, 16))[np.arange(3_000) % 20]
+    vectors[:40] = vectors[0]  # twins, more of them than neighbours
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    told: list[str] = []
+    indices, similarities = nearest(vectors, 10, lambda share, text: told.append(text))
+    assert (indices != np.arange(3_000)[:, None]).all() and (indices >= 0).all()
+    own = np.take_along_axis(vectors @ vectors.T, indices.astype(np.int64), axis=1)
+    assert np.allclose(own, similarities, atol=1e-5)
+    found = (similarities >= brute_force(vectors, 10)[:, -1:] - 1e-5).mean()
+    assert found >= 0.95
+    assert "true neighbours found in a sample" in told[-1]
+
+
+def test_a_row_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
+    monkeypatch.setattr(neighbours, "RECALL", 0.0)
+    vectors = np.eye(64, dtype=np.float32)[np.arange(100) % 64]
+    indices, similarities = nearest(vectors, 60)
+    assert (indices >= 0).all() and all(len(set(row)) == 60 for row in indices.tolist())
+    assert np.allclose(similarities, brute_force(vectors, 60), atol=1e-5)

@@ -21,7 +21,8 @@ import yaml
 from curation import Project, Step, export
 from curation.dataset import load_messages
 from curation.engine import Processes
-from curation.errors import CurationError
+from curation.errors import Cancelled, CurationError
+from curation.export.card import _line
 from curation.export.leaks import leaks
 from curation.export.target import check_turns
 from tests.conftest import ROOT, make_dataset
@@ -421,6 +422,109 @@ def test_a_row_that_a_trainer_refuses_stops_all_and_is_named(tmp_path):
     assert manifest["delivered"] == 19 and manifest["excluded"] == {}
 
 
+def test_a_row_that_is_in_no_file_is_not_receipted_as_delivered(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", [*chats(), *FAULTY[:1]]))
+    manifest = project.export(tmp_path / "out", ["alpaca", "alpaca"])
+    assert manifest["delivered"] == 5 and manifest["splits"] == {"train": 5}
+    assert manifest["did_not_fit"] == {"alpaca": 1}
+    assert [f["path"] for f in manifest["files"]].count("alpaca/train.json") == 1
+    receipts = pd.read_parquet(tmp_path / "out" / "receipts.parquet").sort_values("source_row")
+    assert receipts["delivered"].tolist() == [True] * 5 + [False] * 2
+    assert receipts["not_in"].tolist() == [""] * 5 + ["alpaca", ""]
+    assert receipts["left_out"].tolist() == [""] * 6 + ["empty_answer"]
+    assert "5 examples in train 5" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    manifest = project.export(tmp_path / "both", ["alpaca", "trl"])
+    receipts = pd.read_parquet(tmp_path / "both" / "receipts.parquet").sort_values("source_row")
+    assert receipts["delivered"].tolist() == [True] * 6 + [False]
+    assert receipts["not_in"].tolist() == [""] * 5 + ["alpaca", ""]
+    manifest = project.export(tmp_path / "all", ["csv"], allow_attention=True)
+    receipts = pd.read_parquet(tmp_path / "all" / "receipts.parquet")
+    assert receipts["delivered"].all() and (receipts["left_out"] == "").all()
+
+
+def test_splits_and_leaks_speak_of_what_is_in_the_files(tmp_path):
+    talk = chats()[-1]
+    data = make_dataset([("One?", "Yes."), ("Two?", "No.")])
+    tools = json.dumps([{"role": t["role"], "content": "x", **t} for t in talk["messages"]])
+    rows = data.rows.assign(
+        split=pd.Series(["train", "test"], index=data.rows.index, dtype="str"),
+        messages=[data.rows["messages"].iloc[0], tools],
+    )
+    origin = export.Origin("p", [], "version: 1\nsteps: []\n")
+    manifest = export.export(data.replace(rows=rows), origin, tmp_path / "out", ["alpaca"])
+    assert manifest["splits"] == {"train": 1} and not manifest["leaks"]["checked"]
+    with pytest.raises(CurationError, match="can hold none of the 1 test examples"):
+        export.export(data.replace(rows=rows.iloc[1:]), origin, tmp_path / "out", ["alpaca"])
+
+
+def odd_turns(*turns):
+    """A dataset of one chat with these turns, as somebody may have made it by hand."""
+    data = make_dataset([("Name a planet.", "Saturn.")])
+    rows = data.rows.assign(messages=[orjson.dumps(turns).decode()])
+    return data.replace(rows=rows), export.Origin("p", [], "version: 1\nsteps: []\n")
+
+
+def test_names_that_are_numbers_are_texts_in_every_format(tmp_path):
+    record = {"messages": [turn("user", "Name a planet.", name=5), turn("assistant", "Saturn.")]}
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", [record]))
+    project.export(tmp_path / "out", list(export.targets()))
+    (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
+    assert row["messages"][0]["name"] == "5"
+    assert records(tmp_path / "out", "original") == [record]
+    made, origin = odd_turns(*record["messages"])
+    export.export(made, origin, tmp_path / "other", ["hf", "trl"])
+    (row,) = records(tmp_path / "other", "trl")
+    assert row["messages"][0]["name"] == "5"
+
+
+@pytest.mark.parametrize("calls", [["foo"], "foo", '["foo"]', {"name": "foo"}, 5])
+def test_calls_that_nobody_can_read_are_counted_and_stop_nothing(tmp_path, calls):
+    ask = turn("user", "Name a planet.")
+    made, origin = odd_turns(ask, turn("assistant", "Saturn.", tool_calls=calls))
+    manifest = export.export(made, origin, tmp_path / "out", ["csv"])
+    assert manifest["delivered"] == 1
+    for name in ("hf", "openai", "sharegpt", "trl"):
+        with pytest.raises(CurationError, match="can hold none of the 1 training examples"):
+            export.export(made, origin, tmp_path / "out", [name])
+
+
+def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(tmp_path):
+    rows = [{"messages": [turn("user", "Hello?"), turn("assistant", "Hello.", tool_calls=[])]}]
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", rows))
+    manifest = project.export(tmp_path / "out", list(export.targets()))
+    assert manifest["did_not_fit"] == {}
+    assert records(tmp_path / "out", "original") == rows
+    assert "tool_calls" not in str(records(tmp_path / "out", "trl"))
+
+
+def test_calls_without_a_function_are_not_delivered_as_empty_ones(tmp_path):
+    calls = [{"name": "weather", "arguments": {"in": "Oslo"}}]
+    talk = [turn("user", "Cold?"), turn("assistant", None, tool_calls=calls), turn("tool", "4")]
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", [*chats(), {"messages": [*talk, *talk[1:2], talk[2]]}]))
+    manifest = project.export(tmp_path / "out", ["sharegpt"], allow_attention=True)
+    assert manifest["did_not_fit"] == {"sharegpt": 1}
+
+
+@pytest.mark.parametrize("weight", ["half", 0.5, 2**63, True])
+def test_the_hub_s_columns_refuse_a_weight_that_is_none_in_a_sentence(tmp_path, weight):
+    answer = turn("assistant", "Saturn.", weight=weight)
+    made, origin = odd_turns(turn("user", "Name a planet."), answer)
+    with pytest.raises(CurationError, match="Hugging Face folder would refuse example .*data_type"):
+        export.export(made, origin, tmp_path / "out", ["hf"])
+
+
+def test_a_whole_weight_is_one_however_a_table_wrote_it(tmp_path):
+    answer = turn("assistant", "Saturn.", weight=1.0)
+    made, origin = odd_turns(turn("user", "Name a planet."), answer)
+    export.export(made, origin, tmp_path / "out", ["hf"])
+    (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
+    assert [t["weight"] for t in row["messages"]] == [None, 1]
+
+
 def test_a_format_that_can_hold_nothing_is_refused(tmp_path):
     project = Project.create(tmp_path / "p")
     project.add(lines(tmp_path / "x.jsonl", chats()[-1:]))
@@ -451,6 +555,57 @@ def test_only_what_an_export_made_is_replaced(delivered, tmp_path):
     for formats, message in [(["trl", "word"], "no format 'word'.*trl"), ([], "at least one")]:
         with pytest.raises(CurationError, match=message):
             project.export(tmp_path / "new", formats)
+
+
+@pytest.mark.parametrize("name", [".git/HEAD", ".env", "trl/.notes.txt"])
+def test_hidden_files_are_somebody_s_and_are_never_deleted(delivered, tmp_path, name):
+    project, out, _ = delivered
+    mine = tmp_path / "out"
+    shutil.copytree(out, mine)
+    (mine / ".DS_Store").write_bytes(b"desktop")
+    (mine / "data" / "Thumbs.db").write_bytes(b"desktop")
+    project.export(mine, ["trl"])
+    assert not (mine / ".DS_Store").exists(), "a desktop makes it anew"
+    (mine / name).parent.mkdir(exist_ok=True)
+    (mine / name).write_text("years of work")
+    with pytest.raises(CurationError, match=f"{re.escape(name)}, which no export made"):
+        project.export(mine, ["trl"])
+    assert (mine / name).read_text() == "years of work"
+
+
+def test_what_is_put_into_the_folder_meanwhile_is_not_deleted(delivered, tmp_path):
+    project, _, _ = delivered
+    out = tmp_path / "out"
+    project.export(out, ["trl"])
+
+    def put(share, text):
+        if text.startswith("Writing"):
+            (out / "late.txt").write_text("put here while the files were written")
+
+    with pytest.raises(CurationError, match=r"late\.txt, which no export made"):
+        project.export(out, ["trl"], progress=put)
+    assert (out / "late.txt").exists() and (out / "trl").is_dir()
+
+
+def test_a_folder_that_has_the_name_of_a_former_delivery_is_not_deleted(delivered, tmp_path):
+    project, _, _ = delivered
+    (tmp_path / ".out.old").mkdir()
+    (tmp_path / ".out.old" / "thesis.txt").write_text("mine")
+    with pytest.raises(CurationError, match=r"\.out\.old holds thesis\.txt"):
+        project.export(tmp_path / "out", ["trl"])
+    assert (tmp_path / ".out.old" / "thesis.txt").exists()
+
+
+def test_a_cancelled_export_is_cancelled_and_no_failure(delivered, tmp_path):
+    project, _, _ = delivered
+
+    def stop(share, text):
+        if text.startswith("Writing"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        project.export(tmp_path / "out", ["trl"], progress=stop)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_swap_cut_off_half_way_brings_the_old_delivery_back(delivered, tmp_path):
@@ -544,6 +699,56 @@ def test_leak_safe_is_said_only_of_what_was_shown_to_be():
     assert not leaks(one, apart, 0.95)["leak_safe"]
 
 
+def test_the_pairs_above_the_threshold_are_named_and_what_to_do_is_said():
+    angles = np.deg2rad([0, 10, 30, 80, 82, 86])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    splits = ["train", "test", "validation", "validation", "test", "train"]
+    rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(6)], splits)
+    found = leaks(rows, vectors, 0.95)
+    ids = rows.index.tolist()
+    assert found["above_threshold"] == 3 and "drop one of each" in found["text"]
+    assert [(set(p["ids"]), sorted(p["splits"])) for p in found["pairs"]] == [
+        ({ids[3], ids[4]}, ["test", "validation"]),
+        ({ids[0], ids[1]}, ["test", "train"]),
+    ], "nearest first, and two that name each other are one pair"
+    assert found["nearest"] == found["pairs"][0]
+    assert leaks(rows, vectors, 1.0)["pairs"] == []
+
+
+def test_leaks_are_found_whatever_the_size_of_a_block(monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(400, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    splits = rng.choice(["train", "validation", "test"], 400).tolist()
+    rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(400)], splits)
+    told = []
+    whole = leaks(rows, vectors, 0.6, lambda share, text: told.append(share))
+    monkeypatch.setattr(sys.modules["curation.export.leaks"], "BLOCK", 7)
+    assert leaks(rows, vectors, 0.6) == whole
+    assert told[-1] == 1.0 and len(whole["pairs"]) == 100 < whole["above_threshold"]
+    near = vectors @ vectors.T
+    names = np.array(splits)
+    near[names[:, None] == names] = -1
+    assert whole["nearest"]["similarity"] == pytest.approx(near.max(), abs=1e-4)
+    held_out = names != "train"
+    assert whole["above_threshold"] == (near[held_out].max(axis=1).round(4) >= 0.6).sum()
+
+
+def test_the_manifest_names_how_embeddings_were_computed_and_what_results_depend_on(tmp_path):
+    data = make_dataset([("One?", "Yes."), ("Two?", "No.")])
+    ways = {"small-model@53aa": "torch-bfloat16"}
+    origin = export.Origin("p", [], "version: 1\nsteps: []\n", encoders=ways)
+    manifest = export.export(data, origin, tmp_path / "out", ["trl"])
+    assert manifest["encoders"] == ways
+    assert manifest["versions"]["numpy"] == np.__version__
+    assert manifest["versions"]["pandas"] == pd.__version__ and "ftfy" in manifest["versions"]
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "Embeddings were computed with small-model\u2060@53aa by torch-bfloat16." in card
+    bare = export.Origin("p", [], "version: 1\nsteps: []\n")
+    assert export.export(data, bare, tmp_path / "bare", ["trl"])["encoders"] == {}
+    assert "Embeddings were" not in (tmp_path / "bare" / "README.md").read_text("utf-8")
+
+
 def test_one_conversation_never_stands_in_two_splits(tmp_path):
     rows = [
         {
@@ -568,6 +773,7 @@ def test_one_conversation_never_stands_in_two_splits(tmp_path):
 
 def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
     bad = "![x](https://evil.example/p.png) <img src=x> | `code` # head"
+    bad += " www.bad.example a@bad.example &lt;"
     project = Project.create(tmp_path / "p")
     project.add(
         lines(tmp_path / "x.jsonl", [{"prompt": bad, "completion": f"Answer {i}."} for i in (1, 2)])
@@ -577,6 +783,7 @@ def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "evil.example" in card, "the dropped row is the step's example"
     plain = re.sub(r"\\.", "", card)  # what a backslash escapes is shown as it is
-    assert not re.search(r"[<>\[\]]|https://", plain.split("---\n")[2])
+    assert not re.search(r"[<>\[\]&]|https://|www\.|a@", plain.split("---\n")[2])
+    assert "www\u2060.bad.example" in _line(bad) and "a\u2060@bad" in _line(bad)
     head = yaml.safe_load(card.split("---\n")[1])
     assert head["size_categories"] == ["n<1K"] and "configs" not in head

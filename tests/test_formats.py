@@ -57,7 +57,11 @@ OTHERS = st.dictionaries(
 def turn(role_key, text_key, roles):
     return st.fixed_dictionaries(
         {role_key: st.sampled_from(roles), text_key: TEXT},
-        optional={"name": TEXT, "weight": st.integers(0, 1), "loss": st.booleans()},
+        optional={
+            "name": TEXT | st.integers(0, 9),
+            "weight": st.integers(0, 1),
+            "loss": st.booleans(),
+        },
     )
 
 
@@ -310,6 +314,25 @@ def test_a_function_call_is_a_tool_call_and_back():
     assert same(
         back({"conversations": turns, "tools": "[]"}), {"conversations": turns, "tools": "[]"}
     )
+
+
+@pytest.mark.parametrize("calls", [["foo"], [{}, "foo"], 5, True, {"name": "add"}])
+def test_tool_calls_that_are_no_list_of_objects_are_refused_by_name(calls):
+    turns = [
+        {"role": "user", "content": "1 and 1?"},
+        {"role": "assistant", "content": "2", "tool_calls": calls},
+    ]
+    with pytest.raises(FieldError, match=r"messages\[2\]\.tool_calls should be a list of objects"):
+        convert({"messages": turns})
+
+
+@pytest.mark.parametrize("key", ["name", "tool_call_id"])
+def test_names_that_are_numbers_become_texts_and_come_back_as_numbers(key):
+    record = {"messages": [{"role": "user", "content": "a", key: 5}]}
+    assert convert(record).turns[0][key] == "5"
+    assert same(back(record), record)
+    with pytest.raises(FieldError, match=rf"messages\[1\]\.{key} should be a text but is a list"):
+        convert({"messages": [{"role": "user", "content": "a", key: ["x"]}]})
 
 
 # --- preference pairs and labels ------------------------------------------------------------

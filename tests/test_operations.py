@@ -17,6 +17,7 @@ from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 from curation.operations.clean import fix_text, remove_special_tokens, strip_html
 from curation.operations.duplicates import (
+    _Pairs,
     bands_for,
     drop_exact_duplicates,
     drop_near_duplicates,
@@ -254,6 +255,17 @@ def test_near_duplicates_are_those_of_all_pairs_jaccard(crowd, threshold):
     sets = [shingles(text) for text in crowd["response"]]
     for name, row in gone.iterrows():
         assert row["similarity"] == jaccard(sets[place[name]], sets[place[row["duplicate_of"]]])
+
+
+def test_pairs_that_are_forgotten_cost_a_second_look_and_too_many_are_one_sentence(
+    crowd, monkeypatch
+):
+    straight = drop_near_duplicates(crowd, silent)
+    monkeypatch.setattr(_Pairs, "REMEMBERED", 2)
+    pd.testing.assert_frame_equal(drop_near_duplicates(crowd, silent), straight)
+    monkeypatch.setattr(_Pairs, "MOST", 3)
+    with pytest.raises(CurationError, match="too many near pairs to compare; raise the similarity"):
+        drop_near_duplicates(crowd, silent)
 
 
 def test_near_duplicates_do_not_depend_on_the_order_of_rows(crowd):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -16,6 +20,7 @@ from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.project import slug
 from curation.recipe import Recipe
+from curation.sources import hub
 from tests.conftest import PAIRS
 
 
@@ -165,6 +170,57 @@ def test_a_view_says_what_has_changed_since_the_last_run(project):
     assert view.dataset.rows.at[chosen, "dropped_by"] == "people", "decisions show at once"
 
 
+def remembered(project: Project) -> set[str]:
+    return {p.name for p in (project.path / "cache" / "steps").rglob("*.arrow")}
+
+
+def measured(project: Project, low: int) -> Recipe:
+    return Recipe((Step("lengths"), Step("keep_between", score="response_characters", low=low)))
+
+
+def test_new_decisions_are_laid_over_the_last_run_and_nothing_is_computed(project):
+    project.recipe = measured(project, 0)
+    project.run()
+    before, (edited, dropped) = remembered(project), project.examples.rows.index[:2]
+    turns = [{"role": "user", "content": "New?"}, {"role": "assistant", "content": "New."}]
+    project.decisions.append(
+        [Decision(edited, "edit", turns, "Ann"), Decision(dropped, "drop", annotator="Ann")]
+    )
+    view = project.view()
+    assert not view.current and view.note.startswith("Since the last run 2 decisions were made.")
+    assert view.dataset.rows.at[edited, "prompt"] == "New?"
+    assert view.dataset.rows.at[dropped, "dropped_by"] == "people"
+    assert remembered(project) == before
+    project.run()
+    assert project.view().current and remembered(project) > before
+
+
+def test_a_moved_threshold_shows_its_effect_also_beside_new_decisions(project):
+    project.recipe = measured(project, 0)
+    project.run()
+    kept = len(project.view().dataset.kept)
+    project.recipe = measured(project, 30)
+    moved = project.view()
+    assert moved.current and len(moved.dataset.kept) < kept
+    assert len(project.partial().kept) == len(moved.dataset.kept)
+    chosen = moved.dataset.dropped.index[0]
+    project.decisions.append([Decision(chosen, "keep", annotator="Ann")])
+    project.recipe = measured(project, 20)
+    view = project.view()
+    assert not view.current and view.dataset.steps[-1].params["low"] == 20
+    assert view.dataset.rows["dropped_by"].isna()[chosen]
+    assert project.partial().steps[-1].params["low"] == 20
+
+
+def test_steps_that_are_quick_one_by_one_are_not_when_there_are_many(project):
+    uses = ["lengths", "type_token_ratio", "language"]
+    project.recipe = Recipe(tuple(Step(use) for use in uses))
+    (project.path / "cache").mkdir(exist_ok=True)
+    rates = dict.fromkeys(uses, 0.9 / len(project.examples))
+    (project.path / "cache" / "timings.json").write_text(json.dumps(rates))
+    assert [s.use for s in project.partial().steps] == uses[:2]
+
+
 def test_names_become_safe_folders():
     assert slug("../../etc/passwd") == "etc-passwd"
     assert slug(" .. ") == "project" and slug("客服 2024!") == "客服-2024"
@@ -270,14 +326,202 @@ def test_a_saved_dataset_is_one_import(tmp_path):
     assert project.add(tmp_path / "saved")[0]["already"]
 
 
-def test_a_dataset_by_id_is_added_split_by_split(tmp_path):
+def test_a_dataset_by_id_is_added_split_by_split(tmp_path, monkeypatch):
     pytest.importorskip("datasets")
     folder = tmp_path / "local"
     folder.mkdir()
     for split in ("train", "test"):
         line = f'{{"prompt": "Name a {split}.", "completion": "{split}"}}\n'
         (folder / f"{split}.jsonl").write_text(line)
+
+    def fetched(id, out, **options):  # what the Hub would give, from a folder
+        return hub.Fetched(id, "0123456789abcdef", hub.write_splits(str(folder), out))
+
+    monkeypatch.setattr(hub, "load", fetched)
     project = Project.create(tmp_path / "p")
-    entries = project.add_from_hub(str(folder))
+    entries = project.add_from_hub("owner/local")
     assert sum(e["report"]["examples"] for e in entries) == 2
+    assert {e["name"] for e in entries} == {
+        f"owner/local@0123456789ab/local-{split}.parquet" for split in ("train", "test")
+    }
     assert sorted(project.examples.rows["response"]) == ["test", "train"]
+
+
+def test_the_hub_is_never_asked_for_a_folder_of_this_machine(project, tmp_path):
+    with pytest.raises(CurationError, match="is not the id of a dataset"):
+        project.add_from_hub(str(tmp_path))
+    assert len(project.imports) == 1
+
+
+def test_files_imported_by_several_processes_at_once_are_all_there(project, tmp_path):
+    names = [f"part-{i}.jsonl" for i in range(3)]
+    at_once = [
+        subprocess.Popen(
+            [sys.executable, "-m", "curation", "import", str(project.path), str(file)],
+            stdout=subprocess.DEVNULL,
+        )
+        for file in (write(tmp_path / n, [(f"What is {n}?", "A part.")]) for n in names)
+    ]
+    assert [process.wait(timeout=60) for process in at_once] == [0, 0, 0]
+    assert {e["name"] for e in project.imports} == {"pairs.jsonl", *names}
+    assert len(project.examples) == 8 + 3
+    assert not [p for p in (project.path / "source").iterdir() if p.name.startswith(".")]
+
+
+def test_readers_do_not_wait_for_a_file_that_is_being_read(project, tmp_path):
+    seen = []
+
+    def look(share, text):
+        seen.append((len(Project.open(project.path).examples), len(project.rejected)))
+
+    write(
+        tmp_path / "long.jsonl", [(f"How much is {i} and one?", f"{i + 1}.") for i in range(6000)]
+    )
+    project.add(tmp_path / "long.jsonl", progress=look)
+    assert seen and set(seen) == {(8, 0)}
+    assert len(project.examples) == 6008
+
+
+def test_one_damaged_copy_takes_no_other_import_with_it(project, tmp_path):
+    project.add(write(tmp_path / "other.jsonl", [("Another file?", "Yes.")]))
+    before = project.examples.rows
+    (first,) = (project.path / "source" / e["stored"] for e in project.imports[:1])
+    flip(first)
+    flip(project.path / "examples.parquet")
+    for _ in range(2):
+        with pytest.raises(CurationError, match=r"copy of pairs\.jsonl in source/ is damaged"):
+            _ = Project.open(project.path).examples
+    assert [e["name"] for e in project.imports] == ["pairs.jsonl", "other.jsonl"]
+    (again,) = project.add(tmp_path / "pairs.jsonl")  # as the error asks for
+    assert again["already"]
+    pd.testing.assert_frame_equal(Project.open(project.path).examples.rows, before)
+
+
+def test_rows_that_no_import_vouches_for_do_not_come_back_with_the_next(project, tmp_path):
+    manifest = (project.path / "imports.json").read_bytes()
+    project.add(write(tmp_path / "cut.jsonl", [("Cut off?", "Yes.")]))
+    (project.path / "imports.json").write_bytes(manifest)  # as if it had died just before
+    project.add(write(tmp_path / "next.jsonl", [("The next?", "Yes.")]))
+    assert sorted(set(project.examples.rows["source"])) == ["next.jsonl", "pairs.jsonl"]
+
+
+BROKEN = '{"prompt": "Name a star", "completion": "Sirius",}'
+MENDED = '{"prompt": "Name a star.", "completion": "Sirius."}'
+
+
+def refusing(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_a_mend_hides_its_line_and_no_other_of_a_later_version(tmp_path):
+    file = refusing(tmp_path / "pairs.jsonl", MENDED.replace("star", "sun"), BROKEN)
+    project = Project.create(tmp_path / "p")
+    project.add(file)
+    project.mend("pairs.jsonl", 2, MENDED)
+    project.add(refusing(file, MENDED.replace("star", "sun"), "{another fault", BROKEN))
+    assert project.rejected["row"].tolist() == [2], "the mended line is now the third"
+    assert len(project.examples) == 2
+    project.add(refusing(file, MENDED.replace("star", "sun"), "{another fault", BROKEN, BROKEN))
+    assert project.rejected["row"].tolist() == [2, 4], "one mend stands for one line"
+
+
+def test_equal_mends_of_two_files_stand_beside_each_other(tmp_path):
+    project = Project.create(tmp_path / "p")
+    names = ["a.jsonl", "b.jsonl"]
+    project.add(
+        *(refusing(tmp_path / n, f'{{"prompt": "{n}", "completion": "."}}', BROKEN) for n in names)
+    )
+    for name in names:
+        project.mend(name, 2, MENDED)
+    assert project.rejected.empty
+    assert [e["name"] for e in project.imports] == [
+        "a.jsonl",
+        "b.jsonl",
+        "a.jsonl (mended)",
+        "b.jsonl (mended)",
+    ]
+    assert len(project.examples) == 4
+
+
+def test_a_mended_line_is_read_as_its_own_file_is(tmp_path):
+    project = Project.create(tmp_path / "p")
+    odd = '{"anfrage": "Name a planet.", "auskunft": "Saturn."}'
+    project.add(refusing(tmp_path / "part", MENDED))
+    project.add(
+        refusing(tmp_path / "part.jsonl", odd, odd[:-1]),
+        mapping={"prompt": "anfrage", "response": "auskunft"},
+    )
+    project.mend("part.jsonl", 2, odd.replace("planet", "comet"))
+    assert "Name a comet." in project.examples.rows["prompt"].tolist()
+
+
+def test_a_line_of_a_table_can_be_mended(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(
+        refusing(tmp_path / "t.csv", "prompt,completion", "Name a planet.,Saturn.", "a,b,c")
+    )
+    ((source, row),) = project.rejected[["source", "row"]].itertuples(index=False)
+    project.mend(source, row, MENDED)
+    assert project.rejected.empty and len(project.examples) == 2
+
+
+def test_files_of_one_name_in_one_call_are_told_apart_by_their_folders(tmp_path):
+    project = Project.create(tmp_path / "p")
+    files = []
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        files.append(write(tmp_path / split / "data.jsonl", [(f"Is it {split}?", "Yes.")]))
+    entries = project.add(*files, files[0])
+    assert [e["name"] for e in entries] == ["train/data.jsonl", "test/data.jsonl"]
+    assert len(project.examples) == 2
+    with pytest.raises(CurationError, match=r"Two of the files are called x\.jsonl"):
+        project.add(*files, names=["x.jsonl", "x.jsonl"])
+
+
+def test_the_command_line_says_what_an_import_took_the_place_of(project, tmp_path):
+    again = write(tmp_path / "again.jsonl", PAIRS)
+    command = [sys.executable, "-m", "curation", "import", str(project.path), str(again)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "again.jsonl took the place of pairs.jsonl" in said
+    assert len(project.examples) == 8
+
+
+def test_a_folder_is_written_once_and_links_out_of_it_are_not_followed(tmp_path):
+    secret = write(tmp_path / "secret.jsonl", [("The secret?", "Yes.")])
+    folder = tmp_path / "given"
+    for i in range(3):
+        (folder / f"{i}").mkdir(parents=True)
+        write(folder / f"{i}" / "data.jsonl", [(f"Number {i}?", "Yes.")])
+    (folder / "link.jsonl").symlink_to(secret)
+    (folder / ".cache").mkdir()
+    write(folder / ".cache" / "data.jsonl", [("Hidden?", "Yes.")])
+    project = Project.create(tmp_path / "p")
+    written = []
+    project.add(folder, progress=lambda share, text: written.append(len(project.imports)))
+    assert [e["name"] for e in project.imports] == [f"given/{i}/data.jsonl" for i in range(3)]
+    assert len(project.examples) == 3 and set(written) <= {0}
+    shutil.rmtree(folder / "0")
+    (folder / "1" / "data.jsonl").write_bytes(b"PK\x03\x04 no archive at all")
+    with pytest.raises(CurationError):
+        project.add(folder)
+    assert len(project.imports) == 3, "all or nothing"
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "link.jsonl").symlink_to(secret)
+    with pytest.raises(CurationError, match="without files"):
+        project.add(tmp_path / "links")
+
+
+def test_a_delivery_vouches_for_the_decisions_it_was_made_of(project, tmp_path):
+    chosen, later = project.examples.rows.index[:2]
+    project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
+    project.recipe = Recipe((Step("split"),))
+
+    def interrupt(share, text):
+        if project.decisions.last() == 1:
+            other = Project.open(project.path)
+            other.decisions.append([Decision(later, "drop", annotator="Ben")])
+
+    manifest = project.export(tmp_path / "out", ["trl"], progress=interrupt)
+    assert project.decisions.last() == 2
+    assert "Ann" in json.dumps(manifest) and "Ben" not in json.dumps(manifest)

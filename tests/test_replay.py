@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import registry
+from curation import registry, versions
 from curation.cache import Cache
 from curation.dataset import Dataset
-from curation.engine import Processes, Serial
+from curation.embedding import VectorStore
+from curation.engine import Batch, Processes, Serial
 from curation.errors import CurationError, RecipeError
 from curation.recipe import Recipe, Step
 from curation.replay import NotCached, Replay, nothing, with_people
 from tests.conftest import PAIRS, make_dataset
+from tests.encoders import TrigramEncoder
 
 CALLS: list[str] = []
 
@@ -213,6 +219,13 @@ def test_recipes_say_what_is_wrong_and_where():
         ("version: 9\nsteps: []\n", "version 9"),
         ("hello", "needs a list called"),
         ("steps:\n  - [1, 2]\n", "line 2: a step is"),
+        ("steps:\n  - keep_matching: {pattern: 2024-13-01}\n", "line 2.*2024-13-01.*quotes"),
+        ("steps: []\nversion: 1\nsteps: []\n", "line 3.*'steps' stands twice"),
+        ("steps:\n  - take:\n      budget: 1\n      budget: 2\n", "line 4.*'budget' stands"),
+        ("steps:\n  - take: {budget: .inf}\n", "line 2: take: budget must be a finite number"),
+        ("steps:\n  - at_least: {low: .nan}\n", "low must be a finite number"),
+        ("steps:\n  - drop_bad_answers: {rules: [refusals]}\n", "'refusal'.*not 'refusals'"),
+        ("[" * 3_000, "not YAML"),
     ]:
         with pytest.raises(RecipeError, match=message):
             Recipe.from_yaml(text)
@@ -235,3 +248,211 @@ def test_any_order_of_rows_gives_each_row_the_same_fate(tmp_path_factory, order)
     a = replay(straight, tmp_path_factory.mktemp("a")).run(recipe).rows
     b = replay(shuffled, tmp_path_factory.mktemp("b")).run(recipe).rows
     pd.testing.assert_frame_equal(a.sort_index(), b.sort_index())
+
+
+# --- what remembered results depend on ------------------------------------------------------------
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of three modules in the place of this one."""
+    root = tmp_path / "curation"
+    (root / "ui").mkdir(parents=True)
+    (root / "one.py").write_text("def f():\n    from curation import two\n")
+    (root / "two.py").write_text("from curation.ui.page import draw\n")
+    (root / "ui" / "page.py").write_text("import numpy\n")
+    monkeypatch.setattr(versions, "_ROOT", root)
+    caches = (versions._path, versions._installed, versions.module_version)
+    for cache in caches:
+        cache.cache_clear()
+    yield root
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_version_changes_with_every_module_behind_it_but_not_with_the_interface(package):
+    source = "from curation.one import f\n"
+    before = versions.code_version(source)
+    (package / "ui" / "page.py").write_text("import pandas\n")
+    assert versions.code_version(source) == before
+    (package / "two.py").write_text("LIMIT = 2\n")
+    assert versions.code_version(source) != before
+    assert versions.code_version(source + "# more") != versions.code_version(source)
+
+
+def test_a_version_changes_with_the_release_of_a_package(package, monkeypatch):
+    (package / "two.py").write_text("def f():\n    import sklearn.cluster\n")
+    releases = {"scikit-learn": "1.0"}
+    monkeypatch.setattr(versions.metadata, "version", releases.__getitem__)
+    before = versions.module_version("curation.one")
+    releases["scikit-learn"] = "1.1"
+    versions._installed.cache_clear()
+    versions.module_version.cache_clear()
+    assert versions.module_version("curation.one") != before
+
+
+def test_a_version_is_that_of_the_real_modules():
+    found = versions._imports((versions._ROOT / "operations" / "quality.py").read_text("utf-8"))
+    assert "curation.operations.clean" in found
+    assert versions._installed("sklearn") and versions._installed("numpy")
+    assert not versions._installed("no_such_package")
+
+
+def test_what_an_operation_depends_on_is_part_of_what_is_remembered(dataset, tmp_path):
+    registry.score("Words", depends=lambda params, store, decide: store["model"])(words)
+    recipe = Recipe((Step("words"),))
+    for model, calls in [("one", 1), ("one", 1), ("two", 2), ("one", 2)]:
+        replay(dataset, tmp_path, store={"model": model}).run(recipe)
+        assert len(CALLS) == calls, "neither the step nor its batches are those of the other model"
+
+
+def test_another_tokenizer_in_the_same_folder_counts_anew(dataset, tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    recipe = Recipe((Step("lengths", tokenizer=str(folder)),))
+    counts = []
+    for splitter in (pre_tokenizers.Whitespace(), pre_tokenizers.Split("", "isolated")):
+        tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+        tokenizer.pre_tokenizer = splitter
+        tokenizer.save(str(folder / "tokenizer.json"))
+        counts.append(replay(dataset, tmp_path).run(recipe).rows["response_tokens"].iloc[4])
+    assert counts == [2, len("Pain.")]
+
+
+def seen(rows, vectors):
+    """Look at the vectors."""
+    CALLS.append("seen")
+    return vectors[:, 0]
+
+
+WAYS = Recipe((Step("first_of_each"), Step("embed"), Step("seen")))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A vector store whose models are tiny encoders; WAY is what a trial would choose."""
+    registry.score("Seen")(seen)
+    monkeypatch.setattr("curation.embedding.store.title_of", lambda model: "tiny@1234")
+    monkeypatch.setattr("curation.embedding.store.fastest_way", lambda model: _Tiny.way)
+    monkeypatch.setattr("curation.embedding.store.load_encoder", _Tiny)
+    monkeypatch.setattr(_Tiny, "way", "torch-float32")
+    return VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
+
+
+class _Tiny(TrigramEncoder):
+    way = ""
+
+    def __init__(self, model: str, way: str) -> None:
+        super().__init__()
+        self.name = f"tiny@1234/{way}"
+
+
+def test_results_from_vectors_follow_the_way_in_which_they_are_computed(dataset, tmp_path, store):
+    pending = replay(dataset, tmp_path, store=store).fingerprints(WAYS)
+    ran = replay(dataset, tmp_path, store=store)
+    ran.run(WAYS)
+    assert ran.fingerprints(WAYS) != pending, "until a run has chosen, the way is open"
+    assert ran.fingerprints(WAYS)[-1] == ran.run(WAYS, compute=nothing).steps[-1].fingerprint
+    store._choices.unlink()
+    _Tiny.way = "torch-bfloat16"
+    with pytest.raises(NotCached):
+        replay(dataset, tmp_path, store=store).run(WAYS, compute=nothing)
+    assert not store._choices.exists(), "a page holds no trial"
+    replay(dataset, tmp_path, store=store).run(WAYS)
+    assert CALLS.count("seen") == 2
+
+
+def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):
+    replay(dataset, tmp_path, store=store).run(WAYS)
+    shutil.rmtree(tmp_path / "vectors")
+    store._known.clear()
+    computed = store.computed
+    with pytest.raises(NotCached) as stopped:
+        replay(dataset, tmp_path, store=store).run(WAYS, compute=nothing)
+    assert stopped.value.step == "embed" and store.computed == computed
+    result = replay(dataset, tmp_path, store=store).run(WAYS)
+    assert [s.cached for s in result.steps] == [True, False, True]
+    assert store.computed == 2 * computed
+
+
+def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, store):
+    recipe = Recipe((*WAYS.steps, Step("take", budget=4)))
+    odd = make_dataset([*PAIRS[:3], (PAIRS[0][0], "Ask the cook.")])
+    back = replay(odd, tmp_path, store=store).run(WAYS).dropped.index[0]
+    people = People(verdicts={back: True})
+    with pytest.raises(NotCached) as stopped:
+        replay(odd, tmp_path, store=store, people=people).run(recipe, compute=nothing)
+    assert stopped.value.step == "embed"
+    before = store.computed
+    result = replay(odd, tmp_path, store=store, people=people).run(recipe)
+    assert store.computed == before + 1
+    assert not np.isnan(result.vectors).any() and result.rows.at[back, "pinned"]
+
+
+def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, store, monkeypatch):
+    from curation.embedding import neighbours as module
+
+    asked, real = [], module.nearest
+
+    def nearest(vectors, k, progress):
+        asked.append(k)
+        return real(vectors, k, progress)
+
+    nearest.__module__ = module.__name__
+    monkeypatch.setattr(module, "nearest", nearest)
+
+    def fifteen(rows, neighbours):
+        """Look at fifteen neighbours."""
+        return neighbours(15)[1].sum(axis=1)
+
+    def forty(rows, neighbours):
+        """Look at forty neighbours."""
+        indices, similarities = neighbours(40)
+        assert indices.shape == similarities.shape == (len(rows), 40)
+        return similarities.sum(axis=1)
+
+    registry.score("Fifteen")(fifteen)
+    registry.score("Forty")(forty)
+    many = make_dataset([(f"Question number {i}?", f"answer {i * i}") for i in range(80)])
+    recipe = Recipe((Step("embed"), Step("fifteen"), Step("forty")))
+    replay(many, tmp_path, store=store).run(recipe)
+    assert asked == [50]
+
+
+# --- how much is remembered -----------------------------------------------------------------------
+
+
+def test_what_was_unused_for_longest_is_forgotten_first(tmp_path):
+    table = pa.table({"n": list(range(1_000))})
+    cache = Cache(tmp_path, limit=0)
+    names = [letter * 32 for letter in "abc"]
+    for age, name in enumerate(names):
+        cache.put(name, table)
+        os.utime(cache._path(name), (age, age))
+    cache.limit = 2 * cache._path(names[0]).stat().st_size
+    assert cache.get(names[0]) == table, "reading it makes it young"
+    cache.prune()
+    assert [cache.has(name) for name in names] == [True, False, True]
+    cache.limit = 0
+    cache.prune()
+    assert cache.has(names[0]), "nothing was put since"
+
+
+def test_a_run_keeps_its_cache_under_the_limit(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("CURATION_CACHE_GB", "0.000001")
+    result = replay(dataset, tmp_path).run(RECIPE)
+    assert len(result.kept) == 3
+    left = list((tmp_path / "cache").rglob("*.arrow"))
+    assert sum(path.stat().st_size for path in left) <= 1_073
+    monkeypatch.setenv("CURATION_CACHE_GB", "much")
+    with pytest.raises(CurationError, match="^CURATION_CACHE_GB must be a number"):
+        replay(dataset, tmp_path)
+
+
+def test_few_batches_start_no_worker(dataset):
+    engine = Processes(2)
+    batches = [Batch("words", {}, dataset.rows)] * 3
+    assert len(list(engine.run(batches))) == 3
+    assert engine._pool is None

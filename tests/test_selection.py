@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.coverage import beside_random, measures
+from curation.coverage import beside_random, measures, nearest_chosen
 from curation.dataset import Dataset, silent
 from curation.embedding import nearest
 from curation.errors import CurationError
@@ -217,3 +217,9 @@ def test_a_greedy_choice_covers_better_than_any_of_ten_random_ones():
     assert verdicts["Mean similarity to the nearest chosen"] == "better"
     assert "worse" not in [v for m, v in verdicts.items() if m.startswith("Farthest")]
     assert "Entropy over topics, in bits" in verdicts
+
+
+def test_the_nearest_chosen_is_found_whatever_the_size_of_blocks(monkeypatch):
+    vectors, chosen = unit_vectors(50, 1), unit_vectors(23, 2)
+    monkeypatch.setattr("curation.coverage.BLOCK", 7)
+    assert np.allclose(nearest_chosen(vectors, chosen), (vectors @ chosen.T).max(axis=1))

@@ -498,14 +498,16 @@ def test_what_datasets_can_open_is_fetched_split_by_split(tmp_path, films):
     films.to_parquet(str(folder / "train.parquet"))
     films.select([1]).to_parquet(str(folder / "test.parquet"))
     heard = []
-    found = hub.load(str(folder), tmp_path / "out", progress=lambda share, text: heard.append(text))
-    assert [path.name for path in found.files] == ["films-train.parquet", "films-test.parquet"]
-    assert pq.read_table(found.files[0]).column_names == ["text", "label", "split"]
-    examples = opened(found.files[1], lines=1).examples
+    found = hub.write_splits(
+        str(folder), tmp_path / "out", progress=lambda share, text: heard.append(text)
+    )
+    assert [path.name for path in found] == ["films-train.parquet", "films-test.parquet"]
+    assert pq.read_table(found[0]).column_names == ["text", "label", "split"]
+    examples = opened(found[1], lines=1).examples
     assert (examples[0].example.label, examples[0].example.metadata) == ("neg", '{"split":"test"}')
     assert "Fetching train: 3 rows" in heard
-    alone = hub.load(str(folder), tmp_path / "alone", split="test")
-    assert [path.name for path in alone.files] == ["films-test.parquet"]
+    (alone,) = hub.write_splits(str(folder), tmp_path / "alone", split="test")
+    assert alone.name == "films-test.parquet"
 
 
 def test_a_dataset_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch):
@@ -520,8 +522,18 @@ def test_a_dataset_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch)
         CurationError, match="owner/films could not be fetched: .*cannot be reached"
     ):
         hub.load("owner/films", tmp_path / "out")
-    with pytest.raises(CurationError, match="is not the id of a dataset"):
-        hub.load("https://example.org/x y", tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CurationError, match="could not be fetched"):
-        hub.load(str(tmp_path / "empty"), tmp_path / "out")
+        hub.write_splits(str(tmp_path / "empty"), tmp_path / "out")
+
+
+def test_only_an_owner_and_a_name_are_an_id_of_the_hub(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    (tmp_path / "owner" / "films").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for id in ("https://example.org/x y", "films", "../films", ".", str(tmp_path), "a/b/c", ""):
+        with pytest.raises(CurationError, match="is not the id of a dataset"):
+            hub.load(id, tmp_path / "out")
+    with pytest.raises(CurationError, match="owner/films is a file or folder here"):
+        hub.load("owner/films", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

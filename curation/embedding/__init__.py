@@ -2,6 +2,14 @@
 
 from curation.embedding.encoder import Encoder, bundled_folder, default_encoder, load_encoder
 from curation.embedding.neighbours import nearest
-from curation.embedding.store import VectorStore
+from curation.embedding.store import NotRemembered, VectorStore
 
-__all__ = ["Encoder", "VectorStore", "bundled_folder", "default_encoder", "load_encoder", "nearest"]
+__all__ = [
+    "Encoder",
+    "NotRemembered",
+    "VectorStore",
+    "bundled_folder",
+    "default_encoder",
+    "load_encoder",
+    "nearest",
+]

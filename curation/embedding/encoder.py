@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ class SentenceTransformerEncoder:
         self.name = f"{title}/{way}"
         self.way = way
         self._model = model
+        self._title = title
         self._encode: Encode | None = None
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -49,7 +51,7 @@ class SentenceTransformerEncoder:
         Raises CurationError when the model cannot be loaded or this machine lacks the way.
         """
         if self._encode is None:
-            self._encode = _made(_loaded(self._model), self.way)
+            self._encode = _made(_loaded(self._model, self._title), self.way)
         return self._encode(texts)
 
 
@@ -64,7 +66,8 @@ def _made(model: Any, way: str) -> Encode:
 
 
 @functools.lru_cache(maxsize=2)
-def _loaded(model: str) -> Any:
+def _loaded(model: str, title: str) -> Any:
+    """The model; its title is there so that other weights in the same folder are another model."""
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
@@ -125,7 +128,8 @@ def default_encoder(model: str = "") -> Encoder:
 
 def fastest_way(model: str = "") -> str:
     """The fastest exact-enough way for a model here; raises CurationError without the model."""
-    return ways.fastest(ways.trial(title_of(model), _loaded(str(_place(model)))))
+    title = title_of(model)
+    return ways.fastest(ways.trial(title, _loaded(str(_place(model)), title)))
 
 
 def _place(model: str) -> Path | str:
@@ -136,16 +140,33 @@ def _place(model: str) -> Path | str:
     raise CurationError(f"There is no folder {model}; name another, or none for the bundled model.")
 
 
-@functools.lru_cache(maxsize=8)
 def title_of(model: str) -> str:
-    """A model's name with the beginning of its weights' SHA-256, where they lie in a folder."""
+    """A model's name with the beginning of its weights' SHA-256, where they lie in a folder.
+
+    Loads nothing; raises CurationError when the folder or the weights are not there.
+    """
     folder = Path(_place(model))
     if not folder.is_dir():
         return model
     weights = sorted(folder.rglob("*.safetensors"))
     if not weights:
         raise CurationError(f"The folder {folder} holds no weights as safetensors.")
-    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{sha256(weights[0])[:12]}"
+    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{_digest(weights)[:12]}"
+
+
+def _digest(weights: list[Path]) -> str:
+    """SHA-256 of a file, or of the digests of several."""
+    each = []
+    for path in weights:
+        status = path.stat()
+        each.append(_sha256(path, status.st_size, status.st_mtime_ns))
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Remembered while size and time of the file stay, since weights are large."""
+    return sha256(path)
 
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from curation.dataset import Progress, silent
 
 BLOCK = 4_096
 
+EXACT_ROWS = 200_000
+"""Rows up to which every vector is compared with every other; above, that would take hours."""
+
+RECALL = 0.98
+"""Share of the true neighbours that the search among more rows has to find."""
+
+SAMPLE = 1_000
+"""Rows whose true neighbours are computed to measure it."""
+
 
 def nearest(
     vectors: np.ndarray, k: int, progress: Progress = silent
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and cosine similarities of the k nearest others of each row, both (rows, k)."""
-    import faiss
+    """Indices and cosine similarities of the k nearest others of each row, both (rows, k).
 
+    Exact up to EXACT_ROWS rows; above, an inverted file (Jégou et al. 2011) that looks into as many
+    cells as find RECALL of the true neighbours of a sample; the progress text says what was measured.
+    """
     rows = len(vectors)
     k = max(0, min(k, rows - 1))
     indices = np.zeros((rows, k), dtype=np.int32)
@@ -22,15 +35,54 @@ def nearest(
     if k == 0:
         return indices, similarities
     data = np.ascontiguousarray(vectors, dtype=np.float32)
-    index = faiss.IndexFlatIP(data.shape[1])
-    index.add(data)
+    index, how = _index(data, k, progress)
     for at in range(0, rows, BLOCK):
-        found, who = index.search(data[at : at + BLOCK], k + 1)
+        found, who = _search(index, data, data[at : at + BLOCK], k + 1)
         own = who == np.arange(at, at + len(who))[:, None]
         own[~own.any(axis=1), -1] = True  # a twin took its place: leave out the last instead
         indices[at : at + len(who)] = who[~own].reshape(len(who), k)
         similarities[at : at + len(who)] = found[~own].reshape(len(who), k)
-        progress(
-            min(1.0, (at + BLOCK) / rows), f"{min(rows, at + BLOCK):,} of {rows:,} neighbourhoods"
-        )
+        done = min(rows, at + BLOCK)
+        progress(done / rows, f"{done:,} of {rows:,} neighbourhoods{how}")
     return indices, similarities
+
+
+def _index(data: np.ndarray, k: int, progress: Progress) -> tuple[Any, str]:
+    """An index over the rows, and in words how true its answers are; nothing where they are exact."""
+    import faiss
+
+    rows, width = data.shape
+    flat = faiss.IndexFlatIP(width)
+    if rows <= EXACT_ROWS:
+        flat.add(data)
+        return flat, ""
+    progress(0.0, "sorting vectors into cells")
+    cells = int(np.sqrt(rows))
+    index = faiss.IndexIVFFlat(flat, width, cells, faiss.METRIC_INNER_PRODUCT)
+    draw = np.random.default_rng(0)
+    index.train(data[np.sort(draw.choice(rows, min(rows, 64 * cells), replace=False))])
+    index.add(data)
+    asked = data[np.sort(draw.choice(rows, min(rows, SAMPLE), replace=False))]
+    # A twin of the k-th is as good as it, so what counts is the similarity and not the row.
+    least = faiss.knn(asked, data, k + 1, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1:] - 1e-6
+    index.nprobe, recall = 4, 0.0
+    while recall < RECALL and index.nprobe < cells:
+        index.nprobe = min(cells, index.nprobe * 2)
+        recall = float((index.search(asked, k + 1)[0] >= least).mean())
+        progress(0.0, f"{index.nprobe} of {cells:,} cells find {recall:.1%} of the neighbours")
+    return index, f", {recall:.1%} of the true neighbours found in a sample"
+
+
+def _search(
+    index: Any, data: np.ndarray, asked: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Similarities and rows; exact for those whose cells hold fewer than k rows."""
+    import faiss
+
+    found, who = index.search(asked, k)
+    short = (who < 0).any(axis=1)
+    if short.any():
+        found[short], who[short] = faiss.knn(
+            asked[short], data, k, metric=faiss.METRIC_INNER_PRODUCT
+        )
+    return found, who

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -21,6 +22,16 @@ CHUNK = 1_024
 """Texts that are written together: some seconds of work, the most that a kill can cost."""
 
 
+UNDECIDED = "undecided"
+
+
+class NotRemembered(CurationError):
+    """Vectors are asked for that are not on disk, of a store that may not compute them."""
+
+    def __init__(self) -> None:
+        super().__init__("Some vectors are not there yet; run the recipe.")
+
+
 class VectorStore:
     """A folder with one file per chunk of vectors, for each model.
 
@@ -33,6 +44,7 @@ class VectorStore:
         self.folder = folder
         self._choices = choices
         self.computed = 0
+        self._computes = True
         self._known: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
 
     def encoder(self, model: str = "", way: str = "auto") -> Encoder:
@@ -42,11 +54,32 @@ class VectorStore:
         """
         if way == "auto":
             known, title = self.choices(), title_of(model)
+            if title not in known and not self._computes:
+                raise NotRemembered
             if title not in known and self._choices is not None:
                 known[title] = fastest_way(model)
                 files.write_text(self._choices, json.dumps(known, indent=1) + "\n")
             way = known.get(title) or fastest_way(model)
         return load_encoder(model, way)
+
+    def encoder_name(self, model: str = "", way: str = "auto", decide: bool = False) -> str:
+        """The name of `encoder`, without loading anything; `absent` when there is no such model.
+
+        While no way was chosen it ends in `undecided`; with decide the trial is held first.
+        """
+        try:
+            if decide:
+                return self.encoder(model, way).name
+            title = title_of(model)
+            return f"{title}/{self.choices().get(title, UNDECIDED) if way == 'auto' else way}"
+        except CurationError:
+            return "absent"
+
+    def remembering(self) -> VectorStore:
+        """The same store, which raises NotRemembered where it would have to compute."""
+        other = copy.copy(self)
+        other._computes = False
+        return other
 
     def choices(self) -> dict[str, str]:
         """Model → the way in which this project computes it."""
@@ -70,12 +103,15 @@ class VectorStore:
         """Vectors of the texts, (texts, width) float32 as read back from half precision.
 
         Missing texts are sorted by length, so that a batch wastes little on padding, and written
-        chunk by chunk; a run that was killed goes on at the same borders.
+        chunk by chunk; a run that was killed goes on at the same borders. Raises NotRemembered
+        where texts are missing from a store made by `remembering`.
         """
         keys = np.array([_digest(text) for text in texts], dtype="S16")
         wanted, first = np.unique(keys, return_index=True)
         known, vectors = self._load(encoder)
         missing = first[~np.isin(wanted, known)]
+        if len(missing) and not self._computes:
+            raise NotRemembered
         # Beyond what a model reads, more characters cost no more; they must not look like it.
         cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
         order = sorted(missing, key=lambda i: (-cost[i], keys[i]))

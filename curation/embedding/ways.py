@@ -6,6 +6,7 @@ with, and a trial decides only when there is no choice to keep to.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -22,6 +23,7 @@ import numpy as np
 
 from curation import files
 from curation.cache import key
+from curation.errors import CurationError
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -161,7 +163,8 @@ def trial(name: str, model: Any, seconds: float = 1.0) -> list[Tried]:
             rate = done / (time.perf_counter() - begin)
             tried.append(Tried(way, round(rate, 1), round(likeness, 6)))
         known[about] = [asdict(t) for t in tried]
-        files.write_text(_memory(), json.dumps(known, indent=1))
+        with contextlib.suppress(CurationError, RuntimeError):  # no home to write to: try again
+            files.write_text(_memory(), json.dumps(known, indent=1))
     return [Tried(**entry) for entry in known[about]]
 
 
@@ -198,7 +201,7 @@ def _remembered() -> dict[str, list[dict[str, Any]]]:
     try:
         found: dict[str, list[dict[str, Any]]] = json.loads(_memory().read_text("utf-8"))
         return found
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import importlib.metadata
 import io
 import pkgutil
 import re
@@ -12,7 +13,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import pyarrow.parquet as pq
 
 from curation import __version__, files
 from curation.dataset import ATTENTION, Dataset, Progress, silent
-from curation.errors import CurationError
+from curation.errors import Cancelled, CurationError
 from curation.export.card import card
 from curation.export.leaks import leaks
 from curation.export.target import Problem, Target, examples
@@ -34,6 +36,22 @@ from curation.operations.clean import ABOUT_HTML, SPECIAL_TOKENS
 __all__ = ["Origin", "Problem", "Target", "check", "export", "left_out", "targets"]
 
 SPLITS = ("train", "validation", "test")
+
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "umap-learn",
+    "torch",
+    "sentence-transformers",
+    "faiss-cpu",
+    "lingua-language-detector",
+    "ftfy",
+)
+"""What results depend on beside this package."""
+
+DESKTOP = (".DS_Store", "Thumbs.db")
+"""Files that desktops leave in folders they show."""
 
 
 @functools.cache
@@ -52,13 +70,15 @@ class Origin:
     """What a delivery says of where it came from.
 
     name: of the project. imports: the reports of the files read. recipe: its YAML. people: the
-    state of people's decisions, if there are any.
+    state of people's decisions, if there are any. encoders: model → the way its vectors were
+    computed.
     """
 
     name: str
     imports: Sequence[Mapping[str, Any]]
     recipe: str
     people: Any = None
+    encoders: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(out: Path, formats: Sequence[str]) -> None:
@@ -71,25 +91,38 @@ def check(out: Path, formats: Sequence[str]) -> None:
             if unknown
             else f"Name at least one format: {known}."
         )
-    if out.exists() and not out.is_dir():
-        raise CurationError(f"{out} is a file; choose another folder.")
-    foreign = _foreign(out)
-    if foreign:
-        raise CurationError(
-            f"{out} holds {foreign}, which no export made; move it away or choose another folder."
-        )
+    _check_folders(out.resolve())
 
 
-def _foreign(out: Path) -> str:
-    """The first file in a folder that is not of an export; hidden ones do not count."""
-    inside = (p.relative_to(out) for p in out.rglob("*") if not p.is_dir())
-    names = [p.as_posix() for p in sorted(inside) if not any(n.startswith(".") for n in p.parts)]
+def _check_folders(out: Path) -> None:
+    """Raise CurationError when what the swap would delete is not of an export."""
+    for folder in (out, _aside(out)):
+        if folder.exists() and not folder.is_dir():
+            raise CurationError(f"{folder} is a file; choose another folder.")
+        foreign = _foreign(folder)
+        if foreign:
+            raise CurationError(
+                f"{folder} holds {foreign}, which no export made; move it away or choose another "
+                "folder."
+            )
+
+
+def _aside(out: Path) -> Path:
+    """Where the former delivery stands during the swap."""
+    return out.with_name(f".{out.name}.old")
+
+
+def _foreign(folder: Path) -> str:
+    """A file in a folder that is not of an export, hidden or not; "" for none."""
+    mine = {"manifest.json"}
     try:
-        manifest = orjson.loads((out / "manifest.json").read_bytes())
-        mine = {"manifest.json", *(entry["path"] for entry in manifest["files"])}
+        manifest = orjson.loads((folder / "manifest.json").read_bytes())
+        mine |= {entry["path"] for entry in manifest["files"]}
     except (OSError, ValueError, KeyError, TypeError):
-        mine = set()
-    return next((name for name in names if name not in mine), "")
+        mine.clear()
+    files_ = (p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir())
+    paths = (p.relative_to(folder).as_posix() for p in files_ if p.name not in DESKTOP)
+    return next((path for path in paths if path not in mine), "")
 
 
 def export(
@@ -112,9 +145,8 @@ def export(
     check(out, formats)
     out = out.resolve()
     kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
-    why = left_out(kept)
-    excluded = {} if allow_attention else _counted(why)
-    rows = kept if allow_attention else kept[(why == "").to_numpy()]
+    why = left_out(kept) if not allow_attention else pd.Series("", index=kept.index)
+    rows = kept[(why == "").to_numpy()]
     if rows.empty:
         raise CurationError(
             "Nothing is kept that could be exported; loosen a filter or allow what needs attention."
@@ -126,9 +158,18 @@ def export(
         raise CurationError(f"{out.parent} cannot be written to: {error.strerror}.") from error
     try:
         manifest = _write(
-            dataset, origin, rows, folder, list(formats), excluded, leak_similarity, progress
+            dataset,
+            origin,
+            rows,
+            why,
+            folder,
+            list(dict.fromkeys(formats)),
+            leak_similarity,
+            progress,
         )
         _put_in_place(folder, out)
+    except Cancelled:
+        raise
     except CurationError as error:
         raise CurationError(f"Nothing was delivered to {out}. {error}") from error
     except OSError as error:
@@ -163,27 +204,27 @@ def _counted(why: pd.Series) -> dict[str, int]:
 def _write(
     dataset: Dataset,
     origin: Origin,
-    rows: pd.DataFrame,
+    offered: pd.DataFrame,
+    why: pd.Series,
     folder: Path,
     formats: list[str],
-    excluded: dict[str, int],
     leak_similarity: float,
     progress: Progress,
 ) -> dict[str, Any]:
-    split = rows["split"].fillna("train").astype(str)
-    parts = {name: rows[(split == name).to_numpy()] for name in SPLITS if (split == name).any()}
+    split = offered["split"].fillna("train").astype(str)
+    parts = {name: offered[(split == name).to_numpy()] for name in SPLITS if (split == name).any()}
     facts = {
         "name": origin.name,
         "slug": re.sub(r"[^\w.-]+", "-", origin.name).strip("-.") or "data",
     }
     listed: list[dict[str, Any]] = []
-    unfit: dict[str, int] = {}
+    holds: dict[str, set[str]] = {}
     for n, name in enumerate(formats):
         progress(0.8 + 0.15 * n / len(formats), f"Writing {name}")
-        entries, missing = _write_format(targets()[name], parts, folder, facts)
+        entries, holds[name] = _write_format(targets()[name], parts, folder, facts)
         listed += entries
-        if missing:
-            unfit[name] = missing
+    here = offered.index.isin(set().union(*holds.values()))
+    rows, split = offered[here], split[here]
     progress(0.95, "Checking for leaks")
     vectors = (
         None
@@ -196,10 +237,14 @@ def _write(
         "examples": len(dataset),
         "kept": len(dataset.kept),
         "delivered": len(rows),
-        "splits": {name: len(frame) for name, frame in parts.items()},
-        "excluded": excluded,
-        "did_not_fit": unfit,
-        "leaks": leaks(rows, vectors, leak_similarity),
+        "splits": {name: n for name in SPLITS if (n := int((split == name).sum()))},
+        "excluded": _counted(why),
+        "did_not_fit": {
+            name: len(offered) - len(ids) for name, ids in holds.items() if len(ids) < len(offered)
+        },
+        "leaks": leaks(
+            rows, vectors, leak_similarity, lambda share, text: progress(0.95 + 0.05 * share, text)
+        ),
         "sources": [
             {
                 "name": e["name"],
@@ -219,69 +264,65 @@ def _write(
             "fingerprint": people.fingerprint() if people else "",
             "by_annotator": people.by_annotator() if people else {},
         },
-        "versions": {"curation": __version__, "python": ".".join(map(str, sys.version_info[:2]))},
+        "encoders": dict(origin.encoders),
+        "versions": _versions(),
         "files": listed,
     }
     hub = {f["split"]: f["path"] for f in listed if f["format"] == "hf"}
     info = dataset_info(folder, hub) if hub else {}
-    _put(folder, "README.md", card(dataset, rows, manifest, info).encode())
-    _put(folder, "recipe.yaml", origin.recipe.encode())
-    _put(folder, "receipts.parquet", _receipts(dataset, set(rows.index)))
-    for path in ("README.md", "recipe.yaml", "receipts.parquet"):
-        listed.append({**_entry(folder, path), "rows": None, "format": "", "split": ""})
+    for path, data in (
+        ("README.md", card(dataset, rows, manifest, info).encode()),
+        ("recipe.yaml", origin.recipe.encode()),
+        ("receipts.parquet", _receipts(dataset, offered, why, holds)),
+    ):
+        listed.append(_put(folder, path, data))
     _put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
 
 
+def _versions() -> dict[str, str]:
+    found = {"curation": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
 def _write_format(
     target: Target, parts: Mapping[str, pd.DataFrame], folder: Path, facts: dict[str, Any]
-) -> tuple[list[dict[str, Any]], int]:
-    """The files of one format as the manifest lists them, and how many rows it could not hold."""
-    listed, written, unfit = [], dict[str, str](), 0
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """The files of one format as the manifest lists them, and the ids of the rows in them."""
+    listed, written, ids = [], dict[str, str](), set[str]()
     for part, frame in parts.items():
-        made = [(row, target.row(row)) for row in examples(frame)]
-        records = [record for _, record in made if record is not None]
-        unfit += len(made) - len(records)
+        made = {e["id"]: record for e in examples(frame) if (record := target.row(e)) is not None}
+        records = list(made.values())
         problems = target.check(records)
         if problems:
-            rows = [row for row, record in made if record is not None]
-            raise CurationError(_refusal(target, problems, rows))
-        if part == "train" and not records:
+            raise CurationError(_refusal(target, problems, frame.loc[list(made)]))
+        if not records and part == next(iter(parts)):
+            what = "training" if part == "train" else part
             raise CurationError(
-                f"{target.title} can hold none of the {len(made):,} training examples; "
+                f"{target.title} can hold none of the {len(frame):,} {what} examples; "
                 "leave this format out."
             )
         if not records:
             continue
-        path = _name(target, part)
-        _put(folder, path, target.dump(records))
-        written[part] = path
+        ids.update(made)
+        written[part] = _name(target, part)
         few = part == "train" and len(records) < target.least
-        listed.append(
-            {
-                **_entry(folder, path),
-                "rows": len(records),
-                "format": target.name,
-                "split": part,
-                "problems": [
-                    f"{target.title} asks for at least {target.least} examples to train on"
-                ]
-                if few
-                else [],
-            }
-        )
+        warning = f"{target.title} asks for at least {target.least} examples to train on"
+        entry = _put(folder, written[part], target.dump(records), len(records), target.name, part)
+        listed.append({**entry, "problems": [warning] if few else []})
     extra = target.extra(written, facts) if "train" in written else {}
-    for path, data in extra.items():
-        _put(folder, path, data)
-        listed.append({**_entry(folder, path), "rows": None, "format": target.name, "split": ""})
-    return listed, unfit
+    listed += [_put(folder, path, data, None, target.name) for path, data in extra.items()]
+    return listed, ids
 
 
-def _refusal(target: Target, problems: Sequence[Problem], rows: Sequence[Mapping[str, Any]]) -> str:
+def _refusal(target: Target, problems: Sequence[Problem], rows: pd.DataFrame) -> str:
     first = problems[0]
-    row = rows[first.row - 1]
+    row = rows.iloc[first.row - 1]
     return (
-        f"{target.title} would refuse example {row['id']} ({row['source']}, row {row['source_row']}: "
+        f"{target.title} would refuse example {row.name} ({row['source']}, row {row['source_row']}: "
         f"{first.code}, {first.message}) and {len({p.row for p in problems}) - 1:,} others; mend or "
         "drop them, or leave this format out."
     )
@@ -293,17 +334,23 @@ def _name(target: Target, part: str) -> str:
     return f"{target.name}/{part}{target.ending}"
 
 
-def _put(folder: Path, path: str, data: bytes) -> None:
+def _put(
+    folder: Path, path: str, data: bytes, rows: int | None = None, format: str = "", split: str = ""
+) -> dict[str, Any]:
+    """Write a file; what the manifest says of it."""
     files.write_bytes(folder / path, data)
+    digest = hashlib.sha256(data).hexdigest()
+    about = {"path": path, "bytes": len(data), "sha256": digest}
+    return {**about, "rows": rows, "format": format, "split": split}
 
 
-def _entry(folder: Path, path: str) -> dict[str, Any]:
-    data = (folder / path).read_bytes()
-    return {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+def _receipts(
+    dataset: Dataset, offered: pd.DataFrame, why: pd.Series, holds: Mapping[str, set[str]]
+) -> bytes:
+    """One row per source example: where it came from, whether it is here, and if not, why not.
 
-
-def _receipts(dataset: Dataset, delivered: set[str]) -> bytes:
-    """One row per source example: where it came from, whether it is here, and if not, why not."""
+    delivered: whether any file holds it. not_in: the formats that could not hold it.
+    """
     rows = dataset.rows
     reasons = pd.Series("", index=rows.index, dtype="str")
     for report in dataset.steps:
@@ -312,16 +359,21 @@ def _receipts(dataset: Dataset, delivered: set[str]) -> bytes:
                 report.delta.index
             )
             reasons.loc[gone] = report.delta.loc[gone, "reason"].fillna("")
+    missing = pd.Series(
+        [",".join(name for name, ids in holds.items() if i not in ids) for i in offered.index],
+        index=offered.index,
+    )
     table = pd.DataFrame(
         {
             "id": rows.index,
             "source": rows["source"],
             "source_row": rows["source_row"],
-            "delivered": [i in delivered for i in rows.index],
+            "delivered": rows.index.isin(set().union(*holds.values())),
             "dropped_by": rows["dropped_by"],
             "reason": reasons,
             "split": rows["split"],
-            "left_out": left_out(rows),
+            "left_out": why.reindex(rows.index, fill_value=""),
+            "not_in": missing.reindex(rows.index, fill_value=""),
         }
     )
     sink = io.BytesIO()
@@ -331,8 +383,9 @@ def _receipts(dataset: Dataset, delivered: set[str]) -> bytes:
 
 def _put_in_place(folder: Path, out: Path) -> None:
     """Swap the finished folder in; the old one is moved aside first and deleted last."""
+    _check_folders(out)  # again, for something may have been put there since
     folder.chmod(0o755)
-    aside = out.with_name(f".{out.name}.old")
+    aside = _aside(out)
     if aside.exists() and not out.exists():  # the last swap was cut off half way
         aside.rename(out)
     shutil.rmtree(aside, ignore_errors=True)

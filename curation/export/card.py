@@ -10,14 +10,16 @@ import yaml
 
 from curation.dataset import Dataset
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~&])")
+_AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+"""Where a word joiner keeps renderers from making a link of a bare address."""
 
 
 def _line(text: object, limit: int = 160) -> str:
     """A text of unknown origin as one line of Markdown that shows it and does nothing else."""
     line = " ".join(str(text).split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", line).replace("://", "&#58;//")
+    return _MARKDOWN.sub(r"\\\1", _AUTOLINK.sub("\u2060", line))
 
 
 def _size(rows: int) -> str:
@@ -80,6 +82,9 @@ def card(
         "|---|---|---|---|---|"
     )
     parts += [_step(dataset, report) for report in dataset.steps]
+    ways = ", ".join(f"{_line(m, 80)} by {_line(w, 40)}" for m, w in manifest["encoders"].items())
+    if ways:
+        parts.append(f"\nEmbeddings were computed with {ways}.")
     parts.append(_people(manifest))
     parts.append(_leaks(manifest["leaks"]))
     if "response_tokens" in rows:

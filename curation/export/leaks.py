@@ -8,16 +8,26 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from curation.dataset import Progress, silent
 from curation.operations.duplicates import folded
 from curation.operations.split import SAME_SOURCE
 
+LISTED = 100
+"""Pairs above the threshold that are named one by one."""
 
-def leaks(rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float) -> dict[str, Any]:
-    """Same prompts, duplicate groups and source conversations, and the nearest pair across splits.
+BLOCK = 1_024
+"""Held-out rows that are compared at once."""
+
+
+def leaks(
+    rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float, progress: Progress = silent
+) -> dict[str, Any]:
+    """Same prompts, duplicate groups and source conversations, and the nearest pairs across splits.
 
     vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` only when nothing is
-    shared, no pair reaches the threshold and every row was looked at; what is not so is said in
-    `text`.
+    shared, no pair reaches the threshold and every row was looked at; what is not so, and what to
+    do about it, is said in `text`. `pairs` are those above the threshold, nearest first, at most
+    `LISTED`.
     """
     names = rows["split"].fillna("train").astype(str)
     if names.nunique() < 2:
@@ -43,21 +53,28 @@ def leaks(rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float) -> d
             f"{shared['same_conversation']:,} source conversations stand in more than one split."
         )
     if vectors is None:
-        said.append("Without embeddings only equal prompts, groups and conversations were checked.")
+        said.append(
+            "Without embeddings only equal prompts, groups and conversations were checked; add the "
+            "step embed to have meanings compared too."
+        )
         return {**found, "leak_safe": False, "text": " ".join(said)}
-    nearest, above = _nearest(rows, names.to_numpy(), vectors, threshold)
+    similarity, pairs = _nearest(names.to_numpy(), vectors, progress)
+    above = int((similarity >= threshold).sum())
+    named = _named(rows.index, names.to_numpy(), similarity, pairs)
     blind = int(np.isnan(vectors[:, 0]).sum())
     if above:
         said.append(
             f"{above:,} examples of validation or test have a neighbour in another split at "
-            f"similarity {threshold:g} or more."
+            f"similarity {threshold:g} or more: look at the pairs in manifest.json, drop one of each "
+            "and export again."
         )
     if blind:
         said.append(f"{blind:,} examples have no embedding and were not compared.")
     return {
         **found,
-        "nearest": nearest,
+        "nearest": named[0] if named else None,
         "above_threshold": above,
+        "pairs": [pair for pair in named if pair["similarity"] >= threshold],
         "not_embedded": blind,
         "leak_safe": not said,
         "text": " ".join(said),
@@ -81,31 +98,50 @@ def _conversations(metadata: pd.Series) -> list[pd.Series]:
 
 
 def _nearest(
-    rows: pd.DataFrame, names: np.ndarray, vectors: np.ndarray, threshold: float
-) -> tuple[dict[str, Any] | None, int]:
-    """The most similar pair across splits, and how many held-out rows reach the threshold."""
+    names: np.ndarray, vectors: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest row of another split to each held-out row, nearest first.
+
+    Returns cosine similarities (n,) to four digits and positions (n, 2), the held-out row's first.
+    Exact, for leak-safe is a promise; one pass over all rows for every block of held-out ones.
+    """
     import faiss
 
-    best: dict[str, Any] | None = None
-    above = 0
     here = ~np.isnan(vectors[:, 0])
+    held_out = int((here & (names != "train")).sum())
+    similarity, pairs = [np.zeros(0, np.float32)], [np.zeros((0, 2), np.int64)]
+    done = 0
     for name in sorted(set(names) - {"train"}):
-        mine, others = (
-            np.flatnonzero((names == name) & here),
-            np.flatnonzero((names != name) & here),
-        )
-        if not len(mine) or not len(others):
+        mine, others = (np.flatnonzero(part & here) for part in (names == name, names != name))
+        if not len(others):
             continue
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(np.ascontiguousarray(vectors[others]))
-        similarity, who = index.search(np.ascontiguousarray(vectors[mine]), 1)
-        above += int((similarity[:, 0] >= threshold).sum())
-        i = int(similarity[:, 0].argmax())
-        if best is None or similarity[i, 0] > best["similarity"]:
-            j = others[who[i, 0]]
-            best = {
-                "similarity": round(float(similarity[i, 0]), 4),
-                "ids": [str(rows.index[mine[i]]), str(rows.index[j])],
-                "splits": [name, str(names[j])],
-            }
-    return best, above
+        data = vectors[others]
+        for at in range(0, len(mine), BLOCK):
+            block = mine[at : at + BLOCK]
+            found, who = faiss.knn(vectors[block], data, 1, metric=faiss.METRIC_INNER_PRODUCT)
+            similarity.append(found[:, 0])
+            pairs.append(np.column_stack([block, others[who[:, 0]]]))
+            done += len(block)
+            progress(done / held_out, f"Leaks: {done:,} of {held_out:,} compared")
+    closeness, found_pairs = np.concatenate(similarity).round(4), np.concatenate(pairs)
+    order = np.lexsort([*found_pairs.T, -closeness])
+    return closeness[order], found_pairs[order]
+
+
+def _named(
+    ids: pd.Index, names: np.ndarray, similarity: np.ndarray, pairs: np.ndarray
+) -> list[dict[str, Any]]:
+    """The first `LISTED` pairs by their ids; two held-out rows that name each other are one."""
+    found: dict[frozenset[int], dict[str, Any]] = {}
+    for close, (i, j) in zip(similarity.tolist(), pairs.tolist(), strict=True):
+        if len(found) == LISTED:
+            break
+        found.setdefault(
+            frozenset((i, j)),
+            {
+                "similarity": round(close, 4),
+                "ids": [str(ids[i]), str(ids[j])],
+                "splits": [str(names[i]), str(names[j])],
+            },
+        )
+    return list(found.values())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pandas as pd
+
+from curation.formats.base import is_calls
 
 Row = dict[str, Any]
 
@@ -83,26 +86,34 @@ def examples(rows: pd.DataFrame) -> Iterator[Row]:
 def _plain(turn: Row) -> Row:
     """A turn without the empty cells and texts of JSON that tables make of optional keys."""
     made = {k: v for k, v in turn.items() if v is not None or k == "content"}
-    calls = made.get("tool_calls")
+    for key in ("name", "tool_call_id"):
+        if not isinstance(made.get(key, ""), str):
+            made[key] = orjson.dumps(made[key]).decode()
+    calls = made.pop("tool_calls", None)
     if isinstance(calls, str):
-        try:
-            made["tool_calls"] = orjson.loads(calls)
-        except orjson.JSONDecodeError:
-            made["tool_calls"] = []
-    return made
+        with suppress(orjson.JSONDecodeError):
+            calls = orjson.loads(calls)
+    return {**made, "tool_calls": calls} if calls else made
 
 
 def answered(row: Row) -> list[Row]:
     """The turns as text; a labelled text without an answer is answered by its label.
 
-    Empty when a turn holds an image, audio or a file, which would be lost.
+    Empty when a turn holds an image, audio, a file or unreadable calls, which would be lost.
     """
     turns: list[Row] = row["turns"]
-    if any(_is_media(part) for turn in turns for part in turn.get("parts") or []):
+    if not all(_is_plain(turn) for turn in turns):
         return []
     if row["label"] is not None and not any(t["role"] == "assistant" for t in turns):
         return [*turns, {"role": "assistant", "content": row["label"]}]
     return turns
+
+
+def _is_plain(turn: Row) -> bool:
+    parts = turn.get("parts")
+    if isinstance(parts, list) and any(_is_media(part) for part in parts):
+        return False
+    return is_calls(turn.get("tool_calls", []))
 
 
 def _is_media(part: Any) -> bool:

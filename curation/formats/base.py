@@ -80,12 +80,14 @@ def all_texts(record: Record) -> bool:
 
 
 def text_of(record: Record, key: str) -> str:
-    """A field as text; raises FieldError when it is a list, an object or null."""
+    """A field as text, "" for null; raises FieldError when it is a list or an object."""
     value = record[key]
+    return "" if value is None else _as_text(value, key)
+
+
+def _as_text(value: Any, key: str) -> str:
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
     if isinstance(value, bool | int | float):
         return orjson.dumps(value).decode()
     raise FieldError(key, f"{key} should be a text but is {kind_of(value)}; make it a text.")
@@ -171,6 +173,7 @@ def _read_turn(entry: Record, where: str) -> dict[str, Any]:
         raise FieldError(where, f"the role of {where} should be a text but is {kind_of(said)}.")
     content = entry[text_key] if text_key else None
     more = {k: v for k, v in entry.items() if k not in (role_key, text_key)}
+    _settle(more, where)
     if isinstance(content, list):
         more["parts"] = content
         content = said_in(content)
@@ -183,6 +186,23 @@ def _read_turn(entry: Record, where: str) -> dict[str, Any]:
         content = None
     known = said.strip().lower()
     return turn(ROLES.get(known, known), content, **more)
+
+
+def _settle(more: Record, where: str) -> None:
+    """Make the names in a turn texts; raises FieldError for what no trainer reads."""
+    for key in ("name", "tool_call_id"):
+        if more.get(key) is not None:
+            more[key] = _as_text(more[key], f"{where}.{key}")
+    calls = more.get("tool_calls")
+    if calls is not None and not isinstance(calls, str) and not is_calls(calls):
+        key = f"{where}.tool_calls"
+        what = "a list of something else" if isinstance(calls, list) else kind_of(calls)
+        raise FieldError(key, f"{key} should be a list of objects but is {what}.")
+
+
+def is_calls(value: Any) -> bool:
+    """Whether a value can be the calls of a turn: a list of objects."""
+    return isinstance(value, list) and all(isinstance(call, dict) for call in value)
 
 
 def said_in(parts: list[Any]) -> str:

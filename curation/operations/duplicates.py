@@ -232,7 +232,7 @@ def drop_near_duplicates(
     marks = signatures(sets, bands * width)
     progress(0.7, "comparing candidates")
     groups = DisjointSet(range(len(rows)))
-    seen: set[tuple[int, int]] = set()
+    pairs = _Pairs(len(rows))
     for band in range(bands):
         part = np.ascontiguousarray(marks[:, band * width : (band + 1) * width])
         keys = part.view(np.dtype((np.void, part.dtype.itemsize * width))).reshape(-1)
@@ -241,7 +241,7 @@ def drop_near_duplicates(
         runs = np.split(order, np.flatnonzero(~same) + 1)
         for run in runs:
             if len(run) > 1:
-                _join([int(i) for i in run], sets, similarity, groups, seen)
+                _join([int(i) for i in run], sets, similarity, groups, pairs)
         progress(0.7 + 0.25 * (band + 1) / bands, f"band {band + 1} of {bands}")
     leader = np.arange(len(rows))
     first: dict[int, int] = {}
@@ -258,7 +258,7 @@ def _join(
     sets: Sequence[np.ndarray],
     threshold: float,
     groups: DisjointSet,
-    seen: set[tuple[int, int]],
+    pairs: _Pairs,
 ) -> None:
     """Verify the pairs of one bucket that are not yet of one group, and join those that are near.
 
@@ -272,11 +272,7 @@ def _join(
             if head == mine:
                 continue
             for j in members:
-                pair = (i, j) if i < j else (j, i)
-                if pair in seen:
-                    continue
-                seen.add(pair)
-                if jaccard(sets[i], sets[j]) >= threshold:
+                if pairs.fresh(i, j) and jaccard(sets[i], sets[j]) >= threshold:
                     groups.merge(i, j)
                     break
         fresh: dict[int, list[int]] = {}
@@ -285,5 +281,28 @@ def _join(
                 fresh.setdefault(groups[j], []).append(j)
         fresh.setdefault(groups[i], []).append(i)
         heads = {h: m[:50] for h, m in fresh.items()} if len(run) > 100 else fresh
-    if len(seen) > 50_000_000:
-        raise CurationError("there are too many near pairs to compare; raise the similarity.")
+
+
+class _Pairs:
+    """Counts pairs that are compared, and remembers the latest, for near texts share many bands."""
+
+    MOST = 50_000_000
+    REMEMBERED = 5_000_000
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._count = 0
+        self._seen: set[int] = set()
+
+    def fresh(self, i: int, j: int) -> bool:
+        """Whether the pair has yet to be compared; raises CurationError when there are too many."""
+        pair = min(i, j) * self._rows + max(i, j)
+        if pair in self._seen:
+            return False
+        if len(self._seen) >= self.REMEMBERED:  # forgetting costs a second look, not memory
+            self._seen.clear()
+        self._seen.add(pair)
+        self._count += 1
+        if self._count > self.MOST:
+            raise CurationError("there are too many near pairs to compare; raise the similarity.")
+        return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,11 @@ Way = Literal[
 ]
 
 
-@embeds("Embeddings", slow=True)
+def _encoder(params: Mapping[str, Any], store: VectorStore, decide: bool) -> str:
+    return store.encoder_name(params["model"], params["way"], decide)
+
+
+@embeds("Embeddings", slow=True, depends=_encoder)
 def embed(
     rows: pd.DataFrame,
     store: VectorStore,

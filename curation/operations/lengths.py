@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,23 +12,36 @@ import orjson
 import pandas as pd
 
 from curation.errors import CurationError
+from curation.files import sha256
 from curation.registry import score
 
 
-@functools.lru_cache(maxsize=4)
-def _tokenizer(name: str) -> Any:
-    """A fast tokenizer: of the bundled model, from a folder, or from the Hub."""
-    from tokenizers import Tokenizer
-
+def _file(name: str) -> Path:
+    """Where the tokenizer of that name lies, if it is not on the Hub."""
     from curation.embedding import bundled_folder
 
-    folder = bundled_folder() if not name else Path(name)
+    place = Path(name) if name else bundled_folder()
+    return place / "tokenizer.json" if place.is_dir() else place
+
+
+def _content(params: Mapping[str, Any], store: object, decide: bool) -> str:
+    """The SHA-256 of the tokenizer's file; empty where there is none."""
     try:
-        if folder.exists():
-            file = folder / "tokenizer.json" if folder.is_dir() else folder
-            tokenizer = Tokenizer.from_file(str(file))
-        else:
-            tokenizer = Tokenizer.from_pretrained(name)
+        return sha256(_file(params["tokenizer"]))
+    except (OSError, CurationError):
+        return ""
+
+
+@functools.lru_cache(maxsize=4)
+def _tokenizer(name: str, content: str) -> Any:
+    """A fast tokenizer: of the bundled model, from a folder or file of that content, or the Hub."""
+    from tokenizers import Tokenizer
+
+    file = _file(name)
+    try:
+        tokenizer = (
+            Tokenizer.from_file(str(file)) if file.exists() else Tokenizer.from_pretrained(name)
+        )
     except Exception as error:
         raise CurationError(
             f"the tokenizer {name!r} is neither a folder with tokenizer.json nor to be had from the "
@@ -41,6 +55,7 @@ def _tokenizer(name: str) -> Any:
 @score(
     "Lengths",
     makes=("prompt_characters", "response_characters", "prompt_tokens", "response_tokens", "turns"),
+    depends=_content,
 )
 def lengths(
     batch: pd.DataFrame,
@@ -51,7 +66,7 @@ def lengths(
 
     Tokens are those of the chosen tokenizer, without special tokens and never truncated.
     """
-    made = _tokenizer(tokenizer)
+    made = _tokenizer(tokenizer, _content({"tokenizer": tokenizer}, None, False))
     counts = {}
     for side in ("prompt", "response"):
         texts = batch[side].fillna("").tolist()

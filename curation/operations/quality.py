@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -187,6 +187,24 @@ def _html(prompt: str, text: str) -> bool:
     return bool(HTML_TAG.search(prose) or ENTITY.search(prose))
 
 
+Rule = Literal[
+    "empty_answer",
+    "placeholder_answer",
+    "refusal",
+    "truncated_answer",
+    "repetition_loop",
+    "merged_instructions",
+    "copies_prompt",
+    "garbled",
+    "html",
+    "special_tokens",
+    "unfollowable_url",
+    "personal_data",
+    "wrong_language",
+]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""Names of the rules, in the order in which a reason names them."""
+
 _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "empty_answer": ("the answer is empty", lambda p, r: not r.strip()),
     "placeholder_answer": (
@@ -231,10 +249,7 @@ _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
         lambda p, r: _personal(p) or _personal(r),
     ),
 }
-RULES = (*_RULES, "wrong_language")
-"""Names of the rules, in the order in which a reason names them."""
-
-EXPLAINED = {
+EXPLAINED: dict[str, str] = {
     **{name: text for name, (text, _) in _RULES.items()},
     "wrong_language": "the answer is in another language than the prompt",
 }
@@ -274,7 +289,7 @@ _FUNCTION_WORDS = {
     }.items()
 }
 
-_DEFAULT = [
+_DEFAULT: list[Rule] = [
     "empty_answer",
     "placeholder_answer",
     "refusal",
@@ -375,14 +390,14 @@ def _speaks(text: str, language: str, other: str) -> bool:
 def drop_bad_answers(
     batch: pd.DataFrame,
     *,
-    rules: Annotated[list[str], "the rules that drop a row; see Answer checks"] = _DEFAULT,
+    rules: Annotated[list[Rule], "the rules that drop a row; see Answer checks"] = _DEFAULT,
 ) -> pd.DataFrame:
     """Drop rows whose answer breaks one of the chosen rules.
 
     The reason names every rule that hit. HTML and personal data are found but not dropped unless
     they are added here.
     """
-    chosen = set(rules)
+    chosen = set[str](rules)
     hits = [
         [p for p in text.split(",") if p in chosen]
         for text in batch["problems"].fillna("").astype(str)

@@ -22,8 +22,7 @@ BATCH = 1_000
 class Fetched:
     """Where a dataset's splits were written, and the revision that they are of.
 
-    revision: the commit's hash, so that the same can be fetched again; "" for a local folder.
-    files: one Parquet file a split; each row names its split, unless it has such a column already.
+    revision: the commit's hash, so that the same can be fetched again. files: as `write_splits`.
     """
 
     id: str
@@ -40,44 +39,62 @@ def load(
     name: str | None = None,
     progress: Progress = silent,
 ) -> Fetched:
-    """Write the splits of a dataset (`owner/name` on the Hub, or a local folder) into `out`.
+    """Write the splits of a dataset of the Hub, by its id `owner/name`, into `out`.
 
-    revision: a branch, tag or commit, which is pinned to its commit. split: one alone, as `train`.
-    name: the configuration, where there are several. Rows are streamed; no code of the dataset is
-    ever run, and pictures and sounds stay references. Raises CurationError when the Hub or the
-    dataset cannot be reached, and MissingExtra when `datasets` is not installed.
+    revision: a branch, tag or commit, which is pinned to its commit. split, name: as for
+    `write_splits`. Raises CurationError for what is no such id, and when the Hub or the dataset
+    cannot be reached, and MissingExtra when `datasets` is not installed.
+    """
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", id):
+        raise CurationError(f"{id!r} is not the id of a dataset; it should look like owner/name.")
+    if Path(id).exists():  # `datasets` would read it instead of asking the Hub
+        raise CurationError(f"{id} is a file or folder here; import it by its whole path.")
+    try:
+        from huggingface_hub import HfApi
+    except ImportError:
+        raise MissingExtra("Reading from the Hugging Face Hub", "hub") from None
+    try:
+        pinned = str(HfApi().dataset_info(id, revision=revision, timeout=20).sha)
+    except Exception as error:  # what the Hub's client raises has no common kind
+        raise CurationError(_explained(id, error)) from None
+    files = write_splits(id, out, revision=pinned, split=split, name=name, progress=progress)
+    return Fetched(id, pinned, files)
+
+
+def write_splits(
+    where: str,
+    out: Path,
+    *,
+    revision: str | None = None,
+    split: str | None = None,
+    name: str | None = None,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write whatever `datasets` opens by an id or a folder's path, one Parquet file a split.
+
+    split: one alone, as `train`. name: the configuration, where there are several. Each row names
+    its split, unless it has such a column already. Rows are streamed; no code of the dataset is
+    ever run, and pictures and sounds stay references. Raises as `load` does.
     """
     try:
         import datasets
     except ImportError:
         raise MissingExtra("Reading from the Hugging Face Hub", "hub") from None
-    local = Path(id).is_dir()
     try:
-        pinned = "" if local else _pinned(id, revision)
-        found = datasets.load_dataset(
-            id, name, split=split, streaming=True, revision=pinned or None
-        )
+        found = datasets.load_dataset(where, name, split=split, streaming=True, revision=revision)
         splits = found if isinstance(found, dict) else {split or "train": found}
         files = list[Path]()
         out.mkdir(parents=True, exist_ok=True)
         for part, (split_name, rows) in enumerate(splits.items()):
-            files.append(out / f"{_file_name(id)}-{_file_name(split_name)}.parquet")
+            files.append(out / f"{_file_name(where)}-{_file_name(split_name)}.parquet")
             count = 0
             for count in _written(_undecoded(rows), split_name, files[-1]):
                 progress(part / len(splits), f"Fetching {split_name}: {count:,} rows")
     except (Cancelled, MissingExtra):
         raise
     except Exception as error:  # what `datasets` raises has no common kind
-        raise CurationError(_explained(id, error)) from None
-    return Fetched(id, pinned, files)
-
-
-def _pinned(id: str, revision: str | None) -> str:
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", id):
-        raise CurationError(f"{id!r} is not the id of a dataset; it should look like owner/name.")
-    from huggingface_hub import HfApi
-
-    return str(HfApi().dataset_info(id, revision=revision, timeout=20).sha)
+        raise CurationError(_explained(where, error)) from None
+    return files
 
 
 def _undecoded(rows: Any) -> Any:

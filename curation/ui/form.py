@@ -76,9 +76,14 @@ def widget(
             )
         return st.selectbox(label, options, index=0, key=key, help=help_text)
     if parameter.type == "list":
-        options = list(dict.fromkeys([*value, *parameter.default, *known]))
+        options = list(dict.fromkeys([*value, *parameter.default, *parameter.choices, *known]))
         return st.multiselect(
-            label, options, default=list(value), key=key, help=help_text, accept_new_options=True
+            label,
+            options,
+            default=list(value),
+            key=key,
+            help=help_text,
+            accept_new_options=not parameter.choices,
         )
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)

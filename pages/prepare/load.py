@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from curation.errors import CurationError
 from curation.project import Project, slug
 from curation.ui import cards, frame, state
 from curation.ui.text import markdown, short
+
+DAY = 24 * 60 * 60
 
 FIELDS = {
     "prompt": "Prompt",
@@ -153,10 +156,17 @@ def draw_hub(project: Project) -> None:
 
 
 def kept(project: Project, upload: Any) -> Path:
-    """An upload as a file of its own, so that reading it never happens in the app."""
-    path = project.path / "jobs" / "uploads" / f"{upload.file_id}-{slug(upload.name)}"
+    """An upload as a file of its own, so that reading it never happens in the app.
+
+    The project keeps its own copy of what is imported, so uploads of yesterday are removed.
+    """
+    folder = project.path / "uploads"
+    path = folder / f"{upload.file_id}-{slug(upload.name)}"
     if not path.exists():
         files.write_bytes(path, upload.getvalue())
+        for old in folder.iterdir():
+            if old.stat().st_mtime < time.time() - DAY:
+                old.unlink(missing_ok=True)
     return path
 
 
@@ -272,12 +282,16 @@ def draw_preview(path: Path, name: str, before: Reading) -> Reading:
 
 
 def start(project: Project, todo: tuple[tuple[str, str, Reading], ...]) -> None:
-    """Start the import of each file as a job of its own."""
+    """Start one job for all files that are read alike; they are then merged at once."""
+    alike = dict[tuple[Reading, bool], list[tuple[str, str]]]()
     for path, name, how in todo:
-        command = ["import", str(project.path), path, *how.options()]
-        if Path(path).is_file():
-            command += ["--name", name]
-        jobs.start(project.path, f"Import {name}", command)
+        alike.setdefault((how, Path(path).is_file()), []).append((path, name))
+    for (how, files_), group in alike.items():
+        command = ["import", str(project.path), *(path for path, _ in group), *how.options()]
+        if files_:  # a folder's files have names of their own
+            command += [f"--name={name}" for _, name in group]
+        title = group[0][1] if len(group) == 1 else f"{len(group)} files"
+        jobs.start(project.path, f"Import {title}", command)
 
 
 def draw_imports(project: Project) -> None:

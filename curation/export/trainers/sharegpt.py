@@ -30,16 +30,19 @@ def sharegpt_row(row: Row) -> Row | None:
 
 
 def _said(turn: Row) -> Row | None:
-    """A turn as {from, value}; None for an unknown speaker, or a call that also says something."""
+    """A turn as {from, value}; None for an unknown speaker, or a call that has no place there.
+
+    That is one that also says something, or one without a function.
+    """
     calls = turn.get("tool_calls")
     if not calls:
         if turn["role"] not in SPEAKERS or turn["content"] is None:
             return None
         return {"from": SPEAKERS[turn["role"]], "value": turn["content"]}
-    functions = [_call(call.get("function", {})) for call in calls]
-    value = functions if len(functions) > 1 else functions[0]
-    if turn["content"]:
+    if turn["content"] or not all(isinstance(call.get("function"), dict) for call in calls):
         return None
+    functions = [_call(call["function"]) for call in calls]
+    value = functions if len(functions) > 1 else functions[0]
     return {"from": "function_call", "value": orjson.dumps(value).decode()}
 
 

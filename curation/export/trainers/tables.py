@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import formats
-from curation.export.target import Row, Target, answered, plain_turns
+from curation.export.target import Problem, Row, Target, answered, plain_turns
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -43,7 +44,7 @@ def _hf_row(row: Row) -> Row | None:
         return None
     turns = plain_turns(row["turns"])
     for turn in turns:
-        if turn.get("tool_calls"):
+        if "tool_calls" in turn:
             turn["tool_calls"] = orjson.dumps(turn["tool_calls"]).decode()
     return {**{key: row[key] for key in ("id", "label", "source", "metadata")}, "messages": turns}
 
@@ -52,6 +53,20 @@ def _parquet(rows: list[Row]) -> bytes:
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink, compression="zstd")
     return sink.getvalue()
+
+
+def _check_hf(rows: Iterable[Row]) -> list[Problem]:
+    """Weights that the column of whole numbers would refuse or cut; all else is text by now."""
+    return [
+        Problem(number, "data_type", f"a turn's weight is {turn['weight']!r}, no whole number")
+        for number, row in enumerate(rows, 1)
+        for turn in row["messages"]
+        if "weight" in turn and not _is_whole(turn["weight"])
+    ]
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) in (int, float) and value % 1 == 0 and abs(value) < 2**63
 
 
 def dataset_info(folder: Path, files: dict[str, str]) -> dict[str, Any]:
@@ -122,7 +137,7 @@ HF = Target(
     "Parquet by split with a dataset card; load_dataset opens the folder.",
     ".parquet",
     _hf_row,
-    lambda rows: [],
+    _check_hf,
     _parquet,
 )
 CSV = Target(
