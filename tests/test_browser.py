@@ -61,7 +61,7 @@ def button(page, label: str):
     return page.get_by_role("button", name=label)
 
 
-def wait_for_jobs(workspace: Path, count: int, timeout: float = 300) -> None:
+def wait_for_jobs(workspace: Path, count: int, timeout: float = 600) -> None:
     """Wait until that many jobs were started in the project and all of them ended well."""
     end = time.time() + timeout
     while time.time() < end:
@@ -108,13 +108,13 @@ def test_the_whole_job(page, tmp_path):
 
         page.get_by_text("Example", exact=True).first.click()
         button(page, "Import 5 files").click(timeout=60_000)
-        wait_for_jobs(workspace, 5)
+        wait_for_jobs(workspace, 1)
         page.get_by_text("rejected +").first.wait_for(timeout=60_000)
         settled(page)
         shot(page, "load")
 
         button(page, "Run the recipe").first.click()
-        wait_for_jobs(workspace, 6)
+        wait_for_jobs(workspace, 2)
         goto(page, "Overview")
         page.get_by_text("Decided by people").wait_for()
         shot(page, "overview")
@@ -169,7 +169,7 @@ def test_the_whole_job(page, tmp_path):
 
         goto(page, "Export")
         button(page, "export").last.click()
-        wait_for_jobs(workspace, 7)
+        wait_for_jobs(workspace, 3)
         goto(page, "Overview")
         goto(page, "Export")
         page.get_by_text("Download all (zip)").wait_for(timeout=60_000)

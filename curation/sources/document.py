@@ -327,6 +327,8 @@ class _Document:
 
     def _holds_records(self) -> bool:
         """Whether an object that is broken or long begins like one that holds records."""
+        while len(self._window) < PIECE and self._window.more():
+            pass  # how much is looked at must not depend on where a chunk ended
         text, at = self._window.text, self._window.at + 1
         entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
         while found := entry.match(text, at):

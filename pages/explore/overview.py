@@ -7,7 +7,6 @@ import streamlit as st
 
 from curation.project import Project, View
 from curation.ui import charts, frame, state
-from curation.ui.text import markdown
 
 
 def draw_counts(project: Project, view: View) -> None:
@@ -124,9 +123,7 @@ def draw_measures(view: View) -> None:
 def draw() -> None:
     """The page."""
     project, view = state.need_view()
-    frame.header(
-        markdown(project.name), "How much there is, what each step took away, and what it is about."
-    )
+    frame.header("Overview", "How much there is, what each step took away, and what it is about.")
     frame.stale(view)
     draw_counts(project, view)
     part = st.segmented_control(
