@@ -21,6 +21,7 @@ from curation.engine import Engine, make_engine
 from curation.errors import Cancelled, CurationError, MissingExtra
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
+from curation.report import PEOPLE
 
 try:
     import resource
@@ -158,6 +159,13 @@ def import_files(
         total = summed(entries)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
+        if total["rejected"] and not total["examples"]:
+            why = opened.rejected["message"].iloc[-1]
+            raise CurationError(
+                f"None of {total['rejected']:,} rows became an example; the last was refused since {why} "
+                "Say which column is which with --map, as in --map prompt=question --map "
+                "response=answer; `curate rows --rejected` lists every refusal."
+            )
     lines = [
         f"{e['name']}: already here, nothing added"
         if e.get("already")
@@ -168,7 +176,7 @@ def import_files(
         for e in entries
     ]
     lines += [
-        f"  {e['name']} took the place of {name}"
+        f"  {e['name']} took the place of {name if name != e['name'] else 'its former version'}"
         for e in entries
         if not e.get("already")
         for name in e["replaced"]
@@ -259,7 +267,8 @@ def run_text(summary: dict[str, Any]) -> str:
     for step in summary["steps"]:
         spent = "cached" if step["cached"] else f"{step['seconds']:.1f}"
         lines.append(
-            f"{step['name']:<28}{step['kept_in']:>10,}{step['dropped']:>10,}"
+            f"{step['title'] if step['use'] == PEOPLE else step['name']:<28}"
+            f"{step['kept_in']:>10,}{step['dropped']:>10,}"
             f"{step['changed']:>10,}{spent:>10}"
         )
     cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
@@ -318,14 +327,14 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     """Rows with the columns every reader may count on, then the scores."""
     always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
     scores = [c for c in dataset.rows.columns if c not in BASE_COLUMNS]
+    fixed = ["id", "source_file", "source_row", *always]
     asked = [c.strip() for c in columns.split(",")] if columns else scores
-    unknown = [c for c in asked if c not in rows.columns]
+    unknown = [c for c in asked if c not in rows.columns and c not in fixed]
     if unknown:
         raise CurationError(
             f"There is no column {unknown[0]!r}; there are: {', '.join([*BASE_COLUMNS, *scores])}."
         )
     table = rows.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
-    fixed = ["id", "source_file", "source_row", *always]
     return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
 
 

@@ -241,6 +241,12 @@ class Project:
         if former and (former["sha256"], former["settings"]) == (digest, settings):
             return {**former, "already": True}, None
         tables, report = self._read(copy, name, settings, progress)
+        if not report.examples and report.rejected and former and former["report"]["examples"]:
+            why = tables["rejected"]["message"].iloc[0]
+            raise CurationError(
+                f"{name}: none of its {report.rejected:,} rows can be read so: {why} "
+                "What was read of it before stays."
+            )
         entry = {
             "name": name,
             "sha256": digest,

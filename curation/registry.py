@@ -325,5 +325,5 @@ def operation(name: str) -> Operation:
         import difflib
 
         near = difflib.get_close_matches(name, known, n=3) or sorted(known)
-        raise RecipeError(f"There is no operation {name!r}; known are: {', '.join(near)}")
+        raise RecipeError(f"There is no operation {name!r}; near to it are: {', '.join(near)}")
     return known[name]

@@ -43,7 +43,13 @@ class StepReport:
         names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")
         values = {name: getattr(self, name) for name in names}
         values["seconds"] = round(self.seconds, 3)
-        return {**values, "name": self.name, "params": dict(self.params), "kept_out": self.kept_out}
+        return {
+            **values,
+            "name": self.name,
+            "title": self.title,
+            "params": dict(self.params),
+            "kept_out": self.kept_out,
+        }
 
     def events(self, example_id: str) -> list[dict[str, Any]]:
         """What it did to one row, as events of a receipt."""

@@ -409,9 +409,7 @@ def test_an_interrupted_run_leaves_a_project_that_opens_and_goes_on(tmp_path, nu
     assert len(opened.examples) == LARGE and not opened.view().current
     dataset = opened.run()
     assert len(dataset) == LARGE and opened.view().current
-    assert {p: p.stat().st_ino for p in finished} == finished, (
-        "what was finished is not redone"
-    )
+    assert {p: p.stat().st_ino for p in finished} == finished, "what was finished is not redone"
 
 
 def test_help_comes_without_heavy_imports():
@@ -442,3 +440,23 @@ def test_a_reader_that_has_seen_enough_is_no_error(project):
         cwd=ROOT,
     )
     assert done.returncode == 0 and len(done.stdout) == 20 and done.stderr == ""
+
+
+def test_a_file_of_unknown_columns_says_how_to_name_them(tmp_path):
+    run("new", tmp_path / "p")
+    (tmp_path / "faq.csv").write_text(
+        "frage;auskunft\nWas ist das?;Ein Test.\nUnd das?;Noch einer.\n"
+    )
+    status, _, err = run("import", tmp_path / "p", tmp_path / "faq.csv")
+    assert status == 1 and "--map" in err and len(err.strip().splitlines()[-1]) < 500
+    done = ("--map", "prompt=frage", "--map", "response=auskunft")
+    assert run("import", tmp_path / "p", tmp_path / "faq.csv", *done)[0] == 0
+
+
+def test_the_same_decisions_twice_add_nothing(project, tmp_path):
+    kept = lines(run("rows", project)[1])[0]["id"]
+    made = tmp_path / "again.jsonl"
+    made.write_text(f'{{"id": "{kept}", "kind": "note", "value": "seen"}}\n')
+    assert answer("decide", project, "--from", made, "--annotator", "Ann")["appended"] == 1
+    again = answer("decide", project, "--from", made, "--annotator", "Ann")
+    assert (again["appended"], again["ignored"]) == (0, 1)

@@ -46,7 +46,7 @@ def desk(tmp_path, monkeypatch):
 def test_the_example_in_python_runs(desk, capsys):
     exec(compile(block("python"), "README.md", "exec"), {})
     assert re.search(r"[5-8] kept, [1-3] dropped", capsys.readouterr().out)
-    assert (desk / "out" / "manifest.json").exists()
+    assert (desk / "delivery" / "manifest.json").exists()
 
 
 def test_the_commands_of_the_main_job_run(desk):

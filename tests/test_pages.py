@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from curation import Project, Step
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """Streamlit makes the page it runs the main module; worker processes of later tests need ours."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -525,3 +525,13 @@ def test_a_delivery_vouches_for_the_decisions_it_was_made_of(project, tmp_path):
     manifest = project.export(tmp_path / "out", ["trl"], progress=interrupt)
     assert project.decisions.last() == 2
     assert "Ann" in json.dumps(manifest) and "Ben" not in json.dumps(manifest)
+
+
+def test_a_reading_that_gives_nothing_does_not_replace_one_that_gave_examples(tmp_path):
+    file = tmp_path / "odd.jsonl"
+    file.write_text('{"anfrage": "Name a planet.", "auskunft": "Saturn."}\n')
+    project = Project.create(tmp_path / "p")
+    project.add(file, mapping={"prompt": "anfrage", "response": "auskunft"})
+    with pytest.raises(CurationError, match="auskunf.*stays"):
+        project.add(file, mapping={"prompt": "anfrage", "response": "auskunf"})
+    assert project.examples.rows["response"].tolist() == ["Saturn."]

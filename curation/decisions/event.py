@@ -7,6 +7,7 @@ import json
 import math
 import time
 import uuid
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,8 +180,12 @@ def _check_json(value: Any) -> None:
 def read_decisions(
     text: str, annotator: str, known: Collection[str]
 ) -> tuple[list[Decision], list[str]]:
-    """Decisions from JSON Lines of {id, kind, value}, and a sentence for each line that is none."""
+    """Decisions from JSON Lines of {id, kind, value}, and a sentence for each line that is none.
+
+    A line without an op_id gets one made of its text, so that the same file twice adds nothing.
+    """
     found, problems = [], []
+    seen = Counter[str]()
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -189,13 +194,15 @@ def read_decisions(
             example = entry["id"]
             if example not in known:
                 raise CurationError(f"there is no example {example!r}.")
+            seen[line] += 1
+            made = f"{annotator}\0{line.strip()}\0{seen[line]}".encode()
             decision = Decision(
                 example,
                 entry["kind"],
                 entry.get("value"),
                 entry.get("annotator") or annotator,
                 content_hash=example.split("-")[0],
-                **({"op_id": entry["op_id"]} if entry.get("op_id") else {}),
+                op_id=entry.get("op_id") or hashlib.blake2b(made, digest_size=16).hexdigest(),
             )
             decision.check()
             found.append(decision)

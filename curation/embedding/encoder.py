@@ -6,6 +6,8 @@ import functools
 import hashlib
 import importlib.util
 import os
+import socket
+import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,10 +79,15 @@ def _loaded(model: str, title: str) -> Any:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(
-            model, device=_device(), trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            model,
+            device=_device(),
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+            # What was fetched before loads without the Hub, and what was not fails at once.
+            local_files_only=Path(model).is_dir() or not _hub_answers(),
         )
     except Exception as error:
-        raise CurationError(_why_not(model, error)) from error
+        raise CurationError(_why_not(model, str(error))) from error
 
 
 def _device() -> str:
@@ -89,16 +96,30 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _why_not(model: str, error: Exception) -> str:
-    first = str(error).strip().split("\n")[0][:200]
+def _hub_answers() -> bool:
+    """Whether the Hub, or what is remembered of it, can be asked: it retries for minutes otherwise."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    address = urllib.parse.urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _why_not(model: str, error: str) -> str:
     if Path(model).exists():
+        first = error.strip().split("\n")[0][:200]
         return (
             f"The folder {model} holds no sentence-transformers model that can be loaded: {first}"
         )
     return (
         f"The embedding model {model!r} is neither a folder here nor to be had from the Hugging Face "
-        f"Hub now ({type(error).__name__}); check its name and the network, or leave it empty for the "
-        "bundled one."
+        f"Hub now; check its name and the network, or leave it empty for the bundled one."
     )
 
 

@@ -103,7 +103,7 @@ def card(
 
 def _step(dataset: Dataset, report: Any) -> str:
     rows = dataset.rows
-    mine = (rows["dropped_by"] == report.name).to_numpy()
+    mine = (rows["dropped_by"] == report.name).to_numpy() & (report.dropped > 0)
     if "problems" in rows:  # an example for everybody must not be somebody's address
         mine = mine & ~rows["problems"].fillna("").str.contains("personal_data").to_numpy()
     gone = rows.index[mine]

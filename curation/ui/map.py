@@ -201,10 +201,10 @@ def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None
 
 def special_words(texts: Sequence[str], others: Sequence[str], top: int = 8) -> list[str]:
     """Words that stand in more of these texts than of the others, by the log of the odds."""
-    import re
+    from curation.operations.topics import topic_words
 
     def documents(batch: Sequence[str]) -> Counter[str]:
-        return Counter(w for text in batch for w in set(re.findall(r"[^\W\d_]{3,}", text.lower())))
+        return Counter(w for text in batch for w in set(topic_words(text)))
 
     here, there = documents(texts), documents(others)
     n, m = max(1, len(texts)), max(1, len(others))
