@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -148,6 +148,28 @@ class Project:
         """The project's name as people see it."""
         return str(self.settings.get("name", self.path.name))
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """Limits of reading a file that differ from `curation.sources.Limits`, by name.
+
+        They stand in the table `limits` of project.toml.
+
+        Raises CurationError for a limit that there is none of, or that is no positive number.
+        """
+        from curation.sources import Limits
+
+        told: dict[str, float] = dict(self.settings.get("limits", {}))
+        known = [field.name for field in fields(Limits)]
+        for name, value in told.items():
+            if name not in known or isinstance(value, bool) or not isinstance(value, int | float):
+                raise CurationError(
+                    f"project.toml: limits.{name} = {value!r} is none; known are, with positive "
+                    f"numbers: {', '.join(known)}."
+                )
+            if value <= 0:
+                raise CurationError(f"project.toml: limits.{name} must be above 0, not {value!r}.")
+        return told
+
     # --- what came in -----------------------------------------------------------------------
 
     @property
@@ -237,7 +259,8 @@ class Project:
         """A file's entry for `imports`, and its rows; no rows when it is there already."""
         copy, digest = self._keep_source(file, name)
         former = next((e for e in self.imports if e["name"] == name), None)
-        settings = former["settings"] if former and said == _NOTHING_SAID else said
+        settings = dict(former["settings"] if former and said == _NOTHING_SAID else said)
+        settings["limits"] = self.limits  # a changed limit is another reading of the file
         if former and (former["sha256"], former["settings"]) == (digest, settings):
             return {**former, "already": True}, None
         tables, report = self._read(copy, name, settings, progress)
@@ -272,6 +295,7 @@ class Project:
                 mapping=settings["mapping"],
                 label_names=settings["label_names"] or None,
                 encoding=settings.get("encoding") or None,
+                limits=sources.Limits(**settings.get("limits", {})),
                 progress=progress,
             )
             return {t: pd.read_parquet(Path(scratch) / f"{t}.parquet") for t in TABLES}, report

@@ -535,3 +535,18 @@ def test_a_reading_that_gives_nothing_does_not_replace_one_that_gave_examples(tm
     with pytest.raises(CurationError, match="auskunf.*stays"):
         project.add(file, mapping={"prompt": "anfrage", "response": "auskunf"})
     assert project.examples.rows["response"].tolist() == ["Saturn."]
+
+
+def test_limits_are_settings_of_the_project(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"prompt": "Name a planet.", "completion": "Saturn.", "more": [[[1]]]}\n')
+    project = Project.create(tmp_path / "p")
+    settings = project.path / "project.toml"
+    plain = settings.read_text()
+    settings.write_text(f"{plain}[limits]\nnesting = 2\n")
+    (entry,) = project.add(file)
+    assert entry["report"]["rejected"] == 1
+    assert "limit nesting" in project.rejected["message"].iloc[0]
+    settings.write_text(f"{plain}[limits]\nnestng = 2\n")
+    with pytest.raises(CurationError, match="nestng.*nesting"):
+        Project.open(project.path).add(file)

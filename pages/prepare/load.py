@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def remembered(project: Project, name: str) -> Reading:
 
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at the file …")
-def preview(path: str, changed: float, name: str, how: Reading) -> Any:
+def preview(path: str, changed: float, name: str, how: Reading, limits: sources.Limits) -> Any:
     """What a file holds, as far as its beginning tells."""
     return sources.preview(
         Path(path),
@@ -203,16 +203,17 @@ def preview(path: str, changed: float, name: str, how: Reading) -> Any:
         format=how.format,
         mapping=dict(how.mapping),
         encoding=how.encoding or None,
+        limits=replace(limits, seconds=min(60, limits.seconds)),
     )
 
 
-def draw_preview(path: Path, name: str, before: Reading) -> Reading:
+def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits) -> Reading:
     """What was recognised in one file, and the person's own word on it."""
     if path.is_dir():
         st.caption("A folder: every file in it is read, each in the format that is recognised.")
         return before
     changed = path.stat().st_mtime
-    first = preview(str(path), changed, name, Reading(encoding=before.encoding))
+    first = preview(str(path), changed, name, Reading(encoding=before.encoding), limits)
     left, right = st.columns([2, 3], gap="large")
     with left:
         formats_ = ["auto", *formats.names()]
@@ -249,7 +250,7 @@ def draw_preview(path: Path, name: str, before: Reading) -> Reading:
                 help="For example gb18030, big5, shift_jis, cp1252 or latin-1.",
             ).strip()
     how = Reading(format, tuple(sorted(mapping.items())), encoding)
-    seen = preview(str(path), changed, name, how)
+    seen = preview(str(path), changed, name, how, limits)
     with left:
         found = (
             ", ".join(f"{markdown(n)} ({c:.0%} sure)" for n, c in seen.formats.items())
@@ -421,12 +422,12 @@ def draw() -> None:
         draw_projects(None)
         return
     with st.container(border=True):
-        todo = []
+        todo, limits = [], sources.Limits(**project.limits)
         for path, name in incoming(project):
             with st.container(border=True):
                 st.markdown(f"**{markdown(name)}**")
                 try:
-                    how = draw_preview(path, name, remembered(project, name))
+                    how = draw_preview(path, name, remembered(project, name), limits)
                 except CurationError as error:
                     st.error(markdown(error, 400), icon=":material/block:")
                     continue
