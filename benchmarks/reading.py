@@ -66,7 +66,7 @@ rows = polars.read_ndjson(path).height
     "duckdb": """
 import duckdb
 rows = duckdb.connect().sql(f"create table t as select * from read_ndjson('{path}'); "
-                            "select count(*) from t").fetchone()[0]
+                            "select count(*) from t").fetchall()[0][0]
 """,
 }
 
