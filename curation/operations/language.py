@@ -95,7 +95,10 @@ def language(
             "prompt_language": pd.Series(
                 [code for code, _ in of_prompt], index=batch.index, dtype="str"
             ),
-            "language_confidence": np.array([sure for _, sure in of_response], dtype="float64"),
+            # The detector adds up in no fixed order: what differs in the last digits is cut off.
+            "language_confidence": np.round(
+                np.array([sure for _, sure in of_response], dtype="float64"), 4
+            ),
         },
         index=batch.index,
     )
