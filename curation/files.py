@@ -58,7 +58,7 @@ def locked(path: Path) -> Iterator[None]:
         try:
             if fcntl is not None:
                 fcntl.flock(stream, fcntl.LOCK_EX)
-        except BaseException:
+        except BaseException:  # also when interrupted: the stream is ours to close
             stream.close()
             raise
     except OSError as error:

@@ -102,7 +102,7 @@ class Writer:
                 return
             for request in group:
                 self._serve([request])
-        except BaseException as error:
+        except BaseException as error:  # whoever waits must hear of it, whatever it was
             for request in group:
                 request.done.set_exception(error)
         else:
