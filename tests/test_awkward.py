@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import datetime
 import decimal
 import gzip
@@ -11,7 +12,9 @@ import json
 import lzma
 import os
 import stat
+import tempfile
 import zipfile
+from pathlib import Path
 
 import orjson
 import pandas as pd
@@ -869,12 +872,30 @@ def test_a_folder_a_pipe_a_device_and_a_missing_file_are_refused(tmp_path):
         parse(tmp_path / "missing.jsonl", tmp_path / "out")
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="nothing is forbidden to root")
-def test_a_file_without_permission_is_refused(made):
-    path = made(LINE)
-    path.chmod(0)
-    with pytest.raises(CurationError, match="cannot be read: Permission denied"):
-        opened(path)
+@contextlib.contextmanager
+def as_nobody():
+    """Without root's right to read everything, while it lasts; anybody else has no such right."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_without_permission_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # so that it is the file that is forbidden, and not its folder
+        path = Path(folder) / "data.jsonl"
+        path.write_bytes(LINE)
+        path.chmod(0o644)
+        with as_nobody():
+            assert opened(path).examples
+        path.chmod(0)
+        with as_nobody(), pytest.raises(CurationError, match="cannot be read: Permission denied"):
+            opened(path)
 
 
 def test_a_file_that_grows_or_shrinks_while_it_is_read_never_crashes_the_reader(made):
