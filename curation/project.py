@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import files
+from curation.basis import Bases
 from curation.cache import Cache
 from curation.dataset import Dataset, Progress, make_ids, silent
 from curation.engine import Engine, Serial
@@ -574,6 +575,11 @@ class Project:
 
         return VectorStore(self.path / "cache" / "vectors", self.path / "encoders.json")
 
+    @property
+    def bases(self) -> Bases:
+        """What operations keep to so that new rows move no others: the map's places, topics."""
+        return Bases(self.path / "basis")
+
     def _replay(
         self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
     ) -> Replay:
@@ -585,6 +591,7 @@ class Project:
             cache=Cache(self.path / "cache" / "steps"),
             store=self.vectors,
             people=self.people(until),
+            bases=self.bases,
             engine=engine or Serial(),
             progress=progress,
             memory=self._memory,
@@ -793,6 +800,7 @@ class Project:
             recipe.to_yaml(),
             self.people(seq),
             encoders=self.vectors.choices(),
+            bases=self.bases.digests(),
         )
         return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
 

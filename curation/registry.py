@@ -11,6 +11,7 @@ The positional parameters of an operation are data that the engine supplies, by 
                 row itself left out; shared and remembered
     store       the vector store (see `curation.embedding`)
     decisions   the state of people's decisions
+    basis       a table that it keeps to in later runs (see `curation.basis`)
     progress    (share, text) -> None
     rng         a numpy Generator seeded by the operation's `seed` parameter
 
@@ -21,9 +22,11 @@ recipe, the command's help and the reference page.
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import types
 import typing
@@ -37,13 +40,28 @@ from curation.versions import code_version
 Column = NewType("Column", str)
 """A parameter of this type names a column of the dataset; the engine puts it into the batch."""
 
-INPUTS = ("batch", "rows", "vectors", "neighbours", "store", "decisions", "progress", "rng")
+INPUTS = (
+    "batch",
+    "rows",
+    "vectors",
+    "neighbours",
+    "store",
+    "decisions",
+    "basis",
+    "progress",
+    "rng",
+)
 PHASES = ("clean", "measure", "select", "split")
+EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "note")
+"""Kinds of decisions that count as people's word on an example; see `curation.decisions`."""
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""
 
 Depends = Callable[[Mapping[str, Any], Any, bool], Any]
 """(checked parameters, vector store, decide) → a small JSON value; see `Operation.depends`."""
+
+Reads = Callable[[Mapping[str, Any], Any], Any]
+"""(checked parameters, decisions or None) → a small JSON value; see `Operation.reads`."""
 
 KINDS = {
     "clean": "clean",
@@ -130,9 +148,11 @@ class Parameter:
 class Operation:
     """A named step that a recipe can use; made by the decorators below and nowhere else.
 
-    makes: the columns it adds. needs: columns it reads beyond the text. slow: too long to wait
-    for inside a page. depends: what else its results depend on, such as a model's weights; called
-    with decide=True it may first make a choice that is still open, which can take seconds.
+    makes: the columns it adds; `{tag}` in a name stands for what the parameter `tag` says. needs:
+    columns it reads beyond the text. slow: too long to wait for inside a page. depends: what else
+    its results depend on, such as a model's weights; called with decide=True it may first make a
+    choice that is still open, which can take seconds. reads: what they depend on of people's
+    decisions, where these are an input; where it is not said, on all of them.
     """
 
     name: str
@@ -145,6 +165,7 @@ class Operation:
     inputs: tuple[str, ...]
     params: Mapping[str, Parameter] = field(hash=False)
     depends: Depends | None = None
+    reads: Reads | None = None
 
     @functools.cached_property
     def version(self) -> str:
@@ -155,6 +176,26 @@ class Operation:
     def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
         """What results depend on beside code, parameters and rows, as a small JSON value."""
         return self.depends(params, store, decide) if self.depends else None
+
+    def read_of(self, params: Mapping[str, Any], people: Any) -> Any:
+        """What results depend on of people's decisions, as a small JSON value."""
+        if "decisions" not in self.inputs:
+            return None
+        if self.reads is not None:
+            return self.reads(params, people)
+        return None if people is None else people.fingerprint(EVERY_KIND)
+
+    def columns_made(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The columns that a call with these parameters adds."""
+        words = {name: _slug(str(value)) for name, value in params.items()}
+        return tuple(
+            name.format_map(words).rstrip("_") if "{" in name else name for name in self.makes
+        )
+
+    def can_make(self, column: str) -> bool:
+        """Whether some call adds a column of that name."""
+        patterns = (re.sub(r"_\\\{\w+\\\}", "(_.+)?", re.escape(name)) for name in self.makes)
+        return any(re.fullmatch(pattern, column) for pattern in patterns)
 
     @property
     def phase(self) -> str:
@@ -208,9 +249,10 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         needs: tuple[str, ...] = (),
         slow: bool = False,
         depends: Depends | None = None,
+        reads: Reads | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
-            add(_describe(kind, title, function, makes, needs, slow, depends))
+            add(_describe(kind, title, function, makes, needs, slow, depends, reads))
             return function
 
         return register
@@ -238,6 +280,7 @@ def _describe(
     needs: tuple[str, ...],
     slow: bool,
     depends: Depends | None,
+    reads: Reads | None,
 ) -> Operation:
     name = function.__name__
     hints = typing.get_type_hints(function, include_extras=True)
@@ -258,8 +301,14 @@ def _describe(
     if makes is None:
         makes = (name,) if kind in ("score", "group") else ()
     return Operation(
-        name, kind, title, function, makes, needs, slow, tuple(inputs), params, depends
+        name, kind, title, function, makes, needs, slow, tuple(inputs), params, depends, reads
     )
+
+
+def _slug(text: str) -> str:
+    """A text as part of a column's name: small letters and digits, joined by low lines."""
+    plain = re.sub(r"\W+", "_", text.casefold()).strip("_")
+    return plain or (text and hashlib.blake2b(text.encode(), digest_size=4).hexdigest())
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -21,6 +21,7 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from curation.basis import Bases
 from curation.cache import Cache, key
 from curation.dataset import BASE_COLUMNS, Dataset, Progress, overlaid, silent, with_derived
 from curation.embedding.store import NotRemembered
@@ -93,7 +94,7 @@ class Replay:
     """Everything a replay needs besides the recipe.
 
     source: the examples as imported, and `fingerprint`, which stands for them. people: decisions,
-    or None. store: the vector store that `embed` operations get.
+    or None. store: the vector store that `embed` operations get. bases: what operations keep to.
     """
 
     source: Dataset
@@ -101,6 +102,7 @@ class Replay:
     cache: Cache
     store: Any = None
     people: PeopleState | None = None
+    bases: Bases = field(default_factory=Bases)
     engine: Engine = field(default_factory=Serial)
     progress: Progress = silent
     memory: Memory = field(default_factory=Memory)
@@ -123,7 +125,7 @@ class Replay:
         dataset, fingerprint = self.source, self.fingerprint
         for i, stage in enumerate(stages):
             decide = stage.step is not None and compute(stage.step.operation)
-            fingerprint = stage.fingerprint(fingerprint, self.store, decide)
+            fingerprint = stage.fingerprint(fingerprint, self, decide)
             known = self.memory.get(fingerprint)
             if known is None:
                 if self.progress is not silent:
@@ -139,14 +141,14 @@ class Replay:
         """The fingerprint after each stage; the last stands for the whole result."""
         prints = [self.fingerprint]
         for stage in self._stages(recipe, None):
-            prints.append(stage.fingerprint(prints[-1], self.store))
+            prints.append(stage.fingerprint(prints[-1], self))
         return prints
 
     def missing(self, recipe: Recipe) -> list[str]:
         """Operations of the steps that a run would have to compute, in order."""
         at, missing = self.fingerprint, []
         for stage in self._stages(recipe, None):
-            at = stage.fingerprint(at, self.store)
+            at = stage.fingerprint(at, self)
             if stage.step and self.memory.get(at) is None and not self.cache.has(at):
                 missing.append(stage.step.use)
         return missing
@@ -199,7 +201,7 @@ class Replay:
                 (at + share) / of, f"{stage.title}: {text}" if text else stage.title
             )
             try:
-                delta, vectors = self._compute(dataset, stage.step, inner)
+                delta, vectors = self._compute(dataset, stage.step, inner, name=stage.name)
             except MemoryError:
                 raise CurationError(f"{stage.title} ran out of memory.") from None
             except CurationError as error:
@@ -239,17 +241,24 @@ class Replay:
         return after.replace(steps=(*dataset.steps, report))
 
     def _compute(
-        self, dataset: Dataset, step: Step, progress: Progress, store: Any = None
+        self,
+        dataset: Dataset,
+        step: Step,
+        progress: Progress,
+        store: Any = None,
+        name: str = "",
     ) -> tuple[pd.DataFrame, np.ndarray | None]:
         operation, params = step.operation, step.arguments
         self._demand(operation, params, dataset)
         if operation.batched:
             return self._in_batches(operation, params, dataset.rows, progress), dataset.vectors
         kept = dataset.kept.sort_index()
-        supplied = self._inputs(operation, params, dataset, kept, progress, store or self.store)
+        supplied = self._inputs(
+            operation, params, dataset, kept, progress, store or self.store, name
+        )
         answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
         if operation.kind != "embed":
-            return as_columns(operation, answer, kept.index), dataset.vectors
+            return as_columns(operation, answer, kept.index, params), dataset.vectors
         vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
         vectors[dataset.rows.index.get_indexer(kept.index)] = answer
         return _NO_DELTA, vectors
@@ -261,7 +270,7 @@ class Replay:
         for column in operation.columns_read(params):
             if column in dataset.rows.columns:
                 continue
-            makers = [o.name for o in operations().values() if column in o.makes]
+            makers = [o.name for o in operations().values() if o.can_make(column)]
             hint = (
                 f"add {makers[0]} before it"
                 if makers
@@ -316,6 +325,7 @@ class Replay:
         kept: pd.DataFrame,
         progress: Progress,
         store: Any,
+        name: str,
     ) -> Callable[[str], Any]:
         def vectors() -> np.ndarray:
             assert dataset.vectors is not None
@@ -330,10 +340,20 @@ class Replay:
             "neighbours": lambda: neighbours,
             "store": lambda: store,
             "decisions": lambda: self.people,
+            "basis": lambda: self.bases.of(name, params, self._space(dataset)),
             "progress": lambda: progress,
             "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
         }
         return lambda name: offers[name]()
+
+    def _space(self, dataset: Dataset) -> Any:
+        """What the vectors at hand are of; places and centres hold among such vectors only."""
+        from curation.registry import operation
+
+        steps = [r for r in dataset.steps if r.kind == "embed"]
+        return [
+            [r.use, r.params, operation(r.use).depends_on(r.params, self.store)] for r in steps[-1:]
+        ]
 
     def _neighbours(
         self, vectors: np.ndarray, k: int, progress: Progress
@@ -405,14 +425,18 @@ class _Stage:
     people: pd.DataFrame | None
     step: Step | None = None
 
-    def fingerprint(self, before: str, store: Any, decide: bool = False) -> str:
+    def fingerprint(self, before: str, replay: Replay, decide: bool = False) -> str:
         """A name for the result after this stage, given the one before; `decide` as in registry."""
         if self.step is None:
             assert self.people is not None
             hashed = [list(map(str, row)) for row in self.people.sort_index().itertuples()]
             return key(before, PEOPLE, list(self.people.columns), hashed)
         operation, params = self.step.operation, self.step.arguments
-        depends = operation.depends_on(params, store, decide)
+        depends = operation.depends_on(params, replay.store, decide)
+        if "basis" in operation.inputs and (turn := replay.bases.turn(self.name)):
+            depends = [depends, turn]
+        if "decisions" in operation.inputs:
+            depends = [depends, operation.read_of(params, replay.people)]
         return key(before, self.name, operation.version, params, depends)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from curation import registry
+from curation.basis import Basis
 from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
 from curation.embedding import VectorStore, nearest
@@ -108,7 +109,9 @@ def arguments(operation: Operation, rows: int) -> dict:
     return operation.check(given)
 
 
-def answer(operation: Operation, dataset: Dataset, store: VectorStore) -> pd.DataFrame:
+def answer(
+    operation: Operation, dataset: Dataset, store: VectorStore, basis: Basis | None = None
+) -> pd.DataFrame:
     """The operation's columns for all rows, as the engine would ask for them."""
     params = arguments(operation, len(dataset))
     if operation.batched:
@@ -123,13 +126,14 @@ def answer(operation: Operation, dataset: Dataset, store: VectorStore) -> pd.Dat
         "neighbours": lambda k: nearest(vectors, k),
         "store": store,
         "decisions": None,
+        "basis": Basis() if basis is None else basis,
         "progress": silent,
         "rng": np.random.default_rng(0),
     }
     made = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":
         return pd.DataFrame(made, index=rows.index).reindex(dataset.rows.index)
-    return as_columns(operation, made, rows.index).reindex(dataset.rows.index)
+    return as_columns(operation, made, rows.index, params).reindex(dataset.rows.index)
 
 
 def part(dataset: Dataset, positions) -> Dataset:
@@ -185,8 +189,9 @@ def test_it_answers_for_every_row_with_the_columns_it_declares(operation, prepar
     if operation.kind == "embed":
         assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-3)
         return
-    assert set(operation.makes) <= set(made.columns) <= CONTROL | set(operation.makes)
-    assert not set(operation.makes) & set(BASE_COLUMNS), "what was imported is nobody's to measure"
+    makes = set(operation.columns_made(arguments(operation, len(dataset))))
+    assert makes <= set(made.columns) <= CONTROL | makes
+    assert not makes & set(BASE_COLUMNS), "what was imported is nobody's to measure"
     assert not any(pd.api.types.is_object_dtype(t) for t in made.dtypes), (
         "no Python objects in cells"
     )
@@ -295,3 +300,18 @@ def test_an_operation_that_cannot_be_drawn_or_run_is_refused_when_it_is_read():
         )
         with pytest.raises(RecipeError, match=message):
             registry.score("Something")(function)
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in OPERATIONS if "basis" in o.inputs], ids=lambda o: o.name
+)
+def test_a_row_that_is_added_leaves_the_others_where_they_are(operation, prepared, store, tmp_path):
+    whole = prepared(operation)
+    former = part(whole, np.arange(len(whole) - 3))
+    basis = Basis(tmp_path / "basis.arrow")
+    once = answer(operation, former, store, basis)
+    again = answer(operation, former, store, basis)
+    pd.testing.assert_frame_equal(once, again)
+    grown = answer(operation, whole, store, basis)
+    pd.testing.assert_frame_equal(grown.loc[once.index], once)
+    assert grown.notna().all(axis=None)

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pandas as pd
 import pytest
@@ -550,3 +551,21 @@ def test_limits_are_settings_of_the_project(tmp_path):
     settings.write_text(f"{plain}[limits]\nnestng = 2\n")
     with pytest.raises(CurationError, match="nestng.*nesting"):
         Project.open(project.path).add(file)
+
+
+def test_a_new_file_moves_nothing_on_the_map_until_it_is_drawn_anew(example_project, tmp_path):
+    project = Project(shutil.copytree(example_project, tmp_path / "example"))
+    before = project.run().rows[["map_x", "map_y"]].dropna()
+    more = tmp_path / "more.jsonl"
+    lines = [{"prompt": f"Name {n} rivers of Asia.", "completion": "The Ob."} for n in range(2, 30)]
+    more.write_text("\n".join(json.dumps(line) for line in lines))
+    project.add(more)
+    after = project.run().rows[["map_x", "map_y"]].dropna()
+    assert len(after) > len(before)
+    both = before.index.intersection(after.index)
+    pd.testing.assert_frame_equal(after.loc[both], before.loc[both])
+
+    project.bases.renew("project_map")
+    assert not project.view().current
+    anew = project.run().rows[["map_x", "map_y"]].dropna()
+    assert not np.allclose(anew.loc[both], before.loc[both])

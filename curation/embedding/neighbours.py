@@ -13,6 +13,9 @@ BLOCK = 4_096
 EXACT_ROWS = 200_000
 """Rows up to which every vector is compared with every other; above, that would take hours."""
 
+EXACT_PAIRS = 10_000_000_000
+"""Comparisons that are made one by one where others are looked up: about a minute on two cores."""
+
 RECALL = 0.98
 """Share of the true neighbours that the search among more rows has to find."""
 
@@ -35,7 +38,7 @@ def nearest(
     if k == 0:
         return indices, similarities
     data = np.ascontiguousarray(vectors, dtype=np.float32)
-    index, how = _index(data, k, progress)
+    index, how = _index(data, k, rows <= EXACT_ROWS, progress)
     for at in range(0, rows, BLOCK):
         found, who = _search(index, data, data[at : at + BLOCK], k + 1)
         own = who == np.arange(at, at + len(who))[:, None]
@@ -47,13 +50,36 @@ def nearest(
     return indices, similarities
 
 
-def _index(data: np.ndarray, k: int, progress: Progress) -> tuple[Any, str]:
+def nearest_in(
+    asked: np.ndarray, vectors: np.ndarray, k: int, progress: Progress = silent
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and cosine similarities of the k of `vectors` nearest to each of `asked`, (asked, k).
+
+    Exact up to as many comparisons as `nearest` makes exactly; above, as there.
+    """
+    data = np.ascontiguousarray(vectors, dtype=np.float32)
+    queries = np.ascontiguousarray(asked, dtype=np.float32)
+    k = min(k, len(data))
+    indices = np.zeros((len(queries), k), dtype=np.int64)
+    similarities = np.zeros((len(queries), k), dtype=np.float32)
+    if k == 0 or len(queries) == 0:
+        return indices, similarities
+    index, _ = _index(data, k, len(data) * len(queries) <= EXACT_PAIRS, progress)
+    for at in range(0, len(queries), BLOCK):
+        found, who = _search(index, data, queries[at : at + BLOCK], k)
+        indices[at : at + len(who)], similarities[at : at + len(who)] = who, found
+        done = min(len(queries), at + BLOCK)
+        progress(done / len(queries), f"{done:,} of {len(queries):,} looked up")
+    return indices, similarities
+
+
+def _index(data: np.ndarray, k: int, exact: bool, progress: Progress) -> tuple[Any, str]:
     """An index over the rows, and in words how true its answers are; nothing where they are exact."""
     import faiss
 
     rows, width = data.shape
     flat = faiss.IndexFlatIP(width)
-    if rows <= EXACT_ROWS:
+    if exact:
         flat.add(data)
         return flat, ""
     progress(0.0, "sorting vectors into cells")

@@ -71,7 +71,7 @@ class Origin:
 
     name: of the project. imports: the reports of the files read. recipe: its YAML. people: the
     state of people's decisions, if there are any. encoders: model → the way its vectors were
-    computed.
+    computed. bases: what operations kept to from earlier runs, as SHA-256 by name.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Origin:
     recipe: str
     people: Any = None
     encoders: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(out: Path, formats: Sequence[str]) -> None:
@@ -265,6 +266,7 @@ def _write(
             "by_annotator": people.by_annotator() if people else {},
         },
         "encoders": dict(origin.encoders),
+        "bases": dict(origin.bases),
         "versions": _versions(),
         "files": listed,
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from curation.basis import Basis
 from curation.dataset import Progress
 from curation.registry import Range, score
 
@@ -16,12 +20,25 @@ Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
 SMALL = 20
 """Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
 
+FITTED = 100_000
+"""Rows that shape the map at most; UMAP's time and memory grow with them, the picture does not."""
+
+STAYS = 0.5
+"""Share of the rows that must have a place already; below, the map is drawn anew."""
+
+EPOCHS = 100
+"""Rounds of UMAP; 200, its own choice, gave the same trustworthiness to 0.01 in twice the time."""
+
+ANCHORS = 8
+"""Placed rows between which a new one is put."""
+
 
 @score("Map", makes=("map_x", "map_y"), slow=True)
 def project_map(
     rows: pd.DataFrame,
     vectors: np.ndarray,
     neighbours: Neighbours,
+    basis: Basis,
     progress: Progress,
     *,
     neighbourhood: Annotated[
@@ -34,25 +51,92 @@ def project_map(
 ) -> pd.DataFrame:
     """Place examples on a plane so that those that mean alike lie together.
 
-    UMAP (McInnes et al. 2018) from exact neighbours, started from the two main directions (PCA).
-    The seed makes it repeatable, which costs its second core. Coordinates have no unit.
+    UMAP (McInnes et al. 2018) from exact neighbours, started from the two main directions (PCA); of
+    more than 100,000 rows a random part shapes the map and the others are put among it. A project
+    keeps the places: rows that come later are put between their nearest, and nothing else moves,
+    until the map is drawn anew or fewer than half of the rows have a place. The seed makes it
+    repeatable, which costs its second core. Coordinates have no unit.
     """
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
-    plane = _main_directions(vectors)
-    if len(rows) >= SMALL:
-        plane = _umap(
-            vectors, neighbours, plane, min(neighbourhood, len(rows) - 1), min_dist, seed, progress
-        )
-    centred = plane - plane.mean(axis=0)
-    return pd.DataFrame(
-        {"map_x": centred[:, 0].astype("float64"), "map_y": centred[:, 1].astype("float64")},
-        index=rows.index,
+    if len(rows) < SMALL:
+        return _frame(_main_directions(vectors), rows.index)
+    keys, first, twin = np.unique(_digests(vectors), return_index=True, return_inverse=True)
+    known = _Places.of(basis)
+    plane = known.at(keys)
+    if np.isfinite(plane[:, 0]).mean() < STAYS:
+        known, plane = _Places(), np.full_like(plane, np.nan)
+        # Keys are hashes, so the first of them are a random part, whatever order the rows have.
+        part = first[:FITTED]
+        if len(part) == len(rows):
+            nearest = neighbours
+        else:
+            nearest = lambda k: _nearest(vectors[part], k, progress)  # noqa: E731
+        plane[: len(part)] = _umap(vectors[part], nearest, neighbourhood, min_dist, seed, progress)
+    new = np.isnan(plane[:, 0])
+    if new.any():
+        progress(0.8, f"putting {int(new.sum()):,} more among them")
+        plane[new] = _between(vectors[first[new]], vectors[first[~new]], plane[~new], keys[new])
+    known.with_these(keys, plane).keep(basis)
+    return _frame(plane[twin], rows.index)
+
+
+def _frame(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
+    return pd.DataFrame({"map_x": plane[:, 0], "map_y": plane[:, 1]}, index=index, dtype="float64")
+
+
+def _digests(vectors: np.ndarray) -> np.ndarray:
+    """Sixteen bytes that stand for each vector: rows with equal vectors share a place."""
+    data = np.ascontiguousarray(vectors, dtype=np.float16)
+    width = data.shape[1] * 2
+    view = memoryview(data.view(np.uint8).data).cast("B")
+    return np.array(
+        [
+            hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest() + b"."
+            for i in range(len(data))
+        ],
+        dtype="S16",  # which would lose zeros at the end, hence the full stop
     )
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where vectors lie on the map, by what stands for them: keys, sorted, and plane, (keys, 2)."""
+
+    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype="S16"))
+    plane: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    @classmethod
+    def of(cls, basis: Basis) -> _Places:
+        table = basis.load()
+        if table is None:
+            return cls()
+        keys = np.array(table["key"].to_pylist(), dtype="S16")
+        return cls(keys, np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]))
+
+    def at(self, keys: np.ndarray) -> np.ndarray:
+        """Places of some keys, (keys, 2); NaN where there is none."""
+        plane = np.full((len(keys), 2), np.nan)
+        if len(self.keys):
+            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            found = self.keys[place] == keys
+            plane[found] = self.plane[place[found]]
+        return plane
+
+    def with_these(self, keys: np.ndarray, plane: np.ndarray) -> _Places:
+        """These places and, of rows that are not here now, the former: they may come back."""
+        both = np.concatenate([keys, self.keys])
+        names, first = np.unique(both, return_index=True)
+        return _Places(names, np.concatenate([plane, self.plane])[first])
+
+    def keep(self, basis: Basis) -> None:
+        """Write them down."""
+        keys = pa.array(self.keys.tolist(), pa.binary(16))
+        basis.save(pa.table({"key": keys, "x": self.plane[:, 0], "y": self.plane[:, 1]}))
+
+
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
-    """Positions along the two directions of greatest spread, (rows, 2); signs fixed."""
+    """Positions along the two directions of greatest spread, (rows, 2), centred; signs fixed."""
     centred = vectors - vectors.mean(axis=0)
     covariance = (centred.T @ centred).astype(np.float64)
     _, directions = np.linalg.eigh(covariance)
@@ -64,24 +148,32 @@ def _main_directions(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(plane, dtype=np.float64)
 
 
+def _nearest(vectors: np.ndarray, k: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    from curation.embedding.neighbours import nearest
+
+    return nearest(vectors, k, lambda share, text: progress(0.3 * share, text))
+
+
 def _umap(
     vectors: np.ndarray,
     neighbours: Neighbours,
-    start: np.ndarray,
-    k: int,
+    neighbourhood: int,
     min_dist: float,
     seed: int,
     progress: Progress,
 ) -> np.ndarray:
+    """Places by UMAP, (rows, 2), centred."""
     from umap import UMAP
 
     progress(0.0, "neighbourhoods")
+    k = min(neighbourhood, len(vectors) - 1)
     indices, similarities = neighbours(k)
     own = np.arange(len(vectors))[:, None]
     graph = np.hstack([own, indices[:, : k - 1] if k > 1 else indices])
     distances = np.hstack([np.zeros((len(vectors), 1)), 1 - similarities[:, : graph.shape[1] - 1]])
     distances = np.maximum(distances, 0).astype(np.float32)
     progress(0.3, f"placing {len(vectors):,} points")
+    start = _main_directions(vectors)
     spread = start / max(1e-9, np.abs(start).max()) * 10
     jitter = np.random.default_rng(seed).normal(scale=1e-4, size=spread.shape)
     with warnings.catch_warnings():
@@ -90,14 +182,37 @@ def _umap(
             n_neighbors=graph.shape[1],
             min_dist=min_dist,
             metric="cosine",
+            n_epochs=EPOCHS if len(vectors) > 10_000 else None,
             random_state=seed,
             init=(spread + jitter).astype(np.float32),
             precomputed_knn=(graph.astype(np.int64), distances),
             force_approximation_algorithm=True,
         )
         placed = np.asarray(model.fit_transform(vectors), dtype=np.float64)
-    lost = ~np.isfinite(placed).all(
-        axis=1
-    )  # UMAP leaves a point that nobody is near without a place
+    # UMAP leaves a point that nobody is near without a place.
+    lost = ~np.isfinite(placed).all(axis=1)
     placed[lost] = spread[lost]
-    return placed
+    return np.asarray(placed - placed.mean(axis=0))
+
+
+def _between(
+    new: np.ndarray, placed: np.ndarray, plane: np.ndarray, keys: np.ndarray
+) -> np.ndarray:
+    """Places for new vectors between their nearest placed ones, (new, 2).
+
+    The mean of those, weighted by how near they are as UMAP weighs them, and moved a little by the
+    row's own hash so that rows with the same neighbours do not hide each other.
+    """
+    from curation.embedding.neighbours import nearest_in
+
+    who, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)))
+    distances = 1 - similarities
+    beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
+    weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))
+    weights /= weights.sum(axis=1, keepdims=True)
+    centre = np.einsum("rk,rkc->rc", weights, plane[who])
+    apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (plane[who] - centre[:, None]) ** 2))
+    hashed = np.frombuffer(keys.tobytes(), dtype=np.uint8).reshape(len(keys), -1)[:, :8]
+    nudge = hashed.copy().view(np.uint32).astype(np.float64) / 2**32 - 0.5
+    usual = 0.02 * np.median(np.abs(plane), axis=0)
+    return np.asarray(centre + nudge * np.minimum(apart, 10 * usual) + nudge * usual * 0.2)
