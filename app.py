@@ -20,6 +20,7 @@ pages = st.navigation(
                 default=True,
             ),
             st.Page("pages/explore/map.py", title="Map", icon=":material/scatter_plot:"),
+            st.Page("pages/explore/coverage.py", title="Coverage", icon=":material/my_location:"),
             st.Page("pages/explore/browse.py", title="Browse", icon=":material/table_rows:"),
         ],
         "Review": [

@@ -1,6 +1,12 @@
 """Texts per second of each way to embed, beside sentence-transformers' defaults, on the same texts.
 
-python -m benchmarks embedding alpaca_en_52k.json [--texts 512]
+python -m benchmarks embedding alpaca_en_52k.json [--texts 2048] [--one-core]
+
+All ways take turns on slices of the texts, so that what else the machine does falls on all alike.
+The share of the peak is what the texts need by count of operations, over what plain matrix products
+of the model's own size reach in the same precision, measured in the same turns. With --one-core
+every way has one core, and what counts is the time that the processor spent, which a busy machine
+changes little.
 """
 
 from __future__ import annotations
@@ -9,61 +15,145 @@ import argparse
 import os
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from curation import Project
-from curation.embedding import bundled_folder
-from curation.embedding.ways import ways
+from curation.embedding import bundled_folder, load_encoder, reader
+from curation.embedding.draft import DRAFT, SAMPLE, agreement
+from curation.embedding.encoder import loaded, title_of
+from curation.embedding.ways import KEPT, WORTH_IT, fastest, trial, ways
+
+SLICE = 256
+DEFAULTS = "sentence-transformers, defaults"
+LAYERS, WIDTH, INNER = 6, 384, 1_536
+"""Of all-MiniLM-L6-v2."""
 
 
-def timed(
-    encode: Callable[[Sequence[str]], np.ndarray], texts: Sequence[str]
-) -> tuple[float, np.ndarray]:
-    """Seconds and vectors, after a short warm-up."""
-    encode(texts[:16])
-    begin = time.perf_counter()
-    vectors = encode(texts)
-    return time.perf_counter() - begin, vectors
+def operations(tokens: np.ndarray) -> float:
+    """Floating-point operations of the model's matrix products, padding not counted.
+
+    Two for each weight and token (query, key, value, output, and the two of the inner layer), and
+    for attention two products of the length squared by the width.
+    """
+    weights = 4 * WIDTH**2 + 2 * WIDTH * INNER
+    return float((LAYERS * (2 * weights * tokens + 4 * WIDTH * tokens**2)).sum())
 
 
-def top(vectors: np.ndarray, k: int = 10) -> np.ndarray:
-    """Indices of the k nearest others of each row."""
-    similarity = vectors @ vectors.T
-    np.fill_diagonal(similarity, -2)
-    return np.argsort(-similarity, axis=1)[:, :k]
+def product(precision: str, clock: Callable[[], float]) -> Callable[[], float]:
+    """A function that multiplies for a fifth of a second: operations per second."""
+    import torch
+
+    kind = getattr(torch, precision)
+    inner = torch.nn.Linear(WIDTH, INNER, bias=False).to(kind)
+    rows = torch.randn(2_560, WIDTH).to(kind)
+
+    def rate() -> float:
+        begin, done = clock(), 0
+        with torch.inference_mode():
+            while clock() - begin < 0.2:
+                inner(rows)
+                done += 2 * len(rows) * WIDTH * INNER
+        return done / (clock() - begin)
+
+    return rate
+
+
+def contestants(model: Any) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
+    """The defaults, each way of the trial, and the draft, by name."""
+    found = {DEFAULTS: lambda texts: model.encode(list(texts), normalize_embeddings=True)}
+    for name, make in ways().items():
+        if name not in KEPT and name != "torch-float32":  # which is what the defaults do
+            found[name] = make(loaded())
+    found[DRAFT] = load_encoder(way=DRAFT).encode
+    return found
+
+
+def texts_of(file: Path, count: int) -> list[str]:
+    """Prompt and response of rows drawn at random."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project.create(Path(folder) / "p")
+        project.add(file)
+        rows = project.examples.rows.sample(count, random_state=0)
+    return [f"{p}\n\n{r}" for p, r in zip(rows["prompt"], rows["response"], strict=True)]
 
 
 def main() -> None:
-    """Print a Markdown table with ratios and how much the neighbours agree."""
+    """Print a Markdown table of rates, ratios and agreement, then what the trial says."""
+    import torch
     from sentence_transformers import SentenceTransformer
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--texts", type=int, default=512)
+    parser.add_argument("--texts", type=int, default=2_048)
+    parser.add_argument("--one-core", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        project = Project.create(Path(folder) / "p")
-        project.add(arguments.file)
-        rows = project.examples.rows.sample(arguments.texts, random_state=0)
-        texts = [f"{p}\n\n{r}" for p, r in zip(rows["prompt"], rows["response"], strict=True)]
-    model = SentenceTransformer(str(bundled_folder()), device="cpu")
-    base, reference = timed(lambda t: model.encode(list(t), normalize_embeddings=True), texts)
-    print(f"{len(texts):,} texts, {os.cpu_count()} cores\n")
-    print("| way | texts/s | times the defaults | least cosine | same top-10 neighbours |")
-    print("|---|---:|---:|---:|---:|")
-    print(f"| sentence-transformers, defaults | {len(texts) / base:.0f} | 1.0 | 1 | 100 % |")
-    nearest = top(reference)
-    for name, make in ways().items():
-        seconds, vectors = timed(make(model), texts)
-        least = float((vectors * reference).sum(axis=1).min())
-        shared = [len(set(a) & set(b)) for a, b in zip(top(vectors), nearest, strict=True)]
+    clock = time.perf_counter
+    if arguments.one_core:
+        torch.set_num_threads(1)
+        clock = time.process_time
+    texts = texts_of(arguments.file, arguments.texts)
+    tokens = np.array([len(ids) + 2 for ids in reader().ids(texts)])
+    made = contestants(SentenceTransformer(str(bundled_folder()), device="cpu"))
+    peaks = {p: product(p, clock) for p in ("float32", "bfloat16")}
+    spent, vectors, reached = defaultdict(float), defaultdict(list), defaultdict(list)
+    for name, encode in made.items():
+        encode(texts[:SLICE] if name.startswith("openvino") else texts[:16])
+    for turn, at in enumerate(range(0, len(texts), SLICE)):
+        names = list(made)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            begin = clock()
+            vectors[name].append(made[name](texts[at : at + SLICE]))
+            spent[name] += clock() - begin
+        for precision, rate in peaks.items():
+            reached[precision].append(rate())
+    whole = {name: np.concatenate(parts) for name, parts in vectors.items()}
+    peak = {precision: float(np.mean(rates)) for precision, rates in reached.items()}
+    report(whole, spent, peak, tokens, 1 if arguments.one_core else os.cpu_count() or 1)
+    if not arguments.one_core:
+        report_trial()
+
+
+def report(
+    vectors: dict[str, np.ndarray],
+    spent: dict[str, float],
+    peak: dict[str, float],
+    tokens: np.ndarray,
+    cores: int,
+) -> None:
+    """Print the table."""
+    count, reference, work = len(tokens), vectors[DEFAULTS], operations(tokens)
+    print(f"{count:,} texts, {cores} cores; tokens: median {np.median(tokens):.0f}, ", end="")
+    print(
+        f"mean {tokens.mean():.0f}; {work / count / 1e9:.2f} GFLOP a text; matrix products reach "
+    )
+    print(", ".join(f"{rate / 1e9:.0f} GFLOP/s in {p}" for p, rate in peak.items()) + ".\n")
+    print("| way | texts/s | times the defaults | share of the peak | least cosine | same top-10 |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for name, found in vectors.items():
+        share, least = "", ""
+        if name != DRAFT:
+            precision = "bfloat16" if name.endswith("bfloat16") else "float32"
+            share = f"{work / spent[name] / peak[precision]:.0%}"
+            least = f"{(found * reference).sum(axis=1).min():.5f}"
         print(
-            f"| {name} | {len(texts) / seconds:.0f} | {base / seconds:.1f} | {least:.5f} "
-            f"| {np.mean(shared) * 10:.1f} % |"
+            f"| {name} | {count / spent[name]:,.0f} | {spent[DEFAULTS] / spent[name]:.1f} | {share} "
+            f"| {least} | {agreement(found, reference):.1%} |"
         )
+    some = agreement(vectors[DRAFT][:SAMPLE], reference[:SAMPLE])
+    print(f"\nAmong the first {SAMPLE} texts alone the draft agrees on {some:.1%}.")
+
+
+def report_trial() -> None:
+    """Print what the trial found on this machine."""
+    tried = trial(title_of(""), loaded())
+    rates = ", ".join(f"{t.way} {t.texts_per_second:.0f} ({t.similarity:.5f})" for t in tried)
+    print(f"Trial, texts/s (least cosine): {rates}.")
+    print(f"It takes {fastest(tried)}: the quickest by a factor of {WORTH_IT} over plainer ones.")
 
 
 if __name__ == "__main__":

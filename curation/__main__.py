@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -338,6 +339,61 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
 
 
+@app.command("search")
+def search_examples(
+    project: ProjectPath,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help='Words, "a phrase", -without; or a meaning.')
+    ] = "",
+    meaning: Annotated[
+        bool, typer.Option("--meaning", help="By what it means, not by its words.")
+    ] = False,
+    like: Annotated[
+        list[str] | None, typer.Option("--like", help="What is like this id; several: their mean.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many are printed.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Find examples by words, by meaning, or like others: id, similarity, first line of prompt."""
+    from curation import search
+
+    if bool(text.strip()) == bool(like):
+        raise typer.BadParameter("give either a text to look for or --like ID")
+    opened = Project.open(project)
+    view = opened.view()
+    if not view.current:
+        sys.stderr.write(f"{view.note}\n")
+    dataset = view.dataset
+    if like or meaning:
+        search.embedded_by(dataset.steps)
+        assert dataset.vectors is not None  # there is an embed step
+        if like:
+            ids = dataset.rows.index.tolist()
+            places = [ids.index(full_id(dataset, part)) for part in like]
+            hits = search.like(dataset.vectors, places, top)
+        else:
+            vector = search.query_vector(text, dataset.steps, opened.vectors)
+            hits = search.meaning(dataset.vectors, vector, top)
+    else:
+        hits = search.words(dataset.rows, text)
+    found = [
+        {
+            "id": str(dataset.rows.index[at]),
+            "similarity": round(float(score), 4) if like or meaning else None,
+            "prompt": next(iter(str(dataset.rows["prompt"].iloc[at]).strip().splitlines()), ""),
+        }
+        for at, score in zip(hits.positions[:top], hits.scores[:top], strict=True)
+    ]
+    lines = [
+        f"{hit['id']}  {'' if hit['similarity'] is None else format(hit['similarity'], '.3f') + '  '}"
+        f"{hit['prompt']}"
+        for hit in found
+    ]
+    if not like and not meaning:
+        lines.append(f"{len(hits):,} examples hold these words.")
+    show({"found": len(hits), "hits": found}, as_json, "\n".join(lines))
+
+
 @app.command()
 def explain(
     project: ProjectPath,
@@ -473,6 +529,198 @@ def export_text(value: dict[str, Any]) -> str:
     lines.append("Leak-safe." if safe else f"Not shown to be leak-safe: {value['leaks']['text']}")
     folder = Path(value["manifest"]).parent
     return "\n".join([*lines, f"Delivered to {folder}; see {folder / 'README.md'}"])
+
+
+@app.command()
+def target(
+    project: ProjectPath,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]", help="A file, another project, or an export; without it, list them."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="Of a project also the dropped rows.")
+    ] = False,
+    format: Annotated[str, typer.Option(help="The format, when it is not recognised.")] = "auto",
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")
+    ] = None,
+    remove: Annotated[str | None, typer.Option(help="Remove the target of that name.")] = None,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Add a target to compare a project with, list them, or remove one."""
+    pairs = [item.partition("=") for item in map or []]
+    if any(not (field and sign and column) for field, sign, column in pairs):
+        raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
+    said: dict[str, Any] = {
+        "dropped": dropped,
+        "format": format,
+        "mapping": {f: c for f, _, c in pairs},
+    }
+    with working(project, job) as (progress, result):
+        targets, text = Project.open(project).targets, ""
+        if remove is not None:
+            targets.remove(remove)
+            text = f"Removed {remove}."
+        elif path is not None:
+            made, new = targets.add(path, name, progress=progress, **said)
+            text = f"{made.name}: {made.rows:,} rows" + ("" if new else ", already here")
+            text += f", {n:,} without an answer" if (n := made.without_answer) else ""
+        listed = [
+            {
+                k: getattr(t, k)
+                for k in ("name", "kind", "source", "rows", "without_answer", "sha256")
+            }
+            for t in targets.all()
+        ]
+        result.update({"targets": listed, "said": text})
+    lines = [f"{t['name']:<28} {t['rows']:>8,} rows  {t['kind']} {t['source']}" for t in listed]
+    show({"targets": listed}, as_json, text or "\n".join(lines) or "There are no targets yet.")
+
+
+@app.command("coverage")
+def cover(
+    project: ProjectPath,
+    target: Annotated[str, typer.Option(help="The target's name; see `curate target`.")],
+    of: Annotated[
+        str, typer.Option(help="prompt, response or both; if not given, as the recipe embeds.")
+    ] = "",
+    reach: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Similarity that counts as within reach.")
+    ] = None,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Compare a project with a target: the share within reach, gaps, over-represented topics."""
+    begin = time.perf_counter()
+    if of not in ("", "prompt", "response", "both"):
+        raise typer.BadParameter("--of is prompt, response or both")
+    with working(project, job) as (progress, result):
+        opened = Project.open(project)
+        chosen, view = opened.targets.get(target), opened.view()
+        compared = opened.coverage(chosen, of, progress)
+        value = coverage_summary(compared, chosen, reach)
+        value["seconds"] = round(time.perf_counter() - begin, 3)
+        value["peak_rss_mb"] = peak_rss_mb()
+        result.update({k: v for k, v in value.items() if k not in ("gaps", "over_represented")})
+    if not view.current:
+        sys.stderr.write(f"{view.note}\n")
+    show(value, as_json, coverage_text(value))
+
+
+def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[str, Any]:
+    """What `curate coverage --json` prints."""
+    from curation import coverage
+
+    at = compared.about["reach"] if reach is None else reach
+    prompts, over = target.examples["prompt"], coverage.over_represented(compared)
+    return {
+        "target": target.name,
+        "rows": len(compared.rows),
+        "of": compared.about["of"],
+        "reach": at,
+        "within_reach": {s: round(compared.within(at, s), 4) for s in compared.about["stages"]},
+        "by_chance": compared.by_chance(at),
+        "gaps": [
+            {
+                "name": gap.name,
+                "size": gap.size,
+                "missing": len(gap.missing),
+                "farthest": [
+                    {
+                        "target": prompts[i][:300],
+                        "nearest": compared.rows.at[i, "nearest"],
+                        "similarity": round(float(compared.rows.at[i, compared.last]), 4),
+                    }
+                    for i in gap.missing[:5]
+                ],
+                "dropped_within_reach": len(gap.closing),
+            }
+            for gap in coverage.gaps(compared, prompts, at)
+        ],
+        "over_represented": over.replace({float("inf"): None}).to_dict("records"),
+    }
+
+
+def coverage_text(value: dict[str, Any]) -> str:
+    """A comparison for people."""
+    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in value["within_reach"].items())
+    lines = [
+        f"{value['target']}: {value['rows']:,} rows, within reach ({value['reach']:.2f}): {shares}"
+    ]
+    if value["by_chance"]:
+        low, high = value["by_chance"]
+        lines.append(f"Random parts of the same size: {low:.1%} to {high:.1%}")
+    for gap in value["gaps"]:
+        lines.append(f"{gap['missing']:>7,} of {gap['size']:,} out of reach: {gap['name']}")
+        lines += [
+            f"{'':>10}{far['similarity']:.2f}  {' '.join(far['target'].split())[:100]}"
+            for far in gap["farthest"][:2]
+        ]
+    many = [t for t in value["over_represented"] if t["cut"]]
+    lines += [f"{t['cut']:>7,} of {t['here']:,} too many: {t['topic']}" for t in many[:10]]
+    lines += [f"        and {len(many) - 10} more topics"] if len(many) > 10 else []
+    return "\n".join(lines)
+
+
+@app.command("topics")
+def list_topics(
+    project: ProjectPath,
+    name_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let this OpenAI-compatible endpoint name them; each topic's words and five "
+            "shortened examples are sent there, and the key in CURATION_API_KEY.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="The model that the endpoint should use.")] = "",
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar='"OLD = NEW"', help="Another name; may be given several times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the topics with their words and some examples, or have them renamed."""
+    from curation import naming
+    from curation.operations.topics import new_names
+
+    opened = Project.open(project)
+    dataset = opened.view().dataset
+    topics = naming.listed(dataset)
+    given = dict(new_names(rename or []))
+    if name_by:
+        sys.stderr.write(
+            f"Words and {naming.EXAMPLES} shortened examples of each of {len(topics)} topics "
+            f"are sent to {name_by}.\n"
+        )
+        given |= naming.asked(topics, name_by, model, bar)
+    recipe = opened.recipe
+    for old, new in given.items():
+        recipe = naming.renamed(recipe, old, new, naming.original_names(dataset))
+    if given:
+        opened.recipe = recipe
+    value = {"topics": [dataclasses.asdict(topic) for topic in topics], "renamed": given}
+    show(value, as_json, topics_text(topics, given, project))
+
+
+def topics_text(topics: list[Any], given: dict[str, str], project: Path) -> str:
+    """Topics for people, by theme, with three examples each; then what was renamed."""
+    lines, theme = [], None
+    for topic in topics:
+        if topic.theme != theme:
+            theme = topic.theme
+            lines.append(f"\n{theme}")
+        lines.append(f"{topic.size:>8,}  {topic.name}   [{', '.join(topic.words)}]")
+        lines += [f"{'':10}- {text[:90]}" for text in topic.examples[:3]]
+    if given:
+        lines += ["", *(f"{old} = {new}" for old, new in given.items())]
+        lines.append(f"{len(given)} names are in the recipe. Next: curate run {project}")
+    return "\n".join(lines).lstrip("\n")
 
 
 @app.command("operations")

@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from curation import files
 from curation.basis import Bases
-from curation.cache import Cache
+from curation.cache import Cache, key
 from curation.dataset import Dataset, Progress, make_ids, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
@@ -35,11 +35,14 @@ from curation.recipe import Recipe, Step
 from curation.registry import Operation, operation
 from curation.replay import Memory, NotCached, Replay, everything, nothing, with_people
 from curation.report import StepReport
+from curation.versions import module_version
 
 if TYPE_CHECKING:
+    from curation.coverage import Compared
     from curation.decisions import DecisionStore, State
     from curation.embedding import VectorStore
     from curation.sources import ImportReport
+    from curation.targets import Target, Targets
 
 SCHEMA = 1
 
@@ -580,6 +583,17 @@ class Project:
         """What operations keep to so that new rows move no others: the map's places, topics."""
         return Bases(self.path / "basis")
 
+    @property
+    def targets(self) -> Targets:
+        """Other sets of texts that this one is held against."""
+        from curation.targets import Targets, read_with
+
+        def parse(path: Path, name: str, said: Mapping[str, Any], progress: Progress) -> Any:
+            settings = {**_NOTHING_SAID, **said, "limits": self.limits}
+            return self._read(path, name, settings, progress)
+
+        return Targets(self.path / "targets", read_with(parse))
+
     def _replay(
         self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
     ) -> Replay:
@@ -755,6 +769,54 @@ class Project:
         rates, rows = self._timings(), len(replay.source)
         known = [rates[use] * rows for use in stages if use in rates]
         return float(np.sum(known)), [use for use in stages if use not in rates]
+
+    # --- beside another set -----------------------------------------------------------------
+
+    def coverage_key(self, target: Target, of: str = "") -> str:
+        """What a comparison with a target is remembered under: view, target, sides, code."""
+        return key(self.view().fingerprint, target.sha256, of, module_version("curation.coverage"))
+
+    def coverage(self, target: Target, of: str = "", progress: Progress = silent) -> Compared:
+        """Hold what pages show against a target; remembered until either changes.
+
+        of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
+        CurationError without embeddings.
+        """
+        from curation import coverage
+
+        name, dataset = self.coverage_key(target, of), self.view().dataset
+        known = coverage.remembered(target.results, name)
+        if known is not None:
+            return known
+        step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
+        if step is None or dataset.vectors is None:
+            raise CurationError(
+                "A comparison needs embeddings: add the step Embeddings and run the recipe."
+            )
+        params = {**step.params, **({"of": of} if of else {})}
+        if params != step.params:
+            part = _part_of(progress, 0, 2)
+            here = ~np.isnan(dataset.vectors[:, 0])
+            rows = dataset.rows[here]
+            vectors = np.full_like(dataset.vectors, np.nan)
+            vectors[here] = self._embed(step.use, params, rows, part)
+            dataset = dataset.replace(vectors=vectors)
+        part = _part_of(progress, 1, 4)
+        found = self._embed(step.use, params, target.examples, part)
+        part = _part_of(progress, 1, 2)
+        compared = coverage.compare(dataset, found, list(target.examples.index), part)
+        compared = replace(compared, about={**compared.about, "of": params["of"]})
+        coverage.remember(target.results, name, compared)
+        return compared
+
+    def _embed(
+        self, use: str, params: Mapping[str, Any], rows: pd.DataFrame, progress: Progress
+    ) -> np.ndarray:
+        """Vectors of rows that are no part of a replay, by an operation of the kind `embed`."""
+        embed = operation(use)
+        offers = {"rows": rows, "store": self.vectors, "progress": progress}
+        answer = embed.run(*(offers[name] for name in embed.inputs), **params)
+        return np.asarray(answer[0] if isinstance(answer, tuple) else answer)
 
     # --- receipts and deliveries ------------------------------------------------------------
 

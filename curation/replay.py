@@ -259,9 +259,13 @@ class Replay:
         answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
         if operation.kind != "embed":
             return as_columns(operation, answer, kept.index, params), dataset.vectors
+        delta = _NO_DELTA
+        if isinstance(answer, tuple):
+            answer, columns = answer
+            delta = as_columns(operation, columns, kept.index, params)
         vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
         vectors[dataset.rows.index.get_indexer(kept.index)] = answer
-        return _NO_DELTA, vectors
+        return delta, vectors
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
         """Say which column is missing, and which operation would make it."""
@@ -270,7 +274,11 @@ class Replay:
         for column in operation.columns_read(params):
             if column in dataset.rows.columns:
                 continue
-            makers = [o.name for o in operations().values() if o.can_make(column)]
+            makers = [
+                o.name
+                for o in operations().values()
+                if o.can_make(column) and column not in o.needs
+            ]
             hint = (
                 f"add {makers[0]} before it"
                 if makers
@@ -405,9 +413,9 @@ class Replay:
         offers = {"rows": rows, "store": store, "progress": silent}
         vectors = dataset.vectors.copy()
         try:
-            vectors[dataset.rows.index.get_indexer(rows.index)] = embed.run(
-                *(offers[name] for name in embed.inputs), **steps[-1].params
-            )
+            answer = embed.run(*(offers[name] for name in embed.inputs), **steps[-1].params)
+            made = answer[0] if isinstance(answer, tuple) else answer
+            vectors[dataset.rows.index.get_indexer(rows.index)] = made
         except NotRemembered:
             raise NotCached(steps[-1].name, dataset) from None
         return dataset.replace(vectors=vectors)

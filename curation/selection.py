@@ -141,3 +141,20 @@ def _even(sizes: Sequence[int], budget: int) -> list[int]:
         given[i] = min(sizes[i], left // (len(sizes) - n))
         left -= given[i]
     return given
+
+
+def spread_out(vectors: np.ndarray, count: int) -> np.ndarray:
+    """Positions of `count` rows that lie far from each other, the most typical first.
+
+    Farthest-first traversal (Gonzalez 1985) of unit vectors, (rows, width), from the row nearest to
+    their mean: any row is at most twice as far from a chosen one as with the best choice.
+    """
+    if len(vectors) == 0 or count <= 0:
+        return np.zeros(0, dtype=int)
+    chosen = [int((vectors @ vectors.mean(axis=0)).argmax())]
+    near = vectors @ vectors[chosen[0]]
+    while len(chosen) < min(count, len(vectors)):
+        chosen.append(int(near.argmin()))
+        np.maximum(near, vectors @ vectors[chosen[-1]], out=near)
+        near[chosen] = np.inf
+    return np.array(chosen)

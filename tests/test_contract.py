@@ -76,7 +76,7 @@ def before(operation: Operation) -> Recipe:
     """The steps that make the columns and vectors that an operation reads, and theirs."""
     columns = operation.columns_read(operation.check({}))
     makers = [
-        next(o for o in OPERATIONS if column in o.makes)
+        next(o for o in OPERATIONS if column in o.makes and column not in o.needs)
         for column in columns
         if column not in BASE_COLUMNS
     ]
@@ -132,6 +132,7 @@ def answer(
     }
     made = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":
+        made = made[0] if isinstance(made, tuple) else made
         return pd.DataFrame(made, index=rows.index).reindex(dataset.rows.index)
     return as_columns(operation, made, rows.index, params).reindex(dataset.rows.index)
 

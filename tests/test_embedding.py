@@ -10,22 +10,31 @@ import sys
 import textwrap
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.cache import Cache
+from curation.dataset import silent
 from curation.embedding import (
     NotRemembered,
     VectorStore,
     bundled_folder,
+    draft,
     load_encoder,
     nearest,
     neighbours,
+    reader,
     ways,
 )
+from curation.embedding.encoder import loaded
 from curation.errors import CurationError
 from curation.files import sha256
-from tests.conftest import ROOT
+from curation.operations.embed import embed
+from curation.recipe import Recipe, Step
+from curation.replay import Replay
+from tests.conftest import ROOT, make_dataset
 from tests.encoders import TrigramEncoder
 
 TEXTS = [f"Text number {i} about {'rivers' if i % 2 else 'bread'}." for i in range(40)]
@@ -264,3 +273,187 @@ def test_a_row_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch)
     indices, similarities = nearest(vectors, 60)
     assert (indices >= 0).all() and all(len(set(row)) == 60 for row in indices.tolist())
     assert np.allclose(similarities, brute_force(vectors, 60), atol=1e-5)
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    draft._table.cache_clear()
+    yield tmp_path / "cache"
+    draft._table.cache_clear()
+
+
+MIXED = [" ".join(["The river is long, and the bread is good."] * n) for n in (1, 30, 3, 9, 2, 12)]
+
+
+@pytest.mark.parametrize("way", ["torch-packed-float32", "openvino-packed-float32"])
+def test_packed_ways_give_the_model_s_vectors_in_the_order_of_the_texts(way):
+    plain = load_encoder(way="torch-float32").encode(MIXED)
+    packed = load_encoder(way=way)
+    assert np.allclose(packed.encode(MIXED), plain, atol=1e-5)
+    assert np.allclose(packed.encode(MIXED[::-1]), plain[::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("way", [w for w in ways.ways() if "packed" in w])
+def test_packed_ways_are_exact_enough_and_give_the_same_bytes_again(way):
+    texts = [f"{text} {i}" for i, text in enumerate(MIXED[2:] * 3)]
+    encoder = load_encoder(way=way)
+    vectors = encoder.encode(texts)
+    again = load_encoder(way=way)
+    again.encode(texts[:5])  # a kernel made for other shapes changes nothing
+    assert all((e.encode(texts) == vectors).all() for e in (encoder, again, again))
+    plain = load_encoder(way="torch-float32").encode(texts)
+    assert (vectors * plain).sum(axis=1).min() >= ways.EXACT_ENOUGH
+
+
+def test_packs_hold_every_text_once_and_few_tokens():
+    packs = list(ways._packs(loaded(), MIXED * 60, tokens=512))
+    assert sorted(row for rows, _ in packs for row in rows) == list(range(360))
+    assert all(features["input_ids"].numel() <= 512 for _, features in packs)
+    assert max(features["input_ids"].shape[1] for _, features in packs) == 256
+
+
+def test_the_trial_leaves_out_what_is_hopeless_and_is_remembered(own_cache, monkeypatch):
+    asked = []
+
+    def way(name, vector):
+        def make(model):
+            def encode(texts):
+                asked.append(name)
+                return np.tile(np.float32(vector), (len(texts), 1))
+
+            return encode
+
+        return make
+
+    def broken(model):
+        raise RuntimeError("cannot convert")
+
+    known = {
+        "plain": way("plain", [1, 0]),
+        "torch-bfloat16": broken,
+        "other": way("other", [0.6, 0.8]),
+        "broken": broken,
+    }
+    monkeypatch.setattr(ways, "ways", lambda: known)
+    monkeypatch.setattr(ways, "_seconds", lambda encode, texts: encode(texts) is None or 0.5)
+    tried = ways.trial("model", None, seconds=0.01)
+    assert [t.way for t in tried] == ["plain", "other"] and ways.fastest(tried) == "plain"
+    assert tried[1].similarity == pytest.approx(0.6)
+    asked.clear()
+    assert ways.trial("model", None) == tried and asked == []
+    monkeypatch.setattr(ways, "module_version", lambda name: "other code")
+    ways.trial("model", None, seconds=0.01)
+    assert asked, "another design of the trial is another trial"
+    monkeypatch.setattr(ways, "module_version", lambda name: "slow")
+    seconds = iter([0.1, 1.0])
+    monkeypatch.setattr(ways, "_seconds", lambda encode, texts: next(seconds, 0.1))
+    tried = ways.trial("model", None, seconds=0.01)
+    assert tried[1].similarity == 0, "half as fast as the plain way: given up"
+
+
+def test_texts_of_the_trial_are_as_long_as_instruction_data():
+    lengths = np.array([len(i) for i in reader().ids(ways._texts())])
+    assert len(lengths) == 128 and lengths.max() == 254
+    assert 50 <= np.median(lengths) <= 70 and 120 <= np.quantile(lengths, 0.9) <= 160
+
+
+def test_a_reader_counts_with_the_model_s_own_tokenizer():
+    texts = ["short", "word " * 300, "中文" * 200, "ab-" * 300, MIXED[1]]
+    own = loaded().tokenizer
+    whole = [len(ids) for ids in own(texts, truncation=False)["input_ids"]]
+    assert reader().limit == 256
+    assert reader().beyond(texts).tolist() == [max(0, n - 256) for n in whole]
+    assert max(whole) > 256
+    read = own(texts, truncation=True, max_length=256)["input_ids"]
+    assert reader().ids(texts) == [ids[1:-1] for ids in read]
+
+
+def test_windows_hold_the_whole_text_and_are_short_enough():
+    words = [f"word{i}" for i in range(500)]
+    for text in (" ".join(words), "中文" * 400, "ab-" * 300):
+        pieces = reader().windows(text)
+        assert len(pieces) > 1 and "".join(pieces).replace(" ", "") == text.replace(" ", "")
+        assert (reader().beyond(pieces) == 0).all()
+    assert [w for p in reader().windows(" ".join(words)) for w in p.split()] == words
+    assert reader().windows("a short text") == ["a short text"]
+
+
+def frame(texts):
+    return pd.DataFrame(
+        {"prompt": texts, "response": ""}, index=[f"r{i}" for i in range(len(texts))]
+    )
+
+
+class Trigrams(VectorStore):
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.tiny = TrigramEncoder()
+
+    def encoder(self, model="", way="auto"):
+        return self.tiny
+
+
+def test_switching_to_windows_embeds_the_long_texts_alone(tmp_path):
+    store, rows = Trigrams(tmp_path), frame(["bread", " ".join(f"river{i}" for i in range(200))])
+    heads, cut = embed(rows, store, silent)
+    assert cut["tokens_cut"].iloc[0] == 0 < cut["tokens_cut"].iloc[1]
+    store.tiny.asked.clear()
+    whole, cut = embed(rows, store, silent, long="windows")
+    pieces = reader().windows(rows["prompt"].iloc[1])
+    assert sorted(store.tiny.asked) == sorted(pieces) and len(pieces) > 1
+    assert (cut["tokens_cut"] == 0).all() and (whole[0] == heads[0]).all()
+    mean = TrigramEncoder().encode(pieces).mean(axis=0)
+    assert np.allclose(whole[1], mean / np.linalg.norm(mean), atol=1e-3)
+    assert (embed(rows, store.remembering(), silent, long="windows")[0] == whole).all()
+
+
+def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
+    texts = ["bread", " ".join(f"river{i}" for i in range(200))]
+    dataset = make_dataset([(text, "") for text in texts])
+    recipe = Recipe((Step("embed"),))
+    found = []
+    for _ in range(2):
+        replay = Replay(dataset, "x", Cache(tmp_path / "cache"), Trigrams(tmp_path / "vectors"))
+        found.append(replay.run(recipe))
+    assert found[1].steps[-1].cached and not found[0].steps[-1].cached
+    assert found[0].rows["tokens_cut"].tolist() == found[1].rows["tokens_cut"].tolist()
+    assert sorted(found[1].rows["tokens_cut"] > 0) == [False, True]
+    assert (found[0].vectors == found[1].vectors).all()
+
+
+def test_a_draft_is_made_once_and_its_agreement_is_kept(
+    tmp_path, own_cache, tiny_model, monkeypatch
+):
+    model = str(tiny_model)
+    store = VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
+    assert store.draft_agreement(model) is None
+    texts = [f"the river is {'long ' * (i % 7)}{'bread ' * (i % 5)}" for i in range(60)]
+    vectors, _ = embed(frame(texts), store, silent, model=model, way="draft")
+    assert store.encoder_name(model, "draft") == store.encoder(model, "draft").name
+    assert store.encoder_name(model, "draft").endswith("/draft")
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+    share = store.draft_agreement(model)
+    distinct = sorted(set(texts))
+    full = load_encoder(model, "torch-float32").encode(distinct)
+    own = load_encoder(model, "draft").encode(distinct)
+    assert share == pytest.approx(draft.agreement(own, full), abs=0.05) and 0 < share <= 1
+    assert list(store.choices().values()) == [f"static vectors, {share:.0%} of 10 nearest"]
+    embed(frame(texts[:4]), VectorStore(tmp_path / "v2", tmp_path / "encoders.json"), silent,
+          model=model, way="draft")  # fmt: skip
+    assert store.draft_agreement(model) == share, "a few rows measure nothing"
+    draft._table.cache_clear()
+    monkeypatch.setattr(draft, "distilled", None)  # made once on this machine
+    assert (load_encoder(model, "draft").encode(distinct) == own).all()
+
+
+def test_a_draft_of_a_text_without_a_known_token_has_a_direction(own_cache, tiny_model):
+    made = load_encoder(str(tiny_model), "draft").encode(["", "bread"])
+    assert np.allclose(np.linalg.norm(made, axis=1), 1)
+
+
+def test_agreement_is_the_share_of_common_neighbours():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(200, 16))
+    assert draft.agreement(vectors, vectors) == 1
+    assert draft.agreement(rng.normal(size=(200, 16)), vectors, 10) < 0.15

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.basis import Basis
 from curation.dataset import silent
+from curation.embedding import nearest
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 from curation.operations.clean import fix_text, remove_special_tokens, strip_html
@@ -644,7 +646,7 @@ def test_topics_are_named_by_their_own_words():
     ]
     rows = rows_of([(text, "") for text in breads + ships])
     vectors = TrigramEncoder().encode(breads + ships)
-    named = topics(rows, vectors, silent, topics=2)
+    named = topics(rows, vectors, lambda k: nearest(vectors, k), Basis(), silent, topics=2)["topic"]
     assert named.nunique() == 2
     assert named.iloc[:4].nunique() == 1 and named.iloc[4:].nunique() == 1
     assert any(w in named.iloc[0] for w in ("bread", "sourdough", "knead", "bake", "loaf"))

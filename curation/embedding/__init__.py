@@ -2,14 +2,17 @@
 
 from curation.embedding.encoder import Encoder, bundled_folder, default_encoder, load_encoder
 from curation.embedding.neighbours import nearest
+from curation.embedding.reading import Reader, reader
 from curation.embedding.store import NotRemembered, VectorStore
 
 __all__ = [
     "Encoder",
     "NotRemembered",
+    "Reader",
     "VectorStore",
     "bundled_folder",
     "default_encoder",
     "load_encoder",
     "nearest",
+    "reader",
 ]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from curation.embedding import ways
+from curation.embedding.draft import DRAFT, DraftEncoder
 from curation.embedding.ways import Encode
 from curation.errors import CurationError, MissingExtra
 from curation.files import sha256
@@ -137,9 +138,12 @@ def bundled_folder() -> Path:
 def load_encoder(model: str = "", way: str = "torch-float32") -> Encoder:
     """The encoder of that name: empty for the bundled one, a folder, or a name on the Hub.
 
+    way: see `curation.embedding.ways`; "draft" for static vectors made from the model.
     Raises CurationError when there is no such model.
     """
-    return SentenceTransformerEncoder(str(_place(model)), title_of(model), way)
+    if way == DRAFT:
+        return DraftEncoder(model, title_of(model))
+    return SentenceTransformerEncoder(str(place_of(model)), title_of(model), way)
 
 
 def default_encoder(model: str = "") -> Encoder:
@@ -149,11 +153,16 @@ def default_encoder(model: str = "") -> Encoder:
 
 def fastest_way(model: str = "") -> str:
     """The fastest exact-enough way for a model here; raises CurationError without the model."""
-    title = title_of(model)
-    return ways.fastest(ways.trial(title, _loaded(str(_place(model)), title)))
+    return ways.fastest(ways.trial(title_of(model), loaded(model)))
 
 
-def _place(model: str) -> Path | str:
+def loaded(model: str = "") -> Any:
+    """The sentence-transformers model of that name; raises CurationError when there is none."""
+    return _loaded(str(place_of(model)), title_of(model))
+
+
+def place_of(model: str) -> Path | str:
+    """The folder of a model, or its name on the Hub; raises CurationError without such a folder."""
     if not model:
         return bundled_folder()
     if Path(model).is_dir() or not Path(model).is_absolute():
@@ -166,7 +175,7 @@ def title_of(model: str) -> str:
 
     Loads nothing; raises CurationError when the folder or the weights are not there.
     """
-    folder = Path(_place(model))
+    folder = Path(place_of(model))
     if not folder.is_dir():
         return model
     weights = sorted(folder.rglob("*.safetensors"))

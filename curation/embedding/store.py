@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,9 @@ import pyarrow as pa
 from curation import files
 from curation.cache import key, read_table, write_table
 from curation.dataset import Progress, silent
+from curation.embedding.draft import DRAFT, NEAREST, SAMPLE, agreement
 from curation.embedding.encoder import Encoder, fastest_way, load_encoder, title_of
+from curation.embedding.ways import exact
 from curation.errors import CurationError
 
 CHUNK = 1_024
@@ -53,12 +56,12 @@ class VectorStore:
         Raises CurationError when there is no such model.
         """
         if way == "auto":
-            known, title = self.choices(), title_of(model)
+            known, title = self._kept(), title_of(model)
             if title not in known and not self._computes:
                 raise NotRemembered
             if title not in known and self._choices is not None:
                 known[title] = fastest_way(model)
-                files.write_text(self._choices, json.dumps(known, indent=1) + "\n")
+                self._keep(title, known[title])
             way = known.get(title) or fastest_way(model)
         return load_encoder(model, way)
 
@@ -71,7 +74,7 @@ class VectorStore:
             if decide:
                 return self.encoder(model, way).name
             title = title_of(model)
-            return f"{title}/{self.choices().get(title, UNDECIDED) if way == 'auto' else way}"
+            return f"{title}/{self._kept().get(title, UNDECIDED) if way == 'auto' else way}"
         except CurationError:
             return "absent"
 
@@ -81,12 +84,66 @@ class VectorStore:
         other._computes = False
         return other
 
+    @property
+    def computes(self) -> bool:
+        """Whether it may compute what is not remembered."""
+        return self._computes
+
     def choices(self) -> dict[str, str]:
-        """Model → the way in which this project computes it."""
+        """Model → the way in which this project computes it; of a draft, how good it was found."""
+        return {
+            model: way
+            if isinstance(way, str)
+            else f"static vectors, {way['agreement']:.0%} of {way['nearest']} nearest"
+            for model, way in self._kept().items()
+        }
+
+    def draft_agreement(self, model: str = "") -> float | None:
+        """Share of the full model's ten nearest texts that the draft names too; None if unmeasured.
+
+        Measured among at most 500 of the project's own texts, whenever draft vectors were computed.
+        """
+        entry = self._kept().get(f"{title_of(model)}/{DRAFT}")
+        return None if entry is None else float(entry["agreement"])
+
+    def measure_draft(
+        self, texts: Sequence[str], model: str = "", progress: Progress = silent
+    ) -> float | None:
+        """Embed a sample of the texts by the full model too, and keep how far the draft agrees.
+
+        The sample is the same while the texts are, and mostly so when some are added: those whose
+        digests are lowest. None for fewer than three texts. Raises CurationError without the model.
+        """
+        sample = sorted(set(texts), key=_digest)[:SAMPLE]
+        if len(sample) < 3:
+            return None
+        title = title_of(model)
+        before = self._kept().get(f"{title}/{DRAFT}")
+        if before is not None and before["texts"] > len(sample):  # a few rows that came back
+            return float(before["agreement"])
+        way = self._kept().get(title) or exact()
+        progress(0.0, f"comparing the draft with {way} on {len(sample)} texts")
+        full = self.embed(sample, load_encoder(model, way), progress)
+        share = agreement(self.embed(sample, load_encoder(model, DRAFT)), full)
+        entry = {
+            "agreement": round(share, 4),
+            "texts": len(sample),
+            "nearest": min(NEAREST, len(sample) - 1),
+            "against": way,
+        }
+        self._keep(f"{title}/{DRAFT}", entry)
+        return share
+
+    def _keep(self, name: str, entry: Any) -> None:
+        if self._choices is not None:
+            known = {**self._kept(), name: entry}
+            files.write_text(self._choices, json.dumps(known, indent=1) + "\n")
+
+    def _kept(self) -> dict[str, Any]:
         if self._choices is None or not self._choices.exists():
             return {}
         try:
-            found: dict[str, str] = json.loads(self._choices.read_text("utf-8"))
+            found: dict[str, Any] = json.loads(self._choices.read_text("utf-8"))
             return found
         except (OSError, ValueError):
             raise CurationError(

@@ -36,20 +36,24 @@ def run_batch(batch: Batch) -> pd.DataFrame:
     operation = registry.operation(batch.operation)
     if operation.kind == "clean":
         return _run_clean(operation, batch)
-    return as_columns(operation, operation.run(batch.rows, **batch.params), batch.rows.index)
+    answer = operation.run(batch.rows, **batch.params)
+    return as_columns(operation, answer, batch.rows.index, batch.params)
 
 
-def as_columns(operation: Operation, answer: Any, index: pd.Index) -> pd.DataFrame:
+def as_columns(
+    operation: Operation, answer: Any, index: pd.Index, params: Mapping[str, Any]
+) -> pd.DataFrame:
     """An operation's answer as named columns on the rows it was asked about.
 
-    A single column gets the operation's name (`keep` for filter and select, `split` for split);
-    a frame keeps its own. Raises CurationError when the length is not that of the rows.
+    A single column gets the name that the operation makes with these parameters, in most cases its
+    own (`keep` for filter and select, `split` for split); a frame keeps its own. Raises
+    CurationError when the length is not that of the rows.
     """
     names = {"filter": "keep", "select": "keep", "split": "split"}
     if isinstance(answer, pd.DataFrame):
         made: pd.DataFrame = answer
     else:
-        name = names.get(operation.kind) or operation.makes[0]
+        name = names.get(operation.kind) or operation.columns_made(params)[0]
         made = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
     if len(made) != len(index):
         raise CurationError(

@@ -9,12 +9,18 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.embedding import VectorStore
+from curation.embedding import Encoder, VectorStore, reader
+from curation.embedding.reading import means
 from curation.registry import embed as embeds
 
 Way = Literal[
     "auto",
+    "draft",
     "torch-float32",
+    "torch-packed-float32",
+    "torch-packed-bfloat16",
+    "openvino-packed-float32",
+    "openvino-packed-bfloat16",
     "torch-bfloat16",
     "openvino-float32",
     "openvino-bfloat16",
@@ -22,12 +28,14 @@ Way = Literal[
     "cuda-bfloat16",
 ]
 
+Long = Literal["head", "windows"]
+
 
 def _encoder(params: Mapping[str, Any], store: VectorStore, decide: bool) -> str:
     return store.encoder_name(params["model"], params["way"], decide)
 
 
-@embeds("Embeddings", slow=True, depends=_encoder)
+@embeds("Embeddings", makes=("tokens_cut",), slow=True, depends=_encoder)
 def embed(
     rows: pd.DataFrame,
     store: VectorStore,
@@ -36,12 +44,17 @@ def embed(
     of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
     model: Annotated[str, "a folder or Hub name; empty for the bundled all-MiniLM-L6-v2"] = "",
     way: Annotated[Way, "how it is computed; auto tries once and keeps to it"] = "auto",
-) -> np.ndarray:
+    long: Annotated[Long, "of a text longer than the model reads: its head, or all of it"] = "head",
+) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:
     """Give every example a vector, so that examples that mean alike lie together.
 
     Both sides by default: prompts alone put "translate this" beside "translate that" whatever it is
-    about. Equal texts are embedded once and remembered; the model sees the first 256 tokens.
-    The ways to compute a model differ in the last digits only, and by far in speed.
+    about. Equal texts are embedded once and remembered.
+
+    A model reads so many tokens of a text, the bundled one 256. `long: head` leaves out what comes
+    after them, and `tokens_cut` says how many those are; with `windows` a longer text gets the mean
+    of the vectors of its parts. The ways to compute a model differ in the last digits only, and by
+    far in speed; `draft` is far faster still and only roughly like the model.
     Raises CurationError when the model is not there.
     """
     prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
@@ -50,4 +63,36 @@ def embed(
         "response": response.where(response != "", prompt),
         "both": (prompt + "\n\n" + response).where(response != "", prompt),
     }[of].tolist()
-    return store.embed(texts, store.encoder(model, way), progress)
+    encoder = store.encoder(model, way)
+    beyond = np.zeros(len(texts), dtype=np.int64)
+    if store.computes or long == "windows":  # who only wants the vectors of heads needs no count
+        beyond = reader(model).beyond(texts)
+    before = store.computed
+    vectors = _embedded(
+        texts, beyond if long == "windows" else None, model, encoder, store, progress
+    )
+    if way == "draft" and store.computed > before:
+        store.measure_draft(texts, model, progress)
+    if long == "windows":
+        beyond[:] = 0
+    return vectors, pd.DataFrame({"tokens_cut": beyond}, index=rows.index)
+
+
+def _embedded(
+    texts: list[str],
+    beyond: np.ndarray | None,
+    model: str,
+    encoder: Encoder,
+    store: VectorStore,
+    progress: Progress,
+) -> np.ndarray:
+    """Vectors of the texts; where `beyond` counts tokens that would be cut, from windows."""
+    if beyond is None or not beyond.any():
+        return store.embed(texts, encoder, progress)
+    reads = reader(model)
+    pieces = [
+        reads.windows(text) if cut else [text] for text, cut in zip(texts, beyond, strict=True)
+    ]
+    owners = np.repeat(np.arange(len(texts)), [len(part) for part in pieces])
+    flat = [piece for part in pieces for piece in part]
+    return means(store.embed(flat, encoder, progress), owners, len(texts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import Basis
+from curation.basis import Basis, vector_keys
 from curation.dataset import Progress
 from curation.registry import Range, score
 
@@ -61,18 +60,18 @@ def project_map(
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
     if len(rows) < SMALL:
         return _frame(_main_directions(vectors), rows.index)
-    keys, first, twin = np.unique(_digests(vectors), return_index=True, return_inverse=True)
+    keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
     known = _Places.of(basis)
     plane = known.at(keys)
     if np.isfinite(plane[:, 0]).mean() < STAYS:
         known, plane = _Places(), np.full_like(plane, np.nan)
-        # Keys are hashes, so the first of them are a random part, whatever order the rows have.
-        part = first[:FITTED]
+        part = first[:FITTED]  # keys are hashes, so these are a random part in any order of rows
         if len(part) == len(rows):
-            nearest = neighbours
+            shaped = _umap(vectors, neighbours, neighbourhood, min_dist, seed, progress)[part]
         else:
             nearest = lambda k: _nearest(vectors[part], k, progress)  # noqa: E731
-        plane[: len(part)] = _umap(vectors[part], nearest, neighbourhood, min_dist, seed, progress)
+            shaped = _umap(vectors[part], nearest, neighbourhood, min_dist, seed, progress)
+        plane[: len(part)] = shaped
     new = np.isnan(plane[:, 0])
     if new.any():
         progress(0.8, f"putting {int(new.sum()):,} more among them")
@@ -83,20 +82,6 @@ def project_map(
 
 def _frame(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
     return pd.DataFrame({"map_x": plane[:, 0], "map_y": plane[:, 1]}, index=index, dtype="float64")
-
-
-def _digests(vectors: np.ndarray) -> np.ndarray:
-    """Sixteen bytes that stand for each vector: rows with equal vectors share a place."""
-    data = np.ascontiguousarray(vectors, dtype=np.float16)
-    width = data.shape[1] * 2
-    view = memoryview(data.view(np.uint8).data).cast("B")
-    return np.array(
-        [
-            hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest() + b"."
-            for i in range(len(data))
-        ],
-        dtype="S16",  # which would lose zeros at the end, hence the full stop
-    )
 
 
 @dataclass(frozen=True)

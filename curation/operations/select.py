@@ -12,7 +12,8 @@ import pandas as pd
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import Column, Range, select
-from curation.selection import coverage_graph, greedy, quotas
+from curation.selection import coverage_graph, greedy
+from curation.selection import quotas as even_quotas
 
 Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
 NEIGHBOURS = 50
@@ -57,6 +58,40 @@ def _ranked(
     )
 
 
+def _limits(lines: list[str], balance: str | None) -> dict[str, int]:
+    """Value → count from lines of `value = count`; raises CurationError for any other line."""
+    if lines and balance is None:
+        raise CurationError(
+            "Quotas need a column to balance by, such as topic; name it as balance."
+        )
+    limits = dict[str, int]()
+    for line in lines:
+        name, sign, count = (part.strip() for part in line.rpartition("="))
+        if not sign or not count.isdecimal():
+            raise CurationError(
+                f"The quota {line!r} is not a value, an equals sign and a whole number, as in "
+                "cooking = 40."
+            )
+        if name in limits:
+            raise CurationError(f"There are two quotas for {name!r}; leave one of them out.")
+        limits[name] = int(count)
+    return limits
+
+
+def _rooms(
+    names: list[str], sizes: list[int], limits: dict[str, int], balance: str | None
+) -> list[int]:
+    """How many of each value may be taken; raises CurationError for a quota of a value not there."""
+    unknown = [name for name in limits if name not in names]
+    if unknown:
+        shown = ", ".join(repr(name) for name in names[:8]) + (" …" if len(names) > 8 else "")
+        raise CurationError(
+            f"A quota names {unknown[0]!r}, which no kept example has as its {balance}; there are: "
+            f"{shown}. Correct the quotas or leave this one out."
+        )
+    return [min(size, limits.get(name, size)) for name, size in zip(names, sizes, strict=True)]
+
+
 @select("Quality × diversity", makes=("rank", "gain", "covered_by"), slow=True)
 def select_diverse(
     rows: pd.DataFrame,
@@ -72,15 +107,20 @@ def select_diverse(
     balance: Annotated[
         Column | None, "give each value of this column an equal share, as far as it goes"
     ] = None,
+    quotas: Annotated[
+        list[str],
+        "with balance: how many of a value at most, as `cooking = 40`; others share the rest",
+    ] = [],  # noqa: B006 - read only, and a form shows it as a list
 ) -> pd.DataFrame:
     """Choose examples that are good and, together, near to everything that is kept.
 
     Greedy on (1 − q) · gain in facility location + q · score, both standardised (QDIT, Bukharin et
     al. 2023), on the graph of the 50 nearest neighbours. Rows that a person kept come first and count.
     Records rank, gain, and for rows not chosen the chosen row that covers them. Raises CurationError
-    for a budget above what is kept.
+    for a budget above what is kept, and for quotas that cannot be read or name a value that no row has.
     """
     pinned = _pinned(rows, budget)
+    limits = _limits(quotas, balance)
     ids = rows.index.to_numpy()
     graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(rows) - 1)))
     values = pd.to_numeric(rows[score], errors="coerce").to_numpy(dtype=float)
@@ -93,7 +133,10 @@ def select_diverse(
         names, sizes = np.unique(groups, return_counts=True)
         held = list(map(int, pinned))
         already = [int((groups[pinned] == name).sum()) for name in names]
-        shares = quotas(sizes.tolist(), budget, already)
+        room = _rooms(names.tolist(), sizes.tolist(), limits, balance)
+        # What a person kept counts beyond a quota, as it does beyond the budget.
+        room = [max(most, own) for most, own in zip(room, already, strict=True)]
+        shares = even_quotas(room, budget, already)
         for n, name in enumerate(names):
             want = len(held) + shares[n] - already[n]
             held = list(greedy(graph, want, values, quality, held, groups == name).order)

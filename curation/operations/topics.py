@@ -1,74 +1,39 @@
-"""Clusters with names made of their own words."""
+"""Clusters at two levels, with names made of their own words."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from curation.basis import Basis, vector_keys
 from curation.dataset import Progress
+from curation.errors import CurationError
 from curation.registry import Range, group
+from curation.words import Naming, names, topic_words
 
-WORDS_PER_TEXT = 120
-_LATIN = re.compile(r"[^\W\d_]{2,}")
-_HAN = re.compile("[\u4e00-\u9fff]")
-_KANA = re.compile("[\u3040-\u30ff]")
-_STOP = set(
-    """
-    a about above after again all also am an and any are as at be because been before being
-    below between both but by can could did do does doing down during each few for from further
-    get give given go had has have having he her here him his how i if in into is it its just
-    like ll make many may me more most much must my no not now of off on once one only or other
-    our out over own per please re s same she should so some such t than that the their them
-    then there these they this those through to too two under until up use used using ve very
-    was way we well were what when where which while who whom why will with would you your write
-    create generate provide following sentence answer question example list describe explain
-    text word words identify find suggest help sure new different need want based include
-    including input output first second within without however often around best good great name
-    names type types ways three four five ten der die das und ist ein eine einen dem den des mit
-    für von zu im in auf nicht sich wie was du ich sie es er wir man kann auch oder als an bei
-    nach wird werden sind hat dass wenn aus aber noch nur so um zum zur über vor mehr sehr schon
-    dein mein uns einer eines einem diese dieser le la les de des du un une et est en que qui
-    dans pour sur par pas plus au aux ce cette il elle on nous vous ils se sa son ses ne avec
-    sont ou mais comme être a été fait peut leur si tout bien votre vos notre je tu mon ma mes
-    quel quelle comment el los las del y es por con para como se su lo al más o pero sus le ya
-    este esta sí porque qué cuando muy sin sobre también me hasta hay donde quien desde todo nos
-    durante uno ni contra otros ese eso ante ellos unos yo otro cómo puede ser tu tus una mi и в
-    не на я что он с как это по но они к у ты из мы за вы так же от бы о для его то все мне было
-    была был или если чтобы при
-    """.split()
-)
-_STOP_HAN = set(
-    """
-    的 了 是 我 你 您 他 她 它 我们 你们 他们 在 和 与 或 及 有 也 就 都 而 要 会 能 可以 可 把
-    被 对 从 到 为 为了 上 下 中 里 这 那 这个 那个 一个 一些 一种 什么 怎么 如何 为什么 吗 呢
-    吧 请 不 没有 没 很 更 最 并 且 但 但是 如果 因为 所以 以及 其 之 等 让 使 用 通过 进行 使用
-    需要 应该 例如 比如 包括 以下 如下 下面 给 写 提供 问题 回答 句子 文本 单词 生成 创建 描述
-    解释 列出 给定 一 二 三 个 种 时 后 前 来 去 又 还 自己 这些 那些 非常 方面 可能 不同 帮助
-    方式 它们 以 于 将 并且 然后 同时 这样 成为 具有 由 每 多 大 小 好 是否 其中 做 说 一篇 一段
-    两个 三个 第一 有关 关于 根据 一下 这是 还是
-    """.split()
-)
+__all__ = ["rename_topics", "theme_count", "topic_count", "topic_words", "topics"]
 
+Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
-def topic_words(text: str) -> list[str]:
-    """Words of a text that may name a topic: no stop words, no numbers, Chinese cut into words."""
-    text = text[:2_000]
-    if len(_HAN.findall(text)) * 5 > len(text) and not _KANA.search(text):
-        import logging
+NEAREST = 15
+"""Neighbours that a vector is averaged with, as many as the map takes."""
 
-        import jieba
+SMOOTHED = 2
+"""How often; once or five times gave agreement with given labels within 0.01 (benchmarks/topics)."""
 
-        jieba.setLogLevel(logging.ERROR)
-        cut = (w for w in jieba.cut(text) if len(w) > 1 and _HAN.match(w))
-        return [w for w in cut if w not in _STOP_HAN][:WORDS_PER_TEXT]
-    found = [
-        w for w in _LATIN.findall(text.lower()) if w not in _STOP and len(w) > 2 or _HAN.match(w)
-    ]
-    return found[:WORDS_PER_TEXT]
+FITTED = 100_000
+"""Rows that shape the topics at most; the others go to the nearest."""
+
+STAYS = 0.5
+"""Share of the rows that must have a topic already; below, topics are found anew."""
+
+ROUNDS = 10
+BLOCK = 4_096
 
 
 def topic_count(rows: int) -> int:
@@ -80,88 +45,269 @@ def topic_count(rows: int) -> int:
     return int(np.clip(round(np.sqrt(rows / 8)), 2, 80))
 
 
-@group("Topics", makes=("topic",), slow=True)
+def theme_count(topics: int) -> int:
+    """How many themes so many topics get: 1.4 times their square root, at most 15."""
+    return int(np.clip(round(1.4 * np.sqrt(topics)), 1, min(15, topics)))
+
+
+@group("Topics", makes=("topic", "theme"), slow=True)
 def topics(
     rows: pd.DataFrame,
     vectors: np.ndarray,
+    neighbours: Neighbours,
+    basis: Basis,
     progress: Progress,
     *,
     topics: Annotated[int, "how many; 0 chooses by the number of examples", Range(0, 1_000)] = 0,
+    themes: Annotated[
+        int, "how many groups of topics; 0 chooses by the number of topics", Range(0, 100)
+    ] = 0,
     seed: Annotated[int, "the same seed gives the same topics", Range(0, 2**31 - 1)] = 0,
-) -> pd.Series:
-    """Group examples into topics, each named by words that are its own.
+) -> pd.DataFrame:
+    """Group examples into topics, and topics into themes, each named by words that are its own.
 
-    k-means on the embeddings; names by c-TF-IDF (Grootendorst 2022): words frequent in the topic and
-    rare elsewhere. Needs embeddings.
+    Each embedding is averaged with its neighbours'; many small clusters of these (k-means) are
+    merged by Ward's criterion (1963) into topics, which k-means then sharpens, and topics in the
+    same way into themes. Names by c-TF-IDF (Grootendorst 2022): words frequent in the topic and rare
+    elsewhere. A project keeps topics, names and who belongs where: rows that come later go to the
+    nearest topic, until there are twice or half as many. Needs embeddings.
     """
     if len(rows) == 0:
-        return pd.Series([], index=rows.index, dtype="str")
-    count = min(
-        topics or topic_count(len(rows)),
-        len(np.unique(vectors, axis=0)) if len(rows) < 2_000 else len(rows),
-    )
-    progress(0.1, f"{count} topics of {len(rows):,} examples")
-    cluster = _clusters(vectors, count, seed)
-    progress(0.6, "naming them")
-    names = _names(
-        (rows["prompt"].fillna("") + " " + rows["response"].fillna("").str.slice(0, 600)).tolist(),
-        cluster,
-        count,
-    )
-    return pd.Series([names[c] for c in cluster], index=rows.index, dtype="str")
-
-
-def _clusters(vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-
-    if count <= 1:
-        return np.zeros(len(vectors), dtype=np.int64)
-    if len(vectors) <= 20_000:
-        model = KMeans(count, n_init=2, random_state=seed)
-    else:
-        model = MiniBatchKMeans(count, n_init=3, random_state=seed, batch_size=8_192, max_iter=60)
-    return np.asarray(model.fit_predict(vectors), dtype=np.int64)
-
-
-def _names(texts: list[str], cluster: np.ndarray, count: int) -> list[str]:
-    """A name of up to three words for each cluster, no two alike."""
-    inside = [Counter[str]() for _ in range(count)]
-    spread = [Counter[str]() for _ in range(count)]
-    for text, c in zip(texts, cluster, strict=True):
-        found = topic_words(text)
-        inside[c].update(found)
-        spread[c].update(set(found))
-    total = sum(inside, Counter())
-    average = max(1.0, sum(total.values()) / max(1, count))
-    sizes = np.bincount(cluster, minlength=count)
-    names: list[str] = []
-    for c in range(count):
-        words = max(1, sum(inside[c].values()))
-        least = max(2, 0.02 * sizes[c]) if sizes[c] > 3 else 1
-        scores = {
-            w: n / words * np.log1p(average / total[w]) * np.sqrt(spread[c][w] / max(1, sizes[c]))
-            for w, n in inside[c].items()
-            if spread[c][w] >= least
+        none = pd.Series([], index=rows.index, dtype="str")
+        return pd.DataFrame({"topic": none, "theme": none})
+    keys = vector_keys(vectors)
+    known = _Topics.of(basis)
+    place = known.places(keys) if known else np.full(len(keys), -1)
+    if known is None or known.outgrown(place):
+        progress(0.1, "neighbourhoods")
+        count = topics or topic_count(len(rows))
+        smooth = smoothed(vectors, neighbours, count)
+        progress(0.3, f"{count} topics of {len(rows):,} examples")
+        centres, place = clusters(smooth, count, seed)
+        theme = merged(centres, np.bincount(place), themes or theme_count(len(centres)))
+        progress(0.6, "naming them")
+        known = _named(rows, place, theme, centres)
+        known.with_rows(keys, place).keep(basis)
+    elif (new := np.flatnonzero(place < 0)).size:
+        progress(0.1, f"finding the topics of {len(new):,} more examples")
+        smooth = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
+        place[new] = _nearest(smooth[new], known.centres)
+        known.with_rows(keys, place).keep(basis)
+    topic, theme_of = np.array(known.topic, dtype=object), np.array(known.theme, dtype=object)
+    return pd.DataFrame(
+        {
+            "topic": pd.Series(topic[place], index=rows.index, dtype="str"),
+            "theme": pd.Series(theme_of[place], index=rows.index, dtype="str"),
         }
-        names.append(_name(sorted(scores, key=lambda w: (-scores[w], w))))
-    return _unique(names)
+    )
 
 
-def _name(ranked: list[str]) -> str:
-    chosen: list[str] = []
-    for word in ranked:
-        stem = word[: max(4, len(word) - 3)]
-        if not any(word.startswith(c[: max(4, len(c) - 3)]) or c.startswith(stem) for c in chosen):
-            chosen.append(word)
-        if len(chosen) == 3:
-            break
-    return " · ".join(chosen) or "other"
+@dataclass(frozen=True)
+class _Topics:
+    """Topics as they are kept: names, themes, centres (topics, width), and whose they are.
+
+    keys and place: rows by what stands for their vectors, sorted, and their topics. made_of: how
+    many rows there were when the topics were found.
+    """
+
+    topic: Sequence[str]
+    theme: Sequence[str]
+    centres: np.ndarray
+    made_of: int
+    keys: np.ndarray
+    place: np.ndarray
+
+    @classmethod
+    def of(cls, basis: Basis) -> _Topics | None:
+        table = basis.load()
+        if table is None:
+            return None
+        members = [np.frombuffer(m, dtype="S16") for m in table["members"].to_pylist()]
+        keys = np.concatenate(members)
+        place = np.repeat(np.arange(len(members)), [len(m) for m in members])
+        order = np.argsort(keys)
+        centres = np.array(table["centre"].to_pylist(), dtype=np.float32)
+        names = table["topic"].to_pylist(), table["theme"].to_pylist()
+        return cls(*names, centres, table["made_of"][0].as_py(), keys[order], place[order])
+
+    def places(self, keys: np.ndarray) -> np.ndarray:
+        """The topic of each key, -1 where there is none."""
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[at] == keys, self.place[at], -1)
+
+    def outgrown(self, place: np.ndarray) -> bool:
+        """Whether these rows are too many, too few, or too new for the topics to hold."""
+        rows = len(place)
+        fits = self.made_of / 2 <= rows <= self.made_of * 2
+        return not fits or bool((place >= 0).mean() < STAYS)
+
+    def with_rows(self, keys: np.ndarray, place: np.ndarray) -> _Topics:
+        """These topics and, of rows that are not here now, the former: they may come back."""
+        both = np.concatenate([keys, self.keys])
+        unique, first = np.unique(both, return_index=True)
+        places = np.concatenate([place, self.place])[first]
+        return _Topics(self.topic, self.theme, self.centres, self.made_of, unique, places)
+
+    def keep(self, basis: Basis) -> None:
+        """Write them down."""
+        members = [self.keys[self.place == t].tobytes() for t in range(len(self.topic))]
+        basis.save(
+            pa.table(
+                {
+                    "topic": pa.array(self.topic, pa.string()),
+                    "theme": pa.array(self.theme, pa.string()),
+                    "made_of": pa.array([self.made_of] * len(self.topic), pa.int64()),
+                    "centre": pa.array(self.centres.tolist(), pa.list_(pa.float32())),
+                    "members": pa.array(members, pa.large_binary()),
+                }
+            )
+        )
 
 
-def _unique(names: list[str]) -> list[str]:
-    seen = Counter[str]()
-    result = []
-    for name in names:
-        seen[name] += 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+def _named(
+    rows: pd.DataFrame, place: np.ndarray, theme: np.ndarray, centres: np.ndarray
+) -> _Topics:
+    """Topics with names; a theme of a single topic is called like it."""
+    naming = Naming(naming_texts(rows), place, len(centres))
+    own = names(naming.terms(np.arange(len(centres))))
+    alone = {int(t): own[int(np.flatnonzero(theme == t)[0])] for t in _singles(theme)}
+    terms = naming.terms(theme)
+    wide = iter(names([t for i, t in enumerate(terms) if i not in alone], own))
+    of_theme = [alone[i] if i in alone else next(wide) for i in range(len(terms))]
+    nobody = np.zeros(0, dtype="S16"), np.zeros(0, dtype=np.int64)
+    return _Topics(own, [of_theme[t] for t in theme], centres, len(rows), *nobody)
+
+
+def naming_texts(rows: pd.DataFrame) -> list[str]:
+    """What names are made of: the prompt, and the beginning of the response."""
+    texts = rows["prompt"].fillna("") + " " + rows["response"].fillna("").str.slice(0, 600)
+    return list(texts)
+
+
+def _singles(theme: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.bincount(theme) == 1)
+
+
+def smoothed(vectors: np.ndarray, neighbours: Neighbours, count: int) -> np.ndarray:
+    """Vectors averaged with those of their neighbours, (rows, width), unit length.
+
+    What texts happen to say beside their subject evens out, and the clusters part more clearly.
+    No more neighbours than half a topic of the usual size.
+    """
+    k = int(np.clip(len(vectors) // (2 * count), 0, NEAREST))
+    result = np.ascontiguousarray(vectors, dtype=np.float32)
+    indices = neighbours(k)[0] if k else np.zeros((len(result), 0), dtype=np.int32)
+    for _ in range(SMOOTHED if indices.shape[1] else 0):
+        former, result = result, np.empty_like(result)
+        for at in range(0, len(former), BLOCK):
+            part = slice(at, at + BLOCK)
+            around = _unit(former[indices[part]].mean(axis=1))
+            result[part] = _unit(former[part] + around)
     return result
+
+
+def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unit centres of up to `count` clusters, (clusters, width), and the cluster of each row.
+
+    Four times as many cells first, from random rows: Ward's merging makes up for a bad start, so
+    that one start is enough.
+    """
+    draw = np.random.default_rng(seed)
+    size = len(vectors)
+    sample = vectors if size <= FITTED else vectors[_some(draw, size, FITTED)]
+    cells = min(len(sample), int(np.clip(4 * count, 100, max(600, 2 * count))))
+    centres = _k_means(sample, sample[_some(draw, len(sample), cells)], ROUNDS)
+    cell = _nearest(sample, centres)
+    used, cell = np.unique(cell, return_inverse=True)
+    parts = merged(_means(sample, cell, len(used)), np.bincount(cell), count)
+    centres = _unit(_means(sample, parts[cell], int(parts.max()) + 1))
+    centres = _k_means(sample, centres, ROUNDS)
+    place = _nearest(vectors, centres)
+    used, place = np.unique(place, return_inverse=True)
+    return centres[used], place
+
+
+def _some(draw: np.random.Generator, size: int, count: int) -> np.ndarray:
+    return np.sort(draw.choice(size, count, replace=False))
+
+
+def _k_means(vectors: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
+    """Unit centres after some rounds of spherical k-means; one that loses all rows stays."""
+    for _ in range(rounds):
+        place = _nearest(vectors, centres)
+        means = _means(vectors, place, len(centres))
+        centres = np.where(means.any(axis=1, keepdims=True), _unit(means), centres)
+    return centres
+
+
+def _nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    parts = [vectors[i : i + BLOCK] @ centres.T for i in range(0, len(vectors), BLOCK)]
+    return np.concatenate([part.argmax(axis=1) for part in parts])
+
+
+def _means(vectors: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
+    """The mean of each cluster's rows, (count, width); zeros for one without."""
+    from scipy.sparse import csr_array
+
+    rows = len(vectors)
+    sums = csr_array((np.ones(rows, np.float32), (place, np.arange(rows))), shape=(count, rows))
+    sizes = np.maximum(1, np.bincount(place, minlength=count))
+    return np.asarray(sums @ vectors / sizes[:, None], dtype=np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
+
+
+def merged(centres: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
+    """Which of `count` clusters each of some smaller ones goes into, by Ward's criterion.
+
+    The two whose union adds least to the squared distances are merged, again and again.
+    """
+    centre, size = centres.astype(np.float64), sizes.astype(np.float64)
+    part = np.arange(len(size))
+
+    def costs(i: int) -> np.ndarray:
+        apart = np.square(centre - centre[i]).sum(axis=1)
+        cost = size[i] * size / (size[i] + size) * apart
+        return np.where(np.isfinite(size) & (np.arange(len(size)) != i), cost, np.inf)
+
+    table = np.array([costs(i) for i in range(len(size))])
+    for _ in range(len(size) - max(1, count)):
+        i, j = sorted(divmod(int(table.argmin()), len(size)))
+        centre[i] = (size[i] * centre[i] + size[j] * centre[j]) / (size[i] + size[j])
+        size[i], size[j] = size[i] + size[j], np.nan
+        part[part == j] = i
+        table[j], table[:, j] = np.inf, np.inf
+        table[i] = table[:, i] = costs(i)
+    return np.unique(part, return_inverse=True)[1]
+
+
+@group("Topics renamed", makes=("topic", "theme"), needs=("topic", "theme"))
+def rename_topics(
+    batch: pd.DataFrame,
+    *,
+    names: Annotated[list[str], "one name a line, as: old name = new name"] = [],  # noqa: B006
+) -> pd.DataFrame:
+    """Give topics and themes other names; two that are given one name become one.
+
+    Stands after `topics`. Old names that there are not change nothing.
+    """
+    given = new_names(names)
+    return pd.DataFrame(
+        {column: batch[column].replace(given).astype("str") for column in ("topic", "theme")}
+    )
+
+
+def new_names(items: Sequence[str]) -> Mapping[str, str]:
+    """New names by old ones, from lines "old name = new name"; raises CurationError for others."""
+    given = {}
+    for item in items:
+        old, mark, new = (part.strip() for part in item.partition(" = "))
+        if not (old and mark and new):
+            raise CurationError(
+                f"rename_topics: {item!r} names no topic; write it as: old name = new name"
+            )
+        given[old] = new
+    return given

@@ -117,9 +117,9 @@ def redo(project: Project) -> None:
 
 
 def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
-    """Keep, drop, tag and send to review, for all the given examples at once."""
+    """Keep, drop, send to review, tag and label, for all the given examples at once."""
     many = f"{len(ids):,}"
-    columns = [*st.columns(2), *st.columns(2)]
+    columns = [*st.columns(2), *st.columns([4, 3, 3])]
     for column, (kind, label, icon) in zip(
         columns,
         [
@@ -139,13 +139,25 @@ def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
             on_click=decide_all,
             args=(project, kind, tuple(ids), value, new_op()),
         )
-    with columns[3].popover("Tag", icon=":material/sell:", width="stretch", disabled=not ids):
-        tag = st.text_input("Tag", key=f"{key}-tag", placeholder="e.g. maths")
+    _saying(
+        project, ids, key, "tag", columns[3], "A tag makes them a set to filter by and combine."
+    )
+    _saying(project, ids, key, "label", columns[4], "Their class, in place of any other.")
+
+
+def _saying(
+    project: Project, ids: Sequence[str], key: str, kind: str, place: Any, about: str
+) -> None:
+    """A popover that says one word of all the given examples."""
+    with place.popover(kind.capitalize(), width="stretch", disabled=not ids):
+        word = st.text_input(
+            kind.capitalize(), key=f"{key}-{kind}", placeholder="e.g. maths", help=about
+        )
         st.button(
-            f"Tag {many}",
-            key=f"{key}-tag-go",
-            disabled=not tag.strip(),
+            f"{kind.capitalize()} {len(ids):,}",
+            key=f"{key}-{kind}-go",
+            disabled=not word.strip(),
             type="primary",
             on_click=decide_all,
-            args=(project, "tag", tuple(ids), tag.strip(), new_op()),
+            args=(project, kind, tuple(ids), word.strip(), new_op()),
         )

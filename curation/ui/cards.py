@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from curation.dataset import ATTENTION, Message, load_messages
-from curation.ui.text import badges, markdown
+from curation.search import marked
+from curation.ui.text import badges, highlighted, markdown
 
 _AVATARS = {
     "user": ":material/person:",
@@ -19,8 +20,8 @@ _AVATARS = {
 }
 
 
-def conversation(messages: Sequence[Message] | str) -> None:
-    """The turns of an example, each under its role."""
+def conversation(messages: Sequence[Message] | str, query: str = "") -> None:
+    """The turns of an example, each under its role; words that were looked for stand out."""
     turns = load_messages(messages) if isinstance(messages, str) else messages
     for message in turns:
         with st.chat_message(message.role, avatar=_AVATARS.get(message.role, ":material/help:")):
@@ -33,7 +34,10 @@ def conversation(messages: Sequence[Message] | str) -> None:
                     ]
                 )
             )
-            if message.content:
+            pieces = marked(message.content or "", query)
+            if any(mark for _, mark in pieces):
+                st.markdown(highlighted(pieces))
+            elif message.content:
                 st.text(message.content)
             elif not message.more.get("tool_calls"):
                 st.caption("*nothing*")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.ui.charts import MUTED, PALETTE
+from curation.ui.charts import MUTED, PALETTE, WARN
 from curation.ui.text import hover, short
 
 POINTS = 50_000
@@ -78,11 +78,59 @@ def selected(rows: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
     return chosen
 
 
-def figure(rows: pd.DataFrame, colour: str, *, names: bool = True, height: int = 640) -> go.Figure:
-    """The map of the given rows, coloured by a column; at most POINTS are drawn."""
-    drawn = sample(rows)
+Range = tuple[tuple[float, float], tuple[float, float]]
+"""A rectangle of the map: (least x, greatest x), (least y, greatest y)."""
+
+
+def whole(rows: pd.DataFrame) -> Range:
+    """The part of the map that is drawn at first: a far cluster must not squeeze all others."""
+    sides = []
+    for column in ("map_x", "map_y"):
+        low, high = (float(v) for v in np.quantile(rows[column], [0.0005, 0.9995]))
+        room = 0.04 * (high - low) or 1.0
+        sides.append((low - room, high + room))
+    return sides[0], sides[1]
+
+
+def around(rows: pd.DataFrame) -> Range:
+    """The rectangle about some rows, with a little air."""
+    sides = []
+    for column in ("map_x", "map_y"):
+        low, high = float(rows[column].min()), float(rows[column].max())
+        room = 0.06 * (high - low) or 0.5
+        sides.append((low - room, high + room))
+    return sides[0], sides[1]
+
+
+def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
+    """True for each row in a rectangle."""
+    (x1, x2), (y1, y2) = part
+    return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
+
+
+def figure(
+    rows: pd.DataFrame,
+    colour: str,
+    *,
+    names: bool = True,
+    part: Range | None = None,
+    ground: pd.DataFrame | None = None,
+    height: int = 640,
+) -> go.Figure:
+    """The map of the given rows, coloured by a column; at most POINTS are drawn.
+
+    part: a rectangle to look into, from all of whose rows the points are drawn. ground: rows that
+    lie behind in grey. Where there are more rows than points, their density is drawn under them.
+    """
+    span = part or whole(rows if ground is None else ground)
+    inner = rows if part is None else rows[within(rows, part)]
+    drawn = sample(inner)
     size = float(np.clip(260 / np.sqrt(max(1, len(drawn))), 2.2, 8))
     result = go.Figure()
+    if ground is not None:
+        result.add_trace(_behind(sample(ground, POINTS // 5), size))
+    if len(inner) > len(drawn):
+        result.add_trace(_density(inner, span))
     values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
         result.add_trace(_trace(drawn, "", _by_number(values.astype(float), colour, size)))
@@ -91,23 +139,120 @@ def figure(rows: pd.DataFrame, colour: str, *, names: bool = True, height: int =
         text = values.astype("str").fillna(missing).replace("", missing)
         for trace in _by_category(drawn, text, missing, size):
             result.add_trace(trace)
-    if names and "topic" in rows:
-        _name_topics(result, rows)
+    if names and "topic" in rows and len(inner):
+        _name_topics(result, inner, span)
     result.update_layout(
         height=height,
         dragmode="lasso",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         hovermode="closest",
         legend={"itemsizing": "constant", "font": {"size": 11}, "y": 1, "x": 1.01},
-        uirevision=colour,
-        showlegend=bool(result.data and result.data[0].name),
+        uirevision=f"{colour} {part}",
+        showlegend=any(trace.name for trace in result.data),
     )
-    # A far cluster must not squeeze all others; zooming out shows what lies beyond.
-    for axis, column in ((result.update_xaxes, "map_x"), (result.update_yaxes, "map_y")):
-        low, high = (float(v) for v in np.quantile(rows[column], [0.0005, 0.9995]))
-        room = 0.04 * (high - low) or 1.0
-        axis(visible=False, range=[low - room, high + room])
+    for axis, (low, high) in zip((result.update_xaxes, result.update_yaxes), span, strict=True):
+        axis(visible=False, range=[low, high])
     return result
+
+
+def with_marks(
+    plain: go.Figure, marked: pd.DataFrame, shapes: Mapping[str, Any], title: str
+) -> go.Figure:
+    """A copy of a figure with rings about some rows and the drawn shapes left standing."""
+    result = go.Figure(plain)
+    if len(marked):
+        result.add_trace(
+            go.Scattergl(
+                x=marked["map_x"].to_numpy(dtype="float32"),
+                y=marked["map_y"].to_numpy(dtype="float32"),
+                mode="markers",
+                name=title,
+                text=[hover(t, 70) for t in marked["prompt"]],
+                hovertemplate="%{text}<extra></extra>",
+                marker={
+                    "symbol": "circle-open",
+                    "size": 11,
+                    "color": WARN,
+                    "line": {"width": 2},
+                },
+            )
+        )
+        result.update_layout(showlegend=True)
+    line = {"color": WARN, "width": 1.5, "dash": "dot"}
+    for lasso in shapes.get("lasso") or []:
+        points = [f"{x},{y}" for x, y in zip(lasso["x"], lasso["y"], strict=True)]
+        result.add_shape(type="path", path=f"M {' L '.join(points)} Z", line=line)
+    for box in shapes.get("box") or []:
+        (x0, x1), (y0, y1) = sorted(box["x"]), sorted(box["y"])
+        result.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=line)
+    return result
+
+
+def _behind(rows: pd.DataFrame, size: float) -> go.Scattergl:
+    return go.Scattergl(
+        x=rows["map_x"].to_numpy(dtype="float32"),
+        y=rows["map_y"].to_numpy(dtype="float32"),
+        mode="markers",
+        hoverinfo="skip",
+        showlegend=False,
+        marker={"color": MUTED, "opacity": 0.18, "size": size},
+    )
+
+
+CELLS = 220
+"""Cells of the density picture along each side."""
+
+
+def _density(rows: pd.DataFrame, span: Range) -> go.Heatmap:
+    """How many rows lie where, on a scale of logarithms, in one colour that fades to nothing."""
+    x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
+    counts, xs, ys = np.histogram2d(x, y, bins=CELLS, range=list(span))
+    values = np.log10(counts.T, where=counts.T > 0, out=np.full(counts.T.shape, np.nan))
+    return go.Heatmap(
+        x=(xs[:-1] + xs[1:]) / 2,
+        y=(ys[:-1] + ys[1:]) / 2,
+        z=np.round(values, 2).astype("float32"),
+        colorscale=[[0, "rgba(20,163,148,0.10)"], [1, "rgba(20,163,148,0.75)"]],
+        showscale=False,
+        hoverinfo="skip",
+    )
+
+
+def treemap(rows: pd.DataFrame, colour: str, height: int = 640) -> go.Figure:
+    """Themes and their topics by size, coloured by the mean of a column or the share kept.
+
+    Ids are `theme` and `theme\x1ftopic`, so that a click says which.
+    """
+    outer = rows["theme"] if "theme" in rows else pd.Series("topics", index=rows.index)
+    numeric = colour in rows and pd.api.types.is_numeric_dtype(rows[colour])
+    value = rows[colour].astype(float) if numeric else rows["dropped_by"].isna().astype(float)
+    table = pd.DataFrame(
+        {"theme": outer.fillna(""), "topic": rows["topic"].fillna(""), "value": value}
+    )
+    table = table[table["topic"] != ""]
+    inner = table.groupby(["theme", "topic"])["value"].agg(["size", "mean"]).reset_index()
+    groups = table.groupby("theme")["value"].agg(["size", "mean"]).reset_index()
+    title = colour.replace("_", " ") if numeric else "share kept"
+    return go.Figure(
+        go.Treemap(
+            ids=[*groups["theme"], *(inner["theme"] + "\x1f" + inner["topic"])],
+            labels=[hover(t, 40) for t in [*groups["theme"], *inner["topic"]]],
+            parents=["" for _ in groups["theme"]] + list(inner["theme"]),
+            values=[*groups["size"], *inner["size"]],
+            branchvalues="total",
+            marker={
+                "colors": [*groups["mean"], *inner["mean"]],
+                "colorscale": "Viridis",
+                "colorbar": {"title": hover(title), "thickness": 12, "len": 0.6},
+                "line": {"width": 1},
+            },
+            texttemplate="%{label}<br>%{value:,}",
+            hovertemplate="%{label}<br>%{value:,} examples<br>"
+            + hover(title)
+            + " %{color:.3g}<extra></extra>",
+        ),
+        layout={"height": height, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}},
+    )
 
 
 def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
@@ -165,12 +310,10 @@ def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scatterg
     )
 
 
-def _name_topics(result: go.Figure, rows: pd.DataFrame, limit: int = 18) -> None:
+def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range, limit: int = 18) -> None:
     """Write the largest topics where their examples are, without names that would collide."""
-    spans = (np.quantile(rows[c], [0.0005, 0.9995]) for c in ("map_x", "map_y"))
     across, up = (
-        pixels / (float(high - low) or 1.0)
-        for pixels, (low, high) in zip(PLOT_PIXELS, spans, strict=True)
+        pixels / (high - low or 1.0) for pixels, (low, high) in zip(PLOT_PIXELS, span, strict=True)
     )
     taken: list[tuple[float, float, float]] = []
     places = rows.groupby("topic", observed=True)[["map_x", "map_y"]].median()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,32 @@ def opened_example() -> str | None:
     """The example the session looks at."""
     found: Any = st.session_state.get(_OPEN)
     return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True)
+class MapView:
+    """What a session looks at on the map of one project.
+
+    shapes: the lassos and boxes that were drawn, as Plotly gives them. part: the rectangle that is
+    looked into, None for all. group: a theme or (theme, topic) that was chosen in the treemap.
+    marked: an example with a ring about it.
+    """
+
+    shapes: Mapping[str, Any] = field(default_factory=dict)
+    part: tuple[tuple[float, float], tuple[float, float]] | None = None
+    group: tuple[str, ...] = ()
+    marked: str = ""
+
+
+def map_view(project: Project) -> MapView:
+    """What the session looks at on the map of a project."""
+    found: MapView = st.session_state.get(f"map-view-{project.path}", MapView())
+    return found
+
+
+def look_at(project: Project, **changes: Any) -> None:
+    """Change what the session looks at on the map, as a callback."""
+    st.session_state[f"map-view-{project.path}"] = replace(map_view(project), **changes)
 
 
 def flash(text: str, icon: str = ":material/check:") -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from curation import search
 from curation.dataset import BASE_COLUMNS
 from curation.ui.text import short
 
@@ -21,14 +22,17 @@ SHOWN = 2_000
 class Filter:
     """A typed condition on rows; never SQL or code.
 
-    words: all must occur in prompt, response or system, case ignored. values: column → accepted.
-    ranges: column → (low, high), both included.
+    words: as in `curation.search.words`. values: column → accepted.
+    ranges: column → (low, high), both included. every, none: tags of which a row has all, and none;
+    with `values` of the tags that makes sets which combine.
     """
 
     words: str = ""
     fate: str = "all"
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    every: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
 
     def mask(self, rows: pd.DataFrame) -> np.ndarray:
         """True for each row that meets every condition."""
@@ -44,21 +48,14 @@ class Filter:
                     if column in ("attention", "tags", "flags")
                     else rows[column].fillna("").astype(str).isin(accepted).to_numpy()
                 )
+        if (self.every or self.none) and "tags" in rows:
+            tags = _words_of(rows["tags"])
+            every, none = set(self.every), set(self.none)
+            chosen &= tags.map(lambda t: every <= t and not none & t).to_numpy(dtype=bool)
         for column, (low, high) in self.ranges.items():
             chosen &= rows[column].between(low, high).to_numpy(dtype=bool)
-        for word in self.words.split():
-            if not chosen.any():
-                break
-            part = rows.loc[chosen, ["prompt", "response", "system"]]
-            pattern = re.escape(word)
-            hit = np.zeros(len(part), dtype=bool)
-            for _, texts in part.items():
-                hit |= (
-                    texts.str.contains(pattern, case=False, regex=True)
-                    .fillna(False)
-                    .to_numpy(dtype=bool)
-                )
-            chosen[np.flatnonzero(chosen)[~hit]] = False
+        if self.words.strip() and chosen.any():
+            chosen[chosen] = search.matches(rows.loc[chosen, list(search.COLUMNS)], self.words)
         return chosen
 
 
@@ -105,17 +102,9 @@ def numbers(rows: pd.DataFrame) -> list[str]:
 
 
 def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
-    """Widgets for a filter: words, kept or dropped, values, ranges."""
-    first = st.columns([4, 3, 3])
-    words = first[0].text_input(
-        "Words",
-        key=f"{key}-words",
-        placeholder="search in all text",
-        icon=":material/search:",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
-    with first[1]:
+    """Widgets for a filter: kept or dropped, values, ranges."""
+    first = st.columns([2, 5], vertical_alignment="center")
+    with first[0]:
         fate = (
             st.segmented_control(
                 "Fate",
@@ -128,7 +117,7 @@ def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
             )
             or "all"
         )
-    picked = first[2].multiselect(
+    picked = first[1].multiselect(
         "Filter by",
         [*choices(rows), *numbers(rows)],
         key=f"{key}-columns",
@@ -139,6 +128,8 @@ def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
     )
     values: dict[str, tuple[str, ...]] = {}
     ranges: dict[str, tuple[float, float]] = {}
+    every: list[str] = []
+    none: list[str] = []
     places = st.columns(max(1, min(4, len(picked)))) if picked else []
     for i, column in enumerate(picked):
         with places[i % len(places)]:
@@ -154,17 +145,22 @@ def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
                 if column in ("attention", "tags", "flags"):
                     found = found.str.split(",").explode().str.strip()
                 options = found[found != ""].value_counts().index[:500].tolist()
-                values[column] = tuple(
-                    st.multiselect(column.replace("_", " "), options, key=f"{key}-{column}")
-                )
-    return Filter(words, fate, values, ranges)
+                label = "tags: any of" if column == "tags" else column.replace("_", " ")
+                values[column] = tuple(st.multiselect(label, options, key=f"{key}-{column}"))
+                if column == "tags":
+                    every = st.multiselect("tags: all of", options, key=f"{key}-every")
+                    none = st.multiselect("tags: none of", options, key=f"{key}-none")
+    return Filter("", fate, values, ranges, tuple(every), tuple(none))
 
 
-def preview(rows: pd.DataFrame, extra: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows as a table for reading: one line of each text, then the columns asked for."""
+def preview(
+    rows: pd.DataFrame, extra: Sequence[str] = (), first: Collection[str] = ()
+) -> pd.DataFrame:
+    """Rows as a table for reading: one line of each text, after and before the columns asked for."""
     part = rows.head(SHOWN)
     table = pd.DataFrame(
         {
+            **{column: part[column] for column in first},
             "prompt": part["prompt"].map(lambda t: short(t, 160)),
             "response": part["response"].map(lambda t: short(t, 160)),
             "dropped by": part["dropped_by"].fillna(""),
@@ -176,12 +172,23 @@ def preview(rows: pd.DataFrame, extra: Sequence[str] = ()) -> pd.DataFrame:
     return table
 
 
-def pick(rows: pd.DataFrame, key: str, extra: Sequence[str] = (), height: int = 420) -> str | None:
-    """Draw a table of examples; returns the id of the row that was clicked."""
+def pick(
+    rows: pd.DataFrame,
+    key: str,
+    extra: Sequence[str] = (),
+    height: int = 420,
+    first: Mapping[str, str] | None = None,
+    total: int | None = None,
+) -> str | None:
+    """Draw a table of examples; returns the id of the row that was clicked.
+
+    first: columns that stand before the text, with their titles. total: of how many rows these are the first.
+    """
+    total = len(rows) if total is None else total
     if rows.empty:
         st.caption("No example meets these conditions.")
         return None
-    table = preview(rows, extra)
+    table = preview(rows, extra, first or {})
     chosen = st.dataframe(
         table,
         hide_index=True,
@@ -191,13 +198,18 @@ def pick(rows: pd.DataFrame, key: str, extra: Sequence[str] = (), height: int = 
         selection_mode="single-row",
         key=key,
         column_config={
+            **{c: _column(rows[c], title) for c, title in (first or {}).items()},
             "prompt": st.column_config.TextColumn(width=300),
             "response": st.column_config.TextColumn(width=340),
         },
     )
-    if len(rows) > SHOWN:
-        st.caption(
-            f"The first {SHOWN:,} of {len(rows):,} are listed; actions are about all of them."
-        )
+    if total > SHOWN:
+        st.caption(f"The first {SHOWN:,} of {total:,} are listed; actions are about all of them.")
     picked = chosen["selection"]["rows"]
     return str(table.index[picked[0]]) if picked and picked[0] < len(table) else None
+
+
+def _column(values: pd.Series, title: str) -> Any:
+    if pd.api.types.is_numeric_dtype(values):
+        return st.column_config.NumberColumn(title, format="%.3f", width=90)
+    return st.column_config.TextColumn(title, width=340)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
-_LINK = re.compile(r"https?:|www(?=\.)|[\w.+-]+(?=@)", re.IGNORECASE)
-"""What Markdown turns into a link by itself; a word joiner after it keeps it text."""
+_LINK = re.compile(
+    r"https?:|www(?=\.)|[\w.+-]+(?=@)|-(?=[->])|<(?=-)|[<>~](?==)|:material(?=/)", re.IGNORECASE
+)
+"""What becomes a link, an arrow or an icon by itself; a word joiner after it keeps it text."""
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue000-\uf8ff]")
 
 
@@ -21,6 +24,22 @@ def short(text: object, limit: int = 120) -> str:
 def markdown(text: object, limit: int = 200) -> str:
     """Untrusted text made harmless inside Markdown: nothing in it is markup, link or picture."""
     return _MARKDOWN.sub(r"\\\1", _LINK.sub("\\g<0>\u2060", short(text, limit)))
+
+
+def highlighted(pieces: Iterable[tuple[str, bool]]) -> str:
+    """Pieces of untrusted text as harmless Markdown, lines and spaces kept, the marked ones lit."""
+    # The joiner keeps the spaces at the beginning from being stripped.
+    return "\u2060" + "".join(
+        "  \n".join(_lit(line, mark) for line in text.replace("\r\n", "\n").split("\n"))
+        for text, mark in pieces
+    )
+
+
+def _lit(line: str, mark: bool) -> str:
+    # Spaces that Markdown would fold, or take for a block of code, become hard ones.
+    spaced = re.sub(r"(?<= ) | (?= )", "\u00a0", re.sub(r"[\t\r\f\v]", "    ", line))
+    safe = _MARKDOWN.sub(r"\\\1", _LINK.sub("\\g<0>\u2060", spaced))
+    return f":orange-background[{safe}]" if mark and safe.strip("\u00a0 ") else safe
 
 
 def hover(text: object, limit: int = 90) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -13,6 +15,8 @@ from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
 from curation.ui import charts, form, frame, state, tables
 from curation.ui.text import hover, markdown
+
+HANDED = "select-handed"  # where the Coverage page leaves budgets for this one, by project
 
 
 def methods() -> dict[str, Operation]:
@@ -31,9 +35,31 @@ def apply(project: Project, recipe: Recipe, base: str) -> None:
     """Save the recipe and run it."""
     try:
         project.save_recipe(recipe, base)
+        st.session_state.pop(HANDED, None)
         frame.start_run(project)
     except CurationError as error:
         state.flash(str(error), ":material/error:")
+
+
+def draw_handed(handed: dict[str, Any]) -> None:
+    """Say where the values of the form come from, and let them go."""
+    line = st.columns([5, 1], vertical_alignment="center")
+    line[0].info(
+        f"{len(handed['quotas'])} quotas were handed over; nothing is changed before you save.",
+        icon=":material/my_location:",
+    )
+    line[1].button(
+        "Let go",
+        key="select-let-go",
+        width="stretch",
+        on_click=lambda: st.session_state.pop(HANDED, None),
+    )
+
+
+def _with(current: Step | None, handed: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the selection there is, as far as it is the same, with those handed over."""
+    before = dict(current.params) if current and current.use == "select_diverse" else {}
+    return {**before, **handed}
 
 
 def draw_form(project: Project, dataset: Dataset) -> None:
@@ -41,6 +67,10 @@ def draw_form(project: Project, dataset: Dataset) -> None:
     recipe = project.recipe
     known = methods()
     current = next((s for s in recipe.steps if s.operation.kind == "select"), None)
+    handed = st.session_state.get(HANDED, {}).get(str(project.path))
+    if handed:
+        draw_handed(handed)
+        current = replace_params(Step("select_diverse"), _with(current, handed))
     titles = {None: "Everything kept", **{n: o.title for n, o in known.items()}}
     picked = st.radio(
         "Method",
@@ -58,7 +88,7 @@ def draw_form(project: Project, dataset: Dataset) -> None:
         params = form.parameters(
             chosen,
             values,
-            key=f"select-{picked}",
+            key=f"select-{picked}" + (f"-{abs(hash(str(handed)))}" if handed else ""),
             columns=[*tables.numbers(dataset.rows), "label", "topic", "language"],
         )
     wanted = with_selection(recipe, picked, params)

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import zlib
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from curation.project import Project
-from curation.ui import actions, cards, frame, state, tables
+from curation.search import snippet
+from curation.ui import actions, cards, frame, search, state, tables
+from curation.ui.search import Found
 from curation.ui.text import markdown
 
+# Columns that are shown beside the text, where they say anything.
+COLUMNS = (
+    "source",
+    "language",
+    "topic",
+    "quality",
+    "response_tokens",
+    "split",
+    "label",
+    "tags",
+)
 
-def draw_example(project: Project, example_id: str) -> None:
+
+def draw_example(project: Project, example_id: str, found: Found | None = None) -> None:
     """One example: conversation on the left, receipt on the right."""
     view = project.view()
     if example_id not in view.dataset.rows.index:
@@ -18,9 +36,10 @@ def draw_example(project: Project, example_id: str) -> None:
     row = view.dataset.rows.loc[example_id]
     with st.container(border=True):
         cards.fate(row)
+        search.mark_buttons(project, "browse", example_id, view.dataset.rows, found)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            cards.conversation(row["messages"])
+            cards.conversation(row["messages"], found.query if found else "")
         with right:
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
             op = actions.new_op()
@@ -53,6 +72,14 @@ def draw_example(project: Project, example_id: str) -> None:
                     on_click=go_edit,
                     args=(example_id,),
                 )
+                st.button(
+                    "Like this",
+                    icon=":material/join_inner:",
+                    key=f"like-{example_id}",
+                    on_click=search.add_example,
+                    args=("browse", example_id),
+                    help="Search for examples that are like it.",
+                )
             cards.receipt(project.explain(example_id, view.dataset))
             if st.session_state.pop("go-annotate", False):
                 st.switch_page("pages/review/annotate.py")
@@ -65,54 +92,80 @@ def go_edit(example_id: str) -> None:
     st.session_state["go-annotate"] = True
 
 
+def ordered(rows: pd.DataFrame, found: Found | None, mask: np.ndarray, order: str) -> np.ndarray:
+    """Positions of the rows to show: those found that pass the filter, best or highest first."""
+    at = np.flatnonzero(mask) if found is None else found.positions[mask[found.positions]]
+    if not order:
+        return at
+    values = rows[order].to_numpy(dtype=float, na_value=np.nan)[at]
+    return at[np.argsort(-values, kind="stable")]  # what was not measured comes last
+
+
+def with_search(part: pd.DataFrame, at: np.ndarray, found: Found | None) -> dict[str, str]:
+    """Add what a search says of each row; the columns that it adds, with their titles.
+
+    A search by words adds none, but texts begin where the words are.
+    """
+    if found is None:
+        return {}
+    if found.name:
+        part["search"] = found.column[at]
+        return {"search": found.name}
+    for column in ("prompt", "response"):
+        part[column] = [snippet(t, found.query, before=16) or t for t in part[column]]
+    return {}
+
+
+def draw_table(
+    rows: pd.DataFrame, at: np.ndarray, found: Found | None, order: str, key: str
+) -> str | None:
+    """The first of the rows that were found; the id of the one that was clicked."""
+    part = rows.iloc[at[: tables.SHOWN]].copy()
+    first = with_search(part, at[: tables.SHOWN], found)
+    shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
+    shown = [order, *(c for c in shown if c != order)] if order else shown
+    height = 300 if found is not None and found.tag else 420  # the buttons to mark stay in sight
+    return tables.pick(part, f"browse-table-{key}", shown, height, first, len(at))
+
+
 def draw() -> None:
     """The page."""
     frame.header(
-        "Browse", "Find examples by words and columns; open one to read it and its receipt."
+        "Browse",
+        "Find examples by words, by meaning or by likeness; open one to read it and its receipt.",
     )
     project, view = state.need_view()
     frame.stale(view)
     rows = view.dataset.rows
-    wanted = tables.filters(rows, "browse")
-    order = st.selectbox(
+    found = search.controls(project, view, "browse")
+    left, right = st.columns([11, 3])
+    with left:
+        wanted = tables.filters(rows, "browse")
+    order = right.selectbox(
         "Sort by",
-        ["as imported", *tables.numbers(rows)],
-        key="browse-sort",
-        width=260,
+        ["", *tables.numbers(rows)],
+        key="browse-sort" if found is None else "browse-sort-found",
         persist_state="session",
-        format_func=lambda c: c.replace("_", " "),
+        format_func=lambda c: (
+            c.replace("_", " ") or ("as imported" if found is None else "best first")
+        ),
         label_visibility="collapsed",
         icon=":material/sort:",
     )
-    found = rows[wanted.mask(rows)]
-    if order != "as imported":
-        found = found.sort_values(order, ascending=False, kind="stable")
-    st.caption(f"**{len(found):,}** of {len(rows):,} examples")
-    scores = [
-        c
-        for c in (
-            "source",
-            "language",
-            "topic",
-            "quality",
-            "response_tokens",
-            "split",
-            "label",
-            "tags",
-        )
-        if c in rows
-    ]
-    shown = [c for c in scores if found[c].notna().any()]
-    if order != "as imported" and order not in shown:
-        shown.insert(0, order)
-    picked = tables.pick(found, "browse-table", shown)
-    if len(found) < len(rows) and len(found):
-        with st.expander(f"Act on all {len(found):,}", icon=":material/done_all:"):
-            actions.bulk_buttons(project, list(found.index), "browse-all")
-    if picked or state.opened_example():
-        if picked:
-            state.open_example(picked)
-        draw_example(project, picked or str(state.opened_example()))
+    at = ordered(rows, found, wanted.mask(rows), str(order or ""))
+    st.caption(f"**{len(at):,}** of {len(rows):,} examples")
+    # Another list is another table: a row that was picked in the former one is not picked in it.
+    key = f"{zlib.crc32(at[: tables.SHOWN].tobytes()):x}"
+    if found is not None and found.tag:
+        key += view.fingerprint
+    picked = draw_table(rows, at, found, str(order or ""), key)
+    if 0 < len(at) < len(rows):
+        with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
+            actions.bulk_buttons(project, list(rows.index[at]), "browse-all")
+    if picked:
+        state.open_example(picked)
+    if opened := state.opened_example():
+        draw_example(project, opened, found)
 
 
 draw()

@@ -2,79 +2,326 @@
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from curation.project import Project
-from curation.ui import actions, cards, frame, state, tables
+from curation.embedding.neighbours import trustworthiness
+from curation.errors import CurationError
+from curation.project import Project, View
+from curation.selection import spread_out
+from curation.ui import actions, cards, charts, frame, search, state, tables
 from curation.ui import map as maps
 from curation.ui.text import markdown
 
 COLOURS = (
+    "theme",
     "topic",
     "dropped_by",
     "verdict",
     "label",
+    "tags",
     "source",
     "language",
     "split",
     "quality",
     "response_tokens",
 )
+COMPARED = 1_500
+"""Rows of the rest, spread over all of it, with which the words of a selection are compared."""
+SPREAD = 20
+"""Examples that stand for a selection."""
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def figure(
-    path: str, fingerprint: str, colour: str, fate: str, names: bool, _rows: pd.DataFrame
-) -> Any:
+    path: str,
+    fingerprint: str,
+    colour: str,
+    about: str,
+    names: bool,
+    part: maps.Range | None,
+    _rows: pd.DataFrame,
+    _ground: pd.DataFrame | None,
+) -> go.Figure:
     """The figure of a view; the key says all that it depends on."""
-    return maps.figure(_rows, colour, names=names)
+    return maps.figure(_rows, colour, names=names, part=part, ground=_ground)
 
 
-def draw_panel(project: Project, rows: pd.DataFrame, chosen: np.ndarray) -> None:
-    """What is in the selection, what is special about it, and what can be done with it."""
-    part, rest = rows[chosen], rows[~chosen]
-    st.subheader(f"{len(part):,} selected", anchor=False)
-    actions.bulk_buttons(project, list(part.index), "map")
-    spread = part.iloc[np.unique(np.linspace(0, len(part) - 1, 600).astype(int))]
-    others = (
-        rest.iloc[np.unique(np.linspace(0, max(0, len(rest) - 1), 1500).astype(int))]
-        if len(rest)
-        else rest
-    )
-    words = maps.special_words(
-        [*(spread["prompt"] + " " + spread["response"])],
-        [*(others["prompt"] + " " + others["response"])],
-    )
-    if words:
-        st.caption("Its own words: " + " · ".join(markdown(w) for w in words))
+@st.cache_resource(max_entries=8, show_spinner=False)
+def treemap(path: str, fingerprint: str, colour: str, about: str, _rows: pd.DataFrame) -> go.Figure:
+    """The treemap of a view; the key says all that it depends on."""
+    return maps.treemap(_rows, colour)
+
+
+@dataclass(frozen=True)
+class Special:
+    """What is special about a selection: its own words, sentences, and ids that stand for it."""
+
+    words: list[str]
+    lines: list[str]
+    spread: list[str]
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def special(
+    path: str, fingerprint: str, about: str, _rows: pd.DataFrame, _chosen: np.ndarray, _view: View
+) -> Special:
+    """What sets the chosen rows apart from the others; `about` is a digest of which they are."""
+    part, rest = _rows[_chosen], _rows[~_chosen]
+    texts = [evenly(frame_, n) for frame_, n in ((part, 600), (rest, COMPARED))]
+    words = maps.special_words(*([*(t["prompt"] + " " + t["response"])] for t in texts))
+    vectors = _view.dataset.vectors
+    spread = list(part.index[:SPREAD])
+    if vectors is not None:
+        few = evenly(part, 20_000)
+        mine = vectors[_view.dataset.rows.index.get_indexer(few.index)]
+        here = np.flatnonzero(~np.isnan(mine[:, 0]))
+        spread = list(few.index[here[spread_out(mine[here], SPREAD)]])
+    return Special(words, [*by_share(part, rest), *by_median(part, rest)], spread)
+
+
+def evenly(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most so many rows, evenly spread over all of them."""
+    return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))[: len(rows)]]
+
+
+def by_share(part: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
+    """Categories that are more frequent here than elsewhere."""
     lines = []
-    for column in ("language", "source", "label", "dropped_by"):
-        if column in rows and part[column].notna().any():
+    for column in ("language", "source", "label", "theme", "dropped_by"):
+        if column in part and part[column].notna().any():
             share = part[column].fillna("").value_counts(normalize=True)
             usual = rest[column].fillna("").value_counts(normalize=True)
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
-            if len(lift) and lift.iloc[0] > 0.1 and lift.index[0]:
+            if lift.iloc[0] > 0.1 and lift.index[0]:
                 lines.append(
-                    f"{column.replace('_', ' ')} {markdown(lift.index[0])}: {share[lift.index[0]]:.0%} here, "
-                    f"{usual.get(lift.index[0], 0):.0%} elsewhere"
+                    f"{column.replace('_', ' ')} {markdown(lift.index[0])}: "
+                    f"{share[lift.index[0]]:.0%} here, {usual.get(lift.index[0], 0):.0%} elsewhere"
                 )
-    for column in ("response_tokens", "quality"):
-        if column in rows and part[column].notna().any():
-            lines.append(
-                f"{column.replace('_', ' ')}: median {part[column].median():.3g} here, "
-                f"{rest[column].median():.3g} elsewhere"
+    return lines
+
+
+def by_median(part: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
+    """The scores whose medians differ most, measured by their spread elsewhere."""
+    found = []
+    for column in tables.numbers(part):
+        here, there = part[column].dropna().astype(float), rest[column].dropna().astype(float)
+        if len(here) and len(there) > 10:
+            spread = float(there.quantile(0.9) - there.quantile(0.1))
+            apart = float(here.median() - there.median())
+            if spread > 0 and abs(apart) > 0.2 * spread:
+                text = f"median {here.median():.3g} here, {there.median():.3g} elsewhere"
+                found.append((-abs(apart) / spread, f"{column.replace('_', ' ')}: {text}"))
+    return [line for _, line in sorted(found)[:4]]
+
+
+def keep_shapes(project: Project) -> None:
+    """Note what was drawn, as the chart's callback: a figure that changes would forget it."""
+    drawn = st.session_state["map-chart"]["selection"]
+    shapes = {kind: drawn[kind] for kind in ("lasso", "box") if drawn.get(kind)}
+    state.look_at(project, shapes=shapes)
+
+
+def keep_group(project: Project) -> None:
+    """Note which theme or topic was clicked in the treemap; a second click lets it go."""
+    points = st.session_state["map-treemap"]["selection"]["points"]
+    if points:
+        group = tuple(str(points[0].get("id", "")).split("\x1f"))
+        former = state.map_view(project).group
+        state.look_at(project, group=() if group in (former, ("",)) else group)
+
+
+def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+    """True for each row of a theme or topic."""
+    chosen = np.ones(len(rows), dtype=bool)
+    for column, value in zip(("theme", "topic"), group, strict=False):
+        if column in rows:
+            chosen &= (rows[column].fillna("") == value).to_numpy(dtype=bool)
+    return chosen
+
+
+def draw_selection(
+    project: Project, view: View, rows: pd.DataFrame, chosen: np.ndarray, title: str
+) -> None:
+    """What is in the selection, what is special about it, and what can be done with it."""
+    part, looking = rows[chosen], state.map_view(project)
+    st.subheader(f"{len(part):,} {title}", anchor=False)
+    actions.bulk_buttons(project, list(part.index), "map")
+    with st.container(horizontal=True):
+        if looking.shapes:
+            st.button(
+                "Zoom in",
+                key="map-zoom",
+                icon=":material/zoom_in:",
+                help="Draw this part from all of its rows.",
+                on_click=state.look_at,
+                args=(project,),
+                kwargs={"part": maps.around(part), "shapes": {}},
             )
-    for line in lines:
+            st.button(
+                "Let go",
+                key="map-let-go",
+                icon=":material/deselect:",
+                on_click=state.look_at,
+                args=(project,),
+                kwargs={"shapes": {}},
+            )
+        if "topic" in part and part["topic"].notna().any():
+            draw_quota(project, part)
+    digest = hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
+    about = f"{len(rows)}-{digest}"
+    found = special(str(project.path), view.fingerprint, about, rows, chosen, view)
+    if found.words:
+        st.caption("Its own words: " + " · ".join(markdown(w) for w in found.words))
+    for line in found.lines:
         st.caption(line)
-    picked = tables.pick(part, "map-table", [], height=260)
+    draw_list(project, rows, part, found.spread, about)
+
+
+def draw_quota(project: Project, part: pd.DataFrame) -> None:
+    """A field that lets the selection take no more than so many of a topic."""
+    with st.popover("Quota", icon=":material/pie_chart:"):
+        sizes = part["topic"].value_counts()
+        topic = st.selectbox(
+            "Topic",
+            sizes.index,
+            key="map-quota-topic",
+            format_func=lambda t: f"{t} ({sizes[t]:,} here)",
+        )
+        most = st.number_input("Choose at most", 0, None, value=100, step=10, key="map-quota-most")
+        st.button(
+            "Hand it to Select",
+            key="map-quota-go",
+            type="primary",
+            on_click=hand_quota,
+            args=(project, str(topic), int(most)),
+        )
+
+
+def hand_quota(project: Project, topic: str, most: int) -> None:
+    """Let the Select page open with a quota of a topic beside those that were set before."""
+    now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
+    now = st.session_state.get("select-handed", {}).get(str(project.path)) or now
+    others = [q for q in now.get("quotas", []) if q.rpartition("=")[0].strip() != topic]
+    handed = {**now, "balance": "topic", "quotas": [*others, f"{topic} = {most}"]}
+    st.session_state["select-handed"] = {str(project.path): handed}
+    state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
+
+
+@st.fragment
+def draw_list(
+    project: Project, rows: pd.DataFrame, part: pd.DataFrame, spread: list[str], about: str
+) -> None:
+    """Examples of the selection, and the one that was clicked; redrawn without the map."""
+    which = st.segmented_control(
+        "Examples",
+        ["spread out", "all"],
+        default="spread out",
+        key="map-which",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+        help=f"{SPREAD} that lie far from each other, or the list of all",
+    )
+    shown = part.loc[spread] if which == "spread out" else part
+    picked = tables.pick(shown, f"map-table-{which}", [], height=260)
     if picked:
         with st.container(border=True):
             cards.fate(rows.loc[picked])
             cards.conversation(rows.at[picked, "messages"])
+            if st.button("Show on the map", key="map-show", icon=":material/my_location:"):
+                state.look_at(project, marked=picked)
+                st.rerun(scope="app")
+
+
+def draw_topics(project: Project, rows: pd.DataFrame, chosen: tuple[str, ...]) -> None:
+    """What was clicked in the treemap and a field for another name; else how colours count."""
+    if not chosen:
+        st.caption(":material/category: Click a tile to see its examples and to rename it.")
+        return
+    st.caption(" › ".join(markdown(name) for name in chosen))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Another name", key=f"rename-{chosen[-1]}", placeholder=chosen[-1])
+        st.button(
+            "Rename",
+            key="map-rename",
+            icon=":material/edit:",
+            disabled=not name.strip() or name.strip() == chosen[-1],
+            on_click=rename,
+            args=(project, chosen, name.strip()),
+        )
+    st.button(
+        "Show on the map",
+        key="map-of-topic",
+        icon=":material/scatter_plot:",
+        on_click=to_map,
+    )
+
+
+def to_map() -> None:
+    """Draw the map instead of the treemap."""
+    st.session_state["map-picture"] = "map"
+
+
+def rename(project: Project, group: tuple[str, ...], name: str) -> None:
+    """Give a theme or topic another name by a step of the recipe."""
+    from curation.naming import original_names, renamed
+
+    recipe = project.recipe
+    try:
+        other = renamed(recipe, group[-1], name, original_names(project.view().dataset))
+        project.save_recipe(other, recipe.revision)
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+        return
+    state.look_at(project, group=(*group[:-1], name))
+    frame.start_run(project)  # everything but the names is remembered
+
+
+def draw_about(project: Project, view: View, placed: pd.DataFrame) -> None:
+    """How true the map is, what it rests on, and drawing it anew."""
+    st.markdown("**How true is this map?**")
+    value = trust(str(project.path), view.fingerprint, view, placed)
+    if value is not None:
+        st.caption(
+            f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
+            "meaning, measured on 1,000 examples. Distances between far groups mean little."
+        )
+    for line in frame.about_vectors(project, view):
+        st.caption(line)
+    st.button(
+        "Draw anew",
+        key="map-anew",
+        icon=":material/restart_alt:",
+        help="New examples are put between their nearest, so that nothing else moves. "
+        "Drawing anew lets all of them shape the map and the topics; everything may move.",
+        on_click=draw_anew,
+        args=(project,),
+    )
+
+
+def draw_anew(project: Project) -> None:
+    """Let the map and the topics be worked out from all examples at the next run, and start it."""
+    for step, name in zip(project.recipe.steps, project.recipe.names, strict=True):
+        if "basis" in step.operation.inputs:
+            project.bases.renew(name)
+    frame.start_run(project)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring …")
+def trust(path: str, fingerprint: str, _view: View, _placed: pd.DataFrame) -> float | None:
+    """Trustworthiness of the map; None where no row has a vector."""
+    vectors = _view.dataset.vectors
+    if vectors is None or len(_placed) < 10:
+        return None
+    mine = vectors[_view.dataset.rows.index.get_indexer(_placed.index)]
+    here = ~np.isnan(mine[:, 0])
+    return trustworthiness(mine[here], _placed.loc[here, ["map_x", "map_y"]].to_numpy(dtype=float))
 
 
 def draw() -> None:
@@ -92,10 +339,23 @@ def draw() -> None:
             icon=":material/scatter_plot:",
         )
         return
-    controls = st.columns([3, 3, 2, 4], vertical_alignment="center")
+    hits = search.controls(project, view, "map")
+    condition = tables.filters(rows, "map")
+    looking = state.map_view(project)
+    bar = st.columns([2, 3, 2, 5], vertical_alignment="center")
+    with bar[0]:
+        picture = st.segmented_control(
+            "Picture",
+            ["map", "treemap"],
+            default="map",
+            key="map-picture",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
     options = [c for c in COLOURS if c in rows and rows[c].notna().any()]
     options += [c for c in tables.numbers(rows) if c not in options]
-    colour = controls[0].selectbox(
+    colour = bar[1].selectbox(
         "Colour",
         options,
         key="map-colour",
@@ -104,60 +364,137 @@ def draw() -> None:
         label_visibility="collapsed",
         icon=":material/palette:",
     )
-    with controls[1]:
-        fate = st.segmented_control(
-            "Fate",
-            ["all", "kept", "dropped"],
-            default="all",
-            key="map-fate",
-            required=True,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
-    names = controls[2].toggle("Topic names", value=True, key="map-names", persist_state="session")
-    placed = rows[rows["map_x"].notna()]
-    if fate != "all":
-        placed = placed[placed["dropped_by"].isna() == (fate == "kept")]
-    drawn = min(len(placed), maps.POINTS)
-    missing = len(rows) - int(rows["map_x"].notna().sum())
-    controls[3].caption(
-        f"{drawn:,} of {len(placed):,} drawn; a shape counts all of them."
-        + (f" {missing:,} were dropped before they were embedded." if missing else "")
-    )
+    names = bar[2].toggle("Names", value=True, key="map-names", persist_state="session")
+    on_map = rows["map_x"].notna().to_numpy()
+    meets = on_map & condition.mask(rows) & in_group(rows, looking.group)
+    placed = rows[meets]
+    with bar[3].container(horizontal=True, vertical_alignment="center"):
+        draw_chips(project, looking, rows, on_map, len(placed))
+        with st.popover("About", icon=":material/info:"):
+            draw_about(project, view, rows[on_map])
     if placed.empty:
         st.caption("No example meets these conditions.")
         return
+    ground = rows[on_map & ~meets] if len(placed) < int(on_map.sum()) else None
+    about = hashlib.blake2b(np.packbits(meets).tobytes(), digest_size=12).hexdigest()
+    found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
     left, right = st.columns([9, 4], gap="medium")
     with left:
-        event = st.plotly_chart(
-            figure(str(project.path), view.fingerprint, str(colour), str(fate), names, placed),
-            key="map-chart",
-            on_select="rerun",
-            selection_mode=("lasso", "box"),
-            width="stretch",
-            config={
-                "scrollZoom": True,
-                "displaylogo": False,
-                "modeBarButtonsToRemove": ["toImage"],
-            },
-        )
-    with right:
-        chosen = maps.selected(placed, event["selection"])
-        if chosen.any():
-            draw_panel(project, placed, chosen)
-        else:
-            st.caption(
-                ":material/lasso_select: Draw around points to see what they are. "
-                "Scroll to zoom; double-click to let go."
+        if picture == "treemap":
+            if "topic" not in rows:
+                st.caption("There are no topics yet: add the step Topics and run the recipe.")
+                return
+            st.plotly_chart(
+                treemap(str(project.path), view.fingerprint, str(colour), about, placed),
+                key="map-treemap",
+                on_select=lambda: keep_group(project),
+                width="stretch",
+                config={"displaylogo": False, "displayModeBar": False},
             )
-            if colour and not pd.api.types.is_numeric_dtype(placed[colour]):
-                from curation.ui import charts
+        else:
+            draw_map(project, view, str(colour), names, about, placed, ground, found & meets)
+    with right:
+        draw_side(project, view, placed, found[meets], hits is not None, picture == "treemap")
 
-                charts.counts(
-                    placed[colour].fillna("kept") if colour == "dropped_by" else placed[colour],
-                    top=18,
-                    key="map-counts",
-                )
+
+def draw_chips(
+    project: Project, looking: state.MapView, rows: pd.DataFrame, on_map: np.ndarray, shown: int
+) -> None:
+    """What the map is narrowed to, each with a click to let go, and how much of all is drawn."""
+    if looking.group:
+        st.button(
+            f"{looking.group[-1][:40]}",
+            key="map-group",
+            icon=":material/close:",
+            on_click=state.look_at,
+            args=(project,),
+            kwargs={"group": ()},
+        )
+    if looking.part:
+        st.button(
+            "Whole map",
+            key="map-whole",
+            icon=":material/zoom_out_map:",
+            on_click=state.look_at,
+            args=(project,),
+            kwargs={"part": None},
+        )
+    missing = len(rows) - int(on_map.sum())
+    drawn = f"{shown:,} examples" if shown <= maps.POINTS else f"{maps.POINTS:,} of {shown:,} drawn"
+    st.caption(drawn + (f"; {missing:,} were dropped before they were embedded" if missing else ""))
+
+
+def draw_map(
+    project: Project,
+    view: View,
+    colour: str,
+    names: bool,
+    about: str,
+    placed: pd.DataFrame,
+    ground: pd.DataFrame | None,
+    found: np.ndarray,
+) -> None:
+    """The map with what was found, marked and drawn on it."""
+    looking = state.map_view(project)
+    drawn = figure(
+        str(project.path), view.fingerprint, colour, about, names, looking.part, placed, ground
+    )
+    rows = view.dataset.rows
+    ringed = rows[found].head(2_000)
+    title = f"found ({int(found.sum()):,})"
+    if looking.marked in rows.index and pd.notna(rows.at[looking.marked, "map_x"]):
+        ringed, title = rows.loc[[looking.marked]], "this one"
+    if len(ringed) or looking.shapes:
+        drawn = maps.with_marks(drawn, ringed, looking.shapes, title)
+    st.plotly_chart(
+        drawn,
+        key="map-chart",
+        on_select=lambda: keep_shapes(project),
+        selection_mode=("lasso", "box"),
+        width="stretch",
+        config={
+            "scrollZoom": True,
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["toImage"],
+        },
+    )
+
+
+def draw_side(
+    project: Project,
+    view: View,
+    placed: pd.DataFrame,
+    found: np.ndarray,
+    searched: bool,
+    treemap_: bool,
+) -> None:
+    """Beside the picture: the selection where there is one, else what there is to do."""
+    looking = state.map_view(project)
+    if treemap_:
+        draw_topics(project, placed, looking.group)
+    if not treemap_ and looking.shapes:
+        chosen = maps.selected(placed, looking.shapes)
+        if searched and (chosen & found).any():
+            chosen &= found
+        if chosen.any():
+            draw_selection(project, view, placed, chosen, "selected")
+            return
+    if searched and found.any():
+        draw_selection(project, view, placed, found, "found")
+    elif looking.group:
+        draw_selection(project, view, placed, np.ones(len(placed), dtype=bool), "in it")
+    elif not treemap_:
+        st.caption(
+            ":material/lasso_select: Draw around points to see what they are. "
+            "Scroll to zoom; double-click to let go."
+        )
+        colour = st.session_state["map-colour"]
+        if colour and not pd.api.types.is_numeric_dtype(placed[colour]):
+            charts.counts(
+                placed[colour].fillna("kept") if colour == "dropped_by" else placed[colour],
+                top=18,
+                key="map-counts",
+            )
 
 
 draw()

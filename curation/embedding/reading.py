@@ -1,0 +1,134 @@
+"""What a model reads of a text: its own tokens, how many it takes, and windows of longer texts."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+SLICE = 256
+"""Texts that one thread tokenizes at a time."""
+
+SLACK = 16
+"""Tokens that a window leaves free, so that its border can move back to the beginning of a word."""
+
+
+class Reader:
+    """A model's tokenizer, and the tokens that the model takes of a text, special ones included.
+
+    limit: None for a model that takes any number.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, limit: int | None) -> None:
+        from tokenizers import Tokenizer
+
+        self.tokenizer = Tokenizer.from_str(tokenizer.to_str())  # its settings belong to the model
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        self.limit = limit
+        self._special = self.tokenizer.num_special_tokens_to_add(False)
+
+    def beyond(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens of each text that the model does not read, (texts,) int64.
+
+        Only texts that can be too long are looked at: a token is at least one byte.
+        """
+        result = np.zeros(len(texts), dtype=np.int64)
+        if self.limit is None:
+            return result
+        room = self.limit - self._special
+        long = [i for i, text in enumerate(texts) if 4 * len(text) > room and _bytes(text) > room]
+        counts = self._each([texts[i] for i in long], lambda encoding: len(encoding.ids))
+        result[long] = np.maximum(0, np.array(counts, dtype=np.int64) - self.limit)
+        return result
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens that the model reads of each text, special ones left out."""
+        room = None if self.limit is None else self.limit - self._special
+        return self._each(texts, lambda encoding: encoding.ids[:room], special=False)
+
+    def _each(
+        self, texts: Sequence[str], take: Callable[[Encoding], Any], special: bool = True
+    ) -> list[Any]:
+        def some(at: int) -> list[Any]:
+            part = list(texts[at : at + SLICE])
+            made = self.tokenizer.encode_batch_fast(part, add_special_tokens=special)
+            return [take(encoding) for encoding in made]
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count()) as pool:
+            return [one for part in pool.map(some, range(0, len(texts), SLICE)) for one in part]
+
+    def windows(self, text: str) -> list[str]:
+        """The text cut at words into pieces of about equal numbers of tokens, all of them readable."""
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        tokens, words = len(encoding.ids), encoding.word_ids
+        if self.limit is None or tokens <= self.limit - self._special:
+            return [text]
+        room = self.limit - self._special
+        pieces = -(-tokens // max(1, room - min(SLACK, room // 4)))
+        borders = [0]
+        for i in range(1, pieces):
+            border = least = i * tokens // pieces
+            least -= min(SLACK, room // 4)
+            while border > least and words[border] == words[border - 1]:
+                border -= 1
+            borders.append(encoding.offsets[border][0])
+        ends = [*borders[1:], len(text)]
+        return [text[a:b].strip() for a, b in zip(borders, ends, strict=True) if text[a:b].strip()]
+
+
+_LINUX = hasattr(os, "sched_getaffinity")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+@functools.lru_cache(maxsize=4)
+def reader(model: str = "") -> Reader:
+    """What the model of that name reads; raises CurationError when there is no such model.
+
+    Of a model in a folder only the tokenizer is loaded, which takes no time.
+    """
+    from curation.embedding.encoder import loaded, place_of
+
+    folder = Path(place_of(model))
+    found = _from_folder(folder) if folder.is_dir() else None
+    if found is None:
+        whole = loaded(model)
+        found = Reader(whole.tokenizer.backend_tokenizer, whole.max_seq_length)
+    return found
+
+
+def _from_folder(folder: Path) -> Reader | None:
+    from tokenizers import Tokenizer
+
+    try:
+        settings = json.loads(next(folder.rglob("sentence_bert_config.json")).read_text("utf-8"))
+        limit = int(settings["max_seq_length"])
+        return Reader(Tokenizer.from_file(str(next(folder.rglob("tokenizer.json")))), limit)
+    except (StopIteration, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def means(vectors: np.ndarray, owners: np.ndarray, texts: int) -> np.ndarray:
+    """The mean direction of each text's windows, (texts, width); of a single one that vector itself.
+
+    owners: the text that each vector is of, ascending; every text has one at least.
+    """
+    first = np.searchsorted(owners, np.arange(texts))
+    result = vectors[first].copy()
+    several = np.bincount(owners, minlength=texts) > 1
+    if several.any():
+        sums = np.add.reduceat(vectors, first, axis=0)[several]
+        result[several] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return result

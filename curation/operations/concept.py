@@ -1,0 +1,144 @@
+"""A score for anything that people can point at: examples like these, and not like those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from curation.cache import key
+from curation.errors import CurationError
+from curation.registry import score
+
+LEAST_AGAINST = 10
+"""Counter-examples below which untagged rows stand in for them."""
+
+WEAK = 50
+"""How many untagged rows do."""
+
+STRENGTH = 1.0
+"""C of the regression: of 0.1 to 100, among the best with ten yes and ten no, and the most even with the
+yes only; see benchmarks/search.py."""
+
+
+class Tags(Protocol):
+    """What a concept asks of people's decisions; `curation.decisions.State` is one."""
+
+    @property
+    def tags(self) -> Mapping[str, Mapping[str, Any]]:
+        """Example → tag → the event that gave it."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Rows marked as belonging to a concept or not: True where they are."""
+
+    yes: np.ndarray
+    no: np.ndarray
+
+    @classmethod
+    def of(cls, index: pd.Index, decisions: Tags | None, tag: str, against: str = "") -> Marks:
+        """The marks of the rows of an index; one that is marked both ways counts as neither."""
+        yes, no = (
+            index.isin(ids) for ids in marked(decisions, (tag, against or f"not {tag}")).values()
+        )
+        return cls(yes & ~no, no & ~yes)
+
+
+def marked(decisions: Tags | None, tags: tuple[str, ...]) -> dict[str, list[str]]:
+    """Ids of the examples that bear each of the tags, sorted."""
+    found: dict[str, list[str]] = {tag: [] for tag in tags}
+    for example, said in ({} if decisions is None else decisions.tags).items():
+        for tag in tags:
+            if tag in said:
+                found[tag].append(example)
+    return {tag: sorted(ids) for tag, ids in found.items()}
+
+
+def _reads(params: Mapping[str, Any], decisions: Tags | None) -> str:
+    tag, against = params["tag"], params["against"] or f"not {params['tag']}"
+    return key(*marked(decisions, (tag, against)).values()) if tag else ""
+
+
+def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
+    """How likely each row belongs to a concept, 0 to 1 in four digits; NaN where it has no vector.
+
+    Rows are in the order of their ids, which are hashes of what they say: where there are fewer than
+    LEAST_AGAINST counter-examples, the first WEAK untagged rows are a random draw that stays, and
+    count as no. vectors: (rows, width). Raises CurationError without a yes that has a vector.
+    """
+    known = ~np.isnan(vectors[:, 0]) if len(vectors) else np.zeros(0, dtype=bool)
+    yes, no = marks.yes & known, marks.no & known
+    if not yes.any():
+        raise CurationError("no example that is embedded is marked as one of them")
+    if no.sum() < LEAST_AGAINST:
+        no = no.copy()
+        no[np.flatnonzero(known & ~yes & ~no)[:WEAK]] = True
+    result = np.full(len(vectors), np.nan)
+    if not no.any():  # nothing else is there to be told apart from it
+        result[known] = 1.0
+        return result
+    model = _model().fit(vectors[yes | no], yes[yes | no])
+    # The last digits hang on how many threads add up.
+    result[known] = np.round(model.predict_proba(vectors[known])[:, 1], 4)
+    return result
+
+
+def _model() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1_000)
+
+
+def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> float | None:
+    """How well marks left out are ranked by a model of the others: yes before no, at best 1.
+
+    Cross-validated over at most five folds; None with fewer than five of either.
+    """
+    from sklearn.metrics import average_precision_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    used = (marks.yes | marks.no) & ~np.isnan(vectors[:, 0])
+    truth = marks.yes[used]
+    if min(truth.sum(), (~truth).sum()) < folds:
+        return None
+    how = StratifiedKFold(folds, shuffle=True, random_state=0)
+    told = cross_val_predict(_model(), vectors[used], truth, cv=how, method="decision_function")
+    return float(average_precision_score(truth, told))
+
+
+@score("Concept", makes=("concept_{tag}",), reads=_reads)
+def concept(
+    rows: pd.DataFrame,
+    vectors: np.ndarray,
+    decisions: Tags | None,
+    *,
+    tag: Annotated[
+        str, "the tag of examples that belong to it; without one nothing is scored"
+    ] = "",
+    against: Annotated[str, 'the tag of examples that do not; empty for "not" and the tag'] = "",
+) -> np.ndarray:
+    """Score how likely each row belongs to a concept that people marked with a tag.
+
+    Logistic regression on the vectors, both sides weighing the same; the probability is the score.
+    Where fewer than ten kept rows bear the tag against it, a fixed random draw of 50 untagged rows
+    counts as no too: some of them may belong, so mark ten yourself for a score to be trusted. The
+    column is called after the tag, so that several concepts can stand in a recipe. Only these tags
+    matter: other decisions change nothing. Raises CurationError when no kept row bears the tag.
+    """
+    if not tag:
+        return np.full(len(rows), np.nan)
+    order = np.argsort(rows.index.to_numpy().astype(str), kind="stable")
+    marks = Marks.of(rows.index[order], decisions, tag, against)
+    result = np.full(len(rows), np.nan)
+    try:
+        result[order] = probability(vectors[order], marks)
+    except CurationError:
+        raise CurationError(
+            f"no kept example is tagged {tag!r}; open some on the Browse page, choose Concept, "
+            f"name it {tag!r} and press “Yes, it is”, or remove the step."
+        ) from None
+    return result

@@ -1,0 +1,283 @@
+"""Targets: other sets of texts that a dataset is held against, such as a benchmark or a task.
+
+A target never becomes part of the dataset. It lies in the project folder, `targets/<slug>/`, as a
+table of the columns that examples have, with a note of where it came from, and beside them what was
+measured against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation import files
+from curation.dataset import DERIVED_COLUMNS, Progress, make_ids, silent, with_derived
+from curation.errors import CurationError
+
+COLUMNS = ("messages", *DERIVED_COLUMNS, "label", "source", "source_row", "format", "metadata")
+"""Columns that a target has of those of an example."""
+
+PREFERRED = ("hf", "trl", "openai", "axolotl", "sharegpt", "llamafactory", "alpaca", "csv")
+"""Formats of a delivery in the order in which they are read back, where several hold as much."""
+
+Read = Callable[[Path, str, Mapping[str, Any], Progress], pd.DataFrame]
+"""Reads a file of that name with such settings to rows of examples; `Project` has one."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A named set of texts in a project folder.
+
+    kind: file, project or export. source: the file's or folder's name. sha256: of the file's bytes,
+    or of all texts of a project or export. time: when it came, in seconds since 1970.
+    """
+
+    folder: Path
+    name: str
+    kind: str
+    source: str
+    sha256: str
+    time: float
+    rows: int
+    without_answer: int
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def slug(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @cached_property
+    def examples(self) -> pd.DataFrame:
+        """Its rows, indexed by id; raises CurationError when the file is not as it was written."""
+        try:
+            with open(self.folder / "examples.parquet", "rb") as stream:
+                return pd.read_parquet(stream).set_index("id")
+        except (OSError, ValueError, KeyError, pa.ArrowException):
+            raise CurationError(
+                f"The examples of the target {self.name} are damaged or gone; "
+                f"remove the target and add {self.source} again."
+            ) from None
+
+    @property
+    def results(self) -> Path:
+        """Where measurements against it are remembered."""
+        return self.folder / "results"
+
+
+class Targets:
+    """The targets of a project, each a folder below `folder`."""
+
+    def __init__(self, folder: Path, read: Read) -> None:
+        self.folder = folder
+        self._read = read
+
+    def all(self) -> list[Target]:
+        """Every target, by name; one whose note cannot be read is left out."""
+        found = [_opened(path.parent) for path in self.folder.glob("*/target.json")]
+        return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
+
+    def get(self, name: str) -> Target:
+        """The target of that name or folder; raises CurationError naming those there are."""
+        known = self.all()
+        for target in known:
+            if name in (target.name, target.slug):
+                return target
+        names = ", ".join(t.name for t in known)
+        raise CurationError(
+            f"There is no target {name!r}; "
+            + (f"there are: {names}." if names else "add one with `curate target PROJECT PATH`.")
+        )
+
+    def add(
+        self,
+        path: str | Path,
+        name: str = "",
+        *,
+        dropped: bool = False,
+        format: str = "auto",
+        mapping: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Target, bool]:
+        """Make a target of a file, another project's folder, or a delivery; and whether it is new.
+
+        Of a project its kept rows are taken, or with `dropped` all of them. What is there already
+        under any name, read in the same way, changes nothing; other bytes under a known name take
+        its place, and what was measured against the former goes. format and mapping: as for an
+        import. Raises CurationError when nothing can be read from it.
+        """
+        path = Path(path)
+        settings: dict[str, Any] = {"format": format, "mapping": dict(mapping or {})}
+        if (path / "project.toml").is_file():
+            kind, settings = "project", {"dropped": dropped}
+            rows = _of_project(path, dropped)
+            digest = _digest(rows)
+        elif (path / "manifest.json").is_file():
+            kind, settings = "export", {}
+            rows = self._of_export(path, progress)
+            digest = _digest(rows)
+        elif path.is_file():
+            kind, digest = "file", files.sha256(path)
+            if known := self._known(digest, settings):
+                return known, False
+            rows = self._read(path, path.name, settings, progress)
+        else:
+            what = "neither a project, an export nor a file" if path.exists() else "not there"
+            raise CurationError(f"{path} is {what}; name one of these to compare with.")
+        if known := self._known(digest, settings):
+            return known, False
+        if rows.empty:
+            raise CurationError(f"{path.name} holds no example; nothing was added.")
+        called = name.strip() or _plain_name(path)
+        return self._write(called, kind, path.name, digest, settings, rows), True
+
+    def remove(self, name: str) -> None:
+        """Delete a target and what was measured against it; raises CurationError without one."""
+        target = self.get(name)
+        gone = target.folder.with_name(f".{target.slug}.{time.time_ns()}")
+        try:
+            target.folder.rename(gone)  # at once, so that nobody meets half a target
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise CurationError(
+                f"The target {target.name} could not be removed: {error.strerror}."
+            ) from error
+
+    def _known(self, digest: str, settings: Mapping[str, Any]) -> Target | None:
+        for target in self.all():
+            if (target.sha256, dict(target.settings)) == (digest, dict(settings)):
+                return target
+        return None
+
+    def _write(
+        self,
+        name: str,
+        kind: str,
+        source: str,
+        digest: str,
+        settings: Mapping[str, Any],
+        rows: pd.DataFrame,
+    ) -> Target:
+        from curation.project import slug
+
+        former = next((t for t in self.all() if t.name == name), None)
+        folder = former.folder if former else self._free(slug(name))
+        shutil.rmtree(folder / "results", ignore_errors=True)
+        table = rows.rename_axis("id").reset_index()
+        with files.replacing(folder / "examples.parquet") as temporary:
+            pq.write_table(
+                pa.Table.from_pandas(table, preserve_index=False), temporary, compression="zstd"
+            )
+        note = {
+            "name": name,
+            "kind": kind,
+            "source": source,
+            "sha256": digest,
+            "time": round(time.time(), 3),
+            "rows": len(rows),
+            "without_answer": int((rows["response"].fillna("") == "").sum()),
+            "settings": dict(settings),
+        }
+        files.write_text(folder / "target.json", json.dumps(note, ensure_ascii=False, indent=1))
+        return self.get(name)
+
+    def _free(self, name: str) -> Path:
+        """A folder that no other target has: names may differ in signs that folders cannot show."""
+        taken = {t.slug for t in self.all()}
+        number = 1
+        while (found := name if number == 1 else f"{name}-{number}") in taken:
+            number += 1
+        return self.folder / found
+
+    def _of_export(self, path: Path, progress: Progress) -> pd.DataFrame:
+        """The delivered examples of an export: of the format that holds most of them, all splits."""
+        try:
+            manifest = json.loads((path / "manifest.json").read_text("utf-8"))
+            listed = [entry for entry in manifest["files"] if entry["rows"]]
+            held = {
+                name: sum(e["rows"] for e in listed if e["format"] == name) for name in PREFERRED
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            raise CurationError(f"{path} holds a manifest.json that no export made.") from None
+        best = max(PREFERRED, key=lambda name: held[name])
+        if not held[best]:
+            raise CurationError(f"{path} delivers nothing that can be read back as examples.")
+        chosen = [e for e in listed if e["format"] == best]
+        parts = []
+        for entry in chosen:
+            file = path / entry["path"]
+            if not file.is_file() or files.sha256(file) != entry["sha256"]:
+                raise CurationError(f"{file} is not as it was delivered; export it again.")
+            settings = {"format": "auto", "mapping": {}}
+            parts.append(self._read(file, entry["path"], settings, progress))
+        return with_ids(pd.concat(parts, ignore_index=True))
+
+
+def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows as read, with a content_hash each, indexed by id and limited to COLUMNS."""
+    ids = make_ids(rows["content_hash"].tolist())
+    kept = [c for c in (*COLUMNS, "content_hash") if c in rows]
+    return rows[kept].set_axis(pd.Index(ids, name="id", dtype="str"))
+
+
+def _of_project(path: Path, dropped: bool) -> pd.DataFrame:
+    """The rows of another project as it shows them now."""
+    from curation.project import Project
+
+    dataset = Project.open(path).view().dataset
+    rows = dataset.rows if dropped else dataset.kept
+    return with_derived(rows[["messages", "label", "source", "source_row", "format", "metadata"]])
+
+
+def _digest(rows: pd.DataFrame) -> str:
+    """SHA-256 of what the rows say, in their order."""
+    digest = hashlib.sha256()
+    for text, label in zip(rows["messages"], rows["label"].fillna(""), strict=True):
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(str(label).encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def _plain_name(path: Path) -> str:
+    """A file's name without its endings, a folder's as it is."""
+    name = path.resolve().name
+    return name if path.is_dir() else name.split(".")[0] or name
+
+
+def _opened(folder: Path) -> Target | None:
+    try:
+        note = json.loads((folder / "target.json").read_text("utf-8"))
+        return Target(folder=folder, **note)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def read_with(
+    parse: Callable[[Path, str, Mapping[str, Any], Progress], tuple[Mapping[str, Any], Any]],
+) -> Read:
+    """A `Read` made of a project's own way to read a file; says why when no line can be read."""
+
+    def read(
+        path: Path, name: str, settings: Mapping[str, Any], progress: Progress
+    ) -> pd.DataFrame:
+        tables, report = parse(path, name, settings, progress)
+        rows, refused = tables["examples"], tables["rejected"]
+        if rows.empty and len(refused):
+            raise CurationError(
+                f"{name}: none of its {report.rejected:,} rows can be read as an example: "
+                f"{refused['message'].iloc[0]} Say which column is which, as prompt=question."
+            )
+        return with_ids(rows)
+
+    return read

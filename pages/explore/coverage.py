@@ -1,0 +1,607 @@
+"""Coverage: the dataset beside another set of texts, what it lacks and what it has too much of."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+import streamlit as st
+
+from curation import coverage, files, jobs
+from curation.coverage import Compared, Gap
+from curation.errors import CurationError
+from curation.project import Project, View, slug
+from curation.targets import Target
+from curation.ui import actions, charts, frame, state, tables
+from curation.ui import coverage as drawing
+from curation.ui.text import markdown
+
+SIDES = {
+    "": "as the recipe embeds",
+    "prompt": "prompts only",
+    "response": "responses",
+    "both": "both",
+}
+LISTED = 5  # examples of a gap that are shown side by side
+CHARACTERS = 700
+DAY = 24 * 60 * 60
+
+
+def kept(project: Project, upload: Any) -> Path:
+    """An upload as a file, for the job to read; those of yesterday are removed."""
+    folder = project.path / "uploads"
+    path = folder / str(upload.file_id) / slug(upload.name)
+    if not path.exists():
+        files.write_bytes(path, upload.getvalue())
+        for old in folder.rglob("*"):
+            if old.is_file() and old.stat().st_mtime < time.time() - DAY:
+                old.unlink(missing_ok=True)
+    return path
+
+
+def allowed(text: str) -> Path:
+    """A path below the folder that files may be read from; raises CurationError for any other."""
+    root = Path(os.environ.get("CURATION_FILES", Path.home())).resolve()
+    path = (root / text).resolve()
+    if not path.is_relative_to(root):
+        raise CurationError(f"{path} is not under {root}, the folder that files may be read from.")
+    if not path.exists():
+        raise CurationError(f"{path} does not exist.")
+    return path
+
+
+def picked_source(project: Project) -> tuple[Path | None, list[str]]:
+    """What the person points at, and options for reading it."""
+    how = st.segmented_control(
+        "From",
+        ["Upload", "Path", "Project", "Export"],
+        default="Upload",
+        key="target-how",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if how == "Project":
+        others = [p for p in state.project_paths() if p.resolve() != project.path.resolve()]
+        chosen = st.selectbox(
+            "Project", others, index=None, format_func=lambda p: p.name, key="target-project"
+        )
+        whole = st.toggle("Dropped rows too", key="target-dropped")
+        return chosen, ["--dropped"] if whole else []
+    if how == "Export":
+        found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
+        return st.selectbox(
+            "Earlier export", found, index=None, format_func=lambda p: p.name, key="target-export"
+        ), []
+    if how == "Path":
+        text = st.text_input("A file, a project or an export", key="target-path").strip()
+        path = allowed(text) if text else None
+    else:
+        upload = st.file_uploader(
+            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="target-upload"
+        )
+        path = kept(project, upload) if upload else None
+    said = st.text_input(
+        "Columns, when they are not recognised",
+        key="target-map",
+        placeholder="prompt=question response=answer",
+    )
+    return path, [f"--map={pair}" for pair in said.split()]
+
+
+def draw_adding(project: Project) -> None:
+    """Add a target."""
+    try:
+        path, options = picked_source(project)
+    except CurationError as error:
+        st.error(markdown(error, 400), icon=":material/block:")
+        path, options = None, []
+    name = st.text_input(
+        "Name", key="target-name", placeholder=path.name.split(".")[0] if path else "GSM8K test"
+    )
+    command = ["target", str(project.path), str(path), *options]
+    if name.strip():
+        command += [f"--name={name.strip()}"]
+    st.button(
+        "Add it",
+        key="target-add",
+        type="primary",
+        icon=":material/add:",
+        disabled=path is None,
+        on_click=frame.start_job,
+        args=(project, "Add target", command),
+    )
+
+
+def remove(project: Project, target: Target) -> None:
+    """Remove a target."""
+    try:
+        project.targets.remove(target.slug)
+        state.flash(f"Removed {target.name}")
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+
+
+def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
+    """Which target, and which sides are compared."""
+    columns = st.columns([4, 3, 2, 2, 2], vertical_alignment="bottom")
+    target = columns[0].selectbox(
+        "Target",
+        found,
+        key="coverage-target",
+        persist_state="session",
+        format_func=lambda t: f"{t.name} ({t.rows:,})",
+    )
+    of = columns[1].selectbox(
+        "Compared by",
+        list(SIDES),
+        key="coverage-of",
+        persist_state="session",
+        format_func=lambda o: SIDES[o],
+        help="Prompts only embeds the dataset's prompts first, which takes minutes for tens of "
+        "thousands.",
+    )
+    active = any(
+        j.active and j.title.startswith("Coverage") for j in jobs.all_jobs(project.path, 5)
+    )
+    columns[2].button(
+        "Comparing…" if active else "Compare",
+        key="coverage-go",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=active,
+        on_click=frame.start_job,
+        args=(
+            project,
+            f"Coverage of {target.name}",
+            ["coverage", str(project.path), f"--target={target.slug}"]
+            + ([f"--of={of}"] if of else []),
+        ),
+    )
+    with columns[3].popover("Add", icon=":material/add:", width="stretch"):
+        draw_adding(project)
+    with columns[4].popover("About", icon=":material/info:", width="stretch"):
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(target.time))
+        st.caption(
+            f"{target.rows:,} rows from the {target.kind} {markdown(target.source)}, {when}. "
+            f"{target.without_answer:,} have no answer and are compared by their prompt."
+        )
+        st.caption(f"SHA-256 {target.sha256[:16]}…")
+        st.button(
+            "Remove this target",
+            key="target-remove",
+            icon=":material/delete:",
+            on_click=remove,
+            args=(project, target),
+        )
+    return target, of
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def read(path: str, name: str) -> Compared | None:
+    """A remembered comparison."""
+    return coverage.remembered(Path(path), name)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def gaps_of(
+    path: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
+) -> list[Gap]:
+    """The gaps at a reach."""
+    return coverage.gaps(_compared, _prompts, reach)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def drawn(
+    path: str,
+    name: str,
+    fingerprint: str,
+    reach: float,
+    _rows: pd.DataFrame,
+    _compared: Compared,
+    _prompts: pd.Series,
+    _gaps: list[Gap],
+) -> Any:
+    """The map of both."""
+    return drawing.figure(_rows, _compared, _prompts, _gaps, reach)
+
+
+def found_comparison(project: Project, target: Target, of: str) -> tuple[str, Compared] | None:
+    """The comparison of what is shown now, or else the newest there is, with a word on it."""
+    name = project.coverage_key(target, of)
+    exact = read(str(target.results), name) if (target.results / f"{name}.arrow").exists() else None
+    if exact is not None:
+        return name, exact
+    last = coverage.newest(target.results)
+    if last is None:
+        return None
+    name, compared = last
+    st.info(
+        "The data, the recipe, the decisions or what is compared have changed since this was "
+        "computed; compare again to see it as it is.",
+        icon=":material/history:",
+    )
+    return name, compared
+
+
+def draw_numbers(compared: Compared, gaps: list[Gap], reach: float) -> None:
+    """The shares within reach by stage, and how many gaps."""
+    within, total = compared.within(reach), len(compared.rows)
+    chance = compared.by_chance(reach)
+    with st.container(horizontal=True):
+        st.metric(
+            "Within reach",
+            f"{within:.1%}",
+            f"random: {chance[0]:.1%} to {chance[1]:.1%}"
+            if chance
+            else f"{round(within * total):,} of {total:,}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        for stage in list(compared.about["stages"])[:-1]:
+            before = compared.within(reach, stage)
+            st.metric(
+                coverage.STAGES[stage].capitalize(),
+                f"{before:.1%}",
+                f"{(within - before) * 100:+.1f} points since"
+                if round(before - within, 4)
+                else "nothing lost since",
+                delta_color="normal" if round(before - within, 4) else "off",
+                delta_arrow="auto" if round(before - within, 4) else "off",
+                border=True,
+            )
+        st.metric(
+            "Gaps",
+            f"{len(gaps):,}",
+            f"{sum(len(g.missing) for g in gaps):,} rows out of reach",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+
+
+def draw_reach(compared: Compared, target: Target) -> float:
+    """The slider of the threshold over how similarities are spread."""
+    usual = compared.about["reach"]
+    reach = st.slider(
+        "Within reach from a similarity of",
+        0.2,
+        0.95,
+        min(0.95, max(0.2, float(usual))),
+        step=0.01,
+        key=f"coverage-reach-{target.slug}",
+        help=f"Begins at {usual:.2f}: three of four of your own examples have another of yours at "
+        "least as near.",
+    )
+    charts.histogram(
+        compared.rows[compared.last],
+        "similarity to the nearest example",
+        [reach],
+        height=130,
+        key="coverage-histogram",
+    )
+    return float(reach)
+
+
+def lines_of(target: Target, ids: tuple[str, ...], compared: Compared, region: str = "") -> bytes:
+    """Rows of a target as JSON Lines of prompts to write data for."""
+    made = [
+        {
+            "prompt": target.examples.at[i, "prompt"],
+            "region": region,
+            "similarity": round(float(compared.rows.at[i, compared.last]), 4),
+        }
+        for i in ids
+    ]
+    return b"".join(orjson.dumps(line) + b"\n" for line in made)
+
+
+def draw_gaps(
+    project: Project, view: View, target: Target, compared: Compared, gaps: list[Gap]
+) -> None:
+    """Regions out of reach; the one picked with its examples beside the nearest of ours."""
+    if not gaps:
+        st.success("Every row of the target is within reach.", icon=":material/check:")
+        return
+    table = pd.DataFrame(
+        {
+            "out of reach": [len(g.missing) for g in gaps],
+            "of": [g.size for g in gaps],
+            "region": [g.name for g in gaps],
+            "share": [100 * g.share for g in gaps],
+            "closing": [len(g.closing) for g in gaps],
+        }
+    )
+    left, right = st.columns([6, 7], gap="medium")
+    with left:
+        event = st.dataframe(
+            table,
+            hide_index=True,
+            width="stretch",
+            height=min(560, 38 + 35 * len(table)),
+            key=f"coverage-gaps-{target.slug}",
+            on_select="rerun",
+            selection_mode="single-row",
+            column_config={
+                "out of reach": st.column_config.NumberColumn(width=85),
+                "of": st.column_config.NumberColumn(width=50),
+                "region": st.column_config.TextColumn(width=170),
+                "share": st.column_config.NumberColumn(format="%.0f %%", width=60),
+                "closing": st.column_config.NumberColumn(
+                    width=65, help="Dropped rows within reach of what is missing."
+                ),
+            },
+        )
+        every = tuple(i for g in gaps for i in g.missing)
+        st.download_button(
+            f"Download all {len(every):,} prompts",
+            lines_of(target, every, compared),
+            f"{target.slug}-gaps.jsonl",
+            "application/x-ndjson",
+            icon=":material/download:",
+            on_click="ignore",
+            help="JSON Lines of the target's prompts out of reach: a list to write data for.",
+        )
+    with right:
+        chosen = event["selection"]["rows"]
+        gap = gaps[chosen[0] if chosen and chosen[0] < len(gaps) else 0]
+        draw_gap(project, view, target, compared, gap)
+
+
+def draw_gap(project: Project, view: View, target: Target, compared: Compared, gap: Gap) -> None:
+    """One gap: what can be done about it, and its farthest rows beside the nearest of ours."""
+    st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
+    rows = view.dataset.rows
+    closing = [i for i in gap.closing if i in rows.index and pd.notna(rows.at[i, "dropped_by"])]
+    with st.container(horizontal=True):
+        st.download_button(
+            f"Download {len(gap.missing):,} prompts",
+            lines_of(target, gap.missing, compared, gap.name),
+            f"{target.slug}-{slug(gap.name)}.jsonl",
+            "application/x-ndjson",
+            key="gap-download",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        if closing:
+            st.button(
+                f"Keep {len(closing):,} dropped row{'s' if len(closing) != 1 else ''}",
+                key="gap-keep",
+                icon=":material/check:",
+                on_click=actions.decide_all,
+                args=(project, "keep", tuple(closing), None, actions.new_op()),
+                help=f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach.",
+            )
+    if closing:
+        with st.expander(
+            f"{len(closing):,} dropped within reach; they would close {gap.closed:,} of "
+            f"{len(gap.missing):,}"
+        ):
+            st.dataframe(
+                tables.preview(rows.loc[closing]), hide_index=True, width="stretch", height=200
+            )
+    else:
+        st.caption("No dropped row would close any of it: this has to be written or found.")
+    heads = st.columns(2)
+    heads[0].caption("The target asks, farthest first")
+    heads[1].caption("The nearest that is kept")
+    for i in gap.missing[:LISTED]:
+        pair = st.columns(2)
+        with pair[0].container(border=True, height="stretch"):
+            draw_text(str(target.examples.at[i, "prompt"]))
+        ours = compared.rows.at[i, "nearest"]
+        with pair[1].container(border=True, height="stretch"):
+            st.caption(f"similarity {compared.rows.at[i, compared.last]:.2f}")
+            if ours in rows.index:
+                draw_text(str(rows.at[ours, "prompt"]))
+            else:
+                st.caption("It is no longer in the project.")
+
+
+def draw_text(text: str) -> None:
+    """Text of an example, as text, not too much of it."""
+    st.text(text if len(text) <= CHARACTERS else text[:CHARACTERS].rstrip() + " …")
+
+
+def hand_over(project: Project, compared: Compared, over: pd.DataFrame) -> None:
+    """Let the Select page open with these budgets."""
+    n, cut = sum(compared.about["topics"].values()), int(over["cut"].sum())
+    part = over[over["cut"] > 0]
+    limits = dict(zip(part["topic"], part["keep"], strict=True))
+    if compared.last == "chosen":  # nor of any other topic more than were chosen
+        limits = {**compared.about["topics"], **limits}
+    budgets = {
+        "budget": n - cut,
+        "balance": "topic",
+        "quotas": [f"{topic} = {count}" for topic, count in limits.items()],
+    }
+    st.session_state["select-handed"] = {str(project.path): budgets}
+
+
+def draw_over(project: Project, compared: Compared) -> None:
+    """Topics that stand for more of ours than of the target, and how much to cut."""
+    if not compared.about["topics"]:
+        st.caption("This needs topics: add the step Topics to the recipe and run it.")
+        return
+    left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
+    multiple = left.slider(
+        "Cut to this many times a topic's share of the target",
+        1.0,
+        10.0,
+        2.0,
+        step=0.5,
+        key="coverage-multiple",
+    )
+    untouched = right.toggle(
+        "Cut also what the target never touches",
+        key="coverage-untouched",
+        help="Most sets hold more than one target asks for, so these stay unless you say so.",
+    )
+    over = coverage.over_represented(compared, multiple, untouched)
+    if over.empty:
+        st.success("No topic stands for more than that.", icon=":material/check:")
+        return
+    touched = over[over["target"] > 0]
+    never = over[over["target"] == 0]
+    n, cut = sum(compared.about["topics"].values()), int(over["cut"].sum())
+    st.caption(
+        f"{len(touched):,} topics have more than {multiple:g} times their share of the target; "
+        f"{len(never):,} it never touches. Cutting as listed leaves {n - cut:,} of {n:,} rows."
+    )
+    if st.button(
+        f"Hand the budgets to Select: cut {cut:,}",
+        key="coverage-hand",
+        icon=":material/checklist:",
+        disabled=not cut,
+    ):
+        hand_over(project, compared, over)
+        st.switch_page("pages/deliver/select.py")
+    for part, title in (
+        (touched, "More here than in the target"),
+        (never, "Never touched by the target"),
+    ):
+        if len(part):
+            st.caption(f"**{title}**")
+            draw_over_table(part)
+
+
+def draw_over_table(part: pd.DataFrame) -> None:
+    """Topics, shares, and what to cut."""
+    shares = {
+        "share here": part["share_here"],
+        "share in target": part["share_target"],
+    }
+    table = pd.DataFrame(
+        {
+            "topic": part["topic"],
+            "rows here": part["here"],
+            **shares,
+            "ratio": part["ratio"].where(part["target"] > 0),
+            "keep": part["keep"],
+            "cut": part["cut"],
+            "beyond chance": part["beyond_chance"],
+        }
+    )
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content" if len(table) < 9 else 320,
+        column_config={
+            "share here": percent,
+            "share in target": percent,
+            "ratio": st.column_config.NumberColumn(format="%.1f"),
+            "beyond chance": st.column_config.CheckboxColumn(
+                help="Also when the share of the target is put at the upper end of its 95 % interval."
+            ),
+        },
+    )
+
+
+def draw_map(
+    project: Project,
+    view: View,
+    target: Target,
+    name: str,
+    compared: Compared,
+    gaps: list[Gap],
+    reach: float,
+) -> None:
+    """Both sets on our map."""
+    rows = view.dataset.rows
+    if "map_x" not in rows or compared.rows["map_x"].isna().all():
+        st.caption("There is no map: add the step Map to the recipe and run it.")
+        return
+    ours = rows[rows["map_x"].notna() & rows["dropped_by"].isna()]
+    figure = drawn(
+        str(project.path),
+        f"{target.slug}-{name}",
+        view.fingerprint,
+        reach,
+        ours,
+        compared,
+        target.examples["prompt"],
+        gaps,
+    )
+    st.plotly_chart(
+        figure,
+        key="coverage-map",
+        width="stretch",
+        config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
+    )
+    st.caption(
+        "A row of the target is drawn between its nearest examples, so one out of reach lies where "
+        "it would belong, not beside anything like it."
+    )
+
+
+def draw() -> None:
+    """The page."""
+    frame.header(
+        "Coverage",
+        "Hold the dataset against a benchmark, a task or another set: what it lacks, what it has "
+        "too much of.",
+    )
+    project, view = state.need_view()
+    frame.stale(view)
+    found = project.targets.all()
+    if not found:
+        st.info(
+            "There is no target yet. Add the set of texts that your data should cover.",
+            icon=":material/my_location:",
+        )
+        with st.container(border=True):
+            draw_adding(project)
+        return
+    target, of = draw_choice(project, found)
+    if view.dataset.vectors is None:
+        st.info(
+            "A comparison needs embeddings: add the step Embeddings and run the recipe.",
+            icon=":material/scatter_plot:",
+        )
+        return
+    known = found_comparison(project, target, of)
+    if known is None:
+        st.caption("Not compared yet.")
+        return
+    name, compared = known
+    numbers, slider = st.columns([7, 4], gap="large")
+    with slider:
+        reach = draw_reach(compared, target)
+    prompts = target.examples["prompt"]
+    gaps = gaps_of(f"{project.path}/{target.slug}", name, reach, compared, prompts)
+    with numbers:
+        draw_numbers(compared, gaps, reach)
+        n, with_vectors = compared.about["rows"], compared.about["stages"]["before"]
+        st.caption(
+            f"Compared by {'prompt and response' if compared.about['of'] == 'both' else compared.about['of']}"
+            + (
+                f"; {n - with_vectors:,} rows were dropped before they were embedded and do not count."
+                if n > with_vectors
+                else "."
+            )
+        )
+        part = st.segmented_control(
+            "Show",
+            ["Map", "Gaps", "Over-represented"],
+            default="Map",
+            key="coverage-part",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    if part == "Gaps":
+        draw_gaps(project, view, target, compared, gaps)
+    elif part == "Over-represented":
+        draw_over(project, compared)
+    else:
+        draw_map(project, view, target, name, compared, gaps, reach)
+
+
+draw()

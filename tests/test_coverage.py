@@ -1,0 +1,285 @@
+"""A dataset against a target: what is within reach, gaps, and what there is too much of."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation import Project, Step, coverage
+from curation.coverage import Compared, compare, gaps, over_represented, usual_reach
+from curation.dataset import Dataset
+from curation.errors import CurationError
+from curation.operations.select import select_diverse
+from curation.report import StepReport
+from tests.conftest import ROOT, make_dataset
+from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
+from tests.test_selection import choose, pool
+
+SUBJECTS = {
+    "bread": "dough oven yeast flour crust",
+    "stars": "planet telescope orbit galaxy comet",
+    "football": "goal keeper striker league referee",
+    "gardens": "tulip spade compost hedge lawn",
+    "music": "violin chord rhythm melody choir",
+    "ships": "anchor harbour sail rudder captain",
+}
+PER_SUBJECT = 16
+
+
+def set_of_subjects() -> tuple[Dataset, np.ndarray]:
+    """Six subjects that lie far apart, sixteen texts each, and each row's subject as its topic."""
+    rng = np.random.default_rng(4)
+    pairs, topics = [], []
+    for subject, words in SUBJECTS.items():
+        for i in range(PER_SUBJECT):
+            chosen = " ".join(rng.choice(words.split(), 3, replace=False))
+            pairs.append((f"Number {i} about {subject}: {chosen}?", f"Something on {subject} {i}."))
+            topics.append(subject)
+    data = make_dataset(pairs)
+    centres = np.linalg.qr(rng.normal(size=(12, 12)))[0][: len(SUBJECTS)]
+    vectors = np.repeat(centres, PER_SUBJECT, axis=0) + 0.15 * rng.normal(size=(len(pairs), 12))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    rows = data.rows.assign(
+        topic=pd.Series(topics, index=data.rows.index, dtype="str"),
+        map_x=vectors[:, 0].astype(float),
+        map_y=vectors[:, 1].astype(float),
+    )
+    return Dataset(rows, vectors), vectors
+
+
+def without(dataset: Dataset, mask: np.ndarray, by: str = "keep_between") -> Dataset:
+    dropped = dataset.rows["dropped_by"].mask(mask, by).astype("str")
+    return dataset.replace(rows=dataset.rows.assign(dropped_by=dropped))
+
+
+def report(name: str, kind: str, delta: pd.DataFrame) -> StepReport:
+    return StepReport(
+        name=name, use=name, title=name, kind=kind, params={}, kept_in=0, kept_out=0, dropped=0,
+        changed=0, seconds=0, computed_seconds=0, cached=False, fingerprint="", columns=(),
+        delta=delta, before=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", list(SUBJECTS))
+def test_a_dataset_that_lost_one_topic_lists_exactly_that_topic_as_the_gap(lost):
+    whole, vectors = set_of_subjects()
+    gone = (whole.rows["topic"] == lost).to_numpy()
+    part = Dataset(whole.rows[~gone], vectors[~gone])
+    found = compare(part, vectors, list(whole.rows.index))
+    (gap,) = gaps(found, whole.rows["prompt"], found.about["reach"])
+    assert set(gap.missing) == set(whole.rows.index[gone])
+    assert lost in gap.name or any(word in gap.name for word in SUBJECTS[lost].split())
+    assert found.within(found.about["reach"]) == pytest.approx(1 - 1 / len(SUBJECTS))
+    assert gap.closing == () and gap.closed == 0, "nothing was dropped that could close it"
+
+
+def test_a_target_equal_to_the_dataset_has_no_gap_and_nothing_is_over_represented():
+    whole, vectors = set_of_subjects()
+    found = compare(whole, vectors, list(whole.rows.index))
+    assert found.within(found.about["reach"]) == 1.0
+    assert gaps(found, whole.rows["prompt"], found.about["reach"]) == []
+    assert over_represented(found, 1.0).empty
+    assert (found.rows["nearest"] == found.rows.index).all()
+    assert np.allclose(found.rows["map_x"], whole.rows["map_x"], atol=0.35)
+
+
+def test_dropped_rows_that_would_close_a_gap_are_named_and_before_is_beside_after():
+    whole, vectors = set_of_subjects()
+    gone = (whole.rows["topic"] == "ships").to_numpy()
+    found = compare(without(whole, gone), vectors, list(whole.rows.index))
+    reach = found.about["reach"]
+    assert (found.within(reach, "before"), found.last) == (1.0, "kept")
+    assert found.within(reach) == pytest.approx(5 / 6)
+    (gap,) = gaps(found, whole.rows["prompt"], reach)
+    assert set(gap.closing) <= set(whole.rows.index[gone]) and gap.closed == PER_SUBJECT
+    kept_again = compare(
+        without(whole, gone & ~whole.rows.index.isin(gap.closing)), vectors, list(whole.rows.index)
+    )
+    assert kept_again.within(reach) == 1.0, "keeping them does close it"
+
+
+def test_a_selection_is_a_stage_of_its_own_with_chance_beside_it():
+    whole, vectors = set_of_subjects()
+    filtered = (whole.rows["topic"] == "ships").to_numpy()
+    rest = without(whole, filtered)
+    chosen = np.isin(np.arange(len(whole)), np.flatnonzero(~filtered)[::PER_SUBJECT])
+    cut = without(rest, ~filtered & ~chosen, "select_random")
+    delta = pd.DataFrame({"keep": chosen[~filtered]}, index=whole.rows.index[~filtered])
+    data = cut.replace(steps=(report("select_random", "select", delta),))
+    found = compare(data, vectors, list(whole.rows.index))
+    assert found.about["stages"] == {"before": 96, "kept": 80, "chosen": 5}
+    assert found.last == "chosen"
+    low, high = found.by_chance(0.8)
+    assert 0 < low <= high < 1
+    all_of_it = compare(whole, vectors, list(whole.rows.index))
+    assert all_of_it.by_chance(0.8) is None, "chance covers the whole as well"
+    again = Compared.from_table(found.to_table())
+    assert again.about == found.about
+    assert again.within(0.8, "kept") == found.within(0.8, "kept")
+
+
+def test_rows_dropped_before_they_were_embedded_count_in_no_stage():
+    whole, vectors = set_of_subjects()
+    bare = np.arange(len(whole)) < 10
+    vectors = np.where(bare[:, None], np.nan, vectors).astype(np.float32)
+    masks = coverage.stages(without(whole, bare).replace(vectors=vectors))
+    assert [int(mask.sum()) for mask in masks.values()] == [86, 86]
+    with pytest.raises(CurationError, match="Nothing is kept"):
+        compare(without(whole, np.ones(len(whole), dtype=bool)), vectors[10:], ["a"] * 86)
+
+
+def test_what_is_cut_leaves_each_topic_at_the_multiple_of_its_share():
+    whole, vectors = set_of_subjects()
+    topics = whole.rows["topic"]
+    asked = np.flatnonzero((topics == "bread") | (topics == "stars"))[:20]  # 16 bread, 4 stars
+    found = compare(whole, vectors[asked], list(whole.rows.index[asked]))
+    over = over_represented(found, 1.0).set_index("topic")
+    assert set(over.index) == set(SUBJECTS) - {"bread", "stars"} and (over["cut"] == 0).all()
+    assert np.isinf(over["ratio"]).all()
+    cut = over_represented(found, 1.0, untouched=True).set_index("topic")
+    assert (cut["keep"] == 0).all() and cut["cut"].sum() == 64
+    table = dict(found.about)
+    few = Compared(found.rows, {**table, "topics": {"bread": 100, "stars": 300}})
+    (line,) = over_represented(few, 1.0).to_dict("records")
+    assert (line["topic"], line["keep"], line["cut"]) == ("stars", 25, 275)
+    assert line["keep"] / (line["keep"] + 100) == pytest.approx(4 / 20)
+    assert line["beyond_chance"]
+    close = Compared(found.rows, {**table, "topics": {"bread": 78, "stars": 22}})
+    assert not over_represented(close, 1.0)["beyond_chance"].any(), "4 of 20 may as well be 22 %"
+
+
+def test_the_reach_begins_where_our_own_examples_lie():
+    assert usual_reach(np.array([0.2, 0.4, 0.6, 0.8])) == 0.35
+    assert usual_reach(np.ones(9)) == coverage.HIGHEST_REACH, "of twins"
+    assert usual_reach(np.zeros(0)) == coverage.FALLBACK_REACH
+
+
+def test_quotas_hold_beside_balance():
+    frame, vectors = pool()
+    chosen = choose("diverse", frame, vectors, budget=12, balance="topic", quotas=["a = 3"])
+    assert frame["topic"][chosen["keep"]].value_counts().to_dict() == {"b": 9, "a": 3}
+    none = choose("diverse", frame, vectors, budget=12, balance="topic", quotas=["a=0", "b = 5"])
+    assert frame["topic"][none["keep"]].value_counts().to_dict() == {"b": 5}
+    held, _ = pool(pinned=(0, 4))
+    kept = choose("diverse", held, vectors, budget=12, balance="topic", quotas=["a = 0"])
+    assert held["topic"][kept["keep"]].value_counts().to_dict() == {"b": 10, "a": 2}
+
+
+@pytest.mark.parametrize(
+    ("quotas", "balance", "sentence"),
+    [
+        (["a = 3"], None, "need a column to balance by"),
+        (["a: 3"], "topic", "is not a value, an equals sign and a whole number"),
+        (["a = -3"], "topic", "is not a value, an equals sign and a whole number"),
+        (["a = 3", "a = 4"], "topic", "two quotas for 'a'"),
+        (["z = 3"], "topic", "names 'z', which no kept example has as its topic; there are: 'a'"),
+    ],
+)
+def test_a_quota_that_cannot_be_used_is_a_sentence(quotas, balance, sentence):
+    frame, vectors = pool()
+    with pytest.raises(CurationError, match=sentence):
+        choose("diverse", frame, vectors, budget=8, balance=balance, quotas=quotas)
+    assert "quotas" in select_diverse.__kwdefaults__
+
+
+def questions(tmp_path, count=6):
+    path = tmp_path / "maths.jsonl"
+    made = [
+        {"question": f"A train of {i} waggons loses {i - 1}; how many are left?", "answer": "One."}
+        for i in range(2, 2 + count)
+    ]
+    path.write_text("".join(json.dumps(q) + "\n" for q in made), "utf-8")
+    return path
+
+
+def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):  # noqa: F811
+    target, _ = project.targets.add(questions(tmp_path))
+    first = project.coverage(target)
+    made = list(target.results.glob("*.arrow"))
+    assert len(made) == 1 and first.about["of"] == "both"
+    computed = project.vectors.computed
+    assert project.coverage(target).rows.equals(first.rows)
+    assert project.vectors.computed == computed and list(target.results.glob("*.arrow")) == made
+    prompts = project.coverage(target, "prompt")
+    assert prompts.about["of"] == "prompt" and not prompts.rows["kept"].equals(first.rows["kept"])
+    own, _ = project.targets.add(project.path, "itself")
+    found = project.coverage(own)
+    assert found.within(found.about["reach"]) == 1.0
+    assert over_represented(found, 1.0).empty
+
+
+def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
+    bare = Project.create(tmp_path / "bare")
+    bare.add(questions(tmp_path))
+    bare.recipe += Step("lengths")
+    bare.run()
+    target, _ = bare.targets.add(questions(tmp_path))
+    with pytest.raises(CurationError, match="add the step Embeddings and run the recipe"):
+        bare.coverage(target)
+
+
+def opened() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "pages/explore/coverage.py"), default_timeout=120)
+    app.session_state["annotator"] = "Ann"
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # noqa: F811
+    assert any("There is no target yet" in i.value for i in opened().info)
+    target, _ = project.targets.add(questions(tmp_path))
+    assert any("Not compared yet" in c.value for c in opened().caption)
+    project.coverage(target)
+    app = opened()
+    assert {m.label for m in app.metric} >= {"Within reach", "Before the recipe", "Gaps"}
+    part = next(g for g in app.segmented_control if g.label == "Show")
+    part.set_value("Over-represented").run()
+    assert not app.exception
+    assert button(app, "Hand the budgets to Select")
+    reach = next(s for s in app.slider if s.label.startswith("Within reach"))
+    reach.set_value(0.95)
+    part = next(g for g in app.segmented_control if g.label == "Show")
+    part.set_value("Gaps").run()
+    assert not app.exception
+    assert any("out of reach" in m.value for m in app.markdown)
+
+
+def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
+    dropped = project.view().dataset.dropped
+    dropped = dropped[dropped["dropped_by"] == "select_diverse"].head(4)
+    path = tmp_path / "wanted.jsonl"
+    path.write_text(
+        "".join(json.dumps({"prompt": p, "response": r}) + "\n"
+                for p, r in zip(dropped["prompt"], dropped["response"], strict=True)),
+        "utf-8",
+    )  # fmt: skip
+    target, _ = project.targets.add(path)
+    project.coverage(target)
+    app = opened()
+    next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
+    next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
+    button(app, "Keep").click().run()
+    assert not app.exception
+    kept = {e.example_id for e in project.decisions.events() if e.kind == "keep"}
+    assert kept and kept <= set(project.view().dataset.rows.index)
+    assert kept & set(dropped.index)
+    assert any("have changed since" in i.value for i in app.info)
+
+
+def test_budgets_arrive_at_select(project):  # noqa: F811
+    app = AppTest.from_file(str(ROOT / "pages/deliver/select.py"), default_timeout=120)
+    topic = project.view().dataset.kept["topic"].iloc[0]
+    budgets = {"budget": 200, "balance": "topic", "quotas": [f"{topic} = 3"]}
+    app.session_state["select-handed"] = {str(project.path): budgets}
+    app.run()
+    assert not app.exception
+    assert next(n for n in app.number_input if n.label == "Budget").value == 200
+    assert next(m for m in app.multiselect if m.label == "Quotas").value == [f"{topic} = 3"]
+    assert "quotas" not in project.recipe.to_yaml(), "nothing is changed before it is saved"
+    button(app, "Let go").click().run()
+    assert next(n for n in app.number_input if n.label == "Budget").value != 200

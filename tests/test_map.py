@@ -1,0 +1,289 @@
+"""The map: where points go and stay, what is drawn of many, and what a drawn shape takes."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation import Project
+from curation.basis import Basis
+from curation.dataset import silent
+from curation.decisions import Decision
+from curation.embedding.neighbours import nearest, nearest_in, trustworthiness
+from curation.operations import map as mapping
+from curation.selection import spread_out
+from curation.ui import map as maps
+from curation.ui import tables
+from tests.conftest import ROOT
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return (
+        (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16).astype("f4")
+    )
+
+
+def clusters(rows: int, groups: int = 5, width: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors about some centres, and the centre of each."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(groups, size=rows)
+    return unit(
+        rng.normal(size=(groups, width))[group] + 0.2 * rng.normal(size=(rows, width))
+    ), group
+
+
+def place(vectors: np.ndarray, basis: Basis | None = None, **params) -> np.ndarray:
+    rows = pd.DataFrame(index=[f"{i:05}" for i in range(len(vectors))])
+    neighbours = lambda k: nearest(vectors, k)  # noqa: E731
+    made = mapping.project_map(rows, vectors, neighbours, basis or Basis(), silent, **params)
+    return made.to_numpy()
+
+
+def test_two_runs_give_the_same_map_and_another_seed_another():
+    vectors, _ = clusters(300)
+    assert (place(vectors) == place(vectors)).all()
+    assert not np.allclose(place(vectors), place(vectors, seed=1))
+
+
+def test_of_many_rows_a_part_shapes_the_map_and_the_others_lie_among_their_like(monkeypatch):
+    vectors, group = clusters(600)
+    monkeypatch.setattr(mapping, "FITTED", 200)
+    plane = place(vectors)
+    _, near = nearest_on_plane(plane, 5)
+    assert (group[near] == group[:, None]).mean() > 0.95
+    assert trustworthiness(vectors, plane) > 0.8
+
+
+def nearest_on_plane(plane: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.spatial import cKDTree
+
+    return cKDTree(plane).query(plane, k)
+
+
+def test_twins_share_a_place_and_new_rows_hide_no_other():
+    vectors, _ = clusters(100)
+    plane = place(np.concatenate([vectors, vectors[:10]]))
+    assert (plane[:10] == plane[100:]).all()
+
+
+def test_new_rows_go_between_their_nearest_and_not_upon_each_other(tmp_path):
+    vectors, group = clusters(400)
+    basis = Basis(tmp_path / "places.arrow")
+    before = place(vectors[:300], basis)
+    after = place(vectors, basis)
+    assert (after[:300] == before).all()
+    centre = np.array([np.median(before[group[:300] == g], axis=0) for g in range(5)])
+    nearest_centre = np.linalg.norm(after[300:, None] - centre, axis=2).argmin(axis=1)
+    assert (nearest_centre == group[300:]).mean() > 0.95
+    assert len(np.unique(after, axis=0)) == 400
+
+
+def test_a_row_that_goes_and_comes_back_is_where_it_was(tmp_path):
+    vectors, _ = clusters(300)
+    basis = Basis(tmp_path / "places.arrow")
+    before = place(vectors, basis)
+    place(vectors[:200], basis)
+    assert (place(vectors, basis) == before).all()
+
+
+def test_other_data_get_a_map_of_their_own(tmp_path):
+    vectors, _ = clusters(300)
+    basis = Basis(tmp_path / "places.arrow")
+    place(vectors, basis)
+    others = unit(np.random.default_rng(1).normal(size=(300, 16)))
+    mixed = np.concatenate([vectors[:100], others])  # fewer than half have a place
+    assert (place(mixed, basis) == place(mixed)).all()
+    assert (place(mixed, basis) == place(mixed)).all()
+
+
+def test_trustworthiness_is_that_of_scikit_learn():
+    from sklearn.manifold import trustworthiness as theirs
+
+    vectors = unit(np.random.default_rng(0).normal(size=(400, 6)))
+    plane = vectors[:, :2]
+    assert trustworthiness(vectors, plane) == pytest.approx(
+        theirs(vectors, plane, n_neighbors=15, metric="cosine"), abs=1e-5
+    )
+
+
+def test_nearest_in_another_set_is_exact(monkeypatch):
+    vectors, _ = clusters(500)
+    who, similarities = nearest_in(vectors[:50], vectors[50:], 4)
+    every = vectors[:50] @ vectors[50:].T
+    best = -np.sort(-every, axis=1)[:, :4]
+    assert np.allclose(similarities, best, atol=1e-6)
+    assert np.allclose(np.take_along_axis(every, who, axis=1), best, atol=1e-6)
+    from curation.embedding import neighbours
+
+    monkeypatch.setattr(neighbours, "EXACT_PAIRS", 0)
+    _, looked_up = nearest_in(vectors[:50], vectors[50:], 4)
+    assert (looked_up >= best - 1e-6).mean() >= neighbours.RECALL
+
+
+def test_examples_that_stand_for_a_part_come_from_every_corner_of_it():
+    vectors, group = clusters(500, groups=8)
+    assert set(group[spread_out(vectors, 8)]) == set(range(8))
+    assert len(set(spread_out(vectors, 40))) == 40
+    assert list(spread_out(vectors[:3], 9)) == list(dict.fromkeys(spread_out(vectors[:3], 9)))
+
+
+# --- what is drawn ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    vectors, group = clusters(3_000)
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "map_x": group * 3 + rng.normal(size=3_000),
+            "map_y": rng.normal(size=3_000),
+            "prompt": "<b>p</b>",
+            "topic": [f"topic {g}" for g in group],
+            "theme": [f"theme {g // 2}" for g in group],
+            "dropped_by": pd.Series([None] * 2_999 + ["x"], dtype="str"),
+            "quality": rng.random(3_000),
+        },
+        index=[f"{i:05}" for i in range(3_000)],
+    )
+
+
+def points(figure) -> int:
+    return sum(len(t.x) for t in figure.data if t.type == "scattergl" and t.hoverinfo != "skip")
+
+
+def test_a_part_is_drawn_from_all_its_rows_and_density_only_where_points_are_left_out(
+    rows, monkeypatch
+):
+    monkeypatch.setattr(maps, "POINTS", 500)
+    monkeypatch.setattr(maps.sample, "__defaults__", (500,))
+    whole = maps.figure(rows, "quality")
+    assert points(whole) == 500
+    assert [t.type for t in whole.data].count("heatmap") == 1
+    counted = np.nansum(10.0 ** whole.data[0].z.astype(float))
+    assert counted == pytest.approx(3_000, rel=0.02)
+    span = ((-0.3, 0.3), (-0.5, 0.5))
+    inside = int(maps.within(rows, span).sum())
+    assert 20 < inside < 500
+    part = maps.figure(rows, "quality", part=span)
+    assert points(part) == inside
+    assert all(t.type != "heatmap" for t in part.data)
+    assert tuple(part.layout.xaxis.range) == span[0]
+
+
+def test_what_does_not_meet_the_filter_lies_behind_in_grey(rows):
+    figure = maps.figure(rows[:100], "topic", ground=rows[100:])
+    assert figure.data[0].hoverinfo == "skip"
+    assert points(figure) == 100
+    assert figure.layout.xaxis.range == maps.figure(rows[100:], "topic").layout.xaxis.range
+
+
+def test_marks_and_shapes_are_drawn_on_a_copy(rows):
+    plain = maps.figure(rows, "topic")
+    before = len(plain.data)
+    shapes = {"lasso": [{"x": [0, 1, 1], "y": [0, 0, 1]}], "box": [{"x": [0, 1], "y": [2, 1]}]}
+    marked = maps.with_marks(plain, rows.head(3), shapes, "found")
+    assert len(plain.data) == before and not plain.layout.shapes
+    assert [s.type for s in marked.layout.shapes] == ["path", "rect"]
+    assert "<b>" not in marked.data[-1].text[0]
+
+
+def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
+    tiles = maps.treemap(rows, "dropped_by").data[0]
+    assert "theme 0" in tiles.ids and "theme 0\x1ftopic 1" in tiles.ids
+    size = dict(zip(tiles.ids, tiles["values"], strict=True))
+    inner = sum(n for i, n in size.items() if i.startswith("theme 0\x1f"))
+    assert size["theme 0"] == inner == (rows["theme"] == "theme 0").sum()
+
+
+def test_sets_combine_by_and_or_and_not(rows):
+    tagged = rows.head(4).assign(tags=pd.Series(["a", "a, b", "b", None], dtype="str").to_numpy())
+    mask = lambda **said: tables.Filter(**said).mask(tagged).tolist()  # noqa: E731
+    assert mask(values={"tags": ("a", "b")}) == [True, True, True, False]
+    assert mask(every=("a", "b")) == [False, True, False, False]
+    assert mask(values={"tags": ("a",)}, none=("b",)) == [True, False, False, False]
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(example_project, tmp_path, monkeypatch) -> Project:
+    folder = shutil.copytree(example_project, tmp_path / "p" / "example")
+    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
+    monkeypatch.delenv("CURATION_PROJECT", raising=False)
+    return Project.open(folder)
+
+
+def page(project: Project, **looking) -> AppTest:
+    from curation.ui.state import MapView
+
+    app = AppTest.from_file(str(ROOT / "pages/explore/map.py"), default_timeout=120)
+    app.session_state["annotator"] = "Ann"
+    app.session_state[f"map-view-{project.path}"] = MapView(**looking)
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def everything(project: Project) -> dict:
+    rows = project.view().dataset.rows
+    (x1, x2), (y1, y2) = maps.around(rows[rows["map_x"].notna()])
+    return {"box": [{"x": [x1, x2], "y": [y1, y2]}]}
+
+
+def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
+    app = page(project, shapes=everything(project))
+    rows = project.view().dataset.rows
+    count = f"{int(rows['map_x'].notna().sum()):,}"
+    assert f"{count} selected" in [s.value for s in app.subheader]
+    next(b for b in app.button if b.label == "Zoom in").click().run()
+    assert not app.exception
+    looking = app.session_state[f"map-view-{project.path}"]
+    assert looking.part is not None and not looking.shapes
+    next(b for b in app.button if b.label == "Whole map").click().run()
+    assert app.session_state[f"map-view-{project.path}"].part is None
+
+
+def test_a_topic_of_the_treemap_narrows_the_map_until_it_is_let_go(project):
+    rows = project.view().dataset.rows
+    topic = rows.loc[rows["map_x"].notna(), "topic"].value_counts().index[0]
+    theme = rows.loc[rows["topic"] == topic, "theme"].iloc[0]
+    app = page(project, group=(theme, topic))
+    count = int(((rows["topic"] == topic) & rows["map_x"].notna()).sum())
+    assert f"{count:,} in it" in [s.value for s in app.subheader]
+    next(b for b in app.button if b.label == topic[:40]).click().run()
+    assert not app.subheader
+
+
+def test_a_set_is_a_tag_that_everybody_can_filter_by(project):
+    app = page(project, shapes=everything(project))
+    next(t for t in app.text_input if t.label == "Tag").set_value("here").run()
+    next(b for b in app.button if b.label.startswith("Tag ")).click().run()
+    assert not app.exception
+    tags = project.people().tags
+    assert (
+        sum("here" in t for t in tags.values())
+        == project.view().dataset.rows["map_x"].notna().sum()
+    )
+
+
+def test_the_page_says_how_true_the_map_is_and_draws_it_anew(project):
+    app = page(project)
+    assert any("Trustworthiness" in c.value for c in app.caption)
+    turns = project.bases.turn("project_map")
+    next(b for b in app.button if b.label == "Draw anew").click().run()
+    assert project.bases.turn("project_map") == turns + 1
+    assert any(project.path.glob("jobs/*/status.json"))
+
+
+def test_the_map_is_drawn_while_people_decide(project):
+    rows = project.view().dataset.rows
+    some = rows.index[rows["map_x"].notna()][:5]
+    project.decisions.append([Decision(i, "drop", None, "Bo") for i in some])
+    app = page(project, shapes=everything(project))
+    assert any("decisions were made" in i.value for i in app.info)
