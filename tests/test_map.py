@@ -18,6 +18,7 @@ from curation.operations import map as mapping
 from curation.selection import spread_out
 from curation.ui import map as maps
 from curation.ui import tables
+from curation.ui.text import short
 from tests.conftest import ROOT
 
 
@@ -241,7 +242,7 @@ def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
     rows = project.view().dataset.rows
     count = f"{int(rows['map_x'].notna().sum()):,}"
     assert f"{count} selected" in [s.value for s in app.subheader]
-    next(b for b in app.button if b.label == "Zoom in").click().run()
+    next(b for b in app.button if b.label == "Zoom").click().run()
     assert not app.exception
     looking = app.session_state[f"map-view-{project.path}"]
     assert looking.part is not None and not looking.shapes
@@ -256,7 +257,7 @@ def test_a_topic_of_the_treemap_narrows_the_map_until_it_is_let_go(project):
     app = page(project, group=(theme, topic))
     count = int(((rows["topic"] == topic) & rows["map_x"].notna()).sum())
     assert f"{count:,} in it" in [s.value for s in app.subheader]
-    next(b for b in app.button if b.label == topic[:40]).click().run()
+    next(b for b in app.button if b.label == short(topic, 32)).click().run()
     assert not app.subheader
 
 

@@ -119,7 +119,7 @@ def redo(project: Project) -> None:
 def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
     """Keep, drop, send to review, tag and label, for all the given examples at once."""
     many = f"{len(ids):,}"
-    columns = [*st.columns(2), *st.columns([4, 3, 3])]
+    columns = [*st.columns(2), *st.columns([10, 8, 9])]
     for column, (kind, label, icon) in zip(
         columns,
         [
@@ -131,7 +131,7 @@ def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
     ):
         value = "review" if kind == "flag" else None
         column.button(
-            f"{label} {many}",
+            label if kind == "flag" else f"{label} {many}",
             key=f"{key}-{kind}",
             icon=icon,
             width="stretch",

@@ -132,12 +132,14 @@ def figure(
     if len(inner) > len(drawn):
         result.add_trace(_density(inner, span))
     values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
+    everywhere = rows if ground is None else pd.concat([rows, ground])
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
         result.add_trace(_trace(drawn, "", _by_number(values.astype(float), colour, size)))
     else:
         missing = "kept" if colour == "dropped_by" else "none"
-        text = values.astype("str").fillna(missing).replace("", missing)
-        for trace in _by_category(drawn, text, missing, size):
+        every = everywhere[colour] if colour in everywhere else values
+        order = _as_text(every, missing).value_counts().index.tolist()
+        for trace in _by_category(drawn, _as_text(values, missing), order, missing, size):
             result.add_trace(trace)
     if names and "topic" in rows and len(inner):
         _name_topics(result, inner, span)
@@ -146,7 +148,13 @@ def figure(
         dragmode="lasso",
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         hovermode="closest",
-        legend={"itemsizing": "constant", "font": {"size": 11}, "y": 1, "x": 1.01},
+        legend={
+            "itemsizing": "constant",
+            "font": {"size": 11},
+            "orientation": "h",
+            "yanchor": "top",
+            "y": -0.01,
+        },
         uirevision=f"{colour} {part}",
         showlegend=any(trace.name for trace in result.data),
     )
@@ -178,13 +186,13 @@ def with_marks(
             )
         )
         result.update_layout(showlegend=True)
-    line = {"color": WARN, "width": 1.5, "dash": "dot"}
+    look = {"line": {"color": WARN, "width": 2.5}, "fillcolor": "rgba(224,122,95,0.10)"}
     for lasso in shapes.get("lasso") or []:
         points = [f"{x},{y}" for x, y in zip(lasso["x"], lasso["y"], strict=True)]
-        result.add_shape(type="path", path=f"M {' L '.join(points)} Z", line=line)
+        result.add_shape(type="path", path=f"M {' L '.join(points)} Z", **look)
     for box in shapes.get("box") or []:
         (x0, x1), (y0, y1) = sorted(box["x"]), sorted(box["y"])
-        result.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=line)
+        result.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, **look)
     return result
 
 
@@ -232,26 +240,40 @@ def treemap(rows: pd.DataFrame, colour: str, height: int = 640) -> go.Figure:
     table = table[table["topic"] != ""]
     inner = table.groupby(["theme", "topic"])["value"].agg(["size", "mean"]).reset_index()
     groups = table.groupby("theme")["value"].agg(["size", "mean"]).reset_index()
+    groups = groups.sort_values("size", ascending=False)
     title = colour.replace("_", " ") if numeric else "share kept"
+    marker: dict[str, Any] = {"line": {"width": 1}, "pad": {"t": 20, "l": 3, "r": 3, "b": 3}}
+    if numeric or colour in ("dropped_by", "verdict"):
+        marker |= {
+            "colors": [*groups["mean"], *inner["mean"]],
+            "colorscale": [[0, "#f2efe4"], [0.5, "#7fc4b8"], [1, "#0f766e"]],
+            "colorbar": {"title": hover(title), "thickness": 12, "len": 0.6},
+        }
+    else:
+        tint = {t: PALETTE[i % len(PALETTE)] for i, t in enumerate(groups["theme"])}
+        marker["colors"] = [tint[t] for t in [*groups["theme"], *inner["theme"]]]
     return go.Figure(
         go.Treemap(
             ids=[*groups["theme"], *(inner["theme"] + "\x1f" + inner["topic"])],
             labels=[hover(t, 40) for t in [*groups["theme"], *inner["topic"]]],
             parents=["" for _ in groups["theme"]] + list(inner["theme"]),
             values=[*groups["size"], *inner["size"]],
+            customdata=[*groups["mean"].round(3), *inner["mean"].round(3)],
             branchvalues="total",
-            marker={
-                "colors": [*groups["mean"], *inner["mean"]],
-                "colorscale": "Viridis",
-                "colorbar": {"title": hover(title), "thickness": 12, "len": 0.6},
-                "line": {"width": 1},
-            },
+            marker=marker,
+            tiling={"pad": 2},
+            pathbar={"visible": False},
+            root={"color": "rgba(0,0,0,0)"},
             texttemplate="%{label}<br>%{value:,}",
             hovertemplate="%{label}<br>%{value:,} examples<br>"
             + hover(title)
-            + " %{color:.3g}<extra></extra>",
+            + " %{customdata:.3g}<extra></extra>",
         ),
-        layout={"height": height, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}},
+        layout={
+            "height": height,
+            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+            "uniformtext": {"minsize": 11, "mode": "hide"},
+        },
     )
 
 
@@ -269,17 +291,23 @@ def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
     }
 
 
+def _as_text(values: pd.Series, missing: str) -> pd.Series:
+    return values.astype("str").fillna(missing).replace("", missing)
+
+
 def _by_category(
-    rows: pd.DataFrame, text: pd.Series, missing: str, size: float
+    rows: pd.DataFrame, text: pd.Series, order: list[str], missing: str, size: float
 ) -> Iterator[go.Scattergl]:
-    """A trace for each frequent category; the others share one, in colours that come again."""
-    common = text.value_counts().index.tolist()
-    if "kept" in common:
-        common = ["kept", *(c for c in common if c != "kept")]
-    shown = common[:CATEGORIES] if len(common) > CATEGORIES + 1 else common
-    codes = pd.Categorical(text, categories=common).codes
-    if len(shown) < len(common):
-        others = codes >= len(shown)
+    """A trace for each frequent category; the others share one, in colours that come again.
+
+    order: all categories, the most frequent first, so that a part of the map keeps the colours.
+    """
+    if "kept" in order:
+        order = ["kept", *(c for c in order if c != "kept")]
+    shown = order[:CATEGORIES] if len(order) > CATEGORIES + 1 else order
+    codes = pd.Categorical(text, categories=order).codes
+    others = codes >= len(shown)
+    if others.any():
         marker = {
             "color": codes[others] % len(PALETTE),
             "colorscale": [[i / (len(PALETTE) - 1), c] for i, c in enumerate(PALETTE)],
@@ -287,12 +315,13 @@ def _by_category(
             "cmax": len(PALETTE) - 1,
             "size": size,
         }
-        title = f"{len(common) - len(shown)} others ({int(others.sum()):,})"
+        title = f"{len(order) - len(shown)} others ({int(others.sum()):,})"
         yield _trace(rows[others], title, marker)
     for i, value in enumerate(shown):
         part = rows[codes == i]
-        marker = {"color": MUTED if value in (missing, "none") else PALETTE[i], "size": size}
-        yield _trace(part, f"{hover(value, 32)} ({len(part):,})", marker)
+        if len(part):
+            marker = {"color": MUTED if value in (missing, "none") else PALETTE[i], "size": size}
+            yield _trace(part, f"{hover(value, 32)} ({len(part):,})", marker)
 
 
 def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scattergl:

@@ -101,6 +101,12 @@ def numbers(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def narrowed(key: str) -> int:
+    """How many conditions the widgets of `filters` under a key hold now."""
+    said = st.session_state
+    return int(said.get(f"{key}-fate", "all") != "all") + len(said.get(f"{key}-columns", []))
+
+
 def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
     """Widgets for a filter: kept or dropped, values, ranges."""
     first = st.columns([2, 5], vertical_alignment="center")

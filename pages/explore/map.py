@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from curation.embedding.neighbours import trustworthiness
 from curation.errors import CurationError
@@ -16,7 +17,7 @@ from curation.project import Project, View
 from curation.selection import spread_out
 from curation.ui import actions, cards, charts, frame, search, state, tables
 from curation.ui import map as maps
-from curation.ui.text import markdown
+from curation.ui.text import markdown, short
 
 COLOURS = (
     "theme",
@@ -83,6 +84,11 @@ def special(
         here = np.flatnonzero(~np.isnan(mine[:, 0]))
         spread = list(few.index[here[spread_out(mine[here], SPREAD)]])
     return Special(words, [*by_share(part, rest), *by_median(part, rest)], spread)
+
+
+def digest(chosen: np.ndarray) -> str:
+    """A digest of which rows are chosen, for a cache's key."""
+    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
 
 
 def evenly(rows: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -155,7 +161,7 @@ def draw_selection(
     with st.container(horizontal=True):
         if looking.shapes:
             st.button(
-                "Zoom in",
+                "Zoom",
                 key="map-zoom",
                 icon=":material/zoom_in:",
                 help="Draw this part from all of its rows.",
@@ -173,8 +179,7 @@ def draw_selection(
             )
         if "topic" in part and part["topic"].notna().any():
             draw_quota(project, part)
-    digest = hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
-    about = f"{len(rows)}-{digest}"
+    about = f"{len(rows)}-{digest(chosen)}"
     found = special(str(project.path), view.fingerprint, about, rows, chosen, view)
     if found.words:
         st.caption("Its own words: " + " · ".join(markdown(w) for w in found.words))
@@ -239,7 +244,7 @@ def draw_list(
                 st.rerun(scope="app")
 
 
-def draw_topics(project: Project, rows: pd.DataFrame, chosen: tuple[str, ...]) -> None:
+def draw_topics(project: Project, chosen: tuple[str, ...]) -> None:
     """What was clicked in the treemap and a field for another name; else how colours count."""
     if not chosen:
         st.caption(":material/category: Click a tile to see its examples and to rename it.")
@@ -340,22 +345,20 @@ def draw() -> None:
         )
         return
     hits = search.controls(project, view, "map")
-    condition = tables.filters(rows, "map")
     looking = state.map_view(project)
-    bar = st.columns([2, 3, 2, 5], vertical_alignment="center")
-    with bar[0]:
-        picture = st.segmented_control(
-            "Picture",
-            ["map", "treemap"],
-            default="map",
-            key="map-picture",
-            required=True,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    picture = bar.segmented_control(
+        "Picture",
+        ["map", "treemap"],
+        default="map",
+        key="map-picture",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
     options = [c for c in COLOURS if c in rows and rows[c].notna().any()]
     options += [c for c in tables.numbers(rows) if c not in options]
-    colour = bar[1].selectbox(
+    colour = bar.selectbox(
         "Colour",
         options,
         key="map-colour",
@@ -363,20 +366,23 @@ def draw() -> None:
         format_func=lambda c: c.replace("_", " "),
         label_visibility="collapsed",
         icon=":material/palette:",
+        width=260,
     )
-    names = bar[2].toggle("Names", value=True, key="map-names", persist_state="session")
+    names = bar.toggle("Names", value=True, key="map-names", persist_state="session")
+    narrowed = tables.narrowed("map")
+    with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
+        condition = tables.filters(rows, "map")
     on_map = rows["map_x"].notna().to_numpy()
-    meets = on_map & condition.mask(rows) & in_group(rows, looking.group)
+    filtered = on_map & condition.mask(rows)
+    meets = filtered & in_group(rows, looking.group)
     placed = rows[meets]
-    with bar[3].container(horizontal=True, vertical_alignment="center"):
-        draw_chips(project, looking, rows, on_map, len(placed))
-        with st.popover("About", icon=":material/info:"):
-            draw_about(project, view, rows[on_map])
+    with bar.popover("About", icon=":material/info:"):
+        draw_about(project, view, rows[on_map])
+    draw_chips(project, looking, bar)
     if placed.empty:
         st.caption("No example meets these conditions.")
         return
     ground = rows[on_map & ~meets] if len(placed) < int(on_map.sum()) else None
-    about = hashlib.blake2b(np.packbits(meets).tobytes(), digest_size=12).hexdigest()
     found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
     left, right = st.columns([9, 4], gap="medium")
     with left:
@@ -385,25 +391,39 @@ def draw() -> None:
                 st.caption("There are no topics yet: add the step Topics and run the recipe.")
                 return
             st.plotly_chart(
-                treemap(str(project.path), view.fingerprint, str(colour), about, placed),
+                treemap(
+                    str(project.path),
+                    view.fingerprint,
+                    str(colour),
+                    digest(filtered),
+                    rows[filtered],
+                ),
                 key="map-treemap",
                 on_select=lambda: keep_group(project),
                 width="stretch",
                 config={"displaylogo": False, "displayModeBar": False},
             )
         else:
-            draw_map(project, view, str(colour), names, about, placed, ground, found & meets)
+            draw_map(
+                project, view, str(colour), names, digest(meets), placed, ground, found & meets
+            )
+        draw_count(len(placed), len(rows) - int(on_map.sum()))
     with right:
-        draw_side(project, view, placed, found[meets], hits is not None, picture == "treemap")
+        draw_side(
+            project,
+            view,
+            rows[on_map],
+            meets[on_map],
+            None if hits is None else found[on_map],
+            picture == "treemap",
+        )
 
 
-def draw_chips(
-    project: Project, looking: state.MapView, rows: pd.DataFrame, on_map: np.ndarray, shown: int
-) -> None:
-    """What the map is narrowed to, each with a click to let go, and how much of all is drawn."""
+def draw_chips(project: Project, looking: state.MapView, bar: DeltaGenerator) -> None:
+    """What the map is narrowed to, each with a click to let go."""
     if looking.group:
-        st.button(
-            f"{looking.group[-1][:40]}",
+        bar.button(
+            short(looking.group[-1], 32),
             key="map-group",
             icon=":material/close:",
             on_click=state.look_at,
@@ -411,7 +431,7 @@ def draw_chips(
             kwargs={"group": ()},
         )
     if looking.part:
-        st.button(
+        bar.button(
             "Whole map",
             key="map-whole",
             icon=":material/zoom_out_map:",
@@ -419,9 +439,16 @@ def draw_chips(
             args=(project,),
             kwargs={"part": None},
         )
-    missing = len(rows) - int(on_map.sum())
-    drawn = f"{shown:,} examples" if shown <= maps.POINTS else f"{maps.POINTS:,} of {shown:,} drawn"
-    st.caption(drawn + (f"; {missing:,} were dropped before they were embedded" if missing else ""))
+
+
+def draw_count(shown: int, missing: int) -> None:
+    """How much of all is drawn."""
+    drawn = (
+        f"{shown:,} examples." if shown <= maps.POINTS else f"{maps.POINTS:,} of {shown:,} drawn"
+    )
+    if shown > maps.POINTS:
+        drawn += "; what you draw around counts all of them."
+    st.caption(drawn + (f" {missing:,} were dropped before they were embedded." if missing else ""))
 
 
 def draw_map(
@@ -464,37 +491,30 @@ def draw_side(
     project: Project,
     view: View,
     placed: pd.DataFrame,
-    found: np.ndarray,
-    searched: bool,
+    meets: np.ndarray,
+    found: np.ndarray | None,
     treemap_: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
     looking = state.map_view(project)
     if treemap_:
-        draw_topics(project, placed, looking.group)
-    if not treemap_ and looking.shapes:
-        chosen = maps.selected(placed, looking.shapes)
-        if searched and (chosen & found).any():
-            chosen &= found
-        if chosen.any():
-            draw_selection(project, view, placed, chosen, "selected")
-            return
-    if searched and found.any():
-        draw_selection(project, view, placed, found, "found")
-    elif looking.group:
-        draw_selection(project, view, placed, np.ones(len(placed), dtype=bool), "in it")
-    elif not treemap_:
+        draw_topics(project, looking.group)
+    chosen, title = meets, "in it" if looking.group else "meet the filter"
+    if found is not None and (chosen & found).any():
+        chosen, title = chosen & found, "found"
+    if looking.shapes and not treemap_:
+        chosen, title = chosen & maps.selected(placed, looking.shapes), "selected"
+    if chosen.any() and not (title == "meet the filter" and chosen.all()):
+        draw_selection(project, view, placed, chosen, title)
+        return
+    if not treemap_:
         st.caption(
             ":material/lasso_select: Draw around points to see what they are. "
             "Scroll to zoom; double-click to let go."
         )
         colour = st.session_state["map-colour"]
-        if colour and not pd.api.types.is_numeric_dtype(placed[colour]):
-            charts.counts(
-                placed[colour].fillna("kept") if colour == "dropped_by" else placed[colour],
-                top=18,
-                key="map-counts",
-            )
+        if colour and pd.api.types.is_numeric_dtype(placed[colour]):
+            charts.distribution(placed[colour], colour, key="map-counts")
 
 
 draw()
