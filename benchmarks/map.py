@@ -98,9 +98,7 @@ def one(lines: Path, folder: Path) -> None:
     project = Project.create(folder)
     project.add(lines)
     spent = {"import": time.perf_counter() - begin}
-    project.recipe = Recipe(
-        (Step("embed", way="draft"), Step("project_map"), Step("topics"), Step("lengths"))
-    )
+    project.recipe = Recipe((Step("embed", way="draft"), Step("project_map"), Step("topics")))
     dataset = project.run()
     spent |= {report.use: report.seconds for report in dataset.steps}
     whole = time.perf_counter() - begin
@@ -254,7 +252,7 @@ def pictures(folder: Path, grown: Path | None) -> None:
     if grown and grown.exists():
         table = pd.DataFrame(json.loads(grown.read_text()))
         lines = go.Figure()
-        for stage in ("import", "embed", "project_map", "topics", "lengths", "all"):
+        for stage in ("import", "embed", "project_map", "topics", "all"):
             lines.add_scatter(x=table["rows"], y=table[stage], name=stage.replace("_", " "))
         lines.update_xaxes(type="log", title="rows").update_yaxes(type="log", title="seconds")
         lines.update_layout(margin={"l": 10, "r": 10, "t": 20, "b": 10})

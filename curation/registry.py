@@ -7,8 +7,9 @@ The positional parameters of an operation are data that the engine supplies, by 
                 For a `clean` operation: one row per turn, with columns `text` and `role`.
     rows        every row that is still kept, all columns, in a stable order (sorted by id)
     vectors     their embeddings, (rows, width) float32, unit length
-    neighbours  a function of k: (indices, cosine similarities), both (rows, k), nearest first, the
-                row itself left out; shared and remembered
+    neighbours  a function of k and, if not of all rows, of their positions: (indices, cosine
+                similarities), both (rows, k), nearest first, the row itself left out; indices are
+                places among those positions; shared and remembered
     store       the vector store (see `curation.embedding`)
     decisions   the state of people's decisions
     basis       a table that it keeps to in later runs (see `curation.basis`)

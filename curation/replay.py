@@ -339,8 +339,9 @@ class Replay:
             assert dataset.vectors is not None
             return dataset.vectors[dataset.rows.index.get_indexer(kept.index)]
 
-        def neighbours(k: int) -> tuple[np.ndarray, np.ndarray]:
-            return self._neighbours(vectors(), k, progress)
+        def neighbours(k: int, part: Any = None) -> tuple[np.ndarray, np.ndarray]:
+            mine = vectors() if part is None else vectors()[part]
+            return self._neighbours(mine, k, progress)
 
         offers: dict[str, Callable[[], Any]] = {
             "rows": lambda: kept,

@@ -90,6 +90,41 @@ def lasso(
     page.mouse.up()
 
 
+def explore_the_map(page) -> None:
+    """Zoom into what was drawn, narrow it by a tile, and find by meaning."""
+    page.locator(".st-key-map-zoom button").first.click()
+    button(page, "Whole map").wait_for(timeout=60_000)
+    settled(page)
+    shot(page, "map-zoom")
+    button(page, "Whole map").click()
+    settled(page)
+
+    page.get_by_text("treemap", exact=True).click()
+    tiles = page.locator(".treemaplayer")
+    tiles.wait_for(timeout=60_000)
+    settled(page)
+    page.wait_for_timeout(1000)
+    shot(page, "map-treemap")
+    box = tiles.bounding_box()
+    page.mouse.click(box["x"] + 60, box["y"] + 80)
+    page.locator("h3", has_text="in it").wait_for(timeout=60_000)
+    settled(page)
+    button(page, "Show on the map").click()
+    page.wait_for_selector(".nsewdrag", timeout=60_000)
+    settled(page)
+    page.locator(".st-key-map-group button").first.click()
+    settled(page)
+
+    page.get_by_text("Meaning", exact=True).click()
+    page.get_by_placeholder("say in your own words").fill("cooking with vegetables")
+    page.keyboard.press("Enter")
+    page.locator("h3", has_text="found").wait_for(timeout=120_000)
+    settled(page)
+    shot(page, "map-found")
+    goto(page, "Coverage")
+    shot(page, "coverage-empty")
+
+
 def test_the_whole_job(page, tmp_path):
     workspace = tmp_path / "projects"
     workspace.mkdir()
@@ -142,6 +177,7 @@ def test_the_whole_job(page, tmp_path):
         button(page, "Undo").click()
         page.get_by_text("Undone").wait_for(timeout=60_000)
         settled(page)
+        explore_the_map(page)
 
         goto(page, "Annotate")
         page.get_by_text("in this queue").wait_for(timeout=60_000)
@@ -157,7 +193,7 @@ def test_the_whole_job(page, tmp_path):
         settled(page)
 
         goto(page, "Browse")
-        page.get_by_placeholder("search in all text").fill("python")
+        page.get_by_placeholder("all of these words").fill("python")
         page.keyboard.press("Enter")
         settled(page)
         page.wait_for_timeout(500)

@@ -123,7 +123,7 @@ def answer(
     offers = {
         "rows": rows,
         "vectors": vectors,
-        "neighbours": lambda k: nearest(vectors, k),
+        "neighbours": lambda k, part=slice(None): nearest(vectors[part], k),
         "store": store,
         "decisions": None,
         "basis": Basis() if basis is None else basis,

@@ -39,7 +39,7 @@ def clusters(rows: int, groups: int = 5, width: int = 16) -> tuple[np.ndarray, n
 
 def place(vectors: np.ndarray, basis: Basis | None = None, **params) -> np.ndarray:
     rows = pd.DataFrame(index=[f"{i:05}" for i in range(len(vectors))])
-    neighbours = lambda k: nearest(vectors, k)  # noqa: E731
+    neighbours = lambda k, part=slice(None): nearest(vectors[part], k)  # noqa: E731
     made = mapping.project_map(rows, vectors, neighbours, basis or Basis(), silent, **params)
     return made.to_numpy()
 

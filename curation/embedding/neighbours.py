@@ -51,11 +51,15 @@ def nearest(
 
 
 def nearest_in(
-    asked: np.ndarray, vectors: np.ndarray, k: int, progress: Progress = silent
+    asked: np.ndarray,
+    vectors: np.ndarray,
+    k: int,
+    progress: Progress = silent,
+    recall: float = RECALL,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and cosine similarities of the k of `vectors` nearest to each of `asked`, (asked, k).
 
-    Exact up to as many comparisons as `nearest` makes exactly; above, as there.
+    Exact up to EXACT_PAIRS comparisons; above, that share of the true neighbours as in `nearest`.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     queries = np.ascontiguousarray(asked, dtype=np.float32)
@@ -64,7 +68,7 @@ def nearest_in(
     similarities = np.zeros((len(queries), k), dtype=np.float32)
     if k == 0 or len(queries) == 0:
         return indices, similarities
-    index, _ = _index(data, k, len(data) * len(queries) <= EXACT_PAIRS, progress)
+    index, _ = _index(data, k, len(data) * len(queries) <= EXACT_PAIRS, progress, recall)
     for at in range(0, len(queries), BLOCK):
         found, who = _search(index, data, queries[at : at + BLOCK], k)
         indices[at : at + len(who)], similarities[at : at + len(who)] = who, found
@@ -73,7 +77,9 @@ def nearest_in(
     return indices, similarities
 
 
-def _index(data: np.ndarray, k: int, exact: bool, progress: Progress) -> tuple[Any, str]:
+def _index(
+    data: np.ndarray, k: int, exact: bool, progress: Progress, wanted: float = RECALL
+) -> tuple[Any, str]:
     """An index over the rows, and in words how true its answers are; nothing where they are exact."""
     import faiss
 
@@ -91,8 +97,8 @@ def _index(data: np.ndarray, k: int, exact: bool, progress: Progress) -> tuple[A
     asked = data[np.sort(draw.choice(rows, min(rows, SAMPLE), replace=False))]
     # A twin of the k-th is as good as it, so what counts is the similarity and not the row.
     least = faiss.knn(asked, data, k + 1, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1:] - 1e-6
-    index.nprobe, recall = 4, 0.0
-    while recall < RECALL and index.nprobe < cells:
+    index.nprobe, recall = 2, 0.0
+    while recall < wanted and index.nprobe < cells:
         index.nprobe = min(cells, index.nprobe * 2)
         recall = float((index.search(asked, k + 1)[0] >= least).mean())
         progress(0.0, f"{index.nprobe} of {cells:,} cells find {recall:.1%} of the neighbours")

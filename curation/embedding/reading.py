@@ -52,9 +52,8 @@ class Reader:
         return result
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens that the model reads of each text, special ones left out."""
-        room = None if self.limit is None else self.limit - self._special
-        return self._each(texts, lambda encoding: encoding.ids[:room], special=False)
+        """All tokens of each text, special ones left out."""
+        return self._each(texts, lambda encoding: encoding.ids, special=False)
 
     def _each(
         self, texts: Sequence[str], take: Callable[[Encoding], Any], special: bool = True

@@ -54,7 +54,7 @@ def embed(
     A model reads so many tokens of a text, the bundled one 256. `long: head` leaves out what comes
     after them, and `tokens_cut` says how many those are; with `windows` a longer text gets the mean
     of the vectors of its parts. The ways to compute a model differ in the last digits only, and by
-    far in speed; `draft` is far faster still and only roughly like the model.
+    far in speed; `draft` is far faster still, reads all of a text, and is only roughly like the model.
     Raises CurationError when the model is not there.
     """
     prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
@@ -65,7 +65,8 @@ def embed(
     }[of].tolist()
     encoder = store.encoder(model, way)
     beyond = np.zeros(len(texts), dtype=np.int64)
-    if store.computes or long == "windows":  # who only wants the vectors of heads needs no count
+    # A draft reads all of a text, and who only wants the vectors of heads needs no count.
+    if way != "draft" and (store.computes or long == "windows"):
         beyond = reader(model).beyond(texts)
     before = store.computed
     vectors = _embedded(

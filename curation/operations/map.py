@@ -15,7 +15,7 @@ from curation.basis import Basis, vector_keys
 from curation.dataset import Progress
 from curation.registry import Range, score
 
-Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
+Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
 """Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
 
@@ -30,6 +30,10 @@ EPOCHS = 100
 
 ANCHORS = 8
 """Placed rows between which a new one is put."""
+
+
+NEAR_ENOUGH = 0.7
+"""Share of those that must be the very nearest: among many rows others are nearly as near."""
 
 
 @score("Map", makes=("map_x", "map_y"), slow=True)
@@ -69,8 +73,8 @@ def project_map(
         if len(part) == len(rows):
             shaped = _umap(vectors, neighbours, neighbourhood, min_dist, seed, progress)[part]
         else:
-            nearest = lambda k: _nearest(vectors[part], k, progress)  # noqa: E731
-            shaped = _umap(vectors[part], nearest, neighbourhood, min_dist, seed, progress)
+            among = lambda k: neighbours(k, part)  # noqa: E731
+            shaped = _umap(vectors[part], among, neighbourhood, min_dist, seed, progress)
         plane[: len(part)] = shaped
     new = np.isnan(plane[:, 0])
     if new.any():
@@ -133,12 +137,6 @@ def _main_directions(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(plane, dtype=np.float64)
 
 
-def _nearest(vectors: np.ndarray, k: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    from curation.embedding.neighbours import nearest
-
-    return nearest(vectors, k, lambda share, text: progress(0.3 * share, text))
-
-
 def _umap(
     vectors: np.ndarray,
     neighbours: Neighbours,
@@ -190,7 +188,7 @@ def _between(
     """
     from curation.embedding.neighbours import nearest_in
 
-    who, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)))
+    who, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)), recall=NEAR_ENOUGH)
     distances = 1 - similarities
     beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
     weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))

@@ -18,7 +18,7 @@ from curation.words import Naming, names, topic_words
 
 __all__ = ["rename_topics", "theme_count", "topic_count", "topic_words", "topics"]
 
-Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
+Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 NEAREST = 15
 """Neighbours that a vector is averaged with, as many as the map takes."""
@@ -80,18 +80,24 @@ def topics(
     place = known.places(keys) if known else np.full(len(keys), -1)
     if known is None or known.outgrown(place):
         progress(0.1, "neighbourhoods")
-        count = topics or topic_count(len(rows))
-        smooth = smoothed(vectors, neighbours, count)
+        count, part = topics or topic_count(len(rows)), _shaping(keys)
+        among = neighbours if len(part) == len(rows) else lambda k: neighbours(k, part)
+        smooth = smoothed(vectors[part], among, count)
         progress(0.3, f"{count} topics of {len(rows):,} examples")
-        centres, place = clusters(smooth, count, seed)
-        theme = merged(centres, np.bincount(place), themes or theme_count(len(centres)))
+        centres, near = clusters(smooth, count, seed)
+        theme = merged(centres, np.bincount(near), themes or theme_count(len(centres)))
         progress(0.6, "naming them")
-        known = _named(rows, place, theme, centres)
+        known = _named(rows.iloc[part], near, theme, centres, len(rows))
+        if len(part) < len(rows):
+            place = _nearest(vectors, centres)
+        place[part] = near
         known.with_rows(keys, place).keep(basis)
     elif (new := np.flatnonzero(place < 0)).size:
         progress(0.1, f"finding the topics of {len(new):,} more examples")
-        smooth = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
-        place[new] = _nearest(smooth[new], known.centres)
+        mine = vectors
+        if len(rows) <= FITTED:
+            mine = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
+        place[new] = _nearest(mine[new], known.centres)
         known.with_rows(keys, place).keep(basis)
     topic, theme_of = np.array(known.topic, dtype=object), np.array(known.theme, dtype=object)
     return pd.DataFrame(
@@ -100,6 +106,16 @@ def topics(
             "theme": pd.Series(theme_of[place], index=rows.index, dtype="str"),
         }
     )
+
+
+def _shaping(keys: np.ndarray) -> np.ndarray:
+    """Positions of the rows that shape the topics: all, or as many as shape the map, and the same.
+
+    Keys are hashes, so the lowest are a random part, whatever order the rows have.
+    """
+    if len(keys) <= FITTED:
+        return np.arange(len(keys))
+    return np.unique(keys, return_index=True)[1][:FITTED]
 
 
 @dataclass(frozen=True)
@@ -165,7 +181,7 @@ class _Topics:
 
 
 def _named(
-    rows: pd.DataFrame, place: np.ndarray, theme: np.ndarray, centres: np.ndarray
+    rows: pd.DataFrame, place: np.ndarray, theme: np.ndarray, centres: np.ndarray, made_of: int
 ) -> _Topics:
     """Topics with names; a theme of a single topic is called like it."""
     naming = Naming(naming_texts(rows), place, len(centres))
@@ -175,7 +191,7 @@ def _named(
     wide = iter(names([t for i, t in enumerate(terms) if i not in alone], own))
     of_theme = [alone[i] if i in alone else next(wide) for i in range(len(terms))]
     nobody = np.zeros(0, dtype="S16"), np.zeros(0, dtype=np.int64)
-    return _Topics(own, [of_theme[t] for t in theme], centres, len(rows), *nobody)
+    return _Topics(own, [of_theme[t] for t in theme], centres, made_of, *nobody)
 
 
 def naming_texts(rows: pd.DataFrame) -> list[str]:
@@ -213,15 +229,13 @@ def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     that one start is enough.
     """
     draw = np.random.default_rng(seed)
-    size = len(vectors)
-    sample = vectors if size <= FITTED else vectors[_some(draw, size, FITTED)]
-    cells = min(len(sample), int(np.clip(4 * count, 100, max(600, 2 * count))))
-    centres = _k_means(sample, sample[_some(draw, len(sample), cells)], ROUNDS)
-    cell = _nearest(sample, centres)
+    cells = min(len(vectors), int(np.clip(4 * count, 100, max(600, 2 * count))))
+    centres = _k_means(vectors, vectors[_some(draw, len(vectors), cells)], ROUNDS)
+    cell = _nearest(vectors, centres)
     used, cell = np.unique(cell, return_inverse=True)
-    parts = merged(_means(sample, cell, len(used)), np.bincount(cell), count)
-    centres = _unit(_means(sample, parts[cell], int(parts.max()) + 1))
-    centres = _k_means(sample, centres, ROUNDS)
+    parts = merged(_means(vectors, cell, len(used)), np.bincount(cell), count)
+    centres = _unit(_means(vectors, parts[cell], int(parts.max()) + 1))
+    centres = _k_means(vectors, centres, ROUNDS)
     place = _nearest(vectors, centres)
     used, place = np.unique(place, return_inverse=True)
     return centres[used], place
