@@ -548,6 +548,9 @@ def target(
     map: Annotated[
         list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")
     ] = None,
+    source: Annotated[
+        str, typer.Option(help="The file it is said to come from; PATH's name if not given.")
+    ] = "",
     remove: Annotated[str | None, typer.Option(help="Remove the target of that name.")] = None,
     as_json: AsJson = False,
     job: JobId = None,
@@ -557,6 +560,7 @@ def target(
     if any(not (field and sign and column) for field, sign, column in pairs):
         raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
     said: dict[str, Any] = {
+        "source": source,
         "dropped": dropped,
         "format": format,
         "mapping": {f: c for f, _, c in pairs},

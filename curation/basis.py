@@ -2,22 +2,27 @@
 
 A map drawn afresh for one more row is another map, and topics found afresh are other topics. So an
 operation may keep a table (places, centres, names) under its step, parameters and encoder, and lay
-new rows into it, until somebody asks for it to be worked out anew.
+new rows into it. Another parameter, such as the next seed, is another table.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from curation import files
 from curation.cache import key, read_table, write_table
+
+FITTED = 100_000
+"""Rows that shape a map or topics at most: time and memory grow with them, the result does not."""
+
+FORMAT = 1
+"""Raised when an operation keeps other columns, so that it never meets a table it cannot read."""
 
 
 class Basis:
@@ -35,6 +40,13 @@ class Basis:
         if self.path is not None:
             write_table(self.path, table)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Whoever loads, adds and saves does it under this lock, or two runs lose rows."""
+        if self.path is None:
+            return nullcontext()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return files.locked(self.path.with_suffix(".lock"))
+
 
 class Bases:
     """A folder of tables that operations keep to; without one, none is kept."""
@@ -46,35 +58,15 @@ class Bases:
         """The table of a step; `about` is what it depends on, such as parameters and encoder."""
         if self.folder is None:
             return Basis()
-        name = key(step, self.turn(step), *about)
-        return Basis(self.folder / f"{step}-{name[:16]}.arrow")
+        return Basis(self.folder / f"{step}-{key(FORMAT, step, *about)[:16]}.arrow")
 
-    def turn(self, step: str) -> int:
-        """How often a step was asked to be worked out anew."""
-        return int(self._turns().get(step, 0))
-
-    def renew(self, step: str) -> None:
-        """Let a step be worked out anew at the next run."""
-        assert self.folder is not None
-        turns = {**self._turns(), step: self.turn(step) + 1}
-        files.write_text(self.folder / "turns.json", json.dumps(turns, sort_keys=True))
-
-    def _turns(self) -> Mapping[str, Any]:
-        try:
-            assert self.folder is not None
-            found: Mapping[str, Any] = json.loads((self.folder / "turns.json").read_text("utf-8"))
-            return found
-        except (OSError, ValueError, AssertionError):
-            return {}
-
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each table kept, by file name: what a delivery says its results rest on."""
-        if self.folder is None or not self.folder.is_dir():
-            return {}
-        return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.folder.glob("*.arrow"))
-        }
+    def digests(self, steps: Collection[str]) -> dict[str, str]:
+        """SHA-256 of the table that each of these steps wrote last, by file name."""
+        newest: dict[str, Path] = {}
+        found = self.folder.glob("*.arrow") if self.folder and self.folder.is_dir() else ()
+        for path in sorted(found, key=lambda p: p.stat().st_mtime_ns):
+            newest[path.stem.rpartition("-")[0]] = path
+        return {newest[s].name: files.sha256(newest[s]) for s in sorted(newest) if s in steps}
 
 
 def vector_keys(vectors: np.ndarray) -> np.ndarray:
@@ -89,3 +81,12 @@ def vector_keys(vectors: np.ndarray) -> np.ndarray:
         ],
         dtype="S16",  # which would lose zeros at the end, hence the full stop
     )
+
+
+def shaping(first: np.ndarray, rows: int) -> np.ndarray:
+    """Positions of the rows that a map or topics are made of: all, or FITTED of the distinct ones.
+
+    first: where each distinct vector stands first, in the order of `vector_keys`; these are hashes,
+    so the first of them are a random part, whatever order the rows have.
+    """
+    return np.arange(rows) if len(first) == rows <= FITTED else first[:FITTED]

@@ -362,7 +362,8 @@ def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float)
     missing = compared.missing(reach)
     groups = np.where(missing, rows["region"].to_numpy() + 1, 0)
     found = [int(g) for g in np.unique(groups) if g]
-    names = own_words([str(texts[i]) for i in rows.index], groups)
+    known = pd.Series(texts, dtype="str").reindex(rows.index).fillna("")
+    names = own_words(known.tolist(), groups)
     sizes = np.bincount(rows["region"].to_numpy(), minlength=max(found, default=0) + 1)
     made = []
     for group in found:

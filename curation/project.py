@@ -862,7 +862,7 @@ class Project:
             recipe.to_yaml(),
             self.people(seq),
             encoders=self.vectors.choices(),
-            bases=self.bases.digests(),
+            bases=self.bases.digests(recipe.names),
         )
         return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
 

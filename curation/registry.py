@@ -307,9 +307,15 @@ def _describe(
 
 
 def _slug(text: str) -> str:
-    """A text as part of a column's name: small letters and digits, joined by low lines."""
+    """A text as part of a column's name: small letters and digits, joined by low lines.
+
+    Where more than spaces is lost, a digest tells the text from others that would look the same.
+    """
     plain = re.sub(r"\W+", "_", text.casefold()).strip("_")
-    return plain or (text and hashlib.blake2b(text.encode(), digest_size=4).hexdigest())
+    if plain.replace("_", " ") == text:
+        return plain
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{plain}_{digest}".lstrip("_")
 
 
 def _source(function: Callable[..., Any]) -> str:

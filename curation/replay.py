@@ -442,8 +442,6 @@ class _Stage:
             return key(before, PEOPLE, list(self.people.columns), hashed)
         operation, params = self.step.operation, self.step.arguments
         depends = operation.depends_on(params, replay.store, decide)
-        if "basis" in operation.inputs and (turn := replay.bases.turn(self.name)):
-            depends = [depends, turn]
         if "decisions" in operation.inputs:
             depends = [depends, operation.read_of(params, replay.people)]
         return key(before, self.name, operation.version, params, depends)

@@ -85,7 +85,9 @@ class Targets:
 
     def all(self) -> list[Target]:
         """Every target, by name; one whose note cannot be read is left out."""
-        found = [_opened(path.parent) for path in self.folder.glob("*/target.json")]
+        notes = self.folder.glob("*/target.json")
+        # A hidden folder is a target that is being removed.
+        found = [_opened(note.parent) for note in notes if not note.parent.name.startswith(".")]
         return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
 
     def get(self, name: str) -> Target:
@@ -105,6 +107,7 @@ class Targets:
         path: str | Path,
         name: str = "",
         *,
+        source: str = "",
         dropped: bool = False,
         format: str = "auto",
         mapping: Mapping[str, str] | None = None,
@@ -114,10 +117,12 @@ class Targets:
 
         Of a project its kept rows are taken, or with `dropped` all of them. What is there already
         under any name, read in the same way, changes nothing; other bytes under a known name take
-        its place, and what was measured against the former goes. format and mapping: as for an
-        import. Raises CurationError when nothing can be read from it.
+        its place, and what was measured against the former goes. source: what it is said to come
+        from, where that is not the path's own name. format and mapping: as for an import. Raises
+        CurationError when nothing can be read from it.
         """
         path = Path(path)
+        source = source or path.name or path.resolve().name
         settings: dict[str, Any] = {"format": format, "mapping": dict(mapping or {})}
         if (path / "project.toml").is_file():
             kind, settings = "project", {"dropped": dropped}
@@ -131,16 +136,16 @@ class Targets:
             kind, digest = "file", files.sha256(path)
             if known := self._known(digest, settings):
                 return known, False
-            rows = self._read(path, path.name, settings, progress)
+            rows = self._read(path, source, settings, progress)
         else:
             what = "neither a project, an export nor a file" if path.exists() else "not there"
             raise CurationError(f"{path} is {what}; name one of these to compare with.")
         if known := self._known(digest, settings):
             return known, False
         if rows.empty:
-            raise CurationError(f"{path.name} holds no example; nothing was added.")
-        called = name.strip() or _plain_name(path)
-        return self._write(called, kind, path.name, digest, settings, rows), True
+            raise CurationError(f"{source} holds no example; nothing was added.")
+        called = name.strip() or (source.split(".")[0] if kind == "file" else "") or source
+        return self._write(called, kind, source, digest, settings, rows), True
 
     def remove(self, name: str) -> None:
         """Delete a target and what was measured against it; raises CurationError without one."""
@@ -247,12 +252,6 @@ def _digest(rows: pd.DataFrame) -> str:
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
         digest.update(str(label).encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
-
-
-def _plain_name(path: Path) -> str:
-    """A file's name without its endings, a folder's as it is."""
-    name = path.resolve().name
-    return name if path.is_dir() else name.split(".")[0] or name
 
 
 def _opened(folder: Path) -> Target | None:

@@ -24,7 +24,7 @@ from tests.conftest import ROOT, make_dataset
 
 COOKING = [f"Which {thing} do I boil, and for how long?" for thing in "abcdefghijklmnopqrst"]
 OTHERS = [f"Name a star called {thing} that can be seen." for thing in "abcdefghijklmnopqrst"]
-RECIPE = Recipe((Step("placed"), Step("concept", tag="Cooking tips")))
+RECIPE = Recipe((Step("placed"), Step("concept", tag="cooking tips")))
 COLUMN = "concept_cooking_tips"
 
 
@@ -69,8 +69,8 @@ def replay(dataset, tmp_path, store) -> Replay:
 
 def test_the_tagged_rank_their_like_before_all_others(dataset, tmp_path, store):
     ids = dataset.rows.index
-    say(store, "tag", ids[:3], "Cooking tips")
-    say(store, "tag", ids[20:23], "not Cooking tips")
+    say(store, "tag", ids[:3], "cooking tips")
+    say(store, "tag", ids[20:23], "not cooking tips")
     found = replay(dataset, tmp_path, store).run(RECIPE).rows[COLUMN]
     assert found.between(0, 1).all()
     assert found.iloc[:20].min() > found.iloc[20:].max()
@@ -82,14 +82,14 @@ def test_only_its_own_tags_make_it_new_and_undoing_one_brings_the_former_score_b
     dataset, tmp_path, store
 ):
     ids = dataset.rows.index
-    say(store, "tag", ids[:2], "Cooking tips")
+    say(store, "tag", ids[:2], "cooking tips")
     before = replay(dataset, tmp_path, store)
     once = before.run(RECIPE).rows[COLUMN]
     prints = before.fingerprints(RECIPE)
     say(store, "tag", ids[:5], "another tag")
     say(store, "note", ids[5:6], "Well.")
     assert replay(dataset, tmp_path, store).fingerprints(RECIPE) == prints
-    store.append([Decision(ids[30], "tag", "Cooking tips", "Bo", op_id="mistake")])
+    store.append([Decision(ids[30], "tag", "cooking tips", "Bo", op_id="mistake")])
     after = replay(dataset, tmp_path, store)
     assert after.fingerprints(RECIPE)[-1] != prints[-1]
     assert not after.run(RECIPE).rows[COLUMN].equals(once)
@@ -97,7 +97,7 @@ def test_only_its_own_tags_make_it_new_and_undoing_one_brings_the_former_score_b
     back = replay(dataset, tmp_path, store)
     assert back.fingerprints(RECIPE) == prints and back.missing(RECIPE) == []
     pd.testing.assert_series_equal(back.run(RECIPE).rows[COLUMN], once)
-    say(store, "tag", ids[31:32], "not Cooking tips")
+    say(store, "tag", ids[31:32], "not cooking tips")
     assert replay(dataset, tmp_path, store).missing(RECIPE) == ["concept"]
 
 
@@ -119,10 +119,10 @@ def test_an_operation_that_says_nothing_of_what_it_reads_depends_on_every_decisi
 
 def test_several_concepts_stand_in_one_recipe_and_a_filter_may_read_one(dataset, tmp_path, store):
     ids = dataset.rows.index
-    say(store, "tag", ids[:3], "Cooking tips")
-    say(store, "tag", ids[20:24], "星 stars!")
+    say(store, "tag", ids[:3], "cooking tips")
+    say(store, "tag", ids[20:24], "星 stars")
     recipe = Recipe(
-        (*RECIPE, Step("concept", tag="星 stars!"), Step("keep_between", score=COLUMN, low=0.5))
+        (*RECIPE, Step("concept", tag="星 stars"), Step("keep_between", score=COLUMN, low=0.5))
     )
     result = replay(dataset, tmp_path, store).run(recipe)
     assert {COLUMN, "concept_星_stars"} <= set(result.scores)
@@ -135,26 +135,37 @@ def test_several_concepts_stand_in_one_recipe_and_a_filter_may_read_one(dataset,
 def test_names_of_columns_are_made_of_parameters():
     operation = registry.operation("concept")
     for tag, column in [
-        ("Maths", "concept_maths"),
+        ("maths", "concept_maths"),
+        ("oil prices", "concept_oil_prices"),
         ("数学", "concept_数学"),
-        (" a  b-c ", "concept_a_b_c"),
         ("", "concept"),
     ]:
         assert operation.columns_made({"tag": tag, "against": ""}) == (column,)
         assert operation.can_make(column)
     (sign,) = operation.columns_made({"tag": "🙂", "against": ""})
     assert re.fullmatch("concept_[0-9a-f]{8}", sign)
+    alike = ["c", "C", "C++", "C#", "c ", "a b", "a_b", "a  b", " a b", "a-b"]
+    made = [operation.columns_made({"tag": tag, "against": ""})[0] for tag in alike]
+    assert len(set(made)) == len(alike) and all(map(operation.can_make, made))
+    assert made[0] == "concept_c" and re.fullmatch("concept_c_[0-9a-f]{8}", made[2])
     assert not operation.can_make("conceptual") and not operation.can_make("a_concept_b")
     assert registry.operation("lengths").can_make("prompt_tokens")
 
 
 def test_without_a_yes_a_sentence_says_how_to_mark(dataset, tmp_path, store):
-    say(store, "tag", dataset.rows.index[:3], "not Cooking tips")
-    with pytest.raises(CurationError, match="no kept example is tagged 'Cooking tips'.*Browse"):
+    say(store, "tag", dataset.rows.index[:3], "not cooking tips")
+    with pytest.raises(CurationError, match="no kept example is tagged 'cooking tips'.*Browse"):
         replay(dataset, tmp_path, store).run(RECIPE)
     nobody = Replay(dataset, "source", Cache(tmp_path / "cache"), VectorStore(tmp_path / "v"))
     with pytest.raises(CurationError, match="no kept example is tagged"):
         nobody.run(RECIPE)
+
+
+def test_a_concept_against_its_own_tag_is_refused(dataset, tmp_path, store):
+    say(store, "tag", dataset.rows.index[:3], "a")
+    recipe = Recipe((Step("placed"), Step("concept", tag="a", against="a")))
+    with pytest.raises(CurationError, match="'a' is held against its own tag"):
+        replay(dataset, tmp_path, store).run(recipe)
 
 
 def test_a_step_without_a_tag_scores_nothing(dataset, tmp_path, store):

@@ -249,6 +249,34 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     assert any("out of reach" in m.value for m in app.markdown)
 
 
+def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811
+    target, _ = project.targets.add(questions(tmp_path))
+    project.coverage(target)
+    (path,) = target.results.glob("*.arrow")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert any("Not compared yet" in c.value for c in opened().caption)
+    project.coverage(target)
+    app = opened()
+    assert app.metric and not any("have changed since" in i.value for i in app.info)
+
+
+def test_a_target_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):  # noqa: F811
+    target, _ = project.targets.add(questions(tmp_path))
+    project.coverage(target)
+    read, seen = pd.read_parquet, []
+
+    def counting(source, *args, **kwargs):
+        seen.append(str(getattr(source, "name", source)))
+        return read(source, *args, **kwargs)
+
+    monkeypatch.setattr(pd, "read_parquet", counting)
+    app = opened()
+    next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
+    next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
+    assert not app.exception
+    assert sum(name == str(target.folder / "examples.parquet") for name in seen) == 1
+
+
 def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
     dropped = project.view().dataset.dropped
     dropped = dropped[dropped["dropped_by"] == "select_diverse"].head(4)

@@ -29,6 +29,7 @@ from curation.embedding import (
     ways,
 )
 from curation.embedding.encoder import loaded
+from curation.embedding.reading import Reader
 from curation.errors import CurationError
 from curation.files import sha256
 from curation.operations.embed import embed
@@ -379,6 +380,15 @@ def test_windows_hold_the_whole_text_and_are_short_enough():
     assert reader().windows("a short text") == ["a short text"]
 
 
+def test_a_long_blank_text_is_a_window_also_where_blanks_are_tokens():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({" ": 0, "?": 1}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "isolated")
+    blank = Reader(tokenizer, 10)
+    assert blank.beyond([" " * 50]).tolist() == [40] and blank.windows(" " * 50) == [" " * 50]
+
+
 def frame(texts):
     return pd.DataFrame(
         {"prompt": texts, "response": ""}, index=[f"r{i}" for i in range(len(texts))]
@@ -431,7 +441,7 @@ def test_a_draft_is_made_once_and_its_agreement_is_kept(
     texts = [f"the river is {'long ' * (i % 7)}{'bread ' * (i % 5)}" for i in range(60)]
     vectors, _ = embed(frame(texts), store, silent, model=model, way="draft")
     assert store.encoder_name(model, "draft") == store.encoder(model, "draft").name
-    assert store.encoder_name(model, "draft").endswith("/draft")
+    assert store.encoder_name(model, "draft").endswith(f"/draft-{draft.DESIGN}")
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     share = store.draft_agreement(model)
     distinct = sorted(set(texts))
@@ -442,6 +452,11 @@ def test_a_draft_is_made_once_and_its_agreement_is_kept(
     embed(frame(texts[:4]), VectorStore(tmp_path / "v2", tmp_path / "encoders.json"), silent,
           model=model, way="draft")  # fmt: skip
     assert store.draft_agreement(model) == share, "a few rows measure nothing"
+    kept, before = (tmp_path / "encoders.json").read_bytes(), store.computed
+    others = [text.replace("river", "mountain") for text in texts]
+    embed(frame(others), store, silent, model=model, way="draft")
+    assert store.computed - before == len(distinct), "no text by the full model"
+    assert (tmp_path / "encoders.json").read_bytes() == kept, "another dataset's texts"
     draft._table.cache_clear()
     monkeypatch.setattr(draft, "distilled", None)  # made once on this machine
     assert (load_encoder(model, "draft").encode(distinct) == own).all()
@@ -450,6 +465,24 @@ def test_a_draft_is_made_once_and_its_agreement_is_kept(
 def test_a_draft_of_a_text_without_a_known_token_has_a_direction(own_cache, tiny_model):
     made = load_encoder(str(tiny_model), "draft").encode(["", "bread"])
     assert np.allclose(np.linalg.norm(made, axis=1), 1)
+
+
+def test_a_draft_holds_every_id_that_its_tokenizer_can_give_out(own_cache, tiny_model, tmp_path):
+    from tokenizers import Tokenizer
+
+    load_encoder(str(tiny_model), "draft").encode(["bread"])  # keeps a table under the same name
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model, folder)
+    place = str(next(folder.rglob("tokenizer.json")))
+    tokenizer = Tokenizer.from_file(place)
+    tokenizer.add_special_tokens(["<mask>"])
+    tokenizer.save(place)
+    (ids,) = reader(str(folder)).ids(["bread <mask>"])
+    assert ids[-1] == tokenizer.get_vocab_size() - 1
+    table = draft._table(str(folder), load_encoder(str(folder)).name.split("/")[0])
+    assert len(table) == ids[-1] + 1 and not table[-1].any() and table[ids[0]].any()
+    masked, plain = load_encoder(str(folder), "draft").encode(["bread <mask>", "bread"])
+    assert (masked == plain).all()
 
 
 def test_agreement_is_the_share_of_common_neighbours():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -65,6 +67,24 @@ def test_an_empty_project_says_what_to_do_on_every_page(tmp_path, monkeypatch, p
     app.run()
     assert not app.exception, app.exception[0].message
     assert not app.error
+
+
+def test_uploads_of_yesterday_go_with_the_folders_that_hold_nothing(tmp_path):
+    from curation.ui import uploads
+
+    made = Project.create(tmp_path / "p")
+    old = [made.path / "uploads" / name for name in ("id-a.jsonl", "id/a.jsonl")]
+    young = made.path / "uploads" / "other" / "b.jsonl"
+    for path in (*old, young):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"{}")
+    for path in (*old, old[1].parent):
+        os.utime(path, (0, 0))
+    upload = SimpleNamespace(file_id="new", name="c d.jsonl", getvalue=lambda: b"text")
+    path = uploads.kept(made, upload)
+    assert (path.name, path.read_bytes()) == ("new-c-d.jsonl", b"text")
+    left = {p for p in (made.path / "uploads").rglob("*")}
+    assert left == {path, young, young.parent}
 
 
 def test_the_frame_says_how_much_is_kept_and_offers_undo(project):

@@ -565,7 +565,9 @@ def test_a_new_file_moves_nothing_on_the_map_until_it_is_drawn_anew(example_proj
     both = before.index.intersection(after.index)
     pd.testing.assert_frame_equal(after.loc[both], before.loc[both])
 
-    project.bases.renew("project_map")
+    steps = list(project.recipe.steps)
+    at = next(i for i, step in enumerate(steps) if step.use == "project_map")
+    project.recipe = project.recipe.changed(at, Step("project_map", seed=1))
     assert not project.view().current
     anew = project.run().rows[["map_x", "map_y"]].dropna()
     assert not np.allclose(anew.loc[both], before.loc[both])

@@ -134,6 +134,21 @@ def test_a_target_is_removed_and_a_damaged_one_says_so(project, tmp_path):
     assert project.targets.all() == [] and not target.folder.exists()
 
 
+def test_one_that_is_being_removed_is_no_target(project, tmp_path):
+    target, _ = project.targets.add(lines(tmp_path / "sums.jsonl", QUESTIONS))
+    target.folder.rename(target.folder.with_name(".sums.1"))
+    assert project.targets.all() == []
+    _, new = project.targets.add(tmp_path / "sums.jsonl")
+    assert new
+
+
+def test_an_upload_keeps_the_name_that_it_came_with(project, tmp_path):
+    path = lines(tmp_path / "4f1c-sums.jsonl", QUESTIONS)
+    answer("target", project.path, path, "--source", "my sums.v2.jsonl")
+    (target,) = project.targets.all()
+    assert (target.name, target.source) == ("my sums", "my sums.v2.jsonl")
+
+
 def test_names_that_a_folder_cannot_tell_apart_are_two_targets(project, tmp_path):
     one, _ = project.targets.add(lines(tmp_path / "a.jsonl", QUESTIONS[:1]), "sums / all")
     two, _ = project.targets.add(lines(tmp_path / "b.jsonl", QUESTIONS[1:2]), "sums : all")

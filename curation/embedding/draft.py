@@ -18,15 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from curation.cache import key, read_table, write_table
-from curation.dataset import Progress, silent
 from curation.embedding.reading import Reader, reader
 from curation.embedding.ways import encode_tokens, machine_folder
 from curation.errors import CurationError
 
 DRAFT = "draft"
-DESIGN = 1
-"""Part of the name that the table is kept under. Whoever changes how it is made takes another name
-for the way too, or a project would mix vectors of both."""
+DESIGN = 2
+"""Part of the encoder's name and of the table's. Whoever changes how the table is made, or what is
+read of a text, raises it, or a project would mix vectors of both."""
 
 WIDTH = 256
 RARITY = 1e-4
@@ -37,11 +36,16 @@ NEAREST = 10
 """The agreement with the full model is that of so many texts' so many nearest among each other."""
 
 
+def draft_name(title: str) -> str:
+    """The name of the draft encoder of the model of that title."""
+    return f"{title}/{DRAFT}-{DESIGN}"
+
+
 class DraftEncoder:
     """An encoder by static vectors, loaded or made when it is first used."""
 
     def __init__(self, model: str, title: str) -> None:
-        self.name = f"{title}/{DRAFT}"
+        self.name = draft_name(title)
         self.way = DRAFT
         self._model = model
         self._title = title
@@ -69,7 +73,8 @@ def _table(model: str, title: str) -> np.ndarray:
     """The vector of each token, (vocabulary, width) float32, as kept on this machine, or else made."""
     with contextlib.suppress(RuntimeError):  # no home
         known = read_table(_place(title))
-        if known is not None:
+        # csr_matrix checks no bounds: a table of another vocabulary would give garbage.
+        if known is not None and len(known) == _ids(reader(model)):
             flat = known["vector"].combine_chunks().flatten().to_numpy()
             kept: np.ndarray = flat.reshape(len(known), -1).astype(np.float32)
             return kept
@@ -85,7 +90,7 @@ def _place(title: str) -> Path:
     return machine_folder() / f"draft-{key(DRAFT, DESIGN, title, WIDTH, RARITY)}.arrow"
 
 
-def distilled(model: str = "", progress: Progress = silent) -> np.ndarray:
+def distilled(model: str = "") -> np.ndarray:
     """A vector for each token of the model's vocabulary, (vocabulary, width) float32.
 
     Special tokens and those never given out get zeros. Raises CurationError without the model.
@@ -98,7 +103,7 @@ def distilled(model: str = "", progress: Progress = silent) -> np.ndarray:
     sequences = np.array([[*before, word, *after] for word in words])
     vectors = encode_tokens(loaded(model), sequences)
     kept = _principal(vectors, WIDTH) * _weights(len(words))[:, None]
-    table = np.zeros((max(words) + 1, kept.shape[1]), dtype=np.float32)
+    table = np.zeros((_ids(reads), kept.shape[1]), dtype=np.float32)
     table[words] = kept
     return table
 
@@ -117,6 +122,11 @@ def _words(reads: Reader) -> list[int]:
     special = {i for i, token in added.items() if token.special}
     known = sorted((i, t) for t, i in reads.tokenizer.get_vocab().items())
     return [i for i, t in known if i not in special and not t.startswith("[unused")]
+
+
+def _ids(reads: Reader) -> int:
+    """How many ids there are up to the highest that can be given out, special and added ones too."""
+    return max(reads.tokenizer.get_vocab(with_added_tokens=True).values()) + 1
 
 
 def _weights(words: int) -> np.ndarray:

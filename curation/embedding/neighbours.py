@@ -142,6 +142,6 @@ def trustworthiness(
         likeness[np.arange(len(part)), part] = -np.inf
         for one, row, others in zip(likeness, part, mine, strict=True):
             others = others[others != row][:k]
-            rank = rows - np.searchsorted(np.sort(one), one[others], side="right") + 1
+            rank = np.array([(one > one[other]).sum() for other in others]) + 1
             excess += float(np.maximum(rank - k, 0).sum())
     return 1 - 2 * excess / (len(some) * k * (2 * rows - 3 * k - 1))

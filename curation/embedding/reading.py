@@ -82,7 +82,8 @@ class Reader:
                 border -= 1
             borders.append(encoding.offsets[border][0])
         ends = [*borders[1:], len(text)]
-        return [text[a:b].strip() for a, b in zip(borders, ends, strict=True) if text[a:b].strip()]
+        parts = [text[a:b].strip() for a, b in zip(borders, ends, strict=True)]
+        return [part for part in parts if part] or [text]  # some tokenizers count blanks
 
 
 _LINUX = hasattr(os, "sched_getaffinity")

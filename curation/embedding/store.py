@@ -16,7 +16,7 @@ import pyarrow as pa
 from curation import files
 from curation.cache import key, read_table, write_table
 from curation.dataset import Progress, silent
-from curation.embedding.draft import DRAFT, NEAREST, SAMPLE, agreement
+from curation.embedding.draft import DESIGN, DRAFT, NEAREST, SAMPLE, agreement, draft_name
 from curation.embedding.encoder import Encoder, fastest_way, load_encoder, title_of
 from curation.embedding.ways import exact
 from curation.errors import CurationError
@@ -74,7 +74,8 @@ class VectorStore:
             if decide:
                 return self.encoder(model, way).name
             title = title_of(model)
-            return f"{title}/{self._kept().get(title, UNDECIDED) if way == 'auto' else way}"
+            way = self._kept().get(title, UNDECIDED) if way == "auto" else way
+            return draft_name(title) if way == DRAFT else f"{title}/{way}"
         except CurationError:
             return "absent"
 
@@ -101,7 +102,7 @@ class VectorStore:
     def draft_agreement(self, model: str = "") -> float | None:
         """Share of the full model's ten nearest texts that the draft names too; None if unmeasured.
 
-        Measured among at most 500 of the project's own texts, whenever draft vectors were computed.
+        Measured among at most 500 texts, when draft vectors were computed and fewer were measured yet.
         """
         entry = self._kept().get(f"{title_of(model)}/{DRAFT}")
         return None if entry is None else float(entry["agreement"])
@@ -112,14 +113,17 @@ class VectorStore:
         """Embed a sample of the texts by the full model too, and keep how far the draft agrees.
 
         The sample is the same while the texts are, and mostly so when some are added: those whose
-        digests are lowest. None for fewer than three texts. Raises CurationError without the model.
+        digests are lowest. What was measured on as many texts stays: these may be a few that came
+        back, or another dataset's. None for fewer than three. Raises CurationError without the model.
         """
         sample = sorted(set(texts), key=_digest)[:SAMPLE]
         if len(sample) < 3:
             return None
         title = title_of(model)
         before = self._kept().get(f"{title}/{DRAFT}")
-        if before is not None and before["texts"] > len(sample):  # a few rows that came back
+        if before is None or before.get("design") != DESIGN:
+            before = {"texts": 0}
+        if before["texts"] >= len(sample):
             return float(before["agreement"])
         way = self._kept().get(title) or exact()
         progress(0.0, f"comparing the draft with {way} on {len(sample)} texts")
@@ -130,6 +134,7 @@ class VectorStore:
             "texts": len(sample),
             "nearest": min(NEAREST, len(sample) - 1),
             "against": way,
+            "design": DESIGN,
         }
         self._keep(f"{title}/{DRAFT}", entry)
         return share

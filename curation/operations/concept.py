@@ -41,7 +41,15 @@ class Marks:
 
     @classmethod
     def of(cls, index: pd.Index, decisions: Tags | None, tag: str, against: str = "") -> Marks:
-        """The marks of the rows of an index; one that is marked both ways counts as neither."""
+        """The marks of the rows of an index; one that is marked both ways counts as neither.
+
+        Raises CurationError when a tag shall stand against itself.
+        """
+        if tag and tag == against:
+            raise CurationError(
+                f"the concept {tag!r} is held against its own tag; name another tag as `against`, "
+                f"or leave it empty for {f'not {tag}'!r}."
+            )
         yes, no = (
             index.isin(ids) for ids in marked(decisions, (tag, against or f"not {tag}")).values()
         )
@@ -126,8 +134,10 @@ def concept(
     Logistic regression on the vectors, both sides weighing the same; the probability is the score.
     Where fewer than ten kept rows bear the tag against it, a fixed random draw of 50 untagged rows
     counts as no too: some of them may belong, so mark ten yourself for a score to be trusted. The
-    column is called after the tag, so that several concepts can stand in a recipe. Only these tags
-    matter: other decisions change nothing. Raises CurationError when no kept row bears the tag.
+    column is called after the tag, so that several concepts can stand in a recipe; a digest is added
+    to a tag of more than small letters, digits and single spaces. Only these tags matter: other
+    decisions change nothing. Raises CurationError when no kept row bears the tag, and when the tag
+    is held against itself.
     """
     if not tag:
         return np.full(len(rows), np.nan)

@@ -11,16 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import Basis, vector_keys
+from curation.basis import Basis, shaping, vector_keys
 from curation.dataset import Progress
 from curation.registry import Range, score
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
 """Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
-
-FITTED = 100_000
-"""Rows that shape the map at most; UMAP's time and memory grow with them, the picture does not."""
 
 STAYS = 0.5
 """Share of the rows that must have a place already; below, the map is drawn anew."""
@@ -57,30 +54,29 @@ def project_map(
     UMAP (McInnes et al. 2018) from exact neighbours, started from the two main directions (PCA); of
     more than 100,000 rows a random part shapes the map and the others are put among it. A project
     keeps the places: rows that come later are put between their nearest, and nothing else moves,
-    until the map is drawn anew or fewer than half of the rows have a place. The seed makes it
-    repeatable, which costs its second core. Coordinates have no unit.
+    until another seed draws the map anew or fewer than half of the rows have a place. The seed makes
+    it repeatable, which costs its second core. Coordinates have no unit.
     """
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
-    if len(rows) < SMALL:
-        return _frame(_main_directions(vectors), rows.index)
     keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
-    known = _Places.of(basis)
-    plane = known.at(keys)
-    if np.isfinite(plane[:, 0]).mean() < STAYS:
-        known, plane = _Places(), np.full_like(plane, np.nan)
-        part = first[:FITTED]  # keys are hashes, so these are a random part in any order of rows
-        if len(part) == len(rows):
-            shaped = _umap(vectors, neighbours, neighbourhood, min_dist, seed, progress)[part]
-        else:
-            among = lambda k: neighbours(k, part)  # noqa: E731
-            shaped = _umap(vectors[part], among, neighbourhood, min_dist, seed, progress)
-        plane[: len(part)] = shaped
+    plane = _Places.of(basis).at(keys)
+    anew = np.isfinite(plane[:, 0]).mean() < STAYS
+    if anew and len(keys) < SMALL:
+        return _frame(_main_directions(vectors[first])[twin], rows.index)
+    if anew:
+        part = shaping(first, len(rows))
+        among = neighbours if len(part) == len(rows) else lambda k: neighbours(k, part)
+        shaped = _umap(vectors[part], among, neighbourhood, min_dist, seed, progress)
+        plane = np.full((len(keys), 2), np.nan)
+        plane[: len(part)] = shaped[first] if len(part) == len(rows) else shaped
     new = np.isnan(plane[:, 0])
     if new.any():
         progress(0.8, f"putting {int(new.sum()):,} more among them")
         plane[new] = _between(vectors[first[new]], vectors[first[~new]], plane[~new], keys[new])
-    known.with_these(keys, plane).keep(basis)
+    with basis.locked():
+        former = _Places() if anew else _Places.of(basis)
+        former.with_these(keys, plane).keep(basis)
     return _frame(plane[twin], rows.index)
 
 

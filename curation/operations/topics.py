@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import Basis, vector_keys
+from curation.basis import FITTED, Basis, shaping, vector_keys
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import Range, group
@@ -25,9 +25,6 @@ NEAREST = 15
 
 SMOOTHED = 2
 """How often; once or five times gave agreement with given labels within 0.01 (benchmarks/topics)."""
-
-FITTED = 100_000
-"""Rows that shape the topics at most; the others go to the nearest."""
 
 STAYS = 0.5
 """Share of the rows that must have a topic already; below, topics are found anew."""
@@ -70,35 +67,40 @@ def topics(
     merged by Ward's criterion (1963) into topics, which k-means then sharpens, and topics in the
     same way into themes. Names by c-TF-IDF (Grootendorst 2022): words frequent in the topic and rare
     elsewhere. A project keeps topics, names and who belongs where: rows that come later go to the
-    nearest topic, until there are twice or half as many. Needs embeddings.
+    nearest topic, until there are more than twice as many or another seed finds topics anew. Needs
+    embeddings.
     """
     if len(rows) == 0:
         none = pd.Series([], index=rows.index, dtype="str")
         return pd.DataFrame({"topic": none, "theme": none})
-    keys = vector_keys(vectors)
+    keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
     known = _Topics.of(basis)
     place = known.places(keys) if known else np.full(len(keys), -1)
     if known is None or known.outgrown(place):
         progress(0.1, "neighbourhoods")
-        count, part = topics or topic_count(len(rows)), _shaping(keys)
-        among = neighbours if len(part) == len(rows) else lambda k: neighbours(k, part)
+        count, part = topics or topic_count(len(rows)), shaping(first, len(rows))
+        whole = len(part) == len(rows)
+        among = neighbours if whole else lambda k: neighbours(k, part)
         smooth = smoothed(vectors[part], among, count)
         progress(0.3, f"{count} topics of {len(rows):,} examples")
         centres, near = clusters(smooth, count, seed)
         theme = merged(centres, np.bincount(near), themes or theme_count(len(centres)))
         progress(0.6, "naming them")
-        known = _named(rows.iloc[part], near, theme, centres, len(rows))
-        if len(part) < len(rows):
-            place = _nearest(vectors, centres)
-        place[part] = near
-        known.with_rows(keys, place).keep(basis)
+        known = _named(rows.iloc[part], near, theme, centres, len(keys))
+        place = near[first] if whole else _nearest(vectors[first], centres)
+        if not whole:
+            place[: len(part)] = near
+        with basis.locked():
+            known.with_rows(keys, place).keep(basis)
     elif (new := np.flatnonzero(place < 0)).size:
         progress(0.1, f"finding the topics of {len(new):,} more examples")
         mine = vectors
         if len(rows) <= FITTED:
             mine = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
-        place[new] = _nearest(mine[new], known.centres)
-        known.with_rows(keys, place).keep(basis)
+        place[new] = _nearest(mine[first[new]], known.centres)
+        with basis.locked():
+            (_Topics.of(basis) or known).with_rows(keys, place).keep(basis)
+    place = place[twin]
     topic, theme_of = np.array(known.topic, dtype=object), np.array(known.theme, dtype=object)
     return pd.DataFrame(
         {
@@ -106,16 +108,6 @@ def topics(
             "theme": pd.Series(theme_of[place], index=rows.index, dtype="str"),
         }
     )
-
-
-def _shaping(keys: np.ndarray) -> np.ndarray:
-    """Positions of the rows that shape the topics: all, or as many as shape the map, and the same.
-
-    Keys are hashes, so the lowest are a random part, whatever order the rows have.
-    """
-    if len(keys) <= FITTED:
-        return np.arange(len(keys))
-    return np.unique(keys, return_index=True)[1][:FITTED]
 
 
 @dataclass(frozen=True)
@@ -152,10 +144,11 @@ class _Topics:
         return np.where(self.keys[at] == keys, self.place[at], -1)
 
     def outgrown(self, place: np.ndarray) -> bool:
-        """Whether these rows are too many, too few, or too new for the topics to hold."""
-        rows = len(place)
-        fits = self.made_of / 2 <= rows <= self.made_of * 2
-        return not fits or bool((place >= 0).mean() < STAYS)
+        """Whether these rows are too many or too new for the topics to hold.
+
+        Too few they never are: who tries a filter wants to come back to the same topics.
+        """
+        return len(place) > self.made_of * 2 or bool((place >= 0).mean() < STAYS)
 
     def with_rows(self, keys: np.ndarray, place: np.ndarray) -> _Topics:
         """These topics and, of rows that are not here now, the former: they may come back."""

@@ -121,7 +121,10 @@ def _duration(seconds: float) -> str:
 
 
 def start_run(project: Project) -> None:
-    """Start the run as a job of its own."""
+    """Start the run as a job of its own, unless one is under way."""
+    if any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5)):
+        state.flash("A run is under way; start another when it is done.", ":material/hourglass:")
+        return
     start_job(project, "Run", ["run", str(project.path)])
 
 
@@ -216,7 +219,7 @@ def about_vectors(project: Project, view: View) -> list[str]:
     model = str(params.get("model") or "")
     name = project.vectors.encoder_name(model, str(params.get("way", "auto")))
     lines = [f"Embedded by {markdown(name)}."]
-    if name.endswith("/draft"):
+    if name.rpartition("/")[2].startswith("draft"):
         agreement = project.vectors.draft_agreement(model)
         how = "" if agreement is None else f" Of ten nearest, {agreement:.0%} are the full model's."
         lines.append(
@@ -224,9 +227,5 @@ def about_vectors(project: Project, view: View) -> list[str]:
         )
     rows = view.dataset.rows
     if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
-        whole = params.get("long") == "windows"
-        lines.append(
-            f"{cut:,} texts are longer than the model reads; "
-            + ("their vector is the mean of windows." if whole else "their first part counts.")
-        )
+        lines.append(f"{cut:,} texts are longer than the model reads; their first part counts.")
     return lines

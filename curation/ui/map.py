@@ -122,7 +122,8 @@ def figure(
     part: a rectangle to look into, from all of whose rows the points are drawn. ground: rows that
     lie behind in grey. Where there are more rows than points, their density is drawn under them.
     """
-    span = part or whole(rows if ground is None else ground)
+    places = [f[["map_x", "map_y"]] for f in (rows, ground) if f is not None]
+    span = part or whole(pd.concat(places))
     inner = rows if part is None else rows[within(rows, part)]
     drawn = sample(inner)
     size = float(np.clip(260 / np.sqrt(max(1, len(drawn))), 2.2, 8))

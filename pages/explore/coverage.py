@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from curation import coverage, files, jobs
+from curation import coverage, jobs
 from curation.coverage import Compared, Gap
 from curation.errors import CurationError
 from curation.project import Project, View, slug
 from curation.targets import Target
-from curation.ui import actions, charts, frame, state, tables
+from curation.ui import actions, charts, frame, state, tables, uploads
 from curation.ui import coverage as drawing
 from curation.ui.text import markdown
 
@@ -28,19 +29,6 @@ SIDES = {
 }
 LISTED = 5  # examples of a gap that are shown side by side
 CHARACTERS = 700
-DAY = 24 * 60 * 60
-
-
-def kept(project: Project, upload: Any) -> Path:
-    """An upload as a file, for the job to read; those of yesterday are removed."""
-    folder = project.path / "uploads"
-    path = folder / str(upload.file_id) / slug(upload.name)
-    if not path.exists():
-        files.write_bytes(path, upload.getvalue())
-        for old in folder.rglob("*"):
-            if old.is_file() and old.stat().st_mtime < time.time() - DAY:
-                old.unlink(missing_ok=True)
-    return path
 
 
 def allowed(text: str) -> Path:
@@ -54,8 +42,8 @@ def allowed(text: str) -> Path:
     return path
 
 
-def picked_source(project: Project) -> tuple[Path | None, list[str]]:
-    """What the person points at, and options for reading it."""
+def picked_source(project: Project) -> tuple[Path | None, str, list[str]]:
+    """What the person points at, its own name, and options for reading it."""
     how = st.segmented_control(
         "From",
         ["Upload", "Path", "Project", "Export"],
@@ -70,37 +58,39 @@ def picked_source(project: Project) -> tuple[Path | None, list[str]]:
             "Project", others, index=None, format_func=lambda p: p.name, key="target-project"
         )
         whole = st.toggle("Dropped rows too", key="target-dropped")
-        return chosen, ["--dropped"] if whole else []
+        return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
     if how == "Export":
         found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
-        return st.selectbox(
+        chosen = st.selectbox(
             "Earlier export", found, index=None, format_func=lambda p: p.name, key="target-export"
-        ), []
+        )
+        return chosen, chosen.name if chosen else "", []
     if how == "Path":
         text = st.text_input("A file, a project or an export", key="target-path").strip()
         path = allowed(text) if text else None
+        source = path.name if path else ""
     else:
         upload = st.file_uploader(
             "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="target-upload"
         )
-        path = kept(project, upload) if upload else None
+        path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
     said = st.text_input(
         "Columns, when they are not recognised",
         key="target-map",
         placeholder="prompt=question response=answer",
     )
-    return path, [f"--map={pair}" for pair in said.split()]
+    return path, source, [f"--source={source}", *(f"--map={pair}" for pair in said.split())]
 
 
 def draw_adding(project: Project) -> None:
     """Add a target."""
     try:
-        path, options = picked_source(project)
+        path, source, options = picked_source(project)
     except CurationError as error:
         st.error(markdown(error, 400), icon=":material/block:")
-        path, options = None, []
+        path, source, options = None, "", []
     name = st.text_input(
-        "Name", key="target-name", placeholder=path.name.split(".")[0] if path else "GSM8K test"
+        "Name", key="target-name", placeholder=source.split(".")[0] or "GSM8K test"
     )
     command = ["target", str(project.path), str(path), *options]
     if name.strip():
@@ -187,6 +177,12 @@ def read(path: str, name: str) -> Compared | None:
     return coverage.remembered(Path(path), name)
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def prompts_of(path: str, folder: str, sha256: str, added: float, _target: Target) -> pd.Series:
+    """A target's prompts by id; the same bytes added anew may have been read in another way."""
+    return _target.examples["prompt"]
+
+
 @st.cache_resource(max_entries=24, show_spinner=False)
 def gaps_of(
     path: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
@@ -213,9 +209,11 @@ def drawn(
 def found_comparison(project: Project, target: Target, of: str) -> tuple[str, Compared] | None:
     """The comparison of what is shown now, or else the newest there is, with a word on it."""
     name = project.coverage_key(target, of)
-    exact = read(str(target.results), name) if (target.results / f"{name}.arrow").exists() else None
-    if exact is not None:
-        return name, exact
+    if (target.results / f"{name}.arrow").exists():
+        exact = read(str(target.results), name)
+        if exact is not None:
+            return name, exact
+        read.clear(str(target.results), name)  # it is damaged, and may be computed afresh
     last = coverage.newest(target.results)
     if last is None:
         return None
@@ -288,21 +286,24 @@ def draw_reach(compared: Compared, target: Target) -> float:
     return float(reach)
 
 
-def lines_of(target: Target, ids: tuple[str, ...], compared: Compared, region: str = "") -> bytes:
+def lines_of(
+    prompts: pd.Series, ids: tuple[str, ...], compared: Compared, region: str = ""
+) -> bytes:
     """Rows of a target as JSON Lines of prompts to write data for."""
-    made = [
-        {
-            "prompt": target.examples.at[i, "prompt"],
-            "region": region,
-            "similarity": round(float(compared.rows.at[i, compared.last]), 4),
-        }
-        for i in ids
-    ]
-    return b"".join(orjson.dumps(line) + b"\n" for line in made)
+    near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
+    return b"".join(
+        orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
+        for prompt, similarity in zip(prompts.reindex(list(ids)), near, strict=True)
+    )
 
 
 def draw_gaps(
-    project: Project, view: View, target: Target, compared: Compared, gaps: list[Gap]
+    project: Project,
+    view: View,
+    target: Target,
+    prompts: pd.Series,
+    compared: Compared,
+    gaps: list[Gap],
 ) -> None:
     """Regions out of reach; the one picked with its examples beside the nearest of ours."""
     if not gaps:
@@ -340,7 +341,7 @@ def draw_gaps(
         every = tuple(i for g in gaps for i in g.missing)
         st.download_button(
             f"Download all {len(every):,} prompts",
-            lines_of(target, every, compared),
+            partial(lines_of, prompts, every, compared),
             f"{target.slug}-gaps.jsonl",
             "application/x-ndjson",
             icon=":material/download:",
@@ -350,10 +351,17 @@ def draw_gaps(
     with right:
         chosen = event["selection"]["rows"]
         gap = gaps[chosen[0] if chosen and chosen[0] < len(gaps) else 0]
-        draw_gap(project, view, target, compared, gap)
+        draw_gap(project, view, target, prompts, compared, gap)
 
 
-def draw_gap(project: Project, view: View, target: Target, compared: Compared, gap: Gap) -> None:
+def draw_gap(
+    project: Project,
+    view: View,
+    target: Target,
+    prompts: pd.Series,
+    compared: Compared,
+    gap: Gap,
+) -> None:
     """One gap: what can be done about it, and its farthest rows beside the nearest of ours."""
     st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
     rows = view.dataset.rows
@@ -361,7 +369,7 @@ def draw_gap(project: Project, view: View, target: Target, compared: Compared, g
     with st.container(horizontal=True):
         st.download_button(
             f"Download {len(gap.missing):,} prompts",
-            lines_of(target, gap.missing, compared, gap.name),
+            partial(lines_of, prompts, gap.missing, compared, gap.name),
             f"{target.slug}-{slug(gap.name)}.jsonl",
             "application/x-ndjson",
             key="gap-download",
@@ -393,7 +401,7 @@ def draw_gap(project: Project, view: View, target: Target, compared: Compared, g
     for i in gap.missing[:LISTED]:
         pair = st.columns(2)
         with pair[0].container(border=True, height="stretch"):
-            draw_text(str(target.examples.at[i, "prompt"]))
+            draw_text(str(prompts.at[i]))
         ours = compared.rows.at[i, "nearest"]
         with pair[1].container(border=True, height="stretch"):
             st.caption(f"similarity {compared.rows.at[i, compared.last]:.2f}")
@@ -509,6 +517,7 @@ def draw_map(
     view: View,
     target: Target,
     name: str,
+    prompts: pd.Series,
     compared: Compared,
     gaps: list[Gap],
     reach: float,
@@ -526,7 +535,7 @@ def draw_map(
         reach,
         ours,
         compared,
-        target.examples["prompt"],
+        prompts,
         gaps,
     )
     st.plotly_chart(
@@ -574,7 +583,7 @@ def draw() -> None:
     numbers, slider = st.columns([7, 4], gap="large")
     with slider:
         reach = draw_reach(compared, target)
-    prompts = target.examples["prompt"]
+    prompts = prompts_of(str(project.path), target.slug, target.sha256, target.time, target)
     gaps = gaps_of(f"{project.path}/{target.slug}", name, reach, compared, prompts)
     with numbers:
         draw_numbers(compared, gaps, reach)
@@ -597,11 +606,11 @@ def draw() -> None:
             persist_state="session",
         )
     if part == "Gaps":
-        draw_gaps(project, view, target, compared, gaps)
+        draw_gaps(project, view, target, prompts, compared, gaps)
     elif part == "Over-represented":
         draw_over(project, compared)
     else:
-        draw_map(project, view, target, name, compared, gaps, reach)
+        draw_map(project, view, target, name, prompts, compared, gaps, reach)
 
 
 draw()

@@ -14,10 +14,11 @@ from streamlit.delta_generator import DeltaGenerator
 from curation.embedding.neighbours import trustworthiness
 from curation.errors import CurationError
 from curation.project import Project, View
+from curation.recipe import replace_params
 from curation.selection import spread_out
 from curation.ui import actions, cards, charts, frame, search, state, tables
 from curation.ui import map as maps
-from curation.ui.text import markdown, short
+from curation.ui.text import markdown
 
 COLOURS = (
     "theme",
@@ -34,6 +35,8 @@ COLOURS = (
 )
 COMPARED = 1_500
 """Rows of the rest, spread over all of it, with which the words of a selection are compared."""
+MEASURED = 60_000_000
+"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
 SPREAD = 20
 """Examples that stand for a selection."""
 
@@ -291,11 +294,13 @@ def rename(project: Project, group: tuple[str, ...], name: str) -> None:
 def draw_about(project: Project, view: View, placed: pd.DataFrame) -> None:
     """How true the map is, what it rests on, and drawing it anew."""
     st.markdown("**How true is this map?**")
-    value = trust(str(project.path), view.fingerprint, view, placed)
+    made = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
+    some = int(np.clip(MEASURED // max(1, len(placed)), 50, 1_000))
+    value = trust(str(project.path), made, some, view, placed)
     if value is not None:
         st.caption(
             f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
-            "meaning, measured on 1,000 examples. Distances between far groups mean little."
+            f"meaning, measured on {some:,} examples. Distances between far groups mean little."
         )
     for line in frame.about_vectors(project, view):
         st.caption(line)
@@ -311,22 +316,32 @@ def draw_about(project: Project, view: View, placed: pd.DataFrame) -> None:
 
 
 def draw_anew(project: Project) -> None:
-    """Let the map and the topics be worked out from all examples at the next run, and start it."""
-    for step, name in zip(project.recipe.steps, project.recipe.names, strict=True):
+    """Take the next seed for what keeps its places, so that all examples shape it, and run."""
+    recipe = other = project.recipe
+    for at, step in enumerate(recipe.steps):
         if "basis" in step.operation.inputs:
-            project.bases.renew(name)
+            seed = int(step.arguments["seed"]) + 1
+            other = other.changed(at, replace_params(step, {**step.params, "seed": seed}))
+    try:
+        project.save_recipe(other, recipe.revision)
+    except CurationError as error:
+        state.flash(str(error), ":material/error:")
+        return
     frame.start_run(project)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring …")
-def trust(path: str, fingerprint: str, _view: View, _placed: pd.DataFrame) -> float | None:
+def trust(
+    path: str, fingerprint: str, some: int, _view: View, _placed: pd.DataFrame
+) -> float | None:
     """Trustworthiness of the map; None where no row has a vector."""
     vectors = _view.dataset.vectors
     if vectors is None or len(_placed) < 10:
         return None
     mine = vectors[_view.dataset.rows.index.get_indexer(_placed.index)]
     here = ~np.isnan(mine[:, 0])
-    return trustworthiness(mine[here], _placed.loc[here, ["map_x", "map_y"]].to_numpy(dtype=float))
+    plane = _placed.loc[here, ["map_x", "map_y"]].to_numpy(dtype=float)
+    return trustworthiness(mine[here], plane, sample=some)
 
 
 def draw() -> None:
@@ -423,12 +438,22 @@ def draw_chips(project: Project, looking: state.MapView, bar: DeltaGenerator) ->
     """What the map is narrowed to, each with a click to let go."""
     if looking.group:
         bar.button(
-            short(looking.group[-1], 32),
+            markdown(looking.group[-1], 32),
             key="map-group",
             icon=":material/close:",
             on_click=state.look_at,
             args=(project,),
             kwargs={"group": ()},
+        )
+    if looking.marked:
+        bar.button(
+            "Ring",
+            key="map-ring",
+            icon=":material/close:",
+            help="Let go of the example that was shown on the map.",
+            on_click=state.look_at,
+            args=(project,),
+            kwargs={"marked": ""},
         )
     if looking.part:
         bar.button(
@@ -468,9 +493,11 @@ def draw_map(
     )
     rows = view.dataset.rows
     ringed = rows[found].head(2_000)
-    title = f"found ({int(found.sum()):,})"
+    title = f"found ({int(found.sum()):,})" if len(ringed) else "this one"
     if looking.marked in rows.index and pd.notna(rows.at[looking.marked, "map_x"]):
-        ringed, title = rows.loc[[looking.marked]], "this one"
+        ringed = pd.concat(
+            [rows.loc[[looking.marked]], ringed.drop(looking.marked, errors="ignore")]
+        )
     if len(ringed) or looking.shapes:
         drawn = maps.with_marks(drawn, ringed, looking.shapes, title)
     st.plotly_chart(

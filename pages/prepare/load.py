@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,12 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from curation import files, formats, jobs, sources
+from curation import formats, jobs, sources
 from curation.demo import EXAMPLE, FILES, make_demo
 from curation.errors import CurationError
-from curation.project import Project, slug
-from curation.ui import cards, frame, state
+from curation.project import Project
+from curation.ui import cards, frame, state, uploads
 from curation.ui.text import markdown, short
-
-DAY = 24 * 60 * 60
 
 FIELDS = {
     "prompt": "Prompt",
@@ -132,7 +129,7 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
         accept_multiple_files=True,
         key="load-upload",
     )
-    return [(kept(project, upload), upload.name) for upload in found]
+    return [(uploads.kept(project, upload), upload.name) for upload in found]
 
 
 def draw_hub(project: Project) -> None:
@@ -153,21 +150,6 @@ def draw_hub(project: Project) -> None:
         ),
         help="Needs the network. No code of the dataset is run.",
     )
-
-
-def kept(project: Project, upload: Any) -> Path:
-    """An upload as a file of its own, so that reading it never happens in the app.
-
-    The project keeps its own copy of what is imported, so uploads of yesterday are removed.
-    """
-    folder = project.path / "uploads"
-    path = folder / f"{upload.file_id}-{slug(upload.name)}"
-    if not path.exists():
-        files.write_bytes(path, upload.getvalue())
-        for old in folder.iterdir():
-            if old.stat().st_mtime < time.time() - DAY:
-                old.unlink(missing_ok=True)
-    return path
 
 
 @dataclass(frozen=True)
