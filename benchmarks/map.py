@@ -188,7 +188,8 @@ def page(folder: Path) -> None:
     topic = rows["topic"].value_counts().index[0]
     said = tables.Filter(values={"topic": (topic,)})
     mask = _timed("filter by a topic", lambda: said.mask(rows))
-    _timed("the filtered map", lambda: maps.figure(rows[mask], "topic", ground=rows[~mask]))
+    few = rows[["map_x", "map_y", "topic", "prompt"]]
+    _timed("the filtered map", lambda: maps.figure(few[mask], "topic", ground=few[~mask]))
     _timed("treemap", lambda: maps.treemap(rows, "quality"))
 
 

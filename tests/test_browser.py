@@ -100,7 +100,7 @@ def explore_the_map(page) -> None:
     settled(page)
 
     page.get_by_text("treemap", exact=True).click()
-    tiles = page.locator(".treemaplayer")
+    tiles = page.locator(".st-key-map-treemap .treemaplayer")
     tiles.wait_for(timeout=60_000)
     settled(page)
     page.wait_for_timeout(1000)

@@ -193,6 +193,8 @@ def test_a_part_is_drawn_from_all_its_rows_and_density_only_where_points_are_lef
     assert [t.type for t in whole.data].count("heatmap") == 1
     counted = np.nansum(10.0 ** whole.data[0].z.astype(float))
     assert counted == pytest.approx(3_000, rel=0.02)
+    themes = [t.name for t in maps.figure(rows, "theme").data if t.name]
+    assert f"theme 0 ({int((rows['theme'] == 'theme 0').sum()):,})" in themes, "all are counted"
     span = ((-0.3, 0.3), (-0.5, 0.5))
     inside = int(maps.within(rows, span).sum())
     assert 20 < inside < 500

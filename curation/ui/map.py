@@ -133,14 +133,17 @@ def figure(
     if len(inner) > len(drawn):
         result.add_trace(_density(inner, span))
     values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
-    everywhere = rows if ground is None else pd.concat([rows, ground])
+    said = len(drawn) <= HOVER_POINTS
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
-        result.add_trace(_trace(drawn, "", _by_number(values.astype(float), colour, size)))
+        marker = _by_number(values.astype(float), colour, size)
+        result.add_trace(_trace(drawn, "", marker, said))
     else:
         missing = "kept" if colour == "dropped_by" else "none"
-        every = everywhere[colour] if colour in everywhere else values
-        order = _as_text(every, missing).value_counts().index.tolist()
-        for trace in _by_category(drawn, _as_text(values, missing), order, missing, size):
+        every = [f[colour] for f in (rows, ground) if f is not None and colour in f]
+        order = _as_text(pd.concat(every or [values]), missing).value_counts().index.tolist()
+        counts = _as_text(inner[colour], missing).value_counts() if colour in inner else {}
+        text = _as_text(values, missing)
+        for trace in _by_category(drawn, text, order, counts, missing, size, said):
             result.add_trace(trace)
     if names and "topic" in rows and len(inner):
         _name_topics(result, inner, span)
@@ -297,11 +300,18 @@ def _as_text(values: pd.Series, missing: str) -> pd.Series:
 
 
 def _by_category(
-    rows: pd.DataFrame, text: pd.Series, order: list[str], missing: str, size: float
+    rows: pd.DataFrame,
+    text: pd.Series,
+    order: list[str],
+    counts: Mapping[str, int],
+    missing: str,
+    size: float,
+    said: bool,
 ) -> Iterator[go.Scattergl]:
     """A trace for each frequent category; the others share one, in colours that come again.
 
     order: all categories, the most frequent first, so that a part of the map keeps the colours.
+    counts: how many rows of each there are, drawn or not.
     """
     if "kept" in order:
         order = ["kept", *(c for c in order if c != "kept")]
@@ -316,17 +326,21 @@ def _by_category(
             "cmax": len(PALETTE) - 1,
             "size": size,
         }
-        title = f"{len(order) - len(shown)} others ({int(others.sum()):,})"
-        yield _trace(rows[others], title, marker)
+        rest = sum(int(counts.get(value, 0)) for value in order[len(shown) :])
+        title = f"{len(order) - len(shown)} others ({rest:,})"
+        yield _trace(rows[others], title, marker, said)
     for i, value in enumerate(shown):
         part = rows[codes == i]
         if len(part):
             marker = {"color": MUTED if value in (missing, "none") else PALETTE[i], "size": size}
-            yield _trace(part, f"{hover(value, 32)} ({len(part):,})", marker)
+            title = f"{hover(value, 32)} ({int(counts.get(value, 0)):,})"
+            yield _trace(part, title, marker, said)
 
 
-def _trace(rows: pd.DataFrame, name: str, marker: dict[str, Any]) -> go.Scattergl:
-    texts = [hover(t, 70) for t in rows["prompt"]] if len(rows) <= HOVER_POINTS else None
+def _trace(
+    rows: pd.DataFrame, name: str, marker: dict[str, Any], said: bool = True
+) -> go.Scattergl:
+    texts = [hover(t, 70) for t in rows["prompt"]] if said else None
     return go.Scattergl(
         x=rows["map_x"].to_numpy(dtype="float32"),
         y=rows["map_y"].to_numpy(dtype="float32"),

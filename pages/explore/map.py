@@ -50,16 +50,22 @@ def figure(
     names: bool,
     part: maps.Range | None,
     _rows: pd.DataFrame,
-    _ground: pd.DataFrame | None,
+    _meets: np.ndarray,
+    _behind: np.ndarray,
 ) -> go.Figure:
     """The figure of a view; the key says all that it depends on."""
-    return maps.figure(_rows, colour, names=names, part=part, ground=_ground)
+    needed = [c for c in dict.fromkeys(("map_x", "map_y", "prompt", "topic", colour)) if c in _rows]
+    ground = _rows[["map_x", "map_y", colour]][_behind] if _behind.any() else None
+    return maps.figure(_rows[needed][_meets], colour, names=names, part=part, ground=ground)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def treemap(path: str, fingerprint: str, colour: str, about: str, _rows: pd.DataFrame) -> go.Figure:
+def treemap(
+    path: str, fingerprint: str, colour: str, about: str, _rows: pd.DataFrame, _meets: np.ndarray
+) -> go.Figure:
     """The treemap of a view; the key says all that it depends on."""
-    return maps.treemap(_rows, colour)
+    needed = dict.fromkeys(("theme", "topic", "dropped_by", colour))
+    return maps.treemap(_rows[[c for c in needed if c in _rows]][_meets], colour)
 
 
 @dataclass(frozen=True)
@@ -73,20 +79,18 @@ class Special:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def special(
-    path: str, fingerprint: str, about: str, _rows: pd.DataFrame, _chosen: np.ndarray, _view: View
+    path: str, fingerprint: str, about: str, _view: View, _chosen: np.ndarray, _rest: np.ndarray
 ) -> Special:
-    """What sets the chosen rows apart from the others; `about` is a digest of which they are."""
-    part, rest = _rows[_chosen], _rows[~_chosen]
-    texts = [evenly(frame_, n) for frame_, n in ((part, 600), (rest, COMPARED))]
+    """What sets the chosen rows apart from the rest; `about` is a digest of which they are."""
+    rows, vectors = _view.dataset.rows, _view.dataset.vectors
+    texts = [rows.iloc[evenly(mask, n)] for mask, n in ((_chosen, 600), (_rest, COMPARED))]
     words = maps.special_words(*([*(t["prompt"] + " " + t["response"])] for t in texts))
-    vectors = _view.dataset.vectors
-    spread = list(part.index[:SPREAD])
+    few = evenly(_chosen, 20_000)
     if vectors is not None:
-        few = evenly(part, 20_000)
-        mine = vectors[_view.dataset.rows.index.get_indexer(few.index)]
-        here = np.flatnonzero(~np.isnan(mine[:, 0]))
-        spread = list(few.index[here[spread_out(mine[here], SPREAD)]])
-    return Special(words, [*by_share(part, rest), *by_median(part, rest)], spread)
+        few = few[~np.isnan(vectors[few, 0])]
+        few = few[spread_out(vectors[few], SPREAD)]
+    lines = [*by_share(rows, _chosen, _rest), *by_median(rows, _chosen, _rest)]
+    return Special(words, lines, list(rows.index[few[:SPREAD]]))
 
 
 def digest(chosen: np.ndarray) -> str:
@@ -94,18 +98,19 @@ def digest(chosen: np.ndarray) -> str:
     return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
 
 
-def evenly(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    """At most so many rows, evenly spread over all of them."""
-    return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))[: len(rows)]]
+def evenly(chosen: np.ndarray, count: int) -> np.ndarray:
+    """Positions of at most so many of the chosen rows, evenly spread over all of them."""
+    at = np.flatnonzero(chosen)
+    return at[np.unique(np.linspace(0, len(at) - 1, count).astype(int))] if len(at) else at
 
 
-def by_share(part: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
+def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[str]:
     """Categories that are more frequent here than elsewhere."""
     lines = []
     for column in ("language", "source", "label", "theme", "dropped_by"):
-        if column in part and part[column].notna().any():
-            share = part[column].fillna("").value_counts(normalize=True)
-            usual = rest[column].fillna("").value_counts(normalize=True)
+        if column in rows and rows[column][chosen].notna().any():
+            share = rows[column][chosen].fillna("").value_counts(normalize=True)
+            usual = rows[column][rest].fillna("").value_counts(normalize=True)
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
             if lift.iloc[0] > 0.1 and lift.index[0]:
                 lines.append(
@@ -115,11 +120,11 @@ def by_share(part: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
     return lines
 
 
-def by_median(part: pd.DataFrame, rest: pd.DataFrame) -> list[str]:
+def by_median(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[str]:
     """The scores whose medians differ most, measured by their spread elsewhere."""
     found = []
-    for column in tables.numbers(part):
-        here, there = part[column].dropna().astype(float), rest[column].dropna().astype(float)
+    for column in tables.numbers(rows):
+        here, there = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
         if len(here) and len(there) > 10:
             spread = float(there.quantile(0.9) - there.quantile(0.1))
             apart = float(here.median() - there.median())
@@ -155,10 +160,11 @@ def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
 
 
 def draw_selection(
-    project: Project, view: View, rows: pd.DataFrame, chosen: np.ndarray, title: str
+    project: Project, view: View, on_map: np.ndarray, chosen: np.ndarray, title: str
 ) -> None:
     """What is in the selection, what is special about it, and what can be done with it."""
-    part, looking = rows[chosen], state.map_view(project)
+    rows, looking = view.dataset.rows, state.map_view(project)
+    part = rows[chosen]
     st.subheader(f"{len(part):,} {title}", anchor=False)
     actions.bulk_buttons(project, list(part.index), "map")
     with st.container(horizontal=True):
@@ -182,8 +188,8 @@ def draw_selection(
             )
         if "topic" in part and part["topic"].notna().any():
             draw_quota(project, part)
-    about = f"{len(rows)}-{digest(chosen)}"
-    found = special(str(project.path), view.fingerprint, about, rows, chosen, view)
+    about = digest(chosen)
+    found = special(str(project.path), view.fingerprint, about, view, chosen, on_map & ~chosen)
     if found.words:
         st.caption("Its own words: " + " · ".join(markdown(w) for w in found.words))
     for line in found.lines:
@@ -291,12 +297,12 @@ def rename(project: Project, group: tuple[str, ...], name: str) -> None:
     frame.start_run(project)  # everything but the names is remembered
 
 
-def draw_about(project: Project, view: View, placed: pd.DataFrame) -> None:
+def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
     """How true the map is, what it rests on, and drawing it anew."""
     st.markdown("**How true is this map?**")
     made = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
-    some = int(np.clip(MEASURED // max(1, len(placed)), 50, 1_000))
-    value = trust(str(project.path), made, some, view, placed)
+    some = int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
+    value = trust(str(project.path), made, some, view, on_map)
     if value is not None:
         st.caption(
             f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
@@ -331,17 +337,16 @@ def draw_anew(project: Project) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring …")
-def trust(
-    path: str, fingerprint: str, some: int, _view: View, _placed: pd.DataFrame
-) -> float | None:
+def trust(path: str, fingerprint: str, some: int, _view: View, _on_map: np.ndarray) -> float | None:
     """Trustworthiness of the map; None where no row has a vector."""
     vectors = _view.dataset.vectors
-    if vectors is None or len(_placed) < 10:
+    if vectors is None:
         return None
-    mine = vectors[_view.dataset.rows.index.get_indexer(_placed.index)]
-    here = ~np.isnan(mine[:, 0])
-    plane = _placed.loc[here, ["map_x", "map_y"]].to_numpy(dtype=float)
-    return trustworthiness(mine[here], plane, sample=some)
+    here = np.flatnonzero(_on_map & ~np.isnan(vectors[:, 0]))
+    if len(here) < 10:
+        return None
+    plane = _view.dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
+    return trustworthiness(vectors[here], plane[here], sample=some)
 
 
 def draw() -> None:
@@ -390,14 +395,12 @@ def draw() -> None:
     on_map = rows["map_x"].notna().to_numpy()
     filtered = on_map & condition.mask(rows)
     meets = filtered & in_group(rows, looking.group)
-    placed = rows[meets]
     with bar.popover("About", icon=":material/info:"):
-        draw_about(project, view, rows[on_map])
+        draw_about(project, view, on_map)
     draw_chips(project, looking, bar)
-    if placed.empty:
+    if not meets.any():
         st.caption("No example meets these conditions.")
         return
-    ground = rows[on_map & ~meets] if len(placed) < int(on_map.sum()) else None
     found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
     left, right = st.columns([9, 4], gap="medium")
     with left:
@@ -411,7 +414,8 @@ def draw() -> None:
                     view.fingerprint,
                     str(colour),
                     digest(filtered),
-                    rows[filtered],
+                    rows,
+                    filtered,
                 ),
                 key="map-treemap",
                 on_select=lambda: keep_group(project),
@@ -419,17 +423,15 @@ def draw() -> None:
                 config={"displaylogo": False, "displayModeBar": False},
             )
         else:
-            draw_map(
-                project, view, str(colour), names, digest(meets), placed, ground, found & meets
-            )
-        draw_count(len(placed), len(rows) - int(on_map.sum()))
+            draw_map(project, view, str(colour), names, on_map, meets, found & meets)
+        draw_count(int(meets.sum()), len(rows) - int(on_map.sum()))
     with right:
         draw_side(
             project,
             view,
-            rows[on_map],
-            meets[on_map],
-            None if hits is None else found[on_map],
+            on_map,
+            meets,
+            None if hits is None else found,
             picture == "treemap",
         )
 
@@ -481,18 +483,16 @@ def draw_map(
     view: View,
     colour: str,
     names: bool,
-    about: str,
-    placed: pd.DataFrame,
-    ground: pd.DataFrame | None,
+    on_map: np.ndarray,
+    meets: np.ndarray,
     found: np.ndarray,
 ) -> None:
     """The map with what was found, marked and drawn on it."""
     looking = state.map_view(project)
-    drawn = figure(
-        str(project.path), view.fingerprint, colour, about, names, looking.part, placed, ground
-    )
-    rows = view.dataset.rows
-    ringed = rows[found].head(2_000)
+    rows, about = view.dataset.rows, digest(meets)
+    key = (str(project.path), view.fingerprint, colour, about, names, looking.part)
+    drawn = figure(*key, rows, meets, on_map & ~meets)
+    ringed = rows.iloc[np.flatnonzero(found)[:2_000]]
     title = f"found ({int(found.sum()):,})" if len(ringed) else "this one"
     if looking.marked in rows.index and pd.notna(rows.at[looking.marked, "map_x"]):
         ringed = pd.concat(
@@ -517,22 +517,22 @@ def draw_map(
 def draw_side(
     project: Project,
     view: View,
-    placed: pd.DataFrame,
+    on_map: np.ndarray,
     meets: np.ndarray,
     found: np.ndarray | None,
     treemap_: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
-    looking = state.map_view(project)
+    rows, looking = view.dataset.rows, state.map_view(project)
     if treemap_:
         draw_topics(project, looking.group)
     chosen, title = meets, "in it" if looking.group else "meet the filter"
     if found is not None and (chosen & found).any():
         chosen, title = chosen & found, "found"
     if looking.shapes and not treemap_:
-        chosen, title = chosen & maps.selected(placed, looking.shapes), "selected"
-    if chosen.any() and not (title == "meet the filter" and chosen.all()):
-        draw_selection(project, view, placed, chosen, title)
+        chosen, title = chosen & maps.selected(rows, looking.shapes), "selected"
+    if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
+        draw_selection(project, view, on_map, chosen, title)
         return
     if not treemap_:
         st.caption(
@@ -540,8 +540,8 @@ def draw_side(
             "Scroll to zoom; double-click to let go."
         )
         colour = st.session_state["map-colour"]
-        if colour and pd.api.types.is_numeric_dtype(placed[colour]):
-            charts.distribution(placed[colour], colour, key="map-counts")
+        if colour and pd.api.types.is_numeric_dtype(rows[colour]):
+            charts.distribution(rows[colour][meets], colour, key="map-counts")
 
 
 draw()
