@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from queue import SimpleQueue
 from statistics import NormalDist
 from typing import Any
 
@@ -261,7 +262,7 @@ def _openvino_packed(model: Any, precision: str) -> Encode:
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         packs = _packs(model, texts, OPENVINO_TOKENS)
-        return _in_streams(compiled, names, packs, len(texts), 3 * cores)
+        return _in_streams(compiled, names, packs, len(texts))
 
     return encode
 
@@ -271,19 +272,29 @@ def _in_streams(
     names: Sequence[str],
     packs: Iterator[tuple[list[int], dict[str, Any]]],
     texts: int,
-    waiting: int = 0,
 ) -> np.ndarray:
-    """Vectors of all packs, (texts, width); `waiting` is how many may be under way, 0 for OpenVINO's."""
-    import openvino
+    """Vectors of all packs, (texts, width), each stream fed by a thread of its own.
 
+    OpenVINO's own queue calls back into Python from its threads, and now and then waited for ever.
+    """
     result = np.zeros((texts, compiled.output(0).partial_shape[1].get_length()), dtype=np.float32)
-    queue = openvino.AsyncInferQueue(compiled, waiting)
-    queue.set_callback(
-        lambda request, rows: result.__setitem__(rows, request.get_output_tensor(0).data)
-    )
-    for rows, features in packs:
-        queue.start_async([np.ascontiguousarray(features[n].numpy()) for n in names], rows)
-    queue.wait_all()
+    streams = int(compiled.get_property("NUM_STREAMS"))
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(streams):
+        free.put(compiled.create_infer_request())
+
+    def compute(pack: tuple[list[int], dict[str, Any]]) -> None:
+        rows, features = pack
+        request = free.get()
+        try:
+            request.infer([np.ascontiguousarray(features[n].numpy()) for n in names])
+            result[rows] = request.get_output_tensor(0).data
+        finally:
+            free.put(request)
+
+    with ThreadPoolExecutor(streams) as pool:
+        for _ in pool.map(compute, packs):
+            pass
     return result
 
 

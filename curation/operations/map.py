@@ -23,7 +23,7 @@ STAYS = 0.5
 """Share of the rows that must have a place already; below, the map is drawn anew."""
 
 EPOCHS = 100
-"""Rounds of UMAP; 200, its own choice, gave the same trustworthiness to 0.01 in twice the time."""
+"""Rounds of UMAP; with 200 and random neighbours trustworthiness is 0.011 higher, in more time."""
 
 ANCHORS = 8
 """Placed rows between which a new one is put."""
