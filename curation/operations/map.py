@@ -23,7 +23,7 @@ STAYS = 0.5
 """Share of the rows that must have a place already; below, the map is drawn anew."""
 
 EPOCHS = 100
-"""Rounds of UMAP; with 200 and random neighbours trustworthiness is 0.011 higher, in more time."""
+"""Rounds of UMAP; its own 200, from a spectral start, gave 0.011 more trustworthiness on 52,000 rows."""
 
 ANCHORS = 8
 """Placed rows between which a new one is put."""
