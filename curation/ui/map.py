@@ -141,7 +141,8 @@ def figure(
         missing = "kept" if colour == "dropped_by" else "none"
         every = [f[colour] for f in (rows, ground) if f is not None and colour in f]
         order = _as_text(pd.concat(every or [values]), missing).value_counts().index.tolist()
-        counts = _as_text(inner[colour], missing).value_counts() if colour in inner else {}
+        counted = inner[colour] if colour in inner else values
+        counts: dict[str, int] = _as_text(counted, missing).value_counts().to_dict()
         text = _as_text(values, missing)
         for trace in _by_category(drawn, text, order, counts, missing, size, said):
             result.add_trace(trace)
