@@ -142,7 +142,8 @@ def figure(
         every = [f[colour] for f in (rows, ground) if f is not None and colour in f]
         order = _as_text(pd.concat(every or [values]), missing).value_counts().index.tolist()
         counted = inner[colour] if colour in inner else values
-        counts: dict[str, int] = _as_text(counted, missing).value_counts().to_dict()
+        found = _as_text(counted, missing).value_counts()
+        counts = {str(value): int(count) for value, count in found.items()}
         text = _as_text(values, missing)
         for trace in _by_category(drawn, text, order, counts, missing, size, said):
             result.add_trace(trace)
