@@ -158,7 +158,7 @@ class Recipe:
         """Read and check a recipe; raises RecipeError with the line of the file."""
         try:
             root = yaml.compose(text, Loader=_Loader)
-            data = yaml.load(text, Loader=_Loader)
+            data = yaml.load(text, Loader=_Loader)  # a SafeLoader: plain values, never objects
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""

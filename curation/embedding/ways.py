@@ -117,7 +117,7 @@ def encode_tokens(model: Any, sequences: np.ndarray) -> np.ndarray:
     """Vectors of sequences of token ids of one length, (sequences, width) float32, by torch."""
     import torch
 
-    model.eval()
+    model.eval()  # torch's switch from training to inference: no dropout; it runs no code
     some = max(1, TORCH_TOKENS // sequences.shape[1])
 
     def vectors(at: int) -> np.ndarray:
@@ -159,6 +159,7 @@ def _torch_packed(model: Any, precision: str) -> Encode:
 
     kind = getattr(torch, precision)
     same = all(p.dtype == kind for p in model.parameters())
+    # eval() is torch's switch from training to inference, so that nothing is left to chance.
     own = (model if same else copy.deepcopy(model).to(kind)).eval()
     workers = _workers()
 
