@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -456,3 +458,39 @@ def test_few_batches_start_no_worker(dataset):
     batches = [Batch("words", {}, dataset.rows)] * 3
     assert len(list(engine.run(batches))) == 3
     assert engine._pool is None
+
+
+NO_GUARD = """
+from curation.engine import Batch, Processes
+import pandas as pd
+
+print("the script runs", flush=True)
+texts = {"prompt": ["a", "b"], "response": ["c d", "e"], "system": "", "label": ""}
+frame = pd.DataFrame({**texts, "messages": "[]"})
+with_workers = Processes(2)
+batches = [Batch("lengths", {}, frame)] * 4
+print(sum(len(done) for done in with_workers.run(batches)), "rows", flush=True)
+with_workers.close()
+"""
+
+
+def test_a_script_without_a_guard_runs_once_and_ends(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(NO_GUARD)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["the script runs", "8 rows"], done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(NO_GUARD.replace("with_workers.close()", "input()"))
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    assert "8 rows\n" in iter(parent.stdout.readline, "")
+    parent.kill()
+    # The workers hold the same pipe: it ends when the last of them has.
+    assert parent.stdout.read() == ""
+    parent.wait()

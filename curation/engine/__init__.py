@@ -39,25 +39,27 @@ class Serial:
         """Nothing was started."""
 
 
-def _end_with_parent() -> None:
-    """Watch the parent from a thread, for a killed one cannot stop its workers."""
-    import multiprocessing
+def _end_with(parent: int) -> None:
+    """Watch the parent process from a thread, for a killed one cannot stop its workers."""
     import threading
+    import time
 
     def watch() -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None:
-            parent.join()
+        while os.getppid() == parent:
+            time.sleep(0.5)
         os._exit(1)
 
+    # On Windows the number of a dead parent stays; there idle workers end by their timeout.
     threading.Thread(target=watch, daemon=True).start()
 
 
 class Processes:
     """Batches spread over worker processes, one a core.
 
-    Workers are started on first use and end with the block or the process. They are spawned, not
-    forked, so that a page server's threads and locks are never copied.
+    Workers are started on first use and end with the block or the process. They start as fresh
+    interpreters, so that a page server's threads and locks are never copied, and by loky, which
+    unlike the standard library does not run the caller's main script again in each of them: that
+    may be a page, or a script without a guard.
     """
 
     name = "processes"
@@ -72,12 +74,10 @@ class Processes:
         if len(todo) < 2 * self.workers:
             return map(run_batch, todo)
         if self._pool is None:
-            import multiprocessing
-            from concurrent.futures import ProcessPoolExecutor
+            from loky import ProcessPoolExecutor
 
-            context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_end_with_parent
+                self.workers, timeout=60, initializer=_end_with, initargs=(os.getpid(),)
             )
         results: Iterator[pd.DataFrame] = self._pool.map(run_batch, todo)
         return results
@@ -85,7 +85,7 @@ class Processes:
     def close(self) -> None:
         """Stop the workers; unfinished batches are forgotten."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(wait=False, kill_workers=True)
             self._pool = None
 
 
