@@ -89,7 +89,7 @@ def grow(source: Path, folder: Path, sizes: list[int]) -> None:
         table.append({"rows": rows, **found})
         print(json.dumps(table[-1]), flush=True)
         (folder / "grow.json").write_text(json.dumps(table))
-    print(pd.DataFrame(table).to_markdown(index=False))
+    print(pd.DataFrame(table).to_string(index=False))
 
 
 def one(lines: Path, folder: Path) -> None:

@@ -21,6 +21,9 @@ from curation.cache import key, read_table, write_table
 FITTED = 100_000
 """Rows that shape a map or topics at most: time and memory grow with them, the result does not."""
 
+STAYS = 0.5
+"""Share of the rows that must be known already; below, it is worked out anew for all of them."""
+
 FORMAT = 1
 """Raised when an operation keeps other columns, so that it never meets a table it cannot read."""
 
@@ -81,6 +84,22 @@ def vector_keys(vectors: np.ndarray) -> np.ndarray:
         ],
         dtype="S16",  # which would lose zeros at the end, hence the full stop
     )
+
+
+def positions(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where each key stands among the known ones, which are sorted, (keys,); -1 where it does not."""
+    if not len(known):
+        return np.full(len(keys), -1)
+    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[at] == keys, at, -1)
+
+
+def with_former(
+    keys: np.ndarray, values: np.ndarray, known: np.ndarray, former: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keys, sorted, and their values, with the former of rows that are not here: they may come back."""
+    both, first = np.unique(np.concatenate([keys, known]), return_index=True)
+    return both, np.concatenate([values, former])[first]
 
 
 def shaping(first: np.ndarray, rows: int) -> np.ndarray:

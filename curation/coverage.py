@@ -394,6 +394,17 @@ def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
     return dict(zip(labels.tolist(), names(terms), strict=True))
 
 
+def as_json_lines(
+    compared: Compared, prompts: pd.Series, ids: Sequence[str], region: str = ""
+) -> bytes:
+    """Rows of a target as JSON Lines of prompts to write data for, with region and similarity."""
+    near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
+    return b"".join(
+        orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
+        for prompt, similarity in zip(prompts.reindex(list(ids)), near, strict=True)
+    )
+
+
 def over_represented(
     compared: Compared, multiple: float = 2.0, untouched: bool = False
 ) -> pd.DataFrame:

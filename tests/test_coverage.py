@@ -15,6 +15,8 @@ from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.operations.select import select_diverse
 from curation.report import StepReport
+from curation.ui import coverage as drawing
+from curation.ui import quotas
 from tests.conftest import ROOT, make_dataset
 from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
 from tests.test_selection import choose, pool
@@ -184,6 +186,56 @@ def test_a_quota_that_cannot_be_used_is_a_sentence(quotas, balance, sentence):
     with pytest.raises(CurationError, match=sentence):
         choose("diverse", frame, vectors, budget=8, balance=balance, quotas=quotas)
     assert "quotas" in select_diverse.__kwdefaults__
+
+
+def test_prompts_to_write_data_for_are_json_lines_in_the_order_asked_for():
+    whole, vectors = set_of_subjects()
+    found = compare(whole, vectors, list(whole.rows.index))
+    ids = tuple(whole.rows.index[[3, 1]])
+    lines = coverage.as_json_lines(found, whole.rows["prompt"], ids, "bread").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"prompt": whole.rows.at[i, "prompt"], "region": "bread", "similarity": 1.0} for i in ids
+    ]
+
+
+def cuts(last: str) -> tuple[Compared, pd.DataFrame]:
+    stages = {"before": 400, "kept": 400, "chosen": 400}
+    rows = pd.DataFrame({"kept": 1.0, "chosen": 1.0, "topic": ["bread"] * 16 + ["stars"] * 4})
+    stages = {name: n for name, n in stages.items() if name == last or last == "chosen"}
+    found = Compared(rows, {"stages": stages, "topics": {"bread": 100, "stars": 300}})
+    return found, over_represented(found, 1.0)
+
+
+def test_cuts_become_a_budget_and_quotas_for_select():
+    found, over = cuts("kept")
+    budgets = {"budget": 125, "balance": "topic", "quotas": ["stars = 25"]}
+    assert quotas.of_cuts(found, over) == budgets
+    found, over = cuts("chosen")  # then no other topic may grow either
+    assert quotas.of_cuts(found, over)["quotas"] == ["bread = 100", "stars = 25"]
+    (line,) = drawing.over_table(over).to_dict("records")
+    assert (line["rows here"], line["keep"], line["cut"]) == (300, 25, 275)
+
+
+def test_a_quota_takes_the_place_of_the_former_of_its_topic():
+    before = {"budget": 9, "quotas": ["a = b = 3", "c=1"]}
+    after = quotas.with_quota(before, "a = b", 5)
+    assert after == {"budget": 9, "balance": "topic", "quotas": ["c=1", "a = b = 5"]}
+    assert quotas.with_quota({}, "c", 0) == {"balance": "topic", "quotas": ["c = 0"]}
+    assert before["quotas"] == ["a = b = 3", "c=1"]
+
+
+def test_what_was_compared_is_said_with_what_was_left_out():
+    found = Compared(pd.DataFrame(), {"of": "both", "rows": 9, "stages": {"before": 9}})
+    assert drawing.basis(found) == "Compared by prompt and response."
+    found = Compared(pd.DataFrame(), {"of": "prompt", "rows": 1_009, "stages": {"before": 9}})
+    assert drawing.basis(found) == (
+        "Compared by prompt; 1,000 rows were dropped before they were embedded and do not count."
+    )
+
+
+def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():
+    rows = pd.DataFrame({"dropped_by": ["x", None]}, index=["a", "b"], dtype="str")
+    assert drawing.still_dropped(rows, ("gone", "b", "a")) == ["a"]
 
 
 def questions(tmp_path, count=6):

@@ -11,13 +11,14 @@ from streamlit.testing.v1 import AppTest
 
 from curation import Project, basis
 from curation.basis import Basis
-from curation.dataset import silent
+from curation.dataset import Dataset, silent
 from curation.decisions import Decision
 from curation.embedding.neighbours import nearest, nearest_in, trustworthiness
 from curation.operations import map as mapping
+from curation.recipe import Recipe, Step
 from curation.selection import spread_out
 from curation.ui import map as maps
-from curation.ui import tables
+from curation.ui import special, tables
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 
@@ -229,6 +230,64 @@ def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
     assert size["theme 0"] == inner == (rows["theme"] == "theme 0").sum()
 
 
+def test_names_keep_clear_of_each_other_and_the_largest_topics_go_first(rows):
+    placed = {a.text: (a.x, a.y) for a in maps.figure(rows, "topic").layout.annotations}
+    assert list(placed) == list(rows["topic"].value_counts().index[: len(placed)])
+    same = rows.assign(map_x=rows["map_x"] * 0 + [*range(2)] * 1_500, map_y=0.0)
+    assert len(maps.figure(same, "topic").layout.annotations) < len(placed)
+    assert not maps.figure(rows, "topic", names=False).layout.annotations
+
+
+def test_a_group_is_a_theme_or_one_topic_of_it(rows):
+    assert maps.in_group(rows, ()).all()
+    theme = maps.in_group(rows, ("theme 1",))
+    assert (theme == rows["theme"].eq("theme 1")).all()
+    topic = maps.in_group(rows, ("theme 1", "topic 2"))
+    assert (topic == rows["topic"].eq("topic 2")).all() and topic.sum() < theme.sum()
+    assert not maps.in_group(rows, ("theme 0", "topic 2")).any()
+    assert maps.digest(theme) == maps.digest(theme.copy()) != maps.digest(topic)
+
+
+def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
+    nobody = pd.Series(None, index=rows.index, dtype="str")
+    more = rows.assign(label=nobody, split="train", novelty=1.0, dropped_by=nobody)
+    assert maps.colours(more) == ["theme", "topic", "split", "quality", "novelty"]
+
+
+def test_the_line_below_the_map_says_how_many_are_drawn():
+    assert maps.count(1_200, 0) == "1,200 examples."
+    assert maps.count(1_200, 30) == "1,200 examples. 30 were dropped before they were embedded."
+    assert maps.count(60_000, 0).startswith("50,000 of 60,000 drawn; what you draw around counts")
+
+
+def test_what_is_special_is_what_the_rest_is_not():
+    texts = ["knead the dough", "watch the comet"]
+    rows = pd.DataFrame(
+        {
+            "prompt": [texts[i % 2] for i in range(80)],
+            "response": "Well.",
+            "theme": ["*bread*" if i % 2 == 0 else "stars" for i in range(80)],
+            "language": "en",
+            "quality": [0.9 - i / 1_000 if i % 2 == 0 else i / 100 for i in range(80)],
+            "constant": 1.0,
+        },
+        index=[f"{i:02}" for i in range(80)],
+    )
+    chosen = np.arange(80) % 2 == 0
+    vectors = unit(np.random.default_rng(0).normal(size=(80, 8)))
+    vectors[:20] = np.nan
+    found = special.special(Dataset(rows, vectors), chosen, ~chosen)
+    assert {"knead", "dough"} <= set(found.words) and "comet" not in found.words
+    assert found.lines == [
+        f"theme {markdown('*bread*')}: 100% here, 0% elsewhere",
+        "quality: median 0.861 here, 0.4 elsewhere",
+    ]
+    assert len(found.spread) == special.SPREAD and min(found.spread) >= "20"
+    assert set(found.spread) <= set(rows.index[chosen])
+    plain = special.special(Dataset(rows), chosen, ~chosen)
+    assert plain.spread == list(rows.index[chosen][: special.SPREAD])
+
+
 def test_sets_combine_by_and_or_and_not(rows):
     tagged = rows.head(4).assign(tags=pd.Series(["a", "a, b", "b", None], dtype="str").to_numpy())
     mask = lambda **said: tables.Filter(**said).mask(tagged).tolist()  # noqa: E731
@@ -299,6 +358,16 @@ def test_a_set_is_a_tag_that_everybody_can_filter_by(project):
         sum("here" in t for t in tags.values())
         == project.view().dataset.rows["map_x"].notna().sum()
     )
+
+
+def test_anew_takes_the_next_seed_of_what_keeps_to_its_places_and_changes_nothing_else():
+    recipe = Recipe((Step("embed"), Step("project_map", seed=4, min_dist=0.2), Step("topics")))
+    assert [dict(s.params) for s in recipe.anew()] == [
+        {},
+        {"seed": 5, "min_dist": 0.2},
+        {"seed": 1},
+    ]
+    assert recipe.steps[1].params["seed"] == 4
 
 
 def test_the_page_says_how_true_the_map_is_and_draws_it_anew(project):

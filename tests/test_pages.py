@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, Step
+from curation.errors import CurationError
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
@@ -85,6 +86,22 @@ def test_uploads_of_yesterday_go_with_the_folders_that_hold_nothing(tmp_path):
     assert (path.name, path.read_bytes()) == ("new-c-d.jsonl", b"text")
     left = {p for p in (made.path / "uploads").rglob("*")}
     assert left == {path, young, young.parent}
+
+
+def test_only_what_lies_below_the_folder_that_may_be_read_is_read_by_path(tmp_path, monkeypatch):
+    from curation.ui import uploads
+
+    (tmp_path / "open").mkdir()
+    for name in ("open/a.jsonl", "secret.jsonl"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "open" / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    monkeypatch.setenv("CURATION_FILES", str(tmp_path / "open"))
+    assert uploads.allowed("a.jsonl") == uploads.allowed(str(tmp_path / "open" / "a.jsonl"))
+    for outside in ("../secret.jsonl", str(tmp_path / "secret.jsonl"), "link.jsonl"):
+        with pytest.raises(CurationError, match="is not under .*, the folder that files may be"):
+            uploads.allowed(outside)
+    with pytest.raises(CurationError, match="does not exist"):
+        uploads.allowed("b.jsonl")
 
 
 def test_the_frame_says_how_much_is_kept_and_offers_undo(project):

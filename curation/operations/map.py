@@ -12,16 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import Basis, shaping, vector_keys
+from curation.basis import STAYS, Basis, positions, shaping, vector_keys, with_former
 from curation.dataset import Progress
 from curation.registry import Range, score
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
 """Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
-
-STAYS = 0.5
-"""Share of the rows that must have a place already; below, the map is drawn anew."""
 
 ROUNDS = (60, 200)
 """Rounds of UMAP: the most for few rows, the fewest for many."""
@@ -65,7 +62,7 @@ def project_map(
     more than 100,000 rows a random part shapes the map and the others are put among it. A project
     keeps the places: rows that come later are put between their nearest, and nothing else moves,
     until another seed draws the map anew or fewer than half of the rows have a place. The seed makes
-    it repeatable, which costs its second core. Coordinates have no unit.
+    it repeatable, for which UMAP uses one core for a third of the work. Coordinates have no unit.
     """
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
@@ -112,17 +109,13 @@ class _Places:
     def at(self, keys: np.ndarray) -> np.ndarray:
         """Places of some keys, (keys, 2); NaN where there is none."""
         plane = np.full((len(keys), 2), np.nan)
-        if len(self.keys):
-            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-            found = self.keys[place] == keys
-            plane[found] = self.plane[place[found]]
+        at = positions(keys, self.keys)
+        plane[at >= 0] = self.plane[at[at >= 0]]
         return plane
 
     def with_these(self, keys: np.ndarray, plane: np.ndarray) -> _Places:
         """These places and, of rows that are not here now, the former: they may come back."""
-        both = np.concatenate([keys, self.keys])
-        names, first = np.unique(both, return_index=True)
-        return _Places(names, np.concatenate([plane, self.plane])[first])
+        return _Places(*with_former(keys, plane, self.keys, self.plane))
 
     def keep(self, basis: Basis) -> None:
         """Write them down."""

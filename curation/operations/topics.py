@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import FITTED, Basis, shaping, vector_keys
+from curation.basis import (
+    FITTED,
+    STAYS,
+    Basis,
+    positions,
+    shaping,
+    vector_keys,
+    with_former,
+)
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import Range, group
@@ -25,9 +33,6 @@ NEAREST = 15
 
 SMOOTHED = 2
 """How often; once or five times gave agreement with given labels within 0.01 (benchmarks/topics)."""
-
-STAYS = 0.5
-"""Share of the rows that must have a topic already; below, topics are found anew."""
 
 ROUNDS = 10
 BLOCK = 4_096
@@ -140,8 +145,8 @@ class _Topics:
 
     def places(self, keys: np.ndarray) -> np.ndarray:
         """The topic of each key, -1 where there is none."""
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[at] == keys, self.place[at], -1)
+        at = positions(keys, self.keys)
+        return np.where(at < 0, -1, self.place[at])
 
     def outgrown(self, place: np.ndarray) -> bool:
         """Whether these rows are too many or too new for the topics to hold.
@@ -152,10 +157,8 @@ class _Topics:
 
     def with_rows(self, keys: np.ndarray, place: np.ndarray) -> _Topics:
         """These topics and, of rows that are not here now, the former: they may come back."""
-        both = np.concatenate([keys, self.keys])
-        unique, first = np.unique(both, return_index=True)
-        places = np.concatenate([place, self.place])[first]
-        return _Topics(self.topic, self.theme, self.centres, self.made_of, unique, places)
+        keys, place = with_former(keys, place, self.keys, self.place)
+        return replace(self, keys=keys, place=place)
 
     def keep(self, basis: Basis) -> None:
         """Write them down."""

@@ -1,8 +1,9 @@
-"""The few charts that several pages draw, in colours that read on light and dark."""
+"""The few charts and numbers that several pages draw, in colours that read on light and dark."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,27 @@ _LAYOUT = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "showlegend": False, "bar
 def _draw(figure: go.Figure, height: int, key: str | None) -> None:
     figure.update_layout(**_LAYOUT, height=height)
     st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False})
+
+
+def number(
+    label: str,
+    value: str,
+    note: str | None = None,
+    *,
+    height: Literal["content", "stretch"] = "content",
+    help: str | None = None,
+) -> None:
+    """A number in a box, with a grey note under it."""
+    st.metric(
+        label,
+        value,
+        note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        height=height,
+        help=help,
+    )
 
 
 def histogram(
@@ -100,6 +122,36 @@ def counts(
     _draw(figure, height or 40 + 26 * len(shown), key)
     if len(found) > top:  # as a bar they would dwarf all others
         st.caption(f"and {len(found) - top:,} others with {int(found.iloc[top:].sum()):,} examples")
+
+
+def write_names(
+    figure: go.Figure,
+    names: Iterable[tuple[str, float, float]],
+    scale: tuple[float, float],
+    most: int,
+    height: int = 21,
+    **look: Any,
+) -> None:
+    """Write names at their x and y, the first ones first, without any that would lie on another.
+
+    scale: pixels that a unit of x and of y takes. most: names at most. height: of a name with a
+    little air, in pixels. look: settings of Plotly's annotations.
+    """
+    taken: list[tuple[float, float, float]] = []
+    for text, x, y in names:
+        wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
+        if any(
+            abs(x - a) * scale[0] < (wide + w) / 2 and abs(y - b) * scale[1] < height
+            for a, b, w in taken
+        ):
+            continue
+        taken.append((x, y, wide))
+        font = {"size": 11, "color": "#f4f7f7"}
+        figure.add_annotation(
+            x=x, y=y, text=hover(text), showarrow=False, font=font, borderpad=2, **look
+        )
+        if len(taken) >= most:
+            break
 
 
 def distribution(values: pd.Series, title: str, key: str | None = None) -> None:

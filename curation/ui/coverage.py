@@ -1,14 +1,20 @@
-"""A target beside the dataset: both on one map."""
+"""A target beside the dataset: both on one map, tables of what lacks and what is too much."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 
+from curation import coverage
 from curation.coverage import Compared, Gap
+from curation.targets import Target
+from curation.ui import charts
 from curation.ui import map as maps
 from curation.ui.text import hover, short
 
@@ -53,7 +59,11 @@ def figure(
         ("target, out of reach", placed & missing, OUT),
     ):
         part = compared.rows[mask]
-        thin = part.sample(maps.HOVER_POINTS, random_state=0) if len(part) > 20_000 else part
+        thin = (
+            part.sample(maps.HOVER_POINTS, random_state=0)
+            if len(part) > maps.HOVER_POINTS
+            else part
+        )
         result.add_trace(
             go.Scattergl(
                 x=thin["map_x"],
@@ -78,10 +88,9 @@ def figure(
         dragmode="pan",
         legend={"itemsizing": "constant", "orientation": "h", "y": 1.04, "x": 0},
     )
-    for axis, column in ((result.update_xaxes, "map_x"), (result.update_yaxes, "map_y")):
-        low, high = (float(v) for v in np.quantile(rows[column], [0.0005, 0.9995]))
-        room = 0.04 * (high - low) or 1.0
-        axis(visible=False, range=[low - room, high + room])
+    axes = (result.update_xaxes, result.update_yaxes)
+    for axis, (low, high) in zip(axes, maps.whole(rows), strict=True):
+        axis(visible=False, range=[low, high])
     return result
 
 
@@ -93,25 +102,120 @@ def _name_gaps(
         pixels / (float(np.ptp(np.quantile(rows[c], [0.0005, 0.9995]))) or 1.0)
         for pixels, c in zip(PLOT_PIXELS, ("map_x", "map_y"), strict=True)
     )
-    taken = list[tuple[float, float, float]]()
-    for gap in gaps:
-        x, y = compared.rows.loc[list(gap.missing), ["map_x", "map_y"]].median()
-        text = short(f"{gap.name} ({len(gap.missing):,})", 44)
-        wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
-        if not np.isfinite(x) or any(
-            abs(x - a) * across < (wide + w) / 2 and abs(y - b) * up < 22 for a, b, w in taken
-        ):
-            continue
-        taken.append((x, y, wide))
-        result.add_annotation(
-            x=x,
-            y=y,
-            text=hover(text),
-            showarrow=False,
-            yshift=14,
-            font={"size": 11, "color": "#f4f7f7"},
-            bgcolor="rgba(28,37,38,0.78)",
-            borderpad=2,
-        )
-        if len(taken) >= NAMED:
-            break
+    places = (compared.rows.loc[list(g.missing), ["map_x", "map_y"]].median() for g in gaps)
+    names = (
+        (short(f"{gap.name} ({len(gap.missing):,})", 44), x, y)
+        for gap, (x, y) in zip(gaps, places, strict=True)
+        if np.isfinite(x)
+    )
+    look = {"yshift": 14, "bgcolor": "rgba(28,37,38,0.78)"}
+    charts.write_names(result, names, (across, up), NAMED, height=22, **look)
+
+
+def gap_table(gaps: Sequence[Gap]) -> pd.DataFrame:
+    """A line for each gap: rows out of reach, of how many, its name, the share in %, and closing."""
+    return pd.DataFrame(
+        {
+            "out of reach": [len(g.missing) for g in gaps],
+            "of": [g.size for g in gaps],
+            "region": [g.name for g in gaps],
+            "share": [100 * g.share for g in gaps],
+            "closing": [len(g.closing) for g in gaps],
+        }
+    )
+
+
+def over_table(over: pd.DataFrame) -> pd.DataFrame:
+    """What `coverage.over_represented` lists, as it is shown; no ratio to a share of nothing."""
+    return pd.DataFrame(
+        {
+            "topic": over["topic"],
+            "rows here": over["here"],
+            "share here": over["share_here"],
+            "share in target": over["share_target"],
+            "ratio": over["ratio"].where(over["target"] > 0),
+            "keep": over["keep"],
+            "cut": over["cut"],
+            "beyond chance": over["beyond_chance"],
+        }
+    )
+
+
+def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
+    """Those ids of examples that are dropped now; the comparison may be older."""
+    return list(rows["dropped_by"].reindex(list(ids)).dropna().index)
+
+
+def basis(compared: Compared) -> str:
+    """What was compared, in a sentence."""
+    of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]
+    without = n - embedded["before"]
+    left_out = f"; {without:,} rows were dropped before they were embedded and do not count"
+    sides = "prompt and response" if of == "both" else of
+    return f"Compared by {sides}{left_out if without > 0 else ''}."
+
+
+# --- what is remembered while the app runs ---------------------------------------------------
+
+
+def comparison(target: Target, name: str) -> tuple[str, Compared] | None:
+    """The comparison of that name, or else the newest there is, and its own name."""
+    if (target.results / f"{name}.arrow").exists():
+        exact = _read(str(target.results), name)
+        if exact is not None:
+            return name, exact
+        _read.clear(str(target.results), name)  # it is damaged, and may be computed afresh
+    return coverage.newest(target.results)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read(folder: str, name: str) -> Compared | None:
+    return coverage.remembered(Path(folder), name)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A target held against the dataset at a reach.
+
+    name: of the comparison. prompts: the target's, by id. gaps: those with the most rows first.
+    """
+
+    target: Target
+    name: str
+    compared: Compared
+    reach: float
+    prompts: pd.Series
+    gaps: list[Gap]
+
+    def figure(self, rows: pd.DataFrame, fingerprint: str) -> go.Figure:
+        """The map of both; rows: ours that have a place, of the view with that fingerprint."""
+        return _figure(str(self.target.folder), self.name, fingerprint, self.reach, rows, self)
+
+
+def held(target: Target, name: str, compared: Compared, reach: float) -> Held:
+    """A comparison at a reach, with what is worked out of it."""
+    folder = str(target.folder)
+    # The same bytes added anew may have been read in another way, hence the time.
+    prompts = _prompts(folder, target.sha256, target.time, target)
+    return Held(
+        target, name, compared, reach, prompts, _gaps(folder, name, reach, compared, prompts)
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _prompts(folder: str, sha256: str, added: float, _target: Target) -> pd.Series:
+    return _target.examples["prompt"]
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _gaps(
+    folder: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
+) -> list[Gap]:
+    return coverage.gaps(_compared, _prompts, reach)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _figure(
+    folder: str, name: str, fingerprint: str, reach: float, _rows: pd.DataFrame, _held: Held
+) -> go.Figure:
+    return figure(_rows, _held.compared, _held.prompts, _held.gaps, reach)

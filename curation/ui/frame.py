@@ -208,24 +208,3 @@ def stale(view: View) -> None:
             markdown(view.note, 400),
             icon=":material/history:",
         )
-
-
-def about_vectors(project: Project, view: View) -> list[str]:
-    """What the vectors of a view are, and what they leave out, in sentences ready to be drawn."""
-    steps = [report for report in view.dataset.steps if report.kind == "embed"]
-    if not steps:
-        return []
-    params = steps[-1].params
-    model = str(params.get("model") or "")
-    name = project.vectors.encoder_name(model, str(params.get("way", "auto")))
-    lines = [f"Embedded by {markdown(name)}."]
-    if name.rpartition("/")[2].startswith("draft"):
-        agreement = project.vectors.draft_agreement(model)
-        how = "" if agreement is None else f" Of ten nearest, {agreement:.0%} are the full model's."
-        lines.append(
-            f":material/draft: This is a draft.{how} Set the way of Embeddings to auto for the rest."
-        )
-    rows = view.dataset.rows
-    if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
-        lines.append(f"{cut:,} texts are longer than the model reads; their first part counts.")
-    return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.ui.charts import MUTED, PALETTE, WARN
+from curation.ui import tables
+from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
 
 POINTS = 50_000
@@ -24,8 +25,23 @@ CATEGORIES = len(PALETTE) - 1
 PLOT_PIXELS = (620, 600)
 """About the room that the points have on a screen of 1440 pixels; names are kept apart by it."""
 
-LABEL_PIXELS = 21
-"""Height of a topic's name with a little air."""
+NAMED = 18
+"""Topics whose names are written on the map at most."""
+
+COLOURS = (
+    "theme",
+    "topic",
+    "dropped_by",
+    "verdict",
+    "label",
+    "tags",
+    "source",
+    "language",
+    "split",
+    "quality",
+    "response_tokens",
+)
+"""Columns that the map is coloured by, in this order; numbers of other names come after them."""
 
 
 def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
@@ -106,6 +122,34 @@ def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
     """True for each row in a rectangle."""
     (x1, x2), (y1, y2) = part
     return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
+
+
+def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+    """True for each row of a theme, or of a theme and topic; for all rows without one."""
+    chosen = np.ones(len(rows), dtype=bool)
+    for column, value in zip(("theme", "topic"), group, strict=False):
+        if column in rows:
+            chosen &= (rows[column].fillna("") == value).to_numpy(dtype=bool)
+    return chosen
+
+
+def digest(chosen: np.ndarray) -> str:
+    """A digest of which rows are chosen, for a cache's key."""
+    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
+
+
+def colours(rows: pd.DataFrame) -> list[str]:
+    """Columns that the map can be coloured by: they say something of some row."""
+    found = [c for c in COLOURS if c in rows and rows[c].notna().any()]
+    return found + [c for c in tables.numbers(rows) if c not in found]
+
+
+def count(shown: int, missing: int) -> str:
+    """How many of the rows are drawn, and how many have no place, in a sentence or two."""
+    drawn = f"{shown:,} examples."
+    if shown > POINTS:
+        drawn = f"{POINTS:,} of {shown:,} drawn; what you draw around counts all of them."
+    return drawn + (f" {missing:,} were dropped before they were embedded." if missing else "")
 
 
 def figure(
@@ -356,51 +400,13 @@ def _trace(
     )
 
 
-def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range, limit: int = 18) -> None:
+def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range) -> None:
     """Write the largest topics where their examples are, without names that would collide."""
     across, up = (
         pixels / (high - low or 1.0) for pixels, (low, high) in zip(PLOT_PIXELS, span, strict=True)
     )
-    taken: list[tuple[float, float, float]] = []
     places = rows.groupby("topic", observed=True)[["map_x", "map_y"]].median()
-    for topic in rows["topic"].dropna().value_counts().index[:60]:
-        if not topic:
-            continue
-        x, y = (float(v) for v in places.loc[topic])
-        text = short(topic, 30)
-        wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
-        if any(
-            abs(x - a) * across < (wide + w) / 2 and abs(y - b) * up < LABEL_PIXELS
-            for a, b, w in taken
-        ):
-            continue
-        taken.append((x, y, wide))
-        result.add_annotation(
-            x=x,
-            y=y,
-            text=hover(text),
-            showarrow=False,
-            font={"size": 11, "color": "#f4f7f7"},
-            bgcolor="rgba(28,37,38,0.72)",
-            borderpad=2,
-        )
-        if len(taken) >= limit:
-            break
-
-
-def special_words(texts: Sequence[str], others: Sequence[str], top: int = 8) -> list[str]:
-    """Words that stand in more of these texts than of the others, by the log of the odds."""
-    from curation.operations.topics import topic_words
-
-    def documents(batch: Sequence[str]) -> Counter[str]:
-        return Counter(w for text in batch for w in set(topic_words(text)))
-
-    here, there = documents(texts), documents(others)
-    n, m = max(1, len(texts)), max(1, len(others))
-
-    def weight(word: str) -> float:
-        a, b = (here[word] + 0.5) / (n + 1), (there[word] + 0.5) / (m + 1)
-        return float(np.log(a / b) * np.sqrt(here[word]))
-
-    common = [w for w, count in here.items() if count >= max(2, n * 0.02)]
-    return sorted(common, key=weight, reverse=True)[:top]
+    largest = [t for t in rows["topic"].dropna().value_counts().index[:60] if t]
+    middle = places.loc[largest].to_numpy(dtype=float)
+    names = ((short(t, 30), x, y) for t, (x, y) in zip(largest, middle, strict=True))
+    write_names(result, names, (across, up), NAMED, bgcolor="rgba(28,37,38,0.72)")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,15 @@ def look_at(project: Project, **changes: Any) -> None:
 def flash(text: str, icon: str = ":material/check:") -> None:
     """Say something at the next drawing of the page: callbacks run before it."""
     st.session_state.setdefault("flashes", []).append((text, icon))
+
+
+@contextmanager
+def flashing_errors() -> Iterator[None]:
+    """Say at the next drawing what could not be done in the block, which ends there."""
+    try:
+        yield
+    except errors.CurationError as error:
+        flash(str(error), ":material/error:")
 
 
 def flashes() -> list[tuple[str, str]]:

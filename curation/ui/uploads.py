@@ -1,13 +1,15 @@
-"""Uploads as files of the project's folder, for a job to read."""
+"""Files that a person points at: uploads as files of the project, and paths that may be read."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 from curation import files
+from curation.errors import CurationError
 from curation.project import Project, slug
 
 DAY = 24 * 60 * 60
@@ -23,6 +25,22 @@ def kept(project: Project, upload: Any) -> Path:
     if not path.exists():
         files.write_bytes(path, upload.getvalue())
         forget(folder, time.time() - DAY)
+    return path
+
+
+def allowed_root() -> Path:
+    """Files are read by path only under this folder: CURATION_FILES, or the home folder."""
+    return Path(os.environ.get("CURATION_FILES", Path.home())).resolve()
+
+
+def allowed(text: str) -> Path:
+    """A path below that folder, where there is something; raises CurationError for any other."""
+    root = allowed_root()
+    path = (root / text).resolve()
+    if not path.is_relative_to(root):
+        raise CurationError(f"{path} is not under {root}, the folder that files may be read from.")
+    if not path.exists():
+        raise CurationError(f"{path} does not exist.")
     return path
 
 

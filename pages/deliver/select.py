@@ -9,14 +9,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.errors import CurationError
 from curation.project import Project, View
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
-from curation.ui import charts, form, frame, state, tables
+from curation.ui import charts, form, frame, quotas, state, tables
 from curation.ui.text import hover, markdown
-
-HANDED = "select-handed"  # where the Coverage page leaves budgets for this one, by project
 
 
 def methods() -> dict[str, Operation]:
@@ -33,12 +30,10 @@ def with_selection(recipe: Recipe, name: str | None, params: dict[str, object]) 
 
 def apply(project: Project, recipe: Recipe, base: str) -> None:
     """Save the recipe and run it."""
-    try:
+    with state.flashing_errors():
         project.save_recipe(recipe, base)
-        st.session_state.pop(HANDED, None)
+        quotas.let_go()
         frame.start_run(project)
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
 
 
 def draw_handed(handed: dict[str, Any]) -> None:
@@ -52,7 +47,7 @@ def draw_handed(handed: dict[str, Any]) -> None:
         "Let go",
         key="select-let-go",
         width="stretch",
-        on_click=lambda: st.session_state.pop(HANDED, None),
+        on_click=quotas.let_go,
     )
 
 
@@ -67,7 +62,7 @@ def draw_form(project: Project, dataset: Dataset) -> None:
     recipe = project.recipe
     known = methods()
     current = next((s for s in recipe.steps if s.operation.kind == "select"), None)
-    handed = st.session_state.get(HANDED, {}).get(str(project.path))
+    handed = quotas.handed_over(project)
     if handed:
         draw_handed(handed)
         current = replace_params(Step("select_diverse"), _with(current, handed))
@@ -139,14 +134,7 @@ def draw_result(project: Project, view: View) -> None:
     chosen = report.delta.index[report.delta["keep"]]
     pool = report.delta.index
     with st.container(horizontal=True):
-        st.metric(
-            "Chosen",
-            f"{len(chosen):,}",
-            f"of {len(pool):,}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
+        charts.number("Chosen", f"{len(chosen):,}", f"of {len(pool):,}")
         for column, title in (
             ("quality", "Median quality"),
             ("response_tokens", "Median response tokens"),
@@ -154,14 +142,7 @@ def draw_result(project: Project, view: View) -> None:
             if column in dataset.rows:
                 mine = dataset.rows.loc[chosen, column].median()
                 usual = dataset.rows.loc[pool, column].median()
-                st.metric(
-                    title,
-                    f"{mine:.3g}",
-                    f"{usual:.3g} in the pool",
-                    delta_color="off",
-                    delta_arrow="off",
-                    border=True,
-                )
+                charts.number(title, f"{mine:.3g}", f"{usual:.3g} in the pool")
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What it covers beside random", anchor=False)

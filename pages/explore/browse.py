@@ -44,27 +44,18 @@ def draw_example(project: Project, example_id: str, found: Found | None = None) 
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
             op = actions.new_op()
             with st.container(horizontal=True):
-                st.button(
-                    "Keep",
-                    icon=":material/check:",
-                    key=f"keep-{example_id}",
-                    on_click=actions.decide,
-                    args=(project, "keep", (example_id,), None, f"{op}k"),
-                )
-                st.button(
-                    "Drop",
-                    icon=":material/close:",
-                    key=f"drop-{example_id}",
-                    on_click=actions.decide,
-                    args=(project, "drop", (example_id,), None, f"{op}d"),
-                )
-                st.button(
-                    "Review",
-                    icon=":material/flag:",
-                    key=f"flag-{example_id}",
-                    on_click=actions.decide,
-                    args=(project, "flag", (example_id,), "review", f"{op}f"),
-                )
+                for kind, value, label, icon in (
+                    ("keep", None, "Keep", ":material/check:"),
+                    ("drop", None, "Drop", ":material/close:"),
+                    ("flag", "review", "Review", ":material/flag:"),
+                ):
+                    st.button(
+                        label,
+                        icon=icon,
+                        key=f"{kind}-{example_id}",
+                        on_click=actions.decide,
+                        args=(project, kind, (example_id,), value, f"{op}{kind[0]}"),
+                    )
                 st.button(
                     "Edit",
                     icon=":material/edit:",

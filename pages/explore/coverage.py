@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-import orjson
 import pandas as pd
 import streamlit as st
 
 from curation import coverage, jobs
 from curation.coverage import Compared, Gap
-from curation.errors import CurationError
 from curation.project import Project, View, slug
 from curation.targets import Target
-from curation.ui import actions, charts, frame, state, tables, uploads
+from curation.ui import actions, charts, frame, quotas, state, tables, targets
 from curation.ui import coverage as drawing
+from curation.ui.coverage import Held
 from curation.ui.text import markdown
 
 SIDES = {
@@ -31,88 +27,11 @@ LISTED = 5  # examples of a gap that are shown side by side
 CHARACTERS = 700
 
 
-def allowed(text: str) -> Path:
-    """A path below the folder that files may be read from; raises CurationError for any other."""
-    root = Path(os.environ.get("CURATION_FILES", Path.home())).resolve()
-    path = (root / text).resolve()
-    if not path.is_relative_to(root):
-        raise CurationError(f"{path} is not under {root}, the folder that files may be read from.")
-    if not path.exists():
-        raise CurationError(f"{path} does not exist.")
-    return path
-
-
-def picked_source(project: Project) -> tuple[Path | None, str, list[str]]:
-    """What the person points at, its own name, and options for reading it."""
-    how = st.segmented_control(
-        "From",
-        ["Upload", "Path", "Project", "Export"],
-        default="Upload",
-        key="target-how",
-        required=True,
-        label_visibility="collapsed",
-    )
-    if how == "Project":
-        others = [p for p in state.project_paths() if p.resolve() != project.path.resolve()]
-        chosen = st.selectbox(
-            "Project", others, index=None, format_func=lambda p: p.name, key="target-project"
-        )
-        whole = st.toggle("Dropped rows too", key="target-dropped")
-        return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
-    if how == "Export":
-        found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
-        chosen = st.selectbox(
-            "Earlier export", found, index=None, format_func=lambda p: p.name, key="target-export"
-        )
-        return chosen, chosen.name if chosen else "", []
-    if how == "Path":
-        text = st.text_input("A file, a project or an export", key="target-path").strip()
-        path = allowed(text) if text else None
-        source = path.name if path else ""
-    else:
-        upload = st.file_uploader(
-            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="target-upload"
-        )
-        path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
-    said = st.text_input(
-        "Columns, when they are not recognised",
-        key="target-map",
-        placeholder="prompt=question response=answer",
-    )
-    return path, source, [f"--source={source}", *(f"--map={pair}" for pair in said.split())]
-
-
-def draw_adding(project: Project) -> None:
-    """Add a target."""
-    try:
-        path, source, options = picked_source(project)
-    except CurationError as error:
-        st.error(markdown(error, 400), icon=":material/block:")
-        path, source, options = None, "", []
-    name = st.text_input(
-        "Name", key="target-name", placeholder=source.split(".")[0] or "GSM8K test"
-    )
-    command = ["target", str(project.path), str(path), *options]
-    if name.strip():
-        command += [f"--name={name.strip()}"]
-    st.button(
-        "Add it",
-        key="target-add",
-        type="primary",
-        icon=":material/add:",
-        disabled=path is None,
-        on_click=frame.start_job,
-        args=(project, "Add target", command),
-    )
-
-
 def remove(project: Project, target: Target) -> None:
     """Remove a target."""
-    try:
+    with state.flashing_errors():
         project.targets.remove(target.slug)
         state.flash(f"Removed {target.name}")
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
 
 
 def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
@@ -153,7 +72,7 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         ),
     )
     with columns[3].popover("Add", icon=":material/add:", width="stretch"):
-        draw_adding(project)
+        targets.adding(project)
     with columns[4].popover("About", icon=":material/info:", width="stretch"):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(target.time))
         st.caption(
@@ -171,96 +90,30 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
     return target, of
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def read(path: str, name: str) -> Compared | None:
-    """A remembered comparison."""
-    return coverage.remembered(Path(path), name)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def prompts_of(path: str, folder: str, sha256: str, added: float, _target: Target) -> pd.Series:
-    """A target's prompts by id; the same bytes added anew may have been read in another way."""
-    return _target.examples["prompt"]
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def gaps_of(
-    path: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
-) -> list[Gap]:
-    """The gaps at a reach."""
-    return coverage.gaps(_compared, _prompts, reach)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def drawn(
-    path: str,
-    name: str,
-    fingerprint: str,
-    reach: float,
-    _rows: pd.DataFrame,
-    _compared: Compared,
-    _prompts: pd.Series,
-    _gaps: list[Gap],
-) -> Any:
-    """The map of both."""
-    return drawing.figure(_rows, _compared, _prompts, _gaps, reach)
-
-
-def found_comparison(project: Project, target: Target, of: str) -> tuple[str, Compared] | None:
-    """The comparison of what is shown now, or else the newest there is, with a word on it."""
-    name = project.coverage_key(target, of)
-    if (target.results / f"{name}.arrow").exists():
-        exact = read(str(target.results), name)
-        if exact is not None:
-            return name, exact
-        read.clear(str(target.results), name)  # it is damaged, and may be computed afresh
-    last = coverage.newest(target.results)
-    if last is None:
-        return None
-    name, compared = last
-    st.info(
-        "The data, the recipe, the decisions or what is compared have changed since this was "
-        "computed; compare again to see it as it is.",
-        icon=":material/history:",
-    )
-    return name, compared
-
-
-def draw_numbers(compared: Compared, gaps: list[Gap], reach: float) -> None:
+def draw_numbers(held: Held) -> None:
     """The shares within reach by stage, and how many gaps."""
+    compared, reach = held.compared, held.reach
     within, total = compared.within(reach), len(compared.rows)
     chance = compared.by_chance(reach)
     with st.container(horizontal=True):
-        st.metric(
+        charts.number(
             "Within reach",
             f"{within:.1%}",
             f"random: {chance[0]:.1%} to {chance[1]:.1%}"
             if chance
             else f"{round(within * total):,} of {total:,}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
         )
         for stage in list(compared.about["stages"])[:-1]:
             before = compared.within(reach, stage)
-            st.metric(
-                coverage.STAGES[stage].capitalize(),
-                f"{before:.1%}",
-                f"{(within - before) * 100:+.1f} points since"
-                if round(before - within, 4)
-                else "nothing lost since",
-                delta_color="normal" if round(before - within, 4) else "off",
-                delta_arrow="auto" if round(before - within, 4) else "off",
-                border=True,
-            )
-        st.metric(
-            "Gaps",
-            f"{len(gaps):,}",
-            f"{sum(len(g.missing) for g in gaps):,} rows out of reach",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
+            title, share = coverage.STAGES[stage].capitalize(), f"{before:.1%}"
+            if round(before - within, 4):
+                # Red where it fell, green where it rose.
+                since = f"{(within - before) * 100:+.1f} points since"
+                st.metric(title, share, since, border=True)
+            else:
+                charts.number(title, share, "nothing lost since")
+        missing = sum(len(g.missing) for g in held.gaps)
+        charts.number("Gaps", f"{len(held.gaps):,}", f"{missing:,} rows out of reach")
 
 
 def draw_reach(compared: Compared, target: Target) -> float:
@@ -286,38 +139,13 @@ def draw_reach(compared: Compared, target: Target) -> float:
     return float(reach)
 
 
-def lines_of(
-    prompts: pd.Series, ids: tuple[str, ...], compared: Compared, region: str = ""
-) -> bytes:
-    """Rows of a target as JSON Lines of prompts to write data for."""
-    near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
-    return b"".join(
-        orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
-        for prompt, similarity in zip(prompts.reindex(list(ids)), near, strict=True)
-    )
-
-
-def draw_gaps(
-    project: Project,
-    view: View,
-    target: Target,
-    prompts: pd.Series,
-    compared: Compared,
-    gaps: list[Gap],
-) -> None:
+def draw_gaps(project: Project, view: View, held: Held) -> None:
     """Regions out of reach; the one picked with its examples beside the nearest of ours."""
+    gaps, target = held.gaps, held.target
     if not gaps:
         st.success("Every row of the target is within reach.", icon=":material/check:")
         return
-    table = pd.DataFrame(
-        {
-            "out of reach": [len(g.missing) for g in gaps],
-            "of": [g.size for g in gaps],
-            "region": [g.name for g in gaps],
-            "share": [100 * g.share for g in gaps],
-            "closing": [len(g.closing) for g in gaps],
-        }
-    )
+    table = drawing.gap_table(gaps)
     left, right = st.columns([6, 7], gap="medium")
     with left:
         event = st.dataframe(
@@ -341,7 +169,7 @@ def draw_gaps(
         every = tuple(i for g in gaps for i in g.missing)
         st.download_button(
             f"Download all {len(every):,} prompts",
-            partial(lines_of, prompts, every, compared),
+            partial(coverage.as_json_lines, held.compared, held.prompts, every),
             f"{target.slug}-gaps.jsonl",
             "application/x-ndjson",
             icon=":material/download:",
@@ -351,26 +179,20 @@ def draw_gaps(
     with right:
         chosen = event["selection"]["rows"]
         gap = gaps[chosen[0] if chosen and chosen[0] < len(gaps) else 0]
-        draw_gap(project, view, target, prompts, compared, gap)
+        draw_gap(project, view, held, gap)
 
 
-def draw_gap(
-    project: Project,
-    view: View,
-    target: Target,
-    prompts: pd.Series,
-    compared: Compared,
-    gap: Gap,
-) -> None:
+def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
     """One gap: what can be done about it, and its farthest rows beside the nearest of ours."""
+    compared, prompts = held.compared, held.prompts
     st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
     rows = view.dataset.rows
-    closing = [i for i in gap.closing if i in rows.index and pd.notna(rows.at[i, "dropped_by"])]
+    closing = drawing.still_dropped(rows, gap.closing)
     with st.container(horizontal=True):
         st.download_button(
             f"Download {len(gap.missing):,} prompts",
-            partial(lines_of, prompts, gap.missing, compared, gap.name),
-            f"{target.slug}-{slug(gap.name)}.jsonl",
+            partial(coverage.as_json_lines, compared, prompts, gap.missing, gap.name),
+            f"{held.target.slug}-{slug(gap.name)}.jsonl",
             "application/x-ndjson",
             key="gap-download",
             icon=":material/download:",
@@ -416,21 +238,6 @@ def draw_text(text: str) -> None:
     st.text(text if len(text) <= CHARACTERS else text[:CHARACTERS].rstrip() + " …")
 
 
-def hand_over(project: Project, compared: Compared, over: pd.DataFrame) -> None:
-    """Let the Select page open with these budgets."""
-    n, cut = sum(compared.about["topics"].values()), int(over["cut"].sum())
-    part = over[over["cut"] > 0]
-    limits = dict(zip(part["topic"], part["keep"], strict=True))
-    if compared.last == "chosen":  # nor of any other topic more than were chosen
-        limits = {**compared.about["topics"], **limits}
-    budgets = {
-        "budget": n - cut,
-        "balance": "topic",
-        "quotas": [f"{topic} = {count}" for topic, count in limits.items()],
-    }
-    st.session_state["select-handed"] = {str(project.path): budgets}
-
-
 def draw_over(project: Project, compared: Compared) -> None:
     """Topics that stand for more of ours than of the target, and how much to cut."""
     if not compared.about["topics"]:
@@ -467,7 +274,7 @@ def draw_over(project: Project, compared: Compared) -> None:
         icon=":material/checklist:",
         disabled=not cut,
     ):
-        hand_over(project, compared, over)
+        quotas.hand_over(project, quotas.of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
     for part, title in (
         (touched, "More here than in the target"),
@@ -480,21 +287,7 @@ def draw_over(project: Project, compared: Compared) -> None:
 
 def draw_over_table(part: pd.DataFrame) -> None:
     """Topics, shares, and what to cut."""
-    shares = {
-        "share here": part["share_here"],
-        "share in target": part["share_target"],
-    }
-    table = pd.DataFrame(
-        {
-            "topic": part["topic"],
-            "rows here": part["here"],
-            **shares,
-            "ratio": part["ratio"].where(part["target"] > 0),
-            "keep": part["keep"],
-            "cut": part["cut"],
-            "beyond chance": part["beyond_chance"],
-        }
-    )
+    table = drawing.over_table(part)
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
         table,
@@ -512,34 +305,15 @@ def draw_over_table(part: pd.DataFrame) -> None:
     )
 
 
-def draw_map(
-    project: Project,
-    view: View,
-    target: Target,
-    name: str,
-    prompts: pd.Series,
-    compared: Compared,
-    gaps: list[Gap],
-    reach: float,
-) -> None:
+def draw_map(view: View, held: Held) -> None:
     """Both sets on our map."""
     rows = view.dataset.rows
-    if "map_x" not in rows or compared.rows["map_x"].isna().all():
+    if "map_x" not in rows or held.compared.rows["map_x"].isna().all():
         st.caption("There is no map: add the step Map to the recipe and run it.")
         return
     ours = rows[rows["map_x"].notna() & rows["dropped_by"].isna()]
-    figure = drawn(
-        str(project.path),
-        f"{target.slug}-{name}",
-        view.fingerprint,
-        reach,
-        ours,
-        compared,
-        prompts,
-        gaps,
-    )
     st.plotly_chart(
-        figure,
+        held.figure(ours, view.fingerprint),
         key="coverage-map",
         width="stretch",
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
@@ -548,6 +322,43 @@ def draw_map(
         "A row of the target is drawn between its nearest examples, so one out of reach lies where "
         "it would belong, not beside anything like it."
     )
+
+
+def draw_compared(project: Project, view: View, target: Target, wanted: str) -> None:
+    """The comparison that is wanted, or else the newest there is, with a word on it."""
+    known = drawing.comparison(target, wanted)
+    if known is None:
+        st.caption("Not compared yet.")
+        return
+    name, compared = known
+    if name != wanted:
+        st.info(
+            "The data, the recipe, the decisions or what is compared have changed since this was "
+            "computed; compare again to see it as it is.",
+            icon=":material/history:",
+        )
+    numbers, slider = st.columns([7, 4], gap="large")
+    with slider:
+        reach = draw_reach(compared, target)
+    held = drawing.held(target, name, compared, reach)
+    with numbers:
+        draw_numbers(held)
+        st.caption(drawing.basis(compared))
+        part = st.segmented_control(
+            "Show",
+            ["Map", "Gaps", "Over-represented"],
+            default="Map",
+            key="coverage-part",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+    if part == "Gaps":
+        draw_gaps(project, view, held)
+    elif part == "Over-represented":
+        draw_over(project, compared)
+    else:
+        draw_map(view, held)
 
 
 def draw() -> None:
@@ -566,7 +377,7 @@ def draw() -> None:
             icon=":material/my_location:",
         )
         with st.container(border=True):
-            draw_adding(project)
+            targets.adding(project)
         return
     target, of = draw_choice(project, found)
     if view.dataset.vectors is None:
@@ -575,42 +386,7 @@ def draw() -> None:
             icon=":material/scatter_plot:",
         )
         return
-    known = found_comparison(project, target, of)
-    if known is None:
-        st.caption("Not compared yet.")
-        return
-    name, compared = known
-    numbers, slider = st.columns([7, 4], gap="large")
-    with slider:
-        reach = draw_reach(compared, target)
-    prompts = prompts_of(str(project.path), target.slug, target.sha256, target.time, target)
-    gaps = gaps_of(f"{project.path}/{target.slug}", name, reach, compared, prompts)
-    with numbers:
-        draw_numbers(compared, gaps, reach)
-        n, with_vectors = compared.about["rows"], compared.about["stages"]["before"]
-        st.caption(
-            f"Compared by {'prompt and response' if compared.about['of'] == 'both' else compared.about['of']}"
-            + (
-                f"; {n - with_vectors:,} rows were dropped before they were embedded and do not count."
-                if n > with_vectors
-                else "."
-            )
-        )
-        part = st.segmented_control(
-            "Show",
-            ["Map", "Gaps", "Over-represented"],
-            default="Map",
-            key="coverage-part",
-            required=True,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
-    if part == "Gaps":
-        draw_gaps(project, view, target, prompts, compared, gaps)
-    elif part == "Over-represented":
-        draw_over(project, compared)
-    else:
-        draw_map(project, view, target, name, prompts, compared, gaps, reach)
+    draw_compared(project, view, target, project.coverage_key(target, of))
 
 
 draw()

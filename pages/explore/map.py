@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,34 +11,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from curation.embedding.neighbours import trustworthiness
-from curation.errors import CurationError
 from curation.project import Project, View
-from curation.recipe import replace_params
-from curation.selection import spread_out
-from curation.ui import actions, cards, charts, frame, search, state, tables
+from curation.ui import about, actions, cards, charts, frame, quotas, search, special, state, tables
 from curation.ui import map as maps
 from curation.ui.text import markdown
-
-COLOURS = (
-    "theme",
-    "topic",
-    "dropped_by",
-    "verdict",
-    "label",
-    "tags",
-    "source",
-    "language",
-    "split",
-    "quality",
-    "response_tokens",
-)
-COMPARED = 1_500
-"""Rows of the rest, spread over all of it, with which the words of a selection are compared."""
-MEASURED = 60_000_000
-"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
-SPREAD = 20
-"""Examples that stand for a selection."""
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -68,72 +44,6 @@ def treemap(
     return maps.treemap(_rows[[c for c in needed if c in _rows]][_meets], colour)
 
 
-@dataclass(frozen=True)
-class Special:
-    """What is special about a selection: its own words, sentences, and ids that stand for it."""
-
-    words: list[str]
-    lines: list[str]
-    spread: list[str]
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def special(
-    path: str, fingerprint: str, about: str, _view: View, _chosen: np.ndarray, _rest: np.ndarray
-) -> Special:
-    """What sets the chosen rows apart from the rest; `about` is a digest of which they are."""
-    rows, vectors = _view.dataset.rows, _view.dataset.vectors
-    texts = [rows.iloc[evenly(mask, n)] for mask, n in ((_chosen, 600), (_rest, COMPARED))]
-    words = maps.special_words(*([*(t["prompt"] + " " + t["response"])] for t in texts))
-    few = evenly(_chosen, 20_000)
-    if vectors is not None:
-        few = few[~np.isnan(vectors[few, 0])]
-        few = few[spread_out(vectors[few], SPREAD)]
-    lines = [*by_share(rows, _chosen, _rest), *by_median(rows, _chosen, _rest)]
-    return Special(words, lines, list(rows.index[few[:SPREAD]]))
-
-
-def digest(chosen: np.ndarray) -> str:
-    """A digest of which rows are chosen, for a cache's key."""
-    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
-
-
-def evenly(chosen: np.ndarray, count: int) -> np.ndarray:
-    """Positions of at most so many of the chosen rows, evenly spread over all of them."""
-    at = np.flatnonzero(chosen)
-    return at[np.unique(np.linspace(0, len(at) - 1, count).astype(int))] if len(at) else at
-
-
-def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[str]:
-    """Categories that are more frequent here than elsewhere."""
-    lines = []
-    for column in ("language", "source", "label", "theme", "dropped_by"):
-        if column in rows and rows[column][chosen].notna().any():
-            share = rows[column][chosen].fillna("").value_counts(normalize=True)
-            usual = rows[column][rest].fillna("").value_counts(normalize=True)
-            lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
-            if lift.iloc[0] > 0.1 and lift.index[0]:
-                lines.append(
-                    f"{column.replace('_', ' ')} {markdown(lift.index[0])}: "
-                    f"{share[lift.index[0]]:.0%} here, {usual.get(lift.index[0], 0):.0%} elsewhere"
-                )
-    return lines
-
-
-def by_median(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[str]:
-    """The scores whose medians differ most, measured by their spread elsewhere."""
-    found = []
-    for column in tables.numbers(rows):
-        here, there = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
-        if len(here) and len(there) > 10:
-            spread = float(there.quantile(0.9) - there.quantile(0.1))
-            apart = float(here.median() - there.median())
-            if spread > 0 and abs(apart) > 0.2 * spread:
-                text = f"median {here.median():.3g} here, {there.median():.3g} elsewhere"
-                found.append((-abs(apart) / spread, f"{column.replace('_', ' ')}: {text}"))
-    return [line for _, line in sorted(found)[:4]]
-
-
 def keep_shapes(project: Project) -> None:
     """Note what was drawn, as the chart's callback: a figure that changes would forget it."""
     drawn = st.session_state["map-chart"]["selection"]
@@ -150,13 +60,25 @@ def keep_group(project: Project) -> None:
         state.look_at(project, group=() if group in (former, ("",)) else group)
 
 
-def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
-    """True for each row of a theme or topic."""
-    chosen = np.ones(len(rows), dtype=bool)
-    for column, value in zip(("theme", "topic"), group, strict=False):
-        if column in rows:
-            chosen &= (rows[column].fillna("") == value).to_numpy(dtype=bool)
-    return chosen
+def look_button(
+    place: DeltaGenerator,
+    project: Project,
+    label: str,
+    key: str,
+    icon: str,
+    help: str | None = None,
+    **changes: Any,
+) -> None:
+    """A button that changes what the session looks at on the map."""
+    place.button(
+        label,
+        key=key,
+        icon=icon,
+        help=help,
+        on_click=state.look_at,
+        args=(project,),
+        kwargs=changes,
+    )
 
 
 def draw_selection(
@@ -167,34 +89,23 @@ def draw_selection(
     part = rows[chosen]
     st.subheader(f"{len(part):,} {title}", anchor=False)
     actions.bulk_buttons(project, list(part.index), "map")
-    with st.container(horizontal=True):
-        if looking.shapes:
-            st.button(
-                "Zoom",
-                key="map-zoom",
-                icon=":material/zoom_in:",
-                help="Draw this part from all of its rows.",
-                on_click=state.look_at,
-                args=(project,),
-                kwargs={"part": maps.around(part), "shapes": {}},
-            )
-            st.button(
-                "Let go",
-                key="map-let-go",
-                icon=":material/deselect:",
-                on_click=state.look_at,
-                args=(project,),
-                kwargs={"shapes": {}},
-            )
-        if "topic" in part and part["topic"].notna().any():
+    row = st.container(horizontal=True)
+    if looking.shapes:
+        look = partial(look_button, row, project)
+        about = "Draw this part from all of its rows."
+        around = maps.around(part)
+        look("Zoom", "map-zoom", ":material/zoom_in:", about, part=around, shapes={})
+        look("Let go", "map-let-go", ":material/deselect:", shapes={})
+    if "topic" in part and part["topic"].notna().any():
+        with row:
             draw_quota(project, part)
-    about = digest(chosen)
-    found = special(str(project.path), view.fingerprint, about, view, chosen, on_map & ~chosen)
+    key = (str(project.path), view.fingerprint, maps.digest(chosen))
+    found = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
     if found.words:
         st.caption("Its own words: " + " · ".join(markdown(w) for w in found.words))
     for line in found.lines:
         st.caption(line)
-    draw_list(project, rows, part, found.spread, about)
+    draw_list(project, rows, part, found.spread)
 
 
 def draw_quota(project: Project, part: pd.DataFrame) -> None:
@@ -220,17 +131,13 @@ def draw_quota(project: Project, part: pd.DataFrame) -> None:
 def hand_quota(project: Project, topic: str, most: int) -> None:
     """Let the Select page open with a quota of a topic beside those that were set before."""
     now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
-    now = st.session_state.get("select-handed", {}).get(str(project.path)) or now
-    others = [q for q in now.get("quotas", []) if q.rpartition("=")[0].strip() != topic]
-    handed = {**now, "balance": "topic", "quotas": [*others, f"{topic} = {most}"]}
-    st.session_state["select-handed"] = {str(project.path): handed}
+    now = quotas.handed_over(project) or now
+    quotas.hand_over(project, quotas.with_quota(now, topic, most))
     state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
 
 
 @st.fragment
-def draw_list(
-    project: Project, rows: pd.DataFrame, part: pd.DataFrame, spread: list[str], about: str
-) -> None:
+def draw_list(project: Project, rows: pd.DataFrame, part: pd.DataFrame, spread: list[str]) -> None:
     """Examples of the selection, and the one that was clicked; redrawn without the map."""
     which = st.segmented_control(
         "Examples",
@@ -240,7 +147,7 @@ def draw_list(
         required=True,
         label_visibility="collapsed",
         persist_state="session",
-        help=f"{SPREAD} that lie far from each other, or the list of all",
+        help=f"{special.SPREAD} that lie far from each other, or the list of all",
     )
     shown = part.loc[spread] if which == "spread out" else part
     picked = tables.pick(shown, f"map-table-{which}", [], height=260)
@@ -253,8 +160,20 @@ def draw_list(
                 st.rerun(scope="app")
 
 
+def draw_treemap(project: Project, view: View, colour: str, meets: np.ndarray) -> None:
+    """Themes and topics as tiles; a click narrows what is beside it."""
+    key = (str(project.path), view.fingerprint, colour, maps.digest(meets))
+    st.plotly_chart(
+        treemap(*key, view.dataset.rows, meets),
+        key="map-treemap",
+        on_select=lambda: keep_group(project),
+        width="stretch",
+        config={"displaylogo": False, "displayModeBar": False},
+    )
+
+
 def draw_topics(project: Project, chosen: tuple[str, ...]) -> None:
-    """What was clicked in the treemap and a field for another name; else how colours count."""
+    """What was clicked in the treemap and a field for another name; else what a click does."""
     if not chosen:
         st.caption(":material/category: Click a tile to see its examples and to rename it.")
         return
@@ -287,28 +206,17 @@ def rename(project: Project, group: tuple[str, ...], name: str) -> None:
     from curation.naming import original_names, renamed
 
     recipe = project.recipe
-    try:
+    with state.flashing_errors():
         other = renamed(recipe, group[-1], name, original_names(project.view().dataset))
         project.save_recipe(other, recipe.revision)
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
-        return
-    state.look_at(project, group=(*group[:-1], name))
-    frame.start_run(project)  # everything but the names is remembered
+        state.look_at(project, group=(*group[:-1], name))
+        frame.start_run(project)  # everything but the names is remembered
 
 
 def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
     """How true the map is, what it rests on, and drawing it anew."""
     st.markdown("**How true is this map?**")
-    made = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
-    some = int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
-    value = trust(str(project.path), made, some, view, on_map)
-    if value is not None:
-        st.caption(
-            f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
-            f"meaning, measured on {some:,} examples. Distances between far groups mean little."
-        )
-    for line in frame.about_vectors(project, view):
+    for line in [*about.truth(project, view, on_map), *about.vectors(project, view)]:
         st.caption(line)
     st.button(
         "Draw anew",
@@ -323,50 +231,14 @@ def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
 
 def draw_anew(project: Project) -> None:
     """Take the next seed for what keeps its places, so that all examples shape it, and run."""
-    recipe = other = project.recipe
-    for at, step in enumerate(recipe.steps):
-        if "basis" in step.operation.inputs:
-            seed = int(step.arguments["seed"]) + 1
-            other = other.changed(at, replace_params(step, {**step.params, "seed": seed}))
-    try:
-        project.save_recipe(other, recipe.revision)
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
-        return
-    frame.start_run(project)
+    recipe = project.recipe
+    with state.flashing_errors():
+        project.save_recipe(recipe.anew(), recipe.revision)
+        frame.start_run(project)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring …")
-def trust(path: str, fingerprint: str, some: int, _view: View, _on_map: np.ndarray) -> float | None:
-    """Trustworthiness of the map; None where no row has a vector."""
-    vectors = _view.dataset.vectors
-    if vectors is None:
-        return None
-    here = np.flatnonzero(_on_map & ~np.isnan(vectors[:, 0]))
-    if len(here) < 10:
-        return None
-    plane = _view.dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
-    return trustworthiness(vectors[here], plane[here], sample=some)
-
-
-def draw() -> None:
-    """The page."""
-    project, view = state.need_view()
-    frame.header(
-        "Map",
-        "Examples that mean alike lie together: draw around a region, list it, act on all of it.",
-    )
-    frame.stale(view)
-    rows = view.dataset.rows
-    if "map_x" not in rows:
-        st.info(
-            "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
-            icon=":material/scatter_plot:",
-        )
-        return
-    hits = search.controls(project, view, "map")
-    looking = state.map_view(project)
-    bar = st.container(horizontal=True, vertical_alignment="center")
+def draw_look(bar: DeltaGenerator, rows: pd.DataFrame) -> tuple[str, str, bool]:
+    """How the examples are drawn: map or treemap, by which column coloured, with names or not."""
     picture = bar.segmented_control(
         "Picture",
         ["map", "treemap"],
@@ -376,11 +248,9 @@ def draw() -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    options = [c for c in COLOURS if c in rows and rows[c].notna().any()]
-    options += [c for c in tables.numbers(rows) if c not in options]
     colour = bar.selectbox(
         "Colour",
-        options,
+        maps.colours(rows),
         key="map-colour",
         persist_state="session",
         format_func=lambda c: c.replace("_", " "),
@@ -389,93 +259,20 @@ def draw() -> None:
         width=260,
     )
     names = bar.toggle("Names", value=True, key="map-names", persist_state="session")
-    narrowed = tables.narrowed("map")
-    with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
-        condition = tables.filters(rows, "map")
-    on_map = rows["map_x"].notna().to_numpy()
-    filtered = on_map & condition.mask(rows)
-    meets = filtered & in_group(rows, looking.group)
-    with bar.popover("About", icon=":material/info:"):
-        draw_about(project, view, on_map)
-    draw_chips(project, looking, bar)
-    if not meets.any():
-        st.caption("No example meets these conditions.")
-        return
-    found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
-    left, right = st.columns([9, 4], gap="medium")
-    with left:
-        if picture == "treemap":
-            if "topic" not in rows:
-                st.caption("There are no topics yet: add the step Topics and run the recipe.")
-                return
-            st.plotly_chart(
-                treemap(
-                    str(project.path),
-                    view.fingerprint,
-                    str(colour),
-                    digest(filtered),
-                    rows,
-                    filtered,
-                ),
-                key="map-treemap",
-                on_select=lambda: keep_group(project),
-                width="stretch",
-                config={"displaylogo": False, "displayModeBar": False},
-            )
-        else:
-            draw_map(project, view, str(colour), names, on_map, meets, found & meets)
-        draw_count(int(meets.sum()), len(rows) - int(on_map.sum()))
-    with right:
-        draw_side(
-            project,
-            view,
-            on_map,
-            meets,
-            None if hits is None else found,
-            picture == "treemap",
-        )
+    return picture, str(colour), names
 
 
 def draw_chips(project: Project, looking: state.MapView, bar: DeltaGenerator) -> None:
     """What the map is narrowed to, each with a click to let go."""
+    look = partial(look_button, bar, project)
     if looking.group:
-        bar.button(
-            markdown(looking.group[-1], 32),
-            key="map-group",
-            icon=":material/close:",
-            on_click=state.look_at,
-            args=(project,),
-            kwargs={"group": ()},
-        )
+        name = markdown(looking.group[-1], 32)
+        look(name, "map-group", ":material/close:", group=())
     if looking.marked:
-        bar.button(
-            "Ring",
-            key="map-ring",
-            icon=":material/close:",
-            help="Let go of the example that was shown on the map.",
-            on_click=state.look_at,
-            args=(project,),
-            kwargs={"marked": ""},
-        )
+        about = "Let go of the example that was shown on the map."
+        look("Ring", "map-ring", ":material/close:", about, marked="")
     if looking.part:
-        bar.button(
-            "Whole map",
-            key="map-whole",
-            icon=":material/zoom_out_map:",
-            on_click=state.look_at,
-            args=(project,),
-            kwargs={"part": None},
-        )
-
-
-def draw_count(shown: int, missing: int) -> None:
-    """How much of all is drawn."""
-    drawn = (
-        f"{shown:,} examples." if shown <= maps.POINTS else f"{maps.POINTS:,} of {shown:,} drawn"
-    )
-    if shown > maps.POINTS:
-        drawn += "; what you draw around counts all of them."
-    st.caption(drawn + (f" {missing:,} were dropped before they were embedded." if missing else ""))
+        look("Whole map", "map-whole", ":material/zoom_out_map:", part=None)
 
 
 def draw_map(
@@ -489,8 +286,8 @@ def draw_map(
 ) -> None:
     """The map with what was found, marked and drawn on it."""
     looking = state.map_view(project)
-    rows, about = view.dataset.rows, digest(meets)
-    key = (str(project.path), view.fingerprint, colour, about, names, looking.part)
+    rows = view.dataset.rows
+    key = (str(project.path), view.fingerprint, colour, maps.digest(meets), names, looking.part)
     drawn = figure(*key, rows, meets, on_map & ~meets)
     ringed = rows.iloc[np.flatnonzero(found)[:2_000]]
     title = f"found ({int(found.sum()):,})" if len(ringed) else "this one"
@@ -520,21 +317,21 @@ def draw_side(
     on_map: np.ndarray,
     meets: np.ndarray,
     found: np.ndarray | None,
-    treemap_: bool,
+    tiles: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
     rows, looking = view.dataset.rows, state.map_view(project)
-    if treemap_:
+    if tiles:
         draw_topics(project, looking.group)
     chosen, title = meets, "in it" if looking.group else "meet the filter"
     if found is not None and (chosen & found).any():
         chosen, title = chosen & found, "found"
-    if looking.shapes and not treemap_:
+    if looking.shapes and not tiles:
         chosen, title = chosen & maps.selected(rows, looking.shapes), "selected"
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
         draw_selection(project, view, on_map, chosen, title)
         return
-    if not treemap_:
+    if not tiles:
         st.caption(
             ":material/lasso_select: Draw around points to see what they are. "
             "Scroll to zoom; double-click to let go."
@@ -542,6 +339,53 @@ def draw_side(
         colour = st.session_state["map-colour"]
         if colour and pd.api.types.is_numeric_dtype(rows[colour]):
             charts.distribution(rows[colour][meets], colour, key="map-counts")
+
+
+def draw() -> None:
+    """The page."""
+    project, view = state.need_view()
+    frame.header(
+        "Map",
+        "Examples that mean alike lie together: draw around a region, list it, act on all of it.",
+    )
+    frame.stale(view)
+    rows = view.dataset.rows
+    if "map_x" not in rows:
+        st.info(
+            "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
+            icon=":material/scatter_plot:",
+        )
+        return
+    hits = search.controls(project, view, "map")
+    looking = state.map_view(project)
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    picture, colour, names = draw_look(bar, rows)
+    narrowed = tables.narrowed("map")
+    with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
+        condition = tables.filters(rows, "map")
+    on_map = rows["map_x"].notna().to_numpy()
+    filtered = on_map & condition.mask(rows)
+    meets = filtered & maps.in_group(rows, looking.group)
+    with bar.popover("About", icon=":material/info:"):
+        draw_about(project, view, on_map)
+    draw_chips(project, looking, bar)
+    if not meets.any():
+        st.caption("No example meets these conditions.")
+        return
+    found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
+    left, right = st.columns([9, 4], gap="medium")
+    with left:
+        if picture == "treemap":
+            if "topic" not in rows:
+                st.caption("There are no topics yet: add the step Topics and run the recipe.")
+                return
+            draw_treemap(project, view, colour, filtered)
+        else:
+            draw_map(project, view, colour, names, on_map, meets, found & meets)
+        st.caption(maps.count(int(meets.sum()), len(rows) - int(on_map.sum())))
+    with right:
+        tiles = picture == "treemap"
+        draw_side(project, view, on_map, meets, None if hits is None else found, tiles)
 
 
 draw()

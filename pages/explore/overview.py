@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -14,28 +16,19 @@ def draw_counts(project: Project, view: View) -> None:
     rows, kept = view.dataset.rows, view.dataset.kept
     rejected = sum(entry["report"]["rejected"] for entry in project.imports)
     decided = people_table(project)
+    box = partial(charts.number, height="stretch")
     with st.container(horizontal=True):
-        st.metric("Examples", f"{len(rows):,}", border=True, height="stretch")
-        st.metric(
-            "Kept",
-            f"{len(kept):,}",
-            f"{len(kept) / max(1, len(rows)):.1%}",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            height="stretch",
-        )
-        st.metric("Dropped", f"{len(rows) - len(kept):,}", border=True, height="stretch")
-        st.metric(
+        box("Examples", f"{len(rows):,}")
+        box("Kept", f"{len(kept):,}", f"{len(kept) / max(1, len(rows)):.1%}")
+        box("Dropped", f"{len(rows) - len(kept):,}")
+        box(
             "Need attention",
             f"{int((kept['attention'] != '').sum()):,}",
-            border=True,
-            height="stretch",
             help="They load, but a trainer cannot use them as they stand; "
             "exports leave them out unless allowed.",
         )
-        st.metric("Refused on import", f"{rejected:,}", border=True, height="stretch")
-        st.metric("Decided by people", f"{len(decided):,}", border=True, height="stretch")
+        box("Refused on import", f"{rejected:,}")
+        box("Decided by people", f"{len(decided):,}")
 
 
 def people_table(project: Project) -> pd.DataFrame:

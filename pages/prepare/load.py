@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,6 @@ FIELDS = {
     "text": "Text",
     "label": "Label",
 }
-
-
-def allowed_root() -> Path:
-    """Files are read by path only under this folder: CURATION_FILES, or the home folder."""
-    return Path(os.environ.get("CURATION_FILES", Path.home())).resolve()
 
 
 def draw_projects(project: Project | None) -> None:
@@ -66,21 +60,17 @@ def draw_projects(project: Project | None) -> None:
 
 def make(name: str) -> None:
     """Make a project and choose it."""
-    try:
+    with state.flashing_errors():
         state.make_project(name)
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
 
 
 def open_example() -> None:
     """Open the example, making it first where it is not there."""
     path = state.workspace() / "example"
-    try:
+    with state.flashing_errors():
         if not (path / "project.toml").exists():
             frame.start_run(make_demo(path))
         state.choose_project(path)
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
 
 
 def incoming(project: Project) -> list[tuple[Path, str]]:
@@ -107,22 +97,16 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
         draw_hub(project)
         return []
     if how == "Path":
-        root = allowed_root()
+        root = uploads.allowed_root()
         text = st.text_input(
             "Path of a file or folder",
             key="load-path",
             placeholder=str(root / "data.jsonl"),
             help=f"Under {root}. Set CURATION_FILES to allow another folder.",
-        )
-        if not text.strip():
+        ).strip()
+        if not text:
             return []
-        path = (root / text.strip()).resolve()
-        if not path.is_relative_to(root):
-            raise CurationError(
-                f"{path} is not under {root}, the folder that files may be read from."
-            )
-        if not path.exists():
-            raise CurationError(f"{path} does not exist.")
+        path = uploads.allowed(text)
         return [(path, path.name)]
     found = st.file_uploader(
         "JSON Lines, JSON, CSV, TSV or Parquet, plain or compressed",
@@ -377,11 +361,9 @@ def draw_mending(project: Project, rejected: pd.DataFrame) -> None:
 
 def mend(project: Project, source: str, row: int, key: str) -> None:
     """Read a refused line again as it was mended."""
-    try:
+    with state.flashing_errors():
         project.mend(source, row, st.session_state[key])
         state.flash(f"Row {row:,} of {source} is an example now")
-    except CurationError as error:
-        state.flash(str(error), ":material/error:")
 
 
 def as_jsonl(rejected: pd.DataFrame) -> bytes:

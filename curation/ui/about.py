@@ -1,0 +1,65 @@
+"""How far a map can be believed and what it rests on, in sentences ready to be drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.embedding.neighbours import trustworthiness
+from curation.project import Project, View
+from curation.ui.text import markdown
+
+MEASURED = 60_000_000
+"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
+
+FEWEST = 10
+"""Examples below which nothing is measured."""
+
+
+def truth(project: Project, view: View, on_map: np.ndarray) -> list[str]:
+    """How far those that lie near each other are near in meaning; nothing for a handful."""
+    made = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
+    some = int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
+    value = _trust(str(project.path), made, some, view.dataset, on_map)
+    if value is None:
+        return []
+    return [
+        f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
+        f"meaning, measured on {some:,} examples. Distances between far groups mean little."
+    ]
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring …")
+def _trust(
+    path: str, fingerprint: str, some: int, _dataset: Dataset, _on_map: np.ndarray
+) -> float | None:
+    vectors = _dataset.vectors
+    if vectors is None:
+        return None
+    here = np.flatnonzero(_on_map & ~np.isnan(vectors[:, 0]))
+    if len(here) < FEWEST:
+        return None
+    plane = _dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
+    return trustworthiness(vectors[here], plane[here], sample=some)
+
+
+def vectors(project: Project, view: View) -> list[str]:
+    """What the vectors of a view are, and what they leave out."""
+    steps = [report for report in view.dataset.steps if report.kind == "embed"]
+    if not steps:
+        return []
+    params = steps[-1].params
+    model = str(params.get("model") or "")
+    name = project.vectors.encoder_name(model, str(params.get("way", "auto")))
+    lines = [f"Embedded by {markdown(name)}."]
+    if name.rpartition("/")[2].startswith("draft"):
+        agreement = project.vectors.draft_agreement(model)
+        how = "" if agreement is None else f" Of ten nearest, {agreement:.0%} are the full model's."
+        lines.append(
+            f":material/draft: This is a draft.{how} Set the way of Embeddings to auto for the rest."
+        )
+    rows = view.dataset.rows
+    if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
+        lines.append(f"{cut:,} texts are longer than the model reads; their first part counts.")
+    return lines

@@ -1,0 +1,54 @@
+"""Quotas that the Map and Coverage pages make for the Select page, where they wait to be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from curation.coverage import Compared
+from curation.project import Project
+
+_HANDED = "select-handed"
+
+
+def hand_over(project: Project, params: Mapping[str, Any]) -> None:
+    """Let the Select page open with these parameters of `select_diverse`."""
+    st.session_state[_HANDED] = {str(project.path): params}
+
+
+def handed_over(project: Project) -> dict[str, Any]:
+    """The parameters that wait for a project; empty while there are none."""
+    found: dict[str, Any] = st.session_state.get(_HANDED, {}).get(str(project.path))
+    return found or {}
+
+
+def let_go() -> None:
+    """Forget what was handed over."""
+    st.session_state.pop(_HANDED, None)
+
+
+def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
+    """The parameters with a quota of a topic beside those that were set before."""
+    others = [q for q in params.get("quotas", []) if q.rpartition("=")[0].strip() != topic]
+    return {**params, "balance": "topic", "quotas": [*others, _line(topic, most)]}
+
+
+def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
+    """Parameters that cut what `coverage.over_represented` lists."""
+    topics = compared.about["topics"]
+    part = over[over["cut"] > 0]
+    limits = dict(zip(part["topic"], part["keep"], strict=True))
+    if compared.last == "chosen":  # nor of any other topic more than were chosen
+        limits = {**topics, **limits}
+    return {
+        "budget": sum(topics.values()) - int(over["cut"].sum()),
+        "balance": "topic",
+        "quotas": [_line(topic, count) for topic, count in limits.items()],
+    }
+
+
+def _line(topic: str, count: int) -> str:
+    return f"{topic} = {count}"

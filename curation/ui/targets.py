@@ -1,0 +1,76 @@
+"""The form that adds a target: a file, another project or an earlier export to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.project import Project
+from curation.ui import frame, state, uploads
+from curation.ui.text import markdown
+
+
+def adding(project: Project) -> None:
+    """Draw the form; its button starts the job that reads the target."""
+    try:
+        path, source, options = _picked(project)
+    except CurationError as error:
+        st.error(markdown(error, 400), icon=":material/block:")
+        path, source, options = None, "", []
+    name = st.text_input(
+        "Name", key="target-name", placeholder=source.split(".")[0] or "GSM8K test"
+    )
+    command = ["target", str(project.path), str(path), *options]
+    if name.strip():
+        command += [f"--name={name.strip()}"]
+    st.button(
+        "Add it",
+        key="target-add",
+        type="primary",
+        icon=":material/add:",
+        disabled=path is None,
+        on_click=frame.start_job,
+        args=(project, "Add target", command),
+    )
+
+
+def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
+    """What the person points at, its own name, and options for reading it."""
+    how = st.segmented_control(
+        "From",
+        ["Upload", "Path", "Project", "Export"],
+        default="Upload",
+        key="target-how",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if how == "Project":
+        others = [p for p in state.project_paths() if p.resolve() != project.path.resolve()]
+        chosen = _folder("Project", others, "target-project")
+        whole = st.toggle("Dropped rows too", key="target-dropped")
+        return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
+    if how == "Export":
+        found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
+        chosen = _folder("Earlier export", found, "target-export")
+        return chosen, chosen.name if chosen else "", []
+    if how == "Path":
+        text = st.text_input("A file, a project or an export", key="target-path").strip()
+        path = uploads.allowed(text) if text else None
+        source = path.name if path else ""
+    else:
+        upload = st.file_uploader(
+            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="target-upload"
+        )
+        path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
+    said = st.text_input(
+        "Columns, when they are not recognised",
+        key="target-map",
+        placeholder="prompt=question response=answer",
+    )
+    return path, source, [f"--source={source}", *(f"--map={pair}" for pair in said.split())]
+
+
+def _folder(label: str, found: list[Path], key: str) -> Path | None:
+    return st.selectbox(label, found, index=None, format_func=lambda p: p.name, key=key)
