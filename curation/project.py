@@ -774,7 +774,8 @@ class Project:
 
     def coverage_key(self, target: Target, of: str = "") -> str:
         """What a comparison with a target is remembered under: view, target, sides, code."""
-        return key(self.view().fingerprint, target.sha256, of, module_version("curation.coverage"))
+        as_read = (target.sha256, target.settings)
+        return key(self.view().fingerprint, as_read, of, module_version("curation.coverage"))
 
     def coverage(self, target: Target, of: str = "", progress: Progress = silent) -> Compared:
         """Hold what pages show against a target; remembered until either changes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -258,6 +259,8 @@ def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_p
     assert project.vectors.computed == computed and list(target.results.glob("*.arrow")) == made
     prompts = project.coverage(target, "prompt")
     assert prompts.about["of"] == "prompt" and not prompts.rows["kept"].equals(first.rows["kept"])
+    otherwise = replace(target, settings={"format": "text", "mapping": {}})
+    assert project.coverage_key(otherwise) != project.coverage_key(target), "read in another way"
     own, _ = project.targets.add(project.path, "itself")
     found = project.coverage(own)
     assert found.within(found.about["reach"]) == 1.0
