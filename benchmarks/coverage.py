@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from curation import Project
-from curation.__main__ import peak_rss_mb
+from curation.cli.terminal import peak_rss_mb
 from curation.coverage import gaps, over_represented
 
 

@@ -9,10 +9,13 @@ import sys
 from tests.conftest import ROOT
 
 ORDER = [
+    "cli",
     "ui",
     "doctor",
     "demo",
     "project",
+    "imports",
+    "settings",
     "export",
     "replay",
     "recipe",

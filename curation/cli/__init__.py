@@ -1,0 +1,79 @@
+"""The `curate` command: the same project, without the browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from curation import __version__
+from curation.cli import about, compare, data, deliver, look, people
+from curation.cli.terminal import in_a_sentence, say
+from curation.errors import Cancelled, CurationError
+
+app = typer.Typer(
+    name="curate",
+    help="Curate supervised fine-tuning data: clean, look, decide, choose, deliver.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "new": data.new,
+    "import": data.import_files,
+    "run": data.run,
+    "rows": data.rows,
+    "search": look.search_examples,
+    "explain": look.explain,
+    "decide": people.decide,
+    "decisions": people.list_decisions,
+    "export": deliver.export,
+    "target": compare.target,
+    "coverage": compare.cover,
+    "topics": look.list_topics,
+    "operations": about.list_operations,
+    "doctor": about.doctor,
+    "demo": about.demo,
+    "app": about.start_app,
+}
+"""Every command by its name, in the order of `curate --help`."""
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def version_wanted(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        say(f"curate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def curate(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=version_wanted, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Curate supervised fine-tuning data: clean, look, decide, choose, deliver."""
+
+
+def main() -> None:
+    """Run the command; what could not be done is one sentence on stderr and exit status 1."""
+    try:
+        with in_a_sentence():
+            app(prog_name="curate")
+    except CurationError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{Cancelled()}\n")
+        sys.exit(1)
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

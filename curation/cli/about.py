@@ -1,0 +1,112 @@
+"""The program itself: what it can do, whether all is well, the example, and the web app."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.cli.data import run_summary, run_text
+from curation.cli.deliver import export_summary, export_text
+from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
+from curation.cli.terminal import show, working
+from curation.errors import CurationError, MissingExtra
+from curation.project import Project
+
+
+def list_operations(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One operation, with its parameters.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the operations, their parameters and help."""
+    from curation.registry import operation, operations
+
+    found = [operation(name)] if name else list(operations().values())
+    described = [
+        {
+            "name": o.name,
+            "kind": o.kind,
+            "phase": o.phase,
+            "title": o.title,
+            "help": o.help,
+            "makes": list(o.makes),
+            "params": [
+                {
+                    "name": p.name,
+                    "type": p.type,
+                    "default": p.default,
+                    "choices": list(p.choices),
+                    "help": p.help,
+                }
+                for p in o.params.values()
+            ],
+        }
+        for o in found
+    ]
+    lines = []
+    for o in found:
+        lines.append(f"{o.name:<24} {o.kind:<7} {o.help}")
+        if name:
+            lines += [f"    {p.name} = {p.default!r}  {p.help}" for p in o.params.values()]
+            lines += ["", o.details] if o.details else []
+    show({"operations": described}, as_json, "\n".join(lines))
+
+
+def doctor(
+    project: ProjectIfAny = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check versions, free disk, and a project's files; repair what can be repaired."""
+    from curation.doctor import examine
+
+    checks = examine(project)
+    lines = [f"{'ok ' if c['ok'] else 'BAD'} {c['name']}: {c['text']}" for c in checks]
+    show({"checks": checks}, as_json, "\n".join(lines))
+    if not all(c["ok"] for c in checks):
+        raise typer.Exit(1)
+
+
+def demo(
+    to: Annotated[Path, typer.Option(help="Where the project goes.")] = Path("projects/example"),
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Do the whole main job on the bundled example."""
+    from curation.demo import make_demo
+
+    begin = time.perf_counter()
+    out = to / "exports" / "demo"
+    with working(to, None) as (progress, _), engine_of(engine) as runner:
+        opened = make_demo(to)
+        dataset = opened.run(engine=runner, progress=progress)
+        manifest = opened.export(out, ("trl",), engine=runner)
+    delivered = export_summary(manifest, out)
+    value = {"path": str(to), **run_summary(dataset, time.perf_counter() - begin), **delivered}
+    text = f"{run_text(value)}\n{export_text(delivered)}\nLook at it: curate app {to}"
+    show(value, as_json, text)
+
+
+def start_app(
+    project: ProjectIfAny = None,
+    port: Annotated[int, typer.Option(help="The port of the web app.")] = 8501,
+) -> None:
+    """Start the web app."""
+    import importlib.util
+
+    if importlib.util.find_spec("streamlit") is None:
+        raise MissingExtra("streamlit", "app")
+    script = Path(__file__).resolve().parents[2] / "app.py"
+    if not script.exists():
+        raise CurationError(
+            "The web app's files are not beside the package; start it from a checkout."
+        )
+    if project is not None:
+        os.environ["CURATION_PROJECT"] = str(Project.open(project).path.resolve())
+    command = [sys.executable, "-m", "curation.ui.server", str(script), "--server.port", str(port)]
+    os.execv(sys.executable, command)

@@ -1,0 +1,147 @@
+"""Targets, and how much of them a project covers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation.cli.options import AsJson, JobId, Map, ProjectPath, mapping_of
+from curation.cli.terminal import peak_rss_mb, show, working
+from curation.project import Project
+
+
+def target(
+    project: ProjectPath,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]", help="A file, another project, or an export; without it, list them."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call it; the file's name if not given.")] = "",
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="Of a project also the dropped rows.")
+    ] = False,
+    format: Annotated[str, typer.Option(help="The format, when it is not recognised.")] = "auto",
+    map: Map = None,
+    source: Annotated[
+        str, typer.Option(help="The file it is said to come from; PATH's name if not given.")
+    ] = "",
+    remove: Annotated[str | None, typer.Option(help="Remove the target of that name.")] = None,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Add a target to compare a project with, list them, or remove one."""
+    said: dict[str, Any] = {
+        "source": source,
+        "dropped": dropped,
+        "format": format,
+        "mapping": mapping_of(map),
+    }
+    with working(project, job) as (progress, result):
+        targets, text = Project.open(project).targets, ""
+        if remove is not None:
+            targets.remove(remove)
+            text = f"Removed {remove}."
+        elif path is not None:
+            made, new = targets.add(path, name, progress=progress, **said)
+            text = f"{made.name}: {made.rows:,} rows" + ("" if new else ", already here")
+            text += f", {n:,} without an answer" if (n := made.without_answer) else ""
+        listed = [
+            {
+                k: getattr(t, k)
+                for k in ("name", "kind", "source", "rows", "without_answer", "sha256")
+            }
+            for t in targets.all()
+        ]
+        result.update({"targets": listed, "said": text})
+    lines = [f"{t['name']:<28} {t['rows']:>8,} rows  {t['kind']} {t['source']}" for t in listed]
+    show({"targets": listed}, as_json, text or "\n".join(lines) or "There are no targets yet.")
+
+
+def cover(
+    project: ProjectPath,
+    target: Annotated[str, typer.Option(help="The target's name; see `curate target`.")],
+    of: Annotated[
+        str, typer.Option(help="prompt, response or both; if not given, as the recipe embeds.")
+    ] = "",
+    reach: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Similarity that counts as within reach.")
+    ] = None,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Compare a project with a target: the share within reach, gaps, over-represented topics."""
+    begin = time.perf_counter()
+    if of not in ("", "prompt", "response", "both"):
+        raise typer.BadParameter("--of is prompt, response or both")
+    with working(project, job) as (progress, result):
+        opened = Project.open(project)
+        chosen, view = opened.targets.get(target), opened.view()
+        compared = opened.coverage(chosen, of, progress)
+        value = coverage_summary(compared, chosen, reach)
+        value["seconds"] = round(time.perf_counter() - begin, 3)
+        value["peak_rss_mb"] = peak_rss_mb()
+        result.update({k: v for k, v in value.items() if k not in ("gaps", "over_represented")})
+    if not view.current:
+        sys.stderr.write(f"{view.note}\n")
+    show(value, as_json, coverage_text(value))
+
+
+def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[str, Any]:
+    """What `curate coverage --json` prints."""
+    from curation import coverage
+
+    at = compared.about["reach"] if reach is None else reach
+    prompts, over = target.examples["prompt"], coverage.over_represented(compared)
+    return {
+        "target": target.name,
+        "rows": len(compared.rows),
+        "of": compared.about["of"],
+        "reach": at,
+        "within_reach": {s: round(compared.within(at, s), 4) for s in compared.about["stages"]},
+        "by_chance": compared.by_chance(at),
+        "gaps": [
+            {
+                "name": gap.name,
+                "size": gap.size,
+                "missing": len(gap.missing),
+                "farthest": [
+                    {
+                        "target": prompts[i][:300],
+                        "nearest": compared.rows.at[i, "nearest"],
+                        "similarity": round(float(compared.rows.at[i, compared.last]), 4),
+                    }
+                    for i in gap.missing[:5]
+                ],
+                "dropped_within_reach": len(gap.closing),
+            }
+            for gap in coverage.gaps(compared, prompts, at)
+        ],
+        "over_represented": over.replace({float("inf"): None}).to_dict("records"),
+    }
+
+
+def coverage_text(value: dict[str, Any]) -> str:
+    """A comparison for people."""
+    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in value["within_reach"].items())
+    lines = [
+        f"{value['target']}: {value['rows']:,} rows, within reach ({value['reach']:.2f}): {shares}"
+    ]
+    if value["by_chance"]:
+        low, high = value["by_chance"]
+        lines.append(f"Random parts of the same size: {low:.1%} to {high:.1%}")
+    for gap in value["gaps"]:
+        lines.append(f"{gap['missing']:>7,} of {gap['size']:,} out of reach: {gap['name']}")
+        lines += [
+            f"{'':>10}{far['similarity']:.2f}  {' '.join(far['target'].split())[:100]}"
+            for far in gap["farthest"][:2]
+        ]
+    many = [t for t in value["over_represented"] if t["cut"]]
+    lines += [f"{t['cut']:>7,} of {t['here']:,} too many: {t['topic']}" for t in many[:10]]
+    lines += [f"        and {len(many) - 10} more topics"] if len(many) > 10 else []
+    return "\n".join(lines)

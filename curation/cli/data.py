@@ -1,0 +1,240 @@
+"""From files to rows: a project is made, filled, run and printed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation.cli.options import (
+    AsJson,
+    EngineName,
+    JobId,
+    Map,
+    ProjectPath,
+    engine_of,
+    mapping_of,
+    read_text,
+)
+from curation.cli.terminal import peak_rss_mb, say, show, working
+from curation.dataset import BASE_COLUMNS, Dataset
+from curation.errors import CurationError
+from curation.project import DEFAULT_RECIPE, Project
+from curation.recipe import Recipe
+from curation.report import PEOPLE
+
+
+def new(
+    project: ProjectPath,
+    empty: Annotated[bool, typer.Option("--empty", help="Start without any step.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a project folder with a recipe that suits most data."""
+    made = Project.create(project, recipe=Recipe() if empty else DEFAULT_RECIPE)
+    show(
+        {"path": str(made.path)}, as_json, f"Made {made.path}. Next: curate import {made.path} FILE"
+    )
+
+
+def import_files(
+    project: ProjectPath,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…",
+            help="Files, folders, or hf:OWNER/NAME[@REVISION] for a dataset of the Hub.",
+        ),
+    ],
+    format: Annotated[
+        str, typer.Option(help="The format, when it should not be recognised.")
+    ] = "auto",
+    map: Map = None,
+    label_names: Annotated[
+        Path | None, typer.Option(help="A file with one label name a line.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The text's encoding, when the guess is wrong.")
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Read files into a project; the same file twice adds nothing."""
+    mapping = mapping_of(map)
+    begin = time.perf_counter()
+    with working(project, job) as (progress, result):
+        labels = read_text(label_names).split("\n") if label_names else None
+        opened, entries = Project.open(project), list[dict[str, Any]]()
+        said: dict[str, Any] = {
+            "format": format,
+            "mapping": mapping,
+            "label_names": [la.strip() for la in labels if la.strip()] if labels else None,
+            "encoding": encoding,
+        }
+        for id in (f.removeprefix("hf:") for f in files if f.startswith("hf:")):
+            at, _, revision = id.partition("@")
+            entries += opened.add_from_hub(at, revision=revision or None, progress=progress, **said)
+        if paths := [f for f in files if not f.startswith("hf:")]:
+            entries += opened.add(*paths, names=name, progress=progress, **said)
+        total = summed(entries)
+        total["seconds"] = round(time.perf_counter() - begin, 3)
+        result.update(total)
+        if total["rejected"] and not total["examples"]:
+            why = opened.rejected["message"].iloc[-1]
+            raise CurationError(
+                f"None of {total['rejected']:,} rows became an example; the last was refused since {why} "
+                "Say which column is which with --map, as in --map prompt=question --map "
+                "response=answer; `curate rows --rejected` lists every refusal."
+            )
+    lines = [
+        f"{e['name']}: already here, nothing added"
+        if e.get("already")
+        else (
+            "{name}: {lines:,} lines = {examples:,} examples + "
+            "{rejected:,} rejected + {blank:,} blank"
+        ).format(name=e["name"], **e["report"])
+        for e in entries
+    ]
+    lines += [
+        f"  {e['name']} took the place of {name if name != e['name'] else 'its former version'}"
+        for e in entries
+        if not e.get("already")
+        for name in e["replaced"]
+    ]
+    lines += [f"  {note}" for e in entries for note in e["report"].get("notes", [])]
+    show(total, as_json, "\n".join(lines))
+
+
+def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """The reports of several files as one."""
+    total: dict[str, Any] = {
+        "lines": 0,
+        "examples": 0,
+        "rejected": 0,
+        "blank": 0,
+        "repaired": {},
+        "formats": {},
+        "encodings": {},
+        "files": [],
+    }
+    for entry in entries:
+        report = entry["report"]
+        already = bool(entry.get("already"))
+        total["files"].append({"name": entry["name"], "already": already, **report})
+        if already:
+            continue
+        for count in ("lines", "examples", "rejected", "blank"):
+            total[count] += report[count]
+        for tally in ("repaired", "formats"):
+            for code, number in report[tally].items():
+                total[tally][code] = total[tally].get(code, 0) + number
+        total["encodings"].update(report["encodings"])
+    return total
+
+
+def run(
+    project: ProjectPath,
+    recipe: Annotated[Path | None, typer.Option(help="Another recipe than the project's.")] = None,
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Replay the recipe; steps already done are remembered."""
+    begin = time.perf_counter()
+    with working(project, job) as (progress, result), engine_of(engine) as runner:
+        chosen = None if recipe is None else Recipe.from_yaml(read_text(recipe), recipe.name)
+        dataset = Project.open(project).run(chosen, engine=runner, progress=progress)
+        summary = run_summary(dataset, time.perf_counter() - begin)
+        result.update(summary)
+    show(summary, as_json, run_text(summary))
+
+
+def run_summary(dataset: Dataset, seconds: float) -> dict[str, Any]:
+    """What `curate run --json` prints."""
+    return {
+        "examples": len(dataset),
+        "kept": len(dataset.kept),
+        "dropped": len(dataset.dropped),
+        "steps": [report.to_dict() for report in dataset.steps],
+        "fingerprint": dataset.steps[-1].fingerprint if dataset.steps else "",
+        "seconds": round(seconds, 3),
+        "peak_rss_mb": peak_rss_mb(),
+    }
+
+
+def run_text(summary: dict[str, Any]) -> str:
+    """A run's summary as a table for people."""
+    lines = [f"{'step':<28}{'in':>10}{'dropped':>10}{'changed':>10}{'seconds':>10}"]
+    for step in summary["steps"]:
+        spent = "cached" if step["cached"] else f"{step['seconds']:.1f}"
+        lines.append(
+            f"{step['title'] if step['use'] == PEOPLE else step['name']:<28}"
+            f"{step['kept_in']:>10,}{step['dropped']:>10,}"
+            f"{step['changed']:>10,}{spent:>10}"
+        )
+    cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
+    end = ", everything cached" if cached else ""
+    lines.append(
+        f"{summary['examples']:,} examples = {summary['kept']:,} kept + {summary['dropped']:,} dropped, "
+        f"{summary['seconds']:.1f} s{end}"
+    )
+    return "\n".join(lines)
+
+
+def rows(
+    project: ProjectPath,
+    kept: Annotated[bool, typer.Option("--kept", help="Only kept rows.")] = False,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Only dropped rows.")] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Lines that were refused on import.")
+    ] = False,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns by commas, instead of all scores.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")
+    ] = None,
+    engine: EngineName = "auto",
+) -> None:
+    """Print or save the annotated rows; the recipe is run first if anything has changed."""
+    from curation.export.tables import check_ending, write_frame
+
+    check_ending(to)
+    opened = Project.open(project)
+    if rejected:
+        frame = opened.rejected
+        if len(frame):
+            frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
+    else:
+        dataset = current(opened, engine)
+        only = "kept" if kept and not dropped else "dropped" if dropped and not kept else "rows"
+        frame = row_table(dataset, getattr(dataset, only), columns)
+    write_frame(frame, to)
+    if to is not None:
+        say(f"{len(frame):,} rows in {to}")
+
+
+def current(opened: Project, engine: str) -> Dataset:
+    """What recipe and decisions give now: remembered from the last run if nothing changed since."""
+    view = opened.view()
+    if view.current:
+        return view.dataset
+    with working(opened.path, None) as (progress, _), engine_of(engine) as runner:
+        return opened.replay(engine=runner, progress=progress)
+
+
+def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
+    """Rows with the columns every reader may count on, then the scores."""
+    always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
+    scores = [c for c in dataset.rows.columns if c not in BASE_COLUMNS]
+    fixed = ["id", "source_file", "source_row", *always]
+    asked = [c.strip() for c in columns.split(",")] if columns else scores
+    unknown = [c for c in asked if c not in rows.columns and c not in fixed]
+    if unknown:
+        raise CurationError(
+            f"There is no column {unknown[0]!r}; there are: {', '.join([*BASE_COLUMNS, *scores])}."
+        )
+    table = rows.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
+    return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]

@@ -1,0 +1,166 @@
+"""Looking at what is there: one example, what is like it, and the topics of all."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation.cli.options import AsJson, ProjectPath
+from curation.cli.terminal import bar, show
+from curation.dataset import Dataset
+from curation.errors import CurationError
+from curation.project import Project
+
+
+def search_examples(
+    project: ProjectPath,
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help='Words, "a phrase", -without; or a meaning.')
+    ] = "",
+    meaning: Annotated[
+        bool, typer.Option("--meaning", help="By what it means, not by its words.")
+    ] = False,
+    like: Annotated[
+        list[str] | None, typer.Option("--like", help="What is like this id; several: their mean.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many are printed.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Find examples by words, by meaning, or like others: id, similarity, first line of prompt."""
+    from curation import search
+
+    if bool(text.strip()) == bool(like):
+        raise typer.BadParameter("give either a text to look for or --like ID")
+    opened = Project.open(project)
+    view = opened.view()
+    if not view.current:
+        sys.stderr.write(f"{view.note}\n")
+    dataset = view.dataset
+    if like or meaning:
+        search.embedded_by(dataset.steps)
+        assert dataset.vectors is not None  # there is an embed step
+        if like:
+            ids = dataset.rows.index.tolist()
+            places = [ids.index(full_id(dataset, part)) for part in like]
+            hits = search.like(dataset.vectors, places, top)
+        else:
+            vector = search.query_vector(text, dataset.steps, opened.vectors)
+            hits = search.meaning(dataset.vectors, vector, top)
+    else:
+        hits = search.words(dataset.rows, text)
+    found = [
+        {
+            "id": str(dataset.rows.index[at]),
+            "similarity": round(float(score), 4) if like or meaning else None,
+            "prompt": next(iter(str(dataset.rows["prompt"].iloc[at]).strip().splitlines()), ""),
+        }
+        for at, score in zip(hits.positions[:top], hits.scores[:top], strict=True)
+    ]
+    lines = [
+        f"{hit['id']}  {'' if hit['similarity'] is None else format(hit['similarity'], '.3f') + '  '}"
+        f"{hit['prompt']}"
+        for hit in found
+    ]
+    if not like and not meaning:
+        lines.append(f"{len(hits):,} examples hold these words.")
+    show({"found": len(hits), "hits": found}, as_json, "\n".join(lines))
+
+
+def explain(
+    project: ProjectPath,
+    example_id: Annotated[
+        str, typer.Argument(metavar="ID", help="An id, or as much of one as is unique.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell the receipt of one row: where it came from, what each step and person did to it."""
+    opened = Project.open(project)
+    view = opened.view()
+    dataset = view.dataset
+    example_id = full_id(dataset, example_id)
+    row = dataset.row(example_id)
+    if not view.current:
+        sys.stderr.write(f"{view.note} This is the receipt as it stands.\n")
+    events = opened.explain(example_id, dataset)
+    source = {"file": row["source"], "row": int(row["source_row"]), "format": row["format"]}
+    fate = f"dropped by {row['dropped_by']}" if isinstance(row["dropped_by"], str) else "kept"
+    lines = [f"{example_id}: {fate}"]
+    for e in events:
+        who = f" by {e['annotator']}" if e.get("annotator") else ""
+        lines.append(f"  {e['title']:<30} {e['what']}{who}{': ' + e['text'] if e['text'] else ''}")
+    show(
+        {"id": example_id, "source": source, "fate": fate, "events": events},
+        as_json,
+        "\n".join(lines),
+    )
+
+
+def full_id(dataset: Dataset, text: str) -> str:
+    """The id that begins so; raises CurationError when several do, or none."""
+    ids = dataset.rows.index
+    found = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
+    if len(found) == 1:
+        return str(found[0])
+    if not found:
+        raise CurationError(f"There is no example whose id begins with {text!r}.")
+    some = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
+    raise CurationError(f"{len(found):,} ids begin with {text!r}: {some}; give more of it.")
+
+
+def list_topics(
+    project: ProjectPath,
+    name_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let this OpenAI-compatible endpoint name them; each topic's words and five "
+            "shortened examples are sent there, and the key in CURATION_API_KEY.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="The model that the endpoint should use.")] = "",
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar='"OLD = NEW"', help="Another name; may be given several times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the topics with their words and some examples, or have them renamed."""
+    from curation import naming
+    from curation.operations.topics import new_names
+
+    opened = Project.open(project)
+    dataset = opened.view().dataset
+    topics = naming.listed(dataset)
+    given = dict(new_names(rename or []))
+    if name_by:
+        sys.stderr.write(
+            f"Words and {naming.EXAMPLES} shortened examples of each of {len(topics)} topics "
+            f"are sent to {name_by}.\n"
+        )
+        given |= naming.asked(topics, name_by, model, bar)
+    recipe = opened.recipe
+    for old, new in given.items():
+        recipe = naming.renamed(recipe, old, new, naming.original_names(dataset))
+    if given:
+        opened.recipe = recipe
+    value = {"topics": [dataclasses.asdict(topic) for topic in topics], "renamed": given}
+    show(value, as_json, topics_text(topics, given, project))
+
+
+def topics_text(topics: list[Any], given: dict[str, str], project: Path) -> str:
+    """Topics for people, by theme, with three examples each; then what was renamed."""
+    lines, theme = [], None
+    for topic in topics:
+        if topic.theme != theme:
+            theme = topic.theme
+            lines.append(f"\n{theme}")
+        lines.append(f"{topic.size:>8,}  {topic.name}   [{', '.join(topic.words)}]")
+        lines += [f"{'':10}- {text[:90]}" for text in topic.examples[:3]]
+    if given:
+        lines += ["", *(f"{old} = {new}" for old, new in given.items())]
+        lines.append(f"{len(given)} names are in the recipe. Next: curate run {project}")
+    return "\n".join(lines).lstrip("\n")

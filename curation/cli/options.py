@@ -1,0 +1,48 @@
+"""Arguments and options that several commands have, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.engine import Engine, make_engine
+from curation.errors import CurationError
+
+ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="A project folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+JobId = Annotated[str | None, typer.Option("--job", hidden=True)]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="auto, serial or processes; the results are the same.")
+]
+Map = Annotated[list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")]
+ProjectIfAny = Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project folder.")]
+
+
+def mapping_of(map: list[str] | None) -> dict[str, str]:
+    """What --map says, field → column; raises BadParameter when it is not said so."""
+    pairs = [item.partition("=") for item in map or []]
+    if any(not (field and sign and column) for field, sign, column in pairs):
+        raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
+    return {field: column for field, _, column in pairs}
+
+
+@contextmanager
+def engine_of(name: str) -> Iterator[Engine]:
+    """An engine whose workers end with the block."""
+    runner = make_engine(name)
+    try:
+        yield runner
+    finally:
+        runner.close()
+
+
+def read_text(path: Path) -> str:
+    """A text file's content; raises CurationError when it cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CurationError(f"{path} cannot be read: {error}.") from None

@@ -1,0 +1,55 @@
+"""People's decisions, in and out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.cli.options import AsJson, ProjectPath, read_text
+from curation.cli.terminal import say, show
+from curation.errors import CurationError
+from curation.project import Project
+
+
+def decide(
+    project: ProjectPath,
+    source: Annotated[Path, typer.Option("--from", help="JSON Lines of {id, kind, value}.")],
+    annotator: Annotated[str, typer.Option(help="Whose decisions they are.")],
+    as_json: AsJson = False,
+) -> None:
+    """Append decisions made elsewhere."""
+    from curation.decisions import read_decisions
+
+    opened = Project.open(project)
+    known = opened.examples.rows
+    decisions, problems = read_decisions(read_text(source), annotator, known.index)
+    if problems:
+        raise CurationError(f"{source.name}, {problems[0]}")
+    done = opened.decisions.append(decisions)
+    value = {"appended": done.appended, "ignored": done.ignored, "conflicts": len(done.conflicts)}
+    text = (
+        f"{done.appended:,} appended, {done.ignored:,} already there, "
+        f"{len(done.conflicts):,} conflicts"
+    )
+    show(value, as_json, text)
+
+
+def list_decisions(
+    project: ProjectPath,
+    to: Annotated[Path | None, typer.Option(help="A file instead of stdout.")] = None,
+) -> None:
+    """Print the events of people's decisions, oldest first, as JSON Lines."""
+    opened = Project.open(project)
+    events = opened.decisions.events() if opened.people() is not None else []
+    lines = [json.dumps(event.to_dict(), ensure_ascii=False) for event in events]
+    if to is None:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+    else:
+        from curation.files import write_text
+
+        write_text(to, "".join(f"{line}\n" for line in lines))
+        say(f"{len(lines):,} events in {to}")

@@ -1,0 +1,84 @@
+"""What every command says to the terminal, and how it ends."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from curation import jobs
+from curation.dataset import Progress
+from curation.errors import Cancelled, CurationError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+"""Errors of the system that are no fault of the program: no space, no permission."""
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    sys.stdout.write(f"{text}\n")
+
+
+def show(value: Any, as_json: bool, text: str) -> None:
+    """Print a result: as one JSON object, or as text for people."""
+    say(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
+
+
+def bar(share: float, text: str) -> None:
+    """Draw progress on stderr: one moving line in a terminal, a line a step elsewhere."""
+    if sys.stderr.isatty():
+        filled = int(share * 24)
+        line = f"\r{'█' * filled}{'░' * (24 - filled)} {share:4.0%} {text[:90]}\033[K"
+        sys.stderr.write(line + ("\n" if share >= 1 else ""))
+        sys.stderr.flush()
+        return
+    step = text.split(":")[0]
+    if step and step != _last_step[0]:
+        _last_step[0] = step
+        sys.stderr.write(f"{share:4.0%} {step}\n")
+
+
+_last_step = [""]
+
+
+@contextmanager
+def working(project: Path, job: str | None) -> Iterator[tuple[Progress, dict[str, Any]]]:
+    """Progress that can be interrupted, on the terminal or as a job of the app."""
+
+    def stop(signum: int, frame: Any) -> None:
+        raise Cancelled
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    with jobs.reporting(project, job, bar) as made, in_a_sentence():
+        yield made
+
+
+@contextmanager
+def in_a_sentence() -> Iterator[None]:
+    """Turn what the system refuses into a sentence; any other error keeps its trace."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUTSIDE:
+            raise
+        what = error.filename or "A file"
+        raise CurationError(f"{what} could not be read or written: {error.strerror}.") from error
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory that this process held, in MB; None where the system does not say."""
+    if resource is None:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

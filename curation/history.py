@@ -1,0 +1,53 @@
+"""What is remembered of a project's runs: which was the last, and how long each step took."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation import files
+from curation.errors import CurationError
+from curation.recipe import Recipe
+from curation.report import StepReport
+
+
+class History:
+    """Notes on runs in a project's cache folder; losing them loses only time."""
+
+    def __init__(self, cache: Path) -> None:
+        self._latest = cache / "latest.json"
+        self._timings = cache / "timings.json"
+
+    def note(self, recipe: Recipe, seq: int, source: str, steps: Sequence[StepReport]) -> None:
+        """Remember a run as the last: its recipe, its last decision, and its source's fingerprint."""
+        rates = self.rates()
+        for report in steps:
+            if not report.cached and report.kept_in:
+                rates[report.use] = report.seconds / report.kept_in
+        files.write_text(self._timings, json.dumps(rates, indent=1))
+        latest = {"recipe": recipe.to_yaml(), "decisions": seq, "source": source}
+        files.write_text(self._latest, json.dumps(latest))
+
+    def last_run(self, source: str) -> tuple[Recipe, int] | None:
+        """Recipe and last decision of the last run; None when it was of another source."""
+        try:
+            latest = json.loads(self._latest.read_text("utf-8"))
+            if latest["source"] != source:
+                return None
+            return Recipe.from_yaml(latest["recipe"]), int(latest["decisions"])
+        except (OSError, ValueError, KeyError, CurationError):
+            return None  # a cache entry that cannot be read is a miss
+
+    @property
+    def changed(self) -> float:
+        """When the last run ended, in seconds since 1970; 0 before the first."""
+        return self._latest.stat().st_mtime if self._latest.exists() else 0.0
+
+    def rates(self) -> dict[str, float]:
+        """Operation → seconds a row, as last measured here."""
+        try:
+            found: dict[str, float] = json.loads(self._timings.read_text())
+            return found
+        except (OSError, ValueError):
+            return {}
