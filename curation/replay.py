@@ -461,13 +461,14 @@ def _lay_over(
         rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
     if "messages" in delta or "label" in delta:
         rows = with_derived(rows, list(delta.index))
+    made = [c for c in delta if c == "split" or (c not in _CONTROL and c not in BASE_COLUMNS)]
+    whole = delta[made]
+    if not delta.index.equals(rows.index):
+        whole = whole.reindex(rows.index)
     fresh_columns = {
-        name: _over(rows.get(name), delta[name].reindex(rows.index))
-        for name in delta.columns
-        if name not in _CONTROL and (name not in BASE_COLUMNS)
+        name: whole[name] if name == "split" else _over(rows.get(name), whole[name])
+        for name in made
     }
-    if "split" in delta:
-        fresh_columns["split"] = delta["split"].reindex(rows.index)
     if "keep" in delta and len(delta):
         fresh_columns["dropped_by"] = _dropped_by(rows["dropped_by"], stage, delta["keep"])
         if stage.step is None:

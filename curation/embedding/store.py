@@ -246,8 +246,9 @@ class VectorStore:
         keys = np.concatenate(all_keys)
         vectors = np.concatenate(all_vectors) if all_vectors else vectors
         keys, first = np.unique(keys, return_index=True)
-        self._known[encoder.name] = (names | names_now, keys, vectors[first])
-        return keys, vectors[first]
+        vectors = vectors[first]
+        self._known[encoder.name] = (names | names_now, keys, vectors)
+        return keys, vectors
 
 
 def _digest(text: str) -> bytes:
