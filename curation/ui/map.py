@@ -52,8 +52,8 @@ def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
     if len(rows) <= limit:
         return rows
     cells = [
-        np.digitize(rows[c], np.linspace(rows[c].min(), rows[c].max(), 200))
-        for c in ("map_x", "map_y")
+        np.digitize(side, np.linspace(side.min(), side.max(), 200))
+        for side in (rows[c].to_numpy(dtype=float) for c in ("map_x", "map_y"))
     ]
     rank = (
         pd.Series(cells[0] * 1_000 + cells[1])
@@ -102,7 +102,9 @@ def whole(rows: pd.DataFrame) -> Range:
     """The part of the map that is drawn at first: a far cluster must not squeeze all others."""
     sides = []
     for column in ("map_x", "map_y"):
-        low, high = (float(v) for v in np.quantile(rows[column], [0.0005, 0.9995]))
+        low, high = (
+            float(v) for v in np.quantile(rows[column].to_numpy(dtype=float), [0.0005, 0.9995])
+        )
         room = 0.04 * (high - low) or 1.0
         sides.append((low - room, high + room))
     return sides[0], sides[1]
