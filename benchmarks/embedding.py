@@ -68,7 +68,13 @@ def contestants(model: Any) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
     found = {DEFAULTS: lambda texts: model.encode(list(texts), normalize_embeddings=True)}
     for name, make in ways().items():
         if name not in KEPT and name != "torch-float32":  # which is what the defaults do
-            found[name] = make(loaded())
+            try:
+                made = make(loaded())
+                made(["one text"])
+            except RuntimeError:
+                print(f"{name} cannot be used on this processor.")
+                continue
+            found[name] = made
     found[DRAFT] = load_encoder(way=DRAFT).encode
     return found
 
