@@ -461,7 +461,8 @@ def _lay_over(
         rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
     if "messages" in delta or "label" in delta:
         rows = with_derived(rows, list(delta.index))
-    made = [c for c in delta if c == "split" or (c not in _CONTROL and c not in BASE_COLUMNS)]
+    elsewhere = {*_CONTROL, *BASE_COLUMNS} - {"split"}
+    made = [str(c) for c in delta if c not in elsewhere]
     whole = delta[made]
     if not delta.index.equals(rows.index):
         whole = whole.reindex(rows.index)
