@@ -71,7 +71,7 @@ def controls(project: Project, view: View, key: str) -> Found | None:
 
     key: of the place, so that two pages may look for different things.
     """
-    left, middle, right = st.columns([9, 10, 3], vertical_alignment="center")
+    left, middle, right = st.columns([10, 10, 3], vertical_alignment="center")
     with left:
         mode = st.segmented_control(
             "Search",
