@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from pickle import UnpicklingError
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -387,3 +389,24 @@ def test_the_map_is_drawn_while_people_decide(project):
     project.decisions.append([Decision(i, "drop", None, "Bo") for i in some])
     app = page(project, shapes=everything(project))
     assert any("decisions were made" in i.value for i in app.info)
+
+
+@pytest.mark.parametrize("error", [EOFError(), OSError(28, "full"), UnpicklingError()])
+def test_what_was_kept_of_compiling_may_be_damaged(error):
+    class Model:
+        errors: ClassVar = [error]
+
+        def fit_transform(self, vectors):
+            if self.errors:
+                raise self.errors.pop()
+            return vectors[:, :2]
+
+    functions = mapping._kept_when_compiled()
+    assert len(functions) == 3, "umap-learn names them otherwise now"
+    before = [f._cache for f in functions]
+    try:
+        assert mapping._placed(Model(), np.ones((3, 4))).shape == (3, 2)
+        assert {type(f._cache).__name__ for f in functions} == {"NullCache"}
+    finally:
+        for function, cache in zip(functions, before, strict=True):
+            function._cache = cache

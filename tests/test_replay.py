@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -494,3 +496,68 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     # The workers hold the same pipe: it ends when the last of them has.
     assert parent.stdout.read() == ""
     parent.wait()
+
+
+OWN_OPERATION = """
+import importlib
+import os
+import signal
+import sys
+
+import pandas as pd
+
+from curation.engine import Batch, Processes
+from curation.registry import score
+
+
+@score("Mine")
+def mine(batch, *, n: int = 1):
+    \"\"\"Length.\"\"\"
+    return batch["prompt"].str.len() * n
+
+
+texts = {"prompt": ["a", "bb"], "response": ["c d", "e"], "system": "", "label": ""}
+frame = pd.DataFrame({**texts, "messages": "[]"})
+engine = Processes(2)
+made = list(engine.run([Batch("mine", {"n": 2}, frame)] * 8))
+print(made[0]["mine"].tolist(), len(made))
+engine.close()
+"""
+
+
+def test_an_operation_of_the_script_itself_runs_where_the_script_does(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN_OPERATION)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "mine.py")], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split("\n")[0] == "[2, 4] 8", done.stderr
+
+
+def test_an_operation_of_another_module_is_known_in_the_workers(tmp_path, monkeypatch):
+    module = OWN_OPERATION.partition("texts = ")[0].replace("def mine", "def theirs")
+    (tmp_path / "their_operations.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_operations", dict(registry._operations))
+    importlib.import_module("their_operations")
+    texts = {"prompt": ["a", "bb"], "response": ["c d", "e"], "system": "", "label": ""}
+    frame = pd.DataFrame({**texts, "messages": "[]"})
+    engine = Processes(2)
+    try:
+        made = list(engine.run([Batch("theirs", {"n": 1}, frame)] * 8))
+    finally:
+        engine.close()
+    assert [m["theirs"].tolist() for m in made] == [[1, 2]] * 8
+
+
+def test_an_ended_worker_is_a_sentence_and_the_next_run_has_new_ones(dataset):
+    engine = Processes(2)
+    batches = [Batch("lengths", {}, dataset.rows)] * 8
+    try:
+        assert len(list(engine.run(batches))) == 8
+        for pid in list(engine._pool._processes):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(CurationError, match="^A worker was ended from outside"):
+            list(engine.run(batches))
+        assert len(list(engine.run(batches))) == 8
+    finally:
+        engine.close()

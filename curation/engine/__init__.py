@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
+from functools import partial
 from typing import Any, Protocol
 
 import pandas as pd
 
+from curation import registry
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 
@@ -53,6 +57,13 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _run_in_worker(module: str, batch: Batch) -> pd.DataFrame:
+    importlib.import_module(
+        module
+    )  # an operation is known once the module that defines it is there
+    return run_batch(batch)
+
+
 class Processes:
     """Batches spread over worker processes, one a core.
 
@@ -69,9 +80,13 @@ class Processes:
         self._pool: Any = None
 
     def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
-        """One frame of new columns per batch, in order; few batches are not worth a start."""
+        """One frame of new columns per batch, in order; all of one operation.
+
+        Few batches are not worth a start. Raises CurationError when a worker was ended.
+        """
         todo = list(batches)
-        if len(todo) < 2 * self.workers:
+        module = registry.operation(todo[0].operation).run.__module__ if todo else ""
+        if len(todo) < 2 * self.workers or module == "__main__":  # which workers do not have
             return map(run_batch, todo)
         if self._pool is None:
             from loky import ProcessPoolExecutor
@@ -79,8 +94,17 @@ class Processes:
             self._pool = ProcessPoolExecutor(
                 self.workers, timeout=60, initializer=_end_with, initargs=(os.getpid(),)
             )
-        results: Iterator[pd.DataFrame] = self._pool.map(run_batch, todo)
-        return results
+        return self._results(module, todo)
+
+    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
+        try:
+            yield from self._pool.map(partial(_run_in_worker, module), todo)
+        except BrokenExecutor:
+            self.close()
+            raise CurationError(
+                "A worker was ended from outside, often because memory ran out. Run it again: what "
+                "was finished is remembered; --engine serial needs the least memory."
+            ) from None
 
     def close(self) -> None:
         """Stop the workers; unfinished batches are forgotten."""

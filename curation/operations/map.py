@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pickle import UnpicklingError
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ SMALL = 20
 """Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
 
 ROUNDS = (60, 200)
-"""Rounds of UMAP: the most for few rows, the fewest for many."""
+"""Rounds of UMAP: the fewest, for many rows, and the most, for few."""
 
 MOVES = 3_200_000
 """Rows times rounds between those bounds."""
@@ -145,7 +146,8 @@ def _umap(
     progress: Progress,
 ) -> np.ndarray:
     """Places by UMAP, (rows, 2), centred."""
-    UMAP = _compiled_once()
+    from umap import UMAP
+
     progress(0.0, "neighbourhoods")
     k = min(neighbourhood, len(vectors) - 1)
     indices, similarities = neighbours(k)
@@ -170,27 +172,40 @@ def _umap(
             precomputed_knn=(graph.astype(np.int64), distances),
             force_approximation_algorithm=True,
         )
-        placed = np.asarray(model.fit_transform(vectors), dtype=np.float64)
+        placed = _placed(model, vectors)
     # UMAP leaves a point that nobody is near without a place.
     lost = ~np.isfinite(placed).all(axis=1)
     placed[lost] = spread[lost]
     return np.asarray(placed - placed.mean(axis=0))
 
 
-def _compiled_once() -> Any:
-    """The class UMAP, whose compiled parts are kept for the next process: each takes seconds."""
-    from umap import UMAP, layouts, umap_
+def _kept_when_compiled() -> list[Any]:
+    """The functions of umap-learn that take seconds to compile, and say so to be kept."""
+    from umap import layouts, umap_
 
-    slow = {
+    names = {
         umap_: ("smooth_knn_dist", "compute_membership_strengths"),
         layouts: ("_nb_optimize_layout_euclidean_single_epoch",),
     }
-    for module, names in slow.items():
-        for name in names:
-            # Another release of umap-learn, or no folder to write to: then it is compiled each time.
-            with suppress(AttributeError, RuntimeError):
-                getattr(module, name).enable_caching()
-    return UMAP
+    # Another release of umap-learn may have others: then they are compiled each time.
+    return [getattr(m, name) for m in names for name in names[m] if hasattr(m, name)]
+
+
+def _placed(model: Any, vectors: np.ndarray) -> np.ndarray:
+    """Places by UMAP; what it compiles is kept for the next process, if that can be done."""
+    from numba.core.caching import NullCache
+
+    functions = _kept_when_compiled()
+    for function in functions:
+        with suppress(AttributeError, RuntimeError):  # there is no folder to write to
+            function.enable_caching()
+    try:
+        placed = model.fit_transform(vectors)
+    except (OSError, EOFError, UnpicklingError):  # what was kept is damaged, or the disk is full
+        for function in functions:
+            function._cache = NullCache()
+        placed = model.fit_transform(vectors)
+    return np.asarray(placed, dtype=np.float64)
 
 
 def _between(
