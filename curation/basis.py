@@ -8,7 +8,6 @@ new rows into it. Another parameter, such as the next seed, is another table.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -33,6 +32,11 @@ class Basis:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
+
+    @property
+    def exists(self) -> bool:
+        """Whether something was kept, whole or damaged."""
+        return self.path is not None and self.path.exists()
 
     def load(self) -> pa.Table | None:
         """The table kept last; None while there is none, or when it is damaged."""
@@ -62,14 +66,6 @@ class Bases:
         if self.folder is None:
             return Basis()
         return Basis(self.folder / f"{step}-{key(FORMAT, step, *about)[:16]}.arrow")
-
-    def digests(self, steps: Collection[str]) -> dict[str, str]:
-        """SHA-256 of the table that each of these steps wrote last, by file name."""
-        newest: dict[str, Path] = {}
-        found = self.folder.glob("*.arrow") if self.folder and self.folder.is_dir() else ()
-        for path in sorted(found, key=lambda p: p.stat().st_mtime_ns):
-            newest[path.stem.rpartition("-")[0]] = path
-        return {newest[s].name: files.sha256(newest[s]) for s in sorted(newest) if s in steps}
 
 
 def vector_keys(vectors: np.ndarray) -> np.ndarray:

@@ -495,6 +495,10 @@ class Project:
 
     # --- receipts and deliveries ------------------------------------------------------------
 
+    def drawn_anew(self) -> Recipe:
+        """Today's recipe with seeds by which map and topics are worked out anew from all examples."""
+        return self._replay(self._last_decision()).anew(self.recipe, self.view().dataset)
+
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
         data = self.view().dataset if dataset is None else dataset
@@ -536,8 +540,12 @@ class Project:
             imports,
             recipe.to_yaml(),
             self.people(seq),
-            encoders=self.vectors.choices(),
-            bases=self.bases.digests(recipe.names),
+            encoders=self.vectors.used(dataset.steps),
+            bases={
+                basis.path.name: files.sha256(basis.path)
+                for basis in self._replay(seq).bases_of(dataset).values()
+                if basis.path is not None and basis.exists
+            },
         )
         return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
 

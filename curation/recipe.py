@@ -105,15 +105,6 @@ class Recipe:
         moved.check()
         return moved
 
-    def anew(self) -> Recipe:
-        """The recipe with the next seed for each step that keeps to what it worked out once."""
-        steps = list(self.steps)
-        for position, step in enumerate(steps):
-            if "basis" in step.operation.inputs:
-                seed = int(step.arguments["seed"]) + 1
-                steps[position] = replace_params(step, {**step.params, "seed": seed})
-        return Recipe(tuple(steps))
-
     @property
     def names(self) -> tuple[str, ...]:
         """A name for each step that is unique in the recipe: `keep_between`, `keep_between#2`."""

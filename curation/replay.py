@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,17 +21,20 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import Bases
+from curation.basis import Bases, Basis
 from curation.cache import Cache, key
 from curation.dataset import BASE_COLUMNS, Dataset, Progress, overlaid, silent, with_derived
 from curation.embedding.store import NotRemembered
 from curation.engine import Batch, Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, as_columns, run_batch
 from curation.errors import CurationError
-from curation.recipe import Recipe, Step
+from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation
 from curation.report import PEOPLE, StepReport
 from curation.versions import module_version
+
+SEEDS = 2**31
+"""Seeds that a step may have, from 0."""
 
 _CONTROL = ("keep", "reason", "messages", "label", "split")
 _WIDTHS = (50, 100, 200)
@@ -349,20 +352,47 @@ class Replay:
             "neighbours": lambda: neighbours,
             "store": lambda: store,
             "decisions": lambda: self.people,
-            "basis": lambda: self.bases.of(name, params, self._space(dataset)),
+            "basis": lambda: self._basis(name, params, dataset.steps),
             "progress": lambda: progress,
             "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
         }
         return lambda name: offers[name]()
 
-    def _space(self, dataset: Dataset) -> Any:
-        """What the vectors at hand are of; places and centres hold among such vectors only."""
+    def _basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
+        """What a step keeps to; places and centres hold among vectors made in one way only."""
         from curation.registry import operation
 
-        steps = [r for r in dataset.steps if r.kind == "embed"]
-        return [
-            [r.use, r.params, operation(r.use).depends_on(r.params, self.store)] for r in steps[-1:]
+        space = [
+            [r.use, r.params, operation(r.use).depends_on(r.params, self.store)]
+            for r in before
+            if r.kind == "embed"
         ]
+        return self.bases.of(name, params, space[-1:])
+
+    def bases_of(self, dataset: Dataset) -> dict[str, Basis]:
+        """What each step of a replayed dataset keeps to, by the step's name."""
+        from curation.registry import operation
+
+        return {
+            report.name: self._basis(report.name, report.params, dataset.steps[:at])
+            for at, report in enumerate(dataset.steps)
+            if report.use != PEOPLE and "basis" in operation(report.use).inputs
+        }
+
+    def anew(self, recipe: Recipe, dataset: Dataset) -> Recipe:
+        """The recipe with, for each step that keeps to what it worked out, a seed never used for it.
+
+        dataset: of a replay of it, for what its vectors are.
+        """
+        steps = list(recipe.steps)
+        for position, (name, step) in enumerate(zip(recipe.names, recipe.steps, strict=True)):
+            if "basis" not in step.operation.inputs:
+                continue
+            params = dict(step.arguments)
+            while self._basis(name, params, dataset.steps).exists or params == step.arguments:
+                params["seed"] = (int(params["seed"]) + 1) % SEEDS
+            steps[position] = replace_params(step, {**step.params, "seed": params["seed"]})
+        return Recipe(tuple(steps))
 
     def _neighbours(
         self, vectors: np.ndarray, k: int, progress: Progress

@@ -362,14 +362,27 @@ def test_a_set_is_a_tag_that_everybody_can_filter_by(project):
     )
 
 
-def test_anew_takes_the_next_seed_of_what_keeps_to_its_places_and_changes_nothing_else():
-    recipe = Recipe((Step("embed"), Step("project_map", seed=4, min_dist=0.2), Step("topics")))
-    assert [dict(s.params) for s in recipe.anew()] == [
-        {},
-        {"seed": 5, "min_dist": 0.2},
-        {"seed": 1},
-    ]
-    assert recipe.steps[1].params["seed"] == 4
+def test_anew_takes_a_seed_that_was_never_used_and_changes_nothing_else(tmp_path):
+    texts = [f"question {i} about {'rivers' if i % 2 else 'bread'}" for i in range(40)]
+    (tmp_path / "a.jsonl").write_text(
+        "".join(f'{{"prompt": "{t}", "completion": "answer"}}\n' for t in texts)
+    )
+    project = Project.create(tmp_path / "p")
+    project.add(tmp_path / "a.jsonl")
+    first = Recipe((Step("embed"), Step("project_map", min_dist=0.2), Step("topics")))
+    project.recipe = first
+    project.run()
+    own = project.run().rows[["map_x", "map_y"]]
+    project.recipe = second = project.drawn_anew()
+    assert [dict(s.params) for s in second] == [{}, {"seed": 1, "min_dist": 0.2}, {"seed": 1}]
+    assert not project.run().rows[["map_x", "map_y"]].equals(own)
+    project.recipe = first
+    assert project.run().rows[["map_x", "map_y"]].equals(own)
+    assert [s.params.get("seed") for s in project.drawn_anew()] == [None, 2, 2]
+    manifest = project.export(tmp_path / "out")
+    replay = project._replay(None).bases_of(project.view().dataset)
+    assert set(manifest["bases"]) == {basis.path.name for basis in replay.values()}
+    assert len(list((project.path / "basis").glob("*.arrow"))) == 4
 
 
 def test_the_page_says_how_true_the_map_is_and_draws_it_anew(project):

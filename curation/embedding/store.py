@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,17 @@ class VectorStore:
             else f"static vectors, {way['agreement']:.0%} of {way['nearest']} nearest"
             for model, way in self._kept().items()
         }
+
+    def used(self, steps: Iterable[Any]) -> dict[str, str]:
+        """Of the choices those that the embed steps among some reports went by."""
+        choices, found = self.choices(), {}
+        for params in (step.params for step in steps if step.kind == "embed"):
+            title, way = title_of(params.get("model", "")), params.get("way", "auto")
+            if way == DRAFT:
+                found[f"{title}/{DRAFT}"] = choices.get(f"{title}/{DRAFT}", "static vectors")
+            else:
+                found[title] = choices.get(title, UNDECIDED) if way == "auto" else way
+        return found
 
     def draft_agreement(self, model: str = "") -> float | None:
         """Share of the full model's ten nearest texts that the draft names too; None if unmeasured.

@@ -231,9 +231,9 @@ def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
 
 def draw_anew(project: Project) -> None:
     """Take the next seed for what keeps its places, so that all examples shape it, and run."""
-    recipe = project.recipe
+    revision = project.recipe.revision
     with state.flashing_errors():
-        project.save_recipe(recipe.anew(), recipe.revision)
+        project.save_recipe(project.drawn_anew(), revision)
         frame.start_run(project)
 
 
