@@ -371,8 +371,9 @@ class Project:
         try:
             recipe = self.recipe
             dataset = base.run(recipe, compute=self._quick(base, recipe))
-            print_ = base.fingerprints(recipe)[-1]
-            if seq == last:
+            prints = base.fingerprints(recipe)
+            print_ = prints[-1]
+            if seq == last or today.fingerprints(recipe) == prints:  # a tag changes nothing
                 return View(dataset, True, "", print_)
             note = f"{self._what_changed(recipe, seq)} {SHOWN_THEN}"
         except CurationError as error:
@@ -385,8 +386,9 @@ class Project:
                     )
                     dataset, print_ = old, base.fingerprints(recipe)[-1]
                     note = f"{changed or error} {SHOWN_THEN}"
-        if today.people is not None:
-            dataset, print_ = with_people(dataset, today.people), f"{print_}-{last}"
+        if (people := self.people()) is not None:
+            dataset = with_people(dataset, people)
+            print_ = f"{print_}-{people.fingerprint()}"
         return View(dataset, False, note, print_)
 
     def _quick(self, replay: Replay, recipe: Recipe) -> Callable[[Operation], bool]:
@@ -422,12 +424,19 @@ class Project:
             return stopped.partial
 
     def _what_changed(self, recipe: Recipe, seq: int) -> str:
+        """What was changed since a run of that recipe, in a sentence; empty for nothing that counts."""
         changes = []
         if self._recipe_text() != recipe.to_yaml() and self.recipe != recipe:
             changes.append("the recipe was changed")
-        new = self._last_decision() - seq
-        if new > 0:
-            changes.append(f"{new:,} decision{'s were' if new > 1 else ' was'} made")
+        now, then = self.people(), self.people(seq)
+        if now is not None:
+            kinds = {"keep", "drop", "edit", "label"}
+            if any("decisions" in step.operation.inputs for step in recipe.steps if step.enabled):
+                kinds.add("tag")
+            new = len(now.differing(then, kinds))
+            if new:
+                about = "1 example" if new == 1 else f"{new:,} examples"
+                changes.append(f"people decided about {about}")
         return f"Since the last run {' and '.join(changes)}." if changes else ""
 
     # --- how long it will take --------------------------------------------------------------

@@ -230,7 +230,7 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     assert done == {"appended": 2, "ignored": 0, "conflicts": 0}
     status, out, err = run("explain", project, kept["id"])
     assert status == 0 and "dropped by people" in out and "by Ann" in out
-    assert "Since the last run 2 decisions were made." in err
+    assert "Since the last run people decided about 1 example." in err
     events = lines(run("decisions", project)[1])
     assert [(e["kind"], e["annotator"]) for e in events] == [("drop", "Ann"), ("note", "Ann")]
     assert run("decisions", project, "--to", tmp_path / "events.jsonl")[0] == 0

@@ -207,12 +207,17 @@ def test_ten_no_need_no_others_and_fewer_do(dataset):
 def test_a_row_marked_both_ways_counts_as_neither_and_one_without_vector_has_no_score(dataset):
     ids = dataset.rows.index
     marks = Marks.of(ids, Tagged(it=ids[:3], not_it=ids[2:5]), "it")
-    assert marks.yes.nonzero()[0].tolist() == [0, 1] and marks.no.nonzero()[0].tolist() == [3, 4]
+    yes, no = marks.told(np.ones(len(ids), dtype=bool))
+    assert yes.nonzero()[0].tolist() == [0, 1] and no.nonzero()[0].tolist() == [3, 4]
     other = Marks.of(ids, Tagged(it=ids[:3], not_it=ids[2:5], no=ids[9:10]), "it", "no")
     assert other.yes.sum() == 3 and other.no.nonzero()[0].tolist() == [9]
     vectors = placed(dataset.rows, None)
     vectors[[0, 7]] = np.nan
+    moved = vectors.copy()
+    moved[2] = -moved[2]  # both ways, so that neither side nor the random others learn from it
     found = probability(vectors, marks)
+    others = np.delete(np.arange(40), [0, 2, 7])
+    assert (probability(moved, marks)[others] == found[others]).all()
     assert np.isnan(found).nonzero()[0].tolist() == [0, 7]
     alone = probability(vectors[1:2], Marks(np.array([True]), np.array([False])))
     assert alone.tolist() == [1.0]

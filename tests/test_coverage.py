@@ -218,9 +218,15 @@ def test_cuts_become_a_budget_and_quotas_for_select():
 
 
 def test_a_quota_takes_the_place_of_the_former_of_its_topic():
-    before = {"budget": 9, "quotas": ["a = b = 3", "c=1"]}
+    before = {"budget": 9, "balance": "topic", "quotas": ["a = b = 3", "c=1"]}
     after = quotas.with_quota(before, "a = b", 5)
     assert after == {"budget": 9, "balance": "topic", "quotas": ["c=1", "a = b = 5"]}
+    labelled = {"budget": 9, "balance": "label", "quotas": ["a = 1"]}
+    assert quotas.with_quota(labelled, "c", 2) == {
+        "budget": 9,
+        "balance": "topic",
+        "quotas": ["c = 2"],
+    }, "quotas of labels are none of topics"
     assert quotas.with_quota({}, "c", 0) == {"balance": "topic", "quotas": ["c = 0"]}
     assert before["quotas"] == ["a = b = 3", "c=1"]
 

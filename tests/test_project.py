@@ -167,7 +167,7 @@ def test_a_view_says_what_has_changed_since_the_last_run(project):
     project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
     view = project.view()
     assert not view.current
-    said = "Since the last run the recipe was changed and 1 decision was made."
+    said = "Since the last run the recipe was changed and people decided about 1 example."
     assert view.note.startswith(said)
     assert view.dataset.rows.at[chosen, "dropped_by"] == "people", "decisions show at once"
 
@@ -189,12 +189,31 @@ def test_new_decisions_are_laid_over_the_last_run_and_nothing_is_computed(projec
         [Decision(edited, "edit", turns, "Ann"), Decision(dropped, "drop", annotator="Ann")]
     )
     view = project.view()
-    assert not view.current and view.note.startswith("Since the last run 2 decisions were made.")
+    assert not view.current and view.note.startswith(
+        "Since the last run people decided about 2 examples."
+    )
     assert view.dataset.rows.at[edited, "prompt"] == "New?"
     assert view.dataset.rows.at[dropped, "dropped_by"] == "people"
     assert remembered(project) == before
     project.run()
     assert project.view().current and remembered(project) > before
+
+
+def test_what_changes_no_result_and_what_was_undone_ask_for_no_run(project):
+    project.recipe = measured(project, 0)
+    project.run()
+    ran, chosen = project.view(), project.examples.rows.index[0]
+    project.decisions.append(
+        [Decision(chosen, "tag", "odd", "Ann"), Decision(chosen, "flag", "review", "Ann")]
+    )
+    assert project.view().current and project.view().fingerprint == ran.fingerprint
+    project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
+    first = project.view()
+    assert not first.current and "decided about 1 example." in first.note
+    project.decisions.append([Decision(chosen, "tag", "odder", "Ann")])
+    assert project.view().fingerprint == first.fingerprint
+    project.decisions.undo("Ann"), project.decisions.undo("Ann")
+    assert project.view().current and project.view().fingerprint == ran.fingerprint
 
 
 def test_a_moved_threshold_shows_its_effect_also_beside_new_decisions(project):

@@ -80,6 +80,21 @@ def test_added_rows_leave_the_others_topics_in_place(tmp_path):
     pd.testing.assert_frame_equal(back, grown[100:])
 
 
+def test_what_another_run_found_anew_meanwhile_is_left_as_it_is(tmp_path):
+    rows, vectors, _ = groups(300, 8, noise=0.4)
+    basis, other = Basis(tmp_path / "basis.arrow"), Basis(tmp_path / "other.arrow")
+    found(rows[:200], vectors[:200], basis, topics=8)
+    found(rows, vectors, other, topics=5)
+
+    class Overtaken(Basis):
+        def locked(self):
+            self.save(other.load())
+            return super().locked()
+
+    found(rows, vectors, Overtaken(basis.path), topics=8)
+    assert basis.load().equals(other.load())
+
+
 @pytest.mark.parametrize("start, end", [(0, 500), (250, 450)], ids=["more", "new"])
 def test_topics_are_found_anew_when_the_rows_are_others(start, end, tmp_path):
     rows, vectors, _ = groups(500, 10, noise=0.4)

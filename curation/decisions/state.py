@@ -130,6 +130,22 @@ class State:
             self._fingerprints[wanted] = digest.hexdigest()
         return self._fingerprints[wanted]
 
+    def differing(self, former: State | None, kinds: Iterable[str]) -> set[str]:
+        """Examples about which the decisions of those kinds that count are not those of a former state.
+
+        What was decided and undone in between is no difference.
+        """
+        wanted = frozenset(kinds)
+
+        def said(state: State | None) -> set[tuple[str, str, bytes, str]]:
+            return {
+                (example, event.kind, orjson.dumps(event.value), event.annotator)
+                for example, event in ([] if state is None else state._effective())
+                if event.kind in wanted
+            }
+
+        return {example for example, *_ in said(self) ^ said(former)}
+
     def by_annotator(self) -> dict[str, int]:
         """How many decisions that count each person made; skips, undo and redo are left out."""
         return {name: self.counts[name] for name in sorted(self.counts) if self.counts[name]}

@@ -34,14 +34,14 @@ class Tags(Protocol):
 
 @dataclass(frozen=True)
 class Marks:
-    """Rows marked as belonging to a concept or not: True where they are."""
+    """Rows marked as belonging to a concept, or as not: True where they are."""
 
     yes: np.ndarray
     no: np.ndarray
 
     @classmethod
     def of(cls, index: pd.Index, decisions: Tags | None, tag: str, against: str = "") -> Marks:
-        """The marks of the rows of an index; one that is marked both ways counts as neither.
+        """The marks of the rows of an index.
 
         Raises CurationError when a tag shall stand against itself.
         """
@@ -53,7 +53,11 @@ class Marks:
         yes, no = (
             index.isin(ids) for ids in marked(decisions, (tag, against or f"not {tag}")).values()
         )
-        return cls(yes & ~no, no & ~yes)
+        return cls(yes, no)
+
+    def told(self, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Yes and no among the known rows; one that is marked both ways counts as neither."""
+        return self.yes & ~self.no & known, self.no & ~self.yes & known
 
 
 def marked(decisions: Tags | None, tags: tuple[str, ...]) -> dict[str, list[str]]:
@@ -79,12 +83,12 @@ def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
     count as no. vectors: (rows, width). Raises CurationError without a yes that has a vector.
     """
     known = ~np.isnan(vectors[:, 0]) if len(vectors) else np.zeros(0, dtype=bool)
-    yes, no = marks.yes & known, marks.no & known
+    yes, no = marks.told(known)
     if not yes.any():
         raise CurationError("no example that is embedded is marked as one of them")
     if no.sum() < LEAST_AGAINST:
         no = no.copy()
-        no[np.flatnonzero(known & ~yes & ~no)[:WEAK]] = True
+        no[np.flatnonzero(known & ~marks.yes & ~marks.no)[:WEAK]] = True
     result = np.full(len(vectors), np.nan)
     if not no.any():  # nothing else is there to be told apart from it
         result[known] = 1.0
@@ -109,8 +113,9 @@ def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> floa
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    used = (marks.yes | marks.no) & ~np.isnan(vectors[:, 0])
-    truth = marks.yes[used]
+    yes, no = marks.told(~np.isnan(vectors[:, 0]))
+    used = yes | no
+    truth = yes[used]
     if min(truth.sum(), (~truth).sum()) < folds:
         return None
     how = StratifiedKFold(folds, shuffle=True, random_state=0)

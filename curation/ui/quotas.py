@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from curation.coverage import Compared
+from curation.dataset import Dataset
 from curation.project import Project
 
 _HANDED = "select-handed"
@@ -31,8 +33,9 @@ def let_go() -> None:
 
 
 def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
-    """The parameters with a quota of a topic beside those that were set before."""
-    others = [q for q in params.get("quotas", []) if q.rpartition("=")[0].strip() != topic]
+    """The parameters with a quota of a topic beside those of other topics that were set before."""
+    former = params.get("quotas", []) if params.get("balance") == "topic" else []
+    others = [q for q in former if q.rpartition("=")[0].strip() != topic]
     return {**params, "balance": "topic", "quotas": [*others, _line(topic, most)]}
 
 
@@ -48,6 +51,13 @@ def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
         "balance": "topic",
         "quotas": [_line(topic, count) for topic, count in limits.items()],
     }
+
+
+def candidates(dataset: Dataset) -> np.ndarray:
+    """True for each row that the selection may take: it is kept, or was only not chosen."""
+    steps = [report.name for report in dataset.steps if report.kind == "select"]
+    fate = dataset.rows["dropped_by"]
+    return np.asarray(fate.isna() | fate.isin(steps))
 
 
 def _line(topic: str, count: int) -> str:

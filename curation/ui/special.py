@@ -53,7 +53,10 @@ def special(dataset: Dataset, chosen: np.ndarray, rest: np.ndarray) -> Special:
     """What sets the chosen rows apart from the rest, both masks (rows,)."""
     rows, vectors = dataset.rows, dataset.vectors
     here, there = rows.iloc[evenly(chosen, READ)], rows.iloc[evenly(rest, COMPARED)]
-    texts, others = (list(part["prompt"] + " " + part["response"]) for part in (here, there))
+    texts, others = (
+        list(part["prompt"].fillna("") + " " + part["response"].fillna(""))
+        for part in (here, there)
+    )
     words = special_words(texts, others)
     few = evenly(chosen, 20_000)
     if vectors is not None:

@@ -87,7 +87,7 @@ def draw_form(project: Project, dataset: Dataset) -> None:
             columns=[*tables.numbers(dataset.rows), "label", "topic", "language"],
         )
     wanted = with_selection(recipe, picked, params)
-    pool = candidates(dataset)
+    pool = int(quotas.candidates(dataset).sum())
     budget = params.get("budget", known[picked].params["budget"].default) if picked else pool
     st.caption(f"{pool:,} examples are kept before the selection.")
     if isinstance(budget, int) and budget > pool:
@@ -104,14 +104,6 @@ def draw_form(project: Project, dataset: Dataset) -> None:
         on_click=apply,
         args=(project, wanted, recipe.revision),
     )
-
-
-def candidates(dataset: Dataset) -> int:
-    """Examples that were kept when the selection began."""
-    for report in dataset.steps:
-        if report.kind == "select":
-            return report.kept_in
-    return len(dataset.kept)
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing with random subsets …")

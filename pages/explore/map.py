@@ -96,9 +96,10 @@ def draw_selection(
         around = maps.around(part)
         look("Zoom", "map-zoom", ":material/zoom_in:", about, part=around, shapes={})
         look("Let go", "map-let-go", ":material/deselect:", shapes={})
-    if "topic" in part and part["topic"].notna().any():
+    at_choice = rows[chosen & quotas.candidates(view.dataset)]
+    if "topic" in rows and at_choice["topic"].notna().any():
         with row:
-            draw_quota(project, part)
+            draw_quota(project, at_choice)
     key = (str(project.path), view.fingerprint, maps.digest(chosen))
     found = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
     if found.words:
@@ -109,7 +110,7 @@ def draw_selection(
 
 
 def draw_quota(project: Project, part: pd.DataFrame) -> None:
-    """A field that lets the selection take no more than so many of a topic."""
+    """A field that lets the choice take no more than so many of a topic; `part` may be chosen."""
     with st.popover("Quota", icon=":material/pie_chart:"):
         sizes = part["topic"].value_counts()
         topic = st.selectbox(
