@@ -237,26 +237,39 @@ def _numbers(answer: Any) -> np.ndarray:
 # --- by meaning -----------------------------------------------------------------------------
 
 
-def meaning(vectors: np.ndarray, query_vector: np.ndarray, k: int = TOP) -> Hits:
-    """The k rows whose vectors are most similar to a vector, by cosine, compared one by one.
+def similarity(vectors: np.ndarray, query_vector: np.ndarray) -> np.ndarray:
+    """The cosine of each row with a vector, (rows,), compared one by one; NaN without a vector.
 
-    vectors: (rows, width), each of unit length; rows of NaN, which have none, are never found.
+    vectors: (rows, width), each of unit length or NaN.
     """
     length = float(np.linalg.norm(query_vector))
     aim = np.asarray(query_vector, dtype=np.float32) / (length or 1.0)
-    found = np.asarray(vectors @ aim)
-    known = np.flatnonzero(~np.isnan(found))
+    return np.asarray(vectors @ aim).clip(-1.0, 1.0)
+
+
+def best(scores: np.ndarray, k: int = TOP, among: np.ndarray | None = None) -> Hits:
+    """The k rows of the highest scores, of those in a mask if there is one; NaN is never found."""
+    wanted = ~np.isnan(scores)
+    known = np.flatnonzero(wanted if among is None else wanted & among)
     k = min(k, len(known))
     if k <= 0:
         return Hits(np.zeros(0, dtype=np.int64), np.zeros(0))
-    least = np.partition(found[known], len(known) - k)[len(known) - k]
-    at = known[found[known] >= least]
-    at = at[np.argsort(-found[at], kind="stable")][:k]
-    return Hits(at, found[at].clip(-1.0, 1.0))
+    least = np.partition(scores[known], len(known) - k)[len(known) - k]
+    at = known[scores[known] >= least]
+    at = at[np.argsort(-scores[at], kind="stable")][:k]
+    return Hits(at, scores[at])
 
 
-def like(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray, k: int = TOP) -> Hits:
-    """The k rows most similar to one example, or to the mean of several, which are left out.
+def meaning(vectors: np.ndarray, query_vector: np.ndarray, k: int = TOP) -> Hits:
+    """The k rows whose vectors are most similar to a vector, by cosine.
+
+    vectors: (rows, width), each of unit length; rows of NaN, which have none, are never found.
+    """
+    return best(similarity(vectors, query_vector), k)
+
+
+def likeness(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray) -> np.ndarray:
+    """The similarity of each row to one example, or to the mean of several, which are NaN themselves.
 
     Raises CurationError when none of them has a vector.
     """
@@ -268,9 +281,14 @@ def like(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray, k: in
             "None of these examples has a vector: they were dropped before they were embedded. "
             "Take others, or put embed earlier in the recipe."
         )
-    found = meaning(vectors, given.mean(axis=0), k + len(own))
-    others = ~np.isin(found.positions, own)
-    return Hits(found.positions[others][:k], found.scores[others][:k])
+    found = similarity(vectors, given.mean(axis=0))
+    found[own] = np.nan
+    return found
+
+
+def like(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray, k: int = TOP) -> Hits:
+    """The k rows most similar to one example, or to the mean of several; see `likeness`."""
+    return best(likeness(vectors, positions), k)
 
 
 class _Encoder(Protocol):

@@ -220,7 +220,9 @@ def test_marks_and_shapes_are_drawn_on_a_copy(rows):
     shapes = {"lasso": [{"x": [0, 1, 1], "y": [0, 0, 1]}], "box": [{"x": [0, 1], "y": [2, 1]}]}
     marked = maps.with_marks(plain, rows.head(3), shapes, "found")
     assert len(plain.data) == before and not plain.layout.shapes
-    assert [s.type for s in marked.layout.shapes] == ["path", "rect"]
+    veil, lasso, box = (s.path for s in marked.layout.shapes)
+    assert veil.endswith(f"{lasso} {box}") and veil != f"{lasso} {box}", "it has them as holes"
+    assert box == "M 0,1 L 1,1 L 1,2 L 0,2 Z"
     assert "<b>" not in marked.data[-1].text[0]
 
 
@@ -230,10 +232,27 @@ def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
     size = dict(zip(tiles.ids, tiles["values"], strict=True))
     inner = sum(n for i, n in size.items() if i.startswith("theme 0\x1f"))
     assert size["theme 0"] == inner == (rows["theme"] == "theme 0").sum()
+    assert size[maps.ROOT] == len(rows)
+    framed = maps.treemap(rows, "dropped_by", ("theme 0", "topic 1")).data[0]
+    at = framed.ids.index("theme 0\x1ftopic 1")
+    assert max(framed.marker.line.width) == framed.marker.line.width[at]
+    assert framed.marker.line.width.count(framed.marker.line.width[at]) == 1
+
+
+def test_what_shares_a_place_in_the_legend_has_a_sign_of_its_own_there(rows):
+    many = rows.assign(topic=[f"topic {i % 40}" for i in range(len(rows))])
+    figure = maps.figure(many, "topic")
+    (points_of_others,) = (t for t in figure.data if t.legendgroup == "others" and len(t.x) > 1)
+    (sign,) = (t for t in figure.data if t.legendgroup == "others" and len(t.x) == 1)
+    assert not points_of_others.showlegend and "25 others" in sign.name
+    assert sign.marker.color not in {t.marker.color for t in figure.data if t.name != sign.name}
 
 
 def test_names_keep_clear_of_each_other_and_the_largest_topics_go_first(rows):
     placed = {a.text: (a.x, a.y) for a in maps.figure(rows, "topic").layout.annotations}
+    stray = rows["topic"].mask(np.arange(len(rows)) < 2, "stray")
+    written = maps.figure(rows.assign(topic=stray), "topic").layout.annotations
+    assert len(written) == len(placed) and "stray" not in {a.text for a in written}
     assert list(placed) == list(rows["topic"].value_counts().index[: len(placed)])
     same = rows.assign(map_x=rows["map_x"] * 0 + [*range(2)] * 1_500, map_y=0.0)
     assert len(maps.figure(same, "topic").layout.annotations) < len(placed)
@@ -247,7 +266,7 @@ def test_a_group_is_a_theme_or_one_topic_of_it(rows):
     topic = maps.in_group(rows, ("theme 1", "topic 2"))
     assert (topic == rows["topic"].eq("topic 2")).all() and topic.sum() < theme.sum()
     assert not maps.in_group(rows, ("theme 0", "topic 2")).any()
-    assert maps.digest(theme) == maps.digest(theme.copy()) != maps.digest(topic)
+    assert tables.digest(theme) == tables.digest(theme.copy()) != tables.digest(topic)
 
 
 def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
@@ -259,6 +278,8 @@ def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
 def test_the_line_below_the_map_says_how_many_are_drawn():
     assert maps.count(1_200, 0) == "1,200 examples."
     assert maps.count(1_200, 30) == "1,200 examples. 30 were dropped before they were embedded."
+    assert maps.count(9, 0, of=1_200) == "9 examples of 1,200 lie in this part."
+    assert maps.count(60_000, 0, of=70_000).startswith("50,000 of 60,000 in this part drawn;")
     assert maps.count(60_000, 0).startswith("50,000 of 60,000 drawn; what you draw around counts")
 
 
@@ -348,6 +369,46 @@ def test_a_topic_of_the_treemap_narrows_the_map_until_it_is_let_go(project):
     assert f"{count:,} in it" in [s.value for s in app.subheader]
     next(b for b in app.button if b.label == markdown(topic, 32)).click().run()
     assert not app.subheader
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception, app.exception[0].message
+
+
+def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
+    app = page(project, shapes=everything(project))
+    rows = project.view().dataset.rows
+    first = str(rows.index[rows["map_x"].notna()][0])
+    app.session_state["open_example"] = first
+    app.run()
+    press(app, "Like this")
+    assert app.session_state["map-like"] == [first]
+    assert "200 selected" in [s.value for s in app.subheader]
+    assert app.dataframe[0].value["search"].is_monotonic_decreasing
+    app.session_state["map-mode"] = "Concept"
+    app.session_state["map-concept"] = "maths"
+    app.session_state["open_example"] = first
+    app.run()
+    press(app, "Yes, it is")
+    assert list(project.people().tags) == [first]
+    best = next(i for i in app.dataframe[0].value.index if i != first)
+    assert app.session_state["open_example"] == best, "the most likely of the others is open"
+    press(app, "No, it is not")
+    assert {t for said in project.people().tags.values() for t in said} == {"maths", "not maths"}
+
+
+def test_the_best_are_those_of_the_rows_that_meet_the_filter(project):
+    rows = project.view().dataset.rows
+    first = str(rows.index[rows["map_x"].notna()][0])
+    app = page(project)
+    app.session_state["map-like"], app.session_state["map-mode"] = [first], "Like this"
+    app.session_state["map-like-top"], app.session_state["map-columns"] = 5, ["language"]
+    app.session_state["map-language"] = ["de"]
+    app.run()
+    assert not app.exception
+    assert "5 found" in [s.value for s in app.subheader]
+    assert (rows.loc[app.dataframe[0].value.index, "language"] == "de").all()
 
 
 def test_a_set_is_a_tag_that_everybody_can_filter_by(project):

@@ -129,27 +129,35 @@ def write_names(
     names: Iterable[tuple[str, float, float]],
     scale: tuple[float, float],
     most: int,
+    *,
+    dark: bool,
     height: int = 21,
     **look: Any,
 ) -> None:
     """Write names at their x and y, the first ones first, without any that would lie on another.
 
-    scale: pixels that a unit of x and of y takes. most: names at most. height: of a name with a
-    little air, in pixels. look: settings of Plotly's annotations.
+    scale: pixels that a unit of x and of y takes. most: names at most. dark: for a dark page.
+    height: of a name with a little air, in pixels. look: settings of Plotly's annotations.
     """
+    ink, halo = ("#f4f7f7", "#0f1415") if dark else ("#1c2526", "#ffffff")
+    # A halo instead of a box, so that what lies under a name is seen.
+    sides = [f"{x}px {y}px 1px {halo}" for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
+    font = {
+        "size": 12,
+        "weight": 600,
+        "color": ink,
+        "shadow": ", ".join([*sides, f"0 0 5px {halo}"]),
+    }
     taken: list[tuple[float, float, float]] = []
     for text, x, y in names:
-        wide = sum(12 if ord(c) > 0x2E80 else 6.5 for c in text) + 8
+        wide = sum(12 if ord(c) > 0x2E80 else 6.8 for c in text) + 8
         if any(
             abs(x - a) * scale[0] < (wide + w) / 2 and abs(y - b) * scale[1] < height
             for a, b, w in taken
         ):
             continue
         taken.append((x, y, wide))
-        font = {"size": 11, "color": "#f4f7f7"}
-        figure.add_annotation(
-            x=x, y=y, text=hover(text), showarrow=False, font=font, borderpad=2, **look
-        )
+        figure.add_annotation(x=x, y=y, text=hover(text), showarrow=False, font=font, **look)
         if len(taken) >= most:
             break
 

@@ -14,7 +14,7 @@ import streamlit as st
 from curation import coverage
 from curation.coverage import Compared, Gap
 from curation.targets import Target
-from curation.ui import charts
+from curation.ui import charts, state
 from curation.ui import map as maps
 from curation.ui.text import hover, short
 
@@ -34,6 +34,8 @@ def figure(
     prompts: pd.Series,
     gaps: Sequence[Gap],
     reach: float,
+    *,
+    dark: bool = False,
     height: int = 560,
 ) -> go.Figure:
     """Our examples muted, and the target's among them, within reach or out of it.
@@ -80,7 +82,7 @@ def figure(
                 },
             )
         )
-    _name_gaps(result, rows, compared, gaps)
+    _name_gaps(result, rows, compared, gaps, dark)
     result.update_layout(
         height=height,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
@@ -95,7 +97,7 @@ def figure(
 
 
 def _name_gaps(
-    result: go.Figure, rows: pd.DataFrame, compared: Compared, gaps: Sequence[Gap]
+    result: go.Figure, rows: pd.DataFrame, compared: Compared, gaps: Sequence[Gap], dark: bool
 ) -> None:
     """Write the largest gaps where they are, without names that would lie on each other."""
     across, up = (
@@ -108,8 +110,7 @@ def _name_gaps(
         for gap, (x, y) in zip(gaps, places, strict=True)
         if np.isfinite(x)
     )
-    look = {"yshift": 14, "bgcolor": "rgba(28,37,38,0.78)"}
-    charts.write_names(result, names, (across, up), NAMED, height=22, **look)
+    charts.write_names(result, names, (across, up), NAMED, dark=dark, height=22, yshift=14)
 
 
 def gap_table(gaps: Sequence[Gap]) -> pd.DataFrame:
@@ -189,7 +190,8 @@ class Held:
 
     def figure(self, rows: pd.DataFrame, fingerprint: str) -> go.Figure:
         """The map of both; rows: ours that have a place, of the view with that fingerprint."""
-        return _figure(str(self.target.folder), self.name, fingerprint, self.reach, rows, self)
+        key = (str(self.target.folder), self.name, fingerprint, self.reach, state.dark())
+        return _figure(*key, rows, self)
 
 
 def held(target: Target, name: str, compared: Compared, reach: float) -> Held:
@@ -216,6 +218,12 @@ def _gaps(
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _figure(
-    folder: str, name: str, fingerprint: str, reach: float, _rows: pd.DataFrame, _held: Held
+    folder: str,
+    name: str,
+    fingerprint: str,
+    reach: float,
+    dark: bool,
+    _rows: pd.DataFrame,
+    _held: Held,
 ) -> go.Figure:
-    return figure(_rows, _held.compared, _held.prompts, _held.gaps, reach)
+    return figure(_rows, _held.compared, _held.prompts, _held.gaps, reach, dark=dark)

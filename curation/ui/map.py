@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +26,9 @@ PLOT_PIXELS = (620, 600)
 
 NAMED = 18
 """Topics whose names are written on the map at most."""
+
+NAMED_SHARE = 0.002
+"""Of the examples in sight, the share that a topic needs for its name to be written there."""
 
 COLOURS = (
     "theme",
@@ -135,22 +137,21 @@ def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
     return chosen
 
 
-def digest(chosen: np.ndarray) -> str:
-    """A digest of which rows are chosen, for a cache's key."""
-    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
-
-
 def colours(rows: pd.DataFrame) -> list[str]:
     """Columns that the map can be coloured by: they say something of some row."""
     found = [c for c in COLOURS if c in rows and rows[c].notna().any()]
     return found + [c for c in tables.numbers(rows) if c not in found]
 
 
-def count(shown: int, missing: int) -> str:
-    """How many of the rows are drawn, and how many have no place, in a sentence or two."""
-    drawn = f"{shown:,} examples."
+def count(shown: int, missing: int, of: int = 0) -> str:
+    """How many of the rows are drawn, and how many have no place, in a sentence or two.
+
+    of: how many there are on the whole map, where a part of it is looked into.
+    """
+    drawn = f"{shown:,} examples{f' of {of:,} lie in this part' if of else ''}."
     if shown > POINTS:
-        drawn = f"{POINTS:,} of {shown:,} drawn; what you draw around counts all of them."
+        here = f"{shown:,} in this part" if of else f"{shown:,}"
+        drawn = f"{POINTS:,} of {here} drawn; what you draw around counts all of them."
     return drawn + (f" {missing:,} were dropped before they were embedded." if missing else "")
 
 
@@ -161,6 +162,7 @@ def figure(
     names: bool = True,
     part: Range | None = None,
     ground: pd.DataFrame | None = None,
+    dark: bool = False,
     height: int = 640,
 ) -> go.Figure:
     """The map of the given rows, coloured by a column; at most POINTS are drawn.
@@ -194,7 +196,7 @@ def figure(
         for trace in _by_category(drawn, text, order, counts, missing, size, said):
             result.add_trace(trace)
     if names and "topic" in rows and len(inner):
-        _name_topics(result, inner, span)
+        _name_topics(result, inner, span, dark)
     result.update_layout(
         height=height,
         dragmode="lasso",
@@ -215,10 +217,19 @@ def figure(
     return result
 
 
+VEIL = {False: "rgba(255,255,255,0.62)", True: "rgba(15,20,21,0.62)"}
+"""What lies over the map outside of what was drawn around, on a light and on a dark page."""
+
+
 def with_marks(
-    plain: go.Figure, marked: pd.DataFrame, shapes: Mapping[str, Any], title: str
+    plain: go.Figure,
+    marked: pd.DataFrame,
+    shapes: Mapping[str, Any],
+    title: str,
+    *,
+    dark: bool = False,
 ) -> go.Figure:
-    """A copy of a figure with rings about some rows and the drawn shapes left standing."""
+    """A copy of a figure with rings about some rows, the drawn shapes, and a veil around them."""
     result = go.Figure(plain)
     if len(marked):
         result.add_trace(
@@ -238,14 +249,26 @@ def with_marks(
             )
         )
         result.update_layout(showlegend=True)
-    look = {"line": {"color": WARN, "width": 2.5}, "fillcolor": "rgba(224,122,95,0.10)"}
-    for lasso in shapes.get("lasso") or []:
-        points = [f"{x},{y}" for x, y in zip(lasso["x"], lasso["y"], strict=True)]
-        result.add_shape(type="path", path=f"M {' L '.join(points)} Z", **look)
+    outlines = [
+        list(zip(lasso["x"], lasso["y"], strict=True)) for lasso in shapes.get("lasso") or []
+    ]
     for box in shapes.get("box") or []:
         (x0, x1), (y0, y1) = sorted(box["x"]), sorted(box["y"])
-        result.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, **look)
+        outlines.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    if outlines:
+        paths = [_path(outline) for outline in outlines]
+        far = 1e4  # beyond any map, for who zooms out; filled by the even-odd rule, it has holes
+        around = _path([(-far, -far), (far, -far), (far, far), (-far, far)])
+        veil = {"fillcolor": VEIL[dark], "line": {"width": 0}}
+        result.add_shape(type="path", path=f"{around} {' '.join(paths)}", **veil)
+        for path in paths:
+            result.add_shape(type="path", path=path, line={"color": WARN, "width": 2.5})
     return result
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    """A closed outline as SVG writes it."""
+    return f"M {' L '.join(f'{x},{y}' for x, y in points)} Z"
 
 
 def _behind(rows: pd.DataFrame, size: float) -> go.Scattergl:
@@ -278,10 +301,17 @@ def _density(rows: pd.DataFrame, span: Range) -> go.Heatmap:
     )
 
 
-def treemap(rows: pd.DataFrame, colour: str, height: int = 640) -> go.Figure:
+ROOT = "\x1f"
+"""Id of the tile that holds all others; no theme can have it."""
+
+
+def treemap(
+    rows: pd.DataFrame, colour: str, chosen: tuple[str, ...] = (), height: int = 640
+) -> go.Figure:
     """Themes and their topics by size, coloured by the mean of a column or the share kept.
 
-    Ids are `theme` and `theme\x1ftopic`, so that a click says which.
+    Ids are `theme` and `theme\x1ftopic`, so that a click says which. chosen: a theme, or a theme and
+    topic, which has a frame.
     """
     outer = rows["theme"] if "theme" in rows else pd.Series("topics", index=rows.index)
     numeric = colour in rows and pd.api.types.is_numeric_dtype(rows[colour])
@@ -294,39 +324,59 @@ def treemap(rows: pd.DataFrame, colour: str, height: int = 640) -> go.Figure:
     groups = table.groupby("theme")["value"].agg(["size", "mean"]).reset_index()
     groups = groups.sort_values("size", ascending=False)
     title = colour.replace("_", " ") if numeric else "share kept"
-    marker: dict[str, Any] = {"line": {"width": 1}, "pad": {"t": 20, "l": 3, "r": 3, "b": 3}}
+    ids = [ROOT, *groups["theme"], *(inner["theme"] + "\x1f" + inner["topic"])]
+    framed = [i == "\x1f".join(chosen) for i in ids]
+    marker: dict[str, Any] = {
+        "line": {"width": [4 if f else 1 for f in framed]},
+        "pad": {"t": 22, "l": 3, "r": 3, "b": 3},
+        "cornerradius": 3,
+    }
+    if any(framed):
+        marker["line"]["color"] = [WARN if f else "rgba(128,128,128,0.3)" for f in framed]
     if numeric or colour in ("dropped_by", "verdict"):
         marker |= {
-            "colors": [*groups["mean"], *inner["mean"]],
+            "colors": [table["value"].mean(), *groups["mean"], *inner["mean"]],
             "colorscale": [[0, "#f2efe4"], [0.5, "#7fc4b8"], [1, "#0f766e"]],
             "colorbar": {"title": hover(title), "thickness": 12, "len": 0.6},
         }
     else:
         tint = {t: PALETTE[i % len(PALETTE)] for i, t in enumerate(groups["theme"])}
-        marker["colors"] = [tint[t] for t in [*groups["theme"], *inner["theme"]]]
+        paler = {t: _paler(c) for t, c in tint.items()}
+        marker["colors"] = [
+            "rgba(0,0,0,0)",
+            *(tint[t] for t in groups["theme"]),
+            *(paler[t] for t in inner["theme"]),
+        ]
+    names = ["all", *groups["theme"], *inner["topic"]]
+    means = [table["value"].mean(), *groups["mean"], *inner["mean"]]
     return go.Figure(
         go.Treemap(
-            ids=[*groups["theme"], *(inner["theme"] + "\x1f" + inner["topic"])],
-            labels=[hover(t, 40) for t in [*groups["theme"], *inner["topic"]]],
-            parents=["" for _ in groups["theme"]] + list(inner["theme"]),
-            values=[*groups["size"], *inner["size"]],
-            customdata=[*groups["mean"].round(3), *inner["mean"].round(3)],
+            ids=ids,
+            # In a tile a name takes a line for each of its words, in a header one line.
+            labels=[hover(t, 60) for t in names[: 1 + len(groups)]]
+            + [hover(t, 60).replace(" · ", "<br>") for t in inner["topic"]],
+            parents=["", *(ROOT for _ in groups["theme"]), *inner["theme"]],
+            values=[len(table), *groups["size"], *inner["size"]],
+            customdata=[(hover(t, 60), round(m, 3)) for t, m in zip(names, means, strict=True)],
             branchvalues="total",
             marker=marker,
             tiling={"pad": 2},
             pathbar={"visible": False},
-            root={"color": "rgba(0,0,0,0)"},
-            texttemplate="%{label}<br>%{value:,}",
-            hovertemplate="%{label}<br>%{value:,} examples<br>"
+            texttemplate=["%{label}  %{value:,}" for _ in names[: 1 + len(groups)]]
+            + ["%{label}<br>%{value:,}" for _ in inner["topic"]],
+            textfont={"size": 12},
+            hovertemplate="%{customdata[0]}<br>%{value:,} examples<br>"
             + hover(title)
-            + " %{customdata:.3g}<extra></extra>",
+            + " %{customdata[1]:.3g}<extra></extra>",
         ),
-        layout={
-            "height": height,
-            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "uniformtext": {"minsize": 11, "mode": "hide"},
-        },
+        layout={"height": height, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}},
     )
+
+
+def _paler(colour: str, share: float = 0.45) -> str:
+    """A colour mixed with white, so that tiles stand out from their header and carry dark text."""
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(p + (255 - p) * share):02x}" for p in parts)
 
 
 def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
@@ -376,7 +426,13 @@ def _by_category(
         }
         rest = sum(int(counts.get(value, 0)) for value in order[len(shown) :])
         title = f"{len(order) - len(shown)} others ({rest:,})"
-        yield _trace(rows[others], title, marker, said)
+        trace = _trace(rows[others], title, marker, said)
+        # Its sign in the legend would take the first one's colour, which is another category's.
+        yield trace.update(legendgroup="others", showlegend=False)
+        sign = {"color": MUTED, "symbol": "circle-open", "line": {"width": 2}}
+        yield go.Scattergl(
+            x=[None], y=[None], mode="markers", name=title, legendgroup="others", marker=sign
+        )
     for i, value in enumerate(shown):
         part = rows[codes == i]
         if len(part):
@@ -402,13 +458,15 @@ def _trace(
     )
 
 
-def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range) -> None:
+def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range, dark: bool) -> None:
     """Write the largest topics where their examples are, without names that would collide."""
     across, up = (
         pixels / (high - low or 1.0) for pixels, (low, high) in zip(PLOT_PIXELS, span, strict=True)
     )
     places = rows.groupby("topic", observed=True)[["map_x", "map_y"]].median()
-    largest = [t for t in rows["topic"].dropna().value_counts().index[:60] if t]
+    sizes = rows["topic"].dropna().value_counts()
+    enough = max(3, len(rows) * NAMED_SHARE)  # a stray point is not where a topic lies
+    largest = [t for t, size in sizes.iloc[:60].items() if t and size >= enough]
     middle = places.loc[largest].to_numpy(dtype=float)
     names = ((short(t, 30), x, y) for t, (x, y) in zip(largest, middle, strict=True))
-    write_names(result, names, (across, up), NAMED, bgcolor="rgba(28,37,38,0.72)")
+    write_names(result, names, (across, up), NAMED, dark=dark)

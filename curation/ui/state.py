@@ -146,6 +146,11 @@ def look_at(project: Project, **changes: Any) -> None:
     st.session_state[f"map-view-{project.path}"] = replace(map_view(project), **changes)
 
 
+def dark() -> bool:
+    """Whether the session sees the dark theme."""
+    return bool(st.context.theme.type == "dark")
+
+
 def flash(text: str, icon: str = ":material/check:") -> None:
     """Say something at the next drawing of the page: callbacks run before it."""
     st.session_state.setdefault("flashes", []).append((text, icon))

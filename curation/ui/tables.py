@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +100,7 @@ def numbers(rows: pd.DataFrame) -> list[str]:
         and pd.api.types.is_numeric_dtype(rows[c])
         and rows[c].dtype != bool
         and c not in ("map_x", "map_y")
+        and rows[c].notna().any()
     ]
 
 
@@ -107,9 +110,9 @@ def narrowed(key: str) -> int:
     return int(said.get(f"{key}-fate", "all") != "all") + len(said.get(f"{key}-columns", []))
 
 
-def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
-    """Widgets for a filter: kept or dropped, values, ranges."""
-    first = st.columns([2, 5], vertical_alignment="center")
+def filters(rows: pd.DataFrame, key: str, fate: str = "all", *, narrow: bool = False) -> Filter:
+    """Widgets for a filter: kept or dropped, values, ranges; narrow: below each other."""
+    first = [st.container(), st.container()] if narrow else st.columns([2, 5])
     with first[0]:
         fate = (
             st.segmented_control(
@@ -136,7 +139,7 @@ def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
     ranges: dict[str, tuple[float, float]] = {}
     every: list[str] = []
     none: list[str] = []
-    places = st.columns(max(1, min(4, len(picked)))) if picked else []
+    places = st.columns(1 if narrow else min(4, len(picked))) if picked else []
     for i, column in enumerate(picked):
         with places[i % len(places)]:
             if pd.api.types.is_numeric_dtype(rows[column]):
@@ -157,6 +160,16 @@ def filters(rows: pd.DataFrame, key: str, fate: str = "all") -> Filter:
                     every = st.multiselect("tags: all of", options, key=f"{key}-every")
                     none = st.multiselect("tags: none of", options, key=f"{key}-none")
     return Filter("", fate, values, ranges, tuple(every), tuple(none))
+
+
+def digest(chosen: np.ndarray) -> str:
+    """A digest of which rows are chosen, for a cache's key."""
+    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
+
+
+def listed(at: np.ndarray) -> str:
+    """A name for a list of positions: another list is another table, where no row is picked yet."""
+    return f"{zlib.crc32(at[:SHOWN].tobytes()):x}"
 
 
 def preview(

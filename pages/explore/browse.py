@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from curation.project import Project
-from curation.search import snippet
-from curation.ui import actions, cards, frame, search, state, tables
-from curation.ui.search import Found
+from curation.ui import actions, cards, concepts, found, frame, search, state, tables
+from curation.ui.found import Found
 from curation.ui.text import markdown
 
 # Columns that are shown beside the text, where they say anything.
@@ -27,7 +24,7 @@ COLUMNS = (
 )
 
 
-def draw_example(project: Project, example_id: str, found: Found | None = None) -> None:
+def draw_example(project: Project, example_id: str, hits: Found | None = None) -> None:
     """One example: conversation on the left, receipt on the right."""
     view = project.view()
     if example_id not in view.dataset.rows.index:
@@ -36,10 +33,10 @@ def draw_example(project: Project, example_id: str, found: Found | None = None) 
     row = view.dataset.rows.loc[example_id]
     with st.container(border=True):
         cards.fate(row)
-        search.mark_buttons(project, "browse", example_id, view.dataset.rows, found)
+        concepts.mark_buttons(project, "browse", example_id)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            cards.conversation(row["messages"], found.query if found else "")
+            cards.conversation(row["messages"], hits.query if hits else "")
         with right:
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
             op = actions.new_op()
@@ -83,39 +80,23 @@ def go_edit(example_id: str) -> None:
     st.session_state["go-annotate"] = True
 
 
-def ordered(rows: pd.DataFrame, found: Found | None, mask: np.ndarray, order: str) -> np.ndarray:
-    """Positions of the rows to show: those found that pass the filter, best or highest first."""
-    at = np.flatnonzero(mask) if found is None else found.positions[mask[found.positions]]
+def ordered(rows: pd.DataFrame, at: np.ndarray, order: str) -> np.ndarray:
+    """Positions of rows, those with the highest number first."""
     if not order:
         return at
     values = rows[order].to_numpy(dtype=float, na_value=np.nan)[at]
     return at[np.argsort(-values, kind="stable")]  # what was not measured comes last
 
 
-def with_search(part: pd.DataFrame, at: np.ndarray, found: Found | None) -> dict[str, str]:
-    """Add what a search says of each row; the columns that it adds, with their titles.
-
-    A search by words adds none, but texts begin where the words are.
-    """
-    if found is None:
-        return {}
-    if found.name:
-        part["search"] = found.column[at]
-        return {"search": found.name}
-    for column in ("prompt", "response"):
-        part[column] = [snippet(t, found.query, before=16) or t for t in part[column]]
-    return {}
-
-
 def draw_table(
-    rows: pd.DataFrame, at: np.ndarray, found: Found | None, order: str, key: str
+    rows: pd.DataFrame, at: np.ndarray, hits: Found | None, order: str, key: str
 ) -> str | None:
     """The first of the rows that were found; the id of the one that was clicked."""
     part = rows.iloc[at[: tables.SHOWN]].copy()
-    first = with_search(part, at[: tables.SHOWN], found)
+    first = found.beside(part, at[: tables.SHOWN], hits)
     shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
     shown = [order, *(c for c in shown if c != order)] if order else shown
-    height = 300 if found is not None and found.tag else 420  # the buttons to mark stay in sight
+    height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
     return tables.pick(part, f"browse-table-{key}", shown, height, first, len(at))
 
 
@@ -128,35 +109,37 @@ def draw() -> None:
     project, view = state.need_view()
     frame.stale(view)
     rows = view.dataset.rows
-    found = search.controls(project, view, "browse")
+    top = st.container()  # drawn last: what is found depends on the filter
     left, right = st.columns([11, 3])
     with left:
-        wanted = tables.filters(rows, "browse")
+        wanted = tables.filters(rows, "browse").mask(rows)
+    with top:
+        hits = search.controls(project, view, "browse", wanted)
     order = right.selectbox(
         "Sort by",
         ["", *tables.numbers(rows)],
-        key="browse-sort" if found is None else "browse-sort-found",
+        key="browse-sort" if hits is None else "browse-sort-found",
         persist_state="session",
         format_func=lambda c: (
-            c.replace("_", " ") or ("as imported" if found is None else "best first")
+            c.replace("_", " ") or ("as imported" if hits is None else "best first")
         ),
         label_visibility="collapsed",
         icon=":material/sort:",
     )
-    at = ordered(rows, found, wanted.mask(rows), str(order or ""))
+    at = ordered(rows, found.positions(hits, wanted), str(order or ""))
     st.caption(f"**{len(at):,}** of {len(rows):,} examples")
-    # Another list is another table: a row that was picked in the former one is not picked in it.
-    key = f"{zlib.crc32(at[: tables.SHOWN].tobytes()):x}"
-    if found is not None and found.tag:
+    concepts.open_next(project, "browse", rows.index[at])
+    key = tables.listed(at)
+    if concepts.concept_of("browse"):
         key += view.fingerprint
-    picked = draw_table(rows, at, found, str(order or ""), key)
+    picked = draw_table(rows, at, hits, str(order or ""), key)
     if 0 < len(at) < len(rows):
         with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
             actions.bulk_buttons(project, list(rows.index[at]), "browse-all")
     if picked:
         state.open_example(picked)
     if opened := state.opened_example():
-        draw_example(project, opened, found)
+        draw_example(project, opened, hits)
 
 
 draw()

@@ -12,8 +12,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from curation.project import Project, View
-from curation.ui import about, actions, cards, charts, frame, quotas, search, special, state, tables
+from curation.ui import (
+    about,
+    actions,
+    cards,
+    charts,
+    concepts,
+    found,
+    frame,
+    quotas,
+    search,
+    special,
+    state,
+    tables,
+)
 from curation.ui import map as maps
+from curation.ui.found import Found
 from curation.ui.text import markdown
 
 
@@ -25,6 +39,7 @@ def figure(
     about: str,
     names: bool,
     part: maps.Range | None,
+    dark: bool,
     _rows: pd.DataFrame,
     _meets: np.ndarray,
     _behind: np.ndarray,
@@ -32,16 +47,24 @@ def figure(
     """The figure of a view; the key says all that it depends on."""
     needed = [c for c in dict.fromkeys(("map_x", "map_y", "prompt", "topic", colour)) if c in _rows]
     ground = _rows[["map_x", "map_y", colour]][_behind] if _behind.any() else None
-    return maps.figure(_rows[needed][_meets], colour, names=names, part=part, ground=ground)
+    return maps.figure(
+        _rows[needed][_meets], colour, names=names, part=part, ground=ground, dark=dark
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def treemap(
-    path: str, fingerprint: str, colour: str, about: str, _rows: pd.DataFrame, _meets: np.ndarray
+    path: str,
+    fingerprint: str,
+    colour: str,
+    about: str,
+    chosen: tuple[str, ...],
+    _rows: pd.DataFrame,
+    _meets: np.ndarray,
 ) -> go.Figure:
     """The treemap of a view; the key says all that it depends on."""
     needed = dict.fromkeys(("theme", "topic", "dropped_by", colour))
-    return maps.treemap(_rows[[c for c in needed if c in _rows]][_meets], colour)
+    return maps.treemap(_rows[[c for c in needed if c in _rows]][_meets], colour, chosen)
 
 
 def keep_shapes(project: Project) -> None:
@@ -55,9 +78,9 @@ def keep_group(project: Project) -> None:
     """Note which theme or topic was clicked in the treemap; a second click lets it go."""
     points = st.session_state["map-treemap"]["selection"]["points"]
     if points:
-        group = tuple(str(points[0].get("id", "")).split("\x1f"))
-        former = state.map_view(project).group
-        state.look_at(project, group=() if group in (former, ("",)) else group)
+        clicked = str(points[0].get("id", maps.ROOT))
+        group = () if clicked == maps.ROOT else tuple(clicked.split("\x1f"))
+        state.look_at(project, group=() if group == state.map_view(project).group else group)
 
 
 def look_button(
@@ -82,7 +105,12 @@ def look_button(
 
 
 def draw_selection(
-    project: Project, view: View, on_map: np.ndarray, chosen: np.ndarray, title: str
+    project: Project,
+    view: View,
+    on_map: np.ndarray,
+    chosen: np.ndarray,
+    title: str,
+    hits: Found | None,
 ) -> None:
     """What is in the selection, what is special about it, and what can be done with it."""
     rows, looking = view.dataset.rows, state.map_view(project)
@@ -90,7 +118,7 @@ def draw_selection(
     st.subheader(f"{len(part):,} {title}", anchor=False)
     actions.bulk_buttons(project, list(part.index), "map")
     row = st.container(horizontal=True)
-    if looking.shapes:
+    if looking.shapes and title == "selected":
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
         around = maps.around(part)
@@ -100,13 +128,15 @@ def draw_selection(
     if "topic" in rows and at_choice["topic"].notna().any():
         with row:
             draw_quota(project, at_choice)
-    key = (str(project.path), view.fingerprint, maps.digest(chosen))
-    found = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
-    if found.words:
-        st.caption("Its own words: " + " · ".join(markdown(w) for w in found.words))
-    for line in found.lines:
+    key = (str(project.path), view.fingerprint, tables.digest(chosen))
+    said = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
+    if said.words:
+        st.caption("Its own words: " + " · ".join(markdown(w) for w in said.words))
+    for line in said.lines:
         st.caption(line)
-    draw_list(project, rows, part, found.spread)
+    at = found.positions(hits, chosen)
+    concepts.open_next(project, "map", rows.index[at])
+    draw_list(project, view, at, said.spread, hits)
 
 
 def draw_quota(project: Project, part: pd.DataFrame) -> None:
@@ -138,32 +168,71 @@ def hand_quota(project: Project, topic: str, most: int) -> None:
 
 
 @st.fragment
-def draw_list(project: Project, rows: pd.DataFrame, part: pd.DataFrame, spread: list[str]) -> None:
-    """Examples of the selection, and the one that was clicked; redrawn without the map."""
+def draw_list(
+    project: Project, view: View, at: np.ndarray, spread: list[str], hits: Found | None
+) -> None:
+    """Examples of the selection, and the one that is open; redrawn without the map.
+
+    at: positions of the selected rows, best first where something was looked for.
+    """
+    if concepts.just_marked("map"):
+        st.rerun(scope="app")  # all others are ranked anew
+    rows = view.dataset.rows
+    every = "all" if hits is None else "best first"
     which = st.segmented_control(
         "Examples",
-        ["spread out", "all"],
-        default="spread out",
-        key="map-which",
+        ["spread out", every],
+        default="spread out" if hits is None else every,
+        key=f"map-which-{every}",
         required=True,
         label_visibility="collapsed",
         persist_state="session",
         help=f"{special.SPREAD} that lie far from each other, or the list of all",
     )
-    shown = part.loc[spread] if which == "spread out" else part
-    picked = tables.pick(shown, f"map-table-{which}", [], height=260)
+    shown = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
+    part = rows.iloc[shown[: tables.SHOWN]].copy()
+    first = found.beside(part, shown[: tables.SHOWN], hits)
+    picked = tables.pick(part, f"map-table-{tables.listed(shown)}", [], 260, first, len(shown))
     if picked:
-        with st.container(border=True):
-            cards.fate(rows.loc[picked])
-            cards.conversation(rows.at[picked, "messages"])
-            if st.button("Show on the map", key="map-show", icon=":material/my_location:"):
-                state.look_at(project, marked=picked)
-                st.rerun(scope="app")
+        state.open_example(picked)
+    opened = state.opened_example()
+    if opened in rows.index and rows.index.get_loc(opened) in at:
+        draw_example(project, rows.loc[opened], hits)
+
+
+def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
+    """The example that is open, and what can be done from it."""
+    example_id = str(row.name)
+    with st.container(border=True):
+        cards.fate(row)
+        concepts.mark_buttons(project, "map", example_id)
+        with st.container(horizontal=True):
+            st.button(
+                "Show it",
+                key="map-show",
+                icon=":material/my_location:",
+                on_click=state.look_at,
+                args=(project,),
+                kwargs={"marked": example_id},
+                help="Put a ring about it on the map.",
+            )
+            st.button(
+                "Like this",
+                key="map-like-this",
+                icon=":material/join_inner:",
+                on_click=search.add_example,
+                args=("map", example_id),
+                help="Search for examples that are like it.",
+            )
+        if st.session_state["map-show"] or st.session_state["map-like-this"]:
+            st.rerun(scope="app")
+        cards.conversation(row["messages"], hits.query if hits else "")
 
 
 def draw_treemap(project: Project, view: View, colour: str, meets: np.ndarray) -> None:
     """Themes and topics as tiles; a click narrows what is beside it."""
-    key = (str(project.path), view.fingerprint, colour, maps.digest(meets))
+    chosen = state.map_view(project).group
+    key = (str(project.path), view.fingerprint, colour, tables.digest(meets), chosen)
     st.plotly_chart(
         treemap(*key, view.dataset.rows, meets),
         key="map-treemap",
@@ -283,21 +352,23 @@ def draw_map(
     names: bool,
     on_map: np.ndarray,
     meets: np.ndarray,
-    found: np.ndarray,
+    hits: Found | None,
 ) -> None:
     """The map with what was found, marked and drawn on it."""
     looking = state.map_view(project)
     rows = view.dataset.rows
-    key = (str(project.path), view.fingerprint, colour, maps.digest(meets), names, looking.part)
+    about, dark = tables.digest(meets), state.dark()
+    key = (str(project.path), view.fingerprint, colour, about, names, looking.part, dark)
     drawn = figure(*key, rows, meets, on_map & ~meets)
-    ringed = rows.iloc[np.flatnonzero(found)[:2_000]]
-    title = f"found ({int(found.sum()):,})" if len(ringed) else "this one"
+    at = np.zeros(0, dtype=int) if hits is None else found.positions(hits, meets)
+    ringed = rows.iloc[at[:2_000]]
+    title = f"found ({len(at):,})" if len(ringed) else "this one"
     if looking.marked in rows.index and pd.notna(rows.at[looking.marked, "map_x"]):
         ringed = pd.concat(
             [rows.loc[[looking.marked]], ringed.drop(looking.marked, errors="ignore")]
         )
     if len(ringed) or looking.shapes:
-        drawn = maps.with_marks(drawn, ringed, looking.shapes, title)
+        drawn = maps.with_marks(drawn, ringed, looking.shapes, title, dark=dark)
     st.plotly_chart(
         drawn,
         key="map-chart",
@@ -317,7 +388,7 @@ def draw_side(
     view: View,
     on_map: np.ndarray,
     meets: np.ndarray,
-    found: np.ndarray | None,
+    hits: Found | None,
     tiles: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
@@ -325,12 +396,14 @@ def draw_side(
     if tiles:
         draw_topics(project, looking.group)
     chosen, title = meets, "in it" if looking.group else "meet the filter"
-    if found is not None and (chosen & found).any():
-        chosen, title = chosen & found, "found"
+    if hits is not None and (chosen & hits.mask).any():
+        chosen, title = chosen & hits.mask, "found"
+    else:
+        hits = None
     if looking.shapes and not tiles:
         chosen, title = chosen & maps.selected(rows, looking.shapes), "selected"
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
-        draw_selection(project, view, on_map, chosen, title)
+        draw_selection(project, view, on_map, chosen, title, hits)
         return
     if not tiles:
         st.caption(
@@ -357,23 +430,24 @@ def draw() -> None:
             icon=":material/scatter_plot:",
         )
         return
-    hits = search.controls(project, view, "map")
+    top = st.container()  # drawn last: what is found depends on the filter
     looking = state.map_view(project)
     bar = st.container(horizontal=True, vertical_alignment="center")
     picture, colour, names = draw_look(bar, rows)
     narrowed = tables.narrowed("map")
     with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
-        condition = tables.filters(rows, "map")
+        condition = tables.filters(rows, "map", narrow=True)
     on_map = rows["map_x"].notna().to_numpy()
     filtered = on_map & condition.mask(rows)
     meets = filtered & maps.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
         draw_about(project, view, on_map)
     draw_chips(project, looking, bar)
+    with top:
+        hits = search.controls(project, view, "map", meets)
     if not meets.any():
         st.caption("No example meets these conditions.")
         return
-    found = np.zeros(len(rows), dtype=bool) if hits is None else hits.mask
     left, right = st.columns([9, 4], gap="medium")
     with left:
         if picture == "treemap":
@@ -382,11 +456,16 @@ def draw() -> None:
                 return
             draw_treemap(project, view, colour, filtered)
         else:
-            draw_map(project, view, colour, names, on_map, meets, found & meets)
-        st.caption(maps.count(int(meets.sum()), len(rows) - int(on_map.sum())))
+            draw_map(project, view, colour, names, on_map, meets, hits)
+        shown, off = int(meets.sum()), len(rows) - int(on_map.sum())
+        if looking.part and picture == "map":
+            inside = int((meets & maps.within(rows, looking.part)).sum())
+            st.caption(maps.count(inside, off, of=shown))
+        else:
+            st.caption(maps.count(shown, off))
     with right:
         tiles = picture == "treemap"
-        draw_side(project, view, on_map, meets, None if hits is None else found, tiles)
+        draw_side(project, view, on_map, meets, hits, tiles)
 
 
 draw()

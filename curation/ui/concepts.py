@@ -1,0 +1,184 @@
+"""Marking examples as belonging to a concept or not, and ranking the others by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from curation import search
+from curation.cache import key as digest
+from curation.dataset import Dataset
+from curation.errors import CurationError, RecipeConflict
+from curation.operations.concept import Marks, average_precision, marked, probability
+from curation.project import Project, View
+from curation.recipe import Step
+from curation.ui import actions, state
+from curation.ui.found import Found, limits
+from curation.ui.text import markdown
+
+
+def concept_of(key: str) -> str:
+    """The concept that is being marked at a place; empty while there is none."""
+    if st.session_state.get(f"{key}-mode") != "Concept":
+        return ""
+    return str(st.session_state.get(f"{key}-concept") or "").strip()
+
+
+def _against(tag: str) -> str:
+    return f"not {tag}"
+
+
+def controls(
+    project: Project, view: View, key: str, among: np.ndarray, middle: Any, right: Any
+) -> Found | None:
+    """Draw the choice of a concept and what is known of it; the examples most likely to belong to it.
+
+    key, among: as in `curation.ui.search.controls`. middle, right: the places for its widgets.
+    """
+    people = project.people()
+    tags = {t for said in people.tags.values() for t in said} if people is not None else set()
+    tag = concept_of(key)
+    middle.selectbox(
+        "Concept",
+        sorted({t for t in tags if not (t.startswith("not ") and t[4:] in tags)} | {tag} - {""}),
+        index=None,
+        key=f"{key}-concept",
+        placeholder="name a concept, or choose a tag",
+        accept_new_options=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    top, least = limits(right, f"{key}-concept", "probability")
+    search.embedded_by(view.dataset.steps)
+    if not tag:
+        st.caption(
+            "A concept is a tag: name it, mark some examples as yes and some as no, and all others "
+            "are ranked by how likely they belong to it."
+        )
+        return None
+    said = marked(people, (tag, _against(tag)))
+    place = st.container(horizontal=True, vertical_alignment="center")
+    if not said[tag]:
+        place.caption(
+            "Nothing is marked yet. Open an example that belongs to it and press “Yes, it is”: the "
+            "others are then ranked. Words or Meaning help to find the first."
+        )
+        return None
+    about = digest(said)
+    scores, precision = _ranked(
+        str(project.path), view.fingerprint, tag, about, view.dataset, people
+    )
+    hits = search.best(scores, top, among)
+    counts = f"**{len(said[tag]):,}** yes · **{len(said[_against(tag)]):,}** no"
+    place.caption(counts + _quality(precision, len(said[_against(tag)])))
+    _offer_step(project, tag, place, key)
+    return Found.above("Concept", hits, least, len(view.dataset), tag)
+
+
+def _quality(precision: float | None, no: int) -> str:
+    if precision is None:
+        few = "; until there are ten no, random others count as no" if no < 10 else ""
+        return f" · mark five of each to see how well they are told apart{few}"
+    return f" · told apart with an average precision of {precision:.2f}, cross-validated"
+
+
+@st.cache_resource(max_entries=16, show_spinner="Learning from the marks …")
+def _ranked(
+    path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
+) -> tuple[np.ndarray, float | None]:
+    """How likely each example belongs to a concept, and how well the marks are told apart."""
+    assert _dataset.vectors is not None  # there is an embed step
+    order = np.argsort(_dataset.rows.index.to_numpy().astype(str), kind="stable")
+    marks = Marks.of(_dataset.rows.index[order], _people, tag)
+    vectors = _dataset.vectors[order]
+    scores = np.empty(len(order))
+    scores[order] = probability(vectors, marks)
+    return scores, average_precision(vectors, marks)
+
+
+def _offer_step(project: Project, tag: str, place: Any, key: str) -> None:
+    recipe = project.recipe
+    if any(s.use == "concept" and s.params.get("tag") == tag for s in recipe):
+        place.caption(":material/check: a score of the recipe")
+        return
+    place.button(
+        "Make it a score of the recipe",
+        icon=":material/playlist_add:",
+        key=f"{key}-concept-step",
+        on_click=_add_step,
+        args=(project, tag, recipe.revision),
+    )
+
+
+def _add_step(project: Project, tag: str, base: str) -> None:
+    """Put the concept at the end of what the recipe measures."""
+    try:
+        project.save_recipe(project.recipe + Step("concept", tag=tag), base)
+    except RecipeConflict:
+        state.flash("Somebody else changed the recipe meanwhile; try again.", ":material/error:")
+    except CurationError as error:
+        state.flash(f"Not added: {error}", ":material/error:")
+    else:
+        state.flash("Added to the recipe; run it to have the score.")
+
+
+def mark_buttons(project: Project, key: str, example_id: str) -> None:
+    """Yes and no for an example, while a concept is being marked."""
+    tag = concept_of(key)
+    if not tag:
+        return
+    people = project.people()
+    said, op = () if people is None else people.of(example_id).tags, actions.new_op()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{markdown(tag, 60)}?**", width="content")
+        for label, icon, own, other in (
+            ("Yes, it is", ":material/thumb_up:", tag, _against(tag)),
+            ("No, it is not", ":material/thumb_down:", _against(tag), tag),
+        ):
+            st.button(
+                label,
+                icon=icon,
+                key=f"{key}-{label[:2].strip(',')}-{example_id}",
+                type="primary" if own in said else "secondary",
+                help="It is marked so; press again to take the mark away." if own in said else None,
+                on_click=mark,
+                args=(project, key, example_id, own, other, said, op),
+            )
+
+
+def mark(
+    project: Project,
+    key: str,
+    example_id: str,
+    own: str,
+    other: str,
+    said: Sequence[str],
+    op: str,
+) -> None:
+    """Tag an example as yes or no, and not as the other; a second time takes the tag away."""
+    if own in said:
+        done = actions.decide(project, "untag", (example_id,), own, op)
+    else:
+        decisions = [("tag", example_id, own)]
+        if other in said:
+            decisions.append(("untag", example_id, other))
+        done = actions.decide_together(project, decisions, op)
+    if done:
+        st.session_state[f"{key}-marked"] = own not in said
+
+
+def just_marked(key: str) -> bool:
+    """Whether an example was marked, or its mark taken away, and the page not drawn anew since."""
+    return f"{key}-marked" in st.session_state
+
+
+def open_next(project: Project, key: str, ids: Iterable[str]) -> None:
+    """After a mark open the first example of a list that nobody has marked yet."""
+    if not st.session_state.pop(f"{key}-marked", False):
+        return
+    tag = concept_of(key)
+    done = {i for said in marked(project.people(), (tag, _against(tag))).values() for i in said}
+    state.open_example(next((i for i in map(str, ids) if i not in done), state.opened_example()))
