@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import http.client
 import json
 import os
@@ -54,7 +55,7 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
 
     A name that was given before is changed where it was given. originals: the names before any
     renaming (see `original_names`), so that one under which others were gathered takes them along.
-    Raises CurationError without topics or without a name.
+    Raises CurationError without topics, without a name, and for an old one that nothing is called.
     """
     new = " ".join(new.split())
     if not new:
@@ -66,6 +67,10 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
     at = next((i for i, step in enumerate(steps) if step.use == "rename_topics"), None)
     given = {} if at is None else dict(new_names(steps[at].params.get("names", [])))
     before = [first for first, name in given.items() if name == old]
+    if originals and not before and old not in originals:
+        near = difflib.get_close_matches(old, [*originals, *given.values()], 3, 0.4)
+        like = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise CurationError(f"No topic and no theme is called {old!r}.{like}")
     if not before or old in originals:
         before.append(old)
     given.update(dict.fromkeys(before, new))
@@ -104,9 +109,15 @@ def listed(dataset: Dataset, examples: int = EXAMPLES) -> list[Topic]:
     for i, name in enumerate(names):
         rows = np.flatnonzero(place == i)
         words = tuple(dict.fromkeys(terms[i]))[:WORDS]
-        shown = _typical([texts[row] for row in rows[:LOOKED_AT]], words, examples)
+        shown = _typical(_excerpts(kept.iloc[rows[:LOOKED_AT]]), words, examples)
         found.append(Topic(str(themes[name]), str(name), len(rows), words, shown))
     return sorted(found, key=lambda t: (-sizes[t.theme], t.theme, -t.size, t.name))
+
+
+def _excerpts(rows: pd.DataFrame) -> list[str]:
+    """The beginning of each prompt, and of its response behind an arrow."""
+    sides = zip(rows["prompt"].fillna(""), rows["response"].fillna(""), strict=True)
+    return [" → ".join(side for side in (p.strip(), r[:600].strip()) if side) for p, r in sides]
 
 
 def _typical(texts: Sequence[str], words: Sequence[str], count: int) -> tuple[str, ...]:

@@ -91,10 +91,10 @@ class Targets:
         return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
 
     def get(self, name: str) -> Target:
-        """The target of that name or folder; raises CurationError naming those there are."""
+        """The target of that name or folder, in any case; raises CurationError naming those there are."""
         known = self.all()
         for target in known:
-            if name in (target.name, target.slug):
+            if name.casefold() in (target.name.casefold(), target.slug.casefold()):
                 return target
         names = ", ".join(t.name for t in known)
         raise CurationError(
@@ -273,9 +273,11 @@ def read_with(
         tables, report = parse(path, name, settings, progress)
         rows, refused = tables["examples"], tables["rejected"]
         if rows.empty and len(refused):
+            first = refused.iloc[0]
+            mapped = " Say which column is which, as prompt=question."
             raise CurationError(
                 f"{name}: none of its {report.rejected:,} rows can be read as an example: "
-                f"{refused['message'].iloc[0]} Say which column is which, as prompt=question."
+                f"{first['message']}{mapped if first['code'] == 'field' else ''}"
             )
         return with_ids(rows)
 

@@ -240,6 +240,14 @@ def test_what_was_compared_is_said_with_what_was_left_out():
     )
 
 
+@pytest.mark.parametrize("last, lost", [("chosen", 0.25), ("kept", 0.0)])
+def test_what_the_selection_takes_out_of_reach_is_told(last, lost):
+    stages = {"before": 9, "kept": 9} | ({"chosen": 4} if last == "chosen" else {})
+    rows = pd.DataFrame({"kept": [0.9, 0.8, 0.9, 0.1], "chosen": [0.9, 0.2, 0.9, 0.1]})
+    found = Compared(rows, {"stages": stages})
+    assert drawing.lost_by_choice(found, 0.5) == pytest.approx(lost)
+
+
 def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():
     rows = pd.DataFrame({"dropped_by": ["x", None]}, index=["a", "b"], dtype="str")
     assert drawing.still_dropped(rows, ("gone", "b", "a")) == ["a"]
@@ -308,6 +316,17 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     part.set_value("Gaps").run()
     assert not app.exception
     assert any("out of reach" in m.value for m in app.markdown)
+
+
+def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path):  # noqa: F811
+    project.targets.add(questions(tmp_path), "one")
+    app = opened()
+    app.session_state["targets-before"] = {"one"}
+    project.targets.add(questions(tmp_path, 5), "two")
+    assert app.run().selectbox(key="coverage-target").value.name == "two"
+    assert "targets-before" not in app.session_state
+    app.selectbox(key="coverage-target").select_index(0).run()
+    assert app.run().selectbox(key="coverage-target").value.name != "two"
 
 
 def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811

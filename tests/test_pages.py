@@ -124,6 +124,27 @@ def test_annotate_saves_before_it_shows_the_next(project):
     assert project.decisions.events()[1].example_id != first
 
 
+def test_back_shows_todays_verdict_and_undo_shows_the_example_again(project):
+    app = opened("annotate")
+    first = str(project.view().dataset.kept.index[0])
+    button(app, "Drop").click().run()
+    button(app, "Back").click().run()
+    assert any("dropped by people" in m.value for m in app.markdown)
+    button(app, "Keep").click().run()
+    app.session_state["undone"] = project.decisions.undo("Ann").example_id
+    app.run()
+    assert any("dropped by people" in m.value for m in app.markdown), "the first decision again"
+    assert any(c.value == f"Undone: {first[:8]}" for c in app.caption)
+
+
+def test_who_is_at_the_keyboard_is_remembered_as_a_cookie_that_can_hold_no_code(project):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.text_input(key="annotator").set_value("A'; alert(1) </script>").run()
+    (said,) = (h for h in app.get("html") if "cookie" in h.proto.body)
+    assert "curation-name=A%27%3B%20alert%281%29%20%3C%2Fscript%3E; path=/" in said.proto.body
+    assert not [h for h in app.run().get("html") if "cookie" in h.proto.body], "it is said once"
+
+
 def test_a_card_sent_twice_adds_one_decision(project):
     from curation.ui import actions
 

@@ -120,6 +120,9 @@ def test_what_cannot_be_a_target_is_one_sentence(project, tmp_path):
     odd = lines(tmp_path / "odd.jsonl", [{"before": 1, "after": 2}])
     with pytest.raises(CurationError, match=r"Say which column is which, as prompt=question\.$"):
         project.targets.add(odd)
+    (tmp_path / "cut.json").write_text('[{"prompt": "a", ')
+    with pytest.raises(CurationError, match=r"looks cut here\.$"):  # no mapping helps
+        project.targets.add(tmp_path / "cut.json")
     with pytest.raises(CurationError, match="There is no target 'x'"):
         project.targets.get("x")
     assert project.targets.all() == []

@@ -314,6 +314,21 @@ def test_an_endpoint_that_is_not_there_is_a_sentence(endpoint):
             naming.asked(TOPICS, url, "tiny")
 
 
+def test_a_name_that_nothing_bears_is_refused_with_what_it_is_like(example_project, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(example_project, tmp_path / "example")
+    before = Project.open(folder)
+    topic = str(before.view().dataset.kept["topic"].iloc[0])
+    wrong = CliRunner().invoke(app, ["topics", str(folder), "--rename", f"{topic}x = cookery"])
+    assert f"Did you mean {topic!r}" in str(wrong.exception)
+    assert Project.open(folder).recipe == before.recipe
+    right = CliRunner().invoke(app, ["topics", str(folder), "--rename", f"{topic} = cookery"])
+    assert right.exit_code == 0 and right.output.startswith(f"{topic} = cookery\n1 name is")
+    again = CliRunner().invoke(app, ["topics", str(folder), "--rename", "cookery = cooking"])
+    assert again.exit_code == 0, "a name that was given may be changed before the run"
+
+
 def test_the_command_lists_topics_and_writes_names_into_the_recipe(
     example_project, tmp_path, endpoint
 ):

@@ -87,7 +87,11 @@ def demo(
         dataset = opened.run(engine=runner, progress=progress)
         manifest = opened.export(out, ("trl",), engine=runner)
     delivered = export_summary(manifest, out)
-    value = {"path": str(to), **run_summary(dataset, time.perf_counter() - begin), **delivered}
+    value = {
+        "path": str(to),
+        **run_summary(opened, dataset, time.perf_counter() - begin),
+        **delivered,
+    }
     text = f"{run_text(value)}\n{export_text(delivered)}\nLook at it: curate app {to}"
     show(value, as_json, text)
 

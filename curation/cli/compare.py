@@ -128,9 +128,13 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
 
 def coverage_text(value: dict[str, Any]) -> str:
     """A comparison for people."""
-    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in value["within_reach"].items())
+    from curation.coverage import STAGES
+
+    reached = value["within_reach"].items()
+    shares = ", ".join(f"{share:.1%} {STAGES[stage]}" for stage, share in reached)
     lines = [
-        f"{value['target']}: {value['rows']:,} rows, within reach ({value['reach']:.2f}): {shares}"
+        f"{value['target']}: {value['rows']:,} rows; of these, an example is within reach "
+        f"(similarity {value['reach']:.2f} or more) of {shares}"
     ]
     if value["by_chance"]:
         low, high = value["by_chance"]

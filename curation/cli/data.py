@@ -82,11 +82,20 @@ def import_files(
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
         if total["rejected"] and not total["examples"]:
-            why = opened.rejected["message"].iloc[-1]
+            last = opened.rejected.iloc[-1]
+            # Where the text itself is broken, no mapping helps.
+            help = (
+                "Do so with --map, as in --map prompt=question --map response=answer; "
+                if last["code"] == "field"
+                else ""
+            )
+            many = (
+                "The only row was"
+                if total["rejected"] == 1
+                else "No row became an example; the last was"
+            )
             raise CurationError(
-                f"None of {total['rejected']:,} rows became an example; the last was refused since {why} "
-                "Say which column is which with --map, as in --map prompt=question --map "
-                "response=answer; `curate rows --rejected` lists every refusal."
+                f"{many} refused since {last['message']} {help}`curate rows --rejected` lists every refusal."
             )
     lines = [
         f"{e['name']}: already here, nothing added"
@@ -145,19 +154,21 @@ def run(
     begin = time.perf_counter()
     with working(project, job) as (progress, result), engine_of(engine) as runner:
         chosen = None if recipe is None else Recipe.from_yaml(read_text(recipe), recipe.name)
-        dataset = Project.open(project).run(chosen, engine=runner, progress=progress)
-        summary = run_summary(dataset, time.perf_counter() - begin)
+        opened = Project.open(project)
+        dataset = opened.run(chosen, engine=runner, progress=progress)
+        summary = run_summary(opened, dataset, time.perf_counter() - begin)
         result.update(summary)
     show(summary, as_json, run_text(summary))
 
 
-def run_summary(dataset: Dataset, seconds: float) -> dict[str, Any]:
+def run_summary(opened: Project, dataset: Dataset, seconds: float) -> dict[str, Any]:
     """What `curate run --json` prints."""
     return {
         "examples": len(dataset),
         "kept": len(dataset.kept),
         "dropped": len(dataset.dropped),
         "steps": [report.to_dict() for report in dataset.steps],
+        "encoders": opened.vectors.used(dataset.steps),
         "fingerprint": dataset.steps[-1].fingerprint if dataset.steps else "",
         "seconds": round(seconds, 3),
         "peak_rss_mb": peak_rss_mb(),
@@ -174,6 +185,7 @@ def run_text(summary: dict[str, Any]) -> str:
             f"{step['kept_in']:>10,}{step['dropped']:>10,}"
             f"{step['changed']:>10,}{spent:>10}"
         )
+    lines += [f"embedded by {name}: {how}" for name, how in summary["encoders"].items()]
     cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
     end = ", everything cached" if cached else ""
     lines.append(

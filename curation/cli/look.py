@@ -152,7 +152,11 @@ def list_topics(
 
 
 def topics_text(topics: list[Any], given: dict[str, str], project: Path) -> str:
-    """Topics for people, by theme, with three examples each; then what was renamed."""
+    """Topics for people, by theme, with three examples each; or what was renamed."""
+    if given:
+        lines = [f"{old} = {new}" for old, new in given.items()]
+        many = "1 name is" if len(given) == 1 else f"{len(given)} names are"
+        return "\n".join([*lines, f"{many} in the recipe. Next: curate run {project}"])
     lines, theme = [], None
     for topic in topics:
         if topic.theme != theme:
@@ -160,7 +164,4 @@ def topics_text(topics: list[Any], given: dict[str, str], project: Path) -> str:
             lines.append(f"\n{theme}")
         lines.append(f"{topic.size:>8,}  {topic.name}   [{', '.join(topic.words)}]")
         lines += [f"{'':10}- {text[:90]}" for text in topic.examples[:3]]
-    if given:
-        lines += ["", *(f"{old} = {new}" for old, new in given.items())]
-        lines.append(f"{len(given)} names are in the recipe. Next: curate run {project}")
     return "\n".join(lines).lstrip("\n")

@@ -104,6 +104,8 @@ def undo(project: Project) -> None:
         state.flash(f"Not undone: {error}", ":material/error:")
         return
     state.flash("Undone" if event else "There is nothing to undo", ":material/undo:")
+    if event:
+        st.session_state["undone"] = event.example_id  # the Annotate page shows it again
 
 
 def redo(project: Project) -> None:

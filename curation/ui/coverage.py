@@ -147,6 +147,13 @@ def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
     return list(rows["dropped_by"].reindex(list(ids)).dropna().index)
 
 
+def lost_by_choice(compared: Compared, reach: float) -> float:
+    """The share of the target that was within reach before the selection, and is not since."""
+    if compared.last != "chosen":
+        return 0.0
+    return compared.within(reach, "kept") - compared.within(reach)
+
+
 def basis(compared: Compared) -> str:
     """What was compared, in a sentence."""
     of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]

@@ -54,13 +54,15 @@ def _who_and_where() -> None:
             key="chosen_project",
             on_change=_switch,
         )
+    state.recall_annotator()
     st.text_input(
         "Who are you?",
         key="annotator",
         placeholder="your name",
         persist_state="session",
-        help="Your decisions are kept under this name.",
+        help="Your decisions are kept under this name. This browser remembers it.",
     )
+    state.remember_annotator()
 
 
 def _name_of(path: Path) -> str:
@@ -177,7 +179,8 @@ def draw_job(project: Project, job: jobs.Status) -> None:
     """One job: how far it is, or how it ended."""
     title = markdown(job.title)
     if job.active:
-        st.progress(min(job.share, 1.0), text=f"**{title}** · {markdown(job.text, 160)}")
+        doing = f" · {markdown(job.text, 160)}" if job.text else ""
+        st.progress(min(job.share, 1.0), text=f"**{title}**{doing}")
         st.button(
             "Cancel",
             key=f"cancel-{job.id}",

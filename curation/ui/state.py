@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import streamlit as st
 
@@ -15,6 +16,10 @@ from curation import errors
 from curation.project import DEFAULT_RECIPE, Project, View, slug
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
+_COOKIE, _REMEMBERED = "curation-name", "remembered-name"
+
+MOST_LETTERS = 100
+"""Of a name, so many are remembered by the browser."""
 
 
 def workspace() -> Path:
@@ -107,6 +112,26 @@ def _annotated(path: str, fingerprint: str, _view: View, _people: Any) -> View:
 def annotator() -> str:
     """Who is at the keyboard; empty until they said so."""
     return str(st.session_state.get(_ANNOTATOR, "")).strip()
+
+
+def recall_annotator() -> None:
+    """Begin a session, which a reload of the page does too, with the name this browser remembers."""
+    if _ANNOTATOR not in st.session_state:
+        said: Any = st.context.cookies.get(_COOKIE)
+        name = unquote(said)[:MOST_LETTERS] if isinstance(said, str) else ""
+        st.session_state[_ANNOTATOR] = st.session_state[_REMEMBERED] = name
+
+
+def remember_annotator() -> None:
+    """Have the browser remember who is at the keyboard, where that has changed."""
+    name = annotator()[:MOST_LETTERS]
+    if name != st.session_state.get(_REMEMBERED, ""):
+        st.session_state[_REMEMBERED] = name
+        said = f"{_COOKIE}={quote(name, safe='')}; path=/; max-age=31536000; SameSite=Lax"
+        # Quoted, the name holds letters, digits, "_.-~" and "%" only: it can end no string. The field
+        # loses the focus, or the keys that decide would be typed into it.
+        script = f"document.cookie = '{said}'; document.activeElement.blur()"
+        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def open_example(example_id: str | None) -> None:

@@ -8,8 +8,14 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.project import Project
+from curation.targets import Target
 from curation.ui import frame, state, uploads
 from curation.ui.text import markdown
+
+OPEN = "coverage-adding"
+"""Key of the popover that holds the form: True while it is open."""
+
+_BEFORE = "targets-before"
 
 
 def adding(project: Project) -> None:
@@ -31,9 +37,26 @@ def adding(project: Project) -> None:
         type="primary",
         icon=":material/add:",
         disabled=path is None,
-        on_click=frame.start_job,
-        args=(project, "Add target", command),
+        on_click=_start,
+        args=(project, name.strip() or source or "the target", command),
     )
+
+
+def _start(project: Project, name: str, command: list[str]) -> None:
+    """Start the job that reads the target, and note which targets there were before it."""
+    frame.start_job(project, "Add target", command)
+    state.flash(f"Reading {name}; it is chosen here when it is ready.", ":material/hourglass:")
+    st.session_state[OPEN] = False
+    st.session_state[_BEFORE] = {target.slug for target in project.targets.all()}
+
+
+def just_added(found: list[Target]) -> Target | None:
+    """The target that was added from here and has not been shown yet; None while there is none."""
+    before = st.session_state.get(_BEFORE)
+    new = None if before is None else next((t for t in found if t.slug not in before), None)
+    if new is not None:
+        del st.session_state[_BEFORE]
+    return new
 
 
 def _picked(project: Project) -> tuple[Path | None, str, list[str]]:

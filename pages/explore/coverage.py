@@ -71,7 +71,9 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
             + ([f"--of={of}"] if of else []),
         ),
     )
-    with columns[3].popover("Add", icon=":material/add:", width="stretch"):
+    with columns[3].popover(
+        "Add", icon=":material/add:", width="stretch", key=targets.OPEN, on_change="rerun"
+    ):
         targets.adding(project)
     with columns[4].popover("About", icon=":material/info:", width="stretch"):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(target.time))
@@ -276,6 +278,10 @@ def draw_over(project: Project, compared: Compared) -> None:
     ):
         quotas.hand_over(project, quotas.of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
+    st.caption(
+        "A budget says how many of a topic are taken, not which: compare again after the selection, "
+        "for it may leave out rows that are near the target."
+    )
     for part, title in (
         (touched, "More here than in the target"),
         (never, "Never touched by the target"),
@@ -288,6 +294,8 @@ def draw_over(project: Project, compared: Compared) -> None:
 def draw_over_table(part: pd.DataFrame) -> None:
     """Topics, shares, and what to cut."""
     table = drawing.over_table(part)
+    if not (part["target"] > 0).any():
+        table = table.drop(columns=["share in target", "ratio"])
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
         table,
@@ -344,6 +352,12 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
     with numbers:
         draw_numbers(held)
         st.caption(drawing.basis(compared))
+        if (lost := drawing.lost_by_choice(compared, reach)) >= 0.01:
+            st.warning(
+                f"The selection takes {lost * 100:.1f} points of the target out of reach: its budget "
+                "or its quotas leave out rows that are near the target.",
+                icon=":material/trending_down:",
+            )
         part = st.segmented_control(
             "Show",
             ["Map", "Gaps", "Over-represented"],
@@ -371,6 +385,8 @@ def draw() -> None:
     project, view = state.need_view()
     frame.stale(view)
     found = project.targets.all()
+    if new := targets.just_added(found):
+        st.session_state["coverage-target"] = new
     if not found:
         st.info(
             "There is no target yet. Add the set of texts that your data should cover.",

@@ -6,7 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from curation.dataset import Message, dump_messages, load_messages
+from curation.decisions import State
 from curation.project import Project, View
+from curation.report import PEOPLE
 from curation.ui import actions, cards, frame, state
 from curation.ui.text import markdown
 
@@ -80,6 +82,26 @@ def back() -> None:
         st.session_state["card"] = trail.pop()
 
 
+def show_undone() -> None:
+    """After an undo show the example that it was about, if it was decided here."""
+    undone, trail = st.session_state.pop("undone", None), st.session_state.get("trail", [])
+    if undone is not None:
+        st.session_state["last-act"] = f"Undone: {undone[:8]}"
+    if undone in trail:
+        trail.remove(undone)
+        st.session_state["card"] = undone
+
+
+def decided(row: pd.Series, people: State | None) -> pd.Series:
+    """The row with the verdict that somebody has given it since the page was drawn."""
+    verdict = None if people is None else people.verdicts.get(str(row.name))
+    if verdict is None:
+        return row
+    return pd.Series(
+        {**row, "dropped_by": PEOPLE if verdict.kind == "drop" else None}, name=row.name
+    )
+
+
 def save_edit(
     project: Project,
     example_id: str,
@@ -120,7 +142,7 @@ def card(project: Project, view: View, name: str) -> None:
     people = project.people()
     known = people.of(example) if people is not None else None
     base = known.revision if known is not None else 0
-    row = rows.loc[example]
+    row = decided(rows.loc[example], people)
     edit = None if people is None else people.edits.get(example)
     messages = (
         row["messages"]
@@ -342,6 +364,7 @@ def draw() -> None:
         or "Undecided"
     )
     st.caption(QUEUES[name])
+    show_undone()
     card(project, view, name)
 
 
