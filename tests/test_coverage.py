@@ -387,7 +387,7 @@ def test_budgets_arrive_at_select(project):  # noqa: F811
     app.run()
     assert not app.exception
     assert next(n for n in app.number_input if n.label == "Budget").value == 200
-    assert next(m for m in app.multiselect if m.label == "Quotas").value == [f"{topic} = 3"]
+    assert next(t for t in app.text_area if t.label == "Quotas").value == f"{topic} = 3"
     assert "quotas" not in project.recipe.to_yaml(), "nothing is changed before it is saved"
     button(app, "Let go").click().run()
     assert next(n for n in app.number_input if n.label == "Budget").value != 200

@@ -25,16 +25,16 @@ def parameters(
     """
     chosen: dict[str, Any] = {}
     shown = [p for p in operation.params.values() if p.name not in skip]
-    places = st.columns(min(3, max(1, len(shown)))) if shown else []
-    for i, parameter in enumerate(shown):
+    known = {p.name: (choices or {}).get(p.name, ()) for p in shown}
+    narrow = [p for p in shown if not _of_lines(p, known[p.name])]
+    places = st.columns(min(3, len(narrow))) if narrow else []
+    wide = st.container()
+    for parameter in shown:
         value = values.get(parameter.name, parameter.default)
-        with places[i % len(places)]:
+        at = narrow.index(parameter) if parameter in narrow else None
+        with wide if at is None else places[at % len(places)]:
             new = widget(
-                parameter,
-                value,
-                f"{key}-{parameter.name}",
-                columns,
-                (choices or {}).get(parameter.name, ()),
+                parameter, value, f"{key}-{parameter.name}", columns, known[parameter.name]
             )
         if new != parameter.default or parameter.name in values:
             chosen[parameter.name] = new
@@ -75,6 +75,16 @@ def widget(
                 placeholder="none",
             )
         return st.selectbox(label, options, index=0, key=key, help=help_text)
+    if _of_lines(parameter, known):
+        lines = st.text_area(
+            label,
+            "\n".join(value),
+            key=key,
+            help=help_text,
+            height=min(260, 68 + 24 * len(value)),
+            placeholder="one a line",
+        )
+        return [line.strip() for line in (lines or "").split("\n") if line.strip()]
     if parameter.type == "list":
         options = list(dict.fromkeys([*value, *parameter.default, *parameter.choices, *known]))
         return st.multiselect(
@@ -88,6 +98,11 @@ def widget(
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)
     return st.text_input(label, value=value or "", key=key, help=help_text)
+
+
+def _of_lines(parameter: Parameter, known: Sequence[str]) -> bool:
+    """Whether it is a list of which nobody knows the values, one a line."""
+    return parameter.type == "list" and not (parameter.choices or known or parameter.default)
 
 
 def _number(parameter: Parameter, value: Any, label: str, key: str, help_text: str | None) -> Any:
