@@ -112,6 +112,21 @@ def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
     assert any(f"{kept:,}" in m.value for m in app.metric)
 
 
+def test_a_project_that_was_just_made_is_the_one_the_sidebar_names(project, tmp_path):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.switch_page("pages/prepare/load.py").run()
+    assert app.selectbox(key="chosen_project").value == project.path
+    next(g for g in app.segmented_control if "New project" in g.options).set_value(
+        "New project"
+    ).run()
+    app.text_input(key="new-name").set_value("second one").run()
+    app.button(key="new-go").click().run()
+    assert not app.exception
+    assert app.selectbox(key="chosen_project").value.name == "second-one"
+    app.selectbox(key="chosen_project").set_value(project.path).run()
+    assert any("kept" in p.text for p in app.get("progress"))
+
+
 def test_annotate_saves_before_it_shows_the_next(project):
     app = opened("annotate")
     first = project.view().dataset.kept.index[0]

@@ -46,10 +46,11 @@ def around(page: Any) -> None:
 def _who_and_where() -> None:
     paths, chosen = state.project_paths(), state.chosen_path()
     if chosen is not None:
+        # It may have been chosen elsewhere, by making it on the Load page.
+        st.session_state["chosen_project"] = chosen if chosen in paths else paths[0]
         st.selectbox(
             "Project",
             paths,
-            index=paths.index(chosen) if chosen in paths else 0,
             format_func=_name_of,
             key="chosen_project",
             on_change=_switch,
