@@ -104,6 +104,14 @@ def test_only_what_lies_below_the_folder_that_may_be_read_is_read_by_path(tmp_pa
         uploads.allowed("b.jsonl")
 
 
+def test_two_uploads_of_one_name_are_looked_at_side_by_side(project):
+    app = opened("load")
+    rows = [f'{{"prompt": "{i}", "completion": "yes"}}\n'.encode() for i in "ab"]
+    app.file_uploader[0].set_value([("x.jsonl", row, "") for row in rows]).run()
+    assert not app.exception, app.exception[0].message
+    assert len([s for s in app.selectbox if s.label == "Format"]) == 2
+
+
 def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
     kept = len(project.view().dataset.kept)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,7 @@ def preview(path: str, changed: float, name: str, how: Reading, limits: sources.
 
 def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits) -> Reading:
     """What was recognised in one file, and the person's own word on it."""
+    key = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()  # two may share a name
     if path.is_dir():
         st.caption("A folder: every file in it is read, each in the format that is recognised.")
         return before
@@ -187,12 +189,12 @@ def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits)
             "Format",
             formats_,
             index=formats_.index(before.format),
-            key=f"format-{name}",
+            key=f"format-{key}",
             format_func=lambda f: "recognised by itself" if f == "auto" else f,
         )
         mapping, said = dict[str, str](), dict(before.mapping)
         if first.columns and st.toggle(
-            "Say which column is which", value=bool(said), key=f"map-{name}"
+            "Say which column is which", value=bool(said), key=f"map-{key}"
         ):
             columns = list(first.columns)
             for field, title in FIELDS.items():
@@ -201,7 +203,7 @@ def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits)
                     title,
                     columns,
                     index=columns.index(known) if known in columns else None,
-                    key=f"map-{name}-{field}",
+                    key=f"map-{key}-{field}",
                     placeholder="as recognised",
                 )
                 if column:
@@ -211,7 +213,7 @@ def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits)
             encoding = st.text_input(
                 "Encoding",
                 value=encoding,
-                key=f"encoding-{name}",
+                key=f"encoding-{key}",
                 placeholder=f"{first.encoding}, a guess" if first.encoding else "as recognised",
                 help="For example gb18030, big5, shift_jis, cp1252 or latin-1.",
             ).strip()
@@ -232,7 +234,7 @@ def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits)
             st.caption("None of the first lines could be read as an example.")
         else:
             place = (
-                st.number_input("Example", 1, len(seen.examples), 1, key=f"see-{name}")
+                st.number_input("Example", 1, len(seen.examples), 1, key=f"see-{key}")
                 if len(seen.examples) > 1
                 else 1
             )
