@@ -475,13 +475,9 @@ def remembered(folder: Path, name: str) -> Compared | None:
     return None if table is None else Compared.from_table(table)
 
 
-def newest(folder: Path) -> tuple[str, Compared] | None:
-    """The comparison remembered last, whatever it was made of, and its name."""
-    for path in _by_age(folder):
-        found = remembered(folder, path.stem)
-        if found is not None:
-            return path.stem, found
-    return None
+def by_age(folder: Path) -> list[str]:
+    """Names of the comparisons remembered there, whatever they were made of, newest first."""
+    return [path.stem for path in _by_age(folder)]
 
 
 def remember(folder: Path, name: str, compared: Compared, most: int = 4) -> None:

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from curation import Project, Step
-from curation.coverage import newest
+from curation.coverage import by_age
 from curation.errors import CurationError
 from tests.test_cli import answer, refused, run
 
@@ -76,7 +76,7 @@ def test_other_bytes_of_a_name_take_its_place_and_forget_what_was_measured(proje
     (first.results / "old.arrow").write_bytes(b"old")
     second, new = project.targets.add(lines(tmp_path / "sums.jsonl", QUESTIONS[:2]))
     assert new and second.folder == first.folder and second.rows == 2
-    assert not list(second.results.glob("*")) and newest(second.results) is None
+    assert not list(second.results.glob("*")) and by_age(second.results) == []
 
 
 def test_a_mapping_says_which_column_is_which(project, tmp_path):

@@ -168,12 +168,13 @@ def basis(compared: Compared) -> str:
 
 def comparison(target: Target, name: str) -> tuple[str, Compared] | None:
     """The comparison of that name, or else the newest there is, and its own name."""
-    if (target.results / f"{name}.arrow").exists():
-        exact = _read(str(target.results), name)
-        if exact is not None:
-            return name, exact
-        _read.clear(str(target.results), name)  # it is damaged, and may be computed afresh
-    return coverage.newest(target.results)
+    there = coverage.by_age(target.results)
+    for known in sorted(there, key=lambda other: other != name):
+        found = _read(str(target.results), known)
+        if found is not None:
+            return known, found
+        _read.clear(str(target.results), known)  # it is damaged, and may be computed afresh
+    return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
