@@ -75,6 +75,11 @@ class View:
     fingerprint: str
 
 
+def _reads_tags(recipe: Recipe) -> bool:
+    """Whether a step that reads more of people's decisions than their verdicts and edits is on."""
+    return any("decisions" in step.operation.inputs for step in recipe if step.enabled)
+
+
 class Project:
     """A folder that holds one dataset, its recipe, and people's decisions.
 
@@ -373,7 +378,9 @@ class Project:
             dataset = base.run(recipe, compute=self._quick(base, recipe))
             prints = base.fingerprints(recipe)
             print_ = prints[-1]
-            if seq == last or today.fingerprints(recipe) == prints:  # a tag changes nothing
+            if not self._decided(recipe, seq) or (
+                _reads_tags(recipe) and today.fingerprints(recipe) == prints
+            ):
                 return View(dataset, True, "", print_)
             note = f"{self._what_changed(recipe, seq)} {SHOWN_THEN}"
         except CurationError as error:
@@ -428,16 +435,16 @@ class Project:
         changes = []
         if self._recipe_text() != recipe.to_yaml() and self.recipe != recipe:
             changes.append("the recipe was changed")
-        now, then = self.people(), self.people(seq)
-        if now is not None:
-            kinds = {"keep", "drop", "edit", "label"}
-            if any("decisions" in step.operation.inputs for step in recipe.steps if step.enabled):
-                kinds.add("tag")
-            new = len(now.differing(then, kinds))
-            if new:
-                about = "1 example" if new == 1 else f"{new:,} examples"
-                changes.append(f"people decided about {about}")
+        if new := len(self._decided(recipe, seq)):
+            about = "1 example" if new == 1 else f"{new:,} examples"
+            changes.append(f"people decided about {about}")
         return f"Since the last run {' and '.join(changes)}." if changes else ""
+
+    def _decided(self, recipe: Recipe, seq: int) -> set[str]:
+        """Examples about which people said, since an event, what such a recipe may read."""
+        now = self.people()
+        kinds = {"keep", "drop", "edit", "label", *(["tag"] if _reads_tags(recipe) else [])}
+        return set() if now is None else now.differing(self.people(seq), kinds)
 
     # --- how long it will take --------------------------------------------------------------
 

@@ -388,8 +388,9 @@ class Replay:
         for position, (name, step) in enumerate(zip(recipe.names, recipe.steps, strict=True)):
             if "basis" not in step.operation.inputs:
                 continue
-            params = dict(step.arguments)
-            while self._basis(name, params, dataset.steps).exists or params == step.arguments:
+            at = next((i for i, r in enumerate(dataset.steps) if r.name == name), None)
+            params, before = dict(step.arguments), dataset.steps[:at]
+            while self._basis(name, params, before).exists or params == step.arguments:
                 params["seed"] = (int(params["seed"]) + 1) % SEEDS
             steps[position] = replace_params(step, {**step.params, "seed": params["seed"]})
         return Recipe(tuple(steps))

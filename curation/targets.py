@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from curation import files
 from curation.dataset import DERIVED_COLUMNS, Progress, make_ids, silent, with_derived
 from curation.errors import CurationError
+from curation.formats.base import WHICH_COLUMN
 
 COLUMNS = ("messages", *DERIVED_COLUMNS, "label", "source", "source_row", "format", "metadata")
 """Columns that a target has of those of an example."""
@@ -91,11 +92,15 @@ class Targets:
         return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
 
     def get(self, name: str) -> Target:
-        """The target of that name or folder, in any case; raises CurationError naming those there are."""
+        """The target of that name or folder, in any case if no other is called alike.
+
+        Raises CurationError naming those there are.
+        """
         known = self.all()
-        for target in known:
-            if name.casefold() in (target.name.casefold(), target.slug.casefold()):
-                return target
+        exact = [t for t in known if name in (t.name, t.slug)]
+        alike = [t for t in known if name.casefold() in (t.name.casefold(), t.slug.casefold())]
+        if exact or len(alike) == 1:
+            return (exact or alike)[0]
         names = ", ".join(t.name for t in known)
         raise CurationError(
             f"There is no target {name!r}; "
@@ -273,11 +278,11 @@ def read_with(
         tables, report = parse(path, name, settings, progress)
         rows, refused = tables["examples"], tables["rejected"]
         if rows.empty and len(refused):
-            first = refused.iloc[0]
-            mapped = " Say which column is which, as prompt=question."
+            why = str(refused["message"].iloc[0])
+            if why.endswith(WHICH_COLUMN):
+                why = why.removesuffix(".") + ", as prompt=question."
             raise CurationError(
-                f"{name}: none of its {report.rejected:,} rows can be read as an example: "
-                f"{first['message']}{mapped if first['code'] == 'field' else ''}"
+                f"{name}: none of its {report.rejected:,} rows can be read as an example: {why}"
             )
         return with_ids(rows)
 

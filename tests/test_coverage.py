@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -318,15 +319,22 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     assert any("out of reach" in m.value for m in app.markdown)
 
 
-def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path):  # noqa: F811
+def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("CURATION_FILES", str(tmp_path))
     project.targets.add(questions(tmp_path), "one")
     app = opened()
-    app.session_state["targets-before"] = {"one"}
-    project.targets.add(questions(tmp_path, 5), "two")
+    more = questions(tmp_path, 5).rename(tmp_path / "two.jsonl")
+    next(g for g in app.segmented_control if "Path" in g.options).set_value("Path").run()
+    app.text_input(key="target-path").set_value(str(more)).run()
+    app.text_input(key="target-name").set_value("two").run()
+    app.button(key="target-add").click().run()
+    assert not app.exception and not app.session_state["coverage-adding"]
+    end = time.time() + 60
+    while len(project.targets.all()) < 2 and time.time() < end:
+        time.sleep(0.2)
     assert app.run().selectbox(key="coverage-target").value.name == "two"
-    assert "targets-before" not in app.session_state
     app.selectbox(key="coverage-target").select_index(0).run()
-    assert app.run().selectbox(key="coverage-target").value.name != "two"
+    assert app.run().selectbox(key="coverage-target").value.name == "one"
 
 
 def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811

@@ -220,9 +220,13 @@ def test_marks_and_shapes_are_drawn_on_a_copy(rows):
     shapes = {"lasso": [{"x": [0, 1, 1], "y": [0, 0, 1]}], "box": [{"x": [0, 1], "y": [2, 1]}]}
     marked = maps.with_marks(plain, rows.head(3), shapes, "found")
     assert len(plain.data) == before and not plain.layout.shapes
-    veil, lasso, box = (s.path for s in marked.layout.shapes)
-    assert veil.endswith(f"{lasso} {box}") and veil != f"{lasso} {box}", "it has them as holes"
+    lasso, box = (s.path for s in marked.layout.shapes)  # where they overlap a veil would lie
     assert box == "M 0,1 L 1,1 L 1,2 L 0,2 Z"
+    one = maps.with_marks(plain, rows.head(0), {"box": shapes["box"]}, "found")
+    veil, outline = (s.path for s in one.layout.shapes)
+    assert outline == box and veil.endswith(f" {box}") and veil != box, "it has it as a hole"
+    low, high = plain.layout.xaxis.range
+    assert veil.startswith(f"M {low - 3 * (high - low)},")
     assert "<b>" not in marked.data[-1].text[0]
 
 
@@ -440,6 +444,12 @@ def test_anew_takes_a_seed_that_was_never_used_and_changes_nothing_else(tmp_path
     project.recipe = first
     assert project.run().rows[["map_x", "map_y"]].equals(own)
     assert [s.params.get("seed") for s in project.drawn_anew()] == [None, 2, 2]
+    twice = Recipe((*first, Step("embed", of="prompt")))  # vectors of later steps say nothing
+    project.recipe = twice
+    project.run()
+    assert [s.params.get("seed") for s in project.drawn_anew()] == [None, 2, 2, None]
+    project.recipe = first
+    project.run()
     manifest = project.export(tmp_path / "out")
     replay = project._replay(None).bases_of(project.view().dataset)
     assert set(manifest["bases"]) == {basis.path.name for basis in replay.values()}

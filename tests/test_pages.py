@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, Step
+from curation.decisions import Decision
 from curation.errors import CurationError
 from tests.conftest import ROOT, make_dataset
 
@@ -147,17 +149,77 @@ def test_annotate_saves_before_it_shows_the_next(project):
     assert project.decisions.events()[1].example_id != first
 
 
+def whole(page: str) -> AppTest:
+    """A page of the whole app, frame and all, as Ann sees it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.session_state["annotator"] = "Ann"
+    app.run()
+    script = next(p for p in PAGES if p.stem == page)
+    app.switch_page(str(script.relative_to(ROOT))).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
 def test_back_shows_todays_verdict_and_undo_shows_the_example_again(project):
-    app = opened("annotate")
+    app = whole("annotate")
     first = str(project.view().dataset.kept.index[0])
     button(app, "Drop").click().run()
     button(app, "Back").click().run()
     assert any("dropped by people" in m.value for m in app.markdown)
     button(app, "Keep").click().run()
-    app.session_state["undone"] = project.decisions.undo("Ann").example_id
-    app.run()
+    app.button(key="frame-undo").click().run()
     assert any("dropped by people" in m.value for m in app.markdown), "the first decision again"
     assert any(c.value == f"Undone: {first[:8]}" for c in app.caption)
+
+
+def test_after_an_undo_one_can_go_on_without_deciding(project):
+    app = whole("annotate")
+    next(g for g in app.segmented_control if g.label == "Queue").set_value("Everything").run()
+
+    def row() -> str:
+        return next(c.value for c in app.caption if "in this queue" in c.value)
+
+    button(app, "Skip").click().run()
+    button(app, "Keep").click().run()
+    button(app, "Skip").click().run()
+    app.button(key="frame-undo").click().run()
+    undone = row()
+    button(app, "Skip").click().run()
+    assert row() != undone
+
+
+def test_what_was_undone_on_another_page_opens_no_card(project):
+    app = whole("annotate")
+    button(app, "Drop").click().run()
+    app.switch_page("pages/explore/browse.py").run()
+    app.button(key="frame-undo").click().run()
+    assert not app.exception and "undone" not in app.session_state
+
+
+def test_a_page_says_what_has_changed_since_it_was_cached(project):
+    chosen = str(project.view().dataset.kept.index[0])
+    project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
+    app = opened("browse")
+    assert any("people decided about 1 example" in i.value for i in app.info)
+    project.recipe += Step("embed", of="prompt")
+    said = [i.value for i in app.run().info]
+    assert any("the recipe was changed and people" in text for text in said), said
+
+
+def test_lines_of_a_list_stay_as_they_are_until_they_are_touched(project):
+    def form() -> None:
+        import streamlit as st
+
+        from curation.registry import operation
+        from curation.ui.form import widget
+
+        values = operation("drop_values").params["values"]
+        st.json([widget(values, [" a", "b\nc", ""], "v")])
+
+    app = AppTest.from_function(form).run()
+    assert json.loads(app.json[0].value) == [[" a", "b\nc", ""]]
+    app.text_area[0].set_value("a\n\n  b ").run()
+    assert json.loads(app.json[0].value) == [["a", "b"]]
 
 
 def test_who_is_at_the_keyboard_is_remembered_as_a_cookie_that_can_hold_no_code(project):

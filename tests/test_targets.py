@@ -79,6 +79,17 @@ def test_other_bytes_of_a_name_take_its_place_and_forget_what_was_measured(proje
     assert not list(second.results.glob("*")) and by_age(second.results) == []
 
 
+def test_a_name_is_found_in_any_case_unless_another_is_called_alike(project, tmp_path):
+    project.targets.add(lines(tmp_path / "a.jsonl", QUESTIONS), "Bench")
+    assert project.targets.get("bENCH").name == "Bench"
+    project.targets.add(lines(tmp_path / "b.jsonl", QUESTIONS[:2]), "bench")
+    assert project.targets.get("bench").name == "bench"
+    with pytest.raises(CurationError, match="There is no target 'BENCH'; there are: Bench, bench"):
+        project.targets.get("BENCH")
+    project.targets.remove("bench")
+    assert [t.name for t in project.targets.all()] == ["Bench"]
+
+
 def test_a_mapping_says_which_column_is_which(project, tmp_path):
     path = lines(tmp_path / "odd.jsonl", [{"ask": "Why?", "say": "So.", "n": 1}])
     target, _ = project.targets.add(path, mapping={"prompt": "ask", "response": "say"})
@@ -118,7 +129,7 @@ def test_what_cannot_be_a_target_is_one_sentence(project, tmp_path):
     with pytest.raises(CurationError, match="is not there"):
         project.targets.add(tmp_path / "nowhere.jsonl")
     odd = lines(tmp_path / "odd.jsonl", [{"before": 1, "after": 2}])
-    with pytest.raises(CurationError, match=r"Say which column is which, as prompt=question\.$"):
+    with pytest.raises(CurationError, match=r"say which column is which, as prompt=question\.$"):
         project.targets.add(odd)
     (tmp_path / "cut.json").write_text('[{"prompt": "a", ')
     with pytest.raises(CurationError, match=r"looks cut here\.$"):  # no mapping helps

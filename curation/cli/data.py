@@ -21,6 +21,7 @@ from curation.cli.options import (
 from curation.cli.terminal import peak_rss_mb, say, show, working
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
+from curation.formats.base import WHICH_COLUMN
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
 from curation.report import PEOPLE
@@ -82,21 +83,15 @@ def import_files(
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
         if total["rejected"] and not total["examples"]:
-            last = opened.rejected.iloc[-1]
-            # Where the text itself is broken, no mapping helps.
-            help = (
-                "Do so with --map, as in --map prompt=question --map response=answer; "
-                if last["code"] == "field"
-                else ""
-            )
+            why = str(opened.rejected["message"].iloc[-1])
+            if why.endswith(WHICH_COLUMN):  # where the text itself is broken, no mapping helps
+                why = why.removesuffix(".") + ": --map prompt=question --map response=answer."
             many = (
                 "The only row was"
                 if total["rejected"] == 1
                 else "No row became an example; the last was"
             )
-            raise CurationError(
-                f"{many} refused since {last['message']} {help}`curate rows --rejected` lists every refusal."
-            )
+            raise CurationError(f"{many} refused since {why} `curate rows --rejected` lists them.")
     lines = [
         f"{e['name']}: already here, nothing added"
         if e.get("already")

@@ -131,20 +131,23 @@ class State:
         return self._fingerprints[wanted]
 
     def differing(self, former: State | None, kinds: Iterable[str]) -> set[str]:
-        """Examples about which the decisions of those kinds that count are not those of a former state.
+        """Examples of which verdict, edit, label or tags are not those of an earlier state of this.
 
-        What was decided and undone in between is no difference.
+        kinds: of the decisions that matter. What was decided and undone in between is no difference.
         """
-        wanted = frozenset(kinds)
+        before, wanted = former or State(), frozenset(kinds)
+        touched = (i for i, newest in self.revisions.items() if newest > before.last)
+        return {i for i in touched if self._said(i, wanted) != before._said(i, wanted)}
 
-        def said(state: State | None) -> set[tuple[str, str, bytes, str]]:
-            return {
-                (example, event.kind, orjson.dumps(event.value), event.annotator)
-                for example, event in ([] if state is None else state._effective())
-                if event.kind in wanted
-            }
-
-        return {example for example, *_ in said(self) ^ said(former)}
+    def _said(self, example: str, kinds: AbstractSet[str]) -> list[tuple[str, bytes, str]]:
+        single = (self.verdicts, self.edits, self.labels)
+        events = [e for table in single if (e := table.get(example))]
+        tags = self.tags.get(example, {})
+        return [
+            (e.kind, orjson.dumps(e.value), e.annotator)
+            for e in [*events, *(tags[tag] for tag in sorted(tags))]
+            if e.kind in kinds
+        ]
 
     def by_annotator(self) -> dict[str, int]:
         """How many decisions that count each person made; skips, undo and redo are left out."""

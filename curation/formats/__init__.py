@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from curation.errors import CurationError
-from curation.formats.base import BETWEEN, Example, FieldError, Format, Pair, Record, all_texts
+from curation.formats.base import (
+    BETWEEN,
+    WHICH_COLUMN,
+    Example,
+    FieldError,
+    Format,
+    Pair,
+    Record,
+    all_texts,
+)
 
 __all__ = [
     "Converted",
@@ -110,9 +119,7 @@ def convert(
     name, sure = recognise(named) if format == "auto" else (format, 1.0)
     if not name:
         keys = ", ".join(map(str, list(record)[:8])) or "none"
-        raise FieldError(
-            "", f"no format is known for the columns {keys}; say which column is which."
-        )
+        raise FieldError("", f"no format is known for the columns {keys}; {WHICH_COLUMN}")
     plain = _with_others(named, record, mapping) if mapping else record
     form = get(name)
     example = form.read(plain)

@@ -13,6 +13,9 @@ from curation.errors import CurationError
 
 Record = dict[str, Any]
 
+WHICH_COLUMN = "say which column is which."
+"""The end of a sentence about a record that a mapping would make an example."""
+
 
 class FieldError(CurationError):
     """A record of this format has a field that cannot be read; `field` names it."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from curation.formats.base import (
+    WHICH_COLUMN,
     Example,
     FieldError,
     Format,
@@ -80,9 +81,7 @@ def _side(record: Record, key: str, role: str) -> tuple[list[dict[str, Any]], bo
 def _read(record: Record) -> Example:
     pair = _pair(record)
     if pair is None:
-        raise FieldError(
-            "prompt", "there is no pair of a prompt and a response; say which column is which."
-        )
+        raise FieldError("prompt", f"there is no pair of a prompt and a response; {WHICH_COLUMN}")
     prompt, response = pair
     before, listed = _side(record, prompt, "user")
     after, also = _side(record, response, "assistant")

@@ -6,7 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from curation.formats.base import Example, FieldError, Format, Record, all_texts, text_of, turn
+from curation.formats.base import (
+    WHICH_COLUMN,
+    Example,
+    FieldError,
+    Format,
+    Record,
+    all_texts,
+    text_of,
+    turn,
+)
 
 TEXTS = (
     "text",
@@ -46,9 +55,7 @@ def _label_confidence(record: Record) -> float:
 def _read_label(record: Record) -> Example:
     text, label = _find(record, TEXTS), _find(record, LABELS)
     if text is None or label is None:
-        raise FieldError(
-            "label", "there is no pair of a text and a label; say which column is which."
-        )
+        raise FieldError("label", f"there is no pair of a text and a label; {WHICH_COLUMN}")
     value: str | None = text_of(record, label)
     if value is None or not value.strip():  # not labelled yet; people will
         return Example([turn("user", text_of(record, text))], None, [text])
@@ -76,7 +83,7 @@ def _text_confidence(record: Record) -> float:
 def _read_text(record: Record) -> Example:
     text = _find(record, TEXTS)
     if text is None:
-        raise FieldError("text", "there is no text; say which column is which.")
+        raise FieldError("text", f"there is no text; {WHICH_COLUMN}")
     return Example(
         [turn("assistant", text_of(record, text))],
         None,

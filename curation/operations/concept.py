@@ -8,6 +8,8 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.cache import key
 from curation.errors import CurationError
@@ -73,6 +75,11 @@ def marked(decisions: Tags | None, tags: tuple[str, ...]) -> dict[str, list[str]
 def _reads(params: Mapping[str, Any], decisions: Tags | None) -> str:
     tag, against = params["tag"], params["against"] or f"not {params['tag']}"
     return key(*marked(decisions, (tag, against)).values()) if tag else ""
+
+
+def in_order(index: pd.Index) -> np.ndarray:
+    """Positions of the ids of an index, sorted, so that no score hangs on the order of the rows."""
+    return np.asarray(pc.sort_indices(pa.array(index, pa.large_string())))
 
 
 def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
@@ -146,7 +153,7 @@ def concept(
     """
     if not tag:
         return np.full(len(rows), np.nan)
-    order = np.argsort(rows.index.to_numpy().astype(str), kind="stable")
+    order = in_order(rows.index)
     marks = Marks.of(rows.index[order], decisions, tag, against)
     result = np.full(len(rows), np.nan)
     try:

@@ -12,7 +12,7 @@ from curation import search
 from curation.cache import key as digest
 from curation.dataset import Dataset
 from curation.errors import CurationError, RecipeConflict
-from curation.operations.concept import Marks, average_precision, marked, probability
+from curation.operations.concept import Marks, average_precision, in_order, marked, probability
 from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
@@ -64,7 +64,8 @@ def controls(
     if not said[tag]:
         place.caption(
             "Nothing is marked yet. Open an example that belongs to it and press “Yes, it is”: the "
-            "others are then ranked. Words or Meaning help to find the first."
+            "others are then ranked. To find the first, search by words or meaning, or draw around "
+            "a region of the map."
         )
         return None
     about = digest(said)
@@ -85,13 +86,13 @@ def _quality(precision: float | None, no: int) -> str:
     return f" · told apart with an average precision of {precision:.2f}, cross-validated"
 
 
-@st.cache_resource(max_entries=16, show_spinner="Learning from the marks …")
+@st.cache_resource(max_entries=6, show_spinner="Learning from the marks …")
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
 ) -> tuple[np.ndarray, float | None]:
     """How likely each example belongs to a concept, and how well the marks are told apart."""
     assert _dataset.vectors is not None  # there is an embed step
-    order = np.argsort(_dataset.rows.index.to_numpy().astype(str), kind="stable")
+    order = in_order(_dataset.rows.index)
     marks = Marks.of(_dataset.rows.index[order], _people, tag)
     vectors = _dataset.vectors[order]
     scores = np.empty(len(order))
@@ -173,6 +174,11 @@ def mark(
 def just_marked(key: str) -> bool:
     """Whether an example was marked, or its mark taken away, and the page not drawn anew since."""
     return f"{key}-marked" in st.session_state
+
+
+def drawn(key: str) -> None:
+    """Note that the whole page has been drawn since an example was marked."""
+    st.session_state.pop(f"{key}-marked", None)
 
 
 def open_next(project: Project, key: str, ids: Iterable[str]) -> None:

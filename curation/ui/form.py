@@ -76,14 +76,17 @@ def widget(
             )
         return st.selectbox(label, options, index=0, key=key, help=help_text)
     if _of_lines(parameter, known):
+        before = "\n".join(value)
         lines = st.text_area(
             label,
-            "\n".join(value),
+            before,
             key=key,
             help=help_text,
             height=min(260, 68 + 24 * len(value)),
             placeholder="one a line",
         )
+        if lines == before:  # what was not touched stays, line breaks and outer spaces too
+            return list(value)
         return [line.strip() for line in (lines or "").split("\n") if line.strip()]
     if parameter.type == "list":
         options = list(dict.fromkeys([*value, *parameter.default, *parameter.choices, *known]))

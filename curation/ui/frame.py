@@ -41,6 +41,7 @@ def around(page: Any) -> None:
         page.run()
     except CurationError as error:
         st.error(markdown(error, 600), icon=":material/error:")
+    st.session_state.pop("undone", None)  # only the page on which it was undone shows it again
 
 
 def _who_and_where() -> None:
@@ -131,12 +132,14 @@ def start_run(project: Project) -> None:
     start_job(project, "Run", ["run", str(project.path)])
 
 
-def start_job(project: Project, title: str, command: Sequence[str]) -> None:
-    """Start long work as a job; what stands against it is said at the next drawing."""
+def start_job(project: Project, title: str, command: Sequence[str]) -> bool:
+    """Start long work as a job; what stands against it is said at the next drawing, and False."""
     try:
         jobs.start(project.path, title, command)
     except (CurationError, OSError) as error:
         state.flash(f"{title} could not be started: {error}", ":material/error:")
+        return False
+    return True
 
 
 def _undo(project: Project) -> None:

@@ -255,15 +255,21 @@ def with_marks(
     for box in shapes.get("box") or []:
         (x0, x1), (y0, y1) = sorted(box["x"]), sorted(box["y"])
         outlines.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-    if outlines:
-        paths = [_path(outline) for outline in outlines]
-        far = 1e4  # beyond any map, for who zooms out; filled by the even-odd rule, it has holes
-        around = _path([(-far, -far), (far, -far), (far, far), (-far, far)])
+    paths = [_path(outline) for outline in outlines]
+    if len(paths) == 1:  # of two that overlap the rule that makes holes would fill what both hold
+        (x0, x1), (y0, y1) = (_wider(a.range) for a in (result.layout.xaxis, result.layout.yaxis))
+        around = _path([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
         veil = {"fillcolor": VEIL[dark], "line": {"width": 0}}
-        result.add_shape(type="path", path=f"{around} {' '.join(paths)}", **veil)
-        for path in paths:
-            result.add_shape(type="path", path=path, line={"color": WARN, "width": 2.5})
+        result.add_shape(type="path", path=f"{around} {paths[0]}", **veil)
+    for path in paths:
+        result.add_shape(type="path", path=path, line={"color": WARN, "width": 2.5})
     return result
+
+
+def _wider(span: Sequence[float]) -> tuple[float, float]:
+    """A range with three times its width on either side, for who zooms out."""
+    low, high = span
+    return low - 3 * (high - low), high + 3 * (high - low)
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -108,7 +108,7 @@ def _by_meaning(
     return Found.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
 
 
-@st.cache_resource(max_entries=32, show_spinner="Looking for what means alike …")
+@st.cache_resource(max_entries=8, show_spinner="Looking for what means alike …")
 def _meaning(
     path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset
 ) -> np.ndarray:
@@ -141,7 +141,7 @@ def _by_likeness(
     return Found.above("Like this", search.best(scores, top, among), least, len(rows))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> np.ndarray:
     assert _dataset.vectors is not None  # there is an embed step
     places = _dataset.rows.index.get_indexer(pd.Index(ids))

@@ -13,10 +13,14 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from curation import errors
+from curation.dataset import Dataset
 from curation.project import DEFAULT_RECIPE, Project, View, slug
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
 _COOKIE, _REMEMBERED = "curation-name", "remembered-name"
+
+OF_A_CARD = ("card", "trail", "editing", "position", "last-act", "undone")
+"""What the Annotate page notes about the examples of a project."""
 
 MOST_LETTERS = 100
 """Of a name, so many are remembered by the browser."""
@@ -60,7 +64,8 @@ def chosen_path() -> Path | None:
 def choose_project(path: Path) -> None:
     """Make a project the session's own and forget what was open in another."""
     st.session_state[_PROJECT] = str(path)
-    st.session_state.pop(_OPEN, None)
+    for name in (_OPEN, *OF_A_CARD):
+        st.session_state.pop(name, None)
 
 
 def make_project(name: str) -> Project:
@@ -99,14 +104,15 @@ def annotated(project: Project, view: View) -> View:
     if people is None:
         return view
     said = people.fingerprint(("keep", "drop", "tag", "flag"))
-    return _annotated(str(project.path), f"{view.fingerprint}-{said}", view, people)
+    fingerprint = f"{view.fingerprint}-{said}"
+    dataset = _annotated(str(project.path), fingerprint, view.dataset, people)
+    return replace(view, dataset=dataset, fingerprint=fingerprint)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _annotated(path: str, fingerprint: str, _view: View, _people: Any) -> View:
-    table = _people.frame()[["verdict", "tags", "flags"]].reindex(_view.dataset.rows.index)
-    rows = _view.dataset.rows.assign(**table.replace("", None))
-    return replace(_view, dataset=_view.dataset.replace(rows=rows), fingerprint=fingerprint)
+def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> Dataset:
+    table = _people.frame()[["verdict", "tags", "flags"]].reindex(_dataset.rows.index)
+    return _dataset.replace(rows=_dataset.rows.assign(**table.replace("", None)))
 
 
 def annotator() -> str:
@@ -128,9 +134,10 @@ def remember_annotator() -> None:
     if name != st.session_state.get(_REMEMBERED, ""):
         st.session_state[_REMEMBERED] = name
         said = f"{_COOKIE}={quote(name, safe='')}; path=/; max-age=31536000; SameSite=Lax"
-        # Quoted, the name holds letters, digits, "_.-~" and "%" only: it can end no string. The field
-        # loses the focus, or the keys that decide would be typed into it.
-        script = f"document.cookie = '{said}'; document.activeElement.blur()"
+        # Quoted, the name holds letters, digits, "_.-~" and "%" only: it can end no string. Its field,
+        # and no other, loses the focus, or the keys that decide would be typed into it.
+        field = f"document.activeElement.closest('.st-key-{_ANNOTATOR}')"
+        script = f"document.cookie = '{said}'; if ({field}) document.activeElement.blur()"
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 

@@ -112,7 +112,11 @@ def narrowed(key: str) -> int:
 
 def filters(rows: pd.DataFrame, key: str, fate: str = "all", *, narrow: bool = False) -> Filter:
     """Widgets for a filter: kept or dropped, values, ranges; narrow: below each other."""
-    first = [st.container(), st.container()] if narrow else st.columns([2, 5])
+    first = (
+        [st.container(), st.container()]
+        if narrow
+        else st.columns([2, 5], vertical_alignment="center")
+    )
     with first[0]:
         fate = (
             st.segmented_control(

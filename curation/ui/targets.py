@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from curation import jobs
 from curation.errors import CurationError
 from curation.project import Project
 from curation.targets import Target
@@ -14,6 +15,9 @@ from curation.ui.text import markdown
 
 OPEN = "coverage-adding"
 """Key of the popover that holds the form: True while it is open."""
+
+ADDING = "Add target"
+"""Title of the job that reads a target."""
 
 _BEFORE = "targets-before"
 
@@ -44,19 +48,26 @@ def adding(project: Project) -> None:
 
 def _start(project: Project, name: str, command: list[str]) -> None:
     """Start the job that reads the target, and note which targets there were before it."""
-    frame.start_job(project, "Add target", command)
-    state.flash(f"Reading {name}; it is chosen here when it is ready.", ":material/hourglass:")
-    st.session_state[OPEN] = False
-    st.session_state[_BEFORE] = {target.slug for target in project.targets.all()}
+    if frame.start_job(project, ADDING, command):
+        state.flash(f"Reading {name}; it is chosen here when it is ready.", ":material/hourglass:")
+        st.session_state[OPEN] = False
+        st.session_state[_BEFORE] = str(project.path), _as_read(project.targets.all())
 
 
-def just_added(found: list[Target]) -> Target | None:
+def just_added(project: Project, found: list[Target]) -> Target | None:
     """The target that was added from here and has not been shown yet; None while there is none."""
-    before = st.session_state.get(_BEFORE)
-    new = None if before is None else next((t for t in found if t.slug not in before), None)
-    if new is not None:
+    path, before = st.session_state.get(_BEFORE, ("", set()))
+    if path != str(project.path):
+        return None
+    new = next((t for t in found if not _as_read([t]) <= before), None)
+    running = any(j.active and j.title == ADDING for j in jobs.all_jobs(project.path, 5))
+    if new is not None or not running:  # it may have failed, or have been there already
         del st.session_state[_BEFORE]
     return new
+
+
+def _as_read(targets: list[Target]) -> set[tuple[str, float]]:
+    return {(target.slug, target.time) for target in targets}
 
 
 def _picked(project: Project) -> tuple[Path | None, str, list[str]]:

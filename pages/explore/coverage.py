@@ -385,7 +385,7 @@ def draw() -> None:
     project, view = state.need_view()
     frame.stale(view)
     found = project.targets.all()
-    if new := targets.just_added(found):
+    if new := targets.just_added(project, found):
         st.session_state["coverage-target"] = new
     if not found:
         st.info(

@@ -192,7 +192,8 @@ def draw_list(
     shown = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
     part = rows.iloc[shown[: tables.SHOWN]].copy()
     first = found.beside(part, shown[: tables.SHOWN], hits)
-    picked = tables.pick(part, f"map-table-{tables.listed(shown)}", [], 260, first, len(shown))
+    key = tables.listed(shown) + (view.fingerprint if concepts.concept_of("map") else "")
+    picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(shown))
     if picked:
         state.open_example(picked)
     opened = state.opened_example()
@@ -378,7 +379,8 @@ def draw_map(
         config={
             "scrollZoom": True,
             "displaylogo": False,
-            "modeBarButtonsToRemove": ["toImage"],
+            "doubleClick": "reset",  # shapes count for Plotly's own scaling, and the veil is wide
+            "modeBarButtonsToRemove": ["toImage", "autoScale2d"],
         },
     )
 
@@ -405,11 +407,15 @@ def draw_side(
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
         draw_selection(project, view, on_map, chosen, title, hits)
         return
-    if not tiles:
+    opened = state.opened_example()
+    if concepts.concept_of("map") and opened in rows.index:
+        draw_example(project, rows.loc[opened], None)
+    elif not tiles:
         st.caption(
             ":material/lasso_select: Draw around points to see what they are. "
             "Scroll to zoom; double-click to let go."
         )
+    if not tiles:
         colour = st.session_state["map-colour"]
         if colour and pd.api.types.is_numeric_dtype(rows[colour]):
             charts.distribution(rows[colour][meets], colour, key="map-counts")
@@ -466,6 +472,7 @@ def draw() -> None:
     with right:
         tiles = picture == "treemap"
         draw_side(project, view, on_map, meets, hits, tiles)
+    concepts.drawn("map")
 
 
 draw()

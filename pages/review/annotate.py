@@ -88,7 +88,7 @@ def show_undone() -> None:
     if undone is not None:
         st.session_state["last-act"] = f"Undone: {undone[:8]}"
     if undone in trail:
-        trail.remove(undone)
+        del trail[len(trail) - 1 - trail[::-1].index(undone)]  # it may have been here twice
         st.session_state["card"] = undone
 
 
@@ -251,6 +251,7 @@ def card(project: Project, view: View, name: str) -> None:
 def forward() -> None:
     """Go on without deciding."""
     st.session_state["position"] = st.session_state.get("position", 0) + 1
+    st.session_state.pop("card", None)
 
 
 def act_args(project: Project, kind: str, example: str, value: object, op: str, base: int) -> tuple:  # type: ignore[type-arg]
