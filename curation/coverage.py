@@ -137,8 +137,11 @@ By reading pairs of Alpaca's 52,002 and three benchmarks: at 0.65 both texts ask
 thing, at 0.55 they share words only; the lower quartile of Alpaca's own is 0.62.
 """
 
-HIGHEST_REACH, FALLBACK_REACH = 0.9, 0.6
-"""The reach of a dataset of twins, and of one too small to measure."""
+LOWEST_REACH, HIGHEST_REACH = 0.6, 0.9
+"""The reach of a few examples that are unlike each other, and of a dataset of twins.
+
+Without a lowest a small set would seem to cover more than a large one that holds it.
+"""
 
 SAMPLE = 2_000
 """Rows from which the usual similarity, and what chance covers, are measured."""
@@ -269,10 +272,13 @@ def usual_similarities(vectors: np.ndarray) -> np.ndarray:
 
 
 def usual_reach(usual: np.ndarray) -> float:
-    """The threshold to begin with: three of four of our own examples have another that near."""
+    """The threshold to begin with: three of four of our own examples have another that near.
+
+    At least LOWEST_REACH, at most HIGHEST_REACH.
+    """
     if not len(usual):
-        return FALLBACK_REACH
-    return round(float(min(HIGHEST_REACH, max(0.0, np.quantile(usual, USUAL)))), 2)
+        return LOWEST_REACH
+    return round(float(np.clip(np.quantile(usual, USUAL), LOWEST_REACH, HIGHEST_REACH)), 2)
 
 
 def regions(vectors: np.ndarray) -> np.ndarray:
@@ -412,9 +418,9 @@ def over_represented(
 
     A row of the target counts for the topic of its nearest example. Columns topic, here, target (rows
     of each), share_here, share_target, ratio (infinite where the target never touches the topic),
-    keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). After cutting all
-    that are listed each stands at `multiple` times its share of the target; topics that the target
-    never touches are cut only with `untouched`. The most to cut come first.
+    keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). Those beyond
+    chance are cut until each stands at `multiple` times its share of the target; topics that the
+    target never touches only with `untouched`. The most to cut come first.
     """
     ours = pd.Series(dict(compared.about["topics"]), dtype="int64")
     if ours.empty or "topic" not in compared.rows:
@@ -423,7 +429,8 @@ def over_represented(
     n, m = int(ours.sum()), int(theirs.sum())
     here, there = ours / n, theirs / max(1, m)
     over = here > multiple * there * (1 + 1e-9)
-    capped = over & ((theirs > 0) | untouched)
+    beyond = here > multiple * _upper(theirs, m)
+    capped = over & beyond & ((theirs > 0) | untouched)
     left = 1 - multiple * float(there[capped].sum())
     after = float(ours[~capped].sum()) / left if left > 1e-9 else 0.0
     keep = ours.where(~capped, (multiple * there * after).round().astype("int64"))
@@ -438,7 +445,7 @@ def over_represented(
             "ratio": here / there.where(there > 0, np.nan),
             "keep": keep,
             "cut": ours - keep,
-            "beyond_chance": here > multiple * _upper(theirs, m),
+            "beyond_chance": beyond,
         }
     )[over.to_numpy()]
     table["ratio"] = table["ratio"].fillna(np.inf)

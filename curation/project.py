@@ -54,6 +54,10 @@ DEFAULT_RECIPE = Recipe(
 """What a new project starts with from the app and the command line: safe for most SFT data."""
 
 
+NOT_AT_HAND = (
+    "What the last run computed is not at hand: it was forgotten, or the program was changed since. "
+    "Run the recipe; if that does not help, start the app anew."
+)
 NEVER_RUN = "The recipe has not been run on these examples yet."
 SHOWN_THEN = "What you see is the last run with today's decisions on it."
 
@@ -372,7 +376,8 @@ class Project:
         latest = self._history.last_run(today.fingerprint)
         seq = min(last, latest[1]) if latest else last
         base = today if seq == last else self._replay(seq)
-        dataset, print_, note = base.source, base.fingerprint, NEVER_RUN
+        dataset, print_ = base.source, base.fingerprint
+        note = NOT_AT_HAND if latest else NEVER_RUN
         try:
             recipe = self.recipe
             dataset = base.run(recipe, compute=self._quick(base, recipe))

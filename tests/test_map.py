@@ -282,6 +282,7 @@ def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
 def test_the_line_below_the_map_says_how_many_are_drawn():
     assert maps.count(1_200, 0) == "1,200 examples."
     assert maps.count(1_200, 30) == "1,200 examples. 30 were dropped before they were embedded."
+    assert maps.count(9, 0, dropped=2) == "9 examples; 2 of these are dropped."
     assert maps.count(9, 0, of=1_200) == "9 examples of 1,200 lie in this part."
     assert maps.count(60_000, 0, of=70_000).startswith("50,000 of 60,000 in this part drawn;")
     assert maps.count(60_000, 0).startswith("50,000 of 60,000 drawn; what you draw around counts")
@@ -293,7 +294,8 @@ def test_what_is_special_is_what_the_rest_is_not():
         {
             "prompt": [texts[i % 2] for i in range(80)],
             "response": "Well.",
-            "theme": ["*bread*" if i % 2 == 0 else "stars" for i in range(80)],
+            "theme": ["bread" if i % 2 == 0 else "stars" for i in range(80)],
+            "source": ["*bread*" if i % 2 == 0 else "stars" for i in range(80)],
             "language": "en",
             "quality": [0.9 - i / 1_000 if i % 2 == 0 else i / 100 for i in range(80)],
             "constant": 1.0,
@@ -306,7 +308,7 @@ def test_what_is_special_is_what_the_rest_is_not():
     found = special.special(Dataset(rows, vectors), chosen, ~chosen)
     assert {"knead", "dough"} <= set(found.words) and "comet" not in found.words
     assert found.lines == [
-        f"theme {markdown('*bread*')}: 100% here, 0% elsewhere",
+        f"source {markdown('*bread*')}: 100% here, 0% elsewhere",  # and a theme is all in itself
         "quality: median 0.861 here, 0.4 elsewhere",
     ]
     assert len(found.spread) == special.SPREAD and min(found.spread) >= "20"
@@ -359,9 +361,21 @@ def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
     next(b for b in app.button if b.label == "Zoom").click().run()
     assert not app.exception
     looking = app.session_state[f"map-view-{project.path}"]
-    assert looking.part is not None and not looking.shapes
+    assert looking.part is not None and looking.shapes, "it is still selected"
     next(b for b in app.button if b.label == "Whole map").click().run()
     assert app.session_state[f"map-view-{project.path}"].part is None
+
+
+def test_the_row_nearest_to_a_click_is_found(rows):
+    at = rows.iloc[7]
+    some = rows.assign(map_x=rows["map_x"].where(np.arange(len(rows)) != 0))  # one has no place
+    assert maps.nearest(some, at["map_x"] + 1e-6, at["map_y"]) == str(rows.index[7])
+
+
+def test_a_group_that_is_gone_lets_go(project):
+    app = page(project, group=("a theme", "that was renamed"))
+    assert app.session_state[f"map-view-{project.path}"].group == ()
+    assert not [c for c in app.caption if "No example meets" in c.value]
 
 
 def test_a_topic_of_the_treemap_narrows_the_map_until_it_is_let_go(project):
@@ -388,7 +402,7 @@ def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
     app.run()
     press(app, "Like this")
     assert app.session_state["map-like"] == [first]
-    assert "200 selected" in [s.value for s in app.subheader]
+    assert "200 of those found selected" in [s.value for s in app.subheader]
     assert app.dataframe[0].value["search"].is_monotonic_decreasing
     app.session_state["map-mode"] = "Concept"
     app.session_state["map-concept"] = "maths"

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, Step
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.ui.text import markdown
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
@@ -169,7 +170,8 @@ def test_back_shows_todays_verdict_and_undo_shows_the_example_again(project):
     button(app, "Keep").click().run()
     app.button(key="frame-undo").click().run()
     assert any("dropped by people" in m.value for m in app.markdown), "the first decision again"
-    assert any(c.value == f"Undone: {first[:8]}" for c in app.caption)
+    prompt = markdown(project.view().dataset.rows.at[first, "prompt"], 60)
+    assert any(c.value == f"Undone: “{prompt}”" for c in app.caption)
 
 
 def test_after_an_undo_one_can_go_on_without_deciding(project):

@@ -135,12 +135,13 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
     said, op = () if people is None else people.of(example_id).tags, actions.new_op()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown(tag, 60)}?**", width="content")
-        for label, icon, own, other in (
-            ("Yes, it is", ":material/thumb_up:", tag, _against(tag)),
-            ("No, it is not", ":material/thumb_down:", _against(tag), tag),
+        for label, letter, icon, own, other in (
+            ("Yes, it is", "y", ":material/thumb_up:", tag, _against(tag)),
+            ("No, it is not", "n", ":material/thumb_down:", _against(tag), tag),
         ):
             st.button(
                 label,
+                shortcut=letter,
                 icon=icon,
                 key=f"{key}-{label[:2].strip(',')}-{example_id}",
                 type="primary" if own in said else "secondary",

@@ -91,9 +91,14 @@ def _funnel(project: Project) -> None:
         run_button(project, "frame-run")
 
 
+def running(project: Project) -> bool:
+    """Whether a run of the recipe is under way."""
+    return any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5))
+
+
 def run_button(project: Project, key: str) -> None:
     """Start a run of the recipe, with what it is expected to take."""
-    active = any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5))
+    active = running(project)
     st.button(
         "Running…" if active else "Run the recipe",
         key=key,
@@ -126,7 +131,7 @@ def _duration(seconds: float) -> str:
 
 def start_run(project: Project) -> None:
     """Start the run as a job of its own, unless one is under way."""
-    if any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5)):
+    if running(project):
         state.flash("A run is under way; start another when it is done.", ":material/hourglass:")
         return
     start_job(project, "Run", ["run", str(project.path)])

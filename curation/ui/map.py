@@ -143,15 +143,24 @@ def colours(rows: pd.DataFrame) -> list[str]:
     return found + [c for c in tables.numbers(rows) if c not in found]
 
 
-def count(shown: int, missing: int, of: int = 0) -> str:
+def nearest(rows: pd.DataFrame, x: float, y: float) -> str:
+    """Id of the row that lies nearest to a place on the map; some row must have one."""
+    apart = (rows["map_x"].to_numpy() - x) ** 2 + (rows["map_y"].to_numpy() - y) ** 2
+    return str(rows.index[int(np.nanargmin(apart))])
+
+
+def count(shown: int, missing: int, of: int = 0, dropped: int = 0) -> str:
     """How many of the rows are drawn, and how many have no place, in a sentence or two.
 
-    of: how many there are on the whole map, where a part of it is looked into.
+    of: how many there are on the whole map, where a part of it is looked into. dropped: of those
+    that are drawn, how many the recipe or somebody has dropped.
     """
     drawn = f"{shown:,} examples{f' of {of:,} lie in this part' if of else ''}."
     if shown > POINTS:
         here = f"{shown:,} in this part" if of else f"{shown:,}"
         drawn = f"{POINTS:,} of {here} drawn; what you draw around counts all of them."
+    if dropped:
+        drawn = f"{drawn[:-1]}; {dropped:,} of these are dropped."
     return drawn + (f" {missing:,} were dropped before they were embedded." if missing else "")
 
 
@@ -200,7 +209,8 @@ def figure(
     result.update_layout(
         height=height,
         dragmode="lasso",
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        # Room for any legend, so that no point moves when another colour has a longer one.
+        margin={"l": 0, "r": 0, "t": 0, "b": 120},
         hovermode="closest",
         legend={
             "itemsizing": "constant",
@@ -231,6 +241,9 @@ def with_marks(
 ) -> go.Figure:
     """A copy of a figure with rings about some rows, the drawn shapes, and a veil around them."""
     result = go.Figure(plain)
+    many = len(marked) > 40
+    if len(marked) > 1:
+        result.update_traces(opacity=0.4, selector={"type": "scattergl"})
     if len(marked):
         result.add_trace(
             go.Scattergl(
@@ -242,9 +255,9 @@ def with_marks(
                 hovertemplate="%{text}<extra></extra>",
                 marker={
                     "symbol": "circle-open",
-                    "size": 11,
+                    "size": 8 if many else 11,
                     "color": WARN,
-                    "line": {"width": 2},
+                    "line": {"width": 1.2 if many else 2},
                 },
             )
         )
@@ -312,7 +325,7 @@ ROOT = "\x1f"
 
 
 def treemap(
-    rows: pd.DataFrame, colour: str, chosen: tuple[str, ...] = (), height: int = 640
+    rows: pd.DataFrame, colour: str, chosen: tuple[str, ...] = (), height: int = 600
 ) -> go.Figure:
     """Themes and their topics by size, coloured by the mean of a column or the share kept.
 
@@ -395,7 +408,15 @@ def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
         "cmin": float(low),
         "cmax": float(high),
         "size": size,
-        "colorbar": {"title": title, "thickness": 12, "len": 0.6},
+        "colorbar": {
+            "title": {"text": title, "side": "top"},
+            "orientation": "h",
+            "thickness": 12,
+            "len": 0.5,
+            "x": 0.74,
+            "y": -0.02,
+            "yanchor": "top",
+        },
     }
 
 
@@ -456,11 +477,14 @@ def _trace(
         y=rows["map_y"].to_numpy(dtype="float32"),
         mode="markers",
         name=name,
+        showlegend=bool(name),
         text=texts,
         hovertemplate=("%{text}" if texts else name) + "<extra></extra>",
         marker={"opacity": 0.75, **marker},
-        selected={"marker": {"opacity": 1.0}},
-        unselected={"marker": {"opacity": 0.15}},
+        selected={"marker": {"opacity": 0.75}},
+        unselected={
+            "marker": {"opacity": 0.75}
+        },  # the veil says what is selected, a ring who is open
     )
 
 

@@ -98,7 +98,8 @@ def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[s
             share = rows[column][chosen].fillna("").value_counts(normalize=True)
             usual = rows[column][rest].fillna("").value_counts(normalize=True)
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
-            if lift.iloc[0] > 0.1 and lift.index[0]:
+            whole = column == "theme" and share.iloc[0] == 1 and not usual.get(share.index[0], 0)
+            if lift.iloc[0] > 0.1 and lift.index[0] and not whole:  # a theme is all in itself
                 lines.append(
                     f"{column.replace('_', ' ')} {markdown(lift.index[0])}: "
                     f"{share[lift.index[0]]:.0%} here, {usual.get(lift.index[0], 0):.0%} elsewhere"

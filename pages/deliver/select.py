@@ -148,7 +148,20 @@ def draw_result(project: Project, view: View) -> None:
                 list(pool),
                 list(chosen),
             )
-            st.dataframe(table, hide_index=True, width="stretch", height="content")
+            worse = table.loc[table["verdict"] == "worse", "measure"]
+            if len(worse):
+                st.warning(
+                    f"Worse than all ten random choices by: {'; '.join(worse)}.",
+                    icon=":material/trending_down:",
+                )
+            number = st.column_config.NumberColumn(format="%.3f", width=80)
+            st.dataframe(
+                table,
+                hide_index=True,
+                width="stretch",
+                height="content",
+                column_config=dict.fromkeys(("chosen", "random, least", "random, most"), number),
+            )
             st.caption(
                 "Random: ten subsets of the same size, the least and the most of them. "
                 "A method that stays inside the band is no better than chance there."

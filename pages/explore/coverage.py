@@ -37,13 +37,16 @@ def remove(project: Project, target: Target) -> None:
 def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
     """Which target, and which sides are compared."""
     columns = st.columns([4, 3, 2, 2, 2], vertical_alignment="bottom")
-    target = columns[0].selectbox(
-        "Target",
-        found,
-        key="coverage-target",
-        persist_state="session",
-        format_func=lambda t: f"{t.name} ({t.rows:,})",
-    )
+    of_slug = {t.slug: t for t in found}
+    target = of_slug[
+        columns[0].selectbox(
+            "Target",
+            list(of_slug),
+            key="coverage-target",
+            persist_state="session",
+            format_func=lambda slug: f"{of_slug[slug].name} ({of_slug[slug].rows:,})",
+        )
+    ]
     of = columns[1].selectbox(
         "Compared by",
         list(SIDES),
@@ -267,8 +270,9 @@ def draw_over(project: Project, compared: Compared) -> None:
     never = over[over["target"] == 0]
     n, cut = sum(compared.about["topics"].values()), int(over["cut"].sum())
     st.caption(
-        f"{len(touched):,} topics have more than {multiple:g} times their share of the target; "
-        f"{len(never):,} it never touches. Cutting as listed leaves {n - cut:,} of {n:,} rows."
+        f"{len(touched):,} topics have more than {multiple:g} times their share of the target, "
+        f"{int(touched['beyond_chance'].sum()):,} of them beyond chance; {len(never):,} it never "
+        f"touches. Cutting as listed leaves {n - cut:,} of {n:,} rows."
     )
     if st.button(
         f"Hand the budgets to Select: cut {cut:,}",
@@ -386,7 +390,7 @@ def draw() -> None:
     frame.stale(view)
     found = project.targets.all()
     if new := targets.just_added(project, found):
-        st.session_state["coverage-target"] = new
+        st.session_state["coverage-target"] = new.slug
     if not found:
         st.info(
             "There is no target yet. Add the set of texts that your data should cover.",

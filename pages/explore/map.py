@@ -68,10 +68,19 @@ def treemap(
 
 
 def keep_shapes(project: Project) -> None:
-    """Note what was drawn, as the chart's callback: a figure that changes would forget it."""
+    """Note what was drawn, as the chart's callback: a figure that changes would forget it.
+
+    A point that was clicked is opened and has a ring; what was drawn before stays.
+    """
     drawn = st.session_state["map-chart"]["selection"]
     shapes = {kind: drawn[kind] for kind in ("lasso", "box") if drawn.get(kind)}
-    state.look_at(project, shapes=shapes)
+    if not shapes and len(drawn["points"]) == 1:
+        point, rows = drawn["points"][0], project.view().dataset.rows
+        clicked = maps.nearest(rows, float(point["x"]), float(point["y"]))
+        state.open_example(clicked)
+        state.look_at(project, marked=clicked)
+    else:
+        state.look_at(project, shapes=shapes)
 
 
 def keep_group(project: Project) -> None:
@@ -118,11 +127,11 @@ def draw_selection(
     st.subheader(f"{len(part):,} {title}", anchor=False)
     actions.bulk_buttons(project, list(part.index), "map")
     row = st.container(horizontal=True)
-    if looking.shapes and title == "selected":
+    if looking.shapes and title.endswith("selected"):
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
         around = maps.around(part)
-        look("Zoom", "map-zoom", ":material/zoom_in:", about, part=around, shapes={})
+        look("Zoom", "map-zoom", ":material/zoom_in:", about, part=around)
         look("Let go", "map-let-go", ":material/deselect:", shapes={})
     at_choice = rows[chosen & quotas.candidates(view.dataset)]
     if "topic" in rows and at_choice["topic"].notna().any():
@@ -130,10 +139,8 @@ def draw_selection(
             draw_quota(project, at_choice)
     key = (str(project.path), view.fingerprint, tables.digest(chosen))
     said = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
-    if said.words:
-        st.caption("Its own words: " + " · ".join(markdown(w) for w in said.words))
-    for line in said.lines:
-        st.caption(line)
+    words = "Its own words: " + " · ".join(markdown(w) for w in said.words)
+    st.caption("  \n".join([*([words] if said.words else []), *said.lines]))
     at = found.positions(hits, chosen)
     concepts.open_next(project, "map", rows.index[at])
     draw_list(project, view, at, said.spread, hits)
@@ -197,7 +204,8 @@ def draw_list(
     if picked:
         state.open_example(picked)
     opened = state.opened_example()
-    if opened in rows.index and rows.index.get_loc(opened) in at:
+    clicked = opened == state.map_view(project).marked
+    if opened in rows.index and (clicked or rows.index.get_loc(opened) in at):
         draw_example(project, rows.loc[opened], hits)
 
 
@@ -207,7 +215,16 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
     with st.container(border=True):
         cards.fate(row)
         concepts.mark_buttons(project, "map", example_id)
+        op = actions.new_op()
         with st.container(horizontal=True):
+            for kind, icon in (("keep", ":material/check:"), ("drop", ":material/close:")):
+                st.button(
+                    kind.capitalize(),
+                    key=f"map-one-{kind}",
+                    icon=icon,
+                    on_click=actions.decide,
+                    args=(project, kind, (example_id,), None, f"{op}{kind[0]}"),
+                )
             st.button(
                 "Show it",
                 key="map-show",
@@ -225,7 +242,8 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
                 args=("map", example_id),
                 help="Search for examples that are like it.",
             )
-        if st.session_state["map-show"] or st.session_state["map-like-this"]:
+        buttons = ("map-one-keep", "map-one-drop", "map-show", "map-like-this")
+        if any(st.session_state[button] for button in buttons):
             st.rerun(scope="app")
         cards.conversation(row["messages"], hits.query if hits else "")
 
@@ -280,8 +298,9 @@ def rename(project: Project, group: tuple[str, ...], name: str) -> None:
     with state.flashing_errors():
         other = renamed(recipe, group[-1], name, original_names(project.view().dataset))
         project.save_recipe(other, recipe.revision)
-        state.look_at(project, group=(*group[:-1], name))
+        state.look_at(project, group=())
         frame.start_run(project)  # everything but the names is remembered
+        state.flash(f"“{group[-1]}” is “{name}” when the run has ended.")
 
 
 def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
@@ -329,7 +348,9 @@ def draw_look(bar: DeltaGenerator, rows: pd.DataFrame) -> tuple[str, str, bool]:
         icon=":material/palette:",
         width=260,
     )
-    names = bar.toggle("Names", value=True, key="map-names", persist_state="session")
+    names = picture == "map" and bar.toggle(
+        "Names", value=True, key="map-names", persist_state="session"
+    )
     return picture, str(colour), names
 
 
@@ -374,13 +395,14 @@ def draw_map(
         drawn,
         key="map-chart",
         on_select=lambda: keep_shapes(project),
-        selection_mode=("lasso", "box"),
+        selection_mode=("points", "lasso", "box"),
         width="stretch",
         config={
             "scrollZoom": True,
             "displaylogo": False,
             "doubleClick": "reset",  # shapes count for Plotly's own scaling, and the veil is wide
-            "modeBarButtonsToRemove": ["toImage", "autoScale2d"],
+            # One way to zoom into a part is enough: that of the panel draws it from all of its rows.
+            "modeBarButtonsToRemove": ["toImage", "autoScale2d", "zoom2d"],
         },
     )
 
@@ -403,19 +425,20 @@ def draw_side(
     else:
         hits = None
     if looking.shapes and not tiles:
-        chosen, title = chosen & maps.selected(rows, looking.shapes), "selected"
+        chosen = chosen & maps.selected(rows, looking.shapes)
+        title = "selected" if hits is None else "of those found selected"
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
         draw_selection(project, view, on_map, chosen, title, hits)
         return
     opened = state.opened_example()
-    if concepts.concept_of("map") and opened in rows.index:
+    if not tiles:
+        st.caption(
+            ":material/lasso_select: Draw around points to see what they are. Scroll to zoom; "
+            "double-click to let go. With the tool :material/drag_pan: a click opens a point."
+        )
+    if opened in rows.index and (concepts.concept_of("map") or opened == looking.marked):
         draw_example(project, rows.loc[opened], None)
     elif not tiles:
-        st.caption(
-            ":material/lasso_select: Draw around points to see what they are. "
-            "Scroll to zoom; double-click to let go."
-        )
-    if not tiles:
         colour = st.session_state["map-colour"]
         if colour and pd.api.types.is_numeric_dtype(rows[colour]):
             charts.distribution(rows[colour][meets], colour, key="map-counts")
@@ -432,13 +455,18 @@ def draw() -> None:
     rows = view.dataset.rows
     if "map_x" not in rows:
         st.info(
-            "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
+            "The recipe is running; the map is here when it has ended."
+            if frame.running(project)
+            else "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
             icon=":material/scatter_plot:",
         )
         return
     top = st.container()  # drawn last: what is found depends on the filter
     looking = state.map_view(project)
     bar = st.container(horizontal=True, vertical_alignment="center")
+    if looking.group and not maps.in_group(rows, looking.group).any():  # it was renamed, or is gone
+        state.look_at(project, group=())
+        looking = state.map_view(project)
     picture, colour, names = draw_look(bar, rows)
     narrowed = tables.narrowed("map")
     with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
@@ -464,11 +492,12 @@ def draw() -> None:
         else:
             draw_map(project, view, colour, names, on_map, meets, hits)
         shown, off = int(meets.sum()), len(rows) - int(on_map.sum())
+        dropped = int((meets & rows["dropped_by"].notna().to_numpy()).sum())
         if looking.part and picture == "map":
             inside = int((meets & maps.within(rows, looking.part)).sum())
             st.caption(maps.count(inside, off, of=shown))
         else:
-            st.caption(maps.count(shown, off))
+            st.caption(maps.count(shown, off, dropped=dropped))
     with right:
         tiles = picture == "treemap"
         draw_side(project, view, on_map, meets, hits, tiles)

@@ -70,7 +70,7 @@ def resolve(
 def go_on(kind: str, example_id: str) -> None:
     """Remember what was done and show the next card."""
     st.session_state.setdefault("trail", []).append(example_id)
-    st.session_state["last-act"] = f"{actions.DONE[kind]} {example_id[:8]}"
+    st.session_state["last-act"] = actions.DONE[kind], example_id
     st.session_state.pop("editing", None)
     st.session_state.pop("card", None)
 
@@ -86,7 +86,7 @@ def show_undone() -> None:
     """After an undo show the example that it was about, if it was decided here."""
     undone, trail = st.session_state.pop("undone", None), st.session_state.get("trail", [])
     if undone is not None:
-        st.session_state["last-act"] = f"Undone: {undone[:8]}"
+        st.session_state["last-act"] = "Undone:", undone
     if undone in trail:
         del trail[len(trail) - 1 - trail[::-1].index(undone)]  # it may have been here twice
         st.session_state["card"] = undone
@@ -230,11 +230,11 @@ def card(project: Project, view: View, name: str) -> None:
         if isinstance(row["label"], str) or (labels and not row["response"]):
             draw_labels(project, example, labels, row["label"], op, base)
         draw_notes(project, example, known, op, base)
+        done, last = st.session_state.get("last-act", ("", ""))
         st.caption(
-            st.session_state.get(
-                "last-act",
-                "Keys: **K** keep, **D** drop, **E** edit, **S** skip, **F** review, **B** back.",
-            )
+            f"{done} “{markdown(rows.at[last, 'prompt'], 60)}”"
+            if last in rows.index
+            else "Keys: **K** keep, **D** drop, **E** edit, **S** skip, **F** review, **B** back."
         )
         reason = next(
             (
