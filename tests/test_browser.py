@@ -121,8 +121,47 @@ def explore_the_map(page) -> None:
     page.locator("h3", has_text="found").wait_for(timeout=120_000)
     settled(page)
     shot(page, "map-found")
+    teach_a_concept(page)
     goto(page, "Coverage")
     shot(page, "coverage-empty")
+
+
+def pick_row(page, row: int) -> None:
+    """Tick a row of the first table; it is drawn on a canvas, so by its place."""
+    table = page.locator("[data-testid=stDataFrame]").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52 + 35 * row)
+    settled(page)
+
+
+def teach_a_concept(page) -> None:
+    """Mark a picked row of what was found; the next example opens though a row is picked."""
+    pick_row(page, 0)
+    button(page, "Like this").last.wait_for(timeout=60_000)
+    page.get_by_text("Concept", exact=True).click()
+    page.get_by_role("combobox", name="Concept").fill("cooking")
+    page.keyboard.press("Enter")
+    button(page, "Yes, it is").wait_for(timeout=60_000)
+    settled(page)
+    button(page, "Yes, it is").click()
+    page.get_by_text("1 yes").wait_for(timeout=60_000)
+    settled(page)
+    pick_row(page, 2)
+    before = page.locator("[data-testid=stChatMessage]").first.inner_text()
+    page.keyboard.press("n")
+    page.wait_for_function(
+        """before => {
+            const shown = document.querySelector('[data-testid=stChatMessage]');
+            return shown && shown.innerText !== before;
+        }""",
+        arg=before,
+        timeout=60_000,
+    )
+    settled(page)
+    shot(page, "map-concept")
+    page.get_by_text("Words", exact=True).click()
+    settled(page)
 
 
 def test_the_whole_job(page, tmp_path):
@@ -190,6 +229,16 @@ def test_the_whole_job(page, tmp_path):
         settled(page)
         page.keyboard.press("d")
         page.get_by_text("Dropped ").first.wait_for(timeout=60_000)
+        settled(page)
+        button(page, "Edit").click()
+        text = page.locator("textarea").first
+        text.wait_for(timeout=60_000)
+        page.get_by_role("textbox", name="Who are you?").fill("Bob")
+        text.click()  # which gives the name, and keeps the focus
+        page.keyboard.type("kind deed", delay=60)
+        settled(page)
+        assert "kind deed" in text.input_value()
+        button(page, "Cancel").click()
         settled(page)
 
         goto(page, "Browse")
