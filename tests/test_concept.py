@@ -281,6 +281,22 @@ def test_marking_ranks_the_rest_and_becomes_a_score_of_the_recipe(project):
     assert "concept_maths" in project.run().scores
 
 
+def test_the_least_sure_can_be_asked_about_first(project):
+    first, second = map(str, project.view().dataset.kept.index[:2])
+    project.decisions.append(
+        [Decision(first, "tag", "maths", "Ann"), Decision(second, "tag", "not maths", "Ann")]
+    )
+    app = browse(**{"browse-concept": "maths"})
+    surest = app.dataframe[0].value["search"]
+    app.toggle(key="browse-unsure").set_value(True).run()
+    assert not app.exception
+    unsure = app.dataframe[0].value["search"]
+    assert (unsure - 0.5).abs().is_monotonic_increasing and not (
+        surest - 0.5
+    ).abs().is_monotonic_increasing
+    assert abs(unsure.iloc[0] - 0.5) < abs(surest.iloc[0] - 0.5)
+
+
 def test_a_mark_can_be_turned_round_taken_away_and_undone(project):
     first = str(project.view().dataset.kept.index[0])
     app = browse(**{"open_example": first, "browse-concept": "maths"})

@@ -15,6 +15,7 @@ from curation.errors import CurationError, RecipeConflict
 from curation.operations.concept import Marks, average_precision, in_order, marked, probability
 from curation.project import Project, View
 from curation.recipe import Step
+from curation.search import Hits
 from curation.ui import actions, state
 from curation.ui.found import Found, limits
 from curation.ui.text import markdown
@@ -72,7 +73,15 @@ def controls(
     scores, precision = _ranked(
         str(project.path), view.fingerprint, tag, about, view.dataset, people
     )
-    hits = search.best(scores, top, among)
+    unsure = place.toggle(
+        "Least sure first",
+        key=f"{key}-unsure",
+        persist_state="session",
+        help="Ask about the examples whose probability is nearest to one half, which teach the most "
+        "and bring the no that a model needs.",
+    )
+    at = search.best(-np.abs(scores - 0.5) if unsure else scores, top, among).positions
+    hits = Hits(at, scores[at])
     counts = f"**{len(said[tag]):,}** yes · **{len(said[_against(tag)]):,}** no"
     place.caption(counts + _quality(precision, len(said[_against(tag)])))
     _offer_step(project, tag, place, key)
