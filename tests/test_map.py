@@ -243,6 +243,15 @@ def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
     assert framed.marker.line.width.count(framed.marker.line.width[at]) == 1
 
 
+def test_a_name_at_the_edge_is_moved_inwards_so_that_none_of_it_is_cut_off(rows):
+    edge = rows.assign(map_x=rows["map_x"].max(), topic="a long name of a topic there")
+    figure = maps.figure(pd.concat([rows.assign(topic=None), edge]), "quality")
+    (name,) = figure.layout.annotations
+    low, high = figure.layout.xaxis.range
+    letters = 6.8 * len(name.text) / maps.PLOT_PIXELS[0] * (high - low)
+    assert name.x + letters / 2 < high < edge["map_x"].iloc[0] + letters / 2
+
+
 def test_what_shares_a_place_in_the_legend_has_a_sign_of_its_own_there(rows):
     many = rows.assign(topic=[f"topic {i % 40}" for i in range(len(rows))])
     figure = maps.figure(many, "topic")

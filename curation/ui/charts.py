@@ -130,14 +130,16 @@ def write_names(
     scale: tuple[float, float],
     most: int,
     *,
+    within: tuple[float, float],
     dark: bool,
     height: int = 21,
     **look: Any,
 ) -> None:
     """Write names at their x and y, the first ones first, without any that would lie on another.
 
-    scale: pixels that a unit of x and of y takes. most: names at most. dark: for a dark page.
-    height: of a name with a little air, in pixels. look: settings of Plotly's annotations.
+    scale: pixels that a unit of x and of y takes. most: names at most. within: least and greatest x
+    that a name may reach, so that none is cut off. dark: for a dark page. height: of a name with a
+    little air, in pixels. look: settings of Plotly's annotations.
     """
     ink, halo = ("#f4f7f7", "#0f1415") if dark else ("#1c2526", "#ffffff")
     # A halo instead of a box, so that what lies under a name is seen.
@@ -151,6 +153,8 @@ def write_names(
     taken: list[tuple[float, float, float]] = []
     for text, x, y in names:
         wide = sum(12 if ord(c) > 0x2E80 else 6.8 for c in text) + 8
+        half = min(wide / 2 / scale[0], (within[1] - within[0]) / 2)
+        x = min(max(x, within[0] + half), within[1] - half)
         if any(
             abs(x - a) * scale[0] < (wide + w) / 2 and abs(y - b) * scale[1] < height
             for a, b, w in taken

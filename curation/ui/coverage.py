@@ -110,7 +110,10 @@ def _name_gaps(
         for gap, (x, y) in zip(gaps, places, strict=True)
         if np.isfinite(x)
     )
-    charts.write_names(result, names, (across, up), NAMED, dark=dark, height=22, yshift=14)
+    within = maps.whole(rows)[0]
+    charts.write_names(
+        result, names, (across, up), NAMED, within=within, dark=dark, height=22, yshift=14
+    )
 
 
 def gap_table(gaps: Sequence[Gap]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ HOVER_POINTS = 20_000
 
 CATEGORIES = len(PALETTE) - 1
 
-PLOT_PIXELS = (620, 600)
+PLOT_PIXELS = (700, 515)
 """About the room that the points have on a screen of 1440 pixels; names are kept apart by it."""
 
 NAMED = 18
@@ -458,7 +458,13 @@ def _by_category(
         yield trace.update(legendgroup="others", showlegend=False)
         sign = {"color": MUTED, "symbol": "circle-open", "line": {"width": 2}}
         yield go.Scattergl(
-            x=[None], y=[None], mode="markers", name=title, legendgroup="others", marker=sign
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=title,
+            legendgroup="others",
+            legendrank=2_000,  # the last, though drawn first, behind all
+            marker=sign,
         )
     for i, value in enumerate(shown):
         part = rows[codes == i]
@@ -499,4 +505,4 @@ def _name_topics(result: go.Figure, rows: pd.DataFrame, span: Range, dark: bool)
     largest = [t for t, size in sizes.iloc[:60].items() if t and size >= enough]
     middle = places.loc[largest].to_numpy(dtype=float)
     names = ((short(t, 30), x, y) for t, (x, y) in zip(largest, middle, strict=True))
-    write_names(result, names, (across, up), NAMED, dark=dark)
+    write_names(result, names, (across, up), NAMED, within=span[0], dark=dark)
