@@ -162,7 +162,7 @@ def place(who: str, path: Path) -> None:
 def page(folder: Path) -> None:
     """Milliseconds on the server and bytes to the browser for what the Map page does."""
     from curation.ui import map as maps
-    from curation.ui import tables
+    from curation.ui import tables, treemap
 
     project = Project.open(folder)
     _timed("open the project", lambda: project.view())
@@ -190,7 +190,7 @@ def page(folder: Path) -> None:
     mask = _timed("filter by a topic", lambda: said.mask(rows))
     few = rows[["map_x", "map_y", "topic", "prompt"]]
     _timed("the filtered map", lambda: maps.figure(few[mask], "topic", ground=few[~mask]))
-    _timed("treemap", lambda: maps.treemap(rows, "quality"))
+    _timed("treemap", lambda: treemap.figure(rows, "quality"))
 
 
 def _timed(name: str, work: Callable[[], Any]) -> Any:

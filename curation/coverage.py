@@ -411,6 +411,22 @@ def as_json_lines(
     )
 
 
+COPY = 0.95
+"""Similarity from which one looks whether an example is a row of the target, reworded at most."""
+
+
+def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
+    """Rows of the target that may stand among our examples, so that it would measure memory.
+
+    By target id, the most similar first: example (the id of the nearest kept one) and similarity.
+    """
+    near = compared.rows[[compared.last, "nearest"]]
+    near = near[near[compared.last] >= least - 1e-6].sort_values(
+        compared.last, ascending=False, kind="stable"
+    )
+    return pd.DataFrame({"example": near["nearest"], "similarity": near[compared.last]})
+
+
 def over_represented(
     compared: Compared, multiple: float = 2.0, untouched: bool = False
 ) -> pd.DataFrame:

@@ -243,6 +243,19 @@ def test_what_was_compared_is_said_with_what_was_left_out():
     )
 
 
+def test_what_may_be_a_copy_of_the_target_stands_beside_it_and_what_was_dropped_is_gone():
+    near = {"kept": [0.97, 0.2, 0.99, 0.95], "nearest": ["a", "b", "c", "a"]}
+    found = Compared(pd.DataFrame(near, index=[*"wxyz"]), {"stages": {"before": 9, "kept": 9}})
+    copied = coverage.copies(found)
+    assert copied["example"].to_dict() == {"y": "c", "w": "a", "z": "a"}
+    assert copied["similarity"].is_monotonic_decreasing
+    rows = pd.DataFrame({"prompt": ["A?", "B?"], "dropped_by": [None, None]}, index=["a", "b"])
+    table, ids = drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), rows)
+    assert ids == ["a"] and table["the target asks"].tolist() == ["W", "Z"]
+    dropped = rows.assign(dropped_by=["people", None])
+    assert drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), dropped)[1] == []
+
+
 @pytest.mark.parametrize("last, lost", [("chosen", 0.25), ("kept", 0.0)])
 def test_what_the_selection_takes_out_of_reach_is_told(last, lost):
     stages = {"before": 9, "kept": 9} | ({"chosen": 4} if last == "chosen" else {})
@@ -313,6 +326,9 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     part.set_value("Over-represented").run()
     assert not app.exception
     assert button(app, "Hand the budgets to Select")
+    part.set_value("Copies").run()
+    app.slider(key="coverage-copies").set_value(0.8).run()
+    assert not app.exception
     reach = next(s for s in app.slider if s.label.startswith("Within reach"))
     reach.set_value(0.95)
     part = next(g for g in app.segmented_control if g.label == "Show")

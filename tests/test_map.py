@@ -20,7 +20,7 @@ from curation.operations import map as mapping
 from curation.recipe import Recipe, Step
 from curation.selection import spread_out
 from curation.ui import map as maps
-from curation.ui import special, tables
+from curation.ui import special, tables, treemap
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 
@@ -231,13 +231,13 @@ def test_marks_and_shapes_are_drawn_on_a_copy(rows):
 
 
 def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
-    tiles = maps.treemap(rows, "dropped_by").data[0]
+    tiles = treemap.figure(rows, "dropped_by").data[0]
     assert "theme 0" in tiles.ids and "theme 0\x1ftopic 1" in tiles.ids
     size = dict(zip(tiles.ids, tiles["values"], strict=True))
     inner = sum(n for i, n in size.items() if i.startswith("theme 0\x1f"))
     assert size["theme 0"] == inner == (rows["theme"] == "theme 0").sum()
-    assert size[maps.ROOT] == len(rows)
-    framed = maps.treemap(rows, "dropped_by", ("theme 0", "topic 1")).data[0]
+    assert size[treemap.ROOT] == len(rows)
+    framed = treemap.figure(rows, "dropped_by", ("theme 0", "topic 1")).data[0]
     at = framed.ids.index("theme 0\x1ftopic 1")
     assert max(framed.marker.line.width) == framed.marker.line.width[at]
     assert framed.marker.line.width.count(framed.marker.line.width[at]) == 1

@@ -105,6 +105,7 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
         "reach": at,
         "within_reach": {s: round(compared.within(at, s), 4) for s in compared.about["stages"]},
         "by_chance": compared.by_chance(at),
+        "copies": len(coverage.copies(compared)),
         "gaps": [
             {
                 "name": gap.name,
@@ -128,7 +129,7 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
 
 def coverage_text(value: dict[str, Any]) -> str:
     """A comparison for people."""
-    from curation.coverage import STAGES
+    from curation.coverage import COPY, STAGES
 
     reached = value["within_reach"].items()
     shares = ", ".join(f"{share:.1%} {STAGES[stage]}" for stage, share in reached)
@@ -139,6 +140,9 @@ def coverage_text(value: dict[str, Any]) -> str:
     if value["by_chance"]:
         low, high = value["by_chance"]
         lines.append(f"Random parts of the same size: {low:.1%} to {high:.1%}")
+    if value["copies"]:
+        near = f"an example at {COPY} or nearer"
+        lines.append(f"{value['copies']:>7,} have {near}: look whether these are copies")
     for gap in value["gaps"]:
         lines.append(f"{gap['missing']:>7,} of {gap['size']:,} out of reach: {gap['name']}")
         lines += [

@@ -100,7 +100,11 @@ def select_diverse(
     progress: Progress,
     *,
     budget: Budget = 1_000,
-    score: Annotated[Column, "the number that says how good an example is"] = _QUALITY,
+    score: Annotated[
+        Column,
+        "the number that says how good an example is; quality is by Answer checks: long, varied "
+        "answers in which nothing is wrong",
+    ] = _QUALITY,
     quality: Annotated[
         float, "0: only diversity counts; 1: only the score", Range(0, 1, 0.05)
     ] = 0.5,

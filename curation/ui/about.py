@@ -8,6 +8,7 @@ import streamlit as st
 from curation.dataset import Dataset
 from curation.embedding.neighbours import trustworthiness
 from curation.project import Project, View
+from curation.ui import frame, state
 from curation.ui.text import markdown
 
 MEASURED = 60_000_000
@@ -63,3 +64,27 @@ def vectors(project: Project, view: View) -> list[str]:
     if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
         lines.append(f"{cut:,} texts are longer than the model reads; their first part counts.")
     return lines
+
+
+def draw(project: Project, view: View, on_map: np.ndarray) -> None:
+    """How true the map is, what it rests on, and drawing it anew."""
+    st.markdown("**How true is this map?**")
+    for line in [*truth(project, view, on_map), *vectors(project, view)]:
+        st.caption(line)
+    st.button(
+        "Draw anew",
+        key="map-anew",
+        icon=":material/restart_alt:",
+        help="New examples are put between their nearest, so that nothing else moves. "
+        "Drawing anew lets all of them shape the map and the topics; everything may move.",
+        on_click=_draw_anew,
+        args=(project,),
+    )
+
+
+def _draw_anew(project: Project) -> None:
+    """Take the next seed for what keeps its places, so that all examples shape it, and run."""
+    revision = project.recipe.revision
+    with state.flashing_errors():
+        project.save_recipe(project.drawn_anew(), revision)
+        frame.start_run(project)

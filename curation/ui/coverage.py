@@ -150,6 +150,23 @@ def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
     return list(rows["dropped_by"].reindex(list(ids)).dropna().index)
 
 
+def copy_table(
+    found: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """What `coverage.copies` found, side by side, and the ids of those examples; dropped ones are gone."""
+    kept = rows["dropped_by"].reindex(found["example"]).isna().to_numpy()
+    known = found["example"].isin(rows.index).to_numpy()
+    found = found[kept & known]
+    table = pd.DataFrame(
+        {
+            "similarity": found["similarity"],
+            "the target asks": [short(prompts[i], 160) for i in found.index],
+            "the example asks": [short(p, 160) for p in rows.loc[found["example"], "prompt"]],
+        }
+    )
+    return table, list(dict.fromkeys(found["example"]))
+
+
 def lost_by_choice(compared: Compared, reach: float) -> float:
     """The share of the target that was within reach before the selection, and is not since."""
     if compared.last != "chosen":

@@ -181,6 +181,8 @@ def _draw_jobs(project: Project, was_running: bool) -> None:
     for job in recent[:3]:
         draw_job(project, job)
     if was_running and not any(job.active for job in found):
+        if found and found[0].state == "done":
+            state.flash(f"{found[0].title}: done")
         st.rerun(scope="app")
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from curation.coverage import Compared
 from curation.dataset import Dataset
 from curation.project import Project
+from curation.ui import state
 
 _HANDED = "select-handed"
 
@@ -58,6 +59,34 @@ def candidates(dataset: Dataset) -> np.ndarray:
     steps = [report.name for report in dataset.steps if report.kind == "select"]
     fate = dataset.rows["dropped_by"]
     return np.asarray(fate.isna() | fate.isin(steps))
+
+
+def popover(project: Project, part: pd.DataFrame) -> None:
+    """A field that lets the choice take no more than so many of a topic; `part` may be chosen."""
+    with st.popover("Quota", icon=":material/pie_chart:"):
+        sizes = part["topic"].value_counts()
+        topic = st.selectbox(
+            "Topic",
+            sizes.index,
+            key="map-quota-topic",
+            format_func=lambda t: f"{t} ({sizes[t]:,} here)",
+        )
+        most = st.number_input("Choose at most", 0, None, value=100, step=10, key="map-quota-most")
+        st.button(
+            "Hand it to Select",
+            key="map-quota-go",
+            type="primary",
+            on_click=_hand,
+            args=(project, str(topic), int(most)),
+        )
+
+
+def _hand(project: Project, topic: str, most: int) -> None:
+    """Let the Select page open with a quota of a topic beside those that were set before."""
+    now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
+    now = handed_over(project) or now
+    hand_over(project, with_quota(now, topic, most))
+    state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
 
 
 def _line(topic: str, count: int) -> str:

@@ -295,6 +295,38 @@ def draw_over(project: Project, compared: Compared) -> None:
             draw_over_table(part)
 
 
+def draw_copies(project: Project, view: View, held: Held) -> None:
+    """Examples that may be rows of the target, beside these, and a button that drops them."""
+    left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
+    least = left.slider(
+        "From a similarity of", 0.8, 1.0, coverage.COPY, step=0.01, key="coverage-copies"
+    )
+    table, ids = drawing.copy_table(
+        coverage.copies(held.compared, float(least)), held.prompts, view.dataset.rows
+    )
+    right.caption(
+        "A benchmark whose questions stand in the training data measures memory. Read the pairs: "
+        "alike is not the same. To find questions with other answers, compare by prompts only."
+    )
+    if table.empty:
+        st.success("No example is that similar to a row of the target.", icon=":material/check:")
+        return
+    st.button(
+        f"Drop {len(ids):,} example{'s' if len(ids) != 1 else ''}",
+        key="coverage-drop-copies",
+        icon=":material/close:",
+        on_click=actions.decide_all,
+        args=(project, "drop", tuple(ids), None, actions.new_op()),
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content" if len(table) < 9 else 400,
+        column_config={"similarity": st.column_config.NumberColumn(format="%.3f", width=80)},
+    )
+
+
 def draw_over_table(part: pd.DataFrame) -> None:
     """Topics, shares, and what to cut."""
     table = drawing.over_table(part)
@@ -364,7 +396,7 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
             )
         part = st.segmented_control(
             "Show",
-            ["Map", "Gaps", "Over-represented"],
+            ["Map", "Gaps", "Over-represented", "Copies"],
             default="Map",
             key="coverage-part",
             required=True,
@@ -375,6 +407,8 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
         draw_gaps(project, view, held)
     elif part == "Over-represented":
         draw_over(project, compared)
+    elif part == "Copies":
+        draw_copies(project, view, held)
     else:
         draw_map(view, held)
 

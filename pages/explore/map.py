@@ -25,6 +25,7 @@ from curation.ui import (
     special,
     state,
     tables,
+    treemap,
 )
 from curation.ui import map as maps
 from curation.ui.found import Found
@@ -52,21 +53,6 @@ def figure(
     )
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def treemap(
-    path: str,
-    fingerprint: str,
-    colour: str,
-    about: str,
-    chosen: tuple[str, ...],
-    _rows: pd.DataFrame,
-    _meets: np.ndarray,
-) -> go.Figure:
-    """The treemap of a view; the key says all that it depends on."""
-    needed = dict.fromkeys(("theme", "topic", "dropped_by", colour))
-    return maps.treemap(_rows[[c for c in needed if c in _rows]][_meets], colour, chosen)
-
-
 def keep_shapes(project: Project) -> None:
     """Note what was drawn, as the chart's callback: a figure that changes would forget it.
 
@@ -81,15 +67,6 @@ def keep_shapes(project: Project) -> None:
         state.look_at(project, marked=clicked)
     else:
         state.look_at(project, shapes=shapes)
-
-
-def keep_group(project: Project) -> None:
-    """Note which theme or topic was clicked in the treemap; a second click lets it go."""
-    points = st.session_state["map-treemap"]["selection"]["points"]
-    if points:
-        clicked = str(points[0].get("id", maps.ROOT))
-        group = () if clicked == maps.ROOT else tuple(clicked.split("\x1f"))
-        state.look_at(project, group=() if group == state.map_view(project).group else group)
 
 
 def look_button(
@@ -136,42 +113,18 @@ def draw_selection(
     at_choice = rows[chosen & quotas.candidates(view.dataset)]
     if "topic" in rows and at_choice["topic"].notna().any():
         with row:
-            draw_quota(project, at_choice)
+            quotas.popover(project, at_choice)
     key = (str(project.path), view.fingerprint, tables.digest(chosen))
     said = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
+    if hits is not None and hits.name and len(hits.scores):
+        st.caption(
+            f"From a {hits.name} of {hits.scores.max():.2f} down to {hits.scores.min():.2f}."
+        )
     words = "Its own words: " + " · ".join(markdown(w) for w in said.words)
     st.caption("  \n".join([*([words] if said.words else []), *said.lines]))
     at = found.positions(hits, chosen)
     concepts.open_next(project, "map", rows.index[at])
     draw_list(project, view, at, said.spread, hits)
-
-
-def draw_quota(project: Project, part: pd.DataFrame) -> None:
-    """A field that lets the choice take no more than so many of a topic; `part` may be chosen."""
-    with st.popover("Quota", icon=":material/pie_chart:"):
-        sizes = part["topic"].value_counts()
-        topic = st.selectbox(
-            "Topic",
-            sizes.index,
-            key="map-quota-topic",
-            format_func=lambda t: f"{t} ({sizes[t]:,} here)",
-        )
-        most = st.number_input("Choose at most", 0, None, value=100, step=10, key="map-quota-most")
-        st.button(
-            "Hand it to Select",
-            key="map-quota-go",
-            type="primary",
-            on_click=hand_quota,
-            args=(project, str(topic), int(most)),
-        )
-
-
-def hand_quota(project: Project, topic: str, most: int) -> None:
-    """Let the Select page open with a quota of a topic beside those that were set before."""
-    now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
-    now = quotas.handed_over(project) or now
-    quotas.hand_over(project, quotas.with_quota(now, topic, most))
-    state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
 
 
 @st.fragment
@@ -246,85 +199,6 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
         if any(st.session_state[button] for button in buttons):
             st.rerun(scope="app")
         cards.conversation(row["messages"], hits.query if hits else "")
-
-
-def draw_treemap(project: Project, view: View, colour: str, meets: np.ndarray) -> None:
-    """Themes and topics as tiles; a click narrows what is beside it."""
-    chosen = state.map_view(project).group
-    key = (str(project.path), view.fingerprint, colour, tables.digest(meets), chosen)
-    st.plotly_chart(
-        treemap(*key, view.dataset.rows, meets),
-        key="map-treemap",
-        on_select=lambda: keep_group(project),
-        width="stretch",
-        config={"displaylogo": False, "displayModeBar": False},
-    )
-
-
-def draw_topics(project: Project, chosen: tuple[str, ...]) -> None:
-    """What was clicked in the treemap and a field for another name; else what a click does."""
-    if not chosen:
-        st.caption(":material/category: Click a tile to see its examples and to rename it.")
-        return
-    st.caption(" › ".join(markdown(name) for name in chosen))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Another name", key=f"rename-{chosen[-1]}", placeholder=chosen[-1])
-        st.button(
-            "Rename",
-            key="map-rename",
-            icon=":material/edit:",
-            disabled=not name.strip() or name.strip() == chosen[-1],
-            on_click=rename,
-            args=(project, chosen, name.strip()),
-        )
-    st.button(
-        "Show on the map",
-        key="map-of-topic",
-        icon=":material/scatter_plot:",
-        on_click=to_map,
-    )
-
-
-def to_map() -> None:
-    """Draw the map instead of the treemap."""
-    st.session_state["map-picture"] = "map"
-
-
-def rename(project: Project, group: tuple[str, ...], name: str) -> None:
-    """Give a theme or topic another name by a step of the recipe."""
-    from curation.naming import original_names, renamed
-
-    recipe = project.recipe
-    with state.flashing_errors():
-        other = renamed(recipe, group[-1], name, original_names(project.view().dataset))
-        project.save_recipe(other, recipe.revision)
-        state.look_at(project, group=())
-        frame.start_run(project)  # everything but the names is remembered
-        state.flash(f"“{group[-1]}” is “{name}” when the run has ended.")
-
-
-def draw_about(project: Project, view: View, on_map: np.ndarray) -> None:
-    """How true the map is, what it rests on, and drawing it anew."""
-    st.markdown("**How true is this map?**")
-    for line in [*about.truth(project, view, on_map), *about.vectors(project, view)]:
-        st.caption(line)
-    st.button(
-        "Draw anew",
-        key="map-anew",
-        icon=":material/restart_alt:",
-        help="New examples are put between their nearest, so that nothing else moves. "
-        "Drawing anew lets all of them shape the map and the topics; everything may move.",
-        on_click=draw_anew,
-        args=(project,),
-    )
-
-
-def draw_anew(project: Project) -> None:
-    """Take the next seed for what keeps its places, so that all examples shape it, and run."""
-    revision = project.recipe.revision
-    with state.flashing_errors():
-        project.save_recipe(project.drawn_anew(), revision)
-        frame.start_run(project)
 
 
 def draw_look(bar: DeltaGenerator, rows: pd.DataFrame) -> tuple[str, str, bool]:
@@ -418,7 +292,7 @@ def draw_side(
     """Beside the picture: the selection where there is one, else what there is to do."""
     rows, looking = view.dataset.rows, state.map_view(project)
     if tiles:
-        draw_topics(project, looking.group)
+        treemap.draw_topic(project, looking.group)
     chosen, title = meets, "in it" if looking.group else "meet the filter"
     if hits is not None and (chosen & hits.mask).any():
         chosen, title = chosen & hits.mask, "found"
@@ -475,7 +349,7 @@ def draw() -> None:
     filtered = on_map & condition.mask(rows)
     meets = filtered & maps.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
-        draw_about(project, view, on_map)
+        about.draw(project, view, on_map)
     draw_chips(project, looking, bar)
     with top:
         hits = search.controls(project, view, "map", meets)
@@ -488,7 +362,7 @@ def draw() -> None:
             if "topic" not in rows:
                 st.caption("There are no topics yet: add the step Topics and run the recipe.")
                 return
-            draw_treemap(project, view, colour, filtered)
+            treemap.draw(project, view, colour, filtered)
         else:
             draw_map(project, view, colour, names, on_map, meets, hits)
         shown, off = int(meets.sum()), len(rows) - int(on_map.sum())
