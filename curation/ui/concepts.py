@@ -70,9 +70,10 @@ def controls(
         )
         return None
     about = digest(said)
-    scores, precision = _ranked(
-        str(project.path), view.fingerprint, tag, about, view.dataset, people
-    )
+    with middle, st.spinner("Learning from the marks …"):
+        scores, precision = _ranked(
+            str(project.path), view.fingerprint, tag, about, view.dataset, people
+        )
     unsure = place.toggle(
         "Least sure first",
         key=f"{key}-unsure",
@@ -95,7 +96,7 @@ def _quality(precision: float | None, no: int) -> str:
     return f" · told apart with an average precision of {precision:.2f}, cross-validated"
 
 
-@st.cache_resource(max_entries=6, show_spinner="Learning from the marks …")
+@st.cache_resource(max_entries=6, show_spinner=False)
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
 ) -> tuple[np.ndarray, float | None]:

@@ -104,11 +104,12 @@ def _by_meaning(
     search.embedded_by(view.dataset.steps)
     if not text:
         return None
-    scores = _meaning(str(project.path), view.fingerprint, text, project, view.dataset)
+    with middle, st.spinner("Looking for what means alike …"):
+        scores = _meaning(str(project.path), view.fingerprint, text, project, view.dataset)
     return Found.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking for what means alike …")
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _meaning(
     path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset
 ) -> np.ndarray:
