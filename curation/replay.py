@@ -193,7 +193,7 @@ class Replay:
         if stage.step is None:
             assert stage.people is not None
             delta, spent = stage.people, 0.0
-            delta = delta[delta.index.isin(dataset.rows.index)]
+            delta = delta[dataset.rows.index.get_indexer(delta.index) >= 0]
         elif remembered is not None:
             delta, spent = _from_table(remembered)
         else:
@@ -469,13 +469,20 @@ class _Stage:
         """A name for the result after this stage, given the one before; `decide` as in registry."""
         if self.step is None:
             assert self.people is not None
-            hashed = [list(map(str, row)) for row in self.people.sort_index().itertuples()]
-            return key(before, PEOPLE, list(self.people.columns), hashed)
+            return key(before, PEOPLE, list(self.people.columns), _said(self.people))
         operation, params = self.step.operation, self.step.arguments
         depends = operation.depends_on(params, replay.store, decide)
         if "decisions" in operation.inputs:
             depends = [depends, operation.read_of(params, replay.people)]
         return key(before, self.name, operation.version, params, depends)
+
+
+def _said(people: pd.DataFrame) -> str:
+    """A digest of what people said of which examples, in whatever order; pages ask for it often."""
+    ordered = people.sort_index()
+    columns = [ordered[c].astype(object).where(ordered[c].notna(), None) for c in ordered]
+    said = [ordered.index.tolist(), *(column.tolist() for column in columns)]
+    return hashlib.blake2b(orjson.dumps(said), digest_size=16).hexdigest()
 
 
 def _lay_over(
@@ -541,7 +548,7 @@ def with_people(dataset: Dataset, people: PeopleState) -> Dataset:
         rows = rows.assign(dropped_by=rows["dropped_by"].mask(mine))
     result = dataset.replace(rows=rows)
     for frame in (people.edits_frame(), people.verdicts_frame()):
-        known = frame[frame.index.isin(rows.index)]
+        known = frame[rows.index.get_indexer(frame.index) >= 0]
         if len(known):
             result, _ = _lay_over(result, _Stage(PEOPLE, "", known), known, result.vectors)
     return result

@@ -121,7 +121,8 @@ def draw_selection(
             f"From a {hits.name} of {hits.scores.max():.2f} down to {hits.scores.min():.2f}."
         )
     words = "Its own words: " + " · ".join(markdown(w) for w in said.words)
-    st.caption("  \n".join([*([words] if said.words else []), *said.lines]))
+    if facts := [*([words] if said.words else []), *said.lines]:
+        st.caption("  \n".join(facts))
     at = found.positions(hits, chosen)
     concepts.open_next(project, "map", rows.index[at])
     draw_list(project, view, at, said.spread, hits)
