@@ -30,6 +30,8 @@ BASE_COLUMNS = (
     "response",
     "system",
     "label",
+    "tools",
+    "rejected",
     "attention",
     "source",
     "source_row",
@@ -41,7 +43,11 @@ BASE_COLUMNS = (
     "dropped_by",
     "split",
 )
-"""Columns of every dataset, in order; scores and groups follow them."""
+"""Columns of every dataset, in order; scores and groups follow them.
+
+tools: JSON text of a list of `{"type": "function", "function": {…}}`; "" for none. rejected: JSON
+text of the turns of the answer that was not preferred, without the prompt; "" for none.
+"""
 
 
 def silent(share: float, text: str) -> None:
@@ -171,9 +177,14 @@ def _turn_codes(
         yield "result_without_call"
 
 
-def content_hash(messages: str, label: str | None) -> str:
-    """Sixteen hexadecimal digits that stand for what an example says (turns and label)."""
+def content_hash(messages: str, label: str | None, tools: str = "", rejected: str = "") -> str:
+    """Sixteen hexadecimal digits that stand for what an example says.
+
+    That is its turns, label, tools and rejected answer; what is absent adds nothing.
+    """
     text = messages if label is None else f"{messages}\x00{label}"
+    if tools or rejected:
+        text = f"{text}\x01{tools}\x01{rejected}"
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

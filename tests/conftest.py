@@ -45,6 +45,8 @@ def make_dataset(pairs: list[tuple[str, str]], labels: list[str | None] | None =
         {
             "messages": pd.Series(messages, dtype="str"),
             "label": pd.Series(labels, dtype="str"),
+            "tools": pd.Series([""] * len(pairs), dtype="str"),
+            "rejected": pd.Series([""] * len(pairs), dtype="str"),
             "source": pd.Series(["made.jsonl"] * len(pairs), dtype="str"),
             "source_row": range(1, len(pairs) + 1),
             "source_offset": 0,

@@ -196,6 +196,7 @@ def test_records_converted_together_are_as_each_alone(records):
             together.shapes[i],
         ) == (alone.format, alone.messages, alone.metadata, alone.shape)
         assert (together.prompts[i], together.responses[i], "") == (prompt, response, system)
+        assert (together.tools[i], together.rejected[i]) == (alone.tools, alone.rejected)
         assert alone.label is None
 
 
@@ -333,6 +334,41 @@ def test_names_that_are_numbers_become_texts_and_come_back_as_numbers(key):
     assert same(back(record), record)
     with pytest.raises(FieldError, match=rf"messages\[1\]\.{key} should be a text but is a list"):
         convert({"messages": [{"role": "user", "content": "a", key: ["x"]}]})
+
+
+ADD = {"name": "add", "description": "Add.", "parameters": {"type": "object", "properties": {}}}
+WRAPPED = {"type": "function", "function": ADD}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [WRAPPED],
+        [ADD],
+        ADD,
+        WRAPPED,
+        [json.dumps(ADD)],
+        json.dumps([WRAPPED]),
+        json.dumps(ADD),
+        [
+            {
+                **{k: v for k, v in ADD.items() if k != "parameters"},
+                "input_schema": ADD["parameters"],
+            }
+        ],
+        [{**ADD, "strict": None, "parameters": {**ADD["parameters"], "required": None}}],
+    ],
+)
+def test_tools_are_one_list_however_they_are_written(value):
+    record = {"prompt": "1 and 1?", "completion": "2", "tools": value}
+    made = convert(record)
+    assert orjson.loads(made.tools) == [WRAPPED]
+    assert same(back(record), record)
+
+
+@pytest.mark.parametrize("value", [None, "", [], "none", 5, ["x"], [{}], "{broken", [[ADD]]])
+def test_what_describes_no_tool_is_none(value):
+    assert convert({"prompt": "1 and 1?", "completion": "2", "tools": value}).tools == ""
 
 
 # --- preference pairs and labels ------------------------------------------------------------

@@ -75,7 +75,8 @@ def json_array(rows: Iterable[Row]) -> bytes:
 
 def examples(rows: pd.DataFrame) -> Iterator[Row]:
     """Rows of a dataset as plain records: id, turns, label, and where they came from."""
-    columns = ["messages", "label", "format", "metadata", "shape", "source", "source_row"]
+    columns = ["messages", "label", "tools", "rejected", "format", "metadata", "shape"]
+    columns += ["source", "source_row"]
     for values in zip(rows.index, *(rows[c] for c in columns), strict=True):
         row = dict(zip(["id", *columns], values, strict=True))
         row["turns"] = [_plain(turn) for turn in orjson.loads(row["messages"])]

@@ -22,6 +22,7 @@ from curation.formats.base import (
     Record,
     all_texts,
 )
+from curation.formats.calls import dump_tools, read_tools
 
 __all__ = [
     "Converted",
@@ -92,7 +93,7 @@ def _of_texts(columns: tuple[str, ...]) -> tuple[str, float]:
 class Converted(NamedTuple):
     """A record in canonical form: what goes into a row of examples.
 
-    turns: what `messages` says, as objects.
+    turns: what `messages` says, as objects. tools, rejected: as in the columns of a dataset.
     """
 
     format: str
@@ -102,6 +103,8 @@ class Converted(NamedTuple):
     shape: str
     confidence: float
     turns: list[dict[str, Any]]
+    tools: str = ""
+    rejected: str = ""
 
 
 def convert(
@@ -141,6 +144,7 @@ def convert(
         orjson.dumps(shape).decode(),
         sure,
         example.messages,
+        dump_tools(read_tools(plain.get("tools"))),
     )
 
 
@@ -153,6 +157,8 @@ class ConvertedTexts(NamedTuple):
     responses: list[str]
     metadata: list[str]
     shapes: list[str]
+    tools: list[str]
+    rejected: list[str]
 
 
 def convert_texts(
@@ -189,6 +195,10 @@ def convert_texts(
         if rest
         else [""] * len(prompts),
         shapes,
+        [dump_tools(read_tools(record["tools"])) for record in records]
+        if "tools" in columns
+        else [""] * len(prompts),
+        [""] * len(prompts),
     )
 
 

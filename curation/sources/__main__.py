@@ -35,7 +35,10 @@ EXAMPLES = pa.schema(
     [
         *(
             (name, pa.large_string())
-            for name in ("messages", "label", "prompt", "response", "system", "attention", "source")
+            for name in (
+                *("messages", "label", "tools", "rejected"),
+                *("prompt", "response", "system", "attention", "source"),
+            )
         ),
         ("source_row", pa.int64()),
         ("source_offset", pa.int64()),
@@ -241,6 +244,8 @@ def example_row(found: Read) -> tuple[Any, ...]:
     return (
         made.messages,
         made.label,
+        made.tools,
+        made.rejected,
         *derived(made),
         found.source,
         raw.row,
@@ -249,7 +254,7 @@ def example_row(found: Read) -> tuple[Any, ...]:
         made.metadata,
         made.shape,
         ",".join(raw.repairs),
-        content_hash(made.messages, made.label),
+        content_hash(made.messages, made.label, made.tools, made.rejected),
     )
 
 
@@ -271,6 +276,8 @@ def example_columns(found: Many) -> list[Sequence[Any]]:
     return [
         made.messages,
         none,
+        made.tools,
+        made.rejected,
         made.prompts,
         made.responses,
         system,
@@ -282,7 +289,12 @@ def example_columns(found: Many) -> list[Sequence[Any]]:
         made.metadata,
         made.shapes,
         nothing,
-        [content_hash(messages, None) for messages in made.messages],
+        [
+            content_hash(messages, None, tools, rejected)
+            for messages, tools, rejected in zip(
+                made.messages, made.tools, made.rejected, strict=True
+            )
+        ],
     ]
 
 

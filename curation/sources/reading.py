@@ -32,7 +32,7 @@ _TABLES = re.compile(r"\.(csv|tsv|tab|psv)\b")
 _OBJECT = re.compile(rb'\s*(?:\[\s*\]\s*\Z|(?:\[\s*)?\{\s*["}])')
 """How JSON begins that no table begins with."""
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
-RESERVED = {*BASE_COLUMNS, "id", "content_hash", "imported_as"}
+RESERVED = {*BASE_COLUMNS, "id", "content_hash", "imported_as"} - {"tools", "rejected"}
 """Names of our own columns; a file's columns of such names stay in the metadata."""
 
 
