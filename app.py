@@ -4,7 +4,7 @@ import streamlit as st
 
 from curation.ui import frame
 
-st.set_page_config(page_title="Curation", page_icon=":material/filter_alt:", layout="wide")
+st.set_page_config(page_title="Curation", page_icon=str(frame.ICON), layout="wide")
 
 pages = st.navigation(
     {

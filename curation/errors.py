@@ -34,8 +34,11 @@ class MissingExtra(CurationError):
         super().__init__(f'{what} is not installed. Run: pip install "curation[{extra}]"')
 
 
-class Cancelled(CurationError):
-    """The person asked for the work to stop."""
+class Cancelled(BaseException):
+    """The person asked for the work to stop.
+
+    No Exception, so that code which tries one way after another does not take it for a failure.
+    """
 
     def __init__(self) -> None:
         super().__init__("Cancelled. What was finished is kept; run again to go on from there.")

@@ -228,8 +228,8 @@ def reporting(
     reporter, result = Reporter(project, job_id), dict[str, Any]()
     try:
         yield reporter, result
-    except (Exception, KeyboardInterrupt) as error:
-        stopped = reporter.cancelled or isinstance(error, Cancelled | KeyboardInterrupt)
+    except (Exception, Cancelled) as error:
+        stopped = reporter.cancelled or isinstance(error, Cancelled)
         if stopped:  # a worker that was stopped first may show as another error
             reporter.finish("cancelled", str(Cancelled()))
         elif isinstance(error, CurationError):

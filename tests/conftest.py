@@ -84,3 +84,31 @@ def example_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("example") / "example"
     make_demo(folder).run()
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers folder with a random BERT of one layer and a small vocabulary."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast, set_seed
+
+    bert = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "bread", "river", "the", "is", "long"]
+    (bert / "vocab.txt").write_text("\n".join(words))
+    set_seed(0)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(bert, safe_serialization=True)
+    BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    transformer = Transformer(str(bert))
+    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(folder))
+    assert list(folder.rglob("*.safetensors"))
+    return folder

@@ -66,7 +66,7 @@ def test_the_commands_of_the_main_job_run(desk):
 def test_every_command_is_in_the_guide():
     from typer.main import get_command
 
-    from curation.__main__ import app
+    from curation.cli import app
 
     guide = (ROOT / "docs" / "guide" / "cli.md").read_text("utf-8")
     for name in get_command(app).commands:

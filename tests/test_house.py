@@ -36,7 +36,7 @@ LEAVES = {
         "cache",
         "files",
     },
-    "sources": {"dataset", "registry", "errors", "formats", "sources", "files"},
+    "sources": {"dataset", "registry", "errors", "formats", "sources", "files", "process"},
     "formats": {"dataset", "registry", "errors", "formats"},
     "embedding": {"dataset", "errors", "cache", "files", "embedding"},
     "decisions": {"dataset", "errors", "files", "decisions"},

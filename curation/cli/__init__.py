@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from curation import __version__
 from curation.cli import about, compare, data, deliver, look, people
 from curation.cli.terminal import in_a_sentence, say
-from curation.errors import Cancelled, CurationError
+from curation.errors import CurationError
 
 app = typer.Typer(
     name="curate",
@@ -71,9 +70,3 @@ def main() -> None:
     except CurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{Cancelled()}\n")
-        sys.exit(1)
-    except BrokenPipeError:  # the reader, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

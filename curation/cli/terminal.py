@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +12,23 @@ from typing import Any
 
 from curation import jobs
 from curation.dataset import Progress
-from curation.errors import Cancelled, CurationError
+from curation.errors import CurationError
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
-"""Errors of the system that are no fault of the program: no space, no permission."""
+OUTSIDE = {
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM"),
+        *("ENAMETOOLONG", "ELOOP", "ENOTDIR", "EISDIR"),
+    )
+    if hasattr(errno, name)
+}
+"""Errors of the system that are no fault of the program: no space, no permission, a path that
+cannot be one."""
 
 
 def say(text: str) -> None:
@@ -53,13 +60,7 @@ _last_step = [""]
 
 @contextmanager
 def working(project: Path, job: str | None) -> Iterator[tuple[Progress, dict[str, Any]]]:
-    """Progress that can be interrupted, on the terminal or as a job of the app."""
-
-    def stop(signum: int, frame: Any) -> None:
-        raise Cancelled
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    """Progress on the terminal, or as a job of the app."""
     with jobs.reporting(project, job, bar) as made, in_a_sentence():
         yield made
 

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import sys
 import threading
 import time
 import warnings
@@ -201,15 +202,30 @@ def _workers() -> ThreadPoolExecutor:
     return workers
 
 
+def _openvino_library() -> Any:
+    """OpenVINO, which without its telemetry package falls back on a stub that sends nothing.
+
+    The package would post some fifty requests about the first model it converts to an analytics
+    host, from a fork of this process.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if not installed
+    import openvino
+    from openvino.tools.ovc import convert_impl, telemetry_stub, telemetry_utils, utils
+
+    for module in (convert_impl, telemetry_utils, utils):  # imported by somebody before
+        module.tm = telemetry_stub
+    return openvino
+
+
 @functools.lru_cache(maxsize=1)
 def _graph(model: Any) -> tuple[tuple[str, ...], Any]:
     """The whole model, pooling included, as one OpenVINO graph with free batch and length.
 
     Comes with the names of its inputs, in their order.
     """
-    import openvino
     import torch
 
+    openvino = _openvino_library()
     example = _tensors(model, ["one", "a longer text"])
 
     class Graph(torch.nn.Module):
@@ -231,11 +247,9 @@ def _graph(model: Any) -> tuple[tuple[str, ...], Any]:
 
 
 def _openvino(model: Any, precision: str) -> Encode:
-    import openvino
-
     names, graph = _graph(model)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
-    compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    compiled = _openvino_library().Core().compile_model(graph, "CPU", settings)
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
@@ -248,7 +262,6 @@ def _openvino(model: Any, precision: str) -> Encode:
 
 def _openvino_packed(model: Any, precision: str) -> Encode:
     """One stream a core: no core waits for another, however many other things the machine does."""
-    import openvino
     import torch
 
     names, graph = _graph(model)
@@ -259,7 +272,7 @@ def _openvino_packed(model: Any, precision: str) -> Encode:
         "NUM_STREAMS": cores,
         "INFERENCE_NUM_THREADS": cores,
     }
-    compiled = openvino.Core().compile_model(graph, "CPU", settings)
+    compiled = _openvino_library().Core().compile_model(graph, "CPU", settings)
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         packs = _packs(model, texts, OPENVINO_TOKENS)

@@ -14,6 +14,7 @@ import pandas as pd
 from curation import registry
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
+from curation.process import end_with
 
 __all__ = ["Batch", "Engine", "Processes", "Serial", "make_engine"]
 
@@ -41,20 +42,6 @@ class Serial:
 
     def close(self) -> None:
         """Nothing was started."""
-
-
-def _end_with(parent: int) -> None:
-    """Watch the parent process from a thread, for a killed one cannot stop its workers."""
-    import threading
-    import time
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    # On Windows the number of a dead parent stays; there idle workers end by their timeout.
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_in_worker(module: str, batch: Batch) -> pd.DataFrame:
@@ -92,7 +79,7 @@ class Processes:
             from loky import ProcessPoolExecutor
 
             self._pool = ProcessPoolExecutor(
-                self.workers, timeout=60, initializer=_end_with, initargs=(os.getpid(),)
+                self.workers, timeout=60, initializer=end_with, initargs=(os.getpid(),)
             )
         return self._results(module, todo)
 

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from curation import __version__, files
 from curation.dataset import ATTENTION, Dataset, Progress, silent
-from curation.errors import Cancelled, CurationError
+from curation.errors import CurationError
 from curation.export.card import card
 from curation.export.leaks import leaks
 from curation.export.target import Problem, Target, examples
@@ -169,8 +169,6 @@ def export(
             progress,
         )
         _put_in_place(folder, out)
-    except Cancelled:
-        raise
     except CurationError as error:
         raise CurationError(f"Nothing was delivered to {out}. {error}") from error
     except OSError as error:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from curation.dataset import content_hash, derive
 from curation.errors import CurationError
 from curation.formats import Converted
+from curation.process import end_with
 from curation.sources.limits import Blank, Limits
 from curation.sources.reading import Fact, Many, Part, Read, Refusal, Result, parts, read_all
 
@@ -342,6 +343,7 @@ def preview(task: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Do the task that stands on standard input and write the answer to the named file."""
+    end_with(os.getppid())
     task = json.loads(sys.stdin.read())
     memory = Limits(**task["limits"]).memory_mb * 2**20
     if sys.platform == "linux":

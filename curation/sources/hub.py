@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.dataset import Progress, silent
-from curation.errors import Cancelled, CurationError, MissingExtra
+from curation.errors import CurationError, MissingExtra
 
 BATCH = 1_000
 """Rows that are fetched at a time."""
@@ -90,7 +90,7 @@ def write_splits(
             count = 0
             for count in _written(_undecoded(rows), split_name, files[-1]):
                 progress(part / len(splits), f"Fetching {split_name}: {count:,} rows")
-    except (Cancelled, MissingExtra):
+    except MissingExtra:
         raise
     except Exception as error:  # what `datasets` raises has no common kind
         raise CurationError(_explained(where, error)) from None

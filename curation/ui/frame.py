@@ -18,6 +18,9 @@ from curation.ui.text import markdown
 STYLE = Path(__file__).with_name("style.css")
 """The few lines of style that Streamlit's theme has no setting for."""
 
+ICON = Path(__file__).with_name("icon.svg")
+"""The browser tab's icon; one of Streamlit's own names would be fetched from a foreign host."""
+
 
 def around(page: Any) -> None:
     """Draw the sidebar and the page; what could not be done is one sentence where the page was."""

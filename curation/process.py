@@ -1,0 +1,171 @@
+"""What a command is to the system: streams that may be closed, and an end that always comes.
+
+The first Ctrl-C or SIGTERM raises Cancelled in the main thread, so that what is open is closed. That
+alone would not do: native code may swallow the exception, or wait for ever where no Python runs. So
+the system also writes each signal to a socket, and a thread that reads it ends the process GRACE
+seconds after the first signal, or at once at the second. No finished work is lost by that: every
+file is whole or not there, and what was left half done is computed again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from curation.errors import Cancelled
+
+GRACE = 1.2
+"""Seconds between the first signal and the end, for closing what is open."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends a command."""
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Be a well-behaved command for a block: safe streams, and an end by signals in one sentence.
+
+    An interrupted block ends the process with status 128 and the signal's number, whatever the
+    block raises. For the main thread of a program only.
+    """
+    _open_streams()
+    end = _End()
+    try:
+        with end.listening():
+            try:
+                yield
+            finally:
+                end.leave_if_asked()
+    finally:
+        _flush()
+
+
+class _End:
+    """The signal that asked this process to end, and the one sentence that is said about it."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._silent = threading.Lock()
+        self._process = os.getpid()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over for a block."""
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        hook, sys.unraisablehook = sys.unraisablehook, self._unraisable(sys.unraisablehook)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+        threading.Thread(target=self._watch, args=(reader,), daemon=True).start()
+        try:
+            for number in SIGNALS:
+                signal.signal(number, self._interrupt)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(wakeup)
+            sys.unraisablehook = hook
+            self._process = 0
+            writer.close()
+
+    def _interrupt(self, number: int, frame: Any) -> None:
+        """Raise Cancelled in the main thread, once."""
+        if not self._asked:
+            self._asked = number
+            raise Cancelled
+
+    def _watch(self, reader: socket.socket) -> None:
+        """End the process after the first signal, unless it ends by itself; runs in a thread."""
+        with reader:
+            while data := reader.recv(1):
+                if data[0] in SIGNALS:
+                    select.select([reader], [], [], GRACE)  # a second signal, or the time is over
+                    self._leave(data[0])
+
+    def leave_if_asked(self) -> None:
+        """End the process when a signal asked for it."""
+        if self._asked:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            self._leave(self._asked)
+
+    def _leave(self, number: int) -> None:
+        """Say the sentence and end at once; nothing that hangs in native code can hold it up."""
+        if os.getpid() == self._process and self._silent.acquire(blocking=False):
+            with suppress(OSError):
+                if select.select([], [2], [], 0)[1]:  # a full pipe would be waited for
+                    start = "\r\033[K" if os.isatty(2) else ""
+                    os.write(2, f"{start}{Cancelled()}\n".encode())
+            os._exit(128 + number)
+
+    def _unraisable(self, otherwise: Any) -> Any:
+        """A hook that is silent about Cancelled raised where nobody can catch it, as in `__del__`."""
+        return lambda event: None if self._asked else otherwise(event)
+
+    def _forget(self) -> None:
+        """Give a forked child the signals' usual meaning: its end is not this program's."""
+        if os.getpid() != self._process and self._process:
+            signal.set_wakeup_fd(-1)
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent does, however that ends; for workers.
+
+    Ctrl-C in a terminal reaches workers as well; it is their parent's to answer.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    # On Windows the number of a dead parent stays; there idle workers end by their timeout.
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _open_streams() -> None:
+    """Open closed standard streams to nowhere, and let no character be one that cannot be written.
+
+    A file opened later would else take the number of a closed stream, and receive what is printed.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _flush() -> None:
+    """Write what is still held of the output; a reader that has gone is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except ValueError:  # closed by now
+            continue
+        except OSError as error:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if error.errno != errno.EPIPE:
+                with suppress(OSError):
+                    sys.stderr.write(f"The output could not be written: {error.strerror}.\n")
+                sys.exit(1)
