@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
+from collections import OrderedDict
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import orjson
 import pyarrow as pa
@@ -48,6 +51,36 @@ def read_table(path: Path) -> pa.Table | None:
         return None
     with pa.ipc.open_file(body) as reader:
         return reader.read_all()
+
+
+Value = TypeVar("Value")
+
+
+class Memory(Generic[Value]):
+    """Results by what they depend on, for as long as the process lives; safe for many threads.
+
+    size: how many are kept; the one unused for longest is forgotten first.
+    """
+
+    def __init__(self, size: int = 48) -> None:
+        self._size = size
+        self._values: OrderedDict[str, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Value | None:
+        """What was put under that name."""
+        with self._lock:
+            if name in self._values:
+                self._values.move_to_end(name)
+            return self._values.get(name)
+
+    def put(self, name: str, value: Value) -> None:
+        """Remember a value under a name made by `key`."""
+        with self._lock:
+            self._values[name] = value
+            self._values.move_to_end(name)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
 
 
 class Cache:

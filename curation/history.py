@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from curation import files
@@ -20,14 +21,18 @@ class History:
         self._timings = cache / "timings.json"
 
     def note(self, recipe: Recipe, seq: int, source: str, steps: Sequence[StepReport]) -> None:
-        """Remember a run as the last: its recipe, its last decision, and its source's fingerprint."""
+        """Remember a run as the last: its recipe, its last decision, and its source's fingerprint.
+
+        Where nothing can be written, nothing is remembered: a result needs no note.
+        """
         rates = self.rates()
         for report in steps:
             if not report.cached and report.kept_in:
                 rates[report.use] = report.seconds / report.kept_in
-        files.write_text(self._timings, json.dumps(rates, indent=1))
         latest = {"recipe": recipe.to_yaml(), "decisions": seq, "source": source}
-        files.write_text(self._latest, json.dumps(latest))
+        with suppress(CurationError):
+            files.write_text(self._timings, json.dumps(rates, indent=1))
+            files.write_text(self._latest, json.dumps(latest))
 
     def last_run(self, source: str) -> tuple[Recipe, int] | None:
         """Recipe and last decision of the last run; None when it was of another source."""

@@ -73,6 +73,15 @@ class Imports:
         manifest = self._manifest()
         return str(manifest["examples_sha256"]) if manifest else None
 
+    def why_empty(self) -> str:
+        """Why there are no examples, and what to do."""
+        if (self.folder / "examples.parquet").exists():
+            return (
+                "imports.json is gone, which vouches for examples.parquet; put it back from a copy, "
+                "or import the files again."
+            )
+        return "There are no examples yet; import a file first."
+
     def table(self, table: str) -> tuple[str, pd.DataFrame]:
         """One of TABLES and its checksum, rebuilt from `source/` when it is not as it was written.
 

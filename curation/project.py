@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,23 +16,27 @@ import pandas as pd
 
 from curation import files
 from curation.basis import Bases
-from curation.cache import Cache, key
+from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
 from curation.history import History
 from curation.imports import Imports, part_of, reading
+from curation.overlay import Source
 from curation.recipe import Recipe, Step
-from curation.registry import Operation, operation
-from curation.replay import Memory, NotCached, Replay, everything, nothing, with_people
+from curation.registry import operation
+from curation.replay import Compute, Replay, everything
 from curation.settings import SCHEMA, read_limits, read_settings, write_settings
 from curation.versions import module_version
+from curation.view import View, Views
 
 if TYPE_CHECKING:
     from curation.coverage import Compared
     from curation.decisions import DecisionStore, State
     from curation.embedding import VectorStore
     from curation.targets import Target, Targets
+
+__all__ = ["DEFAULT_RECIPE", "Project", "View", "describe_value", "slug"]
 
 DEFAULT_RECIPE = Recipe(
     (
@@ -54,36 +57,6 @@ DEFAULT_RECIPE = Recipe(
 """What a new project starts with from the app and the command line: safe for most SFT data."""
 
 
-NOT_AT_HAND = (
-    "What the last run computed is not at hand: it was forgotten, or the program was changed since. "
-    "Run the recipe; if that does not help, start the app anew."
-)
-NEVER_RUN = "The recipe has not been run on these examples yet."
-SHOWN_THEN = "What you see is the last run with today's decisions on it."
-
-PATIENCE = 2.0
-"""Seconds of work that a page may do before it shows something; more is a job."""
-
-
-@dataclass(frozen=True)
-class View:
-    """What pages show: a replayed dataset with today's decisions on it.
-
-    current: whether it is what the recipe and the decisions give now; otherwise `note` says what
-    has changed since, and the dataset is that of the last run.
-    """
-
-    dataset: Dataset
-    current: bool
-    note: str
-    fingerprint: str
-
-
-def _reads_tags(recipe: Recipe) -> bool:
-    """Whether a step that reads more of people's decisions than their verdicts and edits is on."""
-    return any("decisions" in step.operation.inputs for step in recipe if step.enabled)
-
-
 class Project:
     """A folder that holds one dataset, its recipe, and people's decisions.
 
@@ -93,11 +66,12 @@ class Project:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._imports = Imports(path)
-        self._history = History(path / "cache")
-        self._memory = Memory()
-        self._lock = RLock()
-        self._examples: tuple[str, Dataset] | None = None
-        self._view: tuple[tuple[Any, ...], View] | None = None
+        self.history = History(path / "cache")
+        self.memory = Memory[Dataset]()
+        self._views = Views(self)
+        self._reading = Lock()
+        self._source: Source | None = None
+        self._read = local()
 
     @classmethod
     def create(
@@ -218,16 +192,26 @@ class Project:
 
         A file that is not as it was written is found by its checksum and rebuilt from `source/`.
         """
-        with self._lock:
-            written = self._imports.examples_sha256
+        return self.source().dataset
+
+    def source(self) -> Source:
+        """The examples and the digest of their table, read as one; see `examples`."""
+        with self._reading:
+            written = self.source_digest
             if written is None:
-                raise CurationError("There are no examples yet; import a file first.")
-            if self._examples is None or self._examples[0] != written:
+                raise CurationError(self._imports.why_empty())
+            if self._source is None or self._source.digest != written:
                 digest, table = self._imports.table("examples")
                 rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
                 missing = pd.Series(None, index=rows.index, dtype="str")
-                self._examples = digest, Dataset(rows.assign(dropped_by=missing, split=missing))
-            return self._examples[1]
+                dataset = Dataset(rows.assign(dropped_by=missing, split=missing))
+                self._source = Source(digest, dataset)
+            return self._source
+
+    @property
+    def source_digest(self) -> str | None:
+        """The digest of the examples' table as it stands; None before the first import."""
+        return self._imports.examples_sha256
 
     @property
     def rejected(self) -> pd.DataFrame:
@@ -241,30 +225,38 @@ class Project:
 
     @property
     def recipe(self) -> Recipe:
-        """The steps, as in recipe.yaml; setting it saves."""
-        return Recipe.from_yaml(self._recipe_text(), "recipe.yaml")
+        """The steps, as in recipe.yaml; setting it saves, unless somebody else did since the reading.
+
+        What was read last in the same thread is what a new recipe is taken to be made from.
+        """
+        recipe = Recipe.from_yaml(self.recipe_text(), "recipe.yaml")
+        self._read.revision = recipe.revision
+        return recipe
 
     @recipe.setter
     def recipe(self, recipe: Recipe) -> None:
-        self.save_recipe(recipe)
+        self.save_recipe(recipe, getattr(self._read, "revision", None) or self.recipe.revision)
 
-    def _recipe_text(self) -> str:
+    def recipe_text(self) -> str:
+        """The text of recipe.yaml; raises CurationError when it cannot be read."""
         try:
             return (self.path / "recipe.yaml").read_text("utf-8")
-        except OSError as error:
-            raise CurationError(f"recipe.yaml cannot be read: {error.strerror}.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise CurationError(f"recipe.yaml cannot be read: {why}.") from None
 
-    def save_recipe(self, recipe: Recipe, base: str | None = None) -> None:
+    def save_recipe(self, recipe: Recipe, base: str) -> None:
         """Save the recipe; `base` is the revision it was made from.
 
         Raises RecipeConflict, with both texts, when the saved one has another revision by now, and
-        RecipeError when the recipe cannot be run.
+        RecipeError when the recipe cannot be run. Of several programs that save at once, one does.
         """
         recipe.check()
-        with self._lock:
-            if base is not None and self.recipe.revision != base:
-                raise RecipeConflict(self._recipe_text(), recipe.to_yaml())
+        with files.locked(self.path / ".recipe.lock"):
+            if Recipe.from_yaml(self.recipe_text(), "recipe.yaml").revision != base:
+                raise RecipeConflict(self.recipe_text(), recipe.to_yaml())
             files.write_text(self.path / "recipe.yaml", recipe.to_yaml())
+        self._read.revision = recipe.revision
 
     @cached_property
     def decisions(self) -> DecisionStore:
@@ -277,15 +269,22 @@ class Project:
 
     def people(self, until: int | None = None) -> State | None:
         """People's decisions, now or after event `until`; None while there are none."""
-        if "decisions" not in self.__dict__ and not self._has_decisions():
+        if not self._has_decisions():
             return None
         return self.decisions.state(until)
 
-    def _last_decision(self) -> int:
+    def last_decision(self) -> int:
+        """The number of the newest event of people's decisions; 0 while there is none."""
         return self.decisions.last() if self._has_decisions() else 0
 
     def _has_decisions(self) -> bool:
-        return self.settings.get("decisions") != "sqlite" or (self.path / "decisions.db").exists()
+        """Whether there may be decisions; a file without content was made on a full disk."""
+        if self.settings.get("decisions") != "sqlite":
+            return True
+        try:
+            return (self.path / "decisions.db").stat().st_size > 0
+        except FileNotFoundError:
+            return False
 
     @cached_property
     def vectors(self) -> VectorStore:
@@ -306,29 +305,37 @@ class Project:
 
         return Targets(self.path / "targets", read_with(self._imports.parse))
 
-    def _replay(
-        self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
+    def replaying(
+        self,
+        source: Source,
+        until: int | None = None,
+        engine: Engine | None = None,
+        progress: Progress = silent,
     ) -> Replay:
-        examples = self.examples
-        assert self._examples is not None
+        """What replays a source with the decisions of now, or of after event `until`."""
         return Replay(
-            source=examples,
-            fingerprint=self._examples[0],
+            source=source.dataset,
+            fingerprint=source.digest,
             cache=Cache(self.path / "cache" / "steps"),
             store=self.vectors,
             people=self.people(until),
             bases=self.bases,
             engine=engine or Serial(),
             progress=progress,
-            memory=self._memory,
+            memory=self.memory,
         )
+
+    def _replay(
+        self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
+    ) -> Replay:
+        return self.replaying(self.source(), until, engine, progress)
 
     def replay(
         self,
         recipe: Recipe | None = None,
         *,
         upto: int | None = None,
-        compute: Callable[[Operation], bool] = everything,
+        compute: Compute = everything,
         engine: Engine | None = None,
         progress: Progress = silent,
     ) -> Dataset:
@@ -346,12 +353,12 @@ class Project:
     ) -> Dataset:
         """Replay everything and remember it as the last run, which pages show until the next."""
         chosen = self.recipe if recipe is None else recipe
-        return self._run(chosen, self._last_decision(), engine, progress)
+        return self._run(chosen, self.last_decision(), engine, progress)
 
     def _run(self, chosen: Recipe, seq: int, engine: Engine | None, progress: Progress) -> Dataset:
         replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
-        self._history.note(chosen, seq, replay.fingerprint, dataset.steps)
+        self.history.note(chosen, seq, replay.fingerprint, dataset.steps)
         return dataset
 
     def view(self) -> View:
@@ -359,97 +366,14 @@ class Project:
 
         Decisions made since the last run are laid over either, and nothing is computed for them.
         """
-        with self._lock:
-            about = (
-                self._recipe_text(),
-                self._last_decision(),
-                self._imports.examples_sha256,
-                self._history.changed,
-            )
-            if self._view is None or self._view[0] != about:
-                self._view = about, self._make_view()
-            return self._view[1]
-
-    def _make_view(self) -> View:
-        last = self._last_decision()
-        today = self._replay(last)
-        latest = self._history.last_run(today.fingerprint)
-        seq = min(last, latest[1]) if latest else last
-        base = today if seq == last else self._replay(seq)
-        dataset, print_ = base.source, base.fingerprint
-        note = NOT_AT_HAND if latest else NEVER_RUN
-        try:
-            recipe = self.recipe
-            dataset = base.run(recipe, compute=self._quick(base, recipe))
-            prints = base.fingerprints(recipe)
-            print_ = prints[-1]
-            if not self._decided(recipe, seq) or (
-                _reads_tags(recipe) and today.fingerprints(recipe) == prints
-            ):
-                return View(dataset, True, "", print_)
-            note = f"{self._what_changed(recipe, seq)} {SHOWN_THEN}"
-        except CurationError as error:
-            with suppress(CurationError):  # the cache may have lost the last run
-                if latest:
-                    recipe = latest[0]
-                    old, changed = (
-                        base.run(recipe, compute=nothing),
-                        self._what_changed(recipe, seq),
-                    )
-                    dataset, print_ = old, base.fingerprints(recipe)[-1]
-                    note = f"{changed or error} {SHOWN_THEN}"
-        if (people := self.people()) is not None:
-            dataset = with_people(dataset, people)
-            print_ = f"{print_}-{people.fingerprint()}"
-        return View(dataset, False, note, print_)
-
-    def _quick(self, replay: Replay, recipe: Recipe) -> Callable[[Operation], bool]:
-        """Allows the first steps not remembered, as long as all take a page's PATIENCE at most.
-
-        What they take is known from earlier runs; filters of single rows that were never timed here
-        are counted as nothing.
-        """
-        rates, left, allowed = self._history.rates(), PATIENCE, set[str]()
-        for use in replay.missing(recipe):
-            step = operation(use)
-            known = use in rates or (step.kind == "filter" and step.batched)
-            left -= rates.get(use, 0.0) * len(replay.source)
-            if step.slow or not known or left < 0:
-                allowed.discard(use)  # it may stand in the recipe twice
-                break
-            allowed.add(use)
-        return lambda step: step.name in allowed
+        return self._views.now()
 
     def partial(self, recipe: Recipe | None = None) -> Dataset:
         """As much of a recipe as is remembered or quickly computed, for editing it.
 
         With the decisions of the last run, for which the steps are remembered.
         """
-        last = self._last_decision()
-        today = self._replay(last)
-        latest = self._history.last_run(today.fingerprint)
-        base = self._replay(min(last, latest[1])) if latest else today
-        chosen = self.recipe if recipe is None else recipe
-        try:
-            return base.run(chosen, compute=self._quick(base, chosen))
-        except NotCached as stopped:
-            return stopped.partial
-
-    def _what_changed(self, recipe: Recipe, seq: int) -> str:
-        """What was changed since a run of that recipe, in a sentence; empty for nothing that counts."""
-        changes = []
-        if self._recipe_text() != recipe.to_yaml() and self.recipe != recipe:
-            changes.append("the recipe was changed")
-        if new := len(self._decided(recipe, seq)):
-            about = "1 example" if new == 1 else f"{new:,} examples"
-            changes.append(f"people decided about {about}")
-        return f"Since the last run {' and '.join(changes)}." if changes else ""
-
-    def _decided(self, recipe: Recipe, seq: int) -> set[str]:
-        """Examples about which people said, since an event, what such a recipe may read."""
-        now = self.people()
-        kinds = {"keep", "drop", "edit", "label", *(["tag"] if _reads_tags(recipe) else [])}
-        return set() if now is None else now.differing(self.people(seq), kinds)
+        return self._views.partial(self.recipe if recipe is None else recipe)
 
     # --- how long it will take --------------------------------------------------------------
 
@@ -460,8 +384,8 @@ class Project:
         """
         chosen = self.recipe if recipe is None else recipe
         replay = self._replay()
-        stages = replay.missing(chosen)
-        rates, rows = self._history.rates(), len(replay.source)
+        stages = [step.use for step in replay.missing(chosen)]
+        rates, rows = self.history.rates(), len(replay.source)
         known = [rates[use] * rows for use in stages if use in rates]
         return float(np.sum(known)), [use for use in stages if use not in rates]
 
@@ -518,7 +442,7 @@ class Project:
 
     def drawn_anew(self) -> Recipe:
         """Today's recipe with seeds by which map and topics are worked out anew from all examples."""
-        return self._replay(self._last_decision()).anew(self.recipe, self.view().dataset)
+        return self._replay(self.last_decision()).anew(self.recipe, self.view().dataset)
 
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
@@ -554,7 +478,7 @@ class Project:
         from curation import export
 
         export.check(Path(out), formats)  # before the work, not after it
-        recipe, seq, imports = self.recipe, self._last_decision(), self.imports
+        recipe, seq, imports = self.recipe, self.last_decision(), self.imports
         dataset = self._run(recipe, seq, engine, lambda s, text: progress(0.8 * s, text))
         origin = export.Origin(
             self.path.resolve().name,

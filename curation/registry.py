@@ -150,8 +150,9 @@ class Operation:
     """A named step that a recipe can use; made by the decorators below and nowhere else.
 
     makes: the columns it adds; `{tag}` in a name stands for what the parameter `tag` says. needs:
-    columns it reads beyond the text. slow: too long to wait for inside a page. depends: what else
-    its results depend on, such as a model's weights; called with decide=True it may first make a
+    columns it reads beyond the text. slow: too long to wait for inside a page, or a function that
+    says so of checked parameters: what people write themselves, such as a pattern, has no bound.
+    depends: what else its results depend on, such as a model's weights; called with decide=True it may first make a
     choice that is still open, which can take seconds. reads: what they depend on of people's
     decisions, where these are an input; where it is not said, on all of them.
     """
@@ -162,7 +163,7 @@ class Operation:
     run: Callable[..., Any]
     makes: tuple[str, ...]
     needs: tuple[str, ...]
-    slow: bool
+    slow: bool | Callable[[Mapping[str, Any]], bool]
     inputs: tuple[str, ...]
     params: Mapping[str, Parameter] = field(hash=False)
     depends: Depends | None = None
@@ -173,6 +174,10 @@ class Operation:
         """Changes with the code behind it, this package's and that of packages it imports."""
         supplied = [_SUPPLIED_BY[name] for name in self.inputs if name in _SUPPLIED_BY]
         return code_version(_source(self.run), supplied)
+
+    def is_slow(self, params: Mapping[str, Any]) -> bool:
+        """Whether a call with these parameters is too long to wait for inside a page."""
+        return self.slow(params) if callable(self.slow) else self.slow
 
     def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
         """What results depend on beside code, parameters and rows, as a small JSON value."""
@@ -248,7 +253,7 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         *,
         makes: tuple[str, ...] | None = None,
         needs: tuple[str, ...] = (),
-        slow: bool = False,
+        slow: bool | Callable[[Mapping[str, Any]], bool] = False,
         depends: Depends | None = None,
         reads: Reads | None = None,
     ) -> Callable[[Function], Function]:
@@ -279,7 +284,7 @@ def _describe(
     function: Callable[..., Any],
     makes: tuple[str, ...] | None,
     needs: tuple[str, ...],
-    slow: bool,
+    slow: bool | Callable[[Mapping[str, Any]], bool],
     depends: Depends | None,
     reads: Reads | None,
 ) -> Operation:

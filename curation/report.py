@@ -12,13 +12,17 @@ import pandas as pd
 PEOPLE = "people"
 """The name in `dropped_by` of rows that a person dropped."""
 
+PEOPLE_COLUMNS = ("verdict", "tags", "flags", "rating_by_people", "notes", "decided_by")
+"""Columns of what people said of an example, beside its text and label; see `curation.overlay`."""
+
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did: counts, time, and the delta itself.
+    """What one step did: the delta itself, counts, and time.
 
-    kept_in, kept_out, dropped, changed: rows. seconds: this time, cached ones included.
-    columns: those it added. delta: indexed by id; see `curation.replay`. before: the text it changed.
+    delta: indexed by id; see `curation.overlay`. kept_in, kept_out, dropped, changed: rows.
+    seconds: this time, cached ones included. columns: those it added. before: the text it changed.
+    overruled: for people's verdicts, the rows that were dropped already, and by whom.
     """
 
     name: str
@@ -26,17 +30,18 @@ class StepReport:
     title: str
     kind: str
     params: Mapping[str, Any]
-    kept_in: int
-    kept_out: int
-    dropped: int
-    changed: int
-    seconds: float
-    computed_seconds: float
-    cached: bool
     fingerprint: str
-    columns: tuple[str, ...]
     delta: pd.DataFrame = field(repr=False)
+    kept_in: int = 0
+    kept_out: int = 0
+    dropped: int = 0
+    changed: int = 0
+    seconds: float = 0.0
+    computed_seconds: float = 0.0
+    cached: bool = False
+    columns: tuple[str, ...] = ()
     before: pd.Series | None = field(repr=False, default=None)
+    overruled: pd.Series | None = field(repr=False, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """The counts, for a manifest or `--json`."""
@@ -52,23 +57,23 @@ class StepReport:
         }
 
     def events(self, example_id: str) -> list[dict[str, Any]]:
-        """What it did to one row, as events of a receipt."""
+        """What it did to one row, as events of a receipt.
+
+        A changed text stands in them as `before` and `after`, each a conversation's canonical JSON.
+        """
         if example_id not in self.delta.index:
             return []
         row = self.delta.loc[example_id]
+        reason = str(row["reason"]) if pd.notna(row.get("reason")) else ""
         events: list[tuple[str, str]] = []
+        texts: dict[str, str] = {}
         if self.before is not None and example_id in self.before.index:
-            events.append(("changed", str(row.get("reason") or "its text was changed")))
-        elif self.kind == PEOPLE and "keep" not in row and pd.notna(row.get("reason")):
-            events.append(("changed", str(row["reason"])))
+            events.append(("changed", reason or "its text was changed"))
+            texts = {"before": str(self.before[example_id]), "after": str(row["messages"])}
+        elif self.kind == PEOPLE and "keep" not in row and reason:
+            events.append(("changed", reason))
         if "keep" in row:
-            reason = row.get("reason")
-            text = str(reason) if pd.notna(reason) and reason else ""
-            if self.kind in ("select", PEOPLE):
-                what = "chosen" if self.kind == "select" else "kept"
-                events.append((what if row["keep"] else "dropped", text))
-            elif not row["keep"]:
-                events.append(("dropped", text or "it failed this filter"))
+            events += self._fate(example_id, bool(row["keep"]), reason)
         if "split" in row and pd.notna(row["split"]):
             events.append(("placed", f"in {row['split']}"))
         measured = {c: row[c] for c in self.columns if pd.notna(row[c]) and row[c] != ""}
@@ -77,9 +82,26 @@ class StepReport:
                 ("measured", ", ".join(f"{c} = {_short(v)}" for c, v in measured.items()))
             )
         return [
-            {"step": self.name, "title": self.title, "what": what, "text": text}
+            {
+                "step": self.name,
+                "title": self.title,
+                "what": what,
+                "text": text,
+                **(texts if what == "changed" else {}),
+            }
             for what, text in events
         ]
+
+    def _fate(self, example_id: str, keep: bool, reason: str) -> list[tuple[str, str]]:
+        """Kept or dropped, and whom that overrules."""
+        if self.kind == PEOPLE:
+            if self.overruled is not None and example_id in self.overruled.index:
+                who = self.overruled[example_id]
+                reason += f", although {who} dropped it" if keep else f", as {who} did"
+            return [("kept" if keep else "dropped", reason)]
+        if self.kind == "select":
+            return [("chosen" if keep else "dropped", reason)]
+        return [] if keep else [("dropped", reason or "it failed this filter")]
 
 
 def _short(value: Any) -> str:

@@ -200,9 +200,10 @@ def test_tables_of_the_state(store):
     assert list(frame["verdict"]) == ["keep", "drop", ""]
     assert list(frame["tags"]) == ["hard", "", ""]
     assert list(frame["edited"]) == [True, False, False]
-    assert frame.loc["c", "rating"] == 4.5 and pd.isna(frame.loc["a", "rating"])
-    assert frame.loc["c", "note"] == "Ask again\nlater · Done"
-    assert frame.loc["a", "annotator"] == "Ann"
+    ratings = frame["rating_by_people"]
+    assert ratings["c"] == 4.5 and pd.isna(ratings["a"])
+    assert frame.loc["c", "notes"] == "Ask again\nlater · Done"
+    assert frame.loc["a", "decided_by"] == "Ann"
     assert frame.loc["a", "decided_at"] == ONE_OF_EACH[5].time
     edits = store.state().edits_frame()
     assert edits.loc["a", "messages"] == dump_messages(

@@ -39,7 +39,7 @@ LEAVES = {
     "sources": {"dataset", "registry", "errors", "formats", "sources", "files", "process"},
     "formats": {"dataset", "registry", "errors", "formats"},
     "embedding": {"dataset", "errors", "cache", "files", "embedding"},
-    "decisions": {"dataset", "errors", "files", "decisions"},
+    "decisions": {"dataset", "errors", "files", "report", "decisions"},
 }
 
 

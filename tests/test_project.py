@@ -228,7 +228,7 @@ def test_a_moved_threshold_shows_its_effect_also_beside_new_decisions(project):
     project.decisions.append([Decision(chosen, "keep", annotator="Ann")])
     project.recipe = measured(project, 20)
     view = project.view()
-    assert not view.current and view.dataset.steps[-1].params["low"] == 20
+    assert not view.current and view.dataset.steps[-2].params["low"] == 20
     assert view.dataset.rows["dropped_by"].isna()[chosen]
     assert project.partial().steps[-1].params["low"] == 20
 

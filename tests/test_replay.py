@@ -18,13 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import registry, versions
-from curation.cache import Cache
+from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset
 from curation.embedding import VectorStore
 from curation.engine import Batch, Processes, Serial
 from curation.errors import CurationError, RecipeError
+from curation.overlay import Source, over
 from curation.recipe import Recipe, Step
-from curation.replay import NotCached, Replay, nothing, with_people
+from curation.replay import NotCached, Replay, nothing
 from tests.conftest import PAIRS, make_dataset
 from tests.encoders import TrigramEncoder
 
@@ -111,6 +112,10 @@ class People:
     def verdicts_frame(self) -> pd.DataFrame:
         return self._verdicts
 
+    def fingerprint(self, kinds=("keep", "drop", "edit", "label")) -> str:
+        table = self._edits if "edit" in kinds else self._verdicts
+        return key(table.to_json())
+
 
 def replay(dataset: Dataset, tmp_path, **more) -> Replay:
     return Replay(dataset, "source", Cache(tmp_path / "cache"), **more)
@@ -194,7 +199,8 @@ def test_people_win_at_two_places(dataset, tmp_path):
     assert rows.at[twin, "pinned"], "a kept row is pinned for the selection"
     story = [(e["step"], e["what"]) for e in result.explain(twin)]
     assert ("first_of_each", "dropped") in story and ("people", "kept") in story
-    shown = with_people(replay(dataset, tmp_path).run(RECIPE), People(verdicts={boring: False}))
+    ran = replay(dataset, tmp_path).run(RECIPE)
+    shown, _ = over(Source("s", dataset), ran, People(verdicts={boring: False}), Memory())
     assert shown.rows.at[boring, "dropped_by"] == "people", "and shows at once, before the next run"
 
 

@@ -22,6 +22,7 @@ from curation.cli.terminal import peak_rss_mb, say, show, working
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
 from curation.formats.base import WHICH_COLUMN
+from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
 from curation.report import PEOPLE
@@ -215,7 +216,9 @@ def rows(
         if len(frame):
             frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
     else:
-        dataset = current(opened, engine)
+        dataset, people = current(opened, engine), opened.people()
+        if people is not None or columns:
+            dataset = with_said(dataset, people)
         only = "kept" if kept and not dropped else "dropped" if dropped and not kept else "rows"
         frame = row_table(dataset, getattr(dataset, only), columns)
     write_frame(frame, to)

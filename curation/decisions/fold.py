@@ -12,10 +12,13 @@ The rules, which tests hold against a naive model:
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from curation.decisions.event import SWITCHES, Event
 from curation.decisions.state import State
@@ -44,6 +47,13 @@ def family(event: Event) -> tuple[str, ...] | None:
     return (_SINGLE[event.kind],)
 
 
+def _number(event: Event) -> int:
+    """A number that stands for what an event says: sums of these tell sets of events apart."""
+    said = [event.example_id, event.kind, event.value, event.annotator]
+    text = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
+
+
 class Fold:
     """Events so far, indexed, and the state they give; adding one costs what it touches.
 
@@ -64,6 +74,7 @@ class Fold:
         }
         self._off: set[str] = set()
         self._counts: Counter[str] = Counter()
+        self._marks: dict[str, int] = {}
         self._shared: set[str] = set()
         self._state: State | None = None
         for event in events:
@@ -156,7 +167,11 @@ class Fold:
         if self._state is None:
             self._shared.update((*self._tables, "off", "counts"))
             self._state = State(
-                last=self.last, undone=self._off, counts=self._counts, **self._tables
+                last=self.last,
+                undone=self._off,
+                counts=self._counts,
+                marks=self._marks.copy(),
+                **self._tables,
             )
         return self._state
 
@@ -198,11 +213,21 @@ class Fold:
             self._counts = self._counts.copy()
         self._counts[event.annotator] += change
 
+    def _mark(self, event: Event, change: int) -> None:
+        """Note that an event begins or ceases to be the last word."""
+        total = self._marks.get(event.kind, 0) + change * _number(event)
+        self._marks[event.kind] = total % 2**256
+
     def _tell_again(self, example: str) -> None:
         """Make one example's entries anew from its events that count."""
         for name in _EXAMPLE_TABLES:
             if example in self._tables[name]:
-                del self._table(name)[example]
+                said = self._table(name).pop(example)
+                if isinstance(said, Event):
+                    self._mark(said, -1)
+                else:
+                    for event in said.values() if isinstance(said, dict) else said:
+                        self._mark(event, -1)
         for event in self._by_example.get(example, ()):
             if event.kind not in SWITCHES and event.op_id not in self._off:
                 self._say(event)
@@ -210,21 +235,31 @@ class Fold:
     def _say(self, event: Event) -> None:
         """Let an event speak after everything that was said of its example."""
         example = event.example_id
-        if event.kind in _SINGLE:
-            self._table(_SINGLE[event.kind])[example] = event
-        elif event.kind == "note":
+        if event.kind == "note":
             notes = self._table("notes")
             notes[example] = (*notes.get(example, ()), event)
+            self._mark(event, 1)
+        elif event.kind in _SINGLE:
+            table = self._table(_SINGLE[event.kind])
+            if example in table:
+                self._mark(table[example], -1)
+            table[example] = event
+            self._mark(event, 1)
         else:
-            table = self._table(_NESTED[event.kind])
-            # inner tables are replaced, never written to: states handed out share them
-            inner = {k: v for k, v in table.get(example, {}).items() if k != event.value}
-            if event.kind in ("tag", "flag"):
-                inner[event.value] = event
-            if inner:
-                table[example] = inner
-            else:
-                table.pop(example, None)
+            self._say_nested(event, self._table(_NESTED[event.kind]))
+
+    def _say_nested(self, event: Event, table: dict[str, Any]) -> None:
+        # inner tables are replaced, never written to: states handed out share them
+        inner = dict(table.get(event.example_id, {}))
+        if (former := inner.pop(event.value, None)) is not None:
+            self._mark(former, -1)
+        if event.kind in ("tag", "flag"):
+            inner[event.value] = event
+            self._mark(event, 1)
+        if inner:
+            table[event.example_id] = inner
+        else:
+            table.pop(event.example_id, None)
 
 
 def fold(events: Iterable[Event]) -> State:

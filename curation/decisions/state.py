@@ -6,7 +6,7 @@ A State is a pure function of the events up to a number; `curation.decisions.fol
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,18 +17,9 @@ import orjson
 import pandas as pd
 
 from curation.decisions.event import Event
+from curation.report import PEOPLE_COLUMNS
 
-FRAME_COLUMNS = (
-    "verdict",
-    "label",
-    "tags",
-    "rating",
-    "note",
-    "flags",
-    "edited",
-    "annotator",
-    "decided_at",
-)
+FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited", "decided_at")
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,8 @@ class State:
     verdicts, edits, labels, ratings, skips: example → event. tags, flags: example → value → event.
     notes: example → events, oldest first. revisions: example → number of the newest event about it,
     undoing included. undone: op_ids of the events that do not count. counts: annotator → how many
-    of their decisions count, skips left out. last: the newest event's number.
+    of their decisions count, skips left out. marks: kind → a number that stands for all that is
+    said in decisions of that kind, whatever their order. last: the newest event's number.
     """
 
     last: int = 0
@@ -83,6 +75,7 @@ class State:
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, example_id: str) -> Summary:
         """All that was said of one example."""
@@ -98,13 +91,36 @@ class State:
             self.skips.get(example_id),
         )
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
         """One row per example that somebody touched, indexed by id; a skip alone is no touch.
 
-        Columns verdict, label, tags (joined by commas), rating, note, flags, edited (bool),
-        annotator and decided_at (UTC seconds) of the newest event that counts.
+        Columns verdict, tags and flags (each joined by commas), rating_by_people, notes, decided_by
+        (of the newest event that counts), label, edited (bool), decided_at (UTC seconds).
         """
-        return self._frame.copy()
+        newest = self._newest
+        ids = sorted(newest)
+        makers: dict[str, tuple[str, Callable[[str], Any]]] = {
+            "verdict": ("str", lambda i: e.kind if (e := self.verdicts.get(i)) else ""),
+            "tags": ("str", lambda i: ",".join(sorted(self.tags.get(i, ())))),
+            "flags": ("str", lambda i: ",".join(sorted(self.flags.get(i, ())))),
+            "rating_by_people": (
+                "float64",
+                lambda i: float(e.value) if (e := self.ratings.get(i)) else None,
+            ),
+            "notes": ("str", lambda i: " · ".join(n.value for n in self.notes.get(i, ()))),
+            "decided_by": ("str", lambda i: newest[i].annotator),
+            "label": ("str", lambda i: e.value if (e := self.labels.get(i)) else ""),
+            "edited": ("bool", lambda i: i in self.edits),
+            "decided_at": ("float64", lambda i: newest[i].time),
+        }
+        index = pd.Index(ids, name="id", dtype="str")
+        return pd.DataFrame(
+            {
+                name: pd.Series([make(i) for i in ids], index=index, dtype=dtype)
+                for name, (dtype, make) in ((name, makers[name]) for name in columns)
+            },
+            index=index,
+        )
 
     def edits_frame(self) -> pd.DataFrame:
         """Edited or labelled examples, by id: messages and label (missing: not touched), reason."""
@@ -120,15 +136,8 @@ class State:
         Kind, value (an edit's whole text) and annotator count, for these show in results; numbers
         and times do not. Of several decisions about one thing only the one that wins counts.
         """
-        wanted = frozenset(kinds)
-        if wanted not in self._fingerprints:
-            digest = hashlib.blake2b(digest_size=16)
-            for example, event in self._effective():
-                if event.kind in wanted:
-                    said = [example, event.kind, event.value, event.annotator]
-                    digest.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS) + b"\n")
-            self._fingerprints[wanted] = digest.hexdigest()
-        return self._fingerprints[wanted]
+        said = [(k, hex(mark)) for k in sorted(set(kinds)) if (mark := self.marks.get(k, 0))]
+        return hashlib.blake2b(orjson.dumps(said), digest_size=16).hexdigest()
 
     def differing(self, former: State | None, kinds: Iterable[str]) -> set[str]:
         """Examples of which verdict, edit, label or tags are not those of an earlier state of this.
@@ -153,20 +162,6 @@ class State:
         """How many decisions that count each person made; skips, undo and redo are left out."""
         return {name: self.counts[name] for name in sorted(self.counts) if self.counts[name]}
 
-    def _effective(self) -> Iterator[tuple[str, Event]]:
-        """Every winning event in an order that depends on nothing but the decisions."""
-        for table in (self.verdicts, self.edits, self.labels, self.ratings, self.skips):
-            yield from sorted(table.items(), key=lambda item: item[0])
-        for nested in (self.tags, self.flags):
-            for example in sorted(nested):
-                yield from ((example, nested[example][value]) for value in sorted(nested[example]))
-        for example in sorted(self.notes):
-            yield from ((example, note) for note in self.notes[example])
-
-    @cached_property
-    def _fingerprints(self) -> dict[frozenset[str], str]:
-        return {}
-
     @cached_property
     def _newest(self) -> dict[str, Event]:
         """Example → the newest event that counts, skips left out."""
@@ -182,34 +177,6 @@ class State:
             if known is None or known.seq < event.seq:
                 found[example] = event
         return found
-
-    @cached_property
-    def _frame(self) -> pd.DataFrame:
-        newest = self._newest
-        ids = sorted(newest)
-        verdicts = (self.verdicts.get(i) for i in ids)
-        labels = (self.labels.get(i) for i in ids)
-        ratings = (self.ratings.get(i) for i in ids)
-        columns: dict[str, list[Any]] = {
-            "verdict": [e.kind if e else "" for e in verdicts],
-            "label": [e.value if e else "" for e in labels],
-            "tags": [",".join(sorted(self.tags.get(i, ()))) for i in ids],
-            "rating": [float(e.value) if e else None for e in ratings],
-            "note": [" · ".join(n.value for n in self.notes.get(i, ())) for i in ids],
-            "flags": [",".join(sorted(self.flags.get(i, ()))) for i in ids],
-            "edited": [i in self.edits for i in ids],
-            "annotator": [newest[i].annotator for i in ids],
-            "decided_at": [newest[i].time for i in ids],
-        }
-        types = {"rating": "float64", "edited": "bool", "decided_at": "float64"}
-        index = pd.Index(ids, name="id", dtype="str")
-        return pd.DataFrame(
-            {
-                name: pd.Series(columns[name], index=index, dtype=types.get(name, "str"))
-                for name in FRAME_COLUMNS
-            },
-            index=index,
-        )
 
     @cached_property
     def _edits_frame(self) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,11 @@ def drop_values(
     return _by_value(batch, column, values, False)
 
 
+def _has_pattern(params: Mapping[str, Any]) -> bool:
+    """Whether there is a pattern, which may take any time: only a job may wait for it."""
+    return bool(params["pattern"])
+
+
 def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
     import regex
 
@@ -113,7 +119,7 @@ def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
     return hits
 
 
-@filter("Keep matching")
+@filter("Keep matching", slow=_has_pattern)
 def keep_matching(
     batch: pd.DataFrame,
     *,
@@ -127,7 +133,7 @@ def keep_matching(
     return _matches(batch, pattern, side)
 
 
-@filter("Drop matching")
+@filter("Drop matching", slow=_has_pattern)
 def drop_matching(
     batch: pd.DataFrame,
     *,

@@ -14,6 +14,7 @@ import streamlit as st
 
 from curation import errors
 from curation.dataset import Dataset
+from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project, View, slug
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
@@ -111,8 +112,7 @@ def annotated(project: Project, view: View) -> View:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> Dataset:
-    table = _people.frame()[["verdict", "tags", "flags"]].reindex(_dataset.rows.index)
-    return _dataset.replace(rows=_dataset.rows.assign(**table.replace("", None)))
+    return with_said(_dataset, _people, ("verdict", "tags", "flags"))
 
 
 def annotator() -> str:

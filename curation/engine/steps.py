@@ -1,0 +1,223 @@
+"""One step on a dataset: which rows and inputs an operation gets, and what its answer is as a delta."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from curation import registry
+from curation.basis import Bases, Basis
+from curation.cache import Cache, key
+from curation.dataset import Dataset, Progress, silent
+from curation.engine import Engine, Serial
+from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
+from curation.errors import CurationError
+from curation.registry import Operation
+from curation.report import StepReport
+from curation.versions import module_version
+
+_WIDTHS = (50, 100, 200)
+"""Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
+_NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
+
+
+@dataclass
+class Steps:
+    """Computes the deltas of steps, with what operations may ask for.
+
+    cache: where batches and neighbours are remembered. store: the vector store that `embed`
+    operations get. people: decisions, for operations that read them. bases: what operations keep to.
+    """
+
+    cache: Cache
+    store: Any = None
+    people: Any = None
+    bases: Bases = field(default_factory=Bases)
+    engine: Engine = field(default_factory=Serial)
+
+    def compute(
+        self,
+        dataset: Dataset,
+        operation: Operation,
+        params: dict[str, Any],
+        progress: Progress = silent,
+        store: Any = None,
+        name: str = "",
+    ) -> tuple[pd.DataFrame, np.ndarray | None]:
+        """The delta of an operation on a dataset, and the dataset's vectors after it.
+
+        name: the step's in its recipe. Raises CurationError where it cannot do its work.
+        """
+        self._demand(operation, params, dataset)
+        if operation.batched:
+            return self._in_batches(operation, params, dataset.rows, progress), dataset.vectors
+        kept = dataset.kept.sort_index()
+        supplied = self._inputs(
+            operation, params, dataset, kept, progress, store or self.store, name
+        )
+        answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
+        if operation.kind != "embed":
+            return as_columns(operation, answer, kept.index, params), dataset.vectors
+        delta = _NO_DELTA
+        if isinstance(answer, tuple):
+            answer, columns = answer
+            delta = as_columns(operation, columns, kept.index, params)
+        vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
+        vectors[dataset.rows.index.get_indexer(kept.index)] = answer
+        return delta, vectors
+
+    def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
+        """Say which column is missing, and which operation would make it."""
+        for column in operation.columns_read(params):
+            if column in dataset.rows.columns:
+                continue
+            makers = [
+                o.name
+                for o in registry.operations().values()
+                if o.can_make(column) and column not in o.needs
+            ]
+            hint = (
+                f"add {makers[0]} before it"
+                if makers
+                else (f"there are: {', '.join(dataset.scores) or 'none yet'}")
+            )
+            raise CurationError(
+                f"{operation.name} reads the column {column!r}, which is not there: {hint}."
+            )
+        if {"vectors", "neighbours"} & set(operation.inputs) and dataset.vectors is None:
+            raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
+
+    def _in_batches(
+        self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
+    ) -> pd.DataFrame:
+        columns = [
+            *BATCH_COLUMNS,
+            *(c for c in operation.columns_read(params) if c not in BATCH_COLUMNS),
+        ]
+        view = rows[columns]
+        if len(view) == 0:
+            return run_batch(Batch(operation.name, params, view))
+        batches = [
+            Batch(operation.name, params, view.iloc[i : i + BATCH_ROWS])
+            for i in range(0, len(view), BATCH_ROWS)
+        ]
+        remembers = operation.kind != "filter"  # a filter is quicker than a look into the cache
+        depends = operation.depends_on(params, self.store)
+        names = [_batch_key(operation, batch, depends) if remembers else "" for batch in batches]
+        tables = [self.cache.get(name) if remembers else None for name in names]
+        todo = [batch for batch, table in zip(batches, tables, strict=True) if table is None]
+        fresh = self.engine.run(todo)
+        parts = []
+        for i, (batch, name, table) in enumerate(zip(batches, names, tables, strict=True)):
+            if table is not None:
+                part = _positions_to_ids(table.to_pandas(), batch.rows.index)
+            else:
+                part = next(fresh)
+                if remembers:
+                    positions = pd.Index(batch.rows.index.get_indexer(part.index), name="row")
+                    self.cache.put(name, pa.Table.from_pandas(part.set_axis(positions)))
+            parts.append(part)
+            progress(
+                (i + 1) / len(batches), f"{min(len(view), (i + 1) * BATCH_ROWS):,} of {len(view):,}"
+            )
+        return pd.concat(parts)
+
+    def _inputs(
+        self,
+        operation: Operation,
+        params: dict[str, Any],
+        dataset: Dataset,
+        kept: pd.DataFrame,
+        progress: Progress,
+        store: Any,
+        name: str,
+    ) -> Callable[[str], Any]:
+        def vectors() -> np.ndarray:
+            assert dataset.vectors is not None
+            return dataset.vectors[dataset.rows.index.get_indexer(kept.index)]
+
+        def neighbours(k: int, part: Any = None) -> tuple[np.ndarray, np.ndarray]:
+            mine = vectors() if part is None else vectors()[part]
+            return self._neighbours(mine, k, progress)
+
+        offers: dict[str, Callable[[], Any]] = {
+            "rows": lambda: kept,
+            "vectors": vectors,
+            "neighbours": lambda: neighbours,
+            "store": lambda: store,
+            "decisions": lambda: self.people,
+            "basis": lambda: self.basis(name, params, dataset.steps),
+            "progress": lambda: progress,
+            "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
+        }
+        return lambda name: offers[name]()
+
+    def basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
+        """What a step keeps to; places and centres hold among vectors made in one way only."""
+        space = [
+            [r.use, r.params, registry.operation(r.use).depends_on(r.params, self.store)]
+            for r in before
+            if r.kind == "embed"
+        ]
+        return self.bases.of(name, params, space[-1:])
+
+    def _neighbours(
+        self, vectors: np.ndarray, k: int, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest; remembered in few widths, so that several steps share one computation."""
+        widths = (*_WIDTHS, k)
+        width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
+        indices, similarities = self._remembered_neighbours(vectors, width, progress)
+        return indices[:, :k], similarities[:, :k]
+
+    def _remembered_neighbours(
+        self, vectors: np.ndarray, k: int, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from curation.embedding.neighbours import nearest
+
+        digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
+        code = module_version(nearest.__module__)
+        name = key("neighbours", code, digest, vectors.shape, k)
+        table = self.cache.get(name)
+        if table is None:
+            indices, similarities = nearest(vectors, k, progress)
+            width = indices.shape[1]
+            columns = [pa.array(a.reshape(-1)) for a in (indices, similarities)]
+            lists = [
+                pa.FixedSizeListArray.from_arrays(c, width) if width else pa.nulls(len(vectors))
+                for c in columns
+            ]
+            table = pa.table(dict(zip(("indices", "similarities"), lists, strict=True)))
+            self.cache.put(name, table)
+            return indices, similarities
+        shape = (len(vectors), -1)
+        parts = [
+            table[c].combine_chunks().flatten().to_numpy() for c in ("indices", "similarities")
+        ]
+        return parts[0].reshape(shape), parts[1].reshape(shape)
+
+
+def _batch_key(operation: Operation, batch: Batch, depends: Any) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for column in ("messages", "label", *operation.columns_read(batch.params)):
+        if pd.api.types.is_float_dtype(batch.rows[column]):  # JSON knows no infinity
+            digest.update(batch.rows[column].to_numpy(dtype=float, na_value=np.nan).tobytes())
+            continue
+        values = batch.rows[column].tolist()
+        digest.update(
+            orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY)
+        )
+    return key(
+        "batch", operation.name, operation.version, batch.params, depends, digest.hexdigest()
+    )
+
+
+def _positions_to_ids(part: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    return part.set_axis(index[part.index.to_numpy()])

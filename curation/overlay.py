@@ -1,0 +1,236 @@
+"""A dataset as layers: the source, what each step found, and what people say today.
+
+A step leaves a small frame, its *delta*: the columns it adds, the rows it drops and why, the text it
+changes. People leave two: edits and labels, which land after cleaning, and what they keep and drop,
+which lands before selection. A dataset is its source with all of these laid over it in order. No
+layer changes another, so a layer of people can be exchanged at any time: `over` puts today's
+decisions in the place of those that a run knew, and an undo after a run shows what was there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol, TypeVar
+
+import pandas as pd
+
+from curation.cache import Memory, key
+from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
+from curation.registry import KINDS, PHASES
+from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
+
+CONTROL = ("keep", "reason", "messages", "label", "split")
+"""Columns of a delta that are not measured columns of the dataset."""
+
+T = TypeVar("T")
+
+
+class Source(NamedTuple):
+    """The examples as imported, and the digest of their table: read together, or not at all."""
+
+    digest: str
+    dataset: Dataset
+
+
+class PeopleState(Protocol):
+    """What layers need of people's decisions; `curation.decisions.State` is one."""
+
+    def edits_frame(self) -> pd.DataFrame:
+        """Rows edited or labelled: index id; messages and label (missing: not touched), reason."""
+
+    def verdicts_frame(self) -> pd.DataFrame:
+        """Rows kept or dropped by a person: index id; columns keep (bool), reason."""
+
+    def fingerprint(self, kinds: Iterable[str] = ...) -> str:
+        """Equal for equal decisions of those kinds."""
+
+
+class PeopleTable(Protocol):
+    """What `with_said` needs of people's decisions; `curation.decisions.State` is one."""
+
+    def frame(self, columns: Sequence[str] = ...) -> pd.DataFrame:
+        """One row per example that somebody touched, by id."""
+
+
+@dataclass(frozen=True)
+class PeopleLayer:
+    """What people say of the rows, at one of the two places where it lands."""
+
+    title: str
+    fingerprint: str
+    delta: pd.DataFrame = field(repr=False)
+
+    def report(self, fingerprint: str) -> StepReport:
+        """The layer as a step that is not laid yet."""
+        return StepReport(
+            name=PEOPLE,
+            use=PEOPLE,
+            title=self.title,
+            kind=PEOPLE,
+            params={},
+            fingerprint=fingerprint,
+            cached=True,
+            delta=self.delta,
+        )
+
+
+def interleaved(
+    steps: Sequence[T],
+    phase_of: Callable[[T], str],
+    people: PeopleState | None,
+    last: str = PHASES[-1],
+) -> Iterator[T | PeopleLayer]:
+    """Steps by phase, with people's layers at their places.
+
+    last: the phase in which this ends; people's layers at its end and behind it are left out.
+    """
+    lands = {} if people is None else {"clean": _edits, "measure": _verdicts}
+    for phase in PHASES:
+        yield from (step for step in steps if phase_of(step) == phase)
+        if phase in lands and PHASES.index(last) > PHASES.index(phase):
+            assert people is not None
+            layer = lands[phase](people)
+            if len(layer.delta):
+                yield layer
+
+
+def _edits(people: PeopleState) -> PeopleLayer:
+    said = people.fingerprint(("edit", "label"))
+    return PeopleLayer("Edits and labels", said, people.edits_frame())
+
+
+def _verdicts(people: PeopleState) -> PeopleLayer:
+    said = people.fingerprint(("keep", "drop"))
+    return PeopleLayer("Kept and dropped by people", said, people.verdicts_frame())
+
+
+def lay(dataset: Dataset, layer: StepReport) -> Dataset:
+    """The dataset with a layer over it; the layer gets its counts and is the newest of its steps.
+
+    A person overrules every step; a step drops only what is still kept.
+    """
+    rows, before, overruled = dataset.rows, None, None
+    delta, by_people = layer.delta, layer.use == PEOPLE
+    if by_people:
+        delta = delta[rows.index.get_indexer(delta.index) >= 0]
+    if "messages" in delta:
+        fresh = delta["messages"].dropna()
+        fresh = fresh[fresh != rows.loc[fresh.index, "messages"]]
+        before = rows.loc[fresh.index, "messages"]
+        rows = rows.assign(messages=overlaid(rows["messages"], fresh))
+    if "label" in delta:
+        rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
+    if "messages" in delta or "label" in delta:
+        rows = with_derived(rows, list(delta.index))
+    columns = _measured(rows, delta)
+    if "keep" in delta and len(delta):
+        if by_people:
+            former = rows["dropped_by"].loc[delta.index]
+            overruled = former[former.notna()]
+        columns["dropped_by"] = _dropped_by(rows["dropped_by"], layer, delta["keep"])
+        if by_people:
+            pinned = pd.Series(False, index=rows.index)
+            pinned[delta.index[delta["keep"]]] = True
+            columns["pinned"] = pinned
+    after = rows.assign(**columns)
+    kept = dataset.rows["dropped_by"].isna()
+    still = after["dropped_by"].isna()
+    report = replace(
+        layer,
+        kept_in=int(kept.sum()),
+        kept_out=int(still.sum()),
+        dropped=int((kept & ~still).sum()),
+        changed=0 if before is None else len(before),
+        columns=tuple(c for c in delta.columns if c not in (*CONTROL, *BASE_COLUMNS)),
+        delta=delta,
+        before=before,
+        overruled=overruled,
+    )
+    return dataset.replace(rows=after, steps=(*dataset.steps, report))
+
+
+def _measured(rows: pd.DataFrame, delta: pd.DataFrame) -> dict[str, pd.Series]:
+    """The columns that a delta adds; where a second step did not measure, the first's value stays."""
+    elsewhere = {*CONTROL, *BASE_COLUMNS} - {"split"}
+    names = [str(c) for c in delta if c not in elsewhere]
+    whole = delta[names]
+    if not delta.index.equals(rows.index):
+        whole = whole.reindex(rows.index)
+    return {
+        name: whole[name] if name == "split" else _over(rows.get(name), whole[name])
+        for name in names
+    }
+
+
+def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
+    if old is None or not fresh.isna().any():
+        return fresh
+    return fresh.where(fresh.notna(), old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
+
+
+def _dropped_by(dropped: pd.Series, layer: StepReport, keep: pd.Series) -> pd.Series:
+    result = dropped.copy()
+    if layer.use == PEOPLE:
+        result[keep.index[keep]] = None
+        result[keep.index[~keep]] = PEOPLE
+        return result
+    refused = keep.index[~keep]
+    still = result.loc[refused].isna()
+    result[refused[still.to_numpy()]] = layer.name
+    return result
+
+
+def over(
+    source: Source, ran: Dataset, people: PeopleState | None, memory: Memory[Dataset]
+) -> tuple[Dataset, str]:
+    """A run's layers over its source, with today's decisions in the place of those it knew.
+
+    Text, labels, and who keeps or drops what are today's, and so are all counts; scores, vectors and
+    splits are the run's. A row that somebody keeps since the run is left out by no selection: that
+    chose without knowing. Returns the dataset and its fingerprint.
+    """
+    dataset, mark = source.dataset, key("over", source.digest)
+    pinned = _pinned(ran)
+    steps = [report for report in ran.steps if report.use != PEOPLE]
+    for layer in interleaved(steps, lambda report: KINDS[report.kind], people):
+        mark = key(mark, layer.fingerprint)
+        known = memory.get(mark)
+        if known is None:
+            if isinstance(layer, PeopleLayer):
+                report = layer.report(mark)
+            elif layer.kind == "select":
+                report = _without(layer, _pinned(dataset).difference(pinned))
+            else:
+                report = layer
+            known = lay(dataset, report)
+            memory.put(mark, known)
+        dataset = known
+    return dataset.replace(vectors=ran.vectors), mark
+
+
+def _pinned(dataset: Dataset) -> pd.Index:
+    """The rows that a person keeps."""
+    rows = dataset.rows
+    return (
+        rows.index[rows["pinned"].fillna(False).astype(bool)]
+        if "pinned" in rows
+        else rows.index[:0]
+    )
+
+
+def _without(layer: StepReport, ids: pd.Index) -> StepReport:
+    """A layer that says nothing of these rows."""
+    return replace(layer, delta=layer.delta[~layer.delta.index.isin(ids)]) if len(ids) else layer
+
+
+def with_said(
+    dataset: Dataset, people: PeopleTable | None, columns: Sequence[str] = PEOPLE_COLUMNS
+) -> Dataset:
+    """The dataset with what people said in columns of PEOPLE_COLUMNS; missing where nobody did."""
+    rows = dataset.rows
+    if people is None:
+        empty = {c: pd.Series(None, index=rows.index, dtype="str") for c in columns}
+        return dataset.replace(rows=rows.assign(**empty))
+    table = people.frame(columns).reindex(rows.index)
+    return dataset.replace(rows=rows.assign(**table.replace("", None)))
