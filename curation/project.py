@@ -384,7 +384,7 @@ class Project:
         """
         chosen = self.recipe if recipe is None else recipe
         replay = self._replay()
-        stages = [step.use for step in replay.missing(chosen)]
+        stages = replay.missing(chosen)
         rates, rows = self.history.rates(), len(replay.source)
         known = [rates[use] * rows for use in stages if use in rates]
         return float(np.sum(known)), [use for use in stages if use not in rates]

@@ -120,7 +120,11 @@ class Replay:
             prints.append(self._print(prints[-1], stage))
         return prints
 
-    def missing(self, recipe: Recipe) -> list[Step]:
+    def missing(self, recipe: Recipe) -> list[str]:
+        """Operations of the steps that a run would have to compute, in order."""
+        return [step.use for step in self.missing_steps(recipe)]
+
+    def missing_steps(self, recipe: Recipe) -> list[Step]:
         """The steps that a run would have to compute, in order."""
         at, missing = self.fingerprint, []
         for stage in self._stages(recipe, None):

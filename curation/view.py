@@ -115,7 +115,7 @@ class Views:
         are counted as nothing.
         """
         rates, left, allowed = self._project.history.rates(), PATIENCE, set[str]()
-        for step in replay.missing(recipe):
+        for step in replay.missing_steps(recipe):
             use, made = step.use, step.operation
             known = use in rates or (made.kind == "filter" and made.batched)
             left -= rates.get(use, 0.0) * len(replay.source)
