@@ -31,14 +31,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def running() -> Iterator[None]:
+def running(sentence: str = "") -> Iterator[None]:
     """Be a well-behaved command for a block: safe streams, and an end by signals in one sentence.
 
     An interrupted block ends the process with status 128 and the signal's number, whatever the
-    block raises. For the main thread of a program only.
+    block raises. For the main thread of a program only. sentence: what is said then; by default
+    that of Cancelled.
     """
     _open_streams()
-    end = _End()
+    end = _End(sentence or str(Cancelled()))
     try:
         with end.listening():
             try:
@@ -52,7 +53,8 @@ def running() -> Iterator[None]:
 class _End:
     """The signal that asked this process to end, and the one sentence that is said about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
         self._asked = 0
         self._silent = threading.Lock()
         self._process = os.getpid()
@@ -108,7 +110,7 @@ class _End:
             with suppress(OSError):
                 if select.select([], [2], [], 0)[1]:  # a full pipe would be waited for
                     start = "\r\033[K" if os.isatty(2) else ""
-                    os.write(2, f"{start}{Cancelled()}\n".encode())
+                    os.write(2, f"{start}{self._sentence}\n".encode())
             os._exit(128 + number)
 
     def _unraisable(self, otherwise: Any) -> Any:

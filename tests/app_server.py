@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,36 +23,69 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def running_app(workspace: Path, files: Path | None = None) -> Iterator[str]:
-    """The app's address while the block runs; its log is shown when it does not start."""
-    port = free_port()
-    environment = {**os.environ, "CURATION_WORKSPACE": str(workspace)}
-    environment.pop("CURATION_PROJECT", None)
-    if files is not None:
-        environment["CURATION_FILES"] = str(files)
-    log = workspace / "server.log"
-    command = [sys.executable, "-m", "curation.ui.server", "app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
-    command += ["--server.fileWatcherType", "none"]
-    with open(log, "wb") as stream:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=stream, stderr=stream, start_new_session=True
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
+class App:
+    """The app on a port of its own, which it keeps over a restart.
+
+    token: what it asks for; by default it lets everybody in.
+    """
+
+    def __init__(self, workspace: Path, files: Path | None = None, token: str = "") -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.log = workspace / "server.log"
+        self.token = token
+        self.environment = {
+            **os.environ,
+            "CURATION_WORKSPACE": str(workspace),
+            "CURATION_TOKEN": token,
+            "PYTHONPATH": str(ROOT),
+            "STREAMLIT_SERVER_HEADLESS": "true",
+        }
+        self.environment.pop("CURATION_PROJECT", None)
+        if files is not None:
+            self.environment["CURATION_FILES"] = str(files)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; its log is shown when it does not."""
+        command = [sys.executable, "-m", "curation", "app", "--port", str(self.port)]
+        command += ["--address", "127.0.0.1", *([] if self.token else ["--no-token"])]
+        with open(self.log, "ab") as stream:
+            self.server = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
         for _ in range(240):
             try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-                break
+                urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1)
+                return
             except OSError:
                 time.sleep(0.25)
-        else:
-            raise AssertionError(log.read_text())
-        yield address
-    finally:
-        server.terminate()
+        raise AssertionError(self.log.read_text())
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.server.send_signal(signal.SIGKILL)
+        self.server.wait(10)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.server.terminate()
         try:
-            server.wait(10)
+            self.server.wait(10)
         except subprocess.TimeoutExpired:
-            server.kill()
+            self.server.kill()
+
+
+@contextmanager
+def running_app(workspace: Path, files: Path | None = None) -> Iterator[str]:
+    """The app's address while the block runs."""
+    app = App(workspace, files)
+    try:
+        app.start()
+        yield app.address
+    finally:
+        app.stop()

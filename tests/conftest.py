@@ -61,6 +61,12 @@ def make_dataset(pairs: list[tuple[str, str]], labels: list[str | None] | None =
     return Dataset(with_derived(rows)[list(BASE_COLUMNS)])
 
 
+@pytest.fixture(autouse=True)
+def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages draw themselves as behind the app's door, which is tested for itself."""
+    monkeypatch.setattr("curation.ui.door.guarded", True)
+
+
 @pytest.fixture
 def dataset() -> Dataset:
     """Eight small examples with a duplicate and a garbled text."""

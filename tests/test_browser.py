@@ -38,9 +38,8 @@ def settled(page) -> None:
         "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'",
         timeout=120_000,
     )
-    assert page.locator("[data-testid=stException]").count() == 0, page.locator(
-        "[data-testid=stException]"
-    ).first.inner_text()
+    faults = page.locator("[data-testid=stException], .st-key-fault")
+    assert faults.count() == 0, faults.first.inner_text()
 
 
 def goto(page, name: str) -> None:

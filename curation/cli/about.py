@@ -14,7 +14,7 @@ from curation.cli.data import run_summary, run_text
 from curation.cli.deliver import export_summary, export_text
 from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
 from curation.cli.terminal import show, working
-from curation.errors import CurationError, MissingExtra
+from curation.errors import MissingExtra
 from curation.project import Project
 
 
@@ -99,18 +99,27 @@ def demo(
 def start_app(
     project: ProjectIfAny = None,
     port: Annotated[int, typer.Option(help="The port of the web app.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="The address to listen on; by default only this machine.")
+    ] = "localhost",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name under which the app may be reached."),
+    ] = None,
+    no_token: Annotated[
+        bool,
+        typer.Option("--no-token", help="Let in whoever reaches the port, with your rights."),
+    ] = False,
 ) -> None:
-    """Start the web app."""
+    """Start the web app and print its address, which holds a token."""
     import importlib.util
 
     if importlib.util.find_spec("streamlit") is None:
         raise MissingExtra("streamlit", "app")
-    script = Path(__file__).resolve().parents[2] / "app.py"
-    if not script.exists():
-        raise CurationError(
-            "The web app's files are not beside the package; start it from a checkout."
-        )
     if project is not None:
         os.environ["CURATION_PROJECT"] = str(Project.open(project).path.resolve())
-    command = [sys.executable, "-m", "curation.ui.server", str(script), "--server.port", str(port)]
+    command = [sys.executable, "-m", "curation.ui.server", "--port", str(port)]
+    command += ["--address", address, *(["--no-token"] if no_token else [])]
+    for name in allow_host or []:
+        command += ["--allow-host", name]
     os.execv(sys.executable, command)

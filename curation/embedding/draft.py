@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from curation import files
 from curation.cache import key, read_table, write_table
 from curation.embedding.reading import Reader, reader
-from curation.embedding.ways import encode_tokens, machine_folder
+from curation.embedding.ways import encode_tokens
 from curation.errors import CurationError
 
 DRAFT = "draft"
@@ -87,7 +88,7 @@ def _table(model: str, title: str) -> np.ndarray:
 
 
 def _place(title: str) -> Path:
-    return machine_folder() / f"draft-{key(DRAFT, DESIGN, title, WIDTH, RARITY)}.arrow"
+    return files.machine_folder() / f"draft-{key(DRAFT, DESIGN, title, WIDTH, RARITY)}.arrow"
 
 
 def distilled(model: str = "") -> np.ndarray:

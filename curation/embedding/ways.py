@@ -11,7 +11,6 @@ import copy
 import functools
 import importlib.util
 import json
-import os
 import platform
 import sys
 import threading
@@ -410,14 +409,8 @@ def _texts() -> list[str]:
     return [" ".join(rng.choice(words, n)) for n in rng.permutation(lengths)]
 
 
-def machine_folder() -> Path:
-    """Where this machine keeps what holds for all projects; raises RuntimeError without a home."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "curation"
-
-
 def _memory() -> Path:
-    return machine_folder() / "encoder-trials.json"
+    return files.machine_folder() / "encoder-trials.json"
 
 
 def _remembered() -> dict[str, list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ import streamlit as st
 from curation import jobs
 from curation.errors import CurationError
 from curation.project import Project, View
-from curation.ui import actions, state
+from curation.ui import actions, door, state
 from curation.ui.text import markdown
 
 STYLE = Path(__file__).with_name("style.css")
@@ -24,6 +24,9 @@ ICON = Path(__file__).with_name("icon.svg")
 
 def around(page: Any) -> None:
     """Draw the sidebar and the page; what could not be done is one sentence where the page was."""
+    if not door.guarded:
+        st.error("Start the app with `curate app`; started so, it asks nobody who they are.")
+        st.stop()
     st.html(STYLE)
     project = None
     with st.sidebar:

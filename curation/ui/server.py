@@ -1,21 +1,157 @@
-"""Starts the app's server: `streamlit run`, less one surprise."""
+"""Starts the app's server: Streamlit behind a door, with options that hold wherever it is started."""
 
 from __future__ import annotations
 
+import argparse
+import errno
+import logging
+import os
+import secrets
+import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from curation import process
+from curation.errors import CurationError
+from curation.ui import door
+
+_log = logging.getLogger(__name__)
+
+OPTIONS: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "client.allowedOrigins": [],
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "global.developmentMode": False,
+    "logger.hideWelcomeMessage": True,
+    "server.enableAgentApi": False,
+    "server.enableCORS": True,
+    "server.enableStaticServing": False,
+    "server.enableXsrfProtection": True,
+    "server.trustedUserHeaders": "{}",
+}
+"""What protects the person, and no settings file of some folder may change. The rest, as the theme,
+stands in `.streamlit/config.toml` beside the app."""
+
+
+def script() -> Path:
+    """The app's first script: in the installed package, or in the checkout above it."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "web", package.parent):
+        if (folder / "pages").is_dir() and (folder / "app.py").is_file():
+            return folder / "app.py"
+    raise CurationError("The web app's pages are missing; install curation again.")
 
 
 def main() -> None:
-    """Run Streamlit with this process's arguments.
+    """Run the server until it is stopped."""
+    parser = argparse.ArgumentParser(prog="curate app")
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--address", default="localhost")
+    parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--no-token", action="store_true")
+    asked = parser.parse_args()
+    with process.running("The app was stopped; what it showed as saved is on disk."):
+        try:
+            serve(asked.port, asked.address, asked.allow_host, not asked.no_token)
+        except CurationError as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(1)
 
-    A folder called `pages` makes Streamlit take the first visit of a server's life for one of an
-    app with automatic navigation, and greet a link to any page but the first with "Page not found".
-    """
+
+def serve(port: int, address: str, hosts: list[str], with_token: bool) -> None:
+    """Serve the app; raises CurationError when the address cannot be listened on."""
+    import streamlit as st
+    import uvicorn
+    from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
-    from streamlit.web.cli import main as streamlit
 
+    check_free(address, port)
+    # A folder called `pages` makes Streamlit take the first visit of a server's life for one of an
+    # app with automatic navigation, and greet a link to any page but the first with "not found".
     PagesManager.uses_pages_directory = False
-    streamlit(["run", *sys.argv[1:]])
+    # Its address lacks the token.
+    uvicorn.config.LOGGING_CONFIG["loggers"]["uvicorn.error"]["level"] = "WARNING"
+    door.guarded = True
+    token, tickets = door.known_token() if with_token else "", set[str]()
+
+    @asynccontextmanager
+    async def announced(app: st.App) -> AsyncIterator[None]:
+        announce(address, token, tickets)
+        yield
+
+    app = st.App(
+        script(),
+        lifespan=announced,
+        middleware=[
+            Middleware(door.Door, token=token, hosts=[address, *hosts], tickets=tickets)  # type: ignore[arg-type]
+        ],
+        on_script_error=report_fault,
+    )
+    sys.argv = [str(script())]  # its folder is where Streamlit looks for pages and settings
+    app.run(config={**OPTIONS, "server.port": port, "server.address": address})
+
+
+def check_free(address: str, port: int) -> None:
+    """Raise CurationError when nobody can listen there."""
+    try:
+        with socket.socket() as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CurationError(
+                f"Port {port} is in use, perhaps by this app; name another: curate app --port 8600."
+            ) from None
+        why = error.strerror or error
+        raise CurationError(f"The app cannot listen on {address}:{port}: {why}.") from None
+    except OverflowError:
+        raise CurationError(f"There is no port {port}; ports go from 0 to 65535.") from None
+
+
+def announce(address: str, token: str, tickets: set[str]) -> None:
+    """Print the app's address with its token, and open a browser where there is a screen.
+
+    The browser gets a ticket that holds once, since other accounts can read what it is started with.
+    """
+    from streamlit import cli_util, config
+
+    name = "localhost" if address in ("0.0.0.0", "127.0.0.1") else address
+    place = f"http://{name}:{config.get_option('server.port')}/"
+    sys.stdout.write(f"Curation is open at {place}{f'?token={token}' if token else ''}\n")
+    sys.stdout.flush()
+    if not config.get_option("server.headless"):
+        if token:
+            tickets.add(ticket := secrets.token_urlsafe(24))
+            place += f"?token={ticket}"
+        try:
+            cli_util.open_browser(place)
+        except Exception:  # a screen without a browser
+            _log.info("No browser could be opened.")
+
+
+def report_fault(error: Exception) -> bool:
+    """Show what went wrong on a page: a sentence, or for a bug a reference to the log's trace."""
+    import streamlit as st
+
+    from curation.ui.text import markdown
+
+    if isinstance(error, CurationError):
+        st.error(markdown(error, 600), icon=":material/error:")
+        return True
+    reference = secrets.token_hex(3)
+    _log.error("Reference %s: %s; its trace stands above.", reference, type(error).__name__)
+    with st.container(key="fault"):
+        st.error(
+            "Something went wrong here, which is a fault of this program. What happened stands in "
+            f"the log of `curate app`, under the reference **{reference}**.",
+            icon=":material/error:",
+        )
+    return True
 
 
 if __name__ == "__main__":

@@ -1,0 +1,171 @@
+"""The door of the web app: who may come in, under which name, and what every answer is sent with.
+
+Whoever reaches the port acts with the rights of the account that started the app, and on a machine
+of several accounts everybody reaches it. So the start address carries a token, which the door turns
+into a cookie; without either nothing is answered, neither page, upload nor live connection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
+from hmac import compare_digest
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from curation import files
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEADERS = [
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'; "
+        b"object-src 'none'; base-uri 'self'; form-action 'self'",
+    ),
+]
+"""Sent with every answer: no other site may frame the app, and no page may ask another host."""
+
+OPEN = "/_stcore/health"
+"""Answered without a token, so that a supervisor can see whether the app is up."""
+
+CLOSED = ("/_stcore/metrics", "/_stcore/agent")
+"""What Streamlit serves and nothing here needs."""
+
+NO_TOKEN = (
+    "This app belongs to the account that started it. "
+    "Open the address that `curate app` printed there; it ends in ?token=…\n"
+)
+NO_HOST = "The app does not answer under this name; start it with `curate app --allow-host NAME`.\n"
+
+guarded = False
+"""Whether this process serves the app through a door; pages draw nothing else."""
+
+
+def known_token() -> str:
+    """CURATION_TOKEN, or the token that this account keeps for itself; made when there is none.
+
+    It stays when the app is started again, so that an open page finds its way back.
+    """
+    if token := os.environ.get("CURATION_TOKEN"):
+        return token
+    token = secrets.token_urlsafe(24)
+    with suppress(OSError, RuntimeError):  # without a home it holds for this start
+        path = files.machine_folder() / "app-token"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            suppress(FileExistsError),
+            open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream,
+        ):
+            stream.write(token)
+        return path.read_text("ascii").strip() or token
+    return token
+
+
+class Door:
+    """An ASGI application in front of another one.
+
+    token: asked of everybody; empty for nobody. hosts: names under which the app is reached, besides
+    localhost and addresses in numbers, which no foreign page can make its own.
+    """
+
+    def __init__(self, app: App, token: str, hosts: Iterable[str], tickets: set[str]) -> None:
+        self._app = app
+        self._token = token
+        self._hosts = {host.lower() for host in hosts} | {"localhost"}
+        self._tickets = tickets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, turn its token into a cookie, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        path = scope["path"]
+        if not self._is_known(headers.get(b"host", "")):
+            return await _refuse(scope, receive, send, 421, NO_HOST)
+        if path.startswith(CLOSED):
+            return await _refuse(scope, receive, send, 404, "There is nothing here.\n")
+        if self._token and path != OPEN:
+            cookie = f"curation-{(scope.get('server') or ('', 0))[1]}"
+            given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            if scope["type"] == "http" and self._opens([v for k, v in given if k == "token"]):
+                rest = urlencode([(k, v) for k, v in given if k != "token"])
+                location = "/" + quote(path.lstrip("/")) + (f"?{rest}" if rest else "")
+                return await _enter(scope, send, location, cookie, self._token)
+            if not _same(_cookie(headers.get(b"cookie", ""), cookie), self._token):
+                return await _refuse(scope, receive, send, 403, NO_TOKEN)
+        return await self._app(scope, receive, _with_headers(send))
+
+    def _is_known(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        name = name.strip("[]").lower()
+        with suppress(ValueError):
+            ipaddress.ip_address(name)
+            return True
+        return name in self._hosts
+
+    def _opens(self, tokens: list[str]) -> bool:
+        """Whether one is the token, or a ticket, which holds once."""
+        for token in tokens:
+            if _same(token, self._token):
+                return True
+            if token in self._tickets:
+                self._tickets.discard(token)
+                return True
+        return False
+
+
+def _same(given: str, token: str) -> bool:
+    return compare_digest(given.encode(), token.encode())
+
+
+def _cookie(header: str, name: str) -> str:
+    with suppress(CookieError):
+        cookies: SimpleCookie = SimpleCookie(header)
+        if name in cookies:
+            return cookies[name].value
+    return ""
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            own = {name for name, _ in HEADERS}
+            others = [(k, v) for k, v in message.get("headers", []) if k.lower() not in own]
+            message["headers"] = [*others, *HEADERS]
+        await send(message)
+
+    return sending
+
+
+async def _enter(scope: Scope, send: Send, location: str, cookie: str, token: str) -> None:
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    kept = f"{cookie}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+    headers = [
+        (b"location", location.encode("latin-1")),
+        (b"set-cookie", kept.encode("latin-1")),
+        (b"cache-control", b"no-store"),
+    ]
+    await _with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, text: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    await _with_headers(send)(start)
+    await send({"type": "http.response.body", "body": text.encode()})

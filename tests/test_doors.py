@@ -1,0 +1,220 @@
+"""What a careful administrator meets at the app's door."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.ui import door, server
+from tests.app_server import App
+from tests.browser import launch
+from tests.conftest import ROOT
+from tests.test_browser import settled
+
+TOKEN = "a-token-of-this-test"
+PAGES = ["", "load", "clean", "map", "coverage", "browse", "annotate", "select", "export"]
+
+
+class Unfollowed(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments):
+        return None
+
+
+def answer(address: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers and text of an answer; no redirect is followed."""
+    request = urllib.request.Request(address, method=method)
+    for name, value in headers.items():
+        request.add_unredirected_header(name, value)
+    try:
+        with urllib.request.build_opener(Unfollowed).open(request, timeout=30) as response:
+            return response.status, dict(response.headers), response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read().decode()
+
+
+@pytest.fixture(scope="module")
+def app(example_project, tmp_path_factory):
+    """The app over a copy of the example, with a token."""
+    workspace = tmp_path_factory.mktemp("projects")
+    shutil.copytree(example_project, workspace / "example")
+    running = App(workspace, token=TOKEN)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def test_nothing_is_answered_without_the_token(app):
+    for path, method in [
+        ("/", "GET"),
+        ("/map", "GET"),
+        ("/?token=another", "GET"),
+        ("/_stcore/host-config", "GET"),
+        ("/_stcore/upload_file/a/b", "PUT"),
+        ("/media/some.csv", "GET"),
+        ("/static/none.js", "GET"),
+    ]:
+        status, _, text = answer(app.address + path, method)
+        assert (status, text) == (403, door.NO_TOKEN), path
+    status, _, _ = answer(f"{app.address}/", Cookie=f"curation-{app.port}=another")
+    assert status == 403
+    assert answer(f"{app.address}/_stcore/health")[0] == 200
+
+
+def test_the_token_becomes_a_cookie_that_no_script_reads(app):
+    status, headers, _ = answer(f"{app.address}/map?token={TOKEN}&project=a%20b")
+    assert (status, headers["location"]) == (303, "/map?project=a+b")
+    assert headers["set-cookie"].startswith(f"curation-{app.port}={TOKEN}; Path=/;")
+    assert "HttpOnly; SameSite=Lax" in headers["set-cookie"]
+    assert answer(f"{app.address}/", Cookie=f"x=1; curation-{app.port}={TOKEN}")[0] == 200
+    status, headers, _ = answer(f"{app.address}//elsewhere.example/?token={TOKEN}")
+    assert headers["location"] == "/elsewhere.example/", "it stays on this host"
+
+
+def test_only_known_names_and_addresses_in_numbers_are_answered(app):
+    for host, wanted in [
+        (f"127.0.0.1:{app.port}", 403),
+        (f"LOCALHOST:{app.port}", 403),
+        ("[::1]", 403),
+        ("rebound.example", 421),
+        (f"localhost.rebound.example:{app.port}", 421),
+        ("", 421),
+    ]:
+        assert answer(f"{app.address}/", Host=host)[0] == wanted, host
+
+
+def test_every_answer_forbids_frames_and_other_hosts(app):
+    for path in ["/", "/_stcore/health", f"/?token={TOKEN}", "/_stcore/metrics"]:
+        _, headers, _ = answer(app.address + path)
+        assert headers["x-frame-options"] == "SAMEORIGIN"
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert "http" not in headers["content-security-policy"]
+
+
+def test_what_nothing_here_needs_is_not_there(app):
+    cookie = f"curation-{app.port}={TOKEN}"
+    for path in ["/_stcore/metrics", "/_stcore/agent/openapi.json", "/_stcore/agent/mcp"]:
+        assert answer(app.address + path, Cookie=cookie)[0] == 404
+
+
+def test_a_live_connection_needs_the_token_and_the_origin(app):
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    place = app.address.replace("http", "ws") + "/_stcore/stream"
+    cookie = {"Cookie": f"curation-{app.port}={TOKEN}"}
+    for headers, origin in [
+        ({}, app.address),
+        ({"Cookie": f"curation-{app.port}=another"}, app.address),
+        (cookie, "http://elsewhere.example"),
+    ]:
+        with pytest.raises(InvalidStatus):
+            connect(place, additional_headers=headers, origin=origin)
+    with connect(place, additional_headers=cookie, origin=app.address):
+        pass
+
+
+@pytest.fixture(scope="module")
+def context():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        if browser is None:
+            pytest.skip("no browser could be had on this machine")
+        yield browser.new_context(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+def test_the_browser_asks_no_host_but_the_app_s(app, context):
+    page, asked, refused = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    page.on("console", lambda line: refused.append(line.text) if "Content Sec" in line.text else 0)
+    page.goto(f"{app.address}/?token={TOKEN}")
+    settled(page)
+    assert "token" not in page.url
+    for name in PAGES:
+        page.goto(f"{app.address}/{name}")
+        page.wait_for_selector("h1")
+        settled(page)
+        page.wait_for_timeout(300)
+    own = ("data:", "blob:", f"{app.address}/", f"{app.address.replace('http', 'ws')}/")
+    assert len(asked) > 50
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert refused == [], "nothing that a page needs is kept from it"
+    page.close()
+
+
+def test_a_token_that_one_account_keeps_is_its_own_and_stays(tmp_path, monkeypatch):
+    monkeypatch.delenv("CURATION_TOKEN", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    token = door.known_token()
+    assert len(token) >= 24 and door.known_token() == token
+    path = tmp_path / "curation" / "app-token"
+    assert path.stat().st_mode & 0o077 == 0 and path.read_text() == token
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
+    assert door.known_token() != door.known_token()
+
+
+def test_a_ticket_holds_once():
+    guard = door.Door(None, "the token", [], {"once"})
+    assert guard._opens(["once"]) and not guard._opens(["once"])
+    assert guard._opens(["", "the token"]) and not guard._opens(["", "the"])
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_without_a_door_no_page_is_drawn(tmp_path, monkeypatch, guarded):
+    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path))
+    monkeypatch.setattr("curation.ui.door.guarded", guarded)
+    drawn = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert bool(drawn.sidebar) == guarded
+    assert any("Start the app with `curate app`" in e.value for e in drawn.error) != guarded
+
+
+def test_a_port_that_is_taken_is_one_sentence(app):
+    done = subprocess.run(
+        [sys.executable, "-m", "curation", "app", "--port", str(app.port), "--no-token"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.fullmatch(rf"Port {app.port} is in use.*--port \d+\.\n", done.stderr), done.stderr
+
+
+def test_a_fault_is_a_reference_to_the_log_and_no_trace(monkeypatch, caplog):
+    def page():
+        from curation.ui import server
+
+        try:
+            open("/secret/place")
+        except OSError as error:
+            server.report_fault(error)
+
+    drawn = AppTest.from_function(page, default_timeout=60).run()
+    (shown,) = drawn.error
+    reference = re.search(r"reference \*\*(\w+)\*\*", shown.value)[1]
+    assert "/secret" not in shown.value and not drawn.exception
+    assert any(reference in record.getMessage() for record in caplog.records)
+
+
+def test_options_that_protect_are_those_of_this_streamlit():
+    from streamlit import config
+
+    known = set(config._config_options_template)
+    assert set(server.OPTIONS) <= known
+    assert Path(server.script()) == ROOT / "app.py"
