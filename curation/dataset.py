@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
+from curation.columns import CLAIMED, PREFIX, FileColumns
 from curation.errors import CurationError
 from curation.report import StepReport
 
@@ -229,12 +231,14 @@ class Dataset:
 
     rows: columns of BASE_COLUMNS, then one per score or group; strings are Arrow-backed.
     vectors: (rows, width) float32, NaN where a row was not embedded; None before any embedding.
-    steps: what each step of the recipe did, oldest first; see `explain`.
+    steps: what each step of the recipe did, oldest first; see `explain`. own: the columns that the
+    files brought along, which stand in no frame until something names them; see `column`.
     """
 
     rows: pd.DataFrame
     vectors: np.ndarray | None = None
     steps: tuple[StepReport, ...] = ()
+    own: FileColumns = field(default_factory=FileColumns, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -253,6 +257,51 @@ class Dataset:
     def scores(self) -> list[str]:
         """Names of the columns that steps have added."""
         return [name for name in self.rows.columns if name not in BASE_COLUMNS]
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """How each column of the files is written here → its name in the file.
+
+        `column:NAME` where the plain name means something else.
+        """
+        taken = {*self.rows.columns, *BASE_COLUMNS, *CLAIMED}
+        return {
+            f"{PREFIX}{name}" if name in taken or name.startswith(PREFIX) else name: name
+            for name in self.own.kinds
+        }
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of the measured columns and of the files' own that hold numbers, or yes and no."""
+        mine = [c for c in self.scores if is_numeric_dtype(self.rows[c])]
+        return [*mine, *(n for n, own in self.own_names.items() if self.own.is_number(own))]
+
+    def column(self, name: str) -> pd.Series | None:
+        """A column by its name, indexed like the rows; None when there is none of that name.
+
+        `rating` is a column of the rows, or else the files' own; so is `split`, as long as no
+        example has one. `column:rating` is always the files' own.
+        """
+        own = self._own(name)
+        return self.rows.get(name) if own is None else own
+
+    def _own(self, name: str) -> pd.Series | None:
+        """The files' own column that a name reaches, if it reaches one."""
+        mine, theirs = self.rows.get(name), name.removeprefix(PREFIX)
+        if mine is not None and (name not in BASE_COLUMNS or mine.notna().any()):
+            return None
+        if (theirs == name and name in CLAIMED) or theirs not in self.own.kinds:
+            return None
+        values = self.own.read(theirs)
+        return values if values.index.equals(self.rows.index) else values.reindex(self.rows.index)
+
+    def with_columns(self, names: Iterable[str], rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The rows, or some of them, with the files' own columns among these names added."""
+        part = self.rows if rows is None else rows
+        own = {name: values for name in names if (values := self._own(name)) is not None}
+        if part is not self.rows:
+            own = {name: values.loc[part.index] for name, values in own.items()}
+        return part.assign(**own) if own else part
 
     def messages(self, example_id: str) -> list[Message]:
         """The conversation of one example.

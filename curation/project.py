@@ -17,6 +17,7 @@ import pandas as pd
 from curation import files
 from curation.basis import Bases
 from curation.cache import Cache, Memory, key
+from curation.columns import FileColumns
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError, RecipeConflict
@@ -24,6 +25,7 @@ from curation.history import History
 from curation.imports import Imports, part_of, reading
 from curation.overlay import Source
 from curation.recipe import Recipe, Step
+from curation.recipe_text import edited
 from curation.registry import operation
 from curation.replay import Compute, Replay, everything
 from curation.settings import SCHEMA, read_limits, read_settings, write_settings
@@ -204,8 +206,9 @@ class Project:
                 digest, table = self._imports.table("examples")
                 rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
                 missing = pd.Series(None, index=rows.index, dtype="str")
-                dataset = Dataset(rows.assign(dropped_by=missing, split=missing))
-                self._source = Source(digest, dataset)
+                rows = rows.assign(dropped_by=missing, split=missing)
+                own = FileColumns(rows["metadata"], digest, Cache(self.path / "cache" / "steps"))
+                self._source = Source(digest, Dataset(rows, own=own))
             return self._source
 
     @property
@@ -253,9 +256,10 @@ class Project:
         """
         recipe.check()
         with files.locked(self.path / ".recipe.lock"):
-            if Recipe.from_yaml(self.recipe_text(), "recipe.yaml").revision != base:
-                raise RecipeConflict(self.recipe_text(), recipe.to_yaml())
-            files.write_text(self.path / "recipe.yaml", recipe.to_yaml())
+            former = self.recipe_text()
+            if Recipe.from_yaml(former, "recipe.yaml").revision != base:
+                raise RecipeConflict(former, edited(former, recipe))
+            files.write_text(self.path / "recipe.yaml", edited(former, recipe))
         self._read.revision = recipe.revision
 
     @cached_property

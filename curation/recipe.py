@@ -36,6 +36,62 @@ class _Loader(yaml.SafeLoader):
             raise _refused(problem, node) from None
 
 
+def _load(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes of YAML and the values they stand for, texts of parameters as they are written.
+
+    In YAML `yes` is true, `007` is seven and `12:30` is 750, but who gives a list of texts means
+    what is on the page.
+    """
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None, None
+        for use, name, value in _given(root):
+            operation = registry.operations().get(use)
+            parameter = operation.params.get(name) if operation else None
+            if parameter and parameter.type in ("text", "column", "list", "choice"):
+                _as_written(value)
+        return root, loader.construct_document(root)
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _given(root: yaml.Node) -> Iterator[tuple[str, str, yaml.Node]]:
+    """Operation, parameter and the node of its value, for all that the steps give."""
+    for entry in _entries(root):
+        for use, params in _pairs(entry):
+            for name, value in _pairs(params):
+                yield use, name, value
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    """The keys and values of a mapping, with those that `<<` brings in."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.tag == "tag:yaml.org,2002:merge":
+            for brought in [value] if isinstance(value, yaml.MappingNode) else value.value:
+                yield from _pairs(brought)
+        elif isinstance(key, yaml.ScalarNode):
+            yield key.value, value
+
+
+def _entries(root: yaml.Node | None) -> list[yaml.Node]:
+    """The nodes of the list called `steps`."""
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    steps = [v for k, v in pairs if k.value == "steps" and isinstance(v, yaml.SequenceNode)]
+    return list(steps[0].value) if steps else []
+
+
+def _as_written(node: yaml.Node) -> None:
+    """Make a value text, and the items of a list; one that is quoted or tagged is what it says."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            if isinstance(item, yaml.ScalarNode) and item.style is None:
+                item.tag = "tag:yaml.org,2002:str"
+    elif isinstance(node, yaml.ScalarNode) and node.style is None and not node.tag.endswith("null"):
+        node.tag = "tag:yaml.org,2002:str"
+
+
 def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
@@ -141,14 +197,7 @@ class Recipe:
         """The recipe as YAML text."""
         lines = [f"version: {VERSION}", "steps:" if self.steps else "steps: []"]
         for step in self.steps:
-            params = yaml.safe_dump(
-                dict(step.params),
-                default_flow_style=True,
-                width=10_000,
-                allow_unicode=True,
-                sort_keys=False,
-            ).strip()
-            lines.append(f"  - {step.use}: {params}")
+            lines.append(f"  - {step.use}: {as_flow(dict(step.params))}")
             if not step.enabled:
                 lines.append("    enabled: false")
         return "\n".join(lines) + "\n"
@@ -157,8 +206,7 @@ class Recipe:
     def from_yaml(cls, text: str, source: str = "recipe.yaml") -> Recipe:
         """Read and check a recipe; raises RecipeError with the line of the file."""
         try:
-            root = yaml.compose(text, Loader=_Loader)
-            data = yaml.load(text, Loader=_Loader)  # a SafeLoader: plain values, never objects
+            root, data = _load(text)
         except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
@@ -171,10 +219,7 @@ class Recipe:
                 f"{source}: version {data['version']!r} is not known here; this program reads "
                 f"version {VERSION}."
             )
-        assert isinstance(root, yaml.MappingNode)
-        at = root.start_mark.line + 1
-        nodes: list[yaml.Node] = next((v.value for k, v in root.value if k.value == "steps"), [])
-        lines = [node.start_mark.line + 1 for node in nodes] or [at] * len(data["steps"])
+        lines = [node.start_mark.line + 1 for node in _entries(root)]
         steps = [
             _step(entry, f"{source}, line {line}")
             for entry, line in zip(data["steps"], lines, strict=True)
@@ -200,6 +245,14 @@ def _step(entry: Any, where: str) -> Step:
         f"{where}: a step is an operation's name with its parameters, as in "
         "`- drop_near_duplicates: {similarity: 0.8}`."
     )
+
+
+def as_flow(value: Any) -> str:
+    """A value as YAML in one line."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+    )
+    return text.removesuffix("\n...\n").strip()
 
 
 def replace_params(step: Step, params: Mapping[str, Any], enabled: bool | None = None) -> Step:

@@ -32,7 +32,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from curation.errors import RecipeError
@@ -40,6 +40,15 @@ from curation.versions import code_version
 
 Column = NewType("Column", str)
 """A parameter of this type names a column of the dataset; the engine puts it into the batch."""
+
+Numbers = NewType("Numbers", str)
+"""The same for a column of numbers; the engine refuses any other."""
+
+SEEDS = 2**31
+"""Seeds that a step may have, from 0."""
+
+LARGEST = 2**53
+"""The largest whole number of a parameter: every part of a page can hold those up to it."""
 
 INPUTS = (
     "batch",
@@ -64,6 +73,12 @@ Depends = Callable[[Mapping[str, Any], Any, bool], Any]
 Reads = Callable[[Mapping[str, Any], Any], Any]
 """(checked parameters, decisions or None) → a small JSON value; see `Operation.reads`."""
 
+Notes = Callable[[Mapping[str, Any], Any, Any], list[str]]
+"""(checked parameters, rows that were read, the answer as a frame) → sentences; see `Operation.notes`."""
+
+Agrees = Callable[[Mapping[str, Any]], None]
+"""Raises RecipeError for checked parameters that make no sense together."""
+
 KINDS = {
     "clean": "clean",
     "embed": "measure",
@@ -85,9 +100,10 @@ class Range:
     step: float | None = None
 
     def __str__(self) -> str:
-        if self.low is not None and self.high is not None:
-            return f"between {self.low:g} and {self.high:g}"
-        return f"at least {self.low:g}" if self.low is not None else f"at most {self.high:g}"
+        low, high = (None if v is None else _plain(v) for v in (self.low, self.high))
+        if low is not None and high is not None:
+            return f"between {low} and {high}"
+        return f"at least {low}" if low is not None else f"at most {high}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ class Parameter:
     """One keyword-only parameter: everything a form or a check has to know about it.
 
     type is one of "integer", "number", "flag", "choice", "column", "list" and "text"; choices
-    are what a choice may be, or the items of a list.
+    are what a choice may be, or the items of a list. numeric: a column of numbers.
     """
 
     name: str
@@ -105,6 +121,7 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     bounds: Range | None = None
     optional: bool = False
+    numeric: bool = False
 
     def check(self, value: Any) -> Any:
         """The value in its canonical form; raises RecipeError with the accepted values."""
@@ -117,13 +134,21 @@ class Parameter:
         if self.type in ("text", "column") and isinstance(value, str):
             return value
         if self.type == "list" and isinstance(value, list | tuple):
-            return self._items([str(item) for item in value])
+            return self._items([self._text(item) for item in value])
         if self.type in ("integer", "number"):
             return self._number(value)
         wanted = (
             f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
         )
         raise RecipeError(f"{self.name} must be {wanted}, not {value!r}")
+
+    def _text(self, item: Any) -> str:
+        """An item of a list as text; YAML's own come as they were written."""
+        if isinstance(item, bool):
+            return "true" if item else "false"
+        if not isinstance(item, str | int | float):
+            raise RecipeError(f"{self.name} may hold texts, not {item!r}; put it in quotes")
+        return str(item)
 
     def _items(self, items: list[str]) -> list[str]:
         for item in items:
@@ -141,8 +166,16 @@ class Parameter:
             raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
         low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
         if (low is not None and value < low) or (high is not None and value > high):
-            raise RecipeError(f"{self.name} must be {self.bounds}, not {value!r}")
+            raise RecipeError(f"{self.name} must be {self.bounds}, not {_plain(value)}")
+        if self.type == "integer" and abs(value) > LARGEST:
+            limits = Range(-LARGEST, LARGEST)
+            raise RecipeError(f"{self.name} must be {limits}, not {_plain(value)}")
         return int(value) if self.type == "integer" else float(value)
+
+
+def _plain(number: int | float) -> str:
+    """A number as people write it."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.6g}"
 
 
 @dataclass(frozen=True)
@@ -154,7 +187,9 @@ class Operation:
     says so of checked parameters: what people write themselves, such as a pattern, has no bound.
     depends: what else its results depend on, such as a model's weights; called with decide=True it may first make a
     choice that is still open, which can take seconds. reads: what they depend on of people's
-    decisions, where these are an input; where it is not said, on all of them.
+    decisions, where these are an input; where it is not said, on all of them. notes: what a person
+    should know of its answer, such as a value that no row has. agrees: refuses parameters that make
+    no sense together.
     """
 
     name: str
@@ -168,6 +203,8 @@ class Operation:
     params: Mapping[str, Parameter] = field(hash=False)
     depends: Depends | None = None
     reads: Reads | None = None
+    notes: Notes | None = None
+    agrees: Agrees | None = None
 
     @functools.cached_property
     def version(self) -> str:
@@ -235,7 +272,13 @@ class Operation:
                 checked[name] = parameter.check(params.get(name, parameter.default))
             except RecipeError as error:
                 raise RecipeError(f"{self.name}: {error}") from None
+        if self.agrees is not None:
+            self.agrees(checked)
         return checked
+
+    def numbers_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The columns that have to hold numbers in a call with these parameters."""
+        return tuple(params[p.name] for p in self.params.values() if p.numeric and params[p.name])
 
     def columns_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns beyond the text that a call with these parameters reads."""
@@ -256,9 +299,12 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         slow: bool | Callable[[Mapping[str, Any]], bool] = False,
         depends: Depends | None = None,
         reads: Reads | None = None,
+        notes: Notes | None = None,
+        agrees: Agrees | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
-            add(_describe(kind, title, function, makes, needs, slow, depends, reads))
+            made = _describe(kind, title, function, makes, needs, slow, depends, reads)
+            add(replace(made, notes=notes, agrees=agrees))
             return function
 
         return register
@@ -342,7 +388,14 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
         members = [a for a in get_args(annotation) if a is not type(None)]
         optional = len(members) < len(get_args(annotation))
         annotation = members[0]
-    kinds = {bool: "flag", int: "integer", float: "number", str: "text", Column: "column"}
+    kinds = {
+        bool: "flag",
+        int: "integer",
+        float: "number",
+        str: "text",
+        Column: "column",
+        Numbers: "column",
+    }
     choices: tuple[Any, ...] = ()
     if get_origin(annotation) is Literal:
         kind, choices = "choice", get_args(annotation)
@@ -353,7 +406,8 @@ def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
         kind = kinds[annotation]
     else:
         raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
-    return Parameter(name, kind, default, help_text, choices, bounds, optional)
+    numeric = annotation is Numbers
+    return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric)
 
 
 clean = _decorator("clean")

@@ -26,11 +26,8 @@ from curation.engine.steps import Steps
 from curation.errors import CurationError
 from curation.overlay import PeopleLayer, PeopleState, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
-from curation.registry import operation
+from curation.registry import SEEDS, operation
 from curation.report import PEOPLE, StepReport
-
-SEEDS = 2**31
-"""Seeds that a step may have, from 0."""
 
 Compute = Callable[[Step], bool]
 """Which steps may be computed when they are not remembered."""

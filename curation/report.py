@@ -43,6 +43,11 @@ class StepReport:
     before: pd.Series | None = field(repr=False, default=None)
     overruled: pd.Series | None = field(repr=False, default=None)
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of it, such as a value that no row has."""
+        return list(self.delta.attrs.get("notes", []))
+
     def to_dict(self) -> dict[str, Any]:
         """The counts, for a manifest or `--json`."""
         names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")
@@ -54,6 +59,7 @@ class StepReport:
             "title": self.title,
             "params": dict(self.params),
             "kept_out": self.kept_out,
+            **({"notes": self.notes} if self.notes else {}),
         }
 
     def events(self, example_id: str) -> list[dict[str, Any]]:

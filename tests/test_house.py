@@ -33,6 +33,7 @@ LEAVES = {
         "embedding",
         "operations",
         "selection",
+        "columns",
         "cache",
         "files",
     },

@@ -229,7 +229,7 @@ def test_recipes_say_what_is_wrong_and_where():
         ("version: 9\nsteps: []\n", "version 9"),
         ("hello", "needs a list called"),
         ("steps:\n  - [1, 2]\n", "line 2: a step is"),
-        ("steps:\n  - keep_matching: {pattern: 2024-13-01}\n", "line 2.*2024-13-01.*quotes"),
+        ("steps:\n  - take: {budget: 2024-13-01}\n", "line 2.*2024-13-01.*quotes"),
         ("steps: []\nversion: 1\nsteps: []\n", "line 3.*'steps' stands twice"),
         ("steps:\n  - take:\n      budget: 1\n      budget: 2\n", "line 4.*'budget' stands"),
         ("steps:\n  - take: {budget: .inf}\n", "line 2: take: budget must be a finite number"),

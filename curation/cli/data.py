@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -181,6 +182,7 @@ def run_text(summary: dict[str, Any]) -> str:
             f"{step['kept_in']:>10,}{step['dropped']:>10,}"
             f"{step['changed']:>10,}{spent:>10}"
         )
+        lines += [f"  {note}" for note in step.get("notes", [])]
     lines += [f"embedded by {name}: {how}" for name, how in summary["encoders"].items()]
     cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
     end = ", everything cached" if cached else ""
@@ -235,16 +237,26 @@ def current(opened: Project, engine: str) -> Dataset:
         return opened.replay(engine=runner, progress=progress)
 
 
+MANY = 100
+"""The files' own columns that are printed without being asked for at most."""
+
+
 def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
-    """Rows with the columns every reader may count on, then the scores."""
+    """Rows with the columns every reader may count on, then the scores and the files' own columns."""
     always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
-    scores = [c for c in dataset.rows.columns if c not in BASE_COLUMNS]
     fixed = ["id", "source_file", "source_row", *always]
-    asked = [c.strip() for c in columns.split(",")] if columns else scores
-    unknown = [c for c in asked if c not in rows.columns and c not in fixed]
-    if unknown:
-        raise CurationError(
-            f"There is no column {unknown[0]!r}; there are: {', '.join([*BASE_COLUMNS, *scores])}."
+    asked = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
+    own = list(dataset.own_names)
+    if not columns and len(own) <= MANY:
+        asked += own
+    elif not columns:
+        sys.stderr.write(
+            f"{len(own):,} columns of the files are left out; name those you want by --columns.\n"
         )
-    table = rows.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
+    table = dataset.with_columns([c for c in asked if c not in fixed], rows)
+    unknown = [c for c in asked if c not in table.columns and c not in fixed]
+    if unknown:
+        known = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
+        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(known)}.")
+    table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
     return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pyarrow as pa
 from curation import registry
 from curation.basis import Bases, Basis
 from curation.cache import Cache, key
+from curation.columns import PREFIX, as_numbers
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
@@ -56,15 +58,19 @@ class Steps:
         name: the step's in its recipe. Raises CurationError where it cannot do its work.
         """
         self._demand(operation, params, dataset)
+        names = operation.columns_read(params)
         if operation.batched:
-            return self._in_batches(operation, params, dataset.rows, progress), dataset.vectors
-        kept = dataset.kept.sort_index()
+            view = dataset.with_columns(names)[list(dict.fromkeys((*BATCH_COLUMNS, *names)))]
+            answer = self._in_batches(operation, params, view, progress)
+            return _noted(operation, params, view, answer), dataset.vectors
+        kept = dataset.with_columns(names, dataset.kept.sort_index())
         supplied = self._inputs(
             operation, params, dataset, kept, progress, store or self.store, name
         )
         answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
         if operation.kind != "embed":
-            return as_columns(operation, answer, kept.index, params), dataset.vectors
+            made = as_columns(operation, answer, kept.index, params)
+            return _noted(operation, params, kept, made), dataset.vectors
         delta = _NO_DELTA
         if isinstance(answer, tuple):
             answer, columns = answer
@@ -74,39 +80,34 @@ class Steps:
         return delta, vectors
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
-        """Say which column is missing, and which operation would make it."""
-        for column in operation.columns_read(params):
-            if column in dataset.rows.columns:
-                continue
-            makers = [
-                o.name
-                for o in registry.operations().values()
-                if o.can_make(column) and column not in o.needs
-            ]
-            hint = (
-                f"add {makers[0]} before it"
-                if makers
-                else (f"there are: {', '.join(dataset.scores) or 'none yet'}")
-            )
-            raise CurationError(
-                f"{operation.name} reads the column {column!r}, which is not there: {hint}."
-            )
+        """Say which column is missing, and what makes it, or which holds no numbers."""
+        numeric = operation.numbers_read(params)
+        for name in operation.columns_read(params):
+            values = dataset.column(name)
+            if values is None:
+                raise CurationError(
+                    f"{operation.name} reads the column {name!r}, which is not there: "
+                    f"{_hint(dataset, name)}."
+                )
+            if name in numeric:
+                try:
+                    as_numbers(values)
+                except CurationError as error:
+                    raise CurationError(
+                        f"{operation.name} reads numbers, but in {name!r} {error}; columns of "
+                        f"numbers are: {_some(dataset.numbers)}."
+                    ) from None
         if {"vectors", "neighbours"} & set(operation.inputs) and dataset.vectors is None:
             raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
 
     def _in_batches(
         self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
     ) -> pd.DataFrame:
-        columns = [
-            *BATCH_COLUMNS,
-            *(c for c in operation.columns_read(params) if c not in BATCH_COLUMNS),
-        ]
-        view = rows[columns]
-        if len(view) == 0:
-            return run_batch(Batch(operation.name, params, view))
+        if len(rows) == 0:
+            return run_batch(Batch(operation.name, params, rows))
         batches = [
-            Batch(operation.name, params, view.iloc[i : i + BATCH_ROWS])
-            for i in range(0, len(view), BATCH_ROWS)
+            Batch(operation.name, params, rows.iloc[i : i + BATCH_ROWS])
+            for i in range(0, len(rows), BATCH_ROWS)
         ]
         remembers = operation.kind != "filter"  # a filter is quicker than a look into the cache
         depends = operation.depends_on(params, self.store)
@@ -125,7 +126,7 @@ class Steps:
                     self.cache.put(name, pa.Table.from_pandas(part.set_axis(positions)))
             parts.append(part)
             progress(
-                (i + 1) / len(batches), f"{min(len(view), (i + 1) * BATCH_ROWS):,} of {len(view):,}"
+                (i + 1) / len(batches), f"{min(len(rows), (i + 1) * BATCH_ROWS):,} of {len(rows):,}"
             )
         return pd.concat(parts)
 
@@ -204,16 +205,44 @@ class Steps:
         return parts[0].reshape(shape), parts[1].reshape(shape)
 
 
+def _noted(
+    operation: Operation, params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
+) -> pd.DataFrame:
+    """A delta with what a person should know of it, which is remembered with it."""
+    notes = operation.notes(params, rows, answer) if operation.notes else []
+    if notes:
+        answer.attrs["notes"] = notes
+    return answer
+
+
+def _hint(dataset: Dataset, column: str) -> str:
+    """What to do about a column that is not there."""
+    makers = [
+        o.name
+        for o in registry.operations().values()
+        if o.can_make(column) and column not in o.needs
+    ]
+    if makers:
+        return f"add {makers[0]} before it"
+    known = [*dataset.scores, *dataset.own_names]
+    near = difflib.get_close_matches(column.removeprefix(PREFIX), known, n=3)
+    return f"near to it are: {', '.join(near)}" if near else f"there are: {_some(known)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names."""
+    more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
+    return f"{', '.join(names[:20])}{more}" or "none yet"
+
+
 def _batch_key(operation: Operation, batch: Batch, depends: Any) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for column in ("messages", "label", *operation.columns_read(batch.params)):
         if pd.api.types.is_float_dtype(batch.rows[column]):  # JSON knows no infinity
             digest.update(batch.rows[column].to_numpy(dtype=float, na_value=np.nan).tobytes())
             continue
-        values = batch.rows[column].tolist()
-        digest.update(
-            orjson.dumps([None if v != v else v for v in values], option=orjson.OPT_SERIALIZE_NUMPY)
-        )
+        values = batch.rows[column].astype(object)
+        digest.update(orjson.dumps(values.where(values.notna(), None).tolist()))
     return key(
         "batch", operation.name, operation.version, batch.params, depends, digest.hexdigest()
     )

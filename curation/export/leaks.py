@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
 from curation.dataset import Progress, silent
 from curation.operations.duplicates import folded
-from curation.operations.split import SAME_SOURCE
+from curation.operations.split import conversations
 
 LISTED = 100
 """Pairs above the threshold that are named one by one."""
@@ -42,7 +41,7 @@ def leaks(
         if "duplicate_group" in rows
         else 0,
         "same_conversation": sum(
-            _straddling(ids, names) for ids in _conversations(rows["metadata"])
+            _straddling(ids, names) for ids in conversations(rows["metadata"]).values()
         ),
     }
     found: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
@@ -85,16 +84,6 @@ def _straddling(keys: pd.Series, names: pd.Series) -> int:
     """How many keys stand in more than one split."""
     known = (keys.notna() & (keys != "")).to_numpy()
     return int((names[known].groupby(keys[known].to_numpy()).nunique() > 1).sum())
-
-
-def _conversations(metadata: pd.Series) -> list[pd.Series]:
-    """For each way in which files name a source conversation, the name that each row carries."""
-    told = [orjson.loads(text) if text else {} for text in metadata.fillna("")]
-    return [
-        pd.Series([str(t[k]) if k in t else "" for t in told], index=metadata.index, dtype="str")
-        for k in SAME_SOURCE
-        if any(k in t for t in told)
-    ]
 
 
 def _nearest(

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
+from curation.columns import as_numbers, as_text, holds, not_there
 from curation.dataset import ATTENTION
-from curation.errors import CurationError
-from curation.registry import Column, filter
+from curation.errors import CurationError, RecipeError
+from curation.registry import Column, Numbers, filter
 
-_TOKENS = Column("response_tokens")
+_TOKENS = Numbers("response_tokens")
 _LANGUAGE = Column("language")
 SECONDS = 1.0
 """Time that a pattern may take on one text; a slower one would hang on the next."""
@@ -22,20 +23,34 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-@filter("Keep between")
+def _bounds_meet(params: Mapping[str, Any]) -> None:
+    low, high = params["low"], params["high"]
+    if low is not None and high is not None and low > high:
+        raise RecipeError(f"keep_between: low is {low:g} and high is {high:g}; exchange them")
+
+
+def _none_kept(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say when nothing meets a filter, which is seldom meant."""
+    if len(rows) == 0 or answer["keep"].any():
+        return []
+    return [f"No example meets this, so it drops all {len(rows):,}."]
+
+
+@filter("Keep between", notes=_none_kept, agrees=_bounds_meet)
 def keep_between(
     batch: pd.DataFrame,
     *,
-    score: Annotated[Column, "the number to look at"] = _TOKENS,
+    score: Annotated[Numbers, "the number to look at"] = _TOKENS,
     low: Annotated[float | None, "the least that is kept"] = None,
     high: Annotated[float | None, "the most that is kept"] = None,
     keep_missing: Annotated[bool, "keep rows that were not measured"] = True,
 ) -> pd.DataFrame:
     """Keep rows whose score lies between two bounds, both included.
 
-    The generic filter: any score can be cut with it.
+    The generic filter: any score can be cut with it, and any column of numbers in the files; yes
+    counts as 1 and no as 0.
     """
-    values = pd.to_numeric(batch[score], errors="coerce").astype(float)
+    values = as_numbers(batch[score])
     below = values < (-np.inf if low is None else low)
     above = values > (np.inf if high is None else high)
     missing = values.isna() & (not keep_missing)
@@ -56,15 +71,25 @@ def keep_between(
 
 
 def _by_value(batch: pd.DataFrame, column: str, values: list[str], wanted: bool) -> pd.DataFrame:
-    found = batch[column].astype("str").fillna("")
-    chosen = found.isin(values).to_numpy() == wanted
-    reasons = [f"{column} is {value or 'missing'}" for value in found]
+    chosen = holds(batch[column], values) == wanted
+    reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column])]
     return pd.DataFrame({"keep": chosen, "reason": pd.Series(reasons, dtype="str")}).set_axis(
         batch.index
     )
 
 
-@filter("Keep values")
+def _no_such_value(
+    params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
+) -> list[str]:
+    """Name the values that no row has, with those that are near to them."""
+    if len(rows) == 0:
+        return []
+    values = [value for value in params["values"] if value]
+    notes = not_there(rows[params["column"]], values, params["column"])
+    return [*notes, *_none_kept(params, rows, answer)]
+
+
+@filter("Keep values", notes=_no_such_value)
 def keep_values(
     batch: pd.DataFrame,
     *,
@@ -73,14 +98,15 @@ def keep_values(
 ) -> pd.DataFrame:
     """Keep rows whose column holds one of the given values.
 
-    Without values nothing is dropped, so that the step can be added before it is filled in.
+    Without values nothing is dropped, so that the step can be added before it is filled in. Texts
+    are compared as they are written, numbers as numbers; an empty value stands for a missing one.
     """
     if not values:
         return pd.DataFrame({"keep": np.ones(len(batch), dtype=bool)}, index=batch.index)
     return _by_value(batch, column, values, True)
 
 
-@filter("Drop values")
+@filter("Drop values", notes=_no_such_value)
 def drop_values(
     batch: pd.DataFrame,
     *,
@@ -119,7 +145,7 @@ def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
     return hits
 
 
-@filter("Keep matching", slow=_has_pattern)
+@filter("Keep matching", slow=_has_pattern, notes=_none_kept)
 def keep_matching(
     batch: pd.DataFrame,
     *,

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from curation.basis import STAYS, Basis, positions, shaping, vector_keys, with_former
 from curation.dataset import Progress
-from curation.registry import Range, score
+from curation.registry import SEEDS, Range, score
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
@@ -55,7 +55,7 @@ def project_map(
     min_dist: Annotated[
         float, "how close points may lie: small for tight clumps", Range(0, 0.99, 0.05)
     ] = 0.1,
-    seed: Annotated[int, "the same seed gives the same map", Range(0, 2**31 - 1)] = 0,
+    seed: Annotated[int, "the same seed gives the same map", Range(0, SEEDS - 1)] = 0,
 ) -> pd.DataFrame:
     """Place examples on a plane so that those that mean alike lie together.
 

@@ -9,9 +9,10 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from curation.columns import as_numbers, as_text
 from curation.dataset import Progress
 from curation.errors import CurationError
-from curation.registry import Column, Range, select
+from curation.registry import SEEDS, Column, Numbers, Range, select
 from curation.selection import coverage_graph, greedy
 from curation.selection import quotas as even_quotas
 
@@ -20,8 +21,8 @@ NEIGHBOURS = 50
 """Rows that one row can cover; a dense graph of 50,000 rows would take 10 GB."""
 
 Budget = Annotated[int, "how many examples to choose", Range(1, None)]
-_QUALITY = Column("quality")
-_TOKENS = Column("response_tokens")
+_QUALITY = Numbers("quality")
+_TOKENS = Numbers("response_tokens")
 
 
 def _pinned(rows: pd.DataFrame, budget: int) -> np.ndarray:
@@ -101,7 +102,7 @@ def select_diverse(
     *,
     budget: Budget = 1_000,
     score: Annotated[
-        Column,
+        Numbers,
         "the number that says how good an example is; quality is by Answer checks: long, varied "
         "answers in which nothing is wrong",
     ] = _QUALITY,
@@ -127,13 +128,13 @@ def select_diverse(
     limits = _limits(quotas, balance)
     ids = rows.index.to_numpy()
     graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(rows) - 1)))
-    values = pd.to_numeric(rows[score], errors="coerce").to_numpy(dtype=float)
+    values = as_numbers(rows[score]).to_numpy()
     if balance is None:
         chosen = greedy(
             graph, max(budget, len(pinned)), values, quality, list(pinned), progress=progress
         )
     else:
-        groups = rows[balance].astype("str").fillna("").to_numpy()
+        groups = as_text(rows[balance]).to_numpy()
         names, sizes = np.unique(groups, return_counts=True)
         held = list(map(int, pinned))
         already = [int((groups[pinned] == name).sum()) for name in names]
@@ -187,7 +188,7 @@ def select_random(
     rows: pd.DataFrame,
     *,
     budget: Budget = 1_000,
-    seed: Annotated[int, "another seed, another sample", Range(0, None)] = 0,
+    seed: Annotated[int, "another seed, another sample", Range(0, SEEDS - 1)] = 0,
 ) -> pd.DataFrame:
     """Choose examples by chance: the arm that every other method has to beat.
 
@@ -204,13 +205,13 @@ def select_highest(
     *,
     budget: Budget = 1_000,
     score: Annotated[
-        Column, "the number that is to be high; response_tokens for the longest"
+        Numbers, "the number that is to be high; response_tokens for the longest"
     ] = _TOKENS,
 ) -> pd.DataFrame:
     """Choose the examples with the highest score; by tokens of the response, the longest.
 
     The longest answers are a baseline that many scorers fail to beat (Zhao et al. 2024).
     """
-    values = pd.to_numeric(rows[score], errors="coerce").fillna(-np.inf).to_numpy(dtype=float)
+    values = as_numbers(rows[score]).fillna(-np.inf).to_numpy()
     order = np.lexsort([rows.index.to_numpy().astype(str), -values])
     return _ranked(rows, order, budget, lambda i: f"{score} = {values[i]:.4g}")

@@ -21,7 +21,7 @@ from curation.basis import (
 )
 from curation.dataset import Progress
 from curation.errors import CurationError
-from curation.registry import Range, group
+from curation.registry import SEEDS, Range, group
 from curation.words import Naming, names, topic_words
 
 __all__ = ["rename_topics", "theme_count", "topic_count", "topic_words", "topics"]
@@ -64,7 +64,7 @@ def topics(
     themes: Annotated[
         int, "how many groups of topics; 0 chooses by the number of topics", Range(0, 100)
     ] = 0,
-    seed: Annotated[int, "the same seed gives the same topics", Range(0, 2**31 - 1)] = 0,
+    seed: Annotated[int, "the same seed gives the same topics", Range(0, SEEDS - 1)] = 0,
 ) -> pd.DataFrame:
     """Group examples into topics, and topics into themes, each named by words that are its own.
 
