@@ -453,10 +453,14 @@ def test_a_file_of_unknown_columns_says_how_to_name_them(tmp_path):
     assert run("import", tmp_path / "p", tmp_path / "faq.csv", *done)[0] == 0
 
 
-def test_the_same_decisions_twice_add_nothing(project, tmp_path):
+def test_decisions_printed_and_read_again_add_nothing_and_a_later_one_counts(project, tmp_path):
     kept = lines(run("rows", project)[1])[0]["id"]
-    made = tmp_path / "again.jsonl"
-    made.write_text(f'{{"id": "{kept}", "kind": "note", "value": "seen"}}\n')
-    assert answer("decide", project, "--from", made, "--annotator", "Ann")["appended"] == 1
-    again = answer("decide", project, "--from", made, "--annotator", "Ann")
-    assert (again["appended"], again["ignored"]) == (0, 1)
+    made, out = tmp_path / "again.jsonl", tmp_path / "out.jsonl"
+    made.write_text(f'\ufeff{{"id": "{kept}", "kind": "rate", "value": 4}}\n')
+    for _ in range(2):
+        assert answer("decide", project, "--from", made, "--annotator", "Ann")["appended"] == 1
+    run("decisions", project, "--to", out)
+    again = answer("decide", project, "--from", out, "--annotator", "Ben")
+    assert (again["appended"], again["ignored"]) == (0, 2)
+    (row,) = [r for r in lines(run("rows", project)[1]) if r["id"] == kept]
+    assert row["rating_by_people"] == 4 and row["decided_by"] == "Ann"

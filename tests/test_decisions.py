@@ -30,7 +30,6 @@ from curation.decisions import (
     DecisionStore,
     Event,
     State,
-    app_lock,
     check,
     read_decisions,
 )
@@ -377,6 +376,32 @@ def test_overruling_what_was_not_on_screen_is_told(local, theirs, mine, conflict
     assert seen.conflicts == []
 
 
+def test_the_same_answer_is_no_conflict(local):
+    local.append([Decision("a", "keep", annotator="Bob"), Decision("b", "label", "x", "Bob")])
+    mine = [Decision("a", "keep", annotator="Ann"), Decision("b", "label", "x", "Ann")]
+    assert local.append(mine).conflicts == []
+
+
+def test_what_one_saw_in_another_tab_is_no_conflict(local):
+    local.append([Decision("a", "keep", annotator="Bob")])
+    local.append([Decision("a", "drop", annotator="Ann", base_revision=1)])  # Bob's was on screen
+    assert local.append([Decision("a", "label", "x", "Ann"), Decision("a", "keep", None, "Ann")])
+    assert local.append([Decision("a", "drop", annotator="Ann")]).conflicts == []
+
+
+def test_an_undo_in_between_is_no_conflict_and_a_redo_is_one(local):
+    local.append([Decision("a", "keep", annotator="Bob")])
+    shown = local.state().of("a").revision
+    local.undo("Bob"), local.redo("Bob")
+    later = Decision("a", "drop", annotator="Ann", base_revision=shown)
+    assert local.append([later]).conflicts == [], "what stands there was on the screen"
+    local.undo("Ann"), local.undo("Bob")
+    shown = local.state().of("a").revision
+    local.redo("Bob")
+    again = Decision("a", "drop", annotator="Ann", base_revision=shown)
+    assert len(local.append([again]).conflicts) == 1, "nothing was on the screen"
+
+
 def test_no_conflict_with_oneself_nor_with_what_was_undone(store):
     store.append([Decision("a", "keep", annotator="Ann"), Decision("b", "keep", annotator="Bob")])
     store.undo("Bob")
@@ -476,13 +501,69 @@ def test_decisions_from_a_file():
         {"id": "a", "kind": "rate", "value": "x"},
         ["no object"],
     ]
-    text = "\n".join(orjson.dumps(line).decode() for line in lines) + "\n\nnot json"
-    found, problems = read_decisions(text, "Ann", {"a", "a-2"})
-    assert [(d.example_id, d.annotator, d.content_hash) for d in found] == [
+    text = "\ufeff" + "\n".join(orjson.dumps(line).decode() for line in lines) + "\n\nnot json"
+    decisions, problems = read_decisions(text, "Ann", {"a", "a-2"})
+    assert [(d.example_id, d.annotator, d.content_hash) for d in decisions] == [
         ("a", "Ann", "a"),
         ("a-2", "Bob", "a"),
     ]
     assert [p.split(":")[0] for p in problems] == ["line 3", "line 4", "line 5", "line 7"]
+
+
+def taken_in(store: DecisionStore, text: str, who: str = "Ann"):
+    decisions, problems = read_decisions(text, who, {"a", "b", "c", "d"})
+    assert problems == []
+    return store.append(decisions)
+
+
+def test_a_later_decision_of_a_file_counts_and_one_sent_again_does_not(local):
+    drop, keep = '{"id": "a", "kind": "drop"}', '{"id": "a", "kind": "keep"}'
+    for text, kind in [(drop, "drop"), (keep, "keep"), (drop, "drop")]:
+        assert taken_in(local, text).appended == 1
+        assert local.state().verdicts["a"].kind == kind
+    named = '{"id": "a", "kind": "keep", "op_id": "sent"}'
+    assert [taken_in(local, named).appended, taken_in(local, named).ignored] == [1, 1]
+
+
+def test_an_import_is_one_act_of_its_importer(local):
+    local.append([Decision("d", "keep", annotator="Ann")])
+    lines = [f'{{"id": "{i}", "kind": "drop", "annotator": "Bob"}}' for i in "abc"]
+    taken_in(local, "\n".join(lines), "Ann: a/b")
+    assert local.undo("Bob") is None, "it was not Bob who did this"
+    local.undo("Ann: a/b")
+    assert set(local.state().verdicts) == {"d"}
+    local.redo("Ann: a/b")
+    assert {e.annotator for i, e in local.state().verdicts.items() if i != "d"} == {"Bob"}
+
+
+def printed(store: DecisionStore) -> str:
+    return "\n".join(orjson.dumps(e.to_dict()).decode() for e in store.events())
+
+
+def test_what_is_printed_can_be_read_again_elsewhere(local, tmp_path):
+    local.append([Decision(i, "drop", None, "Bob", batch="bulk") for i in "abc"])
+    local.append([Decision("a", "edit", TURNS, "Zoë")])
+    local.undo("Bob")
+    local.append([Decision("gone", "keep", annotator="Bob"), Decision("d", "keep", None, "Bob")])
+    local.undo("Bob")
+    text = printed(local)
+    other = DecisionStore(tmp_path / "other.db", journal=tmp_path / "other.jsonl")
+    assert taken_in(other, text, "Ann").conflicts == []
+    assert taken_in(other, text, "Ann").appended == 0, "once more adds nothing"
+    for name in ("verdicts", "edits"):
+        mine, theirs = getattr(local.state(), name), getattr(other.state(), name)
+        assert values(mine) == values(theirs)
+        assert {i: e.annotator for i, e in mine.items()} == {
+            i: e.annotator for i, e in theirs.items()
+        }
+    local.undo("Bob", batch="bulk"), local.redo("Bob", batch="bulk")  # said of a batch by name
+    assert taken_in(other, printed(local), "Ann").appended == 1
+    assert values(other.state().verdicts) == values(local.state().verdicts)
+    again = taken_in(local, printed(other), "Ann")
+    assert again.appended == 0
+    other.undo("Ann"), other.undo("Ann")
+    assert not other.state().verdicts and not other.state().edits
+    other.close()
 
 
 def test_addresses_that_are_none():
@@ -565,39 +646,6 @@ def test_several_processes_write_to_one_store(place, store):
     assert check(store) == []
 
 
-# --- one app per project ----------------------------------------------------------------------
-
-
-def test_a_second_app_on_a_project_is_told_who_has_it(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from curation.decisions import app_lock; "
-        "lock = app_lock(Path(sys.argv[1])); print(lock.held, lock.holder, flush=True); "
-        "sys.stdin.read()"
-    )
-
-    def another() -> subprocess.Popen:
-        return subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-
-    with app_lock(tmp_path) as mine:
-        assert mine.held and app_lock(tmp_path) is mine
-        second = another()
-        assert second.communicate()[0].startswith(f"False process {os.getpid()} on ")
-    third = another()
-    assert third.stdout.readline().startswith("True")
-    refused = app_lock(tmp_path)
-    assert not refused.held and f"process {third.pid}" in refused.holder
-    third.kill()
-    third.communicate()
-    with app_lock(tmp_path) as mine:
-        assert mine.held
-
-
 # --- a state machine against plain dictionaries -----------------------------------------------
 
 
@@ -611,15 +659,17 @@ def switches(events: list[Event]) -> dict[str, bool]:
         if on[op] == wanted:
             return
         on[op] = wanted
-        for target in targets.get(op, []):
-            switch(target, wanted == (kind[op] == "redo"))
+        switch_all(targets.get(op, []), wanted == (kind[op] == "redo"))
+
+    def switch_all(ops: list[str], wanted: bool) -> None:
+        for op in ops if wanted else reversed(ops):  # what was done last is taken back first
+            switch(op, wanted)
 
     for n, event in enumerate(events):
         if event.kind in ("undo", "redo"):
             (field, name), *_ = event.value.items()
             targets[event.op_id] = [e.op_id for e in events[:n] if getattr(e, field) == name]
-            for target in targets[event.op_id]:
-                switch(target, event.kind == "redo")
+            switch_all(targets[event.op_id], event.kind == "redo")
         on[event.op_id] = True
     return on
 

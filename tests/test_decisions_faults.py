@@ -145,7 +145,8 @@ def test_a_crash_while_both_copies_are_made_to_agree(place, store):
 
 
 def test_a_journal_cut_at_any_byte_is_made_whole_again(local):
-    local.append(some(5))
+    for decision in some(5):
+        local.append([decision])
     whole = local.journal.read_bytes()
     for length in range(len(whole) - len(b"\n".join(whole.split(b"\n")[-4:])), len(whole)):
         os.truncate(local.journal, length)
@@ -155,16 +156,22 @@ def test_a_journal_cut_at_any_byte_is_made_whole_again(local):
 
 
 def test_nothing_before_the_cut_is_gone_when_only_the_journal_is_left(local, tmp_path):
-    local.append(some(4))
+    for decision in some(2):
+        local.append([decision])
+    local.append(some(3, 2))  # one act: read back whole or not at all
+    local.append(some(1, 5))
     whole = local.journal.read_bytes()
     lines = whole.split(b"\n")
-    starts = [sum(len(line) + 1 for line in lines[:n]) for n in range(len(lines))]
-    for length in range(starts[2], len(whole) + 1):
+    ends = [sum(len(line) + 1 for line in lines[: n + 1]) - 1 for n in range(len(lines))]
+    for length in range(ends[0], len(whole) + 1):
         path = tmp_path / "cut.jsonl"
         path.write_bytes(whole[:length])
-        complete = sum(start - 1 <= length for start in starts[2:])
+        complete = sum(end <= length for end in ends[1:-1])
+        complete = 2 if complete in (3, 4) else complete
         assert [e.seq for e in journals.read(path).events] == list(range(1, complete + 1))
-        if length % 40 == 0:
+        newest = journals.newest(path)
+        assert (newest.seq if newest else 0) == complete
+        if length % 60 == 0 or length in ends:
             journal = tmp_path / f"{length}.jsonl"
             shutil.copy(path, journal)
             opened = DecisionStore(tmp_path / f"{length}.db", journal=journal)
@@ -254,7 +261,7 @@ def test_an_event_whose_number_was_taken_gets_a_new_one(place, store):
     stray = replace(store.events()[2], op_id="stray", example_id="s")
     with open(place[1], "rb+") as stream:  # as when two machines wrote, and one of them died
         kept = b"".join(stream.readlines()[:-1])
-    place[1].write_bytes(kept + journals._line(b"event", stray.body()))
+    place[1].write_bytes(kept + b"".join(journals._lines([stray])))
     assert codes(store) == ["journal", "database"]
     store.append(some(1, 3))
     assert ops(store) == ["op0", "op1", "op2", "stray", "op3"]

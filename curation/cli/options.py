@@ -41,8 +41,10 @@ def engine_of(name: str) -> Iterator[Engine]:
 
 
 def read_text(path: Path) -> str:
-    """A text file's content; raises CurationError when it cannot be read."""
+    """A UTF-8 file's content, with or without a mark at its beginning; raises CurationError when it cannot be read."""
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CurationError(f"{path} cannot be read: {error}.") from None
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise CurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise CurationError(f"{path} cannot be read: it is not UTF-8 ({error.reason}).") from None

@@ -17,11 +17,16 @@ from curation.project import Project
 
 def decide(
     project: ProjectPath,
-    source: Annotated[Path, typer.Option("--from", help="JSON Lines of {id, kind, value}.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from", help="JSON Lines of {id, kind, value}, or what `curate decisions` prints."
+        ),
+    ],
     annotator: Annotated[str, typer.Option(help="Whose decisions they are.")],
     as_json: AsJson = False,
 ) -> None:
-    """Append decisions made elsewhere."""
+    """Append decisions made elsewhere, as one action that can be undone; an op_id counts once."""
     from curation.decisions import read_decisions
 
     opened = Project.open(project)
@@ -32,7 +37,7 @@ def decide(
     done = opened.decisions.append(decisions)
     value = {"appended": done.appended, "ignored": done.ignored, "conflicts": len(done.conflicts)}
     text = (
-        f"{done.appended:,} appended, {done.ignored:,} already there, "
+        f"{done.appended:,} appended, {done.ignored:,} known by their op_id, "
         f"{len(done.conflicts):,} conflicts"
     )
     show(value, as_json, text)

@@ -2,7 +2,6 @@
 
 from curation.decisions.database import safe_wal
 from curation.decisions.event import KINDS, Decision, Event, read_decisions
-from curation.decisions.lock import AppLock, app_lock
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.repair import Finding, Repaired, check, rebuild, repair
 from curation.decisions.state import State, Summary
@@ -10,7 +9,6 @@ from curation.decisions.store import DecisionStore
 
 __all__ = [
     "KINDS",
-    "AppLock",
     "Appended",
     "Decision",
     "DecisionStore",
@@ -21,7 +19,6 @@ __all__ = [
     "Repaired",
     "State",
     "Summary",
-    "app_lock",
     "check",
     "read_decisions",
     "rebuild",

@@ -7,10 +7,10 @@ import json
 import math
 import time
 import uuid
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -34,6 +34,9 @@ KINDS = (
 
 SWITCHES = ("undo", "redo")
 """Kinds that say something of other events, not of an example."""
+
+IMPORT = "import"
+"""How the batch of an import begins: `import:NAME:…`, with who imported it."""
 
 _TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag")
 
@@ -182,32 +185,38 @@ def read_decisions(
 ) -> tuple[list[Decision], list[str]]:
     """Decisions from JSON Lines of {id, kind, value}, and a sentence for each line that is none.
 
-    A line without an op_id gets one made of its text, so that the same file twice adds nothing.
+    Events that this program printed are read as they are, undo and redo too, also of examples that
+    are not here. All of a text is one batch, which `annotator` can undo. A line with an `op_id` that
+    is known is passed over when it is appended; a line without one is decided anew each time.
     """
-    found, problems = [], []
-    seen = Counter[str]()
-    for number, line in enumerate(text.split("\n"), 1):
+    decisions, problems = [], []
+    batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
-            entry = orjson.loads(line)
-            example = entry["id"]
-            if example not in known:
-                raise CurationError(f"there is no example {example!r}.")
-            seen[line] += 1
-            made = f"{annotator}\0{line.strip()}\0{seen[line]}".encode()
-            decision = Decision(
-                example,
-                entry["kind"],
-                entry.get("value"),
-                entry.get("annotator") or annotator,
-                content_hash=example.split("-")[0],
-                op_id=entry.get("op_id") or hashlib.blake2b(made, digest_size=16).hexdigest(),
-            )
+            decision = _read(orjson.loads(line), annotator, known, batch)
             decision.check()
-            found.append(decision)
+            decisions.append(decision)
         except CurationError as error:
             problems.append(f"line {number}: {error}")
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             problems.append(f"line {number}: this is not a JSON object with id and kind.")
-    return found, problems
+    return decisions, problems
+
+
+def _read(entry: dict[str, Any], annotator: str, known: Collection[str], batch: str) -> Decision:
+    """The decision of one line of a file."""
+    example = entry["id"] if "id" in entry else entry["example_id"]
+    printed = bool(entry.get("op_id"))  # by this program, or by one that knows what it does
+    if example not in known and not printed:
+        raise CurationError(f"there is no example {example!r}.")
+    fields: dict[str, Any] = {
+        "annotator": annotator if entry.get("annotator") is None else entry["annotator"],
+        "content_hash": entry.get("content_hash") or str(example).split("-")[0],
+        "batch": f"{batch}/{entry['batch']}" if entry.get("batch") else batch,
+    }
+    for name in ("op_id", "time"):
+        if entry.get(name):
+            fields[name] = entry[name]
+    return Decision(example, entry["kind"], entry.get("value"), **fields)

@@ -7,7 +7,10 @@ The rules, which tests hold against a naive model:
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on;
   switching an undo or redo itself switches its targets with it, so an undo of an undo is a redo.
   Switching to where something stands already does nothing.
-- A batch as a target means the events of the batch that came before the undo or redo.
+- A batch as a target means the events of the batch that came before the undo or redo. A batch is a
+  path: `import/click` is of the batch `import` too, and `click` still means it.
+- Of several targets the newest is switched off first, and the oldest on: what one of them does to
+  another is then undone before that other is.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
-from curation.decisions.event import SWITCHES, Event
+from curation.decisions.event import IMPORT, SWITCHES, Event
 from curation.decisions.state import State
 
 _SINGLE = {
@@ -67,7 +71,7 @@ class Fold:
         self._by_op: dict[str, Event] = {}
         self._batches: dict[str, list[str]] = {}
         self._by_example: dict[str, list[Event]] = {}
-        self._by_annotator: dict[str, list[Event]] = {}
+        self._by_actor: dict[str, list[Event]] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._tables: dict[str, dict[str, Any]] = {
             name: {} for name in (*_EXAMPLE_TABLES, "revisions")
@@ -120,9 +124,9 @@ class Fold:
             for example in switched:
                 self._tell_again(example)
         self._by_op[event.op_id] = event
-        if event.batch:
-            self._batches.setdefault(event.batch, []).append(event.op_id)
-        self._by_annotator.setdefault(event.annotator, []).append(event)
+        for name in _batch_names(event.batch):
+            self._batches.setdefault(name, []).append(event.op_id)
+        self._by_actor.setdefault(actor(event), []).append(event)
         revisions = self._table("revisions")
         for example in touched:
             self._by_example.setdefault(example, []).append(event)
@@ -142,25 +146,32 @@ class Fold:
         return op_id in self._by_op and op_id not in self._off
 
     def newest_first(self, annotator: str) -> Iterator[Event]:
-        """One person's events, newest first."""
-        return reversed(self._by_annotator.get(annotator, []))
+        """What one person did, newest first: an import is done by who imported it."""
+        return reversed(self._by_actor.get(annotator, []))
 
     def overrules(self, event: Event) -> bool:
-        """Whether somebody else decided the same thing after what was on this one's screen."""
+        """Whether this takes the place of what somebody else said after its screen was drawn.
+
+        It does not where it says the same, where that was one's own, seen in another tab, or part of
+        the same act, and where nothing else stood there when it came than what was on the screen.
+        """
         about = family(event)
         if about is None:
             return False
-        for other in reversed(self._by_example.get(event.example_id, [])):
-            if other.seq <= event.base_revision:
-                return False
-            if (
-                other.seq < event.seq
-                and other.annotator != event.annotator
-                and other.op_id not in self._off
-                and family(other) == about
-            ):
-                return True
-        return False
+        told = [
+            e
+            for e in self._by_example.get(event.example_id, [])
+            if e.seq < event.seq and not (event.batch and e.batch == event.batch)
+        ]
+        if all(e.annotator == event.annotator for e in told if family(e) == about):
+            return False
+        former = _last_word(told, about)
+        if former is None or former.annotator == event.annotator:
+            return False
+        if (former.kind, former.value) == (event.kind, event.value):
+            return False
+        seen = _last_word([e for e in told if e.seq <= event.base_revision], about)
+        return seen is None or seen.op_id != former.op_id
 
     def state(self) -> State:
         """What the events say now; the same object until the next event."""
@@ -187,7 +198,7 @@ class Fold:
             self._shared.discard("off")
             self._off = self._off.copy()
         touched = set()
-        waiting = [(op, on) for op in reversed(ops)]  # a stack: the first target is on top
+        waiting = _stacked(ops, on)
         while waiting:
             op, wanted = waiting.pop()
             event = self._by_op[op]
@@ -199,7 +210,7 @@ class Fold:
                 self._off.add(op)
             if event.kind in SWITCHES:
                 turned = wanted == (event.kind == "redo")
-                waiting += [(target, turned) for target in reversed(self._targets[op])]
+                waiting += _stacked(self._targets[op], turned)
             else:
                 self._count(event, 1 if wanted else -1)
                 touched.add(event.example_id)
@@ -260,6 +271,31 @@ class Fold:
             table[event.example_id] = inner
         else:
             table.pop(event.example_id, None)
+
+
+def actor(event: Event) -> str:
+    """Who did it: the importer of what came in by a file, otherwise who said it."""
+    kind, _, rest = event.batch.partition(":")
+    return unquote(rest.partition(":")[0]) if kind == IMPORT and rest else event.annotator
+
+
+def _batch_names(batch: str) -> set[str]:
+    """The batches that an event of a batch belongs to: every part of its path."""
+    parts = batch.split("/") if batch else []
+    ends = range(len(parts) + 1)
+    return {"/".join(parts[a:b]) for a in ends for b in ends if a < b}
+
+
+def _stacked(ops: Sequence[str], on: bool) -> list[tuple[str, bool]]:
+    """Events to switch, the first to be switched on top."""
+    return [(op, on) for op in (reversed(ops) if on else ops)]
+
+
+def _last_word(events: Sequence[Event], about: tuple[str, ...]) -> Event | None:
+    """The newest of one example's events about one thing that counts, after all of these."""
+    known = Fold(events)
+    said = (e for e in reversed(events) if family(e) == about)
+    return next((e for e in said if known.is_on(e.op_id)), None)
 
 
 def fold(events: Iterable[Event]) -> State:

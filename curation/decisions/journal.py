@@ -1,8 +1,10 @@
 """The second copy of every event: a file of JSON lines, each with a checksum, synced line by line.
 
-A line is `{"sum":"<16 hex digits>","event":{…}}`, where sum is the checksum of the bytes of the inner
-object. The first line is `{"sum":…,"about":{"store":…}}` and says whose events these are. Lines are
-only ever added; a torn end is cut off, a damaged line is left where it is until a repair.
+A line is `{"sum":"<16 hex digits>","left":0,"event":{…}}`, where sum is the checksum of what follows
+it up to the last brace, and left says how many lines of the same append come after this one. The
+first line is `{"sum":…,"about":{"store":…}}` and says whose events these are. Lines are only ever
+added; a torn end is cut off, back to the last append that is whole; a damaged line is left where it
+is until a repair.
 """
 
 from __future__ import annotations
@@ -31,13 +33,21 @@ class Contents:
     """A journal as read: its events in the order of their lines, and what is wrong with the rest.
 
     store: whose events these are; "" when no line says so. damaged: lines that are not as they were
-    written, as bytes. torn: bytes after the last line break that are no whole line.
+    written, as bytes. torn: bytes at the end that belong to no append that is whole.
     """
 
     events: tuple[Event, ...]
     store: str
     damaged: tuple[bytes, ...]
     torn: bytes
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An event as it stands in the journal, and how many lines of its append follow."""
+
+    event: Event
+    left: int
 
 
 class Journal:
@@ -119,13 +129,13 @@ class Journal:
     def _mend(self) -> None:
         """Cut off what was being written when a program died, or end it when it is whole."""
         assert self._handle is not None
-        torn = _after_last_break(self._handle)
-        if not torn:
-            return
-        if _parse(torn) is not None:
+        size, end = os.fstat(self._handle).st_size, _end_of_whole(self._handle)
+        if end > size:
             os.write(self._handle, b"\n")  # only the line break was missing
+        elif end < size:
+            os.ftruncate(self._handle, end)
         else:
-            os.ftruncate(self._handle, os.fstat(self._handle).st_size - len(torn))
+            return
         os.fsync(self._handle)
 
     def _know(self, last: Event | None) -> None:
@@ -133,15 +143,15 @@ class Journal:
         stat = os.fstat(self._handle)
         self._end = (stat.st_ino, stat.st_size), last
 
-    def append(self, events: Sequence[Event], store: str) -> int:
+    def append(self, groups: Sequence[Sequence[Event]], store: str) -> int:
         """Add events at the end and sync; returns the length before, to `cut` back to.
 
-        Raises NotSaved, having cut off what was half written, when the disk refuses, and NotKnown
-        when it refuses that too.
+        Each group is read back whole or not at all. Raises NotSaved, having cut off what was half
+        written, when the disk refuses, and NotKnown when it refuses that too.
         """
         assert self._handle is not None
         before = os.fstat(self._handle).st_size
-        lines = [_line(b"event", event.body()) for event in events]
+        lines = [line for group in groups for line in _lines(group)]
         if before == 0:
             lines.insert(0, _about(store))
         data = memoryview(b"".join(lines))
@@ -155,7 +165,7 @@ class Journal:
             except OSError:  # whole lines that stay are taken in by the next write
                 raise NotKnown(f"the journal fails: {_words(error)}") from error
             raise _unwritable(error) from error
-        self._know(events[-1])
+        self._know(groups[-1][-1])
         return before
 
     def cut(self, length: int) -> None:
@@ -170,7 +180,7 @@ class Journal:
 
         Others who wait for the lock notice. Raises CurationError when it cannot be written.
         """
-        lines = [_about(store), *(_line(b"event", event.body()) for event in events)]
+        lines = [_about(store), *(line for event in events for line in _lines([event]))]
         write_bytes(self.path, b"".join(lines))
 
 
@@ -188,19 +198,24 @@ def read(path: Path) -> Contents:
     if torn and _parse(torn) is not None:
         lines, torn = [*lines, torn], b""
     events, damaged, store = [], [], ""
+    unfinished: list[tuple[Event, bytes]] = []
     for line in lines:
-        found = _parse(line)
-        if found is None:
+        parsed = _parse(line)
+        if parsed is None:
             damaged.append(line)
-        elif isinstance(found, Event):
-            events.append(found)
+        elif isinstance(parsed, _Line):
+            unfinished.append((parsed.event, line))
+            if parsed.left == 0:
+                events += [event for event, _ in unfinished]
+                unfinished = []
         else:
-            store = store or str(found.get("store", ""))
+            store = store or str(parsed.get("store", ""))
+    torn = b"\n".join([*(line for _, line in unfinished), *([torn] if torn else [])])
     return Contents(tuple(events), store, tuple(damaged), torn)
 
 
 def newest(path: Path) -> Event | None:
-    """The last whole event of a journal, without reading all of it; None when there is none.
+    """The last event of a whole append, without reading all of the journal; None for none.
 
     Raises OSError when the file cannot be read.
     """
@@ -214,9 +229,9 @@ def newest(path: Path) -> Event | None:
             start = max(0, size - length)
             lines = os.pread(handle, size - start, start).split(b"\n")
             for line in reversed(lines if start == 0 else lines[1:]):
-                found = _parse(line)
-                if isinstance(found, Event):
-                    return found
+                parsed = _parse(line)
+                if isinstance(parsed, _Line) and parsed.left == 0:
+                    return parsed.event
             if start == 0:
                 return None
             length *= 2
@@ -231,40 +246,62 @@ def owner(path: Path) -> str:
     """
     try:
         with open(path, "rb") as stream:
-            found = _parse(stream.readline().rstrip(b"\n"))
+            parsed = _parse(stream.readline().rstrip(b"\n"))
     except FileNotFoundError:
         return ""
-    return str(found.get("store", "")) if isinstance(found, dict) else ""
+    return str(parsed.get("store", "")) if isinstance(parsed, dict) else ""
 
 
-def _after_last_break(handle: int) -> bytes:
-    """What stands after the last line break."""
+def _end_of_whole(handle: int) -> int:
+    """Where the last append that is whole ends; behind the end where only its line break lacks."""
     size, length = os.fstat(handle).st_size, _TAIL
     while True:
         start = max(0, size - length)
-        data = os.pread(handle, size - start, start)
-        if b"\n" in data or start == 0:
-            return data[data.rfind(b"\n") + 1 :]
+        lines = os.pread(handle, size - start, start).split(b"\n")
+        last = lines.pop()
+        if _parse(last) is not None and _closes(last):
+            return size + 1
+        end = size - len(last)
+        while len(lines) > (start > 0):  # the first may be a part of one
+            if _closes(lines[-1]):
+                return end
+            end -= len(lines.pop()) + 1
+        if start == 0:
+            return end
         length *= 2
 
 
+def _closes(line: bytes) -> bool:
+    """Whether a line may be the last of an append; a damaged one may, and stays for a repair."""
+    parsed = _parse(line)
+    return not isinstance(parsed, _Line) or parsed.left == 0
+
+
+def _lines(group: Sequence[Event]) -> Iterator[bytes]:
+    """The lines of one append."""
+    for left, event in zip(range(len(group) - 1, -1, -1), group, strict=True):
+        yield _line(b'"left":%d,"event":%s' % (left, event.body()))
+
+
 def _about(store: str) -> bytes:
-    return _line(b"about", orjson.dumps({"store": store}))
+    return _line(b'"about":%s' % orjson.dumps({"store": store}))
 
 
-def _line(what: bytes, body: bytes) -> bytes:
-    return b'{"sum":"%s","%s":%s}\n' % (checksum(body).encode(), what, body)
+def _line(said: bytes) -> bytes:
+    return b'{"sum":"%s",%s}\n' % (checksum(said).encode(), said)
 
 
-def _parse(line: bytes) -> Event | dict[str, Any] | None:
+def _parse(line: bytes) -> _Line | dict[str, Any] | None:
     """The event or the words about the journal on a line; None when it is not as written."""
-    what, body = line[24:34], line[34:-1]
-    if not (line.startswith(b'{"sum":"') and what in (b'","event":', b'","about":')):
+    said = line[26:-1]
+    if not (line.startswith(b'{"sum":"') and line[24:26] == b'",' and line[-1:] == b"}"):
         return None
-    if line[-1:] != b"}" or line[8:24].decode("latin-1") != checksum(body):
+    if line[8:24].decode("latin-1") != checksum(said):
         return None
-    found: dict[str, Any] = orjson.loads(body)
-    return Event(**found) if what == b'","event":' else found
+    entry: dict[str, Any] = orjson.loads(line)
+    if "event" in entry:
+        return _Line(Event(**entry["event"]), int(entry["left"]))
+    return dict(entry["about"])
 
 
 def _unwritable(error: OSError) -> NotSaved:

@@ -120,7 +120,7 @@ def _compare(
     here = {e.op_id: e for e in rows.events}
     known = {*here, *(row["op_id"] for row in rows.damaged)}
     if written.torn:
-        yield Finding("torn", 1, "the last line of the journal was cut off")
+        yield Finding("torn", 1, "the end of the journal was cut off")
     if written.damaged:
         count = len(written.damaged)
         what = "line of the journal is" if count == 1 else "lines of the journal are"

@@ -232,7 +232,7 @@ class DecisionStore:
             adopted, owed = self._disagreement(self._journal)
         if adopted:
             connection.execute(schema.events.insert(), [row_of(event) for event in adopted])
-        mark = self._journal.append(owed, self._id) if owed else None
+        mark = self._journal.append([[e] for e in owed], self._id) if owed else None
         databases.reached("agreed")
         if adopted:
             self._commit(connection, adopted[-1], mark)
@@ -258,7 +258,8 @@ class DecisionStore:
         if fresh:
             connection.execute(schema.events.insert(), [row_of(event) for event in fresh])
             databases.reached("inserted")
-            mark = self._journal.append(fresh, self._id) if self._journal else None
+            groups = [mine for _, mine, _ in sent if mine]
+            mark = self._journal.append(groups, self._id) if self._journal else None
             databases.reached("journaled")
             self._commit(connection, fresh[-1], mark)
             databases.reached("committed")
@@ -431,7 +432,8 @@ def _target(
 def _last_done(known: Fold, annotator: str) -> dict[str, str] | None:
     for event in known.newest_first(annotator):
         if event.kind not in SWITCHES and known.is_on(event.op_id):
-            return {"batch": event.batch} if event.batch else {"op_id": event.op_id}
+            batch = event.batch.partition("/")[0]  # of an import, all of it
+            return {"batch": batch} if batch else {"op_id": event.op_id}
     return None
 
 
