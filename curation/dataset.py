@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,11 @@ from curation.report import StepReport
 
 Progress = Callable[[float, str], None]
 """Receives the finished share (0 to 1) and a short sentence; the core never knows who listens."""
+
+ID = "curation_id"
+"""The key under which a delivered row carries its id."""
+
+_ID = re.compile(r"[0-9a-f]{16}(?:-[1-9][0-9]{0,8})?")
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -190,14 +196,39 @@ def content_hash(messages: str, label: str | None, tools: str = "", rejected: st
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def make_ids(hashes: Sequence[str]) -> list[str]:
-    """Stable ids: the content hash, with `-2`, `-3` … for repeats in order of appearance."""
+def make_ids(hashes: Sequence[str], carried: Sequence[str] | None = None) -> list[str]:
+    """Stable ids: the content hash, with `-2`, `-3` … for repeats in order of appearance.
+
+    carried: the id that each row brings from a delivery, "" for none. It stays the row's id, so that
+    decisions find it though its text was changed; of several rows that bring the same the first has
+    it.
+    """
+    brought = list(carried or [""] * len(hashes))
+    taken = dict.fromkeys(name for name in brought if name)
     seen: dict[str, int] = {}
-    ids = []
-    for digest in hashes:
-        count = seen[digest] = seen.get(digest, 0) + 1
-        ids.append(digest if count == 1 else f"{digest}-{count}")
+    ids = list[str]()
+    for digest, name in zip(hashes, brought, strict=True):
+        if name in taken and taken[name] is None:
+            taken[name] = len(ids)
+            ids.append(name)
+            continue
+        while True:
+            count = seen[digest] = seen.get(digest, 0) + 1
+            name = digest if count == 1 else f"{digest}-{count}"
+            if name not in taken:
+                break
+        ids.append(name)
     return ids
+
+
+def carried_ids(metadata: Iterable[str]) -> list[str]:
+    """The ids that rows bring from a delivery in their columns, "" for none."""
+    return [_carried(text) if f'"{ID}"' in text else "" for text in metadata]
+
+
+def _carried(text: str) -> str:
+    name = orjson.loads(text).get(ID)
+    return name if isinstance(name, str) and _ID.fullmatch(name) else ""
 
 
 def with_derived(rows: pd.DataFrame, changed: Sequence[str] | None = None) -> pd.DataFrame:

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import files
-from curation.dataset import Progress, make_ids, silent
+from curation.dataset import Progress, carried_ids, make_ids, silent
 from curation.errors import CurationError
 from curation.settings import read_limits
 
@@ -301,7 +301,7 @@ class Imports:
                     parts.append(fresh[entry["name"]][table].assign(imported_as=entry["name"]))
             frame = pd.concat(parts, ignore_index=True)
             if table == "examples":
-                ids = make_ids(frame["content_hash"].tolist())
+                ids = make_ids(frame["content_hash"].tolist(), carried_ids(frame["metadata"]))
                 frame = frame.assign(id=pd.Series(ids, dtype="str"))
             path = self.folder / f"{table}.parquet"
             with files.replacing(path) as temporary:

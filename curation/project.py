@@ -489,6 +489,7 @@ class Project:
             imports,
             recipe.to_yaml(),
             self.people(seq),
+            imported=self.examples.rows["messages"],
             encoders=self.vectors.used(dataset.steps),
             bases={
                 basis.path.name: files.sha256(basis.path)
@@ -497,6 +498,26 @@ class Project:
             },
         )
         return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
+
+    def check(
+        self,
+        formats: Sequence[str] | None = None,
+        *,
+        allow_attention: bool = False,
+        engine: Engine | None = None,
+        progress: Progress = silent,
+    ) -> dict[str, dict[str, Any]]:
+        """What a delivery would hold, refuse and lose in each format, by replaying the recipe.
+
+        All formats unless some are named; see `curation.export.survey`.
+        """
+        from curation import export
+
+        names = list(formats or export.targets())
+        export.check_formats(names)
+        dataset = self.replay(engine=engine, progress=progress)
+        words = export.People.of(self.people(), False).words()
+        return export.survey(dataset, names, words, allow_attention=allow_attention)
 
 
 def describe_value(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,30 +12,38 @@ from curation.cli.options import AsJson, EngineName, JobId, ProjectPath, engine_
 from curation.cli.terminal import show, working
 from curation.project import Project
 
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        help="alpaca, axolotl, csv, hf, llamafactory, llamafactory-preference, openai, original, "
+        "sharegpt, trl or trl-preference; may be given several times.",
+    ),
+]
+AllowAttention = Annotated[
+    bool, typer.Option("--allow-attention", help="Also rows that need attention.")
+]
+
 
 def export(
     project: ProjectPath,
     to: Annotated[Path, typer.Option(help="The delivery folder; a former one is replaced.")],
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="alpaca, axolotl, csv, hf, llamafactory, openai, original, sharegpt or trl; "
-            "may be given several times; trl if not given."
-        ),
-    ] = None,
-    allow_attention: Annotated[
-        bool, typer.Option("--allow-attention", help="Also rows that need attention.")
+    format: Formats = None,
+    allow_attention: AllowAttention = False,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Call people annotator 1, 2 … in all files.")
     ] = False,
     engine: EngineName = "auto",
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
-    """Write the delivery folder, complete or not at all."""
+    """Write the delivery folder, complete or not at all; in TRL's format if none is given."""
     with working(project, job) as (progress, result), engine_of(engine) as runner:
         manifest = Project.open(project).export(
             to,
             tuple(format or ["trl"]),
             allow_attention=allow_attention,
+            pseudonyms=pseudonyms,
             engine=runner,
             progress=progress,
         )
@@ -43,22 +52,59 @@ def export(
     show(value, as_json, export_text(value))
 
 
+def check(
+    project: ProjectPath,
+    format: Formats = None,
+    allow_attention: AllowAttention = False,
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Say what a delivery would hold, refuse and lose in each format, without writing it.
+
+    In every format if none is given.
+    """
+    with working(project, job) as (progress, result), engine_of(engine) as runner:
+        value = Project.open(project).check(
+            format, allow_attention=allow_attention, engine=runner, progress=progress
+        )
+        result.update(value)
+    show(value, as_json, check_text(value))
+
+
 def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
     """What `curate export --json` prints."""
-    names = ("files", "splits", "delivered", "excluded", "did_not_fit", "leaks")
+    names = "files splits delivered excluded did_not_fit not_in lost rendering leaks".split()
     return {**{k: manifest[k] for k in names}, "manifest": str(to / "manifest.json")}
 
 
 def export_text(value: dict[str, Any]) -> str:
     """A delivery's summary for people: files, what is not in them, leaks."""
+    from curation.export.rendering import rendered
+
     lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
     lines += [f"{n:,} kept examples are left out: {why}" for why, n in value["excluded"].items()]
-    lines += [
-        f"{n:,} examples are not in {name}, which cannot hold them"
-        for name, n in value["did_not_fit"].items()
-    ]
+    lines += _not_held(value["not_in"], value["lost"])
+    lines += [f"{name}: {rendered(entry)}" for name, entry in value["rendering"].items()]
     lines += [text for f in value["files"] for text in f.get("problems", [])]
     safe = value["leaks"]["leak_safe"]
     lines.append("Leak-safe." if safe else f"Not shown to be leak-safe: {value['leaks']['text']}")
     folder = Path(value["manifest"]).parent
     return "\n".join([*lines, f"Delivered to {folder}; see {folder / 'README.md'}"])
+
+
+def check_text(value: Mapping[str, Any]) -> str:
+    """What each format would hold, for people."""
+    lines = [f"{entry['rows']:>10,} rows  {name}" for name, entry in value.items()]
+    lines += _not_held(
+        {name: entry["not_in"] for name, entry in value.items()},
+        {name: entry["lost"] for name, entry in value.items()},
+    )
+    return "\n".join(lines)
+
+
+def _not_held(refusals: Mapping[str, Any], losses: Mapping[str, Any]) -> list[str]:
+    from curation.export import saying
+
+    lines = [text for name, entry in refusals.items() for text in saying.not_in(name, entry)]
+    return lines + [text for name, lost in losses.items() if (text := saying.lost(name, lost))]

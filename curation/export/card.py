@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from curation.dataset import Dataset
+from curation.export import saying
+from curation.export.parts import TITLES
+from curation.export.rendering import rendered
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~&])")
 _AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
@@ -35,11 +39,16 @@ def _size(rows: int) -> str:
 
 
 def card(
-    dataset: Dataset, rows: pd.DataFrame, manifest: dict[str, Any], info: dict[str, Any]
+    dataset: Dataset,
+    rows: pd.DataFrame,
+    manifest: dict[str, Any],
+    info: dict[str, Any],
+    named: Callable[[str], str] = str,
 ) -> str:
     """The card as Markdown with the Hub's YAML head.
 
     rows: those delivered. info: of the Hub's files, see `dataset_info`; empty when there are none.
+    named: a reason of a receipt → the same with people as they are called in the delivery.
     """
     languages = rows["language"].value_counts() if "language" in rows else None
     head: dict[str, Any] = {
@@ -70,10 +79,12 @@ def card(
         f"curated from {manifest['examples']:,}. The licence is that of the sources; it was not checked.\n"
     )
     parts.append(
-        "## Where it came from\n\n| file | lines | examples | rejected | SHA-256 |\n|---|---|---|---|---|"
+        "## Where it came from\n\n| file | lines | examples | rejected | delivered | SHA-256 |\n"
+        "|---|---|---|---|---|---|"
     )
     parts += [
-        f"| {_line(s['name'])} | {s['lines']:,} | {s['examples']:,} | {s['rejected']:,} | `{s['sha256'][:16]}…` |"
+        f"| {_line(s['name'])} | {s['lines']:,} | {s['examples']:,} | {s['rejected']:,} "
+        f"| {s['delivered']:,} | `{s['sha256'][:16]}…` |"
         for s in manifest["sources"]
     ]
     parts.append(
@@ -81,7 +92,7 @@ def card(
         "| step | kept before | dropped | changed | an example of what it dropped |\n"
         "|---|---|---|---|---|"
     )
-    parts += [_step(dataset, report) for report in dataset.steps]
+    parts += [_step(dataset, report, named) for report in dataset.steps]
     ways = ", ".join(f"{_line(m, 80)} by {_line(w, 40)}" for m, w in manifest["encoders"].items())
     if ways:
         parts.append(f"\nEmbeddings were computed with {ways}.")
@@ -97,11 +108,12 @@ def card(
             found = rows[column].fillna("").replace("", "none").value_counts()
             listed = ", ".join(f"{_line(n, 40)} {c:,}" for n, c in found.head(30).items())
             parts.append(f"\n## {title}\n\n{listed}\n")
+    parts.append(_formats(manifest))
     parts.append("\n## Known gaps\n\n" + _gaps(rows, manifest))
     return "\n".join(parts)
 
 
-def _step(dataset: Dataset, report: Any) -> str:
+def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> str:
     rows = dataset.rows
     mine = (rows["dropped_by"] == report.name).to_numpy() & (report.dropped > 0)
     if "problems" in rows:  # an example for everybody must not be somebody's address
@@ -110,7 +122,7 @@ def _step(dataset: Dataset, report: Any) -> str:
     sample = ""
     if len(gone):
         reason = report.delta["reason"].get(gone[0], "") if "reason" in report.delta else ""
-        sample = f"“{_line(rows.at[gone[0], 'prompt'], 60)}”: {_line(reason, 80)}"
+        sample = f"“{_line(rows.at[gone[0], 'prompt'], 60)}”: {_line(named(str(reason)), 80)}"
     params = ", ".join(
         f"{k} {_line(v, 40)}" for k, v in report.params.items() if v not in (None, "", [])
     )
@@ -118,13 +130,35 @@ def _step(dataset: Dataset, report: Any) -> str:
 
 
 def _people(manifest: dict[str, Any]) -> str:
-    by = manifest["decisions"]["by_annotator"]
-    text = (
-        ", ".join(f"{_line(n, 40)} {c:,}" for n, c in by.items())
-        if by
-        else "Nobody decided anything by hand."
+    decisions = manifest["decisions"]
+    lines = [
+        f"- {_line(name, 40)}: {', '.join(f'{kind} {n:,}' for kind, n in kinds.items())}"
+        for name, kinds in decisions["by_annotator"].items()
+    ]
+    if not lines:
+        return "\n## People's decisions\n\nNobody decided anything by hand.\n"
+    lines += [
+        f"- {n:,} delivered examples have {TITLES[word]}"
+        for word, n in decisions["delivered_with"].items()
+    ]
+    lines.append(
+        "\nEvery decision is in decisions.jsonl; receipts.parquet holds the texts that were changed, "
+        "before and after."
     )
-    return f"\n## People's decisions\n\n{text}\n"
+    return "\n## People's decisions\n\n" + "\n".join(lines) + "\n"
+
+
+def _formats(manifest: dict[str, Any]) -> str:
+    """What each format does not hold: rows that it refused, parts that it has no place for."""
+    lines = [
+        text
+        for name, refusals in manifest["not_in"].items()
+        for text in saying.not_in(name, refusals)
+    ]
+    lines += [text for name, lost in manifest["lost"].items() if (text := saying.lost(name, lost))]
+    lines += [f"{name}: {rendered(entry)}" for name, entry in manifest["rendering"].items()]
+    listed = "\n".join(f"- {_line(text, 600)}" for text in lines) or "Nothing is lost."
+    return f"\n## What the formats do not hold\n\n{listed}\n"
 
 
 def _leaks(leaks: dict[str, Any]) -> str:
@@ -149,9 +183,5 @@ def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
         lines.append(
             f"- {personal:,} delivered examples seem to hold personal data (rules only; nothing was removed for it)."
         )
-    lines += [
-        f"- {count:,} examples are not among the {name} files, which cannot hold them."
-        for name, count in manifest["did_not_fit"].items()
-    ]
     lines.append("- Facts in answers were not checked, and no licence of any source was.")
     return "\n".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +10,23 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from curation.dataset import ID
+from curation.export.calls import call_problems, settled
+from curation.export.parts import WORDS, NotHeld
 from curation.formats.base import is_calls
 
 Row = dict[str, Any]
 
-TURN_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "weight")
+TURN_KEYS = (
+    "role",
+    "content",
+    "name",
+    "reasoning_content",
+    "tool_calls",
+    "tool_call_id",
+    "training",
+    "weight",
+)
 """Keys of a turn that trainers know, in the order in which they are written."""
 
 
@@ -31,22 +43,27 @@ class Problem:
 class Target:
     """A delivery format.
 
-    row: an example as a record (None: this format cannot hold it). dump: records → bytes of one
-    file. check: records → problems. extra: (files written by split, facts) → further files, such as
-    a ready configuration. least: records that the trainer asks for at least.
+    places: codes of the parts of an example that it can hold, see `curation.export.parts`. row: an
+    example with those parts as a record, raising NotHeld where it cannot be one. check: records →
+    problems. order: records in the order of their file. dump: records → bytes of one file. extra:
+    (files written by split, facts) → further files, such as a ready configuration. least: records
+    that the trainer asks for at least. examine: records → what else the manifest says of them.
     """
 
     name: str
     title: str
     help: str
     ending: str
-    row: Callable[[Row], Row | None]
+    places: frozenset[str]
+    row: Callable[[Row], Row]
     check: Callable[[Iterable[Row]], list[Problem]]
+    order: Callable[[list[Row]], list[Row]] = field(default=lambda rows: rows)
     dump: Callable[[list[Row]], bytes] = field(default=lambda rows: jsonl(rows))
     extra: Callable[[dict[str, str], dict[str, Any]], dict[str, bytes]] = field(
         default=lambda files, facts: {}
     )
     least: int = 1
+    examine: Callable[[list[Row]], dict[str, Any]] = field(default=lambda rows: {})
 
 
 def jsonl(rows: Iterable[Row]) -> bytes:
@@ -54,18 +71,20 @@ def jsonl(rows: Iterable[Row]) -> bytes:
     return b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
-def widest_first(rows: Iterable[Row]) -> bytes:
-    """Chat records as JSON Lines, those that bring a key nobody had before at the beginning.
+def widest_first(rows: Iterable[Row]) -> list[Row]:
+    """Chat records, those that bring a key nobody had before at the beginning.
 
     `datasets` infers the types from the first 10 MB and then refuses a key that it meets later.
     """
     seen: set[str] = set()
     lead, rest = list[Row](), list[Row]()
     for row in rows:
-        keys = {*row, *(f"turn {key}" for turn in row["messages"] for key in turn)}
+        keys = set(row)
+        for name in ("messages", "prompt", "chosen", "rejected"):
+            keys |= {f"{name} {key}" for turn in row.get(name, ()) for key in turn}
         (rest if keys <= seen else lead).append(row)
         seen |= keys
-    return jsonl([*lead, *rest])
+    return [*lead, *rest]
 
 
 def json_array(rows: Iterable[Row]) -> bytes:
@@ -73,15 +92,26 @@ def json_array(rows: Iterable[Row]) -> bytes:
     return b"[\n" + b",\n".join(orjson.dumps(row) for row in rows) + b"\n]\n"
 
 
-def examples(rows: pd.DataFrame) -> Iterator[Row]:
-    """Rows of a dataset as plain records: id, turns, label, and where they came from."""
-    columns = ["messages", "label", "tools", "rejected", "format", "metadata", "shape"]
-    columns += ["source", "source_row"]
-    for values in zip(rows.index, *(rows[c] for c in columns), strict=True):
-        row = dict(zip(["id", *columns], values, strict=True))
-        row["turns"] = [_plain(turn) for turn in orjson.loads(row["messages"])]
+def examples(
+    rows: pd.DataFrame, words: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[Row]:
+    """Rows of a dataset as plain records: id, turns, tools, rejected, label, columns, and so on.
+
+    words: id → tags, rating, note and flags that people gave it.
+    """
+    names = ["messages", "label", "tools", "rejected", "format", "metadata", "shape"]
+    names += ["source", "source_row"]
+    nothing: Mapping[str, Any] = dict.fromkeys(WORDS)
+    for values in zip(rows.index, *(rows[c] for c in names), strict=True):
+        row = dict(zip(["id", *names], values, strict=True))
+        row["turns"] = settled([_plain(turn) for turn in orjson.loads(row["messages"])])
+        for name in ("tools", "rejected"):
+            row[name] = orjson.loads(row[name]) if row[name] else []
+        row["rejected"] = [_plain(turn) for turn in row["rejected"]]
         row["label"] = row["label"] if isinstance(row["label"], str) else None
-        yield row
+        columns = orjson.loads(row["metadata"]) if row["metadata"] else {}
+        row["columns"] = {name: value for name, value in columns.items() if name != ID}
+        yield {**row, **nothing, **((words or {}).get(row["id"], {}))}
 
 
 def _plain(turn: Row) -> Row:
@@ -97,56 +127,39 @@ def _plain(turn: Row) -> Row:
     return {**made, "tool_calls": calls} if calls else made
 
 
-def answered(row: Row) -> list[Row]:
-    """The turns as text; a labelled text without an answer is answered by its label.
+def chat(row: Row) -> Row:
+    """An example as {messages}, with `tools` as JSON text where it has some.
 
-    Empty when a turn holds an image, audio, a file or unreadable calls, which would be lost.
+    As text, since tools differ from row to row in ways that no column type can hold; TRL reads it.
     """
-    turns: list[Row] = row["turns"]
-    if not all(_is_plain(turn) for turn in turns):
-        return []
-    if row["label"] is not None and not any(t["role"] == "assistant" for t in turns):
-        return [*turns, {"role": "assistant", "content": row["label"]}]
-    return turns
+    if not row["turns"]:
+        raise NotHeld("no_turns", "there is no turn in it")
+    made: Row = {ID: row["id"], "messages": chat_turns(row["turns"])}
+    return {**made, "tools": orjson.dumps(row["tools"]).decode()} if row["tools"] else made
 
 
-def _is_plain(turn: Row) -> bool:
-    parts = turn.get("parts")
-    if isinstance(parts, list) and any(_is_media(part) for part in parts):
-        return False
-    return is_calls(turn.get("tool_calls", []))
+def chat_turns(turns: Iterable[Row]) -> list[Row]:
+    """Turns in the form that chat templates read: keys in one order, arguments as objects.
 
-
-def _is_media(part: Any) -> bool:
-    return isinstance(part, dict) and not isinstance(part.get("text"), str)
-
-
-def plain_turns(turns: Iterable[Row]) -> list[Row]:
-    """Turns with the keys that trainers know."""
-    return [{key: turn[key] for key in TURN_KEYS if key in turn} for turn in turns]
-
-
-def chat(row: Row) -> Row | None:
-    """An example as {messages}, with `tools` as JSON text where it has some; None for no turns.
-
-    As text, since tools differ from row to row in ways that no column type can hold.
+    A call without words has the content "": of the templates that know tools several cannot read a
+    null, and some cannot do without the key. Raises NotHeld for calls that nobody can read.
     """
-    turns = plain_turns(answered(row))
-    tools = tools_of(row)
-    if not turns:
-        return None
-    return {"messages": turns, **({"tools": orjson.dumps(tools).decode()} if tools else {})}
+    turns = list(turns)
+    if not all(is_calls(turn.get("tool_calls", [])) for turn in turns):
+        raise NotHeld("unreadable_calls", "its tool calls are no list of objects")
+    return [
+        {
+            key: turn[key] if key != "content" else _content(turn)
+            for key in TURN_KEYS
+            if key in turn or key == "content"
+        }
+        for turn in turns
+    ]
 
 
-def tools_of(row: Row) -> list[Any]:
-    """The tools that an example may call, as its file described them."""
-    metadata = orjson.loads(row["metadata"]) if row["metadata"] else {}
-    tools = metadata.get("tools")
-    try:
-        found = orjson.loads(tools) if isinstance(tools, str) and tools else tools
-    except orjson.JSONDecodeError:
-        return []
-    return found if isinstance(found, list) else []
+def _content(turn: Row) -> Any:
+    content = turn.get("content")
+    return "" if content is None and turn.get("tool_calls") else content
 
 
 def check_turns(rows: Iterable[Row]) -> list[Problem]:
@@ -157,15 +170,16 @@ def check_turns(rows: Iterable[Row]) -> list[Problem]:
     return [
         Problem(number, code, message)
         for number, row in enumerate(rows, 1)
-        for code, message in _row_problems(row)
+        for code, message in row_problems(row)
     ]
 
 
-def _row_problems(row: Any) -> Iterator[tuple[str, str]]:
+def row_problems(row: Any, name: str = "messages") -> Iterator[tuple[str, str]]:
+    """Codes and sentences for one record."""
     if not isinstance(row, dict):
         yield "data_type", "the record is not an object"
         return
-    turns = row.get("messages")
+    turns = row.get(name)
     if not isinstance(turns, list) or not turns:
         yield "missing_messages_list", "messages is missing or empty"
         return
@@ -174,8 +188,10 @@ def _row_problems(row: Any) -> Iterator[tuple[str, str]]:
             yield from _turn_problems(turn)
         else:
             yield "data_type", "a turn is not an object"
-    if not any(isinstance(t, dict) and t.get("role") == "assistant" for t in turns):
-        yield "example_missing_assistant_message", "nobody answers"
+    if all(isinstance(turn, dict) for turn in turns):
+        yield from call_problems(turns)
+        if not any(t.get("role") == "assistant" for t in turns):
+            yield "example_missing_assistant_message", "nobody answers"
 
 
 def _turn_problems(turn: Row) -> Iterator[tuple[str, str]]:
@@ -188,5 +204,8 @@ def _turn_problems(turn: Row) -> Iterator[tuple[str, str]]:
     if turn.get("role") not in ("system", "developer", "user", "assistant", "tool", "function"):
         yield "unrecognized_role", f"there is no role {turn.get('role')!r}"
     content = turn.get("content")
-    if not isinstance(content, str) and not (content is None and calls) or not (content or calls):
+    if isinstance(content, list):
+        if not content or not all(isinstance(part, dict) for part in content):
+            yield "missing_content", "a content is a list of something else than parts"
+    elif not isinstance(content, str) and not (content is None and calls) or not (content or calls):
         yield "missing_content", "a turn says nothing"

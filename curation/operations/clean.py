@@ -10,6 +10,7 @@ from typing import Annotated
 import pandas as pd
 
 from curation.registry import clean
+from curation.template_tokens import without_tokens
 
 CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
 _ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
@@ -25,11 +26,6 @@ ABOUT_HTML = re.compile(
     r"\bhtml\b|\bxml\b|\bcss\b|<!doctype|\btags?\b|\bweb ?page|"
     r"</?(?:html|head|body|div|form|input|button|script|style|table|audio|video|img)\b",
     re.IGNORECASE,
-)
-SPECIAL_TOKENS = re.compile(
-    r"<\|(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|end_of_text|user|"
-    r"assistant|system|end|pad)\|>|\[/?INST\]|<</?SYS>>|\A\s*<s>|<s>(?=\s*\[INST\])|"
-    r"</s>(?=\s*(?:<s>|\[INST\]|\Z))"
 )
 
 
@@ -117,7 +113,4 @@ def remove_special_tokens(batch: pd.DataFrame) -> list[str]:
 
     A trainer would read them as the end of a turn.
     """
-    return [
-        SPECIAL_TOKENS.sub("", text) if "<" in text or "[" in text else text
-        for text in batch["text"]
-    ]
+    return [without_tokens(text) for text in batch["text"]]

@@ -9,8 +9,9 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from curation.operations.clean import ABOUT_HTML, CODE, ENTITY, HTML_TAG, SPECIAL_TOKENS
+from curation.operations.clean import ABOUT_HTML, CODE, ENTITY, HTML_TAG
 from curation.registry import filter, score
+from curation.template_tokens import token_in
 
 _UNSPACED = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
@@ -236,9 +237,7 @@ _RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
     "html": ("HTML was left in the text", lambda p, r: _html(p, p) or _html(p, r)),
     "special_tokens": (
         "chat-template tokens stand in the text",
-        lambda p, r: (
-            bool(SPECIAL_TOKENS.search(p) or SPECIAL_TOKENS.search(r)) and not ABOUT_HTML.search(p)
-        ),
+        lambda p, r: any(token_in(text, bool(ABOUT_HTML.search(p))) for text in (p, r)),
     ),
     "unfollowable_url": (
         "the prompt points to a page that nobody can open",

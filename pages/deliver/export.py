@@ -6,28 +6,43 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.export import left_out, targets
+from curation.export import left_out, parts_in, saying, targets, without_place
+from curation.export.rendering import rendered
 from curation.project import Project, View, slug
 from curation.ui import frame, state
 from curation.ui.text import markdown
 
+LOOKED_AT = 20_000
+"""Examples that are looked at for what a format has no place for, before the export counts all."""
 
-def start(project: Project, name: str, formats: tuple[str, ...], allow: bool) -> None:
+
+def start(
+    project: Project, name: str, formats: tuple[str, ...], allow: bool, pseudonyms: bool
+) -> None:
     """Start the export as a job of its own."""
     out = project.path / "exports" / slug(name)
     command = ["export", str(project.path), "--to", str(out), *(f"--format={f}" for f in formats)]
-    frame.start_job(project, "Export", [*command, "--allow-attention"] if allow else command)
+    command += ["--allow-attention"] if allow else []
+    command += ["--pseudonyms"] if pseudonyms else []
+    frame.start_job(project, "Export", command)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def not_ready(path: str, fingerprint: str, _dataset: Dataset) -> int:
     """How many kept examples an export leaves out unless told otherwise."""
     return int((left_out(_dataset.kept) != "").sum())
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def parts(path: str, fingerprint: str, _dataset: Dataset) -> dict[str, int]:
+    """Parts of the kept examples beside roles and texts, and how many have them."""
+    return dict(parts_in(_dataset.kept.head(LOOKED_AT)))
 
 
 def draw_form(project: Project, view: View) -> None:
@@ -41,8 +56,11 @@ def draw_form(project: Project, view: View) -> None:
         format_func=lambda n: known[n].title,
         persist_state="session",
     )
+    counts = parts(str(project.path), view.fingerprint, view.dataset)
     for name in formats:
         st.caption(f"**{markdown(known[name].title)}** · {markdown(known[name].help, 300)}")
+        if said := saying.lost(known[name].title, without_place(known[name], counts)):
+            st.caption(f":material/remove_circle: {markdown(said, 600)}")
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     name = left.text_input(
         "Name of the delivery", value="delivery", key="export-name", persist_state="session"
@@ -56,6 +74,12 @@ def draw_form(project: Project, view: View) -> None:
             help="A trainer cannot use them as they stand: an empty answer, two turns of the same "
             "role, tokens of a chat template in the text …",
         )
+        pseudonyms = st.toggle(
+            "Pseudonyms for people",
+            key="pseudonyms",
+            help="Manifest, card, receipts and decisions say annotator 1, annotator 2 … "
+            "instead of names.",
+        )
     ready = len(view.dataset.kept) - (0 if allow else attention)
     if not view.current:
         st.caption("The recipe is run first, because something has changed since the last run.")
@@ -66,26 +90,40 @@ def draw_form(project: Project, view: View) -> None:
         key="export-go",
         disabled=not formats or not name.strip() or not ready,
         on_click=start,
-        args=(project, name.strip(), tuple(formats), allow),
+        args=(project, name.strip(), tuple(formats), allow, pseudonyms),
     )
 
 
-def draw_deliveries(project: Project) -> None:
-    """What was delivered so far, newest first."""
-    folder = project.path / "exports"
-    found = (
-        sorted(folder.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime, reverse=True)
-        if folder.is_dir()
-        else []
+def draw_delivery(found: list[Path]) -> None:
+    """A delivery: whether it may be trained on, what it does not hold, and its files."""
+    picked = found[0]
+    if len(found) > 1:
+        picked = st.selectbox(
+            "Delivery", found, format_func=lambda p: p.parent.name, key="delivery"
+        )
+    manifest = json.loads(picked.read_text("utf-8"))
+    draw_verdict(manifest)
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    left.download_button(
+        "Download all (zip)",
+        lambda: zipped(picked.parent),
+        f"{picked.parent.name}.zip",
+        key="zip",
+        type="primary",
+        icon=":material/download:",
     )
-    if not found:
-        st.caption("Nothing was exported yet.")
-        return
-    picked = st.selectbox("Delivery", found, format_func=lambda p: p.parent.name, key="delivery")
-    manifest = json.loads(Path(picked).read_text("utf-8"))
-    with st.container(horizontal=True):
-        for split, rows in manifest["splits"].items():
-            st.metric(split.capitalize(), f"{rows:,}", border=True)
+    splits = ", ".join(f"{rows:,} {split}" for split, rows in manifest["splits"].items())
+    right.markdown(f"**{markdown(picked.parent.name)}** · {splits}")
+    draw_not_held(manifest)
+    draw_files(manifest["files"])
+    st.caption(f"In the folder `{markdown(str(picked.parent), 300)}`")
+    card = picked.parent / "README.md"
+    if card.exists() and st.toggle("Show the dataset card", key="card-shown"):
+        st.code(card.read_text("utf-8"), language="markdown", wrap_lines=True)
+
+
+def draw_verdict(manifest: dict[str, Any]) -> None:
+    """Whether the splits are known to be apart."""
     leaks = manifest["leaks"]
     nearest = leaks.get("nearest")
     if leaks.get("leak_safe"):
@@ -98,7 +136,7 @@ def draw_deliveries(project: Project) -> None:
             ),
             icon=":material/verified:",
         )
-    elif leaks:
+    else:
         st.warning(
             markdown(
                 leaks.get("text")
@@ -107,23 +145,44 @@ def draw_deliveries(project: Project) -> None:
             ),
             icon=":material/leak_add:",
         )
-    table = pd.DataFrame(manifest["files"])
-    shown = [c for c in ("path", "format", "split", "rows", "bytes", "sha256") if c in table]
+
+
+def draw_not_held(manifest: dict[str, Any]) -> None:
+    """Rows that a format refused, parts that it has no place for, and how templates took it."""
+    known = targets()
+    titles = {name: known[name].title if name in known else name for name in manifest["lost"]}
+    lines = [f"{n:,} kept examples are left out: {w}" for w, n in manifest["excluded"].items()]
+    for name, refusals in manifest["not_in"].items():
+        lines += saying.not_in(titles[name], refusals)
+    lines += [saying.lost(titles[name], losses) for name, losses in manifest["lost"].items()]
+    lines = [line for line in lines if line]
+    if lines:
+        st.markdown("\n".join(f"- {markdown(line, 600)}" for line in lines))
+    else:
+        st.caption("Nothing is lost in any of its formats.")
+    for name, entry in manifest["rendering"].items():
+        st.caption(f"{markdown(titles[name])}: {markdown(rendered(entry), 600)}")
+
+
+def draw_files(files: list[dict[str, Any]]) -> None:
+    """The files with their sizes, and their checksums to copy."""
+    table = pd.DataFrame(files)[["path", "split", "rows", "bytes"]]
+    table["size"] = [size(n) for n in table.pop("bytes")]
     st.dataframe(
-        table[shown], hide_index=True, width="stretch", height="content" if len(table) < 14 else 460
+        table, hide_index=True, width="stretch", height="content" if len(table) < 14 else 460
     )
-    left, right = st.columns([1, 3])
-    left.download_button(
-        "Download all (zip)",
-        lambda: zipped(picked.parent),
-        f"{picked.parent.name}.zip",
-        key="zip",
-        icon=":material/download:",
-    )
-    right.caption(f"In the folder `{markdown(str(picked.parent), 300)}`")
-    card = picked.parent / "README.md"
-    if card.exists() and st.toggle("Show the dataset card", key="card-shown"):
-        st.code(card.read_text("utf-8"), language="markdown", wrap_lines=True)
+    with st.expander("Checksums (SHA-256)"):
+        lines = "\n".join(f"{entry['sha256']}  {entry['path']}" for entry in files)
+        st.code(lines, language=None)
+
+
+def size(count: int) -> str:
+    """Bytes in a unit that people read."""
+    if count < 1_000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1_000:.0f} KB"
+    return f"{count / 1_000_000:,.1f} MB"
 
 
 def zipped(folder: Path) -> bytes:
@@ -135,6 +194,12 @@ def zipped(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
+def deliveries(project: Project) -> list[Path]:
+    """Manifests of what was delivered so far, newest first."""
+    found = (project.path / "exports").glob("*/manifest.json")
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def draw() -> None:
     """The page."""
     frame.header(
@@ -143,10 +208,11 @@ def draw() -> None:
     )
     project, view = state.need_view()
     frame.stale(view)
-    with st.container(border=True):
+    found = deliveries(project)
+    if found:
+        draw_delivery(found)
+    with st.expander("Make a delivery", expanded=not found, icon=":material/outbox:"):
         draw_form(project, view)
-    st.subheader("Delivered", anchor=False)
-    draw_deliveries(project)
 
 
 draw()

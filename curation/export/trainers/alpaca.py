@@ -7,21 +7,26 @@ from collections.abc import Iterable
 import orjson
 
 from curation import formats
-from curation.export.target import Problem, Row, Target, answered, json_array
+from curation.dataset import ID
+from curation.export.parts import NotHeld
+from curation.export.target import Problem, Row, Target, json_array
 
 
-def alpaca_row(row: Row) -> Row | None:
-    """An example as instruction, input, output, system, history; None where turns do not pair up."""
-    turns = answered(row)
-    spoken = [t for t in turns if t["role"] != "system"]
-    pairs = all(t["role"] == ("user", "assistant")[i % 2] for i, t in enumerate(spoken))
-    if not spoken or len(spoken) % 2 or not pairs or any(t.get("tool_calls") for t in spoken):
-        return None
+def alpaca_row(row: Row) -> Row:
+    """An example as instruction, input, output, system, history; NotHeld where turns do not pair up."""
+    spoken = [t for t in row["turns"] if t["role"] != "system"]
+    if any(t.get("tool_calls") or t["role"] == "tool" for t in spoken):
+        raise NotHeld("calls_tools", "it calls tools")
+    if any(t["role"] != ("user", "assistant")[i % 2] for i, t in enumerate(spoken)):
+        raise NotHeld("turn_order", "user and assistant do not take turns")
+    if not spoken or len(spoken) % 2:
+        raise NotHeld("odd_turns", "its last turn is not an answer")
     shape = row["shape"] if row["format"] == "alpaca" else ""
     kept = orjson.loads(shape) if shape else {}
     hint = orjson.dumps({"at": kept["at"]}).decode() if "at" in kept else ""
-    made = formats.write("alpaca", orjson.dumps(turns).decode(), row["label"], "", hint)
-    return {"instruction": "", "input": "", "output": "", "system": "", "history": [], **made}
+    made = formats.write("alpaca", orjson.dumps(row["turns"]).decode(), row["label"], "", hint)
+    empty = {"instruction": "", "input": "", "output": "", "system": "", "history": []}
+    return {ID: row["id"], **empty, **{key: made[key] for key in empty if key in made}}
 
 
 def check_alpaca(rows: Iterable[Row]) -> list[Problem]:
@@ -43,7 +48,8 @@ TARGET = Target(
     "Alpaca",
     "A JSON array of {instruction, input, output, system, history}; chats with tools do not fit.",
     ".json",
+    frozenset({"tool_calls"}),  # refused by name, not lost
     alpaca_row,
     check_alpaca,
-    json_array,
+    dump=json_array,
 )

@@ -4,9 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import yaml
 
-from curation.export.target import Target, chat, check_turns, widest_first
+from curation.dataset import ID
+from curation.export.calls import with_text
+from curation.export.parts import NotHeld
+from curation.export.target import Row, Target, chat_turns, check_turns, jsonl, widest_first
+
+
+def _row(row: Row) -> Row:
+    """An example as {messages, tools}; what differs from row to row is JSON text, which it parses."""
+    if not row["turns"]:
+        raise NotHeld("no_turns", "there is no turn in it")
+    turns = []
+    for turn in chat_turns(row["turns"]):
+        if "weight" in turn:
+            turn["training"] = bool(turn.pop("weight"))
+        if turn.get("tool_calls"):
+            turn["tool_calls"] = with_text(turn["tool_calls"])
+        turns.append(turn)
+    made: Row = {ID: row["id"], "messages": turns}
+    return {**made, "tools": [_tool(tool) for tool in row["tools"]]} if row["tools"] else made
+
+
+def _tool(tool: Row) -> Row:
+    function = dict(tool.get("function") or {})
+    if "parameters" in function:
+        function["parameters"] = orjson.dumps(function["parameters"]).decode()
+    return {**tool, "function": function}
 
 
 def _entry(file: str) -> dict[str, Any]:
@@ -16,7 +42,14 @@ def _entry(file: str) -> dict[str, Any]:
         "split": "train",  # what `datasets` calls the rows of a single file
         "type": "chat_template",
         "field_messages": "messages",
-        "message_property_mappings": {"role": "role", "content": "content"},
+        "message_property_mappings": {
+            "role": "role",
+            "content": "content",
+            "reasoning_content": "reasoning_content",
+        },
+        "field_thinking": "reasoning_content",
+        "template_thinking_key": "reasoning_content",
+        "message_field_training": "training",
         "roles_to_train": ["assistant"],
     }
 
@@ -36,10 +69,23 @@ def _extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
 TARGET = Target(
     "axolotl",
     "Axolotl",
-    "JSON Lines of {messages} with a configuration for type chat_template.",
+    "JSON Lines of {messages} with a configuration for type chat_template; reasoning and loss "
+    "masks included.",
     ".jsonl",
-    chat,
+    frozenset(
+        {
+            "name",
+            "tool_calls",
+            "call_ids",
+            "reasoning_content",
+            "weight",
+            "weight_of_others",
+            "tools",
+        }
+    ),
+    _row,
     check_turns,
     widest_first,
+    jsonl,
     _extra,
 )

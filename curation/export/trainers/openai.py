@@ -2,62 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
-from curation.export.target import (
-    Problem,
-    Row,
-    Target,
-    answered,
-    check_turns,
-    plain_turns,
-    tools_of,
-)
+from curation.export.calls import with_ids, with_text
+from curation.export.parts import NotHeld
+from curation.export.target import Problem, Row, Target, chat_turns, row_problems
 
 LEAST = 10
 """Examples that the service asks for at least."""
 
-
-def _row(row: Row) -> Row | None:
-    turns = plain_turns(answered(row))
-    tools = tools_of(row)
-    if len(turns) < 2:
-        return None
-    return {"messages": _with_call_ids(turns), **({"tools": tools} if tools else {})}
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def _with_call_ids(turns: list[Row]) -> list[Row]:
-    """Turns in which calls and their results name each other; ShareGPT goes by their order only."""
-    made, waiting, count = [], list[str](), 0
-    for turn in turns:
+def _row(row: Row) -> Row:
+    if len(row["turns"]) < 2:
+        raise NotHeld("one_turn", "it has one turn only")
+    turns = with_ids(chat_turns(row["turns"]))
+    for turn, before in zip(turns, row["turns"], strict=True):
+        if "parts" in before:
+            turn["content"] = _parts(before["parts"])
         if turn.get("tool_calls"):
-            calls = []
-            for call in turn["tool_calls"]:
-                count += 1
-                calls.append({"id": f"call_{count}", **call})
-            waiting = [call["id"] for call in calls]
-            turn = {**turn, "tool_calls": calls}
-        elif turn["role"] == "tool" and waiting:
-            name = waiting.pop(0)
-            turn = {**turn, "tool_call_id": turn.get("tool_call_id") or name}
-        made.append(turn)
-    return made
+            turn["tool_calls"] = with_text(turn["tool_calls"])
+            turn["content"] = turn["content"] or None
+        if "weight" in turn:
+            turn["weight"] = int(turn["weight"])
+    return {"messages": turns, **({"tools": row["tools"]} if row["tools"] else {})}
+
+
+def _parts(parts: list[Row]) -> list[Row]:
+    """Parts that the service takes: texts, and images by their address."""
+    if not all(isinstance(p, dict) and p.get("type") in ("text", "image_url") for p in parts):
+        raise NotHeld("media", "it holds media that are no image_url")
+    return parts
 
 
 def _check(rows: Iterable[Row]) -> list[Problem]:
-    listed = list(rows)
-    found = check_turns(listed)
-    for number, row in enumerate(listed, 1):
-        for turn in row.get("messages") or []:
-            if "weight" in turn and (turn["weight"] not in (0, 1) or turn["role"] != "assistant"):
-                found.append(
-                    Problem(number, "data_type", "weight must be 0 or 1, on an assistant's turn")
-                )
-            if turn.get("role") == "tool" and not turn.get("tool_call_id"):
-                found.append(
-                    Problem(number, "message_missing_key", "a tool's turn lacks tool_call_id")
-                )
-    return found
+    return [
+        Problem(number, code, message)
+        for number, row in enumerate(rows, 1)
+        for code, message in _problems(row)
+    ]
+
+
+def _problems(row: Row) -> Iterator[tuple[str, str]]:
+    yield from row_problems(row)
+    turns = [turn for turn in row.get("messages") or [] if isinstance(turn, dict)]
+    for turn in turns:
+        if "weight" in turn and (turn["weight"] not in (0, 1) or turn["role"] != "assistant"):
+            yield "data_type", "weight must be 0 or 1, on an assistant's turn"
+        if turn.get("role") == "tool" and not turn.get("tool_call_id"):
+            yield "message_missing_key", "a tool's turn lacks tool_call_id"
+    for name in _names(row, turns):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            yield (
+                "invalid_name",
+                f"{name!r} is no name: at most 64 letters, digits, hyphens and underscores",
+            )
+
+
+def _names(row: Row, turns: list[Row]) -> Iterator[object]:
+    for turn in turns:
+        if "name" in turn:
+            yield turn["name"]
+        for call in turn.get("tool_calls") or []:
+            if isinstance(call.get("function"), dict):
+                yield call["function"].get("name")
+    for tool in row.get("tools") or []:
+        yield (tool.get("function") or {}).get("name") if isinstance(tool, dict) else tool
 
 
 TARGET = Target(
@@ -65,6 +77,7 @@ TARGET = Target(
     "OpenAI chat",
     "JSON Lines of {messages}, checked by the rules of OpenAI's cookbook.",
     ".jsonl",
+    frozenset({"name", "tool_calls", "call_ids", "weight", "media", "tools"}),
     _row,
     _check,
     least=LEAST,

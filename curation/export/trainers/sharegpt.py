@@ -1,58 +1,87 @@
-"""ShareGPT conversations, and LLaMA-Factory's reading of them."""
+"""ShareGPT conversations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import orjson
-import yaml
 
-from curation.export.target import Problem, Row, Target, answered, json_array, tools_of
+from curation.dataset import ID
+from curation.export.parts import NotHeld, media_of
+from curation.export.target import Problem, Row, Target, chat_turns, json_array
 
 SPEAKERS = {"user": "human", "assistant": "gpt", "tool": "observation"}
-_ODD, _EVEN = ("human", "observation"), ("gpt", "function_call")
+
+PLACES = frozenset({"tool_calls", "reasoning_content", "tools"})
 
 
-def sharegpt_row(row: Row) -> Row | None:
-    """An example as conversations with system and tools beside them; None where it cannot be one."""
-    turns = answered(row)
-    system = "\n\n".join(t["content"] or "" for t in turns if t["role"] == "system")
-    spoken = [_said(t) for t in turns if t["role"] != "system"]
-    if not spoken or None in spoken:
-        return None
-    tools = tools_of(row)
+def sharegpt_row(row: Row) -> Row:
+    """An example as conversations with system and tools beside them; NotHeld where it cannot be one."""
+    turns = [turn for turn in row["turns"] if turn["role"] != "system"]
+    if not turns:
+        raise NotHeld("no_turns", "there is no turn in it")
+    system = [turn["content"] or "" for turn in row["turns"] if turn["role"] == "system"]
+    tools = [bare(tool) for tool in row["tools"]]
     return {
-        "conversations": spoken,
-        "system": system,
+        ID: row["id"],
+        "conversations": conversation(turns),
+        "system": "\n\n".join(system),
         "tools": orjson.dumps(tools).decode() if tools else "",
     }
 
 
-def _said(turn: Row) -> Row | None:
-    """A turn as {from, value}; None for an unknown speaker, or a call that has no place there.
+def conversation(turns: list[Row]) -> list[Row]:
+    """Turns as {from, value}; results of calls made at once are one observation, a JSON array."""
+    said: list[Row] = []
+    results: list[str] = []
+    for turn in [*chat_turns(turns), None]:
+        if turn and turn["role"] == "tool":
+            results.append(turn["content"] or "")
+            continue
+        if results:
+            value = results[0] if len(results) == 1 else orjson.dumps(results).decode()
+            said.append({"from": SPEAKERS["tool"], "value": value})
+            results = []
+        if turn:
+            said.append(_said(turn))
+    return said
 
-    That is one that also says something, or one without a function.
-    """
+
+def _said(turn: Row) -> Row:
+    """A turn as {from, value}; reasoning stands before the answer, as LLaMA-Factory reads it."""
+    reasoning = turn.get("reasoning_content")
+    before = f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""
     calls = turn.get("tool_calls")
     if not calls:
-        if turn["role"] not in SPEAKERS or turn["content"] is None:
-            return None
-        return {"from": SPEAKERS[turn["role"]], "value": turn["content"]}
-    if turn["content"] or not all(isinstance(call.get("function"), dict) for call in calls):
-        return None
+        if turn["role"] not in SPEAKERS:
+            raise NotHeld("unrecognized_role", f"there is no speaker {turn['role']!r}")
+        if turn["content"] is None:
+            raise NotHeld("missing_content", "a turn says nothing")
+        return {"from": SPEAKERS[turn["role"]], "value": before + turn["content"]}
+    if turn["content"]:
+        raise NotHeld("words_beside_call", "words stand beside a call")
+    if not all(isinstance(call.get("function"), dict) for call in calls):
+        raise NotHeld("call_without_name", "a call names no function")
     functions = [_call(call["function"]) for call in calls]
     value = functions if len(functions) > 1 else functions[0]
-    return {"from": "function_call", "value": orjson.dumps(value).decode()}
+    return {"from": "function_call", "value": before + orjson.dumps(value).decode()}
 
 
 def _call(function: Row) -> Row:
-    arguments = function.get("arguments", "")
-    try:
-        arguments = orjson.loads(arguments) if isinstance(arguments, str) else arguments
-    except orjson.JSONDecodeError:
-        pass  # it stays the text that it is
-    return {"name": function.get("name", ""), "arguments": arguments}
+    arguments = function.get("arguments", {})
+    if not isinstance(arguments, dict):
+        raise NotHeld("invalid_arguments", "the arguments of a call are not a JSON object")
+    if not function.get("name"):
+        raise NotHeld("call_without_name", "a call names no function")
+    return {"name": function["name"], "arguments": arguments}
+
+
+def bare(tool: Row) -> Row:
+    """A tool as {name, description, parameters}, with the keys that a trainer looks up."""
+    function = tool.get("function") if isinstance(tool.get("function"), dict) else tool
+    assert isinstance(function, dict)
+    parameters = {"type": "object", "properties": {}, **(function.get("parameters") or {})}
+    return {"description": "", **function, "parameters": parameters}
 
 
 def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
@@ -64,67 +93,12 @@ def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
     ]
 
 
-def check_factory(rows: Iterable[Row]) -> list[Problem]:
-    """Rows that LLaMA-Factory would drop with only a warning, and turns that say nothing."""
-    listed = list(rows)
-    found = check_sharegpt(listed)
-    for number, row in enumerate(listed, 1):
-        spoken = row["conversations"]
-        if len(spoken) % 2:
-            found.append(
-                Problem(number, "odd_turns", f"{len(spoken)} turns; their number must be even")
-            )
-        elif any(t["from"] not in (_EVEN if i % 2 else _ODD) for i, t in enumerate(spoken)):
-            found.append(Problem(number, "turn_order", "human and gpt do not take turns"))
-    return found
-
-
-def _factory_row(row: Row) -> Row | None:
-    made = sharegpt_row(row)
-    dropped = {"odd_turns", "turn_order"}
-    return made if made and not dropped & {p.code for p in check_factory([made])} else None
-
-
-def _factory_extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
-    # Once columns or tags are given, whatever is left out becomes None instead of its default.
-    tags = {
-        "role_tag": "from",
-        "content_tag": "value",
-        "user_tag": "human",
-        "assistant_tag": "gpt",
-        "observation_tag": "observation",
-        "function_tag": "function_call",
-        "system_tag": "system",
-    }
-    columns = {"messages": "conversations", "system": "system", "tools": "tools"}
-    info = {
-        f"{facts['slug']}_{split}": {
-            "file_name": name.rpartition("/")[2],
-            "formatting": "sharegpt",
-            "columns": columns,
-            "tags": tags,
-        }
-        for split, name in files.items()
-    }
-    settings = {
-        "model_name_or_path": "Qwen/Qwen3-0.6B",
-        "template": "qwen3",
-        "stage": "sft",
-        "do_train": True,
-        "finetuning_type": "lora",
-        "dataset_dir": ".",
-        "dataset": f"{facts['slug']}_train",
-    }
-    if "validation" in files:  # never with val_size, which would split at random
-        settings["eval_dataset"] = f"{facts['slug']}_validation"
-    text = yaml.safe_dump(
-        {**settings, "cutoff_len": 2048, "output_dir": "model"}, sort_keys=False, allow_unicode=True
-    )
-    head = "# Run in this folder; choose a model, and the template that fits it.\n"
-    return {
-        "llamafactory/dataset_info.json": orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n",
-        "llamafactory/train.yaml": (head + text).encode(),
-    }
+def images_of(row: Row) -> list[str]:
+    """References to the images of an example, in the order of `<image>` in its text."""
+    media = media_of(row)
+    if media.keys() - {"images"}:
+        raise NotHeld("media", "it holds media that are no images")
+    return media.get("images", [])
 
 
 SHAREGPT = Target(
@@ -132,17 +106,8 @@ SHAREGPT = Target(
     "ShareGPT",
     "A JSON array of {conversations: [{from, value}], system, tools}.",
     ".json",
+    PLACES,
     sharegpt_row,
     check_sharegpt,
-    json_array,
-)
-LLAMAFACTORY = Target(
-    "llamafactory",
-    "LLaMA-Factory",
-    "ShareGPT with dataset_info.json and a training file; only rows it would not drop.",
-    ".json",
-    _factory_row,
-    check_factory,
-    json_array,
-    _factory_extra,
+    dump=json_array,
 )

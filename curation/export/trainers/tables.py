@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import formats
-from curation.export.target import Problem, Row, Target, answered, plain_turns
+from curation.dataset import ID
+from curation.export.parts import EVERYTHING, WORDS, NotHeld
+from curation.export.target import Problem, Row, Target
+from curation.formats.base import is_calls
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -22,31 +25,65 @@ TURN = pa.struct(
         ("role", pa.string()),
         ("content", pa.string()),
         ("name", pa.string()),
+        ("reasoning_content", pa.string()),
         ("tool_calls", pa.string()),
         ("tool_call_id", pa.string()),
-        ("weight", pa.int64()),
+        ("weight", pa.float64()),
+        ("parts", pa.string()),
+        ("more", pa.string()),
     ]
 )
+_AS_THEY_ARE = ("role", "content", "name", "reasoning_content", "tool_call_id")
+_AS_JSON = ("tool_calls", "parts")
+
 SCHEMA = pa.schema(
     [
-        ("id", pa.string()),
+        (ID, pa.string()),
         ("messages", pa.list_(TURN)),
+        ("tools", pa.string()),
+        ("rejected", pa.string()),
         ("label", pa.string()),
         ("source", pa.string()),
         ("metadata", pa.string()),
+        *((f"curation_{name}", pa.string()) for name in WORDS),
     ]
 )
-"""Columns of the Hugging Face folder; tool calls and metadata are JSON text, for their shape varies."""
+"""Columns of the Hugging Face folder; what varies in shape from row to row is JSON text."""
 
 
-def _hf_row(row: Row) -> Row | None:
-    if row["turns"] and not answered(row):
-        return None
-    turns = plain_turns(row["turns"])
-    for turn in turns:
-        if "tool_calls" in turn:
-            turn["tool_calls"] = orjson.dumps(turn["tool_calls"]).decode()
-    return {**{key: row[key] for key in ("id", "label", "source", "metadata")}, "messages": turns}
+def _hf_row(row: Row) -> Row:
+    if not row["turns"]:
+        raise NotHeld("no_turns", "there is no turn in it")
+    return {
+        ID: row["id"],
+        "messages": [_hf_turn(turn) for turn in row["turns"]],
+        **{name: _json(row[name]) if row[name] else None for name in ("tools", "rejected")},
+        "label": row["label"],
+        "source": row["source"],
+        "metadata": row["metadata"],
+        **_words(row),
+    }
+
+
+def _hf_turn(turn: Row) -> Row:
+    if not is_calls(turn.get("tool_calls", [])):
+        raise NotHeld("unreadable_calls", "its tool calls are no list of objects")
+    made = {key: turn[key] for key in _AS_THEY_ARE if key in turn}
+    made |= {key: _json(turn[key]) for key in _AS_JSON if key in turn}
+    weight = turn.get("weight")
+    if isinstance(weight, int | float):
+        made["weight"] = float(weight)
+    more = {k: v for k, v in turn.items() if k not in made}
+    return {**made, "more": _json(more)} if more else made
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _words(row: Row) -> Row:
+    """What people said of an example beside its text, by column; lists are joined by commas."""
+    return {f"curation_{name}": row[name] for name in WORDS}
 
 
 def _parquet(rows: list[Row]) -> bytes:
@@ -56,17 +93,14 @@ def _parquet(rows: list[Row]) -> bytes:
 
 
 def _check_hf(rows: Iterable[Row]) -> list[Problem]:
-    """Weights that the column of whole numbers would refuse or cut; all else is text by now."""
+    """Texts that are none, which a column of texts would refuse."""
     return [
-        Problem(number, "data_type", f"a turn's weight is {turn['weight']!r}, no whole number")
+        Problem(number, "data_type", f"the {key} of a turn is not a text")
         for number, row in enumerate(rows, 1)
         for turn in row["messages"]
-        if "weight" in turn and not _is_whole(turn["weight"])
+        for key in _AS_THEY_ARE
+        if not isinstance(turn.get(key), str | None)
     ]
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) in (int, float) and value % 1 == 0 and abs(value) < 2**63
 
 
 def dataset_info(folder: Path, files: dict[str, str]) -> dict[str, Any]:
@@ -90,25 +124,34 @@ def _features(fields: Any) -> list[dict[str, Any]]:
     return [
         {"name": f.name, "list": _features(f.type.value_type)}
         if pa.types.is_list(f.type)
-        else {"name": f.name, "dtype": str(f.type)}
+        else {"name": f.name, "dtype": _dtype(f.type)}
         for f in fields
     ]
 
 
-def _csv_row(row: Row) -> Row | None:
+def _dtype(kind: Any) -> str:
+    return "float64" if kind == pa.float64() else str(kind)
+
+
+def _csv_row(row: Row) -> Row:
     turns = row["turns"]
-    last = next((t["content"] or "" for t in reversed(turns) if t["role"] == "assistant"), "")
-    before = turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
-    prompt = "\n\n".join(t["content"] or "" for t in before if t["role"] != "system")
-    system = "\n\n".join(t["content"] or "" for t in before if t["role"] == "system")
+    answered = bool(turns) and turns[-1]["role"] == "assistant"
+    before = turns[:-1] if answered else turns
     return {
-        "id": row["id"],
-        "system": system,
-        "prompt": prompt,
-        "response": last,
+        ID: row["id"],
+        "system": _texts(t for t in before if t["role"] == "system"),
+        "prompt": _texts(t for t in before if t["role"] != "system"),
+        "response": _texts(turns[-1:]) if answered else "",
+        "rejected": _texts(row["rejected"]),
         "label": row["label"] or "",
         "source": row["source"],
+        "metadata": row["metadata"],
+        **{name: value or "" for name, value in _words(row).items()},
     }
+
+
+def _texts(turns: Iterable[Row]) -> str:
+    return "\n\n".join(turn["content"] or "" for turn in turns)
 
 
 def safe_cell(value: Any) -> Any:
@@ -125,10 +168,12 @@ def _csv(rows: list[Row]) -> bytes:
     return sink.getvalue().encode("utf-8")
 
 
-def _original_row(row: Row) -> Row | None:
-    return formats.write(
+def _original_row(row: Row) -> Row:
+    record = formats.write(
         row["format"], row["messages"], row["label"], row["metadata"], row["shape"]
     )
+    said = {key: value for key, value in _words(row).items() if value}
+    return {**record, ID: row["id"], **said}
 
 
 HF = Target(
@@ -136,24 +181,27 @@ HF = Target(
     "Hugging Face folder",
     "Parquet by split with a dataset card; load_dataset opens the folder.",
     ".parquet",
+    EVERYTHING,
     _hf_row,
     _check_hf,
-    _parquet,
+    dump=_parquet,
 )
 CSV = Target(
     "csv",
     "CSV for people",
     "One row an example; cells that a spreadsheet would run as a formula begin with an apostrophe.",
     ".csv",
+    frozenset({"rejected", "label", "column:*", *WORDS}),
     _csv_row,
     lambda rows: [],
-    _csv,
+    dump=_csv,
 )
 ORIGINAL = Target(
     "original",
     "As it came",
     "JSON Lines of records in the format each was loaded from, unknown columns included.",
     ".jsonl",
+    EVERYTHING,
     _original_row,
     lambda rows: [],
 )

@@ -1,0 +1,162 @@
+"""Tool calls: their ids, their results, and what no trainer can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from curation.formats.base import is_calls
+
+Row = dict[str, Any]
+
+
+def without_ids(calls: Sequence[Row]) -> list[Row]:
+    """Calls without their ids."""
+    return [{k: v for k, v in call.items() if k != "id"} for call in calls]
+
+
+def settled(turns: Sequence[Row]) -> list[Row]:
+    """Turns in which results stand in the order of their calls, and all have ids if some have.
+
+    Arguments that are the JSON text of an object become the object. Turns whose calls nobody can
+    read stay as they are.
+    """
+    if not all(is_calls(turn.get("tool_calls", [])) for turn in turns):
+        return list(turns)
+    turns = [
+        {**turn, "tool_calls": with_objects(turn["tool_calls"])} if "tool_calls" in turn else turn
+        for turn in turns
+    ]
+    named = any(
+        turn.get("tool_call_id") or any(call.get("id") for call in turn.get("tool_calls") or ())
+        for turn in turns
+    )
+    return in_order(with_ids(turns) if named else turns)
+
+
+def in_order(turns: Sequence[Row]) -> list[Row]:
+    """Turns in which results stand in the order of the calls they name.
+
+    Most chat templates and ShareGPT know results by their order only.
+    """
+    ordered: list[Row] = []
+    places: dict[str, int] = {}
+    results: list[Row] = []
+
+    def settle() -> None:
+        if len(results) > 1 and all(r.get("tool_call_id") in places for r in results):
+            results.sort(key=lambda r: places[r["tool_call_id"]])
+        ordered.extend(results)
+        results.clear()
+
+    for turn in turns:
+        if turn["role"] == "tool":
+            results.append(turn)
+            continue
+        settle()
+        ordered.append(turn)
+        if turn.get("tool_calls"):
+            places = {c["id"]: n for n, c in enumerate(turn["tool_calls"]) if c.get("id")}
+    settle()
+    return ordered
+
+
+def with_ids(turns: Sequence[Row]) -> list[Row]:
+    """Turns in which every call has an id and every result names one; made up where none is given.
+
+    Results without a name belong to the calls that still wait, in their order.
+    """
+    named, waiting, count = [], list[str](), 0
+    for turn in turns:
+        if turn.get("tool_calls"):
+            calls = []
+            for call in turn["tool_calls"]:
+                count += 1
+                calls.append({**call, "id": call.get("id") or f"call_{count}"})
+            waiting = [call["id"] for call in calls]
+            turn = {**turn, "tool_calls": calls}
+        elif turn["role"] == "tool":
+            name = turn.get("tool_call_id") or (waiting[0] if waiting else "")
+            waiting = [other for other in waiting if other != name]
+            turn = {**turn, "tool_call_id": name}
+        named.append(turn)
+    return named
+
+
+def with_objects(calls: Sequence[Row]) -> list[Row]:
+    """Calls whose arguments are objects, where their text is that of one."""
+    made = []
+    for call in calls:
+        function = call.get("function")
+        if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+            arguments = _loaded(function["arguments"])
+            if isinstance(arguments, dict):
+                call = {**call, "function": {**function, "arguments": arguments}}
+        made.append(call)
+    return made
+
+
+def _loaded(text: str) -> Any:
+    """What a JSON text says; an empty text is an empty object, another that is none is None."""
+    try:
+        return orjson.loads(text) if text.strip() else {}
+    except orjson.JSONDecodeError:
+        return None
+
+
+def with_text(calls: Sequence[Row]) -> list[Row]:
+    """Calls whose arguments are JSON text."""
+    return [
+        {**call, "function": {**call["function"], "arguments": _text(call["function"])}}
+        for call in calls
+    ]
+
+
+def _text(function: Row) -> str:
+    arguments = function.get("arguments", {})
+    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+
+
+def call_problems(turns: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the calls and results of a conversation: codes and sentences.
+
+    Arguments may be JSON text of an object or the object itself.
+    """
+    asked: set[str] = set()
+    unanswered: list[str] = []
+    calls_before = False
+    for turn in turns:
+        if turn.get("role") == "tool":
+            name = turn.get("tool_call_id")
+            if not calls_before:
+                yield "result_without_call", "a tool answers that nobody called"
+            elif name and asked and name not in asked:
+                yield (
+                    "dangling_tool_call_id",
+                    f"a result names the call {name!r}, which is not there",
+                )
+            unanswered = [other for other in unanswered if other != name]
+            continue
+        if unanswered and asked:
+            yield "call_without_result", f"the call {unanswered[0]!r} has no result"
+        calls = turn.get("tool_calls") or []
+        calls_before = bool(calls)
+        ids = [call["id"] for call in calls if call.get("id")]
+        asked, unanswered = set(ids), list(ids)
+        if len(asked) < len(ids):
+            yield "repeated_call_id", "two calls of a turn have the same id"
+        for call in calls:
+            yield from _problems(call)
+
+
+def _problems(call: Row) -> Iterator[tuple[str, str]]:
+    function = call.get("function")
+    if not isinstance(function, dict) or not function.get("name"):
+        yield "call_without_name", "a call names no function"
+        return
+    arguments = function.get("arguments", {})
+    arguments = _loaded(arguments) if isinstance(arguments, str) else arguments
+    if not isinstance(arguments, dict):
+        yield "invalid_arguments", f"the arguments of {function['name']} are not a JSON object"

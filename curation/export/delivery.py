@@ -1,0 +1,298 @@
+"""Deliveries: a folder that is complete or not there, checked, with a receipt for every row."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation import __version__
+from curation.dataset import ATTENTION, Dataset, Progress, silent
+from curation.errors import CurationError
+from curation.export.card import card
+from curation.export.fitting import Fitted, check_formats, fitted, targets
+from curation.export.folder import check_folders, put, replacing
+from curation.export.leaks import leaks
+from curation.export.origin import Origin, People
+from curation.export.parts import WORDS
+from curation.export.receipts import parquet, receipts
+from curation.export.target import Target
+from curation.export.trainers.tables import dataset_info
+from curation.operations.clean import ABOUT_HTML
+from curation.template_tokens import has_token
+
+SPLITS = ("train", "validation", "test")
+
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "umap-learn",
+    "torch",
+    "sentence-transformers",
+    "faiss-cpu",
+    "lingua-language-detector",
+    "ftfy",
+)
+"""What results depend on beside this package."""
+
+TEMPLATE = "template_tokens"
+"""The code of rows whose text holds what a chat template would read as the end of a turn."""
+
+
+def check(out: Path, formats: Sequence[str]) -> None:
+    """Raise CurationError when a format is unknown or `out` holds something not made by `export`."""
+    check_formats(formats)
+    check_folders(out.resolve())
+
+
+def export(
+    dataset: Dataset,
+    origin: Origin,
+    out: Path,
+    formats: Sequence[str] = ("trl",),
+    *,
+    allow_attention: bool = False,
+    pseudonyms: bool = False,
+    leak_similarity: float = 0.95,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Write a delivery folder with the given formats and return its manifest.
+
+    Rows that need attention, or hold tokens of a chat template, are left out, counted, unless
+    allowed. A row that a format cannot hold or its trainer would refuse is not in that format, with
+    its reason. A folder that an export made is replaced; any other that is not empty is refused.
+    pseudonyms: people are called annotator 1, 2 … in all files.
+
+    Raises CurationError when a format is unknown, nothing is left to deliver, or the folder cannot
+    be written; nothing is then changed.
+    """
+    check(out, formats)
+    out = out.resolve()
+    people = People.of(origin.people, pseudonyms)
+    rows, why = offered(dataset, allow_attention)
+    with replacing(out) as folder:
+        made: dict[str, Fitted] = {}
+        listed: list[dict[str, Any]] = []
+        places: list[pd.DataFrame] = []
+        names = list(dict.fromkeys(formats))
+        facts = {"name": origin.name, "slug": _slug(origin.name)}
+        words = people.words()
+        for n, name in enumerate(names):
+            progress(0.8 + 0.15 * n / len(names), f"Writing {name}")
+            made[name], entries, at = _write_format(targets()[name], rows, words, folder, facts)
+            listed += entries
+            places += at
+        delivered = rows[rows.index.isin(set().union(*(f.records for f in made.values())))]
+        if delivered.empty:
+            raise CurationError(_nothing_left(made, len(rows)))
+        progress(0.95, "Checking for leaks")
+        manifest = _manifest(dataset, origin, people, why, made, listed, delivered)
+        manifest["leaks"] = leaks(
+            delivered,
+            _vectors(dataset, delivered.index),
+            leak_similarity,
+            lambda share, text: progress(0.95 + 0.05 * share, text),
+        )
+        hub = {f["split"]: f["path"] for f in listed if f["format"] == "hf"}
+        info = dataset_info(folder, hub) if hub else {}
+        for path, data in (
+            ("README.md", card(dataset, delivered, manifest, info, people.text).encode()),
+            ("recipe.yaml", origin.recipe.encode()),
+            ("receipts.parquet", parquet(receipts(dataset, origin, people, why, made))),
+            ("ids.parquet", parquet(pd.concat(places, ignore_index=True))),
+            ("decisions.jsonl", _lines(people, delivered.index)),
+        ):
+            listed.append(put(folder, path, data))
+        put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+    return manifest
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
+
+
+def offered(dataset: Dataset, allow_attention: bool = False) -> tuple[pd.DataFrame, pd.Series]:
+    """The kept rows that are offered to the formats, and why each kept row is not, "" if it is.
+
+    Raises CurationError when there are none.
+    """
+    kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
+    why = left_out(kept) if not allow_attention else pd.Series("", index=kept.index)
+    rows = kept[(why == "").to_numpy()]
+    if rows.empty:
+        raise CurationError(
+            "Nothing is kept that could be exported; loosen a filter or allow what needs attention."
+        )
+    return rows, why
+
+
+def survey(
+    dataset: Dataset,
+    formats: Sequence[str] = ("trl",),
+    words: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    allow_attention: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """What a delivery in each format would hold, without writing it.
+
+    words: as of `People.words`. Returns format → rows, not_in (code → rows, why, ids) and lost
+    (part → rows).
+    """
+    check_formats(formats)
+    rows, _ = offered(dataset, allow_attention)
+    made = {name: fitted(targets()[name], rows, words) for name in dict.fromkeys(formats)}
+    return {
+        name: {"rows": len(f.records), "not_in": f.refusals(), "lost": f.losses()}
+        for name, f in made.items()
+    }
+
+
+def left_out(rows: pd.DataFrame) -> pd.Series:
+    """Codes, by commas, of why an export leaves a row out unless told otherwise; "" for none."""
+    codes = rows["attention"].fillna("").astype("str")
+    texts = (rows[name].fillna("") for name in ("prompt", "messages", "rejected", "label"))
+    tokens = [
+        has_token(*said, html=bool(ABOUT_HTML.search(prompt)))
+        for prompt, *said in zip(*texts, strict=True)
+    ]
+    return codes.mask(np.array(tokens, dtype=bool), (codes + f",{TEMPLATE}").str.lstrip(","))
+
+
+def _nothing_left(made: Mapping[str, Fitted], rows: int) -> str:
+    reasons = [
+        f"{targets()[name].title} can hold none of the {rows:,} examples "
+        f"({next(iter(f.refusals().values()))['why']})"
+        for name, f in made.items()
+    ]
+    return f"{'; '.join(reasons)}. Mend or drop them, or choose another format."
+
+
+def _counted(why: pd.Series) -> dict[str, int]:
+    titles = {**ATTENTION, TEMPLATE: "its text holds tokens of a chat template"}
+    codes = why[why != ""].str.split(",").explode()
+    return {titles.get(str(c), str(c)): int(n) for c, n in codes.value_counts().items()}
+
+
+def _vectors(dataset: Dataset, index: pd.Index) -> np.ndarray | None:
+    if dataset.vectors is None:
+        return None
+    found: np.ndarray = dataset.vectors[dataset.rows.index.get_indexer(index)]
+    return found
+
+
+def _lines(people: People, delivered: pd.Index) -> bytes:
+    return b"".join(orjson.dumps(line) + b"\n" for line in people.lines(delivered))
+
+
+def _write_format(
+    target: Target,
+    rows: pd.DataFrame,
+    words: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    facts: dict[str, Any],
+) -> tuple[Fitted, list[dict[str, Any]], list[pd.DataFrame]]:
+    """Write the files of one format; its rows, what the manifest says of the files, and their ids."""
+    split = rows["split"].fillna("train").astype(str)
+    whole, listed, places, written = Fitted(), [], list[pd.DataFrame](), dict[str, str]()
+    for part in SPLITS:
+        made = fitted(target, rows[(split == part).to_numpy()], words)
+        whole.add(made)
+        if not made.records:
+            continue
+        ids = {id(record): name for name, record in made.records.items()}
+        records = target.order(list(made.records.values()))
+        written[part] = path = _name(target, part)
+        few = part == "train" and len(records) < target.least
+        warning = f"{target.title} asks for at least {target.least} examples to train on"
+        entry = put(folder, path, target.dump(records), len(records), target.name, part)
+        listed.append({**entry, "problems": [warning] if few else []})
+        order = [ids[id(record)] for record in records]
+        places.append(pd.DataFrame({"file": path, "row": range(1, len(order) + 1), "id": order}))
+    extra = target.extra(written, facts) if "train" in written else {}
+    listed += [put(folder, path, data, None, target.name) for path, data in extra.items()]
+    return whole, listed, places
+
+
+def _name(target: Target, part: str) -> str:
+    if target.name == "hf":  # the names that load_dataset knows by itself
+        return f"data/{part}-00000-of-00001.parquet"
+    return f"{target.name}/{part}{target.ending}"
+
+
+def _manifest(
+    dataset: Dataset,
+    origin: Origin,
+    people: People,
+    why: pd.Series,
+    made: Mapping[str, Fitted],
+    listed: list[dict[str, Any]],
+    delivered: pd.DataFrame,
+) -> dict[str, Any]:
+    split = delivered["split"].fillna("train").astype(str)
+    said = people.table(delivered.index)
+    state = origin.people
+    return {
+        "name": origin.name,
+        "examples": len(dataset),
+        "kept": len(dataset.kept),
+        "delivered": len(delivered),
+        "splits": {name: n for name in SPLITS if (n := int((split == name).sum()))},
+        "excluded": _counted(why),
+        "did_not_fit": {name: len(f.refused) for name, f in made.items() if f.refused},
+        "not_in": {name: f.refusals() for name, f in made.items() if f.refused},
+        "lost": {name: f.losses() for name, f in made.items()},
+        "rendering": {
+            name: found
+            for name, f in made.items()
+            if (found := targets()[name].examine(list(f.records.values())))
+        },
+        "sources": [_source(entry, delivered["source"]) for entry in origin.imports],
+        "steps": [
+            {k: v for k, v in r.to_dict().items() if k not in ("seconds", "cached")}
+            for r in dataset.steps
+        ],
+        "fingerprint": dataset.steps[-1].fingerprint if dataset.steps else "",
+        "recipe": origin.recipe,
+        "decisions": {
+            "events": state.last if state else 0,
+            "fingerprint": state.fingerprint() if state else "",
+            "by_annotator": people.counts(),
+            "delivered_with": {
+                name: n for name in WORDS if (n := int((said[name].fillna("") != "").sum()))
+            },
+        },
+        "encoders": dict(origin.encoders),
+        "bases": dict(origin.bases),
+        "versions": _versions(),
+        "files": listed,
+    }
+
+
+def _source(entry: Mapping[str, Any], sources: pd.Series) -> dict[str, Any]:
+    """An imported file: what it is, how it was read, and how many of its rows are delivered."""
+    name = str(entry["name"])
+    counts = {k: entry["report"][k] for k in ("lines", "examples", "rejected", "blank")}
+    inside = (sources == name) | sources.str.startswith(f"{name}/")
+    read_as = {k: v for k, v in entry.get("settings", {}).items() if v and k != "limits"}
+    columns = {k: entry["report"][k] for k in ("formats", "columns") if k in entry["report"]}
+    about = {"name": name, "sha256": entry["sha256"], **counts, "delivered": int(inside.sum())}
+    return {**about, "read_as": {**read_as, **columns}}
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    versions = {"curation": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions

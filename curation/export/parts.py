@@ -1,0 +1,200 @@
+"""The parts of an example, and which of them a format has a place for.
+
+Every exporter is handed only what its format declares; whatever else an example holds is named. So
+nothing is lost without a word: what is not in the declaration is told, what is must be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from curation.export.calls import without_ids
+from curation.formats.base import is_calls
+
+Row = dict[str, Any]
+
+EVERYTHING = frozenset(
+    {
+        "name",
+        "tool_calls",
+        "call_ids",
+        "reasoning_content",
+        "weight",
+        "weight_of_others",
+        "weight_in_parts",
+        "media",
+        "turn:*",
+        "tools",
+        "rejected",
+        "label",
+        "column:*",
+        "tags",
+        "rating",
+        "note",
+        "flags",
+    }
+)
+"""Codes of all parts of an example beside roles and texts; `turn:` and `column:` are other names."""
+
+TITLES = {
+    "name": "names of speakers",
+    "tool_calls": "tool calls",
+    "call_ids": "ids of tool calls and results",
+    "reasoning_content": "reasoning",
+    "weight": "loss masks",
+    "weight_of_others": "loss masks of turns that are not answers",
+    "weight_in_parts": "loss weights other than 0 and 1",
+    "empty_system": "empty system turns",
+    "tools": "descriptions of tools",
+    "rejected": "rejected answers",
+    "label": "labels",
+    "tags": "people's tags",
+    "rating": "people's ratings",
+    "note": "people's notes",
+    "flags": "people's flags for review",
+}
+"""What each code is called for people."""
+
+WORDS = ("tags", "rating", "note", "flags")
+"""What people say of an example beside verdicts, edits and labels."""
+
+_MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
+
+_APART = {
+    "tools": ("tools", "functions", "tool", "available_tools", "apis"),
+    "rejected": ("rejected", "rejected_response", "non_preferred_output", "dispreferred_output"),
+}
+"""Columns that stay beside what was read from them."""
+
+
+class NotHeld(Exception):
+    """A format cannot hold an example; code is for counting, the text is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def title(code: str) -> str:
+    """A part's name for people."""
+    kind, _, name = code.partition(":")
+    if name:
+        return f"{'column' if kind == 'column' else 'turn key'} {name}"
+    return TITLES[code]
+
+
+def holds(places: Collection[str], code: str) -> bool:
+    """Whether a format that declares these places has one for a part."""
+    return code in places or f"{code.partition(':')[0]}:*" in places
+
+
+def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
+    """An example with only what a format has a place for, and the codes of what it loses.
+
+    A labelled text is answered by its label where the format has no place for labels; an empty
+    system turn is left out. Raises NotHeld for images, audio and files that have no place, since a
+    conversation without them is another one.
+    """
+    lost = set[str]()
+
+    def stays(code: str) -> bool:
+        if holds(places, code):
+            return True
+        lost.add(code)
+        return False
+
+    if media_of(row) and not holds(places, "media"):
+        raise NotHeld("media", "it holds an image, audio or a file")
+    turns = [_fit_turn(turn, stays) for turn in row["turns"] if not _is_empty_system(turn)]
+    if len(turns) < len(row["turns"]):
+        lost.add("empty_system")
+    made = {**row, "turns": turns}
+    if made["label"] is not None and not holds(places, "label"):
+        if any(turn["role"] == "assistant" for turn in turns):
+            lost.add("label")
+        else:
+            turns.append({"role": "assistant", "content": made["label"]})
+        made["label"] = None
+    for code in ("tools", "rejected", *WORDS):
+        if made.get(code) and not stays(code):
+            made[code] = [] if code in ("tools", "rejected") else None
+    made["rejected"] = [_fit_turn(turn, stays) for turn in made["rejected"]]
+    apart = {n for part, names in _APART.items() if row.get(part) for n in names}
+    media = _MEDIA_COLUMNS if media_of(row) else ()
+    made["columns"] = {
+        name: value
+        for name, value in row["columns"].items()
+        if name in media or name.casefold() in apart or stays(f"column:{name}")
+    }
+    return made, lost
+
+
+def _is_empty_system(turn: Row) -> bool:
+    return turn["role"] == "system" and not (turn.get("content") or "").strip()
+
+
+def _fit_turn(turn: Row, stays: Any) -> Row:
+    made: Row = {}
+    for key, value in turn.items():
+        if key in ("role", "content"):
+            made[key] = value
+        elif key == "parts":
+            if any(_is_media(part) for part in value):
+                made[key] = value
+        elif stays(_code(turn, key)):
+            made[key] = value
+    calls = made.get("tool_calls", [])
+    if is_calls(calls) and any("id" in call for call in calls) and not stays("call_ids"):
+        made["tool_calls"] = without_ids(calls)
+    return made
+
+
+def _code(turn: Row, key: str) -> str:
+    """The code of a key of a turn."""
+    if key == "tool_call_id":
+        return "call_ids"
+    if key != "weight":
+        return key if key in EVERYTHING else f"turn:{key}"
+    if not isinstance(turn[key], bool | int | float):
+        return "turn:weight"
+    if turn[key] not in (0, 1):
+        return "weight_in_parts"
+    return "weight" if turn["role"] == "assistant" else "weight_of_others"
+
+
+def _is_media(part: Any) -> bool:
+    return isinstance(part, dict) and not isinstance(part.get("text"), str)
+
+
+def media_of(row: Row) -> dict[str, list[Any]]:
+    """References to images, videos and audio by kind; parts that are none of these under `other`.
+
+    They stand in the parts of a turn, or in a column of their own beside `<image>` in the text.
+    """
+    media: dict[str, list[Any]] = {}
+    for kind, reference in _media(row):
+        media.setdefault(kind, []).append(reference)
+    return media
+
+
+def _media(row: Row) -> Iterator[tuple[str, Any]]:
+    parts = [part for turn in row["turns"] for part in turn.get("parts", ()) if _is_media(part)]
+    yield from map(_reference, parts)
+    for name in () if parts else _MEDIA_COLUMNS:
+        kind = name.rstrip("s")
+        if any(f"<{kind}>" in (turn["content"] or "") for turn in row["turns"]):
+            value = row["columns"].get(name)
+            for reference in value if isinstance(value, list) else [value] if value else []:
+                yield f"{kind}s", reference
+
+
+def _reference(part: Row) -> tuple[str, Any]:
+    """The kind of a part and what it points to."""
+    for kind in ("image", "video", "audio"):
+        for key in (kind, f"{kind}_url", "url", "path"):
+            value = part.get(key)
+            value = value.get("url") if isinstance(value, dict) else value
+            if isinstance(value, str) and kind in f"{part.get('type')} {key}":
+                return f"{kind}s", value
+    return "other", part

@@ -1,0 +1,157 @@
+"""LLaMA-Factory's reading of ShareGPT, for answers and for preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import yaml
+
+from curation.export.parts import NotHeld
+from curation.export.preference import pair
+from curation.export.target import Problem, Row, Target, json_array
+from curation.export.trainers.sharegpt import (
+    PLACES,
+    check_sharegpt,
+    conversation,
+    images_of,
+    sharegpt_row,
+)
+
+_ODD, _EVEN = ("human", "observation"), ("gpt", "function_call")
+
+TAGS = {
+    "role_tag": "from",
+    "content_tag": "value",
+    "user_tag": "human",
+    "assistant_tag": "gpt",
+    "observation_tag": "observation",
+    "function_tag": "function_call",
+    "system_tag": "system",
+}
+"""All of them: once columns or tags are given, what is left out becomes None, not its default."""
+
+COLUMNS = {"messages": "conversations", "system": "system", "tools": "tools", "images": "images"}
+
+
+def _row(row: Row) -> Row:
+    images = images_of(row)
+    made = sharegpt_row({**row, "turns": [_with_places(turn) for turn in row["turns"]]})
+    places = sum(turn["value"].count("<image>") for turn in made["conversations"])
+    if images and places != len(images):
+        raise NotHeld("image_places", f"{len(images)} images stand beside {places} <image>")
+    return {**made, "images": images}
+
+
+def _with_places(turn: Row) -> Row:
+    """A turn in parts as text, with `<image>` where an image stands."""
+    if "parts" not in turn:
+        return turn
+    texts = [
+        part if isinstance(part, str) else part.get("text", "<image>") for part in turn["parts"]
+    ]
+    return {**turn, "content": "\n".join(texts)}
+
+
+def _check(rows: Iterable[Row]) -> list[Problem]:
+    """Rows that LLaMA-Factory would drop with only a warning, and turns that say nothing."""
+    listed = list(rows)
+    return [*check_sharegpt(listed), *_order(listed, answers=1)]
+
+
+def _order(rows: list[Row], answers: int) -> Iterable[Problem]:
+    """Rows whose turns do not alternate, or whose number is off: even with the answer in them."""
+    for number, row in enumerate(rows, 1):
+        spoken = row["conversations"]
+        if any(t["from"] not in (_EVEN if i % 2 else _ODD) for i, t in enumerate(spoken)):
+            yield Problem(number, "turn_order", "human and gpt do not take turns")
+        elif len(spoken) % 2 == answers:
+            yield Problem(number, "odd_turns", "the last turn is not where it should be")
+
+
+def _preference_row(row: Row) -> Row:
+    prompt, chosen, rejected = pair(row)
+    if len(chosen) != 1 or len(rejected) != 1:
+        raise NotHeld("long_answer", "an answer has more than one turn")
+    sides = conversation(chosen) + conversation(rejected)
+    made = sharegpt_row({**row, "turns": prompt})
+    return {**made, "chosen": sides[0], "rejected": sides[1]}
+
+
+def _check_preference(rows: Iterable[Row]) -> list[Problem]:
+    listed = list(rows)
+    found = [*check_sharegpt(listed), *_order(listed, answers=0)]
+    for number, row in enumerate(listed, 1):
+        sides = (row["chosen"], row["rejected"])
+        if any(side["from"] not in _EVEN or not side["value"].strip() for side in sides):
+            found.append(Problem(number, "missing_content", "a side of the pair says nothing"))
+    return found
+
+
+def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
+    def extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
+        info = {
+            f"{facts['slug']}_{split}": {
+                "file_name": file.rpartition("/")[2],
+                "formatting": "sharegpt",
+                **entry,
+                "tags": TAGS,
+            }
+            for split, file in files.items()
+        }
+        made: dict[str, Any] = {
+            "model_name_or_path": "Qwen/Qwen3-0.6B",
+            "template": "qwen3",
+            **settings,
+            "do_train": True,
+            "finetuning_type": "lora",
+            "dataset_dir": ".",
+            "dataset": f"{facts['slug']}_train",
+        }
+        if "validation" in files:  # never with val_size, which would split at random
+            made["eval_dataset"] = f"{facts['slug']}_validation"
+        made |= {"cutoff_len": 2048, "output_dir": "model"}
+        text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True)
+        head = "# Run in this folder; choose a model, and the template that fits it.\n"
+        return {
+            f"{name}/dataset_info.json": orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n",
+            f"{name}/train.yaml": (head + text).encode(),
+        }
+
+    return extra
+
+
+LLAMAFACTORY = Target(
+    "llamafactory",
+    "LLaMA-Factory",
+    "ShareGPT with dataset_info.json and a training file; only rows it would not drop.",
+    ".json",
+    PLACES | {"media"},
+    _row,
+    _check,
+    dump=json_array,
+    extra=_extra("llamafactory", {"stage": "sft"}, {"columns": COLUMNS}),
+)
+PREFERENCE = Target(
+    "llamafactory-preference",
+    "LLaMA-Factory (preferences)",
+    "ShareGPT with a chosen and a rejected answer, for DPO and the like.",
+    ".json",
+    PLACES | {"rejected"},
+    _preference_row,
+    _check_preference,
+    dump=json_array,
+    extra=_extra(
+        "llamafactory-preference",
+        {"stage": "dpo", "pref_beta": 0.1},
+        {
+            "ranking": True,
+            "columns": {
+                **{key: COLUMNS[key] for key in ("messages", "system", "tools")},
+                "chosen": "chosen",
+                "rejected": "rejected",
+            },
+        },
+    ),
+)

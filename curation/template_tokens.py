@@ -1,0 +1,74 @@
+"""Tokens of chat templates that were left in a text, where a trainer reads them as control.
+
+One table for all families: ChatML, Llama 2 to 4, Gemma, DeepSeek, Mistral, Harmony, GLM, Cohere, Phi,
+Zephyr, Qwen, InternLM.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+_ALWAYS = (
+    r"<\|[A-Za-z0-9_]{3,40}\|>"  # ChatML, Llama 3, Harmony, Cohere, Phi, GLM, Qwen
+    r"|<[|｜][^<>|｜\s]{1,40}(?:[▁ ][^<>|｜\s]{1,40}){0,5}｜>"  # DeepSeek
+    r"|<\|(?:turn|channel|tool|tool_call|tool_response|image|audio|think|\"\|)>"  # Gemma 4
+    r"|<(?:turn|channel|tool|tool_call|tool_response|image|audio|think)\|>"
+    r"|<(?:start|end)_of_(?:turn|image)>|<(?:bos|eos|unk|pad|eod|eop|sop|eoh|eoa)>"
+    r"|<(?:BOS|EOS|UNK|PAD)(?:_TOKEN)?>|<reserved_\d{1,4}>|<SPECIAL_\d{1,4}>"
+    r"|\[/?INST\]|<</?SYS>>|\[gMASK\]|\[sMASK\]|\[UNUSED_TOKEN_\d{1,4}\]"
+    r"|\[/?(?:TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|MODEL_SETTINGS)\]"
+)
+_SENTENCE = r"</?s>"
+"""Begin and end of a sentence for Llama 2 and Mistral, and in HTML a text that is struck through."""
+
+TOKENS = re.compile(f"{_ALWAYS}|{_SENTENCE}")
+_NO_TAGS = re.compile(_ALWAYS)
+_STRUCK = re.compile(r"(?<!\A)<s>(?!\s*\[INST\])[^<]{1,200}</s>(?!\s*\Z)")
+
+
+def token_in(text: str, html: bool = False) -> str:
+    """The first such token of a text; "" for none. A text struck through in HTML has none.
+
+    html: the text is about HTML, where <s> is a tag.
+    """
+    if "<" not in text and "[" not in text:
+        return ""
+    if "<s>" in text:
+        text = _STRUCK.sub("", text.strip())
+    token = (_NO_TAGS if html else TOKENS).search(text)
+    return token.group() if token else ""
+
+
+def without_tokens(text: str) -> str:
+    """A text without such tokens; what is struck through in HTML stays."""
+    if not token_in(text):
+        return text
+    struck = {m.start() for m in _STRUCK.finditer(text)} if "<s>" in text else set()
+    struck |= {m.end() - len("</s>") for m in _STRUCK.finditer(text)} if struck else set()
+    return TOKENS.sub(lambda m: m.group() if m.start() in struck else "", text)
+
+
+def has_token(*texts: str, html: bool = False) -> bool:
+    """Whether a token stands in JSON texts of turns, or in plain texts; html as for `token_in`."""
+    suspects = (text for text in texts if TOKENS.search(text))
+    return any(token_in(leaf, html) for text in suspects for leaf in _leaves(text))
+
+
+def _leaves(text: str) -> list[str]:
+    """Every text within a JSON text; a text that is no JSON is one itself."""
+    try:
+        waiting = [orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        return [text]
+    leaves = []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            leaves.append(value)
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+    return leaves

@@ -1,0 +1,260 @@
+"""Nothing is lost without a word: every part of an example is in each format, or named."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pytest
+
+from curation import Project, export
+from curation.export import saying
+from curation.export.fitting import fitted
+from curation.export.parts import TITLES
+from tests.conftest import make_dataset
+from tests.test_export import turn
+
+ORIGIN = export.Origin("p", [], "version: 1\nsteps: []\n")
+TOOL = {"type": "function", "function": {"name": "kiosk", "parameters": {"type": "object"}}}
+CALL = {"type": "function", "function": {"name": "kiosk", "arguments": {}}}
+
+
+def calls(**more):
+    """A conversation with a call and its result."""
+    call = {**CALL, **more}
+    result = {"tool_call_id": call["id"]} if "id" in call else {}
+    return [
+        turn("user", "Is it open?"),
+        turn("assistant", None, tool_calls=[call]),
+        turn("tool", "It is.", **result),
+        turn("assistant", "Yes."),
+    ]
+
+
+def named(question=None, answer=None):
+    return [
+        turn("user", "Is it open?", **question or {}),
+        turn("assistant", "Yes.", **answer or {}),
+    ]
+
+
+MARKED = {
+    "reasoning_content": {"messages": named(answer={"reasoning_content": "marker7"})},
+    "name": {"messages": named(question={"name": "marker7"})},
+    "tool_calls": {
+        "messages": calls(
+            function={"name": "kiosk", "arguments": {"place": ["marker7", None, 0.5]}}
+        )
+    },
+    "call_ids": {"messages": calls(id="marker7")},
+    "weight": {"messages": named(answer={"weight": 0})},
+    "weight_of_others": {"messages": named(question={"weight": 0})},
+    "weight_in_parts": {"messages": named(answer={"weight": 0.25})},
+    "turn:mood": {"messages": named(answer={"mood": "marker7"})},
+    "tools": {
+        "messages": named(),
+        "tools": [{**TOOL, "function": {**TOOL["function"], "description": "marker7"}}],
+    },
+    "rejected": {"messages": named(), "rejected": [turn("assistant", "marker7")]},
+    "label": {"messages": named(), "label": "marker7"},
+    "column:rating": {"messages": named(), "metadata": {"rating": "marker7"}},
+    "tags": {"messages": named(), "words": {"tags": "marker7"}},
+    "rating": {"messages": named(), "words": {"rating": "0.70707"}},
+    "note": {"messages": named(), "words": {"note": "marker7"}},
+    "flags": {"messages": named(), "words": {"flags": "marker7"}},
+    "empty_system": {"messages": [turn("system", ""), *named()]},
+    "parts": {
+        "messages": [
+            turn("user", "marker7", parts=[{"type": "text", "text": "marker7"}]),
+            turn("assistant", "Yes."),
+        ]
+    },
+}
+"""Each part of an example, in an example of its own, with a value that is found again."""
+
+VALUES = {
+    "weight": ("0", "false"),
+    "weight_of_others": ("0", "false"),
+    "weight_in_parts": ("0.25",),
+    "rating": ("0.70707",),
+}
+MASKS = {"weight", "weight_of_others", "weight_in_parts"}
+
+
+def dataset_of(example, **columns):
+    data = make_dataset([("Is it open?", "Yes.")])
+    rows = data.rows.assign(
+        messages=pd.Series([orjson.dumps(example["messages"]).decode()], dtype="str").to_numpy()
+    )
+    for name in ("tools", "rejected", "metadata"):
+        if example.get(name):
+            rows[name] = orjson.dumps(example[name]).decode()
+    if "label" in example:
+        rows["label"] = example["label"]
+    rows = rows.assign(shape="", **columns)
+    return data.replace(rows=rows)
+
+
+def text_of(folder: Path, name: str) -> str:
+    """Everything that the data files of a format say."""
+    if name == "hf":
+        frame = pd.read_parquet(folder / "data/train-00000-of-00001.parquet")
+        return str(frame.to_dict("records"))
+    return (folder / name / f"train{export.targets()[name].ending}").read_text("utf-8")
+
+
+def written(example, name, folder):
+    """What a format loses of an example, and what its file says."""
+    words = None
+    if name == "original" and {"tools", "rejected", "label"} & set(example):
+        project = Project.create(folder / "p")  # it gives back what was read
+        (folder / "x.jsonl").write_bytes(orjson.dumps(example) + b"\n")
+        project.add(folder / "x.jsonl")
+        rows = project.examples.rows
+    else:
+        rows = dataset_of(example).rows
+        words = {rows.index[0]: example.get("words", {})}
+    target = export.targets()[name]
+    made = fitted(target, rows, words)
+    records = list(made.records.values())
+    if not records:
+        return made, ""
+    data = target.dump(target.order(records))
+    if name == "hf":
+        return made, str(pd.read_parquet(io.BytesIO(data)).to_dict("records"))
+    return made, data.decode()
+
+
+@pytest.mark.parametrize("part", MARKED)
+@pytest.mark.parametrize("name", list(export.targets()))
+def test_each_part_is_in_the_file_or_named_in_the_manifest(tmp_path, name, part):
+    example = dict(MARKED[part])
+    if name.endswith("preference"):
+        example.setdefault("rejected", [turn("assistant", "No.")])
+    title = TITLES.get(part) or part.replace("turn:", "turn key ").replace("column:", "column ")
+    made, text = written(example, name, tmp_path)
+    if made.refused:
+        assert name == "alpaca" and part in ("tool_calls", "call_ids")
+        return
+    lost = made.losses()
+    if title in lost:
+        assert lost[title] == 1 and set(lost) <= {title, TITLES["tool_calls"]}
+        assert "marker7" not in text
+        return
+    assert lost == {}
+    if part in MASKS:
+        key = "training" if name == "axolotl" else "weight"
+        assert key in text and any(value in text for value in VALUES[part])
+    elif part == "empty_system":
+        raise AssertionError("an empty system turn is left out, with a word")
+    else:
+        assert any(value in text for value in VALUES.get(part, ("marker7",)))
+
+
+PLACES = {
+    "trl": {"reasoning_content", "name", "tool_calls", "call_ids", "tools"},
+    "axolotl": {
+        *("reasoning_content", "name", "tool_calls", "call_ids", "tools"),
+        *("weight", "weight_of_others"),
+    },
+    "openai": {"name", "tool_calls", "call_ids", "tools", "weight"},
+    "llamafactory": {"reasoning_content", "tool_calls", "tools"},
+    "csv": {"rejected", "label", "column:rating", "tags", "rating", "note", "flags"},
+    "hf": set(MARKED) - {"empty_system", "parts"},
+    "original": set(MARKED) - {"empty_system", "parts"},
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_format_has_a_place_for_what_its_trainer_reads(name):
+    target = export.targets()[name]
+    assert export.without_place(target, dict.fromkeys(PLACES[name], 1)) == {}
+    assert export.without_place(target, {"empty_system": 2}) == {"empty system turns": 2}
+
+
+def test_reasoning_stands_where_each_trainer_reads_it(tmp_path):
+    example = {"messages": named(answer={"reasoning_content": "It is Monday."})}
+    names = ["trl", "axolotl", "llamafactory"]
+    export.export(dataset_of(example), ORIGIN, tmp_path / "out", names)
+    for name in ("trl", "axolotl"):
+        row = json.loads(text_of(tmp_path / "out", name))
+        assert row["messages"][1]["reasoning_content"] == "It is Monday."
+    (row,) = json.loads(text_of(tmp_path / "out", "llamafactory"))
+    assert row["conversations"][1]["value"] == "<think>\nIt is Monday.\n</think>\n\nYes."
+
+
+def test_what_is_lost_is_said_in_words():
+    losses = {f"column {i}": 9 - i for i in range(9)}
+    text = saying.lost("TRL", {"loss masks": 1_200, **losses})
+    assert text.startswith("TRL has no place for loss masks (1,200), column 0 (9)")
+    assert text.endswith("4 others, see manifest.json")
+    assert saying.lost("TRL", {}) == ""
+
+
+def test_a_pair_of_answers_is_delivered_for_preferences(tmp_path):
+    example = {
+        "messages": [turn("system", "Be brief."), *named()],
+        "rejected": [turn("assistant", "I would say that it might be.")],
+    }
+    names = ["trl-preference", "llamafactory-preference", "trl"]
+    manifest = export.export(dataset_of(example), ORIGIN, tmp_path / "out", names)
+    assert manifest["lost"] == {**dict.fromkeys(names, {}), "trl": {"rejected answers": 1}}
+    row = json.loads(text_of(tmp_path / "out", "trl-preference"))
+    assert [t["role"] for t in row["prompt"]] == ["system", "user"]
+    assert row["chosen"] == [turn("assistant", "Yes.")]
+    assert row["rejected"] == example["rejected"]
+    (row,) = json.loads(text_of(tmp_path / "out", "llamafactory-preference"))
+    assert row["conversations"] == [{"from": "human", "value": "Is it open?"}]
+    assert row["chosen"] == {"from": "gpt", "value": "Yes."}
+    assert row["rejected"] == {"from": "gpt", "value": "I would say that it might be."}
+    info = json.loads(
+        (tmp_path / "out" / "llamafactory-preference" / "dataset_info.json").read_text()
+    )
+    (entry,) = info.values()
+    assert entry["ranking"] is True
+    assert (entry["columns"]["chosen"], entry["columns"]["rejected"]) == ("chosen", "rejected")
+    assert "DPOTrainer" in (tmp_path / "out" / "trl-preference" / "train.py").read_text()
+
+
+def test_images_stand_beside_their_places_for_llama_factory(tmp_path):
+    seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "What?"}]
+    example = {"messages": [turn("user", "What?", parts=seen), turn("assistant", "A buoy.")]}
+    export.export(dataset_of(example), ORIGIN, tmp_path / "out", ["llamafactory"])
+    (row,) = json.loads(text_of(tmp_path / "out", "llamafactory"))
+    assert row["images"] == ["a.jpg"] and row["conversations"][0]["value"] == "<image>\nWhat?"
+    column = {
+        "messages": [turn("user", "<image>What?"), turn("assistant", "A buoy.")],
+        "metadata": {"images": ["b.jpg"]},
+    }
+    manifest = export.export(dataset_of(column), ORIGIN, tmp_path / "col", ["llamafactory", "trl"])
+    (row,) = json.loads(text_of(tmp_path / "col", "llamafactory"))
+    assert row["images"] == ["b.jpg"] and manifest["lost"]["llamafactory"] == {}
+    assert manifest["not_in"]["trl"]["media"]["rows"] == 1
+    column["metadata"]["images"].append("c.jpg")
+    manifest = export.export(dataset_of(column), ORIGIN, tmp_path / "two", ["llamafactory", "hf"])
+    assert manifest["not_in"]["llamafactory"]["image_places"]["rows"] == 1
+
+
+@pytest.mark.parametrize("name", ["trl", "axolotl", "openai", "hf", "llamafactory"])
+def test_rows_of_many_kinds_open_together(tmp_path, name):
+    datasets = pytest.importorskip("datasets")
+    kinds = [k for k in MARKED if k not in ("label", "rejected", "empty_system", "parts")]
+    project = Project.create(tmp_path / "p")
+    rows = [{"messages": named(), "n": n} for n in range(3)]
+    rows += [
+        {k: v for k, v in MARKED[kind].items() if k in ("messages", "tools")} for kind in kinds
+    ]
+    (tmp_path / "x.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    project.add(tmp_path / "x.jsonl")
+    manifest = project.export(tmp_path / "out", [name])
+    file = "data/*.parquet" if name == "hf" else f"{name}/train.json*"
+    loaded = datasets.load_dataset(
+        "parquet" if name == "hf" else "json",
+        data_files=str(tmp_path / "out" / file),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    assert len(loaded) == manifest["delivered"] > 8
