@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+ALONE = ("run",)
+"""Commands of which one at a time may be at work in a project."""
+
 CANCEL = "cancel"
 """A file in a job's folder: somebody asked for it to stop."""
 
@@ -38,12 +42,14 @@ class Status:
     """How a job stands.
 
     state: starting, running, done, failed, cancelled, or lost (its process is gone without a
-    word). share: 0 to 1. text: what it is doing. error: one sentence, when failed.
+    word). command: the first word of what it runs. share: 0 to 1. text: what it is doing. error: one
+    sentence, when failed.
     """
 
     id: str
     title: str
     state: str
+    command: str = ""
     share: float = 0.0
     text: str = ""
     error: str = ""
@@ -61,11 +67,30 @@ class Status:
 def start(project: Path, title: str, command: Sequence[str]) -> str:
     """Start `python -m curation <command>` as a job of a project and return the job's id.
 
-    Raises CurationError when its folder cannot be written.
+    Raises CurationError when its folder cannot be written, and when a run is asked for while one is
+    at work: of two that are asked for at once, one is started.
     """
+    try:
+        (project / "jobs").mkdir(exist_ok=True)
+        with files.locked(project / "jobs" / ".lock"):
+            if command[0] in ALONE and _at_work(project, command[0]):
+                raise CurationError("A run is under way; start another when it is done.")
+            return _start(project, title, command)
+    except OSError as error:
+        raise CurationError(
+            f"The job could not be started: {error.filename or 'a file'}: {error.strerror}."
+        ) from error
+
+
+def _at_work(project: Path, command: str) -> bool:
+    """Whether a job of that command is at work."""
+    return any(job.active and job.command == command for job in all_jobs(project))
+
+
+def _start(project: Path, title: str, command: Sequence[str]) -> str:
     job_id = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
-    folder = project / "jobs" / job_id
-    _write(folder, Status(job_id, title, "starting", started=time.time(), updated=time.time()))
+    folder, now = project / "jobs" / job_id, time.time()
+    _write(folder, Status(job_id, title, "starting", command[0], started=now, updated=now))
     with open(folder / "log.txt", "wb") as log, open(folder / "pid", "w") as pid:
         lock = _lock(pid.fileno())
         process = subprocess.Popen(
@@ -91,7 +116,7 @@ def _lock(handle: int) -> bool:
 
 def status(project: Path, job_id: str) -> Status:
     """How a job stands now; raises CurationError when there is no such job."""
-    folder = project / "jobs" / job_id
+    folder = _folder(project, job_id)
     found = _read(folder)
     if not found.active or _alive(folder, found):
         return found
@@ -103,10 +128,17 @@ def status(project: Path, job_id: str) -> Status:
     return replace(found, state="lost", error=_last_words(folder))
 
 
+def _folder(project: Path, job_id: str) -> Path:
+    """A job's folder; raises CurationError for an id that would lead out of the jobs."""
+    if not re.fullmatch(r"[\w-]+", job_id):
+        raise CurationError(f"{job_id!r} is no id of a job.")
+    return project / "jobs" / job_id
+
+
 def _read(folder: Path) -> Status:
     try:
         return Status(**json.loads((folder / "status.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         raise CurationError(f"There is no job {folder.name!r} in this project.") from None
 
 
@@ -159,7 +191,7 @@ def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
     patience: seconds until a job that does not listen, deep in native code, is killed; every file
     is whole or not there, so nothing is lost by that.
     """
-    folder = project / "jobs" / job_id
+    folder = _folder(project, job_id)
     found = status(project, job_id)
     if not found.active:
         return
@@ -185,7 +217,7 @@ class Reporter:
     """A Progress that writes a job's status file, a few times a second at most."""
 
     def __init__(self, project: Path, job_id: str) -> None:
-        self._folder = project / "jobs" / job_id
+        self._folder = _folder(project, job_id)
         self._status = replace(_read(self._folder), state="running", pid=os.getpid())
         self._set()
 

@@ -163,6 +163,16 @@ def cleaned(answer: str) -> str:
     return " ".join(line.split())
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: texts and key are for the address that was given, and for no other."""
+
+    def redirect_request(self, *about: Any) -> None:
+        """Refuse; the answer is then an error with the status of the redirect."""
+
+
+_OPENER = urllib.request.build_opener(_Stays)
+
+
 def _address(url: str) -> str:
     if not re.match(r"https?://[^/\s]+", url):
         raise CurationError(
@@ -183,10 +193,16 @@ def _answer(address: str, model: str, topic: Topic) -> str:
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(address, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        with _OPENER.open(request, timeout=TIMEOUT) as response:
             answer: Any = json.loads(response.read(ANSWER_BYTES))
         return str(answer["choices"][0]["message"]["content"] or "")
     except urllib.error.HTTPError as error:
+        if error.code in range(300, 400):
+            where = str(error.headers.get("Location", "another address"))[:200]
+            raise CurationError(
+                f"{address} leads on to {where}, where nothing was sent; if you trust that address, "
+                "give it instead. No name was changed."
+            ) from None
         said = " ".join(error.read(300).decode("utf-8", "replace").split())
         hint = f"; is {KEY} set to a key that it knows?" if error.code in (401, 403) else ""
         raise CurationError(f"{address} refused with status {error.code}{hint}: {said}") from None
@@ -195,7 +211,7 @@ def _answer(address: str, model: str, topic: Topic) -> str:
         raise CurationError(
             f"{address} could not be reached: {why}. No name was changed."
         ) from None
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise CurationError(
             f"{address} did not answer as an OpenAI-compatible endpoint does; no name was changed."
         ) from None

@@ -67,6 +67,9 @@ EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "n
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""
 
+_ENGINE = ("curation.engine.batches", "curation.engine.steps")
+"""The modules that give an operation its rows and make a delta of its answer."""
+
 Depends = Callable[[Mapping[str, Any], Any, bool], Any]
 """(checked parameters, vector store, decide) → a small JSON value; see `Operation.depends`."""
 
@@ -162,6 +165,8 @@ class Parameter:
             raise RecipeError(f"{self.name} must be a number, not {value!r}")
         if not abs(value) <= sys.float_info.max:
             raise RecipeError(f"{self.name} must be a finite number, not {value!r}")
+        if self.type == "integer" and abs(value) >= 2**63:
+            raise RecipeError(f"{self.name} must be a number of at most 18 digits, not {value!r}")
         if self.type == "integer" and int(value) != value:
             raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
         low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
@@ -208,9 +213,9 @@ class Operation:
 
     @functools.cached_property
     def version(self) -> str:
-        """Changes with the code behind it, this package's and that of packages it imports."""
+        """Changes with the code behind it and the engine's, and with the packages it imports."""
         supplied = [_SUPPLIED_BY[name] for name in self.inputs if name in _SUPPLIED_BY]
-        return code_version(_source(self.run), supplied)
+        return code_version(_source(self.run), supplied, _ENGINE)
 
     def is_slow(self, params: Mapping[str, Any]) -> bool:
         """Whether a call with these parameters is too long to wait for inside a page."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 _ROOT = Path(__file__).resolve().parent
 _SHOWN_ONLY = "curation.ui"
@@ -22,27 +23,30 @@ _DISTRIBUTIONS = {
 """Packages that are installed under another name than they are imported by."""
 
 
-def code_version(source: str, modules: Iterable[str] = ()) -> str:
-    """Twelve hexadecimal digits for a module's source, all that it imports, and named modules.
+def code_version(source: str, modules: Iterable[str] = (), alone: Iterable[str] = ()) -> str:
+    """Twelve hexadecimal digits for a module's code, all that it imports, and named modules.
 
-    Of this package that is the source of every module imported, directly or not, inside functions
-    too; of others the installed version. Nothing is imported to find out.
+    Of this package that is the code of every module imported, directly or not, inside functions
+    too; of others the installed version. Comments and docstrings are no code. Nothing is imported
+    to find out. alone: named modules whose own imports do not count.
     """
-    sources, packages = {"": source}, set[str]()
-    todo = {*modules, *_imports(source)}
+    codes, packages = {"": _code(source)}, set[str]()
+    for name in alone:
+        codes[name] = _code(_text(name))
+    todo = {*modules, *codes[""].imports}
     while todo:
         name = todo.pop()
         path = _path(name)
         if path is None:
             packages.add(name.partition(".")[0])
-        elif name not in sources and not f"{name}.".startswith(f"{_SHOWN_ONLY}."):
-            sources[name] = path.read_text("utf-8")
-            todo |= _imports(sources[name])
+        elif name not in codes and not f"{name}.".startswith(f"{_SHOWN_ONLY}."):
+            codes[name] = _code(path.read_text("utf-8"))
+            todo |= codes[name].imports
     digest = hashlib.blake2b(repr(sys.version_info[:2]).encode(), digest_size=6)
     for package in sorted(packages - sys.stdlib_module_names):
         digest.update(f"{package} {_installed(package)}\n".encode())
-    for name in sorted(sources):
-        digest.update(f"{name}\0{sources[name]}\0".encode())
+    for name in sorted(codes):
+        digest.update(f"{name}\0{codes[name].digest}\0".encode())
     return digest.hexdigest()
 
 
@@ -52,9 +56,39 @@ def module_version(name: str) -> str:
     return code_version("", [name])
 
 
+class _Code(NamedTuple):
+    """What a source comes to: a digest of its statements, and the modules that it imports."""
+
+    digest: str
+    imports: frozenset[str]
+
+
 @functools.lru_cache(maxsize=256)
-def _imports(source: str) -> frozenset[str]:
-    return frozenset(_imported(ast.parse(source)))
+def _code(source: str) -> _Code:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # compiled code, as text
+        return _Code(hashlib.blake2b(source.encode(), digest_size=16).hexdigest(), frozenset())
+    imports = frozenset(_imported(tree))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
+    return _Code(hashlib.blake2b(ast.dump(tree).encode(), digest_size=16).hexdigest(), imports)
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is nothing but a text: a docstring, or one below a name."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _text(name: str) -> str:
+    path = _path(name)
+    return path.read_text("utf-8") if path else ""
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

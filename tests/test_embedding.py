@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -150,8 +151,7 @@ def test_a_damaged_chunk_is_a_miss_and_is_written_again(tmp_path, reopened):
 
 def test_a_model_in_a_folder_loads_and_is_named_by_its_weights(tiny_model, tmp_path):
     encoder = load_encoder(str(tiny_model))
-    weights = next(tiny_model.rglob("*.safetensors"))
-    assert encoder.name.startswith(f"tiny@{sha256(weights)[:12]}")
+    assert re.fullmatch(r"tiny@[0-9a-f]{12}/torch-float32", encoder.name)
     vectors = VectorStore(tmp_path).embed(["the river is long", "bread"], encoder)
     assert vectors.shape == (2, 16)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
@@ -172,6 +172,50 @@ def test_other_weights_in_the_same_folder_are_another_model(tiny_model, tmp_path
     assert (store.embed(["the river is long"], load_encoder(str(folder))) != before).any()
     shutil.rmtree(folder)
     assert store.encoder_name(str(folder), decide=True) == "absent"
+
+
+@pytest.mark.parametrize("part", ["1_Pooling/config.json", "modules.json", "tokenizer.json"])
+def test_whatever_changes_a_vector_makes_another_model(tiny_model, tmp_path, part):
+    folder, twin = tmp_path / "tiny", tmp_path / "twin" / "tiny"
+    for copied in (folder, twin):
+        shutil.copytree(tiny_model, copied)
+    name = load_encoder(str(folder)).name
+    assert load_encoder(str(twin)).name == name
+    path = folder / part if (folder / part).exists() else next(folder.rglob(part.split("/")[-1]))
+    path.write_text(path.read_text() + "\n")
+    assert load_encoder(str(folder)).name != name, "two encoders of one name are two"
+    (twin / "README.md").write_text("Words about the model change no vector.")
+    assert load_encoder(str(twin)).name == name
+
+
+def test_a_model_of_the_hub_is_pinned_to_its_commit_and_its_code_is_never_run(
+    tmp_path, monkeypatch
+):
+    import sentence_transformers
+
+    asked = []
+
+    def loaded(model, **options):
+        asked.append((model, options))
+        raise OSError("no network here")
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", loaded)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    refs = tmp_path / "models--owner--name" / "refs"
+    refs.mkdir(parents=True)
+    commit = "0123456789abcdef" * 2
+    (refs / "main").write_text(commit)
+    encoder = load_encoder("owner/name")
+    assert encoder.name.startswith("owner/name@0123456789ab/")
+    with pytest.raises(CurationError):
+        encoder.encode(["text"])
+    ((model, options),) = asked
+    assert model == "owner/name" and options["revision"] == commit
+    assert options["trust_remote_code"] is False
+    assert options["model_kwargs"] == {"use_safetensors": True}
+    (refs / "main").write_text("f" * 32)
+    assert load_encoder("owner/name").name != encoder.name
 
 
 def test_a_home_that_cannot_be_written_to_stops_no_trial(tiny_model, tmp_path, monkeypatch):

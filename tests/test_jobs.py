@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -164,6 +165,32 @@ def test_a_job_whose_number_another_process_has_now_is_lost_all_the_same(small):
     (folder / "pid").write_text(str(os.getpid()))
     if sys.platform != "win32":
         assert jobs.status(small.path, "old").state == "lost"
+
+
+def test_of_two_runs_at_once_one_is_started(small):
+    def begin(_) -> str:
+        try:
+            return jobs.start(small.path, "Run", ["run", str(small.path)])
+        except CurationError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(begin, range(4)))
+    assert answers.count("A run is under way; start another when it is done.") == 3
+    (job,) = [a for a in answers if not a.startswith("A run")]
+    assert until(small, job, at_rest).state == "done"
+    again = jobs.start(small.path, "Run", ["run", str(small.path)])
+    assert until(small, again, at_rest).state == "done"
+
+
+def test_a_jobs_folder_that_cannot_be_written_and_an_id_that_is_none_are_sentences(small):
+    for name in ("../../etc", "", "a/b"):
+        with pytest.raises(CurationError, match="is no id of a job"):
+            jobs.status(small.path, name)
+    (small.path / "jobs").write_text("a file")
+    with pytest.raises(CurationError, match="The job could not be started"):
+        jobs.start(small.path, "Run", ["run", str(small.path)])
+    assert jobs.all_jobs(small.path) == []
 
 
 def test_there_is_a_sentence_for_a_job_that_is_none(small):

