@@ -86,13 +86,15 @@ class Memory(Generic[Value]):
 class Cache:
     """A folder of remembered tables; deleting it loses only time.
 
-    limit: bytes that `prune` leaves; None for CURATION_CACHE_GB or else LIMIT_GB.
+    limit: bytes that `prune` leaves; None for CURATION_CACHE_GB or else LIMIT_GB. refused: why the
+    newest result could not be remembered; empty while all could.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
         self.limit = _limit() if limit is None else limit
         self._grown = False
+        self.refused = ""
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.arrow"
@@ -109,9 +111,12 @@ class Cache:
         return self._path(name).exists()
 
     def put(self, name: str, table: pa.Table) -> None:
-        """Remember a table under a name made by `key`."""
-        write_table(self._path(name), table)
-        self._grown = True
+        """Remember a table under a name made by `key`, where there is room and leave to write."""
+        try:
+            write_table(self._path(name), table)
+            self._grown = True
+        except CurationError as error:
+            self.refused = str(error)
 
     def prune(self) -> None:
         """After something was put: forget what was unused for longest, down to the limit."""

@@ -9,10 +9,13 @@ import shutil
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curation import __version__, files
 from curation.errors import CurationError
+
+if TYPE_CHECKING:
+    from curation.project import Project
 
 PARTS = {
     "torch": "embed",
@@ -84,20 +87,33 @@ def _examine_project(path: Path) -> list[dict[str, Any]]:
             checks.append(_check("examples", True, f"{len(project.examples):,} examples"))
         except CurationError as error:
             checks.append(_check("examples", False, str(error)))
-    if project.people() is not None:
-        from curation.decisions import check, repair
+    return checks + _examine_decisions(project)
 
-        findings = check(project.decisions)
-        if findings:
-            repaired = repair(project.decisions)
-            left = check(project.decisions)
-            checks.append(
-                _check(
-                    "decisions", not left, f"{'; '.join(map(str, findings))}; repaired: {repaired}"
-                )
-            )
-        else:
-            checks.append(
-                _check("decisions", True, f"{project.decisions.last():,} events, journal equal")
-            )
-    return checks
+
+def _examine_decisions(project: Project) -> list[dict[str, Any]]:
+    """Whether database and journal are whole and equal; each is repaired from the other."""
+    from curation.decisions import check, rebuild, repair
+    from curation.decisions.database import is_damage
+
+    said = ""
+    try:
+        people = project.people()
+    except CurationError as error:
+        if error.__cause__ is None or not is_damage(error.__cause__):
+            return [_check("decisions", False, str(error))]
+        journal = project.path / "decisions.journal.jsonl"
+        said = (
+            f"the database was damaged; rebuilt: {rebuild(project.path / 'decisions.db', journal)}"
+        )
+        people = project.people()
+    if people is None:
+        return []
+    if findings := check(project.decisions):
+        try:
+            said = f"{'; '.join(map(str, findings))}; repaired: {repair(project.decisions)}"
+        except CurationError as error:
+            said = f"{'; '.join(map(str, findings))}; {error}"
+    left = check(project.decisions)
+    return [
+        _check("decisions", not left, said or f"{project.decisions.last():,} events, journal equal")
+    ]

@@ -355,15 +355,24 @@ class Project:
         engine: Engine | None = None,
         progress: Progress = silent,
     ) -> Dataset:
-        """Replay everything and remember it as the last run, which pages show until the next."""
-        chosen = self.recipe if recipe is None else recipe
-        return self._run(chosen, self.last_decision(), engine, progress)
+        """Replay everything and remember it as the last run, which pages show until the next.
 
-    def _run(self, chosen: Recipe, seq: int, engine: Engine | None, progress: Progress) -> Dataset:
+        Raises CurationError, beside what `Replay.run` does, when it cannot be remembered.
+        """
+        chosen = self.recipe if recipe is None else recipe
+        dataset, refused = self._run(chosen, self.last_decision(), engine, progress)
+        if refused:
+            raise CurationError(f"All steps were computed but cannot be shown: {refused}")
+        return dataset
+
+    def _run(
+        self, chosen: Recipe, seq: int, engine: Engine | None, progress: Progress
+    ) -> tuple[Dataset, str]:
+        """The replayed dataset, and why it could not be remembered, if so."""
         replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
         self.history.note(chosen, seq, replay.fingerprint, dataset.steps)
-        return dataset
+        return dataset, replay.cache.refused
 
     def view(self) -> View:
         """What pages show: today's recipe if that is a matter of moments, else the last run's.
@@ -483,7 +492,7 @@ class Project:
 
         export.check(Path(out), formats)  # before the work, not after it
         recipe, seq, imports = self.recipe, self.last_decision(), self.imports
-        dataset = self._run(recipe, seq, engine, lambda s, text: progress(0.8 * s, text))
+        dataset, _ = self._run(recipe, seq, engine, lambda s, text: progress(0.8 * s, text))
         origin = export.Origin(
             self.path.resolve().name,
             imports,

@@ -14,8 +14,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 from typer.testing import CliRunner
 
 from curation import naming
-from curation.cli import app
 from curation.basis import Basis
+from curation.cli import app
 from curation.dataset import silent
 from curation.embedding import nearest
 from curation.errors import CurationError

@@ -71,6 +71,7 @@ class DecisionStore:
             self._open()
         except FAILURES as error:
             self.database.close()
+            self._remove_empty()
             raise CurationError(f"The decisions cannot be opened: {reason(error)}.") from error
         except OSError as error:
             self.database.close()
@@ -78,6 +79,13 @@ class DecisionStore:
         except CurationError:
             self.database.close()
             raise
+
+    def _remove_empty(self) -> None:
+        """Leave no file behind in which nothing could be written, such as on a full disk."""
+        path = self.database.path
+        with suppress(OSError):
+            if path is not None and path.stat().st_size == 0:
+                path.unlink()
 
     def _open(self) -> None:
         theirs = "" if self.journal is None else journals.owner(self.journal)
@@ -99,7 +107,8 @@ class DecisionStore:
             self._id = theirs
         written = journals.newest(self.journal)
         if (newest or (0, "")) != _place(written):
-            self.agree()
+            with suppress(NotSaved):  # to be read it need not be written; the next write does it
+                self.agree()
 
     # --- writing ----------------------------------------------------------------------------
 
