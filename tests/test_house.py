@@ -28,6 +28,7 @@ ORDER = [
 LEAVES = {
     "operations": {
         "basis",
+        "template_tokens",
         "words",
         "dataset",
         "registry",
