@@ -209,7 +209,8 @@ def test_the_whole_job(page, tmp_path):
             page.locator("h3", has_text="selected").inner_text().split()[0].replace(",", "")
         )
         assert selected > 100
-        button(page, f"Drop {selected:,}").click()
+        button(page, f"Drop {selected:,}…").click()
+        button(page, f"Yes, drop {selected:,}").click()
         page.get_by_text(f"Dropped {selected:,} examples").wait_for(timeout=60_000)
         settled(page)
         button(page, "Undo").click()
@@ -218,27 +219,21 @@ def test_the_whole_job(page, tmp_path):
         explore_the_map(page)
 
         goto(page, "Annotate")
-        page.get_by_text("in this queue").wait_for(timeout=60_000)
+        page.locator(".pane[data-painted=true]").wait_for(timeout=60_000)
         shot(page, "annotate")
-        before = page.get_by_text("in this queue").inner_text()
+        first = page.locator(".pane").get_attribute("data-example")
         page.keyboard.press("k")
-        page.wait_for_function(
-            "before => !document.body.innerText.includes(before)", arg=before, timeout=60_000
-        )
-        settled(page)
-        page.keyboard.press("d")
-        page.get_by_text("Dropped ").first.wait_for(timeout=60_000)
-        settled(page)
-        button(page, "Edit").click()
-        text = page.locator("textarea").first
-        text.wait_for(timeout=60_000)
+        page.locator(f".pane[data-painted=true]:not([data-example='{first}'])").wait_for()
+        page.keyboard.press("e")
+        text = page.locator(".pane textarea").last
+        text.wait_for()
         page.get_by_role("textbox", name="Who are you?").fill("Bob")
         text.click()  # which gives the name, and keeps the focus
         page.keyboard.type("kind deed", delay=60)
         settled(page)
         assert "kind deed" in text.input_value()
-        button(page, "Cancel").click()
-        settled(page)
+        page.keyboard.press("Escape")
+        page.locator(".saving[data-unsaved='0']").wait_for()
 
         goto(page, "Browse")
         page.get_by_placeholder("all of these words").fill("python")

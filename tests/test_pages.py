@@ -15,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, Step
 from curation.decisions import Decision
 from curation.errors import CurationError
-from curation.ui.text import markdown
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
@@ -138,16 +137,59 @@ def test_a_project_that_was_just_made_is_the_one_the_sidebar_names(project, tmp_
     assert any("kept" in p.text for p in app.get("progress"))
 
 
-def test_annotate_saves_before_it_shows_the_next(project):
-    app = opened("annotate")
-    first = project.view().dataset.kept.index[0]
-    button(app, "Drop").click().run()
+def card_data(app: AppTest) -> dict:
+    """What the card's component was given."""
+    (component,) = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def test_annotate_mounts_the_card_of_the_project_for_the_person(project):
+    data = card_data(opened("annotate"))
+    assert (data["project"], data["annotator"]) == ("example", "Ann")
+    assert "undecided" in [name for name, *_ in data["queues"]]
+
+
+def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.switch_page("pages/review/annotate.py").run()
+    assert not app.get("bidi_component")
+    assert "frame-undo" not in [b.key for b in app.button], "nameless visitors share no undo"
+    app.text_input(key="who-name").set_value(" Eve ")
+    button(app, "Begin").click().run()
+    assert not app.exception
+    assert card_data(app)["annotator"] == "Eve"
+
+
+def test_without_a_name_nothing_is_decided_for_many(project):
+    app = AppTest.from_file(str(next(p for p in PAGES if p.stem == "browse"))).run(timeout=120)
+    app.text_input(key="browse-words").set_value("python").run()
+    assert not [b for b in app.button if "Yes" in b.label]
+    assert any("Say who you are" in c.value for c in app.caption)
+
+
+def test_many_are_decided_after_saying_how_many_as_one_action(project):
+    app = opened("browse")
+    app.text_input(key="browse-words").set_value("python").run()
+    drop = button(app, "Yes, drop")
+    count = int(drop.label.split()[-1].replace(",", ""))
+    drop.click().run()
     assert not app.exception
     events = project.decisions.events()
-    assert [(e.example_id, e.kind, e.annotator) for e in events] == [(first, "drop", "Ann")]
-    button(app, "Keep").click().run()
-    assert project.decisions.last() == 2
-    assert project.decisions.events()[1].example_id != first
+    assert len(events) == count > 1
+    assert len({e.batch for e in events}) == 1
+    project.decisions.undo("Ann")
+    assert project.people().verdicts == {}
+
+
+def test_meanwhile_is_said_only_of_what_was_decided_after_the_button_was_drawn(project):
+    ids = [str(i) for i in project.view().dataset.kept.index]
+    project.decisions.append([Decision(i, "keep", annotator="Bob") for i in ids])
+    app = opened("browse")
+    app.text_input(key="browse-words").set_value("python").run()
+    button(app, "Yes, drop").click().run()
+    said = [text for text, _ in app.session_state["flashes"]]
+    assert any("Dropped" in text for text in said)
+    assert not any("meanwhile" in text for text in said)
 
 
 def whole(page: str) -> AppTest:
@@ -161,41 +203,38 @@ def whole(page: str) -> AppTest:
     return app
 
 
-def test_back_shows_todays_verdict_and_undo_shows_the_example_again(project):
-    app = whole("annotate")
-    first = str(project.view().dataset.kept.index[0])
-    button(app, "Drop").click().run()
-    button(app, "Back").click().run()
-    assert any("dropped by people" in m.value for m in app.markdown)
-    button(app, "Keep").click().run()
-    app.button(key="frame-undo").click().run()
-    assert any("dropped by people" in m.value for m in app.markdown), "the first decision again"
-    prompt = markdown(project.view().dataset.rows.at[first, "prompt"], 60)
-    assert any(c.value == f"Undone: “{prompt}”" for c in app.caption)
+def test_a_project_that_is_gone_is_said_to_be_and_no_other_takes_its_place(project, tmp_path):
+    other = Project.create(project.path.parent / "a-first")
+    app = whole("browse")
+    assert app.query_params["project"] == "example"
+    project.path.rename(tmp_path / "elsewhere")
+    app.run()
+    assert any("is not here any more" in e.value for e in app.error)
+    assert app.session_state["project"] == str(project.path)
+    assert not project.path.exists() and sorted(other.path.parent.iterdir()) == [other.path]
+    app.selectbox(key="chosen_project").set_value(other.path).run()
+    assert app.query_params["project"] == "a-first" and not app.exception
 
 
-def test_after_an_undo_one_can_go_on_without_deciding(project):
-    app = whole("annotate")
-    next(g for g in app.segmented_control if g.label == "Queue").set_value("Everything").run()
-
-    def row() -> str:
-        return next(c.value for c in app.caption if "in this queue" in c.value)
-
-    button(app, "Skip").click().run()
-    button(app, "Keep").click().run()
-    button(app, "Skip").click().run()
-    app.button(key="frame-undo").click().run()
-    undone = row()
-    button(app, "Skip").click().run()
-    assert row() != undone
+def test_the_address_names_the_project_and_wins_over_what_was_open(project):
+    Project.create(project.path.parent / "second")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.query_params["project"] = "second"
+    app.run()
+    assert app.session_state["project"].endswith("second")
+    app.query_params["project"] = "nowhere"
+    app.run()
+    assert any("nowhere is not here" in e.value for e in app.error)
 
 
-def test_what_was_undone_on_another_page_opens_no_card(project):
-    app = whole("annotate")
-    button(app, "Drop").click().run()
-    app.switch_page("pages/explore/browse.py").run()
-    app.button(key="frame-undo").click().run()
-    assert not app.exception and "undone" not in app.session_state
+def test_what_is_decided_for_a_project_that_is_gone_is_not_saved_anywhere(project, tmp_path):
+    app = opened("browse")
+    app.text_input(key="browse-words").set_value("python").run()
+    drop = button(app, "Yes, drop")
+    project.path.rename(tmp_path / "elsewhere")
+    drop.click().run()
+    assert any("is not here any more" in text for text, _ in app.session_state["flashes"])
+    assert not project.path.exists()
 
 
 def test_a_page_says_what_has_changed_since_it_was_cached(project):
@@ -232,27 +271,24 @@ def test_who_is_at_the_keyboard_is_remembered_as_a_cookie_that_can_hold_no_code(
     assert not [h for h in app.run().get("html") if "cookie" in h.proto.body], "it is said once"
 
 
-def test_a_card_sent_twice_adds_one_decision(project):
-    from curation.ui import actions
+def test_a_click_that_fires_twice_adds_one_decision(project):
+    def page() -> None:
+        import streamlit as st
 
-    app = opened("annotate")
-    button(app, "Keep").click().run()
-    (event,) = project.decisions.events()
-    again = actions.Decision(event.example_id, "keep", op_id=event.op_id, annotator="Ann")
-    assert project.decisions.append([again]).ignored == 1
-    assert project.decisions.last() == 1
+        from curation.ui import actions, state
 
+        chosen = state.need_project()
+        once = chosen.view().dataset.kept.index[0]
+        op, base = actions.new_op(), actions.seen(chosen)
+        if st.button("Keep"):
+            for _ in range(2):
+                actions.decide(chosen, "keep", (once,), None, op, base)
 
-def test_an_edit_changes_the_text_and_keeps_the_source(project):
-    app = opened("annotate")
-    shown = project.view().dataset.kept.index[0]
-    button(app, "Edit").click().run()
-    area = next(a for a in app.text_area if a.label == "assistant")
-    area.set_value("A better answer.").run()
-    button(app, "Save").click().run()
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["annotator"] = "Ann"
+    app.run().button[0].click().run()
     assert not app.exception
-    assert project.view().dataset.rows.at[shown, "response"] == "A better answer."
-    assert project.examples.rows.at[shown, "response"] != "A better answer."
+    assert project.decisions.last() == 1
 
 
 def test_select_refuses_a_budget_above_what_is_kept(project):

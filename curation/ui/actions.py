@@ -19,45 +19,37 @@ DONE = {
     "tag": "Tagged",
     "untag": "Untagged",
     "flag": "Sent to review:",
-    "unflag": "Taken from review:",
     "label": "Labelled",
-    "edit": "Edited",
-    "note": "Noted on",
-    "rate": "Rated",
-    "skip": "Skipped",
 }
+
+NAMELESS = "Say who you are on the left first; decisions carry a name."
 
 
 def new_op() -> str:
-    """An id made when a card or a button is drawn, so that a repeated click adds nothing."""
+    """An id made when a button is drawn, so that a repeated click adds nothing."""
     return uuid.uuid4().hex
 
 
-def decide(
-    project: Project,
-    kind: str,
-    ids: Sequence[str],
-    value: Any = None,
-    op: str | None = None,
-    base: int = 0,
-    quiet: bool = False,
-) -> bool:
-    """Append one decision per example, as one undoable action; True when it is on disk.
+def seen(project: Project) -> int:
+    """The newest decision when a button is drawn; what others say after it is news to who clicks."""
+    people = project.people()
+    return 0 if people is None else people.last
 
-    What could not be saved is said in a sentence and nothing is.
-    """
-    return decide_together(project, [(kind, i, value) for i in ids], op or new_op(), base, quiet)
+
+def decide(project: Project, kind: str, ids: Sequence[str], value: Any, op: str, base: int) -> None:
+    """Append one decision per example, as one undoable action, as a button's callback."""
+    decide_together(project, [(kind, i, value) for i in ids], op, base)
 
 
 def decide_together(
-    project: Project,
-    said: Sequence[tuple[str, str, Any]],
-    op: str,
-    base: int = 0,
-    quiet: bool = False,
+    project: Project, said: Sequence[tuple[str, str, Any]], op: str, base: int
 ) -> bool:
-    """Append (kind, example, value) each, all or none, as one undoable action."""
-    who = state.annotator() or "anonymous"
+    """Append (kind, example, value) each, all or none, as one undoable action; True when on disk.
+
+    op, base: made when the button was drawn, see `new_op` and `seen`. What could not be saved is
+    said in a sentence.
+    """
+    who = state.annotator()
     decisions = [
         Decision(
             example_id=i,
@@ -72,6 +64,9 @@ def decide_together(
         for n, (kind, i, value) in enumerate(said)
     ]
     try:
+        if not who:
+            raise CurationError(NAMELESS)
+        state.present(project)
         done = project.decisions.append(decisions)
     except CurationError as error:
         state.flash(f"Not saved: {error}", ":material/error:")
@@ -82,7 +77,7 @@ def decide_together(
             "both are kept.",
             ":material/group:",
         )
-    if not quiet and done.appended:
+    if done.appended:
         kind, _, value = said[0]
         what = f" “{value}”" if kind in ("tag", "untag", "label") else ""
         state.flash(
@@ -91,60 +86,87 @@ def decide_together(
     return True
 
 
-def decide_all(project: Project, kind: str, ids: Sequence[str], value: Any, op: str) -> None:
-    """Append a decision for each of many examples, as a button's callback."""
-    decide(project, kind, ids, value, op)
-
-
 def undo(project: Project) -> None:
     """Take back this annotator's last action, all of it."""
-    try:
-        event = project.decisions.undo(state.annotator() or "anonymous")
-    except CurationError as error:
-        state.flash(f"Not undone: {error}", ":material/error:")
-        return
-    state.flash("Undone" if event else "There is nothing to undo", ":material/undo:")
-    if event:
-        st.session_state["undone"] = event.example_id  # the Annotate page shows it again
+    _switch(project, "undo", "Undone", ":material/undo:")
 
 
 def redo(project: Project) -> None:
     """Do again what this annotator undid last."""
+    _switch(project, "redo", "Done again", ":material/redo:")
+
+
+def _switch(project: Project, kind: str, done: str, icon: str) -> None:
+    who = state.annotator()
     try:
-        event = project.decisions.redo(state.annotator() or "anonymous")
+        if not who:
+            raise CurationError(NAMELESS)
+        state.present(project)
+        event = (project.decisions.undo if kind == "undo" else project.decisions.redo)(who)
     except CurationError as error:
-        state.flash(f"Not redone: {error}", ":material/error:")
+        state.flash(f"Not saved: {error}", ":material/error:")
         return
-    state.flash("Done again" if event else "There is nothing to redo", ":material/redo:")
+    state.flash(done if event else f"There is nothing to {kind}", icon)
 
 
 def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
     """Keep, drop, send to review, tag and label, for all the given examples at once."""
-    many = f"{len(ids):,}"
+    if not state.annotator():
+        st.caption(NAMELESS)
+        return
     columns = [*st.columns(2), *st.columns([10, 8, 9])]
-    for column, (kind, label, icon) in zip(
+    for column, (kind, label, icon, about) in zip(
         columns,
         [
-            ("keep", "Keep", ":material/check:"),
-            ("drop", "Drop", ":material/close:"),
-            ("flag", "Review", ":material/flag:"),
+            ("keep", "Keep", ":material/check:", "A step that drops them is overruled."),
+            ("drop", "Drop", ":material/close:", "They stay in the file; Undo takes it back."),
+            ("flag", "Review", ":material/flag:", "They wait in the queue “To review”."),
         ],
         strict=False,
     ):
-        value = "review" if kind == "flag" else None
-        column.button(
-            label if kind == "flag" else f"{label} {many}",
-            key=f"{key}-{kind}",
-            icon=icon,
-            width="stretch",
-            disabled=not ids,
-            on_click=decide_all,
-            args=(project, kind, tuple(ids), value, new_op()),
+        bulk_button(
+            project, kind, ids, f"{key}-{kind}", label=label, icon=icon, about=about, place=column
         )
     _saying(
         project, ids, key, "tag", columns[3], "A tag makes them a set to filter by and combine."
     )
     _saying(project, ids, key, "label", columns[4], "Their class, in place of any other.")
+
+
+def bulk_button(
+    project: Project,
+    kind: str,
+    ids: Sequence[str],
+    key: str,
+    *,
+    label: str,
+    icon: str,
+    about: str,
+    place: Any = st,
+) -> None:
+    """A button for many examples at once: it says how many first, and asks."""
+    ids = list(ids)
+    many = f"{len(ids):,}"
+    if not state.annotator():
+        place.caption(NAMELESS)
+        return
+    with place.popover(f"{label} {many}…", icon=icon, width="stretch", disabled=not ids, key=key):
+        st.markdown(f"{label} **{many}** example{'s' if len(ids) != 1 else ''}? {about}")
+        st.button(
+            f"Yes, {label.lower()} {many}",
+            key=f"{key}-go",
+            icon=icon,
+            type="primary",
+            on_click=decide,
+            args=(
+                project,
+                kind,
+                tuple(ids),
+                "review" if kind == "flag" else None,
+                new_op(),
+                seen(project),
+            ),
+        )
 
 
 def _saying(
@@ -160,6 +182,6 @@ def _saying(
             key=f"{key}-{kind}-go",
             disabled=not word.strip(),
             type="primary",
-            on_click=decide_all,
-            args=(project, kind, tuple(ids), word.strip(), new_op()),
+            on_click=decide,
+            args=(project, kind, tuple(ids), word.strip(), new_op(), seen(project)),
         )

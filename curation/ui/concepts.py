@@ -142,7 +142,8 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
     if not tag:
         return
     people = project.people()
-    said, op = () if people is None else people.of(example_id).tags, actions.new_op()
+    said = () if people is None else people.of(example_id).tags
+    op, base = actions.new_op(), actions.seen(project)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown(tag, 60)}?**", width="content")
         for label, letter, icon, own, other in (
@@ -157,7 +158,7 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
                 type="primary" if own in said else "secondary",
                 help="It is marked so; press again to take the mark away." if own in said else None,
                 on_click=mark,
-                args=(project, key, example_id, own, other, said, op),
+                args=(project, key, example_id, own, other, said, op, base),
             )
 
 
@@ -169,15 +170,16 @@ def mark(
     other: str,
     said: Sequence[str],
     op: str,
+    base: int,
 ) -> None:
     """Tag an example as yes or no, and not as the other; a second time takes the tag away."""
     if own in said:
-        done = actions.decide(project, "untag", (example_id,), own, op)
+        done = actions.decide_together(project, [("untag", example_id, own)], op, base)
     else:
         decisions = [("tag", example_id, own)]
         if other in said:
             decisions.append(("untag", example_id, other))
-        done = actions.decide_together(project, decisions, op)
+        done = actions.decide_together(project, decisions, op, base)
     if done:
         st.session_state[f"{key}-marked"] = own not in said
 

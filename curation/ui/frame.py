@@ -15,6 +15,9 @@ from curation.project import Project, View
 from curation.ui import actions, door, state
 from curation.ui.text import markdown
 
+ANNOTATE = "annotate"
+"""The address of the page of cards."""
+
 STYLE = Path(__file__).with_name("style.css")
 """The few lines of style that Streamlit's theme has no setting for."""
 
@@ -34,7 +37,10 @@ def around(page: Any) -> None:
             project = state.current_project()
             _who_and_where()
             if project is not None:
+                st.set_page_config(page_title=f"{page.title} · {project.name}")
                 _funnel(project)
+                if page.url_path != ANNOTATE:  # the card has an undo of its own
+                    _undo(project)
                 running = [job for job in jobs.all_jobs(project.path, 5) if job.active]
                 _jobs(project, bool(running))
         except CurationError as error:
@@ -47,19 +53,19 @@ def around(page: Any) -> None:
         page.run()
     except CurationError as error:
         st.error(markdown(error, 600), icon=":material/error:")
-    st.session_state.pop("undone", None)  # only the page on which it was undone shows it again
 
 
 def _who_and_where() -> None:
     paths, chosen = state.project_paths(), state.chosen_path()
-    if chosen is not None:
-        # It may have been chosen elsewhere, by making it on the Load page.
-        st.session_state["chosen_project"] = chosen if chosen in paths else paths[0]
+    if paths:
+        # It may have been chosen elsewhere, by making it on the Load page, and it may be gone.
+        st.session_state["chosen_project"] = chosen if chosen in paths else None
         st.selectbox(
             "Project",
             paths,
             format_func=_name_of,
             key="chosen_project",
+            placeholder="choose a project",
             on_change=_switch,
         )
     state.recall_annotator()
@@ -78,7 +84,8 @@ def _name_of(path: Path) -> str:
 
 
 def _switch() -> None:
-    state.choose_project(st.session_state["chosen_project"])
+    if chosen := st.session_state["chosen_project"]:
+        state.choose_project(chosen)
 
 
 def _funnel(project: Project) -> None:
@@ -91,7 +98,6 @@ def _funnel(project: Project) -> None:
         return
     kept, total = len(view.dataset.kept), len(view.dataset)
     st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
-    _undo(project)
     if not view.current:
         st.caption(markdown(view.note, 300))
         run_button(project, "frame-run")
@@ -154,7 +160,7 @@ def start_job(project: Project, title: str, command: Sequence[str]) -> bool:
 
 
 def _undo(project: Project) -> None:
-    if project.people() is None:
+    if not state.annotator():
         return
     buttons = st.container(horizontal=True, gap="xsmall")
     buttons.button(

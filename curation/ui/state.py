@@ -16,12 +16,13 @@ from curation import errors
 from curation.dataset import Dataset
 from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project, View, slug
+from curation.queues import Held
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
 _COOKIE, _REMEMBERED = "curation-name", "remembered-name"
 
-OF_A_CARD = ("card", "trail", "editing", "position", "last-act", "undone")
-"""What the Annotate page notes about the examples of a project."""
+OF_A_PROJECT = (_OPEN, "card")
+"""What a session notes about the examples of a project."""
 
 MOST_LETTERS = 100
 """Of a name, so many are remembered by the browser."""
@@ -40,32 +41,86 @@ def project_paths() -> list[Path]:
     return sorted(found, key=lambda p: p.name)
 
 
+def address(path: Path) -> str:
+    """What stands for a project in a page's address: its folder's name; its path where two share it."""
+    alike = [p for p in project_paths() if p.name == path.name]
+    return path.name if alike == [path] else str(path)
+
+
+def _addressed(name: str) -> Path | None:
+    """The project that an address names; None when it is not there."""
+    return next((p for p in project_paths() if name in (str(p), address(p))), None)
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _opened(path: str) -> Project:
+def _opened(path: str, stamp: tuple[int, ...]) -> Project:
     return Project.open(path)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def held(path: str) -> Held:
+    """Which examples of a project are open on which page of this server."""
+    return Held()
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Tells a project folder from another that is put in its place; empty when it is gone."""
+    try:
+        about = (path / "project.toml").stat()
+    except OSError:
+        return ()
+    return about.st_dev, about.st_ino, about.st_mtime_ns
+
+
+def present(project: Project) -> None:
+    """Raise CurationError when a project that is open was deleted, renamed or replaced meanwhile."""
+    path = project.path
+    stamp = _stamp(path)
+    if not stamp or _opened(str(path), stamp) is not project:
+        raise errors.CurationError(gone(path.name))
+
+
+def gone(name: str) -> str:
+    """What is said of a project that is not where it was."""
+    return (
+        f"The project {name} is not here any more: it was deleted, renamed or replaced. Nothing is "
+        "saved to it from here. Choose a project on the left, or put the folder back and reload."
+    )
+
+
 def current_project() -> Project | None:
-    """The session's project; None while there is none."""
+    """The project that the address names, else the session's; None while there is none at all.
+
+    Raises CurationError when the one that was named or open is gone; it is never another instead.
+    """
     chosen = chosen_path()
     if chosen is None:
         return None
+    stamp = _stamp(chosen)
+    if not stamp:
+        raise errors.CurationError(gone(chosen.name))
     st.session_state[_PROJECT] = str(chosen)
-    return _opened(str(chosen))
+    if st.query_params.get("project") != address(chosen):
+        st.query_params["project"] = address(chosen)
+    return _opened(str(chosen), stamp)
 
 
 def chosen_path() -> Path | None:
-    """The folder of the session's project, which may be one that cannot be opened."""
-    chosen = st.session_state.get(_PROJECT) or os.environ.get("CURATION_PROJECT")
-    if chosen and (Path(chosen) / "project.toml").exists():
+    """The folder of the page's project, which may be one that is gone or cannot be opened."""
+    if named := st.query_params.get("project"):
+        return _addressed(named) or workspace() / slug(Path(named).name)
+    if chosen := st.session_state.get(_PROJECT):
         return Path(chosen)
-    return next(iter(project_paths()), None)
+    paths = project_paths()
+    started = Path(os.environ.get("CURATION_PROJECT", ""))
+    return started if started in paths else next(iter(paths), None)
 
 
 def choose_project(path: Path) -> None:
     """Make a project the session's own and forget what was open in another."""
     st.session_state[_PROJECT] = str(path)
-    for name in (_OPEN, *OF_A_CARD):
+    st.query_params.from_dict({"project": address(path)})
+    for name in OF_A_PROJECT:
         st.session_state.pop(name, None)
 
 
@@ -117,7 +172,12 @@ def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> 
 
 def annotator() -> str:
     """Who is at the keyboard; empty until they said so."""
-    return str(st.session_state.get(_ANNOTATOR, "")).strip()
+    return str(st.session_state.get(_ANNOTATOR) or "").strip()
+
+
+def name_given(key: str) -> None:
+    """Take the name that was typed into a field, as its form's callback."""
+    st.session_state[_ANNOTATOR] = str(st.session_state.get(key) or "").strip()
 
 
 def recall_annotator() -> None:

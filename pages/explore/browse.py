@@ -39,7 +39,7 @@ def draw_example(project: Project, example_id: str, hits: Found | None = None) -
             cards.conversation(row["messages"], hits.query if hits else "")
         with right:
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
-            op = actions.new_op()
+            op, base = actions.new_op(), actions.seen(project)
             with st.container(horizontal=True):
                 for kind, value, label, icon in (
                     ("keep", None, "Keep", ":material/check:"),
@@ -51,14 +51,14 @@ def draw_example(project: Project, example_id: str, hits: Found | None = None) -
                         icon=icon,
                         key=f"{kind}-{example_id}",
                         on_click=actions.decide,
-                        args=(project, kind, (example_id,), value, f"{op}{kind[0]}"),
+                        args=(project, kind, (example_id,), value, f"{op}{kind[0]}", base),
                     )
                 st.button(
                     "Edit",
                     icon=":material/edit:",
                     key=f"edit-{example_id}",
-                    on_click=go_edit,
-                    args=(example_id,),
+                    on_click=st.session_state.__setitem__,
+                    args=("go-annotate", example_id),
                 )
                 st.button(
                     "Like this",
@@ -69,15 +69,11 @@ def draw_example(project: Project, example_id: str, hits: Found | None = None) -
                     help="Search for examples that are like it.",
                 )
             cards.receipt(project.explain(example_id, view.dataset))
-            if st.session_state.pop("go-annotate", False):
-                st.switch_page("pages/review/annotate.py")
-
-
-def go_edit(example_id: str) -> None:
-    """Open an example on the Annotate page."""
-    state.open_example(example_id)
-    st.session_state["queue"] = "This example"
-    st.session_state["go-annotate"] = True
+            if st.session_state.pop("go-annotate", "") == example_id:
+                st.switch_page(
+                    "pages/review/annotate.py",
+                    query_params={"project": state.address(project.path), "example": example_id},
+                )
 
 
 def ordered(rows: pd.DataFrame, at: np.ndarray, order: str) -> np.ndarray:

@@ -204,13 +204,14 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
             on_click="ignore",
         )
         if closing:
-            st.button(
-                f"Keep {len(closing):,} dropped row{'s' if len(closing) != 1 else ''}",
-                key="gap-keep",
+            actions.bulk_button(
+                project,
+                "keep",
+                closing,
+                "gap-keep",
+                label="Keep",
                 icon=":material/check:",
-                on_click=actions.decide_all,
-                args=(project, "keep", tuple(closing), None, actions.new_op()),
-                help=f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach.",
+                about=f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach.",
             )
     if closing:
         with st.expander(
@@ -311,12 +312,14 @@ def draw_copies(project: Project, view: View, held: Held) -> None:
     if table.empty:
         st.success("No example is that similar to a row of the target.", icon=":material/check:")
         return
-    st.button(
-        f"Drop {len(ids):,} example{'s' if len(ids) != 1 else ''}",
-        key="coverage-drop-copies",
+    actions.bulk_button(
+        project,
+        "drop",
+        ids,
+        "coverage-drop-copies",
+        label="Drop",
         icon=":material/close:",
-        on_click=actions.decide_all,
-        args=(project, "drop", tuple(ids), None, actions.new_op()),
+        about="They stay in the file; Undo takes it back.",
     )
     st.dataframe(
         table,

@@ -169,7 +169,7 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
     with st.container(border=True):
         cards.fate(row)
         concepts.mark_buttons(project, "map", example_id)
-        op = actions.new_op()
+        op, base = actions.new_op(), actions.seen(project)
         with st.container(horizontal=True):
             for kind, icon in (("keep", ":material/check:"), ("drop", ":material/close:")):
                 st.button(
@@ -177,7 +177,7 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
                     key=f"map-one-{kind}",
                     icon=icon,
                     on_click=actions.decide,
-                    args=(project, kind, (example_id,), None, f"{op}{kind[0]}"),
+                    args=(project, kind, (example_id,), None, f"{op}{kind[0]}", base),
                 )
             st.button(
                 "Show it",

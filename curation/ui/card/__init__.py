@@ -1,0 +1,71 @@
+"""The card of the Annotate page: a component that answers keys in the browser.
+
+The browser holds the next examples, paints one, and sends each answer with the id and the revision
+of the card that was painted; the server answers with what is on disk. See `replies` for the server's
+side and `outbox.js` for the browser's. Scripts and styles are files beside this one, joined here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.project import Project, View
+from curation.ui import state
+from curation.ui.card.replies import Place, reply
+
+FOLDER = Path(__file__).parent
+SCRIPTS = ("text.js", "turns.js", "outbox.js", "fields.js", "keys.js", "shell.js", "page.js")
+"""Files of the script, in the order in which they are joined into one module."""
+
+KEY = "card"
+
+
+def script() -> str:
+    """The component's JavaScript, as one module."""
+    return "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
+
+
+_mount = st.components.v2.component(
+    "curation_card", js=script(), css=(FOLDER / "card.css").read_text("utf-8")
+)
+
+
+def draw(project: Project, view: View) -> None:
+    """The page of cards of a project, for the person that the session knows."""
+    if "card-session" not in st.session_state:  # a server that was started anew has another
+        st.session_state["card-session"] = uuid.uuid4().hex
+    _draw(
+        Place(
+            project=project,
+            address=state.address(project.path),
+            view=view,
+            seen=project.people(),
+            held=state.held(str(project.path)),
+            annotator=state.annotator(),
+            session=st.session_state["card-session"],
+        )
+    )
+
+
+@st.fragment
+def _draw(place: Place) -> None:
+    """The component; only this part runs again when the browser sends something.
+
+    A request that was handled before is harmless: what it saved is saved, and the rest is reading.
+    """
+    said: Any = st.session_state.get(KEY) or {}
+    try:
+        state.present(place.project)
+        answer = reply(place, said.get("request"))
+    except CurationError as error:
+        answer = {**reply(place, None), "trouble": str(error)}
+    _mount(key=KEY, data=answer, on_request_change=_heard)
+
+
+def _heard() -> None:
+    """Declare the state that the browser sends; it is read when the fragment is drawn."""

@@ -1,0 +1,133 @@
+"""Writing down what a page sends: every answer once, in order, for the example it was given to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from curation.decisions import Appended, Decision, Event
+from curation.decisions.event import SWITCHES
+from curation.errors import CurationError
+from curation.project import Project
+from curation.queues import REVIEW
+
+DECIDING = ("keep", "drop", "edit", "label")
+"""Kinds that take an example out of the queue of those sent to review."""
+
+
+@dataclass
+class Written:
+    """What became of a list of answers.
+
+    saved: op_ids of those that are on disk. refused: op_id → why it can never be saved. trouble: why
+    the others could not be saved now. notices: (example, sentence) for the person who answered.
+    """
+
+    saved: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    notices: list[tuple[str, str]] = field(default_factory=list)
+
+
+def write(project: Project, answers: Sequence[Any]) -> Written:
+    """Append a page's answers in their order and return which are on disk.
+
+    An answer is {op, example, revision, kind, value, by, time, queue}. One that is sent again adds
+    nothing. One that makes no decision is refused and holds up no other; after one that could not be
+    saved none is tried, so that their order stays.
+    """
+    done = Written()
+    waiting: list[tuple[str, list[Decision]]] = []
+    try:
+        for answer in answers:
+            op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
+            try:
+                decisions = decisions_of(answer)
+            except CurationError as error:
+                done.refused[op] = str(error)
+                continue
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+                done.refused[op] = "This answer cannot be read."
+                continue
+            if decisions[0].kind in SWITCHES:
+                _append(project, waiting, done)
+                waiting = []
+                _switch(project, decisions[0])
+                done.saved.append(op)
+            else:
+                waiting.append((op, decisions))
+        _append(project, waiting, done)
+    except CurationError as error:
+        done.trouble = str(error)
+    return done
+
+
+def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
+    """The decisions that an answer stands for, its own first; raises CurationError for none."""
+    op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
+    if not str(answer.get("by") or "").strip():
+        raise CurationError("This answer has no name with it; say who you are first.")
+    own = Decision(
+        example_id=example,
+        kind=kind,
+        value=edited(answer["value"]) if kind == "edit" else answer.get("value"),
+        annotator=str(answer["by"]).strip(),
+        content_hash=example.split("-")[0],
+        base_revision=int(answer["revision"]),
+        op_id=op,
+        batch=op if kind not in SWITCHES else "",
+        time=float(answer["time"]),
+    )
+    decisions = [own]
+    if answer.get("queue") == REVIEW and kind in DECIDING:
+        said = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}:1"}
+        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | said))
+    for decision in decisions:
+        decision.check()
+    return decisions
+
+
+def edited(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The turns that an edit leaves: those that were on screen, with the changed texts in place.
+
+    value: messages, the canonical text that was on screen, and texts, a list of (turn, key, text).
+    """
+    turns: list[dict[str, Any]] = orjson.loads(value["messages"])
+    for number, key, text in value["texts"]:
+        if key not in ("content", "reasoning_content") or not isinstance(text, str):
+            raise CurationError("An edit may change the texts of turns only.")
+        turns[number][key] = text
+    return turns
+
+
+def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: Written) -> None:
+    if not waiting:
+        return
+    outcome = project.decisions.append([d for _, decisions in waiting for d in decisions])
+    done.saved += [op for op, _ in waiting]
+    done.notices += [(event.example_id, text) for event, text in conflicts(project, outcome)]
+
+
+def conflicts(project: Project, outcome: Appended) -> list[tuple[Event, str]]:
+    """A sentence about each new decision that stands against somebody else's of the meantime."""
+    told = []
+    for event in outcome.conflicts:
+        others = {
+            e.annotator or "somebody"
+            for e in project.decisions.events(
+                since=event.base_revision, example_id=event.example_id
+            )
+            if e.annotator != event.annotator and e.seq < event.seq and e.kind not in SWITCHES
+        }
+        names = " and ".join(sorted(others)) or "somebody else"
+        told.append((event, f"{names} decided this example meanwhile; both decisions are kept."))
+    return told
+
+
+def _switch(project: Project, decision: Decision) -> None:
+    """Take back or put forward again what the answer names."""
+    change = project.decisions.undo if decision.kind == "undo" else project.decisions.redo
+    change(decision.annotator, own_op_id=decision.op_id, **decision.value)

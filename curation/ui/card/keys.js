@@ -1,0 +1,47 @@
+// Keys and what they ask for, and a card as it is after an answer.
+
+const LEAVE = { keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" };
+const STAY = { tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated" };
+const DONE = { ...LEAVE, ...STAY, unflag: "Taken from review" };
+
+const ACTIONS = [
+  ["edit", "E", "Edit"], ["label", "L", "Label"], ["tag", "T", "Tag"], ["note", "N", "Note"], ["rate", "R", "Rate"],
+  ["flag", "F", "Review"], ["skip", "S", "Skip"], ["back", "B", "Back"],
+];
+const KEYS = {
+  k: "keep", d: "drop", e: "edit", l: "label", t: "tag", n: "note", r: "rate", f: "flag", s: "skip", b: "back",
+  u: "undo", x: "unfold", "?": "help",
+};
+
+/** The action's key of an event, whatever the keyboard's script or Caps Lock; "" for none. */
+function pressed(event) {
+  if (event.key === "?") return "?";
+  const digit = /^[1-9]$/.test(event.key) ? event.key : (!event.shiftKey && (/^(?:Digit|Numpad)([1-9])$/.exec(event.code) || [])[1]) || "";
+  if (digit) return digit;
+  if (event.shiftKey) return "";
+  const letter = event.key.toLowerCase();
+  if (/^[a-z]$/.test(letter)) return letter;
+  return event.key.length === 1 && /^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : "";
+}
+
+/** A card as it is after an answer, until the server's own word comes. */
+function applied(card, kind, value, by) {
+  const next = { ...card };
+  if (kind === "keep" || kind === "drop") next.fate = { kept: kind === "keep", by, person: true };
+  else if (kind === "label") next.label = value;
+  else if (kind === "tag") next.tags = [...new Set([...card.tags, value])].sort();
+  else if (kind === "untag") next.tags = card.tags.filter((tag) => tag !== value);
+  else if (kind === "flag") next.flags = [...new Set([...card.flags, value])];
+  else if (kind === "note") next.notes = [...card.notes, [by, value]];
+  else if (kind === "rate") next.rating = value;
+  else if (kind === "edit") {
+    const turns = parsed(card.messages, []);
+    value.texts.forEach(([index, key, text]) => { turns[index][key] = text; });
+    Object.assign(next, { messages: JSON.stringify(turns), edited: by });
+  }
+  return next;
+}
+
+function isField(target) {
+  return target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable);
+}

@@ -1,0 +1,478 @@
+// The page: one card painted, the next ones at hand, and keys that act on the card that was painted.
+
+const memories = new Map();
+let guarded = false;
+
+/** This tab's memory of a project; shared by all lives of the component in one load of the page. */
+function memoryOf(project) {
+  if (!memories.has(project)) memories.set(project, Object.assign(new Memory(project), { acts: [], undone: [] }));
+  if (!guarded) {
+    guarded = true;
+    window.addEventListener("beforeunload", (event) => {
+      if ([...memories.values()].some((memory) => memory.unsaved.length)) {
+        event.preventDefault();
+        event.returnValue = "";
+      }
+    });
+  }
+  return memories.get(project);
+}
+
+class Page extends Shell {
+  constructor(root) {
+    super();
+    this.root = root;
+    this.page = pageId();
+    this.cards = new Map();
+    this.upcoming = [];
+    this.card = null;
+    this.want = "";
+    this.early = [];
+    this.undoneTargets = new Set();
+    this.labels = [];
+    this.tags = [];
+    this.left = null;
+    this.build();
+    this.listeners = [
+      ["keydown", (event) => this.key(event)], ["keyup", (event) => this.quiet(event)],
+      ["keypress", (event) => this.quiet(event)], ["pagehide", () => this.address()],
+    ];
+    this.listeners.forEach(([name, heard]) => window.addEventListener(name, heard, true));
+  }
+
+  /** Let go of the window; what is unsaved stays in this tab's memory. */
+  close() {
+    this.listeners.forEach(([name, heard]) => window.removeEventListener(name, heard, true));
+    this.outbox?.stop();
+    clearTimeout(this.addressTimer);
+    clearTimeout(this.noteTimer);
+  }
+
+  // --- what the server says ---------------------------------------------------------------
+
+  update({ data, setStateValue }) {
+    this.annotator = data.annotator;
+    this.titles = data.queues;
+    if (this.project !== data.project) this.enter(data.project, setStateValue);
+    this.outbox.send = (request) => setStateValue("request", request);
+    this.outbox.heard(data);
+    if (data.session !== this.session) {
+      this.session = data.session;
+      this.outbox.restart();
+    }
+    Object.entries(data.refused || {}).forEach(([, reason]) => this.say(`Not saved: ${reason}`, true));
+    (data.notices || []).forEach(([example, text]) => this.say(text, true, example));
+    this.trouble = data.trouble || "";
+    if (data.order && data.queue === this.queue) this.merge(data);
+    this.standing();
+  }
+
+  /** Begin with a project: its unsaved answers are sent at once, and the address says where to open. */
+  enter(project, setStateValue) {
+    const wanted = new URLSearchParams(location.search);
+    const names = this.titles.map(([name]) => name);
+    this.project = project;
+    this.memory = memoryOf(project);
+    this.queue = names.includes(wanted.get("queue")) ? wanted.get("queue") : names[0];
+    // The address is a moment behind; it wins where it was changed by somebody else than this page.
+    const { at } = this.memory;
+    const behind = at && at.queue === this.queue && at.address === wanted.get("example");
+    this.want = (behind ? at.example : wanted.get("example")) || "";
+    Object.assign(this, { cards: new Map(), upcoming: [], card: null, left: null, session: null });
+    this.outbox?.stop();
+    this.outbox = new Outbox(this.memory, () => this.describe(), (request) => setStateValue("request", request));
+    this.nothing("Loading…");
+  }
+
+  describe() {
+    const held = [...(this.card ? [this.card.id] : []), ...this.upcoming];
+    const have = Object.fromEntries(held.filter((id) => this.cards.has(id)).map((id) => [id, this.cards.get(id).revision]));
+    return { project: this.project, page: this.page, queue: this.queue, at: this.card ? this.card.id : this.want, have };
+  }
+
+  merge(data) {
+    const answered = new Set(this.memory.unsaved.filter((a) => a.kind in LEAVE).map((a) => a.example));
+    const ahead = new Set(this.memory.unsaved.map((a) => a.example));
+    const fresh = data.cards.filter((card) => !ahead.has(card.id));
+    fresh.filter((card) => card.id !== this.card?.id).forEach((card) => this.cards.set(card.id, card));
+    const newer = fresh.find((card) => card.id === this.card?.id);
+    if (newer) this.renew(newer);
+    this.upcoming = this.order(data, answered);
+    Object.assign(this, { left: data.left - (this.queue === "everything" ? 0 : answered.size), counts: data.counts, labels: data.labels, tags: data.tags, elsewhere: data.elsewhere });
+    this.lastAction = data.undo && !this.undoneTargets.has(JSON.stringify(data.undo.target)) ? data.undo : null;
+    this.prune();
+    if (!this.card) this.open(data);
+    this.drawDigits();
+  }
+
+  /** The ids that come next, as far as their cards are here. */
+  order(data, answered) {
+    let ids = data.order;
+    if (this.queue === "everything") {
+      const at = ids.indexOf(this.card?.id);
+      if (at >= 0) ids = ids.slice(at + 1);
+      else if (this.card && data.at !== this.card.id) ids = this.upcoming;
+    } else {
+      ids = ids.filter((id) => id !== this.card?.id && !answered.has(id));
+    }
+    const missing = ids.findIndex((id) => !this.cards.has(id));
+    return missing < 0 ? ids : ids.slice(0, missing);
+  }
+
+  prune() {
+    const needed = new Set([this.card?.id, this.want, ...this.upcoming, ...this.memory.trail.slice(-60)]);
+    [...this.cards.keys()].filter((id) => !needed.has(id)).forEach((id) => this.cards.delete(id));
+  }
+
+  /** Show a first card: the one that was asked for, else the front of the queue. */
+  open(data) {
+    if (this.want && data.gone && data.at === this.want) {
+      this.say("That example is not in this project any more.");
+      this.want = "";
+    }
+    if (this.want) {
+      if (this.cards.has(this.want)) this.show(this.want);
+    } else if (this.upcoming.length) this.show(this.upcoming.shift());
+    else if (this.outbox.waiting) this.nothing("Loading…");
+    else if (data.elsewhere) this.nothing(`The last ${plural(data.elsewhere, "example")} of this queue ${data.elsewhere === 1 ? "is" : "are"} on somebody else’s screen.`);
+    else this.nothing("✓ This queue is empty. Choose another, or send examples to review from the Map or Browse.");
+  }
+
+  /** Take in what was said of the painted card meanwhile; its text changes only before one's eyes. */
+  renew(card) {
+    const before = this.card;
+    if (this.edit) return;
+    this.cards.set(card.id, card);
+    const { fate } = card;
+    if (fate.person && fate.by !== this.annotator && (fate.kept !== before.fate.kept || fate.by !== before.fate.by))
+      this.say(`${fate.by || "Somebody"} ${fate.kept ? "kept" : "dropped"} this example meanwhile.`);
+    if (card.messages !== before.messages) {
+      this.show(card.id);
+      if (card.edited && card.edited !== this.annotator) this.say(`${card.edited} edited this text meanwhile; this is the new one.`);
+    } else {
+      this.card = card;
+      this.head.replaceWith((this.head = this.drawHead()));
+    }
+  }
+
+  // --- painting ---------------------------------------------------------------------------
+
+  /** Paint a card; until it is on the screen no key decides about it. */
+  show(id) {
+    const card = this.cards.get(id);
+    this.closePanel();
+    this.edit = null;
+    this.card = card || null;
+    this.want = card ? "" : id;
+    if (!card) {
+      this.nothing("Loading…");
+      this.outbox.flush();
+      return;
+    }
+    this.op = newId();
+    this.head = this.drawHead();
+    this.turns = el("div", { class: "turns" }, conversation(card));
+    this.pane.replaceChildren(this.head, this.turns);
+    this.pane.dataset.example = id;
+    this.pane.dataset.revision = card.revision;
+    this.pane.scrollTop = 0;
+    this.painting();
+    this.modes();
+    this.drawDigits();
+    this.rest();
+    this.live.textContent = excerpt(card);
+    this.later();
+    const draft = this.memory.draft;
+    if (draft && draft.open && draft.example === id && draft.messages === card.messages) this.startEdit();
+  }
+
+  painting() {
+    this.painted = false;
+    this.pane.dataset.painted = "false";
+    this.shownAt = performance.now();
+    const paint = (this.paint = {});
+    requestAnimationFrame(() => setTimeout(() => {
+      if (this.paint !== paint) return;
+      this.painted = true;
+      this.pane.dataset.painted = "true";
+      this.early.splice(0).forEach(([action, when]) => this.press(action, when));
+    }, 0));
+  }
+
+  nothing(text) {
+    this.card = null;
+    this.painted = false;
+    this.paint = null;
+    this.pane.dataset.painted = "false";
+    delete this.pane.dataset.example;
+    this.pane.replaceChildren(el("p", { class: "empty" }, text));
+    this.closePanel();
+    this.modes();
+    this.live.textContent = text;
+    this.later();
+  }
+
+  // --- keys -------------------------------------------------------------------------------
+
+  /** Keep what is typed into a field of ours from the app's own shortcuts. */
+  quiet(event) {
+    const target = event.composedPath()[0];
+    if (isField(target) && this.shell.contains(target)) event.stopPropagation();
+  }
+
+  key(event) {
+    if (!this.shell.isConnected || event.isComposing) return;
+    const target = event.composedPath()[0];
+    const ours = target instanceof Node && this.shell.contains(target);
+    if (isField(target) && !ours) return;
+    if (!ours && target instanceof Element && target.closest("[role=dialog],[role=listbox],[role=menu]")) return;
+    const used = isField(target) ? this.inField(event) : this.onCard(event, ours);
+    if (isField(target) || used) event.stopPropagation();
+    if (used) event.preventDefault();
+  }
+
+  /** A key in one of our fields; true when it is none of the letters. */
+  inField(event) {
+    const held = event.ctrlKey || event.metaKey || event.altKey;
+    if (event.key === "Escape") {
+      if (this.edit) this.leaveEdit();
+      else this.closePanel(true);
+      return true;
+    }
+    if (this.edit) {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return false;
+      if (!event.repeat) this.saveEdit();
+      return true;
+    }
+    if (event.repeat && event.key === "Enter") return true;
+    return Boolean(this.field && !held && this.field.key(event));
+  }
+
+  onCard(event, ours) {
+    const held = event.ctrlKey || event.metaKey;
+    if (held && !event.altKey && event.key.toLowerCase() === "z") {
+      if (!event.repeat) this.press(event.shiftKey ? "redo" : "undo", event.timeStamp);
+      return true;
+    }
+    if (held && this.edit && event.key === "Enter") {
+      if (!event.repeat) this.saveEdit();
+      return true;
+    }
+    if (held || event.altKey) return false;
+    if (event.key === "Escape") {
+      if (this.edit) this.leaveEdit();
+      else if (this.field) this.closePanel(true);
+      else return false;
+      return true;
+    }
+    if (event.repeat && ours && (event.key === "Enter" || event.key === " ")) return true; // a held button
+    const key = pressed(event);
+    const digit = /^[1-9]$/.test(key);
+    if (!digit && !(key in KEYS)) return false;
+    if (digit && !this.field?.digit && !this.labels.length) return false;
+    if (!event.repeat) this.press(digit ? key : KEYS[key], event.timeStamp);
+    return true;
+  }
+
+  /** Do what a key or button asks of the painted card; `when` it was pressed tells which that was. */
+  press(action, when) {
+    if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField());
+    if (this.edit) return this.hint("Save the edit with Ctrl+Enter, or leave it with Esc, first.");
+    if (action in { keep: 1, drop: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
+      if (!this.card) return undefined;
+      if (when < this.shownAt) return this.say("A key came before this card was on the screen; it was not counted.");
+      if (!this.painted) return this.early.push([action, when]);
+    }
+    if (this.field?.text() && action !== this.field.kind) return this.hint(`Save the ${this.field.kind} with Enter, or leave it with Esc, first.`);
+    if (/^\d$/.test(action)) return this.digit(Number(action));
+    return this[`do_${action}`] ? this[`do_${action}`]() : undefined;
+  }
+
+  hint(text) {
+    this.say(text);
+    (this.edit || this.field).focus();
+  }
+
+  digit(value) {
+    if (this.field?.digit) return value <= 5 ? this.field.digit(value) : undefined;
+    const label = this.labels[value - 1];
+    return label === undefined ? undefined : this.act("label", label);
+  }
+
+  do_keep() { this.act("keep", null); }
+  do_drop() { this.act("drop", null); }
+  do_skip() { this.act("skip", null); }
+  do_flag() { this.act("flag", "review"); }
+  do_label() { this.openPanel(chooser("Label", "label", this.labels, [this.card.label], (label) => this.act("label", label))); }
+  do_tag() { if (this.card) this.openPanel(chooser("Tag", "tag", this.tags, this.card.tags, (tag) => this.act(this.card.tags.includes(tag) ? "untag" : "tag", tag))); }
+  do_note() { if (this.card) this.openPanel(noteField(this.card.notes, (text) => this.act("note", text))); }
+  do_rate() { if (this.card) this.openPanel(ratingField(this.card.rating, (value) => this.act("rate", value))); }
+  do_edit() { this.startEdit(); }
+
+  do_unfold() {
+    const folds = [...this.pane.querySelectorAll(".fold")];
+    const shut = folds.filter((fold) => !fold.classList.contains("open"));
+    (shut.length ? shut : folds).forEach((fold) => (shut.length ? fold.unfold() : fold.fold()));
+  }
+
+  // --- acting on the painted card -----------------------------------------------------------
+
+  /** Send an answer about the painted card, with the revision that was painted. */
+  act(kind, value) {
+    const { card } = this;
+    const leaves = kind in LEAVE;
+    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue };
+    this.memory.acts.push({ op: answer.op, card, kind, value });
+    this.memory.undone = [];
+    this.cards.set(card.id, applied(card, kind, value, this.annotator));
+    if (leaves) {
+      this.memory.trail.push(card.id);
+      if (this.queue !== "everything" && kind !== "skip" && this.left) this.left -= 1;
+      this.advance();
+    } else {
+      this.card = this.cards.get(card.id);
+      this.closePanel(true);
+      this.head.replaceWith((this.head = this.drawHead()));
+    }
+    this.post(answer);
+  }
+
+  post(answer) {
+    this.memory.unsaved.push(answer);
+    if (!this.memory.keep()) this.say("This browser has no room left; what is not yet saved would not survive a reload.", true);
+    this.drawUnsaved();
+    setTimeout(() => this.outbox.flush(), 0);
+    this.later();
+  }
+
+  advance() {
+    const next = this.upcoming.shift();
+    if (next !== undefined) this.show(next);
+    else {
+      this.want = "";
+      this.nothing("Loading…");
+    }
+  }
+
+  /** Go to an example and come back to the present one after it. */
+  visit(id) {
+    if (this.card && this.card.id !== id) this.upcoming.unshift(this.card.id);
+    this.upcoming = this.upcoming.filter((other) => other !== id);
+    this.show(id);
+  }
+
+  do_back() {
+    const id = this.memory.trail.pop();
+    if (id === undefined) return;
+    this.visit(id);
+    this.memory.keep();
+  }
+
+  do_undo() {
+    const act = this.memory.acts.pop();
+    const last = this.lastAction;
+    if (!act && !last) return this.say("There is nothing to undo.");
+    const example = act ? act.card.id : last.example;
+    const target = act ? { batch: act.op } : last.target;
+    if (act) {
+      this.memory.undone.push(act);
+      this.cards.set(example, act.card);
+      const at = this.memory.trail.lastIndexOf(example);
+      if (at >= 0 && act.kind in LEAVE) this.memory.trail.splice(at, 1);
+      if (act.kind in LEAVE && this.left !== null && this.queue !== "everything" && act.kind !== "skip") this.left += 1;
+    } else {
+      this.undoneTargets.add(JSON.stringify(target));
+      this.lastAction = null;
+      this.cards.delete(example);
+    }
+    const kind = act ? act.kind : last.kind;
+    const many = act || last.count < 2 ? "" : `, ${plural(last.count, "example")}`;
+    this.post(this.switched("undo", example, target));
+    this.visit(example);
+    this.say(`Undone: ${DONE[kind].toLowerCase()}${many}.`);
+    return undefined;
+  }
+
+  do_redo() {
+    const act = this.memory.undone.pop();
+    if (!act) return this.say("There is nothing to redo.");
+    const id = act.card.id;
+    this.memory.acts.push(act);
+    this.cards.set(id, applied(act.card, act.kind, act.value, this.annotator));
+    this.post(this.switched("redo", id, { batch: act.op }));
+    if (act.kind in LEAVE) this.memory.trail.push(id);
+    if (this.card?.id === id && act.kind in LEAVE) this.advance();
+    else if (this.card?.id === id) this.show(id);
+    this.say(`Done again: ${DONE[act.kind].toLowerCase()}.`);
+    return undefined;
+  }
+
+  switched(kind, example, target) {
+    return { op: newId(), example, revision: 0, kind, value: target, by: this.annotator, time: Date.now() / 1000, queue: this.queue };
+  }
+
+  /** Go over to another queue. */
+  choose(name) {
+    if (this.edit || this.field?.text()) return this.hint("Save or leave what you are writing first.");
+    if (name === this.queue) return undefined;
+    Object.assign(this, { queue: name, upcoming: [], want: "", left: null });
+    this.nothing("Loading…");
+    this.outbox.flush();
+    return undefined;
+  }
+
+  // --- editing in place ---------------------------------------------------------------------
+
+  startEdit() {
+    const { card } = this;
+    if (card.cut) return this.say("This example is too long to edit here.");
+    const draft = this.memory.draft;
+    const texts = draft && draft.example === card.id && draft.messages === card.messages ? draft.texts : [];
+    this.closePanel();
+    this.edit = editor(parsed(card.messages, []), texts, () => this.keepDraft(true));
+    this.turns.replaceChildren(...this.edit.sections);
+    this.modes();
+    this.drawDigits();
+    this.edit.focus();
+    return undefined;
+  }
+
+  keepDraft(open) {
+    const texts = this.edit.texts();
+    this.memory.draft = texts.length ? { example: this.card.id, messages: this.card.messages, texts, open } : null;
+    this.memory.keep();
+  }
+
+  leaveEdit() {
+    this.keepDraft(false);
+    if (this.memory.draft) this.say("The edit was not saved; E takes it up again.");
+    this.edit = null;
+    this.turns.replaceChildren(...conversation(this.card));
+    this.modes();
+    this.drawDigits();
+    this.pane.focus({ preventScroll: true });
+  }
+
+  saveEdit() {
+    const texts = this.edit.texts();
+    if (!texts.length) {
+      this.leaveEdit();
+      return this.say("Nothing was changed.");
+    }
+    const { messages } = this.card;
+    this.memory.draft = null;
+    this.edit = null;
+    return this.act("edit", { messages, texts });
+  }
+}
+
+export default function card(component) {
+  const { parentElement } = component;
+  const holder = parentElement;
+  if (!holder.curationCard) holder.curationCard = new Page(parentElement);
+  holder.curationCard.update(component);
+  return () => {
+    holder.curationCard?.close();
+    delete holder.curationCard;
+  };
+}

@@ -1,0 +1,166 @@
+// What the page looks like: its bar, its buttons, the line above a card, notices and fields.
+
+class Shell {
+  build() {
+    const button = (action, key, text, more = {}) =>
+      el("button", { type: "button", class: `act ${action}`, "data-act": action, ...more,
+        onclick: (event) => event.detail < 2 && this.press(action, event.timeStamp) }, el("span", {}, text), el("kbd", {}, key));
+    this.queues = el("div", { class: "queues", role: "group", "aria-label": "Queue" });
+    this.saving = el("span", { class: "saving", role: "status" });
+    this.undoButton = button("undo", "U", "Undo");
+    this.note = el("div", { class: "notice", role: "status", hidden: true });
+    this.pane = el("article", { class: "pane", tabindex: 0 });
+    this.panel = el("div", { class: "panel", hidden: true });
+    this.digits = el("div", { class: "digits" });
+    this.live = el("div", { class: "live", "aria-live": "polite" });
+    this.verdicts = el("div", { class: "verdicts" }, button("drop", "D", "✕ Drop"), button("keep", "K", "✓ Keep"));
+    this.others = el("div", { class: "others" }, ACTIONS.map(([action, key, text]) => button(action, key, text)));
+    this.editing = el("div", { class: "verdicts", hidden: true },
+      el("button", { type: "button", class: "act", onclick: () => this.leaveEdit() }, el("span", {}, "Leave"), el("kbd", {}, "Esc")),
+      el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), el("kbd", {}, "Ctrl+Enter")));
+    this.shell = el("div", { class: "cardpage" },
+      el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
+        button("help", "?", "Keys"))),
+      this.pane, this.note, this.panel, this.digits, this.verdicts, this.editing, this.others, this.live);
+    this.root.append(this.shell);
+  }
+
+  drawHead() {
+    const card = this.card;
+    const { fate } = card;
+    const by = fate.by ? (fate.person ? `● ${fate.by}` : fate.by) : "";
+    const chip = (kind, ...text) => el("span", { class: `chip ${kind}` }, text);
+    const chips = [chip(fate.kept ? "kept" : "dropped", fate.kept ? "✓ kept" : "✕ dropped", by ? (fate.kept ? " by " : ": ") : "", by ? seen(by) : "")];
+    if (card.label) chips.push(chip("label", "label ", el("b", { dir: "auto" }, seen(card.label))));
+    if (card.edited) chips.push(chip("person", `● edited by `, seen(card.edited)));
+    if (card.rating !== null) chips.push(chip("person", `● rated ${card.rating}`));
+    if (card.flags.length) chips.push(chip("person", "● in review"));
+    card.tags.forEach((tag) => chips.push(chip("person", "● ", seen(tag),
+      el("button", { type: "button", class: "off", "aria-label": `Take the tag ${tag} off`, tabindex: -1, onclick: () => this.act("untag", tag) }, "×"))));
+    card.facts.forEach(([name, value]) => chips.push(chip("fact", `${name} `, seen(value))));
+    const lines = [];
+    card.attention.forEach((sentence) => lines.push(el("p", { class: "attention" }, `▲ Needs attention: ${sentence}.`)));
+    if (card.reason && !(fate.person && fate.kept)) lines.push(el("p", { class: "quiet" }, "Why: ", seen(card.reason)));
+    card.notes.forEach(([who, text]) => lines.push(el("p", { class: "said" }, el("b", {}, seen(who || "somebody")), ": ", seen(text))));
+    return el("header", { class: "head" }, el("div", { class: "chips" }, chips, el("span", { class: "where" }, seen(card.source))), lines);
+  }
+
+  drawDigits() {
+    const offered = this.labels.length ? this.labels.slice(0, 9) : [];
+    const state = JSON.stringify([offered, this.labels.length, this.card?.label, Boolean(this.card), Boolean(this.edit)]);
+    if (state === this.digitsState) return;
+    this.digitsState = state;
+    this.digits.hidden = !offered.length || !this.card || Boolean(this.edit);
+    const more = this.labels.length - offered.length;
+    this.digits.replaceChildren(
+      ...offered.map((label, i) => el("button", { type: "button", class: "act labelled", "aria-pressed": String(label === this.card?.label),
+        onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, seen(label)), el("kbd", {}, String(i + 1)))),
+      ...(more > 0 ? [el("button", { type: "button", class: "act labelled", onclick: (event) => this.press("label", event.timeStamp) },
+        el("span", {}, `${number(more)} more`), el("kbd", {}, "L"))] : []));
+  }
+
+  /** Which buttons there are: those of a card, or those of an edit. */
+  modes() {
+    const idle = !this.card;
+    this.verdicts.hidden = this.others.hidden = Boolean(this.edit);
+    this.editing.hidden = !this.edit;
+    this.shell.querySelectorAll("[data-act]").forEach((node) => {
+      const action = node.dataset.act;
+      const never = action === "back" ? !this.memory?.trail.length : action === "undo" ? !this.memory?.acts.length && !this.lastAction : idle && action !== "help";
+      node.disabled = Boolean(never);
+    });
+  }
+
+  /** How many answers are not on disk yet. */
+  drawUnsaved() {
+    const count = this.memory.unsaved.length;
+    const words = count ? `${plural(count, "answer")} not yet saved` : "all saved";
+    this.saving.textContent = this.trouble ? `${words}: ${this.trouble}` : words;
+    this.saving.classList.toggle("unsaved", count > 0);
+    this.saving.classList.toggle("trouble", Boolean(this.trouble) || !this.memory.whole);
+    this.saving.dataset.unsaved = count;
+  }
+
+  /** How many wait, and how many answers are not on disk yet. */
+  standing() {
+    this.drawUnsaved();
+    const counts = { ...this.counts };
+    if (this.left !== null) counts[this.queue] = Math.max(0, this.left);
+    const state = JSON.stringify([this.queue, counts]);
+    if (state !== this.queuesState) {
+      this.queuesState = state;
+      this.queues.replaceChildren(...this.titles.map(([name, title, about]) =>
+        el("button", { type: "button", class: "queue", title: about, "aria-pressed": String(name === this.queue), onclick: () => this.choose(name) },
+          title, name in counts ? el("span", { class: "count" }, number(counts[name])) : null)));
+    }
+    this.modes();
+  }
+
+  /** Say something beside the card; with an example, offer to show it. */
+  say(text, stays = false, example = "") {
+    clearTimeout(this.noteTimer);
+    const show = example && example !== this.card?.id
+      ? el("button", { type: "button", class: "more", onclick: () => this.visit(example) }, "Show it") : null;
+    const shut = stays ? el("button", { type: "button", class: "off", "aria-label": "Close", onclick: () => (this.note.hidden = true) }, "×") : null;
+    this.note.replaceChildren(el("span", {}, seen(text)), ...[show, shut].filter(Boolean));
+    this.note.hidden = false;
+    if (!stays) this.noteTimer = setTimeout(() => (this.note.hidden = true), 5000);
+  }
+
+  /** Let keys scroll the card, unless somebody types elsewhere. */
+  rest() {
+    const active = document.activeElement;
+    if (active === document.body || active === null || active === this.root.host || this.root.contains(active))
+      this.pane.focus({ preventScroll: true });
+  }
+
+  openPanel(field) {
+    if (this.field?.kind === field.kind) return this.closePanel();
+    this.field = field;
+    this.panel.replaceChildren(field.node);
+    this.panel.hidden = false;
+    field.focus();
+    return undefined;
+  }
+
+  closePanel(rest = false) {
+    const focused = this.panel.contains(this.root.activeElement);
+    this.field = null;
+    this.panel.hidden = true;
+    this.panel.replaceChildren();
+    if (rest || focused) this.pane.focus({ preventScroll: true });
+  }
+
+  /** Tell the address and the rest of the page, when there is time. */
+  later() {
+    if (this.laterTimer) return;
+    this.laterTimer = setTimeout(() => {
+      this.laterTimer = null;
+      if (!this.memory) return;
+      this.standing();
+      this.whereabouts();
+      clearTimeout(this.addressTimer);
+      this.addressTimer = setTimeout(() => this.address(), 300);
+    }, 0);
+  }
+
+  /** Put project, queue and example into the address. */
+  address() {
+    if (!this.shell.isConnected || !this.project) return;
+    const url = new URL(location.href);
+    url.searchParams.set("project", this.project);
+    url.searchParams.set("queue", this.queue);
+    const at = this.card ? this.card.id : this.want;
+    if (at) url.searchParams.set("example", at);
+    else url.searchParams.delete("example");
+    if (url.href !== location.href) history.replaceState(history.state, "", url);
+    this.whereabouts();
+  }
+
+  /** Remember where one is, for a reload before the address says so. */
+  whereabouts() {
+    const address = new URLSearchParams(location.search).get("example");
+    this.memory.at = { queue: this.queue, example: this.card ? this.card.id : this.want, address };
+    this.memory.keep();
+  }
+}

@@ -1,0 +1,109 @@
+// One example as a conversation: its turns, tools, and the answer that was not preferred.
+
+const ROLES = { user: "User", assistant: "Assistant", system: "System", tool: "Tool" };
+const KNOWN = new Set(["role", "content", "tool_calls", "tool_call_id", "name", "reasoning_content", "weight", "parts"]);
+
+function parsed(text, otherwise) {
+  try {
+    return text ? JSON.parse(text) : otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
+function call(value) {
+  const called = (value && (value.function || value)) || {};
+  const name = typeof called.name === "string" && called.name ? called.name : "(no name)";
+  const given = called.arguments === undefined ? called.parameters : called.arguments;
+  const again = typeof given === "string" ? parsed(given, given) : given;
+  const id = value && value.id ? el("span", { class: "quiet" }, seen(String(value.id))) : null;
+  return el("div", { class: "call" },
+    el("div", { class: "callname" }, "calls ", el("code", {}, seen(name)), id),
+    given === undefined || given === null ? null : codeBlock(pretty(again), ""));
+}
+
+/** Pictures and other media as what the file says of them; nothing of it is ever fetched. */
+function media(parts) {
+  return parts
+    .filter((part) => part && typeof part === "object" && part.type !== "text")
+    .map((part) => el("div", { class: "media" }, `${part.type || "part"}: `, el("code", {}, seen(address(part)))));
+}
+
+function address(part) {
+  const holds = part.image_url || part.image || part.url || part.video || part.audio || part.path;
+  const plain = holds && typeof holds === "object" ? holds.url || pretty(holds) : holds;
+  const text = typeof plain === "string" ? plain : pretty(part);
+  return text.length > 200 ? `${text.slice(0, 200)}… (${number(text.length)} characters)` : text;
+}
+
+function turn(value, index) {
+  const role = String(value.role);
+  const extra = [];
+  if (value.name) extra.push(el("span", {}, seen(String(value.name))));
+  if (value.tool_call_id) extra.push(el("span", { class: "quiet" }, "answers ", seen(String(value.tool_call_id))));
+  if (value.weight !== undefined && value.weight !== null)
+    extra.push(el("span", { class: "quiet" }, value.weight === 0 || value.weight === false ? "not trained on" : `weight ${value.weight}`));
+  const body = [];
+  if (typeof value.reasoning_content === "string" && value.reasoning_content) {
+    const reasoning = value.reasoning_content;
+    body.push(folded(null, () => el("div", { class: "reasoning" }, prose(reasoning)),
+      `Show the reasoning, ${plural(reasoning.length, "character")}`));
+  }
+  if (typeof value.content === "string" && value.content) body.push(...prose(value.content));
+  if (Array.isArray(value.parts)) body.push(...media(value.parts));
+  const calls = Array.isArray(value.tool_calls) ? value.tool_calls : [];
+  body.push(...calls.map(call));
+  if (typeof value.tool_calls === "string" && value.tool_calls) body.push(codeBlock(value.tool_calls, "calls, as text"));
+  if (!body.length) body.push(el("div", { class: "quiet" }, "nothing"));
+  for (const key of Object.keys(value).filter((name) => !KNOWN.has(name)).sort())
+    body.push(el("div", { class: "quiet" }, seen(`${key}: ${pretty(value[key])}`.slice(0, 500))));
+  return el("section", { class: `turn ${ROLES[role] ? role : "other"}`, "data-turn": index },
+    el("header", { class: "role" }, el("span", {}, seen(ROLES[role] || role)), extra),
+    el("div", { class: "body" }, body));
+}
+
+function tools(list) {
+  const named = list.map((tool) => (tool && (tool.function || tool)) || {});
+  const whole = () =>
+    el("div", {}, named.map((tool) =>
+      el("div", { class: "call" },
+        el("div", { class: "callname" }, el("code", {}, seen(String(tool.name || "(no name)")))),
+        tool.description ? el("div", { class: "text", dir: "auto" }, seen(String(tool.description))) : null,
+        tool.parameters ? codeBlock(pretty(tool.parameters), "") : null)));
+  const short = () => el("div", { class: "toolnames" }, named.map((tool) => el("code", {}, seen(String(tool.name || "(no name)")))));
+  return el("section", { class: "turn tools" },
+    el("header", { class: "role" }, plural(list.length, "tool")),
+    el("div", { class: "body" }, folded(short, whole, "Show what they take")));
+}
+
+/** All of an example's conversation as nodes. */
+function conversation(card) {
+  const turns = parsed(card.messages, []);
+  const offered = parsed(card.tools, []);
+  const rejected = parsed(card.rejected, []);
+  const nodes = [];
+  if (Array.isArray(offered) && offered.length) nodes.push(tools(offered));
+  nodes.push(...turns.map(turn));
+  if (!turns.length) nodes.push(el("p", { class: "quiet" }, "There is no turn in it."));
+  if (Array.isArray(rejected) && rejected.length) {
+    nodes.push(el("h3", { class: "rejected" }, "Not preferred"));
+    nodes.push(...rejected.map((value, i) => {
+      const node = turn(value, i);
+      node.classList.add("lost");
+      node.removeAttribute("data-turn");
+      return node;
+    }));
+  }
+  if (card.cut) nodes.push(el("p", { class: "attention" }, `▲ ${number(card.cut)} characters more are in the file; this example is too long to show whole.`));
+  return nodes;
+}
+
+/** The first words of what was asked, for announcements and notes. */
+function excerpt(card, length = 80) {
+  const turns = parsed(card.messages, []);
+  const asked = turns.find((t) => t.role === "user" && t.content) || turns.find((t) => t.content) || {};
+  const line = String(asked.content || "no text").replace(UNSEEN, "").slice(0, 4 * length).replace(/\s+/g, " ").trim();
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}

@@ -1,0 +1,327 @@
+"""The server's side of the card: queues, answers that are written once, and what comes next."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from curation import Project
+from curation.decisions import Decision
+from curation.queues import EXPIRES, Held, queue, upcoming
+from curation.ui.card.answers import write
+from curation.ui.card.replies import AHEAD, Place, reply
+
+QUESTIONS = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A project of sixty small questions."""
+    folder = tmp_path_factory.mktemp("sums")
+    file = folder / "sums.jsonl"
+    file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in QUESTIONS))
+    project = Project.create(folder / "sums")
+    project.add(file)
+    return project.path
+
+
+@pytest.fixture
+def project(made, tmp_path) -> Project:
+    shutil.copytree(made, tmp_path / "sums")
+    return Project.open(tmp_path / "sums")
+
+
+def answer(example: str, kind: str = "keep", value=None, **more) -> dict:
+    """What a browser sends for one key."""
+    fresh = {
+        "op": f"{example}-{kind}",
+        "revision": 0,
+        "by": "Ann",
+        "time": 1.0,
+        "queue": "undecided",
+    }
+    return {"example": example, "kind": kind, "value": value, **fresh, **more}
+
+
+def place(project: Project, annotator: str = "Ann", held: Held | None = None) -> Place:
+    return Place(
+        project=project,
+        address="sums",
+        view=project.view(),
+        seen=project.people(),
+        held=held or Held(),
+        annotator=annotator,
+        session="s",
+    )
+
+
+def ask(seat: Place, **request) -> dict:
+    said = {"project": "sums", "page": "p", "queue": "undecided", "at": "", "have": {}}
+    return reply(seat, {**said, "sent": 1, "answers": [], **request})
+
+
+def waiting(project: Project, name: str = "undecided", held=()) -> list[str]:
+    rows = project.view().dataset.rows
+    return list(rows.index[queue(rows, project.people(), name, held)])
+
+
+# --- queues ---------------------------------------------------------------------------------
+
+
+def test_what_is_decided_leaves_and_what_is_skipped_waits_at_the_end(project):
+    ids = list(project.examples.rows.index)
+    say = [
+        ("keep", 0),
+        ("drop", 1),
+        ("label", 2),
+        ("edit", 3),
+        ("skip", 5),
+        ("skip", 4),
+        ("flag", 6),
+    ]
+    values = {"label": "sum", "edit": [{"role": "user", "content": "?"}], "flag": "review"}
+    project.decisions.append([Decision(ids[i], kind, values.get(kind), "Ann") for kind, i in say])
+    assert waiting(project) == [*ids[7:], ids[5], ids[4]], "the longest skipped comes first"
+    assert waiting(project, "review") == [ids[6]]
+    assert waiting(project, "everything") == ids
+    project.decisions.append([Decision(ids[5], "skip", None, "Ann")])
+    assert waiting(project)[-2:] == [ids[4], ids[5]]
+
+
+def test_what_is_undone_waits_again_where_it_was(project):
+    view = project.view()
+    ids = list(view.dataset.rows.index)
+    project.decisions.append([Decision(ids[1], "drop", None, "Ann", op_id="d")])
+    assert ids[1] not in waiting(project)
+    project.decisions.undo("Ann", op_id="d")
+    assert waiting(project) == ids
+
+
+def test_the_queue_of_what_needs_attention_and_of_what_was_dropped(project, dataset):
+    rows = dataset.rows.assign(attention=["no_answer", *[""] * 7])
+    rows["dropped_by"] = [None, "drop_exact_duplicates", "people", *[None] * 5]
+    assert list(queue(rows, None, "attention")) == [0]
+    assert list(queue(rows, None, "dropped")) == [1]
+    assert list(queue(rows, None, "undecided")) == [0, 2, 3, 4, 5, 6, 7]
+
+
+def test_two_people_are_never_given_the_same_card(project):
+    held = Held()
+    ann, bob = place(project, "Ann", held), place(project, "Bob", held)
+    first = ask(ann, page="ann")
+    second = ask(bob, page="bob")
+    assert len(first["order"]) == AHEAD
+    assert first["order"][0] != second["order"][0]
+    free = len(QUESTIONS) - AHEAD
+    assert not set(first["order"]) & set(second["order"][:free]), "what nobody holds comes first"
+    assert second["order"][free:] == first["order"][:0:-1][: AHEAD - free], "then from the far end"
+
+
+def test_two_people_share_a_short_queue_to_its_last_card(project):
+    held = Held()
+    seats = {"ann": place(project, "Ann", held), "bob": place(project, "Bob", held)}
+    order = {page: ask(seat, page=page)["order"] for page, seat in seats.items()}
+    screens = {page: ids[0] for page, ids in order.items()}
+    decided: list[str] = []
+    while screens:
+        for page in list(screens):
+            example = screens.pop(page)
+            decided.append(example)
+            sent = [answer(example, by=page)]
+            ids = ask(seats[page], page=page, answers=sent)["order"]
+            if ids:
+                screens[page] = ids[0]
+    assert len(decided) == len(set(decided)) == len(QUESTIONS)
+
+
+def test_a_page_that_sends_nothing_for_long_holds_nothing():
+    held = Held()
+    held.hold("a", ["1", "2"], now=0.0)
+    assert held.by_others("b", now=EXPIRES) == ({"1"}, ["2"])
+    assert held.by_others("a", now=1.0) == (set(), [])
+    assert held.by_others("b", now=EXPIRES + 1) == (set(), [])
+
+
+def test_everything_goes_on_from_where_one_is(project):
+    rows = project.view().dataset.rows
+    ids = list(rows.index)
+    assert upcoming(rows, np.arange(60), "everything", ids[10], set(), 3) == (ids[11:14], 0)
+    assert upcoming(rows, np.arange(60), "everything", "", set(), 2) == (ids[:2], 0)
+    assert upcoming(rows, np.arange(60), "everything", ids[-1], set(), 2) == ([], 0)
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_sent_again_adds_nothing(project):
+    ids = list(project.examples.rows.index)
+    sent = [answer(ids[0]), answer(ids[1], "drop")]
+    first = write(project, sent)
+    again = write(project, [*sent, answer(ids[2], "flag", "review")])
+    assert first.saved == [a["op"] for a in sent]
+    assert again.saved == [*first.saved, f"{ids[2]}-flag"]
+    events = project.decisions.events()
+    assert [(e.example_id, e.kind, e.op_id) for e in events] == [
+        (ids[0], "keep", f"{ids[0]}-keep"),
+        (ids[1], "drop", f"{ids[1]}-drop"),
+        (ids[2], "flag", f"{ids[2]}-flag"),
+    ]
+
+
+def test_an_answer_carries_the_revision_that_was_on_screen(project):
+    example = project.examples.rows.index[0]
+    project.decisions.append([Decision(example, "drop", None, "Bob")])
+    shown = ask(place(project), at=example)["cards"][0]
+    assert shown["revision"] == 1
+    seen = write(project, [answer(example, revision=shown["revision"])])
+    assert seen.notices == [], "Bob's word was on the screen"
+    assert project.decisions.events()[-1].base_revision == 1
+    project.decisions.append([Decision(example, "drop", None, "Bob", base_revision=2)])
+    late = write(project, [answer(example, revision=2, op="late")])
+    assert late.notices == [
+        (example, "Bob decided this example meanwhile; both decisions are kept.")
+    ]
+    assert write(project, [answer(example, revision=4, op="own")]).notices == []
+    assert project.decisions.last() == 5
+
+
+def test_what_makes_no_decision_is_refused_and_holds_up_no_other(project):
+    ids = list(project.examples.rows.index)
+    sent = [
+        answer(ids[0]),
+        answer(ids[1], "rate", "five", op="rate"),
+        answer(ids[2], by="", op="nameless"),
+        answer(ids[3], "edit", {"messages": "[", "texts": []}, op="edit"),
+        {"op": "bare"},
+        "not an answer",
+        answer(ids[4]),
+    ]
+    written = write(project, sent)
+    assert written.saved == [f"{ids[0]}-keep", f"{ids[4]}-keep"]
+    assert set(written.refused) == {"rate", "nameless", "edit", "bare", ""}
+    assert "number" in written.refused["rate"] and "name" in written.refused["nameless"]
+
+
+def test_what_could_not_be_saved_stays_unsaved_and_in_order(project, monkeypatch):
+    from curation.decisions import NotSaved
+
+    ids = list(project.examples.rows.index)
+
+    def full(decisions):
+        raise NotSaved("the disk is full")
+
+    monkeypatch.setattr(project.decisions, "append", full)
+    said = ask(place(project), answers=[answer(ids[0]), answer(ids[1])])
+    assert said["saved"] == [] and "disk is full" in said["trouble"]
+    monkeypatch.undo()
+    assert len(ask(place(project), answers=[answer(ids[0]), answer(ids[1])])["saved"]) == 2
+
+
+def test_an_undo_names_what_it_takes_back_and_is_sent_twice_without_harm(project):
+    ids = list(project.examples.rows.index)
+    undo = answer(ids[0], "undo", {"batch": f"{ids[0]}-keep"}, op="u")
+    sent = [answer(ids[0]), answer(ids[1], "drop"), undo]
+    assert write(project, sent).saved == [f"{ids[0]}-keep", f"{ids[1]}-drop", "u"]
+    assert write(project, sent).saved == [f"{ids[0]}-keep", f"{ids[1]}-drop", "u"]
+    assert project.decisions.last() == 3
+    assert set(project.people().verdicts) == {ids[1]}
+    redo = answer(ids[0], "redo", {"batch": f"{ids[0]}-keep"}, op="r")
+    write(project, [redo])
+    assert set(project.people().verdicts) == {ids[0], ids[1]}
+
+
+def test_a_decision_in_the_review_queue_takes_the_flag_away_as_one_act(project):
+    example = project.examples.rows.index[0]
+    write(project, [answer(example, "flag", "review")])
+    write(project, [answer(example, queue="review")])
+    assert waiting(project, "review") == []
+    project.decisions.undo("Ann")
+    assert waiting(project, "review") == [example]
+    assert project.people().verdicts == {}
+
+
+def test_an_edit_is_made_of_the_turns_that_were_on_screen(project):
+    example = project.examples.rows.index[0]
+    number = 12345678901234567890
+    turns = [
+        {"role": "user", "content": "add"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"function": {"arguments": {"n": number, "x": 1.0}}}],
+        },
+        {"role": "assistant", "content": "old", "reasoning_content": "because"},
+    ]
+    value = {"messages": orjson.dumps(turns).decode(), "texts": [[2, "content", "new"]]}
+    write(project, [answer(example, "edit", value)])
+    (event,) = project.decisions.events()
+    assert event.value[:2] == turns[:2], "numbers and calls are what they were"
+    assert event.value[2] == {**turns[2], "content": "new"}
+    wrong = {**value, "texts": [[0, "role", "system"]]}
+    assert "texts" in write(project, [answer(example, "edit", wrong, op="w")]).refused["w"]
+
+
+# --- replies --------------------------------------------------------------------------------
+
+
+def test_a_page_of_another_project_is_told_and_nothing_is_written(project):
+    example = project.examples.rows.index[0]
+    said = ask(place(project), project="other", answers=[answer(example)])
+    assert "another project" in said["trouble"] and "saved" not in said
+    assert project.people() is None
+
+
+def test_only_cards_that_the_page_does_not_have_are_sent(project):
+    seat = place(project)
+    first = ask(seat)
+    have = {card["id"]: card["revision"] for card in first["cards"]}
+    assert [card["id"] for card in first["cards"]] == first["order"]
+    at = first["order"][0]
+    second = ask(seat, at=at, have=have)
+    assert [c["id"] for c in second["cards"]] == [i for i in second["order"] if i not in have]
+    write(project, [answer(at, "tag", "sums", by="Bob")])
+    third = ask(seat, at=at, have=have)
+    assert [(c["id"], c["revision"], c["tags"]) for c in third["cards"] if c["id"] == at] == [
+        (at, 1, ["sums"])
+    ]
+
+
+def test_a_card_shows_the_text_that_counts_now_also_after_an_undo(project):
+    example = project.examples.rows.index[0]
+    source = project.examples.rows.at[example, "messages"]
+    value = {"messages": source, "texts": [[1, "content", "Zero."]]}
+    write(project, [answer(example, "edit", value)])
+    seat = place(project)
+    assert "Zero." in ask(seat, at=example)["cards"][0]["messages"]
+    write(project, [answer(example, "undo", {"batch": f"{example}-edit"}, op="u")])
+    (card,) = [c for c in ask(seat, at=example)["cards"] if c["id"] == example]
+    assert card["messages"] == source and card["edited"] == ""
+
+
+def test_undo_offers_the_last_action_of_this_person_only(project):
+    ids = list(project.examples.rows.index)
+    many = [Decision(i, "drop", None, "Ann", batch="lasso") for i in ids[:5]]
+    project.decisions.append(many)
+    project.decisions.append([Decision(ids[9], "keep", None, "Bob")])
+    said = ask(place(project))["undo"]
+    assert said == {"target": {"batch": "lasso"}, "example": ids[4], "kind": "drop", "count": 5}
+    assert ask(place(project, "Eve"))["undo"] is None
+
+
+def test_long_examples_come_in_smaller_numbers_but_one_always_comes(project, monkeypatch):
+    from curation.ui.card import replies as module
+
+    monkeypatch.setattr(module, "MOST_TEXT", 10)
+    assert len(ask(place(project))["cards"]) == 1
+    monkeypatch.setattr(module, "LONGEST", 40)
+    (card,) = ask(place(project))["cards"]
+    assert card["cut"] > 0 and len(orjson.loads(card["messages"])) == 2
+
+
+def test_an_example_that_is_gone_is_said_to_be(project):
+    said = ask(place(project), at="0123456789abcdef")
+    assert said["gone"] and said["order"]

@@ -1,0 +1,446 @@
+"""The card in a real browser: what was on the screen is what is saved, whatever happens."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+import pytest
+
+from curation import Project
+from tests.app_server import App
+from tests.browser import launch
+
+PANE = """() => {
+    const host = document.querySelector('[data-testid=stBidiComponentIsolated]');
+    const pane = host?.shadowRoot?.querySelector('.pane');
+    const saving = host?.shadowRoot?.querySelector('.saving');
+    return pane ? {...pane.dataset, unsaved: Number(saving.dataset.unsaved)} : {};
+}"""
+"""What is on the screen: the example, its revision, whether it is painted, and what is unsaved."""
+
+
+def rows() -> list[dict]:
+    """Examples with all that a text can do to a page, among plain ones."""
+    hostile = (
+        "<script>window.hacked = 1</script><img src=x onerror='window.hacked=1'>"
+        "![p](https://evil.example/p.png) <a href='javascript:1'>x</a> [l](https://evil.example)"
+    )
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "look", "arguments": {"q": hostile}},
+    }
+    turns = [
+        {"role": "system", "content": hostile},
+        {
+            "role": "user",
+            "content": "Look:\n```python\nprint('hi')\n```\n| a | b |\n|---|---|\n| 1 | 2 |",
+        },
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": hostile, "tool_call_id": "c1"},
+        {"role": "assistant", "content": "pay \u202ehere\u200b\u200b\n" + "long\n" * 80},
+    ]
+    sums = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(400)]
+    return [{"messages": turns}, *sums]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        if opened is None:
+            pytest.skip("no browser could be had on this machine")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    workspace = tmp_path_factory.mktemp("projects")
+    server = App(workspace)
+    server.workspace = workspace
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def project(app, tmp_path, request) -> Project:
+    """A fresh project in the workspace of the running app."""
+    name = request.node.name.removeprefix("test_")[:40]
+    files = []
+    for kind in ("chat", "sums"):
+        path = tmp_path / f"{kind}.jsonl"
+        some = [row for row in rows() if ("messages" in row) == (kind == "chat")]
+        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in some))
+        files.append(path)
+    made = Project.create(app.workspace / name)
+    made.add(*files)
+    return made
+
+
+@pytest.fixture
+def opened(browser, app, project):
+    """Opens the page of cards as a person, in a browser of their own, and remembers its requests."""
+    contexts = []
+
+    def open_page(who: str = "Ann", context=None, **address):
+        if context is None:
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            contexts.append(context)
+            if who:
+                cookie = {"name": "curation-name", "value": who, "url": app.address}
+                context.add_cookies([cookie])
+        page = context.new_page()
+        page.asked = []
+        page.on("request", lambda r: page.asked.append(r.url))
+        query = "&".join(f"{k}={v}" for k, v in {"project": project.path.name, **address}.items())
+        page.goto(f"{app.address}/annotate?{query}")
+        if who:
+            painted(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def painted(page, timeout: float = 60) -> dict:
+    """Wait for a card on the screen and return what it is."""
+    end = time.time() + timeout
+    while time.time() < end:
+        state = page.evaluate(PANE)
+        if state.get("painted") == "true":
+            return state
+        time.sleep(0.005)
+    raise AssertionError(f"no card was painted: {page.evaluate(PANE)}")
+
+
+def saved(page, timeout: float = 60) -> None:
+    """Wait until the page says that everything is saved."""
+    end = time.time() + timeout
+    while time.time() < end:
+        if page.evaluate(PANE).get("unsaved") == 0:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not saved: {page.evaluate(PANE)}")
+
+
+def press(page, keys: str, every: float = 0.0) -> list[tuple[str, str]]:
+    """Press keys one by one; what was on the screen before each, with the key."""
+    pressed = []
+    for key in keys:
+        begun = time.time()
+        pressed.append((painted(page)["example"], key))
+        page.keyboard.press(key)
+        time.sleep(max(0.0, every - (time.time() - begun)))
+    return pressed
+
+
+def events(project: Project) -> list:
+    return Project.open(project.path).decisions.events()
+
+
+def decided(project: Project) -> list[tuple[str, str]]:
+    return [(e.example_id, e.kind[0]) for e in events(project)]
+
+
+def test_each_of_many_quick_keys_decides_the_card_that_was_painted(opened, project):
+    page = opened()
+    pressed = press(page, "kd" * 60, every=1 / 30)
+    saved(page)
+    assert decided(project) == pressed
+    assert len({example for example, _ in pressed}) == 120
+    assert len({e.op_id for e in events(project)}) == 120
+
+
+def test_keys_pressed_blindly_decide_only_what_was_painted(opened, project):
+    page = opened()
+    shown = """() => {
+        window.shown = [];
+        const pane = document.querySelector('[data-testid=stBidiComponentIsolated]')
+            .shadowRoot.querySelector('.pane');
+        const note = () => requestAnimationFrame(() => window.shown.push(pane.dataset.example));
+        new MutationObserver(note).observe(pane, {attributeFilter: ['data-example']});
+        window.shown.push(pane.dataset.example);
+    }"""
+    page.evaluate(shown)
+    for _ in range(40):
+        page.keyboard.press("k", delay=0)
+    page.wait_for_timeout(500)
+    saved(page)
+    on_screen = page.evaluate("window.shown")
+    assert set(example for example, _ in decided(project)) <= set(on_screen)
+    assert page.evaluate(PANE)["example"] not in {example for example, _ in decided(project)}
+
+
+def test_a_key_that_is_held_decides_once_and_caps_lock_is_harmless(opened, project):
+    page = opened()
+    first = painted(page)["example"]
+    page.keyboard.down("k")
+    for _ in range(20):
+        page.keyboard.down("k")  # the browser marks these as repeated
+        page.wait_for_timeout(20)
+    page.keyboard.up("k")
+    saved(page)
+    assert decided(project) == [(first, "k")]
+    second = painted(page)["example"]
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Alt+d")
+    page.keyboard.press("Shift+D")
+    page.evaluate("""() => window.dispatchEvent(
+        new KeyboardEvent('keydown', {key: 'D', code: 'KeyD', bubbles: true, cancelable: true}))""")
+    saved(page)
+    assert decided(project)[1:] == [(second, "d")], "a capital of Caps Lock only"
+
+
+def test_keys_in_a_field_are_letters_and_an_edit_is_of_what_was_shown(opened, project):
+    page = opened()
+    press(page, "k")
+    example = painted(page)["example"]
+    page.keyboard.press("e")
+    page.keyboard.type(" kkd", delay=10)
+    assert page.locator("textarea").last.input_value().endswith(" kkd")
+    page.locator("ins", has_text="kkd").wait_for()
+    page.keyboard.press("Escape")
+    assert page.locator("textarea").count() == 0
+    page.keyboard.press("e")
+    assert page.locator("textarea").last.input_value().endswith(" kkd"), "it is taken up again"
+    page.keyboard.press("Control+Enter")
+    saved(page)
+    assert [(e.example_id, e.kind) for e in events(project)][1:] == [(example, "edit")]
+    (edit,) = [e for e in events(project) if e.kind == "edit"]
+    source = project.examples.messages(example)
+    assert edit.value[-1]["content"] == source[-1].content + " kkd"
+    assert painted(page)["example"] != example, "the next card"
+
+
+def test_notes_tags_ratings_and_labels_by_keys(opened, project):
+    ids = list(project.examples.rows.index)
+    from curation.decisions import Decision
+
+    letters = [f"class {n:02}" for n in range(30)]
+    labels = [Decision(i, "label", x, "Bob") for i, x in zip(ids[-30:], letters, strict=True)]
+    project.decisions.append(labels)
+    page = opened()
+    example = painted(page)["example"]
+    page.keyboard.press("n")
+    page.keyboard.type("look again", delay=5)
+    page.keyboard.press("Enter")
+    page.keyboard.press("t")
+    page.keyboard.type("sums", delay=5)
+    page.keyboard.press("Enter")
+    page.keyboard.press("r")
+    page.keyboard.press("4")
+    assert painted(page)["example"] == example, "none of these goes on"
+    page.keyboard.press("l")
+    page.keyboard.type("27", delay=5)
+    page.keyboard.press("Enter")
+    second = painted(page)["example"]
+    assert second != example, "a label goes on"
+    page.keyboard.press("2")
+    saved(page)
+    said = [(e.example_id, e.kind, e.value) for e in events(project)][30:]
+    assert said == [
+        (example, "note", "look again"),
+        (example, "tag", "sums"),
+        (example, "rate", 4),
+        (example, "label", "class 27"),
+        (second, "label", "class 01"),
+    ]
+
+
+def test_undo_is_there_from_the_first_decision_and_returns_its_example(opened, project):
+    page = opened()
+    first = painted(page)["example"]
+    page.keyboard.press("d")
+    second = painted(page)["example"]
+    page.keyboard.press("u")
+    assert painted(page)["example"] == first
+    page.keyboard.press("k")
+    assert painted(page)["example"] == second
+    page.keyboard.press("Control+z")
+    assert painted(page)["example"] == first
+    saved(page)
+    assert Project.open(project.path).people().verdicts == {}
+    page.keyboard.press("Control+Shift+z")
+    saved(page)
+    assert [e.kind for e in Project.open(project.path).people().verdicts.values()] == ["keep"]
+
+
+def test_review_and_skip_leave_the_card_and_back_is_the_one_before(opened, project):
+    page = opened()
+    pressed = press(page, "fsk")
+    assert len({example for example, _ in pressed}) == 3
+    fourth = painted(page)["example"]
+    for example, _ in reversed(pressed):
+        page.keyboard.press("b")
+        assert painted(page)["example"] == example
+    saved(page)
+    page.get_by_role("button", name="To review").click()
+    page.wait_for_function("location.search.includes('queue=review')")
+    assert painted(page)["example"] == pressed[0][0]
+    page.keyboard.press("k")
+    page.get_by_text("This queue is empty").first.wait_for()
+    assert fourth not in {e.example_id for e in events(project)}
+
+
+def test_a_reload_in_the_middle_comes_back_to_the_card_and_loses_nothing(opened, project):
+    page = opened()
+    pressed = press(page, "kdkdkd")
+    shown = painted(page)["example"]
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    assert painted(page)["example"] == shown
+    pressed += press(page, "kk")
+    saved(page)
+    assert decided(project) == pressed
+
+
+def test_a_killed_server_loses_nothing_that_was_shown_as_saved(opened, project, app):
+    page = opened()
+    pressed = press(page, "kdkd")
+    saved(page)
+    app.kill()
+    before = len(decided(project))
+    pressed += press(page, "kdkdkd")
+    assert page.evaluate(PANE)["unsaved"] == 6
+    app.start()
+    saved(page, 90)
+    pressed += press(page, "kd")
+    saved(page)
+    assert before == 4 and decided(project) == pressed
+    assert len({e.op_id for e in events(project)}) == len(pressed)
+
+
+def test_leaving_asks_while_something_is_unsaved(opened, project, app):
+    page = opened()
+    app.kill()
+    press(page, "k")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(500)
+    app.start()
+    assert asked == ["beforeunload"]
+    saved(page, 90)
+    assert len(decided(project)) == 1
+
+
+def test_two_tabs_and_two_people_get_different_cards_and_conflicts_are_said(opened, project):
+    ann = opened("Ann")
+    second = opened("Ann", context=ann.context)
+    bob = opened("Bob")
+    shown = {painted(page)["example"] for page in (ann, second, bob)}
+    assert len(shown) == 3
+    example = painted(ann)["example"]
+    bob.goto(bob.url.split("?")[0] + f"?project={project.path.name}&example={example}")
+    assert painted(bob)["example"] == example
+    bob.keyboard.press("d")
+    saved(bob)
+    ann.keyboard.press("k")
+    saved(ann)
+    ann.get_by_text("Bob decided this example meanwhile; both decisions are kept.").wait_for()
+    assert [(e.annotator, e.kind, e.base_revision) for e in events(project)] == [
+        ("Bob", "drop", 0),
+        ("Ann", "keep", 0),
+    ]
+
+
+def test_a_card_is_text_only_whatever_the_dataset_says(opened, project, app):
+    page = opened()
+    assert "print('hi')" in page.locator("pre.code", has_text="print").inner_text()
+    assert page.locator(".language").first.inner_text() == "python"
+    assert page.locator("td").all_inner_texts() == ["1", "2"]
+    assert page.locator(".callname code").inner_text() == "look"
+    badges = page.locator(".unseen").all_inner_texts()
+    assert "U+202E" in badges and "U+200B ×2" in badges
+    assert page.locator(".text >> text=<script>").first.is_visible()
+    assert page.locator(".pane img, .pane a, .pane script, .pane iframe").count() == 0
+    folded = page.locator(".turn.assistant .text").last.inner_text().count("long")
+    page.keyboard.press("x")
+    assert page.locator(".turn.assistant .text").last.inner_text().count("long") > folded
+    assert page.evaluate("window.hacked") is None
+    assert not [url for url in page.asked if "evil.example" in url]
+    page.keyboard.press("e")
+    page.keyboard.type("x")
+    page.keyboard.press("Control+Enter")
+    saved(page)
+    turns = events(project)[0].value
+    assert (
+        turns[:4]
+        == [m.to_dict() for m in project.examples.messages(events(project)[0].example_id)][:4]
+    )
+
+
+def test_the_next_card_opens_at_its_top_and_is_announced(opened, project):
+    page = opened()
+    page.keyboard.press("x")
+    pane = page.locator(".pane")
+    pane.evaluate("pane => { pane.scrollTop = 999; }")
+    page.keyboard.press("k")
+    painted(page)
+    assert pane.evaluate("pane => pane.scrollTop") == 0
+    assert "What is" in page.locator(".live").inner_text()
+    assert page.title() == f"Annotate · {project.name}"
+
+
+def test_words_can_be_read_on_light_and_on_dark(browser, app, project):
+    contrast = """() => {
+        const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+        const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+        const rgba = (colour, under) => {
+            canvas.fillStyle = `rgb(${under})`; canvas.fillRect(0, 0, 1, 1);
+            canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+        };
+        const light = (rgb) => rgb.map((v) => v / 255)
+            .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+        const under = (node) => {
+            const chain = [];
+            for (let n = node; n; n = n.parentElement || n.getRootNode().host) chain.unshift(n);
+            return chain.reduce((c, n) => rgba(getComputedStyle(n).backgroundColor, c), [255, 255, 255]);
+        };
+        const walker = document.createTreeWalker(root.querySelector('.cardpage'), NodeFilter.SHOW_TEXT);
+        const poor = [];
+        while (walker.nextNode()) {
+            const node = walker.currentNode.parentElement;
+            if (!walker.currentNode.textContent.trim() || !node.offsetParent || node.closest(':disabled')) continue;
+            const ground = under(node);
+            const [a, b] = [light(rgba(getComputedStyle(node).color, ground)), light(ground)];
+            const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+            if (ratio < 4.5) poor.push([node.className, walker.currentNode.textContent.slice(0, 30), ratio]);
+        }
+        return poor;
+    }"""
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 1024, "height": 768})
+        context.add_cookies([{"name": "curation-name", "value": "Ann", "url": app.address}])
+        page = context.new_page()
+        page.goto(f"{app.address}/annotate?project={project.path.name}")
+        painted(page)
+        page.keyboard.press("d")
+        page.keyboard.press("b")
+        page.keyboard.press("?")
+        painted(page)
+        assert page.evaluate(contrast) == [], scheme
+        context.close()
+
+
+def test_a_project_that_is_deleted_while_it_is_open_is_said_and_nothing_is_made(
+    opened, project, tmp_path
+):
+    page = opened()
+    shown = painted(page)["example"]
+    moved = tmp_path / "elsewhere"
+    project.path.rename(moved)
+    page.keyboard.press("k")
+    page.get_by_text("is not here any more").first.wait_for()
+    assert page.evaluate(PANE)["unsaved"] == 1 and not project.path.exists()
+    moved.rename(project.path)
+    saved(page)
+    assert decided(project) == [(shown, "k")]
