@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation import __version__, files
+from curation import __version__, files, manifest
 from curation.errors import CurationError
 
 if TYPE_CHECKING:
@@ -68,25 +68,11 @@ def _examine_project(path: Path) -> list[dict[str, Any]]:
     from curation.project import Project
 
     project = Project.open(path)
-    checks = []
+    checks = _examine_imports(project)
     try:
         checks.append(_check("recipe", True, f"{len(project.recipe)} steps"))
     except CurationError as error:
         checks.append(_check("recipe", False, str(error)))
-    for entry in project.imports:
-        copy = project.path / "source" / entry["stored"]
-        whole = copy.is_file() and files.sha256(copy) == entry["sha256"]
-        text = (
-            "as imported"
-            if whole
-            else "the copy in source/ is damaged or gone; import the file again"
-        )
-        checks.append(_check(f"source {entry['name']}", whole, text))
-    if project.imports:
-        try:
-            checks.append(_check("examples", True, f"{len(project.examples):,} examples"))
-        except CurationError as error:
-            checks.append(_check("examples", False, str(error)))
     return checks + _examine_decisions(project)
 
 
@@ -117,3 +103,35 @@ def _examine_decisions(project: Project) -> list[dict[str, Any]]:
     return [
         _check("decisions", not left, said or f"{project.decisions.last():,} events, journal equal")
     ]
+
+
+def _examine_imports(project: Project) -> list[dict[str, Any]]:
+    """The list of imports, the copies in `source/`, and the examples that they gave."""
+    checks = []
+    if cleared := files.clear_scratch(project.path, below=True):
+        checks.append(_check("scratch", True, f"{cleared:,} leftovers of ended programs removed"))
+    try:
+        imports = project.imports
+    except CurationError:
+        try:
+            names = manifest.restore(project.path)
+            text = f"imports.json was lost; written anew from the examples: {', '.join(names)}"
+        except CurationError as error:
+            return [*checks, _check("imports", False, str(error))]
+        checks.append(_check("imports", False, text))
+        imports = project.imports
+    for entry in imports:
+        copy = project.path / "source" / entry["stored"]
+        whole = copy.is_file() and files.sha256(copy) == entry["sha256"]
+        text = (
+            "as imported"
+            if whole
+            else "the copy in source/ is damaged or gone; import the file again"
+        )
+        checks.append(_check(f"source {entry['name']}", whole, text))
+    if imports:
+        try:
+            checks.append(_check("examples", True, f"{len(project.examples):,} examples"))
+        except CurationError as error:
+            checks.append(_check("examples", False, str(error)))
+    return checks

@@ -11,6 +11,14 @@ class CurationError(Exception):
     """
 
 
+class FileRefused(CurationError):
+    """A file as a whole cannot be read; `reason` is the sentence without the file's name."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name, self.reason = name, reason
+
+
 class RecipeError(CurationError):
     """A recipe names something unknown, is out of order, or carries a value out of range."""
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curation.errors import CurationError
@@ -15,6 +18,72 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+SCRATCH = (".import-", ".pack-", ".hub-", ".mend-", ".incoming-", ".writing-")
+"""How names begin of what only lives as long as the program that works on it."""
+
+FRESH = 60.0
+"""Seconds in which a file that is not locked may be one that a program is about to lock."""
+
+
+@contextmanager
+def scratch(folder: Path, prefix: str) -> Iterator[Path]:
+    """A folder below `folder` that is removed when the block ends.
+
+    prefix: one of SCRATCH. A lock file beside it, there before it and after it, tells
+    `clear_scratch` that its program lives. Raises CurationError when it cannot be made.
+    """
+    made = folder / f"{prefix}{uuid.uuid4().hex[:12]}"
+    lock = made.with_name(f"{made.name}.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(lock):
+            made.mkdir()
+            yield made
+    finally:
+        _remove(made)
+        _remove(lock)
+
+
+def clear_scratch(folder: Path, *, below: bool = False) -> int:
+    """Remove what ended programs left in a folder, and count it; what lives is not touched.
+
+    below: also in all folders below it. A folder that cannot be written to stays as it is.
+    """
+    removed = 0
+    with suppress(OSError):
+        for path in list(folder.rglob("*") if below else folder.iterdir()):
+            if path.name.startswith(SCRATCH) and not _is_used(path):
+                removed += _remove(path)
+                _remove(path.with_name(f"{path.name}.lock"))
+    return removed
+
+
+def _is_used(path: Path) -> bool:
+    """Whether a program works in a scratch folder, or writes a file; if in doubt, yes."""
+    lock = path.with_name(f"{path.name}.lock") if path.is_dir() else path
+    try:
+        with open(lock, "rb") as stream:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            age = time.time() - os.fstat(stream.fileno()).st_mtime
+    except FileNotFoundError:
+        return False  # the lock is there before the folder is
+    except OSError:
+        return True
+    return age < FRESH and (lock == path or fcntl is None)
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file or a folder with all in it; whether that could be done."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        return True
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -27,14 +96,16 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        os.chmod(temporary, 0o644)
-        yield temporary
-        with open(temporary, "rb+") as stream:
+        handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+        with os.fdopen(handle, "rb+") as stream:
+            temporary = Path(name)
+            if fcntl is not None:
+                with suppress(OSError):  # where files cannot be locked, age alone tells
+                    fcntl.flock(stream, fcntl.LOCK_EX)
+            os.chmod(temporary, 0o644)
+            yield temporary
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
         raise CurationError(

@@ -7,32 +7,33 @@ from the copies again. `imports.json` lists the files and vouches for the tables
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
-import tempfile
 import time
-import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from curation import files
+from curation import files, manifest
 from curation.dataset import Progress, carried_ids, make_ids, silent
-from curation.errors import CurationError
+from curation.errors import CurationError, FileRefused
+from curation.incoming import Incoming, files_of, former_version, free_name, shown
+from curation.manifest import TABLES
 from curation.settings import read_limits
 
 if TYPE_CHECKING:
     from curation.sources import ImportReport
 
-TABLES = ("examples", "rejected")
+NOTHING: Mapping[str, Any] = {
+    **{"lines": 0, "examples": 0, "rejected": 0, "blank": 0, "seconds": 0.0},
+    **{"repaired": {}, "formats": {}, "encodings": {}, "notes": [], "left_out": {}},
+}
+"""The report of a file that was not read."""
 
 Tables = dict[str, pd.DataFrame]
 """What reading a file gave: the rows of each of TABLES."""
@@ -53,6 +54,14 @@ def reading(
     }
 
 
+class _Incoming(NamedTuple):
+    """A file that was read: what it gave, or no tables where it is there already."""
+
+    file: Incoming
+    entry: dict[str, Any]
+    tables: Tables | None
+
+
 class Imports:
     """The imported files of a project folder, and their rows.
 
@@ -65,13 +74,23 @@ class Imports:
     @property
     def entries(self) -> list[dict[str, Any]]:
         """What was imported, oldest first: name, sha256, settings, and the report of each file."""
-        return list(self._manifest().get("imports", []))
+        return list(manifest.read(self.folder).get("imports", []))
+
+    @property
+    def former(self) -> list[dict[str, Any]]:
+        """Versions that others took the place of, oldest first: entries with `replaced_by`."""
+        return list(manifest.read(self.folder).get("former", []))
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Files of imported folders that are no data: name → reason."""
+        return dict(manifest.read(self.folder).get("left_out", {}))
 
     @property
     def examples_sha256(self) -> str | None:
         """The checksum of the examples' table; None before the first import."""
-        manifest = self._manifest()
-        return str(manifest["examples_sha256"]) if manifest else None
+        known = manifest.read(self.folder)
+        return str(known["examples_sha256"]) if known else None
 
     def why_empty(self) -> str:
         """Why there are no examples, and what to do."""
@@ -103,20 +122,19 @@ class Imports:
         paths: Sequence[str | Path],
         said: Mapping[str, Any],
         names: Sequence[str] | None = None,
+        *,
+        replace: bool = False,
         progress: Progress = silent,
     ) -> list[dict[str, Any]]:
         """Read files into the project; `said` is a `reading`, the rest as for `Project.add`."""
-        with tempfile.TemporaryDirectory(prefix=".pack-", dir=self.folder) as scratch:
-            todo = _files_of(paths, Path(scratch))
+        with files.scratch(self.folder, ".pack-") as packed:
+            given, left_out = files_of(paths, packed)
             if names is not None:
-                todo = [(file, name) for (file, _), name in zip(todo, names, strict=True)]
-            _check_names([name for _, name in todo])
-            read = [
-                self._add_file(file, name, said, part_of(progress, i, len(todo)))
-                for i, (file, name) in enumerate(todo)
-            ]
-        with self._importing():
-            return self._merge(read)
+                given = [
+                    Incoming(file.path, shown(name))
+                    for file, name in zip(given, names, strict=True)
+                ]
+            return self._add(given, left_out, said, replace, progress)
 
     def add_from_hub(
         self,
@@ -129,13 +147,17 @@ class Imports:
         """Fetch a dataset of the Hub and add its splits; see `Project.add_from_hub`."""
         from curation.sources import hub
 
-        with tempfile.TemporaryDirectory(prefix=".hub-", dir=self.folder) as scratch:
+        with files.scratch(self.folder, ".hub-") as scratch:
             fetched = hub.load(
-                id, Path(scratch), revision=revision, split=split, progress=part_of(progress, 0, 2)
+                id, scratch, revision=revision, split=split, progress=part_of(progress, 0, 2)
             )
+            known = id.strip("/")
             at = f"@{fetched.revision[:12]}" if fetched.revision else ""
-            names = [f"{id.strip('/')}{at}/{file.name}" for file in fetched.files]
-            return self.add(fetched.files, said, names, part_of(progress, 1, 2))
+            given = [
+                Incoming(file, f"{known}{at}/{file.name}", f"hf:{known}/{file.name}")
+                for file in fetched.files
+            ]
+            return self._add(given, {}, said, False, part_of(progress, 1, 2))
 
     def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
         """Read a refused line again as somebody mended it; see `Project.mend`."""
@@ -145,25 +167,27 @@ class Imports:
                 refused = refused[(refused["source"] == source) & (refused["row"] == row)]
             if refused.empty:
                 raise CurationError(f"No line {row:,} of {source} stands refused.")
-            imports = {e["name"]: e for e in self.entries}
-            name = f"{source} (mended)"
+            imports = self.entries
+            of = next(e for e in imports if e["name"] == refused["imported_as"].iloc[0])
+            former = next((e for e in imports if e["origin"] == f"mended:{source}"), None)
             line = " ".join(text.split("\n")).encode() + b"\n"
-            said = {**imports[refused["imported_as"].iloc[0]]["settings"], "encoding": "utf-8"}
-            with tempfile.TemporaryDirectory(prefix=".mend-", dir=self.folder) as scratch:
-                file = Path(scratch) / "mended.jsonl"
+            said = {**of["settings"], "encoding": "utf-8"}
+            with files.scratch(self.folder, ".mend-") as scratch:
+                file = scratch / "mended.jsonl"
                 file.write_bytes(line)
-                tables, _ = self._read(file, name, said, silent)
+                mended = Incoming(file, f"{source} (mended)", f"mended:{source}")
+                tables, _ = self._read(file, mended.name, said, silent)
                 if len(tables["examples"]) != 1:
                     why = tables["rejected"]["message"]
                     raise CurationError(
                         f"Still refused: {why.iloc[0] if len(why) else 'there is nothing in it.'}"
                     )
-                if name in imports:
-                    said = imports[name]["settings"]
-                    file.write_bytes(self._copy_of(imports[name]).read_bytes() + line)
+                if former is not None:
+                    said = former["settings"]
+                    file.write_bytes(self._copy_of(former).read_bytes() + line)
                 place = [source, _digest(refused["raw"].iloc[0])]
                 said = {**said, "mends": [*said.get("mends", []), place]}
-                (entry,) = self._merge([self._add_file(file, name, said, silent)])
+                (entry,) = self._merge([self._read_in(mended, said, False, (), silent)], {}, False)
                 return entry
 
     def rebuild(self, progress: Progress = silent) -> None:
@@ -182,44 +206,73 @@ class Imports:
         """The lock under which imports are changed, by whichever process; it cannot be nested."""
         return files.locked(self.folder / ".import.lock")
 
-    def _manifest(self) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads((self.folder / "imports.json").read_text("utf-8"))
-            return found
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise CurationError(
-                f"{self.folder / 'imports.json'} cannot be read: {error}."
-            ) from None
+    def _add(
+        self,
+        given: Sequence[Incoming],
+        left_out: dict[str, str],
+        said: Mapping[str, Any],
+        replace: bool,
+        progress: Progress,
+    ) -> list[dict[str, Any]]:
+        """Read files and put them in, all or none, but for those of a folder that are no data."""
+        read, taken = list[_Incoming](), set[str]()
+        for i, file in enumerate(given):
+            try:
+                one = self._read_in(file, said, replace, taken, part_of(progress, i, len(given)))
+            except FileRefused as error:
+                if not file.listed or former_version(file, self.entries, replace):
+                    raise
+                left_out = {**left_out, file.name: error.reason}
+                continue
+            taken.add(one.entry["name"])
+            read.append(one)
+        if not read:
+            reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in left_out.items())
+            raise CurationError(f"There is no file of data in it. {reasons[:600]}.")
+        with self._importing():
+            return self._merge(read, left_out, replace)
 
-    def _add_file(
-        self, file: Path, name: str, said: Mapping[str, Any], progress: Progress
-    ) -> tuple[dict[str, Any], Tables | None]:
-        """A file's entry for `imports`, and its rows; no rows when it is there already."""
-        copy, digest = self._keep_source(file, name)
-        former = next((e for e in self.entries if e["name"] == name), None)
-        settings = dict(former["settings"] if former and said == reading() else said)
+    def _read_in(
+        self,
+        file: Incoming,
+        said: Mapping[str, Any],
+        replace: bool,
+        taken: Collection[str],
+        progress: Progress,
+    ) -> _Incoming:
+        """A file's entry and its rows; no rows when these bytes are there already, read so."""
+        imports = self.entries
+        copy, digest = self._keep_source(file)
+        former = former_version(file, imports, replace)
+        twin = former or next((e for e in imports if _is_twin(e, digest)), None)
+        settings = dict(twin["settings"] if twin and said == reading() else said)
         # A changed limit is another reading of the file.
         settings["limits"] = read_limits(self.folder)
-        if former and (former["sha256"], former["settings"]) == (digest, settings):
-            return {**former, "already": True}, None
+        if twin and (twin["sha256"], twin["settings"]) == (digest, settings):
+            return _Incoming(file, {**twin, "already": True, "replaced": []}, None)
+        name = (
+            former["name"] if former else free_name(file, {*taken, *(e["name"] for e in imports)})
+        )
         tables, report = self._read(copy, name, settings, progress)
-        if not report.examples and report.rejected and former and former["report"]["examples"]:
-            why = tables["rejected"]["message"].iloc[0]
-            raise CurationError(
-                f"{name}: none of its {report.rejected:,} rows can be read so: {why} "
-                "What was read of it before stays."
+        if former and not report.examples and former["report"]["examples"]:
+            why = tables["rejected"]["message"]
+            reason = (
+                f"none of its {report.rejected:,} rows can be read so: {why.iloc[0]}"
+                if len(why)
+                else "there is nothing in it any more; is it a broken download?"
             )
+            raise FileRefused(name, f"{reason} What was read of it before stays.")
         entry = {
             "name": name,
+            "beside": file.name if not former and name != file.name else "",
+            "origin": file.origin,
             "sha256": digest,
             "stored": copy.name,
             "settings": settings,
             "report": report.to_dict(),
             "time": round(time.time(), 3),
         }
-        return entry, tables
+        return _Incoming(file, entry, tables)
 
     def _read(
         self, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
@@ -227,10 +280,10 @@ class Imports:
         """The examples and rejects of one file, and the report of reading it."""
         from curation import sources
 
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=self.folder) as scratch:
+        with files.scratch(self.folder, ".import-") as scratch:
             report = sources.parse(
                 copy,
-                Path(scratch),
+                scratch,
                 name=name,
                 format=settings["format"],
                 mapping=settings["mapping"],
@@ -239,55 +292,73 @@ class Imports:
                 limits=sources.Limits(**settings.get("limits", {})),
                 progress=progress,
             )
-            return {t: pd.read_parquet(Path(scratch) / f"{t}.parquet") for t in TABLES}, report
+            return {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}, report
 
-    def _keep_source(self, file: Path, name: str) -> tuple[Path, str]:
+    def _keep_source(self, file: Incoming) -> tuple[Path, str]:
         """Copy a file into the project under its hash; what is hashed is the copy."""
-        if not file.is_file():
-            what = "a folder without files" if file.is_dir() else "not a file that can be read"
-            raise CurationError(
-                f"{file} is {what}." if file.exists() else f"{file} does not exist."
-            )
-        folder = self.folder / "source"
-        suffix = "".join(re.findall(r"\.[A-Za-z0-9]{1,8}", Path(name).name)[-2:])
-        staged = folder / f".incoming-{uuid.uuid4().hex}"
+        path, folder = file.path, self.folder / "source"
+        if not path.is_file():
+            raise CurationError(f"{shown(path)} is not a file that can be read.")
+        suffix = "".join(re.findall(r"\.[A-Za-z0-9]{1,8}", Path(file.name).name)[-2:])
         try:
-            with files.replacing(staged) as temporary:
-                shutil.copyfile(file, temporary)
-            digest = files.sha256(staged)
-            kept = folder / f"{digest}{suffix}"
-            os.replace(staged, kept)
+            with files.scratch(folder, ".incoming-") as scratch:
+                with files.replacing(scratch / "copy") as temporary:
+                    shutil.copyfile(path, temporary)
+                digest = files.sha256(scratch / "copy")
+                kept = folder / f"{digest}{suffix}"
+                os.replace(scratch / "copy", kept)
         except CurationError as error:
-            raise CurationError(f"{file} could not be copied into the project: {error}") from None
-        finally:
-            staged.unlink(missing_ok=True)
+            raise CurationError(
+                f"{shown(path)} could not be copied into the project: {error}"
+            ) from None
         return kept, digest
 
-    def _merge(self, read: Sequence[tuple[dict[str, Any], Tables | None]]) -> list[dict[str, Any]]:
+    def _merge(
+        self, read: Sequence[_Incoming], left_out: Mapping[str, str], replace: bool
+    ) -> list[dict[str, Any]]:
         """Put files just read beside the others, all at once, and return their entries.
 
         The lock is held.
         """
-        imports, fresh, entries = self.entries, dict[str, Tables](), list[dict[str, Any]]()
-        for entry, tables in read:
+        before = imports = self.entries
+        former, fresh, entries = self.former, dict[str, Tables](), list[dict[str, Any]]()
+        for file, entry, tables in read:
             if tables is not None:
-                replaced = [e["name"] for e in imports if _takes_place(entry, e)]
-                entry = {**entry, "replaced": replaced}
-                imports = [*(e for e in imports if e["name"] not in replaced), entry]
+                old = former_version(file, before, replace)
+                if old is None and any(e["name"] == entry["name"] for e in imports):
+                    # Another program took the name in the meantime.
+                    name = free_name(file, {e["name"] for e in imports})
+                    copy = self.folder / "source" / entry["stored"]
+                    tables, report = self._read(copy, name, entry["settings"], silent)
+                    entry = {**entry, "name": name, "report": report.to_dict()}
+                if old is not None:
+                    imports = [e for e in imports if e["name"] != old["name"]]
+                    former.append({**old, "replaced_by": entry["name"]})
+                entry = {**entry, "replaced": [old["name"]] if old else []}
+                imports = [*imports, entry]
                 fresh[entry["name"]] = tables
             entries.append(entry)
+        gone = {name: why for name, why in self.left_out.items() if name not in fresh}
+        lists = {"imports": imports, "former": former, "left_out": {**gone, **left_out}}
         if fresh:
-            self._write(imports, fresh)
-        return entries
+            self._write(lists, fresh)
+        elif lists["left_out"] != self.left_out:
+            known = manifest.read(self.folder)
+            manifest.write(self.folder, lists, {t: known[f"{t}_sha256"] for t in TABLES})
+        return entries + [
+            {"name": name, "left_out": why, "report": NOTHING, "replaced": []}
+            for name, why in left_out.items()
+        ]
 
-    def _write(self, imports: Sequence[dict[str, Any]], fresh: dict[str, Tables]) -> None:
-        """Write both tables, and imports.json last, which vouches for them; the lock is held.
+    def _write(self, lists: Mapping[str, Any], fresh: dict[str, Tables]) -> None:
+        """Write both tables, and the manifest last, which vouches for them; the lock is held.
 
-        fresh: name → rows of what was read just now. The others' rows are those of the tables, or
-        are read again where these are not as they were written.
+        lists: those of the manifest. fresh: name → rows of what was read just now. The others' rows
+        are those of the tables, or are read again where these are not as they were written.
         """
+        imports = lists["imports"]
         others = [e for e in imports if e["name"] not in fresh]
-        written = {t: found[1] for t in TABLES if others and (found := self._as_written(t))}
+        written = {t: rows[1] for t in TABLES if others and (rows := self._as_written(t))}
         if others and len(written) < len(TABLES):
             written, fresh = {}, {**self._read_again(others), **fresh}
         names = [e["name"] for e in others]
@@ -303,21 +374,13 @@ class Imports:
             if table == "examples":
                 ids = make_ids(frame["content_hash"].tolist(), carried_ids(frame["metadata"]))
                 frame = frame.assign(id=pd.Series(ids, dtype="str"))
-            path = self.folder / f"{table}.parquet"
-            with files.replacing(path) as temporary:
-                pq.write_table(
-                    pa.Table.from_pandas(frame, preserve_index=False), temporary, compression="zstd"
-                )
-            digests[f"{table}_sha256"] = files.sha256(path)
-        manifest = {"imports": list(imports), **digests}
-        files.write_text(
-            self.folder / "imports.json", json.dumps(manifest, ensure_ascii=False, indent=1)
-        )
+            digests[table] = manifest.write_table(self.folder, table, frame, lists)
+        manifest.write(self.folder, lists, digests)
 
     def _rebuild(self, progress: Progress = silent) -> None:
-        imports = self.entries
-        if imports:
-            self._write(imports, self._read_again(imports, progress))
+        lists = manifest.read(self.folder)
+        if lists:
+            self._write(lists, self._read_again(lists["imports"], progress))
 
     def _read_again(
         self, entries: Sequence[dict[str, Any]], progress: Progress = silent
@@ -341,13 +404,13 @@ class Imports:
 
     def _as_written(self, table: str) -> tuple[str, pd.DataFrame] | None:
         """One of TABLES and its checksum; None when the manifest does not vouch for what is there."""
-        manifest = self._manifest()
-        if not manifest:
+        known = manifest.read(self.folder)
+        if not known:
             return "", pd.DataFrame()
         try:
             with open(self.folder / f"{table}.parquet", "rb") as stream:  # one file, come what may
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                if digest != manifest.get(f"{table}_sha256", digest):
+                if digest != known.get(f"{table}_sha256", digest):
                     return None
                 stream.seek(0)
                 return digest, pd.read_parquet(stream)
@@ -389,59 +452,10 @@ def part_of(progress: Progress, part: int, parts: int) -> Progress:
     return lambda share, text: progress((part + share) / parts, text)
 
 
-def _takes_place(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Whether a file is another version of an earlier one, or the same bytes by another name.
-
-    Lines that were mended alike in two files are two examples all the same.
-    """
-    mended = "mends" in new["settings"] or "mends" in old["settings"]
-    return bool(new["name"] == old["name"] or (new["sha256"] == old["sha256"] and not mended))
+def _is_twin(entry: Mapping[str, Any], digest: str) -> bool:
+    """Whether an import has these bytes; lines mended alike in two files are two all the same."""
+    return bool(entry["sha256"] == digest and "mends" not in entry["settings"])
 
 
 def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise CurationError(
-                f"Two of the files are called {name}; rename one, or import them one by one."
-            )
-
-
-def _files_of(given: Sequence[str | Path], scratch: Path) -> list[tuple[Path, str]]:
-    """Every file of what is given, each once, with the name that it gets."""
-    paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
-    found = []
-    for i, path in enumerate(paths):
-        # As many of the folders above it as tell it from the others that are given.
-        depth = 1
-        while any(o != path and o.parts[-depth:] == path.parts[-depth:] for o in paths):
-            depth += 1
-        found += _files_below(path, "/".join(path.parts[-depth:]), scratch / str(i))
-    return found
-
-
-def _files_below(path: Path, name: str, packed: Path) -> list[tuple[Path, str]]:
-    """A file with its name, every file of a folder with its path inside, or a saved dataset.
-
-    Hidden files, and links that lead out of the folder, are not followed.
-    """
-    from curation import sources
-
-    if not path.is_dir():
-        return [(path, name)]
-    if sources.is_saved_dataset(path):
-        return [(sources.pack(path, packed), name)]
-    root = path.resolve()
-    found = [
-        (p, inside)
-        for p in sorted(path.rglob("*"))
-        if p.is_file() and p.resolve().is_relative_to(root)
-        for inside in [p.relative_to(path)]
-        if not any(part.startswith(".") for part in inside.parts)
-    ]
-    if not found:
-        raise CurationError(f"{path} is a folder without files; links out of it do not count.")
-    return [(p, f"{name}/{inside.as_posix()}") for p, inside in found]

@@ -99,6 +99,8 @@ class Project:
                 f"{folder} is not a project: it has no project.toml. "
                 f"Make one with `curate new {folder}`."
             )
+        for place in (folder, folder / "source"):
+            files.clear_scratch(place)
         project = cls(folder)
         if project.settings.get("schema") != SCHEMA:
             raise CurationError(
@@ -142,20 +144,28 @@ class Project:
         label_names: Sequence[str] | None = None,
         encoding: str | None = None,
         names: Sequence[str] | None = None,
+        replace: bool = False,
         progress: Progress = silent,
     ) -> list[dict[str, Any]]:
         """Read files into the project; one report per file.
 
-        The same file twice adds nothing; another version of a file of the same name takes its
-        place, read as the former one was unless something else is said. A folder is all its files,
-        or one dataset where `save_to_disk` wrote it; paths that end alike are told apart by the
-        folders above them. `mapping` says which column is which, as {"prompt": "question"};
+        The same file twice adds nothing; another version of it, from the same path, takes its
+        place, read as the former one was unless something else is said; with `replace`, any file of
+        its name does. Another file of the same name gets a name of its own. A folder is all its
+        files of data, or one dataset where `save_to_disk` wrote it; what is left out of it has a
+        report with `left_out`, the reason. Paths that end alike are told apart by the folders above
+        them. `mapping` says which column is which, as {"prompt": "question"};
         encoding is a Python codec, where the guess is wrong; `names` are the files' names as people
         know them, when they differ from the paths. Raises CurationError when one of the files
         cannot be read at all; the project is then as before.
         """
         said = reading(format, mapping, label_names, encoding)
-        return self._imports.add(paths, said, names, progress)
+        return self._imports.add(paths, said, names, replace=replace, progress=progress)
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Files of imported folders that are no data: name → reason."""
+        return self._imports.left_out
 
     def add_from_hub(
         self,

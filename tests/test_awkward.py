@@ -790,7 +790,7 @@ def test_members_that_cannot_be_trusted_are_refused_and_the_others_load(made):
     said = " ".join(r.message for r in found.rejected)
     for words in ("outside the archive", "a link", "inside an archive", "a picture"):
         assert words in said
-    assert "README.md is no data" in found.note("left_out")
+    assert "a page" in found.note("not_data")
 
 
 def test_a_member_with_a_password_is_refused_and_the_others_load(made):

@@ -495,16 +495,6 @@ def test_files_of_one_name_in_one_call_are_told_apart_by_their_folders(tmp_path)
     entries = project.add(*files, files[0])
     assert [e["name"] for e in entries] == ["train/data.jsonl", "test/data.jsonl"]
     assert len(project.examples) == 2
-    with pytest.raises(CurationError, match=r"Two of the files are called x\.jsonl"):
-        project.add(*files, names=["x.jsonl", "x.jsonl"])
-
-
-def test_the_command_line_says_what_an_import_took_the_place_of(project, tmp_path):
-    again = write(tmp_path / "again.jsonl", PAIRS)
-    command = [sys.executable, "-m", "curation", "import", str(project.path), str(again)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    assert "again.jsonl took the place of pairs.jsonl" in said
-    assert len(project.examples) == 8
 
 
 def test_a_folder_is_written_once_and_links_out_of_it_are_not_followed(tmp_path):

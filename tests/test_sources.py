@@ -329,7 +329,7 @@ def test_records_under_keys_carry_the_key_as_their_split(tmp_path):
         {"text": "hi", "label": "greet", "split": "test"},
     ]
     assert "2 records were read from under the key 'train'" in found.note("key")
-    assert "'version'" in found.note("left_out")
+    assert "'version'" in found.note("beside")
 
 
 def test_records_under_a_key_that_says_nothing_carry_no_split(tmp_path):

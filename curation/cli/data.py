@@ -60,6 +60,12 @@ def import_files(
     encoding: Annotated[
         str | None, typer.Option(help="The text's encoding, when the guess is wrong.")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Put a file in the place of one of its name from another folder."
+        ),
+    ] = False,
     name: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
     job: JobId = None,
@@ -80,7 +86,7 @@ def import_files(
             at, _, revision = id.partition("@")
             entries += opened.add_from_hub(at, revision=revision or None, progress=progress, **said)
         if paths := [f for f in files if not f.startswith("hf:")]:
-            entries += opened.add(*paths, names=name, progress=progress, **said)
+            entries += opened.add(*paths, names=name, replace=replace, progress=progress, **said)
         total = summed(entries)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
@@ -94,6 +100,12 @@ def import_files(
                 else "No row became an example; the last was"
             )
             raise CurationError(f"{many} refused since {why} `curate rows --rejected` lists them.")
+    show(total, as_json, "\n".join(import_text(entries)))
+
+
+def import_text(entries: list[dict[str, Any]]) -> list[str]:
+    """What became of each file, for people, a line each."""
+    read = [e for e in entries if "left_out" not in e]
     lines = [
         f"{e['name']}: already here, nothing added"
         if e.get("already")
@@ -101,16 +113,29 @@ def import_files(
             "{name}: {lines:,} lines = {examples:,} examples + "
             "{rejected:,} rejected + {blank:,} blank"
         ).format(name=e["name"], **e["report"])
-        for e in entries
+        for e in read
     ]
     lines += [
         f"  {e['name']} took the place of {name if name != e['name'] else 'its former version'}"
-        for e in entries
-        if not e.get("already")
+        for e in read
         for name in e["replaced"]
     ]
-    lines += [f"  {note}" for e in entries for note in e["report"].get("notes", [])]
-    show(total, as_json, "\n".join(lines))
+    lines += [
+        f"  {e['name']} stands beside {e['beside']} from elsewhere; "
+        "import it with --replace to put it in that one's place"
+        for e in read
+        if not e.get("already") and e["beside"]
+    ]
+    notes = [note for e in read if not e.get("already") for note in e["report"].get("notes", [])]
+    lines += [f"  {note}" for note in dict.fromkeys(notes)]
+    return lines + [f"  {name} was left out: {reason}" for name, reason in left_out(entries)]
+
+
+def left_out(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Files of folders and archives that were not read, each with the reason."""
+    of_folders = [(e["name"], e["left_out"]) for e in entries if "left_out" in e]
+    of_archives = [pair for e in entries for pair in e["report"].get("left_out", {}).items()]
+    return of_folders + of_archives
 
 
 def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -124,11 +149,17 @@ def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "formats": {},
         "encodings": {},
         "files": [],
+        "left_out": [{"name": name, "reason": reason} for name, reason in left_out(entries)],
     }
     for entry in entries:
         report = entry["report"]
         already = bool(entry.get("already"))
-        total["files"].append({"name": entry["name"], "already": already, **report})
+        if "left_out" in entry:
+            continue
+        replaced = entry["replaced"]
+        total["files"].append(
+            {"name": entry["name"], "already": already, "replaced": replaced, **report}
+        )
         if already:
             continue
         for count in ("lines", "examples", "rejected", "blank"):

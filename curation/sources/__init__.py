@@ -15,7 +15,8 @@ from threading import Timer
 from typing import Any
 
 from curation.dataset import Progress, silent
-from curation.errors import CurationError
+from curation.errors import FileRefused
+from curation.sources.about import not_data
 from curation.sources.archive import is_saved_dataset, pack
 from curation.sources.limits import Limits
 from curation.sources.opening import text_encoding
@@ -26,6 +27,7 @@ __all__ = [
     "Limits",
     "Preview",
     "is_saved_dataset",
+    "not_data",
     "pack",
     "parse",
     "preview",
@@ -43,6 +45,7 @@ class ImportReport:
 
     A record counts as one line also where it runs over several; a header counts as blank.
     repaired: code → rows. formats: name → examples. encodings: file → encoding. notes: sentences.
+    left_out: file of an archive → the reason why it was not read.
     """
 
     lines: int
@@ -54,6 +57,7 @@ class ImportReport:
     encodings: dict[str, str]
     notes: list[str]
     seconds: float
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as a JSON object."""
@@ -71,6 +75,7 @@ class ImportReport:
             encodings={**self.encodings, **other.encodings},
             notes=list(dict.fromkeys([*self.notes, *other.notes])),
             seconds=max(self.seconds, other.seconds),
+            left_out={**self.left_out, **other.left_out},
         )
 
 
@@ -232,13 +237,14 @@ class _Worker:
         if self._answer.exists():
             found = json.loads(self._answer.read_text("utf-8"))
             if "error" in found:
-                raise CurationError(f"{name}: {found['error']}")
+                raise FileRefused(name, found["error"])
             return found["result"]
         if self._late:
-            raise CurationError(
-                f"{name}: reading took longer than {self._limits.seconds:,} s (limit seconds)."
+            raise FileRefused(
+                name, f"reading took longer than {self._limits.seconds:,} s (limit seconds)."
             )
-        raise CurationError(
-            f"{name}: the file crashed its reader or used more than {self._limits.memory_mb:,} MB "
-            "(limit memory_mb); nothing of it was imported."
+        raise FileRefused(
+            name,
+            f"the file crashed its reader or used more than {self._limits.memory_mb:,} MB "
+            "(limit memory_mb); nothing of it was imported.",
         )

@@ -134,6 +134,7 @@ class Tally:
         self.lines = self.examples = self.rejected = self.blank = self.undecoded = 0
         self.repaired, self.formats = Counter[str](), Counter[str]()
         self.encodings, self.notes = dict[str, str](), dict[str, None]()
+        self.left_out = dict[str, str]()
         self.delimiter = ""
 
     def note(self, fact: Fact) -> None:
@@ -143,6 +144,8 @@ class Tally:
         elif fact.note.key == "delimiter":
             self.delimiter = fact.note.text
             self.notes[f"The separator is {fact.note.text!r}."] = None
+        elif fact.note.key == "not_data":
+            self.left_out[fact.source] = fact.note.text
         else:
             self.notes[fact.note.text] = None
 
@@ -161,6 +164,7 @@ class Tally:
             "formats": dict(self.formats),
             "encodings": self.encodings,
             "notes": list(self.notes),
+            "left_out": self.left_out,
         }
 
 

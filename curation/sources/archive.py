@@ -12,14 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from curation.errors import CurationError
-from curation.sources.limits import Item, Limits, Note, Refused, Reject
+from curation.sources.about import not_data
+from curation.sources.limits import Item, Limits, NotData, Note, Refused, Reject
 from curation.sources.lines import Texts
 from curation.sources.opening import SAMPLE, look
 
 MANIFESTS = ("dataset_info.json", "state.json", "dataset_dict.json")
 """What `datasets` writes beside the Arrow files of a saved dataset."""
-_NO_DATA = (".md", ".rst", ".py", ".ipynb", ".html", ".sh", ".yaml", ".yml", ".toml", ".cfg")
-_ABOUT = ("readme", "license", "licence", "copying", "notice", "changelog", "citation")
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -57,20 +56,17 @@ def members(
         saved = _is_saved(names)
         for member in inside:
             inner = PurePosixPath(member.filename)
-            if member.is_dir() or inner.parts[:1] == ("__MACOSX",) or inner.name == ".DS_Store":
+            if member.is_dir() or inner.parts[:1] == ("__MACOSX",):
                 continue
             if saved and inner.name in MANIFESTS:
                 continue
             source = f"{name}/{member.filename}".encode("utf-8", "replace").decode()
-            if _about(inner):
-                yield source, iter([Note("left_out", f"{inner.name} is no data; it was left out.")])
+            hidden = inner.name.startswith(".")
+            if reason := "it is hidden." if hidden else not_data(inner.name):
+                yield source, iter([Note("not_data", reason)])
                 continue
             split = {"split": inner.parts[-2]} if saved and _has_splits(names, inner) else {}
             yield source, _items(archive, member, limits, read, split)
-
-
-def _about(inner: PurePosixPath) -> bool:
-    return inner.suffix.lower() in _NO_DATA or inner.stem.lower() in _ABOUT
 
 
 def _is_saved(names: set[str]) -> bool:
@@ -100,6 +96,9 @@ def _items(
                 if look(target, limits).kind == "zip":
                     raise Refused("an archive inside an archive is not opened.")
                 yield from read(target, member.filename, more)
+                return
+            except NotData as error:
+                yield Note("not_data", str(error))
                 return
             except (Refused, *_DAMAGE) as error:
                 reason = str(error)

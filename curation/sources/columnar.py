@@ -137,8 +137,8 @@ def _record(
         return Reject(row, None, "", "value", message, shown[:SHOWN])
     for name, names in labels.items():
         number = plain.get(name)
-        if isinstance(number, int) and 0 <= number < len(names):
-            plain[name] = names[number]
+        if isinstance(number, int) and -1 <= number < len(names):
+            plain[name] = names[number] if number >= 0 else None  # -1: nobody has labelled it
     if size > limits.row_bytes:  # else no row of the batch can be so long
         raw = _dumped(plain)
         if len(raw) > limits.row_bytes:

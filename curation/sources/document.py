@@ -6,15 +6,18 @@ the reader goes on at the next one.
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from curation import formats
 from curation.sources.limits import Item, Limits, Note, Raw, Reject
 from curation.sources.lines import SHOWN, checked, not_utf8, too_long
+from curation.sources.shapes import is_turn, spread
 from curation.sources.strict import Bad, Parser
+from curation.sources.window import SPACE, Brackets, Window, balanced
 
 GENERIC = ("data", "examples", "rows", "items", "records", "instances", "dataset", "samples")
 """Keys under which a file keeps its records, and which say nothing of them."""
@@ -24,10 +27,10 @@ CHATS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat
 PIECE = 1 << 16
 """Bytes that are seen at a time; a fault costs a look over all of them."""
 
-_SPACE = " \t\r\n\ufeff"
-_NO_SPACE = re.compile(f"[^{_SPACE}]")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
 _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:')
+_AFTER_BRACKET = re.compile(rf"\[[{SPACE}]*")
+_COLUMN = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
+"""How an object begins that holds columns."""
 _TOP = re.compile(r"[\r\n]+(?=[\[{])")
 _AHEAD = 16
 """Characters before the end of the window in which a fault may only be that the text goes on."""
@@ -47,7 +50,7 @@ def is_document(sample: bytes) -> bool:
     if value is None:  # the first line alone is no object: pretty-printed, or a broken line
         objects = sum(line.startswith(b"{") and line.endswith((b"}", b"},")) for line in rest)
         return objects * 2 < len(rest) or not rest
-    return not rest and bool(containers(value))
+    return not rest and bool(containers(value) or spread(value))
 
 
 def _whole_object(line: bytes) -> dict[str, Any] | None:
@@ -72,68 +75,16 @@ def containers(value: dict[str, Any]) -> list[str]:
     return keys if generic or keys and not formats.recognise(value)[0] else []
 
 
-class _Window:
-    """A growing and shrinking view of a long text: what was used is forgotten.
-
-    at: where reading goes on. offset: the byte of the file that stands there. space: the white
-    space before it.
-    """
-
-    def __init__(self, chunks: Iterable[bytes], offset: int) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._chunks = iter(chunks)
-        self.text, self.at, self.offset, self.ended = "", 0, offset, False
-        self.space = "\n"
-
-    def more(self) -> bool:
-        """See twice as much, from `at` on, which is then 0; False at the end of the file."""
-        if self.ended:
-            return False
-        pieces = [self.text[self.at :]]
-        left = max(1, len(pieces[0]))
-        while left > 0 and not self.ended:
-            chunk = next(self._chunks, None)
-            self.ended = chunk is None
-            pieces.append(self._decoder.decode(chunk or b"", self.ended))
-            left -= len(pieces[-1])
-        self.text, self.at = "".join(pieces), 0
-        return True
-
-    def take(self, end: int, raw: bytes | None = None) -> bytes:
-        """Go on to a place in `text`; the bytes up to there, unless they are known already."""
-        if raw is None:
-            raw = self.text[self.at : end].encode("utf-8", "surrogateescape")
-        self.at = end
-        self.offset += len(raw)
-        return raw
-
-    def next(self) -> str:
-        """Skip white space; the next character, or "" at the end."""
-        if self.at or self.offset:
-            self.space = ""
-        while True:
-            found = _NO_SPACE.search(self.text, self.at)
-            end = found.start() if found else len(self.text)
-            self.space += self.text[self.at : end]
-            self.take(end)
-            if found or not self.more():
-                return found[0] if found else ""
-
-    def __len__(self) -> int:
-        """Characters that are seen and not yet used."""
-        return len(self.text) - self.at
-
-
 def json_document(chunks: Iterable[bytes], limits: Limits, offset: int = 0) -> Iterator[Item]:
     """The records of a JSON document; `offset` bytes came before it."""
     pieces = (chunk[i : i + PIECE] for chunk in chunks for i in range(0, len(chunk), PIECE))
-    return _Document(_Window(pieces, offset), limits).items()
+    return _Document(Window(pieces, offset), limits).items()
 
 
 class _Document:
     """One pass over a document."""
 
-    def __init__(self, window: _Window, limits: Limits) -> None:
+    def __init__(self, window: Window, limits: Limits) -> None:
         self._window, self._limits = window, limits
         self._parser = Parser(limits)
         self._row = self._strays = 0
@@ -147,6 +98,9 @@ class _Document:
         window = self._window
         while character := window.next():
             if character == "[":
+                if chat := self._lone_chat():
+                    yield chat
+                    continue
                 window.take(window.at + 1)
                 yield from self._array({})
             elif character == "{":
@@ -176,8 +130,31 @@ class _Document:
         message = "there is text outside of every array and object; remove it or make it a record."
         return Reject(self._row, offset, "", "text_outside", message, raw[:SHOWN].rstrip())
 
-    def _array(self, more: dict[str, Any]) -> Iterator[Item]:
-        """The elements of an array from after its bracket on; `more` is added to each."""
+    def _lone_chat(self) -> Raw | Reject | None:
+        """The record of an array that is one conversation, its elements being turns; else None."""
+        window = self._window
+        while len(window) < PIECE and window.more():
+            pass  # how much is looked at must not depend on where a chunk ended
+        try:
+            start = _AFTER_BRACKET.match(window.text, window.at)
+            turn = start and self._parser.parse_at(window.text, start.end())[0]
+        except Bad:
+            return None
+        if not is_turn(turn):
+            return None
+        found = self._value()
+        if isinstance(found, Bad) or not all(map(is_turn, found[0])):
+            return None
+        self._row += 1
+        offset = window.offset
+        window.take(found[1])
+        return self._record(found[0], found[2], offset, {})
+
+    def _array(self, more: dict[str, Any], columns: Sequence[str] = ()) -> Iterator[Item]:
+        """The elements of an array from after its bracket on; `more` is added to each.
+
+        columns: names of an element's cells, where it is a list of so many.
+        """
         window, first, comma = self._window, True, False
         while True:
             character = window.next()
@@ -196,20 +173,22 @@ class _Document:
                 self._strays += not (first or comma)
                 first = comma = False
                 self._row += 1
-                yield self._element(more)
+                yield self._element(more, columns)
 
-    def _element(self, more: dict[str, Any]) -> Raw | Reject:
+    def _element(self, more: dict[str, Any], columns: Sequence[str]) -> Raw | Reject:
         window, row = self._window, self._row
         self._space = window.space
         found = self._value()
         offset = window.offset
         if isinstance(found, Bad):
-            raw = self._skip()
             if found.code == "row_too_long":
-                return too_long(row, offset, raw, self._limits)
+                return too_long(row, offset, self._skip_far(), self._limits)
+            raw = self._skip()
             return Reject(row, offset, found.field, found.code, str(found), raw)
         value, end, raw = found
         window.take(end, raw)
+        if columns and isinstance(value, list) and len(value) == len(columns):
+            value = dict(zip(columns, value, strict=True))
         return self._record(value, raw, offset, more)
 
     def _record(self, value: Any, raw: bytes, offset: int, more: dict[str, Any]) -> Raw | Reject:
@@ -256,7 +235,7 @@ class _Document:
                 return self._skip_far()
             if not window.more():
                 end = len(window.text)
-                closing = window.text.rstrip(_SPACE)
+                closing = window.text.rstrip(SPACE)
                 if closing.endswith("]") and len(closing) > window.at + 1:
                     end = len(closing) - 1
                 break
@@ -265,15 +244,21 @@ class _Document:
 
     def _skip_far(self) -> bytes:
         """The same for an element that is longer than a row may be; only its beginning is kept."""
-        window = self._window
-        opening = self._opening or re.compile(r"(?<=[}\]])\s*,\s*(?=[{\[])")
-        shown = window.take(window.at + 1)
-        while not (found := opening.search(window.text, window.at)):
-            shown = (shown + window.take(max(window.at, len(window.text) - 1_000)))[:SHOWN]
-            if not window.more():
-                window.take(len(window.text))
+        window, brackets = self._window, Brackets()
+        marks = [mark for mark in (self._opening, self._line_start()) if mark]
+        shown, after = b"", 1  # the element's own beginning is no other's
+        while True:
+            text, at = window.text, window.at
+            begins = min(
+                (f.start() for m in marks if (f := m.search(text, at + after))), default=None
+            )
+            stop = max(at, len(text) - (0 if window.ended else 1_000)) if begins is None else begins
+            ends = brackets.end(text, at, stop)
+            far = stop if ends is None else ends
+            after = max(0, after - (far - at))
+            shown = (shown + window.take(far))[:SHOWN]
+            if ends is not None or begins is not None or not window.more():
                 return shown
-        return (shown + window.take(found.start()))[:SHOWN]
 
     def _next_element(self) -> int | None:
         """Where the element at hand ends by its brackets, or where the next one seems to begin.
@@ -290,7 +275,7 @@ class _Document:
             marks.append(_opening(own[1]))
         found = [mark.search(text, at + 1) for mark in marks if mark]
         begins = min((f.start() for f in found if f), default=None)
-        ends = _balanced(text, at, len(text) if begins is None else begins)
+        ends = balanced(text, at, len(text) if begins is None else begins)
         return begins if ends is None else ends
 
     def _line_start(self) -> re.Pattern[str] | None:
@@ -298,7 +283,7 @@ class _Document:
         breaks = max(self._space.rfind("\n"), self._space.rfind("\r"))
         if breaks < 0:
             return None
-        return re.compile(r"(?<=[\r\n])" + re.escape(self._space[breaks + 1 :]) + r"(?=\{)")
+        return re.compile(r"[\r\n]" + re.escape(self._space[breaks + 1 :]) + r"(?=\{)")
 
     def _object(self) -> Iterator[Item]:
         """An object that is a record, or one that holds records under its keys."""
@@ -312,6 +297,11 @@ class _Document:
         if holds:
             yield from self._walk()
             return
+        if isinstance(found, Bad) and found.code == "row_too_long":
+            found = self._table() or found
+        if not isinstance(found, Bad) and (table := spread(found[0])):
+            yield from self._spread(table, found[1])
+            return
         self._row += 1
         if not isinstance(found, Bad):
             offset = window.offset
@@ -319,11 +309,38 @@ class _Document:
             yield self._record(found[0], found[2], offset, {})
             return
         offset = window.offset
-        raw = self._skip()
         if found.code == "row_too_long":
-            yield too_long(self._row, offset, raw, self._limits)
+            yield too_long(self._row, offset, self._skip_far(), self._limits)
         else:
+            raw = self._skip()
             yield Reject(self._row, offset, found.field, found.code, str(found), raw)
+
+    def _table(self) -> tuple[Any, int, bytes] | None:
+        """An object that is longer than a row and begins as one that holds columns; else None."""
+        window = self._window
+        if not _COLUMN.match(window.text, window.at):
+            return None
+        while window.more():
+            pass
+        try:
+            found = self._parser.parse_at(window.text, window.at)
+        except Bad:
+            return None
+        return found if spread(found[0]) else None
+
+    def _spread(self, table: list[dict[str, Any]], end: int) -> Iterator[Item]:
+        """The records of an object that holds a table, which ends at a place in the window."""
+        repairs: Iterable[str] = sorted(self._parser.repairs)
+        self._window.take(end)
+        yield Note("key", f"{len(table):,} records were read from one object that holds a table.")
+        for record in table:
+            self._row += 1
+            raw = orjson.dumps(record)
+            if len(raw) > self._limits.row_bytes:
+                yield too_long(self._row, 0, raw, self._limits)._replace(offset=None)
+            else:
+                yield checked(record, self._row, None, raw, repairs, self._limits)
+            repairs = ()  # of which record they are is not known; they are counted once
 
     def _holds_records(self) -> bool:
         """Whether an object that is broken or long begins like one that holds records."""
@@ -343,7 +360,7 @@ class _Document:
 
     def _walk(self) -> Iterator[Item]:
         """The records under the keys of an object; its other fields are left out, and named."""
-        window, left_out = self._window, list[str]()
+        window, left_out, columns = self._window, list[str](), list[str]()
         window.take(window.at + 1)
         while True:
             character = window.next()
@@ -366,19 +383,22 @@ class _Document:
             elif window.next() == "[" and self._opens_records():
                 before = self._row
                 window.take(window.at + 1)
-                yield from self._array({} if name in GENERIC else {"split": name})
+                yield from self._array({} if name in GENERIC else {"split": name}, columns)
                 count = self._row - before
                 yield Note("key", f"{count:,} records were read from under the key {name!r}.")
             else:
-                left_out.append(name)
                 found = self._value()
                 if isinstance(found, Bad):
                     self._skip()
                 else:
                     window.take(found[1])
+                    if name == "columns" and _are_names(found[0]):
+                        columns = found[0]
+                        continue
+                left_out.append(name)
         if left_out:
             names = ", ".join(map(repr, left_out[:8]))
-            yield Note("left_out", f"Beside the records stood {names}; that was left out.")
+            yield Note("beside", f"Beside the records stood {names}; that was left out.")
 
     def _key(self) -> tuple[str | None, bytes]:
         """The key at hand with its colon, or None where there is none; and the bytes that it took."""
@@ -394,10 +414,19 @@ class _Document:
 
     def _opens_records(self) -> bool:
         window = self._window
-        while not (inner := window.text[window.at + 1 :][:1_000].lstrip(_SPACE)):
+        while not (inner := window.text[window.at + 1 :][:1_000].lstrip(SPACE)):
             if not window.more():
                 return False
         return inner[0] in "[{]"
+
+
+def _are_names(value: Any) -> bool:
+    """Whether a value names columns: texts, each once."""
+    return (
+        isinstance(value, list)
+        and all(isinstance(name, str) for name in value)
+        and len(set(value)) == len(value)
+    )
 
 
 def _is_pair(value: Any) -> bool:
@@ -407,18 +436,3 @@ def _is_pair(value: Any) -> bool:
 def _opening(key: str) -> re.Pattern[str]:
     """How an object begins whose first key, in quotes, is this."""
     return re.compile(r"\{\s*" + re.escape(key) + r"\s*:")
-
-
-def _balanced(text: str, at: int, stop: int) -> int | None:
-    """The place after the bracket that closes the one at `at`, when it comes before `stop`."""
-    depth = 0
-    for token in _TOKEN.finditer(text, at, stop):
-        if token[0] == '"':  # a string without an end
-            return None
-        if token[0] in "[{":
-            depth += 1
-        elif token[0] in "]}":
-            depth -= 1
-            if depth == 0:
-                return token.end()
-    return None

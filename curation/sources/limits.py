@@ -86,5 +86,9 @@ class Refused(CurationError):
     """The whole file is refused; the text says why and what to do."""
 
 
+class NotData(Refused):
+    """The file is about data, or stands for it, and holds none itself."""
+
+
 class Damaged(Refused):
     """A packed file cannot be unpacked from here on; what came before is whole."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from curation.sources.limits import Blank, Item, Limits, Raw, Reject
+from curation.sources.shapes import as_record, cut_cells
 from curation.sources.strict import SPACED_KEY, Bad, Parser
 
 SHOWN = 2_000
@@ -184,6 +185,11 @@ def checked(
     limits: Limits,
 ) -> Raw | Reject:
     """A parsed value as a record, refused when it is no object or has too many fields."""
+    if cells := cut_cells(value):
+        names = ", ".join(cells[:8])
+        message = f"the Hub gave these cells cut short: {names}; fetch the dataset itself."
+        return Reject(row, offset, cells[0], "cut_cells", message, raw)
+    value = as_record(value)
     if type(value) is not dict:
         kind = {list: "an array", str: "a text", type(None): "null", bool: "a truth value"}.get(
             type(value), "a number"

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from curation.errors import CurationError
-from curation.sources.limits import Damaged, Limits, Refused
+from curation.sources import about
+from curation.sources.limits import Damaged, Limits, NotData, Refused
 
 SAMPLE = 1 << 20
 _PACKED = {
@@ -186,6 +187,8 @@ def look(path: Path, limits: Limits, encoding: str | None = None) -> Opened:
             head = unpacked.read(512)
         if _packed(head):
             raise Refused("it is packed twice; unpack it once first.")
+    if reason := about.pointer(head):
+        raise NotData(reason)
     if head.startswith(b"PAR1"):
         return Opened("parquet", packed, path)
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):

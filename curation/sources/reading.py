@@ -16,8 +16,19 @@ import orjson
 from curation import formats
 from curation.dataset import BASE_COLUMNS
 from curation.formats import Converted, ConvertedTexts, FieldError
-from curation.sources import archive, columnar, document, lines, tables
-from curation.sources.limits import Blank, Damaged, Item, Limits, Note, Raw, Refused, Reject
+from curation.sources import archive, columnar, document, lines, listing, tables
+from curation.sources.about import CARD, is_card, not_data
+from curation.sources.limits import (
+    Blank,
+    Damaged,
+    Item,
+    Limits,
+    NotData,
+    Note,
+    Raw,
+    Refused,
+    Reject,
+)
 from curation.sources.lines import Texts
 from curation.sources.opening import (
     SAMPLE,
@@ -29,6 +40,9 @@ from curation.sources.opening import (
 )
 
 _TABLES = re.compile(r"\.(csv|tsv|tab|psv)\b")
+_JSON = re.compile(r"\.(json|jsonl|ndjson)\b")
+_YAML = re.compile(r"\.(yaml|yml)\b")
+_BINARY = re.compile(r"\.(parquet|arrow|feather)\b")
 _OBJECT = re.compile(rb'\s*(?:\[\s*\]\s*\Z|(?:\[\s*)?\{\s*["}])')
 """How JSON begins that no table begins with."""
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
@@ -218,6 +232,8 @@ def _sources(
 def _items(
     path: Path, name: str, limits: Limits, encoding: str | None, more: dict[str, Any]
 ) -> Iterator[Item | Texts]:
+    if reason := not_data(name):
+        raise NotData(reason)
     opened = look(path, limits, encoding)
     if opened.kind in ("parquet", "arrow"):
         if opened.packed:
@@ -255,7 +271,7 @@ def _mark_size(sample: bytes, encoding: str) -> int:
 
 
 def kind_of(head: bytes, name: str) -> str:
-    """What a text that begins so is: lines, document, table, or prose; raises Refused for markup.
+    """What a text that begins so is: lines, document, table, yaml or prose; raises Refused for none.
 
     The name decides only between a table and prose, and for a first line that could be either.
     """
@@ -265,20 +281,29 @@ def kind_of(head: bytes, name: str) -> str:
     tabular = _TABLES.search(ending) is not None
     if _OBJECT.match(head) or start[:1] in (b"{", b"[") and not tabular:
         return "document" if document.is_document(head) else "lines"
-    if not tabular:
-        first = [line for line in re.split(rb"[\r\n]+", head, maxsplit=50)[:50] if line.strip()]
-        objects = sum(line.lstrip().startswith(b"{") for line in first)
-        if objects * 2 >= len(first) and objects or ".json" in ending and any(map(_is_json, first)):
-            return "lines"
+    if tabular or not start:
+        return "table"
+    return "yaml" if _YAML.search(ending) else _kind_of_text(head, ending)
+
+
+def _kind_of_text(head: bytes, ending: str) -> str:
+    if is_card(head):
+        raise NotData(CARD)
+    first = [line for line in re.split(rb"[\r\n]+", head, maxsplit=50)[:50] if line.strip()]
+    objects = sum(line.lstrip().startswith(b"{") for line in first)
+    if objects * 2 >= len(first) and objects or _JSON.search(ending) and not _is_header(first[0]):
+        return "lines"
+    if binary := _BINARY.search(ending):
+        raise NotData(
+            f"its name says {binary[1].capitalize()}, but it is a text; download it again."
+        )
     return "prose" if ".txt" in ending else "table"
 
 
-def _is_json(line: bytes) -> bool:
-    try:
-        orjson.loads(line)
-        return True
-    except orjson.JSONDecodeError:
-        return line.lstrip().startswith(b"{")
+def _is_header(line: bytes) -> bool:
+    """Whether a line names columns as a table's first line does, one of them known."""
+    cells = re.split("[,;|\t]", line.decode("utf-8", "replace"))
+    return len(cells) > 1 and tables.has_known([cell.strip(' "') for cell in cells])
 
 
 def _text_items(
@@ -288,6 +313,8 @@ def _text_items(
         return lines.json_lines(chunks, limits, 0, offset)
     if kind == "document":
         return document.json_document(chunks, limits, offset)
+    if kind == "yaml":
+        return listing.yaml_list(chunks, limits)
     return tables.separated(chunks, limits, prose=kind == "prose", offset=offset)
 
 

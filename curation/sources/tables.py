@@ -27,6 +27,7 @@ AHEAD = 400
 JOINED = 1_000
 """Lines that one quoted cell may run over before the quote is taken for a slip."""
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
+_SEPARATOR = re.compile(rb'(?i)\s*"?sep=([!-/:-@\[-`{-~\t ])"?\s*\Z')
 _LINE_END = re.compile(r"(\r\n|\r|\n)\Z")
 
 
@@ -162,19 +163,28 @@ def separated(
     csv.field_size_limit(max(limits.row_bytes, 131_072))
     lines = split_lines(chunks, limits, 0, offset)
     ahead = list(itertools.islice(lines, AHEAD))
-    decoded = [line.decode("utf-8", "replace") for _, _, line, _ in ahead if line.strip()]
-    if not decoded:
-        yield from (Blank() for _ in ahead)
-        return
-    dialect = sniff(decoded[:200], prose=prose)
+    said = _separator(ahead)
+    if said:
+        yield Blank()
+        ahead = ahead[1:]
+    seen = [line for line in ahead if line[2].strip()]
+    decoded = [
+        line.decode("utf-8", "replace")
+        for _, _, line, cut in seen
+        if not (cut or len(line) > limits.row_bytes)
+    ]
+    dialect = Dialect(said or ",") if said or not decoded else sniff(decoded[:200], prose=prose)
     header, body = _header(decoded, dialect, prose)
+    if decoded and seen[0][2].decode("utf-8", "replace") != decoded[0]:
+        header, body = None, [header, *body] if header else body  # it was too long to be one
     if header is None:
         names = headerless(body[:300])
-        yield Note("header", f"There is no header; the columns were named {', '.join(names)}.")
+        if decoded:
+            yield Note("header", f"There is no header; the columns were named {', '.join(names)}.")
     else:
         names = _named(header, body)
         yield Note("header", f"The first line names the columns: {', '.join(names)[:300]}.")
-    if dialect.delimiter != "\x00":
+    if decoded and dialect.delimiter != "\x00":
         yield Note("delimiter", dialect.delimiter)
     if not dialect.quotes and '"' in "".join(decoded):
         yield Note("quotes", "Quotes are part of the text in it; they do not hold cells together.")
@@ -186,11 +196,17 @@ def separated(
     yield from table.items(header is not None)
 
 
+def _separator(lines: list[Line]) -> str:
+    """The separator that a first line `sep=;` names, as Excel writes it; "" without such a line."""
+    named = _SEPARATOR.match(lines[0][2]) if lines else None
+    return named[1].decode() if named else ""
+
+
 def _header(
     decoded: list[str], dialect: Dialect, prose: bool
 ) -> tuple[list[str] | None, list[list[str]]]:
     """The header's cells, or None; and the other records of the sample."""
-    first, *rest = dialect.records(decoded)
+    first, *rest = dialect.records(decoded) or [[]]
     rest = [cells for cells in rest if cells]
     if first and has_header(first, rest[:50], prose=prose):
         return [cell.strip() for cell in first], rest

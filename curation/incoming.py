@@ -1,0 +1,143 @@
+"""Which files an import means: paths, folders and saved datasets, each file under its own name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curation.errors import CurationError
+
+HIDDEN = "it is hidden."
+LINK = "it is a link that leads out of the folder."
+ODD = "it is not a regular file."
+LETTERS = 200
+"""Of a path that is shown in a sentence, so many letters at most."""
+
+
+class Incoming(NamedTuple):
+    """A file to read.
+
+    name: as people know it. origin: where it comes from, by which its next version is known; ""
+    for an upload, of which nobody knows. listed: it was met in a folder, so others may be left.
+    """
+
+    path: Path
+    name: str
+    origin: str = ""
+    listed: bool = False
+
+
+def files_of(given: Sequence[str | Path], scratch: Path) -> tuple[list[Incoming], dict[str, str]]:
+    """Every file of the given paths, once, and the reason for each that is left out, by its name.
+
+    Paths that end alike get as many of the folders above them into their names as tell them apart.
+    Saved datasets are packed into `scratch`. Raises CurationError for a path that is nothing.
+    """
+    paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
+    incoming, left_out = list[Incoming](), dict[str, str]()
+    for i, path in enumerate(paths):
+        depth = 1
+        while any(o != path and o.parts[-depth:] == path.parts[-depth:] for o in paths):
+            depth += 1
+        name = shown("/".join(path.parts[-depth:]))
+        for file in _files_below(path, name, scratch / str(i)):
+            if isinstance(file, Incoming):
+                incoming.append(file)
+            else:
+                left_out.update(file)
+    return incoming, left_out
+
+
+def _files_below(path: Path, name: str, packed: Path) -> Iterator[Incoming | dict[str, str]]:
+    """A file, every file of a folder, or a saved dataset; and what is left out of a folder."""
+    from curation import sources
+
+    if not stat.S_ISDIR(_status(path).st_mode):
+        yield Incoming(path, name, origin_of(path))
+        return
+    if sources.is_saved_dataset(path):
+        yield Incoming(sources.pack(path, packed), name, origin_of(path))
+        return
+    empty = True
+    for file, reason in _walk(path, path.resolve()):
+        inner = f"{name}/{shown(file.relative_to(path).as_posix())}"
+        reason = reason or sources.not_data(inner)
+        if reason:
+            yield {inner: reason}
+        else:
+            empty = False
+            yield Incoming(file, inner, origin_of(file), listed=True)
+    if empty:
+        raise CurationError(f"{shown(path)} is a folder without files of data.")
+
+
+def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
+    """Each file below a folder, with the reason why it is not read, in a fixed order."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            yield path, HIDDEN
+        elif not path.resolve().is_relative_to(root):
+            yield path, LINK
+        elif path.is_dir() and not path.is_symlink():
+            yield from _walk(path, root)
+        elif path.is_file():
+            yield path, ""
+        else:
+            yield path, ODD
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        raise CurationError(f"{shown(path)} does not exist.") from None
+    except OSError as error:
+        raise CurationError(f"{shown(path)} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise CurationError(f"{shown(path)} is not a path: it holds a NUL character.") from None
+
+
+def origin_of(path: Path) -> str:
+    """A path as a text that no other path has, whatever bytes are in its name."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def shown(path: str | Path) -> str:
+    """A path for people: bytes that are no text are replaced, and much too long names are cut."""
+    text = os.fsencode(path).decode("utf-8", "replace").replace("\0", "\ufffd")
+    half = LETTERS // 2
+    return text if len(text) <= LETTERS * 5 else f"{text[:half]}…{text[-half:]}"
+
+
+def former_version(
+    file: Incoming, imports: Sequence[Mapping[str, Any]], replace: bool
+) -> dict[str, Any] | None:
+    """The import that a file is another version of: from the same place.
+
+    replace: the person wants it in the place of an import of the same name, wherever from.
+    """
+    for entry in imports:
+        if file.origin and entry.get("origin") == file.origin:
+            return dict(entry)
+    named = (dict(e) for e in imports if replace and e["name"] == file.name)
+    return next(named, None)
+
+
+def free_name(file: Incoming, taken: Collection[str]) -> str:
+    """The file's name, with folders above it or a number where another file is called so."""
+    name = file.name
+    parts = shown(file.path).split("/") if file.origin.startswith("/") else []
+    for depth in range(name.count("/") + 2, len(parts)):
+        if name not in taken:
+            break
+        name = "/".join(parts[-depth:])
+    number = 1
+    while name in taken:
+        number += 1
+        folder, slash, last = file.name.rpartition("/")
+        stem, dot, ending = last.partition(".")
+        name = f"{folder}{slash}{stem} ({number}){dot}{ending}"
+    return name

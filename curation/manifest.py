@@ -1,0 +1,92 @@
+"""imports.json: which files a project read, and the checksums of the tables that they gave.
+
+The list of files stands in the tables as well, so that it can be had back from them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation import files
+from curation.errors import CurationError
+
+TABLES = ("examples", "rejected")
+"""The tables of an import, each in a Parquet file of that name."""
+
+LISTS = ("imports", "former", "left_out")
+"""What the manifest holds beside checksums: files read, versions that others took the place of, and
+name → reason of what was left out of a folder."""
+
+
+def path_of(folder: Path) -> Path:
+    """Where a project's manifest lies."""
+    return folder / "imports.json"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest; empty before the first import. Raises CurationError where it is lost or damaged."""
+    try:
+        manifest: dict[str, Any] = json.loads(path_of(folder).read_text("utf-8"))
+        return manifest
+    except FileNotFoundError:
+        if not any((folder / f"{table}.parquet").exists() for table in TABLES):
+            return {}
+        reason = "is missing, though the examples are there"
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read: {error}"
+    raise CurationError(
+        f"{path_of(folder)} {reason}. `curate doctor {folder}` writes it anew from the examples."
+    )
+
+
+def write(folder: Path, lists: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    """Write the manifest; digests: table → checksum."""
+    manifest = {
+        **{name: lists[name] for name in LISTS},
+        **{f"{table}_sha256": digest for table, digest in digests.items()},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    files.write_text(path_of(folder), text)
+
+
+def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -> str:
+    """Write one of TABLES, with the lists of the manifest beside its rows; returns its checksum."""
+    arrow = pa.Table.from_pandas(rows, preserve_index=False)
+    beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(dict(lists)).encode()}
+    path = folder / f"{table}.parquet"
+    with files.replacing(path) as temporary:
+        pq.write_table(arrow.replace_schema_metadata(beside), temporary, compression="zstd")
+    return files.sha256(path)
+
+
+def restore(folder: Path) -> Sequence[str]:
+    """Write a lost or damaged manifest anew from the tables, and return the names of its imports.
+
+    Raises CurationError where no table knows them; what was there is then as before.
+    """
+    digests, known = dict[str, str](), None
+    for table in TABLES:
+        path = folder / f"{table}.parquet"
+        try:
+            beside = pq.read_schema(path).metadata or {}
+            known = known or json.loads(beside[b"imports"])
+            digests[table] = files.sha256(path)
+        except (OSError, ValueError, KeyError, pa.ArrowException):
+            digests[table] = ""  # it is read again from the copies in source/
+    if known is None:
+        raise CurationError(
+            f"{path_of(folder).name} is lost and the examples do not name their files; import the "
+            f"files again, copies of them are in {folder / 'source'}."
+        )
+    if path_of(folder).exists():
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        path_of(folder).rename(path_of(folder).with_name(f"imports.json.damaged-{moment}"))
+    write(folder, known, digests)
+    return [entry["name"] for entry in known["imports"]]
