@@ -467,7 +467,7 @@ def test_a_saved_dataset_is_one_dataset_with_the_names_of_its_classes(tmp_path, 
     films.save_to_disk(str(tmp_path / "films"), num_shards=2)
     assert is_saved_dataset(tmp_path / "films")
     found = opened(tmp_path / "films", lines=3)
-    assert [r.example.label for r in found.examples] == ["pos", "neg", "-1"]
+    assert [r.example.label for r in found.examples] == ["pos", "neg", None]
     report = parse(tmp_path / "films", tmp_path / "out")
     assert (report.examples, report.formats) == (3, {"label": 3})
 

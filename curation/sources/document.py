@@ -6,6 +6,7 @@ the reader goes on at the next one.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -243,21 +244,28 @@ class _Document:
         return raw.rstrip(b" \t\r\n,") or raw
 
     def _skip_far(self) -> bytes:
-        """The same for an element that is longer than a row may be; only its beginning is kept."""
-        window, brackets = self._window, Brackets()
-        marks = [mark for mark in (self._opening, self._line_start()) if mark]
-        shown, after = b"", 1  # the element's own beginning is no other's
+        """The same for an element that is longer than a row may be; only its beginning is kept.
+
+        It ends with its brackets, before a line that begins as it did, or where in the middle of a
+        text of it, which a quote should have ended, a record begins.
+        """
+        window, brackets, shown = self._window, Brackets(), b""
+        own_line, after = self._line_start(), 1  # its own beginning is no other's
         while True:
             text, at = window.text, window.at
-            begins = min(
-                (f.start() for m in marks if (f := m.search(text, at + after))), default=None
-            )
-            stop = max(at, len(text) - (0 if window.ended else 1_000)) if begins is None else begins
-            ends = brackets.end(text, at, stop)
-            far = stop if ends is None else ends
-            after = max(0, after - (far - at))
-            shown = (shown + window.take(far))[:SHOWN]
-            if ends is not None or begins is not None or not window.more():
+            line = own_line.search(text, at) if own_line else None
+            stop = max(at, len(text) - (0 if window.ended else 1_000))
+            stop, end, place = line.start() if line else stop, None, at
+            begins = self._opening.finditer(text, at + after) if self._opening else ()
+            for begin in itertools.chain((found.start() for found in begins), [stop]):
+                begin = min(begin, stop)
+                end = brackets.end(text, place, begin)
+                place = begin if end is None else end
+                if end is not None or begin == stop or brackets.in_string:
+                    break
+            after = 0 if place > at else after
+            shown = (shown + window.take(place))[:SHOWN]
+            if end is not None or place < stop or line or not window.more():
                 return shown
 
     def _next_element(self) -> int | None:
@@ -346,14 +354,15 @@ class _Document:
         """Whether an object that is broken or long begins like one that holds records."""
         while len(self._window) < PIECE and self._window.more():
             pass  # how much is looked at must not depend on where a chunk ended
-        text, at = self._window.text, self._window.at + 1
+        text, at, seen = self._window.text, self._window.at + 1, dict[str, Any]()
         entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
         while found := entry.match(text, at):
-            at = found.end()
+            name, at = found[1], found.end()
             if re.compile(r"\[\s*[\[{]").match(text, at):
-                return found[1] not in CHATS
+                generic = name in GENERIC and "instruction" not in seen
+                return name not in CHATS and (generic or not formats.recognise(seen)[0])
             try:
-                at = self._parser.parse_at(text, at)[1]
+                seen[name], at, _ = self._parser.parse_at(text, at)
             except Bad:
                 return False
         return False

@@ -66,10 +66,13 @@ class Window:
 
 
 class Brackets:
-    """Finds the end of an element that is met piece by piece: the bracket that closes its first."""
+    """Finds the end of an element that is met piece by piece: the bracket that closes its first.
+
+    in_string: whether what was seen so far ends inside a text.
+    """
 
     def __init__(self) -> None:
-        self._depth, self._in_string, self._escape = 0, False, False
+        self._depth, self.in_string, self._escape = 0, False, False
 
     def end(self, text: str, at: int, stop: int) -> int | None:
         """The place after the closing bracket, before `stop`; None where it comes later.
@@ -79,12 +82,12 @@ class Brackets:
         at += self._escape
         self._escape = False
         while at < stop:
-            if self._in_string:
+            if self.in_string:
                 inside = _IN_STRING.match(text, at, stop)
                 at = inside.end() if inside else at
                 if at < stop:  # a quote that ends it, or half of an escape
-                    self._in_string = text[at] != '"'
-                    self._escape = self._in_string
+                    self.in_string = text[at] != '"'
+                    self._escape = self.in_string
                 at += 1
                 continue
             token = _BRACKET.search(text, at, stop)
@@ -92,7 +95,7 @@ class Brackets:
                 return None
             at = token.end()
             if token[0] == '"':
-                self._in_string = True
+                self.in_string = True
             else:
                 self._depth += 1 if token[0] in "[{" else -1
                 if self._depth == 0:
