@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class CurationError(Exception):
     """Something could not be done; the text says what happened and what to do about it.
@@ -33,6 +35,18 @@ class RecipeConflict(CurationError):
         )
         self.theirs = theirs
         self.yours = yours
+
+
+class DatabaseNotAllowed(CurationError):
+    """A project names a database that this account was not asked about; `folder` is the project."""
+
+    def __init__(self, folder: Path, database: str) -> None:
+        super().__init__(
+            f"{folder / 'project.toml'} keeps decisions in a database, {database}. Nothing was sent "
+            f"to it. If you know it, allow it once: curate doctor {folder} --allow-database"
+        )
+        self.folder = folder
+        self.database = database
 
 
 class MissingExtra(CurationError):

@@ -19,6 +19,10 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+UMASK = os.umask(0o077)
+"""The rights that this account wants new files not to have, as they were at the start."""
+os.umask(UMASK)
+
 SCRATCH = (".import-", ".pack-", ".hub-", ".mend-", ".incoming-", ".writing-")
 """How names begin of what only lives as long as the program that works on it."""
 
@@ -102,7 +106,7 @@ def replacing(path: Path) -> Iterator[Path]:
             if fcntl is not None:
                 with suppress(OSError):  # where files cannot be locked, age alone tells
                     fcntl.flock(stream, fcntl.LOCK_EX)
-            os.chmod(temporary, 0o644)
+            os.chmod(temporary, 0o666 & ~UMASK)
             yield temporary
             os.fsync(stream.fileno())
             os.replace(temporary, path)

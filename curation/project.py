@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ from curation.recipe import Recipe, Step
 from curation.recipe_text import edited
 from curation.registry import operation
 from curation.replay import Compute, Replay, everything
-from curation.settings import SCHEMA, read_limits, read_settings, write_settings
+from curation.settings import SCHEMA, decisions_place, read_limits, read_settings, write_settings
 from curation.versions import module_version
 from curation.view import View, Views
 
@@ -86,6 +87,8 @@ class Project:
         folder = Path(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
+        with suppress(OSError):  # what stands against it, the first file says
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.write_text(folder / "recipe.yaml", (recipe or Recipe()).to_yaml())
         write_settings(folder, name or folder.name)
         return cls(folder)
@@ -274,12 +277,14 @@ class Project:
 
     @cached_property
     def decisions(self) -> DecisionStore:
-        """What people decided; opened on first use."""
+        """What people decided; opened on first use.
+
+        Raises DatabaseNotAllowed for a database that this account was not asked about.
+        """
         from curation.decisions import DecisionStore
 
-        where = str(self.settings.get("decisions", "sqlite"))
-        target: str | Path = self.path / "decisions.db" if where == "sqlite" else where
-        return DecisionStore(target, journal=self.path / "decisions.journal.jsonl")
+        journal = self.path / "decisions.journal.jsonl"
+        return DecisionStore(decisions_place(self.path), journal=journal)
 
     def people(self, until: int | None = None) -> State | None:
         """People's decisions, now or after event `until`; None while there are none."""

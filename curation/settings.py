@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
+import urllib.parse
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from curation import files
-from curation.errors import CurationError
+from curation.errors import CurationError, DatabaseNotAllowed
 
 SCHEMA = 1
 
@@ -26,6 +28,63 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return tomllib.loads((folder / "project.toml").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CurationError(f"{folder / 'project.toml'} cannot be read: {error}.") from None
+
+
+def decisions_place(folder: Path) -> Path | str:
+    """Where a project's decisions live: its own file, or a database by URL.
+
+    A project may come from somebody else, so nothing is sent to a database that it names until this
+    account allowed it. Raises DatabaseNotAllowed before that.
+    """
+    where = _named(folder)
+    if where == "sqlite":
+        return folder / "decisions.db"
+    if _allowed().get(str(folder.resolve())) != _digest(where):
+        raise DatabaseNotAllowed(folder, _described(where))
+    return where
+
+
+def allow_database(folder: Path) -> None:
+    """Remember, outside the project, that this account trusts the database that it names.
+
+    Another database in its place is asked about again. Raises CurationError when nothing can be
+    remembered.
+    """
+    allowed = {**_allowed(), str(folder.resolve()): _digest(_named(folder))}
+    try:
+        files.write_text(_memory(), json.dumps(allowed, indent=1))
+    except RuntimeError:
+        raise CurationError("There is no home folder to remember the database in.") from None
+
+
+def _named(folder: Path) -> str:
+    return str(read_settings(folder).get("decisions", "sqlite"))
+
+
+def _memory() -> Path:
+    return files.machine_folder() / "allowed-databases.json"
+
+
+def _allowed() -> dict[str, str]:
+    """Project folder → digest of the address that was allowed, which may hold a password."""
+    try:
+        return dict(json.loads(_memory().read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RuntimeError):
+        return {}
+
+
+def _digest(where: str) -> str:
+    return hashlib.sha256(where.encode()).hexdigest()
+
+
+def _described(where: str) -> str:
+    """A database's address in words, without name and password."""
+    try:
+        parts = urllib.parse.urlsplit(where)
+        host = f" on {parts.hostname}" if parts.hostname else ""
+    except ValueError:
+        return "whose address cannot be read"
+    return f"{parts.scheme or 'a file'} {parts.path or where}{host}"
 
 
 def read_limits(folder: Path) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation import Project, files, settings
+from curation.doctor import examine
+from curation.errors import DatabaseNotAllowed
 from curation.ui import door, server
 from tests.app_server import App
 from tests.browser import launch
@@ -210,6 +214,90 @@ def test_a_fault_is_a_reference_to_the_log_and_no_trace(monkeypatch, caplog):
     reference = re.search(r"reference \*\*(\w+)\*\*", shown.value)[1]
     assert "/secret" not in shown.value and not drawn.exception
     assert any(reference in record.getMessage() for record in caplog.records)
+
+
+FOREIGN = """name = "p"
+schema = 1
+decisions = "postgresql://ann:hidden@127.0.0.1:{port}/work"
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """A project whose decisions are in a database elsewhere, and who listens there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project = Project.create(tmp_path / "p")
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Where?", "completion": "Here."}\n')
+    project.add(tmp_path / "rows.jsonl")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        port = listener.getsockname()[1]
+        (project.path / "project.toml").write_text(FOREIGN.replace("{port}", str(port)))
+        yield project.path, listener
+
+
+def test_no_database_that_a_project_names_is_asked_before_somebody_allowed_it(foreign):
+    folder, listener = foreign
+    project = Project.open(folder)
+    for attempt in (project.view, project.people, project.run, lambda: project.decisions):
+        with pytest.raises(DatabaseNotAllowed, match="curate doctor .* --allow-database") as caught:
+            attempt()
+        assert "postgresql /work on 127.0.0.1" in str(caught.value)
+        assert "hidden" not in str(caught.value)
+    (check,) = [c for c in examine(folder) if c["name"] == "decisions"]
+    assert not check["ok"] and "--allow-database" in check["text"]
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    settings.allow_database(folder)
+    memory = (files.machine_folder() / "allowed-databases.json").read_text()
+    assert str(folder) in memory and "hidden" not in memory
+    assert settings.decisions_place(folder).startswith("postgresql://ann:hidden@127.0.0.1")
+    toml = folder / "project.toml"
+    toml.write_text(toml.read_text().replace("/work", "/other"))
+    with pytest.raises(DatabaseNotAllowed):
+        Project.open(folder).people()
+
+
+def test_the_app_asks_before_it_connects_to_a_database(foreign, monkeypatch):
+    folder, listener = foreign
+    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(folder))
+    drawn = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not drawn.exception and "keeps decisions in a database" in drawn.sidebar.error[0].value
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    (button,) = [b for b in drawn.button if b.label == "Allow this database"]
+    listener.close()  # nobody answers, and that is one sentence too
+    button.click().run()
+    assert settings.decisions_place(folder).startswith("postgresql://")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of POSIX")
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [("077", 0o600, 0o700), ("027", 0o640, 0o750)]
+)
+def test_rights_are_what_the_umask_says_and_the_project_is_one_s_own(tmp_path, umask, file, folder):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Where is it?", "completion": "Here."}\n')
+    (tmp_path / "decided.jsonl").write_text("")
+    curate = f"{sys.executable} -m curation"
+    script = (
+        f"umask {umask} && {curate} new p --empty && {curate} import p rows.jsonl && "
+        f"{curate} run p && {curate} export p --to out"
+    )
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p").stat().st_mode & 0o777 == 0o700
+    for path in [*(tmp_path / "p").rglob("*"), tmp_path / "out", *(tmp_path / "out").rglob("*")]:
+        wanted = folder if path.is_dir() else file
+        assert path.stat().st_mode & 0o777 & ~wanted == 0, path
+    assert (tmp_path / "out" / "manifest.json").stat().st_mode & 0o777 == file
+    assert (tmp_path / "out").stat().st_mode & 0o777 == folder
 
 
 def test_options_that_protect_are_those_of_this_streamlit():

@@ -60,11 +60,20 @@ def list_operations(
 
 def doctor(
     project: ProjectIfAny = None,
+    allow_database: Annotated[
+        bool,
+        typer.Option(
+            "--allow-database", help="Trust the database that the project keeps decisions in."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check versions, free disk, and a project's files; repair what can be repaired."""
+    from curation import settings
     from curation.doctor import examine
 
+    if allow_database and project is not None:
+        settings.allow_database(Project.open(project).path)
     checks = examine(project)
     lines = [f"{'ok ' if c['ok'] else 'BAD'} {c['name']}: {c['text']}" for c in checks]
     show({"checks": checks}, as_json, "\n".join(lines))

@@ -87,7 +87,7 @@ def _foreign(folder: Path) -> str:
 def _put_in_place(folder: Path, out: Path) -> None:
     """Swap the finished folder in; the old one is moved aside first and deleted last."""
     check_folders(out)  # again, for something may have been put there since
-    folder.chmod(0o755)
+    folder.chmod(0o777 & ~files.UMASK)
     aside = _aside(out)
     if aside.exists() and not out.exists():  # the last swap was cut off half way
         aside.rename(out)

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from curation import jobs
-from curation.errors import CurationError
+from curation import jobs, settings
+from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
 from curation.ui import actions, door, state
 from curation.ui.text import markdown
@@ -45,6 +45,9 @@ def around(page: Any) -> None:
                 _jobs(project, bool(running))
         except CurationError as error:
             st.error(markdown(error, 400), icon=":material/error:")
+            if isinstance(error, DatabaseNotAllowed):
+                allow, folder = settings.allow_database, error.folder
+                st.button("Allow this database", on_click=allow, args=(folder,))
             if project is None:
                 _who_and_where()
     for text, icon in state.flashes():
@@ -93,6 +96,8 @@ def _funnel(project: Project) -> None:
         return
     try:
         view = project.view()
+    except DatabaseNotAllowed:
+        raise
     except CurationError as error:
         st.warning(markdown(error, 300))
         return
