@@ -45,14 +45,16 @@ DEFAULT_RECIPE = Recipe(
     (
         Step("fix_text"),
         Step("drop_exact_duplicates"),
-        Step("drop_near_duplicates", similarity=0.8),
         Step("lengths"),
         Step("language"),
         Step("answer_checks"),
+        Step(
+            "drop_bad_answers"
+        ),  # before copies are compared, so that a whole one outlives a cut one
+        Step("drop_near_duplicates", similarity=0.8, keep="longest"),
         Step("embed"),
         Step("project_map"),
         Step("topics"),
-        Step("drop_bad_answers"),
         Step("keep_between", score="prompt_tokens", low=1, high=2048),
         Step("split", validation=0.05, test=0.05),
     )

@@ -48,6 +48,13 @@ class StepReport:
         """What a person should know of it, such as a value that no row has."""
         return list(self.delta.attrs.get("notes", []))
 
+    @property
+    def conflicts(self) -> int:
+        """Rows that are asked the same as another and answered or labelled otherwise."""
+        return (
+            int((self.delta["conflict"].fillna("") != "").sum()) if "conflict" in self.delta else 0
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The counts, for a manifest or `--json`."""
         names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")
@@ -59,6 +66,7 @@ class StepReport:
             "title": self.title,
             "params": dict(self.params),
             "kept_out": self.kept_out,
+            **({"conflicts": self.conflicts} if "conflict" in self.delta else {}),
             **({"notes": self.notes} if self.notes else {}),
         }
 
@@ -80,6 +88,12 @@ class StepReport:
             events.append(("changed", reason))
         if "keep" in row:
             events += self._fate(example_id, bool(row["keep"]), reason)
+        if isinstance(group := row.get("conflict"), str) and group:
+            others = int((self.delta["conflict"] == group).sum()) - 1
+            text = (
+                f"{others:,} more asked the same, answered or labelled otherwise (conflict {group})"
+            )
+            events.append(("in conflict", text))
         if "split" in row and pd.notna(row["split"]):
             events.append(("placed", f"in {row['split']}"))
         measured = {c: row[c] for c in self.columns if pd.notna(row[c]) and row[c] != ""}

@@ -49,9 +49,9 @@ ATTENTION = {
 }
 
 DROPPED_BY = {
-    "exact_duplicate": "drop_exact_duplicates",
-    "near_duplicate": "drop_near_duplicates",
-    "normalised_duplicate": "drop_exact_duplicates",
+    "exact_duplicate": {"drop_exact_duplicates"},
+    "near_duplicate": {"drop_near_duplicates"},
+    "normalised_duplicate": {"drop_exact_duplicates", "drop_near_duplicates"},
 }
 
 BY_PEOPLE = {"wrong_label"}
@@ -105,7 +105,7 @@ def found(example: Example, fault: dict) -> bool:
             ATTENTION[kind] in row["attention"].split(",") and row["dropped_by"] == "drop_attention"
         )
     if kind in DROPPED_BY:
-        return row["dropped_by"] == DROPPED_BY[kind]
+        return row["dropped_by"] in DROPPED_BY[kind]
     if kind == "too_short":
         return row["response_tokens" if pd.isna(row["label"]) else "prompt_tokens"] < SHORT
     changed = {

@@ -12,21 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.answers import repetition
 from curation.basis import Basis
-from curation.dataset import silent
+from curation.dataset import silent, with_derived
 from curation.embedding import nearest
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 from curation.operations.clean import fix_text, remove_special_tokens, strip_html
-from curation.operations.duplicates import (
-    _Pairs,
-    bands_for,
-    drop_exact_duplicates,
-    drop_near_duplicates,
-    folded,
-    jaccard,
-    shingles,
-)
 from curation.operations.filters import (
     drop_matching,
     drop_values,
@@ -34,10 +26,11 @@ from curation.operations.filters import (
     keep_matching,
     keep_values,
 )
-from curation.operations.quality import RULES, drop_bad_answers, repetition
+from curation.operations.quality import RULES, drop_bad_answers
 from curation.operations.split import split
 from curation.operations.topics import topic_words, topics
 from curation.registry import operation
+from curation.text import folded
 from tests.conftest import make_dataset
 from tests.encoders import TrigramEncoder
 
@@ -61,7 +54,9 @@ def cleaned(clean, *texts, **params) -> list[str]:
         ("salt &amp; pepper &lt;3", "salt & pepper <3"),
         ("zero\u200bwidth\ufeff", "zerowidth"),
         ("a\u00a0b\u2009c", "a b c"),
-        ("one  \r\ntwo\t\n\n\n\n\nthree\n", "one\ntwo\n\nthree"),
+        ("one \r\ntwo  \n\n\n\n\nthree\n", "one\ntwo\n\nthree"),
+        ("don\x92t", "don’t"),
+        ("a\u00a0b `c\u00a0d`", "a b `c\u00a0d`"),
         ("e\u0301te\u0301", "été"),
         ("escaped twice: &amp;lt;", "escaped twice: <"),
     ],
@@ -80,6 +75,20 @@ def test_fix_text_repairs(before, after):
         "family 👨\u200d👩\u200d👧 and می\u200cخواهم",
         "中文，标点。全角（括号）！",
         "In HTML, &nbsp; is a space that does not break.",
+        "Read as Latin-1, the letter ü is shown as Ã¼.",
+        "~~~yaml\na: 1  \n\n\n\n\nb:\u00a02\n~~~",
+        "````md\n```py\nx = '\u200b'  \n```\n````",
+        "def a():\n    return 1\n\n\n\n\n    # &amp;  \n",
+        "make:\n\tcc -O2 b.c\n",
+        "@@ -1,2 +1,2 @@\n-old \n+new \n \n",
+        "--- a/x\n+++ b/x\n one  \n-two\u00a0\n",
+        "Mara Lind  \nHill Road 3  \nOldtown",
+        "Name\tAge\t\nMara\t\t",
+        "| a | b |  \n|---|---|\n| &lt; | Ã¼ |",
+        "ทะเล\u200bและ\u200bภูเขา",
+        "क्\u200dष and र्\u200dय",
+        "10 \u212b, 5 \u2126, jamo \u1100\u1161, One\x85Two",
+        "   set in\n      a little further",
         "AT&T; R&D; x &y",
         "",
     ],
@@ -99,6 +108,10 @@ def test_fix_text_leaves_code_and_clean_text_alone(text):
                 "&amp;",
                 "&lt;",
                 "```",
+                "~~~",
+                "    ",
+                "\t",
+                "|",
                 "`",
                 "\u200b",
                 "\u00a0",
@@ -133,6 +146,8 @@ def test_strip_html_takes_tags_from_prose_and_not_from_code_or_talk_of_html():
         '<div class="a"><p>x</p></div>',
         "if a < b and b > c",
         "<A picture of a table>",
+        "std::vector<p> y; Set<i> z; enter <a> here",
+        "~~~\n<b>x</b>\n~~~\nOne<br>two, a<i>b</i>",
     ) == [
         "Sleep well.",
         "Use `<b>` here",
@@ -140,6 +155,8 @@ def test_strip_html_takes_tags_from_prose_and_not_from_code_or_talk_of_html():
         '<div class="a"><p>x</p></div>',
         "if a < b and b > c",
         "<A picture of a table>",
+        "std::vector<p> y; Set<i> z; enter <a> here",
+        "~~~\n<b>x</b>\n~~~\nOnetwo, ab",
     ]
 
 
@@ -162,133 +179,6 @@ def test_cleaning_changes_turns_and_keeps_everything_else_of_them():
     made = run_batch(Batch("fix_text", operation("fix_text").check({}), rows))
     assert len(made) == 2
     assert orjson.loads(made["messages"].iloc[1]) == [{**turns[0], "content": "café"}, turns[1]]
-
-
-# --- duplicates -----------------------------------------------------------------------------------
-
-
-def test_exact_duplicates_fold_what_does_not_count():
-    rows = rows_of(
-        [
-            ("How do I boil an egg?", "Eight minutes."),
-            ("HOW DO I  BOIL AN EGG", "eight minutes"),
-            ("Ｈow do I boil an egg？", "Eight minutes!"),
-            ("How do I boil an egg?", "Ten minutes."),
-            ("3 + 4", "7"),
-            ("3 - 4", "7"),
-            ("What is C++?", "A language."),
-            ("What is C?", "A language."),
-            ("?", "!"),
-            ("!", "?"),
-        ]
-    )
-    made = drop_exact_duplicates(rows)
-    assert made["keep"].tolist() == [True, False, False, *[True] * 7]
-    assert set(made["duplicate_of"].dropna()) == {rows.index[0]}
-    assert made["reason"].iloc[1] == f"duplicate of {rows.index[0]} (similarity 1.00)"
-    assert made["duplicate_group"].iloc[:3].tolist() == [rows.index[0]] * 3
-    assert drop_exact_duplicates(rows, normalise=False)["keep"].all()
-    prompts = drop_exact_duplicates(rows, by="prompt")["keep"]
-    assert prompts.iloc[:4].tolist() == [True, False, False, False]
-
-
-def test_the_kept_row_is_the_first_or_the_longest_and_labels_that_disagree_are_told():
-    rows = rows_of([("Shares fell.", ""), ("SHARES   FELL!!!", "")], ["business", "sports"])
-    first = drop_exact_duplicates(rows)
-    assert first["keep"].tolist() == [True, False]
-    assert "labels disagree: sports here, business there" in first["reason"].iloc[1]
-    assert drop_exact_duplicates(rows, keep="longest")["keep"].tolist() == [False, True]
-
-
-@pytest.fixture(scope="module")
-def crowd() -> pd.DataFrame:
-    """Some 300 texts, English and Chinese: families of copies with ever more words changed."""
-    rng = random.Random(4)
-    words = [
-        f"{a}{b}" for a in ("ra", "lo", "mi", "te", "su", "ka") for b in ("n", "vel", "st", "dor")
-    ]
-    signs = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"
-    pairs = []
-    for family in range(30):
-        chinese = family % 3 == 0
-        text = [rng.choice(signs if chinese else words) for _ in range(rng.choice([12, 40, 80]))]
-        for changed in range(10):
-            copy = list(text)
-            for _ in range(changed // 2):
-                copy[rng.randrange(len(copy))] = rng.choice(signs if chinese else words)
-            pairs.append(("", ("" if chinese else " ").join(copy)))
-    return rows_of(pairs)
-
-
-def all_pairs(rows: pd.DataFrame, threshold: float) -> set[tuple[int, int]]:
-    sets = [shingles(text) for text in rows["response"]]
-    return {
-        (i, j) for i in range(len(sets)) for j in range(i) if jaccard(sets[i], sets[j]) >= threshold
-    }
-
-
-def groups_of(pairs, count: int) -> list[frozenset[int]]:
-    from scipy.cluster.hierarchy import DisjointSet
-
-    joined = DisjointSet(range(count))
-    for i, j in pairs:
-        joined.merge(i, j)
-    return [frozenset(s) for s in joined.subsets() if len(s) > 1]
-
-
-@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
-def test_near_duplicates_are_those_of_all_pairs_jaccard(crowd, threshold):
-    truth = all_pairs(crowd, threshold)
-    made = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
-    place = {name: i for i, name in enumerate(crowd.index)}
-    found = {
-        frozenset(place[i] for i in members)
-        for _, members in made.groupby("duplicate_group").groups.items()
-    }
-    exact = groups_of(truth, len(crowd))
-    for group in found:  # precision 1: nobody is in a group without a true pair in it
-        assert any(group <= whole for whole in exact)
-        assert all(any((max(i, j), min(i, j)) in truth for j in group - {i}) for i in group)
-    together = {(max(i, j), min(i, j)) for g in found for i in g for j in g if i != j}
-    bands, width = bands_for(threshold)
-    promised = 1 - (1 - threshold**width) ** bands  # at the threshold itself, the worst case
-    assert len(truth & together) >= promised * len(truth) and len(truth) > 30
-    gone = made[~made["keep"]]
-    sets = [shingles(text) for text in crowd["response"]]
-    for name, row in gone.iterrows():
-        assert row["similarity"] == jaccard(sets[place[name]], sets[place[row["duplicate_of"]]])
-
-
-def test_pairs_that_are_forgotten_cost_a_second_look_and_too_many_are_one_sentence(
-    crowd, monkeypatch
-):
-    straight = drop_near_duplicates(crowd, silent)
-    monkeypatch.setattr(_Pairs, "REMEMBERED", 2)
-    pd.testing.assert_frame_equal(drop_near_duplicates(crowd, silent), straight)
-    monkeypatch.setattr(_Pairs, "MOST", 3)
-    with pytest.raises(CurationError, match="too many near pairs to compare; raise the similarity"):
-        drop_near_duplicates(crowd, silent)
-
-
-def test_near_duplicates_do_not_depend_on_the_order_of_rows(crowd):
-    straight = drop_near_duplicates(crowd, silent)
-    order = np.random.default_rng(0).permutation(len(crowd))
-    shuffled = drop_near_duplicates(crowd.iloc[order], silent)
-    pd.testing.assert_frame_equal(shuffled.sort_index(), straight.sort_index())
-
-
-def test_a_text_that_stands_thousands_of_times_is_one_group():
-    rows = rows_of([("Say hello to the whole wide world.", "Hello, world.")] * 3_000)
-    made = drop_near_duplicates(rows, silent)
-    assert made["keep"].sum() == 1 and made["duplicate_group"].nunique() == 1
-
-
-def test_short_and_empty_texts_are_near_only_when_they_are_the_same():
-    rows = rows_of(
-        [("Yes", ""), ("No", ""), ("yes", ""), ("是", ""), ("否", ""), ("", ""), ("", " ")]
-    )
-    kept = drop_near_duplicates(rows, silent)["keep"].tolist()
-    assert kept[:5] == [True, True, False, True, True] and kept[5:] == [True, False]
 
 
 # --- language -------------------------------------------------------------------------------------
@@ -355,7 +245,20 @@ POSITIVE = [
     ("placeholder_answer", "Design a logo.", "<nooutput> - Visuals cannot be made."),
     ("placeholder_answer", "Compose a melody.", "[Insert musical notes]"),
     ("placeholder_answer", "请推荐一本书。", "无"),
+    (
+        "placeholder_answer",
+        "Name a lake.\n\n<no input>",
+        "Lake Constance lies between three lands.",
+    ),
+    ("placeholder_answer", "Name a lake.\n\nN/A", "Lake Constance lies between three lands."),
+    ("placeholder_answer", "Suggest a name for a goat.", "None."),
     ("refusal", "Tell me a joke.", "As an AI language model, I cannot tell jokes."),
+    ("refusal", "Tell me a joke.", "I’m sorry, but I can’t help with this."),
+    ("refusal", "Tell me a joke.", "Unfortunately, I am unable to provide jokes about nuns."),
+    ("refusal", "Who leads the league?", "As of my last update in 2022, nobody did."),
+    ("refusal", "Cuenta un chiste.", "Lo siento, pero no puedo responder a eso."),
+    ("refusal", "Raconte une blague.", "Désolé, je ne peux pas vous aider sur ce point."),
+    ("refusal", "Erzähle einen Witz.", "Es tut mir leid, aber ich kann dir dabei nicht helfen."),
     ("refusal", "Help me with a birthday card.", "I'm sorry, I cannot help with that."),
     ("refusal", "给我讲一个故事。", "作为一个人工智能语言模型，我无法编写故事。"),
     ("refusal", "写一首诗。", "抱歉，我无法完成这个请求。"),
@@ -371,7 +274,23 @@ POSITIVE = [
         "介绍一下故宫。",
         "故宫位于北京的中心，是明清两代的皇宫。它有九千多间房屋，是举行大典的",
     ),
+    (
+        "truncated_answer",
+        "Explain rain.",
+        "Warm air rises and cools over the hills, and its water,",
+    ),
+    (
+        "truncated_answer",
+        "Explain rain.",
+        "Warm air rises over the hills and then it cools because",
+    ),
+    ("truncated_answer", "解释下雨。", "暖湿的空气沿着山坡上升，温度降低，水汽凝结成云和"),
     ("repetition_loop", "Give me tips for sleep.", LOOP * 6),
+    (
+        "merged_instructions",
+        "Name a lake.",
+        "The Bodensee.\n\nHuman: Another?\nAssistant: The Müritz.",
+    ),
     ("repetition_loop", "说几句鼓励的话。", "加油，你一定可以的！" * 5),
     ("merged_instructions", "Name an instrument.", "The cello.\n\n### Instruction: Name another."),
     ("merged_instructions", "Should I save?", "Yes, a little.\n##\n18. Instruction: Sort a list."),
@@ -418,7 +337,24 @@ NEGATIVE = [
     ("placeholder_answer", "Is the correlation positive, negative or none?", "None."),
     ("placeholder_answer", "Translate: Su madre está orgullosa.", "Your mother is proud."),
     ("placeholder_answer", "有没有不会飞的鸟？", "没有不会飞的说法不对，鸵鸟就不会飞。"),
+    ("placeholder_answer", "Which keyword is the missing reference in Java?", "null"),
+    ("placeholder_answer", "If nobody is named, answer N/A: the rain fell.", "N/A"),
+    ("placeholder_answer", "Find the errors in: It rains.", "None"),
     ("refusal", "Are you a robot? Which AI are you?", "As an AI, I have no body."),
+    ("refusal", "Who are you?", "I am a language model trained in Norway."),
+    (
+        "refusal",
+        "Tell me of Liv.",
+        "Liv studied physics and now works as an AI researcher in Bonn.",
+    ),
+    (
+        "refusal",
+        "I cannot log in.",
+        "I'm sorry to hear that you're unable to log in. Reset it here.",
+    ),
+    ("refusal", "May I return it?", "I am afraid we cannot take it back, but you may change it."),
+    ("refusal", "A title, please.", "How about 'I am an artificial intelligence, almost' for it?"),
+    ("refusal", "A first line.", "I won't answer the bell, thought Liv, and hid the letter."),
     (
         "refusal",
         "Make it polite: I'm sorry, we can't do that.",
@@ -440,6 +376,11 @@ NEGATIVE = [
     ("truncated_answer", "Find a source.", "Here is one. See https://example.org/a/b/c"),
     ("truncated_answer", "写一副春联。", "上联：春风送暖千山绿\n下联：瑞气盈门万户欢"),
     ("truncated_answer", "Pick one.", "The Sun danced in the sky"),
+    ("truncated_answer", "What shall I ask?", "Ask him which drawer the key that he means is in"),
+    ("truncated_answer", "她做什么？", "她是在山里的一所小学校教数学的"),
+    ("truncated_answer", "为什么？", "影响空气质量的最主要的原因"),
+    ("truncated_answer", "Begin a letter.", "Dear Mr and Mrs Holm of the old mill,"),
+    ("truncated_answer", "Solve it.", "It follows that all of them, in the end, die"),
     ("repetition_loop", "Sing a song.", "Row, row, row your boat\nGently down the stream\n" * 2),
     (
         "repetition_loop",
@@ -455,7 +396,24 @@ NEGATIVE = [
         "Correct the punctuation: however we met and then we left the house.",
         "However, we met, and then we left the house.",
     ),
+    (
+        "merged_instructions",
+        "Set a task.",
+        "Add two.\n\n## Input:\nTwo numbers.\n\n## Output:\nOne.",
+    ),
+    (
+        "copies_prompt",
+        "Repeat it if it is right: The boat leaves at nine from the old pier.",
+        "The boat leaves at nine from the old pier.",
+    ),
     ("garbled", "Où est le café ?", "Là-bas, près de l’église."),
+    ("garbled", "Que diz ele?", "ELE VEM AMANHÃ… ou « no café\u00a0»."),
+    ("garbled", "What is mojibake?", "Ü read in a wrong encoding is Ã\u009c."),
+    (
+        "unfollowable_url",
+        "Parse the host of https://a.example/b in Python and read it.",
+        "Use urlparse.",
+    ),
     ("html", "Write the HTML of a paragraph.", "<p>Hello</p>"),
     ("html", "Make 'well' bold.", "Sleep <b>well</b>."),
     ("html", "What does AT&T; stand for?", "American Telephone & Telegraph."),
@@ -508,6 +466,17 @@ def test_a_bad_answer_is_named(rule, prompt, response):
 @pytest.mark.parametrize(("rule", "prompt", "response"), NEGATIVE)
 def test_a_good_answer_is_not(rule, prompt, response):
     assert rule not in problems(prompt, response)
+
+
+def test_a_call_is_an_answer_without_text():
+    rows = rows_of([("Light, please.", "x")])
+    turns = orjson.loads(rows["messages"].iloc[0])
+    for more, expected in (({"tool_calls": [{"id": "1"}]}, False), ({}, True)):
+        said = [turns[0], {"role": "assistant", "content": None, **more}]
+        row = with_derived(rows.assign(messages=orjson.dumps(said).decode()))
+        row = row.assign(language=None, prompt_language=None, response_tokens=0.0)
+        made = run_batch(Batch("answer_checks", {}, row))
+        assert ("empty_answer" in made["problems"].iloc[0]) == expected
 
 
 def test_a_labelled_text_is_judged_by_its_text_only():

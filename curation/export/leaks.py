@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress, silent
-from curation.operations.duplicates import folded
 from curation.operations.split import conversations
+from curation.text import folded
 
 LISTED = 100
 """Pairs above the threshold that are named one by one."""
@@ -36,7 +36,9 @@ def leaks(
             "text": "There is one split only; nothing to check.",
         }
     shared = {
-        "same_prompt": _straddling(rows["prompt"].fillna("").map(folded), names),
+        "same_prompt": _straddling(
+            rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False)), names
+        ),
         "same_group": _straddling(rows["duplicate_group"], names)
         if "duplicate_group" in rows
         else 0,

@@ -5,45 +5,41 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated
 
 import pandas as pd
+import regex
 
 from curation.registry import clean
 from curation.template_tokens import without_tokens
+from curation.text import UNSPACED, Kind, lines, segments
 
-CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]+`)", re.DOTALL)
-_ZERO_WIDTH = re.compile("[\u200b\u2060\ufeff]")
+_ZERO_WIDTH = re.compile(f"[\u2060\ufeff]|(?<![{UNSPACED}])\u200b(?![{UNSPACED}])")
+"""Invisible and without a use; between letters of Thai a zero-width space parts words."""
 _ODD_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
-_TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
-_BLANKS = re.compile(r"\n{4,}")
+_ACCENTED = regex.compile(r"\p{L}\p{M}+")
+ABOUT_ENCODING = re.compile(
+    r"\butf-?8\b|\blatin-?1\b|\biso-?8859|\bcp-?125\d\b|\bwindows-125\d\b|\bmojibake\b|\bunicode\b|"
+    r"\b(?:character )?encodings?\b|\bcharset\b|乱码|編碼|编码|文字化け",
+    re.IGNORECASE,
+)
+_ELEMENTS = "p|br|b|i|u|em|strong|span|font|center|a|ul|ol|li|h[1-6]"
 HTML_TAG = re.compile(
-    r"</?(?:p|br|b|i|u|em|strong|span|font|center|a|ul|ol|li|h[1-6])(?:\s+[a-z-]+=[^<>]{0,200})?\s*/?>",
+    rf"<(/?)({_ELEMENTS})(?=[\s/>])(?:\s{{1,4}}[a-z-]{{1,20}}=[^<>]{{0,200}})?\s{{0,4}}/?>",
     re.IGNORECASE,
 )
 ABOUT_HTML = re.compile(
-    r"\bhtml\b|\bxml\b|\bcss\b|<!doctype|\btags?\b|\bweb ?page|"
-    r"</?(?:html|head|body|div|form|input|button|script|style|table|audio|video|img)\b",
+    r"\bhtml\b|\bxml\b|\bcss\b|\bjsx\b|<!doctype|\btags?\b|\bweb ?page|\bentit(?:y|ies)\b|"
+    r"\bclassName=|</?(?:html|head|body|div|form|input|button|script|style|table|audio|video|img)\b",
     re.IGNORECASE,
 )
 
 
-def _outside_code(text: str, change: re.Pattern[str], by: str) -> str:
-    if "`" not in text:
-        return change.sub(by, text)
-    pieces = CODE.split(text)
-    return "".join(p if i % 2 else change.sub(by, p) for i, p in enumerate(pieces))
-
-
-def _unescaped(text: str) -> str:
-    if not ENTITY.search(text) or ABOUT_HTML.search(text):
-        return text
-    pieces = CODE.split(text)
-    return "".join(
-        p if i % 2 else ENTITY.sub(lambda m: html.unescape(m.group()), p)
-        for i, p in enumerate(pieces)
-    )
+def _in_prose(text: str, change: Callable[[str], str]) -> str:
+    """A text whose prose is changed, and its code and tables are not."""
+    return "".join(change(piece) if kind == "prose" else piece for piece, kind in segments(text))
 
 
 @clean("Fix text")
@@ -51,17 +47,18 @@ def fix_text(
     batch: pd.DataFrame,
     *,
     encoding: Annotated[bool, "repair UTF-8 that was read as something else (donâ€™t)"] = True,
-    entities: Annotated[bool, "turn &amp; and the like back into characters, outside code"] = True,
+    entities: Annotated[bool, "turn &amp; and the like back into characters"] = True,
     invisible: Annotated[bool, "remove zero-width characters and byte order marks"] = True,
     spaces: Annotated[
-        bool, "odd spaces to plain ones; white space at line ends and blank lines cut"
+        bool, "odd spaces to plain ones; stray spaces at line ends and blank lines cut"
     ] = True,
 ) -> list[str]:
-    """Repair garbled characters, stray entities, invisible characters and white space.
+    """Repair garbled characters, stray entities, invisible characters and white space in prose.
 
-    Code, indentation, tables, emoji joined by zero-width joiners and the non-joiners of Persian stay
-    as they are. Garbled text is found by ftfy (Speer 2019), which acts only on what can hardly be
-    meant. Characters are composed (NFC).
+    Code (fenced, indented, in backticks), diffs and tables stay byte for byte. So do two spaces at a
+    line's end, which are a line break in Markdown, tabs at a line's end, the joiners of emoji, Persian
+    and Hindi, the zero-width spaces of Thai, and texts about encodings or HTML. Garbled text is found
+    by ftfy (Speer 2019), which acts only on what can hardly be meant. Letters and accents are composed.
     """
     return [_settled(text, encoding, entities, invisible, spaces) for text in batch["text"]]
 
@@ -76,35 +73,138 @@ def _settled(text: str, *chosen: bool) -> str:
 
 
 def _fixed(text: str, encoding: bool, entities: bool, invisible: bool, spaces: bool) -> str:
-    if encoding and not text.isascii():
-        import ftfy
-
-        text = unicodedata.normalize("NFC", ftfy.fix_encoding(text))
-    if entities and "&" in text:
-        text = _unescaped(text)
-    if invisible and not text.isascii():
-        text = _ZERO_WIDTH.sub("", text)
+    odd = not text.isascii()
+    if encoding and odd and not ABOUT_ENCODING.search(text):
+        text = _in_prose(text, _ungarbled)
+    if encoding and odd:
+        text = _in_prose(text, _composed)
+    if entities and "&" in text and ENTITY.search(text) and not ABOUT_HTML.search(text):
+        text = _in_prose(text, lambda piece: ENTITY.sub(lambda m: html.unescape(m.group()), piece))
+    if invisible and odd:
+        text = _in_prose(text, lambda piece: _ZERO_WIDTH.sub("", piece))
     if spaces:
-        if not text.isascii():
-            text = _ODD_SPACE.sub(" ", text)
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = _BLANKS.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
-        text = text.rstrip() if not text.startswith("```") else text
+        if odd:
+            text = _in_prose(text, lambda piece: _ODD_SPACE.sub(" ", piece))
+        text = _trimmed(text)
     return text
+
+
+def _ungarbled(text: str) -> str:
+    """Prose with mojibake repaired; the line separator U+0085 is one and no garbled ellipsis."""
+    import ftfy
+
+    if text.isascii():
+        return text
+    return "\x85".join(ftfy.fix_encoding(piece) for piece in text.split("\x85"))
+
+
+def _composed(text: str) -> str:
+    """Letters with their accents as one character, where there is one.
+
+    Nothing else of Unicode's form NFC is done: it would also turn signs into letters (Å, Ω).
+    """
+
+    def compose(match: regex.Match[str]) -> str:
+        whole = match.group()
+        shorter = unicodedata.normalize("NFC", whole)
+        return shorter if len(shorter) < len(whole) else whole
+
+    return text if text.isascii() else str(_ACCENTED.sub(compose, text))
+
+
+_TRIMS = re.compile(r" \r?(?:\n|\Z)|\r|\n\n\n\n|\A\n|\n\Z")
+"""What every text holds that `_trimmed` changes."""
+
+
+def _trimmed(text: str) -> str:
+    """A text without stray spaces at the ends of prose lines, with one blank line for many.
+
+    Line ends of prose become \\n; blank lines at the beginning and at the end go.
+    """
+    if not _TRIMS.search(text):
+        return text
+    whole = list(lines(text))
+    blank = [not line.strip() for line, _ in whole]
+    kept: list[tuple[str, Kind]] = []
+    waiting: list[str] = []  # blank lines of prose, of which three or more are one
+    for i, (line, kind) in enumerate(whole):
+        if kind == "prose" and blank[i]:
+            waiting.append("\n" if line.endswith(("\n", "\r")) else "")
+            continue
+        if kept:
+            kept += [(end, "prose") for end in (waiting if len(waiting) < 3 else waiting[:1])]
+        waiting = []
+        last = i + 1 == len(whole) or blank[i + 1]
+        kept.append((_line(line, last) if kind == "prose" else line, kind))
+    if kept and kept[-1][1] == "prose":
+        kept[-1] = (kept[-1][0].rstrip(" \n"), "prose")
+    return "".join(line for line, _ in kept)
+
+
+def _line(line: str, last: bool) -> str:
+    """A line of prose without stray spaces at its end; last: no more prose follows directly."""
+    words = line.rstrip("\r\n")
+    end = "\n" if len(words) < len(line) else ""
+    bare = words.rstrip(" ")
+    hard_break = len(words) - len(bare) >= 2 and not last
+    return (words if hard_break or bare.endswith("\t") else bare) + end
 
 
 @clean("Strip HTML")
 def strip_html(batch: pd.DataFrame) -> list[str]:
     """Remove stray tags such as <p>, <br/> and <b> from prose.
 
-    Code, and texts that are about HTML, stay as they are.
+    Code, generics such as vector<p>, and texts that are about HTML stay as they are.
     """
     return [
-        _outside_code(text, HTML_TAG, "").strip()
-        if "<" in text and not ABOUT_HTML.search(text)
+        _in_prose(text, without_tags).lstrip("\n").rstrip()
+        if "<" in text and not ABOUT_HTML.search(text) and has_tags(text)
         else text
         for text in batch["text"]
     ]
+
+
+def has_tags(text: str) -> bool:
+    """Whether some tag stands in a text's prose."""
+    return any(_tags(piece) for piece, kind in segments(text) if kind != "code")
+
+
+def without_tags(text: str) -> str:
+    """Prose without its tags."""
+    pieces, done = [], 0
+    for tag in _tags(text):
+        pieces.append(text[done : tag.start()])
+        done = tag.end()
+    return "".join([*pieces, text[done:]])
+
+
+def _tags(text: str) -> list[re.Match[str]]:
+    """Tags of real elements: <b> needs its </b>, and so does whatever is glued to a word (vector<p>)."""
+    tags = list(HTML_TAG.finditer(text))
+    opened: dict[str, list[int]] = {}
+    paired = set[int]()
+    for at, tag in enumerate(tags):
+        name = tag.group(2).lower()
+        if not tag.group(1):
+            opened.setdefault(name, []).append(at)
+        elif opened.get(name):
+            paired |= {at, opened[name].pop()}
+    return [tag for at, tag in enumerate(tags) if at in paired or _stands_alone(text, tag)]
+
+
+def _stands_alone(text: str, tag: re.Match[str]) -> bool:
+    """Whether a tag without its other half is one: a closing one, a line break, a block."""
+    if tag.group(1) or tag.group(2).lower() == "br":
+        return True
+    before = text[tag.start() - 1 : tag.start()] if tag.start() else ""
+    glued = before.isalnum() or before in ("_", ":")
+    return not glued and tag.group(2).lower() in (
+        "p",
+        "ul",
+        "ol",
+        "li",
+        *(f"h{n}" for n in range(1, 7)),
+    )
 
 
 @clean("Remove special tokens")

@@ -3,190 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Literal, get_args
 
 import numpy as np
+import orjson
 import pandas as pd
 
-from curation.operations.clean import ABOUT_HTML, CODE, ENTITY, HTML_TAG
+from curation import answers
+from curation.answers import repetition
 from curation.registry import filter, score
-from curation.template_tokens import token_in
-
-_UNSPACED = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
-
-
-_PIECE = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]*[^\W_{_UNSPACED}][^\s{_UNSPACED}]*")
-"""What white space sets apart, or a character of a script without it; a regular expression is one."""
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words; a Chinese, Japanese or Korean character is a word of its own."""
-    return _WORD.findall(text.lower())
-
-
-_PLACEHOLDER = re.compile(
-    r"\s*(?:<\s*no\s*-?_?(?:in|out)put\s*>|no\s?(?:in|out)put\.?|n/?a\.?|null|nil|todo\.?|tbd\.?|"
-    r"\.{2,}|…|-+|not applicable\.?|placeholder|\[(?:insert|your) [^\]\n]{0,60}\]|"
-    r"无|暂无|略|k\.\s?a\.|output:?|answer:?|response:?|lorem ipsum.*)\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-_NO_INPUT = re.compile(r"<\s*no\s*-?_?(?:in|out)put\s*>|\bno(?:in|out)put\b", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|language model|large language|virtual assistant|chatbot)\b"
-    r"|\bi(?:'m| am) (?:just |only )?an? (?:ai|artificial intelligence)\b"
-    r"|\bi(?:'m| am) (?:very |really |so )?(?:sorry|afraid)\b[^.\n]{0,80}\b"
-    r"(?:can(?:'|no|’)?t|cannot|unable|not able|won't)\b"
-    r"|^\s*(?:sorry|apologies)[^.\n]{0,60}\b(?:can(?:'|’)?t|cannot|unable|not able)\b"
-    r"|^\s*i (?:can(?:'|’)?t|cannot|am unable to|am not able to|won't) "
-    r"(?:help|assist|provide|answer|fulfil|comply|do that|create|generate)"
-    r"|作为(?:一个|一名)?(?:人工智能|AI|语言模型)|我(?:只)?是(?:一个|一名)?(?:人工智能|AI|语言模型)|^(?:很)?抱歉[，,]?.{0,12}(?:无法|不能)"
-    r"|\bals (?:ki|künstliche intelligenz|sprachmodell)\b"
-    r"|\ben tant qu['’](?:ia|intelligence artificielle|assistant|modèle)"
-    r"|\bcomo (?:una )?(?:ia|inteligencia artificial|modelo de lenguaje)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ASKS_AI = re.compile(
-    r"\b(?:ai|artificial intelligence|chatbot|language model|robot|assistant)\b|人工智能|机器人|語言模型|语言模型",
-    re.IGNORECASE,
-)
-_MERGED = re.compile(
-    r"\n[\s#/]*(?:\d+\.\s*)?(?:instruction|指令)\s*\d*\s*[:：]|\n\s*##+ ?(?:input|response)\s*[:：]",
-    re.IGNORECASE,
-)
-_ABOUT_URL = re.compile(
-    r"\bhtml\b|\bbutton\b|\bdomain\b|\bbroken\b|\bhyperlink|\bregex\b|\burl for\b", re.IGNORECASE
-)
-_URL_ASK = re.compile(
-    r"(?:this|the|following|given|below|linked|attached|article|page|site|website|video|link|document|report)\b[^.\n]{0,80}https?://\S+"
-    r"|https?://\S+[^\n]{0,80}(?:article|page|video|link|summar|read|watch|visit)|(?:文章|网页|链接|视频)[^。\n]{0,40}https?://\S+"
-    r"|(?:open|read|visit|watch|see|summari[sz]e|look at|according to)\b[^.\n]{0,60}https?://\S+",
-    re.IGNORECASE,
-)
-_ASKS_MARKUP = re.compile(
-    r"\bweb|\breact\b|\bcode\b|\bpython\b|\bscript\b|link|\bbold|italic|underline|highlight|\bfont|"
-    r"\bformat|\bstyle|\bcolou?r|\bform\b|\btemplate\b|\bgradient\b|\bembed|\banimat|\bcomponent\b",
-    re.IGNORECASE,
-)
-_EMAIL = re.compile(r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,18}\b")
-_PHONE = re.compile(
-    r"(?<![\d.])(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d{2,4}(?:[ -]?\d{2,4}){2,4}|\(\d{3}\)[ -]?\d{3}-\d{4}"
-    r"|\d{3}-\d{3}-\d{4}|1[3-9]\d-?\d{4}-?\d{4}"
-    r"|0\d{2,4}[ /-]\d{5,8})(?![\d.])"
-)
-_CARD = re.compile(r"(?<![\d.,])(?:\d{4}[ -]?){3}\d{1,7}(?![\d.,]\d|\d)")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
-_NOBODYS_EMAIL = re.compile(
-    r"@(?:example|e?mail|company|domain|test|yourcompany|website|abc|xyz)\.|"
-    r"^(?:info|support|contact|help|sales|admin|offers?|promotions?|no-?reply|newsletter|press|service|"
-    r"example|user(?:name)?|your ?name|name|test|abc|x+)@",
-    re.IGNORECASE,
-)
-_NOBODYS_PHONE = re.compile(r"555|^1?123456|4567890$|98765|^1?8(?:00|33|44|55|66|77|88)")
-"""Numbers made for films and forms, and those that companies answer for free in North America."""
-_GARBLED = re.compile(
-    "Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[™œ\u009d“”˜¢¦\u0080-\u00bf]|Â[\u00a0-\u00bf]|ï»¿|\ufffd|ðŸ|[åäæçèé][\u0080-\u00bf]{2}"
-)
-_DANGLING = re.compile(
-    r"(?:\b(?:the|a|an|and|or|but|of|to|in|with|for|by|as|that|which|is|are|was|because|your|their|its|"
-    r"from|into|und|der|die|das|oder|mit|ein|eine|et|le|la|les|de|du|que|el|los|las|con|un|una|y)|"
-    r"[，、（(]|[的和与在是把被对从为但而因如])\s*\Z"
-)
-_ITEM = re.compile(r"\s*(?:[-*•#>|]|\d+[.)]|[A-Za-z][.)]|[IVX]+\.)")
-_SENTENCE_END = re.compile(r"(?<=[^\W\dA-Z_][.!?])\s+|(?<=\d[.!?])\s+|(?<=\s[!?])\s+|(?<=[。！？])")
-_SIGNS = re.compile(r"[#@=(){}<>\[\]|\\]|://|www\.|\s[-–—―~]\s")
-"""What prose that breaks off seldom holds: hashtags, formulas, links, the name after a quotation."""
-
-
-def _is_card(digits: str) -> bool:
-    """Whether a number passes the check of payment cards (Luhn) and has their length; no ISBN."""
-    numbers = [int(c) for c in digits if c.isdigit()]
-    if not 13 <= len(numbers) <= 19 or len(set(numbers)) < 3 or digits.startswith(("978", "979")):
-        return False
-    odd, even = numbers[-1::-2], numbers[-2::-2]
-    return (sum(odd) + sum(sum(divmod(2 * n, 10)) for n in even)) % 10 == 0
-
-
-def repetition(text: str) -> float:
-    """Share of a text that its longest loop takes up; 0 below 20 words.
-
-    A loop is a phrase that follows itself at least twice. A chorus, or a list whose items begin
-    alike, is none: what comes between differs.
-    """
-    found = _PIECE.findall(text[:20_000].lower())
-    if len(found) < 20:
-        return 0.0
-    last: dict[tuple[str, str, str], int] = {}
-    longest = run = period = 0
-    for i, gram in enumerate(zip(found, found[1:], found[2:], strict=False)):
-        gap = i - last.get(gram, i)
-        run = run + 1 if gap and gap == period else 1
-        period = gap
-        last[gram] = i
-        if gap and run + 2 >= 2 * gap:
-            longest = max(longest, run + 2 + gap)
-    return longest / len(found)
-
-
-def _truncated(text: str) -> bool:
-    """Whether an answer stops in the middle: an open code block, or prose that ends in a sentence."""
-    stripped = text.rstrip()
-    if stripped.count("```") % 2:
-        return True
-    last = stripped.rsplit("\n", 1)[-1].strip()
-    if len(words(last)) < 6 or _ITEM.match(last):
-        return False
-    if _DANGLING.search(last):
-        return True
-    fragment = _SENTENCE_END.split(last)[-1].strip()
-    capitals = sum(word[0].isupper() for word in fragment.split())
-    return (
-        fragment != last
-        and fragment[-1:].isalpha()
-        and len(words(fragment)) >= 6
-        and not _SIGNS.search(fragment)
-        and 2 * capitals < max(2, len(fragment.split())) + 1  # not a title
-    )
-
-
-def _copies(prompt: str, response: str) -> bool:
-    """Whether an answer says what the prompt said, to the comma, and nothing else."""
-    asked, said = (" ".join(text.casefold().split()) for text in (prompt, response))
-    return len(words(said)) >= 8 and len(said) >= 0.8 * len(asked) and said in asked
-
-
-def _personal(text: str) -> bool:
-    emails = [m.group() for m in _EMAIL.finditer(text)] if "@" in text else []
-    if any(not _NOBODYS_EMAIL.search(e) for e in emails):
-        return True
-    if not any(c.isdigit() for c in text):
-        return False
-    numbers = [re.sub(r"\D", "", m.group()) for m in _PHONE.finditer(text)]
-    if any(len(n) >= 9 and not _NOBODYS_PHONE.search(n) for n in numbers):
-        return True
-    return any(_is_card(m.group()) for m in _CARD.finditer(text)) or any(
-        _is_iban(m.group()) for m in _IBAN.finditer(text)
-    )
-
-
-def _is_iban(text: str) -> bool:
-    plain = text.replace(" ", "")
-    number = "".join(str(int(c, 36)) for c in plain[4:] + plain[:4])
-    return 15 <= len(plain) <= 34 and int(number) % 97 == 1
-
-
-def _html(prompt: str, text: str) -> bool:
-    if (
-        ("<" not in text and "&" not in text)
-        or ABOUT_HTML.search(prompt)
-        or _ASKS_MARKUP.search(prompt)
-        or ABOUT_HTML.search(text)
-    ):
-        return False
-    prose = CODE.sub(" ", text)
-    return bool(HTML_TAG.search(prose) or ENTITY.search(prose))
-
+from curation.text import words
 
 Rule = Literal[
     "empty_answer",
@@ -206,50 +32,8 @@ Rule = Literal[
 RULES: tuple[Rule, ...] = get_args(Rule)
 """Names of the rules, in the order in which a reason names them."""
 
-_RULES: dict[str, tuple[str, Callable[[str, str], bool]]] = {
-    "empty_answer": ("the answer is empty", lambda p, r: not r.strip()),
-    "placeholder_answer": (
-        "the answer is a placeholder",
-        lambda p, r: (
-            bool(r.strip())
-            and (bool(_PLACEHOLDER.fullmatch(r)) or len(r) < 200 and bool(_NO_INPUT.search(r)))
-        ),
-    ),
-    "refusal": (
-        "the answer refuses, or speaks as an AI",
-        lambda p, r: (
-            bool(_REFUSAL.search(r[:400])) and not _ASKS_AI.search(p) and not _REFUSAL.search(p)
-        ),
-    ),
-    "truncated_answer": ("the answer stops in the middle", lambda p, r: _truncated(r)),
-    "repetition_loop": ("the answer repeats itself", lambda p, r: repetition(r) > 0.3),
-    "merged_instructions": (
-        "another instruction follows inside the answer",
-        lambda p, r: bool(_MERGED.search(r.strip())) and not _MERGED.search(f"\n{p}"),
-    ),
-    "copies_prompt": ("the answer is a copy of the prompt", _copies),
-    "garbled": (
-        "characters are garbled",
-        lambda p, r: (
-            not (p.isascii() and r.isascii()) and bool(_GARBLED.search(p) or _GARBLED.search(r))
-        ),
-    ),
-    "html": ("HTML was left in the text", lambda p, r: _html(p, p) or _html(p, r)),
-    "special_tokens": (
-        "chat-template tokens stand in the text",
-        lambda p, r: any(token_in(text, bool(ABOUT_HTML.search(p))) for text in (p, r)),
-    ),
-    "unfollowable_url": (
-        "the prompt points to a page that nobody can open",
-        lambda p, r: "http" in p and bool(_URL_ASK.search(p)) and not _ABOUT_URL.search(p),
-    ),
-    "personal_data": (
-        "an e-mail address, phone, card or account number stands in the text",
-        lambda p, r: _personal(p) or _personal(r),
-    ),
-}
 EXPLAINED: dict[str, str] = {
-    **{name: text for name, (text, _) in _RULES.items()},
+    **{name: text for name, (text, _) in answers.RULES.items()},
     "wrong_language": "the answer is in another language than the prompt",
 }
 _TRANSLATES = re.compile(
@@ -325,12 +109,15 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
         "language",
         "prompt_language",
         "response_tokens",
+        "messages",
     )
-    for prompt, response, label, told, asked, tokens in zip(
+    for prompt, response, label, told, asked, tokens, messages in zip(
         *(batch[c] for c in columns), strict=True
     ):
         labelled = isinstance(label, str) and not response
         found = _problems(prompt, response, labelled)
+        if "empty_answer" in found and _calls(messages):
+            found.remove("empty_answer")
         if not labelled and _another_language(prompt, response, told, asked):
             found.append("wrong_language")
         said = words(response[:4_000])
@@ -352,8 +139,14 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
 def _problems(prompt: str, response: str, labelled: bool) -> list[str]:
     if labelled:
         about_text = ("garbled", "html", "special_tokens", "personal_data")
-        return [name for name in about_text if _RULES[name][1](prompt, "")]
-    return [name for name, (_, rule) in _RULES.items() if rule(prompt, response)]
+        return [name for name in about_text if answers.RULES[name][1](prompt, "")]
+    return [name for name, (_, rule) in answers.RULES.items() if rule(prompt, response)]
+
+
+def _calls(messages: str) -> bool:
+    """Whether the last assistant turn calls a tool, which is an answer without text."""
+    turns = [turn for turn in orjson.loads(messages) if turn["role"] == "assistant"]
+    return bool(turns and (turns[-1].get("tool_calls") or turns[-1].get("function_call")))
 
 
 def _another_language(prompt: str, response: str, told: object, asked: object) -> bool:

@@ -15,8 +15,8 @@ import pandas as pd
 from curation import registry
 from curation.columns import FileColumns, as_numbers, as_text
 from curation.errors import RecipeError
-from curation.operations.duplicates import folded
 from curation.registry import SEEDS, Column, Range
+from curation.text import folded
 
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
 NAMES = {
@@ -218,7 +218,7 @@ def belonging(rows: pd.DataFrame, together: str | None = None) -> np.ndarray:
 
 def _keys(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
     """Columns whose equal values mean that rows belong together; "" for none."""
-    yield rows["prompt"].fillna("").map(folded)
+    yield rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
     if "duplicate_group" in rows:
         yield rows["duplicate_group"].fillna("").astype("str")
     if together:

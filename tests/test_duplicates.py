@@ -1,0 +1,389 @@
+"""Duplicates: what is the same, what is nearly the same, and what only looks so."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+
+from curation import alike
+from curation.alike import jaccard, shingles
+from curation.dataset import silent, with_derived
+from curation.operations.duplicates import drop_exact_duplicates, drop_near_duplicates
+from curation.registry import operation
+from curation.report import StepReport
+from curation.text import folded, segments, units, words
+from tests.conftest import make_dataset
+
+
+def rows_of(pairs, labels=None) -> pd.DataFrame:
+    return make_dataset(pairs, labels).rows
+
+
+def rows_of_turns(*conversations: list[dict], **columns: list[str]) -> pd.DataFrame:
+    rows = rows_of([(f"{i}", "") for i in range(len(conversations))])
+    texts = [orjson.dumps(turns).decode() for turns in conversations]
+    rows["messages"] = pd.Series(texts, index=rows.index, dtype="str")
+    for name, values in columns.items():
+        rows[name] = pd.Series(values, index=rows.index, dtype="str")
+    return with_derived(rows)
+
+
+def turn(role: str, content: str | None, **more) -> dict:
+    return {"role": role, "content": content, **more}
+
+
+def call(name: str, id: str = "1", **arguments) -> dict:
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+# --- the same -------------------------------------------------------------------------------------
+
+SAME = [
+    ("How do I boil an egg?", "HOW DO I  BOIL\nAN EGG?"),
+    ("Ｈow do I boil １ egg？", "How do I boil 1 egg?"),
+    ("cafe\u0301", "café"),
+    ("ﬁve  ", "five"),
+]
+DIFFERENT = [
+    ("It is warm 😀", "It is warm 😡"),
+    ("Is a > b?", "Is a < b?"),
+    ("a && b", "a || b"),
+    ("Is `Map` a word?", "Is `map` a word?"),
+    ("```\nif x:\n    a()\n    b()\n```", "```\nif x:\n    a()\nb()\n```"),
+    ("10² metres", "102 metres"),
+    ("20% off", "20 off"),
+    ("A ∩ B", "A ∪ B"),
+    ("किताब", "कताब"),
+    ("ผ้า", "ผา"),
+    ("كُتُب", "كَتَبَ"),
+    ("Yes!", "Yes?"),
+]
+
+
+@pytest.mark.parametrize(("one", "two"), SAME)
+def test_case_width_composition_and_white_space_do_not_count(one, two):
+    assert folded(one) == folded(two)
+    assert drop_exact_duplicates(rows_of([(one, "x"), (two, "x")]))["keep"].sum() == 1
+    assert drop_exact_duplicates(rows_of([(one, "x"), (two, "x")]), normalise=False)["keep"].all()
+
+
+@pytest.mark.parametrize(("one", "two"), DIFFERENT)
+def test_signs_marks_and_code_do(one, two):
+    assert folded(one) != folded(two)
+    assert drop_exact_duplicates(rows_of([(one, "x"), (two, "x")]))["keep"].all()
+    assert drop_exact_duplicates(rows_of([("x", one), ("x", two)]))["keep"].all()
+
+
+def test_punctuation_counts_unless_it_is_said_otherwise_and_signs_always_do():
+    rows = rows_of(
+        [("Is it warm?", "Yes."), ("Is it warm", "Yes!"), ("3 + 4", "7"), ("3 - 4", "7")]
+    )
+    assert drop_exact_duplicates(rows)["keep"].all()
+    assert drop_exact_duplicates(rows, punctuation=False)["keep"].tolist() == [1, 0, 1, 1]
+
+
+PAIR = [turn("user", "Do it."), turn("assistant", "Done.")]
+LAMP = turn("assistant", None, tool_calls=[call("lamp", room="hall")])
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (PAIR, [turn("system", "Be brief."), *PAIR]),
+        (PAIR, [turn("system", "Do it."), turn("assistant", "Done.")]),
+        (
+            [turn("user", "One."), turn("assistant", "Two."), *PAIR],
+            [turn("user", "One. Two."), turn("assistant", ""), *PAIR],
+        ),
+        (
+            [turn("user", "Light."), LAMP],
+            [
+                turn("user", "Light."),
+                turn("assistant", None, tool_calls=[call("lamp", room="loft")]),
+            ],
+        ),
+        (PAIR, [PAIR[0], {**PAIR[1], "reasoning_content": "First I look."}]),
+        (PAIR, [{**PAIR[0], "parts": [{"type": "image", "image": "a.png"}]}, PAIR[1]]),
+        (PAIR, [PAIR[0], {**PAIR[1], "weight": 0}]),
+    ],
+)
+def test_everything_that_a_trainer_sees_counts(one, two):
+    rows = rows_of_turns(one, two)
+    assert drop_exact_duplicates(rows)["keep"].all()
+    assert drop_exact_duplicates(rows_of_turns(one, one))["keep"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("tools", ['[{"type":"function"}]', ""]),
+        ("rejected", ['[{"role":"assistant","content":"No."}]', ""]),
+        ("label", ["yes", "no"]),
+        ("metadata", ['{"images":["a.jpg"]}', '{"images":["b.jpg"]}']),
+    ],
+)
+def test_tools_the_refused_answer_the_label_and_images_count(column, values):
+    rows = rows_of_turns(PAIR, PAIR, **{column: values})
+    assert drop_exact_duplicates(rows)["keep"].all()
+    assert drop_near_duplicates(rows, silent)["keep"].all()
+
+
+def test_ids_of_calls_are_drawn_at_random_and_do_not_count():
+    one, two = (
+        [
+            turn("user", "Light."),
+            turn("assistant", None, tool_calls=[call("lamp", id, room="hall")]),
+            turn("tool", "ok", tool_call_id=id),
+            turn("assistant", "Done."),
+        ]
+        for id in ("call_a1", "call_b2")
+    )
+    assert drop_exact_duplicates(rows_of_turns(one, two))["keep"].tolist() == [True, False]
+
+
+def test_the_receipt_names_the_kept_row_and_how_near_it_is():
+    rows = rows_of([("How?", "So."), ("HOW?", "so."), ("Why?", "Because.")])
+    made = drop_exact_duplicates(rows)
+    head = rows.index[0]
+    assert made["keep"].tolist() == [True, False, True]
+    assert made["reason"].iloc[1] == f"duplicate of {head} (similarity 1.00)"
+    assert made["duplicate_group"].fillna("").tolist() == [head, head, ""]
+    assert made["duplicate_of"].fillna("").tolist() == ["", head, ""]
+
+
+def test_the_kept_row_is_the_first_the_longest_or_the_best():
+    rows = rows_of([("how?", "so"), ("How?", "So  "), ("HOW?", "SO")])
+    rows["quality"] = [0.2, 0.1, 0.7]
+    assert drop_exact_duplicates(rows)["keep"].tolist() == [True, False, False]
+    assert drop_exact_duplicates(rows, keep="longest")["keep"].tolist() == [False, True, False]
+    assert drop_exact_duplicates(rows, best_by="quality")["keep"].tolist() == [False, False, True]
+    assert drop_near_duplicates(rows, silent, best_by="quality")["keep"].sum() == 1
+
+
+# --- asked the same, answered otherwise -----------------------------------------------------------
+
+
+def groups(made: pd.DataFrame) -> list[set[int]]:
+    places = made["conflict"].reset_index(drop=True)
+    return [set(part.index) for name, part in places.groupby(places) if name]
+
+
+def test_equal_texts_of_two_labels_both_stay_and_are_a_finding():
+    rows = rows_of([("Shares fell.", ""), ("SHARES   FELL.", ""), ("It rained.", "")], list("bsb"))
+    for made in (drop_exact_duplicates(rows), drop_near_duplicates(rows, silent)):
+        assert made["keep"].all() and groups(made) == [{0, 1}]
+        assert made["conflict"].iloc[2] == ""
+
+
+def test_nearly_equal_texts_of_two_labels_both_stay_and_are_a_finding():
+    text = "the ferry left the quay at nine with all of its cargo and twelve sailors on board today"
+    rows = rows_of([(text, ""), (f"{text} again", ""), (f"{text} again", "")], ["a", "b", "b"])
+    made = drop_near_duplicates(rows, silent)
+    assert made["keep"].tolist() == [True, True, False] and groups(made) == [{0, 1}]
+
+
+def test_one_prompt_answered_in_two_ways_is_a_finding_and_two_near_answers_are_copies():
+    whole = (
+        "wrap the plant in paper and lift it out of the pot and shake the dry soil from its roots"
+    )
+    rows = rows_of([("Repot?", whole), ("Repot?", f"{whole} well"), ("repot?", "Ask a gardener.")])
+    assert groups(drop_exact_duplicates(rows)) == [{0, 1, 2}]
+    made = drop_near_duplicates(rows, silent, keep="longest")
+    assert made["keep"].tolist() == [False, True, True] and groups(made) == [{1, 2}]
+
+
+def test_rows_dropped_by_prompt_alone_say_that_they_are_answered_otherwise():
+    rows = rows_of([("How?", "So."), ("How?", "Not so."), ("How?", "So.")])
+    for drop in (drop_exact_duplicates, lambda r, **p: drop_near_duplicates(r, silent, **p)):
+        made = drop(rows, by="prompt")
+        assert made["keep"].tolist() == [True, False, False] and groups(made) == [{0, 1}]
+        assert made["reason"].iloc[1].endswith("but it is answered otherwise")
+        assert not made["reason"].iloc[2].endswith("otherwise")
+    labels = drop_exact_duplicates(rows_of([("a", ""), ("a", "")], ["x", "y"]), by="prompt")
+    assert "the labels disagree: y here, x there" in labels["reason"].iloc[1]
+
+
+def test_the_report_counts_conflicts_and_the_receipt_tells_them():
+    rows = rows_of([("a", ""), ("a", ""), ("b", "")], ["x", "y", "x"])
+    delta = drop_exact_duplicates(rows)
+    report = StepReport("exact", "drop_exact_duplicates", "Exact", "filter", {}, "", delta)
+    assert report.conflicts == 2 and report.to_dict()["conflicts"] == 2
+    told = [e for e in report.events(rows.index[1]) if e["what"] == "in conflict"]
+    assert len(told) == 1 and told[0]["text"].startswith("1 more asked the same")
+    assert report.events(rows.index[2]) == []
+    (note,) = operation("drop_exact_duplicates").notes({}, rows, delta)
+    assert note.startswith("2 examples are asked the same") and "in 1 groups" in note
+
+
+# --- nearly the same ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowd() -> pd.DataFrame:
+    """Some 300 texts, English and Chinese: families of copies with ever more words changed."""
+    rng = random.Random(4)
+    words_ = [
+        f"{a}{b}" for a in ("ra", "lo", "mi", "te", "su", "ka") for b in ("n", "vel", "st", "dor")
+    ]
+    signs = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏"
+    pairs = []
+    for family in range(30):
+        chinese = family % 3 == 0
+        text = [rng.choice(signs if chinese else words_) for _ in range(rng.choice([12, 40, 80]))]
+        for changed in range(10):
+            copy = list(text)
+            for _ in range(changed // 2):
+                copy[rng.randrange(len(copy))] = rng.choice(signs if chinese else words_)
+            pairs.append(("", ("" if chinese else " ").join(copy)))
+    return rows_of(pairs)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
+def test_a_row_goes_when_it_is_near_a_kept_one_and_only_then(crowd, threshold, monkeypatch):
+    monkeypatch.setattr(alike, "RARER", 0)  # no templates here
+    sets = [shingles(text) for text in crowd["response"]]
+    made = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
+    kept = np.flatnonzero(made["keep"])
+    assert 20 < len(kept) < len(crowd) - 30
+    for i, (name, row) in enumerate(made.iterrows()):
+        nearest = max((jaccard(sets[i], sets[j]) for j in kept if j != i), default=0)
+        assert (nearest >= threshold) != row["keep"], name
+        if not row["keep"]:
+            head = crowd.index.get_loc(row["duplicate_of"])
+            assert made["keep"].iloc[head]
+            assert row["similarity"] == jaccard(sets[i], sets[head]) == nearest
+
+
+def test_the_order_of_rows_says_nothing(crowd):
+    straight = drop_near_duplicates(crowd, silent)
+    order = np.random.default_rng(0).permutation(len(crowd))
+    shuffled = drop_near_duplicates(crowd.iloc[order], silent)
+    pd.testing.assert_frame_equal(shuffled.sort_index(), straight.sort_index())
+
+
+def chain(*parts: range) -> list[str]:
+    return [" ".join(f"w{i}" for i in part) for part in parts]
+
+
+def test_the_end_of_a_chain_stays():
+    texts = chain(range(0, 60), range(4, 64), range(8, 68))
+    one, two, three = (shingles(t) for t in texts)
+    assert jaccard(one, two) >= 0.8 <= jaccard(two, three) and jaccard(one, three) < 0.8
+    rows = rows_of([("Say it.", t) for t in texts])
+    assert drop_near_duplicates(rows, silent)["keep"].tolist() == [True, False, True]
+
+
+def test_prompt_and_answer_must_both_be_alike():
+    long = (
+        "Read the note of the passenger and answer with the name of the office that has to read it"
+    )
+    rows = rows_of([(f"{long}: one", "The harbour"), (f"{long}: two", "The museum")])
+    assert drop_near_duplicates(rows, silent)["keep"].all()
+    assert drop_near_duplicates(rows, silent, by="prompt")["keep"].tolist() == [True, False]
+    rows = rows_of([(f"{long}: one", "The harbour"), (f"{long}: two", "The harbour")])
+    assert drop_near_duplicates(rows, silent)["keep"].tolist() == [True, False]
+
+
+NOTE = (
+    "You read what a guest wrote to a small hotel by the sea. Decide which of these it is: praise, "
+    "complaint, question or other. Answer with one word, explain nothing, and do not invent a new "
+    "kind. If two kinds fit, take the first of the list. The guest wrote: "
+)
+GUESTS = [
+    "the soup was cold",
+    "is there a lift",
+    "no towels again",
+    "lovely staff",
+    "my key is lost",
+]
+
+
+def test_one_template_filled_with_different_words_stays_and_its_copies_do_not():
+    rows = rows_of([(NOTE + guest, "other") for guest in [*GUESTS, *GUESTS]])
+    assert drop_near_duplicates(rows, silent)["keep"].tolist() == [True] * 5 + [False] * 5
+    edited = [f"{NOTE.replace('small', 'little')}{guest}" for guest in GUESTS[:2]]
+    rows = rows_of([(text, "other") for text in [*(NOTE + g for g in GUESTS), *edited]])
+    made = drop_near_duplicates(rows, silent)
+    assert made["keep"].tolist() == [True] * 5 + [False] * 2
+    assert made["duplicate_of"].tolist()[5:] == rows.index[:2].tolist()
+
+
+def test_edited_copies_of_one_text_are_no_template():
+    words_ = NOTE.split()
+    copies = [" ".join([*words_[:i], "indeed", *words_[i + 1 :]]) for i in range(5, 45, 8)]
+    rows = rows_of([(text, "other") for text in [NOTE, *copies]])
+    assert drop_near_duplicates(rows, silent)["keep"].tolist() == [True] + [False] * len(copies)
+
+
+def test_a_template_with_many_slots_is_finished_and_the_step_says_what_was_not_compared(
+    monkeypatch,
+):
+    monkeypatch.setattr(alike, "MOST", 5)
+    rng = random.Random(1)
+    fill = [" ".join(rng.choice(GUESTS).split()[:1] + [f"room {i}"]) for i in range(60)]
+    rows = rows_of([(NOTE + text, "other") for text in [*fill, *fill[:9]]])
+    made = drop_near_duplicates(rows, silent)
+    assert made["keep"].tolist() == [True] * 60 + [False] * 9
+    notes = operation("drop_near_duplicates").notes
+    assert any("resemble more than 5 kept ones" in note for note in notes({}, rows, made))
+    assert notes({}, rows, drop_near_duplicates(rows.iloc[:3], silent)) == []
+
+
+def test_a_text_that_stands_thousands_of_times_is_one_group():
+    rows = rows_of([("Say hello to the whole wide world.", "Hello, world.")] * 3_000)
+    made = drop_near_duplicates(rows, silent)
+    assert made["keep"].sum() == 1 and made["duplicate_group"].nunique() == 1
+
+
+def test_short_and_empty_texts_are_near_only_when_they_are_the_same():
+    rows = rows_of(
+        [("Yes", ""), ("No", ""), ("yes", ""), ("是", ""), ("否", ""), ("", ""), ("", " ")]
+    )
+    kept = drop_near_duplicates(rows, silent)["keep"].tolist()
+    assert kept[:5] == [True, True, False, True, True] and kept[5:] == [True, False]
+
+
+def test_one_sign_or_vowel_in_a_short_answer_is_another_answer():
+    pairs = [
+        ("x?", "x = 5"),
+        ("x?", "x = -5"),
+        ("?", "A ∩ B"),
+        ("?", "A ∪ B"),
+        ("अर्थ", "दिन"),
+        ("अर्थ", "दान"),
+    ]
+    assert drop_near_duplicates(rows_of(pairs), silent)["keep"].all()
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def test_words_hold_their_marks_and_joiners():
+    assert words("पानी में") == ["पानी", "में"]
+    assert words("می\u200cخواهم") == ["می\u200cخواهم"]
+    assert words("Cafe\u0301 N°5, don't") == ["cafe\u0301", "n", "5", "don", "t"]
+    assert words("你好 ok") == ["你", "好", "ok"]
+    assert units("c++ is a - b, well-known; c") == [
+        "c",
+        "+",
+        "+",
+        "is",
+        "a",
+        "-",
+        "b",
+        "well",
+        "known",
+        "c",
+    ]
+
+
+def test_pieces_of_a_text_are_the_text_and_code_is_told_from_prose():
+    text = "Say `a  b`:\n~~~\nx | y\n~~~\n| a | b |\n\n    indented\n\nend ``` open"
+    pieces = segments(text)
+    assert "".join(piece for piece, _ in pieces) == text
+    kinds = [kind for _, kind in pieces]
+    assert kinds == ["prose", "code", "prose", "code", "table", "prose", "code"]
