@@ -9,6 +9,7 @@ import functools
 import re
 import threading
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import regex
 
 from curation.errors import CurationError
+from curation.text import plain_quotes
 
 COLUMNS = ("prompt", "response", "system")
 """Where words are looked for."""
@@ -34,8 +37,11 @@ COUNTED = 100_000
 """Hits up to which words are counted to rank them; nobody reads so many, and it takes seconds."""
 
 _TERM = re.compile(r'(-?)"([^"]*)"?|(\S+)')
-_SPACE = "[\\s\u00a0\u3000]+"
 _WORD = re.compile(r"\S+")
+_CLUSTER = regex.compile(
+    r"[^\p{M}\u1160-\u11ff\uff9e\uff9f]?[\p{M}\u1160-\u11ff\uff9e\uff9f]*", regex.DOTALL
+)
+"""What Unicode may compose into one character: a sign with its marks, or the parts of a syllable."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,10 @@ class Query:
     @classmethod
     @functools.lru_cache(64)  # noqa: B019 - of the class, not of an instance
     def parse(cls, text: str) -> Query:
-        """Read `two words "one phrase" -without`; case and Unicode width say nothing."""
+        """Read `two words "one phrase" -without`; case, width, composition and kind of quote say nothing."""
         wanted: list[str] = []
         excluded: list[str] = []
-        plain = text.encode("utf-8", "replace").decode().translate(_plain_widths())
+        plain = _plain(text.encode("utf-8", "replace").decode())
         for minus, phrase, word in _TERM.findall(plain):
             if not word:
                 (excluded if minus else wanted).append(" ".join(phrase.split()))
@@ -77,43 +83,14 @@ class Query:
         return cls(*kept)
 
 
-@functools.cache
-def _widths() -> Mapping[str, str]:
-    """Narrow or wide character → the usual one: ａ → a, ｶ → カ, the wide space → a space."""
-    found = {}
-    for code in (0x3000, *range(0xFF01, 0xFFEF)):
-        kind, _, rest = unicodedata.decomposition(chr(code)).partition(" ")
-        if kind in ("<wide>", "<narrow>"):
-            found[chr(code)] = chr(int(rest, 16))
-    return found
+def _plain(text: str) -> str:
+    """Text as it is searched: Unicode's form NFKC, and one kind of quotes and apostrophes."""
+    return plain_quotes(text if text.isascii() else unicodedata.normalize("NFKC", text))
 
 
-@functools.cache
-def _plain_widths() -> dict[int, str]:
-    return {ord(odd): usual for odd, usual in _widths().items()}
-
-
-@functools.cache
-def _odd_widths() -> dict[str, str]:
-    """The usual character → the other widths of it, in both cases."""
-    found: dict[str, str] = {}
-    for odd, usual in _widths().items():
-        found[usual.casefold()] = found.get(usual.casefold(), "") + odd
-    return found
-
-
-def _pattern(term: str, widths: bool = True) -> str:
-    """A term as a regular expression that both RE2 and `re` understand in the same way.
-
-    widths: whether letters of another width count as the same; RE2 is three times as quick without.
-    """
-    letter = _letter if widths else re.escape
-    return _SPACE.join("".join(map(letter, word)) for word in _WORD.findall(term))
-
-
-def _letter(character: str) -> str:
-    odd = _odd_widths().get(character.casefold(), "")
-    return f"(?:{re.escape(character)}|[{odd}])" if odd else re.escape(character)
+def _pattern(term: str) -> str:
+    """A term as a regular expression that both RE2 and `re` understand in the same way."""
+    return "\\s+".join(re.escape(word) for word in _WORD.findall(term))
 
 
 # --- by words -------------------------------------------------------------------------------
@@ -141,8 +118,9 @@ def _matches(texts: Sequence[_Text], rows: int, query: Query) -> np.ndarray:
 def words(rows: pd.DataFrame, query: str) -> Hits:
     """Rows in which all words of the query occur, in prompt, response or system.
 
-    `"quoted words"` must stand together, and a word after a minus must not occur; case and Unicode
-    width are ignored, and a word is found inside longer ones, so that Chinese needs no spaces. Rows
+    `"quoted words"` must stand together, and a word after a minus must not occur; case, Unicode width
+    and composition and the kind of apostrophe are ignored, signs and accents are not, and a word is
+    found inside longer ones, so that Chinese needs no spaces. Rows
     that hold the words side by side, or all of them in the prompt, come first; among equals, BM25
     without the rarity of words, for every hit holds all of them (up to COUNTED hits).
     """
@@ -171,12 +149,12 @@ def _bm25(texts: Sequence[_Text], terms: Sequence[str], at: np.ndarray) -> np.nd
 
 
 class _Text:
-    """A column of text as Arrow has it, asked in one go about many rows."""
+    """A column of text as Arrow has it, made plain, asked in one go about many rows."""
 
     def __init__(self, column: pd.Series) -> None:
         array = pa.array(column, from_pandas=True)
         chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-        self._chunks = [chunk.cast(pa.large_string()) for chunk in chunks]
+        self._chunks = [_plain_chunk(chunk.cast(pa.large_string())) for chunk in chunks]
         self._array = pa.chunked_array(self._chunks, pa.large_string())
 
     @functools.cached_property
@@ -184,28 +162,9 @@ class _Text:
         """All chunks as one: rows taken from many would have them joined again each time."""
         return self._chunks[0] if len(self._chunks) == 1 else pa.concat_arrays(self._chunks)
 
-    @functools.cached_property
-    def _odd(self) -> np.ndarray:
-        """True for each row that may hold letters of another width: their first byte is 0xEF."""
-        found, at = np.zeros(len(self._array), dtype=bool), 0
-        for chunk in self._chunks:
-            places = np.frombuffer(chunk.buffers()[1], dtype=np.int64)
-            places = places[chunk.offset : chunk.offset + len(chunk) + 1]
-            data = chunk.buffers()[2]
-            if data is not None and len(chunk):
-                text = np.frombuffer(data, dtype=np.uint8)[places[0] : places[-1]]
-                where = np.flatnonzero(text == 0xEF) + places[0]
-                found[at + np.searchsorted(places, where, "right") - 1] = True
-            at += len(chunk)
-        return found
-
     def holds(self, term: str, at: np.ndarray) -> np.ndarray:
         """True for each of the rows at these positions in which a term occurs."""
-        hit = self._ask(pc.match_substring_regex, _pattern(term, widths=False), at)
-        odd = np.flatnonzero(self._odd[at] & ~hit)
-        if len(odd) and (wide := _pattern(term)) != _pattern(term, widths=False):
-            hit[odd] = self._ask(pc.match_substring_regex, wide, at[odd])
-        return hit
+        return self._ask(pc.match_substring_regex, _pattern(term), at)
 
     def counts(self, term: str, at: np.ndarray) -> np.ndarray:
         """How often a term occurs in each of the rows at these positions."""
@@ -220,6 +179,36 @@ class _Text:
         array = self._whole.take(pa.array(at)) if few else self._array
         answer = _numbers(kernel(array, pattern, ignore_case=True))
         return np.asarray(answer if few else answer[at])
+
+
+_made_plain: OrderedDict[tuple[int, int, int], tuple[Any, Any]] = OrderedDict()
+_REMEMBERED = 6
+"""Columns whose plain text is remembered: those of two datasets."""
+
+
+def _plain_chunk(chunk: Any) -> Any:
+    """The plain text of a chunk, remembered for the next query; itself where all is ASCII."""
+    data = chunk.buffers()[2]
+    if data is None or not len(chunk):
+        return chunk
+    place = (data.address, chunk.offset, len(chunk))
+    known = _made_plain.get(place)
+    if known is not None:
+        return known[1]
+    ends = np.frombuffer(chunk.buffers()[1], dtype=np.int64)[chunk.offset :][: len(chunk) + 1]
+    bytes_ = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]]
+    if not len(bytes_) or not (bytes_ > 127).any():
+        return chunk
+    starts = np.minimum(ends[:-1] - ends[0], len(bytes_) - 1)
+    where = np.flatnonzero((np.add.reduceat(bytes_ > 127, starts) > 0) & (np.diff(ends) > 0))
+    texts = [_plain(text) for text in chunk.take(pa.array(where)).to_pylist()]
+    mask = np.zeros(len(chunk), dtype=bool)
+    mask[where] = True
+    plain = pc.replace_with_mask(chunk, pa.array(mask), pa.array(texts, pa.large_string()))
+    _made_plain[place] = chunk, plain
+    while len(_made_plain) > _REMEMBERED:
+        _made_plain.popitem(last=False)
+    return plain
 
 
 def _anywhere(texts: Sequence[_Text], term: str, at: np.ndarray) -> np.ndarray:
@@ -337,6 +326,19 @@ def marked(text: str, query: str) -> list[tuple[str, bool]]:
     return list(_pieces(text, pattern))
 
 
+def _found(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Where a pattern of plain text stands in a text, as it is written there."""
+    plain = _plain(text)
+    if len(plain) == len(text) and (text.isascii() or plain_quotes(text) == plain):
+        yield from (hit.span() for hit in pattern.finditer(plain))
+        return
+    clusters = [(m.start(), _plain(m.group())) for m in _CLUSTER.finditer(text)]
+    begins = np.repeat([at for at, _ in clusters], [len(c) for _, c in clusters])
+    ends = np.repeat([*(at for at, _ in clusters[1:]), len(text)], [len(c) for _, c in clusters])
+    for hit in pattern.finditer("".join(c for _, c in clusters)):
+        yield int(begins[hit.start()]), int(ends[hit.end() - 1])
+
+
 @functools.lru_cache(64)
 def _compiled(query: str) -> re.Pattern[str] | None:
     """Any of the words that must occur, the longer ones first."""
@@ -346,11 +348,12 @@ def _compiled(query: str) -> re.Pattern[str] | None:
 
 def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
     done = 0
-    for hit in pattern.finditer(text):
-        if hit.start() > done:
-            yield text[done : hit.start()], False
-        yield hit.group(), True
-        done = hit.end()
+    for begin, end in _found(text, pattern):
+        if begin > done:
+            yield text[done:begin], False
+        if end > done:
+            yield text[max(begin, done) : end], True
+        done = max(done, end)
     if done < len(text):
         yield text[done:], False
 
@@ -361,11 +364,11 @@ def snippet(text: str, query: str, limit: int = 160, before: int = 50) -> str:
     before: how many characters at most stand before that word.
     """
     pattern = _compiled(query)
-    first = pattern.search(text) if pattern else None
+    first = next(_found(text, pattern), None) if pattern else None
     if first is None:
         return ""
-    begin = max(0, first.start() - before)
-    if 0 < begin and (space := re.search(r"\s", text[begin : first.start()])):
+    begin = max(0, first[0] - before)
+    if 0 < begin and (space := re.search(r"\s", text[begin : first[0]])):
         begin += space.end()
     line = " ".join(text[begin : begin + 3 * limit].split())
     end = "…" if len(line) > limit or begin + 3 * limit < len(text) else ""

@@ -34,7 +34,7 @@ _UNIT = regex.compile(rf"{WORD}|{_SIGN}")
 _ASCII_UNIT = re.compile(r"[a-z0-9]+|[+<=>^`|~$%*/\\&@#]|(?<![a-z])-|-(?![a-z])")
 _RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070-\u209c]+")
 """Raised and lowered digits and signs: 10² is not 102."""
-_QUOTES = str.maketrans("‘’‛′ʼ`´“”„‟″«»", "'''''''\"\"\"\"\"\"\"")
+_QUOTES = {**dict.fromkeys(map(ord, "‘’‛′ʼ´"), "'"), **dict.fromkeys(map(ord, "“”„‟″«»"), '"')}
 
 
 def words(text: str) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import regex
 
 WORDS_PER_TEXT = 120
 TEXTS_PER_GROUP = 500
@@ -20,7 +22,8 @@ PAIRED = 0.4
 
 SHOWN = 3
 SEPARATOR = " · "
-_PIECE = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]")
+_LETTERS = r"[\p{L}\p{M}\u200c\u200d]+"
+_PIECE = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|\p{{N}}+|[^\w\s]")
 _ENDINGS = {"s", "re", "ve", "ll", "d", "m"}
 _HAN = re.compile("[\u4e00-\u9fff]")
 _KANA = re.compile("[\u3040-\u30ff]")
@@ -129,7 +132,7 @@ def _pieces(text: str) -> Iterator[str]:
             fits = len(word) > 1 and _HAN.match(word) and word not in _STOP_HAN
             yield word if fits else ""
         return
-    for piece in _PIECE.findall(text.lower()):
+    for piece in _PIECE.findall(unicodedata.normalize("NFC", text).lower()):
         word = _bare(piece)
         yield word if word not in _STOP and len(word) > 2 or _HAN.match(word) else ""
 

@@ -218,7 +218,7 @@ def test_serial_and_processes_give_the_same_frame(example, tmp_path, monkeypatch
     from curation.cache import Cache
     from curation.replay import Replay
 
-    monkeypatch.setattr("curation.replay.BATCH_ROWS", 64)
+    monkeypatch.setattr("curation.engine.steps.BATCH_ROWS", 64)
     recipe = Recipe(
         tuple(
             Step(name)

@@ -56,6 +56,7 @@ def cleaned(clean, *texts, **params) -> list[str]:
         ("a\u00a0b\u2009c", "a b c"),
         ("one \r\ntwo  \n\n\n\n\nthree\n", "one\ntwo\n\nthree"),
         ("don\x92t", "don’t"),
+        ("ä»\x96ç\x85§é¡¾å\xad©å\xad\x90ã\x80\x82", "他照顾孩子。"),
         ("a\u00a0b `c\u00a0d`", "a b `c\u00a0d`"),
         ("e\u0301te\u0301", "été"),
         ("escaped twice: &amp;lt;", "escaped twice: <"),

@@ -63,6 +63,30 @@ def test_letters_of_another_width_in_the_data_are_found_too():
     assert set(found(rows, "-ｐｙｔｈｏｎ")) == {3, 4}
 
 
+def test_composition_and_the_kind_of_apostrophe_do_not_count_and_accents_do():
+    rows = rows_of(
+        "a cafe\u0301 on the quay", "a café", "a cafe", "I don’t know", "I don't", "don`t"
+    )
+    assert set(found(rows, "café")) == set(found(rows, "cafe\u0301")) == {0, 1}
+    assert set(found(rows, "cafe")) == {2}
+    assert set(found(rows, "don't")) == set(found(rows, "don’t")) == {3, 4}
+    assert search.marked("cafe\u0301s, cafés", "café") == [
+        ("cafe\u0301", True), ("s, ", False), ("café", True), ("s", False),
+    ]  # fmt: skip
+    assert search.marked("① don’t ﬁnd", "don't find")[1:] == [
+        ("don’t", True),
+        (" ", False),
+        ("ﬁnd", True),
+    ]
+    assert "don’t" in search.snippet("x" * 400 + " I don’t know", "don't")
+
+
+def test_a_column_that_changed_is_read_anew():
+    for text in ("für", "fuer", "für"):
+        rows = rows_of(text, "plain")
+        assert found(rows, "für") == ([0] if text == "für" else [])
+
+
 def test_signs_of_regular_expressions_are_plain_text():
     rows = rows_of("a.b", "axb", "what? (yes|no) [x]* \\d ^$", "100% {a}")
     for query, expected in [

@@ -19,6 +19,7 @@ _ZERO_WIDTH = re.compile(f"[\u2060\ufeff]|(?<![{UNSPACED}])\u200b(?![{UNSPACED}]
 """Invisible and without a use; between letters of Thai a zero-width space parts words."""
 _ODD_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
+_NEXT_LINE = re.compile("(?<![\x80-\xff])\x85(?![\x80-\xff])")
 _ACCENTED = regex.compile(r"\p{L}\p{M}+")
 ABOUT_ENCODING = re.compile(
     r"\butf-?8\b|\blatin-?1\b|\biso-?8859|\bcp-?125\d\b|\bwindows-125\d\b|\bmojibake\b|\bunicode\b|"
@@ -90,12 +91,12 @@ def _fixed(text: str, encoding: bool, entities: bool, invisible: bool, spaces: b
 
 
 def _ungarbled(text: str) -> str:
-    """Prose with mojibake repaired; the line separator U+0085 is one and no garbled ellipsis."""
+    """Prose with mojibake repaired; a line separator (U+0085) among plain letters is no garbled one."""
     import ftfy
 
     if text.isascii():
         return text
-    return "\x85".join(ftfy.fix_encoding(piece) for piece in text.split("\x85"))
+    return "\x85".join(ftfy.fix_encoding(piece) for piece in _NEXT_LINE.split(text))
 
 
 def _composed(text: str) -> str:

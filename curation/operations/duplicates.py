@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from curation.alike import MOST, Example, Part, examples, nearest_kept, same, side
+from curation import alike
+from curation.alike import Example, Part, examples, nearest_kept, same, side
 from curation.dataset import Progress
 from curation.registry import Column, Range, filter
 
@@ -26,12 +27,12 @@ def _what_was_found(
     if len(named):
         notes.append(
             f"{len(named):,} examples are asked the same as another and answered or labelled "
-            f"otherwise, in {named.nunique():,} groups; the column conflict names them."
+            "otherwise; the column conflict names their group."
         )
     if cut := answer.attrs.get("cut"):
         notes.append(
-            f"{cut:,} examples resemble more than {MOST} kept ones; each was compared with the {MOST} "
-            "that share most of its rarest phrases."
+            f"{cut:,} examples resemble more than {alike.MOST} kept ones; each was compared with "
+            f"the {alike.MOST} that share most of its rarest phrases."
         )
     return notes
 
