@@ -100,7 +100,9 @@ def load_messages(text: str) -> list[Message]:
     ]
 
 
-def derive(messages: str, label: str | None = None) -> tuple[str, str, str, str]:
+def derive(
+    messages: str, label: str | None = None, rejected: str = ""
+) -> tuple[str, str, str, str]:
     """Prompt, response, system text and attention codes of one conversation.
 
     The response is the last assistant turn, the prompt is every turn before it but the system's,
@@ -117,14 +119,16 @@ def derive(messages: str, label: str | None = None) -> tuple[str, str, str, str]
     system = "\n\n".join(t["content"] or "" for t in turns if t["role"] == "system")
     prompt = "\n\n".join(t["content"] or "" for t in turns[:last] if t["role"] != "system")
     response = (turns[last]["content"] or "") if last < len(turns) else ""
-    return prompt, response, system, ",".join(attention_codes(turns, label))
+    return prompt, response, system, ",".join(attention_codes(turns, label, bool(rejected)))
 
 
 ATTENTION = {
     "no_messages": "there is no turn in it",
     "no_answer": "nobody answers",
     "empty_answer": "an answer is empty",
+    "marked_bad": "its only answer is marked as bad",
     "empty_prompt": "a question is empty",
+    "empty_system": "a system message is empty",
     "unknown_role": "a role is not system, user, assistant or tool",
     "starts_with_assistant": "the assistant speaks first",
     "ends_with_user": "the last turn is not an answer",
@@ -136,16 +140,21 @@ ATTENTION = {
 """Codes of the attention column and what each says about the example."""
 
 
-def attention_codes(turns: Sequence[dict[str, Any]], label: str | None = None) -> list[str]:
+def attention_codes(
+    turns: Sequence[dict[str, Any]], label: str | None = None, refused: bool = False
+) -> list[str]:
     """Reasons why a trainer cannot use these turns as they stand, in the order of ATTENTION.
 
-    A labelled text needs no answer, and a single assistant turn is a text to learn by heart; both
-    are fine.
+    A labelled text needs no answer, a single assistant turn is a text to learn by heart, and a call
+    may be the answer; all are fine. refused: there is an answer that was not preferred.
     """
     roles = [str(turn["role"]) for turn in turns]
     found = set(_whole_codes(roles, label))
     for i, turn in enumerate(turns):
-        found.update(_turn_codes(turns, roles, i, not (turn["content"] or "").strip()))
+        blank = not (turn["content"] or "").strip() and not turn.get("parts")
+        found.update(_turn_codes(turns, roles, i, blank))
+    if refused and found & {"no_answer", "ends_with_user"}:
+        found = {*found, "marked_bad"} - {"no_answer", "ends_with_user"}
     return [code for code in ATTENTION if code in found]
 
 
@@ -175,11 +184,13 @@ def _turn_codes(
         yield "empty_answer"
     if blank and role == "user":
         yield "empty_prompt"
+    if blank and role == "system":
+        yield "empty_system"
     if role == "system" and i > 0:
         yield "late_system"
     if role == before and role in ("user", "assistant"):
         yield "consecutive_roles"
-    if calls and (i + 1 == len(turns) or roles[i + 1] != "tool"):
+    if calls and i + 1 < len(turns) and roles[i + 1] != "tool":
         yield "call_without_result"
     if role == "tool" and before != "tool" and not (i and turns[i - 1].get("tool_calls")):
         yield "result_without_call"
@@ -238,7 +249,8 @@ def with_derived(rows: pd.DataFrame, changed: Sequence[str] | None = None) -> pd
     """
     part = rows if changed is None else rows.loc[list(changed)]
     labels = [None if pd.isna(label) else label for label in part["label"]]
-    derived = [derive(m, la) for m, la in zip(part["messages"], labels, strict=True)]
+    rejected = part["rejected"] if "rejected" in part else [""] * len(part)
+    derived = [derive(*row) for row in zip(part["messages"], labels, rejected, strict=True)]
     columns = list(zip(*derived, strict=True)) or [()] * len(DERIVED_COLUMNS)
     fresh = {
         name: pd.Series(list(values), index=part.index, dtype="str")

@@ -22,7 +22,9 @@ from curation.cli.options import (
 from curation.cli.terminal import peak_rss_mb, say, show, working
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
+from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
+from curation.formats.names import MEANINGS
 from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
@@ -126,6 +128,8 @@ def import_text(entries: list[dict[str, Any]]) -> list[str]:
         for e in read
         if not e.get("already") and e["beside"]
     ]
+    told = [line for e in read if not e.get("already") for line in columns_told(e["report"])]
+    lines += dict.fromkeys(told)
     notes = [note for e in read if not e.get("already") for note in e["report"].get("notes", [])]
     lines += [f"  {note}" for note in dict.fromkeys(notes)]
     return lines + [f"  {name} was left out: {reason}" for name, reason in left_out(entries)]
@@ -138,6 +142,23 @@ def left_out(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return of_folders + of_archives
 
 
+TOLD = 20
+"""Columns that are told one by one; `--json` has them all."""
+
+
+def columns_told(report: dict[str, Any]) -> list[str]:
+    """Lines that say which column became what, and which are left in the metadata in how many rows."""
+    lines, columns = [], report["columns"]
+    used = [f"{c} as {MEANINGS[r]}" for c, roles in columns.items() for r in roles if r != METADATA]
+    over = {c: roles[METADATA] for c, roles in columns.items() if METADATA in roles}
+    left = [f"{c} ({n:,} row{'s' * (n > 1)})" for c, n in over.items()]
+    for title, names in (("read", used), ("left in the metadata", left)):
+        if names:
+            more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
+            lines.append(f"  {title}: {', '.join(names[:TOLD])}{more}")
+    return lines
+
+
 def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """The reports of several files as one."""
     total: dict[str, Any] = {
@@ -147,6 +168,7 @@ def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
         "blank": 0,
         "repaired": {},
         "formats": {},
+        "columns": {},
         "encodings": {},
         "files": [],
         "left_out": [{"name": name, "reason": reason} for name, reason in left_out(entries)],
@@ -167,6 +189,10 @@ def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
         for tally in ("repaired", "formats"):
             for code, number in report[tally].items():
                 total[tally][code] = total[tally].get(code, 0) + number
+        for column, roles in report["columns"].items():
+            told = total["columns"].setdefault(column, {})
+            for role, number in roles.items():
+                told[role] = told.get(role, 0) + number
         total["encodings"].update(report["encodings"])
     return total
 

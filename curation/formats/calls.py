@@ -1,13 +1,20 @@
 """Tools and the calls of them: the many ways files write them down, in one canonical form.
 
-A tool is `{"type": "function", "function": {"name", "description"?, "parameters"?}}`.
+A tool is `{"type": "function", "function": {"name", "description"?, "parameters"?}}`, a call
+`{"id"?, "type": "function", "function": {"name", "arguments"}}`, its arguments an object; arguments
+that are no object stay the text that they are.
 """
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
+
+Call = dict[str, Any]
 
 _PARAMETERS = ("parameters", "input_schema", "inputSchema", "arguments", "args_schema")
 """Names that files give to the JSON schema of a tool's arguments."""
@@ -63,3 +70,194 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_nulls(v) for k, v in value.items() if v is not None}
     return [_without_nulls(v) for v in value] if isinstance(value, list) else value
+
+
+# --- calls ----------------------------------------------------------------------------------
+
+_ARGUMENTS = ("arguments", "parameters", "args", "input", "kwargs")
+"""Names that files give to the arguments of a call."""
+
+_IDS = ("id", "toolUseId")
+
+
+def read_calls(value: Any) -> list[Call] | None:
+    """Return the calls that a value holds: a list, one call, or JSON text of either; else None."""
+    value = _loaded(value)
+    listed = value if isinstance(value, list) else [value]
+    calls = [_call(_loaded(entry)) for entry in listed]
+    return None if None in calls or not calls else [call for call in calls if call is not None]
+
+
+def _call(entry: Any) -> Call | None:
+    if not isinstance(entry, dict):
+        return None
+    function = _loaded(entry.get("function"))
+    if isinstance(function, str):  # {"function": "add", "arguments": …}
+        function = {**entry, "name": function}
+    elif not isinstance(function, dict):
+        function = entry
+    name = function.get("name")
+    given: Any = next((function[k] for k in _ARGUMENTS if function.get(k) is not None), {})
+    identity = next((entry[k] for k in _IDS if isinstance(entry.get(k), str | int)), None)
+    return {
+        **({} if identity is None else {"id": str(identity)}),
+        "type": "function",
+        "function": {"name": name if isinstance(name, str) else "", "arguments": arguments(given)},
+    }
+
+
+def arguments(value: Any) -> Any:
+    """Return the arguments of a call as an object; as text where they are none."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        if not value.strip():
+            return {}
+        loaded = _loaded(value)
+        return loaded if isinstance(loaded, dict) else value
+    return orjson.dumps(value).decode()
+
+
+def without_phantoms(turns: Iterable[dict[str, Any]], tools: list[Any], table: bool) -> None:
+    """Take out of calls the null arguments that a table made of other rows' arguments.
+
+    A null is one when the rows come from a `table`, or when its tool knows no such argument.
+    """
+    turns = [turn for turn in turns if "tool_calls" in turn]
+    known = dict[str, Any]()
+    for tool in tools if turns else ():
+        schema = tool["function"].get("parameters")
+        if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
+            known[tool["function"]["name"]] = schema["properties"]
+    for turn in turns:
+        calls = turn.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            function = call["function"]
+            given, names = function["arguments"], known.get(function["name"])
+            if isinstance(given, dict) and None in given.values():
+                function["arguments"] = {
+                    k: v
+                    for k, v in given.items()
+                    if v is not None or not table and (names is None or k in names)
+                }
+            if table and isinstance(given, dict):
+                function["arguments"] = _without_nulls(function["arguments"])
+
+
+# --- calls and results within texts ---------------------------------------------------------
+
+_TAGS = ("tool_call", "functioncall", "function_call")
+_GLAIVE = re.compile(r"""\{\s*"name"\s*:\s*("[^"]*")\s*,\s*"arguments"\s*:\s*'(.*)'\s*\}""", re.S)
+
+
+def calls_in_text(text: str) -> tuple[str | None, list[Call]] | None:
+    """Return what a text says beside its calls between tags, and the calls; None for no calls.
+
+    A text in which any of them cannot be read, or stands in a block of code, stays as it is.
+    """
+    tag = next((tag for tag in _TAGS if f"<{tag}>" in text), None)
+    if tag is None:
+        return None
+    said, calls, at = list[str](), list[Call](), 0
+    while (start := text.find(f"<{tag}>", at)) >= 0:
+        end = text.find(f"</{tag}>", start)
+        inside = text[start + len(tag) + 2 : end if end >= 0 else len(text)]
+        read = _tagged(inside.replace("<|endoftext|>", "").strip())
+        before = text[at:start]
+        if not read or before.rstrip(" ").endswith("`") or text.count("```", 0, start) % 2:
+            return None
+        said.append(before)
+        calls += read
+        at = end + len(tag) + 3 if end >= 0 else len(text)
+    return "".join([*said, text[at:]]).strip() or None, calls
+
+
+def _tagged(text: str) -> list[Call] | None:
+    """The calls between two tags; Glaive puts the arguments in single quotes."""
+    calls = read_calls(text)
+    if calls is None and (glaive := _GLAIVE.fullmatch(text)):
+        name, given = glaive.groups()
+        calls = read_calls(
+            {"name": _loaded(f"[{name}]")[0], "arguments": given.replace("\\'", "'")}
+        )
+    return calls if calls and all(call["function"]["name"] for call in calls) else None
+
+
+def results_in_text(text: str) -> list[str] | None:
+    """Return the results between `<tool_response>` tags of a text that is nothing else; else None."""
+    if not text.lstrip().startswith("<tool_response>"):
+        return None
+    pieces = text.strip().split("<tool_response>")
+    results = [piece.strip().removesuffix("</tool_response>") for piece in pieces[1:]]
+    whole = all(piece.strip().endswith("</tool_response>") for piece in pieces[1:])
+    return [result.strip() for result in results] if whole else None
+
+
+_LISTED = re.compile(r"\s*,?\s*([A-Za-z_][\w .\-/:]{0,99}?)\(")
+
+
+def listed_calls(text: str) -> list[Call] | None:
+    """Return the calls of a text that is a list of them, `[name(key="value"), …]`; else None."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith(")]")) or len(text) > 20_000:
+        return None
+    calls, at = list[Call](), 1
+    while at < len(text) - 1:
+        head = _LISTED.match(text, at)
+        end = _closing(text, head.end()) if head else -1
+        given = _keywords(text[head.end() : end]) if head and end >= 0 else None
+        if head is None or given is None:
+            return None
+        calls.append(
+            {"type": "function", "function": {"name": head.group(1).strip(), "arguments": given}}
+        )
+        at = end + 1
+    return calls or None
+
+
+def _closing(text: str, at: int) -> int:
+    """Where the bracket that was opened before `at` closes; -1 for nowhere."""
+    depth, quote = 1, ""
+    while at < len(text):
+        sign = text[at]
+        if quote:
+            if sign == "\\":
+                at += 1
+            elif sign == quote:
+                quote = ""
+        elif sign in "\"'":
+            quote = sign
+        else:
+            depth += (sign in "([{") - (sign in ")]}")
+            if not depth:
+                return at
+        at += 1
+    return -1
+
+
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def _keywords(text: str) -> dict[str, Any] | None:
+    """The arguments of a call in Python's way of writing; None unless all are plain values."""
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            return None
+        given = {k.arg: _plain(k.value) for k in call.keywords if k.arg}
+        orjson.dumps(given)  # nothing that JSON cannot hold
+        return given if len(given) == len(call.keywords) else None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _plain(node: Any) -> Any:
+    """The value of an expression of constants, JSON's words for some of them included."""
+    if isinstance(node, ast.Name) and node.id in _WORDS:
+        return _WORDS[node.id]
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_plain(entry) for entry in node.elts]
+    if isinstance(node, ast.Dict):
+        pairs: Iterator[tuple[Any, Any]] = zip(node.keys, node.values, strict=True)
+        return {str(_plain(key)): _plain(value) for key, value in pairs}
+    return ast.literal_eval(node)

@@ -7,113 +7,162 @@ from typing import Any
 
 import orjson
 
-from curation.formats.base import Example, Format, Record, read_turns, write_turns
+from curation.formats.base import Example, FieldError, Format, Plan, Record
+from curation.formats.calls import listed_calls
+from curation.formats.columns import Resolver, Roles
+from curation.formats.names import LOOSE, squeezed
+from curation.formats.parts import reason, system_turns, with_mark, written_mark
+from curation.formats.turns import Turn, read_turns, texts_of, turn, write_turns
 
 _TO_SHAREGPT = {"user": "human", "assistant": "gpt", "tool": "observation", "system": "system"}
+_ALSO = ("system", "response", "reasoning", "good", "tools", "images", "videos", "audios")
 
 
-KEYS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat")
+def _sure(roles: Roles, resolver: Resolver) -> float:
+    column = roles["messages"]
+    listed = resolver.kinds[column] == "s" and squeezed(column) in LOOSE
+    return 0.45 if listed else 0.98
 
 
-def _key(record: Record, style: str) -> str | None:
-    """The key of the record's turns, when they are of that style."""
-    for key in KEYS:
-        value = record.get(key)
-        if isinstance(value, list):
-            first = next((t for t in value if isinstance(t, dict)), None)
-            if first is not None:
-                found = "sharegpt" if "from" in first else "messages"
-            else:
-                found = "sharegpt" if key.startswith("conversation") else "messages"
-            return key if found == style else None
-        if key in record and value is None and key in ("messages", "conversations"):
-            return key if style == ("messages" if key == "messages" else "sharegpt") else None
+def chat_column(record: Record, plan: Plan) -> str:
+    """Return the column that holds the conversation, the longest of several."""
+    if len(plan.chats) > 1:
+        return max(plan.chats, key=lambda c: _length(record[c]))
+    return plan.roles.get("messages", "messages")
+
+
+def style(record: Record, plan: Plan) -> str:
+    """Return which of the two ways of writing a chat a record's conversation is in."""
+    column = chat_column(record, plan)
+    value = record.get(column)
+    first = next((t for t in value if isinstance(t, dict)), None) if type(value) is list else None
+    if first is None:
+        return "sharegpt" if column.startswith("conversation") else "messages"
+    return "sharegpt" if "from" in first else "messages"
+
+
+def _read(record: Record, plan: Plan) -> Example:
+    key = chat_column(record, plan)
+    if key not in record:
+        raise FieldError(key, f"there is no {key}.")
+    turns, roles = read_turns(record[key], key), plan.roles
+    used, shape = {key: "messages"}, dict[str, Any]()
+    if key not in ("messages", "conversations"):
+        shape["key"] = key
+    tools = _taken_out(turns)
+    column = roles.get("system")
+    if column and not any(t["role"] == "system" for t in turns):
+        turns[:0] = system = system_turns(record, column)
+        used[column] = "system"
+        if system:
+            shape["system"] = column
+    answer = roles.get("response")
+    if answer and record[answer] and turns and turns[-1]["role"] == "user":
+        if isinstance(record[answer], str):
+            turns.append(turn("assistant", record[answer]))
+            used[answer] = "response"
+    if column := reason(record, roles, turns):
+        used[column] = "reasoning"
+    _read_lists(turns, roles.get("tools") is not None or tools is not None)
+    turns, rejected = with_mark(record, roles, turns, used, shape)
+    return Example(turns, None, used, shape=shape, rejected=rejected, tools=tools)
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 1
+
+
+def _taken_out(turns: list[Turn]) -> Any:
+    """Tools that stand in a system turn; one that says nothing else goes."""
+    for i, message in enumerate(turns):
+        if message["role"] == "system" and (message.get("tools") or message.get("functions")):
+            tools = message.pop("tools", None) or message.pop("functions")
+            if not message["content"]:
+                del turns[i]
+            return tools
     return None
 
 
-def _messages_confidence(record: Record) -> float:
-    return 0.95 if _key(record, "messages") else 0.0
-
-
-def _sharegpt_confidence(record: Record) -> float:
-    return 0.95 if _key(record, "sharegpt") else 0.0
-
-
-def _read_messages(record: Record) -> Example:
-    key = _key(record, "messages") or "messages"
-    return _read(record, key)
-
-
-def _read_sharegpt(record: Record) -> Example:
-    key = _key(record, "sharegpt") or "conversations"
-    return _read(record, key)
-
-
-def _read(record: Record, key: str) -> Example:
-    turns = read_turns(record.get(key), key, bare=True)
-    used = [key]
-    if (
-        isinstance(record.get("system"), str)
-        and record["system"]
-        and not any(t["role"] == "system" for t in turns)
-    ):
-        turns.insert(0, {"role": "system", "content": record["system"]})
-        used.append("system")
-    return Example(turns, None, used, {} if key in ("messages", "conversations") else {"key": key})
-
-
-def _write_messages(
-    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
-) -> Record:
-    return {shape.get("key", "messages"): write_turns(messages)}
-
-
-def _write_sharegpt(
-    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
-) -> Record:
-    turns = []
-    for message in write_turns(messages):
-        call = None if message["content"] else _only_call(message.get("tool_calls"))
-        if call is not None:
-            value = {"name": call.get("name", ""), "arguments": _loaded(call.get("arguments", ""))}
-            turns.append({"from": "function_call", "value": orjson.dumps(value).decode()})
+def _read_lists(turns: list[Turn], has_tools: bool) -> None:
+    """Make calls of answers that are lists of calls, `[name(key="value")]`, where calls are usual."""
+    for i, message in enumerate(turns):
+        content = message["content"]
+        if not content or content[0] != "[" or not content.rstrip().endswith(")]"):
             continue
+        if message["role"] != "assistant" or "tool_calls" in message:
+            continue
+        calls, told = listed_calls(content), texts_of(turns, lambda t: t["role"] == "system")
+        followed = i + 1 < len(turns) and turns[i + 1]["role"] == "tool"
+        if calls and (
+            followed or has_tools or all(call["function"]["name"] in told for call in calls)
+        ):
+            more = {k: v for k, v in message.items() if k not in ("role", "content")}
+            turns[i] = turn("assistant", None, **more, tool_calls=calls)
+
+
+def _without_system(messages: list[Turn], shape: Mapping[str, Any], record: Record) -> list[Turn]:
+    """The turns without the first, when it stood in a column of its own; that is then written."""
+    column = shape.get("system")
+    if column and messages and messages[0]["role"] == "system":
+        record[column] = messages[0]["content"]
+        return messages[1:]
+    return messages
+
+
+def _write_messages(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
+    record: Record = {}
+    turns = _without_system(messages, shape, record)
+    return {
+        shape.get("key", "messages"): write_turns(turns),
+        **record,
+        **written_mark(messages, shape),
+    }
+
+
+def _write_sharegpt(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
+    record: Record = {}
+    turns = list[Record]()
+    for message in write_turns(_without_system(messages, shape, record)):
+        calls = _plain_calls(message)
         rest = {k: v for k, v in message.items() if k not in ("role", "content")}
-        turns.append(
-            {
-                "from": _TO_SHAREGPT.get(message["role"], message["role"]),
-                "value": message["content"],
-                **rest,
-            }
-        )
-    return {shape.get("key", "conversations"): turns}
+        if calls is not None:
+            del rest["tool_calls"]
+            value = calls if len(calls) > 1 else calls[0]
+            turns.append({"from": "function_call", "value": orjson.dumps(value).decode(), **rest})
+            continue
+        role = message["role"]
+        turns.append({"from": _TO_SHAREGPT.get(role, role), "value": message["content"], **rest})
+    return {
+        shape.get("key", "conversations"): turns,
+        **record,
+        **written_mark(messages, shape),
+    }
 
 
-def _only_call(calls: Any) -> dict[str, Any] | None:
-    """The function of a turn's first call; None when there is none of that form."""
-    first = calls[0] if isinstance(calls, list) and calls else None
-    call = first.get("function") if isinstance(first, dict) else None
-    return call if isinstance(call, dict) else None
-
-
-def _loaded(text: Any) -> Any:
-    try:
-        return orjson.loads(text)
-    except (orjson.JSONDecodeError, TypeError):
-        return text
+def _plain_calls(message: Turn) -> list[Any] | None:
+    """The functions that a turn calls, when it does nothing else and its calls have no ids."""
+    calls = message.get("tool_calls")
+    if message["content"] or not isinstance(calls, list) or not calls:
+        return None
+    whole = all(isinstance(c, dict) and c.keys() == {"type", "function"} for c in calls)
+    return [call["function"] for call in calls] if whole else None
 
 
 MESSAGES = Format(
     "messages",
     "OpenAI messages (role, content)",
-    _messages_confidence,
-    _read_messages,
+    ("messages",),
+    _ALSO,
+    _sure,
+    _read,
     _write_messages,
 )
 SHAREGPT = Format(
     "sharegpt",
     "ShareGPT conversations (from, value)",
-    _sharegpt_confidence,
-    _read_sharegpt,
+    ("messages",),
+    _ALSO,
+    lambda roles, resolver: _sure(roles, resolver) - 0.001,
+    _read,
     _write_sharegpt,
 )

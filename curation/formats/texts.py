@@ -7,96 +7,97 @@ from collections.abc import Mapping
 from typing import Any
 
 from curation.formats.base import (
+    BETWEEN,
     WHICH_COLUMN,
     Example,
     FieldError,
     Format,
+    Plan,
     Record,
-    all_texts,
     text_of,
-    turn,
 )
-
-TEXTS = (
-    "text",
-    "sentence",
-    "content",
-    "utterance",
-    "headline",
-    "review",
-    "document",
-    "body",
-    "title",
-    "tweet",
-    "full_text",
-)
-LABELS = (
-    "label",
-    "class",
-    "category",
-    "intent",
-    "labels",
-    "target",
-    "sentiment",
-    "label_name",
-    "topic",
-)
+from curation.formats.columns import Resolver, Roles
+from curation.formats.names import TITLES, squeezed
+from curation.formats.turns import Turn, turn
 
 
-def _find(record: Record, names: tuple[str, ...]) -> str | None:
-    keys = {str(k).lower(): k for k in record}
-    return next((keys[n] for n in names if n in keys), None)
+def _rejected_by(record: Record, plan: Plan, used: dict[str, str]) -> bool:
+    """Whether somebody's verdict on the record is no."""
+    column = plan.roles.get("verdict")
+    if column is None:
+        return False
+    used[column] = "verdict"
+    return bool(record[column] == "reject")
 
 
-def _label_confidence(record: Record) -> float:
-    return 0.8 if _find(record, TEXTS) and _find(record, LABELS) else 0.0
-
-
-def _read_label(record: Record) -> Example:
-    text, label = _find(record, TEXTS), _find(record, LABELS)
+def _read_label(record: Record, plan: Plan) -> Example:
+    text, label = plan.roles.get("text"), plan.roles.get("label")
     if text is None or label is None:
         raise FieldError("label", f"there is no pair of a text and a label; {WHICH_COLUMN}")
-    value: str | None = text_of(record, label)
+    used = {text: "text"}
+    turns, value = [turn("user", text_of(record, text))], _label_of(record, label)
     if value is None or not value.strip():  # not labelled yet; people will
-        return Example([turn("user", text_of(record, text))], None, [text])
+        return Example(turns, None, used)
+    used[label] = "label"
     shape: dict[str, Any] = {} if (text, label) == ("text", "label") else {"keys": [text, label]}
     if not isinstance(record[label], str):
         shape["number"] = True
-    turns = [turn("user", text_of(record, text))]
-    return Example(turns, value, [text, label], shape, all_texts(record))
+    if _rejected_by(record, plan, used):
+        return Example(turns, None, used, shape=shape, rejected=[turn("assistant", value)])
+    exact = isinstance(record[text], str) and isinstance(record[label], str)
+    return Example(turns, value, used, shape=shape, exact=exact and "verdict" not in used.values())
 
 
-def _write_label(
-    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
-) -> Record:
+def _label_of(record: Record, column: str) -> str | None:
+    """A label as text; several are joined, and of choices by id the texts are taken."""
+    value = record[column]
+    if not isinstance(value, list):
+        return text_of(record, column)
+    labels = [v for v in value if isinstance(v, str)]
+    if len(labels) < len(value):
+        raise FieldError(column, f"{column} should be a text or a list of texts; make it one.")
+    options = record.get("options")
+    if squeezed(column) == "accept" and isinstance(options, list):
+        names = {o.get("id"): o.get("text") for o in options if isinstance(o, dict)}
+        labels = [n if isinstance(n := names.get(label), str) else label for label in labels]
+    return ", ".join(labels)
+
+
+def _write_label(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
     text, name = shape.get("keys", ("text", "label"))
-    content = "\n\n".join(m["content"] or "" for m in messages)
+    content = BETWEEN.join(m["content"] or "" for m in messages)
     if shape.get("number") and label is not None and re.fullmatch("-?[0-9]{1,15}", label):
         return {text: content, name: int(label)}
     return {text: content, name: label}
 
 
-def _text_confidence(record: Record) -> float:
-    return 0.5 if _find(record, TEXTS) and "role" not in record else 0.0  # not a lone turn
+def _text_sure(roles: Roles, resolver: Resolver) -> float:
+    return 0.0 if resolver.has("role") or squeezed(roles["text"]) in TITLES else 0.5
 
 
-def _read_text(record: Record) -> Example:
-    text = _find(record, TEXTS)
-    if text is None:
+def _read_text(record: Record, plan: Plan) -> Example:
+    column = plan.roles.get("text")
+    if column is None:
         raise FieldError("text", f"there is no text; {WHICH_COLUMN}")
-    return Example(
-        [turn("assistant", text_of(record, text))],
-        None,
-        [text],
-        {} if text == "text" else {"key": text},
-    )
+    text, used = text_of(record, column), {column: "text"}
+    shape = {} if column == "text" else {"key": column}
+    if _rejected_by(record, plan, used):
+        asked = [turn("user", text)]
+        return Example(asked, None, used, shape=shape, rejected=[turn("assistant", text)])
+    return Example([turn("assistant", text)], None, used, shape=shape)
 
 
-def _write_text(
-    messages: list[dict[str, Any]], label: str | None, shape: Mapping[str, Any]
-) -> Record:
-    return {shape.get("key", "text"): "\n\n".join(m["content"] or "" for m in messages)}
+def _write_text(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
+    return {shape.get("key", "text"): BETWEEN.join(m["content"] or "" for m in messages)}
 
 
-LABEL = Format("label", "Text and label", _label_confidence, _read_label, _write_label)
-TEXT = Format("text", "Plain text", _text_confidence, _read_text, _write_text)
+LABEL = Format(
+    "label",
+    "Text and label",
+    ("text", "label"),
+    ("verdict",),
+    lambda roles, resolver: 0.8,
+    _read_label,
+    _write_label,
+)
+TEXT = Format("text", "Plain text", ("text",), ("verdict",), _text_sure, _read_text, _write_text)

@@ -44,8 +44,9 @@ class ImportReport:
     """What became of a file: lines = examples + rejected + blank, always.
 
     A record counts as one line also where it runs over several; a header counts as blank.
-    repaired: code → rows. formats: name → examples. encodings: file → encoding. notes: sentences.
-    left_out: file of an archive → the reason why it was not read.
+    repaired: code → rows. formats: name → examples. columns: column → role, or `metadata` → rows
+    in which it holds something. encodings: file → encoding. notes: sentences. left_out: file of an
+    archive → the reason why it was not read.
     """
 
     lines: int
@@ -54,6 +55,7 @@ class ImportReport:
     blank: int
     repaired: dict[str, int]
     formats: dict[str, int]
+    columns: dict[str, dict[str, int]]
     encodings: dict[str, str]
     notes: list[str]
     seconds: float
@@ -72,6 +74,10 @@ class ImportReport:
             blank=self.blank + other.blank,
             repaired=_sum(self.repaired, other.repaired),
             formats=_sum(self.formats, other.formats),
+            columns={
+                column: _sum(self.columns.get(column, {}), other.columns.get(column, {}))
+                for column in {**self.columns, **other.columns}
+            },
             encodings={**self.encodings, **other.encodings},
             notes=list(dict.fromkeys([*self.notes, *other.notes])),
             seconds=max(self.seconds, other.seconds),
@@ -89,12 +95,14 @@ class Preview:
 
     formats: name → share of the examples seen. examples: messages, label and metadata of the first.
     rejected: row, code and message of the first refusals. columns: names that a mapping may use.
+    became: column → role, or `metadata` → rows of those seen in which it holds something.
     """
 
     formats: dict[str, float] = field(default_factory=dict)
     encoding: str = ""
     delimiter: str = ""
     columns: list[str] = field(default_factory=list)
+    became: dict[str, dict[str, int]] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

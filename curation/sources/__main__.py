@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from curation.dataset import content_hash, derive
 from curation.errors import CurationError
-from curation.formats import Converted
+from curation.formats import Converted, ConvertedTexts
 from curation.process import end_with
 from curation.sources.limits import Blank, Limits
 from curation.sources.reading import Fact, Many, Part, Read, Refusal, Result, parts, read_all
@@ -28,6 +28,9 @@ ROWS = 20_000
 
 PART = 16 * 2**20
 """Bytes of JSON lines that are worth a process of their own, which takes a second to start."""
+
+NAMED, MORE = 2_000, "…"
+"""Columns that a report counts by name, and the name under which it counts all others."""
 
 REPEATED = ["source", "format", "attention", "repairs", "label", "code", "field"]
 """Columns of few different values, kept as a dictionary."""
@@ -133,9 +136,29 @@ class Tally:
     def __init__(self) -> None:
         self.lines = self.examples = self.rejected = self.blank = self.undecoded = 0
         self.repaired, self.formats = Counter[str](), Counter[str]()
+        self.columns = dict[str, Counter[str]]()
         self.encodings, self.notes = dict[str, str](), dict[str, None]()
         self.left_out = dict[str, str]()
         self.delimiter = ""
+
+    def example(self, example: Converted) -> None:
+        """Count an example, and what became of each of its columns."""
+        self.examples += 1
+        self.formats[example.format] += 1
+        for column, role in example.columns.items():
+            self._of(column)[role] += 1
+
+    def many(self, examples: ConvertedTexts) -> None:
+        """Count many examples."""
+        self.examples += len(examples.messages)
+        self.formats[examples.format] += len(examples.messages)
+        for column, counts in examples.columns.items():
+            self._of(column).update(counts)
+
+    def _of(self, column: str) -> Counter[str]:
+        if column not in self.columns and len(self.columns) >= NAMED:
+            column = MORE
+        return self.columns.setdefault(column, Counter())
 
     def note(self, fact: Fact) -> None:
         """Keep a fact about a file; the same sentence once."""
@@ -148,6 +171,11 @@ class Tally:
             self.left_out[fact.source] = fact.note.text
         else:
             self.notes[fact.note.text] = None
+
+    def became(self) -> dict[str, dict[str, int]]:
+        """What became of the columns that held something: column → role → rows."""
+        counted = {c: {r: n for r, n in counts.items() if n} for c, counts in self.columns.items()}
+        return {column: counts for column, counts in counted.items() if counts}
 
     def report(self) -> dict[str, Any]:
         """The tally as a JSON object, without `seconds`."""
@@ -162,6 +190,7 @@ class Tally:
             "blank": self.blank,
             "repaired": dict(self.repaired),
             "formats": dict(self.formats),
+            "columns": self.became(),
             "encodings": self.encodings,
             "notes": list(self.notes),
             "left_out": self.left_out,
@@ -189,13 +218,11 @@ def parse(task: dict[str, Any]) -> dict[str, Any]:
         at: int | None = None
         if isinstance(found, Many):
             sinks[0].extend(example_columns(found))
-            tally.examples += len(found.offsets)
-            tally.formats[found.examples.format] += len(found.offsets)
+            tally.many(found.examples)
             at = found.offsets[-1]
         elif isinstance(found, Read):
             sinks[0].add(example_row(found))
-            tally.examples += 1
-            tally.formats[found.example.format] += 1
+            tally.example(found.example)
             tally.repaired.update(found.raw.repairs)
             at = found.raw.offset
         elif isinstance(found, Refusal):
@@ -273,19 +300,21 @@ def example_columns(found: Many) -> list[Sequence[Any]]:
     """The columns of EXAMPLES for many rows; `example_row` of each would say the same."""
     made, count = found.examples, len(found.offsets)
     none, nothing = [None] * count, [""] * count
-    system, attention = nothing, nothing
-    for i, (prompt, response) in enumerate(zip(made.prompts, made.responses, strict=True)):
-        if not (prompt.strip() and response.strip()):
+    attention = nothing
+    for i, (system, *texts) in enumerate(
+        zip(made.systems, made.prompts, made.responses, strict=True)
+    ):
+        if not all(map(str.strip, texts)) or system and not system.strip():
             attention = attention.copy() if attention is nothing else attention
             attention[i] = derive(made.messages[i])[3]
     return [
         made.messages,
         none,
-        made.tools,
-        made.rejected,
+        nothing,
+        nothing,
         made.prompts,
         made.responses,
-        system,
+        made.systems,
         attention,
         [found.source] * count,
         range(found.row, found.row + count),
@@ -294,12 +323,7 @@ def example_columns(found: Many) -> list[Sequence[Any]]:
         made.metadata,
         made.shapes,
         nothing,
-        [
-            content_hash(messages, None, tools, rejected)
-            for messages, tools, rejected in zip(
-                made.messages, made.tools, made.rejected, strict=True
-            )
-        ],
+        [content_hash(messages, None) for messages in made.messages],
     ]
 
 
@@ -310,7 +334,7 @@ def derived(made: Converted) -> tuple[str, str, str, str]:
         prompt, response = turns[0]["content"] or "", turns[1]["content"] or ""
         if prompt.strip() and response.strip() and len(turns[1]) == 2:
             return prompt, response, "", ""
-    return derive(made.messages, made.label)
+    return derive(made.messages, made.label, made.rejected)
 
 
 def preview(task: dict[str, Any]) -> dict[str, Any]:
@@ -320,7 +344,7 @@ def preview(task: dict[str, Any]) -> dict[str, Any]:
     for found in results(task, together=False):
         if isinstance(found, Read):
             made = found.example
-            tally.formats[made.format] += 1
+            tally.example(made)
             columns.update(dict.fromkeys(found.raw.value))
             examples.append(
                 {"messages": made.messages, "label": made.label, "metadata": made.metadata}
@@ -339,6 +363,7 @@ def preview(task: dict[str, Any]) -> dict[str, Any]:
         "encoding": next(iter(tally.encodings.values()), ""),
         "delimiter": tally.delimiter,
         "columns": list(columns),
+        "became": tally.became(),
         "examples": examples,
         "rejected": rejected,
         "notes": list(tally.notes),

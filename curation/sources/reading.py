@@ -168,15 +168,22 @@ class _Converter:
 
     def texts(self, source: str, item: Texts, together: bool) -> Iterator[Result | Many]:
         """The same of many records, in one piece where they are plain."""
-        plain = self._format == "auto" and not self._mapping
-        made = formats.convert_texts(item.columns, item.records) if plain and together else None
-        if made is not None:
-            if made.metadata[0] and not RESERVED.isdisjoint(item.columns):
-                self._tell(item.columns, made.metadata[0])
-            yield Many(source, item.row, item.offsets, made)
-            return
-        for i, record in enumerate(item.records):
-            yield self._converted(source, Raw(item.row + i, item.offsets[i], record, item.lines[i]))
+        plain = self._format == "auto" and not self._mapping and together
+        pair = formats.pair_of(item.columns) if plain else None
+        start = 0
+        for whole, run in itertools.groupby(item.records, pair.is_whole if pair else _never):
+            records = list(run)
+            end = start + len(records)
+            made = formats.convert_texts(item.columns, records) if whole else None
+            if made is not None:
+                if made.metadata[0] and not RESERVED.isdisjoint(item.columns):
+                    self._tell(item.columns, made.metadata[0])
+                yield Many(source, item.row + start, item.offsets[start:end], made)
+            else:
+                for i, record in enumerate(records, start):
+                    raw = Raw(item.row + i, item.offsets[i], record, item.lines[i])
+                    yield self._converted(source, raw)
+            start = end
 
     def _converted(self, source: str, item: Raw) -> Read | Refusal:
         try:
@@ -185,6 +192,7 @@ class _Converter:
                 format=self._format,
                 mapping=self._mapping,
                 label_names=self._label_names,
+                table=item.offset is None,  # no place in a file of text
             )
         except FieldError as error:
             raw = item.raw or orjson.dumps(item.value)
@@ -205,6 +213,11 @@ class _Converter:
             names = ", ".join(fresh)
             text = f"Columns of names that are used here already ({names}) are kept as metadata."
             self.news.append(Note("reserved", text))
+
+
+def _never(record: Mapping[str, str]) -> bool:
+    """No record is a pair where the columns are not those of one."""
+    return False
 
 
 def _sources(

@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from curation.formats.pairs import PROMPTS, RESPONSES
-from curation.formats.texts import LABELS, TEXTS
+from curation.formats.names import COLUMNS
 from curation.sources.limits import Blank, Item, Limits, Note, Raw, Refused, Reject
 from curation.sources.lines import Line, not_utf8, split_lines, too_long
 
 KNOWN = {
     name
-    for name in (*PROMPTS, *RESPONSES, *TEXTS, *LABELS, "id", "system", "score", "history", "split")
+    for names in (*COLUMNS.values(), ("id", "score", "split"))
+    for name in names
     if len(name) > 1
 }
 """Names by which a first row is taken for a header."""

@@ -16,6 +16,7 @@ from curation.demo import EXAMPLE, FILES, make_demo
 from curation.errors import CurationError
 from curation.project import Project
 from curation.ui import cards, frame, state, uploads
+from curation.ui.columns import draw_columns
 from curation.ui.text import markdown, short
 
 FIELDS = {
@@ -23,7 +24,12 @@ FIELDS = {
     "response": "Response",
     "system": "System",
     "input": "Input beside the prompt",
+    "choices": "Choices",
     "history": "Earlier turns",
+    "reasoning": "Reasoning of the answer",
+    "tools": "Tools",
+    "chosen": "Chosen answer",
+    "rejected": "Rejected answer",
     "messages": "Messages",
     "text": "Text",
     "label": "Label",
@@ -229,6 +235,7 @@ def draw_preview(path: Path, name: str, before: Reading, limits: sources.Limits)
         st.caption(" · ".join(f for f in facts if f))
         for note in seen.notes:
             st.caption(f":material/info: {markdown(note, 300)}")
+        draw_columns(seen.became, f"columns-{key}")
     with right:
         if not seen.examples:
             st.caption("None of the first lines could be read as an example.")
