@@ -21,6 +21,7 @@ from curation.recipe import Recipe, Step
 from curation.selection import spread_out
 from curation.ui import map as maps
 from curation.ui import special, tables, treemap
+from curation.ui.filters import Filter
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 
@@ -285,7 +286,7 @@ def test_a_group_is_a_theme_or_one_topic_of_it(rows):
 def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
     nobody = pd.Series(None, index=rows.index, dtype="str")
     more = rows.assign(label=nobody, split="train", novelty=1.0, dropped_by=nobody)
-    assert maps.colours(more) == ["theme", "topic", "split", "quality", "novelty"]
+    assert maps.colours(Dataset(more)) == ["theme", "topic", "split", "quality", "novelty"]
 
 
 def test_the_line_below_the_map_says_how_many_are_drawn():
@@ -328,7 +329,7 @@ def test_what_is_special_is_what_the_rest_is_not():
 
 def test_sets_combine_by_and_or_and_not(rows):
     tagged = rows.head(4).assign(tags=pd.Series(["a", "a, b", "b", None], dtype="str").to_numpy())
-    mask = lambda **said: tables.Filter(**said).mask(tagged).tolist()  # noqa: E731
+    mask = lambda **said: Filter(**said).mask(Dataset(tagged)).tolist()  # noqa: E731
     assert mask(values={"tags": ("a", "b")}) == [True, True, True, False]
     assert mask(every=("a", "b")) == [False, True, False, False]
     assert mask(values={"tags": ("a",)}, none=("b",)) == [True, False, False, False]

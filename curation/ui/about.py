@@ -78,13 +78,12 @@ def draw(project: Project, view: View, on_map: np.ndarray) -> None:
         help="New examples are put between their nearest, so that nothing else moves. "
         "Drawing anew lets all of them shape the map and the topics; everything may move.",
         on_click=_draw_anew,
-        args=(project,),
+        args=(project, project.recipe.revision),
     )
 
 
-def _draw_anew(project: Project) -> None:
+def _draw_anew(project: Project, base: str) -> None:
     """Take the next seed for what keeps its places, so that all examples shape it, and run."""
-    revision = project.recipe.revision
     with state.flashing_errors():
-        project.save_recipe(project.drawn_anew(), revision)
+        project.save_recipe(project.drawn_anew(), base)
         frame.start_run(project)

@@ -108,20 +108,28 @@ def counts(
     shown = found.head(top)[::-1]
     figure = go.Figure(
         go.Bar(
-            y=[hover(v, 48) for v in shown.index],
+            y=list(range(len(shown))),
             x=shown.to_numpy(),
             orientation="h",
             marker_color=ACCENT,
             text=[f"{v:,}" for v in shown],
             textposition="auto",
-            hovertemplate="%{y}: %{x:,} examples<extra></extra>",
+            customdata=[hover(v, 400) for v in shown.index],
+            hovertemplate="%{customdata}: %{x:,} examples<extra></extra>",
         )
     )
-    figure.update_yaxes(type="category", automargin=True)
+    name_bars(figure, shown.index)
     figure.update_xaxes(visible=False)
     _draw(figure, height or 40 + 26 * len(shown), key)
     if len(found) > top:  # as a bar they would dwarf all others
         st.caption(f"and {len(found) - top:,} others with {int(found.iloc[top:].sum()):,} examples")
+
+
+def name_bars(figure: go.Figure, names: Iterable[str], most: int = 48) -> None:
+    """Write a name beside each bar, which stand at 0, 1, 2 …: two that are shortened alike stay two."""
+    texts = [hover(name, most) for name in names]
+    places = list(range(len(texts)))
+    figure.update_yaxes(tickmode="array", tickvals=places, ticktext=texts, automargin=True)
 
 
 def write_names(
@@ -181,14 +189,10 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
         if report.kept_out != report.kept_in:
             names.append(report.title)
             left.append(report.kept_out)
-    seen: dict[str, int] = {}
-    for i, name in enumerate(names):
-        seen[name] = seen.get(name, 0) + 1
-        names[i] = name if seen[name] == 1 else f"{name} ({seen[name]})"
     lost = [0, *(before - after for before, after in zip(left, left[1:], strict=False))]
     figure = go.Figure(
         go.Bar(
-            y=[hover(n, 40) for n in names][::-1],
+            y=list(range(len(names))),
             x=left[::-1],
             orientation="h",
             marker_color=ACCENT,
@@ -197,9 +201,10 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
                 for n, gone in zip(left, lost, strict=True)
             ][::-1],
             textposition="auto",
-            hovertemplate="%{y}: %{x:,} left<extra></extra>",
+            customdata=[hover(n) for n in names][::-1],
+            hovertemplate="%{customdata}: %{x:,} left<extra></extra>",
         )
     )
     figure.update_xaxes(visible=False)
-    figure.update_yaxes(automargin=True)
+    name_bars(figure, names[::-1], 40)
     _draw(figure, 40 + 34 * len(names), key)

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from curation.registry import Operation, Parameter
+from curation.ui.filters import OFFERED
 
 
 def parameters(
@@ -16,12 +17,14 @@ def parameters(
     *,
     key: str,
     columns: Sequence[str] = (),
+    numbers: Sequence[str] = (),
     choices: Mapping[str, Sequence[str]] | None = None,
     skip: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Widgets for all parameters; returns the values that differ from the defaults.
 
-    columns: what a `Column` parameter may name. choices: known values of a list parameter.
+    columns, numbers: what a parameter may name that is a column, and one of numbers. choices: known
+    values of a list parameter.
     """
     chosen: dict[str, Any] = {}
     shown = [p for p in operation.params.values() if p.name not in skip]
@@ -33,9 +36,8 @@ def parameters(
         value = values.get(parameter.name, parameter.default)
         at = narrow.index(parameter) if parameter in narrow else None
         with wide if at is None else places[at % len(places)]:
-            new = widget(
-                parameter, value, f"{key}-{parameter.name}", columns, known[parameter.name]
-            )
+            names = numbers if parameter.numeric else columns
+            new = widget(parameter, value, f"{key}-{parameter.name}", names, known[parameter.name])
         if new != parameter.default or parameter.name in values:
             chosen[parameter.name] = new
     return chosen
@@ -89,15 +91,18 @@ def widget(
             return list(value)
         return [line.strip() for line in (lines or "").split("\n") if line.strip()]
     if parameter.type == "list":
-        options = list(dict.fromkeys([*value, *parameter.default, *parameter.choices, *known]))
-        return st.multiselect(
+        first = [*value, *parameter.default, *parameter.choices, *known[:OFFERED]]
+        picked = st.multiselect(
             label,
-            options,
+            list(dict.fromkeys(first)),
             default=list(value),
             key=key,
             help=help_text,
             accept_new_options=not parameter.choices,
         )
+        if len(known) > OFFERED:
+            st.caption(f"The {OFFERED} most frequent of {len(known):,} are listed; type any other.")
+        return picked
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)
     return st.text_input(label, value=value or "", key=key, help=help_text)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.ui import tables
+from curation.dataset import Dataset
+from curation.ui import filters
 from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
 
@@ -137,10 +138,11 @@ def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
     return chosen
 
 
-def colours(rows: pd.DataFrame) -> list[str]:
+def colours(dataset: Dataset) -> list[str]:
     """Columns that the map can be coloured by: they say something of some row."""
+    rows = dataset.rows
     found = [c for c in COLOURS if c in rows and rows[c].notna().any()]
-    return found + [c for c in tables.numbers(rows) if c not in found]
+    return list(dict.fromkeys([*found, *filters.numbers(dataset), *dataset.own_names]))
 
 
 def nearest(rows: pd.DataFrame, x: float, y: float) -> str:

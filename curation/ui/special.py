@@ -12,7 +12,7 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.selection import spread_out
-from curation.ui import tables
+from curation.ui.filters import numbers
 from curation.ui.text import markdown
 
 READ = 600
@@ -110,7 +110,7 @@ def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[s
 def by_median(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[str]:
     """The scores whose medians differ most, measured by their spread elsewhere."""
     found = []
-    for column in tables.numbers(rows):
+    for column in numbers(Dataset(rows)):
         here, there = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
         if len(here) and len(there) > 10:
             spread = float(there.quantile(0.9) - there.quantile(0.1))

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.project import Project, View
-from curation.ui import frame, state, tables
+from curation.ui import filters, frame, state, tables
 from curation.ui.charts import PALETTE, WARN
 from curation.ui.text import hover, markdown
 
@@ -121,7 +121,7 @@ def draw(project: Project, view: View, colour: str, meets: np.ndarray) -> None:
     chosen = state.map_view(project).group
     key = (str(project.path), view.fingerprint, colour, tables.digest(meets), chosen)
     st.plotly_chart(
-        _figure(*key, view.dataset.rows, meets),
+        _figure(*key, filters.with_shown(view.dataset, colour), meets),
         key="map-treemap",
         on_select=lambda: keep_group(project),
         width="stretch",
@@ -143,7 +143,7 @@ def draw_topic(project: Project, chosen: tuple[str, ...]) -> None:
             icon=":material/edit:",
             disabled=not name.strip() or name.strip() == chosen[-1],
             on_click=rename,
-            args=(project, chosen, name.strip()),
+            args=(project, chosen, name.strip(), project.recipe.revision),
         )
     st.button(
         "Show on the map",
@@ -158,14 +158,13 @@ def to_map() -> None:
     st.session_state["map-picture"] = "map"
 
 
-def rename(project: Project, group: tuple[str, ...], name: str) -> None:
+def rename(project: Project, group: tuple[str, ...], name: str, base: str) -> None:
     """Give a theme or topic another name by a step of the recipe."""
     from curation.naming import original_names, renamed
 
-    recipe = project.recipe
     with state.flashing_errors():
-        other = renamed(recipe, group[-1], name, original_names(project.view().dataset))
-        project.save_recipe(other, recipe.revision)
+        originals = original_names(project.view().dataset)
+        project.save_recipe(renamed(project.recipe, group[-1], name, originals), base)
         state.look_at(project, group=())
         frame.start_run(project)  # everything but the names is remembered
         state.flash(f"“{group[-1]}” is “{name}” when the run has ended.")

@@ -12,7 +12,7 @@ from curation.dataset import Dataset
 from curation.project import Project, View
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
-from curation.ui import charts, form, frame, quotas, state, tables
+from curation.ui import charts, filters, form, frame, quotas, state
 from curation.ui.text import hover, markdown
 
 
@@ -84,7 +84,8 @@ def draw_form(project: Project, dataset: Dataset) -> None:
             chosen,
             values,
             key=f"select-{picked}" + (f"-{abs(hash(str(handed)))}" if handed else ""),
-            columns=[*tables.numbers(dataset.rows), "label", "topic", "language"],
+            columns=[*filters.categories(dataset), *filters.numbers(dataset)],
+            numbers=filters.numbers(dataset),
         )
     wanted = with_selection(recipe, picked, params)
     pool = int(quotas.candidates(dataset).sum())
@@ -190,30 +191,34 @@ def draw_topics(pool: pd.Series, chosen: pd.Series) -> None:
     shares = pd.DataFrame(
         {"pool": pool.value_counts(normalize=True), "chosen": chosen.value_counts(normalize=True)}
     ).fillna(0)
+    topics = len(shares)
     shares = shares.sort_values("pool", ascending=False).head(14)[::-1]
-    names = [hover(t, 36) for t in shares.index]
+    places = list(range(len(shares)))
+    names = [hover(t, 400) for t in shares.index]
     figure = go.Figure(
         [
             go.Bar(
-                y=names, x=shares["pool"], orientation="h", name="pool", marker_color=charts.MUTED
-            ),
-            go.Bar(
-                y=names,
-                x=shares["chosen"],
+                y=places,
+                x=shares[column],
                 orientation="h",
-                name="chosen",
-                marker_color=charts.ACCENT,
-            ),
+                name=column,
+                marker_color=colour,
+                customdata=names,
+                hovertemplate="%{customdata}: %{x:.1%}",
+            )
+            for column, colour in (("pool", charts.MUTED), ("chosen", charts.ACCENT))
         ]
     )
+    charts.name_bars(figure, shares.index, 36)
     figure.update_layout(
         height=60 + 34 * len(shares),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.06},
     )
     figure.update_xaxes(tickformat=".0%")
-    figure.update_yaxes(automargin=True)
     st.plotly_chart(figure, width="stretch", key="select-topics", config={"displayModeBar": False})
+    if topics > len(shares):
+        st.caption(f"The {len(shares)} largest of {topics:,} topics.")
 
 
 def draw() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from curation.columns import as_numbers
+from curation.dataset import Dataset
 from curation.project import Project
-from curation.ui import actions, cards, concepts, found, frame, search, state, tables
+from curation.ui import actions, cards, concepts, filters, found, frame, search, state, tables
 from curation.ui.found import Found
 from curation.ui.text import markdown
 
@@ -76,22 +77,24 @@ def draw_example(project: Project, example_id: str, hits: Found | None = None) -
                 )
 
 
-def ordered(rows: pd.DataFrame, at: np.ndarray, order: str) -> np.ndarray:
+def ordered(dataset: Dataset, at: np.ndarray, order: str) -> np.ndarray:
     """Positions of rows, those with the highest number first."""
-    if not order:
+    column = dataset.column(order) if order else None
+    if column is None:
         return at
-    values = rows[order].to_numpy(dtype=float, na_value=np.nan)[at]
+    values = as_numbers(column).to_numpy()[at]
     return at[np.argsort(-values, kind="stable")]  # what was not measured comes last
 
 
 def draw_table(
-    rows: pd.DataFrame, at: np.ndarray, hits: Found | None, order: str, key: str
+    dataset: Dataset, at: np.ndarray, hits: Found | None, order: str, key: str
 ) -> str | None:
     """The first of the rows that were found; the id of the one that was clicked."""
-    part = rows.iloc[at[: tables.SHOWN]].copy()
+    asked = [order] * bool(order) + filters.picked("browse")
+    part = dataset.with_columns(asked, dataset.rows.iloc[at[: tables.SHOWN]].copy())
     first = found.beside(part, at[: tables.SHOWN], hits)
     shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
-    shown = [order, *(c for c in shown if c != order)] if order else shown
+    shown = list(dict.fromkeys([*asked, *shown]))
     height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
     return tables.pick(part, f"browse-table-{key}", shown, height, first, len(at))
 
@@ -108,12 +111,12 @@ def draw() -> None:
     top = st.container()  # drawn last: what is found depends on the filter
     left, right = st.columns([11, 3])
     with left:
-        wanted = tables.filters(rows, "browse").mask(rows)
+        wanted = filters.filters(view.dataset, "browse").mask(view.dataset)
     with top:
         hits = search.controls(project, view, "browse", wanted)
     order = right.selectbox(
         "Sort by",
-        ["", *tables.numbers(rows)],
+        ["", *filters.numbers(view.dataset)],
         key="browse-sort" if hits is None else "browse-sort-found",
         persist_state="session",
         format_func=lambda c: (
@@ -122,13 +125,13 @@ def draw() -> None:
         label_visibility="collapsed",
         icon=":material/sort:",
     )
-    at = ordered(rows, found.positions(hits, wanted), str(order or ""))
+    at = ordered(view.dataset, found.positions(hits, wanted), str(order or ""))
     st.caption(f"**{len(at):,}** of {len(rows):,} examples")
     concepts.open_next(project, "browse", rows.index[at])
     key = tables.listed(at)
     if concepts.concept_of("browse"):
         key += view.fingerprint
-    picked = draw_table(rows, at, hits, str(order or ""), key)
+    picked = draw_table(view.dataset, at, hits, str(order or ""), key)
     if 0 < len(at) < len(rows):
         with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
             actions.bulk_buttons(project, list(rows.index[at]), "browse-all")

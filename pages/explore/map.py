@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from curation.dataset import Dataset
 from curation.project import Project, View
 from curation.ui import (
     about,
@@ -18,6 +19,7 @@ from curation.ui import (
     cards,
     charts,
     concepts,
+    filters,
     found,
     frame,
     quotas,
@@ -47,7 +49,8 @@ def figure(
 ) -> go.Figure:
     """The figure of a view; the key says all that it depends on."""
     needed = [c for c in dict.fromkeys(("map_x", "map_y", "prompt", "topic", colour)) if c in _rows]
-    ground = _rows[["map_x", "map_y", colour]][_behind] if _behind.any() else None
+    behind = [c for c in ("map_x", "map_y", colour) if c in _rows]
+    ground = _rows[behind][_behind] if _behind.any() else None
     return maps.figure(
         _rows[needed][_meets], colour, names=names, part=part, ground=ground, dark=dark
     )
@@ -202,7 +205,7 @@ def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
         cards.conversation(row["messages"], hits.query if hits else "")
 
 
-def draw_look(bar: DeltaGenerator, rows: pd.DataFrame) -> tuple[str, str, bool]:
+def draw_look(bar: DeltaGenerator, dataset: Dataset) -> tuple[str, str, bool]:
     """How the examples are drawn: map or treemap, by which column coloured, with names or not."""
     picture = bar.segmented_control(
         "Picture",
@@ -215,7 +218,7 @@ def draw_look(bar: DeltaGenerator, rows: pd.DataFrame) -> tuple[str, str, bool]:
     )
     colour = bar.selectbox(
         "Colour",
-        maps.colours(rows),
+        maps.colours(dataset),
         key="map-colour",
         persist_state="session",
         format_func=lambda c: c.replace("_", " "),
@@ -256,7 +259,8 @@ def draw_map(
     rows = view.dataset.rows
     about, dark = tables.digest(meets), state.dark()
     key = (str(project.path), view.fingerprint, colour, about, names, looking.part, dark)
-    drawn = figure(*key, rows, meets, on_map & ~meets)
+    coloured = filters.with_shown(view.dataset, colour)
+    drawn = figure(*key, coloured, meets, on_map & ~meets)
     at = np.zeros(0, dtype=int) if hits is None else found.positions(hits, meets)
     ringed = rows.iloc[at[:2_000]]
     title = f"found ({len(at):,})" if len(ringed) else "this one"
@@ -314,9 +318,10 @@ def draw_side(
     if opened in rows.index and (concepts.concept_of("map") or opened == looking.marked):
         draw_example(project, rows.loc[opened], None)
     elif not tiles:
-        colour = st.session_state["map-colour"]
-        if colour and pd.api.types.is_numeric_dtype(rows[colour]):
-            charts.distribution(rows[colour][meets], colour, key="map-counts")
+        colour = str(st.session_state["map-colour"])
+        values = filters.shown(view.dataset, colour)
+        if values is not None and pd.api.types.is_numeric_dtype(values):
+            charts.distribution(values[meets], colour, key="map-counts")
 
 
 def draw() -> None:
@@ -342,12 +347,12 @@ def draw() -> None:
     if looking.group and not maps.in_group(rows, looking.group).any():  # it was renamed, or is gone
         state.look_at(project, group=())
         looking = state.map_view(project)
-    picture, colour, names = draw_look(bar, rows)
-    narrowed = tables.narrowed("map")
+    picture, colour, names = draw_look(bar, view.dataset)
+    narrowed = filters.narrowed("map")
     with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
-        condition = tables.filters(rows, "map", narrow=True)
+        condition = filters.filters(view.dataset, "map", narrow=True)
     on_map = rows["map_x"].notna().to_numpy()
-    filtered = on_map & condition.mask(rows)
+    filtered = on_map & condition.mask(view.dataset)
     meets = filtered & maps.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
         about.draw(project, view, on_map)

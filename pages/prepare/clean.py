@@ -8,13 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from curation import cache
+from curation.columns import as_numbers, as_text
 from curation.dataset import BASE_COLUMNS, Dataset, load_messages
 from curation.errors import CurationError, RecipeConflict
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
-from curation.ui import charts, form, frame, state
+from curation.ui import charts, filters, form, frame, state
 from curation.ui.text import markdown, short
 
 PHASE_TITLES = {
@@ -25,10 +26,25 @@ PHASE_TITLES = {
 }
 
 
+def painted(project: Project, recipe: Recipe) -> str:
+    """The revision of the recipe that stands on the session's screen."""
+    path, revision = st.session_state.get("clean-painted", ("", ""))
+    return str(revision) if path == str(project.path) else recipe.revision
+
+
+def paint(project: Project, recipe: Recipe) -> None:
+    """Note that the session's screen shows a recipe."""
+    st.session_state["clean-painted"] = (str(project.path), recipe.revision)
+
+
 def save(project: Project, recipe: Recipe, base: str) -> None:
-    """Save an edited recipe; a conflict or a mistake is told at the top of the page."""
+    """Save an edited recipe; a conflict or a mistake is told at the top of the page.
+
+    base: the revision that was on the screen when the edit was made.
+    """
     try:
         project.save_recipe(recipe, base)
+        paint(project, recipe)
     except RecipeConflict as conflict:
         st.session_state["conflict"] = (conflict.theirs, conflict.yours)
     except CurationError as error:
@@ -36,9 +52,9 @@ def save(project: Project, recipe: Recipe, base: str) -> None:
 
 
 def take(project: Project, text: str) -> None:
-    """Settle a conflict by saving one of the two versions."""
-    project.save_recipe(Recipe.from_yaml(text))
-    st.session_state.pop("conflict", None)
+    """Settle a conflict by saving one of the two versions; a third one is a conflict again."""
+    theirs, _ = st.session_state.pop("conflict")
+    save(project, Recipe.from_yaml(text), Recipe.from_yaml(theirs).revision)
 
 
 def draw_conflict(project: Project) -> None:
@@ -147,31 +163,27 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
     chosen = operation(step.use)
     st.subheader(chosen.title, anchor=False)
     st.caption(markdown(chosen.help, 500))
-    rows = dataset.rows
     before = project_before(dataset, name)
     # Keys carry what the step holds: when somebody else changes it, fresh widgets show that, and
     # none of this session's old ones writes its own value back.
     held = cache.key(dict(step.params))[:8]
     key = f"step-{name}-{position}-{held}"
-    columns = [
-        c for c in before if pd.api.types.is_numeric_dtype(rows[c]) and rows[c].dtype != bool
-    ]
-    if chosen.name in ("keep_values", "drop_values"):
-        columns = [c for c in before if not pd.api.types.is_numeric_dtype(rows[c])] + [
-            "source",
-            "label",
-            "format",
-        ]
+    columns, numbers = columns_for(dataset, before)
     column = step.arguments.get("column")
     known = {}
-    if isinstance(column, str) and column in rows:
-        known = {"values": [str(v) for v in rows[column].dropna().value_counts().index[:200]]}
+    if isinstance(column, str) and (held_values := dataset.column(column)) is not None:
+        counts = as_text(held_values).value_counts()
+        known = {"values": [value for value in counts.index if value]}
     if chosen.params:
-        values = form.parameters(chosen, step.params, key=key, columns=columns, choices=known)
+        values = form.parameters(
+            chosen, step.params, key=key, columns=columns, numbers=numbers, choices=known
+        )
         if values != dict(step.params):
+            changed = recipe.changed(position, replace_params(step, values))
             try:
                 chosen.check(values)
-                project.save_recipe(recipe.changed(position, replace_params(step, values)), base)
+                project.save_recipe(changed, painted(project, recipe))
+                paint(project, changed)
             except RecipeConflict as conflict:
                 st.session_state["conflict"] = (conflict.theirs, conflict.yours)
                 st.rerun()
@@ -181,6 +193,7 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
             st.rerun()
     else:
         st.caption("It has no parameters.")
+    paint(project, recipe)
     with st.container(horizontal=True):
         st.button(
             "Up",
@@ -213,6 +226,18 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
         )
         return
     draw_report(dataset, report, step)
+
+
+def columns_for(dataset: Dataset, before: list[str]) -> tuple[list[str], list[str]]:
+    """Columns that a step may name, and those of them that hold numbers.
+
+    before: columns that steps before it measure.
+    """
+    measured = set(filters.numbers(dataset, own=False))
+    base = [c for c in filters.categories(dataset) if c in BASE_COLUMNS and c != "dropped_by"]
+    own = list(dataset.own_names)
+    numbers = [c for c in before if c in measured] + [c for c in own if c in dataset.numbers]
+    return list(dict.fromkeys([*before, *base, *own])), numbers
 
 
 def project_before(dataset: Dataset, name: str) -> list[str]:
@@ -249,12 +274,15 @@ def draw_report(dataset: Dataset, report: StepReport, step: Step) -> None:
     counts[1].metric("Dropped", f"{report.dropped:,}")
     counts[2].metric("Changed", f"{report.changed:,}")
     counts[3].metric("Time", "cached" if report.cached else f"{report.seconds:.1f} s")
+    for note in report.notes:
+        st.warning(markdown(note, 600), icon=":material/info:")
     score = step.arguments.get("score")
-    if report.kind == "filter" and isinstance(score, str) and score in dataset.rows:
+    measured = dataset.column(score) if isinstance(score, str) else None
+    if report.kind == "filter" and isinstance(score, str) and measured is not None:
         lines = [
             v for v in (step.arguments.get("low"), step.arguments.get("high")) if v is not None
         ]
-        charts.histogram(dataset.rows[score], score, lines)
+        charts.histogram(as_numbers(measured), score, lines)
     elif report.columns and report.kind in ("score", "group"):
         numeric = [c for c in report.columns if c in dataset.rows]
         picked = st.segmented_control(
@@ -362,6 +390,18 @@ def visible(text: str) -> str:
     return text
 
 
+def as_far_as(project: Project, recipe: Recipe) -> Dataset:
+    """The dataset after the steps that can be run; what stops the next one is said."""
+    for count in range(len(recipe.steps), -1, -1):
+        try:
+            return project.partial(Recipe(recipe.steps[:count]))
+        except CurationError as error:
+            if count == len(recipe.steps):
+                st.error(markdown(error, 600), icon=":material/error:")
+            stopped = error
+    raise stopped
+
+
 def draw() -> None:
     """The page."""
     frame.header(
@@ -375,7 +415,7 @@ def draw() -> None:
     if "conflict" in st.session_state:
         draw_conflict(project)
         return
-    dataset = project.partial(recipe)
+    dataset = as_far_as(project, recipe)
     chosen = min(int(st.session_state.setdefault("step", 0)), max(0, len(recipe.steps) - 1))
     left, right = st.columns([5, 8], gap="large")
     with left:

@@ -1,0 +1,299 @@
+"""Filters, forms and charts on pages: the files' own columns, missing values, long lists, bases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.dataset import Dataset
+from curation.project import Project
+from curation.recipe import Recipe, Step, replace_params
+from curation.registry import operation
+from curation.ui import filters
+from curation.ui.filters import Filter
+from tests.conftest import ROOT
+
+RATED = [
+    {
+        "prompt": f"Name river number {n}.",
+        "response": f"River {n} runs north to the sea.",
+        **({"rating": n % 5 + 0.5} if n % 4 else {}),
+        "judge": ["gem", "oak", "elm"][n % 3],
+        "checked": n % 2 == 0,
+        "place": f"place {n}",
+    }
+    for n in range(320)
+]
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rated")
+    file = folder / "rated.jsonl"
+    file.write_text("".join(json.dumps(r) + "\n" for r in RATED))
+    steps = (
+        Step("lengths"),
+        Step("keep_between", score="response_tokens", low=1),
+        Step("drop_values", column="judge", values=["ash"]),
+    )
+    recipe = Recipe(steps)
+    project = Project.create(folder / "p" / "rated", recipe=recipe)
+    project.add(file)
+    project.run()
+    return project.path
+
+
+@pytest.fixture
+def project(rated, tmp_path, monkeypatch):
+    folder = shutil.copytree(rated, tmp_path / "p" / "rated")
+    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
+    monkeypatch.delenv("CURATION_PROJECT", raising=False)
+    return Project.open(folder)
+
+
+def opened(page):
+    app = AppTest.from_file(str(ROOT / f"pages/{page}.py"), default_timeout=120).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def labelled(widgets, label):
+    return next(w for w in widgets if w.label == label)
+
+
+def said(app):
+    return " ".join(c.value for c in app.caption)
+
+
+def test_a_filter_by_a_column_of_the_file(project):
+    dataset = project.view().dataset
+    assert filters.categories(dataset)[-3:] == ["judge", "checked", "place"]
+    assert filters.numbers(dataset)[-1] == "rating" and "response_tokens" in filters.numbers(
+        dataset
+    )
+    rating = dataset.column("rating")
+
+    def count(**conditions):
+        return int(Filter(**conditions).mask(dataset).sum())
+
+    assert count(values={"judge": ("gem", "elm")}) == 213
+    assert count(values={"checked": ("true",)}) == 160
+    assert count(ranges={"rating": (3, 5)}) == (rating >= 3).sum() == 96
+    assert count(ranges={"rating": (3, 5)}, missing=("rating",)) == 96 + 80
+    assert count(ranges={"rating": None}, missing=("rating",)) == rating.isna().sum() == 80
+    assert count(ranges={"gone": (1, 2)}, values={"gone too": ("x",)}) == len(dataset)
+
+
+def test_browse_hides_what_was_not_measured_only_when_asked(project):
+    app = opened("explore/browse")
+    assert "**320** of" in said(app)
+    labelled(app.multiselect, "Filter by").set_value(["rating"]).run()
+    assert "**320** of" in said(app), "a full range hides nothing"
+    which = app.button_group(key="browse-rating-which")
+    assert which.options == ["in the range (240)", "not measured (80)"]
+    labelled(app.slider, "rating").set_value((3.0, 4.5)).run()
+    assert "**176** of" in said(app)
+    which = app.button_group(key="browse-rating-which")
+    which.set_value(["measured"]).run()
+    assert "**96** of" in said(app)
+    which = app.button_group(key="browse-rating-which")
+    which.set_value([""]).run()
+    assert "**80** of" in said(app)
+    assert not app.exception
+
+
+def test_a_long_list_is_not_cut_in_silence_and_all_of_it_can_be_found(project):
+    app = opened("explore/browse")
+    labelled(app.multiselect, "Filter by").set_value(["place"]).run()
+    field = labelled(app.multiselect, "place")
+    assert len(field.options) == filters.OFFERED < 320
+    assert "20 less frequent values are not in the list; type to find them." in said(app)
+    find = labelled(app.text_input, "place: find among 320")
+    find.set_value("PLACE 31").run()
+    options = labelled(app.multiselect, "place").options
+    assert len(options) == 11 and "place 319 (1)" in options
+    labelled(app.multiselect, "place").set_value(["place 319"]).run()
+    find = labelled(app.text_input, "place: find among 320")
+    find.set_value("").run()
+    assert labelled(app.multiselect, "place").value == ["place 319"], "what was chosen stays"
+    assert "**1** of" in said(app)
+
+
+def test_names_that_are_shortened_alike_stay_two():
+    long = "An example of a name that is a good deal longer than what fits beside a bar, number "
+    counts = pd.Series({f"{long}{n}": n + 1 for n in range(3)})
+    titles = filters._titles(list(counts.index), counts)
+    assert len(set(titles.values())) == 3
+
+    def page() -> None:
+        import pandas as pd
+
+        from curation.ui import charts
+
+        long = (
+            "An example of a name that is a good deal longer than what fits beside a bar, number "
+        )
+        charts.counts(pd.Series([f"{long}{n}" for n in range(3) for _ in range(n + 1)]))
+
+    app = AppTest.from_function(page).run()
+    (chart,) = app.get("plotly_chart")
+    (trace,) = json.loads(chart.proto.spec)["data"]
+    assert len(trace["customdata"]) == 3 and len(set(map(str, trace["customdata"]))) == 3
+    bars = json.loads(chart.proto.spec)["layout"]["yaxis"]
+    assert bars["tickvals"] == [0, 1, 2] and len(set(bars["ticktext"])) == 1
+
+
+def test_clean_offers_the_files_columns_where_they_can_be_read(project):
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 1
+    app.run()
+    score = labelled(app.selectbox, "Score")
+    assert {"rating", "response_tokens"} <= set(score.options)
+    assert not {"judge", "place"} & set(score.options), "text is no score"
+    score.set_value("rating").run()
+    labelled(app.number_input, "Low").set_value(3.0).run()
+    assert not app.exception
+    saved = Project.open(project.path)
+    assert saved.recipe.steps[1].params["score"] == "rating"
+    assert len(saved.replay().kept) == 176
+
+
+def test_clean_says_what_a_filter_found_nothing_of(project):
+    recipe = project.recipe
+    project.save_recipe(
+        recipe + Step("keep_values", column="judge", values=["Oak"]), recipe.revision
+    )
+    project.run()
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 3
+    app.run()
+    warned = " ".join(w.value for w in app.warning)
+    assert "No example has" in warned and "oak" in warned and "drops all 320" in warned
+
+
+def change_elsewhere(project):
+    """Somebody else changes another step."""
+    other = Project.open(project.path)
+    recipe = other.recipe
+    theirs = recipe.changed(2, replace_params(recipe.steps[2], {}, False))
+    other.save_recipe(theirs, recipe.revision)
+    return theirs
+
+
+def test_a_threshold_is_saved_with_the_revision_that_was_on_the_screen(project):
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 1
+    app.run()
+    theirs = change_elsewhere(project)
+    labelled(app.number_input, "Low").set_value(5.0).run()
+    assert not app.exception
+    assert any("Somebody else changed the recipe" in w.value for w in app.warning)
+    assert Project.open(project.path).recipe == theirs, "nothing is saved over theirs"
+    next(b for b in app.button if b.label == "Keep yours").click().run()
+    assert Project.open(project.path).recipe.steps[1].params["low"] == 5.0
+    assert not app.exception and not app.warning
+    labelled(app.number_input, "Low").set_value(6.0).run()
+    labelled(app.number_input, "Low").set_value(7.0).run()
+    assert Project.open(project.path).recipe.steps[1].params["low"] == 7.0, (
+        "one's own is no conflict"
+    )
+
+
+def test_a_conflict_that_is_out_of_date_is_a_conflict_again(project):
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 1
+    app.run()
+    change_elsewhere(project)
+    labelled(app.number_input, "Low").set_value(5.0).run()
+    other = Project.open(project.path)
+    other.save_recipe(other.recipe + Step("language"), other.recipe.revision)
+    latest = other.recipe
+    next(b for b in app.button if b.label == "Keep yours").click().run()
+    assert Project.open(project.path).recipe == latest
+    assert any("Somebody else changed the recipe" in w.value for w in app.warning)
+
+
+@pytest.mark.parametrize("what", ["toggle", "add", "remove", "up"])
+def test_every_button_of_clean_carries_the_revision_it_was_painted_from(project, what):
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 1
+    app.run()
+    if what == "add":
+        app.selectbox(key="add-step").set_value(operation("language")).run()
+    theirs = change_elsewhere(project)
+    if what == "toggle":
+        app.toggle[1].set_value(False).run()
+    else:
+        label = {"add": "Add", "remove": "Remove", "up": "Up"}[what]
+        next(b for b in app.button if b.label == label).click().run()
+    assert not app.exception
+    assert Project.open(project.path).recipe == theirs
+
+
+def test_select_saves_with_the_revision_it_was_painted_from(project, monkeypatch):
+    app = opened("deliver/select")
+    app.radio(key="method").set_value("select_random").run()
+    labelled(app.number_input, "Budget").set_value(10).run()
+    theirs = change_elsewhere(project)
+    app.button(key="select-go").click().run()
+    assert not app.exception
+    assert Project.open(project.path).recipe == theirs
+
+
+def test_callbacks_of_the_map_carry_the_revision_they_were_painted_from(project):
+    from curation.ui import about, concepts, treemap
+
+    base = project.recipe.revision
+    theirs = change_elsewhere(project)
+    for callback, args in (
+        (about._draw_anew, ()),
+        (concepts._add_step, ("a tag",)),
+    ):
+        callback(project, *args, base)
+        assert Project.open(project.path).recipe == theirs
+    with pytest.raises(TypeError):
+        treemap.rename(project, ("theme",), "other")
+
+
+def test_the_map_is_coloured_by_a_column_of_the_file(rated):
+    from curation.ui import map as maps
+
+    dataset = Project.open(rated).view().dataset
+    places = np.random.default_rng(0).random((2, len(dataset)))
+    dataset = Dataset(dataset.rows.assign(map_x=places[0], map_y=places[1]), own=dataset.own)
+    assert {"rating", "judge", "checked"} <= set(maps.colours(dataset))
+    by_number = maps.figure(filters.with_shown(dataset, "rating"), "rating").data[0]
+    assert by_number.marker.colorbar.title.text == "rating"
+    by_text = maps.figure(filters.with_shown(dataset, "checked"), "checked").data
+    assert {trace.name.partition(" ")[0] for trace in by_text} == {"true", "false"}
+    assert filters.with_shown(dataset, "map_x") is dataset.rows
+
+
+def test_the_histogram_of_a_filter_by_a_files_column(project):
+    recipe = project.recipe
+    step = Step("keep_between", score="rating", low=3.0)
+    project.save_recipe(recipe + step, recipe.revision)
+    project.run()
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 3
+    app.run()
+    assert not app.exception and app.get("plotly_chart")
+
+
+def test_a_step_that_cannot_be_run_can_be_mended_on_the_page(project):
+    recipe = project.recipe
+    wrong = recipe.changed(1, Step("keep_between", score="judge", low=1.0))
+    project.save_recipe(wrong, recipe.revision)
+    app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
+    app.session_state["step"] = 1
+    app.run()
+    assert not app.exception
+    assert any("is not a number" in e.value and "rating" in e.value for e in app.error)
+    labelled(app.selectbox, "Score").set_value("rating").run()
+    assert not app.exception and not app.error
+    assert Project.open(project.path).recipe.steps[1].params["score"] == "rating"

@@ -1,0 +1,242 @@
+"""Splits: shares over the whole, given ones kept, and what belongs together on one side."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation import registry
+from curation.errors import RecipeError
+from curation.operations.split import belonging, conversations, given_splits, split
+from curation.project import Project
+from curation.recipe import Recipe, Step
+from tests.conftest import make_dataset
+
+
+def rows_with(count, prompt="Question {}?", **columns):
+    rows = make_dataset([(prompt.format(n), f"Answer {n}.") for n in range(count)]).rows
+    texts = [
+        orjson.dumps({name: make(n) for name, make in columns.items()}).decode()
+        for n in range(count)
+    ]
+    return rows.assign(metadata=pd.Series(texts, index=rows.index, dtype="str"))
+
+
+def labelled(*sizes):
+    labels = [f"label{i}" for i, size in enumerate(sizes) for _ in range(size)]
+    rows = rows_with(len(labels))
+    return rows.assign(label=pd.Series(labels, index=rows.index, dtype="str"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_split_gets_its_share_of_the_whole_however_small_the_strata(seed):
+    rows = labelled(*[5] * 12)
+    placed = split(rows, validation=0.1, test=0.1, stratify="label", seed=seed)
+    assert Counter(placed) == {"train": 48, "test": 6, "validation": 6}
+    table = pd.crosstab(rows["label"], placed)
+    assert table["test"].max() == table["validation"].max() == 1
+    assert (table["train"] == 4).all(), "who was rounded up for one split waits for the other"
+
+
+def test_large_strata_get_their_own_shares_and_small_ones_the_remainders():
+    rows = labelled(200, 60, 25, 9, 4, 2)
+    placed = split(rows, validation=0.1, test=0.2, stratify="label")
+    table = pd.crosstab(rows["label"], placed)
+    assert table["test"].sum() == 60 and table["validation"].sum() == 30
+    exact = np.array([200, 60, 25, 9, 4, 2])
+    assert (abs(table["test"].to_numpy() - 0.2 * exact) <= 1).all()
+    assert (abs(table["validation"].to_numpy() - 0.1 * exact) <= 1).all()
+    assert len({tuple(split(rows, stratify="label", seed=s)) for s in range(4)}) == 4
+
+
+def test_a_column_of_many_numbers_is_cut_into_parts():
+    rows = rows_with(400).assign(score=np.linspace(0, 1, 400))
+    placed = split(rows, validation=0, test=0.1, stratify="score")
+    deciles = np.floor(rows["score"].to_numpy()[placed == "test"] * 10).clip(0, 9)
+    assert Counter(deciles) == dict.fromkeys(range(10), 4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.integers(1, 6), min_size=2, max_size=60),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.1, 0.25]),
+)
+def test_groups_never_straddle_whatever_the_strata(sizes, kinds, share):
+    talks = [talk for talk, size in enumerate(sizes) for _ in range(size)]
+    rows = rows_with(len(talks), conversation_id=lambda n: talks[n])
+    label = pd.Series([f"k{n % kinds}" for n in range(len(rows))], index=rows.index, dtype="str")
+    placed = split(rows.assign(label=label), validation=share, test=share, stratify="label")
+    sides = pd.DataFrame({"talk": talks, "split": placed}).groupby("talk")["split"].nunique()
+    assert (sides == 1).all()
+    counts, want = Counter(placed), round(share * len(rows))
+    for name in ("validation", "test"):
+        assert want - max(sizes) < counts.get(name, 0) <= want or want < max(sizes)
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused():
+    operation = registry.operation("split")
+    for validation, test in ((0.6, 0.6), (0.5, 0.5), (0.9, 0.1)):
+        with pytest.raises(RecipeError, match="leaves none to train on"):
+            operation.check({"validation": validation, "test": test})
+    with pytest.raises(RecipeError, match="line 2: split: validation and test take 120%"):
+        Recipe.from_yaml("steps:\n  - split: {validation: 0.6, test: 0.6}\n")
+    assert operation.check({"validation": 0.5, "test": 0.49})
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"validation": 0.95}, "validation must be between 0 and 0.9, not 0.95"),
+        ({"test": -0.1}, "test must be between 0 and 0.9, not -0.1"),
+        ({"seed": 2**31}, "seed must be between 0 and 2,147,483,647, not 2,147,483,648"),
+        ({"seed": 2**70}, "seed must be between 0 and 2,147,483,647"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused_with_the_bounds(params, said):
+    with pytest.raises(RecipeError, match=said):
+        registry.operation("split").check(params)
+
+
+@pytest.mark.parametrize("operation", registry.operations().values(), ids=lambda o: o.name)
+def test_every_bound_of_every_parameter_is_held_on_both_sides(operation):
+    for name, parameter in operation.params.items():
+        if parameter.type not in ("integer", "number"):
+            continue
+        bounds, step = (
+            parameter.bounds or registry.Range(),
+            1 if parameter.type == "integer" else 0.5,
+        )
+        for bound, beyond in ((bounds.low, -step), (bounds.high, step)):
+            if bound is not None:
+                assert parameter.check(bound) == bound
+                with pytest.raises(RecipeError, match="must be"):
+                    parameter.check(bound + beyond)
+        with pytest.raises(RecipeError, match=name):
+            parameter.check(2**70 if parameter.type == "integer" else 10**400)
+
+
+def test_given_splits_are_read_by_their_usual_names():
+    names = {
+        "train": ["train", "Training", "train_sft", "data/train-00000-of-00001.parquet"],
+        "validation": ["val", "valid", "VALIDATION", "dev", "x/dev.jsonl", "validation_matched"],
+        "test": ["test", "eval", "Evaluation", "hub/test.jsonl", "holdout"],
+        "": ["", "other", "pretrain", "train_test", "latest", "trainer"],
+    }
+    for split_name, texts in names.items():
+        assert set(given_splits(pd.Series(texts, dtype="str"))) == {split_name}, texts
+
+
+def project_of(tmp_path, records, name="talks.jsonl"):
+    file = tmp_path / name
+    file.write_text("".join(json.dumps(r) + "\n" for r in records))
+    project = Project.create(tmp_path / "p")
+    project.add(file)
+    return project
+
+
+def test_given_splits_stay_and_only_the_rest_is_assigned(tmp_path):
+    names = ["train", "TEST", "dev", None, "later"]
+    records = [
+        {"prompt": f"Where is {n}?", "response": "There.", "split": names[n % 5]}
+        for n in range(100)
+    ]
+    records[3] |= {"prompt": "Where is 1?", "response": "Elsewhere."}  # follows a given test row
+    project = project_of(tmp_path, records)
+    step = Step("split", given="split", validation=0.2, test=0.2)
+    result = project.replay(Recipe((step,)))
+    rows = result.rows.sort_values("source_row")
+    fixed = {"train": "train", "TEST": "test", "dev": "validation"}
+    for record, placed in zip(records, rows["split"], strict=True):
+        assert fixed.get(record["split"], placed) == placed
+    assert rows["split"].iloc[3] == "test"
+    free = [p for r, p in zip(records, rows["split"], strict=True) if r["split"] not in fixed]
+    assert Counter(free) == {"train": 23, "test": 9, "validation": 8}
+    notes = " ".join(result.steps[0].notes)
+    assert "20 train, 20 validation, 20 test; 40 without a split were assigned" in notes
+    assert "20 examples have a split that is no split's name ('later')" in notes
+    assert "leak" not in notes
+
+
+def test_a_leak_between_given_splits_is_said_and_left(tmp_path):
+    records = [
+        {"prompt": "Same?", "response": f"{n}", "split": "train" if n else "test"} for n in range(3)
+    ]
+    result = project_of(tmp_path, records).replay(Recipe((Step("split", given="split"),)))
+    assert Counter(result.rows["split"]) == {"train": 2, "test": 1}
+    assert any("1 prompts, conversations or groups" in note for note in result.steps[0].notes)
+
+
+def test_splits_are_given_by_the_names_of_files_too(tmp_path):
+    project = Project.create(tmp_path / "p")
+    for name in ("train", "test"):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text(json.dumps({"prompt": f"Of {name}?", "response": "Yes."}) + "\n")
+        project.add(file)
+    rows = project.replay(Recipe((Step("split", given="source"),))).rows
+    assert dict(zip(rows["source"], rows["split"], strict=True)) == {
+        "train.jsonl": "train",
+        "test.jsonl": "test",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    "conversation conv_id conversationId Dialog-ID chat session_id thread source_id docId "
+    "parent_id question_id dialogue_hash original_conversation_id group".split(),
+)
+def test_rows_of_one_conversation_are_known_by_the_name_of_a_column(name):
+    rows = rows_with(60, **{name: lambda n: f"c{n // 3}"})
+    assert list(conversations(rows["metadata"])) == [name]
+    placed = split(rows, validation=0.1, test=0.1)
+    assert Counter(placed) == {"train": 48, "validation": 6, "test": 6}
+    assert (pd.Series(placed).groupby(np.arange(60) // 3).nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["source", "category", "user", "is_conversation", "question_number", "groups"]
+)
+def test_other_columns_bind_nothing_together(name):
+    assert not conversations(rows_with(60, **{name: lambda n: f"c{n // 3}"})["metadata"])
+
+
+def test_a_conversation_column_that_tells_nothing_apart_binds_nothing():
+    for make in (lambda n: 1, lambda n: n, lambda n: None):
+        assert not conversations(rows_with(9, conversation_id=make)["metadata"])
+    halves = rows_with(40, group=lambda n: "ab"[n % 2])
+    assert not conversations(halves["metadata"]), "two halves of an experiment are no groups"
+
+
+def test_a_column_can_be_named_that_keeps_rows_together(tmp_path):
+    records = [
+        {"prompt": f"Where is {n}?", "response": "There.", "writer": f"w{n // 5}"}
+        for n in range(60)
+    ]
+    result = project_of(tmp_path, records).replay(
+        Recipe((Step("split", together="writer", validation=0.1, test=0.1),))
+    )
+    sides = result.rows["split"].groupby(result.column("writer")).nunique()
+    assert (sides == 1).all() and result.steps[0].notes == []
+    all_of_one = [{**record, "writer": "one"} for record in records]
+    (tmp_path / "again").mkdir()
+    result = project_of(tmp_path / "again", all_of_one).replay(
+        Recipe((Step("split", together="writer", validation=0.1, test=0.1),))
+    )
+    assert set(result.rows["split"]) == {"train"}
+    assert result.steps[0].notes[0].startswith("test got 0 of 6 examples: what belongs together")
+
+
+def test_chains_of_what_belongs_together_are_one_group():
+    rows = rows_with(6, chat_id=lambda n: [1, 1, 2, 2, 3, None][n])
+    rows["duplicate_group"] = pd.Series(
+        [None, "g", "g", None, None, None], index=rows.index, dtype="str"
+    )
+    group = belonging(rows)
+    assert len(set(group[:4])) == 1 and len(set(group)) == 3
