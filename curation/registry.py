@@ -165,8 +165,6 @@ class Parameter:
             raise RecipeError(f"{self.name} must be a number, not {value!r}")
         if not abs(value) <= sys.float_info.max:
             raise RecipeError(f"{self.name} must be a finite number, not {value!r}")
-        if self.type == "integer" and abs(value) >= 2**63:
-            raise RecipeError(f"{self.name} must be a number of at most 18 digits, not {value!r}")
         if self.type == "integer" and int(value) != value:
             raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
         low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
