@@ -17,6 +17,13 @@ def without_ids(calls: Sequence[Row]) -> list[Row]:
     return [{k: v for k, v in call.items() if k != "id"} for call in calls]
 
 
+def has_fine_numbers(value: Any) -> bool:
+    """Whether a number in a value has decimals beyond the tenth."""
+    if isinstance(value, dict | list):
+        return any(map(has_fine_numbers, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and round(value, 10) != value
+
+
 def settled(turns: Sequence[Row]) -> list[Row]:
     """Turns in which results stand in the order of their calls, and all have ids if some have.
 

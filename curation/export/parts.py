@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from curation.export.calls import without_ids
+from curation.export.calls import has_fine_numbers, without_ids
 from curation.formats.base import is_calls
 
 Row = dict[str, Any]
@@ -19,6 +19,7 @@ EVERYTHING = frozenset(
         "name",
         "tool_calls",
         "call_ids",
+        "fine_numbers",
         "reasoning_content",
         "weight",
         "weight_of_others",
@@ -41,6 +42,7 @@ TITLES = {
     "name": "names of speakers",
     "tool_calls": "tool calls",
     "call_ids": "ids of tool calls and results",
+    "fine_numbers": "decimals beyond the tenth in arguments, which `datasets` cuts off",
     "reasoning_content": "reasoning",
     "weight": "loss masks",
     "weight_of_others": "loss masks of turns that are not answers",
@@ -147,6 +149,8 @@ def _fit_turn(turn: Row, stays: Any) -> Row:
     calls = made.get("tool_calls", [])
     if is_calls(calls) and any("id" in call for call in calls) and not stays("call_ids"):
         made["tool_calls"] = without_ids(calls)
+    if is_calls(calls) and any(map(has_fine_numbers, calls)):
+        stays("fine_numbers")
     return made
 
 

@@ -77,6 +77,7 @@ TARGET = Target(
             "name",
             "tool_calls",
             "call_ids",
+            "fine_numbers",
             "reasoning_content",
             "weight",
             "weight_of_others",

@@ -77,7 +77,7 @@ TARGET = Target(
     "OpenAI chat",
     "JSON Lines of {messages}, checked by the rules of OpenAI's cookbook.",
     ".jsonl",
-    frozenset({"name", "tool_calls", "call_ids", "weight", "media", "tools"}),
+    frozenset({"name", "tool_calls", "call_ids", "fine_numbers", "weight", "media", "tools"}),
     _row,
     _check,
     least=LEAST,

@@ -12,7 +12,7 @@ from curation.export.target import Problem, Row, Target, chat_turns, json_array
 
 SPEAKERS = {"user": "human", "assistant": "gpt", "tool": "observation"}
 
-PLACES = frozenset({"tool_calls", "reasoning_content", "tools"})
+PLACES = frozenset({"tool_calls", "fine_numbers", "reasoning_content", "tools"})
 
 
 def sharegpt_row(row: Row) -> Row:

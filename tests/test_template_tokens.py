@@ -1,0 +1,71 @@
+"""Tokens of chat templates are found wherever they stand, and other brackets are left alone."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from curation import export
+from curation.operations.clean import remove_special_tokens
+from curation.template_tokens import has_token, token_in, without_tokens
+from tests.conftest import make_dataset
+
+FOUND = [
+    *("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|im_sep|>"),
+    *("<|begin_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|python_tag|>", "<|eot|>"),
+    *("<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[TOOL_CALLS]"),
+    *("[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "<unk>", "<pad>"),
+    *("<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<|turn>", "<turn|>"),
+    *("<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<｜tool▁calls▁begin｜>"),
+    *("<|channel|>", "<|message|>", "<|return|>", "<|call|>", "<|start|>", "<|constrain|>"),
+    *("[gMASK]", "<sop>", "<|observation|>", "<|START_OF_TURN_TOKEN|>", "<EOS_TOKEN>"),
+    *("<|user|>", "<|assistant|>", "<|end|>", "<|fim_prefix|>", "<|vision_start|>"),
+]
+PLAIN = [
+    "a <b>bold</b> word and <| no token |>",
+    "xs |> List.map (fun x -> x) <| ys",
+    "It was <s>9</s> 7 crowns.",
+    "vector<size_t> v; v[i] = [x for x in y];",
+    "[1] a footnote, [INSTITUTE] a word",
+    "if a <b and c> d: pass",
+]
+
+
+@pytest.mark.parametrize("place", ["{} The lake.", "The {} lake.", "The lake.{}"])
+@pytest.mark.parametrize("token", FOUND)
+def test_a_token_of_any_family_is_found_at_any_place_and_taken_out(token, place):
+    text = place.format(token)
+    assert token_in(text) == token
+    assert token_in(without_tokens(text)) == "" and "lake" in without_tokens(text)
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_only_looks_alike_stays(text):
+    assert token_in(text) == "" and without_tokens(text) == text
+
+
+def test_a_tag_is_no_token_where_html_is_the_subject():
+    text = "The <s> element strikes a text through."
+    assert token_in(text) == "<s>" and token_in(text, html=True) == ""
+    assert token_in("The <|im_end|> token.", html=True) == "<|im_end|>"
+
+
+def test_tokens_within_turns_leave_a_row_out_of_a_delivery():
+    pairs = [
+        ("A river?", "The Elbe.</s>"),
+        ("<s>A lake?", "Mill."),
+        ("A sea?", "The <eos> Baltic."),
+    ]
+    rows = make_dataset([*pairs, ("A hill?", "The Brocken.")]).rows
+    assert export.left_out(rows).tolist() == ["template_tokens"] * 3 + [""]
+    said = pd.Series(['[{"role":"assistant","content":"x [/INST]"}]', "", "", ""], dtype="str")
+    rejected = make_dataset([("A hill?", f"{i}.") for i in range(4)]).rows.assign(
+        rejected=said.to_numpy()
+    )
+    assert export.left_out(rejected).tolist() == ["template_tokens", "", "", ""]
+    assert has_token("plain </s>") and not has_token("plain", '["a"]')
+
+
+def test_the_cleaner_takes_out_what_the_delivery_would_refuse():
+    batch = pd.DataFrame({"text": [f"x {token}" for token in FOUND]})
+    assert {text.strip() for text in remove_special_tokens(batch)} == {"x"}
