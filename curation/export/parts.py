@@ -25,6 +25,7 @@ EVERYTHING = frozenset(
         "weight_of_others",
         "weight_in_parts",
         "media",
+        "empty_system",
         "turn:*",
         "tools",
         "rejected",
@@ -108,9 +109,11 @@ def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
 
     if media_of(row) and not holds(places, "media"):
         raise NotHeld("media", "it holds an image, audio or a file")
-    turns = [_fit_turn(turn, stays) for turn in row["turns"] if not _is_empty_system(turn)]
-    if len(turns) < len(row["turns"]):
-        lost.add("empty_system")
+    turns = [
+        _fit_turn(turn, stays)
+        for turn in row["turns"]
+        if not _is_empty_system(turn) or stays("empty_system")
+    ]
     made = {**row, "turns": turns}
     if made["label"] is not None and not holds(places, "label"):
         if any(turn["role"] == "assistant" for turn in turns):
@@ -143,7 +146,7 @@ def _fit_turn(turn: Row, stays: Any) -> Row:
             made[key] = value
         elif key == "parts":
             if any(_is_media(part) for part in value):
-                made[key] = value
+                made[key] = _as_said(value, turn.get("content") or "")
         elif stays(_code(turn, key)):
             made[key] = value
     calls = made.get("tool_calls", [])
@@ -152,6 +155,15 @@ def _fit_turn(turn: Row, stays: Any) -> Row:
     if is_calls(calls) and any(map(has_fine_numbers, calls)):
         stays("fine_numbers")
     return made
+
+
+def _as_said(parts: list[Any], content: str) -> list[Any]:
+    """Parts with the text of today: cleaning and people change the content, not its parts."""
+    texts = [part if isinstance(part, str) else part.get("text") for part in parts]
+    if "\n".join(text for text in texts if isinstance(text, str) and text) == content:
+        return parts
+    media = [part for part in parts if _is_media(part)]
+    return [*media, {"type": "text", "text": content}] if content else media
 
 
 def _code(turn: Row, key: str) -> str:

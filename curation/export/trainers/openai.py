@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from curation.export.calls import with_ids, with_text
-from curation.export.parts import NotHeld
+from curation.export.parts import NotHeld, media_of
 from curation.export.target import Problem, Row, Target, chat_turns, row_problems
 
 LEAST = 10
@@ -18,6 +18,8 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def _row(row: Row) -> Row:
     if len(row["turns"]) < 2:
         raise NotHeld("one_turn", "it has one turn only")
+    if media_of(row) and not any("parts" in turn for turn in row["turns"]):
+        raise NotHeld("media", "its images stand in a column, not in a turn")
     turns = with_ids(chat_turns(row["turns"]))
     for turn, before in zip(turns, row["turns"], strict=True):
         if "parts" in before:
