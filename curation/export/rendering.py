@@ -80,7 +80,8 @@ def rendered(found: Mapping[str, Any]) -> str:
     ):
         said = ", ".join(f"{name} {rows:,}" for name, rows in found[kind].items())
         text += f"; {one}: {said}" if said else f"; {none}"
-    without = ", ".join(found["without_tools"])
+    names = found["without_tools"]
+    without = ", ".join(n for n in names if n.removesuffix("_training") not in {*names} - {n})
     return f"{text}. Templates that cannot show calls: {without or 'none'}."
 
 
