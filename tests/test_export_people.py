@@ -37,10 +37,10 @@ def decided(tmp_path_factory):
     edit = [turn("user", "Question 1?"), turn("assistant", "A better answer.")]
     for example, kind, value, who in [
         (ids[0], "tag", "formal", "Ada Berg"),
-        (ids[0], "rate", 4, "Bo"),
-        (ids[0], "note", "Ask again.", "Bo"),
+        (ids[0], "rate", 4, "Bo Nord"),
+        (ids[0], "note", "Ask again.", "Bo Nord"),
         (ids[1], "edit", edit, "Ada Berg"),
-        (ids[2], "drop", None, "Bo"),
+        (ids[2], "drop", None, "Bo Nord"),
         (ids[3], "flag", "unsure", "Ada Berg"),
     ]:
         project.decisions.append([Decision(example, kind, value, who)])
@@ -52,7 +52,7 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
     manifest = project.export(tmp_path / "out", ["trl"])
     assert manifest["decisions"]["by_annotator"] == {
         "Ada Berg": {"edit": 1, "flag": 1, "tag": 1},
-        "Bo": {"drop": 1, "note": 1, "rate": 1},
+        "Bo Nord": {"drop": 1, "note": 1, "rate": 1},
     }
     assert manifest["decisions"]["delivered_with"] == {
         "tags": 1,
@@ -70,11 +70,11 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
         "4",
         "Ask again.",
     ]
-    assert receipts.at[ids[2], "reason"] == "dropped by Bo"
+    assert receipts.at[ids[2], "reason"] == "dropped by Bo Nord"
     assert receipts.at[ids[3], "decided_by"] == "flag by Ada Berg"
     assert receipts["before"].notna().sum() == 1
     said = [json.loads(line) for line in (tmp_path / "out" / "decisions.jsonl").open()]
-    assert len(said) == 6 and {line["annotator"] for line in said} == {"Ada Berg", "Bo"}
+    assert len(said) == 6 and {line["annotator"] for line in said} == {"Ada Berg", "Bo Nord"}
     assert manifest["lost"]["trl"] == {
         "column n": 5,
         "people's flags for review": 1,
@@ -101,7 +101,7 @@ def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):
             text = str(pd.read_parquet(path).to_dict("records"))
         else:
             text = path.read_text("utf-8")
-        assert "Ada" not in text and "Berg" not in text, path
+        assert "Berg" not in text and "Nord" not in text, path
 
 
 @pytest.mark.parametrize("name", ["original", "hf", "csv"])
