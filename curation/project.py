@@ -477,20 +477,36 @@ class Project:
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
         data = self.view().dataset if dataset is None else dataset
-        events = data.explain(example_id)
-        if self._has_decisions():
-            for event in self.decisions.events(example_id=example_id):
-                events.append(
-                    {
-                        "step": "decision",
-                        "title": "Decision",
-                        "what": event.kind,
-                        "text": describe_value(event.value),
-                        "annotator": event.annotator,
-                        "time": event.time,
-                    }
-                )
-        return events
+        return [*data.explain(example_id), *self._decided(example_id)]
+
+    def _decided(self, example_id: str) -> list[dict[str, Any]]:
+        """What people said of one example, oldest first, and what became of each of it."""
+        from curation.decisions.fold import overruled
+
+        people = self.people()
+        if people is None:
+            return []
+        events = self.decisions.events(example_id=example_id, until=people.last)
+        later = overruled(events, people.undone)
+        told = []
+        for event in events:
+            by = later[event.op_id].annotator if event.op_id in later else ""
+            undone = event.op_id in people.undone
+            fate = "taken back" if undone else f"overruled by {by}" if by else ""
+            told.append(
+                {
+                    "step": "decision",
+                    "title": "Decision",
+                    "what": event.kind,
+                    "text": ", ".join(t for t in (describe_value(event.value), fate) if t),
+                    "annotator": event.annotator,
+                    "time": event.time,
+                    "value": event.value,
+                    "undone": undone,
+                    "overruled_by": by,
+                }
+            )
+        return told
 
     def export(
         self,

@@ -224,3 +224,21 @@ def test_an_undo_after_a_run_shows_the_text_and_the_counts_of_before(project):
     assert shown.dataset.rows.at[first, "response"] == plain.rows.at[first, "response"]
     pd.testing.assert_series_equal(shown.dataset.rows["dropped_by"], plain.rows["dropped_by"])
     assert [s.kept_out for s in shown.dataset.steps] == [s.kept_out for s in plain.steps]
+
+
+def test_the_receipt_of_a_project_says_what_became_of_each_decision(project):
+    first = project.examples.rows.index[0]
+    project.decisions.append([Decision(first, "edit", turns("mended"), "Ann")])
+    project.decisions.append([Decision(first, "keep", None, "Ann")])
+    project.decisions.append([Decision(first, "drop", None, "Ben")])
+    project.decisions.append([Decision(first, "label", "x", "Ben")])
+    project.decisions.undo("Ben")
+    told = [e for e in project.explain(first) if e["step"] == "decision"]
+    assert [(e["what"], e["text"]) for e in told] == [
+        ("edit", "2 turns"),
+        ("keep", "overruled by Ben"),
+        ("drop", ""),
+        ("label", "x, taken back"),
+        ("undo", f'{{"op_id": "{project.decisions.events()[3].op_id}"}}'),
+    ]
+    assert told[0]["value"] == turns("mended") and told[1]["overruled_by"] == "Ben"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -471,6 +472,29 @@ def test_a_dataset_by_id_is_added_split_by_split(tmp_path, monkeypatch):
         f"owner/local@0123456789ab/local-{split}.parquet" for split in ("train", "test")
     }
     assert sorted(project.examples.rows["response"]) == ["test", "train"]
+
+
+def test_a_dataset_is_fetched_at_the_commit_that_a_name_stood_for(tmp_path, monkeypatch):
+    asked = []
+
+    class Api:
+        def dataset_info(self, id, revision=None, timeout=None):
+            asked.append((id, revision))
+            return types.SimpleNamespace(sha="0123456789abcdef" * 2)
+
+    def load_dataset(where, name=None, **options):
+        asked.append((where, options))
+        raise OSError("that is all there is to see")
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(HfApi=Api))
+    fake = types.SimpleNamespace(load_dataset=load_dataset)
+    monkeypatch.setitem(sys.modules, "datasets", fake)
+    with pytest.raises(CurationError):
+        hub.load("owner/name", tmp_path, revision="main")
+    assert asked[0] == ("owner/name", "main")
+    where, options = asked[1]
+    assert where == "owner/name" and options["revision"] == "0123456789abcdef" * 2
+    assert not options.get("trust_remote_code")
 
 
 def test_the_hub_is_never_asked_for_a_folder_of_this_machine(project, tmp_path):

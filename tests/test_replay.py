@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import registry, versions
+from curation.basis import Bases
 from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset
 from curation.embedding import VectorStore
@@ -620,3 +621,26 @@ def test_the_bounds_of_a_parameter_are_allowed_and_a_number_beyond_all_is_a_sent
     for seed in (2**70, -(2**70), 10**400):
         with pytest.raises(RecipeError):
             Recipe((Step("split", seed=seed),)).check()
+
+
+def test_what_an_operation_keeps_to_is_of_one_encoder(dataset, tmp_path, store):
+    def kept_to(rows, vectors, basis):
+        """Whether there was something to keep to."""
+        known = basis.load() is not None
+        basis.save(pa.table({"n": [1]}))
+        return np.full(len(rows), float(known))
+
+    registry.score("Kept to")(kept_to)
+    recipe = Recipe((Step("embed"), Step("kept_to")))
+    bases = Bases(tmp_path / "basis")
+
+    def known(other: str) -> float:
+        """With a cache of its own, so that nothing but the basis is left of a run before."""
+        cache = Cache(tmp_path / other)
+        ran = Replay(dataset, "source", cache, store=store, bases=bases).run(recipe)
+        return ran.rows["kept_to"].iloc[0]
+
+    assert [known("a"), known("b")] == [0.0, 1.0]
+    store._choices.unlink()
+    _Tiny.way = "torch-bfloat16"
+    assert known("c") == 0.0, "places among vectors of another encoder mean nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from curation.cli.options import AsJson, ProjectPath
 from curation.cli.terminal import bar, show
-from curation.dataset import Dataset
+from curation.dataset import Dataset, load_messages
 from curation.errors import CurationError
 from curation.project import Project
 
@@ -92,11 +93,29 @@ def explain(
     for e in events:
         who = f" by {e['annotator']}" if e.get("annotator") else ""
         lines.append(f"  {e['title']:<30} {e['what']}{who}{': ' + e['text'] if e['text'] else ''}")
+        if "before" in e:
+            lines += difference(e["before"], e["after"])
     show(
         {"id": example_id, "source": source, "fate": fate, "events": events},
         as_json,
         "\n".join(lines),
     )
+
+
+def difference(before: str, after: str) -> list[str]:
+    """What changed between two conversations, given as canonical JSON: the lines of each turn."""
+
+    def said(text: str) -> list[str]:
+        return [
+            f"{m.role}: {line}"
+            for m in load_messages(text)
+            for line in (m.content or "").splitlines()
+        ]
+
+    changes = difflib.unified_diff(said(before), said(after), n=0, lineterm="")
+    marked = [line for line in changes if line[0] in "-+" and line[:3] not in ("---", "+++")]
+    more = [f"      … {len(marked) - 12:,} lines more"] if len(marked) > 12 else []
+    return [f"      {line[:200]}" for line in marked[:12]] + more
 
 
 def full_id(dataset: Dataset, text: str) -> str:

@@ -19,6 +19,7 @@ import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote
 
@@ -271,6 +272,23 @@ class Fold:
             table[event.example_id] = inner
         else:
             table.pop(event.example_id, None)
+
+
+def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Event]:
+    """Of one example's events, oldest first: op_id → the event that took its place.
+
+    undone: op_ids of the events that do not count; they overrule nothing.
+    """
+    newest: dict[tuple[str, ...], Event] = {}
+    result: dict[str, Event] = {}
+    for event in events:
+        about = family(event)
+        if about is None or event.op_id in undone:
+            continue
+        if about in newest:
+            result[newest[about].op_id] = event
+        newest[about] = event
+    return result
 
 
 def actor(event: Event) -> str:
