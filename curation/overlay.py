@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from curation.cache import Memory, key
@@ -112,8 +113,9 @@ def lay(dataset: Dataset, layer: StepReport) -> Dataset:
     """
     rows, before, overruled = dataset.rows, None, None
     delta, by_people = layer.delta, layer.use == PEOPLE
-    if by_people:
-        delta = delta[rows.index.get_indexer(delta.index) >= 0]
+    places = rows.index.get_indexer(delta.index) if by_people else None
+    if places is not None and (places < 0).any():  # decided of examples that are not here now
+        delta, places = delta[places >= 0], places[places >= 0]
     if "messages" in delta:
         fresh = delta["messages"].dropna()
         fresh = fresh[fresh != rows.loc[fresh.index, "messages"]]
@@ -125,14 +127,12 @@ def lay(dataset: Dataset, layer: StepReport) -> Dataset:
         rows = with_derived(rows, list(delta.index))
     columns = _measured(rows, delta)
     if "keep" in delta and len(delta):
-        if by_people:
-            former = rows["dropped_by"].loc[delta.index]
+        if places is None:
+            columns["dropped_by"] = _dropped_by(rows["dropped_by"], layer.name, delta["keep"])
+        else:
+            former = rows["dropped_by"].iloc[places]
             overruled = former[former.notna()]
-        columns["dropped_by"] = _dropped_by(rows["dropped_by"], layer, delta["keep"])
-        if by_people:
-            pinned = pd.Series(False, index=rows.index)
-            pinned[delta.index[delta["keep"]]] = True
-            columns["pinned"] = pinned
+            columns |= _decided(rows, places, delta["keep"].to_numpy())
     after = rows.assign(**columns)
     kept = dataset.rows["dropped_by"].isna()
     still = after["dropped_by"].isna()
@@ -154,6 +154,8 @@ def _measured(rows: pd.DataFrame, delta: pd.DataFrame) -> dict[str, pd.Series]:
     """The columns that a delta adds; where a second step did not measure, the first's value stays."""
     elsewhere = {*CONTROL, *BASE_COLUMNS} - {"split"}
     names = [str(c) for c in delta if c not in elsewhere]
+    if not names:
+        return {}
     whole = delta[names]
     if not delta.index.equals(rows.index):
         whole = whole.reindex(rows.index)
@@ -169,16 +171,26 @@ def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
     return fresh.where(fresh.notna(), old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
 
 
-def _dropped_by(dropped: pd.Series, layer: StepReport, keep: pd.Series) -> pd.Series:
+def _dropped_by(dropped: pd.Series, step: str, keep: pd.Series) -> pd.Series:
+    """Who dropped each row, after a step that drops what is still kept."""
     result = dropped.copy()
-    if layer.use == PEOPLE:
-        result[keep.index[keep]] = None
-        result[keep.index[~keep]] = PEOPLE
-        return result
     refused = keep.index[~keep]
     still = result.loc[refused].isna()
-    result[refused[still.to_numpy()]] = layer.name
+    result[refused[still.to_numpy()]] = step
     return result
+
+
+def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:
+    """Who dropped each row, and which are pinned, after people, who overrule every step."""
+    dropped = rows["dropped_by"].to_numpy(dtype=object, na_value=None).copy()
+    dropped[places[keep]] = None
+    dropped[places[~keep]] = PEOPLE
+    pinned = np.zeros(len(rows), dtype=bool)
+    pinned[places[keep]] = True
+    return {
+        "dropped_by": pd.Series(dropped, index=rows.index, dtype=rows["dropped_by"].dtype),
+        "pinned": pd.Series(pinned, index=rows.index),
+    }
 
 
 def over(

@@ -202,9 +202,11 @@ class State:
     def _verdicts_frame(self) -> pd.DataFrame:
         ids = sorted(self.verdicts)
         index = pd.Index(ids, name="id", dtype="str")
-        said = [self.verdicts[i] for i in ids]
-        keep = pd.Series([e.kind == "keep" for e in said], index=index, dtype="bool")
-        reason = pd.Series([_verdict_reason(e) for e in said], index=index, dtype="str")
+        events = [self.verdicts[i] for i in ids]
+        newest = {(e.kind, e.annotator): e for e in events}
+        reasons = {said: _verdict_reason(e) for said, e in newest.items()}  # a few, of many events
+        keep = pd.Series([e.kind == "keep" for e in events], index=index, dtype="bool")
+        reason = pd.Series([reasons[e.kind, e.annotator] for e in events], index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
 
 
