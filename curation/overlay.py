@@ -182,7 +182,7 @@ def _dropped_by(dropped: pd.Series, step: str, keep: pd.Series) -> pd.Series:
 
 def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:
     """Who dropped each row, and which are pinned, after people, who overrule every step."""
-    dropped = rows["dropped_by"].to_numpy(dtype=object, na_value=None).copy()
+    dropped = rows["dropped_by"].astype(object).to_numpy(copy=True)
     dropped[places[keep]] = None
     dropped[places[~keep]] = PEOPLE
     pinned = np.zeros(len(rows), dtype=bool)

@@ -202,11 +202,16 @@ class State:
     def _verdicts_frame(self) -> pd.DataFrame:
         ids = sorted(self.verdicts)
         index = pd.Index(ids, name="id", dtype="str")
-        events = [self.verdicts[i] for i in ids]
-        newest = {(e.kind, e.annotator): e for e in events}
-        reasons = {said: _verdict_reason(e) for said, e in newest.items()}  # a few, of many events
-        keep = pd.Series([e.kind == "keep" for e in events], index=index, dtype="bool")
-        reason = pd.Series([reasons[e.kind, e.annotator] for e in events], index=index, dtype="str")
+        keeps, reasons = [], []
+        texts: dict[tuple[str, str], str] = {}  # a few, of many events
+        for event in map(self.verdicts.__getitem__, ids):
+            said = event.kind, event.annotator
+            if said not in texts:
+                texts[said] = _verdict_reason(event)
+            keeps.append(event.kind == "keep")
+            reasons.append(texts[said])
+        keep = pd.Series(keeps, index=index, dtype="bool")
+        reason = pd.Series(reasons, index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
 
 
