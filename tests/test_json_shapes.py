@@ -285,3 +285,30 @@ def test_a_table_in_which_every_row_is_too_long_is_no_header(made):
     text.write(("x" * 5_000 + ",y\n") * 3)
     found = opened(made(text.getvalue(), "a.csv"), lines=3, limits=LIMITS)
     assert found.codes == ["row_too_long"] * 3
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
+def test_a_value_that_stands_in_millions_of_rows_is_counted_each_time(tmp_path, kind):
+    path, rows = tmp_path / "a.parquet", 100_000
+    column = pa.DictionaryArray.from_arrays(
+        pa.array([0] * rows, pa.int32()), pa.array(["tea " * 500])
+    ).cast(kind)
+    with pq.ParquetWriter(path, pa.schema([("prompt", kind)]), compression="zstd") as writer:
+        for _ in range(8):
+            writer.write_table(pa.table({"prompt": column}))
+    with pytest.raises(CurationError, match="limit expansion") as refused:
+        opened(path)
+    assert "bomb" in str(refused.value) and path.stat().st_size < 2**20
+
+
+def test_repeated_values_within_the_limit_are_read(tmp_path):
+    labels = pa.DictionaryArray.from_arrays(
+        pa.array([0, None, 1] * 700, pa.int8()), pa.array(["green", "black"])
+    )
+    tags = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), labels[:3])
+    table = pa.table({"text": ["tea"] * 2_100, "label": labels, "tags": [None] * 2_100})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = opened(tmp_path / "a.parquet", lines=2_100)
+    assert [r.example.label for r in found.examples[:3]] == ["green", None, "black"]
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "tags": tags}), tmp_path / "b.parquet")
+    assert opened(tmp_path / "b.parquet", lines=3).records[0]["tags"] == ["green"]

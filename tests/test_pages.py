@@ -100,10 +100,54 @@ def test_only_what_lies_below_the_folder_that_may_be_read_is_read_by_path(tmp_pa
     monkeypatch.setenv("CURATION_FILES", str(tmp_path / "open"))
     assert uploads.allowed("a.jsonl") == uploads.allowed(str(tmp_path / "open" / "a.jsonl"))
     for outside in ("../secret.jsonl", str(tmp_path / "secret.jsonl"), "link.jsonl"):
-        with pytest.raises(CurationError, match="is not under .*, the folder that files may be"):
+        with pytest.raises(CurationError, match="is not under .*, from where files may be read"):
             uploads.allowed(outside)
     with pytest.raises(CurationError, match="does not exist"):
         uploads.allowed("b.jsonl")
+    for absurd in ("x" * 5_000, "a/" * 3_000, "a\0b", "\udce9"):
+        with pytest.raises(CurationError, match="can be read|does not exist") as told:
+            uploads.allowed(absurd)
+        assert len(str(told.value)) < 1_500
+
+
+def test_by_default_only_workspace_and_starting_folder_are_open_and_nothing_hidden(
+    tmp_path, monkeypatch
+):
+    from curation.ui import uploads
+
+    places = [
+        "home/.ssh/key",
+        "home/work/a.jsonl",
+        "home/work/.env/b.jsonl",
+        "home/projects/c.jsonl",
+    ]
+    for place in (*places, "home/other/d.jsonl"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("{}")
+    home = tmp_path / "home"
+    (home / "work" / "keys").symlink_to(home / ".ssh")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("CURATION_FILES", raising=False)
+    monkeypatch.setenv("CURATION_WORKSPACE", str(home / "projects"))
+    monkeypatch.chdir(home / "work")
+    assert uploads.allowed("a.jsonl") == home / "work" / "a.jsonl"
+    assert uploads.allowed("c.jsonl") == home / "projects" / "c.jsonl"
+    assert uploads.allowed(str(home / "projects" / "c.jsonl")).exists()
+    with pytest.raises(CurationError, match="is not under"):
+        uploads.allowed(str(home / "other" / "d.jsonl"))
+    for hidden in (".env/b.jsonl", "../.ssh/key", str(home / ".ssh" / "key")):
+        with pytest.raises(CurationError, match="hidden"):
+            uploads.allowed(hidden)
+    with pytest.raises(CurationError, match="hidden|does not exist"):
+        uploads.allowed("keys/key")
+    monkeypatch.setenv("CURATION_FILES", os.pathsep.join([str(home), str(tmp_path / "else")]))
+    assert uploads.allowed("other/d.jsonl").exists()
+    for hidden in (".ssh/key", "work/keys/key", "work/.env/b.jsonl"):
+        with pytest.raises(CurationError, match="hidden"):
+            uploads.allowed(hidden)
+    monkeypatch.setenv("CURATION_FILES", str(home / ".ssh"))
+    with pytest.raises(CurationError, match="hidden"):
+        uploads.allowed("key")
 
 
 def test_two_uploads_of_one_name_are_looked_at_side_by_side(project):

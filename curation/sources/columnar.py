@@ -16,6 +16,13 @@ from curation.sources.lines import SHOWN, too_long
 
 BATCH = 1_024
 """Rows that are held as Arrow at a time."""
+AT_ONCE = 64 * 2**20
+"""Bytes of values that are held as Python objects at a time."""
+LEAST = 16
+"""Bytes of a file for each row; with fewer the rows repeat each other."""
+ROW = 4
+"""Bytes that a row counts for which holds nothing."""
+_SWOLLEN = "it unpacks to more than {:,} times its size (limit expansion); is it a bomb?"
 
 
 def columnar(path: Path, kind: str, limits: Limits, more: dict[str, Any]) -> Iterator[Item]:
@@ -27,21 +34,77 @@ def columnar(path: Path, kind: str, limits: Limits, more: dict[str, Any]) -> Ite
 
     swollen, packed, row = 0, path.stat().st_size, 0
     try:
+        if kind == "parquet":
+            _check_swelling(path, limits)
         schema, batches = (_parquet if kind == "parquet" else _arrow)(path)
         _check(schema, limits)
         labels = class_names(schema)
         for batch in batches:
-            swollen += batch.nbytes
+            size = plain_size(batch)
+            swollen += size
             if swollen > limits.swollen(packed):
-                raise Refused(
-                    f"it unpacks to more than {limits.expansion} times its size (limit expansion)."
-                )
-            for value in _rows(batch):
-                row += 1
-                yield _record(value, row, labels, more, limits, batch.nbytes)
+                raise Refused(_SWOLLEN.format(limits.expansion))
+            for part in _parts(batch, size):
+                for value in _rows(part):
+                    row += 1
+                    yield _record(value, row, labels, more, limits, size)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         first = str(error).strip().split("\n")[0][:160].rstrip(".")
         raise Refused(f"this is not a whole {kind.capitalize()} file: {first}.") from None
+
+
+def _check_swelling(path: Path, limits: Limits) -> None:
+    """Raise Refused for a Parquet file that unpacks to too much, before a row of it is converted.
+
+    The footer tells, but counts a value that stands in many rows once; where it names more rows
+    than so small a file can hold as text, they are measured as Arrow, which takes a moment.
+    """
+    import pyarrow.parquet as pq
+
+    packed = path.stat().st_size
+    most = limits.swollen(packed)
+    file = pq.ParquetFile(path)
+    about = file.metadata
+    size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    if size <= most and about.num_rows * LEAST > packed:
+        size = 0
+        for batch in file.iter_batches(BATCH):
+            size += plain_size(batch)
+            if size > most:
+                break
+    if size > most:
+        raise Refused(_SWOLLEN.format(limits.expansion))
+
+
+def plain_size(values: Any) -> int:
+    """Bytes of an array or batch when each value is written out, however often it stands there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(values, pa.RecordBatch):
+        return len(values) * ROW + sum(plain_size(column) for column in values.columns)
+    if isinstance(values, pa.DictionaryArray):
+        kind = values.dictionary.type
+        if pa.types.is_nested(kind) or not len(values.dictionary):
+            return (
+                len(values) * int(plain_size(values.dictionary)) // max(1, len(values.dictionary))
+            )
+        if pa.types.is_primitive(kind):
+            return len(values) * 8
+        lengths = pc.binary_length(values.dictionary).cast(pa.int64())
+        return int(pc.sum(lengths.take(values.indices)).as_py() or 0)
+    if isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        return len(values) * 8 + plain_size(values.flatten())
+    if isinstance(values, pa.StructArray):
+        return sum(plain_size(values.field(i)) for i in range(values.type.num_fields))
+    return int(values.nbytes)
+
+
+def _parts(batch: Any, size: int) -> Iterator[Any]:
+    """A batch in as many pieces as keep what is in memory as Python values small."""
+    rows = max(1, batch.num_rows * AT_ONCE // max(size, AT_ONCE))
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
 
 
 def _parquet(path: Path) -> tuple[Any, Iterator[Any]]:

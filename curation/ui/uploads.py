@@ -10,7 +10,9 @@ from typing import Any
 
 from curation import files
 from curation.errors import CurationError
+from curation.incoming import shown
 from curation.project import Project, slug
+from curation.ui import state
 
 DAY = 24 * 60 * 60
 
@@ -28,20 +30,50 @@ def kept(project: Project, upload: Any) -> Path:
     return path
 
 
-def allowed_root() -> Path:
-    """Files are read by path only under this folder: CURATION_FILES, or the home folder."""
-    return Path(os.environ.get("CURATION_FILES", Path.home())).resolve()
+def allowed_roots() -> list[Path]:
+    """Files are read by path only under these: CURATION_FILES, or the workspace and this folder.
+
+    CURATION_FILES may name several, separated as in PATH; this folder is where the app was started.
+    """
+    named = os.environ.get("CURATION_FILES", "").split(os.pathsep)
+    given = [name for name in named if name.strip()] or [str(state.workspace()), "."]
+    return [Path(os.path.realpath(name)) for name in dict.fromkeys(given)]
 
 
 def allowed(text: str) -> Path:
-    """A path below that folder, where there is something; raises CurationError for any other."""
-    root = allowed_root()
-    path = (root / text).resolve()
-    if not path.is_relative_to(root):
-        raise CurationError(f"{path} is not under {root}, the folder that files may be read from.")
-    if not path.exists():
-        raise CurationError(f"{path} does not exist.")
-    return path
+    """A path under one of those, where there is something, links resolved.
+
+    Raises CurationError for any other, and for a path with a hidden part anywhere in it.
+    """
+    roots = allowed_roots()
+    _check_visible(text, Path(text))
+    try:
+        paths = [Path(os.path.realpath(root / text)) for root in roots]
+        inside = [path for path in paths if any(path.is_relative_to(root) for root in roots)]
+        there = next((path for path in inside if path.exists()), None)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it holds a NUL character"
+        raise CurationError(f"{shown(text)} is no path that can be read: {reason}.") from None
+    if not inside:
+        raise CurationError(
+            f"{shown(paths[0])} is not under {' or '.join(map(str, roots))}, from where files may "
+            "be read. Set CURATION_FILES to allow another folder."
+        )
+    for path in inside:
+        _check_visible(text, path)
+    if there is None:
+        raise CurationError(f"{shown(inside[0])} does not exist.")
+    return there
+
+
+def _check_visible(text: str, path: Path) -> None:
+    """Raise CurationError where a part of a path is hidden, be it given or what a link leads to."""
+    for part in path.parts:
+        if part.startswith(".") and part not in (".", ".."):
+            raise CurationError(
+                f"{shown(text)} leads through {shown(part)}, which is hidden; nothing hidden is "
+                "read by its path. Copy the file elsewhere, or upload it."
+            )
 
 
 def forget(folder: Path, before: float) -> None:

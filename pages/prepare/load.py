@@ -104,12 +104,12 @@ def incoming(project: Project) -> list[tuple[Path, str]]:
         draw_hub(project)
         return []
     if how == "Path":
-        root = uploads.allowed_root()
+        roots = uploads.allowed_roots()
         text = st.text_input(
             "Path of a file or folder",
             key="load-path",
-            placeholder=str(root / "data.jsonl"),
-            help=f"Under {root}. Set CURATION_FILES to allow another folder.",
+            placeholder=str(roots[-1] / "data.jsonl"),
+            help=f"Under {' or '.join(map(str, roots))}. Set CURATION_FILES to allow another folder.",
         ).strip()
         if not text:
             return []
