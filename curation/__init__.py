@@ -9,8 +9,7 @@ dataset = project.replay()
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # importing it would cost time in which nothing answers Ctrl-C
 
 if TYPE_CHECKING:
     from curation.dataset import Dataset, Message
@@ -31,8 +30,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a name when it is first used, so that a command can be interrupted from its start."""
+    from importlib import import_module
+
     if name not in _HOMES:
         raise AttributeError(f"module 'curation' has no attribute {name!r}")
     return getattr(import_module(f"curation.{_HOMES[name]}"), name)

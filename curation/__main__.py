@@ -1,10 +1,14 @@
 """`python -m curation`, which is `curate`."""
 
-from curation import process
-
 
 def main() -> None:
-    """Run the command line; it can be interrupted before its modules are there."""
+    """Run the command line; what interrupts it waits until that can be answered."""
+    import signal
+
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    from curation import process
+
     with process.running():
         from curation.cli import main as command_line
 

@@ -149,6 +149,20 @@ def locked(path: Path) -> Iterator[None]:
         stream.close()
 
 
+def path_of(text: str | Path) -> Path:
+    """A text as a path; raises CurationError for one that no file can have, as far as is known."""
+    try:
+        os.lstat(text)
+    except (FileNotFoundError, PermissionError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        shown = str(text).replace("\0", "\\0")
+        shown = shown if len(shown) <= 80 else f"{shown[:79]}…"
+        why = getattr(error, "strerror", None) or "it holds a character that no path has"
+        raise CurationError(f"{shown} cannot be a path: {why}.") from None
+    return Path(text)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames inside a folder durable; Windows does not offer that."""
     if os.name == "nt":

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -73,6 +73,7 @@ class _End:
         try:
             for number in SIGNALS:
                 signal.signal(number, self._interrupt)
+            _hold(False)
             yield
         finally:
             for number, handler in before.items():
@@ -123,6 +124,18 @@ class _End:
             signal.set_wakeup_fd(-1)
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _hold(held: bool) -> None:
+    """Have the signals wait, also in a program that this one becomes; or let them come."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, SIGNALS)
+
+
+def become(command: Sequence[str]) -> None:
+    """Go on as another program, which answers signals once it is `running`."""
+    _hold(True)
+    os.execv(command[0], list(command))
 
 
 def end_with(parent: int) -> None:

@@ -86,7 +86,7 @@ class Project:
 
         The recipe is empty unless one is given; the app and the command line give DEFAULT_RECIPE.
         """
-        folder = Path(path)
+        folder = files.path_of(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
         with suppress(OSError):  # what stands against it, the first file says
@@ -98,7 +98,7 @@ class Project:
     @classmethod
     def open(cls, path: str | Path) -> Project:
         """Open a project folder; raises CurationError when it is none, or from a later program."""
-        folder = Path(path)
+        folder = files.path_of(path)
         if not (folder / "project.toml").is_file():
             raise CurationError(
                 f"{folder} is not a project: it has no project.toml. "

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from curation import Project, files, settings
 from curation.doctor import examine
-from curation.errors import DatabaseNotAllowed
+from curation.errors import CurationError, DatabaseNotAllowed
 from curation.ui import door, server
 from tests.app_server import App
 from tests.browser import launch
@@ -306,3 +306,14 @@ def test_options_that_protect_are_those_of_this_streamlit():
     known = set(config._config_options_template)
     assert set(server.OPTIONS) <= known
     assert Path(server.script()) == ROOT / "app.py"
+
+
+@pytest.mark.parametrize("text", ["a\0b", "x" * 5_000, "/" + "x" * 5_000, "../" * 2_000, "\ud800"])
+def test_a_text_that_is_no_path_is_a_sentence(text, tmp_path):
+    for taken in (
+        lambda text: Project.create(tmp_path / text),
+        lambda text: Project.open(tmp_path / text),
+    ):
+        with pytest.raises(CurationError) as caught:
+            taken(text)
+        assert len(str(caught.value)) < 300 and "\0" not in str(caught.value)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from curation import process
 from curation.cli.data import run_summary, run_text
 from curation.cli.deliver import export_summary, export_text
 from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
@@ -131,4 +132,4 @@ def start_app(
     command += ["--address", address, *(["--no-token"] if no_token else [])]
     for name in allow_host or []:
         command += ["--allow-host", name]
-    os.execv(sys.executable, command)
+    process.become(command)
