@@ -15,16 +15,20 @@ from curation import Project
 from tests.app_server import App
 from tests.browser import launch
 
+KEYS = """
+    window.down = null;
+    window.addEventListener('keydown', (e) => { if (e.key === 'k') window.down = e.timeStamp; }, true);
+"""
+"""Notes when a key was pressed; it listens before the page does."""
+
 PAINTS = """() => {
     const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
     const pane = root.querySelector('.pane');
-    let down = null;
     window.took = [];
-    window.addEventListener('keydown', (e) => { if (e.key === 'k') down = e.timeStamp; }, true);
     new MutationObserver(() => {
-        const from = down;
+        const from = window.down;
         if (from === null) return;
-        down = null;
+        window.down = null;
         requestAnimationFrame(() => setTimeout(() => window.took.push(performance.now() - from), 0));
     }).observe(pane, {attributeFilter: ['data-example']});
 }"""
@@ -77,6 +81,7 @@ def press(
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "curation-name", "value": "Ann", "url": address}])
     page = context.new_page()
+    page.add_init_script(KEYS)
     page.goto(f"{address}/annotate?project={project}")
     page.wait_for_selector(".pane[data-painted=true]", timeout=120_000)
     page.evaluate(PAINTS)

@@ -337,7 +337,8 @@ def test_two_tabs_and_two_people_get_different_cards_and_conflicts_are_said(open
     shown = {painted(page)["example"] for page in (ann, second, bob)}
     assert len(shown) == 3
     example = painted(ann)["example"]
-    bob.goto(bob.url.split("?")[0] + f"?project={project.path.name}&example={example}")
+    link = bob.url.split("?")[0] + f"?project={project.path.name}&example={example}"
+    bob.goto(link)
     assert painted(bob)["example"] == example
     bob.keyboard.press("d")
     saved(bob)
@@ -348,6 +349,12 @@ def test_two_tabs_and_two_people_get_different_cards_and_conflicts_are_said(open
         ("Bob", "drop", 0),
         ("Ann", "keep", 0),
     ]
+    bob.wait_for_function("example => !location.href.includes(example)", arg=example)
+    bob.goto(link)
+    assert painted(bob)["revision"] == "2"
+    bob.keyboard.press("k")
+    saved(bob)
+    assert events(project)[-1].base_revision == 2, "what was on the screen goes with the answer"
 
 
 def test_a_card_is_text_only_whatever_the_dataset_says(opened, project, app):

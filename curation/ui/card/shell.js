@@ -21,7 +21,7 @@ class Shell {
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
         button("help", "?", "Keys"))),
-      this.pane, this.note, this.panel, this.digits, this.verdicts, this.editing, this.others, this.live);
+      el("div", { class: "stage" }, this.pane, this.panel), this.note, this.digits, this.verdicts, this.editing, this.others, this.live);
     this.root.append(this.shell);
   }
 
