@@ -113,6 +113,8 @@ class Page extends Shell {
       if (at >= 0) ids = ids.slice(at + 1);
       else if (this.card && data.at !== this.card.id) ids = this.upcoming;
     } else {
+      // The server leaves out what was on the screen when it was asked; an undo has put it off since.
+      if (this.upcoming.includes(data.at)) ids = [data.at, ...ids];
       ids = ids.filter((id) => id !== this.card?.id && !answered.has(id));
     }
     const missing = ids.findIndex((id) => !this.cards.has(id));
