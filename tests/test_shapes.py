@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation import sources
+from curation.cli.data import columns_told
 from curation.dataset import derive
 from curation.formats import FieldError, convert, convert_texts, write
 from tests.test_formats import OTHERS, TEXT, VALUE, back, same
@@ -110,6 +112,29 @@ def test_the_longer_of_two_ways_to_tell_a_conversation_is_taken():
 )
 def test_what_became_of_each_column_that_holds_something_is_told(record, told):
     assert convert(record).columns == told
+
+
+def test_an_import_and_its_preview_say_what_became_of_each_column(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    plain = [{"system_prompt": "S", "question": ASK, "response": TELL, "tag": t} for t in "ab"]
+    others = [{**plain[0], "stars": 3, "tag": ""}, {"messages": TALK, "response": "?", "stars": 0}]
+    path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in (*plain, *others)))
+    told = {
+        "system_prompt": {"system": 3},
+        "question": {"prompt": 3},
+        "response": {"response": 3, "metadata": 1},
+        "tag": {"metadata": 2},
+        "stars": {"metadata": 2},
+        "messages": {"messages": 1},
+    }
+    report = sources.parse(path, tmp_path / "out")
+    assert report.columns == told == sources.preview(path).became
+    assert (report + report).columns["response"] == {"response": 6, "metadata": 2}
+    lines = columns_told(report.to_dict())
+    assert lines[0].startswith("  read: system_prompt as the system text, question as the prompt")
+    assert lines[1] == ("  left in the metadata: response (1 row), tag (2 rows), stars (2 rows)")
+    many = {f"c{i:02}": {"metadata": 1} for i in range(25)}
+    assert columns_told({"columns": many})[0].endswith("c19 (1 row) and 5 more")
 
 
 # --- null and empty mean absent -------------------------------------------------------------
