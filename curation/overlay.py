@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from curation.cache import Memory, key
-from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
-from curation.registry import KINDS, PHASES
+from curation.dataset import BASE_COLUMNS, Dataset, overlaid, silent, with_derived
+from curation.registry import KINDS, PHASES, operation
 from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
 
 CONTROL = ("keep", "reason", "messages", "label", "split")
@@ -133,6 +133,10 @@ def lay(dataset: Dataset, layer: StepReport) -> Dataset:
             former = rows["dropped_by"].iloc[places]
             overruled = former[former.notna()]
             columns |= _decided(rows, places, delta["keep"].to_numpy())
+            heirs = _heirs(dataset.steps, rows.assign(dropped_by=columns["dropped_by"]))
+            if len(heirs):
+                columns["dropped_by"][heirs.index] = None
+                delta = pd.concat([delta, heirs])
     after = rows.assign(**columns)
     kept = dataset.rows["dropped_by"].isna()
     still = after["dropped_by"].isna()
@@ -191,6 +195,39 @@ def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[s
         "dropped_by": pd.Series(dropped, index=rows.index, dtype=rows["dropped_by"].dtype),
         "pinned": pd.Series(pinned, index=rows.index),
     }
+
+
+def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
+    """The copies that come back because a person dropped the row that was kept for them.
+
+    Columns keep and reason. What a step dropped as copies of such rows is given to its operation
+    again, alone: those that it keeps come back, so that the next best of each group stays.
+    """
+    heirs = [_NO_HEIRS]
+    for step in steps:
+        kept_for = step.delta.get("duplicate_of")
+        if kept_for is None:
+            continue
+        gone = rows.index[rows["dropped_by"] == PEOPLE]
+        copies = kept_for[kept_for.isin(gone)]
+        copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
+        if len(copies):
+            again = operation(step.use)
+            offers = {"rows": rows.loc[copies.index].sort_index(), "progress": silent}
+            answer = again.run(*(offers[name] for name in again.inputs), **step.params)
+            back = copies.loc[answer.index[answer["keep"].to_numpy()]]
+            reasons = [
+                f"comes back: {i}, which was kept for it, was dropped by people" for i in back
+            ]
+            reason = pd.Series(reasons, index=back.index, dtype="str")
+            heirs.append(pd.DataFrame({"keep": True, "reason": reason}))
+    return pd.concat(heirs)
+
+
+_NO_HEIRS = pd.DataFrame(
+    {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},
+    index=pd.Index([], dtype="str"),
+)
 
 
 def over(

@@ -9,9 +9,10 @@ import orjson
 import pandas as pd
 import pytest
 
-from curation import alike
+from curation import Project, Step, alike
 from curation.alike import jaccard, shingles
 from curation.dataset import silent, with_derived
+from curation.decisions import Decision
 from curation.operations.duplicates import drop_exact_duplicates, drop_near_duplicates
 from curation.registry import operation
 from curation.report import StepReport
@@ -387,3 +388,26 @@ def test_pieces_of_a_text_are_the_text_and_code_is_told_from_prose():
     assert "".join(piece for piece, _ in pieces) == text
     kinds = [kind for _, kind in pieces]
     assert kinds == ["prose", "code", "prose", "code", "table", "prose", "code"]
+
+
+# --- people and copies ----------------------------------------------------------------------------
+
+
+def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(tmp_path):
+    project = Project.create(tmp_path / "p")
+    source = tmp_path / "pairs.jsonl"
+    pairs = [("How?", "So."), ("HOW?", "so."), ("how?", "SO."), ("Why?", "Because.")]
+    source.write_text("".join(f'{{"prompt": "{p}", "completion": "{a}"}}\n' for p, a in pairs))
+    project.add(source)
+    project.recipe += Step("drop_exact_duplicates")
+    ids = list(project.run().rows.sort_values("source_row").index)
+
+    def kept(dataset) -> list[bool]:
+        return dataset.rows["dropped_by"].isna().loc[ids].tolist()
+
+    assert kept(project.replay()) == [True, False, False, True]
+    project.decisions.append([Decision(ids[0], "drop", annotator="Ann")])
+    for dataset in (project.view().dataset, project.run()):
+        assert kept(dataset) == [False, True, False, True]
+        told = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
+        assert len(told) == 1 and f"comes back: {ids[0]}" in told[0]

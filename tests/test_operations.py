@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 
@@ -545,7 +546,7 @@ def test_a_pattern_that_is_none_or_never_ends_is_one_sentence(filter_, monkeypat
     monkeypatch.setattr("curation.operations.filters.SECONDS", 0.2)
     begin = time.monotonic()
     with pytest.raises(
-        CurationError, match=r"takes more than 0\.2 s on one text; make it simpler\.$"
+        CurationError, match=r"takes more than 0\.2 s on one text or 30 s on 1; make it simpler\.$"
     ):
         filter_(batch, pattern=r"(a|aa|a?a)+$")
     assert time.monotonic() - begin < 60, "it stops at all"
@@ -626,6 +627,18 @@ def test_topics_are_named_by_their_own_words():
 def test_topic_words_are_cut_in_chinese_and_leave_out_stop_words():
     assert "光合作用" in topic_words("什么是植物的光合作用？光合作用需要阳光。")
     assert topic_words("What is the best way to bake bread?") == ["bake", "bread"]
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe", "folder"])
+def test_a_tokenizer_that_is_no_regular_file_is_refused_unread(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo("folder/tokenizer.json")
+    lengths = operation("lengths")
+    assert lengths.depends_on({"tokenizer": path}, None) == ""
+    with pytest.raises(CurationError, match="is no file that can be read"):
+        run_batch(Batch("lengths", {"tokenizer": path}, rows_of([("a", "b")])))
 
 
 def test_lengths_count_tokens_turns_and_characters():

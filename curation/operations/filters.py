@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,8 @@ _TOKENS = Numbers("response_tokens")
 _LANGUAGE = Column("language")
 SECONDS = 1.0
 """Time that a pattern may take on one text; a slower one would hang on the next."""
+SECONDS_A_BATCH = 30.0
+"""Time that it may take on one batch of texts, so that a slow one ends in minutes and not in days."""
 
 
 def _shown(value: object) -> str:
@@ -133,14 +136,20 @@ def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
         ) from None
     columns = ["prompt", "response"] if side == "both" else [side]
     hits = np.zeros(len(batch), dtype=bool)
+    end = time.monotonic() + SECONDS_A_BATCH
     try:
         for column in columns:
             texts = batch[column].fillna("")
-            found = [compiled.search(text, timeout=SECONDS) is not None for text in texts]
+            found = [
+                compiled.search(text, timeout=min(SECONDS, max(0.001, end - time.monotonic())))
+                is not None
+                for text in texts
+            ]
             hits |= np.array(found, dtype=bool)
     except TimeoutError:
         raise CurationError(
-            f"the pattern {pattern!r} takes more than {SECONDS:g} s on one text; make it simpler."
+            f"the pattern {pattern!r} takes more than {SECONDS:g} s on one text or {SECONDS_A_BATCH:g} s on "
+            f"{len(batch):,}; make it simpler."
         ) from None
     return hits
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
 _LINK = re.compile(
-    r"https?:|www(?=\.)|[\w.+-]+(?=@)|-(?=[->])|<(?=-)|[<>~](?==)|:material(?=/)", re.IGNORECASE
+    r"https?:|www(?=\.)|(?<![\w.+-])[\w.+-]++(?=@)|-(?=[->])|<(?=-)|[<>~](?==)|:material(?=/)",
+    re.IGNORECASE,
 )
 """What becomes a link, an arrow or an icon by itself; a word joiner after it keeps it text."""
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue000-\uf8ff]")
@@ -54,3 +56,41 @@ def badges(text: str) -> list[str]:
         name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
         found[name] = found.get(name, 0) + 1
     return [f"{count} × {name}" for name, count in found.items()]
+
+
+MOST_LINES = 400
+"""Lines that are compared with each other; of longer changes all old lines stand before the new."""
+
+
+def changed_lines(old: str, new: str) -> list[str]:
+    """The lines of two texts as a difference: `- ` went, `+ ` came, two spaces stayed.
+
+    What both begin and end with is set apart first, so that a small change in a long text is found
+    at once; words are not compared with each other.
+    """
+    before, after = old.split("\n"), new.split("\n")
+    head = _shared(before, after)
+    tail = _shared(before[head:][::-1], after[head:][::-1])
+    gone, came = before[head : len(before) - tail], after[head : len(after) - tail]
+    lines = [f"  {line}" for line in before[:head]]
+    if len(gone) + len(came) > MOST_LINES:
+        lines += [*(f"- {line}" for line in gone), *(f"+ {line}" for line in came)]
+    else:
+        matcher = difflib.SequenceMatcher(None, gone, came, autojunk=False)
+        for tag, i, j, k, m in matcher.get_opcodes():
+            if tag == "equal":
+                lines += [f"  {line}" for line in gone[i:j]]
+            else:
+                lines += [
+                    *(f"- {line}" for line in gone[i:j]),
+                    *(f"+ {line}" for line in came[k:m]),
+                ]
+    return [*lines, *(f"  {line}" for line in before[len(before) - tail :] if tail)]
+
+
+def _shared(one: Sequence[str], two: Sequence[str]) -> int:
+    """How many lines two texts begin with alike."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b),
+        min(len(one), len(two)),
+    )

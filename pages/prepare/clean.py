@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import pandas as pd
 import streamlit as st
 
@@ -16,7 +14,7 @@ from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
 from curation.ui import charts, filters, form, frame, state
-from curation.ui.text import markdown, short
+from curation.ui.text import changed_lines, markdown, short
 
 PHASE_TITLES = {
     "clean": "Clean the text",
@@ -122,6 +120,8 @@ def effect(report: StepReport | None, step: Step) -> str:
         parts.append(f":red[−{report.dropped:,}]")
     if report.changed:
         parts.append(f":blue[{report.changed:,} changed]")
+    if report.conflicts:
+        parts.append(f":orange[▲ {report.conflicts:,} in conflict]")
     return " ".join(parts) or ":material/check:"
 
 
@@ -368,11 +368,8 @@ def draw_changed(dataset: Dataset, report: StepReport) -> None:
     for was, now in zip(old, new, strict=True):
         if was.content != now.content:
             st.caption(markdown(now.role))
-            lines = difflib.ndiff(
-                visible(was.content or "").split("\n"), visible(now.content or "").split("\n")
-            )
             st.code(
-                "\n".join(line for line in lines if not line.startswith("? ")),
+                "\n".join(changed_lines(visible(was.content or ""), visible(now.content or ""))),
                 language="diff",
                 wrap_lines=True,
             )

@@ -1,0 +1,26 @@
+"""No pattern of ours looks twice at everything: the worst texts are read in time, whatever reads them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+PATIENCE = 900
+"""Seconds after which a pattern is taken to be one that never ends; all of it takes about a minute."""
+
+
+def test_texts_of_a_hundred_kilobytes_of_one_sign_are_read_in_time():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.adversarial"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "done"
+    names = {line.rpartition(" ")[0] for line in lines}
+    assert {"fix_text", "answer_checks", "language", "drop_near_duplicates", "highlighted"} <= names
