@@ -191,6 +191,12 @@ def test_reasoning_stands_where_each_trainer_reads_it(tmp_path):
     assert row["conversations"][1]["value"] == "<think>\nIt is Monday.\n</think>\n\nYes."
 
 
+def test_a_column_that_says_nothing_is_not_lost(tmp_path):
+    example = {"messages": named(), "metadata": {"tools": "[]", "n": None, "zero": 0, "no": False}}
+    made, _ = written(example, "trl", tmp_path)
+    assert made.losses() == {"column no": 1, "column zero": 1}
+
+
 def test_what_is_lost_is_said_in_words():
     losses = {f"column {i}": 9 - i for i in range(9)}
     text = saying.lost("TRL", {"loss masks": 1_200, **losses})

@@ -64,6 +64,9 @@ WORDS = ("tags", "rating", "note", "flags")
 
 _MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 
+_NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
+"""Values of a column that say nothing, and so cannot be lost."""
+
 _APART = {
     "tools": ("tools", "functions", "tool", "available_tools", "apis"),
     "rejected": ("rejected", "rejected_response", "non_preferred_output", "dispreferred_output"),
@@ -130,7 +133,7 @@ def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
     made["columns"] = {
         name: value
         for name, value in row["columns"].items()
-        if name in media or name.casefold() in apart or stays(f"column:{name}")
+        if value in _NOTHING or name in media or name.casefold() in apart or stays(f"column:{name}")
     }
     return made, lost
 
