@@ -20,7 +20,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from curation import Project, Step
+from curation import Project, Step, files
 from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.project import slug
@@ -273,7 +273,7 @@ def test_an_import_in_between_does_not_poison_what_is_remembered(project, tmp_pa
 
 SAVE = """
 import sys
-from curation import Project, Step
+from curation import Project, Step, files
 from curation.errors import RecipeConflict
 project = Project.open(sys.argv[1])
 sys.stdin.readline()
@@ -301,6 +301,18 @@ def test_of_programs_that_save_the_recipe_at_once_none_overwrites_another(projec
         saver.communicate("\n", timeout=100)
     assert [saver.returncode for saver in savers] == [0, 0]
     assert sorted(s.params["pattern"] for s in project.recipe) == ["0"] * 5 + ["1"] * 5
+
+
+def test_a_recipe_is_saved_by_one_at_a_time(project):
+    recipe = project.recipe
+    with ThreadPoolExecutor(1) as other:
+        with files.locked(project.path / ".recipe.lock"):
+            saving = other.submit(project.save_recipe, recipe + Step("fix_text"), recipe.revision)
+            with pytest.raises(TimeoutError):
+                saving.result(0.2)
+            assert project.recipe == recipe
+        saving.result(60)
+    assert project.recipe.names == ("fix_text",)
 
 
 def test_setting_the_recipe_does_not_overwrite_what_was_saved_since_it_was_read(project):
