@@ -100,9 +100,22 @@ def _examine_decisions(project: Project) -> list[dict[str, Any]]:
         except CurationError as error:
             said = f"{'; '.join(map(str, findings))}; {error}"
     left = check(project.decisions)
-    return [
-        _check("decisions", not left, said or f"{project.decisions.last():,} events, journal equal")
-    ]
+    said = said or f"{project.decisions.last():,} events, journal equal"
+    return [_check("decisions", not left, said), *_examine_rows(project)]
+
+
+def _examine_rows(project: Project) -> list[dict[str, Any]]:
+    """Whether every decided example is still there; a corrected file may have given it another id."""
+    from curation.carry import without_row
+
+    try:
+        gone = without_row(project)
+    except CurationError:
+        return []  # the examples themselves are lost, which is said already
+    if not gone:
+        return []
+    text = f"{len(gone):,} decided examples are no longer there; see `curate carry {project.path}`"
+    return [_check("rows of decisions", False, text)]
 
 
 def _examine_imports(project: Project) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -166,6 +166,17 @@ class Project:
         """
         said = reading(format, mapping, label_names, encoding)
         return self._imports.add(paths, said, names, replace=replace, progress=progress)
+
+    def former_rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Examples of versions that others took the place of, each with that one's name.
+
+        Read anew from the copies in `source/`; a version of which the copy is gone is passed over.
+        """
+        for entry in self._imports.former:
+            copy = self.path / "source" / entry["stored"]
+            with suppress(CurationError):
+                tables, _ = self._imports.parse(copy, entry["name"], entry["settings"])
+                yield entry["replaced_by"], tables["examples"]
 
     @property
     def left_out(self) -> dict[str, str]:

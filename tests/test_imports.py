@@ -14,7 +14,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from curation import Project, doctor, files
+from curation import Project, carry, doctor, files
+from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.sources import not_data
 
@@ -322,3 +323,42 @@ def test_what_ended_programs_left_is_cleared_and_what_lives_is_not(tmp_path):
     deep = texts(tmp_path / "source" / ".incoming-1", a="a")
     assert files.clear_scratch(tmp_path) == 0 and deep.exists()
     assert files.clear_scratch(tmp_path, below=True) == 1 and not deep.exists()
+
+
+# --- decisions about rows that a corrected file no longer has ---------------------------------
+
+
+def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_action(tmp_path):
+    project = Project.create(tmp_path / "p")
+    path = pairs(tmp_path / "tea.jsonl", "oolong from Taiwan", "sencha frmo Japan", "assam", "mate")
+    project.add(path)
+    ids = {p: str(i) for i, p in project.examples.rows["prompt"].items()}
+    typo, gone = ids["What is sencha frmo Japan?"], ids["What is mate?"]
+    project.decisions.append(
+        [
+            Decision(typo, "drop", annotator="Ann"),
+            Decision(typo, "tag", "green", annotator="Ben"),
+            Decision(gone, "keep", annotator="Ann"),
+        ]
+    )
+    pairs(path, "oolong from Taiwan", "sencha from Japan", "assam")
+    told = json.loads(curate("import", project.path, path, "--json").stdout)
+    assert set(told["decisions_without_row"]) == {typo, gone}
+    assert (
+        "2 decided examples"
+        in {c["name"]: c for c in doctor.examine(project.path)}["rows of decisions"]["text"]
+    )
+    found = {offer.gone: offer for offer in carry.offers(project)}
+    fresh = next(i for i, p in project.examples.rows["prompt"].items() if "from Japan" in p)
+    assert (found[typo].id, found[typo].place) == (fresh, "tea.jsonl, row 2")
+    assert found[gone].id == "", "an unchanged neighbour is never offered"
+    done = curate("carry", project.path, "--annotator", "Cay", "--json")
+    assert json.loads(done.stdout)["carried"] == 1, done
+    people = Project.open(project.path).people()
+    assert people.verdicts[fresh].kind == "drop" and "green" in people.tags[fresh]
+    (note,) = people.notes[fresh]
+    assert "tea.jsonl, row 2" in note.value and "dropped by Ann" in note.value
+    assert carry.without_row(project) == [gone]
+    project.decisions.undo("Cay")
+    assert set(carry.without_row(project)) == {typo, gone}
+    assert fresh not in project.people().verdicts

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": look.explain,
     "decide": people.decide,
     "decisions": people.list_decisions,
+    "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,
     "target": compare.target,

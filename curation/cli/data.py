@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from curation.carry import without_row
 from curation.cli.options import (
     AsJson,
     EngineName,
@@ -90,6 +91,7 @@ def import_files(
         if paths := [f for f in files if not f.startswith("hf:")]:
             entries += opened.add(*paths, names=name, replace=replace, progress=progress, **said)
         total = summed(entries)
+        total["decisions_without_row"] = gone = without_row(opened)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
         if total["rejected"] and not total["examples"]:
@@ -102,7 +104,14 @@ def import_files(
                 else "No row became an example; the last was"
             )
             raise CurationError(f"{many} refused since {why} `curate rows --rejected` lists them.")
-    show(total, as_json, "\n".join(import_text(entries)))
+    lines = import_text(entries)
+    if gone:
+        what = "1 decided example is" if len(gone) == 1 else f"{len(gone):,} decided examples are"
+        lines.append(
+            f"  {what} no longer there; `curate carry {project}` offers the rows that they may be "
+            f"now: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}"
+        )
+    show(total, as_json, "\n".join(lines))
 
 
 def import_text(entries: list[dict[str, Any]]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -58,3 +59,33 @@ def list_decisions(
 
         write_text(to, "".join(f"{line}\n" for line in lines))
         say(f"{len(lines):,} events in {to}")
+
+
+def carry(
+    project: ProjectPath,
+    annotator: Annotated[
+        str | None, typer.Option(help="Carry the offered decisions over, as this person's action.")
+    ] = None,
+    above: Annotated[
+        float, typer.Option(help="Only to rows that are at least so like the old one, 0 to 1.")
+    ] = 0.5,
+    as_json: AsJson = False,
+) -> None:
+    """List decisions whose example is gone, with the row each may be about now; or carry them over."""
+    from curation import carry as carrying
+
+    opened = Project.open(project)
+    offers = carrying.offers(opened)
+    chosen = [offer for offer in offers if offer.id and offer.likeness >= above]
+    carried = 0 if annotator is None else carrying.carry(opened, chosen, annotator)
+    lines = [
+        f"{o.gone} ({o.place or 'of no known file'}): {'; '.join(o.said)}\n  "
+        + (f"now {o.id}, {o.likeness:.0%} alike" if o.id else "no row is like it")
+        for o in offers
+    ]
+    if annotator is not None:
+        lines.append(f"{carried:,} of {len(offers):,} carried over; undo takes them back as one")
+    elif chosen:
+        lines.append(f"{len(chosen):,} can be carried over: add --annotator NAME")
+    value = {"offers": [asdict(offer) for offer in offers], "carried": carried}
+    show(value, as_json, "\n".join(lines) or "Every decision has its row.")

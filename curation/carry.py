@@ -1,0 +1,176 @@
+"""Decisions whose example is no longer there, and the examples that they may be about now.
+
+A corrected source gives its mended rows new ids. What people decided about the old rows stays in the
+store; here it is named, and may be carried over to the nearest new row at the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from curation.errors import CurationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.decisions import Decision, State
+    from curation.project import Project
+
+NEAR = 50
+"""New rows before and after the old row's place that are compared with it."""
+LIKENESS = 0.5
+"""Share of common letter groups from which a row is offered."""
+LETTERS = 4_000
+"""Of a text, so many are compared at its beginning."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Decisions about an example that is gone, and the row that it may be now.
+
+    said: what was decided, for people. place: file and row where it stood; before: its text; both
+    empty where no former version knows it. id: of the row that is offered, "" for none.
+    """
+
+    gone: str
+    said: tuple[str, ...]
+    place: str = ""
+    before: str = ""
+    id: str = ""
+    after: str = ""
+    likeness: float = 0.0
+
+
+def without_row(project: Project) -> list[str]:
+    """Ids of decided examples that are no longer there and were not carried over, in order."""
+    people = project.people()
+    if people is None or not project.imports:
+        return []
+    there = set(project.examples.rows.index)
+    gone = [id for id in people.frame().index if id not in there]
+    if not gone:
+        return []
+    written = {event.op_id for event in project.decisions.events()} - set(people.undone)
+    return [id for id in gone if _op(id, "note") not in written]
+
+
+def offers(project: Project) -> list[Offer]:
+    """For each such example what was decided, and the nearest new row at its place."""
+    gone = without_row(project)
+    people = project.people()
+    if not gone or people is None:
+        return []
+    rows = project.examples.rows
+    decided = set(people.frame().index)
+    taken, made = set[str](), list[Offer]()
+    old = {row["content_hash"]: row for row in _former_rows(project, {_hash(id) for id in gone})}
+    known = {_hash(str(id)): str(id) for id in reversed(rows.index)}
+    for id in gone:
+        said = tuple(people.of(id).summary())
+        row = old.get(_hash(id))
+        place = f"{row['source']}, row {row['source_row']:,}" if row else ""
+        before = _text(row) if row else ""
+        free = [] if row is None else _candidates(rows, row, decided | taken)
+        if (same := known.get(_hash(id))) and same not in decided | taken:
+            free, before = [same], _text(rows.loc[same])
+        best = max(((_likeness(before, _text(rows.loc[c])), c) for c in free), default=(0.0, ""))
+        if best[0] < LIKENESS:
+            best = (0.0, "")
+        taken.add(best[1])
+        after = _text(rows.loc[best[1]]) if best[1] else ""
+        made.append(Offer(id, said, place, before, best[1], after, round(best[0], 3)))
+    return made
+
+
+def carry(project: Project, chosen: Sequence[Offer], annotator: str) -> int:
+    """Decide of each offered row what was decided of the old one, with a note of where it is from.
+
+    All is one action of `annotator`, which can be undone as one. Returns how many rows it is about.
+    """
+    if not annotator.strip():
+        raise CurationError("Say whose action it is: --annotator NAME.")
+    people = project.people()
+    todo = [offer for offer in chosen if offer.id]
+    if people is None or not todo:
+        return 0
+    batch = "carried-" + _op("".join(offer.gone for offer in todo), "batch")[:16]
+    project.decisions.append(
+        [d for offer in todo for d in _decisions(people, offer, annotator.strip(), batch)]
+    )
+    return len(todo)
+
+
+def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Iterator[Decision]:
+    from curation.decisions import Decision
+
+    summary = people.of(offer.gone)
+    events = [summary.edit, summary.label, summary.verdict, summary.rating, *summary.notes]
+    events += [people.tags[offer.gone][tag] for tag in summary.tags]
+    events += [people.flags[offer.gone][flag] for flag in summary.flags]
+    for event in events:
+        if event is not None:
+            yield Decision(
+                offer.id,
+                event.kind,
+                event.value,
+                annotator,
+                content_hash=_hash(offer.id),
+                op_id=_op(event.op_id, offer.id),
+                batch=batch,
+            )
+    where = f"{offer.gone} ({offer.place})" if offer.place else offer.gone
+    text = f"Carried over from {where}: {'; '.join(offer.said)}"
+    yield Decision(
+        offer.id,
+        "note",
+        text,
+        annotator,
+        content_hash=_hash(offer.id),
+        op_id=_op(offer.gone, "note"),
+        batch=batch,
+    )
+
+
+def _former_rows(project: Project, wanted: set[str]) -> Iterator[Mapping[str, Any]]:
+    """Rows of former versions of files, oldest version first, with the name of the version now."""
+    for now, rows in project.former_rows():
+        version = frozenset(rows["content_hash"])
+        for row in rows[rows["content_hash"].isin(wanted)].to_dict("records"):
+            yield {**{str(k): v for k, v in row.items()}, "now": now, "version": version}
+
+
+def _candidates(rows: pd.DataFrame, old: Mapping[str, Any], taken: set[str]) -> list[str]:
+    """Undecided new rows of the file near the old row's place, and those of its prompt or answer."""
+    same = rows[rows["source"].isin([old["source"], old["now"]])]
+    near = same[(same["source_row"] - old["source_row"]).abs() <= NEAR]
+    alike = same[(same["prompt"] == old["prompt"]) | (same["response"] == old["response"])]
+    ids = (str(id) for id in dict.fromkeys([*near.index, *alike.index]))
+    return [id for id in ids if id not in taken and _hash(id) not in old["version"]]
+
+
+def _text(row: Any) -> str:
+    return "\n\n".join(str(row[c]) for c in ("system", "prompt", "response") if row[c])
+
+
+def _likeness(one: str, two: str) -> float:
+    """Share of groups of three letters that two texts have in common."""
+    if one == two:
+        return 1.0
+    first, second = _groups(one), _groups(two)
+    return 2 * len(first & second) / max(1, len(first) + len(second))
+
+
+def _groups(text: str) -> set[str]:
+    text = f"  {' '.join(text[:LETTERS].casefold().split())}  "
+    return {text[i : i + 3] for i in range(len(text) - 2)}
+
+
+def _hash(id: str) -> str:
+    return id.split("-")[0]
+
+
+def _op(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(("carry", *parts)).encode(), digest_size=16).hexdigest()
