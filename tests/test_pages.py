@@ -425,7 +425,7 @@ def test_a_form_never_writes_back_what_somebody_else_changed(project):
     app.run()
     step = project.recipe.steps[position]
     theirs = project.recipe.changed(position, Step(step.use, **{**step.params, "low": 9.0}))
-    Project.open(project.path).save_recipe(theirs)
+    Project.open(project.path).save_recipe(theirs, project.recipe.revision)
     app.run()
     assert Project.open(project.path).recipe == theirs
     assert next(n for n in app.number_input if n.label == "Low").value == 9.0
