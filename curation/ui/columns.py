@@ -38,5 +38,5 @@ def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
         width="stretch",
         height="content" if len(table) < 9 else 300,
         key=key,
-        column_config={"rows": st.column_config.NumberColumn(format="localized", width="small")},
+        column_config={"rows": st.column_config.NumberColumn(format="localized", width=70)},
     )
