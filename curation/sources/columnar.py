@@ -93,6 +93,8 @@ def plain_size(values: Any) -> int:
             return len(values) * 8
         lengths = pc.binary_length(values.dictionary).cast(pa.int64())
         return int(pc.sum(lengths.take(values.indices)).as_py() or 0)
+    if isinstance(values, pa.MapArray):  # a kind of list, but one that cannot be flattened
+        return len(values) * 8 + plain_size(values.keys) + plain_size(values.items)
     if isinstance(values, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
         return len(values) * 8 + plain_size(values.flatten())
     if isinstance(values, pa.StructArray):
