@@ -158,6 +158,42 @@ def test_two_uploads_of_one_name_are_looked_at_side_by_side(project):
     assert len([s for s in app.selectbox if s.label == "Format"]) == 2
 
 
+def test_an_upload_of_a_name_that_is_here_asks_whether_it_takes_that_place(project):
+    app = opened("load")
+    button = lambda: next(b for b in app.button if b.key == "load-go")  # noqa: E731
+    name = project.imports[0]["name"]
+    line = b'{"prompt": "Tea?", "completion": "Yes."}\n'
+    app.file_uploader[0].set_value([(name, line, "")]).run()
+    assert button().disabled, "nothing is replaced, and nothing doubled, unasked"
+    (place,) = [g for g in app.segmented_control if g.label and "is here already" in g.label]
+    place.set_value("Keep both").run()
+    assert not button().disabled
+    app.file_uploader[0].set_value([("new.jsonl", line, "")]).run()
+    assert not button().disabled
+
+
+def test_decisions_whose_row_is_gone_are_shown_and_carried_over(tmp_path, monkeypatch):
+    made = Project.create(tmp_path / "projects" / "tea")
+    path = tmp_path / "tea.jsonl"
+    path.write_text('{"prompt": "Which tea is smokd?", "completion": "Lapsang souchong."}\n')
+    made.add(path)
+    (old,) = made.examples.rows.index
+    made.decisions.append([Decision(old, "keep", annotator="Ann")])
+    path.write_text('{"prompt": "Which tea is smoked?", "completion": "Lapsang souchong."}\n')
+    (tmp_path / "README.md").write_text("# Tea\n")
+    made.add(path)
+    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path / "projects"))
+    monkeypatch.setenv("CURATION_PROJECT", str(made.path))
+    app = opened("load")
+    assert any("no longer there" in w.value for w in app.warning)
+    next(t for t in app.toggle if t.key == "carry-show").set_value(True).run()
+    next(b for b in app.button if b.key == "carry-go").click().run()
+    assert not app.exception
+    (fresh,) = made.examples.rows.index
+    assert Project.open(made.path).people().verdicts[fresh].kind == "keep"
+    assert not any("no longer there" in w.value for w in app.warning)
+
+
 def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
     kept = len(project.view().dataset.kept)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)

@@ -14,9 +14,11 @@ import streamlit as st
 from curation import formats, jobs, sources
 from curation.demo import EXAMPLE, FILES, make_demo
 from curation.errors import CurationError
+from curation.incoming import origin_of
 from curation.project import Project
 from curation.ui import cards, frame, state, uploads
 from curation.ui.columns import draw_columns
+from curation.ui.leftover import draw_left_out, draw_without_row
 from curation.ui.text import markdown, short
 
 FIELDS = {
@@ -150,11 +152,13 @@ class Reading:
     format: str = "auto"
     mapping: tuple[tuple[str, str], ...] = ()
     encoding: str = ""
+    instead: bool = False
 
     def options(self) -> list[str]:
         """The same as options of `curate import`."""
         options = ["--format", self.format, *(f"--map={f}={c}" for f, c in self.mapping)]
-        return [*options, "--encoding", self.encoding] if self.encoding else options
+        options += ["--encoding", self.encoding] if self.encoding else []
+        return [*options, "--replace"] if self.instead else options
 
 
 def remembered(project: Project, name: str) -> Reading:
@@ -261,13 +265,32 @@ def start(project: Project, todo: tuple[tuple[str, str, Reading], ...]) -> None:
     """Start one job for all files that are read alike; they are then merged at once."""
     alike = dict[tuple[Reading, bool], list[tuple[str, str]]]()
     for path, name, how in todo:
-        alike.setdefault((how, Path(path).is_file()), []).append((path, name))
-    for (how, files_), group in alike.items():
+        alike.setdefault((how, is_upload(project, path)), []).append((path, name))
+    for (how, uploaded), group in alike.items():
         command = ["import", str(project.path), *(path for path, _ in group), *how.options()]
-        if files_:  # a folder's files have names of their own
+        if uploaded:  # a file with a path is known again by it
             command += [f"--name={name}" for _, name in group]
         title = group[0][1] if len(group) == 1 else f"{len(group)} files"
         jobs.start(project.path, f"Import {title}", command)
+
+
+def is_upload(project: Project, path: str) -> bool:
+    """Whether a file came from the browser, so that nobody knows where it lies."""
+    return Path(path).is_relative_to(project.path / "uploads")
+
+
+def draw_place(project: Project, path: Path, name: str) -> bool | None:
+    """Whether a file takes the place of another of its name; None until the person said so."""
+    origin = "" if is_upload(project, str(path)) else origin_of(path)
+    named = [entry for entry in project.imports if entry["name"] == name]
+    if not named or path.is_dir() or (origin and named[0]["origin"] == origin):
+        return False
+    choice = st.segmented_control(
+        f"{markdown(name)} is here already",
+        ["Put this one in its place", "Keep both"],
+        key=f"place-{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}",
+    )
+    return None if choice is None else choice != "Keep both"
 
 
 def draw_imports(project: Project) -> None:
@@ -395,22 +418,24 @@ def draw() -> None:
         draw_projects(None)
         return
     with st.container(border=True):
-        todo, limits = [], sources.Limits(**project.limits)
+        todo, limits, undecided = [], sources.Limits(**project.limits), False
         for path, name in incoming(project):
             with st.container(border=True):
                 st.markdown(f"**{markdown(name)}**")
                 try:
+                    instead = draw_place(project, path, name)
                     how = draw_preview(path, name, remembered(project, name), limits)
                 except CurationError as error:
                     st.error(markdown(error, 400), icon=":material/block:")
                     continue
-                todo.append((str(path), name, how))
+                undecided = undecided or instead is None
+                todo.append((str(path), name, replace(how, instead=bool(instead))))
         st.button(
             f"Import {len(todo)} file{'s' if len(todo) != 1 else ''}" if todo else "Import",
             type="primary",
             key="load-go",
             icon=":material/download:",
-            disabled=not todo,
+            disabled=not todo or undecided,
             on_click=start,
             args=(project, tuple(todo)),
         )
@@ -428,6 +453,8 @@ def draw() -> None:
         draw_projects(project)
     else:
         draw_imports(project)
+        draw_left_out(project)
+        draw_without_row(project)
 
 
 draw()

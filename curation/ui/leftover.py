@@ -1,0 +1,59 @@
+"""What an import left over: files that are no data, and decisions whose row is gone."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from curation import carry as carrying
+from curation.project import Project
+from curation.ui import state
+
+
+def draw_left_out(project: Project) -> None:
+    """Files of folders and archives that are no data, each with the reason."""
+    reasons = dict(project.left_out)
+    for entry in project.imports:
+        reasons.update(entry["report"].get("left_out", {}))
+    if reasons:
+        many = "1 file was" if len(reasons) == 1 else f"{len(reasons):,} files were"
+        with st.expander(f"{many} left out", icon=":material/info:"):
+            table = {"file": list(reasons), "reason": list(reasons.values())}
+            st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
+
+
+def draw_without_row(project: Project) -> None:
+    """Decisions about rows that a corrected file no longer has, and what they may be about now."""
+    gone = carrying.without_row(project)
+    if not gone:
+        return
+    what = "1 decided example is" if len(gone) == 1 else f"{len(gone):,} decided examples are"
+    st.warning(f"{what} no longer there: its file was changed.", icon=":material/link_off:")
+    if not st.toggle("Show the rows that they may be now", key="carry-show"):
+        return
+    offers = carrying.offers(project)
+    table = [
+        {"decided": "; ".join(o.said), "was": o.before, "may be now": o.after, "alike": o.likeness}
+        for o in offers
+    ]
+    alike = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+    st.dataframe(
+        pd.DataFrame(table), hide_index=True, width="stretch", column_config={"alike": alike}
+    )
+    able = [offer for offer in offers if offer.id]
+    st.button(
+        f"Carry {len(able):,} over",
+        key="carry-go",
+        icon=":material/move_down:",
+        disabled=not able or not state.annotator(),
+        on_click=carry_over,
+        args=(project, able),
+        help="One action under your name, with a note of where each is from; undo takes it back.",
+    )
+
+
+def carry_over(project: Project, offers: list[carrying.Offer]) -> None:
+    """Decide of new rows what was decided of the old ones."""
+    with state.flashing_errors():
+        count = carrying.carry(project, offers, state.annotator())
+        state.flash(f"{count:,} carried over")
