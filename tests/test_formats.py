@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from curation import formats
 from curation.dataset import derive
 from curation.errors import CurationError
+from curation.export.trainers.sharegpt import bare
 from curation.formats import FieldError, convert, convert_texts, recognise, write
 
 TEXT = st.one_of(
@@ -354,6 +355,7 @@ WRAPPED = {"type": "function", "function": ADD}
                 "input_schema": ADD["parameters"],
             }
         ],
+        [{**ADD, "parameters": json.dumps(ADD["parameters"])}],
         [{**ADD, "strict": None, "parameters": {**ADD["parameters"], "required": None}}],
     ],
 )
@@ -362,6 +364,14 @@ def test_tools_are_one_list_however_they_are_written(value):
     made = convert(record)
     assert orjson.loads(made.tools) == [WRAPPED]
     assert same(back(record), record)
+
+
+@pytest.mark.parametrize("written", ["{broken", "a: int", ["a"]])
+def test_parameters_that_are_no_object_stay_as_they_are(written):
+    record = {"prompt": "1?", "completion": "2", "tools": [{"name": "f", "parameters": written}]}
+    made = convert(record)
+    assert orjson.loads(made.tools)[0]["function"] == {"name": "f", "parameters": written}
+    assert bare(orjson.loads(made.tools)[0])["parameters"]["type"] == "object"
 
 
 @pytest.mark.parametrize("value", [None, "", [], "none", 5, ["x"], [{}], "{broken", [[ADD]]])

@@ -57,11 +57,12 @@ def _tool(entry: Any) -> dict[str, Any] | None:
     if not isinstance(entry.get("name"), str) or not entry["name"]:
         return None
     function = {k: v for k, v in entry.items() if k not in (*_PARAMETERS, "type")}
-    schema = next((entry[k] for k in _PARAMETERS if isinstance(entry.get(k), dict)), None)
-    if schema is not None and isinstance(schema.get("json"), dict):
-        schema = schema["json"]
+    given = [entry[k] for k in _PARAMETERS if entry.get(k) not in (None, "")]
+    schema = next((read for v in given if isinstance(read := _loaded(v), dict)), None)
     if schema is not None:
-        function["parameters"] = schema
+        function["parameters"] = schema["json"] if isinstance(schema.get("json"), dict) else schema
+    elif given:  # what is no object stays as it is
+        function["parameters"] = given[0]
     return {"type": "function", "function": _without_nulls(function)}
 
 

@@ -80,7 +80,9 @@ def bare(tool: Row) -> Row:
     """A tool as {name, description, parameters}, with the keys that a trainer looks up."""
     function = tool.get("function") if isinstance(tool.get("function"), dict) else tool
     assert isinstance(function, dict)
-    parameters = {"type": "object", "properties": {}, **(function.get("parameters") or {})}
+    given = function.get("parameters")
+    schema = given if isinstance(given, dict) else {}
+    parameters = {"type": "object", "properties": {}, **schema}
     return {"description": "", **function, "parameters": parameters}
 
 
