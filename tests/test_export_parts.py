@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -259,6 +260,28 @@ def test_images_stand_beside_their_places_for_llama_factory(tmp_path):
     column["metadata"]["images"].append("c.jpg")
     manifest = export.export(dataset_of(column), ORIGIN, tmp_path / "two", ["llamafactory", "hf"])
     assert manifest["not_in"]["llamafactory"]["image_places"]["rows"] == 1
+
+
+def test_an_image_whose_text_is_null_is_an_image(tmp_path):
+    image = {"type": "image_url", "text": None, "image_url": {"url": "a.jpg"}}
+    parts = [image, {"type": "text", "text": "What?"}]
+    example = {"messages": [turn("user", "What?", parts=parts), turn("assistant", "A buoy.")]}
+    export.export(dataset_of(example), ORIGIN, tmp_path / "out", ["llamafactory"])
+    (row,) = json.loads(text_of(tmp_path / "out", "llamafactory"))
+    assert row["images"] == ["a.jpg"] and row["conversations"][0]["value"] == "<image>\nWhat?"
+
+
+def test_a_row_of_an_unexpected_shape_is_refused_and_the_others_are_written():
+    def row(example):
+        if example["turns"][0]["content"] == "odd":
+            raise TypeError("no text")
+        return example
+
+    rows = make_dataset([("odd", "a"), ("plain", "b")]).rows
+    made = fitted(replace(export.targets()["trl"], row=row, check=lambda rows: []), rows)
+    assert list(made.records) == [rows.index[1]]
+    assert made.refused == {rows.index[0]: "unexpected_shape"}
+    assert "TypeError: no text" in made.reasons["unexpected_shape"]
 
 
 @pytest.mark.parametrize("name", ["trl", "axolotl", "openai", "hf", "llamafactory"])

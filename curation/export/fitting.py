@@ -103,7 +103,10 @@ class Fitted:
 
 
 def fitted(target: Target, rows: pd.DataFrame, words: Words | None = None) -> Fitted:
-    """Rows as records of a format, checked one by one by its trainer's rules."""
+    """Rows as records of a format, checked one by one by its trainer's rules.
+
+    A row of a shape that the format's writer does not expect is refused, and the others are written.
+    """
     made = Fitted()
     lost: dict[str, set[str]] = {}
     for example in examples(rows, words):
@@ -114,6 +117,10 @@ def fitted(target: Target, rows: pd.DataFrame, words: Words | None = None) -> Fi
         except NotHeld as refusal:
             made.refused[name] = refusal.code
             made.reasons.setdefault(refusal.code, str(refusal))
+        except (TypeError, KeyError, ValueError) as error:
+            made.refused[name] = "unexpected_shape"
+            why = f"it is of a shape that cannot be written ({type(error).__name__}: {error})"
+            made.reasons.setdefault("unexpected_shape", why)
     ids = list(made.records)
     for problem in target.check(list(made.records.values())):
         name = ids[problem.row - 1]

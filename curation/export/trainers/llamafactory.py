@@ -48,10 +48,12 @@ def _with_places(turn: Row) -> Row:
     """A turn in parts as text, with `<image>` where an image stands."""
     if "parts" not in turn:
         return turn
-    texts = [
-        part if isinstance(part, str) else part.get("text", "<image>") for part in turn["parts"]
-    ]
-    return {**turn, "content": "\n".join(texts)}
+    return {**turn, "content": "\n".join(map(_place, turn["parts"]))}
+
+
+def _place(part: Any) -> str:
+    text = part if isinstance(part, str) else part.get("text")
+    return text if isinstance(text, str) else "<image>"
 
 
 def _check(rows: Iterable[Row]) -> list[Problem]:
