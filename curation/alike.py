@@ -112,7 +112,7 @@ def _json(value: Any) -> str:
 def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> str:
     """A digest that is the same for equal parts, folded or not; empty for parts without text."""
     texts = [
-        (role, (folded(text, punctuation) if fold and role != "tools" else text))
+        (role, text if not fold or _is_code(role) else folded(text, punctuation))
         for role, text in parts
     ]
     if not any(text for _, text in texts):
@@ -121,6 +121,11 @@ def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> str:
         "\0".join(f"{role}\1{text}" for role, text in texts).encode("utf-8", "surrogatepass"),
         digest_size=16,
     ).hexdigest()
+
+
+def _is_code(role: str) -> bool:
+    """Whether a part is read by a machine: descriptions of tools, and calls with their arguments."""
+    return role == "tools" or role.endswith(".tool_calls")
 
 
 # --- nearly equal ---------------------------------------------------------------------------
@@ -313,6 +318,8 @@ def _copies(sides: Sequence[Sequence[np.ndarray]], order: Sequence[int] | np.nda
     first: dict[bytes, int] = {}
     copies = np.arange(len(sides[0]))
     for i in (int(i) for i in order):
+        if len(sides) == 1 and not len(sides[0][i]):  # it says nothing on the compared side
+            continue
         whole = hashlib.blake2b(b"\0".join(s[i].tobytes() for s in sides), digest_size=16).digest()
         copies[i] = first.setdefault(whole, i)
     return copies

@@ -66,12 +66,12 @@ class FileColumns:
     def kinds(self) -> Mapping[str, str]:
         """Name → integer, float, boolean, number (written as text) or text; in the files' order."""
         if self._kinds is None:
-            table = self._remembered("")
+            table = self._remembered(None)
             if table is None:
                 kinds = _kinds(self._metadata)
                 names, values = list(kinds), list(kinds.values())
                 table = pa.table({"name": pa.array(names, pa.string()), "kind": values})
-                self._remember("", table)
+                self._remember(None, table)
             names, values = (table[column].to_pylist() for column in ("name", "kind"))
             self._kinds = dict(zip(names, values, strict=True))
         return self._kinds
@@ -95,15 +95,16 @@ class FileColumns:
             self._held.popitem(last=False)
         return held
 
-    def _remembered(self, name: str) -> pa.Table | None:
+    def _remembered(self, name: str | None) -> pa.Table | None:
         return None if self._cache is None else self._cache.get(self._key(name))
 
-    def _remember(self, name: str, table: pa.Table) -> None:
+    def _remember(self, name: str | None, table: pa.Table) -> None:
         if self._cache is not None and len(self._metadata):
             with contextlib.suppress(CurationError, OSError):  # what cannot be kept is read again
                 self._cache.put(self._key(name), table)
 
-    def _key(self, name: str) -> str:
+    def _key(self, name: str | None) -> str:
+        """What a column is remembered under; None stands for the list of all, "" for a column."""
         return key("file column", _VERSION, self._fingerprint, name)
 
 

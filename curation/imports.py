@@ -325,6 +325,10 @@ class Imports:
         for file, entry, tables in read:
             if tables is not None:
                 old = former_version(file, before, replace)
+                if (
+                    old is not None and old["name"] in fresh
+                ):  # another of these files took its place
+                    old = None
                 if old is None and any(e["name"] == entry["name"] for e in imports):
                     # Another program took the name in the meantime.
                     name = free_name(file, {e["name"] for e in imports})

@@ -109,8 +109,8 @@ class Project:
         project = cls(folder)
         if project.settings.get("schema") != SCHEMA:
             raise CurationError(
-                f"{folder} has schema {project.settings.get('schema')!r}; "
-                f"this program reads {SCHEMA}."
+                f"{folder} has schema {project.settings.get('schema')!r}; this program reads {SCHEMA}. "
+                "Make a new project, and import the files that lie in the folder's source/ again."
             )
         return project
 

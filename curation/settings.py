@@ -13,7 +13,7 @@ from typing import Any
 from curation import files
 from curation.errors import CurationError, DatabaseNotAllowed
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def write_settings(folder: Path, name: str) -> None:

@@ -276,3 +276,11 @@ def test_a_cleaner_and_a_score_see_a_changed_file(project, tmp_path):
     changed = [{**ANSWERS[0], "rating": 0.5}, *ANSWERS[1:]]
     project.add(written(tmp_path, "judged.jsonl", asked(changed)))
     assert kept(project, step) == [3, 4]
+
+
+def test_a_column_without_a_name_is_remembered_beside_the_list_of_all(tmp_path):
+    cache = Cache(tmp_path)
+    for _ in range(2):  # the second reads what the first remembered
+        own = FileColumns(metadata([{"": "a", "b": 1}, {"": "c", "b": 2}]), "print", cache)
+        assert own.read("").tolist() == ["a", "c"]
+        assert dict(own.kinds) == {"": "text", "b": "integer"}

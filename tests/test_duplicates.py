@@ -411,3 +411,22 @@ def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(tmp_path
         assert kept(dataset) == [False, True, False, True]
         told = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
         assert len(told) == 1 and f"comes back: {ids[0]}" in told[0]
+
+
+@pytest.mark.parametrize("by", ["prompt", "prompt_and_response"])
+def test_texts_that_ask_nothing_are_no_copies_of_each_other(by):
+    texts = ["The ferry leaves at noon.", "Bread needs an hour to rise.", "Owls hunt at night."]
+    rows = rows_of_turns(*[[turn("assistant", text)] for text in texts])
+    assert drop_exact_duplicates(rows, by=by)["keep"].all()
+    assert drop_near_duplicates(rows, silent, by=by)["keep"].all()
+
+
+def test_arguments_of_calls_are_compared_as_they_stand():
+    codes = ["if x:\n  y", "IF X:\n  y", "if x:\n      y"]
+    rows = rows_of_turns(
+        *[
+            [turn("user", "Run it."), turn("assistant", None, tool_calls=[call("run", code=code)])]
+            for code in codes
+        ]
+    )
+    assert drop_exact_duplicates(rows)["keep"].all()

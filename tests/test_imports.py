@@ -362,3 +362,15 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
     project.decisions.undo("Cay")
     assert set(carry.without_row(project)) == {typo, gone}
     assert fresh not in project.people().verdicts
+
+
+def test_two_files_given_one_name_at_once_both_stay(tmp_path):
+    project = Project.create(tmp_path / "p")
+    for folder, prompt in (("x", "First?"), ("y", "Second?"), ("z", "Third?")):
+        (tmp_path / folder).mkdir()
+        line = json.dumps({"prompt": prompt, "response": "Yes."}) + "\n"
+        (tmp_path / folder / "a.jsonl").write_text(line)
+    project.add(tmp_path / "x" / "a.jsonl", names=["a.jsonl"])
+    both = [tmp_path / "y" / "a.jsonl", tmp_path / "z" / "a.jsonl"]
+    project.add(*both, names=["a.jsonl"] * 2, replace=True)
+    assert sorted(project.examples.rows["prompt"]) == ["Second?", "Third?"]

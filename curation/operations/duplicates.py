@@ -66,7 +66,8 @@ def drop_exact_duplicates(
     leader = np.arange(len(rows))
     first: dict[object, int] = {}
     for i in _order(rows, keep, best_by):
-        leader[i] = first.setdefault(keys[i], int(i))
+        if keys[i]:  # what says nothing on the compared side is like nothing else
+            leader[i] = first.setdefault(keys[i], int(i))
     conflict = _conflicts(rows, asked, answered, leader, [])
     return _columns(rows, leader, np.ones(len(rows)), conflict, answered)
 
