@@ -85,6 +85,14 @@ def test_the_token_becomes_a_cookie_that_no_script_reads(app):
     assert headers["location"] == "/elsewhere.example/", "it stays on this host"
 
 
+def test_a_cookie_of_another_app_keeps_nobody_out():
+    own = "curation-80=a-token"
+    for other in ['a={"b":1}', "flag", "\u00e9=1", "a b=c d", "curation-80=another", "=", ""]:
+        for header in (f"{other}; {own}", f"{own}; {other}"):
+            assert "a-token" in door._cookies(header, "curation-80"), header
+        assert "a-token" not in door._cookies(other, "curation-80")
+
+
 def test_only_known_names_and_addresses_in_numbers_are_answered(app):
     for host, wanted in [
         (f"127.0.0.1:{app.port}", 403),

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -102,7 +101,8 @@ class Door:
                 rest = urlencode([(k, v) for k, v in given if k != "token"])
                 location = "/" + quote(path.lstrip("/")) + (f"?{rest}" if rest else "")
                 return await _enter(scope, send, location, cookie, self._token)
-            if not _same(_cookie(headers.get(b"cookie", ""), cookie), self._token):
+            sent = _cookies(headers.get(b"cookie", ""), cookie)
+            if not any(_same(value, self._token) for value in sent):
                 return await _refuse(scope, receive, send, 403, NO_TOKEN)
         return await self._app(scope, receive, _with_headers(send))
 
@@ -129,12 +129,10 @@ def _same(given: str, token: str) -> bool:
     return compare_digest(given.encode(), token.encode())
 
 
-def _cookie(header: str, name: str) -> str:
-    with suppress(CookieError):
-        cookies: SimpleCookie = SimpleCookie(header)
-        if name in cookies:
-            return cookies[name].value
-    return ""
+def _cookies(header: str, name: str) -> list[str]:
+    """The values under a name, whatever stands beside them: other apps of the host set cookies too."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return [value for key, _, value in pairs if key == name]
 
 
 def _with_headers(send: Send) -> Send:
