@@ -177,6 +177,31 @@ def test_keys_pressed_blindly_decide_only_what_was_painted(opened, project):
     assert page.evaluate(PANE)["example"] not in {example for example, _ in decided(project)}
 
 
+def test_a_key_before_a_card_is_painted_is_not_counted(opened, project):
+    page = opened()
+    page.evaluate("""() => {
+        const pane = document.querySelector('[data-testid=stBidiComponentIsolated]')
+            .shadowRoot.querySelector('.pane');
+        const key = () => window.dispatchEvent(
+            new KeyboardEvent('keydown', {key: 'd', code: 'KeyD', cancelable: true}));
+        const changed = new MutationObserver(() => {
+            changed.disconnect();
+            key();
+            requestAnimationFrame(key);
+        });
+        changed.observe(pane, {attributeFilter: ['data-example']});
+    }""")
+    pressed = press(page, "k")
+    second = painted(page)["example"]
+    page.get_by_text("it was not counted").wait_for()
+    saved(page)
+    assert decided(project) == pressed
+    assert painted(page)["example"] == second != pressed[0][0]
+    press(page, "d")
+    saved(page)
+    assert decided(project)[1:] == [(second, "d")], "once it is on the screen a key counts"
+
+
 def test_a_key_that_is_held_decides_once_and_caps_lock_is_harmless(opened, project):
     page = opened()
     first = painted(page)["example"]

@@ -27,7 +27,7 @@ class Page extends Shell {
     this.upcoming = [];
     this.card = null;
     this.want = "";
-    this.early = [];
+    this.shownAt = Infinity;
     this.undoneTargets = new Set();
     this.labels = [];
     this.tags = [];
@@ -191,13 +191,13 @@ class Page extends Shell {
   painting() {
     this.painted = false;
     this.pane.dataset.painted = "false";
-    this.shownAt = performance.now();
+    this.shownAt = Infinity;
     const paint = (this.paint = {});
     requestAnimationFrame(() => setTimeout(() => {
       if (this.paint !== paint) return;
       this.painted = true;
+      this.shownAt = performance.now();
       this.pane.dataset.painted = "true";
-      this.early.splice(0).forEach(([action, when]) => this.press(action, when));
     }, 0));
   }
 
@@ -283,7 +283,6 @@ class Page extends Shell {
     if (action in { keep: 1, drop: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
       if (when < this.shownAt) return this.say("A key came before this card was on the screen; it was not counted.");
-      if (!this.painted) return this.early.push([action, when]);
     }
     if (this.field?.text() && action !== this.field.kind) return this.hint(`Save the ${this.field.kind} with Enter, or leave it with Esc, first.`);
     if (/^\d$/.test(action)) return this.digit(Number(action));
