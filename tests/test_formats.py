@@ -356,7 +356,7 @@ WRAPPED = {"type": "function", "function": ADD}
             }
         ],
         [{**ADD, "parameters": json.dumps(ADD["parameters"])}],
-        [{**ADD, "strict": None, "parameters": {**ADD["parameters"], "required": None}}],
+        [{**ADD, "strict": None}],
     ],
 )
 def test_tools_are_one_list_however_they_are_written(value):
@@ -364,6 +364,31 @@ def test_tools_are_one_list_however_they_are_written(value):
     made = convert(record)
     assert orjson.loads(made.tools) == [WRAPPED]
     assert same(back(record), record)
+
+
+def test_nulls_within_tools_are_of_a_table_only():
+    tool = {**ADD, "parameters": {**ADD["parameters"], "default": None}}
+    record = {"prompt": "1 and 1?", "completion": "2", "tools": [tool]}
+    assert orjson.loads(convert(record).tools)[0]["function"] == tool
+    assert orjson.loads(convert(record, table=True).tools) == [WRAPPED]
+
+
+def test_a_column_that_holds_more_than_tools_is_left_over():
+    record = {"prompt": "1?", "completion": "2", "tools": [{"name": "f"}, {"type": "web_search"}]}
+    made = convert(record)
+    assert [tool["function"] for tool in orjson.loads(made.tools)] == [{"name": "f"}]
+    assert made.columns["tools"] == "metadata"
+    assert orjson.loads(made.metadata) == {"tools": record["tools"]}
+
+
+@pytest.mark.parametrize("more", [{"index": 0}, {"extra_content": {"google": "x"}}])
+def test_further_keys_of_a_call_stay(more):
+    call = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}, **more}
+    flat = {"name": "f", "arguments": '{"a": 1}', **more, "none": None}
+    for written in (call, flat):
+        record = {"messages": [{"role": "assistant", "content": None, "tool_calls": [written]}]}
+        assert convert(record).turns[0]["tool_calls"] == [call]
+        assert same(back(record), record)
 
 
 @pytest.mark.parametrize("written", ["{broken", "a: int", ["a"]])

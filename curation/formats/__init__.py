@@ -206,7 +206,7 @@ def convert(
     if label is not None and label_names and _NUMBER.fullmatch(label):
         label = _named(label, label_names)
     used = dict(example.used)
-    tools = _tools(record, plan, example, used)
+    tools = _tools(record, plan, example, used, table)
     without_phantoms([*example.messages, *example.rejected], tools, table)
     rest = _rest(record, plan, used, example.kept)
     messages = orjson.dumps(example.messages).decode()
@@ -232,13 +232,17 @@ def convert(
     )
 
 
-def _tools(record: Record, plan: Plan, example: Example, used: dict[str, str]) -> list[Any]:
+def _tools(
+    record: Record, plan: Plan, example: Example, used: dict[str, str], table: bool
+) -> list[Any]:
     """The tools of a record, from their column or from within its turns."""
-    column = plan.roles.get("tools")
-    if column and (tools := read_tools(record[column])):
-        used[column] = "tools"
-        return tools
-    return read_tools(example.tools) if example.tools else []
+    if column := plan.roles.get("tools"):
+        tools, whole = read_tools(record[column], table)
+        if tools and whole:  # one that holds something else too is not all used
+            used[column] = "tools"
+        if tools:
+            return tools
+    return read_tools(example.tools, table)[0] if example.tools else []
 
 
 def _rest(record: Record, plan: Plan, used: dict[str, str], kept: Any) -> Record:

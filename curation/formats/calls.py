@@ -2,7 +2,7 @@
 
 A tool is `{"type": "function", "function": {"name", "description"?, "parameters"?}}`, a call
 `{"id"?, "type": "function", "function": {"name", "arguments"}}`, its arguments an object; arguments
-that are no object stay the text that they are.
+that are no object stay the text that they are. Further keys of either stay.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ _PARAMETERS = ("parameters", "input_schema", "inputSchema", "arguments", "args_s
 """Names that files give to the JSON schema of a tool's arguments."""
 
 
-def read_tools(value: Any) -> list[dict[str, Any]]:
-    """Return the tools that a value describes; empty when it describes none.
+def read_tools(value: Any, table: bool = False) -> tuple[list[dict[str, Any]], bool]:
+    """Return the tools that a value describes, and whether it describes nothing else.
 
     The value is a list, one tool, JSON text of either, or a list of JSON texts; a tool may stand
-    bare, without the `{"type": "function", "function": …}` around it.
+    bare, without the `{"type": "function", "function": …}` around it. In a `table`, null says that
+    a key is absent.
     """
-    value = _loaded(value)
+    value = (
+        _without_nulls(_loaded(value)) if table and not isinstance(value, str) else _loaded(value)
+    )
     listed = value if isinstance(value, list) else [value]
     tools = [_tool(_loaded(entry)) for entry in listed]
-    return [tool for tool in tools if tool is not None]
+    whole = all(tool or not entry for tool, entry in zip(tools, listed, strict=True))
+    return [tool for tool in tools if tool is not None], whole
 
 
 def dump_tools(tools: list[dict[str, Any]]) -> str:
@@ -56,14 +60,14 @@ def _tool(entry: Any) -> dict[str, Any] | None:
             entry = entry[key]
     if not isinstance(entry.get("name"), str) or not entry["name"]:
         return None
-    function = {k: v for k, v in entry.items() if k not in (*_PARAMETERS, "type")}
+    function = {k: v for k, v in entry.items() if v is not None and k not in (*_PARAMETERS, "type")}
     given = [entry[k] for k in _PARAMETERS if entry.get(k) not in (None, "")]
     schema = next((read for v in given if isinstance(read := _loaded(v), dict)), None)
     if schema is not None:
         function["parameters"] = schema["json"] if isinstance(schema.get("json"), dict) else schema
     elif given:  # what is no object stays as it is
         function["parameters"] = given[0]
-    return {"type": "function", "function": _without_nulls(function)}
+    return {"type": "function", "function": function}
 
 
 def _without_nulls(value: Any) -> Any:
@@ -79,6 +83,7 @@ _ARGUMENTS = ("arguments", "parameters", "args", "input", "kwargs")
 """Names that files give to the arguments of a call."""
 
 _IDS = ("id", "toolUseId")
+_CANONICAL = {"id", "type", "function"}
 
 
 def read_calls(value: Any) -> list[Call] | None:
@@ -92,19 +97,32 @@ def read_calls(value: Any) -> list[Call] | None:
 def _call(entry: Any) -> Call | None:
     if not isinstance(entry, dict):
         return None
-    function = _loaded(entry.get("function"))
+    function, within = _loaded(entry.get("function")), dict[str, Any]()
+    nested = isinstance(function, dict)
     if isinstance(function, str):  # {"function": "add", "arguments": …}
         function = {**entry, "name": function}
-    elif not isinstance(function, dict):
+    elif not nested:
         function = entry
     name = function.get("name")
-    given: Any = next((function[k] for k in _ARGUMENTS if function.get(k) is not None), {})
+    key = next((k for k in _ARGUMENTS if function.get(k) is not None), None)
     identity = next((entry[k] for k in _IDS if isinstance(entry.get(k), str | int)), None)
+    if nested:
+        within = _further(function, "name", key)
     return {
         **({} if identity is None else {"id": str(identity)}),
         "type": "function",
-        "function": {"name": name if isinstance(name, str) else "", "arguments": arguments(given)},
+        "function": {
+            "name": name if isinstance(name, str) else "",
+            "arguments": arguments(function[key] if key else {}),
+            **within,
+        },
+        **_further(entry, *_IDS, "type", "function", *(() if nested else ("name", key))),
     }
+
+
+def _further(value: dict[str, Any], *without: str | None) -> dict[str, Any]:
+    """The keys that hold something, beside some."""
+    return {k: v for k, v in value.items() if v is not None and k not in without}
 
 
 def arguments(value: Any) -> Any:
@@ -143,6 +161,8 @@ def without_phantoms(turns: Iterable[dict[str, Any]], tools: list[Any], table: b
                 }
             if table and isinstance(given, dict):
                 function["arguments"] = _without_nulls(function["arguments"])
+            if table and call.keys() - _CANONICAL:
+                call.update({k: _without_nulls(v) for k, v in call.items() if k not in _CANONICAL})
 
 
 # --- calls and results within texts ---------------------------------------------------------
