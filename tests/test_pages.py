@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, Step
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.ui import state
 from tests.conftest import ROOT, make_dataset
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
@@ -315,6 +316,19 @@ def test_what_is_decided_for_a_project_that_is_gone_is_not_saved_anywhere(projec
     drop.click().run()
     assert any("is not here any more" in text for text, _ in app.session_state["flashes"])
     assert not project.path.exists()
+
+
+def test_a_project_stays_present_however_many_others_are_opened_after_it(tmp_path):
+    paths = [Project.create(tmp_path / f"p{n}").path for n in range(20)]
+    projects = [state._opened(str(path), state._stamp(path)) for path in paths]
+    for project in projects:
+        state.present(project)
+    shutil.rmtree(paths[0])
+    for again in (False, True):
+        if again:
+            Project.create(paths[0])
+        with pytest.raises(CurationError, match="not here any more"):
+            state.present(projects[0])
 
 
 def test_a_page_says_what_has_changed_since_it_was_cached(project):

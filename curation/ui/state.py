@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
@@ -52,9 +53,15 @@ def _addressed(name: str) -> Path | None:
     return next((p for p in project_paths() if name in (str(p), address(p))), None)
 
 
+_stamps: WeakKeyDictionary[Project, tuple[int, ...]] = WeakKeyDictionary()
+"""The stamp of each project's folder when it was opened; see `_stamp`."""
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _opened(path: str, stamp: tuple[int, ...]) -> Project:
-    return Project.open(path)
+    project = Project.open(path)
+    _stamps[project] = stamp
+    return project
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -76,7 +83,7 @@ def present(project: Project) -> None:
     """Raise CurationError when a project that is open was deleted, renamed or replaced meanwhile."""
     path = project.path
     stamp = _stamp(path)
-    if not stamp or _opened(str(path), stamp) is not project:
+    if not stamp or _stamps.get(project) != stamp:
         raise errors.CurationError(gone(path.name))
 
 
