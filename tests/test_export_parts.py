@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from curation import Project, export
+from curation.dataset import ID
 from curation.export import saying
 from curation.export.fitting import fitted
 from curation.export.parts import TITLES
@@ -115,7 +116,7 @@ def text_of(folder: Path, name: str) -> str:
 def written(example, name, folder):
     """What a format loses of an example, and what its file says."""
     words = None
-    if name == "original" and {"tools", "rejected", "label"} & set(example):
+    if name == "original" and {"tools", "rejected"} & set(example):
         project = Project.create(folder / "p")  # it gives back what was read
         (folder / "x.jsonl").write_bytes(orjson.dumps(example) + b"\n")
         project.add(folder / "x.jsonl")
@@ -196,6 +197,36 @@ def test_a_column_that_says_nothing_is_not_lost(tmp_path):
     example = {"messages": named(), "metadata": {"tools": "[]", "n": None, "zero": 0, "no": False}}
     made, _ = written(example, "trl", tmp_path)
     assert made.losses() == {"column no": 1, "column zero": 1}
+
+
+@pytest.mark.parametrize(
+    ("record", "delivered"),
+    [
+        ({"text": "hello"}, {"text": "hello", "label": "spam"}),
+        ({"messages": named()}, {"messages": named(), "label": "spam"}),
+        (
+            {"messages": named(), "label": 7},
+            {"messages": named(), "label": 7, "curation_label": "spam"},
+        ),
+        (
+            {"prompt": "Open?", "completion": "Yes."},
+            {"prompt": "Open?", "completion": "Yes.", "label": "spam"},
+        ),
+        ({"sentence": "hello", "intent": ""}, {"sentence": "hello", "intent": "spam"}),
+        ({"sentence": "hello", "intent": None}, {"sentence": "hello", "intent": "spam"}),
+        ({"text": "hello", "label": "ham"}, {"text": "hello", "label": "spam"}),
+    ],
+)
+def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, delivered):
+    project = Project.create(tmp_path / "p")
+    (tmp_path / "x.jsonl").write_bytes(orjson.dumps(record) + b"\n")
+    project.add(tmp_path / "x.jsonl")
+    target = export.targets()["original"]
+    rows = project.examples.rows
+    (made,) = fitted(target, rows).records.values()
+    assert made == {**record, ID: rows.index[0]}, "without a label it is as it was"
+    (made,) = fitted(target, rows.assign(label="spam")).records.values()
+    assert made == {**delivered, ID: rows.index[0]}
 
 
 def test_what_is_lost_is_said_in_words():

@@ -36,10 +36,10 @@ def _read_label(record: Record, plan: Plan) -> Example:
         raise FieldError("label", f"there is no pair of a text and a label; {WHICH_COLUMN}")
     used = {text: "text"}
     turns, value = [turn("user", text_of(record, text))], _label_of(record, label)
-    if value is None or not value.strip():  # not labelled yet; people will
-        return Example(turns, None, used)
-    used[label] = "label"
     shape: dict[str, Any] = {} if (text, label) == ("text", "label") else {"keys": [text, label]}
+    if value is None or not value.strip():  # not labelled yet; people will
+        return Example(turns, None, used, shape={**shape, "blank": True})
+    used[label] = "label"
     if not isinstance(record[label], str):
         shape["number"] = True
     if _rejected_by(record, plan, used):
@@ -66,6 +66,8 @@ def _label_of(record: Record, column: str) -> str | None:
 def _write_label(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
     text, name = shape.get("keys", ("text", "label"))
     content = BETWEEN.join(m["content"] or "" for m in messages)
+    if label is None and shape.get("blank"):  # the column is among the metadata, as it was
+        return {text: content}
     if shape.get("number") and label is not None and re.fullmatch("-?[0-9]{1,15}", label):
         return {text: content, name: int(label)}
     return {text: content, name: label}

@@ -169,11 +169,15 @@ def _csv(rows: list[Row]) -> bytes:
 
 
 def _original_row(row: Row) -> Row:
-    record = formats.write(
-        row["format"], row["messages"], row["label"], row["metadata"], row["shape"]
-    )
+    record = _record(row, row["label"])
     said = {key: value for key, value in _words(row).items() if value}
+    if row["label"] and record == _record(row, None):  # its format has no place for labels
+        said["curation_label" if "label" in record else "label"] = row["label"]
     return {**record, ID: row["id"], **said}
+
+
+def _record(row: Row, label: str | None) -> Row:
+    return formats.write(row["format"], row["messages"], label, row["metadata"], row["shape"])
 
 
 HF = Target(
