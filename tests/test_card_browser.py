@@ -408,6 +408,35 @@ def test_a_card_is_text_only_whatever_the_dataset_says(opened, project, app):
     )
 
 
+def test_any_role_is_shown_and_a_card_that_cannot_be_is_skipped(opened, project, tmp_path):
+    odd = tmp_path / "odd.jsonl"
+    roles = ("constructor", "__proto__", "toString")
+    turns = [{"role": role, "content": f"said by {role}"} for role in roles]
+    odd.write_bytes(orjson.dumps({"messages": turns}) + b"\n")
+    project.add(odd)
+    rows = Project.open(project.path).examples.rows
+    example = rows.index[rows["source"].str.contains("odd")][0]
+    page = opened(example=example)
+    assert page.locator(".turn.other .role").all_text_contents() == list(roles)
+    page.keyboard.press("e")
+    assert page.locator("textarea").count() == 3
+    page.keyboard.press("Escape")
+    page.evaluate("""() => {
+        const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+        const card = root.curationCard;
+        card.cards.get(card.upcoming[0]).messages = '5';
+    }""")
+    press(page, "k")
+    page.get_by_text("cannot be shown").first.wait_for()
+    pressed = press(page, "kedsk")
+    saved(page)
+    assert [(e.example_id, e.kind) for e in events(project)] == [
+        (example, "keep"),
+        (pressed[0][0], "skip"),
+        (pressed[-1][0], "keep"),
+    ]
+
+
 def test_the_next_card_opens_at_its_top_and_is_announced(opened, project):
     page = opened()
     page.keyboard.press("x")

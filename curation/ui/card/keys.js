@@ -1,17 +1,17 @@
 // Keys and what they ask for, and a card as it is after an answer.
 
-const LEAVE = { keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" };
-const STAY = { tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated" };
-const DONE = { ...LEAVE, ...STAY, unflag: "Taken from review" };
+const LEAVE = lookup({ keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" });
+const STAY = lookup({ tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated" });
+const DONE = lookup(LEAVE, STAY, { unflag: "Taken from review" });
 
 const ACTIONS = [
   ["edit", "E", "Edit"], ["label", "L", "Label"], ["tag", "T", "Tag"], ["note", "N", "Note"], ["rate", "R", "Rate"],
   ["flag", "F", "Review"], ["skip", "S", "Skip"], ["back", "B", "Back"],
 ];
-const KEYS = {
+const KEYS = lookup({
   k: "keep", d: "drop", e: "edit", l: "label", t: "tag", n: "note", r: "rate", f: "flag", s: "skip", b: "back",
   u: "undo", x: "unfold", "?": "help",
-};
+});
 
 /** The action's key of an event, whatever the keyboard's script or Caps Lock; "" for none. */
 function pressed(event) {

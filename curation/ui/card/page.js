@@ -153,7 +153,7 @@ class Page extends Shell {
       if (card.edited && card.edited !== this.annotator) this.say(`${card.edited} edited this text meanwhile; this is the new one.`);
     } else {
       this.card = card;
-      this.head.replaceWith((this.head = this.drawHead()));
+      if (!this.undrawn) this.head.replaceWith((this.head = this.drawHead()));
     }
   }
 
@@ -172,9 +172,7 @@ class Page extends Shell {
       return;
     }
     this.op = newId();
-    this.head = this.drawHead();
-    this.turns = el("div", { class: "turns" }, conversation(card));
-    this.pane.replaceChildren(this.head, this.turns);
+    this.drawCard();
     this.pane.dataset.example = id;
     this.pane.dataset.revision = card.revision;
     this.pane.scrollTop = 0;
@@ -182,10 +180,26 @@ class Page extends Shell {
     this.modes();
     this.drawDigits();
     this.rest();
-    this.live.textContent = excerpt(card);
     this.later();
     const draft = this.memory.draft;
     if (draft && draft.open && draft.example === id && draft.messages === card.messages) this.startEdit();
+  }
+
+  /** Draw the card; one that cannot be drawn says so, and can be skipped like any other. */
+  drawCard() {
+    const { card } = this;
+    this.undrawn = false;
+    try {
+      this.head = this.drawHead();
+      this.turns = el("div", { class: "turns" }, conversation(card));
+      this.live.textContent = excerpt(card);
+    } catch (error) {
+      this.undrawn = true;
+      this.head = el("header", { class: "head" });
+      this.turns = el("div", { class: "turns" }, el("p", { class: "attention" }, `▲ This example cannot be shown: ${error.message}.`));
+      this.live.textContent = "This example cannot be shown.";
+    }
+    this.pane.replaceChildren(this.head, this.turns);
   }
 
   painting() {
@@ -283,6 +297,7 @@ class Page extends Shell {
     if (action in { keep: 1, drop: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
       if (when < this.shownAt) return this.say("A key came before this card was on the screen; it was not counted.");
+      if (this.undrawn && action !== "skip" && action !== "flag") return this.say("This example cannot be shown; skip it with S, or send it to review with F.");
     }
     if (this.field?.text() && action !== this.field.kind) return this.hint(`Save the ${this.field.kind} with Enter, or leave it with Esc, first.`);
     if (/^\d$/.test(action)) return this.digit(Number(action));
@@ -333,7 +348,7 @@ class Page extends Shell {
     } else {
       this.card = this.cards.get(card.id);
       this.closePanel(true);
-      this.head.replaceWith((this.head = this.drawHead()));
+      if (!this.undrawn) this.head.replaceWith((this.head = this.drawHead()));
     }
     this.post(answer);
   }

@@ -13,13 +13,16 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
+/** Words by their names, of which only what was put in is found, whatever a dataset asks it for. */
+const lookup = (...words) => Object.assign(Object.create(null), ...words);
+
 const number = (value) => Number(value).toLocaleString("en-US");
 const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
 
 // Controls, directions, joiners, fillers, tags, private use, lone surrogates.
 const UNSEEN =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufeff\uffa0\ufff9-\ufffc\u{e0000}-\u{e0fff}\u{f0000}-\u{10ffff}]|\p{Cs}/gu;
-const NAMES = {
+const NAMES = lookup({
   "\u00ad": "soft hyphen", "\u200b": "zero-width space", "\u200c": "zero-width non-joiner",
   "\u200d": "zero-width joiner", "\u200e": "left-to-right mark", "\u200f": "right-to-left mark",
   "\u2028": "line separator", "\u2029": "paragraph separator",
@@ -28,7 +31,7 @@ const NAMES = {
   "\u202e": "right-to-left override", "\u2060": "word joiner", "\u2066": "left-to-right isolate",
   "\u2067": "right-to-left isolate", "\u2068": "first strong isolate", "\u2069": "end of isolate",
   "\ufeff": "byte order mark",
-};
+});
 const JOINED = /^(?:\p{M}|\p{Extended_Pictographic}|\p{Emoji_Modifier}|(?![\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}])\p{L})$/u;
 
 const code = (character) =>

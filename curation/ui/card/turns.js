@@ -1,6 +1,6 @@
 // One example as a conversation: its turns, tools, and the answer that was not preferred.
 
-const ROLES = { user: "User", assistant: "Assistant", system: "System", tool: "Tool" };
+const ROLES = lookup({ user: "User", assistant: "Assistant", system: "System", tool: "Tool" });
 const KNOWN = new Set(["role", "content", "tool_calls", "tool_call_id", "name", "reasoning_content", "weight", "parts"]);
 
 function parsed(text, otherwise) {
