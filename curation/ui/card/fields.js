@@ -59,6 +59,7 @@ function diffView(before, after) {
 /** The turns of a card as fields, in their places; `texts` says what differs from the card. */
 function editor(turns, draft, changed) {
   const fields = [];
+  const timers = new Map();
   const grow = (field) => {
     field.style.height = "auto";
     field.style.height = `${Math.min(field.scrollHeight + 2, 520)}px`;
@@ -72,14 +73,13 @@ function editor(turns, draft, changed) {
     const show = () => {
       diff.replaceChildren(...(area.value === before.replace(/\r\n?/g, "\n") ? [] : diffView(before, area.value)));
     };
-    let timer = null;
     area.addEventListener("input", () => {
       grow(area);
-      clearTimeout(timer);
-      timer = setTimeout(() => {
+      clearTimeout(timers.get(area));
+      timers.set(area, setTimeout(() => {
         show();
         changed();
-      }, 150);
+      }, 150));
     });
     fields.push({ area, index, key, before });
     show();
@@ -112,7 +112,8 @@ function editor(turns, draft, changed) {
       first.scrollIntoView({ block: "nearest" });
     }
   };
-  return { sections, texts, focus, fields };
+  const stop = () => timers.forEach((timer) => clearTimeout(timer));
+  return { sections, texts, focus, fields, stop };
 }
 
 const plain = (text) => text.normalize("NFKC").toLowerCase();

@@ -8,7 +8,7 @@ function newId() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What this tab remembers of a project: unsaved answers, where one is and was, a half-written edit. */
+/** What this tab remembers of a project: unsaved answers, where one is and was, half-written edits by example. */
 class Memory {
   constructor(project) {
     this.key = `curation-card:${project}`;
@@ -20,16 +20,16 @@ class Memory {
     }
     this.unsaved = Array.isArray(known.unsaved) ? known.unsaved : [];
     this.trail = Array.isArray(known.trail) ? known.trail : [];
-    this.draft = known.draft || null;
+    this.drafts = Object.assign(Object.create(null), known.drafts);
     this.at = known.at || null;
     this.whole = true;
   }
 
   /** Write it down; false when this browser has no room, and a reload would lose it. */
   keep() {
-    const { unsaved, trail, draft, at } = this;
+    const { unsaved, trail, drafts, at } = this;
     try {
-      sessionStorage.setItem(this.key, JSON.stringify({ unsaved, trail: trail.slice(-100), draft, at }));
+      sessionStorage.setItem(this.key, JSON.stringify({ unsaved, trail: trail.slice(-100), drafts, at }));
       this.whole = true;
     } catch {
       this.whole = false;

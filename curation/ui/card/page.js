@@ -42,6 +42,7 @@ class Page extends Shell {
 
   /** Let go of the window; what is unsaved stays in this tab's memory. */
   close() {
+    this.endEdit();
     this.listeners.forEach(([name, heard]) => window.removeEventListener(name, heard, true));
     this.outbox?.stop();
     clearTimeout(this.addressTimer);
@@ -69,6 +70,7 @@ class Page extends Shell {
 
   /** Begin with a project: its unsaved answers are sent at once, and the address says where to open. */
   enter(project, setStateValue) {
+    this.endEdit();
     const wanted = new URLSearchParams(location.search);
     const names = this.titles.map(([name]) => name);
     this.project = project;
@@ -163,7 +165,7 @@ class Page extends Shell {
   show(id) {
     const card = this.cards.get(id);
     this.closePanel();
-    this.edit = null;
+    this.endEdit();
     this.card = card || null;
     this.want = card ? "" : id;
     if (!card) {
@@ -181,8 +183,8 @@ class Page extends Shell {
     this.drawDigits();
     this.rest();
     this.later();
-    const draft = this.memory.draft;
-    if (draft && draft.open && draft.example === id && draft.messages === card.messages) this.startEdit();
+    const draft = this.memory.drafts[id];
+    if (draft && draft.open && draft.messages === card.messages && !this.undrawn) this.startEdit();
   }
 
   /** Draw the card; one that cannot be drawn says so, and can be skipped like any other. */
@@ -442,8 +444,8 @@ class Page extends Shell {
   startEdit() {
     const { card } = this;
     if (card.cut) return this.say("This example is too long to edit here.");
-    const draft = this.memory.draft;
-    const texts = draft && draft.example === card.id && draft.messages === card.messages ? draft.texts : [];
+    const draft = this.memory.drafts[card.id];
+    const texts = draft && draft.messages === card.messages ? draft.texts : [];
     this.closePanel();
     this.edit = editor(parsed(card.messages, []), texts, () => this.keepDraft(true));
     this.turns.replaceChildren(...this.edit.sections);
@@ -453,16 +455,28 @@ class Page extends Shell {
     return undefined;
   }
 
+  /** Remember what is written so far; of a text that is another by now the draft is left alone. */
   keepDraft(open) {
+    if (!this.edit) return;
+    const { id, messages } = this.card;
+    const { drafts } = this.memory;
     const texts = this.edit.texts();
-    this.memory.draft = texts.length ? { example: this.card.id, messages: this.card.messages, texts, open } : null;
-    this.memory.keep();
+    if (texts.length) drafts[id] = { messages, texts, open };
+    else if (drafts[id]?.messages === messages) delete drafts[id];
+    if (!this.memory.keep()) this.say("This browser has no room left; this edit would not survive a reload.", true);
+  }
+
+  /** Stop editing without a word; the card that is edited is still this one. */
+  endEdit(open = true) {
+    if (!this.edit) return;
+    this.keepDraft(open);
+    this.edit.stop();
+    this.edit = null;
   }
 
   leaveEdit() {
-    this.keepDraft(false);
-    if (this.memory.draft) this.say("The edit was not saved; E takes it up again.");
-    this.edit = null;
+    if (this.edit.texts().length) this.say("The edit was not saved; E takes it up again.");
+    this.endEdit(false);
     this.turns.replaceChildren(...conversation(this.card));
     this.modes();
     this.drawDigits();
@@ -476,7 +490,8 @@ class Page extends Shell {
       return this.say("Nothing was changed.");
     }
     const { messages } = this.card;
-    this.memory.draft = null;
+    delete this.memory.drafts[this.card.id];
+    this.edit.stop();
     this.edit = null;
     return this.act("edit", { messages, texts });
   }
