@@ -281,6 +281,46 @@ def test_a_system_text_in_parts_is_a_text():
     assert [t["content"] for t in turns] == ["A\nB", ASK, TELL]
 
 
+@pytest.mark.parametrize("given", [system("S"), [system("S")], {"from": "system", "value": "S"}])
+def test_a_system_column_that_holds_a_turn_is_the_systems(given):
+    assert turns_of({"system": given, "prompt": ASK, "completion": TELL}) == [system("S"), *TALK]
+    assert turns_of({"system": given, "messages": TALK}) == [system("S"), *TALK]
+
+
+def test_a_system_column_of_which_nothing_can_be_read_is_left_over():
+    for record in ({"prompt": ASK, "completion": TELL}, {"messages": TALK}):
+        made = convert({"system": {"tone": "kind"}, **record})
+        assert made.turns == TALK
+        assert made.columns["system"] == "metadata"
+        assert orjson.loads(made.metadata) == {"system": {"tone": "kind"}}
+
+
+def test_calls_of_other_weight_or_reasoning_are_turns_of_their_own():
+    call = {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}
+    human = {"from": "human", "value": ASK}
+    made = turns_of({"conversations": [human, call, {**call, "reasoning": "Hm.", "weight": 0}]})
+    assert [turn.get("reasoning_content") for turn in made] == [None, None, "Hm."]
+    assert [turn.get("weight") for turn in made] == [None, None, 0]
+
+
+def test_all_thoughts_of_a_turn_are_its_reasoning():
+    thoughts = [{"type": "thinking", "thinking": text} for text in ("One.", "Two.")]
+    said = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": TELL}]}
+    assert turns_of({"messages": [USER, said]})[1]["reasoning_content"] == "One.\n\nTwo."
+
+
+def test_pictures_in_a_content_that_is_an_object_are_parts():
+    content = {"text": "q", "image": "x.png"}
+    made = turns_of({"messages": [{"role": "user", "content": content}, ANSWER]})
+    assert made[0] == {"role": "user", "content": "q", "parts": [content]}
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://x"}
+    for texts in (["q"], []):
+        message = {"author": {"role": "user"}, "content": {"parts": [picture, *texts]}}
+        tree = {"a": {"parent": None, "message": message}}
+        made = turns_of({"mapping": tree})
+        assert made == [{"role": "user", "content": "".join(texts), "parts": [picture, *texts]}]
+
+
 # --- tools and calls ------------------------------------------------------------------------
 
 FLY = [("fly", {"to": "Fez"})]

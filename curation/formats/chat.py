@@ -53,7 +53,8 @@ def _read(record: Record, plan: Plan) -> Example:
     column = roles.get("system")
     if column and not any(t["role"] == "system" for t in turns):
         turns[:0] = system = system_turns(record, column)
-        used[column] = "system"
+        if system or not record[column]:  # else nothing in it could be read
+            used[column] = "system"
         if system:
             shape["system"] = column
     answer = roles.get("response")

@@ -22,7 +22,7 @@ _KINDS = {
     "prompt": _TEXT + "nbclo",
     "input": _TEXT + "nbs",
     "response": _TEXT + "nbclso",
-    "system": _TEXT + "nlso",
+    "system": _TEXT + "nclso",
     "history": "clsj",
     "choices": "clsoj",
     "reasoning": _TEXT,

@@ -116,7 +116,9 @@ def _read(record: Record, plan: Plan) -> Example:
         used[column] = "reasoning"
     turns, rejected = with_mark(record, roles, turns, used, shape)
     several = isinstance(record[roles["response"]], list | dict) and not answered
+    written = USUAL[plan.format].values() & record.keys()  # perhaps over what was left over
     exact = not rejected and all(type(record[column]) is str for column in used)
+    exact = exact and written <= used.keys()
     return Example(
         turns,
         None,
@@ -163,8 +165,10 @@ def _earlier(record: Record, roles: Roles, before: list[Turn], used: dict[str, s
         used[column] = "history"
     column = roles.get("system")
     if column and not any(t["role"] == "system" for t in (*turns, *before)):
-        turns = [*system_turns(record, column), *turns]
-        used[column] = "system"
+        system = system_turns(record, column)
+        turns = [*system, *turns]
+        if system or not record[column]:  # else nothing in it could be read
+            used[column] = "system"
     return turns
 
 
@@ -277,9 +281,10 @@ def _with_system(record: Record, roles: Roles, example: Example) -> Example:
     turns, used, shape = example.messages, dict(example.used), dict(example.shape)
     column = roles.get("system")
     if column and not any(t["role"] == "system" for t in turns):
-        used[column] = "system"
         if system := system_turns(record, column):
             turns, shape["system"] = [*system, *turns], column
+        if system or not record[column]:
+            used[column] = "system"
     return example._replace(messages=turns, used=used, shape=shape)
 
 

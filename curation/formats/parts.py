@@ -14,15 +14,21 @@ from curation.formats.turns import Turn, read_transcript, read_turns, said_in, t
 def system_turns(record: Record, column: str) -> list[Turn]:
     """Return a system column as a turn; no turn where it says nothing."""
     value = record[column]
-    if isinstance(value, list):
-        text = said_in(value)
-    elif isinstance(value, dict):
-        text = said_in([value])
+    if isinstance(value, list | dict):
+        text = said_in(map(_as_part, value if isinstance(value, list) else [value]))
     else:
         text = text_of(record, column)
     if text.startswith("SYSTEM:"):
         text = text.removeprefix("SYSTEM:").lstrip(" ")
     return [turn("system", text)] if text else []
+
+
+def _as_part(value: Any) -> Any:
+    """A turn as a part of a content; what is none as it is."""
+    if not isinstance(value, dict) or "text" in value:
+        return value
+    content = value.get("content", value.get("value"))
+    return {"text": said_in(content) if isinstance(content, list) else content}
 
 
 def history_turns(record: Record, column: str) -> list[Turn]:

@@ -116,7 +116,11 @@ def _branch(nodes: Mapping[str, Record]) -> list[Record]:
 def _says(message: Record) -> bool:
     """Whether a message of an export says something; its hidden ones do not."""
     content = message.get("content")
-    return bool(content) and (not isinstance(content, dict) or bool(_said_in_object(content)))
+    if not isinstance(content, dict):
+        return bool(content)
+    return bool(
+        _said_in_object(content) or isinstance(content.get("parts"), list) and _parts_of(content)
+    )
 
 
 _LABELS = re.compile(
@@ -148,7 +152,10 @@ def _add(turns: list[Turn], entry: Record, where: str) -> None:
     last = turns[-1] if turns else None
     calls = read[0].get("tool_calls") if name.strip().lower() in CALLERS else None
     before = last.get("tool_calls", []) if last and last["role"] == "assistant" else None
-    if last and isinstance(before, list) and isinstance(calls, list):
+    alike = all(
+        last and last.get(k) == v for k, v in read[0].items() if k not in ("content", "tool_calls")
+    )
+    if last and alike and isinstance(before, list) and isinstance(calls, list):
         turns[-1] = turn(**{**last, "tool_calls": [*before, *calls]})
     else:
         turns += read
@@ -208,8 +215,10 @@ def _with_tags(role: str, content: str, more: Record) -> list[Turn]:
 def _plain(content: Any, role: str, more: Record, where: str) -> tuple[str, list[Turn]]:
     """What a content that is no text says, and results of tools that stand in it as turns."""
     results = list[Turn]()
-    if isinstance(content, dict) and role != "tool" and (said := _said_in_object(content)):
-        return said, results
+    if isinstance(content, dict) and role != "tool" and _says({"content": content}):
+        if parts := _parts_of(content):
+            more["parts"] = parts
+        return _said_in_object(content), results
     if isinstance(content, list):
         parts = _without_blocks(content, more, results)
         if parts:
@@ -227,6 +236,15 @@ def _said_in_object(content: Record) -> str:
     return content["text"] if isinstance(content.get("text"), str) else ""
 
 
+def _parts_of(content: Record) -> list[Any]:
+    """The parts of a content that holds more than text, such as a picture; else none."""
+    parts = content.get("parts")
+    if isinstance(parts, list):
+        return parts if any(isinstance(part, dict) and part for part in parts) else []
+    more = any(v for k, v in content.items() if k not in ("text", "type", "content_type"))
+    return [content] if more else []
+
+
 def _without_blocks(content: list[Any], more: Record, results: list[Turn]) -> list[Any]:
     """The parts that are text or media; calls and thoughts go to `more`, results to `results`."""
     parts = list[Any]()
@@ -239,7 +257,9 @@ def _without_blocks(content: list[Any], more: Record, results: list[Turn]) -> li
                 more["tool_calls"] = [*more.get("tool_calls", []), *read]
                 continue
         elif kind == "thinking" and isinstance(part.get("thinking"), str):
-            more.setdefault("reasoning_content", part["thinking"])
+            told, thought = more.get("reasoning_content"), part["thinking"]
+            if told != thought:
+                more["reasoning_content"] = f"{told}\n\n{thought}" if told else thought
             continue
         elif kind == "tool_result" or isinstance(part, dict) and "toolResult" in part:
             result = part if kind == "tool_result" else part["toolResult"]
