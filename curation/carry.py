@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from curation.decisions import Decision, State
+    from curation.decisions.state import Summary
     from curation.project import Project
 
 NEAR = 50
@@ -25,6 +26,8 @@ LIKENESS = 0.5
 """Share of common letter groups from which a row is offered."""
 LETTERS = 4_000
 """Of a text, so many are compared at its beginning."""
+CARRIED = "Carried over from "
+"""How the note of a carried decision begins."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
                 batch=batch,
             )
     where = f"{offer.gone} ({offer.place})" if offer.place else offer.gone
-    text = f"Carried over from {where}: {'; '.join(offer.said)}"
+    text = f"{CARRIED}{where}: {'; '.join(_told(summary))}"
     yield Decision(
         offer.id,
         "note",
@@ -132,6 +135,24 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
         op_id=_op(offer.gone, "note"),
         batch=batch,
     )
+
+
+def _told(summary: Summary) -> Iterator[str]:
+    """What was decided, without who did: notes are delivered where people have pseudonyms."""
+    if summary.verdict:
+        yield "kept" if summary.verdict.kind == "keep" else "dropped"
+    if summary.label:
+        yield f"labelled {summary.label.value}"
+    if summary.edit:
+        yield "edited"
+    if summary.rating:
+        yield f"rated {summary.rating.value}"
+    if summary.tags:
+        yield f"tagged {', '.join(summary.tags)}"
+    if summary.flags:
+        yield f"in review: {', '.join(summary.flags)}"
+    if summary.notes:
+        yield "with a note" if len(summary.notes) == 1 else f"with {len(summary.notes)} notes"
 
 
 def _former_rows(project: Project, wanted: set[str]) -> Iterator[Mapping[str, Any]]:

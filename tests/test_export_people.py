@@ -13,6 +13,7 @@ from curation import Project, jobs
 from curation.dataset import ID, carried_ids, make_ids
 from curation.decisions import Decision
 from curation.export import targets
+from curation.export.origin import People
 from tests.conftest import ROOT
 from tests.test_export import turn
 
@@ -102,6 +103,25 @@ def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):
         else:
             text = path.read_text("utf-8")
         assert "Berg" not in text and "Nord" not in text, path
+
+
+def test_a_note_of_a_carried_decision_names_nobody_under_pseudonyms(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "x.jsonl", ROWS))
+    one, two, *_ = project.examples.rows.index
+    told = "Carried over from 0123 (a.jsonl, row 2): kept by Ann Secret; Ann Secret: by hand"
+    project.decisions.append(
+        [
+            Decision(one, "keep", annotator="Ann Secret"),
+            Decision(two, "note", told, annotator="Cay"),
+            Decision(one, "note", "Ask Ann Secret.", annotator="Cay"),
+        ]
+    )
+    people = People.of(project.people(), pseudonyms=True)
+    said = {(line["id"], line["kind"]): line for line in people.lines(project.examples.rows.index)}
+    assert said[two, "note"]["value"] == told.replace("Ann Secret", "annotator 1")
+    assert said[one, "note"]["value"] == "Ask Ann Secret.", "what people wrote stays theirs"
+    assert people.text("kept by Ann Secretary") == "kept by Ann Secretary"
 
 
 @pytest.mark.parametrize("name", ["original", "hf", "csv"])

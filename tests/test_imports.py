@@ -357,7 +357,8 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
     people = Project.open(project.path).people()
     assert people.verdicts[fresh].kind == "drop" and "green" in people.tags[fresh]
     (note,) = people.notes[fresh]
-    assert "tea.jsonl, row 2" in note.value and "dropped by Ann" in note.value
+    assert "tea.jsonl, row 2" in note.value and "dropped; tagged green" in note.value
+    assert "Ann" not in note.value, "a delivery with pseudonyms writes notes as they are"
     assert carry.without_row(project) == [gone]
     project.decisions.undo("Cay")
     assert set(carry.without_row(project)) == {typo, gone}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from curation.carry import CARRIED
 from curation.export.parts import WORDS
 
 _TABLES = ("verdicts", "edits", "labels", "ratings")
@@ -57,15 +58,26 @@ class People:
             first[event.annotator] = min(event.seq, first.get(event.annotator, event.seq))
         order = sorted(first, key=lambda name: first[name])
         names = {n: f"annotator {i}" if pseudonyms else n for i, n in enumerate(order, 1)}
-        return cls(tuple((i, replace(e, annotator=names[e.annotator])) for i, e in events), names)
+        people = cls(names=names)
+        return cls(tuple((i, people._renamed(e)) for i, e in events), names)
 
-    def text(self, reason: str) -> str:
-        """A sentence of a receipt with people's names as they are called in the delivery."""
+    def _renamed(self, event: Any) -> Any:
+        """An event of the person's name in the delivery, also where its note tells of others."""
+        value = event.value
+        if event.kind == "note" and value.startswith(CARRIED):
+            value = self.text(value, r"(?<=by )|(?<=[:;] )(?=[^;]*: )")
+        return replace(event, annotator=self.names[event.annotator], value=value)
+
+    def text(self, reason: str, before: str = "(?<=by )") -> str:
+        """A sentence of a receipt with people's names as they are called in the delivery.
+
+        before: the regular expression of what stands before a name.
+        """
         if all(name == other for name, other in self.names.items()):
             return reason
         known = sorted((n for n in self.names if n), key=len, reverse=True)
         pattern = "|".join(re.escape(name) for name in known) or r"(?!)"
-        return re.sub(rf"(?<=by )(?:{pattern})", lambda m: self.names[m.group()], reason)
+        return re.sub(rf"(?:{before})(?:{pattern})(?!\w)", lambda m: self.names[m.group()], reason)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Person → kind of decision → how many that count."""
