@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from curation import sources
 from curation.cli.data import columns_told
 from curation.dataset import derive
 from curation.formats import FieldError, convert, convert_texts, write
+from curation.formats.calls import calls_in_text, listed_calls
 from tests.test_formats import OTHERS, TEXT, VALUE, back, same
 
 ASK, TELL = "Where do storks sleep?", "On one leg, in a nest."
@@ -369,6 +372,19 @@ def test_a_call_of_sharegpt_keeps_name_and_arguments(speaker, value, told):
 def test_a_call_of_a_turn_is_one_however_it_is_written(calls):
     turns = turns_of({"messages": [USER, {"role": "assistant", "content": None, **calls}]})
     assert called(turns[1]) == FLY and turns[1]["tool_calls"][0]["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (calls_in_text, '<tool_call>{"name":"f"}</tool_call>' * 28_000),
+        (listed_calls, f"[{' ' * 19_990})]"),
+    ],
+)
+def test_calls_in_long_texts_are_read_in_a_moment(read, text):
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 3
 
 
 def test_functions_of_old_are_calls_and_tools():

@@ -180,12 +180,14 @@ def calls_in_text(text: str) -> tuple[str | None, list[Call]] | None:
     if tag is None:
         return None
     said, calls, at = list[str](), list[Call](), 0
+    fences, counted = 0, 0
     while (start := text.find(f"<{tag}>", at)) >= 0:
         end = text.find(f"</{tag}>", start)
         inside = text[start + len(tag) + 2 : end if end >= 0 else len(text)]
         read = _tagged(inside.replace("<|endoftext|>", "").strip())
         before = text[at:start]
-        if not read or before.rstrip(" ").endswith("`") or text.count("```", 0, start) % 2:
+        fences, counted = fences + text.count("```", counted, start), start
+        if not read or before.rstrip(" ").endswith("`") or fences % 2:
             return None
         said.append(before)
         calls += read
@@ -214,7 +216,7 @@ def results_in_text(text: str) -> list[str] | None:
     return [result.strip() for result in results] if whole else None
 
 
-_LISTED = re.compile(r"\s*,?\s*([A-Za-z_][\w .\-/:]{0,99}?)\(")
+_LISTED = re.compile(r"\s*+(?:,\s*+)?([A-Za-z_][\w .\-/:]{0,99}?)\(")
 
 
 def listed_calls(text: str) -> list[Call] | None:
