@@ -76,6 +76,11 @@ class Imports:
         """What was imported, oldest first: name, sha256, settings, and the report of each file."""
         return list(manifest.read(self.folder).get("imports", []))
 
+    def entries_of(self, digest: str) -> list[dict[str, Any]] | None:
+        """The entries that the examples' table of that checksum was read from; None for a former one."""
+        known = manifest.read(self.folder)
+        return list(known["imports"]) if known.get("examples_sha256") == digest else None
+
     @property
     def former(self) -> list[dict[str, Any]]:
         """Versions that others took the place of, oldest first: entries with `replaced_by`."""

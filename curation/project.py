@@ -237,6 +237,14 @@ class Project:
                 self._source = Source(digest, Dataset(rows, own=own))
             return self._source
 
+    def _read_from(self) -> tuple[Source, list[dict[str, Any]]]:
+        """The source, and the files that it was read from, whoever imports meanwhile."""
+        while True:
+            source = self.source()
+            imports = self._imports.entries_of(source.digest)
+            if imports is not None:
+                return source, imports
+
     @property
     def source_digest(self) -> str | None:
         """The digest of the examples' table as it stands; None before the first import."""
@@ -388,16 +396,14 @@ class Project:
         Raises CurationError, beside what `Replay.run` does, when it cannot be remembered.
         """
         chosen = self.recipe if recipe is None else recipe
-        dataset, refused = self._run(chosen, self.last_decision(), engine, progress)
+        seq = self.last_decision()
+        dataset, refused = self._run(self._replay(seq, engine, progress), chosen, seq)
         if refused:
             raise CurationError(f"All steps were computed but cannot be shown: {refused}")
         return dataset
 
-    def _run(
-        self, chosen: Recipe, seq: int, engine: Engine | None, progress: Progress
-    ) -> tuple[Dataset, str]:
+    def _run(self, replay: Replay, chosen: Recipe, seq: int) -> tuple[Dataset, str]:
         """The replayed dataset, and why it could not be remembered, if so."""
-        replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
         self.history.note(chosen, seq, replay.fingerprint, dataset.steps)
         return dataset, replay.cache.refused
@@ -535,18 +541,20 @@ class Project:
         from curation import export
 
         export.check(Path(out), formats)  # before the work, not after it
-        recipe, seq, imports = self.recipe, self.last_decision(), self.imports
-        dataset, _ = self._run(recipe, seq, engine, lambda s, text: progress(0.8 * s, text))
+        recipe, seq = self.recipe, self.last_decision()
+        source, imports = self._read_from()
+        replay = self.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
+        dataset, _ = self._run(replay, recipe, seq)
         origin = export.Origin(
             self.path.resolve().name,
             imports,
             recipe.to_yaml(),
             self.people(seq),
-            imported=self.examples.rows["messages"],
+            imported=source.dataset.rows["messages"],
             encoders=self.vectors.used(dataset.steps),
             bases={
                 basis.path.name: files.sha256(basis.path)
-                for basis in self._replay(seq).bases_of(dataset).values()
+                for basis in replay.bases_of(dataset).values()
                 if basis.path is not None and basis.exists
             },
         )

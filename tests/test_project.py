@@ -21,6 +21,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from curation import Project, Step, files
+from curation import export as deliveries
+from curation.dataset import silent
 from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.project import slug
@@ -676,6 +678,36 @@ def test_a_delivery_vouches_for_the_decisions_it_was_made_of(project, tmp_path):
     manifest = project.export(tmp_path / "out", ["trl"], progress=interrupt)
     assert project.decisions.last() == 2
     assert "Ann" in json.dumps(manifest) and "Ben" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("moment", ["while the source is read", "while the recipe runs"])
+def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment):
+    project.recipe = Recipe((Step("split"),))
+    fresh = [(f"Another question {n}?", f"Another answer {n}.") for n in range(9)]
+    made, interrupted, real = {}, [], Project.source
+
+    def interrupt(share=0.0, text=""):
+        if not interrupted:
+            interrupted.append(Project.open(project.path))
+            interrupted[0].add(write(tmp_path / "pairs.jsonl", fresh))
+
+    def source(self):
+        read = real(self)
+        if moment == "while the source is read":
+            interrupt()
+        return read
+
+    def export(dataset, origin, *rest, **options):
+        made.update(dataset=dataset, origin=origin)
+        return {}
+
+    monkeypatch.setattr(Project, "source", source)
+    monkeypatch.setattr(deliveries, "export", export)
+    progress = interrupt if moment == "while the recipe runs" else silent
+    project.export(tmp_path / "out", ["trl"], progress=progress)
+    dataset, origin = made["dataset"], made["origin"]
+    assert interrupted and set(origin.imported.index) == set(dataset.rows.index)
+    assert [e["report"]["examples"] for e in origin.imports] == [len(dataset)]
 
 
 def test_a_reading_that_gives_nothing_does_not_replace_one_that_gave_examples(tmp_path):
