@@ -110,7 +110,9 @@ class Project:
         if project.settings.get("schema") != SCHEMA:
             raise CurationError(
                 f"{folder} has schema {project.settings.get('schema')!r}; this program reads {SCHEMA}. "
-                "Make a new project, and import the files that lie in the folder's source/ again."
+                "It was made by another version: go on with that one, or make a new project and import "
+                "the files that lie in the folder's source/ again. People's decisions stay in the "
+                "folder; the version that made it prints them with `curate decisions`."
             )
         return project
 

@@ -462,6 +462,8 @@ def test_every_kind_counts_in_its_fingerprint(local, decision):
         Decision("a", "maybe"),
         Decision("a", "label", None),
         Decision("a", "label", 3),
+        Decision("a", "label", " "),
+        Decision("a", "tag", ""),
         Decision("a", "rate", "five"),
         Decision("a", "rate", True),
         Decision("a", "rate", float("nan")),

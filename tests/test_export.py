@@ -828,3 +828,14 @@ def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
     assert "www\u2060.bad.example" in _line(bad) and "a\u2060@bad" in _line(bad)
     head = yaml.safe_load(card.split("---\n")[1])
     assert head["size_categories"] == ["n<1K"] and "configs" not in head
+
+
+def test_a_check_names_the_kept_rows_that_no_format_gets(tmp_path):
+    project = Project.create(tmp_path / "p")
+    rows = [
+        {"prompt": "Name a river.", "completion": "The Rhine."},
+        {"prompt": "Name a lake.", "completion": ""},
+    ]
+    (tmp_path / "pairs.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in rows))
+    project.add(tmp_path / "pairs.jsonl")
+    assert project.check(["trl"])["trl"]["excluded"] == {"an answer is empty": 1}

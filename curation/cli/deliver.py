@@ -96,6 +96,8 @@ def export_text(value: dict[str, Any]) -> str:
 def check_text(value: Mapping[str, Any]) -> str:
     """What each format would hold, for people."""
     lines = [f"{entry['rows']:>10,} rows  {name}" for name, entry in value.items()]
+    excluded = next(iter(value.values()))["excluded"]
+    lines += [f"{n:,} kept examples are left out: {why}" for why, n in excluded.items()]
     lines += _not_held(
         {name: entry["not_in"] for name, entry in value.items()},
         {name: entry["lost"] for name, entry in value.items()},

@@ -39,6 +39,7 @@ IMPORT = "import"
 """How the batch of an import begins: `import:NAME:…`, with who imported it."""
 
 _TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag")
+_NAMING_KINDS = ("label", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Decision:
         self._check_fields()
         if self.kind in _TEXT_KINDS and not isinstance(self.value, str):
             raise CurationError(f"A {self.kind} needs a text as its value, not {self.value!r}.")
+        if self.kind in _NAMING_KINDS and not self.value.strip():
+            raise CurationError(f"A {self.kind} needs a name that is not empty.")
         if self.kind == "rate" and not _is_number(self.value):
             raise CurationError(f"A rate needs a number as its value, not {self.value!r}.")
         if self.kind == "edit" and not _is_conversation(self.value):

@@ -145,14 +145,19 @@ def survey(
 ) -> dict[str, dict[str, Any]]:
     """What a delivery in each format would hold, without writing it.
 
-    words: as of `People.words`. Returns format → rows, not_in (code → rows, why, ids) and lost
-    (part → rows).
+    words: as of `People.words`. Returns format → rows, excluded (why → kept rows that no format
+    gets), not_in (code → rows, why, ids) and lost (part → rows).
     """
     check_formats(formats)
-    rows, _ = offered(dataset, allow_attention)
+    rows, why = offered(dataset, allow_attention)
     made = {name: fitted(targets()[name], rows, words) for name in dict.fromkeys(formats)}
     return {
-        name: {"rows": len(f.records), "not_in": f.refusals(), "lost": f.losses()}
+        name: {
+            "rows": len(f.records),
+            "excluded": _counted(why),
+            "not_in": f.refusals(),
+            "lost": f.losses(),
+        }
         for name, f in made.items()
     }
 
