@@ -323,6 +323,23 @@ def test_undo_is_there_from_the_first_decision_and_returns_its_example(opened, p
     assert [e.kind for e in Project.open(project.path).people().verdicts.values()] == ["keep"]
 
 
+def test_an_undo_takes_back_nothing_of_the_name_before(opened, project):
+    page = opened()
+    pressed = press(page, "k")
+    saved(page)
+    name = page.get_by_role("textbox", name="Who are you?")
+    name.fill("Bob")
+    name.press("Enter")
+    page.wait_for_function("""() => document.querySelector('[data-testid=stBidiComponentIsolated]')
+        .shadowRoot.curationCard.annotator === 'Bob'""")
+    name.blur()
+    painted(page)
+    page.keyboard.press("u")
+    page.get_by_text("There is nothing to undo.").wait_for()
+    saved(page)
+    assert decided(project) == pressed
+
+
 def test_review_and_skip_leave_the_card_and_back_is_the_one_before(opened, project):
     page = opened()
     pressed = press(page, "fsk")

@@ -55,6 +55,11 @@ class Page extends Shell {
     this.annotator = data.annotator;
     this.titles = data.queues;
     if (this.project !== data.project) this.enter(data.project, setStateValue);
+    if (this.memory.who !== data.annotator) {
+      // What somebody else did here is not for this person to take back.
+      Object.assign(this.memory, { who: data.annotator, acts: [], undone: [] });
+      this.lastAction = null;
+    }
     this.outbox.send = (request) => setStateValue("request", request);
     this.outbox.heard(data);
     if (data.session !== this.session) {
@@ -341,6 +346,7 @@ class Page extends Shell {
     const leaves = kind in LEAVE;
     const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue };
     this.memory.acts.push({ op: answer.op, card, kind, value });
+    if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];
     this.cards.set(card.id, applied(card, kind, value, this.annotator));
     if (leaves) {
