@@ -340,6 +340,27 @@ def test_an_undo_takes_back_nothing_of_the_name_before(opened, project):
     assert decided(project) == pressed
 
 
+def test_two_quick_undos_of_one_action_say_one_undo(opened, project):
+    page = opened()
+    (first,) = press(page, "k")
+    saved(page)
+    painted(page)
+    page.evaluate("""() => {
+        const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+        root.curationCard.press('undo');
+        root.curationCard.press('undo');
+    }""")
+    assert page.locator(".notice").inner_text() == "There is nothing to undo."
+    assert painted(page)["example"] == first[0]
+    saved(page)
+    page.keyboard.press("Control+Shift+z")
+    page.get_by_text("Done again: kept.").wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("Undone: kept.").wait_for()
+    saved(page)
+    assert [e.kind for e in events(project)] == ["keep", "undo", "redo", "undo"]
+
+
 def test_review_and_skip_leave_the_card_and_back_is_the_one_before(opened, project):
     page = opened()
     pressed = press(page, "fsk")

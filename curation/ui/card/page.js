@@ -398,17 +398,16 @@ class Page extends Shell {
     if (!act && !last) return this.say("There is nothing to undo.");
     const example = act ? act.card.id : last.example;
     const target = act ? { batch: act.op } : last.target;
+    // The last reply may name it still as what an undo would take back.
+    this.undoneTargets.add(JSON.stringify(target));
+    if (last && this.undoneTargets.has(JSON.stringify(last.target))) this.lastAction = null;
     if (act) {
       this.memory.undone.push(act);
       this.cards.set(example, act.card);
       const at = this.memory.trail.lastIndexOf(example);
       if (at >= 0 && act.kind in LEAVE) this.memory.trail.splice(at, 1);
       if (act.kind in LEAVE && this.left !== null && this.queue !== "everything" && act.kind !== "skip") this.left += 1;
-    } else {
-      this.undoneTargets.add(JSON.stringify(target));
-      this.lastAction = null;
-      this.cards.delete(example);
-    }
+    } else this.cards.delete(example);
     const kind = act ? act.kind : last.kind;
     const many = act || last.count < 2 ? "" : `, ${plural(last.count, "example")}`;
     this.post(this.switched("undo", example, target));
@@ -423,6 +422,7 @@ class Page extends Shell {
     const id = act.card.id;
     this.memory.acts.push(act);
     this.cards.set(id, applied(act.card, act.kind, act.value, this.annotator));
+    this.undoneTargets.delete(JSON.stringify({ batch: act.op }));
     this.post(this.switched("redo", id, { batch: act.op }));
     if (act.kind in LEAVE) this.memory.trail.push(id);
     if (this.card?.id === id && act.kind in LEAVE) this.advance();
