@@ -55,6 +55,12 @@ def turns_of(record, **options):
         ({"system": "S", "prompt": [USER], "completion": [ANSWER]}, [system("S"), *TALK]),
         ({"messages": [USER], "answer": TELL}, TALK),
         ({"title": "Where do", "body": "storks", "answer": TELL}, ["Where do\n\nstorks"]),
+        ({"title": "Where do", "text": "storks", "answer": TELL}, ["Where do\n\nstorks"]),
+        ({"context": "storks", "text": "Where do", "response": TELL}, ["Where do\n\nstorks"]),
+        ({"source": "cnn", "article": ASK, "summary": TELL}, TALK),
+        ({"title": "T", "article": ASK, "summary": TELL}, TALK),
+        ({"source": "cnn", "title": "T", "document": ASK, "summary": TELL}, TALK),
+        ({"source": "cnn", "text": ASK, "summary": TELL}, TALK),
     ],
 )
 def test_every_part_of_a_prompt_is_in_the_conversation(record, turns):

@@ -185,6 +185,9 @@ class Resolver:
         prompt = squeezed(self.full.get("prompt", self.empty.get("prompt", "")))
         if role == "response" and prompt == "instruction":
             names = ("output", *names)
+        elif role == "prompt" and self.has("text"):  # a title is said before its text
+            at = names.index("text")
+            names = (*names[:at], "title", *names[at:])
         elif role == "input":
             names = tuple(n for n in names if prompt in SECOND_QUESTIONS.get(n, (prompt,)))
         elif role == "label" and not self.has("options"):

@@ -21,8 +21,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "prompt": (
         *("prompt", "instruction", "question", "query", "problem", "request", "task"),
-        *("input", "inputs", "user", "human", "q", "context", "source", "title"),
-        *("document", "article", "text"),
+        *("input", "inputs", "user", "human", "q"),
+        *("document", "article", "text", "context", "source", "title"),
     ),
     "input": (
         *("input", "context", "contexts", "passage", "passages", "background", "body"),
