@@ -440,10 +440,13 @@ class Project:
 
     # --- beside another set -----------------------------------------------------------------
 
-    def coverage_key(self, target: Target, of: str = "") -> str:
-        """What a comparison with a target is remembered under: view, target, sides, code."""
-        as_read = (target.sha256, target.settings)
-        return key(self.view().fingerprint, as_read, of, module_version("curation.coverage"))
+    def coverage_key(self, target: Target, of: str = "", view: View | None = None) -> str:
+        """What a comparison with a target is remembered under: view, target, sides, code.
+
+        view: that of now unless one is given.
+        """
+        as_read, shown = (target.sha256, target.settings), view or self.view()
+        return key(shown.fingerprint, as_read, of, module_version("curation.coverage"))
 
     def coverage(self, target: Target, of: str = "", progress: Progress = silent) -> Compared:
         """Hold what pages show against a target; remembered until either changes.
@@ -453,7 +456,8 @@ class Project:
         """
         from curation import coverage
 
-        name, dataset = self.coverage_key(target, of), self.view().dataset
+        view = self.view()
+        name, dataset = self.coverage_key(target, of, view), view.dataset
         known = coverage.remembered(target.results, name)
         if known is not None:
             return known

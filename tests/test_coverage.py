@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, Step, coverage
 from curation.coverage import Compared, compare, gaps, over_represented, usual_reach
 from curation.dataset import Dataset
+from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.operations.select import select_diverse
 from curation.report import StepReport
@@ -295,6 +296,29 @@ def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_p
     found = project.coverage(own)
     assert found.within(found.about["reach"]) == 1.0
     assert over_represented(found, 1.0).empty
+
+
+def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):  # noqa: F811
+    target, _ = project.targets.add(questions(tmp_path))
+    project.view()
+    before, real, chosen = project.coverage_key(target), Project.view, []
+
+    def interrupted(self):
+        """The view is read; then somebody drops an example that it shows."""
+        view = real(self)
+        if not chosen:
+            chosen.append(str(view.dataset.kept.index[0]))
+            self.decisions.append([Decision(chosen[0], "drop", annotator="Ben")])
+        return view
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "view", interrupted)
+        made = project.coverage(target)
+    later = project.coverage(target)
+    assert made.about["stages"] != later.about["stages"]
+    project.decisions.undo("Ben")
+    assert project.coverage_key(target) == before
+    assert project.coverage(target).about["stages"] == made.about["stages"]
 
 
 def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
