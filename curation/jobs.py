@@ -83,8 +83,8 @@ def start(project: Path, title: str, command: Sequence[str]) -> str:
 
 
 def _at_work(project: Path, command: str) -> bool:
-    """Whether a job of that command is at work."""
-    return any(job.active and job.command == command for job in all_jobs(project))
+    """Whether a job of that command is at work, however many were started after it."""
+    return any(job.active and job.command == command for job in all_jobs(project, None))
 
 
 def _start(project: Path, title: str, command: Sequence[str]) -> str:
@@ -170,8 +170,8 @@ def _last_words(folder: Path) -> str:
     return f"The process ended without finishing; start it again to go on from there.{tail}"
 
 
-def all_jobs(project: Path, limit: int = 20) -> list[Status]:
-    """The newest jobs of a project, newest first."""
+def all_jobs(project: Path, limit: int | None = 20) -> list[Status]:
+    """The newest jobs of a project, newest first; all of them without a limit."""
     folder = project / "jobs"
     if not folder.is_dir():
         return []

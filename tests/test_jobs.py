@@ -105,6 +105,18 @@ def test_a_job_that_cannot_do_its_work_fails_with_its_sentence(small):
         assert "\n" not in failed.error
 
 
+def test_a_run_is_found_at_work_behind_any_number_of_later_jobs(tmp_path):
+    folder = tmp_path / "jobs"
+    now = time.time()
+    jobs._write(
+        folder / "20260101-000000-first", jobs.Status("a", "Run", "running", "run", started=now)
+    )
+    for n in range(30):
+        jobs._write(folder / f"20260102-{n:06}-later", jobs.Status("b", "Export", "done", "export"))
+    with pytest.raises(CurationError, match="A run is under way"):
+        jobs.start(tmp_path, "Run", ["run", str(tmp_path)])
+
+
 def test_a_bug_fails_the_job_and_its_trace_is_in_the_log(small):
     jobs._write(small.path / "jobs" / "one", jobs.Status("one", "Run", "starting"))
     with pytest.raises(ZeroDivisionError):
