@@ -312,6 +312,18 @@ def test_calls_of_other_weight_or_reasoning_are_turns_of_their_own():
     assert [turn.get("weight") for turn in made] == [None, None, 0]
 
 
+def test_thoughts_before_a_call_are_its_reasoning():
+    call = '<think>\nHm.\n</think>\n\n{"name": "f", "arguments": {"a": 1}}'
+    turns = [{"from": "human", "value": ASK}, {"from": "function_call", "value": call}]
+    function = {"name": "f", "arguments": {"a": 1}}
+    assert turns_of({"conversations": turns})[1] == {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": "Hm.",
+        "tool_calls": [{"type": "function", "function": function}],
+    }
+
+
 def test_all_thoughts_of_a_turn_are_its_reasoning():
     thoughts = [{"type": "thinking", "thinking": text} for text in ("One.", "Two.")]
     said = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": TELL}]}

@@ -187,6 +187,9 @@ def _read_turn(entry: Record, role_key: str, name: str, where: str) -> list[Turn
     if len(more) or type(content) is not str:
         _settle(more, where)
     if name.strip().lower() in CALLERS and "tool_calls" not in more and content:
+        if type(content) is str and (thought := _THOUGHT.match(content)):
+            more.setdefault("reasoning_content", thought.group(1))
+            content = content[thought.end() :]
         more["tool_calls"] = read_calls(content) or [_unread(content)]
         return [turn(role, None, **more)]
     turns = list[Turn]()
@@ -195,6 +198,10 @@ def _read_turn(entry: Record, role_key: str, name: str, where: str) -> list[Turn
     if type(content) is str and "<" in content:
         return [*turns, *_with_tags(role, content, more)]
     return [*turns, turn(role, content, **more)] if content or more or not turns else turns
+
+
+_THOUGHT = re.compile(r"\s*+<think>\n?(.*?)\n?</think>\s*+(?=[\[{])", re.S)
+"""Reasoning that stands before a call, as LLaMA-Factory reads it."""
 
 
 def _unread(content: Any) -> Record:
