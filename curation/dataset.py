@@ -211,24 +211,31 @@ def make_ids(hashes: Sequence[str], carried: Sequence[str] | None = None) -> lis
     """Stable ids: the content hash, with `-2`, `-3` … for repeats in order of appearance.
 
     carried: the id that each row brings from a delivery, "" for none. It stays the row's id, so that
-    decisions find it though its text was changed; of several rows that bring the same the first has
-    it.
+    decisions find it though its text was changed; but where a row of the content that the id stands
+    for is there too, it is that row's. Of several rows that bring the same the first has it.
     """
     brought = list(carried or [""] * len(hashes))
-    taken = dict.fromkeys(name for name in brought if name)
-    seen: dict[str, int] = {}
-    ids = list[str]()
-    for digest, name in zip(hashes, brought, strict=True):
-        if name in taken and taken[name] is None:
-            taken[name] = len(ids)
-            ids.append(name)
-            continue
+    owned = {digest for digest, name in zip(hashes, brought, strict=True) if name in ("", digest)}
+    taken, seen = set[str](), dict[str, int]()
+    ids = [""] * len(hashes)
+
+    def counted(digest: str) -> str:
         while True:
             count = seen[digest] = seen.get(digest, 0) + 1
             name = digest if count == 1 else f"{digest}-{count}"
             if name not in taken:
-                break
-        ids.append(name)
+                return name
+
+    left = list[int]()
+    for i, (digest, name) in enumerate(zip(hashes, brought, strict=True)):
+        if name and (name in taken or (name != digest and name in owned)):
+            left.append(i)
+            continue
+        ids[i] = name or counted(digest)
+        taken.add(ids[i])
+    for i in left:
+        ids[i] = counted(hashes[i])
+        taken.add(ids[i])
     return ids
 
 

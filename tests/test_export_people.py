@@ -174,9 +174,27 @@ def test_ids_that_rows_bring_stay_theirs_and_no_other_row_gets_them():
     assert make_ids([a, a, b]) == [a, f"{a}-2", b]
     assert make_ids([b, a, a], ["", f"{a}-2", ""]) == [b, f"{a}-2", a]
     assert make_ids([a, a], [b, b]) == [b, a], "of two rows that bring one id the first has it"
-    assert make_ids([a, b], ["", a]) == [f"{a}-2", a]
+    assert make_ids([a, b], ["", a]) == [a, b], "the row that says what the id stands for has it"
+    assert make_ids([b, a], [a, ""]) == [b, a], "in whatever order the two come"
+    assert make_ids([a, a], ["", a]) == [a, f"{a}-2"]
+    assert make_ids([a, a, b], ["", "", f"{a}-2"]) == [a, f"{a}-2", b]
+    assert make_ids([a, b, a], ["", f"{a}-2", ""]) == [a, f"{a}-2", f"{a}-3"]
+    assert make_ids([a, b, b], ["", a, b]) == [a, f"{b}-2", b]
     texts = ["", '{"n":1}', f'{{"{ID}":"{a}-2"}}', f'{{"{ID}":"no id"}}', f'{{"{ID}":7}}']
     assert carried_ids([*texts, f'{{"x":{{"{ID}":"{a}"}}}}']) == ["", "", f"{a}-2", "", "", ""]
+
+
+def test_decisions_stay_with_their_row_when_a_delivery_is_added(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(lines(tmp_path / "s.jsonl", ROWS[:1]))
+    (there,) = project.examples.rows.index
+    project.decisions.append([Decision(there, "drop", annotator="Ann")])
+    edited = {"messages": [turn("user", "Question 0?"), turn("assistant", "Better.")], ID: there}
+    project.add(lines(tmp_path / "delivered.jsonl", [edited]))
+    rows = project.replay().rows
+    assert rows.at[there, "source"] == "s.jsonl"
+    dropped = rows["dropped_by"].fillna("") != ""
+    assert dropped.to_dict() == {name: name == there for name in rows.index}
 
 
 def test_a_delivery_s_name_never_leads_out_of_the_project(decided, monkeypatch):
