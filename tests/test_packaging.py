@@ -21,6 +21,8 @@ from tests.conftest import ROOT
 
 PARTS = ["curation", "pages", ".streamlit"]
 FILES = ["app.py", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
+STRAY = ["my-customers.jsonl", "salaries.csv", "notes.json", "scratch.py"]
+"""What may lie in a checkout beside app.py and is none of the package."""
 
 
 def built(source: Path, out: Path, what: str) -> Path:
@@ -41,6 +43,8 @@ def sdist(tmp_path_factory) -> Path:
         shutil.copytree(ROOT / part, source / part, ignore=ignored)
     for name in FILES:
         shutil.copy(ROOT / name, source / name)
+    for name in STRAY:
+        (source / name).write_text("")
     return built(source, tmp_path_factory.mktemp("sdist"), "sdist")
 
 
@@ -61,6 +65,13 @@ def installed(sdist, tmp_path_factory) -> Path:
 def contents(folder: Path) -> set[str]:
     paths = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
     return {p.as_posix() for p in paths if "__pycache__" not in p.parts}
+
+
+def test_what_lies_beside_the_app_by_chance_is_not_packed(sdist, installed):
+    with tarfile.open(sdist) as archive:
+        names = {Path(name).name for name in archive.getnames()}
+    assert names.isdisjoint(STRAY) and contents(installed / "curation" / "web")
+    assert {Path(name).name for name in contents(installed)}.isdisjoint(STRAY)
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_the_pages(installed):
