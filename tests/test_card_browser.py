@@ -373,6 +373,11 @@ def test_review_and_skip_leave_the_card_and_back_is_the_one_before(opened, proje
     page.get_by_role("button", name="To review").click()
     page.wait_for_function("location.search.includes('queue=review')")
     assert painted(page)["example"] == pressed[0][0]
+    page.keyboard.press("f")
+    saved(page)
+    assert [e.kind for e in events(project)][-1] == "skip", "it is in review already"
+    page.wait_for_timeout(300)
+    assert painted(page)["example"] == pressed[0][0], "the only one comes again"
     page.keyboard.press("k")
     page.get_by_text("This queue is empty").first.wait_for()
     assert fourth not in {e.example_id for e in events(project)}

@@ -196,7 +196,7 @@ function ratingField(current, save) {
 const HELP = [
   ["K", "keep"], ["D", "drop"], ["1 – 9", "give the label with this number"], ["L", "choose or type a label"],
   ["E", "edit the texts; Ctrl+Enter saves, Esc leaves"], ["S", "skip: it comes again at the end"],
-  ["F", "send to review, for somebody else"], ["T", "tag"], ["N", "note"], ["R", "rate from 1 to 5"],
+  ["F", "send to review, for somebody else; in review already, skip"], ["T", "tag"], ["N", "note"], ["R", "rate from 1 to 5"],
   ["B", "back to the card before"], ["U or Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
   ["X", "show or fold what is long"], ["?", "these keys"],
 ];

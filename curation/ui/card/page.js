@@ -325,7 +325,7 @@ class Page extends Shell {
   do_keep() { this.act("keep", null); }
   do_drop() { this.act("drop", null); }
   do_skip() { this.act("skip", null); }
-  do_flag() { this.act("flag", "review"); }
+  do_flag() { this.card.flags.includes("review") ? this.act("skip", null) : this.act("flag", "review"); }
   do_label() { this.openPanel(chooser("Label", "label", this.labels, [this.card.label], (label) => this.act("label", label))); }
   do_tag() { if (this.card) this.openPanel(chooser("Tag", "tag", this.tags, this.card.tags, (tag) => this.act(this.card.tags.includes(tag) ? "untag" : "tag", tag))); }
   do_note() { if (this.card) this.openPanel(noteField(this.card.notes, (text) => this.act("note", text))); }
