@@ -229,6 +229,41 @@ def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, 
     assert made == {**delivered, ID: rows.index[0]}
 
 
+@pytest.mark.parametrize(
+    ("part", "columns", "lost"),
+    [
+        ("tools", {"Tool-Definitions": "[1]"}, {}),
+        ("tools", {"tools": "[1]", "tool": "hammer"}, {"column tool": 1}),
+        ("tools", {"tools": "[1]", "functions": "[2]"}, {"column functions": 1}),
+        ("tools", {"tools": "", "functions": "[2]"}, {}),
+        ("tools", {"apis": "[1]"}, {"column apis": 1}),
+        ("rejected", {"response_rejected": "No."}, {}),
+    ],
+)
+def test_only_the_column_that_a_part_was_read_from_is_not_lost(part, columns, lost):
+    target = export.targets()["trl"]
+    made = fitted(target, dataset_of({**MARKED[part], "metadata": columns}).rows)
+    losses = made.losses()
+    losses.pop("rejected answers", None)
+    assert losses == lost
+
+
+def test_images_are_not_lost_without_a_word_in_answers_or_columns():
+    seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "No."}]
+    example = {"messages": named(), "rejected": [turn("assistant", "No.", parts=seen)]}
+    made = fitted(export.targets()["trl-preference"], dataset_of(example).rows)
+    assert set(made.refused.values()) == {"media"}
+    made = fitted(export.targets()["trl"], dataset_of(example).rows)
+    assert made.losses() == {"rejected answers": 1}, "the answer is not in it at all"
+    for images, lost in (["b.jpg"], {"column images": 1}), (["a.jpg"], {}):
+        example = {
+            "messages": named(question={"parts": seen}),
+            "metadata": {"images": images},
+        }
+        made = fitted(export.targets()["llamafactory"], dataset_of(example).rows)
+        assert made.losses() == lost
+
+
 def test_what_is_lost_is_said_in_words():
     losses = {f"column {i}": 9 - i for i in range(9)}
     text = saying.lost("TRL", {"loss masks": 1_200, **losses})

@@ -6,11 +6,12 @@ nothing is lost without a word: what is not in the declaration is told, what is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from curation.export.calls import has_fine_numbers, without_ids
 from curation.formats.base import is_calls
+from curation.formats.names import SQUEEZED, squeezed
 
 Row = dict[str, Any]
 
@@ -67,11 +68,8 @@ _MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
 """Values of a column that say nothing, and so cannot be lost."""
 
-_APART = {
-    "tools": ("tools", "functions", "tool", "available_tools", "apis"),
-    "rejected": ("rejected", "rejected_response", "non_preferred_output", "dispreferred_output"),
-}
-"""Columns that stay beside what was read from them."""
+_APART = ("tools", "rejected")
+"""Parts whose column stays beside what was read from it."""
 
 
 class NotHeld(Exception):
@@ -110,7 +108,9 @@ def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
         lost.add(code)
         return False
 
-    if media_of(row) and not holds(places, "media"):
+    shown = row if holds(places, "rejected") else {**row, "rejected": []}
+    media = media_of(shown)
+    if media and not holds(places, "media"):
         raise NotHeld("media", "it holds an image, audio or a file")
     turns = [
         _fit_turn(turn, stays)
@@ -128,14 +128,29 @@ def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
         if made.get(code) and not stays(code):
             made[code] = [] if code in ("tools", "rejected") else None
     made["rejected"] = [_fit_turn(turn, stays) for turn in made["rejected"]]
-    apart = {n for part, names in _APART.items() if row.get(part) for n in names}
-    media = _MEDIA_COLUMNS if media_of(row) else ()
+    apart = {*_read_columns(row), *_media_columns(shown, media)}
     made["columns"] = {
         name: value
         for name, value in row["columns"].items()
-        if value in _NOTHING or name in media or name.casefold() in apart or stays(f"column:{name}")
+        if value in _NOTHING or name in apart or stays(f"column:{name}")
     }
     return made, lost
+
+
+def _read_columns(row: Row) -> Iterator[str]:
+    """Columns that a part was read from: the likeliest of its names that says something."""
+    said = {squeezed(name): name for name, v in row["columns"].items() if v not in _NOTHING}
+    for part in _APART:
+        if row.get(part):
+            yield from [said[name] for name in SQUEEZED[part] if name in said][:1]
+
+
+def _media_columns(row: Row, media: Mapping[str, list[Any]]) -> Iterator[str]:
+    """Columns of media whose references are all among those of the example."""
+    for name in _MEDIA_COLUMNS:
+        shown = media.get(f"{name.rstrip('s')}s", [])
+        if all(reference in shown for reference in _listed(row["columns"].get(name))):
+            yield name
 
 
 def _is_empty_system(turn: Row) -> bool:
@@ -198,14 +213,17 @@ def media_of(row: Row) -> dict[str, list[Any]]:
 
 
 def _media(row: Row) -> Iterator[tuple[str, Any]]:
-    parts = [part for turn in row["turns"] for part in turn.get("parts", ()) if _is_media(part)]
+    turns = [*row["turns"], *row["rejected"]]
+    parts = [part for turn in turns for part in turn.get("parts", ()) if _is_media(part)]
     yield from map(_reference, parts)
     for name in () if parts else _MEDIA_COLUMNS:
         kind = name.rstrip("s")
-        if any(f"<{kind}>" in (turn["content"] or "") for turn in row["turns"]):
-            value = row["columns"].get(name)
-            for reference in value if isinstance(value, list) else [value] if value else []:
-                yield f"{kind}s", reference
+        if any(f"<{kind}>" in (turn["content"] or "") for turn in turns):
+            yield from ((f"{kind}s", reference) for reference in _listed(row["columns"].get(name)))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _reference(part: Row) -> tuple[str, Any]:
