@@ -28,6 +28,10 @@ _NO_TAGS = re.compile(_ALWAYS)
 _STRUCK = re.compile(r"(?<!\A)<s>(?!\s*\[INST\])[^<]{1,200}</s>(?!\s*\Z)")
 
 
+_PASSES = 32
+"""So many times tokens are taken out of a text in which taking one out makes another."""
+
+
 def token_in(text: str, html: bool = False) -> str:
     """The first such token of a text; "" for none. A text struck through in HTML has none.
 
@@ -36,18 +40,28 @@ def token_in(text: str, html: bool = False) -> str:
     if "<" not in text and "[" not in text:
         return ""
     if "<s>" in text:
-        text = _STRUCK.sub("", text.strip())
+        text = _STRUCK.sub("\n", text.strip())
     token = (_NO_TAGS if html else TOKENS).search(text)
     return token.group() if token else ""
 
 
 def without_tokens(text: str) -> str:
-    """A text without such tokens; what is struck through in HTML stays."""
-    if not token_in(text):
-        return text
-    struck = {m.start() for m in _STRUCK.finditer(text)} if "<s>" in text else set()
-    struck |= {m.end() - len("</s>") for m in _STRUCK.finditer(text)} if struck else set()
-    return TOKENS.sub(lambda m: m.group() if m.start() in struck else "", text)
+    """A text without such tokens, also those that others were put into; struck through text stays."""
+    for _ in range(_PASSES):
+        if not token_in(text):
+            break
+        text = _without(text)
+    return text
+
+
+def _without(text: str) -> str:
+    inner = text.strip()  # as `token_in` looks at it: a text may begin or end with a token
+    struck = set[int]()
+    for m in _STRUCK.finditer(inner) if "<s>" in inner else ():
+        struck |= {m.start(), m.end() - len("</s>")}
+    inner_cut = TOKENS.sub(lambda m: m.group() if m.start() in struck else "", inner)
+    start = text.index(inner)
+    return text[:start] + inner_cut + text[start + len(inner) :]
 
 
 def has_token(*texts: str, html: bool = False) -> bool:

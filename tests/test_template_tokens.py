@@ -66,6 +66,26 @@ def test_tokens_within_turns_leave_a_row_out_of_a_delivery():
     assert has_token("plain </s>") and not has_token("plain", '["a"]')
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (" <s> hello </s> more", "hello  more"),
+        ("It was <s>9</s> 7 crowns.<eos>", "It was <s>9</s> 7 crowns."),
+        ("a <|im_<|im_end|>end|> b", "a  b"),
+        ("<|im_<|im_<|im_end|>end|>end|>", ""),
+    ],
+)
+def test_nothing_that_would_be_found_is_left(text, left):
+    assert without_tokens(text).strip() == left and token_in(without_tokens(text)) == ""
+
+
+def test_tokens_in_what_tools_are_said_to_do_leave_a_row_out():
+    rows = make_dataset([("A hill?", "1."), ("A lake?", "2.")]).rows
+    tools = ['[{"function":{"name":"f","description":"Ends at <|im_end|>."}}]', ""]
+    rows = rows.assign(tools=pd.Series(tools, dtype="str").to_numpy())
+    assert export.left_out(rows).tolist() == ["template_tokens", ""]
+
+
 def test_the_cleaner_takes_out_what_the_delivery_would_refuse():
     batch = pd.DataFrame({"text": [f"x {token}" for token in FOUND]})
     assert {text.strip() for text in remove_special_tokens(batch)} == {"x"}

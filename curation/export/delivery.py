@@ -165,7 +165,7 @@ def survey(
 def left_out(rows: pd.DataFrame) -> pd.Series:
     """Codes, by commas, of why an export leaves a row out unless told otherwise; "" for none."""
     codes = rows["attention"].fillna("").astype("str")
-    texts = (rows[name].fillna("") for name in ("prompt", "messages", "rejected", "label"))
+    texts = (rows[name].fillna("") for name in ("prompt", "messages", "rejected", "label", "tools"))
     tokens = [
         has_token(*said, html=bool(ABOUT_HTML.search(prompt)))
         for prompt, *said in zip(*texts, strict=True)
