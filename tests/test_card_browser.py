@@ -256,6 +256,7 @@ def test_an_edit_put_aside_outlives_another_card_and_a_reload(opened, project):
     assert painted(page)["example"] != example
     press(page, "b")
     saved(page)
+    page.wait_for_function("example => location.href.includes(example)", arg=example)
     page.reload()
     assert painted(page)["example"] == example
     assert page.locator("textarea").count() == 0
@@ -268,6 +269,43 @@ def test_an_edit_put_aside_outlives_another_card_and_a_reload(opened, project):
     page.keyboard.press("Escape")
     assert "E takes it up again" not in page.locator(".notice").inner_text()
     assert [e.kind for e in events(project)] == ["keep", "keep", "skip", "edit"]
+
+
+def test_a_second_edit_leaves_numbers_in_calls_as_they_are(opened, project, tmp_path):
+    arguments = {"x": 1.0, "n": 12345678901234567890}
+    call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": arguments}}
+    turns = [
+        {"role": "user", "content": "add"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "1", "tool_call_id": "c"},
+        {"role": "assistant", "content": "one"},
+    ]
+    calls = tmp_path / "calls.jsonl"
+    calls.write_bytes(orjson.dumps({"messages": turns}) + b"\n")
+    project.add(calls)
+    rows = Project.open(project.path).examples.rows
+    example = rows.index[rows["source"].str.contains("calls")][0]
+    source = orjson.loads(rows.at[example, "messages"])
+    page = opened(example=example, queue="everything")
+    card = "document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.curationCard"
+    page.evaluate(f"() => {{ {card}.outbox.flush = () => {{}}; }}")
+    for word in (" more", " and more"):
+        page.keyboard.press("e")
+        page.keyboard.type(word)
+        page.keyboard.press("Control+Enter")
+        page.keyboard.press("b")
+        assert painted(page)["example"] == example
+    page.evaluate(f"() => {{ delete {card}.outbox.flush; {card}.outbox.restart(); }}")
+    saved(page)
+    page.keyboard.press("e")
+    page.keyboard.type("!")
+    page.keyboard.press("Control+Enter")
+    saved(page)
+    edits = [e.value for e in events(project)]
+    assert [v[-1]["content"] for v in edits] == ["one more", "one more and more"] + [
+        "one more and more!"
+    ]
+    assert [repr(v[1]) for v in edits] == [repr(source[1])] * 3
 
 
 def test_notes_tags_ratings_and_labels_by_keys(opened, project):

@@ -35,9 +35,10 @@ function applied(card, kind, value, by) {
   else if (kind === "note") next.notes = [...card.notes, [by, value]];
   else if (kind === "rate") next.rating = value;
   else if (kind === "edit") {
-    const turns = parsed(card.messages, []);
+    const turns = parsed(value.messages, []);
     value.texts.forEach(([index, key, text]) => { turns[index][key] = text; });
-    Object.assign(next, { messages: JSON.stringify(turns), edited: by });
+    // What is drawn; the text that it was made of is kept for a further edit, letter by letter.
+    Object.assign(next, { messages: JSON.stringify(turns), base: value.messages, texts: value.texts, edited: by });
   }
   return next;
 }

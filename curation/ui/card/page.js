@@ -155,7 +155,7 @@ class Page extends Shell {
     const { fate } = card;
     if (fate.person && fate.by !== this.annotator && (fate.kept !== before.fate.kept || fate.by !== before.fate.by))
       this.say(`${fate.by || "Somebody"} ${fate.kept ? "kept" : "dropped"} this example meanwhile.`);
-    if (card.messages !== before.messages) {
+    if (card.messages !== before.messages && plainly(card.messages) !== plainly(before.messages)) {
       this.show(card.id);
       if (card.edited && card.edited !== this.annotator) this.say(`${card.edited} edited this text meanwhile; this is the new one.`);
     } else {
@@ -189,7 +189,7 @@ class Page extends Shell {
     this.rest();
     this.later();
     const draft = this.memory.drafts[id];
-    if (draft && draft.open && draft.messages === card.messages && !this.undrawn) this.startEdit();
+    if (draft && draft.open && draft.messages === plainly(card.messages) && !this.undrawn) this.startEdit();
   }
 
   /** Draw the card; one that cannot be drawn says so, and can be skipped like any other. */
@@ -390,6 +390,7 @@ class Page extends Shell {
     if (id === undefined) return;
     this.visit(id);
     this.memory.keep();
+    setTimeout(() => this.outbox.flush(), 0); // what was said of it since
   }
 
   do_undo() {
@@ -451,7 +452,7 @@ class Page extends Shell {
     const { card } = this;
     if (card.cut) return this.say("This example is too long to edit here.");
     const draft = this.memory.drafts[card.id];
-    const texts = draft && draft.messages === card.messages ? draft.texts : [];
+    const texts = draft && draft.messages === plainly(card.messages) ? draft.texts : [];
     this.closePanel();
     this.edit = editor(parsed(card.messages, []), texts, () => this.keepDraft(true));
     this.turns.replaceChildren(...this.edit.sections);
@@ -464,7 +465,8 @@ class Page extends Shell {
   /** Remember what is written so far; of a text that is another by now the draft is left alone. */
   keepDraft(open) {
     if (!this.edit) return;
-    const { id, messages } = this.card;
+    const { id } = this.card;
+    const messages = plainly(this.card.messages);
     const { drafts } = this.memory;
     const texts = this.edit.texts();
     if (texts.length) drafts[id] = { messages, texts, open };
@@ -495,11 +497,14 @@ class Page extends Shell {
       this.leaveEdit();
       return this.say("Nothing was changed.");
     }
-    const { messages } = this.card;
+    // Numbers in calls are not what they were once this page has read and written them.
+    const { messages, base = messages, texts: earlier = [] } = this.card;
+    const again = new Set(texts.map(([index, key]) => `${index} ${key}`));
+    const all = [...earlier.filter(([index, key]) => !again.has(`${index} ${key}`)), ...texts];
     delete this.memory.drafts[this.card.id];
     this.edit.stop();
     this.edit = null;
-    return this.act("edit", { messages, texts });
+    return this.act("edit", { messages: base, texts: all });
   }
 }
 

@@ -11,6 +11,9 @@ function parsed(text, otherwise) {
   }
 }
 
+/** Turns as this page would write them, to tell whether two texts say the same. */
+const plainly = (messages) => JSON.stringify(parsed(messages, []));
+
 const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
 function call(value) {
