@@ -189,6 +189,23 @@ def test_an_answer_carries_the_revision_that_was_on_screen(project):
     assert project.decisions.last() == 5
 
 
+def test_only_who_was_overruled_is_named_as_having_decided(project):
+    example = project.examples.rows.index[0]
+    project.decisions.append(
+        [
+            Decision(example, "drop", None, "Eve"),
+            Decision(example, "drop", None, "Bob"),
+            Decision(example, "note", "hm", "Dan"),
+            Decision(example, "flag", "review", "Carol"),
+        ]
+    )
+    said = write(project, [answer(example, queue="review", op="late")])
+    assert said.notices == [
+        (example, "Bob decided this example meanwhile; both decisions are kept.")
+    ]
+    assert [e.kind for e in project.decisions.events()][-2:] == ["keep", "unflag"]
+
+
 def test_what_makes_no_decision_is_refused_and_holds_up_no_other(project):
     ids = list(project.examples.rows.index)
     sent = [

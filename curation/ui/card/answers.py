@@ -10,12 +10,16 @@ import orjson
 
 from curation.decisions import Appended, Decision, Event
 from curation.decisions.event import SWITCHES
+from curation.decisions.fold import overruled
 from curation.errors import CurationError
 from curation.project import Project
 from curation.queues import REVIEW
 
 DECIDING = ("keep", "drop", "edit", "label")
 """Kinds that take an example out of the queue of those sent to review."""
+
+ALONG = ":1"
+"""How the op_id of what an answer says besides ends."""
 
 
 @dataclass
@@ -83,7 +87,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     )
     decisions = [own]
     if answer.get("queue") == REVIEW and kind in DECIDING:
-        said = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}:1"}
+        said = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | said))
     for decision in decisions:
         decision.check()
@@ -115,16 +119,24 @@ def conflicts(project: Project, outcome: Appended) -> list[tuple[Event, str]]:
     """A sentence about each new decision that stands against somebody else's of the meantime."""
     told = []
     for event in outcome.conflicts:
-        others = {
-            e.annotator or "somebody"
-            for e in project.decisions.events(
-                since=event.base_revision, example_id=event.example_id
-            )
-            if e.annotator != event.annotator and e.seq < event.seq and e.kind not in SWITCHES
-        }
-        names = " and ".join(sorted(others)) or "somebody else"
-        told.append((event, f"{names} decided this example meanwhile; both decisions are kept."))
+        if event.kind == "unflag" and event.op_id.endswith(ALONG):
+            continue  # nobody asked for it; the decision that it goes with speaks for itself
+        name = former(project, event) or "somebody else"
+        told.append((event, f"{name} decided this example meanwhile; both decisions are kept."))
     return told
+
+
+def former(project: Project, event: Event) -> str:
+    """Who said what an event took the place of; empty where it cannot be told any more."""
+    told = project.decisions.events(example_id=event.example_id)
+    undone = set(project.decisions.state().undone)
+    by_op = {e.op_id: e for e in told}
+    replaced = [
+        by_op[op_id]
+        for op_id, later in overruled(told, undone).items()
+        if later.op_id == event.op_id
+    ]
+    return replaced[-1].annotator if replaced else ""
 
 
 def _switch(project: Project, decision: Decision) -> None:
