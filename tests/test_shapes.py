@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from curation import sources
 from curation.cli.data import columns_told
 from curation.dataset import derive
+from curation.export.parts import WORDS
+from curation.export.trainers.tables import SCHEMA, _hf_row
 from curation.formats import FieldError, convert, convert_texts, write
 from curation.formats.calls import calls_in_text, listed_calls
 from tests.test_formats import OTHERS, TEXT, VALUE, back, same
@@ -322,6 +325,19 @@ def test_thoughts_before_a_call_are_its_reasoning():
         "reasoning_content": "Hm.",
         "tool_calls": [{"type": "function", "function": function}],
     }
+
+
+def test_a_row_of_an_exported_parquet_file_is_read_with_all_that_it_holds():
+    turns = [USER, {**ANSWER, "emotion": "glad", "parts": [TELL, {"image": "x.png"}]}]
+    row = dict.fromkeys(("tools", "source", "metadata", *WORDS))
+    row |= {"id": "1", "turns": turns, "label": "true", "rejected": [{**ANSWER, "content": "No."}]}
+    record = pa.Table.from_pylist([_hf_row(row)], schema=SCHEMA).to_pylist()[0]
+    made = convert(record, table=True)
+    assert made.turns == turns
+    assert (made.label, orjson.loads(made.rejected)) == ("true", row["rejected"])
+    assert made.columns["label"] == "label"
+    assert made.columns["rejected"] == "rejected"
+    assert same(write(*made[:5]), record)
 
 
 def test_all_thoughts_of_a_turn_are_its_reasoning():

@@ -45,6 +45,8 @@ def _read(record: Record, plan: Plan) -> Example:
     key = chat_column(record, plan)
     if key not in record:
         raise FieldError(key, f"there is no {key}.")
+    if delivered := _is_delivered(record, key):
+        record = {**record, key: [_unfolded(entry) for entry in record[key]]}
     turns, roles = read_turns(record[key], key), plan.roles
     used, shape = {key: "messages"}, dict[str, Any]()
     if key not in ("messages", "conversations"):
@@ -65,8 +67,51 @@ def _read(record: Record, plan: Plan) -> Example:
     if column := reason(record, roles, turns):
         used[column] = "reasoning"
     _read_lists(turns, roles.get("tools") is not None or tools is not None)
+    if delivered:
+        return _read_beside(record, Example(turns, None, used, shape=shape, tools=tools))
     turns, rejected = with_mark(record, roles, turns, used, shape)
     return Example(turns, None, used, shape=shape, rejected=rejected, tools=tools)
+
+
+# --- rows of a Hugging Face folder that was exported before ---------------------------------
+
+
+def _is_delivered(record: Record, key: str) -> bool:
+    """Whether a record is a row of such a folder: its turns hold further keys as JSON text."""
+    turns = record[key]
+    if key != "messages" or "curation_id" not in record or type(turns) is not list or not turns:
+        return False
+    return all(isinstance(entry, dict) and "more" in entry for entry in turns)
+
+
+def _unfolded(entry: Record) -> Record:
+    """A turn with its parts and its further keys as they were."""
+    made = {k: v for k, v in entry.items() if v is not None}
+    if isinstance(more := _loaded(made.get("more")), dict):
+        del made["more"]
+        made.update(more)
+    if isinstance(parts := _loaded(made.get("parts")), list):
+        made["parts"] = parts
+    return made
+
+
+def _loaded(text: Any) -> Any:
+    try:
+        return orjson.loads(text) if isinstance(text, str) else None
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _read_beside(record: Record, example: Example) -> Example:
+    """An example with the label and the rejected answer that stand beside its turns."""
+    used, label, rejected = dict(example.used), record.get("label"), list[Turn]()
+    if isinstance(label, str) and label:
+        used["label"] = "label"
+    else:
+        label = None
+    if refused := record.get("rejected"):
+        rejected, used["rejected"] = read_turns(refused, "rejected"), "rejected"
+    return example._replace(label=label, used=used, rejected=rejected)
 
 
 def _length(value: Any) -> int:
