@@ -10,6 +10,7 @@ decisions in the place of those that a run knew, and an undo after a run shows w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -212,10 +213,7 @@ def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
         copies = kept_for[kept_for.isin(gone)]
         copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
         if len(copies):
-            again = operation(step.use)
-            offers = {"rows": rows.loc[copies.index].sort_index(), "progress": silent}
-            answer = again.run(*(offers[name] for name in again.inputs), **step.params)
-            back = copies.loc[answer.index[answer["keep"].to_numpy()]]
+            back = copies.loc[_kept_again(step, rows.loc[copies.index].sort_index())]
             reasons = [
                 f"comes back: {i}, which was kept for it, was dropped by people" for i in back
             ]
@@ -223,6 +221,29 @@ def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
             heirs.append(pd.DataFrame({"keep": True, "reason": reason}))
     return pd.concat(heirs)
 
+
+def _kept_again(step: StepReport, rows: pd.DataFrame) -> pd.Index:
+    """The rows that a step's operation keeps when it is given these alone.
+
+    Remembered by the rows, for most decisions of people leave the copies as they were.
+    """
+    again = operation(step.use)
+    name = ""
+    with suppress(TypeError):  # a column of lists
+        seen = pd.util.hash_pandas_object(rows).to_numpy()
+        name = key(step.use, again.version, step.params, list(rows.columns), list(rows.index), seen)
+    known = _again.get(name) if name else None
+    if known is None:
+        offers = {"rows": rows, "progress": silent}
+        answer = again.run(*(offers[i] for i in again.inputs), **step.params)
+        known = answer.index[answer["keep"].to_numpy()]
+        if name:
+            _again.put(name, known)
+    return known
+
+
+_again = Memory[pd.Index](8)
+"""What `_kept_again` found."""
 
 _NO_HEIRS = pd.DataFrame(
     {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},

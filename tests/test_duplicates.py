@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import orjson
 import pandas as pd
 import pytest
 
-from curation import Project, Step, alike
+from curation import Project, Step, alike, overlay
 from curation.alike import jaccard, shingles
+from curation.cache import Memory
 from curation.dataset import silent, with_derived
 from curation.decisions import Decision
 from curation.operations.duplicates import drop_exact_duplicates, drop_near_duplicates
@@ -411,6 +413,36 @@ def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(tmp_path
         assert kept(dataset) == [False, True, False, True]
         told = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
         assert len(told) == 1 and f"comes back: {ids[0]}" in told[0]
+
+
+def test_copies_are_not_compared_again_for_a_decision_about_another_example(monkeypatch):
+    data = make_dataset([("One?", "One."), ("one?", "one."), ("Two?", "Two."), ("Three?", "3.")])
+    first, copy, *others = data.rows.index
+    found = drop_exact_duplicates(data.rows)
+    step = StepReport(*["drop_exact_duplicates"] * 2, "", "filter", {}, "", delta=found)
+    data = overlay.lay(data, step)
+    assert list(data.rows.index[data.rows["dropped_by"].notna()]) == [copy]
+    made, runs = operation("drop_exact_duplicates"), []
+
+    def run(rows, *rest, **params):
+        runs.append(list(rows["prompt"]))
+        return made.run(rows, *rest, **params)
+
+    counted = SimpleNamespace(inputs=made.inputs, version=made.version, run=run)
+    monkeypatch.setattr(overlay, "operation", lambda use: counted)
+    monkeypatch.setattr(overlay, "_again", Memory(8))
+
+    def dropped(dataset, *ids: str) -> list[str]:
+        said = pd.DataFrame({"keep": False, "reason": "dropped"}, index=pd.Index(ids, dtype="str"))
+        rows = overlay.lay(dataset, overlay.PeopleLayer("People", "", said).report("")).rows
+        return list(rows.index[rows["dropped_by"].notna()])
+
+    for other in others:
+        assert dropped(data, first, other) == [first, other]
+    assert runs == [["one?"]], "the copies are the same, so they are compared once"
+    edited = data.replace(rows=data.rows.assign(prompt=data.rows["prompt"] + "!"))
+    assert dropped(edited, first) == [first]
+    assert runs[1:] == [["one?!"]], "what they say is another text now"
 
 
 @pytest.mark.parametrize("by", ["prompt", "prompt_and_response"])
