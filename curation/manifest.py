@@ -1,6 +1,8 @@
 """imports.json: which files a project read, and the checksums of the tables that they gave.
 
-The list of files stands in the tables as well, so that it can be had back from them.
+The list of files stands in both tables as well, so that it can be had back from them; in the examples
+without times and paths, for their checksum is that of rows and files, whenever and wherever these
+were read.
 """
 
 from __future__ import annotations
@@ -59,11 +61,28 @@ def write(folder: Path, lists: Mapping[str, Any], digests: Mapping[str, str]) ->
 def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -> str:
     """Write one of TABLES, with the lists of the manifest beside its rows; returns its checksum."""
     arrow = pa.Table.from_pandas(rows, preserve_index=False)
-    beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(dict(lists)).encode()}
+    known = dict(lists) if table == "rejected" else _lasting(lists)
+    beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(known).encode()}
     path = folder / f"{table}.parquet"
     with files.replacing(path) as temporary:
         pq.write_table(arrow.replace_schema_metadata(beside), temporary, compression="zstd")
     return files.sha256(path)
+
+
+def _lasting(lists: Mapping[str, Any]) -> dict[str, Any]:
+    """The lists without what differs when the same files are read again elsewhere."""
+
+    def lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
+        mended = str(entry["origin"]).startswith("mended:")
+        return {
+            **entry,
+            "time": 0.0,
+            "origin": entry["origin"] if mended else "",
+            "report": {**entry["report"], "seconds": 0.0},
+        }
+
+    files_ = {name: [lasting(entry) for entry in lists[name]] for name in ("imports", "former")}
+    return {**lists, **files_}
 
 
 def restore(folder: Path) -> Sequence[str]:
@@ -72,7 +91,7 @@ def restore(folder: Path) -> Sequence[str]:
     Raises CurationError where no table knows them; what was there is then as before.
     """
     digests, known = dict[str, str](), None
-    for table in TABLES:
+    for table in reversed(TABLES):  # the rejects know times and paths too
         path = folder / f"{table}.parquet"
         try:
             beside = pq.read_schema(path).metadata or {}

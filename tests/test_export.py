@@ -535,7 +535,7 @@ def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(tmp_path):
 
 
 def test_calls_without_a_function_are_not_delivered_as_empty_ones(tmp_path):
-    calls = [{"name": "weather", "arguments": {"in": "Oslo"}}]
+    calls = [{"type": "function", "arguments": {"in": "Oslo"}}]
     talk = [turn("user", "Cold?"), turn("assistant", None, tool_calls=calls), turn("tool", "4")]
     project = Project.create(tmp_path / "p")
     project.add(lines(tmp_path / "x.jsonl", [*chats(), {"messages": [*talk, *talk[1:2], talk[2]]}]))
@@ -731,7 +731,9 @@ def test_leak_safe_is_said_only_of_what_was_shown_to_be():
     grouped = placed(pairs, splits, duplicate_group=["g", None, None, "g"])
     assert leaks(grouped, apart, 0.95)["same_group"] == 1
     talk = placed(
-        pairs, splits, metadata=['{"conversation_id":7}', "", "", '{"conversation_id":7}']
+        pairs,
+        splits,
+        metadata=[f'{{"conversation_id":{n}}}' for n in (7, 8, 9, 7)],
     )
     assert leaks(talk, apart, 0.95)["same_conversation"] == 1
     for wrong in (same, grouped, talk):
