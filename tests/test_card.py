@@ -339,6 +339,15 @@ def test_long_examples_come_in_smaller_numbers_but_one_always_comes(project, mon
     assert card["cut"] > 0 and len(orjson.loads(card["messages"])) == 2
 
 
+def test_an_answer_about_what_is_gone_is_kept_and_said_to_be(project):
+    there = project.examples.rows.index[0]
+    sent = [answer("0123456789abcdef"), answer(there), "nothing", answer("f" * 16, by="")]
+    said = ask(place(project), answers=sent)
+    text = "This example is not in the data any more; the answer is kept."
+    assert said["notices"] == [("0123456789abcdef", text)]
+    assert [e.example_id for e in project.decisions.events()] == ["0123456789abcdef", there]
+
+
 def test_an_example_that_is_gone_is_said_to_be(project):
     said = ask(place(project), at="0123456789abcdef")
     assert said["gone"] and said["order"]

@@ -74,7 +74,9 @@ def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
             "trouble": written.trouble,
             "notices": written.notices,
         }
-        return answer | _next(place, request)
+        answer |= _next(place, request)
+        gone = _gone(place, request.get("answers") or [], written.saved)
+        return {**answer, "notices": [*written.notices, *gone]}
     except CurationError as error:
         return {**answer, "trouble": str(error)}
 
@@ -110,6 +112,19 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
         "tags": _tags(people),
         "undo": last_action(place.project, people, place.annotator),
     }
+
+
+def _gone(
+    place: Place, answers: Iterable[Mapping[str, Any]], saved: Iterable[str]
+) -> list[tuple[str, str]]:
+    """A notice for each example that an answer was saved about and that the data has not."""
+    kept = set(saved)
+    about = (str(a["example"]) for a in answers if isinstance(a, Mapping) and a.get("op") in kept)
+    text = "This example is not in the data any more; the answer is kept."
+    shown = place.view.dataset.rows.index
+    missing = [example for example in dict.fromkeys(about) if example not in shown]
+    known = place.project.examples.rows.index if missing else shown
+    return [(example, text) for example in missing if example not in known]
 
 
 def _up_to_date(place: Place, people: State | None) -> Dataset:
