@@ -61,13 +61,6 @@ class Outbox {
     this.timer = null;
   }
 
-  /** Add an answer and send it as soon as may be. */
-  add(answer) {
-    this.memory.unsaved.push(answer);
-    this.memory.keep();
-    this.flush();
-  }
-
   /** Ask now, or right after the reply to what was asked last. */
   flush() {
     if (this.waiting) {
