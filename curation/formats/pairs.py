@@ -116,7 +116,7 @@ def _read(record: Record, plan: Plan) -> Example:
         used[column] = "reasoning"
     turns, rejected = with_mark(record, roles, turns, used, shape)
     several = isinstance(record[roles["response"]], list | dict) and not answered
-    written = USUAL[plan.format].values() & record.keys()  # perhaps over what was left over
+    written = record.keys() & USUAL[plan.format].values()  # perhaps over what was left over
     exact = not rejected and all(type(record[column]) is str for column in used)
     exact = exact and written <= used.keys()
     return Example(
