@@ -18,7 +18,7 @@ FILES = {
     "sft/llamafactory_dpo_en_demo.json": (300, "preference"),
     "sft/llamafactory_glaive_toolcall_en_demo.json": (300, "sharegpt"),
     "sft/llamafactory_v1_sft_demo.jsonl": (500, "messages"),
-    "sft/selfinstruct_seed_tasks.jsonl": (175, "alpaca"),
+    "sft/selfinstruct_seed_tasks.jsonl": (175, "seeds"),
     "classify/ag_news_7600.csv": (7_600, "label"),
     "classify/thucnews_titles_10k.tsv": (10_000, "label"),
     "benchmarks/HumanEval.jsonl.gz": (164, "completion"),
