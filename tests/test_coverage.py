@@ -421,7 +421,7 @@ def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
     app = opened()
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
-    button(app, "Keep").click().run()
+    button(app, "Yes, keep").click().run()
     assert not app.exception
     kept = {e.example_id for e in project.decisions.events() if e.kind == "keep"}
     assert kept and kept <= set(project.view().dataset.rows.index)

@@ -225,7 +225,7 @@ def test_a_fault_is_a_reference_to_the_log_and_no_trace(monkeypatch, caplog):
 
 
 FOREIGN = """name = "p"
-schema = 1
+schema = 2
 decisions = "postgresql://ann:hidden@127.0.0.1:{port}/work"
 """
 
