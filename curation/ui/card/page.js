@@ -35,7 +35,7 @@ class Page extends Shell {
     this.build();
     this.listeners = [
       ["keydown", (event) => this.key(event)], ["keyup", (event) => this.quiet(event)],
-      ["keypress", (event) => this.quiet(event)], ["pagehide", () => this.address()],
+      ["keypress", (event) => this.quiet(event)], ["pagehide", () => this.memory && this.whereabouts()],
     ];
     this.listeners.forEach(([name, heard]) => window.addEventListener(name, heard, true));
   }
