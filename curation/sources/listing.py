@@ -53,7 +53,7 @@ def yaml_list(chunks: Iterable[bytes], limits: Limits) -> Iterator[Item]:
     text = _whole(chunks)
     try:
         _check(text, limits)
-        value = yaml.load(text, _Loader)
+        value = yaml.load(text, _Loader)  # a SafeLoader: plain values, never objects
     except UnicodeDecodeError as error:
         raise Refused(f"byte {error.start + 1} of it is no UTF-8.") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
