@@ -56,7 +56,7 @@ class _End:
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
         self._asked = 0
-        self._silent = threading.Lock()
+        self._leaving = threading.Lock()
         self._process = os.getpid()
 
     @contextmanager
@@ -107,7 +107,8 @@ class _End:
 
     def _leave(self, number: int) -> None:
         """Say the sentence and end at once; nothing that hangs in native code can hold it up."""
-        if os.getpid() == self._process and self._silent.acquire(blocking=False):
+        if os.getpid() == self._process:
+            self._leaving.acquire()  # for good: whoever comes second waits here for the end
             with suppress(OSError):
                 if select.select([], [2], [], 0)[1]:  # a full pipe would be waited for
                     start = "\r\033[K" if os.isatty(2) else ""

@@ -113,6 +113,8 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
     curate("decisions", project)
     curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
+    curate("check", project)
+    curate("carry", project)
     curate("target", project, tmp_path / "rows.jsonl", "--name", "wanted")
     curate("coverage", project, "--target", "wanted")
     curate("topics", project)

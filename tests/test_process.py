@@ -105,12 +105,26 @@ except BaseException:
     raise RuntimeError("conversion failed") from None
 """
 
+WHILE_THE_SENTENCE_IS_WRITTEN = """
+write = os.write
+os.write = lambda *what: time.sleep(0.5) or write(*what)
+try:
+    ready()
+    time.sleep(100)
+finally:
+    time.sleep(0.5)
+"""
+UNCLEAN = {
+    "swallowed": SWALLOWED,
+    "in a destructor": IN_A_DESTRUCTOR,
+    "in native code": IN_NATIVE_CODE,
+    "at an end that waits": AT_AN_END_THAT_WAITS,
+    "another error": ANOTHER_ERROR,
+    "while the sentence is written": WHILE_THE_SENTENCE_IS_WRITTEN,
+}
 
-@pytest.mark.parametrize(
-    "body",
-    [SWALLOWED, IN_A_DESTRUCTOR, IN_NATIVE_CODE, AT_AN_END_THAT_WAITS, ANOTHER_ERROR],
-    ids=["swallowed", "in a destructor", "in native code", "at an end that waits", "another error"],
-)
+
+@pytest.mark.parametrize("body", UNCLEAN.values(), ids=UNCLEAN)
 def test_it_ends_also_where_the_exception_does_not_come_through(body):
     process = block(body)
     process.send_signal(signal.SIGINT)
