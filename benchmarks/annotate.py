@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("project", type=Path, help="a project; it is copied, not changed")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=30.0, help="keys a second")
+    parser.add_argument("--webgl", action="store_true", help="draw as the map's tests do, slowly")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
@@ -56,7 +57,7 @@ def main() -> None:
         for name in ("decisions.db", "decisions.journal.jsonl"):
             (copy / name).unlink(missing_ok=True)
         app = App(copy.parent)
-        browser = launch(playwright)
+        browser = launch(playwright, options.webgl)
         if browser is None:
             sys.exit("A browser is needed: python -m tests.browser")
         try:

@@ -12,15 +12,15 @@ import sys
 
 ARGUMENTS = [
     "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
     "--disable-quic",
 ]
-"""Without a graphics card the map's WebGL is drawn in software; and no call goes home."""
+"""No call goes home."""
+
+WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+"""Without a graphics card the map's WebGL is drawn in software, and with it, slowly, every page."""
 
 
 def installed() -> str | None:
@@ -31,12 +31,13 @@ def installed() -> str | None:
     return None
 
 
-def launch(playwright):
+def launch(playwright, webgl: bool = True):
     """A headless browser: the installed one, else Playwright's own; None when there is neither."""
     from playwright.sync_api import Error
 
+    arguments = [*ARGUMENTS, *(WEBGL if webgl else [])]
     try:
-        return playwright.chromium.launch(executable_path=installed(), args=ARGUMENTS)
+        return playwright.chromium.launch(executable_path=installed(), args=arguments)
     except Error:
         return None
 
