@@ -829,6 +829,18 @@ def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
     assert head["size_categories"] == ["n<1K"] and "configs" not in head
 
 
+def test_an_example_in_the_card_is_nobodys_address_or_number(tmp_path):
+    project = Project.create(tmp_path / "p")
+    asked = ["Write to karin.aas@posteo.no for me.", "Call +47 412 34 567 for me.", "Name a fjord."]
+    rows = [{"prompt": text, "completion": f"Answer {i}."} for i in (1, 2) for text in asked]
+    project.add(lines(tmp_path / "x.jsonl", rows))
+    project.recipe += Step("drop_exact_duplicates", by="prompt")
+    project.export(tmp_path / "out", ["trl"])
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "“Name a fjord.”" in card
+    assert "karin" not in card and "412 34" not in card
+
+
 def test_a_check_names_the_kept_rows_that_no_format_gets(tmp_path):
     project = Project.create(tmp_path / "p")
     rows = [

@@ -13,8 +13,12 @@ from curation.dataset import Dataset
 from curation.export import saying
 from curation.export.parts import TITLES
 from curation.export.rendering import rendered
+from curation.personal import is_personal
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~&])")
+TRIED = 100
+"""Dropped rows among which an example is looked for that is not somebody's address or number."""
+
 _AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 """Where a word joiner keeps renderers from making a link of a bare address."""
 
@@ -114,15 +118,16 @@ def card(
 
 
 def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> str:
-    rows = dataset.rows
-    mine = (rows["dropped_by"] == report.name).to_numpy() & (report.dropped > 0)
-    if "problems" in rows:  # an example for everybody must not be somebody's address
-        mine = mine & ~rows["problems"].fillna("").str.contains("personal_data").to_numpy()
-    gone = rows.index[mine]
-    sample = ""
-    if len(gone):
-        reason = report.delta["reason"].get(gone[0], "") if "reason" in report.delta else ""
-        sample = f"“{_line(rows.at[gone[0], 'prompt'], 60)}”: {_line(named(str(reason)), 80)}"
+    gone = dataset.rows.index[dataset.rows["dropped_by"] == report.name] if report.dropped else []
+    reasons = report.delta["reason"] if "reason" in report.delta else {}
+    shown = (
+        (prompt, reason)
+        for example in gone[:TRIED]
+        if not is_personal(prompt := str(dataset.rows.at[example, "prompt"]))
+        and not is_personal(reason := named(str(reasons.get(example, ""))))
+    )
+    prompt, reason = next(shown, ("", ""))
+    sample = f"“{_line(prompt, 60)}”: {_line(reason, 80)}" if prompt or reason else ""
     params = ", ".join(
         f"{k} {_line(v, 40)}" for k, v in report.params.items() if v not in (None, "", [])
     )
