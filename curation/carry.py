@@ -70,16 +70,18 @@ def offers(project: Project) -> list[Offer]:
     decided = set(people.frame().index)
     taken, made = set[str](), list[Offer]()
     old = {row["content_hash"]: row for row in _former_rows(project, {_hash(id) for id in gone})}
+    new = _NewRows(rows, {row[name] for row in old.values() for name in ("source", "now")})
     known = {_hash(str(id)): str(id) for id in reversed(rows.index)}
     for id in gone:
         said = tuple(people.of(id).summary())
         row = old.get(_hash(id))
         place = f"{row['source']}, row {row['source_row']:,}" if row else ""
         before = _text(row) if row else ""
-        free = [] if row is None else _candidates(rows, row, decided | taken)
+        free = [] if row is None else new.candidates(row, decided | taken)
         if (same := known.get(_hash(id))) and same not in decided | taken:
             free, before = [same], _text(rows.loc[same])
-        best = max(((_likeness(before, _text(rows.loc[c])), c) for c in free), default=(0.0, ""))
+        letters = _groups(before)
+        best = max(((_likeness(letters, new.groups(c)), c) for c in free), default=(0.0, ""))
         if best[0] < LIKENESS:
             best = (0.0, "")
         taken.add(best[1])
@@ -163,30 +165,50 @@ def _former_rows(project: Project, wanted: set[str]) -> Iterator[Mapping[str, An
             yield {**{str(k): v for k, v in row.items()}, "now": now, "version": version}
 
 
-def _candidates(rows: pd.DataFrame, old: Mapping[str, Any], taken: set[str]) -> list[str]:
-    """Undecided new rows of the file near the old row's place, and those of its prompt or answer."""
-    same = rows[rows["source"].isin([old["source"], old["now"]])]
-    near = same[(same["source_row"] - old["source_row"]).abs() <= NEAR]
-    alike = same[(same["prompt"] == old["prompt"]) | (same["response"] == old["response"])]
-    ids = (str(id) for id in dict.fromkeys([*near.index, *alike.index]))
-    return [id for id in ids if id not in taken and _hash(id) not in old["version"]]
+class _NewRows:
+    """The present rows of some files, found by their place and by their texts."""
+
+    def __init__(self, rows: pd.DataFrame, sources: set[str]) -> None:
+        self._rows = rows
+        rows = rows[rows["source"].isin(sources)]
+        self._by: dict[tuple[str, str, Any], list[str]] = {}
+        for column in ("source_row", "prompt", "response"):
+            for id, source, value in zip(rows.index, rows["source"], rows[column], strict=True):
+                self._by.setdefault((column, source, value), []).append(str(id))
+        self._groups: dict[str, frozenset[str]] = {}
+
+    def candidates(self, old: Mapping[str, Any], taken: set[str]) -> list[str]:
+        """Undecided rows of an old row's file: those near its place, of its prompt or its answer."""
+        place = old["source_row"]
+        wanted = [("source_row", number) for number in range(place - NEAR, place + NEAR + 1)]
+        wanted += [(column, old[column]) for column in ("prompt", "response")]
+        ids = dict.fromkeys(
+            id
+            for source in (old["source"], old["now"])
+            for column, value in wanted
+            for id in self._by.get((column, source, value), ())
+        )
+        return [id for id in ids if id not in taken and _hash(id) not in old["version"]]
+
+    def groups(self, id: str) -> frozenset[str]:
+        """The groups of letters of a row's text."""
+        if id not in self._groups:
+            self._groups[id] = _groups(_text(self._rows.loc[id]))
+        return self._groups[id]
 
 
 def _text(row: Any) -> str:
     return "\n\n".join(str(row[c]) for c in ("system", "prompt", "response") if row[c])
 
 
-def _likeness(one: str, two: str) -> float:
-    """Share of groups of three letters that two texts have in common."""
-    if one == two:
-        return 1.0
-    first, second = _groups(one), _groups(two)
+def _likeness(first: frozenset[str], second: frozenset[str]) -> float:
+    """Share of groups of three letters that two texts have in common; of the same text, 1."""
     return 2 * len(first & second) / max(1, len(first) + len(second))
 
 
-def _groups(text: str) -> set[str]:
+def _groups(text: str) -> frozenset[str]:
     text = f"  {' '.join(text[:LETTERS].casefold().split())}  "
-    return {text[i : i + 3] for i in range(len(text) - 2)}
+    return frozenset(text[i : i + 3] for i in range(len(text) - 2))
 
 
 def _hash(id: str) -> str:

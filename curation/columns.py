@@ -235,7 +235,8 @@ def as_numbers(values: pd.Series) -> pd.Series:
     texts = as_text(values)
     strange = next((t for t in texts.unique() if not _number_or_nothing(t)), None)
     if strange is not None:
-        raise CurationError(f"{strange[:40]!r} is not a number")
+        example = texts.index[(texts == strange).to_numpy()][0]
+        raise CurationError(f"{strange[:40]!r} of example {example} is not a number")
     return pd.to_numeric(texts.where(texts.map(_NUMBER.fullmatch).notna()), errors="coerce")
 
 

@@ -372,7 +372,7 @@ class Dataset:
         """The receipt of one row: what each step and person did to it, oldest first.
 
         Each event holds step, title, what (read, changed, measured, dropped, kept, chosen,
-        placed) and text; the first says where the row came from.
+        placed, flagged) and text; the first says where the row came from.
         """
         row = self.row(example_id)
         events: list[dict[str, Any]] = [
@@ -385,6 +385,9 @@ class Dataset:
         ]
         for report in self.steps:
             events += report.events(example_id)
+        for code in filter(None, str(row["attention"] or "").split(",")):
+            why = ATTENTION.get(code, code)
+            events.append({"step": "", "title": "Needs attention", "what": "flagged", "text": why})
         return events
 
     def replace(self, **changes: Any) -> Dataset:

@@ -1,15 +1,24 @@
 """Texts of 100 KB and more on which a pattern that looks twice at everything never ends.
 
 Run as a program it gives each of them to every operation that reads rows one by one, and to what pages
-show text with; see `tests/test_linear.py`.
+show text with. Whatever takes long on a text must take about an eighth of that on an eighth of the text;
+else the program says what it was and ends with status 1. See `tests/test_linear.py`.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 SIZE = 120_000
+
+LONG = 0.3
+"""Seconds on one text from which on a check is looked at again; most take a hundredth of it."""
+
+MOST = 24.0
+"""How much longer eight times the text may take: 8 where time grows with the text, 64 with its square."""
 
 PIECES = [
     " ", "-", "a", "7", "[", "]", "(", "<", "<p", "<p ", "</", "&", "&a", '"', "'", "“", "`", "```", "~~~",
@@ -21,50 +30,27 @@ PIECES = [
 """What is repeated until a text is long; each also with an end that no pattern expects."""
 
 
-def texts() -> list[str]:
-    """The texts, the repeated pieces with a sign behind them, and all of them mixed."""
-    long = [(piece * (SIZE // len(piece)))[:SIZE] + "x\n!" for piece in PIECES]
-    return [*long, "".join(PIECES) * (SIZE // len("".join(PIECES)))]
+def text(piece: str, size: int = SIZE) -> str:
+    """The piece again and again, with a sign behind it that no pattern expects."""
+    return (piece * (size // len(piece)))[:size] + "x\n!"
 
 
-def operations(parts: list[str]) -> None:
-    """Run every operation on rows, one by one, whose prompt or answer is such a text."""
-    from curation import registry
-    from curation.dataset import silent
-    from curation.engine.batches import Batch, run_batch
-    from tests.conftest import make_dataset
-
-    rows = make_dataset([pair for t in parts for pair in (("Say it.", t), (t, "It is so."))]).rows
-    rows = rows.assign(response_tokens=9.0, language="en", prompt_language="en", topic="", theme="")
-    rows = rows.assign(problems="", **{c: 1.0 for c in ("prompt_tokens", "quality")})
-    for operation in registry.operations().values():
-        params = operation.check({})
-        if operation.batched and all(c in rows for c in operation.columns_read(params)):
-            begin = time.perf_counter()
-            run_batch(Batch(operation.name, params, rows))
-            say(operation.name, begin)
-    for name in ("drop_exact_duplicates", "drop_near_duplicates"):
-        begin, operation = time.perf_counter(), registry.operation(name)
-        inputs = {"rows": rows.sort_index(), "progress": silent}
-        operation.run(*(inputs[i] for i in operation.inputs), **operation.check({}))
-        say(name, begin)
-
-
-def functions(parts: list[str]) -> None:
-    """Give every text to what reads or shows a text alone."""
-    from curation import answers, personal, search, text, words
+def checks() -> dict[str, Callable[[str], Any]]:
+    """What reads or shows a text alone, by name."""
+    from curation import answers, personal, search, words
+    from curation import text as texts
     from curation.dataset import Message, derive, dump_messages
     from curation.ui import text as shown
 
     def both(rule):
         return lambda t: (rule("Say it.", t), rule(t, "It is so."))
 
-    checks = {
+    return {
         **{f"rule {name}": both(rule) for name, (_, rule) in answers.RULES.items()},
         **{f"personal {name}": kind for name, kind in personal.KINDS.items()},
-        "folded": text.folded,
-        "folded words": lambda t: text.folded(t, False),
-        "words": text.words,
+        "folded": texts.folded,
+        "folded words": lambda t: texts.folded(t, False),
+        "words": texts.words,
         "topic words": words.topic_words,
         "marked": lambda t: search.marked(t, 'a "1 2" don\'t é'),
         "snippet": lambda t: search.snippet(t, "zz x"),
@@ -76,21 +62,74 @@ def functions(parts: list[str]) -> None:
         "changed lines": lambda t: shown.changed_lines(t, t.replace("x", "y z") + t[:5_000]),
         "derive": lambda t: derive(dump_messages([Message("user", t)])),
     }  # fmt: skip
-    for name, check in checks.items():
+
+
+def operations() -> dict[str, Callable[[str], Any]]:
+    """Every operation that reads rows one by one, on rows whose prompt or answer is the text."""
+    from curation import registry
+    from curation.dataset import silent
+    from curation.engine.batches import Batch, run_batch
+    from tests.conftest import make_dataset
+
+    def rows(t: str) -> Any:
+        made = make_dataset([("Say it.", t), (t, "It is so.")]).rows
+        made = made.assign(response_tokens=9.0, language="en", prompt_language="en", topic="")
+        made = made.assign(theme="", problems="")
+        return made.assign(**{c: 1.0 for c in ("prompt_tokens", "quality")}).sort_index()
+
+    def batched(operation, params):
+        return lambda t: run_batch(Batch(operation.name, params, rows(t)))
+
+    def whole(operation, params):
+        def check(t: str) -> None:
+            inputs = {"rows": rows(t), "progress": silent}
+            operation.run(*(inputs[i] for i in operation.inputs), **params)
+
+        return check
+
+    columns, found = rows("x"), {}
+    for operation in registry.operations().values():
+        params = operation.check({})
+        if operation.batched and all(c in columns for c in operation.columns_read(params)):
+            found[operation.name] = batched(operation, params)
+    for name in ("drop_exact_duplicates", "drop_near_duplicates"):
+        operation = registry.operation(name)
+        found[name] = whole(operation, operation.check({}))
+    return found
+
+
+def seconds(check: Callable[[str], Any], given: str) -> float:
+    begin = time.perf_counter()
+    check(given)
+    return time.perf_counter() - begin
+
+
+def grows(check: Callable[[str], Any], piece: str, once: float) -> float:
+    """How much longer than an eighth a text takes; `once` is what it took already."""
+    whole = min(once, seconds(check, text(piece)))
+    eighth = min(seconds(check, text(piece, SIZE // 8)) for _ in range(2))
+    return whole / max(eighth, LONG / 100)
+
+
+def too_slow(everything: dict[str, Callable[[str], Any]], pieces: Iterable[str]) -> list[str]:
+    """A sentence for each check and piece where eight times the text takes much longer than that."""
+    told = []
+    pieces = list(pieces)
+    for name, check in everything.items():
+        check(text("warm "))
         begin = time.perf_counter()
-        for part in parts:
-            check(part)
-        say(name, begin)
-
-
-def say(name: str, begin: float) -> None:
-    """Say how long something took, for whoever wonders where it hangs."""
-    sys.stdout.write(f"{name} {time.perf_counter() - begin:.1f}\n")
-    sys.stdout.flush()
+        for piece in pieces:
+            once = seconds(check, text(piece))
+            if once > LONG and (ratio := grows(check, piece, once)) > MOST:
+                told.append(
+                    f"{name} on {piece[:20]!r}: 8 times the text took {ratio:.0f} times as long"
+                )
+        sys.stdout.write(f"{name} {time.perf_counter() - begin:.1f}\n")
+        sys.stdout.flush()
+    return told
 
 
 if __name__ == "__main__":
-    everything = texts()
-    functions(everything)
-    operations(everything)
-    sys.stdout.write("done\n")
+    slow = too_slow(checks() | operations(), [*PIECES, "".join(PIECES)])
+    sys.stdout.write("\n".join([*slow, "done\n"]))
+    sys.exit(bool(slow))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests import adversarial
 from tests.conftest import ROOT
 
 PATIENCE = 900
@@ -19,8 +20,14 @@ def test_texts_of_a_hundred_kilobytes_of_one_sign_are_read_in_time():
         cwd=ROOT,
         timeout=PATIENCE,
     )
-    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.returncode == 0, done.stdout[-1_000:] + done.stderr[-2_000:]
     lines = done.stdout.splitlines()
     assert lines[-1] == "done"
     names = {line.rpartition(" ")[0] for line in lines}
     assert {"fix_text", "answer_checks", "language", "drop_near_duplicates", "highlighted"} <= names
+
+
+def test_a_pattern_that_looks_twice_at_everything_is_named():
+    twice = {"spaces": lambda t: [t.count("z") for _ in range(t.count(" ") // 2)]}
+    (sentence,) = adversarial.too_slow(twice | {"upper": str.upper}, [" ", "a"])
+    assert sentence.startswith("spaces on ' ':")

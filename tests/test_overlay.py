@@ -226,6 +226,15 @@ def test_an_undo_after_a_run_shows_the_text_and_the_counts_of_before(project):
     assert [s.kept_out for s in shown.dataset.steps] == [s.kept_out for s in plain.steps]
 
 
+def test_the_receipt_says_why_a_trainer_cannot_use_a_row():
+    dataset = make_dataset([("Name a lake.", " "), ("Name a river.", "The Rhine.")])
+    empty, good = dataset.rows.index
+    assert [e["text"] for e in dataset.explain(empty) if e["what"] == "flagged"] == [
+        "an answer is empty"
+    ]
+    assert [e["what"] for e in dataset.explain(good)] == ["read"]
+
+
 def test_the_receipt_of_a_project_says_what_became_of_each_decision(project):
     first = project.examples.rows.index[0]
     project.decisions.append([Decision(first, "edit", turns("mended"), "Ann")])

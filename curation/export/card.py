@@ -179,10 +179,7 @@ def _leaks(leaks: dict[str, Any]) -> str:
 
 
 def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
-    lines = [
-        f"- {count:,} kept examples are left out because {why}."
-        for why, count in manifest["excluded"].items()
-    ]
+    lines = [f"- {text}." for text in saying.excluded(manifest["excluded"])]
     if "problems" in rows:
         personal = int(rows["problems"].fillna("").str.contains("personal_data").sum())
         lines.append(

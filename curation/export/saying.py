@@ -9,6 +9,14 @@ SHOWN = 6
 """Parts that a sentence names; it counts the others."""
 
 
+def excluded(reasons: Mapping[str, int]) -> list[str]:
+    """A sentence for each reason why kept examples are in no format."""
+    return [
+        f"{'1 kept example is' if rows == 1 else f'{rows:,} kept examples are'} left out: {why}"
+        for why, rows in reasons.items()
+    ]
+
+
 def not_in(name: str, refusals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """A sentence for each reason why a format does not take some rows."""
     for code, entry in refusals.items():
@@ -20,5 +28,5 @@ def lost(name: str, losses: Mapping[str, int]) -> str:
     """A sentence on what a format has no place for, with rows; "" for nothing."""
     parts = [f"{part} ({rows:,})" for part, rows in losses.items()]
     more = len(parts) - SHOWN
-    named = parts[:SHOWN] + ([f"{more:,} others, see manifest.json"] if more > 0 else [])
+    named = parts[:SHOWN] + (["1 other" if more == 1 else f"{more:,} others"] if more > 0 else [])
     return f"{name} has no place for {', '.join(named)}" if parts else ""

@@ -120,8 +120,8 @@ const plain = (text) => text.normalize("NFKC").toLowerCase();
 
 /** A list with a search field; `pick` gets the chosen word. */
 function chooser(title, word, options, current, pick) {
-  const input = el("input", { type: "text", "aria-label": title, placeholder: `find or type a ${word}`, autocomplete: "off", spellcheck: "false", maxlength: 200 });
-  const list = el("div", { class: "options", role: "listbox", "aria-label": title });
+  const input = el("input", { type: "text", role: "combobox", "aria-label": title, "aria-autocomplete": "list", "aria-expanded": "true", "aria-controls": "options", placeholder: `find or type a ${word}`, autocomplete: "off", spellcheck: "false", maxlength: 200 });
+  const list = el("div", { class: "options", id: "options", role: "listbox", "aria-label": title });
   const count = el("span", { class: "quiet" });
   let active = 0;
   let shown = [];
@@ -136,10 +136,11 @@ function chooser(title, word, options, current, pick) {
     count.textContent = `${number(matches.length)} of ${number(options.length)}`;
     list.replaceChildren(...shown.map(({ value, text }, i) =>
       el("div", {
-        class: "option", role: "option", "aria-selected": String(i === active), dir: "auto",
+        class: "option", id: `option-${i}`, role: "option", "aria-selected": String(i === active), dir: "auto",
         onclick: () => pick(value),
       }, seen(text), current.includes(value) ? el("span", { class: "quiet" }, " · set") : null)));
     const chosen = list.children[active];
+    input.setAttribute("aria-activedescendant", chosen ? chosen.id : "");
     if (chosen) chosen.scrollIntoView({ block: "nearest" });
   };
   input.addEventListener("input", () => {
@@ -149,6 +150,7 @@ function chooser(title, word, options, current, pick) {
   draw();
   return {
     kind: word,
+    title,
     node: el("div", { class: "chooser" }, el("div", { class: "paneltitle" }, title, " ", count), input, list),
     focus: () => input.focus({ preventScroll: true }),
     text: () => input.value.trim(),
@@ -168,6 +170,7 @@ function noteField(notes, save) {
   const area = el("textarea", { "aria-label": "Note", rows: 2, placeholder: "for whoever comes next", maxlength: 5000 });
   return {
     kind: "note",
+    title: "Note",
     node: el("div", {}, el("div", { class: "paneltitle" }, "Note ", el("span", { class: "quiet" }, "Enter saves, Shift+Enter begins a line, Esc leaves")), area),
     focus: () => area.focus({ preventScroll: true }),
     text: () => area.value.trim(),
@@ -185,6 +188,7 @@ function ratingField(current, save) {
       el("kbd", {}, String(value))));
   return {
     kind: "rate",
+    title: "Rating",
     node: el("div", {}, el("div", { class: "paneltitle" }, "Rating, from 1 for poor to 5 for very good"), el("div", { class: "ratings" }, buttons)),
     focus: () => {},
     text: () => "",
@@ -204,6 +208,7 @@ const HELP = [
 function helpField() {
   return {
     kind: "help",
+    title: "Keys",
     node: el("div", {}, el("div", { class: "paneltitle" }, "Keys"),
       el("dl", { class: "keys" }, HELP.flatMap(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)]))),
     focus: () => {},

@@ -3,14 +3,14 @@
 class Shell {
   build() {
     const button = (action, key, text, more = {}) =>
-      el("button", { type: "button", class: `act ${action}`, "data-act": action, ...more,
+      el("button", { type: "button", class: `act ${action}`, "data-act": action, "aria-keyshortcuts": key, ...more,
         onclick: (event) => event.detail < 2 && this.press(action, event.timeStamp) }, el("span", {}, text), el("kbd", {}, key));
     this.queues = el("div", { class: "queues", role: "group", "aria-label": "Queue" });
     this.saving = el("span", { class: "saving", role: "status" });
     this.undoButton = button("undo", "U", "Undo");
     this.note = el("div", { class: "notice", role: "status", hidden: true });
-    this.pane = el("article", { class: "pane", tabindex: 0 });
-    this.panel = el("div", { class: "panel", hidden: true });
+    this.pane = el("article", { class: "pane", tabindex: 0, "aria-label": "Example" });
+    this.panel = el("div", { class: "panel", role: "dialog", hidden: true });
     this.digits = el("div", { class: "digits" });
     this.live = el("div", { class: "live", "aria-live": "polite" });
     this.verdicts = el("div", { class: "verdicts" }, button("drop", "D", "✕ Drop"), button("keep", "K", "✓ Keep"));
@@ -118,6 +118,7 @@ class Shell {
     if (this.field?.kind === field.kind) return this.closePanel();
     this.field = field;
     this.panel.replaceChildren(field.node);
+    this.panel.setAttribute("aria-label", field.title);
     this.panel.hidden = false;
     field.focus();
     return undefined;
