@@ -31,8 +31,9 @@ PIECES = [
 
 
 def text(piece: str, size: int = SIZE) -> str:
-    """The piece again and again, with a sign behind it that no pattern expects."""
-    return (piece * (size // len(piece)))[:size] + "x\n!"
+    """The piece again and again, at the start of a line and within one, with an end nobody expects."""
+    half = (piece * (size // len(piece)))[: size // 2] + "x \n!"
+    return half + "\nNow " + half
 
 
 def checks() -> dict[str, Callable[[str], Any]]:
