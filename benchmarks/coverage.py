@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curation import Project
 from curation.cli.terminal import peak_rss_mb
-from curation.coverage import gaps, over_represented
+from curation.looking.gaps import gaps, over_represented
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from sklearn.metrics import average_precision_score
 
 from curation import Project, Step
 from curation.dataset import Dataset
+from curation.looking.search import COLUMNS, like, words
 from curation.operations.concept import LEAST_AGAINST, Marks, probability
-from curation.search import COLUMNS, like, words
 
 
 def embedded(file: Path, rows: int, folder: Path) -> Dataset:

@@ -34,9 +34,9 @@ from curation.versions import module_version
 from curation.view import View, Views
 
 if TYPE_CHECKING:
-    from curation.coverage import Compared
     from curation.decisions import DecisionStore, State
     from curation.embedding import VectorStore
+    from curation.looking.coverage import Compared
     from curation.targets import Target, Targets
 
 __all__ = ["DEFAULT_RECIPE", "Project", "View", "describe_value", "slug"]
@@ -446,7 +446,7 @@ class Project:
         view: that of now unless one is given.
         """
         as_read, shown = (target.sha256, target.settings), view or self.view()
-        return key(shown.fingerprint, as_read, of, module_version("curation.coverage"))
+        return key(shown.fingerprint, as_read, of, module_version("curation.looking.coverage"))
 
     def coverage(self, target: Target, of: str = "", progress: Progress = silent) -> Compared:
         """Hold what pages show against a target; remembered until either changes.
@@ -454,7 +454,7 @@ class Project:
         of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
         CurationError without embeddings.
         """
-        from curation import coverage
+        from curation.looking import coverage
 
         view = self.view()
         name, dataset = self.coverage_key(target, of, view), view.dataset

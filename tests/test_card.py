@@ -11,7 +11,7 @@ import pytest
 
 from curation import Project
 from curation.decisions import Decision
-from curation.queues import EXPIRES, Held, queue, upcoming
+from curation.looking.queues import EXPIRES, Held, queue, upcoming
 from curation.ui.card.answers import write
 from curation.ui.card.replies import AHEAD, Place, reply
 

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import Project, Step, coverage
-from curation.coverage import Compared, compare, gaps, over_represented, usual_reach
+from curation import Project, Step
 from curation.dataset import Dataset
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.looking import coverage
+from curation.looking.coverage import Compared, compare, usual_reach
+from curation.looking.gaps import as_json_lines, copies, gaps, over_represented
 from curation.operations.select import select_diverse
 from curation.report import StepReport
 from curation.ui import coverage as drawing
@@ -197,7 +199,7 @@ def test_prompts_to_write_data_for_are_json_lines_in_the_order_asked_for():
     whole, vectors = set_of_subjects()
     found = compare(whole, vectors, list(whole.rows.index))
     ids = tuple(whole.rows.index[[3, 1]])
-    lines = coverage.as_json_lines(found, whole.rows["prompt"], ids, "bread").splitlines()
+    lines = as_json_lines(found, whole.rows["prompt"], ids, "bread").splitlines()
     assert [json.loads(line) for line in lines] == [
         {"prompt": whole.rows.at[i, "prompt"], "region": "bread", "similarity": 1.0} for i in ids
     ]
@@ -247,7 +249,7 @@ def test_what_was_compared_is_said_with_what_was_left_out():
 def test_what_may_be_a_copy_of_the_target_stands_beside_it_and_what_was_dropped_is_gone():
     near = {"kept": [0.97, 0.2, 0.99, 0.95], "nearest": ["a", "b", "c", "a"]}
     found = Compared(pd.DataFrame(near, index=[*"wxyz"]), {"stages": {"before": 9, "kept": 9}})
-    copied = coverage.copies(found)
+    copied = copies(found)
     assert copied["example"].to_dict() == {"y": "c", "w": "a", "z": "a"}
     assert copied["similarity"].is_monotonic_decreasing
     rows = pd.DataFrame({"prompt": ["A?", "B?"], "dropped_by": [None, None]}, index=["a", "b"])

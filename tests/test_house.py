@@ -15,6 +15,7 @@ ORDER = [
     "demo",
     "project",
     "imports",
+    "looking",
     "settings",
     "export",
     "replay",

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
-from curation import Project, search
+from curation import Project
 from curation.embedding import VectorStore
 from curation.errors import CurationError
-from curation.search import Query
+from curation.looking import search
+from curation.looking.search import Query
 from tests.conftest import PAIRS, ROOT, make_dataset
 from tests.encoders import TrigramEncoder
 from tests.test_cli import answer, refused, run

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.coverage import beside_random, measures, nearest_chosen
 from curation.dataset import Dataset, silent
 from curation.embedding import nearest
 from curation.errors import CurationError
+from curation.looking.choice import beside_random, measures, nearest_chosen
 from curation.operations.select import select_diverse, select_highest, select_random
 from curation.selection import coverage_graph, facility_location, greedy, quotas, standardised
 from tests.conftest import make_dataset
@@ -221,5 +221,5 @@ def test_a_greedy_choice_covers_better_than_any_of_ten_random_ones():
 
 def test_the_nearest_chosen_is_found_whatever_the_size_of_blocks(monkeypatch):
     vectors, chosen = unit_vectors(50, 1), unit_vectors(23, 2)
-    monkeypatch.setattr("curation.coverage.BLOCK", 7)
+    monkeypatch.setattr("curation.looking.choice.BLOCK", 7)
     assert np.allclose(nearest_chosen(vectors, chosen), (vectors @ chosen.T).max(axis=1))

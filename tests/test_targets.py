@@ -9,8 +9,8 @@ import shutil
 import pytest
 
 from curation import Project, Step
-from curation.coverage import by_age
 from curation.errors import CurationError
+from curation.looking.coverage import by_age
 from tests.test_cli import answer, refused, run
 
 QUESTIONS = [

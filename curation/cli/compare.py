@@ -94,10 +94,10 @@ def cover(
 
 def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[str, Any]:
     """What `curate coverage --json` prints."""
-    from curation import coverage
+    from curation.looking.gaps import copies, gaps, over_represented
 
     at = compared.about["reach"] if reach is None else reach
-    prompts, over = target.examples["prompt"], coverage.over_represented(compared)
+    prompts, over = target.examples["prompt"], over_represented(compared)
     return {
         "target": target.name,
         "rows": len(compared.rows),
@@ -105,7 +105,7 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
         "reach": at,
         "within_reach": {s: round(compared.within(at, s), 4) for s in compared.about["stages"]},
         "by_chance": compared.by_chance(at),
-        "copies": len(coverage.copies(compared)),
+        "copies": len(copies(compared)),
         "gaps": [
             {
                 "name": gap.name,
@@ -121,7 +121,7 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
                 ],
                 "dropped_within_reach": len(gap.closing),
             }
-            for gap in coverage.gaps(compared, prompts, at)
+            for gap in gaps(compared, prompts, at)
         ],
         "over_represented": over.replace({float("inf"): None}).to_dict("records"),
     }
@@ -129,7 +129,8 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
 
 def coverage_text(value: dict[str, Any]) -> str:
     """A comparison for people."""
-    from curation.coverage import COPY, STAGES
+    from curation.looking.coverage import STAGES
+    from curation.looking.gaps import COPY
 
     reached = value["within_reach"].items()
     shares = ", ".join(f"{share:.1%} {STAGES[stage]}" for stage, share in reached)

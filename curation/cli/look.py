@@ -32,7 +32,7 @@ def search_examples(
     as_json: AsJson = False,
 ) -> None:
     """Find examples by words, by meaning, or like others: id, similarity, first line of prompt."""
-    from curation import search
+    from curation.looking import search
 
     if bool(text.strip()) == bool(like):
         raise typer.BadParameter("give either a text to look for or --like ID")

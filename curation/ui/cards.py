@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.dataset import ATTENTION, Message, load_messages
-from curation.search import marked
+from curation.looking.search import marked
 from curation.ui.text import badges, highlighted, markdown
 
 _AVATARS = {

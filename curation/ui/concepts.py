@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from curation import search
 from curation.cache import key as digest
 from curation.dataset import Dataset
 from curation.errors import CurationError, RecipeConflict
+from curation.looking import search
+from curation.looking.search import Hits
 from curation.operations.concept import Marks, average_precision, in_order, marked, probability
 from curation.project import Project, View
 from curation.recipe import Step
-from curation.search import Hits
 from curation.ui import actions, state
 from curation.ui.found import Found, limits
 from curation.ui.text import markdown

@@ -11,8 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation import coverage
-from curation.coverage import Compared, Gap
+from curation.looking import coverage
+from curation.looking.coverage import Compared
+from curation.looking.gaps import Gap
+from curation.looking.gaps import gaps as gaps_of
 from curation.targets import Target
 from curation.ui import charts, state
 from curation.ui import map as maps
@@ -130,7 +132,7 @@ def gap_table(gaps: Sequence[Gap]) -> pd.DataFrame:
 
 
 def over_table(over: pd.DataFrame) -> pd.DataFrame:
-    """What `coverage.over_represented` lists, as it is shown; no ratio to a share of nothing."""
+    """What `gaps.over_represented` lists, as it is shown; no ratio to a share of nothing."""
     return pd.DataFrame(
         {
             "topic": over["topic"],
@@ -153,7 +155,7 @@ def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
 def copy_table(
     found: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
-    """What `coverage.copies` found, side by side, and the ids of those examples; dropped ones are gone."""
+    """What `gaps.copies` found, side by side, and the ids of those examples; dropped ones are gone."""
     kept = rows["dropped_by"].reindex(found["example"]).isna().to_numpy()
     known = found["example"].isin(rows.index).to_numpy()
     found = found[kept & known]
@@ -241,7 +243,7 @@ def _prompts(folder: str, sha256: str, added: float, _target: Target) -> pd.Seri
 def _gaps(
     folder: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
 ) -> list[Gap]:
-    return coverage.gaps(_compared, _prompts, reach)
+    return gaps_of(_compared, _prompts, reach)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

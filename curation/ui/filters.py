@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from curation import search
 from curation.columns import as_numbers, as_text
 from curation.dataset import BASE_COLUMNS, Dataset
+from curation.looking import search
 from curation.ui.text import short
 
 OFFERED = 300

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.search import TOP, Hits, snippet
+from curation.looking.search import TOP, Hits, snippet
 
 NUMBERS = {"Meaning": "similarity", "Like this": "similarity", "Concept": "probability"}
 """Mode → what its number is called; words have none that says anything to a reader."""

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.coverage import Compared
 from curation.dataset import Dataset
+from curation.looking.coverage import Compared
 from curation.project import Project
 from curation.ui import state
 
@@ -41,7 +41,7 @@ def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, An
 
 
 def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
-    """Parameters that cut what `coverage.over_represented` lists."""
+    """Parameters that cut what `gaps.over_represented` lists."""
     topics = compared.about["topics"]
     part = over[over["cut"] > 0]
     limits = dict(zip(part["topic"], part["keep"], strict=True))

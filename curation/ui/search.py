@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import search
 from curation.dataset import Dataset
 from curation.errors import CurationError
+from curation.looking import search
+from curation.looking.search import Hits
 from curation.project import Project, View
-from curation.search import Hits
 from curation.ui import concepts, state
 from curation.ui.found import Found, limits
 from curation.ui.text import markdown, short

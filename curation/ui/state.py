@@ -15,9 +15,9 @@ import streamlit as st
 
 from curation import errors
 from curation.dataset import Dataset
+from curation.looking.queues import Held
 from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project, View, slug
-from curation.queues import Held
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
 _COOKIE, _REMEMBERED = "curation-name", "remembered-name"

@@ -112,7 +112,7 @@ def measured(
     path: str, fingerprint: str, _dataset: Dataset, _pool: list[str], _chosen: list[str]
 ) -> pd.DataFrame:
     """Coverage of the chosen rows beside ten random subsets of the same size."""
-    from curation.coverage import beside_random
+    from curation.looking.choice import beside_random
 
     return beside_random(_dataset, _pool, _chosen)
 

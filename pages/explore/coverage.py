@@ -8,8 +8,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from curation import coverage, jobs
-from curation.coverage import Compared, Gap
+from curation import jobs
+from curation.looking import coverage
+from curation.looking.coverage import Compared
+from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
 from curation.project import Project, View, slug
 from curation.targets import Target
 from curation.ui import actions, charts, frame, quotas, state, tables, targets
@@ -174,7 +176,7 @@ def draw_gaps(project: Project, view: View, held: Held) -> None:
         every = tuple(i for g in gaps for i in g.missing)
         st.download_button(
             f"Download all {len(every):,} prompts",
-            partial(coverage.as_json_lines, held.compared, held.prompts, every),
+            partial(as_json_lines, held.compared, held.prompts, every),
             f"{target.slug}-gaps.jsonl",
             "application/x-ndjson",
             icon=":material/download:",
@@ -196,7 +198,7 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
     with st.container(horizontal=True):
         st.download_button(
             f"Download {len(gap.missing):,} prompts",
-            partial(coverage.as_json_lines, compared, prompts, gap.missing, gap.name),
+            partial(as_json_lines, compared, prompts, gap.missing, gap.name),
             f"{held.target.slug}-{slug(gap.name)}.jsonl",
             "application/x-ndjson",
             key="gap-download",
@@ -263,7 +265,7 @@ def draw_over(project: Project, compared: Compared) -> None:
         key="coverage-untouched",
         help="Most sets hold more than one target asks for, so these stay unless you say so.",
     )
-    over = coverage.over_represented(compared, multiple, untouched)
+    over = over_represented(compared, multiple, untouched)
     if over.empty:
         st.success("No topic stands for more than that.", icon=":material/check:")
         return
@@ -299,11 +301,9 @@ def draw_over(project: Project, compared: Compared) -> None:
 def draw_copies(project: Project, view: View, held: Held) -> None:
     """Examples that may be rows of the target, beside these, and a button that drops them."""
     left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
-    least = left.slider(
-        "From a similarity of", 0.8, 1.0, coverage.COPY, step=0.01, key="coverage-copies"
-    )
+    least = left.slider("From a similarity of", 0.8, 1.0, COPY, step=0.01, key="coverage-copies")
     table, ids = drawing.copy_table(
-        coverage.copies(held.compared, float(least)), held.prompts, view.dataset.rows
+        copies(held.compared, float(least)), held.prompts, view.dataset.rows
     )
     right.caption(
         "A benchmark whose questions stand in the training data measures memory. Read the pairs: "

@@ -12,8 +12,8 @@ from curation.decisions import Appended, Decision, Event
 from curation.decisions.event import SWITCHES
 from curation.decisions.fold import overruled
 from curation.errors import CurationError
+from curation.looking.queues import REVIEW
 from curation.project import Project
-from curation.queues import REVIEW
 
 DECIDING = ("keep", "drop", "edit", "label")
 """Kinds that take an example out of the queue of those sent to review."""

@@ -19,8 +19,8 @@ from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
 from curation.decisions.fold import actor
 from curation.errors import CurationError
+from curation.looking.queues import FIRST, QUEUES, Held, queue, upcoming
 from curation.project import Project, View
-from curation.queues import FIRST, QUEUES, Held, queue, upcoming
 from curation.report import PEOPLE
 from curation.ui.card.answers import write
 

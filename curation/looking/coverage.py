@@ -1,4 +1,4 @@
-"""What a chosen part covers of the whole, and what a dataset covers of a target, beside chance."""
+"""What a dataset covers of a target, another set of texts, beside chance."""
 
 from __future__ import annotations
 
@@ -16,109 +16,6 @@ from curation.cache import read_table, write_table
 from curation.dataset import Dataset, Progress, silent
 from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
-
-DRAWS = 10
-BLOCK = 4_096
-"""Rows and chosen rows compared at once: 64 MB of similarities, whatever the budget."""
-
-
-def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Cosine similarity of every row to the nearest of the chosen vectors, (rows,)."""
-    near = np.full(len(vectors), -np.inf, dtype=np.float32)
-    for at in range(0, len(vectors), BLOCK):
-        rows, mine = vectors[at : at + BLOCK], near[at : at + BLOCK]
-        for first in range(0, len(chosen), BLOCK):
-            np.maximum(mine, (rows @ chosen[first : first + BLOCK].T).max(axis=1), out=mine)
-    return near
-
-
-def measures(
-    vectors: np.ndarray, chosen: np.ndarray, topics: Sequence[str] | None = None
-) -> dict[str, float]:
-    """How well chosen vectors, (budget, width), cover all, (rows, width).
-
-    facility_location: mean similarity of a row to its nearest chosen. radius: greatest distance
-    (1 − cosine) of any row to it. within_reach: share of rows with a chosen one at 0.7 or nearer.
-    vendi: Vendi score (Friedman and Dieng 2023), linear kernel: the effective number of distinct
-    examples chosen. topic_entropy: of the topics of the chosen, in bits.
-    """
-    near = nearest_chosen(vectors, chosen)
-    part = chosen.astype(np.float64)
-    spectrum = np.linalg.eigvalsh(part.T @ part / len(part))
-    found = {
-        "facility_location": float(near.mean()),
-        "radius": float(1 - near.min()),
-        "within_reach": float((near >= 0.7).mean()),
-        "vendi": float(np.exp(_entropy(spectrum[spectrum > 1e-12]))),
-    }
-    if topics is not None:
-        _, counts = np.unique(np.asarray(topics, dtype=str), return_counts=True)
-        found["topic_entropy"] = float(_entropy(counts) / np.log(2))
-    return found
-
-
-def _entropy(weights: np.ndarray) -> float:
-    """Shannon entropy of positive weights, in nats."""
-    shares = weights / weights.sum()
-    return float(-(shares * np.log(shares)).sum())
-
-
-NAMES = {
-    "facility_location": "Mean similarity to the nearest chosen",
-    "within_reach": "Share with a chosen one within reach (0.7)",
-    "radius": "Farthest example from any chosen (less is better)",
-    "vendi": "Effective number of distinct examples",
-    "topic_entropy": "Entropy over topics, in bits",
-}
-
-
-def beside_random(
-    dataset: Dataset, pool: Sequence[str], chosen: Sequence[str], sample: int = 20_000
-) -> pd.DataFrame:
-    """Measures of a choice beside those of ten random ones of the same size from the same pool.
-
-    Columns measure, chosen, random least, random most, verdict. Of a pool larger than `sample`
-    a random part is what has to be covered, so that it takes seconds.
-    """
-    assert dataset.vectors is not None
-    ids = pd.Index(sorted(pool))
-    vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
-    here = ~np.isnan(vectors[:, 0])
-    ids, vectors = ids[here], vectors[here]
-    mine = np.flatnonzero(ids.isin(chosen))
-    topics = (
-        dataset.rows.loc[ids, "topic"].fillna("").to_numpy() if "topic" in dataset.rows else None
-    )
-    rng = np.random.default_rng(0)
-    to_cover = vectors
-    if len(ids) > sample:
-        to_cover = vectors[np.sort(rng.choice(len(ids), sample, replace=False))]
-
-    def measured(part: np.ndarray) -> dict[str, float]:
-        return measures(to_cover, vectors[part], None if topics is None else topics[part])
-
-    ours = measured(mine)
-    band = [measured(rng.choice(len(ids), len(mine), replace=False)) for _ in range(DRAWS)]
-    rows = []
-    for name, title in NAMES.items():
-        if name not in ours:
-            continue
-        low, high = min(b[name] for b in band), max(b[name] for b in band)
-        better = ours[name] < low if name == "radius" else ours[name] > high
-        worse = ours[name] > high if name == "radius" else ours[name] < low
-        rows.append(
-            {
-                "measure": title,
-                "chosen": round(ours[name], 4),
-                "random, least": round(low, 4),
-                "random, most": round(high, 4),
-                "verdict": "better" if better else "worse" if worse else "within chance",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-# --- against a target -----------------------------------------------------------------------
 
 STAGES = {"before": "before the recipe", "kept": "kept", "chosen": "chosen"}
 """Parts of the dataset that are held against a target: all with vectors, after filters, after a
@@ -142,6 +39,9 @@ LOWEST_REACH, HIGHEST_REACH = 0.6, 0.9
 
 Without a lowest a small set would seem to cover more than a large one that holds it.
 """
+
+DRAWS = 10
+"""Random parts of the dataset that its coverage is held against."""
 
 SAMPLE = 2_000
 """Rows from which the usual similarity, and what chance covers, are measured."""
@@ -202,14 +102,14 @@ def stages(dataset: Dataset) -> dict[str, np.ndarray]:
     Rows that were dropped before they were embedded are in none.
     """
     assert dataset.vectors is not None
-    here = ~np.isnan(dataset.vectors[:, 0])
+    embedded = ~np.isnan(dataset.vectors[:, 0])
     dropped = dataset.rows["dropped_by"]
     kept = dropped.isna().to_numpy()
     select = next((r for r in dataset.steps if r.kind == "select"), None)
     if select is None:
-        return {"before": here, "kept": here & kept}
+        return {"before": embedded, "kept": embedded & kept}
     pool = kept | (dropped == select.name).fillna(False).to_numpy(dtype=bool)
-    return {"before": here, "kept": here & pool, "chosen": here & kept}
+    return {"before": embedded, "kept": embedded & pool, "chosen": embedded & kept}
 
 
 def compare(
@@ -339,157 +239,6 @@ def _by_chance(vectors: np.ndarray, size: int, target: np.ndarray) -> list[list[
         near = nearest_in(asked, vectors[part], 1)[1][:, 0]
         draws.append([round(float(s), 4) for s in np.sort(near)])
     return draws
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A region of the target of which some is out of reach.
-
-    name: words of what is missing. size: rows of the target in it. missing: ids of those out of
-    reach, farthest first. closing: dropped rows within reach of them, nearest first. closed: how
-    many of the missing those would bring within reach.
-    """
-
-    name: str
-    size: int
-    missing: tuple[str, ...]
-    closing: tuple[str, ...]
-    closed: int
-
-    @property
-    def share(self) -> float:
-        """Share of the region that is out of reach."""
-        return len(self.missing) / self.size
-
-
-def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float) -> list[Gap]:
-    """Regions with rows out of reach, those with the most first; texts: prompt by target id."""
-    rows = compared.rows
-    missing = compared.missing(reach)
-    groups = np.where(missing, rows["region"].to_numpy() + 1, 0)
-    found = [int(g) for g in np.unique(groups) if g]
-    known = pd.Series(texts, dtype="str").reindex(rows.index).fillna("")
-    names = own_words(known.tolist(), groups)
-    sizes = np.bincount(rows["region"].to_numpy(), minlength=max(found, default=0) + 1)
-    made = []
-    for group in found:
-        part = rows[groups == group].sort_values(compared.last, kind="stable")
-        closing, closed = _closing(part, reach)
-        made.append(
-            Gap(names[group], int(sizes[group - 1]), tuple(part.index), closing, closed),
-        )
-    return sorted(made, key=lambda gap: (-len(gap.missing), gap.name))
-
-
-def _closing(part: pd.DataFrame, reach: float) -> tuple[tuple[str, ...], int]:
-    best, closed = dict[str, float](), 0
-    for ids, similarities in zip(part["dropped"], part["dropped_similarity"], strict=True):
-        near = [(i, s) for i, s in zip(ids, similarities, strict=True) if s >= reach - 1e-6]
-        closed += bool(near)
-        for i, s in near:
-            best[i] = max(s, best.get(i, 0.0))
-    return tuple(sorted(best, key=lambda i: (-best[i], i))), closed
-
-
-def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
-    """A name of up to three words for each group: frequent in it, rare elsewhere (c-TF-IDF)."""
-    from curation.words import Naming, names
-
-    labels, place = np.unique(groups, return_inverse=True)
-    terms = Naming(texts, place, len(labels)).terms(np.arange(len(labels)))
-    return dict(zip(labels.tolist(), names(terms), strict=True))
-
-
-def as_json_lines(
-    compared: Compared, prompts: pd.Series, ids: Sequence[str], region: str = ""
-) -> bytes:
-    """Rows of a target as JSON Lines of prompts to write data for, with region and similarity."""
-    near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
-    return b"".join(
-        orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
-        for prompt, similarity in zip(prompts.reindex(list(ids)), near, strict=True)
-    )
-
-
-COPY = 0.95
-"""Similarity from which one looks whether an example is a row of the target, reworded at most."""
-
-
-def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
-    """Rows of the target that may stand among our examples, so that it would measure memory.
-
-    By target id, the most similar first: example (the id of the nearest kept one) and similarity.
-    """
-    near = compared.rows[[compared.last, "nearest"]]
-    near = near[near[compared.last] >= least - 1e-6].sort_values(
-        compared.last, ascending=False, kind="stable"
-    )
-    return pd.DataFrame({"example": near["nearest"], "similarity": near[compared.last]})
-
-
-def over_represented(
-    compared: Compared, multiple: float = 2.0, untouched: bool = False
-) -> pd.DataFrame:
-    """Topics whose share of our examples is above `multiple` times their share of the target.
-
-    A row of the target counts for the topic of its nearest example. Columns topic, here, target (rows
-    of each), share_here, share_target, ratio (infinite where the target never touches the topic),
-    keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). Those beyond
-    chance are cut until each stands at `multiple` times its share of the target; topics that the
-    target never touches only with `untouched`. The most to cut come first.
-    """
-    ours = pd.Series(dict(compared.about["topics"]), dtype="int64")
-    if ours.empty or "topic" not in compared.rows:
-        return pd.DataFrame(columns=_OVER)
-    theirs = compared.rows["topic"].value_counts().reindex(ours.index).fillna(0).astype("int64")
-    n, m = int(ours.sum()), int(theirs.sum())
-    here, there = ours / n, theirs / max(1, m)
-    over = here > multiple * there * (1 + 1e-9)
-    beyond = here > multiple * _upper(theirs, m)
-    capped = over & beyond & ((theirs > 0) | untouched)
-    left = 1 - multiple * float(there[capped].sum())
-    after = float(ours[~capped].sum()) / left if left > 1e-9 else 0.0
-    keep = ours.where(~capped, (multiple * there * after).round().astype("int64"))
-    keep = keep.clip(upper=ours)
-    table = pd.DataFrame(
-        {
-            "topic": ours.index,
-            "here": ours,
-            "target": theirs,
-            "share_here": here,
-            "share_target": there,
-            "ratio": here / there.where(there > 0, np.nan),
-            "keep": keep,
-            "cut": ours - keep,
-            "beyond_chance": beyond,
-        }
-    )[over.to_numpy()]
-    table["ratio"] = table["ratio"].fillna(np.inf)
-    return table.sort_values(["cut", "here", "topic"], ascending=[False, False, True]).reset_index(
-        drop=True
-    )
-
-
-_OVER = [
-    "topic",
-    "here",
-    "target",
-    "share_here",
-    "share_target",
-    "ratio",
-    "keep",
-    "cut",
-    "beyond_chance",
-]
-
-
-def _upper(counts: pd.Series, total: int, z: float = 1.96) -> pd.Series:
-    """Upper ends of the 95 % intervals of shares."""
-    share, n = counts / max(1, total), max(1, total)
-    middle = share + z**2 / (2 * n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    upper: pd.Series = (middle + half) / (1 + z**2 / n)
-    return upper
 
 
 def remembered(folder: Path, name: str) -> Compared | None:

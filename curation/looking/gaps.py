@@ -1,0 +1,163 @@
+"""What a dataset lacks of a target, what it has too much of, and what may be a copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation.looking.coverage import Compared
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A region of the target of which some is out of reach.
+
+    name: words of what is missing. size: rows of the target in it. missing: ids of those out of
+    reach, farthest first. closing: dropped rows within reach of them, nearest first. closed: how
+    many of the missing those would bring within reach.
+    """
+
+    name: str
+    size: int
+    missing: tuple[str, ...]
+    closing: tuple[str, ...]
+    closed: int
+
+    @property
+    def share(self) -> float:
+        """Share of the region that is out of reach."""
+        return len(self.missing) / self.size
+
+
+def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float) -> list[Gap]:
+    """Regions with rows out of reach, those with the most first; texts: prompt by target id."""
+    rows = compared.rows
+    missing = compared.missing(reach)
+    groups = np.where(missing, rows["region"].to_numpy() + 1, 0)
+    regions = [int(g) for g in np.unique(groups) if g]
+    prompts = pd.Series(texts, dtype="str").reindex(rows.index).fillna("")
+    names = own_words(prompts.tolist(), groups)
+    sizes = np.bincount(rows["region"].to_numpy(), minlength=max(regions, default=0) + 1)
+    result = []
+    for group in regions:
+        part = rows[groups == group].sort_values(compared.last, kind="stable")
+        closing, closed = _closing(part, reach)
+        result.append(
+            Gap(names[group], int(sizes[group - 1]), tuple(part.index), closing, closed),
+        )
+    return sorted(result, key=lambda gap: (-len(gap.missing), gap.name))
+
+
+def _closing(part: pd.DataFrame, reach: float) -> tuple[tuple[str, ...], int]:
+    best, closed = dict[str, float](), 0
+    for ids, similarities in zip(part["dropped"], part["dropped_similarity"], strict=True):
+        near = [(i, s) for i, s in zip(ids, similarities, strict=True) if s >= reach - 1e-6]
+        closed += bool(near)
+        for i, s in near:
+            best[i] = max(s, best.get(i, 0.0))
+    return tuple(sorted(best, key=lambda i: (-best[i], i))), closed
+
+
+def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
+    """A name of up to three words for each group: frequent in it, rare elsewhere (c-TF-IDF)."""
+    from curation.words import Naming, names
+
+    labels, place = np.unique(groups, return_inverse=True)
+    terms = Naming(texts, place, len(labels)).terms(np.arange(len(labels)))
+    return dict(zip(labels.tolist(), names(terms), strict=True))
+
+
+def as_json_lines(
+    compared: Compared, prompts: pd.Series, ids: Sequence[str], region: str = ""
+) -> bytes:
+    """Rows of a target as JSON Lines of prompts to write data for, with region and similarity."""
+    near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
+    return b"".join(
+        orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
+        for prompt, similarity in zip(prompts.reindex(list(ids)), near, strict=True)
+    )
+
+
+COPY = 0.95
+"""Similarity from which one looks whether an example is a row of the target, reworded at most."""
+
+
+def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
+    """Rows of the target that may stand among our examples, so that it would measure memory.
+
+    By target id, the most similar first: example (the id of the nearest kept one) and similarity.
+    """
+    near = compared.rows[[compared.last, "nearest"]]
+    near = near[near[compared.last] >= least - 1e-6].sort_values(
+        compared.last, ascending=False, kind="stable"
+    )
+    return pd.DataFrame({"example": near["nearest"], "similarity": near[compared.last]})
+
+
+def over_represented(
+    compared: Compared, multiple: float = 2.0, untouched: bool = False
+) -> pd.DataFrame:
+    """Topics whose share of our examples is above `multiple` times their share of the target.
+
+    A row of the target counts for the topic of its nearest example. Columns topic, here, target (rows
+    of each), share_here, share_target, ratio (infinite where the target never touches the topic),
+    keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). Those beyond
+    chance are cut until each stands at `multiple` times its share of the target; topics that the
+    target never touches only with `untouched`. The most to cut come first.
+    """
+    ours = pd.Series(dict(compared.about["topics"]), dtype="int64")
+    if ours.empty or "topic" not in compared.rows:
+        return pd.DataFrame(columns=_OVER)
+    theirs = compared.rows["topic"].value_counts().reindex(ours.index).fillna(0).astype("int64")
+    n, m = int(ours.sum()), int(theirs.sum())
+    here, there = ours / n, theirs / max(1, m)
+    over = here > multiple * there * (1 + 1e-9)
+    beyond = here > multiple * _upper(theirs, m)
+    capped = over & beyond & ((theirs > 0) | untouched)
+    left = 1 - multiple * float(there[capped].sum())
+    after = float(ours[~capped].sum()) / left if left > 1e-9 else 0.0
+    keep = ours.where(~capped, (multiple * there * after).round().astype("int64"))
+    keep = keep.clip(upper=ours)
+    table = pd.DataFrame(
+        {
+            "topic": ours.index,
+            "here": ours,
+            "target": theirs,
+            "share_here": here,
+            "share_target": there,
+            "ratio": here / there.where(there > 0, np.nan),
+            "keep": keep,
+            "cut": ours - keep,
+            "beyond_chance": beyond,
+        }
+    )[over.to_numpy()]
+    table["ratio"] = table["ratio"].fillna(np.inf)
+    return table.sort_values(["cut", "here", "topic"], ascending=[False, False, True]).reset_index(
+        drop=True
+    )
+
+
+_OVER = [
+    "topic",
+    "here",
+    "target",
+    "share_here",
+    "share_target",
+    "ratio",
+    "keep",
+    "cut",
+    "beyond_chance",
+]
+
+
+def _upper(counts: pd.Series, total: int, z: float = 1.96) -> pd.Series:
+    """Upper ends of the 95 % intervals of shares."""
+    share, n = counts / max(1, total), max(1, total)
+    middle = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    upper: pd.Series = (middle + half) / (1 + z**2 / n)
+    return upper
