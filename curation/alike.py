@@ -17,7 +17,9 @@ import orjson
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.text import compatible, folded, is_unspaced, units
+from curation.text.folding import caseless, folded
+from curation.text.scripts import is_unspaced
+from curation.text.words import units
 
 WORDS, CHARACTERS = 5, 6
 """Length of a shingle: five words; six characters where words are not set apart by spaces."""
@@ -137,7 +139,7 @@ def shingles(text: str) -> np.ndarray:
     Words and signs of folded text; characters where the script sets no spaces. A text shorter than
     one shingle is one shingle.
     """
-    plain = compatible(text).casefold()
+    plain = caseless(text)
     if not plain.isascii() and is_unspaced(plain):
         pieces: list[str] = [c for c in plain if not c.isspace()]
         length = CHARACTERS

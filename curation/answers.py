@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 from curation import personal
 from curation.operations.clean import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags
-from curation.template_tokens import token_in
-from curation.text import UNSPACED, plain_quotes, prose, words
+from curation.text.folding import one_line, plain_quotes
+from curation.text.markup import prose
+from curation.text.scripts import is_han
+from curation.text.tokens import token_in
+from curation.text.words import words, words_and_signs
 
 # --- nothing, or something that stands for it -----------------------------------------------
 
@@ -219,7 +222,7 @@ def _dangles(sentence: str) -> bool:
         return True
     if not sentence[-1:].isalpha():
         return False
-    if "\u4e00" <= sentence[-1] <= "\u9fff":
+    if is_han(sentence[-1]):
         return _last_han_word(sentence) in _NEVER_LAST_HAN
     pieces = sentence.split()
     if pieces[-1] in _NEVER_LAST:
@@ -239,19 +242,14 @@ def _last_han_word(text: str) -> str:
     return str(list(jieba.cut(text[-20:]))[-1])
 
 
-_PIECE = re.compile(rf"[{UNSPACED}\uac00-\ud7af]|[^\s{UNSPACED}\uac00-\ud7af]++")
-"""What white space sets apart, or a character of a script without it."""
-
-
 def repetition(text: str) -> float:
     """Share of a text that its longest loop takes up; 0 below 20 words.
 
     A loop is a phrase that follows itself at least twice. A chorus, or a list whose items begin
     alike, is none: what comes between differs.
     """
-    pieces = [
-        piece for piece in _PIECE.findall(text[:20_000].lower()) if any(map(str.isalnum, piece))
-    ]
+    start = text[:20_000].lower()
+    pieces = [piece for piece in words_and_signs(start) if any(map(str.isalnum, piece))]
     if len(pieces) < 20:
         return 0.0
     last: dict[tuple[str, str, str], int] = {}
@@ -304,7 +302,7 @@ _ASKS_TO_REPEAT = re.compile(
 
 def is_copy(prompt: str, response: str) -> bool:
     """Whether an answer says what the prompt said, to the comma, and nothing else was asked for."""
-    asked, answer = (" ".join(text.casefold().split()) for text in (prompt, response))
+    asked, answer = (one_line(text.casefold()) for text in (prompt, response))
     return (
         len(answer) >= 0.8 * len(asked)
         and answer in asked

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curation.errors import CurationError
+from curation.text.folding import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +208,7 @@ def _likeness(first: frozenset[str], second: frozenset[str]) -> float:
 
 
 def _groups(text: str) -> frozenset[str]:
-    text = f"  {' '.join(text[:LETTERS].casefold().split())}  "
+    text = f"  {one_line(text[:LETTERS].casefold())}  "
     return frozenset(text[i : i + 3] for i in range(len(text) - 2))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from curation.looking.coverage import Compared
     from curation.targets import Target, Targets
 
-__all__ = ["DEFAULT_RECIPE", "Project", "View", "describe_value", "slug"]
+__all__ = ["DEFAULT_RECIPE", "Project", "View", "describe_value"]
 
 DEFAULT_RECIPE = Recipe(
     (
@@ -594,9 +593,3 @@ def describe_value(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} turns"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def slug(name: str) -> str:
-    """A name made safe for a folder: letters, digits, dots, hyphens; never empty, never hidden."""
-    plain = re.sub(r"[^\w.-]+", "-", name, flags=re.UNICODE).strip("-.")
-    return plain[:80] or "project"

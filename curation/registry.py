@@ -23,7 +23,6 @@ recipe, the command's help and the reference page.
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import inspect
 import pkgutil
@@ -36,6 +35,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from curation.errors import RecipeError
+from curation.text.slug import column_word
 from curation.versions import code_version
 
 Column = NewType("Column", str)
@@ -233,7 +233,7 @@ class Operation:
 
     def columns_made(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns that a call with these parameters adds."""
-        words = {name: _slug(str(value)) for name, value in params.items()}
+        words = {name: column_word(str(value)) for name, value in params.items()}
         return tuple(
             name.format_map(words).rstrip("_") if "{" in name else name for name in self.makes
         )
@@ -358,18 +358,6 @@ def _describe(
     return Operation(
         name, kind, title, function, makes, needs, slow, tuple(inputs), params, depends, reads
     )
-
-
-def _slug(text: str) -> str:
-    """A text as part of a column's name: small letters and digits, joined by low lines.
-
-    Where more than spaces is lost, a digest tells the text from others that would look the same.
-    """
-    plain = re.sub(r"\W+", "_", text.casefold()).strip("_")
-    if plain.replace("_", " ") == text:
-        return plain
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    return f"{plain}_{digest}".lstrip("_")
 
 
 def _source(function: Callable[..., Any]) -> str:

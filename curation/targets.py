@@ -25,6 +25,7 @@ from curation import files
 from curation.dataset import DERIVED_COLUMNS, Progress, make_ids, silent, with_derived
 from curation.errors import CurationError
 from curation.formats.base import WHICH_COLUMN
+from curation.text.slug import slug
 
 COLUMNS = ("messages", *DERIVED_COLUMNS, "label", "source", "source_row", "format", "metadata")
 """Columns that a target has of those of an example."""
@@ -179,8 +180,6 @@ class Targets:
         settings: Mapping[str, Any],
         rows: pd.DataFrame,
     ) -> Target:
-        from curation.project import slug
-
         former = next((t for t in self.all() if t.name == name), None)
         folder = former.folder if former else self._free(slug(name))
         shutil.rmtree(folder / "results", ignore_errors=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import regex
+
+from curation.text.scripts import han_count, holds_kana, is_han
 
 WORDS_PER_TEXT = 120
 TEXTS_PER_GROUP = 500
@@ -25,8 +26,6 @@ SEPARATOR = " · "
 _LETTERS = r"[\p{L}\p{M}\u200c\u200d]+"
 _PIECE = regex.compile(rf"{_LETTERS}(?:['’]{_LETTERS})*|\p{{N}}+|[^\w\s]")
 _ENDINGS = {"s", "re", "ve", "ll", "d", "m"}
-_HAN = re.compile("[\u4e00-\u9fff]")
-_KANA = re.compile("[\u3040-\u30ff]")
 _STOP = set(
     """
     a about above after again all also am an and any are as at be because been before being below
@@ -122,19 +121,19 @@ def topic_words(text: str) -> list[str]:
 def _pieces(text: str) -> Iterator[str]:
     """Words that may name a topic, in order, and "" for everything that stands between them."""
     text = text[:2_000]
-    if len(_HAN.findall(text)) * 5 > len(text) and not _KANA.search(text):
+    if han_count(text) * 5 > len(text) and not holds_kana(text):
         import logging
 
         import jieba
 
         jieba.setLogLevel(logging.ERROR)
         for word in jieba.cut(text):
-            fits = len(word) > 1 and _HAN.match(word) and word not in _STOP_HAN
+            fits = len(word) > 1 and is_han(word) and word not in _STOP_HAN
             yield word if fits else ""
         return
     for piece in _PIECE.findall(unicodedata.normalize("NFC", text).lower()):
         word = _bare(piece)
-        yield word if word not in _STOP and len(word) > 2 or _HAN.match(word) else ""
+        yield word if word not in _STOP and len(word) > 2 or is_han(word) else ""
 
 
 def _bare(piece: str) -> str:
@@ -224,7 +223,7 @@ class Naming:
         if n < max(2, PAIRED * inside[word]):
             return self._word[word]
         first, second = (self._word[stem] for stem in pair)
-        return first + second if _HAN.match(first) else f"{first} {second}"
+        return first + second if is_han(first) else f"{first} {second}"
 
 
 def _evenly(group: np.ndarray, count: int) -> list[int]:
@@ -278,9 +277,9 @@ def _name(ranked: Sequence[str], given: set[str]) -> str:
 def _alike(term: str, other: str) -> bool:
     """Whether two terms share a word, or words that begin so much alike that one says the other."""
     return any(_beginning(a) == _beginning(b) for a in term.split() for b in other.split()) or (
-        bool(_HAN.match(term)) and (term in other or other in term)
+        is_han(term) and (term in other or other in term)
     )
 
 
 def _beginning(word: str) -> str:
-    return word if _HAN.match(word) else word[: max(4, min(6, len(word) - 3))]
+    return word if is_han(word) else word[: max(4, min(6, len(word) - 3))]

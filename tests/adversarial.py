@@ -39,8 +39,9 @@ def text(piece: str, size: int = SIZE) -> str:
 def checks() -> dict[str, Callable[[str], Any]]:
     """What reads or shows a text alone, by name."""
     from curation import answers, personal, search, words
-    from curation import text as texts
     from curation.dataset import Message, derive, dump_messages
+    from curation.text import folding
+    from curation.text import words as text_words
     from curation.ui import text as shown
 
     def both(rule):
@@ -49,9 +50,9 @@ def checks() -> dict[str, Callable[[str], Any]]:
     return {
         **{f"rule {name}": both(rule) for name, (_, rule) in answers.RULES.items()},
         **{f"personal {name}": kind for name, kind in personal.KINDS.items()},
-        "folded": texts.folded,
-        "folded words": lambda t: texts.folded(t, False),
-        "words": texts.words,
+        "folded": folding.folded,
+        "folded words": lambda t: folding.folded(t, False),
+        "words": text_words.words,
         "topic words": words.topic_words,
         "marked": lambda t: search.marked(t, 'a "1 2" don\'t é'),
         "snippet": lambda t: search.snippet(t, "zz x"),

@@ -18,7 +18,9 @@ from curation.decisions import Decision
 from curation.operations.duplicates import drop_exact_duplicates, drop_near_duplicates
 from curation.registry import operation
 from curation.report import StepReport
-from curation.text import folded, segments, units, words
+from curation.text.folding import folded
+from curation.text.markup import segments
+from curation.text.words import units, words
 from tests.conftest import make_dataset
 
 

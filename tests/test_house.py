@@ -29,7 +29,7 @@ ORDER = [
 LEAVES = {
     "operations": {
         "basis",
-        "template_tokens",
+        "text",
         "words",
         "dataset",
         "registry",
@@ -41,7 +41,7 @@ LEAVES = {
         "cache",
         "files",
     },
-    "sources": {"dataset", "registry", "errors", "formats", "sources", "files", "process"},
+    "sources": {"text", "dataset", "registry", "errors", "formats", "sources", "files", "process"},
     "formats": {"dataset", "registry", "errors", "formats"},
     "embedding": {"versions", "dataset", "errors", "cache", "files", "embedding"},
     "decisions": {"dataset", "errors", "files", "report", "decisions"},

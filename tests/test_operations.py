@@ -31,7 +31,7 @@ from curation.operations.quality import RULES, drop_bad_answers
 from curation.operations.split import split
 from curation.operations.topics import topic_words, topics
 from curation.registry import operation
-from curation.text import folded
+from curation.text.folding import folded
 from tests.conftest import make_dataset
 from tests.encoders import TrigramEncoder
 

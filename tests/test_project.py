@@ -25,9 +25,9 @@ from curation import export as deliveries
 from curation.dataset import silent
 from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
-from curation.project import slug
 from curation.recipe import Recipe
 from curation.sources import hub
+from curation.text.slug import slug
 from curation.view import Views
 from tests.conftest import PAIRS
 

@@ -7,7 +7,7 @@ import pytest
 
 from curation import export
 from curation.operations.clean import remove_special_tokens
-from curation.template_tokens import has_token, token_in, without_tokens
+from curation.text.tokens import has_token, token_in, without_tokens
 from tests.conftest import make_dataset
 
 FOUND = [
@@ -20,6 +20,9 @@ FOUND = [
     *("<|channel|>", "<|message|>", "<|return|>", "<|call|>", "<|start|>", "<|constrain|>"),
     *("[gMASK]", "<sop>", "<|observation|>", "<|START_OF_TURN_TOKEN|>", "<EOS_TOKEN>"),
     *("<|user|>", "<|assistant|>", "<|end|>", "<|fim_prefix|>", "<|vision_start|>"),
+    *("<|header_start|>", "<|header_end|>", "<end_of_utterance>", "<unused17>", "<extra_id_0>"),
+    *("<EOP_TOKEN>", "<MASK_TOKEN>", "<seed:bos>", "<fim_middle>", "<start_of_image>"),
+    *("[CALL_ID]", "[IMG_BREAK]", "[BEGIN_AUDIO]", "[TOOL_CONTENT]", "[SYSTEM_PROMPT]"),
 ]
 PLAIN = [
     "a <b>bold</b> word and <| no token |>",
@@ -28,6 +31,8 @@ PLAIN = [
     "vector<size_t> v; v[i] = [x for x in y];",
     "[1] a footnote, [INSTITUTE] a word",
     "if a <b and c> d: pass",
+    "<think>Two and two.</think> Four. <tool_call>{}</tool_call> [THINK] <image>",
+    "usage: prog [OPTIONS] [ARGS]; fill in [MASK] and <mask>; <unused> <seed>",
 ]
 
 

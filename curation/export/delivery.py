@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +27,8 @@ from curation.export.receipts import parquet, receipts
 from curation.export.target import Target
 from curation.export.trainers.tables import dataset_info
 from curation.operations.clean import ABOUT_HTML
-from curation.template_tokens import has_token
+from curation.text.slug import slug
+from curation.text.tokens import has_token
 
 SPLITS = ("train", "validation", "test")
 
@@ -85,7 +85,7 @@ def export(
         listed: list[dict[str, Any]] = []
         places: list[pd.DataFrame] = []
         names = list(dict.fromkeys(formats))
-        facts = {"name": origin.name, "slug": _slug(origin.name)}
+        facts = {"name": origin.name, "slug": slug(origin.name, "data", None)}
         words = people.words()
         for n, name in enumerate(names):
             progress(0.8 + 0.15 * n / len(names), f"Writing {name}")
@@ -115,10 +115,6 @@ def export(
             listed.append(put(folder, path, data))
         put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
 
 
 def offered(dataset: Dataset, allow_attention: bool = False) -> tuple[pd.DataFrame, pd.Series]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from curation.dataset import Progress, silent
 from curation.operations.split import conversations
-from curation.text import folded
+from curation.text.folding import folded
 
 LISTED = 100
 """Pairs above the threshold that are named one by one."""

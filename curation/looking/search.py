@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import re
 import threading
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 import regex
 
 from curation.errors import CurationError
-from curation.text import plain_quotes
+from curation.text.folding import compatible, plain_quotes
 
 COLUMNS = ("prompt", "response", "system")
 """Where words are looked for."""
@@ -85,7 +84,7 @@ class Query:
 
 def _plain(text: str) -> str:
     """Text as it is searched: Unicode's form NFKC, and one kind of quotes and apostrophes."""
-    return plain_quotes(text if text.isascii() else unicodedata.normalize("NFKC", text))
+    return plain_quotes(compatible(text, raised=False))
 
 
 def _pattern(term: str) -> str:

@@ -12,8 +12,9 @@ import pandas as pd
 import regex
 
 from curation.registry import clean
-from curation.template_tokens import without_tokens
-from curation.text import UNSPACED, Kind, lines, segments
+from curation.text.markup import Kind, lines, segments
+from curation.text.scripts import UNSPACED
+from curation.text.tokens import without_tokens
 
 _ZERO_WIDTH = re.compile(f"[\u2060\ufeff]|(?<![{UNSPACED}])\u200b(?![{UNSPACED}])")
 """Invisible and without a use; between letters of Thai a zero-width space parts words."""

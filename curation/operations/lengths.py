@@ -90,7 +90,7 @@ def type_token_ratio(
 
     Words are runs of letters or digits; a Chinese or Japanese character counts as a word.
     """
-    from curation.text import words
+    from curation.text.words import words
 
     found = [words(text) for text in batch[side].fillna("")]
     return np.array([len(set(w)) / len(w) if w else np.nan for w in found], dtype="float64")

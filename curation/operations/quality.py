@@ -12,7 +12,7 @@ import pandas as pd
 from curation import answers
 from curation.answers import repetition
 from curation.registry import filter, score
-from curation.text import words
+from curation.text.words import words
 
 Rule = Literal[
     "empty_answer",

@@ -16,7 +16,7 @@ from curation import registry
 from curation.columns import FileColumns, as_numbers, as_text
 from curation.errors import RecipeError
 from curation.registry import SEEDS, Column, Range
-from curation.text import folded
+from curation.text.folding import folded
 
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
 NAMES = {

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from curation.dataset import Progress, silent
 from curation.errors import CurationError, MissingExtra
+from curation.text.slug import slug
 
 BATCH = 1_000
 """Rows that are fetched at a time."""
@@ -134,7 +135,7 @@ def _written(rows: Any, split: str, path: Path) -> Iterator[int]:
 
 
 def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", text.strip("/").rpartition("/")[2]).strip("-.") or "dataset"
+    return slug(text.strip("/").rpartition("/")[2], "dataset", None)
 
 
 _REASONS = {

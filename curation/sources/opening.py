@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from curation.errors import CurationError
 from curation.sources import about
 from curation.sources.limits import Damaged, Limits, NotData, Refused
+from curation.text.scripts import han_count
 
 SAMPLE = 1 << 20
 _PACKED = {
@@ -286,7 +287,7 @@ def _mostly_utf8(sample: bytes) -> bool:
 def _guessed(sample: bytes) -> str:
     text = sample.decode("gb18030", "replace")
     odd = sum(not c.isascii() for c in text)
-    han = sum("\u4e00" <= c <= "\u9fff" for c in text)
+    han = han_count(text)
     if han > 0.3 * odd and text.count("\ufffd") * 100 < odd and any(c in _HAN for c in text):
         return "gb18030"
     from charset_normalizer import from_bytes

@@ -11,7 +11,8 @@ from typing import Any
 from curation import files
 from curation.errors import CurationError
 from curation.incoming import shown
-from curation.project import Project, slug
+from curation.project import Project
+from curation.text.slug import slug
 from curation.ui import state
 
 DAY = 24 * 60 * 60

@@ -14,7 +14,8 @@ import streamlit as st
 from curation.dataset import Dataset
 from curation.export import left_out, parts_in, saying, targets, without_place
 from curation.export.rendering import rendered
-from curation.project import Project, View, slug
+from curation.project import Project, View
+from curation.text.slug import slug
 from curation.ui import frame, state
 from curation.ui.text import markdown
 

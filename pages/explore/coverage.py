@@ -12,8 +12,9 @@ from curation import jobs
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
-from curation.project import Project, View, slug
+from curation.project import Project, View
 from curation.targets import Target
+from curation.text.slug import slug
 from curation.ui import actions, charts, frame, quotas, state, tables, targets
 from curation.ui import coverage as drawing
 from curation.ui.coverage import Held

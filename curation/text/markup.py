@@ -1,98 +1,12 @@
-"""What a text is made of: words, signs and code; and texts made alike, so that they can be compared.
-
-A word holds its marks (the vowels of Hindi, the tones of Thai, a decomposed accent) and its joiners.
-"""
+"""Markup of texts: which lines and pieces are prose, code or a table."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
-import regex
-
 Kind = Literal["prose", "code", "table"]
-
-UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
-)
-"""Scripts that set no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han; for a [class]."""
-
-WORD = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}\u200c\u200d]*"
-"""A word, for the package `regex`."""
-
-_IS_UNSPACED = re.compile(f"[{UNSPACED}]")
-_SYLLABLE = rf"[{UNSPACED}\uac00-\ud7af]\p{{M}}*"
-_WORD = regex.compile(
-    rf"{_SYLLABLE}|[[\p{{L}}\p{{M}}\p{{N}}\u200c\u200d]--[{UNSPACED}\uac00-\ud7af]]+", regex.V1
-)
-_ASCII_WORD = re.compile("[a-z0-9]+")
-_SIGN = r"[\p{S}%*/\\&@#§‰]|(?<!\p{L})[-‐–—]|[-‐–—](?!\p{L})"
-_UNIT = regex.compile(rf"{WORD}|{_SIGN}")
-_ASCII_UNIT = re.compile(r"[a-z0-9]+|[+<=>^`|~$%*/\\&@#]|(?<![a-z])-|-(?![a-z])")
-_RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070-\u209c]+")
-"""Raised and lowered digits and signs: 10² is not 102."""
-_QUOTES = {**dict.fromkeys(map(ord, "‘’‛′ʼ´"), "'"), **dict.fromkeys(map(ord, "“”„‟″«»"), '"')}
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words; a character of a script without spaces is a word of its own."""
-    lower = text.lower()
-    return _ASCII_WORD.findall(lower) if lower.isascii() else _WORD.findall(lower)
-
-
-def units(text: str) -> list[str]:
-    """Words of folded text, and the signs that change a meaning: + − < ∪ % 😀, not punctuation."""
-    return _ASCII_UNIT.findall(text) if text.isascii() else _UNIT.findall(text)
-
-
-def is_unspaced(text: str) -> bool:
-    """Whether a quarter of a text's first 2,000 characters belong to scripts without spaces."""
-    beginning = text[:2_000]
-    return len(_IS_UNSPACED.findall(beginning)) * 4 > len(beginning)
-
-
-def plain_quotes(text: str) -> str:
-    """A text with ' and " for all kinds of quotation marks and apostrophes."""
-    return text if text.isascii() else text.translate(_QUOTES)
-
-
-def compatible(text: str) -> str:
-    """A text in Unicode's form NFKC, in which width and composition do not count.
-
-    Raised and lowered digits stay, for they say something else than plain ones.
-    """
-    if text.isascii():
-        return text
-    if not _RAISED.search(text):
-        return unicodedata.normalize("NFKC", text)
-    pieces = re.split(f"({_RAISED.pattern})", text)
-    return "".join(
-        piece if i % 2 else unicodedata.normalize("NFKC", piece) for i, piece in enumerate(pieces)
-    )
-
-
-def folded(text: str, punctuation: bool = True) -> str:
-    """A text without what does not change it: width, composition, case and white space.
-
-    Code stays as it is, for there case and white space count. punctuation: whether punctuation
-    counts; signs such as + and 😀 always do.
-    """
-    if not punctuation:
-        plain = compatible(text).casefold()
-        return " ".join(units(plain) or plain.split())
-    pieces = (
-        piece.replace("\r\n", "\n").strip("\r\n")
-        if kind == "code"
-        else " ".join(compatible(piece).casefold().split())
-        for piece, kind in segments(text if "\n" in text.strip() else text.strip())
-    )
-    return "\n".join(piece for piece in pieces if piece)
-
-
-# --- code -----------------------------------------------------------------------------------
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _FENCE = re.compile(r"`{3,}|^[ \t>]*(~{3,})")

@@ -1,7 +1,8 @@
 """Tokens of chat templates that were left in a text, where a trainer reads them as control.
 
 One table for all families: ChatML, Llama 2 to 4, Gemma, DeepSeek, Mistral, Harmony, GLM, Cohere, Phi,
-Zephyr, Qwen, InternLM.
+Zephyr, Qwen, InternLM, Idefics, Seed, StarCoder, T5. What people also write themselves is none: <think>,
+<tool_call>, <image>, <mask>, [MASK], [ARGS].
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ _ALWAYS = (
     r"|<\|(?:turn|channel|tool|tool_call|tool_response|image|audio|think|\"\|)>"  # Gemma 4
     r"|<(?:turn|channel|tool|tool_call|tool_response|image|audio|think)\|>"
     r"|<(?:start|end)_of_(?:turn|image)>|<(?:bos|eos|unk|pad|eod|eop|sop|eoh|eoa)>"
-    r"|<(?:BOS|EOS|UNK|PAD)(?:_TOKEN)?>|<reserved_\d{1,4}>|<SPECIAL_\d{1,4}>"
+    r"|<(?:BOS|EOS|UNK|PAD)(?:_TOKEN)?>|<(?:EOP|MASK)_TOKEN>|<seed:(?:bos|eos|pad)>"
+    r"|<(?:reserved_|SPECIAL_|unused|extra_id_)\d{1,4}>"
+    r"|<end_of_utterance>|<fim_(?:prefix|middle|suffix|pad)>"
+    r"|\[(?:CALL_ID|IMG_BREAK|IMG_END|BEGIN_AUDIO)\]"
     r"|\[/?INST\]|<</?SYS>>|\[gMASK\]|\[sMASK\]|\[UNUSED_TOKEN_\d{1,4}\]"
     r"|\[/?(?:TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|MODEL_SETTINGS)\]"
 )
