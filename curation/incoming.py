@@ -13,6 +13,10 @@ from curation.errors import CurationError
 HIDDEN = "it is hidden."
 LINK = "it is a link that leads out of the folder."
 ODD = "it is not a regular file."
+DELIVERED = "it describes a delivery, and holds no examples."
+
+RECORDS = ("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml")
+"""What lies in a delivery beside its formats; a folder with the first two is one."""
 LETTERS = 200
 """Of a path that is shown in a sentence, so many letters at most."""
 
@@ -76,9 +80,12 @@ def _files_below(path: Path, name: str, packed: Path) -> Iterator[Incoming | dic
 
 def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
     """Each file below a folder, with the reason why it is not read, in a fixed order."""
+    delivery = all((folder / name).is_file() for name in RECORDS[:2])
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             yield path, HIDDEN
+        elif delivery and path.name in RECORDS:
+            yield path, DELIVERED
         elif not path.resolve().is_relative_to(root):
             yield path, LINK
         elif path.is_dir() and not path.is_symlink():

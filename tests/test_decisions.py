@@ -501,19 +501,26 @@ def test_decisions_from_a_file():
         {"id": "a-2", "kind": "label", "value": "x", "annotator": "Bob", "op_id": "7"},
         {"id": "zzz", "kind": "keep"},
         {"id": "a", "kind": "rate", "value": "x"},
+        {"id": "a", "kind": "keep", "value": "it is good"},
         ["no object"],
     ]
     text = "\ufeff" + "\n".join(orjson.dumps(line).decode() for line in lines) + "\n\nnot json"
-    decisions, problems = read_decisions(text, "Ann", {"a", "a-2"})
+    decisions, problems, _ = read_decisions(text, "Ann", {"a", "a-2"})
     assert [(d.example_id, d.annotator, d.content_hash) for d in decisions] == [
         ("a", "Ann", "a"),
         ("a-2", "Bob", "a"),
     ]
-    assert [p.split(":")[0] for p in problems] == ["line 3", "line 4", "line 5", "line 7"]
+    assert [p.split(":")[0] for p in problems] == [
+        "line 3",
+        "line 4",
+        "line 5",
+        "line 6",
+        "line 8",
+    ]
 
 
 def taken_in(store: DecisionStore, text: str, who: str = "Ann"):
-    decisions, problems = read_decisions(text, who, {"a", "b", "c", "d"})
+    decisions, problems, _ = read_decisions(text, who, {"a", "b", "c", "d"})
     assert problems == []
     return store.append(decisions)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import orjson
 import pandas as pd
@@ -88,6 +90,45 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
     (source,) = manifest["sources"]
     assert (source["examples"], source["delivered"]) == (6, 5), "the card counts what is delivered"
     assert "| 6 | 6 | 0 | 5 |" in card
+
+
+def test_the_decisions_of_a_delivery_can_be_read_elsewhere(decided, tmp_path):
+    """The text of an edit of a row that is not delivered is not told, so it cannot be taken over."""
+    project, ids = decided
+    edit = [turn("user", "Question 2?"), turn("assistant", "Private.")]
+    project.decisions.append([Decision(ids[2], "edit", edit, "Ada Berg", op_id="private")])
+    project.export(tmp_path / "out", ["trl"])
+    project.decisions.undo("Ada Berg", op_id="private")
+    other = Project.create(tmp_path / "other")
+    other.add(lines(tmp_path / "x.jsonl", ROWS))
+    command = [sys.executable, "-m", "curation", "decide", str(other.path), "--annotator", "Cleo"]
+    printed = subprocess.run(
+        [*command, "--from", str(tmp_path / "out" / "decisions.jsonl"), "--json"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert json.loads(printed.stdout) == {
+        "appended": 6,
+        "ignored": 0,
+        "conflicts": 0,
+        "withheld": 1,
+    }
+    assert (
+        other.people().edits[ids[1]].annotator == "Ada Berg" and ids[2] not in other.people().edits
+    )
+
+
+def test_of_a_delivery_folder_only_the_formats_are_examples(decided, tmp_path):
+    project, _ = decided
+    project.export(tmp_path / "out", ["trl"])
+    other = Project.create(tmp_path / "other")
+    other.add(tmp_path / "out")
+    assert len(other.examples.rows) == 5 and len(other.rejected) == 0
+    assert {"out/receipts.parquet", "out/manifest.json", "out/decisions.jsonl"} <= set(
+        other.left_out
+    )
 
 
 def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):

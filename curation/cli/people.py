@@ -32,15 +32,22 @@ def decide(
 
     opened = Project.open(project)
     known = opened.examples.rows
-    decisions, problems = read_decisions(read_text(source), annotator, known.index)
-    if problems:
-        raise CurationError(f"{source.name}, {problems[0]}")
-    done = opened.decisions.append(decisions)
-    value = {"appended": done.appended, "ignored": done.ignored, "conflicts": len(done.conflicts)}
+    lines = read_decisions(read_text(source), annotator, known.index)
+    if lines.problems:
+        raise CurationError(f"{source.name}, {lines.problems[0]}")
+    done = opened.decisions.append(lines.decisions)
+    value = {
+        "appended": done.appended,
+        "ignored": done.ignored,
+        "conflicts": len(done.conflicts),
+        "withheld": lines.withheld,
+    }
     text = (
         f"{done.appended:,} appended, {done.ignored:,} known by their op_id, "
         f"{len(done.conflicts):,} conflicts"
     )
+    if lines.withheld:
+        text += f"; {lines.withheld:,} edits passed over, whose texts the file does not hold"
     show(value, as_json, text)
 
 

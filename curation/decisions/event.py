@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -32,6 +32,7 @@ KINDS = (
     "redo",
 )
 
+_BARE_KINDS = ("keep", "drop", "skip")
 SWITCHES = ("undo", "redo")
 """Kinds that say something of other events, not of an example."""
 
@@ -79,6 +80,8 @@ class Decision:
             raise CurationError(f"A rate needs a number as its value, not {self.value!r}.")
         if self.kind == "edit" and not _is_conversation(self.value):
             raise CurationError("An edit needs a list of turns with role and content as its value.")
+        if self.kind in _BARE_KINDS and self.value is not None:
+            raise CurationError(f"A {self.kind} takes no value; a note can say why.")
         if self.kind in SWITCHES and not _is_target(self.value):
             raise CurationError(
                 f'An {self.kind} needs {{"op_id": …}} or {{"batch": …}} as its value.'
@@ -183,29 +186,39 @@ def _check_json(value: Any) -> None:
         ) from error
 
 
-def read_decisions(
-    text: str, annotator: str, known: Collection[str]
-) -> tuple[list[Decision], list[str]]:
-    """Decisions from JSON Lines of {id, kind, value}, and a sentence for each line that is none.
+class DecisionLines(NamedTuple):
+    """Decisions of a file; a sentence for each line that is none; edits whose text it withholds."""
+
+    decisions: list[Decision]
+    problems: list[str]
+    withheld: int
+
+
+def read_decisions(text: str, annotator: str, known: Collection[str]) -> DecisionLines:
+    """Read JSON Lines of {id, kind, value}.
 
     Events that this program printed are read as they are, undo and redo too, also of examples that
     are not here. All of a text is one batch, which `annotator` can undo. A line with an `op_id` that
     is known is passed over when it is appended; a line without one is decided anew each time.
     """
-    decisions, problems = [], []
+    decisions, problems, withheld = [], [], 0
     batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
-            decision = _read(orjson.loads(line), annotator, known, batch)
+            entry = orjson.loads(line)
+            if entry.get("withheld") is True:  # by a delivery, of a row that is not in it
+                withheld += 1
+                continue
+            decision = _read(entry, annotator, known, batch)
             decision.check()
             decisions.append(decision)
         except CurationError as error:
             problems.append(f"line {number}: {error}")
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             problems.append(f"line {number}: this is not a JSON object with id and kind.")
-    return decisions, problems
+    return DecisionLines(decisions, problems, withheld)
 
 
 def _read(entry: dict[str, Any], annotator: str, known: Collection[str], batch: str) -> Decision:

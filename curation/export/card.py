@@ -143,11 +143,11 @@ def _people(manifest: dict[str, Any]) -> str:
     if not lines:
         return "\n## People's decisions\n\nNobody decided anything by hand.\n"
     lines += [
-        f"- {n:,} delivered examples have {TITLES[word]}"
+        f"- {'1 delivered example has' if n == 1 else f'{n:,} delivered examples have'} {TITLES[word]}"
         for word, n in decisions["delivered_with"].items()
     ]
     lines.append(
-        "\nEvery decision is in decisions.jsonl; receipts.parquet holds the texts that were changed, "
+        "\nEvery decision that counts is in decisions.jsonl; receipts.parquet holds the texts that were changed, "
         "before and after."
     )
     return "\n## People's decisions\n\n" + "\n".join(lines) + "\n"

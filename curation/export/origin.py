@@ -117,6 +117,7 @@ class People:
         for example, event in self.events:
             hidden = event.kind == "edit" and example not in inside
             yield {
+                **({"withheld": True} if hidden else {}),
                 "op_id": event.op_id,
                 "id": example,
                 "kind": event.kind,

@@ -51,8 +51,11 @@ NAMES = {
 SPEAKING = ("readme", "license", "licence", "requirements")
 """Names of which the first word tells enough, as in LICENSE-MIT."""
 
-METADATA = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
-"""What `datasets` and trainers write beside the data."""
+METADATA = (
+    *("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"),
+    *("axolotl.yaml", "axolotl.yml"),
+)
+"""What `datasets` and trainers have beside the data."""
 
 _POINTER = re.compile(rb"\s*version https://(git-lfs|hawser)\.github\.com/spec/v\d")
 _ANNEX = re.compile(rb"(\.\./)*(\.git)?/?annex/objects/\S+\s*\Z")
