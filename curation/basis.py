@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curation import files
+from curation import lock
 from curation.cache import key, read_table, write_table
 
 FITTED = 100_000
@@ -52,7 +52,7 @@ class Basis:
         if self.path is None:
             return nullcontext()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        return files.locked(self.path.with_suffix(".lock"))
+        return lock.locked(self.path.with_suffix(".lock"))
 
 
 class Bases:

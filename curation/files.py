@@ -15,12 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from curation import lock
 from curation.errors import CurationError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 UMASK = os.umask(0o077)
 """The rights that this account wants new files not to have, as they were at the start."""
@@ -41,15 +37,18 @@ def scratch(folder: Path, prefix: str) -> Iterator[Path]:
     `clear_scratch` that its program lives. Raises CurationError when it cannot be made.
     """
     made = folder / f"{prefix}{uuid.uuid4().hex[:12]}"
-    lock = made.with_name(f"{made.name}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(lock):
+        with lock.locked(_lock_of(made)):
             made.mkdir()
             yield made
     finally:
         _remove(made)
-        _remove(lock)
+        _remove(_lock_of(made))
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
 def clear_scratch(folder: Path, *, below: bool = False) -> int:
@@ -62,23 +61,23 @@ def clear_scratch(folder: Path, *, below: bool = False) -> int:
         for path in list(folder.rglob("*") if below else folder.iterdir()):
             if path.name.startswith(SCRATCH) and not _is_used(path):
                 removed += _remove(path)
-                _remove(path.with_name(f"{path.name}.lock"))
+                _remove(_lock_of(path))
     return removed
 
 
 def _is_used(path: Path) -> bool:
     """Whether a program works in a scratch folder, or writes a file; if in doubt, yes."""
-    lock = path.with_name(f"{path.name}.lock") if path.is_dir() else path
+    lock_file = _lock_of(path) if path.is_dir() else path
     try:
-        with open(lock, "rb") as stream:
-            if fcntl is not None:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(lock_file, "rb") as stream:
+            if not lock.share(stream.fileno()):
+                return True
             age = time.time() - os.fstat(stream.fileno()).st_mtime
     except FileNotFoundError:
         return False  # the lock is there before the folder is
     except OSError:
         return True
-    return age < FRESH and (lock == path or fcntl is None)
+    return age < FRESH and (lock_file == path or not lock.OFFERED)
 
 
 def _remove(path: Path) -> bool:
@@ -106,9 +105,8 @@ def replacing(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
         with os.fdopen(handle, "rb+") as stream:
             temporary = Path(name)
-            if fcntl is not None:
-                with suppress(OSError):  # where files cannot be locked, age alone tells
-                    fcntl.flock(stream, fcntl.LOCK_EX)
+            with suppress(OSError):  # where files cannot be locked, age alone tells
+                lock.take(stream.fileno())
             os.chmod(temporary, 0o666 & ~UMASK)
             yield temporary
             os.fsync(stream.fileno())
@@ -121,32 +119,6 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Be the only one in a block that uses `path` so, among all threads and programs; waits.
-
-    The file stays, for removing it would race, and its lock goes with the program, however that
-    ends. It must not be nested. Raises CurationError when the file cannot be written to. Where the
-    system has no such locks, nobody waits.
-    """
-    try:
-        stream = open(path, "ab")  # noqa: SIM115 - closed below; the block's own errors pass
-        try:
-            if fcntl is not None:
-                fcntl.flock(stream, fcntl.LOCK_EX)
-        except BaseException:  # also when interrupted: the stream is ours to close
-            stream.close()
-            raise
-    except OSError as error:
-        raise CurationError(f"{path} could not be locked: {error.strerror or error}.") from error
-    try:
-        yield
-    finally:
-        if fcntl is not None:
-            fcntl.flock(stream, fcntl.LOCK_UN)  # also where a child inherited the open file
-        stream.close()
 
 
 def path_of(text: str | Path) -> Path:

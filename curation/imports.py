@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from curation import files, manifest
+from curation import files, lock, manifest
 from curation.dataset import Progress, carried_ids, make_ids, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
@@ -209,7 +209,7 @@ class Imports:
 
     def _importing(self) -> AbstractContextManager[None]:
         """The lock under which imports are changed, by whichever process; it cannot be nested."""
-        return files.locked(self.folder / ".import.lock")
+        return lock.locked(self.folder / ".import.lock")
 
     def _add(
         self,

@@ -21,14 +21,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from curation import files
+from curation import files, lock
 from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 ALONE = ("run",)
 """Commands of which one at a time may be at work in a project."""
@@ -72,7 +67,7 @@ def start(project: Path, title: str, command: Sequence[str]) -> str:
     """
     try:
         (project / "jobs").mkdir(exist_ok=True)
-        with files.locked(project / "jobs" / ".lock"):
+        with lock.locked(project / "jobs" / ".lock"):
             if command[0] in ALONE and _at_work(project, command[0]):
                 raise CurationError("A run is under way; start another when it is done.")
             return _start(project, title, command)
@@ -92,26 +87,18 @@ def _start(project: Path, title: str, command: Sequence[str]) -> str:
     folder, now = project / "jobs" / job_id, time.time()
     _write(folder, Status(job_id, title, "starting", command[0], started=now, updated=now))
     with open(folder / "log.txt", "wb") as log, open(folder / "pid", "w") as pid:
-        lock = _lock(pid.fileno())
+        lock.take(pid.fileno())  # for as long as anybody has the file open
         process = subprocess.Popen(
             [sys.executable, "-m", "curation", *command, "--job", job_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=[pid.fileno()] if lock else [],
+            pass_fds=[pid.fileno()] if lock.OFFERED else [],
         )
         pid.write(str(process.pid))
     Thread(target=process.wait, daemon=True).start()  # so that no zombie is left
     return job_id
-
-
-def _lock(handle: int) -> bool:
-    """Lock an open file for as long as anybody has it open; False where there are no such locks."""
-    if fcntl is None:
-        return False
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return True
 
 
 def status(project: Path, job_id: str) -> Status:
@@ -148,14 +135,13 @@ def _alive(folder: Path, found: Status) -> bool:
     A process number would not do: after a restart another process may have it. Where there are no
     such locks, a job that was silent for a minute counts as gone.
     """
-    if fcntl is None:
+    if not lock.OFFERED:
         return time.time() - found.updated < 60
     try:
         with open(folder / "pid", "rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if not lock.share(stream.fileno()):
+                return True
             started = bool(stream.read())
-    except BlockingIOError:
-        return True
     except OSError:
         started = False
     return not started and time.time() - found.started < 5  # it is being started just now

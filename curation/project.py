@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curation import files
+from curation import files, lock
 from curation.basis import Bases
 from curation.cache import Cache, Memory, key
 from curation.columns import FileColumns
@@ -290,7 +290,7 @@ class Project:
         RecipeError when the recipe cannot be run. Of several programs that save at once, one does.
         """
         recipe.check()
-        with files.locked(self.path / ".recipe.lock"):
+        with lock.locked(self.path / ".recipe.lock"):
             former = self.recipe_text()
             if Recipe.from_yaml(former, "recipe.yaml").revision != base:
                 raise RecipeConflict(former, edited(former, recipe))

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from curation import Project, Step, files
+from curation import Project, Step, lock
 from curation import export as deliveries
 from curation.dataset import silent
 from curation.decisions import Decision
@@ -275,7 +275,7 @@ def test_an_import_in_between_does_not_poison_what_is_remembered(project, tmp_pa
 
 SAVE = """
 import sys
-from curation import Project, Step, files
+from curation import Project, Step
 from curation.errors import RecipeConflict
 project = Project.open(sys.argv[1])
 sys.stdin.readline()
@@ -308,7 +308,7 @@ def test_of_programs_that_save_the_recipe_at_once_none_overwrites_another(projec
 def test_a_recipe_is_saved_by_one_at_a_time(project):
     recipe = project.recipe
     with ThreadPoolExecutor(1) as other:
-        with files.locked(project.path / ".recipe.lock"):
+        with lock.locked(project.path / ".recipe.lock"):
             saving = other.submit(project.save_recipe, recipe + Step("fix_text"), recipe.revision)
             with pytest.raises(TimeoutError):
                 saving.result(0.2)

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from curation.decisions import lock
+from curation import lock
 from curation.decisions.event import Event, checksum
 from curation.decisions.outcome import NotKnown, NotSaved
 from curation.errors import CurationError
