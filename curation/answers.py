@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 
 from curation import personal
-from curation.operations.clean import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags
 from curation.text.folding import one_line, plain_quotes
 from curation.text.markup import prose
 from curation.text.scripts import is_han
 from curation.text.tokens import token_in
+from curation.text.web import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags
 from curation.text.words import words, words_and_signs
 
 # --- nothing, or something that stands for it -----------------------------------------------

@@ -344,7 +344,10 @@ class Project:
         """Other sets of texts that this one is held against."""
         from curation.targets import Targets, read_with
 
-        return Targets(self.path / "targets", read_with(self._imports.parse))
+        def shown(path: Path) -> Dataset:
+            return Project.open(path).view().dataset
+
+        return Targets(self.path / "targets", read_with(self._imports.parse), shown)
 
     def replaying(
         self,

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import files
-from curation.dataset import DERIVED_COLUMNS, Progress, make_ids, silent, with_derived
+from curation.dataset import DERIVED_COLUMNS, Dataset, Progress, make_ids, silent, with_derived
 from curation.errors import CurationError
 from curation.formats.base import WHICH_COLUMN
 from curation.text.slug import slug
@@ -79,11 +79,15 @@ class Target:
 
 
 class Targets:
-    """The targets of a project, each a folder below `folder`."""
+    """The targets of a project, each a folder below `folder`.
 
-    def __init__(self, folder: Path, read: Read) -> None:
+    read: reads a file. shown: what another project, by its folder, shows now.
+    """
+
+    def __init__(self, folder: Path, read: Read, shown: Callable[[Path], Dataset]) -> None:
         self.folder = folder
         self._read = read
+        self._shown = shown
 
     def all(self) -> list[Target]:
         """Every target, by name; one whose note cannot be read is left out."""
@@ -132,7 +136,7 @@ class Targets:
         settings: dict[str, Any] = {"format": format, "mapping": dict(mapping or {})}
         if (path / "project.toml").is_file():
             kind, settings = "project", {"dropped": dropped}
-            rows = _of_project(path, dropped)
+            rows = _of_project(self._shown(path), dropped)
             digest = _digest(rows)
         elif (path / "manifest.json").is_file():
             kind, settings = "export", {}
@@ -240,11 +244,8 @@ def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[kept].set_axis(pd.Index(ids, name="id", dtype="str"))
 
 
-def _of_project(path: Path, dropped: bool) -> pd.DataFrame:
-    """The rows of another project as it shows them now."""
-    from curation.project import Project
-
-    dataset = Project.open(path).view().dataset
+def _of_project(dataset: Dataset, dropped: bool) -> pd.DataFrame:
+    """The rows of what another project shows."""
     rows = dataset.rows if dropped else dataset.kept
     return with_derived(rows[["messages", "label", "source", "source_row", "format", "metadata"]])
 

@@ -26,9 +26,9 @@ from curation.export.parts import WORDS
 from curation.export.receipts import parquet, receipts
 from curation.export.target import Target
 from curation.export.trainers.tables import dataset_info
-from curation.operations.clean import ABOUT_HTML
 from curation.text.slug import slug
 from curation.text.tokens import has_token
+from curation.text.web import ABOUT_HTML
 
 SPLITS = ("train", "validation", "test")
 

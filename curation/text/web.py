@@ -1,0 +1,73 @@
+"""Traces of the web in texts: tags and entities, and texts that are about HTML or encodings."""
+
+from __future__ import annotations
+
+import re
+
+from curation.text.markup import segments
+
+ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
+"""A character by its name or number, such as &amp;."""
+
+ABOUT_ENCODING = re.compile(
+    r"\butf-?8\b|\blatin-?1\b|\biso-?8859|\bcp-?125\d\b|\bwindows-125\d\b|\bmojibake\b|\bunicode\b|"
+    r"\b(?:character )?encodings?\b|\bcharset\b|乱码|編碼|编码|文字化け",
+    re.IGNORECASE,
+)
+"""A text that is about encodings, so that odd characters may be meant."""
+
+ABOUT_HTML = re.compile(
+    r"\bhtml\b|\bxml\b|\bcss\b|\bjsx\b|<!doctype|\btags?\b|\bweb ?page|\bentit(?:y|ies)\b|"
+    r"\bclassName=|</?(?:html|head|body|div|form|input|button|script|style|table|audio|video|img)\b",
+    re.IGNORECASE,
+)
+"""A text that is about HTML, so that tags may be meant."""
+
+_ELEMENTS = "p|br|b|i|u|em|strong|span|font|center|a|ul|ol|li|h[1-6]"
+_TAG = re.compile(
+    rf"<(/?)({_ELEMENTS})(?=[\s/>])(?:\s{{1,4}}[a-z-]{{1,20}}=[^<>]{{0,200}})?\s{{0,4}}/?>",
+    re.IGNORECASE,
+)
+
+
+def has_tags(text: str) -> bool:
+    """Whether some tag stands in a text's prose."""
+    return any(_tags(piece) for piece, kind in segments(text) if kind != "code")
+
+
+def without_tags(text: str) -> str:
+    """Prose without its tags."""
+    pieces, done = [], 0
+    for tag in _tags(text):
+        pieces.append(text[done : tag.start()])
+        done = tag.end()
+    return "".join([*pieces, text[done:]])
+
+
+def _tags(text: str) -> list[re.Match[str]]:
+    """Tags of real elements: <b> needs its </b>, and so does whatever is glued to a word (vector<p>)."""
+    tags = list(_TAG.finditer(text))
+    opened: dict[str, list[int]] = {}
+    paired = set[int]()
+    for at, tag in enumerate(tags):
+        name = tag.group(2).lower()
+        if not tag.group(1):
+            opened.setdefault(name, []).append(at)
+        elif opened.get(name):
+            paired |= {at, opened[name].pop()}
+    return [tag for at, tag in enumerate(tags) if at in paired or _stands_alone(text, tag)]
+
+
+def _stands_alone(text: str, tag: re.Match[str]) -> bool:
+    """Whether a tag without its other half is one: a closing one, a line break, a block."""
+    if tag.group(1) or tag.group(2).lower() == "br":
+        return True
+    before = text[tag.start() - 1 : tag.start()] if tag.start() else ""
+    glued = before.isalnum() or before in ("_", ":")
+    return not glued and tag.group(2).lower() in (
+        "p",
+        "ul",
+        "ol",
+        "li",
+        *(f"h{n}" for n in range(1, 7)),
+    )
