@@ -38,8 +38,9 @@ def text(piece: str, size: int = SIZE) -> str:
 
 def checks() -> dict[str, Callable[[str], Any]]:
     """What reads or shows a text alone, by name."""
-    from curation import answers, personal, search, words
+    from curation import answers, personal, words
     from curation.dataset import Message, derive, dump_messages
+    from curation.looking import search
     from curation.text import folding
     from curation.text import words as text_words
     from curation.ui import text as shown
