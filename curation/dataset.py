@@ -27,9 +27,6 @@ _ID = re.compile(r"[0-9a-f]{16}(?:-[1-9][0-9]{0,8})?")
 
 ROLES = ("system", "user", "assistant", "tool")
 
-TEXT_COLUMNS = ("messages", "prompt", "response", "system", "label")
-"""Columns that hold what people and machines may edit; everything else is derived or measured."""
-
 DERIVED_COLUMNS = ("prompt", "response", "system", "attention")
 
 BASE_COLUMNS = (

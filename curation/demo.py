@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from curation.dataset import Progress, silent
 from curation.project import Project
@@ -14,12 +12,6 @@ EXAMPLE = Path(__file__).parent / "example"
 """The folder with the example's files."""
 
 FILES = ("instructions.jsonl", "chats.jsonl", "chinese.json", "languages.jsonl", "news.csv")
-
-
-def planted_faults() -> list[dict[str, Any]]:
-    """Every fault that was planted in the example: file, row, fault and a note."""
-    found: list[dict[str, Any]] = json.loads((EXAMPLE / "faults.json").read_text("utf-8"))
-    return found
 
 
 def make_demo(path: str | Path, progress: Progress = silent) -> Project:

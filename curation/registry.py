@@ -14,7 +14,6 @@ The positional parameters of an operation are data that the engine supplies, by 
     decisions   the state of people's decisions
     basis       a table that it keeps to in later runs (see `curation.basis`)
     progress    (share, text) -> None
-    rng         a numpy Generator seeded by the operation's `seed` parameter
 
 Keyword-only parameters belong to the user: annotation and default are the form, the check of the
 recipe, the command's help and the reference page.
@@ -59,7 +58,6 @@ INPUTS = (
     "decisions",
     "basis",
     "progress",
-    "rng",
 )
 PHASES = ("clean", "measure", "select", "split")
 EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "note")

@@ -42,18 +42,6 @@ def coverage_graph(
     return starts, covered[order].astype(np.int64), weight[order].astype(np.float64)
 
 
-def facility_location(
-    graph: tuple[np.ndarray, np.ndarray, np.ndarray], chosen: Sequence[int] | np.ndarray
-) -> float:
-    """How well a subset covers all rows: the sum over rows of the similarity to the nearest chosen."""
-    starts, covered, weight = graph
-    reached = np.zeros(len(starts) - 1)
-    for j in chosen:
-        part = slice(starts[j], starts[j + 1])
-        np.maximum.at(reached, covered[part], weight[part])
-    return float(reached.sum())
-
-
 def greedy(
     graph: tuple[np.ndarray, np.ndarray, np.ndarray],
     budget: int,

@@ -128,7 +128,6 @@ def answer(
         "decisions": None,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
-        "rng": np.random.default_rng(0),
     }
     made = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":

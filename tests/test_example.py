@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from curation.dataset import Dataset
-from curation.demo import EXAMPLE, FILES, make_demo, planted_faults
+from curation.demo import EXAMPLE, FILES, make_demo
 from curation.embedding import VectorStore
 from curation.engine import Processes, Serial
 from curation.project import Project
@@ -25,6 +25,9 @@ READERS = {"duplicate_key", "not_an_object", "broken_json", "ragged_row"}
 """Faults of a line: the reader refuses it, with a code."""
 
 CODES = {"broken_json": {"cut", "trailing_comma"}, "ragged_row": {"ragged"}}
+
+PLANTED = json.loads((EXAMPLE / "faults.json").read_text("utf-8"))
+"""Every fault that was planted: its file, row, fault and a note."""
 
 PROBLEMS = {
     "answer_copies_prompt": "copies_prompt",
@@ -122,7 +125,7 @@ def found(example: Example, fault: dict) -> bool:
 
 @pytest.mark.parametrize(
     "fault",
-    [f for f in planted_faults() if f["fault"] not in BY_PEOPLE],
+    [f for f in PLANTED if f["fault"] not in BY_PEOPLE],
     ids=lambda f: f"{f['fault']}-{key(f['file'], f['row'])}",
 )
 def test_a_planted_fault_is_found_by_name(example, fault):
@@ -132,7 +135,7 @@ def test_a_planted_fault_is_found_by_name(example, fault):
 def test_every_kind_of_problem_is_planted():
     from curation.operations.quality import RULES
 
-    planted = {f["fault"] for f in planted_faults()}
+    planted = {f["fault"] for f in PLANTED}
     assert set(PROBLEMS.values()) | {"garbled", "html"} == set(RULES)
     assert planted == READERS | set(PROBLEMS) | set(ATTENTION) | set(DROPPED_BY) | BY_PEOPLE | {
         "garbled_encoding",
@@ -144,7 +147,7 @@ def test_every_kind_of_problem_is_planted():
 
 def test_rows_without_a_planted_fault_are_left_alone(example):
     rows = at(example.result.rows, "source_row")
-    planted = {key(f["file"], f["row"]) for f in planted_faults()}
+    planted = {key(f["file"], f["row"]) for f in PLANTED}
     clean = rows[~rows.index.isin(planted)]
     suspected = clean[
         (clean["problems"].fillna("") != "")

@@ -231,13 +231,12 @@ def test_the_pieces_of_a_text_are_the_text(text, query):
 
 def test_the_words_are_marked_in_a_snippet_around_the_first():
     text = "word " * 100 + "The Bridge of stone, the bridge.\nAnd " + "more " * 100
-    pieces = search.highlights(text, "bridge -word", 80)
+    pieces = search.marked(search.snippet(text, "bridge -word", 80), "bridge -word")
     assert [piece for piece, mark in pieces if mark] == ["Bridge", "bridge"]
     line = "".join(piece for piece, _ in pieces)
     assert line.startswith("… ") and line.endswith("…") and "\n" not in line and len(line) <= 84
-    assert search.highlights("nothing here", "bridge") == [("nothing here", False)]
     assert search.snippet("nothing here", "bridge") == ""
-    assert search.highlights("ａｂｃ光合作用", "ABC 合作") == [
+    assert search.marked("ａｂｃ光合作用", "ABC 合作") == [
         ("ａｂｃ", True),
         ("光", False),
         ("合作", True),

@@ -15,7 +15,7 @@ from curation.embedding import nearest
 from curation.errors import CurationError
 from curation.looking.choice import beside_random, measures, nearest_chosen
 from curation.operations.select import select_diverse, select_highest, select_random
-from curation.selection import coverage_graph, facility_location, greedy, quotas, standardised
+from curation.selection import coverage_graph, greedy, quotas, standardised
 from tests.conftest import make_dataset
 
 
@@ -26,6 +26,16 @@ def unit_vectors(rows: int, seed: int, width: int = 4) -> np.ndarray:
 
 def graph_of(vectors: np.ndarray, k: int = 50):
     return coverage_graph(*nearest(vectors, k))
+
+
+def facility_location(graph, chosen):
+    """How well a subset covers all rows: the sum of each row's similarity to its nearest chosen."""
+    starts, covered, weight = graph
+    reached = np.zeros(len(starts) - 1)
+    for j in chosen:
+        part = slice(starts[j], starts[j + 1])
+        np.maximum.at(reached, covered[part], weight[part])
+    return float(reached.sum())
 
 
 def naive_greedy(graph, budget, quality, alpha, first=()):

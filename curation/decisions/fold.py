@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -78,7 +77,6 @@ class Fold:
             name: {} for name in (*_EXAMPLE_TABLES, "revisions")
         }
         self._off: set[str] = set()
-        self._counts: Counter[str] = Counter()
         self._marks: dict[str, int] = {}
         self._shared: set[str] = set()
         self._state: State | None = None
@@ -133,7 +131,6 @@ class Fold:
             self._by_example.setdefault(example, []).append(event)
             revisions[example] = event.seq
         if event.kind not in SWITCHES:
-            self._count(event, 1)
             self._say(event)
 
     def named(self, value: dict[str, str]) -> tuple[str, ...]:
@@ -177,11 +174,10 @@ class Fold:
     def state(self) -> State:
         """What the events say now; the same object until the next event."""
         if self._state is None:
-            self._shared.update((*self._tables, "off", "counts"))
+            self._shared.update((*self._tables, "off"))
             self._state = State(
                 last=self.last,
                 undone=self._off,
-                counts=self._counts,
                 marks=self._marks.copy(),
                 **self._tables,
             )
@@ -213,17 +209,8 @@ class Fold:
                 turned = wanted == (event.kind == "redo")
                 waiting += _stacked(self._targets[op], turned)
             else:
-                self._count(event, 1 if wanted else -1)
                 touched.add(event.example_id)
         return touched
-
-    def _count(self, event: Event, change: int) -> None:
-        if event.kind == "skip":
-            return
-        if "counts" in self._shared:
-            self._shared.discard("counts")
-            self._counts = self._counts.copy()
-        self._counts[event.annotator] += change
 
     def _mark(self, event: Event, change: int) -> None:
         """Note that an event begins or ceases to be the last word."""

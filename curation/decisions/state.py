@@ -58,9 +58,9 @@ class State:
 
     verdicts, edits, labels, ratings, skips: example → event. tags, flags: example → value → event.
     notes: example → events, oldest first. revisions: example → number of the newest event about it,
-    undoing included. undone: op_ids of the events that do not count. counts: annotator → how many
-    of their decisions count, skips left out. marks: kind → a number that stands for all that is
-    said in decisions of that kind, whatever their order. last: the newest event's number.
+    undoing included. undone: op_ids of the events that do not count. marks: kind → a number that
+    stands for all that is said in decisions of that kind, whatever their order. last: the newest
+    event's number.
     """
 
     last: int = 0
@@ -74,7 +74,6 @@ class State:
     skips: Mapping[str, Event] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
-    counts: Mapping[str, int] = field(default_factory=dict)
     marks: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, example_id: str) -> Summary:
@@ -157,10 +156,6 @@ class State:
             for e in [*events, *(tags[tag] for tag in sorted(tags))]
             if e.kind in kinds
         ]
-
-    def by_annotator(self) -> dict[str, int]:
-        """How many decisions that count each person made; skips, undo and redo are left out."""
-        return {name: self.counts[name] for name in sorted(self.counts) if self.counts[name]}
 
     @cached_property
     def _newest(self) -> dict[str, Event]:

@@ -1,6 +1,6 @@
 """Texts to vectors, remembered by their content, and which vectors lie near which."""
 
-from curation.embedding.encoder import Encoder, bundled_folder, default_encoder, load_encoder
+from curation.embedding.encoder import Encoder, bundled_folder, load_encoder
 from curation.embedding.neighbours import nearest
 from curation.embedding.reading import Reader, reader
 from curation.embedding.store import NotRemembered, VectorStore
@@ -11,7 +11,6 @@ __all__ = [
     "Reader",
     "VectorStore",
     "bundled_folder",
-    "default_encoder",
     "load_encoder",
     "nearest",
     "reader",

@@ -152,11 +152,6 @@ def load_encoder(model: str = "", way: str = "torch-float32") -> Encoder:
     return SentenceTransformerEncoder(str(place_of(model)), title_of(model), way)
 
 
-def default_encoder(model: str = "") -> Encoder:
-    """The model computed in the way that is fastest on this machine, by a trial of some seconds."""
-    return load_encoder(model, fastest_way(model))
-
-
 def fastest_way(model: str = "") -> str:
     """The fastest exact-enough way for a model here; raises CurationError without the model."""
     return ways.fastest(ways.trial(title_of(model), loaded(model)))

@@ -191,7 +191,6 @@ class VectorStore:
         total, done, begin = float(cost[order].sum()), 0.0, time.perf_counter()
         for at in range(0, len(order), chunk):
             part = order[at : at + chunk]
-            self._attempt(encoder, len(part))
             fresh = encoder.encode([texts[i] for i in part]).astype(np.float16)
             self._write(encoder, keys[part], fresh)
             self.computed += len(part)
@@ -204,18 +203,6 @@ class VectorStore:
         if not len(texts):
             return np.zeros((0, vectors.shape[1] if len(vectors) else 0), dtype=np.float32)
         return vectors[np.searchsorted(known, keys)].astype(np.float32)
-
-    def _attempt(self, encoder: Encoder, texts: int) -> None:
-        """Note that texts are about to be computed, so that what a kill cost can be counted."""
-        folder = self._of(encoder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "attempted.log", "a") as log:
-            log.write(f"{texts}\n")
-
-    def attempted(self, encoder: Encoder) -> int:
-        """Texts whose computing was ever begun; less those remembered, what interruptions cost."""
-        log = self._of(encoder) / "attempted.log"
-        return sum(map(int, log.read_text().split())) if log.exists() else 0
 
     def remembered(self, encoder: Encoder) -> int:
         """Texts whose vectors are on disk."""

@@ -156,7 +156,6 @@ class Steps:
             "decisions": lambda: self.people,
             "basis": lambda: self.basis(name, params, dataset.steps),
             "progress": lambda: progress,
-            "rng": lambda: np.random.default_rng(int(params.get("seed", 0))),
         }
         return lambda name: offers[name]()
 

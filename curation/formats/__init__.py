@@ -176,7 +176,6 @@ class Converted(NamedTuple):
     label: str | None
     metadata: str
     shape: str
-    confidence: float
     turns: list[dict[str, Any]]
     tools: str
     rejected: str
@@ -224,7 +223,6 @@ def convert(
         label,
         orjson.dumps(rest).decode() if rest else "",
         orjson.dumps(shape).decode(),
-        plan.sure,
         example.messages,
         dump_tools(tools),
         orjson.dumps(example.rejected).decode() if example.rejected else "",

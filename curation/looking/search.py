@@ -372,12 +372,3 @@ def snippet(text: str, query: str, limit: int = 160, before: int = 50) -> str:
     line = " ".join(text[begin : begin + 3 * limit].split())
     end = "…" if len(line) > limit or begin + 3 * limit < len(text) else ""
     return ("… " if begin else "") + line[:limit].rstrip() + end
-
-
-def highlights(text: str, query: str, limit: int = 160) -> list[tuple[str, bool]]:
-    """The pieces of a snippet around the first word found, each marked or not.
-
-    Without a hit it is the beginning of the text.
-    """
-    line = snippet(text, query, limit)
-    return marked(line or " ".join(text[: 3 * limit].split())[:limit], query)
