@@ -16,7 +16,7 @@ FLOORS = """
     errors report text versions personal
     lock process registry formats words answers
     files recipe
-    cache manifest decisions history recipe_text
+    cache manifest decisions history recipe_text schema
     columns basis
     dataset
     alike selection carry embedding sources jobs overlay

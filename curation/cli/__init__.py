@@ -37,6 +37,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "coverage": compare.cover,
     "topics": look.list_topics,
     "operations": about.list_operations,
+    "schema": about.print_schema,
     "doctor": about.doctor,
     "demo": about.demo,
     "app": about.start_app,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ from curation import process
 from curation.cli.data import run_summary, run_text
 from curation.cli.deliver import export_summary, export_text
 from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
-from curation.cli.terminal import show, working
+from curation.cli.terminal import say, show, working
 from curation.errors import MissingExtra
 from curation.project import Project
 
@@ -57,6 +58,13 @@ def list_operations(
             lines += [f"    {p.name} = {p.default!r}  {p.help}" for p in o.params.values()]
             lines += ["", o.details] if o.details else []
     show({"operations": described}, as_json, "\n".join(lines))
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of recipe.yaml, by which an editor completes and checks a recipe."""
+    from curation.schema import recipe_schema
+
+    say(json.dumps(recipe_schema(), ensure_ascii=False, indent=1))
 
 
 def doctor(

@@ -1,0 +1,82 @@
+"""The JSON Schema of recipe.yaml, made from the registry, so that an editor completes and checks it.
+
+It takes what the program takes of operations, parameters and values. What only the program can
+tell, such as the order of phases or whether a column is there, it leaves to the program.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curation.recipe import VERSION
+from curation.registry import Operation, Parameter, operations
+
+_WRITTEN = ["string", "number", "boolean"]
+"""Types of a plain value that is read as the text that stands on the page."""
+
+_TYPES = {"integer": "integer", "number": "number", "flag": "boolean"}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """JSON Schema (draft 7) of a recipe: operations, and parameters with type, default and help."""
+    steps = {operation.name: _operation(operation) for operation in operations().values()}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Recipe",
+        "type": "object",
+        "required": ["steps"],
+        "properties": {
+            "version": {"const": VERSION, "description": "The version of this format."},
+            "steps": {
+                "type": "array",
+                "description": "Operations in the order in which they run.",
+                "items": {"anyOf": [{"enum": list(steps)}, _with_parameters(steps)]},
+            },
+        },
+    }
+
+
+def _with_parameters(steps: dict[str, Any]) -> dict[str, Any]:
+    """A step as a mapping: one operation, and whether it is switched on."""
+    enabled = {"type": "boolean", "default": True, "description": "Whether the step runs."}
+    return {
+        "type": "object",
+        "properties": {**steps, "enabled": enabled},
+        "additionalProperties": False,
+        "if": {"required": ["enabled"]},
+        "then": {"minProperties": 2, "maxProperties": 2},
+        "else": {"minProperties": 1, "maxProperties": 1},
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    return {
+        "type": ["object", "null"],
+        "title": operation.title,
+        "description": operation.help,
+        "properties": {name: _parameter(p) for name, p in operation.params.items()},
+        "additionalProperties": False,
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    values = _values(parameter)
+    if parameter.optional:
+        values = {"anyOf": [values, {"type": "null"}]}
+    described = {"description": parameter.help} if parameter.help else {}
+    return {**values, "default": parameter.default, **described}
+
+
+def _values(parameter: Parameter) -> dict[str, Any]:
+    """What a parameter accepts beside nothing."""
+    one = {"enum": list(parameter.choices)} if parameter.choices else {"type": _WRITTEN}
+    if parameter.type == "list":
+        return {"type": "array", "items": one}
+    if parameter.type not in _TYPES:
+        return one
+    bounds = parameter.bounds
+    limits = {"minimum": bounds.low, "maximum": bounds.high} if bounds else {}
+    return {
+        "type": _TYPES[parameter.type],
+        **{word: limit for word, limit in limits.items() if limit is not None},
+    }
