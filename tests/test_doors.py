@@ -85,6 +85,13 @@ def test_the_token_becomes_a_cookie_that_no_script_reads(app):
     assert headers["location"] == "/elsewhere.example/", "it stays on this host"
 
 
+def test_the_first_page_is_found_by_its_name_too(app):
+    cookie = f"curation-{app.port}={TOKEN}"
+    status, headers, _ = answer(f"{app.address}/overview?project=a%20b", Cookie=cookie)
+    assert (status, headers["location"]) == (303, "/?project=a%20b")
+    assert answer(f"{app.address}/overview")[0] == 403
+
+
 def test_a_cookie_of_another_app_keeps_nobody_out():
     own = "curation-80=a-token"
     for other in ['a={"b":1}', "flag", "\u00e9=1", "a b=c d", "curation-80=another", "=", ""]:

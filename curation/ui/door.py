@@ -41,6 +41,9 @@ OPEN = "/_stcore/health"
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 """What Streamlit serves and nothing here needs."""
 
+FRONT = "/overview"
+"""The page at the address without a path; Streamlit finds none under its name."""
+
 NO_TOKEN = (
     "This app belongs to the account that started it. "
     "Open the address that `curate app` printed there; it ends in ?token=…\n"
@@ -104,6 +107,9 @@ class Door:
             sent = _cookies(headers.get(b"cookie", ""), cookie)
             if not any(_same(value, self._token) for value in sent):
                 return await _refuse(scope, receive, send, 403, NO_TOKEN)
+        if scope["type"] == "http" and path == FRONT:
+            query = scope["query_string"].decode("latin-1")
+            return await _redirect(send, f"/?{query}" if query else "/")
         return await self._app(scope, receive, _with_headers(send))
 
     def _is_known(self, host: str) -> bool:
@@ -149,11 +155,11 @@ def _with_headers(send: Send) -> Send:
 async def _enter(scope: Scope, send: Send, location: str, cookie: str, token: str) -> None:
     secure = "; Secure" if scope.get("scheme") == "https" else ""
     kept = f"{cookie}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
-    headers = [
-        (b"location", location.encode("latin-1")),
-        (b"set-cookie", kept.encode("latin-1")),
-        (b"cache-control", b"no-store"),
-    ]
+    await _redirect(send, location, (b"set-cookie", kept.encode("latin-1")))
+
+
+async def _redirect(send: Send, location: str, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"location", location.encode("latin-1")), *more, (b"cache-control", b"no-store")]
     await _with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
