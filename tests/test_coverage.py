@@ -15,13 +15,12 @@ from curation import Project, Step
 from curation.dataset import Dataset
 from curation.decisions import Decision
 from curation.errors import CurationError
-from curation.looking import coverage
+from curation.looking import coverage, quotas
 from curation.looking.coverage import Compared, compare, usual_reach
 from curation.looking.gaps import as_json_lines, copies, gaps, over_represented
 from curation.operations.select import select_diverse
 from curation.report import StepReport
 from curation.ui import coverage as drawing
-from curation.ui import quotas
 from tests.conftest import ROOT, make_dataset
 from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
 from tests.test_selection import choose, pool

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
 from curation.dataset import Dataset
+from curation.errors import CurationError
+from curation.looking.columns import categories, colours, numbers, with_shown
+from curation.looking.filter import Condition, Filter
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation
 from curation.ui import filters
-from curation.ui.filters import Filter
 from tests.conftest import ROOT
 
 RATED = [
@@ -72,21 +77,85 @@ def said(app):
 
 def test_a_filter_by_a_column_of_the_file(project):
     dataset = project.view().dataset
-    assert filters.categories(dataset)[-3:] == ["judge", "checked", "place"]
-    assert filters.numbers(dataset)[-1] == "rating" and "response_tokens" in filters.numbers(
-        dataset
-    )
+    assert categories(dataset)[-3:] == ["judge", "checked", "place"]
+    assert numbers(dataset)[-1] == "rating" and "response_tokens" in numbers(dataset)
     rating = dataset.column("rating")
 
-    def count(**conditions):
-        return int(Filter(**conditions).mask(dataset).sum())
+    def count(*conditions, words=""):
+        return int(Filter.parse(conditions, words).mask(dataset).sum())
 
-    assert count(values={"judge": ("gem", "elm")}) == 213
-    assert count(values={"checked": ("true",)}) == 160
-    assert count(ranges={"rating": (3, 5)}) == (rating >= 3).sum() == 96
-    assert count(ranges={"rating": (3, 5)}, missing=("rating",)) == 96 + 80
-    assert count(ranges={"rating": None}, missing=("rating",)) == rating.isna().sum() == 80
-    assert count(ranges={"gone": (1, 2)}, values={"gone too": ("x",)}) == len(dataset)
+    assert count("judge=gem|elm") == 213 == 320 - count("judge!=gem|elm")
+    assert count("checked=true") == 160
+    assert count("rating=3..5") == count("rating>=3", "rating<=5") == (rating >= 3).sum() == 96
+    assert count("rating=3..5|missing") == count("rating>=3|missing") == 96 + 80
+    assert count("rating=missing") == rating.isna().sum() == 80
+    assert count("rating=4.5") == count("rating=4.50|99") == (rating == 4.5).sum() > 0
+    assert count("gone=1..2", "gone too=x") == len(dataset)
+    assert count("kept") == 320 and count("dropped") == 0
+    assert count("judge=gem", words='"river number 3."') == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("kept", Condition("dropped_by", ("",))),
+        ("dropped", Condition("dropped_by", ("",), negated=True)),
+        ("language=de|missing", Condition("language", ("de", ""))),
+        ('label!="missing"|a b|"x|y"', Condition("label", ("missing", "a b", "x|y"), negated=True)),
+        ("rating>=4|missing", Condition("rating", ("",), (4.0, float("inf")))),
+        ("rating<=-0.5", Condition("rating", (), (-float("inf"), -0.5))),
+        ("rating=1..5|9", Condition("rating", ("9",), (1.0, 5.0))),
+        ('"a=b"=c', Condition("a=b", ("c",))),
+        ('"kept"=x', Condition("kept", ("x",))),
+    ],
+)
+def test_a_condition_has_a_form_in_text(text, condition):
+    assert Condition.parse(text) == condition
+    assert Condition.parse(str(condition)) == condition
+    assert str(Condition.parse(f" {text} ")) == str(condition)
+
+
+@given(
+    columns=some.text(min_size=1, max_size=8).filter(str.strip),
+    values=some.lists(some.text(max_size=6), min_size=1, max_size=3),
+    negated=some.booleans(),
+    bounds=some.none() | some.tuples(some.integers(-9, 9), some.integers(-9, 9)),
+)
+def test_every_condition_that_a_page_makes_can_be_read_back(columns, values, negated, bounds):
+    between = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+    condition = Condition(columns, tuple(values), between, negated)
+    assert Condition.parse(str(condition)) == condition
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("language", "is no filter. Write kept, dropped or COLUMN=VALUE"),
+        ("language=", "a value is lacking"),
+        ("language=de|", "a value is lacking"),
+        ("rating>=high", "after >= stands a number"),
+        ("rating>=4|5", "after >= stands a number"),
+        ("rating=1..2|3..4", "has two ranges"),
+        ('label="a', "is no text in quotes"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_a_sentence(text, sentence):
+    with pytest.raises(CurationError, match=re.escape(sentence)):
+        Condition.parse(text)
+
+
+def test_a_wrong_name_is_refused_with_those_near_to_it(project):
+    dataset = project.view().dataset
+
+    def refused(text):
+        with pytest.raises(CurationError) as refusal:
+            Filter.parse([text]).checked(dataset)
+        return str(refusal.value)
+
+    assert refused("ratng>=4") == "There is no column 'ratng'; near to it: rating, format."
+    assert "No example has 'gam' as its judge; near to it: 'gem'" in refused("judge=gam|elm")
+    assert refused("judge>=4") == "'judge' holds no numbers, so it has no range; write judge=…"
+    assert Filter.parse(["rating=missing", "judge=gem|missing"]).checked(dataset).sum() > 0
 
 
 def test_browse_hides_what_was_not_measured_only_when_asked(project):
@@ -265,12 +334,12 @@ def test_the_map_is_coloured_by_a_column_of_the_file(rated):
     dataset = Project.open(rated).view().dataset
     places = np.random.default_rng(0).random((2, len(dataset)))
     dataset = Dataset(dataset.rows.assign(map_x=places[0], map_y=places[1]), own=dataset.own)
-    assert {"rating", "judge", "checked"} <= set(maps.colours(dataset))
-    by_number = maps.figure(filters.with_shown(dataset, "rating"), "rating").data[0]
+    assert {"rating", "judge", "checked"} <= set(colours(dataset))
+    by_number = maps.figure(with_shown(dataset, "rating"), "rating").data[0]
     assert by_number.marker.colorbar.title.text == "rating"
-    by_text = maps.figure(filters.with_shown(dataset, "checked"), "checked").data
+    by_text = maps.figure(with_shown(dataset, "checked"), "checked").data
     assert {trace.name.partition(" ")[0] for trace in by_text} == {"true", "false"}
-    assert filters.with_shown(dataset, "map_x") is dataset.rows
+    assert with_shown(dataset, "map_x") is dataset.rows
 
 
 def test_the_histogram_of_a_filter_by_a_files_column(project):

@@ -20,7 +20,8 @@ FLOORS = """
     columns basis
     dataset
     alike selection carry embedding sources jobs overlay
-    operations engine settings incoming looking
+    operations engine settings incoming
+    looking
     imports targets replay export naming
     view
     project
@@ -103,6 +104,40 @@ def test_only_the_interface_knows_streamlit():
         if "ui" not in path.relative_to(ROOT / "curation").parts:
             modules = imports_of(ast.parse(path.read_text("utf-8")))
             assert not [m for m in modules if m.split(".")[0] == "streamlit"], path
+
+
+DRAWING = {"charts.py", "coverage.py", "map.py", "treemap.py"}
+"""Modules of ui/ that compute where points, bars and names are drawn."""
+
+STATISTICS = {"groupby", "quantile", "median", "std", "cumsum", "argsort", "corr"}
+
+
+def test_screens_do_no_arithmetic_about_data():
+    wrong = []
+    modules = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "curation" / "ui").rglob("*.py")]
+    for path in modules:
+        tree = ast.parse(path.read_text("utf-8"))
+        if path.name in DRAWING and "ui" in path.parts:
+            heavy, forbidden = {"sklearn", "faiss", "scipy"}, set[str]()
+        else:
+            heavy, forbidden = {"numpy", "sklearn", "faiss", "scipy"}, STATISTICS
+        wrong += [
+            f"{path.relative_to(ROOT)} imports {module}"
+            for module in imports_of(tree)
+            if module.split(".")[0] in heavy
+        ]
+        wrong += [
+            f"{path.relative_to(ROOT)} computes {node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in forbidden
+        ]
+    assert wrong == []
+
+
+def test_what_is_asked_without_a_screen_draws_nothing():
+    for path in (ROOT / "curation" / "looking").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        assert not [m for m in imports_of(tree) if m.split(".")[0] == "plotly"], path
 
 
 def test_a_light_import_loads_nothing_heavy():

@@ -16,12 +16,16 @@ from curation.basis import Basis
 from curation.dataset import Dataset, silent
 from curation.decisions import Decision
 from curation.embedding.neighbours import nearest, nearest_in, trustworthiness
+from curation.looking import layout, special
+from curation.looking.columns import colours
+from curation.looking.filter import Filter
+from curation.looking.masks import digest
 from curation.operations import map as mapping
 from curation.recipe import Recipe, Step
 from curation.selection import spread_out
 from curation.ui import map as maps
-from curation.ui import special, tables, treemap
-from curation.ui.filters import Filter
+from curation.ui import treemap
+from curation.ui.special import sentences
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 
@@ -191,7 +195,7 @@ def test_a_part_is_drawn_from_all_its_rows_and_density_only_where_points_are_lef
     rows, monkeypatch
 ):
     monkeypatch.setattr(maps, "POINTS", 500)
-    monkeypatch.setattr(maps.sample, "__defaults__", (500,))
+    monkeypatch.setattr(layout.sample, "__defaults__", (500,))
     whole = maps.figure(rows, "quality")
     assert points(whole) == 500
     assert [t.type for t in whole.data].count("heatmap") == 1
@@ -200,7 +204,7 @@ def test_a_part_is_drawn_from_all_its_rows_and_density_only_where_points_are_lef
     themes = [t.name for t in maps.figure(rows, "theme").data if t.name]
     assert f"theme 0 ({int((rows['theme'] == 'theme 0').sum()):,})" in themes, "all are counted"
     span = ((-0.3, 0.3), (-0.5, 0.5))
-    inside = int(maps.within(rows, span).sum())
+    inside = int(layout.within(rows, span).sum())
     assert 20 < inside < 500
     part = maps.figure(rows, "quality", part=span)
     assert points(part) == inside
@@ -274,19 +278,19 @@ def test_names_keep_clear_of_each_other_and_the_largest_topics_go_first(rows):
 
 
 def test_a_group_is_a_theme_or_one_topic_of_it(rows):
-    assert maps.in_group(rows, ()).all()
-    theme = maps.in_group(rows, ("theme 1",))
+    assert layout.in_group(rows, ()).all()
+    theme = layout.in_group(rows, ("theme 1",))
     assert (theme == rows["theme"].eq("theme 1")).all()
-    topic = maps.in_group(rows, ("theme 1", "topic 2"))
+    topic = layout.in_group(rows, ("theme 1", "topic 2"))
     assert (topic == rows["topic"].eq("topic 2")).all() and topic.sum() < theme.sum()
-    assert not maps.in_group(rows, ("theme 0", "topic 2")).any()
-    assert tables.digest(theme) == tables.digest(theme.copy()) != tables.digest(topic)
+    assert not layout.in_group(rows, ("theme 0", "topic 2")).any()
+    assert digest(theme) == digest(theme.copy()) != digest(topic)
 
 
 def test_colours_are_columns_that_say_something_and_numbers_come_last(rows):
     nobody = pd.Series(None, index=rows.index, dtype="str")
     more = rows.assign(label=nobody, split="train", novelty=1.0, dropped_by=nobody)
-    assert maps.colours(Dataset(more)) == ["theme", "topic", "split", "quality", "novelty"]
+    assert colours(Dataset(more)) == ["theme", "topic", "split", "quality", "novelty"]
 
 
 def test_the_line_below_the_map_says_how_many_are_drawn():
@@ -317,7 +321,7 @@ def test_what_is_special_is_what_the_rest_is_not():
     vectors[:20] = np.nan
     found = special.special(Dataset(rows, vectors), chosen, ~chosen)
     assert {"knead", "dough"} <= set(found.words) and "comet" not in found.words
-    assert found.lines == [
+    assert sentences(found)[1:] == [
         f"source {markdown('*bread*')}: 100% here, 0% elsewhere",  # and a theme is all in itself
         "quality: median 0.861 here, 0.4 elsewhere",
     ]
@@ -329,10 +333,14 @@ def test_what_is_special_is_what_the_rest_is_not():
 
 def test_sets_combine_by_and_or_and_not(rows):
     tagged = rows.head(4).assign(tags=pd.Series(["a", "a, b", "b", None], dtype="str").to_numpy())
-    mask = lambda **said: Filter(**said).mask(Dataset(tagged)).tolist()  # noqa: E731
-    assert mask(values={"tags": ("a", "b")}) == [True, True, True, False]
-    assert mask(every=("a", "b")) == [False, True, False, False]
-    assert mask(values={"tags": ("a",)}, none=("b",)) == [True, False, False, False]
+
+    def mask(*conditions):
+        return Filter.parse(conditions).mask(Dataset(tagged)).tolist()
+
+    assert mask("tags=a|b") == [True, True, True, False]
+    assert mask("tags=a", "tags=b") == [False, True, False, False]
+    assert mask("tags=a", "tags!=b") == [True, False, False, False]
+    assert mask("tags=missing") == [False, False, False, True]
 
 
 # --- the page -----------------------------------------------------------------------------------
@@ -359,7 +367,7 @@ def page(project: Project, **looking) -> AppTest:
 
 def everything(project: Project) -> dict:
     rows = project.view().dataset.rows
-    (x1, x2), (y1, y2) = maps.around(rows[rows["map_x"].notna()])
+    (x1, x2), (y1, y2) = layout.around(rows[rows["map_x"].notna()])
     return {"box": [{"x": [x1, x2], "y": [y1, y2]}]}
 
 
@@ -379,7 +387,7 @@ def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
 def test_the_row_nearest_to_a_click_is_found(rows):
     at = rows.iloc[7]
     some = rows.assign(map_x=rows["map_x"].where(np.arange(len(rows)) != 0))  # one has no place
-    assert maps.nearest(some, at["map_x"] + 1e-6, at["map_y"]) == str(rows.index[7])
+    assert layout.nearest(some, at["map_x"] + 1e-6, at["map_y"]) == str(rows.index[7])
 
 
 def test_a_group_that_is_gone_lets_go(project):

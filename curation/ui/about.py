@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.embedding.neighbours import trustworthiness
+from curation.looking import layout
+from curation.looking.masks import Mask
 from curation.project import Project, View
 from curation.ui import frame, state
 from curation.ui.text import markdown
 
-MEASURED = 60_000_000
-"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
 
-FEWEST = 10
-"""Examples below which nothing is measured."""
-
-
-def truth(project: Project, view: View, on_map: np.ndarray) -> list[str]:
+def truth(project: Project, view: View, on_map: Mask) -> list[str]:
     """How far those that lie near each other are near in meaning; nothing for a handful."""
-    made = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
-    some = int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
-    value = _trust(str(project.path), made, some, view.dataset, on_map)
+    drawn = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
+    some = layout.measured_on(on_map)
+    value = _trust(str(project.path), drawn, some, view.dataset, on_map)
     if value is None:
         return []
     return [
@@ -33,16 +27,9 @@ def truth(project: Project, view: View, on_map: np.ndarray) -> list[str]:
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring …")
 def _trust(
-    path: str, fingerprint: str, some: int, _dataset: Dataset, _on_map: np.ndarray
+    path: str, fingerprint: str, some: int, _dataset: Dataset, _on_map: Mask
 ) -> float | None:
-    vectors = _dataset.vectors
-    if vectors is None:
-        return None
-    here = np.flatnonzero(_on_map & ~np.isnan(vectors[:, 0]))
-    if len(here) < FEWEST:
-        return None
-    plane = _dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
-    return trustworthiness(vectors[here], plane[here], sample=some)
+    return layout.trust(_dataset, _on_map)
 
 
 def vectors(project: Project, view: View) -> list[str]:
@@ -66,7 +53,7 @@ def vectors(project: Project, view: View) -> list[str]:
     return lines
 
 
-def draw(project: Project, view: View, on_map: np.ndarray) -> None:
+def draw(project: Project, view: View, on_map: Mask) -> None:
     """How true the map is, what it rests on, and drawing it anew."""
     st.markdown("**How true is this map?**")
     for line in [*truth(project, view, on_map), *vectors(project, view)]:

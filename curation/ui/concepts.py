@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from curation.cache import key as digest
 from curation.dataset import Dataset
 from curation.errors import CurationError, RecipeConflict
 from curation.looking import search
-from curation.looking.search import Hits
-from curation.operations.concept import Marks, average_precision, in_order, marked, probability
+from curation.looking.concepts import ranked, taken
+from curation.looking.masks import Mask
+from curation.looking.result import SearchResult
+from curation.operations.concept import marked
 from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
-from curation.ui.found import Found, limits
+from curation.ui.found import limits
 from curation.ui.text import markdown
 
 
@@ -33,8 +34,8 @@ def _against(tag: str) -> str:
 
 
 def controls(
-    project: Project, view: View, key: str, among: np.ndarray, middle: Any, right: Any
-) -> Found | None:
+    project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
+) -> SearchResult | None:
     """Draw the choice of a concept and what is known of it; the examples most likely to belong to it.
 
     key, among: as in `curation.ui.search.controls`. middle, right: the places for its widgets.
@@ -81,12 +82,11 @@ def controls(
         help="Ask about the examples whose probability is nearest to one half, which teach the most "
         "and bring the no that a model needs.",
     )
-    at = search.best(-np.abs(scores - 0.5) if unsure else scores, top, among).positions
-    hits = Hits(at, scores[at])
+    hits = taken(scores, top, among, unsure=unsure)
     counts = f"**{len(said[tag]):,}** yes · **{len(said[_against(tag)]):,}** no"
     place.caption(counts + _quality(precision, len(said[_against(tag)])))
     _offer_step(project, tag, place, key)
-    return Found.above("Concept", hits, least, len(view.dataset), tag)
+    return SearchResult.above("Concept", hits, least, len(view.dataset), tag)
 
 
 def _quality(precision: float | None, no: int) -> str:
@@ -99,15 +99,9 @@ def _quality(precision: float | None, no: int) -> str:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
-) -> tuple[np.ndarray, float | None]:
+) -> tuple[Mask, float | None]:
     """How likely each example belongs to a concept, and how well the marks are told apart."""
-    assert _dataset.vectors is not None  # there is an embed step
-    order = in_order(_dataset.rows.index)
-    marks = Marks.of(_dataset.rows.index[order], _people, tag)
-    vectors = _dataset.vectors[order]
-    scores = np.empty(len(order))
-    scores[order] = probability(vectors, marks)
-    return scores, average_precision(vectors, marks)
+    return ranked(_dataset, _people, tag)
 
 
 def _offer_step(project: Project, tag: str, place: Any, key: str) -> None:

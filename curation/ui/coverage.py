@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation.looking import coverage
+from curation.looking import coverage, layout
 from curation.looking.coverage import Compared
 from curation.looking.gaps import Gap
 from curation.looking.gaps import gaps as gaps_of
@@ -44,7 +44,7 @@ def figure(
 
     rows: ours with map_x and map_y; prompts: the target's, by its ids.
     """
-    drawn = maps.sample(rows)
+    drawn = layout.sample(rows)
     size = float(np.clip(260 / np.sqrt(max(1, len(drawn))), 2.2, 7))
     result = go.Figure(
         go.Scattergl(
@@ -93,7 +93,7 @@ def figure(
         legend={"itemsizing": "constant", "orientation": "h", "y": 1.04, "x": 0},
     )
     axes = (result.update_xaxes, result.update_yaxes)
-    for axis, (low, high) in zip(axes, maps.whole(rows), strict=True):
+    for axis, (low, high) in zip(axes, layout.whole(rows), strict=True):
         axis(visible=False, range=[low, high])
     return result
 
@@ -112,7 +112,7 @@ def _name_gaps(
         for gap, (x, y) in zip(gaps, places, strict=True)
         if np.isfinite(x)
     )
-    within = maps.whole(rows)[0]
+    within = layout.whole(rows)[0]
     charts.write_names(
         result, names, (across, up), NAMED, within=within, dark=dark, height=22, yshift=14
     )

@@ -1,150 +1,24 @@
-"""Filters over the rows of a dataset: typed conditions, and the widgets that make them."""
+"""The widgets that make a filter: kept or dropped, values with their counts, ranges of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
 import pandas as pd
 import streamlit as st
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from curation.columns import as_numbers, as_text
-from curation.dataset import BASE_COLUMNS, Dataset
-from curation.looking import search
+from curation.dataset import Dataset
+from curation.looking.columns import LISTS, categories, numbers, words_of
+from curation.looking.filter import Condition, Filter, Range
 from curation.ui.text import short
 
 OFFERED = 300
 """Values of a column that are sent to the browser at a time; the others are found by typing."""
 
-CATEGORIES = (
-    "source",
-    "format",
-    "label",
-    "language",
-    "topic",
-    "dropped_by",
-    "split",
-    "attention",
-    "tags",
-    "flags",
-    "verdict",
-)
-"""Columns of few values that a dataset may have beside those of its files."""
-
-LISTS = ("attention", "tags", "flags")
-"""Columns that hold several words, separated by commas."""
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A typed condition on rows; never SQL or code.
-
-    words: as in `curation.search.words`. values: column → accepted; "" is a missing one. ranges:
-    column → (low, high), both included, or None for no number at all. missing: columns whose rows
-    without a number meet the condition too. every, none: tags of which a row has all, and none; with
-    `values` of the tags that makes sets which combine.
-    """
-
-    words: str = ""
-    fate: str = "all"
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    ranges: Mapping[str, Range | None] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
-    every: tuple[str, ...] = ()
-    none: tuple[str, ...] = ()
-
-    def mask(self, dataset: Dataset) -> np.ndarray:
-        """True for each row that meets every condition; a column that is gone asks nothing."""
-        rows = dataset.rows
-        chosen = np.ones(len(rows), dtype=bool)
-        if self.fate != "all":
-            chosen &= rows["dropped_by"].isna().to_numpy() == (self.fate == "kept")
-        for column, accepted in self.values.items():
-            values = dataset.column(column)
-            if accepted and values is not None:
-                chosen &= _has_any(values, column, set(accepted))
-        for column, bounds in self.ranges.items():
-            values = dataset.column(column)
-            if values is not None:
-                numbers = as_numbers(values).to_numpy()
-                met = np.isnan(numbers) if column in self.missing else np.zeros(len(rows), bool)
-                chosen &= met if bounds is None else met | _between(numbers, *bounds)
-        if (self.every or self.none) and "tags" in rows:
-            tags = words_of(rows["tags"])
-            every, none = set(self.every), set(self.none)
-            chosen &= tags.map(lambda t: every <= t and not none & t).to_numpy(dtype=bool)
-        if self.words.strip() and chosen.any():
-            chosen[chosen] = search.matches(rows.loc[chosen, list(search.COLUMNS)], self.words)
-        return chosen
-
-
-def _between(numbers: np.ndarray, low: float, high: float) -> np.ndarray:
-    return (numbers >= low) & (numbers <= high)
-
-
-def _has_any(values: pd.Series, column: str, accepted: set[str]) -> np.ndarray:
-    if column not in LISTS:
-        return as_text(values).isin(accepted).to_numpy(dtype=bool)
-    empty = "" in accepted
-    return (
-        words_of(values)
-        .map(lambda words: bool(accepted & words) or (empty and not words))
-        .to_numpy(dtype=bool)
-    )
-
-
-def words_of(column: pd.Series) -> pd.Series:
-    """The words of each row of a column of LISTS, as a set."""
-    return as_text(column).map(lambda text: {w.strip() for w in text.split(",") if w.strip()})
-
-
-def numbers(dataset: Dataset, own: bool = True) -> list[str]:
-    """Columns that hold a number per row, measured ones first; own: those of the files too."""
-    rows = dataset.rows
-    measured = [
-        c
-        for c in rows.columns
-        if c not in (*BASE_COLUMNS, "map_x", "map_y")
-        and is_numeric_dtype(rows[c])
-        and not is_bool_dtype(rows[c])
-        and rows[c].notna().any()
-    ]
-    kinds = dataset.own.kinds
-    theirs = [n for n, name in dataset.own_names.items() if kinds[name] not in ("text", "boolean")]
-    return [*measured, *(theirs if own else [])]
-
-
-def categories(dataset: Dataset) -> list[str]:
-    """Columns worth choosing by value: few values and no free text, and the files' own."""
-    rows, kinds = dataset.rows, dataset.own.kinds
-    base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
-    return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
-
-
-def shown(dataset: Dataset, column: str) -> pd.Series | None:
-    """A column for a picture: numbers as float64, anything else as text."""
-    values = dataset.column(column)
-    if values is None or column in dataset.rows:
-        return values
-    return as_numbers(values) if column in numbers(dataset) else as_text(values)
-
-
-def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
-    """The rows with a column for a picture of them."""
-    values = shown(dataset, column)
-    if values is None or column in dataset.rows:
-        return dataset.rows
-    return dataset.rows.assign(**{column: values})
-
 
 def narrowed(key: str) -> int:
     """How many conditions the widgets of `filters` under a key hold now."""
-    said = st.session_state
-    return int(said.get(f"{key}-fate", "all") != "all") + len(said.get(f"{key}-columns", []))
+    values = st.session_state
+    return int(values.get(f"{key}-fate", "all") != "all") + len(values.get(f"{key}-columns", []))
 
 
 def picked(key: str) -> list[str]:
@@ -182,11 +56,7 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
         persist_state="session",
         format_func=lambda c: c.replace("_", " "),
     )
-    values: dict[str, tuple[str, ...]] = {}
-    ranges: dict[str, Range | None] = {}
-    missing: list[str] = []
-    every: list[str] = []
-    none: list[str] = []
+    conditions = [] if fate == "all" else [Condition.parse(fate)]
     places = st.columns(1 if narrow else min(4, len(columns))) if columns else []
     for i, column in enumerate(columns):
         series = dataset.column(column)
@@ -194,25 +64,31 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
             continue
         with places[i % len(places)]:
             if column in of_numbers:
-                bounds, too = _range(as_numbers(series), column, f"{key}-{column}")
-                ranges[column] = bounds
-                missing += [column] if too else []
+                conditions.append(_range(as_numbers(series), column, f"{key}-{column}"))
             elif column == "tags":
-                words = words_of(series).explode()
-                values[column] = one_of("tags: any of", words, f"{key}-{column}")
-                every = list(one_of("tags: all of", words.dropna(), f"{key}-every"))
-                none = list(one_of("tags: none of", words.dropna(), f"{key}-none"))
+                conditions += _tags(words_of(series).explode(), key)
             else:
                 texts = words_of(series).explode() if column in LISTS else as_text(series)
-                values[column] = one_of(column.replace("_", " "), texts, f"{key}-{column}")
-    return Filter("", fate, values, ranges, tuple(missing), tuple(every), tuple(none))
+                chosen = one_of(column.replace("_", " "), texts, f"{key}-{column}")
+                conditions += [Condition(column, chosen)] if chosen else []
+    return Filter(tuple(conditions))
 
 
-def _range(values: pd.Series, column: str, key: str) -> tuple[Range | None, bool]:
+def _tags(words: pd.Series, key: str) -> list[Condition]:
+    """Widgets for tags of which a row has any, all and none: sets that combine."""
+    some = one_of("tags: any of", words, f"{key}-tags")
+    every = one_of("tags: all of", words.dropna(), f"{key}-every")
+    none = one_of("tags: none of", words.dropna(), f"{key}-none")
+    conditions = [Condition("tags", some)] if some else []
+    conditions += [Condition("tags", (word,)) for word in every]
+    return conditions + ([Condition("tags", none, negated=True)] if none else [])
+
+
+def _range(values: pd.Series, column: str, key: str) -> Condition:
     """Widgets for a number: from where to where, and whether rows without one count."""
-    known = values.dropna()
-    none = len(values) - len(known)
-    low, high = float(known.min()), float(known.max())
+    measured = values.dropna()
+    none = len(values) - len(measured)
+    low, high = float(measured.min()), float(measured.max())
     bounds: Range = (low, high)
     label = column.replace("_", " ")
     if low < high:
@@ -220,9 +96,9 @@ def _range(values: pd.Series, column: str, key: str) -> tuple[Range | None, bool
     else:
         st.caption(f"{label}: {low:g}")
     if not none:
-        return bounds, False
+        return Condition(column, bounds=bounds)
     parts = {
-        "measured": f"in the range ({_inside(known, bounds):,})",
+        "measured": f"in the range ({_inside(measured, bounds):,})",
         "": f"not measured ({none:,})",
     }
     chosen = st.pills(
@@ -233,10 +109,10 @@ def _range(values: pd.Series, column: str, key: str) -> tuple[Range | None, bool
         key=f"{key}-which",
         format_func=parts.__getitem__,
         label_visibility="collapsed",
+    ) or list(parts)  # neither is no question
+    return Condition(
+        column, ("",) if "" in chosen else (), bounds if "measured" in chosen else None
     )
-    if not chosen:  # neither is no question
-        return bounds, True
-    return (bounds if "measured" in chosen else None), "" in chosen
 
 
 def _inside(values: pd.Series, bounds: Range) -> int:
@@ -261,9 +137,9 @@ def one_of(label: str, texts: pd.Series, key: str) -> tuple[str, ...]:
             icon=":material/search:",
         )
         wanted = (sought or "").casefold().strip()
-        found = [v for v in values if wanted in v.casefold()]
-        offered = list(dict.fromkeys([*st.session_state.get(key, []), *found[:OFFERED]]))
-        more = len(found) - OFFERED
+        alike = [v for v in values if wanted in v.casefold()]
+        offered = list(dict.fromkeys([*st.session_state.get(key, []), *alike[:OFFERED]]))
+        more = len(alike) - OFFERED
         if more > 0:
             st.caption(f"{more:,} less frequent values are not in the list; type to find them.")
     titles = _titles(offered, counts)

@@ -1,4 +1,4 @@
-"""The map as a figure, and which rows a drawn shape encloses."""
+"""The map as a figure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from curation.dataset import Dataset
-from curation.ui import filters
+from curation.looking.layout import POINTS, Range, sample, whole, within
 from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
-
-POINTS = 50_000
-"""Points drawn at most; a shape drawn around them is applied to all rows."""
 
 HOVER_POINTS = 20_000
 """Up to so many points each carries the beginning of its prompt; above, that would be megabytes."""
@@ -30,125 +26,6 @@ NAMED = 18
 
 NAMED_SHARE = 0.002
 """Of the examples in sight, the share that a topic needs for its name to be written there."""
-
-COLOURS = (
-    "theme",
-    "topic",
-    "dropped_by",
-    "verdict",
-    "label",
-    "tags",
-    "source",
-    "language",
-    "split",
-    "quality",
-    "response_tokens",
-)
-"""Columns that the map is coloured by, in this order; numbers of other names come after them."""
-
-
-def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
-    """At most `limit` rows, thinned where they are densest, so that what is rare stays.
-
-    Rows are counted off within each cell of a 200 × 200 grid, and low numbers are taken first.
-    """
-    if len(rows) <= limit:
-        return rows
-    cells = [
-        np.digitize(side, np.linspace(side.min(), side.max(), 200))
-        for side in (rows[c].to_numpy(dtype=float) for c in ("map_x", "map_y"))
-    ]
-    rank = (
-        pd.Series(cells[0] * 1_000 + cells[1])
-        .groupby(cells[0] * 1_000 + cells[1])
-        .cumcount()
-        .to_numpy()
-    )
-    return rows.iloc[np.sort(np.argsort(rank, kind="stable")[:limit])]
-
-
-def inside(
-    x: np.ndarray, y: np.ndarray, shape_x: Sequence[float], shape_y: Sequence[float]
-) -> np.ndarray:
-    """True for each point inside a closed polygon (even-odd rule)."""
-    px, py = np.asarray(shape_x, dtype=float), np.asarray(shape_y, dtype=float)
-    result = np.zeros(len(x), dtype=bool)
-    box = np.flatnonzero((x >= px.min()) & (x <= px.max()) & (y >= py.min()) & (y <= py.max()))
-    bx, by = x[box], y[box]
-    odd = np.zeros(len(box), dtype=bool)
-    for x1, y1, x2, y2 in zip(px, py, np.roll(px, -1), np.roll(py, -1), strict=True):
-        if y1 == y2:
-            continue
-        crosses = (y1 > by) != (y2 > by)
-        odd ^= crosses & (bx < (x2 - x1) * (by - y1) / (y2 - y1) + x1)
-    result[box] = odd
-    return result
-
-
-def selected(rows: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
-    """True for each row within the lassos and boxes that Plotly returned."""
-    x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
-    chosen = np.zeros(len(rows), dtype=bool)
-    for lasso in selection.get("lasso") or []:
-        chosen |= inside(x, y, lasso["x"], lasso["y"])
-    for box in selection.get("box") or []:
-        (x1, x2), (y1, y2) = sorted(box["x"]), sorted(box["y"])
-        chosen |= (x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)
-    return chosen
-
-
-Range = tuple[tuple[float, float], tuple[float, float]]
-"""A rectangle of the map: (least x, greatest x), (least y, greatest y)."""
-
-
-def whole(rows: pd.DataFrame) -> Range:
-    """The part of the map that is drawn at first: a far cluster must not squeeze all others."""
-    sides = []
-    for column in ("map_x", "map_y"):
-        low, high = (
-            float(v) for v in np.quantile(rows[column].to_numpy(dtype=float), [0.0005, 0.9995])
-        )
-        room = 0.04 * (high - low) or 1.0
-        sides.append((low - room, high + room))
-    return sides[0], sides[1]
-
-
-def around(rows: pd.DataFrame) -> Range:
-    """The rectangle about some rows, with a little air."""
-    sides = []
-    for column in ("map_x", "map_y"):
-        low, high = float(rows[column].min()), float(rows[column].max())
-        room = 0.06 * (high - low) or 0.5
-        sides.append((low - room, high + room))
-    return sides[0], sides[1]
-
-
-def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
-    """True for each row in a rectangle."""
-    (x1, x2), (y1, y2) = part
-    return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
-
-
-def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
-    """True for each row of a theme, or of a theme and topic; for all rows without one."""
-    chosen = np.ones(len(rows), dtype=bool)
-    for column, value in zip(("theme", "topic"), group, strict=False):
-        if column in rows:
-            chosen &= (rows[column].fillna("") == value).to_numpy(dtype=bool)
-    return chosen
-
-
-def colours(dataset: Dataset) -> list[str]:
-    """Columns that the map can be coloured by: they say something of some row."""
-    rows = dataset.rows
-    found = [c for c in COLOURS if c in rows and rows[c].notna().any()]
-    return list(dict.fromkeys([*found, *filters.numbers(dataset), *dataset.own_names]))
-
-
-def nearest(rows: pd.DataFrame, x: float, y: float) -> str:
-    """Id of the row that lies nearest to a place on the map; some row must have one."""
-    apart = (rows["map_x"].to_numpy() - x) ** 2 + (rows["map_y"].to_numpy() - y) ** 2
-    return str(rows.index[int(np.nanargmin(apart))])
 
 
 def count(shown: int, missing: int, of: int = 0, dropped: int = 0) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.dataset import Dataset
-from curation.looking.coverage import Compared
+from curation.looking.quotas import with_quota
 from curation.project import Project
 from curation.ui import state
 
@@ -24,41 +22,13 @@ def hand_over(project: Project, params: Mapping[str, Any]) -> None:
 
 def handed_over(project: Project) -> dict[str, Any]:
     """The parameters that wait for a project; empty while there are none."""
-    found: dict[str, Any] = st.session_state.get(_HANDED, {}).get(str(project.path))
-    return found or {}
+    params: dict[str, Any] | None = st.session_state.get(_HANDED, {}).get(str(project.path))
+    return params or {}
 
 
 def let_go() -> None:
     """Forget what was handed over."""
     st.session_state.pop(_HANDED, None)
-
-
-def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
-    """The parameters with a quota of a topic beside those of other topics that were set before."""
-    former = params.get("quotas", []) if params.get("balance") == "topic" else []
-    others = [q for q in former if q.rpartition("=")[0].strip() != topic]
-    return {**params, "balance": "topic", "quotas": [*others, _line(topic, most)]}
-
-
-def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
-    """Parameters that cut what `gaps.over_represented` lists."""
-    topics = compared.about["topics"]
-    part = over[over["cut"] > 0]
-    limits = dict(zip(part["topic"], part["keep"], strict=True))
-    if compared.last == "chosen":  # nor of any other topic more than were chosen
-        limits = {**topics, **limits}
-    return {
-        "budget": sum(topics.values()) - int(over["cut"].sum()),
-        "balance": "topic",
-        "quotas": [_line(topic, count) for topic, count in limits.items()],
-    }
-
-
-def candidates(dataset: Dataset) -> np.ndarray:
-    """True for each row that the selection may take: it is kept, or was only not chosen."""
-    steps = [report.name for report in dataset.steps if report.kind == "select"]
-    fate = dataset.rows["dropped_by"]
-    return np.asarray(fate.isna() | fate.isin(steps))
 
 
 def popover(project: Project, part: pd.DataFrame) -> None:
@@ -87,7 +57,3 @@ def _hand(project: Project, topic: str, most: int) -> None:
     now = handed_over(project) or now
     hand_over(project, with_quota(now, topic, most))
     state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
-
-
-def _line(topic: str, count: int) -> str:
-    return f"{topic} = {count}"

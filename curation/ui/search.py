@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.looking import search
+from curation.looking.masks import Mask
+from curation.looking.result import SearchResult
 from curation.looking.search import Hits
 from curation.project import Project, View
 from curation.ui import concepts, state
-from curation.ui.found import Found, limits
+from curation.ui.found import limits
 from curation.ui.text import markdown, short
 
 MODES = {
@@ -25,7 +26,7 @@ MODES = {
 }
 
 
-def controls(project: Project, view: View, key: str, among: np.ndarray) -> Found | None:
+def controls(project: Project, view: View, key: str, among: Mask) -> SearchResult | None:
     """Draw the row of controls; None while nothing is looked for.
 
     key: of the place, so that two pages may look for different things. among: True for the rows of
@@ -80,15 +81,15 @@ def _text(place: Any, key: str, placeholder: str) -> str:
 
 
 def _by_words(
-    project: Project, view: View, key: str, among: np.ndarray, middle: Any, right: Any
-) -> Found | None:
+    project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
+) -> SearchResult | None:
     query = _text(middle, f"{key}-words", 'all of these words, "a phrase", -without')
     if not query:
         return None
     rows = view.dataset.rows
     hits = _words(str(project.path), view.fingerprint, query, rows)
     inside = among[hits.positions]
-    return Found("Words", hits.positions[inside], hits.scores[inside], len(rows), query)
+    return SearchResult("Words", hits.positions[inside], hits.scores[inside], len(rows), query)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -97,8 +98,8 @@ def _words(path: str, fingerprint: str, query: str, _rows: pd.DataFrame) -> Hits
 
 
 def _by_meaning(
-    project: Project, view: View, key: str, among: np.ndarray, middle: Any, right: Any
-) -> Found | None:
+    project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
+) -> SearchResult | None:
     text = _text(middle, f"{key}-meaning", "say in your own words what it is about")
     top, least = limits(right, f"{key}-meaning", "similarity")
     search.embedded_by(view.dataset.steps)
@@ -106,21 +107,19 @@ def _by_meaning(
         return None
     with middle, st.spinner("Looking for what means alike …"):
         scores = _meaning(str(project.path), view.fingerprint, text, project, view.dataset)
-    return Found.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
+    return SearchResult.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _meaning(
-    path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset
-) -> np.ndarray:
+def _meaning(path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset) -> Mask:
     assert _dataset.vectors is not None  # there is an embed step
     vector = search.query_vector(text, _dataset.steps, _project.vectors)
     return search.similarity(_dataset.vectors, vector)
 
 
 def _by_likeness(
-    project: Project, view: View, key: str, among: np.ndarray, middle: Any, right: Any
-) -> Found | None:
+    project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
+) -> SearchResult | None:
     rows = view.dataset.rows
     name, opened = f"{key}-like", state.opened_example()
     chosen = [i for i in st.session_state.get(name, []) if i in rows.index]
@@ -139,11 +138,11 @@ def _by_likeness(
     if not chosen:
         return None
     scores = _likeness(str(project.path), view.fingerprint, tuple(chosen), view.dataset)
-    return Found.above("Like this", search.best(scores, top, among), least, len(rows))
+    return SearchResult.above("Like this", search.best(scores, top, among), least, len(rows))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> np.ndarray:
+def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> Mask:
     assert _dataset.vectors is not None  # there is an embed step
     places = _dataset.rows.index.get_indexer(pd.Index(ids))
     return search.likeness(_dataset.vectors, places)

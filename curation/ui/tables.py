@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
+from curation.looking.masks import SHOWN
 from curation.ui.text import short
-
-SHOWN = 2_000
-"""Rows of a table sent to the browser; the counts and the actions are about all of them."""
-
-
-def digest(chosen: np.ndarray) -> str:
-    """A digest of which rows are chosen, for a cache's key."""
-    return hashlib.blake2b(np.packbits(chosen).tobytes(), digest_size=12).hexdigest()
-
-
-def listed(at: np.ndarray) -> str:
-    """A name for a list of positions: another list is another table, where no row is picked yet."""
-    return f"{zlib.crc32(at[:SHOWN].tobytes()):x}"
 
 
 def preview(

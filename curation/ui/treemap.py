@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from curation.looking.columns import with_shown
+from curation.looking.masks import Mask, digest
 from curation.project import Project, View
-from curation.ui import filters, frame, state, tables
+from curation.ui import frame, state
 from curation.ui.charts import PALETTE, WARN
 from curation.ui.text import hover, markdown
 
@@ -100,7 +101,7 @@ def _figure(
     about: str,
     chosen: tuple[str, ...],
     _rows: pd.DataFrame,
-    _meets: np.ndarray,
+    _meets: Mask,
 ) -> go.Figure:
     """The treemap of a view; the key says all that it depends on."""
     needed = dict.fromkeys(("theme", "topic", "dropped_by", colour))
@@ -116,12 +117,12 @@ def keep_group(project: Project) -> None:
         state.look_at(project, group=() if group == state.map_view(project).group else group)
 
 
-def draw(project: Project, view: View, colour: str, meets: np.ndarray) -> None:
+def draw(project: Project, view: View, colour: str, meets: Mask) -> None:
     """Themes and topics as tiles; a click narrows what is beside it."""
     chosen = state.map_view(project).group
-    key = (str(project.path), view.fingerprint, colour, tables.digest(meets), chosen)
+    key = (str(project.path), view.fingerprint, colour, digest(meets), chosen)
     st.plotly_chart(
-        _figure(*key, filters.with_shown(view.dataset, colour), meets),
+        _figure(*key, with_shown(view.dataset, colour), meets),
         key="map-treemap",
         on_select=lambda: keep_group(project),
         width="stretch",

@@ -9,10 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
+from curation.looking.columns import categories, numbers
+from curation.looking.counts import medians
+from curation.looking.quotas import candidates
 from curation.project import Project, View
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
-from curation.ui import charts, filters, form, frame, quotas, state
+from curation.ui import charts, form, frame, quotas, state
 from curation.ui.text import hover, markdown
 
 
@@ -84,11 +87,11 @@ def draw_form(project: Project, dataset: Dataset) -> None:
             chosen,
             values,
             key=f"select-{picked}" + (f"-{abs(hash(str(handed)))}" if handed else ""),
-            columns=[*filters.categories(dataset), *filters.numbers(dataset)],
-            numbers=filters.numbers(dataset),
+            columns=[*categories(dataset), *numbers(dataset)],
+            numbers=numbers(dataset),
         )
     wanted = with_selection(recipe, picked, params)
-    pool = int(quotas.candidates(dataset).sum())
+    pool = int(candidates(dataset).sum())
     budget = params.get("budget", known[picked].params["budget"].default) if picked else pool
     st.caption(f"{pool:,} examples are kept before the selection.")
     if isinstance(budget, int) and budget > pool:
@@ -133,8 +136,7 @@ def draw_result(project: Project, view: View) -> None:
             ("response_tokens", "Median response tokens"),
         ):
             if column in dataset.rows:
-                mine = dataset.rows.loc[chosen, column].median()
-                usual = dataset.rows.loc[pool, column].median()
+                mine, usual = medians(dataset.rows[column], chosen, pool)
                 charts.number(title, f"{mine:.3g}", f"{usual:.3g} in the pool")
     left, right = st.columns(2, gap="large")
     with left:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
-from curation.columns import as_numbers
 from curation.dataset import Dataset
+from curation.looking.columns import numbers, ordered
+from curation.looking.masks import SHOWN, Positions, listed
+from curation.looking.result import SearchResult, positions
 from curation.project import Project
 from curation.ui import actions, cards, concepts, filters, found, frame, search, state, tables
-from curation.ui.found import Found
 from curation.ui.text import markdown
 
 # Columns that are shown beside the text, where they say anything.
@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 
-def draw_example(project: Project, example_id: str, hits: Found | None = None) -> None:
+def draw_example(project: Project, example_id: str, hits: SearchResult | None = None) -> None:
     """One example: conversation on the left, receipt on the right."""
     view = project.view()
     if example_id not in view.dataset.rows.index:
@@ -77,22 +77,13 @@ def draw_example(project: Project, example_id: str, hits: Found | None = None) -
                 )
 
 
-def ordered(dataset: Dataset, at: np.ndarray, order: str) -> np.ndarray:
-    """Positions of rows, those with the highest number first."""
-    column = dataset.column(order) if order else None
-    if column is None:
-        return at
-    values = as_numbers(column).to_numpy()[at]
-    return at[np.argsort(-values, kind="stable")]  # what was not measured comes last
-
-
 def draw_table(
-    dataset: Dataset, at: np.ndarray, hits: Found | None, order: str, key: str
+    dataset: Dataset, at: Positions, hits: SearchResult | None, order: str, key: str
 ) -> str | None:
     """The first of the rows that were found; the id of the one that was clicked."""
     asked = [order] * bool(order) + filters.picked("browse")
-    part = dataset.with_columns(asked, dataset.rows.iloc[at[: tables.SHOWN]].copy())
-    first = found.beside(part, at[: tables.SHOWN], hits)
+    part = dataset.with_columns(asked, dataset.rows.iloc[at[:SHOWN]].copy())
+    first = found.beside(part, at[:SHOWN], hits)
     shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
     shown = list(dict.fromkeys([*asked, *shown]))
     height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
@@ -116,7 +107,7 @@ def draw() -> None:
         hits = search.controls(project, view, "browse", wanted)
     order = right.selectbox(
         "Sort by",
-        ["", *filters.numbers(view.dataset)],
+        ["", *numbers(view.dataset)],
         key="browse-sort" if hits is None else "browse-sort-found",
         persist_state="session",
         format_func=lambda c: (
@@ -125,10 +116,10 @@ def draw() -> None:
         label_visibility="collapsed",
         icon=":material/sort:",
     )
-    at = ordered(view.dataset, found.positions(hits, wanted), str(order or ""))
+    at = ordered(view.dataset, positions(hits, wanted), str(order or ""))
     st.caption(f"**{len(at):,}** of {len(rows):,} examples")
     concepts.open_next(project, "browse", rows.index[at])
-    key = tables.listed(at)
+    key = listed(at)
     if concepts.concept_of("browse"):
         key += view.fingerprint
     picked = draw_table(view.dataset, at, hits, str(order or ""), key)

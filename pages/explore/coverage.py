@@ -12,6 +12,7 @@ from curation import jobs
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
+from curation.looking.quotas import of_cuts
 from curation.project import Project, View
 from curation.targets import Target
 from curation.text.slug import slug
@@ -284,7 +285,7 @@ def draw_over(project: Project, compared: Compared) -> None:
         icon=":material/checklist:",
         disabled=not cut,
     ):
-        quotas.hand_over(project, quotas.of_cuts(compared, over))
+        quotas.hand_over(project, of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
     st.caption(
         "A budget says how many of a topic are taken, not which: compare again after the selection, "

@@ -5,13 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from curation.dataset import Dataset
+from curation.looking import layout
+from curation.looking.columns import colours, shown, with_shown
+from curation.looking.masks import SHOWN, Mask, digest, listed
+from curation.looking.quotas import candidates
+from curation.looking.result import SearchResult, positions
+from curation.looking.special import SPREAD
 from curation.project import Project, View
 from curation.ui import (
     about,
@@ -30,7 +35,6 @@ from curation.ui import (
     treemap,
 )
 from curation.ui import map as maps
-from curation.ui.found import Found
 from curation.ui.text import markdown
 
 
@@ -41,11 +45,11 @@ def figure(
     colour: str,
     about: str,
     names: bool,
-    part: maps.Range | None,
+    part: layout.Range | None,
     dark: bool,
     _rows: pd.DataFrame,
-    _meets: np.ndarray,
-    _behind: np.ndarray,
+    _meets: Mask,
+    _behind: Mask,
 ) -> go.Figure:
     """The figure of a view; the key says all that it depends on."""
     needed = [c for c in dict.fromkeys(("map_x", "map_y", "prompt", "topic", colour)) if c in _rows]
@@ -65,7 +69,7 @@ def keep_shapes(project: Project) -> None:
     shapes = {kind: drawn[kind] for kind in ("lasso", "box") if drawn.get(kind)}
     if not shapes and len(drawn["points"]) == 1:
         point, rows = drawn["points"][0], project.view().dataset.rows
-        clicked = maps.nearest(rows, float(point["x"]), float(point["y"]))
+        clicked = layout.nearest(rows, float(point["x"]), float(point["y"]))
         state.open_example(clicked)
         state.look_at(project, marked=clicked)
     else:
@@ -96,10 +100,10 @@ def look_button(
 def draw_selection(
     project: Project,
     view: View,
-    on_map: np.ndarray,
-    chosen: np.ndarray,
+    on_map: Mask,
+    chosen: Mask,
     title: str,
-    hits: Found | None,
+    hits: SearchResult | None,
 ) -> None:
     """What is in the selection, what is special about it, and what can be done with it."""
     rows, looking = view.dataset.rows, state.map_view(project)
@@ -110,30 +114,29 @@ def draw_selection(
     if looking.shapes and title.endswith("selected"):
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
-        around = maps.around(part)
+        around = layout.around(part)
         look("Zoom", "map-zoom", ":material/zoom_in:", about, part=around)
         look("Let go", "map-let-go", ":material/deselect:", shapes={})
-    at_choice = rows[chosen & quotas.candidates(view.dataset)]
+    at_choice = rows[chosen & candidates(view.dataset)]
     if "topic" in rows and at_choice["topic"].notna().any():
         with row:
             quotas.popover(project, at_choice)
-    key = (str(project.path), view.fingerprint, tables.digest(chosen))
-    said = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
+    key = (str(project.path), view.fingerprint, digest(chosen))
+    of_part = special.remembered(*key, view.dataset, chosen, on_map & ~chosen)
     if hits is not None and hits.name and len(hits.scores):
         st.caption(
             f"From a {hits.name} of {hits.scores.max():.2f} down to {hits.scores.min():.2f}."
         )
-    words = "Its own words: " + " · ".join(markdown(w) for w in said.words)
-    if facts := [*([words] if said.words else []), *said.lines]:
+    if facts := special.sentences(of_part):
         st.caption("  \n".join(facts))
-    at = found.positions(hits, chosen)
+    at = positions(hits, chosen)
     concepts.open_next(project, "map", rows.index[at])
-    draw_list(project, view, at, said.spread, hits)
+    draw_list(project, view, at, of_part.spread, hits)
 
 
 @st.fragment
 def draw_list(
-    project: Project, view: View, at: np.ndarray, spread: list[str], hits: Found | None
+    project: Project, view: View, at: Mask, spread: list[str], hits: SearchResult | None
 ) -> None:
     """Examples of the selection, and the one that is open; redrawn without the map.
 
@@ -151,13 +154,13 @@ def draw_list(
         required=True,
         label_visibility="collapsed",
         persist_state="session",
-        help=f"{special.SPREAD} that lie far from each other, or the list of all",
+        help=f"{SPREAD} that lie far from each other, or the list of all",
     )
-    shown = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
-    part = rows.iloc[shown[: tables.SHOWN]].copy()
-    first = found.beside(part, shown[: tables.SHOWN], hits)
-    key = tables.listed(shown) + (view.fingerprint if concepts.concept_of("map") else "")
-    picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(shown))
+    listed_rows = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
+    part = rows.iloc[listed_rows[:SHOWN]].copy()
+    first = found.beside(part, listed_rows[:SHOWN], hits)
+    key = listed(listed_rows) + (view.fingerprint if concepts.concept_of("map") else "")
+    picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(listed_rows))
     if picked:
         state.open_example(picked)
     opened = state.opened_example()
@@ -166,7 +169,7 @@ def draw_list(
         draw_example(project, rows.loc[opened], hits)
 
 
-def draw_example(project: Project, row: pd.Series, hits: Found | None) -> None:
+def draw_example(project: Project, row: pd.Series, hits: SearchResult | None) -> None:
     """The example that is open, and what can be done from it."""
     example_id = str(row.name)
     with st.container(border=True):
@@ -218,7 +221,7 @@ def draw_look(bar: DeltaGenerator, dataset: Dataset) -> tuple[str, str, bool]:
     )
     colour = bar.selectbox(
         "Colour",
-        maps.colours(dataset),
+        colours(dataset),
         key="map-colour",
         persist_state="session",
         format_func=lambda c: c.replace("_", " "),
@@ -250,18 +253,18 @@ def draw_map(
     view: View,
     colour: str,
     names: bool,
-    on_map: np.ndarray,
-    meets: np.ndarray,
-    hits: Found | None,
+    on_map: Mask,
+    meets: Mask,
+    hits: SearchResult | None,
 ) -> None:
     """The map with what was found, marked and drawn on it."""
     looking = state.map_view(project)
     rows = view.dataset.rows
-    about, dark = tables.digest(meets), state.dark()
+    about, dark = digest(meets), state.dark()
     key = (str(project.path), view.fingerprint, colour, about, names, looking.part, dark)
-    coloured = filters.with_shown(view.dataset, colour)
+    coloured = with_shown(view.dataset, colour)
     drawn = figure(*key, coloured, meets, on_map & ~meets)
-    at = np.zeros(0, dtype=int) if hits is None else found.positions(hits, meets)
+    at = [] if hits is None else positions(hits, meets)
     ringed = rows.iloc[at[:2_000]]
     title = f"found ({len(at):,})" if len(ringed) else "this one"
     if looking.marked in rows.index and pd.notna(rows.at[looking.marked, "map_x"]):
@@ -289,9 +292,9 @@ def draw_map(
 def draw_side(
     project: Project,
     view: View,
-    on_map: np.ndarray,
-    meets: np.ndarray,
-    hits: Found | None,
+    on_map: Mask,
+    meets: Mask,
+    hits: SearchResult | None,
     tiles: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
@@ -304,7 +307,7 @@ def draw_side(
     else:
         hits = None
     if looking.shapes and not tiles:
-        chosen = chosen & maps.selected(rows, looking.shapes)
+        chosen = chosen & layout.selected(rows, looking.shapes)
         title = "selected" if hits is None else "of those found selected"
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
         draw_selection(project, view, on_map, chosen, title, hits)
@@ -319,7 +322,7 @@ def draw_side(
         draw_example(project, rows.loc[opened], None)
     elif not tiles:
         colour = str(st.session_state["map-colour"])
-        values = filters.shown(view.dataset, colour)
+        values = shown(view.dataset, colour)
         if values is not None and pd.api.types.is_numeric_dtype(values):
             charts.distribution(values[meets], colour, key="map-counts")
 
@@ -344,7 +347,9 @@ def draw() -> None:
     top = st.container()  # drawn last: what is found depends on the filter
     looking = state.map_view(project)
     bar = st.container(horizontal=True, vertical_alignment="center")
-    if looking.group and not maps.in_group(rows, looking.group).any():  # it was renamed, or is gone
+    if (
+        looking.group and not layout.in_group(rows, looking.group).any()
+    ):  # it was renamed, or is gone
         state.look_at(project, group=())
         looking = state.map_view(project)
     picture, colour, names = draw_look(bar, view.dataset)
@@ -353,7 +358,7 @@ def draw() -> None:
         condition = filters.filters(view.dataset, "map", narrow=True)
     on_map = rows["map_x"].notna().to_numpy()
     filtered = on_map & condition.mask(view.dataset)
-    meets = filtered & maps.in_group(rows, looking.group)
+    meets = filtered & layout.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
         about.draw(project, view, on_map)
     draw_chips(project, looking, bar)
@@ -374,7 +379,7 @@ def draw() -> None:
         shown, off = int(meets.sum()), len(rows) - int(on_map.sum())
         dropped = int((meets & rows["dropped_by"].notna().to_numpy()).sum())
         if looking.part and picture == "map":
-            inside = int((meets & maps.within(rows, looking.part)).sum())
+            inside = int((meets & layout.within(rows, looking.part)).sum())
             st.caption(maps.count(inside, off, of=shown))
         else:
             st.caption(maps.count(shown, off, dropped=dropped))

@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from curation.looking.counts import by_annotator, by_source
 from curation.project import Project, View
 from curation.ui import charts, frame, state
 
@@ -39,19 +40,7 @@ def people_table(project: Project) -> pd.DataFrame:
 
 def draw_where(dataset_rows: pd.DataFrame) -> None:
     """What came from which file, and what became of it."""
-    kept = dataset_rows["dropped_by"].isna()
-    table = (
-        dataset_rows.assign(kept=kept)
-        .groupby("source", observed=True)
-        .agg(
-            examples=("kept", "size"),
-            kept=("kept", "sum"),
-            format=("format", lambda f: ", ".join(sorted(set(f)))),
-        )
-        .reset_index()
-        .sort_values("examples", ascending=False)
-    )
-    table["share kept"] = table["kept"] / table["examples"]
+    table = by_source(dataset_rows)
     st.dataframe(
         table,
         hide_index=True,
@@ -81,7 +70,7 @@ def draw_progress(project: Project, total: int) -> None:
         text=f"{len(decided):,} of {total:,} examples looked at by a person",
     )
     verdicts = decided["verdict"].replace("", pd.NA).dropna()
-    table = decided.groupby("annotator").size().rename("examples").reset_index()
+    table = by_annotator(decided)
     left, right = st.columns(2)
     with left:
         st.dataframe(table, hide_index=True, width="stretch", height="content")

@@ -9,11 +9,12 @@ from curation import cache
 from curation.columns import as_numbers, as_text
 from curation.dataset import BASE_COLUMNS, Dataset, load_messages
 from curation.errors import CurationError, RecipeConflict
+from curation.looking import columns as offered
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
-from curation.ui import charts, filters, form, frame, state
+from curation.ui import charts, form, frame, state
 from curation.ui.text import changed_lines, markdown, short
 
 PHASE_TITLES = {
@@ -233,8 +234,8 @@ def columns_for(dataset: Dataset, before: list[str]) -> tuple[list[str], list[st
 
     before: columns that steps before it measure.
     """
-    measured = set(filters.numbers(dataset, own=False))
-    base = [c for c in filters.categories(dataset) if c in BASE_COLUMNS and c != "dropped_by"]
+    measured = set(offered.numbers(dataset, own=False))
+    base = [c for c in offered.categories(dataset) if c in BASE_COLUMNS and c != "dropped_by"]
     own = list(dataset.own_names)
     numbers = [c for c in before if c in measured] + [c for c in own if c in dataset.numbers]
     return list(dict.fromkeys([*before, *base, *own])), numbers

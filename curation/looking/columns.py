@@ -1,0 +1,104 @@
+"""Which columns of a dataset are worth a filter, a colour or an order, and what they hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from curation.columns import as_numbers, as_text
+from curation.dataset import BASE_COLUMNS, Dataset
+
+CATEGORIES = (
+    "source",
+    "format",
+    "label",
+    "language",
+    "topic",
+    "dropped_by",
+    "split",
+    "attention",
+    "tags",
+    "flags",
+    "verdict",
+)
+"""Columns of few values that a dataset may have beside those of its files."""
+
+LISTS = ("attention", "tags", "flags")
+"""Columns that hold several words, separated by commas."""
+
+
+COLOURS = (
+    "theme",
+    "topic",
+    "dropped_by",
+    "verdict",
+    "label",
+    "tags",
+    "source",
+    "language",
+    "split",
+    "quality",
+    "response_tokens",
+)
+"""Columns that the map is coloured by, in this order; numbers of other names come after them."""
+
+
+def words_of(column: pd.Series) -> pd.Series:
+    """The words of each row of a column of LISTS, as a set."""
+    return as_text(column).map(lambda text: {w.strip() for w in text.split(",") if w.strip()})
+
+
+def numbers(dataset: Dataset, own: bool = True) -> list[str]:
+    """Columns that hold a number per row, measured ones first; own: those of the files too."""
+    rows = dataset.rows
+    measured = [
+        c
+        for c in rows.columns
+        if c not in (*BASE_COLUMNS, "map_x", "map_y")
+        and is_numeric_dtype(rows[c])
+        and not is_bool_dtype(rows[c])
+        and rows[c].notna().any()
+    ]
+    kinds = dataset.own.kinds
+    theirs = [n for n, name in dataset.own_names.items() if kinds[name] not in ("text", "boolean")]
+    return [*measured, *(theirs if own else [])]
+
+
+def categories(dataset: Dataset) -> list[str]:
+    """Columns worth choosing by value: few values and no free text, and the files' own."""
+    rows, kinds = dataset.rows, dataset.own.kinds
+    base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
+    return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
+
+
+def shown(dataset: Dataset, column: str) -> pd.Series | None:
+    """A column for a picture: numbers as float64, anything else as text."""
+    values = dataset.column(column)
+    if values is None or column in dataset.rows:
+        return values
+    return as_numbers(values) if column in numbers(dataset) else as_text(values)
+
+
+def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
+    """The rows with a column for a picture of them."""
+    values = shown(dataset, column)
+    if values is None or column in dataset.rows:
+        return dataset.rows
+    return dataset.rows.assign(**{column: values})
+
+
+def ordered(dataset: Dataset, positions: np.ndarray, column: str) -> np.ndarray:
+    """Positions of rows, those with the highest number first; as they are without a column."""
+    values = dataset.column(column) if column else None
+    if values is None:
+        return positions
+    sizes = as_numbers(values).to_numpy()[positions]
+    return positions[np.argsort(-sizes, kind="stable")]  # what was not measured comes last
+
+
+def colours(dataset: Dataset) -> list[str]:
+    """Columns that the map can be coloured by: they say something of some row."""
+    rows = dataset.rows
+    chosen = [c for c in COLOURS if c in rows and rows[c].notna().any()]
+    return list(dict.fromkeys([*chosen, *numbers(dataset), *dataset.own_names]))

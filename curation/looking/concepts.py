@@ -1,0 +1,30 @@
+"""Concepts: how likely each example belongs to what people marked some examples as."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curation.dataset import Dataset
+from curation.decisions.state import State
+from curation.looking.search import Hits, best
+from curation.operations.concept import Marks, average_precision, in_order, probability
+
+
+def ranked(dataset: Dataset, people: State, tag: str) -> tuple[np.ndarray, float | None]:
+    """How likely each example belongs to a concept, (rows,), and how well the marks are told apart.
+
+    The dataset has vectors, and somebody marked an example as belonging to the concept.
+    """
+    assert dataset.vectors is not None
+    order = in_order(dataset.rows.index)
+    marks = Marks.of(dataset.rows.index[order], people, tag)
+    vectors = dataset.vectors[order]
+    scores = np.empty(len(order))
+    scores[order] = probability(vectors, marks)
+    return scores, average_precision(vectors, marks)
+
+
+def taken(scores: np.ndarray, top: int, among: np.ndarray, *, unsure: bool) -> Hits:
+    """The most likely examples, or the least sure ones, whose probability is nearest to one half."""
+    positions = best(-np.abs(scores - 0.5) if unsure else scores, top, among).positions
+    return Hits(positions, scores[positions])

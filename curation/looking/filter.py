@@ -1,0 +1,205 @@
+"""Filters over the rows of a dataset: typed conditions with a form in text, never SQL or code.
+
+A condition is written as people read it on the Browse page:
+
+    kept                          dropped
+    language=de                   topic=cooking|sport         label!="a | b"
+    rating>=4                     rating<=5                   quality=0.2..0.8|missing
+    dropped_by=missing            tags=hard                   tags!=hard|odd
+
+Alternatives are separated by `|`, of several conditions all must hold, and `!=` is the opposite of
+`=`. `missing` stands for rows without a value. A text in double quotes, as JSON has them, is taken
+as it is, whatever signs it holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.columns import as_numbers, holds, is_number, not_there
+from curation.dataset import BASE_COLUMNS, Dataset
+from curation.errors import CurationError
+from curation.looking import search
+from curation.looking.columns import LISTS, categories, numbers, words_of
+
+Range = tuple[float, float]
+"""Least and greatest number, both included."""
+
+MISSING = "missing"
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_CONDITION = re.compile(rf"\s*({_QUOTED}|[^=<>!]+?)\s*(!=|>=|<=|=)(.*)", re.DOTALL)
+_ALTERNATIVE = re.compile(rf"\s*({_QUOTED}|[^|]*?)\s*(\||$)", re.DOTALL)
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})?\.\.({_NUMBER})?")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a column must hold: one of some values, or a number within bounds.
+
+    values: accepted texts; "" stands for a missing one. negated: the rows that do not meet it.
+    """
+
+    column: str
+    values: tuple[str, ...] = ()
+    bounds: Range | None = None
+    negated: bool = False
+
+    def mask(self, dataset: Dataset) -> np.ndarray:
+        """True for each row that meets it; a column that is gone asks nothing."""
+        values = dataset.column(self.column)
+        if values is None:
+            return np.ones(len(dataset), dtype=bool)
+        if self.column in LISTS:
+            accepted, empty = set(self.values), "" in self.values
+            met = words_of(values).map(lambda w: bool(accepted & w) or (empty and not w))
+            return np.asarray(met.to_numpy(dtype=bool) != self.negated)
+        chosen = holds(values, self.values)
+        if self.bounds is not None or ("" in self.values and self.column in numbers(dataset)):
+            sizes = as_numbers(values).to_numpy()
+            if self.bounds is not None:
+                chosen = chosen | ((sizes >= self.bounds[0]) & (sizes <= self.bounds[1]))
+            if "" in self.values:
+                chosen = chosen | np.isnan(sizes)
+        return np.asarray(chosen != self.negated)
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """Read a condition; raises CurationError when it is not written as one."""
+        if text.strip() in ("kept", "dropped"):
+            return cls("dropped_by", ("",), negated=text.strip() == "dropped")
+        parts = _CONDITION.fullmatch(text)
+        if parts is None:
+            raise CurationError(
+                f"{text!r} is no filter. Write kept, dropped or COLUMN=VALUE, as language=de, "
+                "topic=cooking|sport, rating>=4, rating=4..5, quality=missing or tags!=hard."
+            )
+        column, sign, rest = parts.groups()
+        column = _plain(column, text)
+        if sign in (">=", "<="):
+            return cls._compared(column, sign, rest, text)
+        values, bounds = list[str](), None
+        for piece in _alternatives(rest, text):
+            between = _RANGE.fullmatch(piece)
+            if between is None:
+                values.append("" if piece == MISSING else _plain(piece, text))
+            elif bounds is None:
+                low, high = between.groups()
+                bounds = float(low or "-inf"), float(high or "inf")
+            else:
+                raise CurationError(f"{text!r} has two ranges; a filter has one at most.")
+        return cls(column, tuple(values), bounds, sign == "!=")
+
+    @classmethod
+    def _compared(cls, column: str, sign: str, rest: str, text: str) -> Condition:
+        number, *others = _alternatives(rest, text)
+        if re.fullmatch(_NUMBER, number) is None or others not in ([], [MISSING]):
+            raise CurationError(
+                f"{text!r} is no filter: after {sign} stands a number, and {MISSING} at most."
+            )
+        size = float(number)
+        bounds = (size, math.inf) if sign == ">=" else (-math.inf, size)
+        return cls(column, ("",) if others else (), bounds)
+
+    def __str__(self) -> str:
+        """The condition as `parse` reads it."""
+        if self == Condition("dropped_by", ("",), negated=self.negated):
+            return "dropped" if self.negated else "kept"
+        odd = re.search(r'[=<>!"]', self.column) or self.column != self.column.strip()
+        column = json.dumps(self.column, ensure_ascii=False) if odd else self.column
+        pieces, sign = [_quoted(value) if value else MISSING for value in self.values], "="
+        if self.bounds is not None:
+            low, high = ("" if math.isinf(b) else f"{b:.15g}" for b in self.bounds)
+            one_sided = bool(low) != bool(high) and set(self.values) <= {""} and not self.negated
+            pieces.insert(0, low + high if one_sided else f"{low}..{high}")
+            sign = (">=" if low else "<=") if one_sided else "="
+        return f"{column}{'!=' if self.negated else sign}{'|'.join(pieces)}"
+
+    def problems(self, dataset: Dataset) -> list[str]:
+        """A sentence for each name in it that the dataset does not know, with those near to it."""
+        values = dataset.column(self.column)
+        if values is None:
+            names = [*categories(dataset), *numbers(dataset), *dataset.scores, *BASE_COLUMNS]
+            names = list(dict.fromkeys(names))
+            near = difflib.get_close_matches(self.column, names, n=3, cutoff=0.5)
+            what, some = ("near to it", near) if near else ("there are", names[:12])
+            return [f"There is no column {self.column!r}; {what}: {', '.join(some)}."]
+        if self.bounds is not None and not is_number(values):
+            return [f"{self.column!r} holds no numbers, so it has no range; write {self.column}=…"]
+        if self.column in LISTS:
+            values = words_of(values).explode()
+        return not_there(values, [value for value in self.values if value], self.column)
+
+
+def _alternatives(rest: str, text: str) -> list[str]:
+    """What stands between the signs `|`; raises CurationError where nothing does."""
+    pieces, start = list[str](), 0
+    while True:
+        piece = _ALTERNATIVE.match(rest, start)
+        if piece is None or not piece[1]:
+            raise CurationError(
+                f"{text!r} is no filter: a value is lacking. Rows without one are {MISSING}."
+            )
+        pieces.append(piece[1])
+        start = piece.end()
+        if not piece[2]:
+            return pieces
+
+
+def _plain(piece: str, text: str) -> str:
+    if not piece.startswith('"'):
+        return piece
+    try:
+        return str(json.loads(piece))
+    except ValueError:
+        raise CurationError(f"{text!r} is no filter: {piece} is no text in quotes.") from None
+
+
+def _quoted(value: str) -> str:
+    """A value as it is written in a condition, in quotes where it would be read otherwise."""
+    odd = "|" in value or value.startswith('"') or value != value.strip()
+    if odd or value == MISSING or _RANGE.fullmatch(value):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Conditions of which all must hold, and words as in `curation.looking.search.words`."""
+
+    conditions: tuple[Condition, ...] = ()
+    words: str = ""
+
+    @classmethod
+    def parse(cls, texts: Iterable[str], words: str = "") -> Filter:
+        """Read conditions; raises CurationError for one that is not written as such."""
+        return cls(tuple(Condition.parse(text) for text in texts), words)
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked."""
+        return bool(self.conditions or self.words.strip())
+
+    def mask(self, dataset: Dataset) -> np.ndarray:
+        """True for each row that meets every condition."""
+        chosen = np.ones(len(dataset), dtype=bool)
+        for condition in self.conditions:
+            chosen &= condition.mask(dataset)
+        if self.words.strip() and chosen.any():
+            rows = dataset.rows.loc[chosen, list(search.COLUMNS)]
+            chosen[chosen] = search.matches(rows, self.words)
+        return chosen
+
+    def checked(self, dataset: Dataset) -> np.ndarray:
+        """The mask; raises CurationError where a column or a value is not in the dataset."""
+        problems = [p for condition in self.conditions for p in condition.problems(dataset)]
+        if problems:
+            raise CurationError(" ".join(problems))
+        return self.mask(dataset)

@@ -1,0 +1,138 @@
+"""The layout of the map: a sample of it, what a drawn shape encloses, parts, and how true it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Dataset
+from curation.embedding.neighbours import trustworthiness
+
+POINTS = 50_000
+"""Points drawn at most; a shape drawn around them is applied to all rows."""
+
+MEASURED = 60_000_000
+"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
+
+FEWEST = 10
+"""Examples below which nothing is measured."""
+
+
+def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
+    """At most `limit` rows, thinned where they are densest, so that what is rare stays.
+
+    Rows are counted off within each cell of a 200 × 200 grid, and low numbers are taken first.
+    """
+    if len(rows) <= limit:
+        return rows
+    cells = [
+        np.digitize(side, np.linspace(side.min(), side.max(), 200))
+        for side in (rows[c].to_numpy(dtype=float) for c in ("map_x", "map_y"))
+    ]
+    rank = (
+        pd.Series(cells[0] * 1_000 + cells[1])
+        .groupby(cells[0] * 1_000 + cells[1])
+        .cumcount()
+        .to_numpy()
+    )
+    return rows.iloc[np.sort(np.argsort(rank, kind="stable")[:limit])]
+
+
+def inside(
+    x: np.ndarray, y: np.ndarray, shape_x: Sequence[float], shape_y: Sequence[float]
+) -> np.ndarray:
+    """True for each point inside a closed polygon (even-odd rule)."""
+    px, py = np.asarray(shape_x, dtype=float), np.asarray(shape_y, dtype=float)
+    result = np.zeros(len(x), dtype=bool)
+    box = np.flatnonzero((x >= px.min()) & (x <= px.max()) & (y >= py.min()) & (y <= py.max()))
+    bx, by = x[box], y[box]
+    odd = np.zeros(len(box), dtype=bool)
+    for x1, y1, x2, y2 in zip(px, py, np.roll(px, -1), np.roll(py, -1), strict=True):
+        if y1 == y2:
+            continue
+        crosses = (y1 > by) != (y2 > by)
+        odd ^= crosses & (bx < (x2 - x1) * (by - y1) / (y2 - y1) + x1)
+    result[box] = odd
+    return result
+
+
+def selected(rows: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
+    """True for each row within the lassos and boxes that Plotly returned."""
+    x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
+    chosen = np.zeros(len(rows), dtype=bool)
+    for lasso in selection.get("lasso") or []:
+        chosen |= inside(x, y, lasso["x"], lasso["y"])
+    for box in selection.get("box") or []:
+        (x1, x2), (y1, y2) = sorted(box["x"]), sorted(box["y"])
+        chosen |= (x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)
+    return chosen
+
+
+Range = tuple[tuple[float, float], tuple[float, float]]
+"""A rectangle of the map: (least x, greatest x), (least y, greatest y)."""
+
+
+def whole(rows: pd.DataFrame) -> Range:
+    """The part of the map that is drawn at first: a far cluster must not squeeze all others."""
+    sides = []
+    for column in ("map_x", "map_y"):
+        low, high = (
+            float(v) for v in np.quantile(rows[column].to_numpy(dtype=float), [0.0005, 0.9995])
+        )
+        room = 0.04 * (high - low) or 1.0
+        sides.append((low - room, high + room))
+    return sides[0], sides[1]
+
+
+def around(rows: pd.DataFrame) -> Range:
+    """The rectangle about some rows, with a little air."""
+    sides = []
+    for column in ("map_x", "map_y"):
+        low, high = float(rows[column].min()), float(rows[column].max())
+        room = 0.06 * (high - low) or 0.5
+        sides.append((low - room, high + room))
+    return sides[0], sides[1]
+
+
+def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
+    """True for each row in a rectangle."""
+    (x1, x2), (y1, y2) = part
+    return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
+
+
+def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
+    """True for each row of a theme, or of a theme and topic; for all rows without one."""
+    chosen = np.ones(len(rows), dtype=bool)
+    for column, value in zip(("theme", "topic"), group, strict=False):
+        if column in rows:
+            chosen &= (rows[column].fillna("") == value).to_numpy(dtype=bool)
+    return chosen
+
+
+def nearest(rows: pd.DataFrame, x: float, y: float) -> str:
+    """Id of the row that lies nearest to a place on the map; some row must have one."""
+    apart = (rows["map_x"].to_numpy() - x) ** 2 + (rows["map_y"].to_numpy() - y) ** 2
+    return str(rows.index[int(np.nanargmin(apart))])
+
+
+def measured_on(on_map: np.ndarray) -> int:
+    """Examples that the trustworthiness of a map of so many rows is measured on."""
+    return int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
+
+
+def trust(dataset: Dataset, on_map: np.ndarray) -> float | None:
+    """How far rows that lie near each other on the map are near in meaning, 0 to 1.
+
+    None without vectors, or for a handful of rows.
+    """
+    vectors = dataset.vectors
+    if vectors is None:
+        return None
+    places = np.flatnonzero(on_map & ~np.isnan(vectors[:, 0]))
+    if len(places) < FEWEST:
+        return None
+    plane = dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
+    return trustworthiness(vectors[places], plane[places], sample=measured_on(on_map))

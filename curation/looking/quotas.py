@@ -1,0 +1,44 @@
+"""Quotas of topics: how many of each a selection may take, and which rows it chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Dataset
+from curation.looking.coverage import Compared
+
+
+def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
+    """The parameters with a quota of a topic beside those of other topics that were set before."""
+    former = params.get("quotas", []) if params.get("balance") == "topic" else []
+    others = [q for q in former if q.rpartition("=")[0].strip() != topic]
+    return {**params, "balance": "topic", "quotas": [*others, _line(topic, most)]}
+
+
+def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
+    """Parameters that cut what `gaps.over_represented` lists."""
+    topics = compared.about["topics"]
+    part = over[over["cut"] > 0]
+    limits = dict(zip(part["topic"], part["keep"], strict=True))
+    if compared.last == "chosen":  # nor of any other topic more than were chosen
+        limits = {**topics, **limits}
+    return {
+        "budget": sum(topics.values()) - int(over["cut"].sum()),
+        "balance": "topic",
+        "quotas": [_line(topic, count) for topic, count in limits.items()],
+    }
+
+
+def candidates(dataset: Dataset) -> np.ndarray:
+    """True for each row that the selection may take: it is kept, or was only not chosen."""
+    steps = [report.name for report in dataset.steps if report.kind == "select"]
+    fate = dataset.rows["dropped_by"]
+    return np.asarray(fate.isna() | fate.isin(steps))
+
+
+def _line(topic: str, count: int) -> str:
+    return f"{topic} = {count}"
