@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from curation import files, lock
+from curation import files, lock, schema
 from curation.basis import Bases
 from curation.cache import Cache, Memory, key
 from curation.columns import FileColumns
@@ -90,7 +90,9 @@ class Project:
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
         with suppress(OSError):  # what stands against it, the first file says
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write_text(folder / "recipe.yaml", (recipe or Recipe()).to_yaml())
+        files.write_text(folder / schema.NAME, schema.schema_text())
+        text = schema.MODELINE + (recipe or Recipe()).to_yaml()
+        files.write_text(folder / "recipe.yaml", text)
         write_settings(folder, name or folder.name)
         return cls(folder)
 

@@ -6,15 +6,27 @@ tell, such as the order of phases or whether a column is there, it leaves to the
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from curation.recipe import VERSION
 from curation.registry import Operation, Parameter, operations
 
+NAME = "recipe.schema.json"
+"""The file beside recipe.yaml that holds its schema."""
+
+MODELINE = f"# yaml-language-server: $schema={NAME}\n"
+"""The first line of a recipe, by which an editor finds the schema."""
+
 _WRITTEN = ["string", "number", "boolean"]
 """Types of a plain value that is read as the text that stands on the page."""
 
 _TYPES = {"integer": "integer", "number": "number", "flag": "boolean"}
+
+
+def schema_text() -> str:
+    """The schema as it is printed and written beside a recipe."""
+    return json.dumps(recipe_schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 def recipe_schema() -> dict[str, Any]:

@@ -12,8 +12,8 @@ import yaml
 
 from curation.demo import EXAMPLE
 from curation.errors import RecipeError
-from curation.project import DEFAULT_RECIPE
-from curation.recipe import Recipe, as_flow
+from curation.project import DEFAULT_RECIPE, Project
+from curation.recipe import Recipe, Step, as_flow
 from curation.registry import operations
 from curation.schema import recipe_schema
 from tests.conftest import ROOT
@@ -95,3 +95,12 @@ def test_the_command_prints_it():
         [sys.executable, "-m", "curation", "schema"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0 and json.loads(done.stdout) == SCHEMA
+
+
+def test_a_new_project_s_recipe_names_the_schema_beside_it_and_keeps_it(tmp_path):
+    project = Project.create(tmp_path / "p")
+    assert json.loads((project.path / "recipe.schema.json").read_text("utf-8")) == SCHEMA
+    project.recipe += Step("fix_text")
+    text = project.recipe_text()
+    assert text.startswith("# yaml-language-server: $schema=recipe.schema.json\n") and fits(text)
+    assert "fix_text" in text and "yaml-language-server" not in project.recipe.to_yaml()

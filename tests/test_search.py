@@ -62,6 +62,7 @@ def test_letters_of_another_width_in_the_data_are_found_too():
     assert set(found(rows, "python")) == {0, 1, 2}
     assert set(found(rows, '"python 3"')) == {0, 1}
     assert set(found(rows, "-ｐｙｔｈｏｎ")) == {3, 4}
+    assert set(found(rows_of("12 m² of oak", "CO₂", "12 km"), "m2")) == {0}
 
 
 def test_composition_and_the_kind_of_apostrophe_do_not_count_and_accents_do():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -62,9 +61,9 @@ def list_operations(
 
 def print_schema() -> None:
     """Print the JSON Schema of recipe.yaml, by which an editor completes and checks a recipe."""
-    from curation.schema import recipe_schema
+    from curation.schema import schema_text
 
-    say(json.dumps(recipe_schema(), ensure_ascii=False, indent=1))
+    say(schema_text().rstrip())
 
 
 def doctor(
