@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from curation import __version__
-from curation.cli import about, compare, data, deliver, look, people
+from curation.cli import about, compare, data, deliver, look, people, rows
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
 
@@ -25,9 +25,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "new": data.new,
     "import": data.import_files,
     "run": data.run,
-    "rows": data.rows,
+    "rows": rows.rows,
     "search": look.search_examples,
     "explain": look.explain,
+    "queue": rows.list_queue,
     "decide": people.decide,
     "decisions": people.list_decisions,
     "carry": people.carry,

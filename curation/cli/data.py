@@ -1,8 +1,7 @@
-"""From files to rows: a project is made, filled, run and printed."""
+"""From files to a dataset: a project is made, filled and run."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,13 +19,12 @@ from curation.cli.options import (
     mapping_of,
     read_text,
 )
-from curation.cli.terminal import peak_rss_mb, say, show, working
-from curation.dataset import BASE_COLUMNS, Dataset
+from curation.cli.terminal import peak_rss_mb, show, working
+from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
 from curation.formats.names import MEANINGS
-from curation.overlay import with_said
 from curation.project import DEFAULT_RECIPE, Project
 from curation.recipe import Recipe
 from curation.report import PEOPLE
@@ -257,72 +255,3 @@ def run_text(summary: dict[str, Any]) -> str:
         f"{summary['seconds']:.1f} s{end}"
     )
     return "\n".join(lines)
-
-
-def rows(
-    project: ProjectPath,
-    kept: Annotated[bool, typer.Option("--kept", help="Only kept rows.")] = False,
-    dropped: Annotated[bool, typer.Option("--dropped", help="Only dropped rows.")] = False,
-    rejected: Annotated[
-        bool, typer.Option("--rejected", help="Lines that were refused on import.")
-    ] = False,
-    columns: Annotated[
-        str | None, typer.Option(help="Columns by commas, instead of all scores.")
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")
-    ] = None,
-    engine: EngineName = "auto",
-) -> None:
-    """Print or save the annotated rows; the recipe is run first if anything has changed."""
-    from curation.export.tables import check_ending, write_frame
-
-    check_ending(to)
-    opened = Project.open(project)
-    if rejected:
-        frame = opened.rejected
-        if len(frame):
-            frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
-    else:
-        dataset, people = current(opened, engine), opened.people()
-        if people is not None or columns:
-            dataset = with_said(dataset, people)
-        only = "kept" if kept and not dropped else "dropped" if dropped and not kept else "rows"
-        frame = row_table(dataset, getattr(dataset, only), columns)
-    write_frame(frame, to)
-    if to is not None:
-        say(f"{len(frame):,} rows in {to}")
-
-
-def current(opened: Project, engine: str) -> Dataset:
-    """What recipe and decisions give now: remembered from the last run if nothing changed since."""
-    view = opened.view()
-    if view.current:
-        return view.dataset
-    with working(opened.path, None) as (progress, _), engine_of(engine) as runner:
-        return opened.replay(engine=runner, progress=progress)
-
-
-MANY = 100
-"""The files' own columns that are printed without being asked for at most."""
-
-
-def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
-    """Rows with the columns every reader may count on, then the scores and the files' own columns."""
-    always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
-    fixed = ["id", "source_file", "source_row", *always]
-    asked = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
-    own = list(dataset.own_names)
-    if not columns and len(own) <= MANY:
-        asked += own
-    elif not columns:
-        sys.stderr.write(
-            f"{len(own):,} columns of the files are left out; name those you want by --columns.\n"
-        )
-    table = dataset.with_columns([c for c in asked if c not in fixed], rows)
-    unknown = [c for c in asked if c not in table.columns and c not in fixed]
-    if unknown:
-        known = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
-        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(known)}.")
-    table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
-    return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, JobId, ProjectPath, engine_of
+from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
 from curation.cli.terminal import show, working
+from curation.looking.filter import Filter
 from curation.project import Project
 
 Formats = Annotated[
@@ -33,17 +34,21 @@ def export(
     pseudonyms: Annotated[
         bool, typer.Option("--pseudonyms", help="Call people annotator 1, 2 … in all files.")
     ] = False,
+    filter: Filters = None,
+    words: Words = "",
     engine: EngineName = "auto",
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
     """Write the delivery folder, complete or not at all; in TRL's format if none is given."""
+    only = Filter.parse(filter or [], words)
     with working(project, job) as (progress, result), engine_of(engine) as runner:
         manifest = Project.open(project).export(
             to,
             tuple(format or ["trl"]),
             allow_attention=allow_attention,
             pseudonyms=pseudonyms,
+            only=only,
             engine=runner,
             progress=progress,
         )

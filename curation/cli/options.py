@@ -18,6 +18,18 @@ JobId = Annotated[str | None, typer.Option("--job", hidden=True)]
 EngineName = Annotated[
     str, typer.Option("--engine", help="auto, serial or processes; the results are the same.")
 ]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="CONDITION",
+        help="Only examples that meet it: kept, dropped, language=de, topic=cooking|sport, rating>=4, "
+        "rating=2..5, quality=missing, tags!=hard; may be given several times, and all must hold.",
+    ),
+]
+Words = Annotated[
+    str, typer.Option("--words", help="Only examples that hold these words, as `curate search`.")
+]
 Map = Annotated[list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")]
 ProjectIfAny = Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project folder.")]
 

@@ -4,35 +4,97 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, ProjectPath, read_text
+from curation.cli.options import AsJson, Filters, ProjectPath, Words, read_text
+from curation.cli.rows import filtered
 from curation.cli.terminal import say, show
+from curation.decisions import Decision, together
 from curation.errors import CurationError
+from curation.looking.filter import Filter
 from curation.project import Project
+
+BULK = ("keep", "drop", "skip", "flag", "unflag", "tag", "untag", "label", "note", "rate")
+"""Kinds of decisions that can be the same for many examples."""
 
 
 def decide(
     project: ProjectPath,
+    annotator: Annotated[str, typer.Option(help="Whose decisions they are.")],
     source: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--from", help="JSON Lines of {id, kind, value}, or what `curate decisions` prints."
         ),
-    ],
-    annotator: Annotated[str, typer.Option(help="Whose decisions they are.")],
+    ] = None,
+    filter: Filters = None,
+    words: Words = "",
+    kind: Annotated[
+        str, typer.Option(help=f"What is decided of each example found: {', '.join(BULK)}.")
+    ] = "",
+    value: Annotated[str, typer.Option(help="The tag, label, note, reason or number.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Save it; without, only say for how many examples.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Append decisions made elsewhere, as one action that can be undone; an op_id counts once."""
+    """Append decisions made elsewhere, or one for every example that a filter holds.
+
+    Both are one action that can be undone. A line of a file whose op_id is known counts once.
+    """
+    asked, opened = Filter.parse(filter or [], words), Project.open(project)
+    if (source is None) == (not asked):
+        raise typer.BadParameter("give either --from FILE, or --kind with --filter or --words")
+    if source is not None:
+        append_file(opened, source, annotator, as_json)
+        return
+    decisions = of_filter(opened, asked, kind, value, annotator)
+    many = f"{len(decisions):,} example{'s' if len(decisions) != 1 else ''}"
+    done = opened.decisions.append(decisions) if yes else None
+    result = {"examples": len(decisions), "appended": done.appended if done else 0}
+    text = f"{kind}: {many}" if yes else f"{kind}: {many}; nothing is saved without --yes"
+    show(result, as_json, text)
+
+
+def of_filter(
+    opened: Project, asked: Filter, kind: str, value: str, annotator: str
+) -> list[Decision]:
+    """One decision for every example that a filter holds.
+
+    Raises CurationError when nothing can be decided so.
+    """
+    if kind not in BULK:
+        raise CurationError(f"--kind is one of: {', '.join(BULK)}; not {kind!r}.")
+    if not annotator.strip():
+        raise CurationError("Decisions carry a name: give --annotator NAME.")
+    people = opened.people()
+    dataset, mask = filtered(opened, asked)
+    said: Any = value or ("review" if kind in ("flag", "unflag") else None)
+    if kind == "rate":
+        try:
+            said = float(value)
+        except ValueError:
+            raise CurationError(f"A rate needs a number as its --value, not {value!r}.") from None
+    ids = [str(i) for i in dataset.rows.index[mask]]
+    decisions = together(
+        [(kind, i, said) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
+    )
+    for decision in decisions[:1]:  # they differ by their example only
+        decision.check()
+    return decisions
+
+
+def append_file(opened: Project, source: Path, annotator: str, as_json: bool) -> None:
+    """Append the decisions of a file, all or none."""
     from curation.decisions import read_decisions
 
-    opened = Project.open(project)
-    known = opened.examples.rows
-    lines = read_decisions(read_text(source), annotator, known.index)
+    examples = opened.examples.rows
+    lines = read_decisions(read_text(source), annotator, examples.index)
     if lines.problems:
         raise CurationError(f"{source.name}, {lines.problems[0]}")
     done = opened.decisions.append(lines.decisions)

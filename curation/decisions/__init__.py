@@ -1,7 +1,7 @@
 """People's work: appended, durable, undoable, never lost."""
 
 from curation.decisions.database import safe_wal
-from curation.decisions.event import KINDS, Decision, Event, read_decisions
+from curation.decisions.event import KINDS, Decision, Event, read_decisions, together
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.repair import Finding, Repaired, check, rebuild, repair
 from curation.decisions.state import State, Summary
@@ -24,4 +24,5 @@ __all__ = [
     "rebuild",
     "repair",
     "safe_wal",
+    "together",
 ]

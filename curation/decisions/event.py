@@ -7,7 +7,7 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -184,6 +184,28 @@ def _check_json(value: Any) -> None:
         raise CurationError(
             f"A decision's value must be JSON, with whole characters and finite numbers: {error}."
         ) from error
+
+
+def together(
+    said: Sequence[tuple[str, str, Any]], annotator: str, op: str, base: int
+) -> list[Decision]:
+    """Decisions of kind, example and value each, as one act: undone together, counted once.
+
+    op: the id of the act. base: the newest decision that whoever decides has seen.
+    """
+    return [
+        Decision(
+            example_id=example,
+            kind=kind,
+            value=value,
+            annotator=annotator,
+            op_id=f"{op}:{n}",
+            batch=op,
+            content_hash=example.split("-")[0],
+            base_revision=base,
+        )
+        for n, (kind, example, value) in enumerate(said)
+    ]
 
 
 class DecisionLines(NamedTuple):

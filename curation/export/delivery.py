@@ -16,6 +16,7 @@ import pandas as pd
 
 from curation import __version__
 from curation.dataset import ATTENTION, Dataset, Progress, silent
+from curation.decisions.state import State
 from curation.errors import CurationError
 from curation.export.card import card
 from curation.export.fitting import Fitted, check_formats, fitted, targets
@@ -26,6 +27,8 @@ from curation.export.parts import WORDS
 from curation.export.receipts import parquet, receipts
 from curation.export.target import Target
 from curation.export.trainers.tables import dataset_info
+from curation.looking.filter import Filter
+from curation.overlay import with_said
 from curation.text.slug import slug
 from curation.text.tokens import has_token
 from curation.text.web import ABOUT_HTML
@@ -49,6 +52,12 @@ TEMPLATE = "template_tokens"
 """The code of rows whose text holds what a chat template would read as the end of a turn."""
 
 
+FILTERED = "filter"
+"""The code of rows that do not meet the filter of a delivery."""
+
+EVERYTHING = Filter()
+
+
 def check(out: Path, formats: Sequence[str]) -> None:
     """Raise CurationError when a format is unknown or `out` holds something not made by `export`."""
     check_formats(formats)
@@ -63,6 +72,7 @@ def export(
     *,
     allow_attention: bool = False,
     pseudonyms: bool = False,
+    only: Filter = EVERYTHING,
     leak_similarity: float = 0.95,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -71,15 +81,16 @@ def export(
     Rows that need attention, or hold tokens of a chat template, are left out, counted, unless
     allowed. A row that a format cannot hold or its trainer would refuse is not in that format, with
     its reason. A folder that an export made is replaced; any other that is not empty is refused.
-    pseudonyms: people are called annotator 1, 2 … in all files.
+    pseudonyms: people are called annotator 1, 2 … in all files. only: kept rows that do not meet it
+    are left out, and the manifest says what was asked.
 
-    Raises CurationError when a format is unknown, nothing is left to deliver, or the folder cannot
-    be written; nothing is then changed.
+    Raises CurationError when a format is unknown, the filter names what is not there, nothing is
+    left to deliver, or the folder cannot be written; nothing is then changed.
     """
     check(out, formats)
     out = out.resolve()
     people = People.of(origin.people, pseudonyms)
-    rows, why = offered(dataset, allow_attention)
+    rows, why = offered(dataset, allow_attention, only, origin.people)
     with replacing(out) as folder:
         made: dict[str, Fitted] = {}
         listed: list[dict[str, Any]] = []
@@ -97,6 +108,8 @@ def export(
             raise CurationError(_nothing_left(made, len(rows)))
         progress(0.95, "Checking for leaks")
         manifest = _manifest(dataset, origin, people, why, made, listed, delivered)
+        if only:
+            manifest["filter"] = only.texts()
         manifest["leaks"] = leaks(
             delivered,
             _vectors(dataset, delivered.index),
@@ -117,13 +130,21 @@ def export(
     return manifest
 
 
-def offered(dataset: Dataset, allow_attention: bool = False) -> tuple[pd.DataFrame, pd.Series]:
+def offered(
+    dataset: Dataset,
+    allow_attention: bool = False,
+    only: Filter = EVERYTHING,
+    people: State | None = None,
+) -> tuple[pd.DataFrame, pd.Series]:
     """The kept rows that are offered to the formats, and why each kept row is not, "" if it is.
 
-    Raises CurationError when there are none.
+    Raises CurationError when there are none, or the filter names what is not there.
     """
     kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
     why = left_out(kept) if not allow_attention else pd.Series("", index=kept.index)
+    if only:
+        mask = pd.Series(only.checked(with_said(dataset, people)), index=dataset.rows.index)
+        why = why.mask(~mask.reindex(kept.index), FILTERED)
     rows = kept[(why == "").to_numpy()]
     if rows.empty:
         raise CurationError(
@@ -179,7 +200,11 @@ def _nothing_left(made: Mapping[str, Fitted], rows: int) -> str:
 
 
 def _counted(why: pd.Series) -> dict[str, int]:
-    titles = {**ATTENTION, TEMPLATE: "its text holds tokens of a chat template"}
+    titles = {
+        **ATTENTION,
+        TEMPLATE: "its text holds tokens of a chat template",
+        FILTERED: "it does not meet the filter of this delivery",
+    }
     codes = why[why != ""].str.split(",").explode()
     return {titles.get(str(c), str(c)): int(n) for c, n in codes.value_counts().items()}
 

@@ -183,6 +183,11 @@ class Filter:
         """Read conditions; raises CurationError for one that is not written as such."""
         return cls(tuple(Condition.parse(text) for text in texts), words)
 
+    def texts(self) -> list[str]:
+        """Its conditions and its words, as they are written on the command line."""
+        words = [f"--words {self.words}"] if self.words.strip() else []
+        return [*map(str, self.conditions), *words]
+
     def __bool__(self) -> bool:
         """Whether anything is asked."""
         return bool(self.conditions or self.words.strip())

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation.decisions import Decision
+from curation.decisions import together
 from curation.errors import CurationError
 from curation.project import Project
 from curation.ui import state
@@ -50,19 +50,7 @@ def decide_together(
     said in a sentence.
     """
     who = state.annotator()
-    decisions = [
-        Decision(
-            example_id=i,
-            kind=kind,
-            value=value,
-            annotator=who,
-            op_id=f"{op}:{n}",
-            batch=op,
-            content_hash=i.split("-")[0],
-            base_revision=base,
-        )
-        for n, (kind, i, value) in enumerate(said)
-    ]
+    decisions = together(said, who, op, base)
     try:
         if not who:
             raise CurationError(NAMELESS)

@@ -1,0 +1,122 @@
+"""The rows of a project: printed or saved, all or those that a filter holds, and queues of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, Words, engine_of
+from curation.cli.terminal import say, show, working
+from curation.dataset import BASE_COLUMNS, Dataset
+from curation.errors import CurationError
+from curation.looking.filter import Filter
+from curation.looking.queues import FIRST, QUEUES, queue
+from curation.overlay import with_said
+from curation.project import Project
+
+
+def rows(
+    project: ProjectPath,
+    kept: Annotated[bool, typer.Option("--kept", help="Only kept rows.")] = False,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Only dropped rows.")] = False,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Lines that were refused on import.")
+    ] = False,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns by commas, instead of all scores.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")
+    ] = None,
+    filter: Filters = None,
+    words: Words = "",
+    engine: EngineName = "auto",
+) -> None:
+    """Print or save the annotated rows; the recipe is run first if anything has changed."""
+    from curation.export.tables import check_ending, write_frame
+
+    check_ending(to)
+    asked, opened = Filter.parse(filter or [], words), Project.open(project)
+    if rejected and asked:
+        raise typer.BadParameter("--rejected lists lines that are no rows, so it has no filter")
+    if rejected:
+        frame = opened.rejected
+        if len(frame):
+            frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
+    else:
+        dataset, people = current(opened, engine), opened.people()
+        if people is not None or columns:
+            dataset = with_said(dataset, people)
+        part = dataset.rows[asked.checked(with_said(dataset, people))] if asked else dataset.rows
+        if kept != dropped:
+            part = part[part["dropped_by"].isna() == kept]
+        frame = row_table(dataset, part, columns)
+    write_frame(frame, to)
+    if to is not None:
+        say(f"{len(frame):,} rows in {to}")
+
+
+def current(opened: Project, engine: str) -> Dataset:
+    """What recipe and decisions give now: remembered from the last run if nothing changed since."""
+    view = opened.view()
+    if view.current:
+        return view.dataset
+    with working(opened.path, None) as (progress, _), engine_of(engine) as runner:
+        return opened.replay(engine=runner, progress=progress)
+
+
+MANY = 100
+"""The files' own columns that are printed without being asked for at most."""
+
+
+def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
+    """Rows with the columns every reader may count on, then the scores and the files' own columns."""
+    always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
+    fixed = ["id", "source_file", "source_row", *always]
+    asked = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
+    own = list(dataset.own_names)
+    if not columns and len(own) <= MANY:
+        asked += own
+    elif not columns:
+        sys.stderr.write(
+            f"{len(own):,} columns of the files are left out; name those you want by --columns.\n"
+        )
+    table = dataset.with_columns([c for c in asked if c not in fixed], rows)
+    unknown = [c for c in asked if c not in table.columns and c not in fixed]
+    if unknown:
+        known = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
+        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(known)}.")
+    table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
+    return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
+
+
+def filtered(opened: Project, asked: Filter, engine: str = "auto") -> tuple[Dataset, Any]:
+    """What recipe and decisions give now, and the mask of a filter over it.
+
+    Raises CurationError where the filter names a column or a value that is not there.
+    """
+    dataset = with_said(current(opened, engine), opened.people())
+    return dataset, asked.checked(dataset)
+
+
+def list_queue(
+    project: ProjectPath,
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help=f"One of: {', '.join(QUEUES)}.")
+    ] = FIRST,
+    filter: Filters = None,
+    words: Words = "",
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """List the ids of the examples that wait in a queue of the Annotate page, in its order."""
+    if name not in QUEUES:
+        raise CurationError(f"There is no queue {name!r}; there are: {', '.join(QUEUES)}.")
+    asked, opened = Filter.parse(filter or [], words), Project.open(project)
+    dataset, mask = filtered(opened, asked, engine)
+    positions = queue(dataset.rows, opened.people(), name)
+    ids = [str(i) for i in dataset.rows.index[positions[mask[positions]]]]
+    show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))

@@ -1,0 +1,134 @@
+"""Filters on the command line: rows, queues, decisions and deliveries of some examples."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from curation import Project, Recipe, Step
+from curation.looking.queues import queue
+from tests.test_cli import answer, lines, refused, run
+
+LANGUAGES = ["en", "de", "en", "fr"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twenty examples with a rating (none for every fifth) and a language; two are dropped."""
+    home = tmp_path_factory.mktemp("filters")
+    rows = [
+        {
+            "prompt": f"Which river runs past mill {n}?",
+            "response": "The Elbe." if n % 10 else "?",
+            "mood": LANGUAGES[n % 4],
+            **({"rating": n / 2} if n % 5 else {}),
+        }
+        for n in range(20)
+    ]
+    (home / "mills.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    steps = (Step("lengths"), Step("keep_between", score="response_tokens", low=2))
+    project = Project.create(home / "mills", recipe=Recipe(steps))
+    project.add(home / "mills.jsonl")
+    project.run()
+    return project.path
+
+
+@pytest.fixture
+def project(folder, tmp_path):
+    import shutil
+
+    return shutil.copytree(folder, tmp_path / "mills")
+
+
+def numbers(*arguments):
+    """The rows of the file that `curate rows` prints."""
+    status, out, err = run("rows", *arguments)
+    assert status == 0, err
+    return [row["source_row"] - 1 for row in lines(out)]
+
+
+def test_rows_are_those_of_which_every_condition_holds(project):
+    assert numbers(project, "--filter", "mood=de") == [1, 5, 9, 13, 17]
+    assert numbers(project, "--filter", "mood=de|fr", "--filter", "rating>=8") == [17, 19]
+    assert numbers(project, "--filter", "rating=missing") == [0, 5, 10, 15]
+    assert numbers(project, "--filter", "rating=missing", "--filter", "kept") == [5, 15]
+    assert numbers(project, "--filter", "rating=missing", "--dropped") == [0, 10]
+    assert numbers(project, "--filter", "dropped_by=keep_between") == [0, 10]
+    assert numbers(project, "--words", '"mill 7"') == [7]
+    assert len(numbers(project, "--kept", "--dropped")) == 20
+
+
+@pytest.mark.parametrize("command", ["rows", "queue", "export", "decide"])
+def test_a_name_that_is_not_there_is_refused_and_changes_nothing(project, command, tmp_path):
+    more = {
+        "export": ["--to", tmp_path / "out"],
+        "decide": ["--kind", "drop", "--annotator", "Ada", "--yes"],
+    }.get(command, [])
+    said = refused(command, project, "--filter", "mod=de", *more)
+    assert "There is no column 'mod'; near to it: mood" in said
+    assert "near to it: 'fr'" in refused(command, project, "--filter", "mood=fro", *more)
+    assert "is no filter" in refused(command, project, "--filter", "mood", *more)
+    assert not (tmp_path / "out").exists() and Project.open(project).people() is None
+
+
+def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
+    about = ("decide", project, "--filter", "mood=de", "--annotator", "Ada")
+    assert answer(*about, "--kind", "drop") == {"examples": 5, "appended": 0}
+    assert Project.open(project).people() is None
+    assert "nothing is saved without --yes" in run(*about, "--kind", "drop")[1]
+    assert answer(*about, "--kind", "drop", "--yes") == {"examples": 5, "appended": 5}
+    assert numbers(project, "--filter", "dropped_by=people") == [1, 5, 9, 13, 17]
+    assert answer(*about, "--kind", "tag", "--value", "north", "--yes")["appended"] == 5
+    assert numbers(project, "--filter", "tags=north", "--filter", "rating>=8") == [17]
+    Project.open(project).decisions.undo("Ada")
+    assert Project.open(project).people().tags == {}
+    Project.open(project).decisions.undo("Ada")
+    assert numbers(project, "--filter", "kept") == [n for n in range(20) if n % 10]
+
+
+def test_what_cannot_be_decided_for_many_is_refused(project):
+    about = ("decide", project, "--annotator", "Ada", "--yes")
+    assert "--kind is one of: keep" in refused(*about, "--filter", "kept", "--kind", "edit")
+    assert "needs a number" in refused(*about, "--filter", "kept", "--kind", "rate")
+    assert "tag" in refused(*about, "--filter", "kept", "--kind", "tag")
+    nameless = ("decide", project, "--filter", "kept", "--kind", "drop", "--annotator", " ")
+    assert "carry a name" in refused(*nameless, "--yes")
+    assert run(*about, "--kind", "drop")[0] == 2
+    assert run(*about, "--kind", "drop", "--filter", "kept", "--from", "x.jsonl")[0] == 2
+    assert Project.open(project).people() is None
+
+
+def test_a_queue_is_listed_in_the_order_of_the_page(project):
+    opened = Project.open(project)
+    rows = opened.view().dataset.rows
+    ids = list(rows.index)
+    run("decide", project, "--words", '"mill 3"', "--kind", "skip", "--annotator", "Ada", "--yes")
+    run("decide", project, "--words", '"mill 4"', "--kind", "keep", "--annotator", "Ada", "--yes")
+    listed = run("queue", project)[1].split()
+    waiting = [n for n in range(20) if n % 10 and n not in (3, 4)]
+    assert listed == [ids[n] for n in [*waiting, 3]]
+    assert listed == list(rows.index[queue(rows, Project.open(project).people(), "undecided")])
+    value = answer("queue", project, "dropped", "--filter", "mood=en")
+    assert value == {"queue": "dropped", "examples": 2, "ids": [ids[0], ids[10]]}
+    assert "there are: undecided, review" in refused("queue", project, "undecide")
+
+
+def test_a_delivery_of_some_rows_says_so_in_manifest_and_receipts(project, tmp_path):
+    out = tmp_path / "out"
+    asked = ("--filter", "mood=de|fr", "--words", "river -17")
+    status, text, err = run("export", project, "--to", out, *asked)
+    assert status == 0, err
+    assert "left out: it does not meet the filter of this delivery" in text
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["filter"] == ["mood=de|fr", "--words river -17"]
+    assert manifest["delivered"] == 9
+    receipts = pd.read_parquet(out / "receipts.parquet")
+    kept = receipts[receipts["dropped_by"].isna()]
+    assert (kept["delivered"] == (kept["left_out"] == "")).all()
+    assert set(kept["left_out"]) == {"", "filter"} and kept["delivered"].sum() == 9
+    assert (receipts.loc[receipts["dropped_by"].notna(), "left_out"] == "").all()
+    run("export", project, "--to", out)
+    assert "filter" not in json.loads((out / "manifest.json").read_text())
+    assert "Nothing is kept" in refused("export", project, "--to", out, "--filter", "dropped")
