@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from threading import Thread
 from typing import Any
 
 from curation import files, lock
+from curation.commands import Command
 from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
 
@@ -59,8 +60,8 @@ class Status:
         return self.state in ("starting", "running")
 
 
-def start(project: Path, title: str, command: Sequence[str]) -> str:
-    """Start `python -m curation <command>` as a job of a project and return the job's id.
+def start(project: Path, command: Command) -> str:
+    """Start a command as a job of a project and return the job's id.
 
     Raises CurationError when its folder cannot be written, and when a run is asked for while one is
     at work: of two that are asked for at once, one is started.
@@ -68,28 +69,32 @@ def start(project: Path, title: str, command: Sequence[str]) -> str:
     try:
         (project / "jobs").mkdir(exist_ok=True)
         with lock.locked(project / "jobs" / ".lock"):
-            if command[0] in ALONE and _at_work(project, command[0]):
+            if command.name in ALONE and at_work(project, command.name):
                 raise CurationError("A run is under way; start another when it is done.")
-            return _start(project, title, command)
+            return _start(project, command)
     except OSError as error:
         raise CurationError(
             f"The job could not be started: {error.filename or 'a file'}: {error.strerror}."
         ) from error
 
 
-def _at_work(project: Path, command: str) -> bool:
-    """Whether a job of that command is at work, however many were started after it."""
-    return any(job.active and job.command == command for job in all_jobs(project, None))
+def at_work(project: Path, name: str, newest: int | None = None) -> bool:
+    """Whether a job of the command of that name is at work.
+
+    newest: of how many of the newest jobs; of all by default.
+    """
+    return any(job.active and job.command == name for job in all_jobs(project, newest))
 
 
-def _start(project: Path, title: str, command: Sequence[str]) -> str:
+def _start(project: Path, command: Command) -> str:
     job_id = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:6]
     folder, now = project / "jobs" / job_id, time.time()
-    _write(folder, Status(job_id, title, "starting", command[0], started=now, updated=now))
+    status = Status(job_id, command.title, "starting", command.name, started=now, updated=now)
+    _write(folder, status)
     with open(folder / "log.txt", "wb") as log, open(folder / "pid", "w") as pid:
         lock.take(pid.fileno())  # for as long as anybody has the file open
         process = subprocess.Popen(
-            [sys.executable, "-m", "curation", *command, "--job", job_id],
+            [sys.executable, "-m", "curation", command.name, *command.words, "--job", job_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

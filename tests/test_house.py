@@ -13,7 +13,7 @@ import curation
 from tests.conftest import ROOT
 
 FLOORS = """
-    errors report text versions personal
+    errors report text versions personal commands
     lock process registry formats words answers
     files recipe
     cache manifest decisions history recipe_text schema

@@ -13,7 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from curation import Project, Step, jobs
+from curation import Project, Step, commands, jobs
+from curation.commands import Command
 from curation.errors import Cancelled, CurationError
 
 WORDS = "river mountain bread window garden letter horse winter candle bridge".split()
@@ -60,6 +61,11 @@ def at_work(status: jobs.Status) -> bool:
     return status.share > 0 and "of" in status.text
 
 
+def run_with(project: Project, engine: str) -> Command:
+    """A run on an engine."""
+    return Command("run", (str(project.path), f"--engine={engine}"), "Run")
+
+
 def group(leader: int) -> list[int]:
     """Processes that live in a process group."""
     found = []
@@ -85,7 +91,7 @@ def small(tmp_path) -> Project:
 
 
 def test_a_job_runs_says_how_far_it_is_and_what_came_of_it(small):
-    job = jobs.start(small.path, "Run", ["run", str(small.path)])
+    job = jobs.start(small.path, commands.run(small.path))
     assert jobs.status(small.path, job).active
     done = until(small, job, at_rest)
     assert (done.state, done.share, done.error) == ("done", 1.0, "")
@@ -96,10 +102,11 @@ def test_a_job_runs_says_how_far_it_is_and_what_came_of_it(small):
 
 def test_a_job_that_cannot_do_its_work_fails_with_its_sentence(small):
     for command, sentence in [
-        (["run", str(small.path), "--recipe", "nowhere.yaml"], "nowhere.yaml cannot be read"),
-        (["export", str(small.path), "--to", str(small.path)], "which no export made"),
+        (("run", "--recipe=nowhere.yaml"), "nowhere.yaml cannot be read"),
+        (("export", f"--to={small.path}"), "which no export made"),
     ]:
-        job = jobs.start(small.path, "Work", command)
+        name, option = command
+        job = jobs.start(small.path, Command(name, (str(small.path), option), "Work"))
         failed = until(small, job, at_rest)
         assert failed.state == "failed" and sentence in failed.error
         assert "\n" not in failed.error
@@ -114,7 +121,7 @@ def test_a_run_is_found_at_work_behind_any_number_of_later_jobs(tmp_path):
     for n in range(30):
         jobs._write(folder / f"20260102-{n:06}-later", jobs.Status("b", "Export", "done", "export"))
     with pytest.raises(CurationError, match="A run is under way"):
-        jobs.start(tmp_path, "Run", ["run", str(tmp_path)])
+        jobs.start(tmp_path, commands.run(tmp_path))
 
 
 def test_a_bug_fails_the_job_and_its_trace_is_in_the_log(small):
@@ -133,7 +140,7 @@ def test_a_bug_fails_the_job_and_its_trace_is_in_the_log(small):
 @needs_signals
 @pytest.mark.parametrize("engine", ["serial", "processes"])
 def test_a_cancelled_job_ends_with_its_workers(large, engine):
-    job = jobs.start(large.path, "Run", ["run", str(large.path), "--engine", engine])
+    job = jobs.start(large.path, run_with(large, engine))
     running = until(large, job, at_work)
     if engine == "processes" and (os.cpu_count() or 1) <= 2:  # with more, five batches are few
         until(large, job, lambda s: len(group(running.pid)) > 1)
@@ -147,14 +154,14 @@ def test_a_cancelled_job_ends_with_its_workers(large, engine):
 
 @needs_signals
 def test_a_job_is_cancelled_before_it_has_said_anything(large):
-    job = jobs.start(large.path, "Run", ["run", str(large.path)])
+    job = jobs.start(large.path, commands.run(large.path))
     jobs.cancel(large.path, job)
     assert until(large, job, at_rest, 10).state == "cancelled"
 
 
 @needs_signals
 def test_a_killed_job_is_lost_with_its_last_words_and_goes_on_when_started_again(large):
-    first = jobs.start(large.path, "Run", ["run", str(large.path), "--engine", "serial"])
+    first = jobs.start(large.path, run_with(large, "serial"))
     running = until(large, first, at_work)
     (large.path / "jobs" / first / "log.txt").write_text("reading\nthe machine is on fire\n")
     os.kill(running.pid, signal.SIGKILL)
@@ -165,7 +172,7 @@ def test_a_killed_job_is_lost_with_its_last_words_and_goes_on_when_started_again
     )
     batches = {p.name for p in (large.path / "cache").rglob("*.arrow")}
     assert batches, "what it had finished is kept"
-    again = jobs.start(large.path, "Run", ["run", str(large.path), "--engine", "serial"])
+    again = jobs.start(large.path, run_with(large, "serial"))
     done = until(large, again, at_rest)
     assert done.state == "done" and done.result["examples"] == LARGE
     assert batches < {p.name for p in (large.path / "cache").rglob("*.arrow")}
@@ -182,7 +189,7 @@ def test_a_job_whose_number_another_process_has_now_is_lost_all_the_same(small):
 def test_of_two_runs_at_once_one_is_started(small):
     def begin(_) -> str:
         try:
-            return jobs.start(small.path, "Run", ["run", str(small.path)])
+            return jobs.start(small.path, commands.run(small.path))
         except CurationError as error:
             return str(error)
 
@@ -191,7 +198,7 @@ def test_of_two_runs_at_once_one_is_started(small):
     assert answers.count("A run is under way; start another when it is done.") == 3
     (job,) = [a for a in answers if not a.startswith("A run")]
     assert until(small, job, at_rest).state == "done"
-    again = jobs.start(small.path, "Run", ["run", str(small.path)])
+    again = jobs.start(small.path, commands.run(small.path))
     assert until(small, again, at_rest).state == "done"
 
 
@@ -201,7 +208,7 @@ def test_a_jobs_folder_that_cannot_be_written_and_an_id_that_is_none_are_sentenc
             jobs.status(small.path, name)
     (small.path / "jobs").write_text("a file")
     with pytest.raises(CurationError, match="The job could not be started"):
-        jobs.start(small.path, "Run", ["run", str(small.path)])
+        jobs.start(small.path, commands.run(small.path))
     assert jobs.all_jobs(small.path) == []
 
 
@@ -216,7 +223,7 @@ def test_there_is_a_sentence_for_a_job_that_is_none(small):
 def test_how_long_it_takes_is_said_from_earlier_runs_only(small):
     seconds, unknown = small.estimate()
     assert (seconds, unknown) == (0.0, ["lengths"]), "what was never run is named, not guessed"
-    job = jobs.start(small.path, "Run", ["run", str(small.path)])
+    job = jobs.start(small.path, commands.run(small.path))
     assert until(small, job, at_rest).state == "done"
     assert small.estimate() == (0.0, []), "all of it is remembered"
     rates = json.loads((small.path / "cache" / "timings.json").read_text())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from curation import jobs, settings
+from curation import commands, jobs, settings
+from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
 from curation.ui import actions, door, state
 from curation.ui.text import markdown
+
+RECENT = 5
+"""Newest jobs of a project that a page looks at."""
 
 ANNOTATE = "annotate"
 """The address of the page of cards."""
@@ -41,7 +44,7 @@ def around(page: Any) -> None:
                 _funnel(project)
                 if page.url_path != ANNOTATE:  # the card has an undo of its own
                     _undo(project)
-                running = [job for job in jobs.all_jobs(project.path, 5) if job.active]
+                running = [job for job in jobs.all_jobs(project.path, RECENT) if job.active]
                 _jobs(project, bool(running))
         except CurationError as error:
             st.error(markdown(error, 400), icon=":material/error:")
@@ -110,7 +113,7 @@ def _funnel(project: Project) -> None:
 
 def running(project: Project) -> bool:
     """Whether a run of the recipe is under way."""
-    return any(job.active and job.title == "Run" for job in jobs.all_jobs(project.path, 5))
+    return jobs.at_work(project.path, "run", newest=RECENT)
 
 
 def run_button(project: Project, key: str) -> None:
@@ -151,15 +154,15 @@ def start_run(project: Project) -> None:
     if running(project):
         state.flash("A run is under way; start another when it is done.", ":material/hourglass:")
         return
-    start_job(project, "Run", ["run", str(project.path)])
+    start_job(project, commands.run(project.path))
 
 
-def start_job(project: Project, title: str, command: Sequence[str]) -> bool:
+def start_job(project: Project, command: Command) -> bool:
     """Start long work as a job; what stands against it is said at the next drawing, and False."""
     try:
-        jobs.start(project.path, title, command)
+        jobs.start(project.path, command)
     except (CurationError, OSError) as error:
-        state.flash(f"{title} could not be started: {error}", ":material/error:")
+        state.flash(f"{command.title} could not be started: {error}", ":material/error:")
         return False
     return True
 

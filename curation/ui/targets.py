@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import jobs
+from curation import commands, jobs
 from curation.errors import CurationError
 from curation.project import Project
 from curation.targets import Target
@@ -15,9 +15,6 @@ from curation.ui.text import markdown
 
 OPEN = "coverage-adding"
 """Key of the popover that holds the form: True while it is open."""
-
-ADDING = "Add target"
-"""Title of the job that reads a target."""
 
 _BEFORE = "targets-before"
 
@@ -32,9 +29,6 @@ def adding(project: Project) -> None:
     name = st.text_input(
         "Name", key="target-name", placeholder=source.split(".")[0] or "GSM8K test"
     )
-    command = ["target", str(project.path), str(path), *options]
-    if name.strip():
-        command += [f"--name={name.strip()}"]
     st.button(
         "Add it",
         key="target-add",
@@ -42,14 +36,17 @@ def adding(project: Project) -> None:
         icon=":material/add:",
         disabled=path is None,
         on_click=_start,
-        args=(project, name.strip() or source or "the target", command),
+        args=(project, path, name.strip(), source, options),
     )
 
 
-def _start(project: Project, name: str, command: list[str]) -> None:
+def _start(project: Project, path: Path, name: str, source: str, options: list[str]) -> None:
     """Start the job that reads the target, and note which targets there were before it."""
-    if frame.start_job(project, ADDING, command):
-        state.flash(f"Reading {name}; it is chosen here when it is ready.", ":material/hourglass:")
+    if frame.start_job(project, commands.add_target(project.path, path, name, options)):
+        state.flash(
+            f"Reading {name or source or 'the target'}; it is chosen here when it is ready.",
+            ":material/hourglass:",
+        )
         st.session_state[OPEN] = False
         st.session_state[_BEFORE] = str(project.path), _as_read(project.targets.all())
 
@@ -60,8 +57,9 @@ def just_added(project: Project, found: list[Target]) -> Target | None:
     if path != str(project.path):
         return None
     new = next((t for t in found if not _as_read([t]) <= before), None)
-    running = any(j.active and j.title == ADDING for j in jobs.all_jobs(project.path, 5))
-    if new is not None or not running:  # it may have failed, or have been there already
+    if new is not None or not jobs.at_work(
+        project.path, "target", newest=frame.RECENT
+    ):  # it may have failed, or have been there already
         del st.session_state[_BEFORE]
     return new
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from curation import commands
 from curation.dataset import Dataset
 from curation.export import left_out, parts_in, saying, targets, without_place
 from curation.export.rendering import rendered
@@ -28,10 +29,7 @@ def start(
 ) -> None:
     """Start the export as a job of its own."""
     out = project.path / "exports" / slug(name)
-    command = ["export", str(project.path), "--to", str(out), *(f"--format={f}" for f in formats)]
-    command += ["--allow-attention"] if allow else []
-    command += ["--pseudonyms"] if pseudonyms else []
-    frame.start_job(project, "Export", command)
+    frame.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

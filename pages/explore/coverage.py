@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from curation import jobs
+from curation import commands, jobs
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
@@ -60,9 +60,7 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         help="Prompts only embeds the dataset's prompts first, which takes minutes for tens of "
         "thousands.",
     )
-    active = any(
-        j.active and j.title.startswith("Coverage") for j in jobs.all_jobs(project.path, 5)
-    )
+    active = jobs.at_work(project.path, "coverage", newest=frame.RECENT)
     columns[2].button(
         "Comparing…" if active else "Compare",
         key="coverage-go",
@@ -71,12 +69,7 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         width="stretch",
         disabled=active,
         on_click=frame.start_job,
-        args=(
-            project,
-            f"Coverage of {target.name}",
-            ["coverage", str(project.path), f"--target={target.slug}"]
-            + ([f"--of={of}"] if of else []),
-        ),
+        args=(project, commands.compare(project.path, target.slug, of, target.name)),
     )
     with columns[3].popover(
         "Add", icon=":material/add:", width="stretch", key=targets.OPEN, on_change="rerun"

@@ -11,7 +11,7 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from curation import formats, jobs, sources
+from curation import commands, formats, sources
 from curation.demo import EXAMPLE, FILES, make_demo
 from curation.errors import CurationError
 from curation.incoming import origin_of
@@ -135,12 +135,8 @@ def draw_hub(project: Project) -> None:
         key="load-hub-go",
         icon=":material/cloud_download:",
         disabled=not id,
-        on_click=jobs.start,
-        args=(
-            project.path,
-            f"Import {id}",
-            ["import", str(project.path), f"hf:{id}" + (f"@{revision}" if revision else "")],
-        ),
+        on_click=frame.start_job,
+        args=(project, commands.fetch(project.path, id, revision)),
         help="Needs the network. No code of the dataset is run.",
     )
 
@@ -267,11 +263,11 @@ def start(project: Project, todo: tuple[tuple[str, str, Reading], ...]) -> None:
     for path, name, how in todo:
         alike.setdefault((how, is_upload(project, path)), []).append((path, name))
     for (how, uploaded), group in alike.items():
-        command = ["import", str(project.path), *(path for path, _ in group), *how.options()]
-        if uploaded:  # a file with a path is known again by it
-            command += [f"--name={name}" for _, name in group]
+        paths = [path for path, _ in group]
+        names = [name for _, name in group] if uploaded else []  # a file is known by its path
         title = group[0][1] if len(group) == 1 else f"{len(group)} files"
-        jobs.start(project.path, f"Import {title}", command)
+        command = commands.import_files(project.path, paths, names, how.options(), title)
+        frame.start_job(project, command)
 
 
 def is_upload(project: Project, path: str) -> bool:

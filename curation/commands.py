@@ -1,0 +1,61 @@
+"""The commands that pages start as jobs: one function each, so that page and command line agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line without `curate`.
+
+    name: its first word, by which jobs of one kind are known. words: the others. title: what people
+    call the job.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    title: str
+
+
+def run(project: Path) -> Command:
+    """Run the recipe."""
+    return Command("run", (str(project),), "Run")
+
+
+def import_files(
+    project: Path, paths: Iterable[str], names: Iterable[str], options: Iterable[str], title: str
+) -> Command:
+    """Import files that are read alike; names: of uploads, in the order of the paths."""
+    words = (str(project), *paths, *options, *(f"--name={name}" for name in names))
+    return Command("import", words, f"Import {title}")
+
+
+def fetch(project: Path, dataset: str, revision: str) -> Command:
+    """Fetch and import a dataset of the Hub; an empty revision is the newest."""
+    source = f"hf:{dataset}" + (f"@{revision}" if revision else "")
+    return Command("import", (str(project), source), f"Import {dataset}")
+
+
+def export(
+    project: Path, to: Path, formats: Iterable[str], allow_attention: bool, pseudonyms: bool
+) -> Command:
+    """Write a delivery."""
+    words = [str(project), f"--to={to}", *(f"--format={name}" for name in formats)]
+    words += ["--allow-attention"] if allow_attention else []
+    words += ["--pseudonyms"] if pseudonyms else []
+    return Command("export", tuple(words), "Export")
+
+
+def add_target(project: Path, source: Path, name: str, options: Iterable[str]) -> Command:
+    """Read a target that the dataset is compared with; an empty name is made from the source's."""
+    words = (str(project), str(source), *options, *([f"--name={name}"] if name else []))
+    return Command("target", words, "Add target")
+
+
+def compare(project: Path, target: str, side: str, title: str) -> Command:
+    """Compare the dataset with a target, by its slug; side: "" for whole examples."""
+    words = (str(project), f"--target={target}", *([f"--of={side}"] if side else []))
+    return Command("coverage", words, f"Coverage of {title}")
