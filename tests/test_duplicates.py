@@ -19,8 +19,6 @@ from curation.operations.duplicates import drop_exact_duplicates, drop_near_dupl
 from curation.registry import operation
 from curation.report import StepReport
 from curation.text.folding import folded
-from curation.text.markup import segments
-from curation.text.words import units, words
 from tests.conftest import make_dataset
 
 
@@ -362,36 +360,6 @@ def test_one_sign_or_vowel_in_a_short_answer_is_another_answer():
         ("अर्थ", "दान"),
     ]
     assert drop_near_duplicates(rows_of(pairs), silent)["keep"].all()
-
-
-# --- words ----------------------------------------------------------------------------------------
-
-
-def test_words_hold_their_marks_and_joiners():
-    assert words("पानी में") == ["पानी", "में"]
-    assert words("می\u200cخواهم") == ["می\u200cخواهم"]
-    assert words("Cafe\u0301 N°5, don't") == ["cafe\u0301", "n", "5", "don", "t"]
-    assert words("你好 ok") == ["你", "好", "ok"]
-    assert units("c++ is a - b, well-known; c") == [
-        "c",
-        "+",
-        "+",
-        "is",
-        "a",
-        "-",
-        "b",
-        "well",
-        "known",
-        "c",
-    ]
-
-
-def test_pieces_of_a_text_are_the_text_and_code_is_told_from_prose():
-    text = "Say `a  b`:\n~~~\nx | y\n~~~\n| a | b |\n\n    indented\n\nend ``` open"
-    pieces = segments(text)
-    assert "".join(piece for piece, _ in pieces) == text
-    kinds = [kind for _, kind in pieces]
-    assert kinds == ["prose", "code", "prose", "code", "table", "prose", "code"]
 
 
 # --- people and copies ----------------------------------------------------------------------------

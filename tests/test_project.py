@@ -27,7 +27,6 @@ from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.recipe import Recipe
 from curation.sources import hub
-from curation.text.slug import slug
 from curation.view import Views
 from tests.conftest import PAIRS
 
@@ -360,11 +359,6 @@ def test_a_page_waits_for_no_page_that_is_still_computing(project, monkeypatch):
         project.recipe += Step("fix_text")
         go_on.set()
         assert len(first.result(60).dataset) == 8
-
-
-def test_names_become_safe_folders():
-    assert slug("../../etc/passwd") == "etc-passwd"
-    assert slug(" .. ") == "project" and slug("客服 2024!") == "客服-2024"
 
 
 GOOD = st.builds(
