@@ -16,6 +16,7 @@ from pathlib import Path
 
 from curation import Project
 from curation.cli.terminal import peak_rss_mb
+from curation.comparison import compare_with
 from curation.looking.gaps import gaps, over_represented
 
 
@@ -49,13 +50,13 @@ def row(project: Project, file: Path) -> str:
     spent = [time.perf_counter()]
     target, _ = project.targets.add(file)
     spent.append(time.perf_counter())
-    project.coverage(target)
+    compare_with(project, target)
     spent.append(time.perf_counter())
     for path in target.results.glob("*.arrow"):
         path.unlink()
-    compared = project.coverage(target)
+    compared = compare_with(project, target)
     spent.append(time.perf_counter())
-    project.coverage(target)
+    compare_with(project, target)
     spent.append(time.perf_counter())
     reach = compared.about["reach"]
     found = gaps(compared, target.examples["prompt"], reach)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from curation import Project
 from curation.engine import make_engine
-from curation.project import DEFAULT_RECIPE
+from curation.recipe_file import DEFAULT_RECIPE
 
 
 def main() -> None:

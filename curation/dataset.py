@@ -59,6 +59,11 @@ def silent(share: float, text: str) -> None:
     """Ignore progress."""
 
 
+def part_of(progress: Progress, part: int, parts: int) -> Progress:
+    """Progress of one of several equal parts of a piece of work, the first being 0."""
+    return lambda share, text: progress((part + share) / parts, text)
+
+
 @dataclass(frozen=True)
 class Message:
     """One turn of a conversation: a role, its text, and whatever else the turn carries.

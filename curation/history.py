@@ -49,6 +49,12 @@ class History:
         """When the last run ended, in seconds since 1970; 0 before the first."""
         return self._latest.stat().st_mtime if self._latest.exists() else 0.0
 
+    def estimate(self, uses: Sequence[str], rows: int) -> tuple[float, list[str]]:
+        """Seconds that these operations will take on so many rows, and those never timed here."""
+        rates = self.rates()
+        seconds = sum((rates[use] * rows for use in uses if use in rates), 0.0)
+        return seconds, [use for use in uses if use not in rates]
+
     def rates(self) -> dict[str, float]:
         """Operation → seconds a row, as last measured here."""
         try:

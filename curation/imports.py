@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from curation import files, lock, manifest
-from curation.dataset import Progress, carried_ids, make_ids, silent
+from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
 from curation.manifest import TABLES
@@ -454,11 +454,6 @@ class Imports:
 
         pairs = zip(refused["source"], refused["raw"], strict=True)
         return refused[[stands(source, raw) for source, raw in pairs]]
-
-
-def part_of(progress: Progress, part: int, parts: int) -> Progress:
-    """Progress of one of several equal parts of a piece of work, the first being 0."""
-    return lambda share, text: progress((part + share) / parts, text)
 
 
 def _is_twin(entry: Mapping[str, Any], digest: str) -> bool:

@@ -2,63 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from curation import files, lock, schema
+from curation import files, recipe_file
 from curation.basis import Bases
-from curation.cache import Cache, Memory, key
+from curation.cache import Cache, Memory
 from curation.columns import FileColumns
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
-from curation.errors import CurationError, RecipeConflict
+from curation.errors import CurationError
 from curation.history import History
-from curation.imports import Imports, part_of, reading
+from curation.imports import Imports, reading
 from curation.overlay import Source
-from curation.recipe import Recipe, Step
-from curation.recipe_text import edited
-from curation.registry import operation
+from curation.recipe import Recipe
 from curation.replay import Compute, Replay, everything
-from curation.settings import SCHEMA, decisions_place, read_limits, read_settings, write_settings
-from curation.versions import module_version
+from curation.settings import (
+    check_settings,
+    decisions_place,
+    has_decisions,
+    read_limits,
+    read_settings,
+    write_settings,
+)
 from curation.view import View, Views
 
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore, State
     from curation.embedding import VectorStore
-    from curation.looking.coverage import Compared
-    from curation.targets import Target, Targets
+    from curation.targets import Targets
 
-__all__ = ["DEFAULT_RECIPE", "Project", "View", "describe_value"]
-
-DEFAULT_RECIPE = Recipe(
-    (
-        Step("fix_text"),
-        Step("drop_exact_duplicates"),
-        Step("lengths"),
-        Step("language"),
-        Step("answer_checks"),
-        Step(
-            "drop_bad_answers"
-        ),  # before copies are compared, so that a whole one outlives a cut one
-        Step("drop_near_duplicates", similarity=0.8, keep="longest"),
-        Step("embed"),
-        Step("project_map"),
-        Step("topics"),
-        Step("keep_between", score="prompt_tokens", low=1, high=2048),
-        Step("split", validation=0.05, test=0.05),
-    )
-)
-"""What a new project starts with from the app and the command line: safe for most SFT data."""
+__all__ = ["Project", "View"]
 
 
 class Project:
@@ -90,9 +70,7 @@ class Project:
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
         with suppress(OSError):  # what stands against it, the first file says
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.write_text(folder / schema.NAME, schema.schema_text())
-        text = schema.MODELINE + (recipe or Recipe()).to_yaml()
-        files.write_text(folder / "recipe.yaml", text)
+        recipe_file.begin(folder, recipe or Recipe())
         write_settings(folder, name or folder.name)
         return cls(folder)
 
@@ -100,22 +78,10 @@ class Project:
     def open(cls, path: str | Path) -> Project:
         """Open a project folder; raises CurationError when it is none, or from a later program."""
         folder = files.path_of(path)
-        if not (folder / "project.toml").is_file():
-            raise CurationError(
-                f"{folder} is not a project: it has no project.toml. "
-                f"Make one with `curate new {folder}`."
-            )
+        check_settings(folder)
         for place in (folder, folder / "source"):
             files.clear_scratch(place)
-        project = cls(folder)
-        if project.settings.get("schema") != SCHEMA:
-            raise CurationError(
-                f"{folder} has schema {project.settings.get('schema')!r}; this program reads {SCHEMA}. "
-                "It was made by another version: go on with that one, or make a new project and import "
-                "the files that lie in the folder's source/ again. People's decisions stay in the "
-                "folder; the version that made it prints them with `curate decisions`."
-            )
-        return project
+        return cls(folder)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -269,7 +235,7 @@ class Project:
 
         What was read last in the same thread is what a new recipe is taken to be made from.
         """
-        recipe = Recipe.from_yaml(self.recipe_text(), "recipe.yaml")
+        recipe = recipe_file.read(self.path)
         self._read.revision = recipe.revision
         return recipe
 
@@ -279,24 +245,11 @@ class Project:
 
     def recipe_text(self) -> str:
         """The text of recipe.yaml; raises CurationError when it cannot be read."""
-        try:
-            return (self.path / "recipe.yaml").read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise CurationError(f"recipe.yaml cannot be read: {why}.") from None
+        return recipe_file.text(self.path)
 
     def save_recipe(self, recipe: Recipe, base: str) -> None:
-        """Save the recipe; `base` is the revision it was made from.
-
-        Raises RecipeConflict, with both texts, when the saved one has another revision by now, and
-        RecipeError when the recipe cannot be run. Of several programs that save at once, one does.
-        """
-        recipe.check()
-        with lock.locked(self.path / ".recipe.lock"):
-            former = self.recipe_text()
-            if Recipe.from_yaml(former, "recipe.yaml").revision != base:
-                raise RecipeConflict(former, edited(former, recipe))
-            files.write_text(self.path / "recipe.yaml", edited(former, recipe))
+        """Save the recipe; `base` is the revision it was made from. See `recipe_file.save`."""
+        recipe_file.save(self.path, recipe, base)
         self._read.revision = recipe.revision
 
     @cached_property
@@ -312,22 +265,13 @@ class Project:
 
     def people(self, until: int | None = None) -> State | None:
         """People's decisions, now or after event `until`; None while there are none."""
-        if not self._has_decisions():
+        if not has_decisions(self.path):
             return None
         return self.decisions.state(until)
 
     def last_decision(self) -> int:
         """The number of the newest event of people's decisions; 0 while there is none."""
-        return self.decisions.last() if self._has_decisions() else 0
-
-    def _has_decisions(self) -> bool:
-        """Whether there may be decisions; a file without content was made on a full disk."""
-        if self.settings.get("decisions") != "sqlite":
-            return True
-        try:
-            return (self.path / "decisions.db").stat().st_size > 0
-        except FileNotFoundError:
-            return False
+        return self.decisions.last() if has_decisions(self.path) else 0
 
     @cached_property
     def vectors(self) -> VectorStore:
@@ -437,63 +381,7 @@ class Project:
         """
         chosen = self.recipe if recipe is None else recipe
         replay = self._replay()
-        stages = replay.missing(chosen)
-        rates, rows = self.history.rates(), len(replay.source)
-        known = [rates[use] * rows for use in stages if use in rates]
-        return float(np.sum(known)), [use for use in stages if use not in rates]
-
-    # --- beside another set -----------------------------------------------------------------
-
-    def coverage_key(self, target: Target, of: str = "", view: View | None = None) -> str:
-        """What a comparison with a target is remembered under: view, target, sides, code.
-
-        view: that of now unless one is given.
-        """
-        as_read, shown = (target.sha256, target.settings), view or self.view()
-        return key(shown.fingerprint, as_read, of, module_version("curation.looking.coverage"))
-
-    def coverage(self, target: Target, of: str = "", progress: Progress = silent) -> Compared:
-        """Hold what pages show against a target; remembered until either changes.
-
-        of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
-        CurationError without embeddings.
-        """
-        from curation.looking import coverage
-
-        view = self.view()
-        name, dataset = self.coverage_key(target, of, view), view.dataset
-        known = coverage.remembered(target.results, name)
-        if known is not None:
-            return known
-        step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
-        if step is None or dataset.vectors is None:
-            raise CurationError(
-                "A comparison needs embeddings: add the step Embeddings and run the recipe."
-            )
-        params = {**step.params, **({"of": of} if of else {})}
-        if params != step.params:
-            part = part_of(progress, 0, 2)
-            here = ~np.isnan(dataset.vectors[:, 0])
-            rows = dataset.rows[here]
-            vectors = np.full_like(dataset.vectors, np.nan)
-            vectors[here] = self._embed(step.use, params, rows, part)
-            dataset = dataset.replace(vectors=vectors)
-        part = part_of(progress, 1, 4)
-        found = self._embed(step.use, params, target.examples, part)
-        part = part_of(progress, 1, 2)
-        compared = coverage.compare(dataset, found, list(target.examples.index), part)
-        compared = replace(compared, about={**compared.about, "of": params["of"]})
-        coverage.remember(target.results, name, compared)
-        return compared
-
-    def _embed(
-        self, use: str, params: Mapping[str, Any], rows: pd.DataFrame, progress: Progress
-    ) -> np.ndarray:
-        """Vectors of rows that are no part of a replay, by an operation of the kind `embed`."""
-        embed = operation(use)
-        offers = {"rows": rows, "store": self.vectors, "progress": progress}
-        answer = embed.run(*(offers[name] for name in embed.inputs), **params)
-        return np.asarray(answer[0] if isinstance(answer, tuple) else answer)
+        return self.history.estimate(replay.missing(chosen), len(replay.source))
 
     # --- receipts and deliveries ------------------------------------------------------------
 
@@ -504,36 +392,12 @@ class Project:
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
         data = self.view().dataset if dataset is None else dataset
-        return [*data.explain(example_id), *self._decided(example_id)]
-
-    def _decided(self, example_id: str) -> list[dict[str, Any]]:
-        """What people said of one example, oldest first, and what became of each of it."""
-        from curation.decisions.fold import overruled
-
         people = self.people()
         if people is None:
-            return []
-        events = self.decisions.events(example_id=example_id, until=people.last)
-        later = overruled(events, people.undone)
-        told = []
-        for event in events:
-            by = later[event.op_id].annotator if event.op_id in later else ""
-            undone = event.op_id in people.undone
-            fate = "taken back" if undone else f"overruled by {by}" if by else ""
-            told.append(
-                {
-                    "step": "decision",
-                    "title": "Decision",
-                    "what": event.kind,
-                    "text": ", ".join(t for t in (describe_value(event.value), fate) if t),
-                    "annotator": event.annotator,
-                    "time": event.time,
-                    "value": event.value,
-                    "undone": undone,
-                    "overruled_by": by,
-                }
-            )
-        return told
+            return data.explain(example_id)
+        from curation.decisions.receipt import decided
+
+        return [*data.explain(example_id), *decided(self.decisions, people, example_id)]
 
     def export(
         self,
@@ -589,12 +453,3 @@ class Project:
         dataset = self.replay(engine=engine, progress=progress)
         words = export.People.of(self.people(), False).words()
         return export.survey(dataset, names, words, allow_attention=allow_attention)
-
-
-def describe_value(value: Any) -> str:
-    """A decision's value in a few words."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return f"{len(value)} turns"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -30,6 +30,33 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise CurationError(f"{folder / 'project.toml'} cannot be read: {error}.") from None
 
 
+def check_settings(folder: Path) -> None:
+    """Raise CurationError for a folder that is no project, or one of another version's schema."""
+    if not (folder / "project.toml").is_file():
+        raise CurationError(
+            f"{folder} is not a project: it has no project.toml. "
+            f"Make one with `curate new {folder}`."
+        )
+    schema = read_settings(folder).get("schema")
+    if schema != SCHEMA:
+        raise CurationError(
+            f"{folder} has schema {schema!r}; this program reads {SCHEMA}. "
+            "It was made by another version: go on with that one, or make a new project and import "
+            "the files that lie in the folder's source/ again. People's decisions stay in the "
+            "folder; the version that made it prints them with `curate decisions`."
+        )
+
+
+def has_decisions(folder: Path) -> bool:
+    """Whether there may be decisions; a file without content was made on a full disk."""
+    if _named(folder) != "sqlite":
+        return True
+    try:
+        return (folder / "decisions.db").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def decisions_place(folder: Path) -> Path | str:
     """Where a project's decisions live: its own file, or a database by URL.
 

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, Step
+from curation.comparison import compare_with, comparison_key
 from curation.dataset import Dataset
 from curation.decisions import Decision
 from curation.errors import CurationError
@@ -283,18 +284,20 @@ def questions(tmp_path, count=6):
 
 def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):  # noqa: F811
     target, _ = project.targets.add(questions(tmp_path))
-    first = project.coverage(target)
+    first = compare_with(project, target)
     made = list(target.results.glob("*.arrow"))
     assert len(made) == 1 and first.about["of"] == "both"
     computed = project.vectors.computed
-    assert project.coverage(target).rows.equals(first.rows)
+    assert compare_with(project, target).rows.equals(first.rows)
     assert project.vectors.computed == computed and list(target.results.glob("*.arrow")) == made
-    prompts = project.coverage(target, "prompt")
+    prompts = compare_with(project, target, "prompt")
     assert prompts.about["of"] == "prompt" and not prompts.rows["kept"].equals(first.rows["kept"])
     otherwise = replace(target, settings={"format": "text", "mapping": {}})
-    assert project.coverage_key(otherwise) != project.coverage_key(target), "read in another way"
+    assert comparison_key(project, otherwise) != comparison_key(project, target), (
+        "read in another way"
+    )
     own, _ = project.targets.add(project.path, "itself")
-    found = project.coverage(own)
+    found = compare_with(project, own)
     assert found.within(found.about["reach"]) == 1.0
     assert over_represented(found, 1.0).empty
 
@@ -302,7 +305,7 @@ def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_p
 def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):  # noqa: F811
     target, _ = project.targets.add(questions(tmp_path))
     project.view()
-    before, real, chosen = project.coverage_key(target), Project.view, []
+    before, real, chosen = comparison_key(project, target), Project.view, []
 
     def interrupted(self):
         """The view is read; then somebody drops an example that it shows."""
@@ -314,12 +317,12 @@ def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr(Project, "view", interrupted)
-        made = project.coverage(target)
-    later = project.coverage(target)
+        made = compare_with(project, target)
+    later = compare_with(project, target)
     assert made.about["stages"] != later.about["stages"]
     project.decisions.undo("Ben")
-    assert project.coverage_key(target) == before
-    assert project.coverage(target).about["stages"] == made.about["stages"]
+    assert comparison_key(project, target) == before
+    assert compare_with(project, target).about["stages"] == made.about["stages"]
 
 
 def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
@@ -329,7 +332,7 @@ def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
     bare.run()
     target, _ = bare.targets.add(questions(tmp_path))
     with pytest.raises(CurationError, match="add the step Embeddings and run the recipe"):
-        bare.coverage(target)
+        compare_with(bare, target)
 
 
 def opened() -> AppTest:
@@ -344,7 +347,7 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     assert any("There is no target yet" in i.value for i in opened().info)
     target, _ = project.targets.add(questions(tmp_path))
     assert any("Not compared yet" in c.value for c in opened().caption)
-    project.coverage(target)
+    compare_with(project, target)
     app = opened()
     assert {m.label for m in app.metric} >= {"Within reach", "Before the recipe", "Gaps"}
     part = next(g for g in app.segmented_control if g.label == "Show")
@@ -382,18 +385,18 @@ def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path, monkeypa
 
 def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811
     target, _ = project.targets.add(questions(tmp_path))
-    project.coverage(target)
+    compare_with(project, target)
     (path,) = target.results.glob("*.arrow")
     path.write_bytes(path.read_bytes()[:-1])
     assert any("Not compared yet" in c.value for c in opened().caption)
-    project.coverage(target)
+    compare_with(project, target)
     app = opened()
     assert app.metric and not any("have changed since" in i.value for i in app.info)
 
 
 def test_a_target_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):  # noqa: F811
     target, _ = project.targets.add(questions(tmp_path))
-    project.coverage(target)
+    compare_with(project, target)
     read, seen = pd.read_parquet, []
 
     def counting(source, *args, **kwargs):
@@ -418,7 +421,7 @@ def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
         "utf-8",
     )  # fmt: skip
     target, _ = project.targets.add(path)
-    project.coverage(target)
+    compare_with(project, target)
     app = opened()
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()

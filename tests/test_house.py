@@ -17,7 +17,7 @@ FLOORS = """
     lock process registry formats words answers
     files recipe
     cache manifest decisions history recipe_text schema
-    columns basis
+    columns basis recipe_file
     dataset
     alike selection carry embedding sources jobs overlay
     operations engine settings incoming
@@ -25,7 +25,8 @@ FLOORS = """
     imports targets replay export naming
     view
     project
-    demo doctor ui
+    comparison demo doctor
+    ui
     cli
     __main__ __init__
 """

@@ -12,8 +12,9 @@ import yaml
 
 from curation.demo import EXAMPLE
 from curation.errors import RecipeError
-from curation.project import DEFAULT_RECIPE, Project
+from curation.project import Project
 from curation.recipe import Recipe, Step, as_flow
+from curation.recipe_file import DEFAULT_RECIPE
 from curation.registry import operations
 from curation.schema import recipe_schema
 from tests.conftest import ROOT

@@ -76,13 +76,15 @@ def cover(
     job: JobId = None,
 ) -> None:
     """Compare a project with a target: the share within reach, gaps, over-represented topics."""
+    from curation.comparison import compare_with
+
     begin = time.perf_counter()
     if of not in ("", "prompt", "response", "both"):
         raise typer.BadParameter("--of is prompt, response or both")
     with working(project, job) as (progress, result):
         opened = Project.open(project)
         chosen, view = opened.targets.get(target), opened.view()
-        compared = opened.coverage(chosen, of, progress)
+        compared = compare_with(opened, chosen, of, progress)
         value = coverage_summary(compared, chosen, reach)
         value["seconds"] = round(time.perf_counter() - begin, 3)
         value["peak_rss_mb"] = peak_rss_mb()

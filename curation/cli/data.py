@@ -25,8 +25,9 @@ from curation.errors import CurationError
 from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
 from curation.formats.names import MEANINGS
-from curation.project import DEFAULT_RECIPE, Project
+from curation.project import Project
 from curation.recipe import Recipe
+from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import PEOPLE
 
 

@@ -17,7 +17,8 @@ from curation import errors
 from curation.dataset import Dataset
 from curation.looking.queues import Held
 from curation.overlay import with_said
-from curation.project import DEFAULT_RECIPE, Project, View
+from curation.project import Project, View
+from curation.recipe_file import DEFAULT_RECIPE
 from curation.text.slug import slug
 
 _PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from curation import commands, jobs
+from curation.comparison import comparison_key
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
@@ -438,7 +439,7 @@ def draw() -> None:
             icon=":material/scatter_plot:",
         )
         return
-    draw_compared(project, view, target, project.coverage_key(target, of))
+    draw_compared(project, view, target, comparison_key(project, target, of))
 
 
 draw()

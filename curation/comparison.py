@@ -1,0 +1,74 @@
+"""A project beside one of its targets: the comparison of what pages show, remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.cache import key
+from curation.dataset import Progress, part_of, silent
+from curation.errors import CurationError
+from curation.looking import coverage
+from curation.looking.coverage import Compared
+from curation.project import Project
+from curation.registry import operation
+from curation.targets import Target
+from curation.versions import module_version
+from curation.view import View
+
+
+def comparison_key(project: Project, target: Target, of: str = "", view: View | None = None) -> str:
+    """The name that a comparison is remembered under, made of view, target, sides and code.
+
+    view: that of now unless one is given.
+    """
+    as_read, shown = (target.sha256, target.settings), view or project.view()
+    return key(shown.fingerprint, as_read, of, module_version("curation.looking.coverage"))
+
+
+def compare_with(
+    project: Project, target: Target, of: str = "", progress: Progress = silent
+) -> Compared:
+    """Hold what pages show against a target; remembered until either changes.
+
+    of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
+    CurationError without embeddings.
+    """
+    view = project.view()
+    name, dataset = comparison_key(project, target, of, view), view.dataset
+    remembered = coverage.remembered(target.results, name)
+    if remembered is not None:
+        return remembered
+    step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
+    if step is None or dataset.vectors is None:
+        raise CurationError(
+            "A comparison needs embeddings: add the step Embeddings and run the recipe."
+        )
+    params = {**step.params, **({"of": of} if of else {})}
+    if params != step.params:
+        part = part_of(progress, 0, 2)
+        embedded = ~np.isnan(dataset.vectors[:, 0])
+        vectors = np.full_like(dataset.vectors, np.nan)
+        vectors[embedded] = _embed(project, step.use, params, dataset.rows[embedded], part)
+        dataset = dataset.replace(vectors=vectors)
+    part = part_of(progress, 1, 4)
+    target_vectors = _embed(project, step.use, params, target.examples, part)
+    part = part_of(progress, 1, 2)
+    compared = coverage.compare(dataset, target_vectors, list(target.examples.index), part)
+    compared = replace(compared, about={**compared.about, "of": params["of"]})
+    coverage.remember(target.results, name, compared)
+    return compared
+
+
+def _embed(
+    project: Project, use: str, params: Mapping[str, Any], rows: pd.DataFrame, progress: Progress
+) -> np.ndarray:
+    """Vectors of rows that are no part of a replay, by an operation of the kind `embed`."""
+    embed = operation(use)
+    offers = {"rows": rows, "store": project.vectors, "progress": progress}
+    answer = embed.run(*(offers[name] for name in embed.inputs), **params)
+    return np.asarray(answer[0] if isinstance(answer, tuple) else answer)
