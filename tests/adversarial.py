@@ -1,4 +1,4 @@
-"""Texts of 100 KB and more on which a pattern that looks twice at everything never ends.
+"""Long texts on which a pattern that looks twice at everything never ends.
 
 Run as a program it gives each of them to every operation that reads rows one by one, and to what pages
 show text with. Whatever takes long on a text must take about an eighth of that on an eighth of the text;
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-SIZE = 120_000
+SIZE = 60_000
 
 LONG = 0.3
 """Seconds on one text from which on a check is looked at again; most take a hundredth of it."""

@@ -120,6 +120,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("topics", project)
     curate("operations")
     curate("schema")
+    curate("queue", project)
     curate("doctor", project)
     serve(project, environment)
     assert used == set(COMMANDS) - {"app", "demo"}, (
