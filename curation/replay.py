@@ -177,20 +177,18 @@ class Replay:
             except NotRemembered:  # the vectors are gone, so there is work to be done
                 remembered = None
         if remembered is not None:
-            delta, spent = _from_table(remembered)
+            delta = remembered.to_pandas()
         else:
             if not compute(step):
                 raise NotCached(stage.name, dataset)
             delta, vectors = self._computed(dataset, stage, place)
-            spent = time.perf_counter() - begin
-            self.cache.put(fingerprint, _to_table(delta, spent))
+            self.cache.put(fingerprint, pa.Table.from_pandas(delta))
         report = StepReport(
             name=stage.name,
             use=step.use,
             title=operation.title,
             kind=operation.kind,
             params=step.arguments,
-            computed_seconds=spent,
             cached=remembered is not None,
             fingerprint=fingerprint,
             delta=delta,
@@ -272,14 +270,3 @@ def _timed(dataset: Dataset, begin: float) -> Dataset:
     *steps, newest = dataset.steps
     newest = replace(newest, seconds=time.perf_counter() - begin)
     return dataset.replace(steps=(*steps, newest))
-
-
-def _to_table(delta: pd.DataFrame, seconds: float) -> pa.Table:
-    table = pa.Table.from_pandas(delta)
-    return table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"seconds": repr(seconds).encode()}
-    )
-
-
-def _from_table(table: pa.Table) -> tuple[pd.DataFrame, float]:
-    return table.to_pandas(), float(table.schema.metadata[b"seconds"])

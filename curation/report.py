@@ -37,7 +37,6 @@ class StepReport:
     dropped: int = 0
     changed: int = 0
     seconds: float = 0.0
-    computed_seconds: float = 0.0
     cached: bool = False
     columns: tuple[str, ...] = ()
     before: pd.Series | None = field(repr=False, default=None)

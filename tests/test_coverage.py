@@ -66,7 +66,7 @@ def without(dataset: Dataset, mask: np.ndarray, by: str = "keep_between") -> Dat
 def report(name: str, kind: str, delta: pd.DataFrame) -> StepReport:
     return StepReport(
         name=name, use=name, title=name, kind=kind, params={}, kept_in=0, kept_out=0, dropped=0,
-        changed=0, seconds=0, computed_seconds=0, cached=False, fingerprint="", columns=(),
+        changed=0, seconds=0, cached=False, fingerprint="", columns=(),
         delta=delta, before=None,
     )  # fmt: skip
 
