@@ -20,6 +20,7 @@ from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
 from curation.operations.topics import naming_texts, new_names
 from curation.recipe import Recipe, Step
+from curation.text.folding import one_line
 from curation.words import Naming
 
 KEY = "CURATION_API_KEY"
@@ -57,7 +58,7 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
     renaming (see `original_names`), so that one under which others were gathered takes them along.
     Raises CurationError without topics, without a name, and for an old one that nothing is called.
     """
-    new = " ".join(new.split())
+    new = one_line(new)
     if not new:
         raise CurationError("A topic needs a name; leave the old one if there is no better.")
     steps = recipe.steps
@@ -124,7 +125,7 @@ def _typical(texts: Sequence[str], words: Sequence[str], count: int) -> tuple[st
     """The texts that hold most of the words, shortened."""
     held = [-sum(word in text.lower() for word in words) for text in texts]
     order = sorted(range(len(texts)), key=lambda i: (held[i], i))
-    return tuple(" ".join(texts[i].split())[:EXCERPT] for i in order[:count])
+    return tuple(one_line(texts[i])[:EXCERPT] for i in order[:count])
 
 
 def asked(
@@ -153,14 +154,14 @@ def asked(
 
 def cleaned(answer: str) -> str:
     """A name out of a model's answer: one line, at most 40 characters, no markup."""
-    lines = [" ".join(line.split()) for line in answer.splitlines()]
+    lines = [one_line(line) for line in answer.splitlines()]
     line = next((line for line in lines if line.strip("`*#-_> ")), "")
     line = re.sub(r"<[^>]*>|[`*#_<>\[\]|\\=]|[^\x20-\x7e\u00a0-\U0010ffff]", "", line)
     line = re.sub(r"^(topic|name|title)\s*:\s*", "", line.strip(), flags=re.IGNORECASE)
     line = line.strip(" .,;:-\"'“”„«»‘’。「」")
     if len(line) > LONGEST:
         line = line[: LONGEST + 1].rpartition(" ")[0] or line[:LONGEST]
-    return " ".join(line.split())
+    return one_line(line)
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -203,7 +204,7 @@ def _answer(address: str, model: str, topic: Topic) -> str:
                 f"{address} leads on to {where}, where nothing was sent; if you trust that address, "
                 "give it instead. No name was changed."
             ) from None
-        said = " ".join(error.read(300).decode("utf-8", "replace").split())
+        said = one_line(error.read(300).decode("utf-8", "replace"))
         hint = f"; is {KEY} set to a key that it knows?" if error.code in (401, 403) else ""
         raise CurationError(f"{address} refused with status {error.code}{hint}: {said}") from None
     except (OSError, http.client.HTTPException) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from curation.text.folding import caseless, compatible, folded, plain_quotes
+from curation.text.folding import caseless, compatible, folded, one_line, plain_quotes
 from curation.text.markup import prose, segments
 from curation.text.scripts import han_count, holds_kana, is_han, is_unspaced
 from curation.text.slug import column_word, slug
@@ -82,6 +82,11 @@ def test_what_does_not_change_a_text_is_folded():
     assert folded(" Two  Words\n`A  b` ") == "two words\n`A  b`"
     assert folded("Is it, warm?", punctuation=False) == "is it warm"
     assert folded("?!", punctuation=False) == "?!"
+
+
+def test_a_line_is_cut_where_it_may_be_no_longer():
+    assert one_line(" a \n\t b ") == "a b" and one_line("abcd", 4) == "abcd"
+    assert one_line("ab cde", 4) == "ab…" and one_line("abcde", 4) == "abc…"
 
 
 def test_names_become_safe_folders():

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import regex
 
 from curation.errors import CurationError
-from curation.text.folding import compatible, plain_quotes
+from curation.text.folding import compatible, one_line, plain_quotes
 
 COLUMNS = ("prompt", "response", "system")
 """Where words are looked for."""
@@ -73,7 +73,7 @@ class Query:
         plain = _plain(text.encode("utf-8", "replace").decode())
         for minus, phrase, word in _TERM.findall(plain):
             if not word:
-                (excluded if minus else wanted).append(" ".join(phrase.split()))
+                (excluded if minus else wanted).append(one_line(phrase))
             elif word.startswith("-") and len(word) > 1:
                 excluded.append(word[1:])
             else:
@@ -369,6 +369,6 @@ def snippet(text: str, query: str, limit: int = 160, before: int = 50) -> str:
     begin = max(0, first[0] - before)
     if 0 < begin and (space := re.search(r"\s", text[begin : first[0]])):
         begin += space.end()
-    line = " ".join(text[begin : begin + 3 * limit].split())
+    line = one_line(text[begin : begin + 3 * limit])
     end = "…" if len(line) > limit or begin + 3 * limit < len(text) else ""
     return ("… " if begin else "") + line[:limit].rstrip() + end

@@ -38,9 +38,15 @@ def caseless(text: str) -> str:
     return compatible(text).casefold()
 
 
-def one_line(text: str) -> str:
-    """A text with one space for each stretch of white space, and none at its ends."""
-    return " ".join(text.split())
+def one_line(text: str, longest: int | None = None) -> str:
+    """A text with one space for each stretch of white space, and none at its ends.
+
+    longest: characters that it may have; a longer one ends with … instead.
+    """
+    line = " ".join(text.split())
+    if longest is None or len(line) <= longest:
+        return line
+    return line[: longest - 1].rstrip() + "…"
 
 
 def folded(text: str, punctuation: bool = True) -> str:

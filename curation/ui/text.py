@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from curation.text.folding import one_line
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
 _LINK = re.compile(
     r"https?:|www(?=\.)|(?<![\w.+-])[\w.+-]++(?=@)|-(?=[->])|<(?=-)|[<>~](?==)|:material(?=/)",
@@ -19,8 +21,7 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue
 
 def short(text: object, limit: int = 120) -> str:
     """One line of at most `limit` characters."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    return one_line(str(text), limit)
 
 
 def markdown(text: object, limit: int = 200) -> str:
