@@ -333,7 +333,7 @@ def test_a_damaged_row_is_mended_from_the_journal(place, store):
 
 
 def test_a_row_that_somebody_changed_well_is_found_and_put_back(local):
-    from curation.decisions.store import row_of
+    from curation.decisions.rows import row_of
 
     local.append(some(2))
     before = local.events()

@@ -21,7 +21,9 @@ from curation.decisions.database import FAILURES, is_damage, reason
 from curation.decisions.event import FIELDS, Event, checksum
 from curation.decisions.journal import Contents, Journal
 from curation.decisions.outcome import NotSaved
-from curation.decisions.store import PAGE, DecisionStore, adopt, event_of, latest, row_of
+from curation.decisions.reconcile import adopt, latest
+from curation.decisions.rows import event_of, row_of
+from curation.decisions.store import PAGE, DecisionStore
 from curation.errors import CurationError
 from curation.files import sync_folder, write_bytes
 

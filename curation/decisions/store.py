@@ -18,28 +18,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from curation.decisions import database as databases
 from curation.decisions import journal as journals
 from curation.decisions import schema
 from curation.decisions.database import FAILURES, Database, reason
-from curation.decisions.event import FIELDS, SWITCHES, Decision, Event, checksum
+from curation.decisions.event import Decision, Event
 from curation.decisions.fold import Fold, fold
 from curation.decisions.journal import Journal
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
+from curation.decisions.reconcile import disagreement, place
+from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
 from curation.decisions.state import State
+from curation.decisions.switches import target
 from curation.decisions.writer import Request, Writer
 from curation.errors import CurationError
 
 PAGE = 5000
 """Events read at once; a reader never holds a writer up for longer than that takes."""
-
-COLUMNS = [schema.events.c[name] for name in FIELDS]
-"""The columns that an event is read from."""
 
 _REMEMBERED = 8
 """Earlier states kept in memory."""
@@ -92,7 +90,7 @@ class DecisionStore:
         schema.bring_up(self.database, theirs)
         with self.database.reading() as connection:
             self._id = schema.get(connection, "store") or ""
-            newest = _newest(connection)
+            newest = newest_place(connection)
         if self.journal is None:
             return
         if theirs and theirs != self._id:
@@ -106,7 +104,7 @@ class DecisionStore:
                 connection.commit()
             self._id = theirs
         written = journals.newest(self.journal)
-        if (newest or (0, "")) != _place(written):
+        if (newest or (0, "")) != place(written):
             with suppress(NotSaved):  # to be read it need not be written; the next write does it
                 self.agree()
 
@@ -167,7 +165,7 @@ class DecisionStore:
             if own_op_id is not None and own_op_id in known:
                 made.append(own_op_id)
                 return []
-            value = _target(known, kind, annotator, op_id, batch)
+            value = target(known, kind, annotator, op_id, batch)
             if value is None:
                 return []
             first = known.get(known.named(value)[0])
@@ -236,9 +234,9 @@ class DecisionStore:
         with self._reading:
             self._catch_up(connection)
             mine = self._fold.events[-1] if self._fold.events else None
-            if self._journal is None or _place(self._journal.end()) == _place(mine):
+            if self._journal is None or place(self._journal.end()) == place(mine):
                 return False
-            adopted, owed = self._disagreement(self._journal)
+            adopted, owed = disagreement(self._journal, self._fold)
         if adopted:
             connection.execute(schema.events.insert(), [row_of(event) for event in adopted])
         mark = self._journal.append([[e] for e in owed], self._id) if owed else None
@@ -247,20 +245,6 @@ class DecisionStore:
             self._commit(connection, adopted[-1], mark)
             self._take_in(adopted)
         return bool(adopted)
-
-    def _disagreement(self, journal: Journal) -> tuple[list[Event], list[Event]]:
-        """Events to take in from the journal, and lines to add to it."""
-        written = journal.end()
-        if written is None or _place(self._fold.get(written.op_id)) == _place(written):
-            return [], self._fold.after(written.seq if written else 0)
-        lines = journals.read(journal.path).events
-        adopted = adopt([e for e in latest(lines) if e.op_id not in self._fold], self._fold.last)
-        known = {(e.op_id, e.seq) for e in lines}
-        events = [*self._fold.events, *adopted]
-        owed = [e for e in events if (e.op_id, e.seq) not in known]
-        if events and _place(owed[-1] if owed else written) != _place(events[-1]):
-            owed.append(events[-1])  # the last line is what both copies are compared by
-        return adopted, owed
 
     def _transact(self, connection: sa.Connection, group: Sequence[Request]) -> list[Appended]:
         fresh, sent = self._number(group)
@@ -409,83 +393,3 @@ class DecisionStore:
             if self._journal is not None:
                 self._journal.close()
             self.database.close()
-
-
-def latest(lines: Sequence[Event]) -> list[Event]:
-    """Each event of a journal once, as its last line has it, by number."""
-    return sorted({event.op_id: event for event in lines}.values(), key=lambda e: e.seq)
-
-
-def adopt(events: Sequence[Event], last: int) -> list[Event]:
-    """Events to follow number `last`: with their own numbers where these are free, else new ones.
-
-    A number that two events claim stays with the one that is in the database.
-    """
-    kept = [e for e in events if e.seq > last]
-    at = kept[-1].seq if kept else last
-    moved = [e for e in events if e.seq <= last]
-    return [*kept, *(replace(e, seq=at + n) for n, e in enumerate(moved, 1))]
-
-
-def _target(
-    known: Fold, kind: str, annotator: str, op_id: str | None, batch: str | None
-) -> dict[str, str] | None:
-    """What an undo or redo is about; None when it would change nothing."""
-    if op_id is not None or batch is not None:
-        value = {"op_id": op_id} if op_id is not None else {"batch": batch or ""}
-        changes = any(known.is_on(op) == (kind == "undo") for op in known.named(value))
-        return value if changes else None
-    return (_last_done if kind == "undo" else _last_undone)(known, annotator)
-
-
-def _last_done(known: Fold, annotator: str) -> dict[str, str] | None:
-    for event in known.newest_first(annotator):
-        if event.kind not in SWITCHES and known.is_on(event.op_id):
-            batch = event.batch.partition("/")[0]  # of an import, all of it
-            return {"batch": batch} if batch else {"op_id": event.op_id}
-    return None
-
-
-def _last_undone(known: Fold, annotator: str) -> dict[str, str] | None:
-    """The newest undo that was not done again, unless its author decided something else since."""
-    redone: list[Any] = []
-    for event in known.newest_first(annotator):
-        if event.kind == "redo":
-            redone.append(event.value)
-        elif event.kind == "undo" and event.value in redone:
-            redone.remove(event.value)
-        elif event.kind == "undo":
-            if any(not known.is_on(op) for op in known.named(event.value)):
-                return dict(event.value)
-        elif not redone:
-            return None
-    return None
-
-
-def _newest(connection: sa.Connection) -> tuple[int, str] | None:
-    query = sa.select(schema.events.c.seq, schema.events.c.op_id)
-    row = connection.execute(query.order_by(schema.events.c.seq.desc()).limit(1)).first()
-    return None if row is None else (row.seq, row.op_id)
-
-
-def _place(event: Event | None) -> tuple[int, str]:
-    return (0, "") if event is None else (event.seq, event.op_id)
-
-
-def row_of(event: Event) -> dict[str, Any]:
-    """The event as a row of the database."""
-    return {
-        **event.to_dict(),
-        "value": orjson.dumps(event.value).decode(),
-        "sum": checksum(event.body()),
-    }
-
-
-def event_of(row: dict[str, Any]) -> Event:
-    """The event of a row; raises CurationError when the row makes none."""
-    try:
-        return Event(**{**row, "value": orjson.loads(row["value"])})
-    except (ValueError, TypeError):
-        raise CurationError(
-            f"Decision {row['seq']} is damaged in the database; run `curate doctor`."
-        ) from None
