@@ -7,9 +7,6 @@ from the copies again. `imports.json` lists the files and vouches for the tables
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import shutil
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from curation import files, lock, manifest
+from curation import copies, files, lock, manifest
+from curation.copies import Tables, reading
 from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
@@ -34,24 +32,6 @@ NOTHING: Mapping[str, Any] = {
     **{"repaired": {}, "formats": {}, "encodings": {}, "notes": [], "left_out": {}},
 }
 """The report of a file that was not read."""
-
-Tables = dict[str, pd.DataFrame]
-"""What reading a file gave: the rows of each of TABLES."""
-
-
-def reading(
-    format: str = "auto",
-    mapping: Mapping[str, str] | None = None,
-    label_names: Sequence[str] | None = None,
-    encoding: str | None = None,
-) -> dict[str, Any]:
-    """What is said of how files are to be read, as the `settings` of an import keep it."""
-    return {
-        "format": format,
-        "mapping": dict(mapping or {}),
-        "label_names": list(label_names or []),
-        "encoding": encoding or "",
-    }
 
 
 class _Incoming(NamedTuple):
@@ -181,7 +161,7 @@ class Imports:
                 file = scratch / "mended.jsonl"
                 file.write_bytes(line)
                 mended = Incoming(file, f"{source} (mended)", f"mended:{source}")
-                tables, _ = self._read(file, mended.name, said, silent)
+                tables, _ = copies.read(self.folder, file, mended.name, said, silent)
                 if len(tables["examples"]) != 1:
                     why = tables["rejected"]["message"]
                     raise CurationError(
@@ -189,7 +169,7 @@ class Imports:
                     )
                 if former is not None:
                     said = former["settings"]
-                    file.write_bytes(self._copy_of(former).read_bytes() + line)
+                    file.write_bytes(copies.verified(self.folder, former).read_bytes() + line)
                 place = [source, _digest(refused["raw"].iloc[0])]
                 said = {**said, "mends": [*said.get("mends", []), place]}
                 (entry,) = self._merge([self._read_in(mended, said, False, (), silent)], {}, False)
@@ -205,7 +185,7 @@ class Imports:
     ) -> tuple[Tables, ImportReport]:
         """The rows of a file that is to be no part of the project, read as an import would be."""
         settings = {**reading(), **said, "limits": read_limits(self.folder)}
-        return self._read(file, name, settings, progress)
+        return copies.read(self.folder, file, name, settings, progress)
 
     def _importing(self) -> AbstractContextManager[None]:
         """The lock under which imports are changed, by whichever process; it cannot be nested."""
@@ -247,7 +227,7 @@ class Imports:
     ) -> _Incoming:
         """A file's entry and its rows; no rows when these bytes are there already, read so."""
         imports = self.entries
-        copy, digest = self._keep_source(file)
+        copy, digest = copies.keep(self.folder, file)
         former = former_version(file, imports, replace)
         twin = former or next((e for e in imports if _is_twin(e, digest)), None)
         settings = dict(twin["settings"] if twin and said == reading() else said)
@@ -258,7 +238,7 @@ class Imports:
         name = (
             former["name"] if former else free_name(file, {*taken, *(e["name"] for e in imports)})
         )
-        tables, report = self._read(copy, name, settings, progress)
+        tables, report = copies.read(self.folder, copy, name, settings, progress)
         if former and not report.examples and former["report"]["examples"]:
             why = tables["rejected"]["message"]
             reason = (
@@ -278,45 +258,6 @@ class Imports:
             "time": round(time.time(), 3),
         }
         return _Incoming(file, entry, tables)
-
-    def _read(
-        self, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
-    ) -> tuple[Tables, ImportReport]:
-        """The examples and rejects of one file, and the report of reading it."""
-        from curation import sources
-
-        with files.scratch(self.folder, ".import-") as scratch:
-            report = sources.parse(
-                copy,
-                scratch,
-                name=name,
-                format=settings["format"],
-                mapping=settings["mapping"],
-                label_names=settings["label_names"] or None,
-                encoding=settings.get("encoding") or None,
-                limits=sources.Limits(**settings.get("limits", {})),
-                progress=progress,
-            )
-            return {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}, report
-
-    def _keep_source(self, file: Incoming) -> tuple[Path, str]:
-        """Copy a file into the project under its hash; what is hashed is the copy."""
-        path, folder = file.path, self.folder / "source"
-        if not path.is_file():
-            raise CurationError(f"{shown(path)} is not a file that can be read.")
-        suffix = "".join(re.findall(r"\.[A-Za-z0-9]{1,8}", Path(file.name).name)[-2:])
-        try:
-            with files.scratch(folder, ".incoming-") as scratch:
-                with files.replacing(scratch / "copy") as temporary:
-                    shutil.copyfile(path, temporary)
-                digest = files.sha256(scratch / "copy")
-                kept = folder / f"{digest}{suffix}"
-                os.replace(scratch / "copy", kept)
-        except CurationError as error:
-            raise CurationError(
-                f"{shown(path)} could not be copied into the project: {error}"
-            ) from None
-        return kept, digest
 
     def _merge(
         self, read: Sequence[_Incoming], left_out: Mapping[str, str], replace: bool
@@ -338,7 +279,7 @@ class Imports:
                     # Another program took the name in the meantime.
                     name = free_name(file, {e["name"] for e in imports})
                     copy = self.folder / "source" / entry["stored"]
-                    tables, report = self._read(copy, name, entry["settings"], silent)
+                    tables, report = copies.read(self.folder, copy, name, entry["settings"], silent)
                     entry = {**entry, "name": name, "report": report.to_dict()}
                 if old is not None:
                     imports = [e for e in imports if e["name"] != old["name"]]
@@ -369,7 +310,7 @@ class Imports:
         others = [e for e in imports if e["name"] not in fresh]
         written = {t: rows[1] for t in TABLES if others and (rows := self._as_written(t))}
         if others and len(written) < len(TABLES):
-            written, fresh = {}, {**self._read_again(others), **fresh}
+            written, fresh = {}, {**copies.read_again(self.folder, others), **fresh}
         names = [e["name"] for e in others]
         digests = {}
         for table in TABLES:
@@ -389,27 +330,7 @@ class Imports:
     def _rebuild(self, progress: Progress = silent) -> None:
         lists = manifest.read(self.folder)
         if lists:
-            self._write(lists, self._read_again(lists["imports"], progress))
-
-    def _read_again(
-        self, entries: Sequence[dict[str, Any]], progress: Progress = silent
-    ) -> dict[str, Tables]:
-        """Name → rows of imports, from their copies, all of which are verified first."""
-        copies = [self._copy_of(entry) for entry in entries]
-        tables = dict[str, Tables]()
-        for i, (entry, copy) in enumerate(zip(entries, copies, strict=True)):
-            part = part_of(progress, i, len(entries))
-            tables[entry["name"]], _ = self._read(copy, entry["name"], entry["settings"], part)
-        return tables
-
-    def _copy_of(self, entry: Mapping[str, Any]) -> Path:
-        """The copy in `source/` of an imported file, verified."""
-        copy = self.folder / "source" / str(entry["stored"])
-        if not copy.is_file() or files.sha256(copy) != entry["sha256"]:
-            raise CurationError(
-                f"The copy of {entry['name']} in source/ is damaged or gone; import it again."
-            )
-        return copy
+            self._write(lists, copies.read_again(self.folder, lists["imports"], progress))
 
     def _as_written(self, table: str) -> tuple[str, pd.DataFrame] | None:
         """One of TABLES and its checksum; None when the manifest does not vouch for what is there."""

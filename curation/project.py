@@ -15,11 +15,12 @@ from curation import files, recipe_file
 from curation.basis import Bases
 from curation.cache import Cache, Memory
 from curation.columns import FileColumns
+from curation.copies import reading
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError
 from curation.history import History
-from curation.imports import Imports, reading
+from curation.imports import Imports
 from curation.overlay import Source
 from curation.recipe import Recipe
 from curation.replay import Compute, Replay, everything

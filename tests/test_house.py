@@ -21,7 +21,7 @@ FLOORS = """
     dataset
     alike selection carry embedding sources jobs overlay
     operations engine settings incoming
-    looking
+    looking copies
     imports targets replay export naming
     view
     project
