@@ -161,6 +161,7 @@ def place(who: str, path: Path) -> None:
 
 def page(folder: Path) -> None:
     """Milliseconds on the server and bytes to the browser for what the Map page does."""
+    from curation.looking import layout
     from curation.ui import map as maps
     from curation.ui import tables, treemap
 
@@ -172,7 +173,7 @@ def page(folder: Path) -> None:
     _timed("first paint, by topic", lambda: maps.figure(rows, "topic"))
     _timed("recolour, by a number", lambda: maps.figure(rows, "response_tokens"))
     _timed("recolour, by a theme", lambda: maps.figure(rows, "theme"))
-    (x1, x2), (y1, y2) = maps.whole(rows)
+    (x1, x2), (y1, y2) = layout.whole(rows)
     circle = np.linspace(0, 2 * np.pi, 60)
     shape = {
         "lasso": [
@@ -182,9 +183,9 @@ def page(folder: Path) -> None:
             }
         ]
     }
-    chosen = _timed("lasso on all rows", lambda: maps.selected(rows, shape))
+    chosen = _timed("lasso on all rows", lambda: layout.selected(rows, shape))
     print(f"    {int(chosen.sum()):,} rows in it")
-    _timed("zoom into it", lambda: maps.figure(rows, "topic", part=maps.around(rows[chosen])))
+    _timed("zoom into it", lambda: maps.figure(rows, "topic", part=layout.around(rows[chosen])))
     topic = rows["topic"].value_counts().index[0]
     said = tables.Filter(values={"topic": (topic,)})
     mask = _timed("filter by a topic", lambda: said.mask(rows))

@@ -424,14 +424,14 @@ def test_a_lasso_takes_rows_that_were_not_drawn():
     import numpy as np
     import pandas as pd
 
-    from curation.ui import map as maps
+    from curation.looking import layout
 
     rng = np.random.default_rng(0)
     rows = pd.DataFrame({"map_x": rng.random(5_000), "map_y": rng.random(5_000)})
-    drawn = maps.sample(rows, 500)
+    drawn = layout.sample(rows, 500)
     assert len(drawn) == 500
     square = {"lasso": [{"x": [0.2, 0.8, 0.8, 0.2], "y": [0.2, 0.2, 0.8, 0.8]}]}
-    chosen = maps.selected(rows, square)
+    chosen = layout.selected(rows, square)
     inside = rows["map_x"].between(0.2, 0.8) & rows["map_y"].between(0.2, 0.8)
     assert (chosen == inside.to_numpy()).all()
     assert chosen.sum() > len(drawn)
