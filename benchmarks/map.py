@@ -161,9 +161,11 @@ def place(who: str, path: Path) -> None:
 
 def page(folder: Path) -> None:
     """Milliseconds on the server and bytes to the browser for what the Map page does."""
+    from curation.dataset import Dataset
     from curation.looking import layout
+    from curation.looking.filter import Condition, Filter
     from curation.ui import map as maps
-    from curation.ui import tables, treemap
+    from curation.ui import treemap
 
     project = Project.open(folder)
     _timed("open the project", lambda: project.view())
@@ -187,8 +189,8 @@ def page(folder: Path) -> None:
     print(f"    {int(chosen.sum()):,} rows in it")
     _timed("zoom into it", lambda: maps.figure(rows, "topic", part=layout.around(rows[chosen])))
     topic = rows["topic"].value_counts().index[0]
-    said = tables.Filter(values={"topic": (topic,)})
-    mask = _timed("filter by a topic", lambda: said.mask(rows))
+    said = Filter((Condition("topic", (topic,)),))
+    mask = _timed("filter by a topic", lambda: said.mask(Dataset(rows)))
     few = rows[["map_x", "map_y", "topic", "prompt"]]
     _timed("the filtered map", lambda: maps.figure(few[mask], "topic", ground=few[~mask]))
     _timed("treemap", lambda: treemap.figure(rows, "quality"))

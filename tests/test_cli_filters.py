@@ -110,8 +110,10 @@ def test_a_queue_is_listed_in_the_order_of_the_page(project):
     waiting = [n for n in range(20) if n % 10 and n not in (3, 4)]
     assert listed == [ids[n] for n in [*waiting, 3]]
     assert listed == list(rows.index[queue(rows, Project.open(project).people(), "undecided")])
-    value = answer("queue", project, "dropped", "--filter", "mood=en")
+    value = answer("queue", project, "dropped")
     assert value == {"queue": "dropped", "examples": 2, "ids": [ids[0], ids[10]]}
+    french = answer("queue", project, "--filter", "mood=fr")
+    assert french["ids"] == [ids[n] for n in (7, 11, 15, 19, 3)], "skipped ones last"
     assert "there are: undecided, review" in refused("queue", project, "undecide")
 
 

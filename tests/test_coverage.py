@@ -18,7 +18,7 @@ from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.looking import coverage, quotas
 from curation.looking.coverage import Compared, compare, usual_reach
-from curation.looking.gaps import as_json_lines, copies, gaps, over_represented
+from curation.looking.gaps import as_json_lines, copies, gaps, over_represented, still_dropped
 from curation.operations.select import select_diverse
 from curation.report import StepReport
 from curation.ui import coverage as drawing
@@ -264,12 +264,12 @@ def test_what_the_selection_takes_out_of_reach_is_told(last, lost):
     stages = {"before": 9, "kept": 9} | ({"chosen": 4} if last == "chosen" else {})
     rows = pd.DataFrame({"kept": [0.9, 0.8, 0.9, 0.1], "chosen": [0.9, 0.2, 0.9, 0.1]})
     found = Compared(rows, {"stages": stages})
-    assert drawing.lost_by_choice(found, 0.5) == pytest.approx(lost)
+    assert found.lost_by_choice(0.5) == pytest.approx(lost)
 
 
 def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():
     rows = pd.DataFrame({"dropped_by": ["x", None]}, index=["a", "b"], dtype="str")
-    assert drawing.still_dropped(rows, ("gone", "b", "a")) == ["a"]
+    assert still_dropped(rows, ("gone", "b", "a")) == ["a"]
 
 
 def questions(tmp_path, count=6):

@@ -95,6 +95,26 @@ def test_a_filter_by_a_column_of_the_file(project):
     assert count("judge=gem", words='"river number 3."') == 1
 
 
+def test_what_a_file_writes_where_there_is_no_number_is_missing(tmp_path):
+    file = tmp_path / "scores.jsonl"
+    scores = ["1.5", "n/a", "2", None]
+    file.write_text(
+        "".join(
+            json.dumps({"prompt": f"Question {n}?", "response": "Yes.", "score": score}) + "\n"
+            for n, score in enumerate(scores)
+        )
+    )
+    project = Project.create(tmp_path / "p", recipe=Recipe(()))
+    project.add(file)
+    dataset = project.source().dataset
+    for text, rows in [
+        ("score=missing", [False, True, False, True]),
+        ("score!=missing", [True, False, True, False]),
+        ("score>=2|missing", [False, True, True, True]),
+    ]:
+        assert Filter.parse([text]).mask(dataset).tolist() == rows, text
+
+
 @pytest.mark.parametrize(
     ("text", "condition"),
     [

@@ -84,6 +84,10 @@ class Compared:
         """True for each row of the target that is out of reach."""
         return np.asarray(self.rows[self.last] < reach - 1e-6)
 
+    def lost_by_choice(self, reach: float) -> float:
+        """The share of the target that was within reach before the selection, and is not since."""
+        return self.within(reach, "kept") - self.within(reach) if self.last == "chosen" else 0.0
+
     def to_table(self) -> pa.Table:
         """As a table to be remembered."""
         table = pa.Table.from_pandas(self.rows)

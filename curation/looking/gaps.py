@@ -161,3 +161,8 @@ def _upper(counts: pd.Series, total: int, z: float = 1.96) -> pd.Series:
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     upper: pd.Series = (middle + half) / (1 + z**2 / n)
     return upper
+
+
+def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
+    """Those ids of examples that are dropped now; the comparison may be older."""
+    return list(rows["dropped_by"].reindex(list(ids)).dropna().index)

@@ -147,11 +147,6 @@ def over_table(over: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
-    """Those ids of examples that are dropped now; the comparison may be older."""
-    return list(rows["dropped_by"].reindex(list(ids)).dropna().index)
-
-
 def copy_table(
     found: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -167,13 +162,6 @@ def copy_table(
         }
     )
     return table, list(dict.fromkeys(found["example"]))
-
-
-def lost_by_choice(compared: Compared, reach: float) -> float:
-    """The share of the target that was within reach before the selection, and is not since."""
-    if compared.last != "chosen":
-        return 0.0
-    return compared.within(reach, "kept") - compared.within(reach)
 
 
 def basis(compared: Compared) -> str:

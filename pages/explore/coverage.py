@@ -12,7 +12,7 @@ from curation import commands, jobs
 from curation.comparison import comparison_key
 from curation.looking import coverage
 from curation.looking.coverage import Compared
-from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented
+from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented, still_dropped
 from curation.looking.quotas import of_cuts
 from curation.project import Project, View
 from curation.targets import Target
@@ -190,7 +190,7 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
     compared, prompts = held.compared, held.prompts
     st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
     rows = view.dataset.rows
-    closing = drawing.still_dropped(rows, gap.closing)
+    closing = still_dropped(rows, gap.closing)
     with st.container(horizontal=True):
         st.download_button(
             f"Download {len(gap.missing):,} prompts",
@@ -387,7 +387,7 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
     with numbers:
         draw_numbers(held)
         st.caption(drawing.basis(compared))
-        if (lost := drawing.lost_by_choice(compared, reach)) >= 0.01:
+        if (lost := compared.lost_by_choice(reach)) >= 0.01:
             st.warning(
                 f"The selection takes {lost * 100:.1f} points of the target out of reach: its budget "
                 "or its quotas leave out rows that are near the target.",
