@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,6 +65,17 @@ class Imports:
     def former(self) -> list[dict[str, Any]]:
         """Versions that others took the place of, oldest first: entries with `replaced_by`."""
         return list(manifest.read(self.folder).get("former", []))
+
+    def former_rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Examples of versions that others took the place of, each with that one's name.
+
+        Read anew from the copies in `source/`; a version of which the copy is gone is passed over.
+        """
+        for entry in self.former:
+            copy = self.folder / "source" / entry["stored"]
+            with suppress(CurationError):
+                tables, _ = self.parse(copy, entry["name"], entry["settings"])
+                yield entry["replaced_by"], tables["examples"]
 
     @property
     def left_out(self) -> dict[str, str]:

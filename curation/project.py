@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from threading import Lock, local
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,11 +14,11 @@ import pandas as pd
 from curation import files, recipe_file
 from curation.basis import Bases
 from curation.cache import Cache, Memory
-from curation.columns import FileColumns
 from curation.copies import reading
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError
+from curation.examples import Examples
 from curation.history import History
 from curation.imports import Imports
 from curation.overlay import Source
@@ -54,8 +54,7 @@ class Project:
         self.history = History(path / "cache")
         self.memory = Memory[Dataset]()
         self._views = Views(self)
-        self._reading = Lock()
-        self._source: Source | None = None
+        self._source = Examples(self._imports, path / "cache" / "steps")
         self._read = local()
 
     @classmethod
@@ -96,12 +95,7 @@ class Project:
 
     @property
     def limits(self) -> dict[str, float]:
-        """Limits of reading a file that differ from `curation.sources.Limits`, by name.
-
-        They stand in the table `limits` of project.toml.
-
-        Raises CurationError for a limit that there is none of, or that is no positive number.
-        """
+        """Limits of reading a file that project.toml sets; see `settings.read_limits`."""
         return read_limits(self.path)
 
     # --- what came in -----------------------------------------------------------------------
@@ -138,15 +132,8 @@ class Project:
         return self._imports.add(paths, said, names, replace=replace, progress=progress)
 
     def former_rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Examples of versions that others took the place of, each with that one's name.
-
-        Read anew from the copies in `source/`; a version of which the copy is gone is passed over.
-        """
-        for entry in self._imports.former:
-            copy = self.path / "source" / entry["stored"]
-            with suppress(CurationError):
-                tables, _ = self._imports.parse(copy, entry["name"], entry["settings"])
-                yield entry["replaced_by"], tables["examples"]
+        """Examples of versions that others took the place of; see `Imports.former_rows`."""
+        return self._imports.former_rows()
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -194,26 +181,11 @@ class Project:
 
     def source(self) -> Source:
         """The examples and the digest of their table, read as one; see `examples`."""
-        with self._reading:
-            written = self.source_digest
-            if written is None:
-                raise CurationError(self._imports.why_empty())
-            if self._source is None or self._source.digest != written:
-                digest, table = self._imports.table("examples")
-                rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
-                missing = pd.Series(None, index=rows.index, dtype="str")
-                rows = rows.assign(dropped_by=missing, split=missing)
-                own = FileColumns(rows["metadata"], digest, Cache(self.path / "cache" / "steps"))
-                self._source = Source(digest, Dataset(rows, own=own))
-            return self._source
+        return self._source.now()
 
-    def _read_from(self) -> tuple[Source, list[dict[str, Any]]]:
+    def source_with_files(self) -> tuple[Source, list[dict[str, Any]]]:
         """The source, and the files that it was read from, whoever imports meanwhile."""
-        while True:
-            source = self.source()
-            imports = self._imports.entries_of(source.digest)
-            if imports is not None:
-                return source, imports
+        return self._source.with_files()
 
     @property
     def source_digest(self) -> str | None:
@@ -348,16 +320,14 @@ class Project:
         """
         chosen = self.recipe if recipe is None else recipe
         seq = self.last_decision()
-        dataset, refused = self._run(self._replay(seq, engine, progress), chosen, seq)
-        if refused:
-            raise CurationError(f"All steps were computed but cannot be shown: {refused}")
-        return dataset
-
-    def _run(self, replay: Replay, chosen: Recipe, seq: int) -> tuple[Dataset, str]:
-        """The replayed dataset, and why it could not be remembered, if so."""
+        replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
         self.history.note(chosen, seq, replay.fingerprint, dataset.steps)
-        return dataset, replay.cache.refused
+        if replay.cache.refused:
+            raise CurationError(
+                f"All steps were computed but cannot be shown: {replay.cache.refused}"
+            )
+        return dataset
 
     def view(self) -> View:
         """What pages show: today's recipe if that is a matter of moments, else the last run's.
@@ -373,8 +343,6 @@ class Project:
         """
         return self._views.partial(self.recipe if recipe is None else recipe)
 
-    # --- how long it will take --------------------------------------------------------------
-
     def estimate(self, recipe: Recipe | None = None) -> tuple[float, list[str]]:
         """Seconds that the steps not remembered will take, and the steps never timed here.
 
@@ -384,8 +352,6 @@ class Project:
         replay = self._replay()
         return self.history.estimate(replay.missing(chosen), len(replay.source))
 
-    # --- receipts and deliveries ------------------------------------------------------------
-
     def drawn_anew(self) -> Recipe:
         """Today's recipe with seeds by which map and topics are worked out anew from all examples."""
         return self._replay(self.last_decision()).anew(self.recipe, self.view().dataset)
@@ -393,12 +359,11 @@ class Project:
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
         data = self.view().dataset if dataset is None else dataset
-        people = self.people()
-        if people is None:
-            return data.explain(example_id)
         from curation.decisions.receipt import decided
 
-        return [*data.explain(example_id), *decided(self.decisions, people, example_id)]
+        people = self.people()
+        lines = [] if people is None else decided(self.decisions, people, example_id)
+        return [*data.explain(example_id), *lines]
 
     def export(
         self,
@@ -413,27 +378,9 @@ class Project:
 
         See `curation.export.export` for the options and what it raises.
         """
-        from curation import export
+        from curation import deliver
 
-        export.check(Path(out), formats)  # before the work, not after it
-        recipe, seq = self.recipe, self.last_decision()
-        source, imports = self._read_from()
-        replay = self.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
-        dataset, _ = self._run(replay, recipe, seq)
-        origin = export.Origin(
-            self.path.resolve().name,
-            imports,
-            recipe.to_yaml(),
-            self.people(seq),
-            imported=source.dataset.rows["messages"],
-            encoders=self.vectors.used(dataset.steps),
-            bases={
-                basis.path.name: files.sha256(basis.path)
-                for basis in replay.bases_of(dataset).values()
-                if basis.path is not None and basis.exists
-            },
-        )
-        return export.export(dataset, origin, Path(out), formats, progress=progress, **options)
+        return deliver.deliver(self, Path(out), formats, engine, progress, options)
 
     def check(
         self,
@@ -447,10 +394,6 @@ class Project:
 
         All formats unless some are named; see `curation.export.survey`.
         """
-        from curation import export
+        from curation import deliver
 
-        names = list(formats or export.targets())
-        export.check_formats(names)
-        dataset = self.replay(engine=engine, progress=progress)
-        words = export.People.of(self.people(), False).words()
-        return export.survey(dataset, names, words, allow_attention=allow_attention)
+        return deliver.check(self, formats, allow_attention, engine, progress)

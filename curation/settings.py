@@ -117,7 +117,8 @@ def _described(where: str) -> str:
 def read_limits(folder: Path) -> dict[str, float]:
     """Limits of reading a file that differ from `curation.sources.Limits`, by name.
 
-    Raises CurationError for a limit that there is none of, or that is no positive number.
+    They stand in the table `limits` of project.toml. Raises CurationError for an unknown name, and
+    for a value that is no positive number.
     """
     from curation.sources import Limits
 

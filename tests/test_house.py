@@ -23,7 +23,7 @@ FLOORS = """
     operations engine settings incoming
     looking copies
     imports targets replay export naming
-    view
+    view deliver examples
     project
     comparison demo doctor
     ui

@@ -25,6 +25,7 @@ from curation import export as deliveries
 from curation.dataset import silent
 from curation.decisions import Decision
 from curation.errors import CurationError, RecipeConflict, RecipeError
+from curation.examples import Examples
 from curation.recipe import Recipe
 from curation.sources import hub
 from curation.view import Views
@@ -678,7 +679,7 @@ def test_a_delivery_vouches_for_the_decisions_it_was_made_of(project, tmp_path):
 def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment):
     project.recipe = Recipe((Step("split"),))
     fresh = [(f"Another question {n}?", f"Another answer {n}.") for n in range(9)]
-    made, interrupted, real = {}, [], Project.source
+    made, interrupted, real = {}, [], Examples.now
 
     def interrupt(share=0.0, text=""):
         if not interrupted:
@@ -695,7 +696,7 @@ def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment
         made.update(dataset=dataset, origin=origin)
         return {}
 
-    monkeypatch.setattr(Project, "source", source)
+    monkeypatch.setattr(Examples, "now", source)
     monkeypatch.setattr(deliveries, "export", export)
     progress = interrupt if moment == "while the recipe runs" else silent
     project.export(tmp_path / "out", ["trl"], progress=progress)

@@ -1,0 +1,60 @@
+"""What a project delivers: its recipe run and written to a folder, or what such a delivery would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curation import export, files
+from curation.dataset import Progress
+from curation.engine import Engine
+
+if TYPE_CHECKING:
+    from curation.project import Project
+
+
+def deliver(
+    project: Project,
+    out: Path,
+    formats: Sequence[str],
+    engine: Engine | None,
+    progress: Progress,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Run the recipe, write a delivery folder and return its manifest; see `Project.export`."""
+    export.check(out, formats)  # before the work, not after it
+    recipe, seq = project.recipe, project.last_decision()
+    source, imports = project.source_with_files()
+    replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
+    dataset = replay.run(recipe)
+    project.history.note(recipe, seq, replay.fingerprint, dataset.steps)
+    origin = export.Origin(
+        project.path.resolve().name,
+        imports,
+        recipe.to_yaml(),
+        project.people(seq),
+        imported=source.dataset.rows["messages"],
+        encoders=project.vectors.used(dataset.steps),
+        bases={
+            basis.path.name: files.sha256(basis.path)
+            for basis in replay.bases_of(dataset).values()
+            if basis.path is not None and basis.exists
+        },
+    )
+    return export.export(dataset, origin, out, formats, progress=progress, **options)
+
+
+def check(
+    project: Project,
+    formats: Sequence[str] | None,
+    allow_attention: bool,
+    engine: Engine | None,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """What a delivery would hold, refuse and lose in each format; see `Project.check`."""
+    names = list(formats or export.targets())
+    export.check_formats(names)
+    dataset = project.replay(engine=engine, progress=progress)
+    words = export.People.of(project.people(), False).words()
+    return export.survey(dataset, names, words, allow_attention=allow_attention)
