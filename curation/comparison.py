@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from curation.cache import key
 from curation.dataset import Progress, part_of, silent
+from curation.engine.supply import embedded
 from curation.errors import CurationError
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.project import Project
-from curation.registry import operation
 from curation.targets import Target
 from curation.versions import module_version
 from curation.view import View
@@ -51,24 +48,16 @@ def compare_with(
     params = {**step.params, **({"of": of} if of else {})}
     if params != step.params:
         part = part_of(progress, 0, 2)
-        embedded = ~np.isnan(dataset.vectors[:, 0])
+        has_vector = ~np.isnan(dataset.vectors[:, 0])
         vectors = np.full_like(dataset.vectors, np.nan)
-        vectors[embedded] = _embed(project, step.use, params, dataset.rows[embedded], part)
+        vectors[has_vector] = embedded(
+            step.use, params, dataset.rows[has_vector], project.vectors, part
+        )
         dataset = dataset.replace(vectors=vectors)
     part = part_of(progress, 1, 4)
-    target_vectors = _embed(project, step.use, params, target.examples, part)
+    target_vectors = embedded(step.use, params, target.examples, project.vectors, part)
     part = part_of(progress, 1, 2)
     compared = coverage.compare(dataset, target_vectors, list(target.examples.index), part)
     compared = replace(compared, about={**compared.about, "of": params["of"]})
     coverage.remember(target.results, name, compared)
     return compared
-
-
-def _embed(
-    project: Project, use: str, params: Mapping[str, Any], rows: pd.DataFrame, progress: Progress
-) -> np.ndarray:
-    """Vectors of rows that are no part of a replay, by an operation of the kind `embed`."""
-    embed = operation(use)
-    offers = {"rows": rows, "store": project.vectors, "progress": progress}
-    answer = embed.run(*(offers[name] for name in embed.inputs), **params)
-    return np.asarray(answer[0] if isinstance(answer, tuple) else answer)

@@ -23,6 +23,7 @@ from curation.dataset import Dataset, Progress, silent
 from curation.embedding.store import NotRemembered
 from curation.engine import Engine, Serial
 from curation.engine.steps import Steps
+from curation.engine.supply import embedded
 from curation.errors import CurationError
 from curation.overlay import PeopleLayer, PeopleState, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
@@ -247,15 +248,12 @@ class Replay:
         if not bare.any() or not steps:
             return dataset
         rows = dataset.rows[bare].sort_index()
-        embed = operation(steps[-1].use)
         step = replace_params(Step(steps[-1].use), steps[-1].params)
         store = self.store if compute(step) else self.store.remembering()
-        offers = {"rows": rows, "store": store, "progress": silent}
         vectors = dataset.vectors.copy()
         try:
-            answer = embed.run(*(offers[name] for name in embed.inputs), **steps[-1].params)
-            made = answer[0] if isinstance(answer, tuple) else answer
-            vectors[dataset.rows.index.get_indexer(rows.index)] = made
+            revived = embedded(steps[-1].use, steps[-1].params, rows, store)
+            vectors[dataset.rows.index.get_indexer(rows.index)] = revived
         except NotRemembered:
             raise NotCached(steps[-1].name, dataset) from None
         return dataset.replace(vectors=vectors)
