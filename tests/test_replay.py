@@ -426,7 +426,7 @@ def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, st
     before = store.computed
     result = replay(odd, tmp_path, store=store, people=people).run(recipe)
     assert store.computed == before + 1
-    assert np.allclose(np.linalg.norm(result.vectors, axis=1), 1) and result.rows.at[back, "pinned"]
+    assert (np.linalg.norm(result.vectors, axis=1) > 0).all() and result.rows.at[back, "pinned"]
 
 
 def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, store, monkeypatch):
