@@ -268,7 +268,7 @@ def test_what_is_lost_is_said_in_words():
     losses = {f"column {i}": 9 - i for i in range(9)}
     text = saying.lost("TRL", {"loss masks": 1_200, **losses})
     assert text.startswith("TRL has no place for loss masks (1,200), column 0 (9)")
-    assert text.endswith("4 others, see manifest.json")
+    assert text.endswith("column 4 (5), 4 others")
     assert saying.lost("TRL", {}) == ""
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Sequence
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from curation.decisions.state import State
 from curation.report import PEOPLE
+
+if TYPE_CHECKING:
+    from curation.decisions.state import State
 
 QUEUES = {
     "undecided": ("Undecided", "Kept examples that nobody decided yet."),
@@ -44,6 +47,8 @@ def queue(
     other pages have open, best first; they come last and from the far end, so that two people who
     share a short queue work towards each other. The queue `everything` holds all rows, always.
     """
+    from curation.decisions.state import State  # late, for it brings a database along
+
     now = people or State()
     if name == "everything":
         return np.arange(len(rows))
