@@ -7,17 +7,19 @@ import sys
 import uuid
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curation.cli.options import AsJson, Filters, ProjectPath, Words, read_text
 from curation.cli.rows import filtered
 from curation.cli.terminal import say, show
-from curation.decisions import Decision, together
 from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.project import Project
+
+if TYPE_CHECKING:
+    from curation.decisions import Decision
 
 BULK = ("keep", "drop", "skip", "flag", "unflag", "tag", "untag", "label", "note", "rate")
 """Kinds of decisions that can be the same for many examples."""
@@ -81,6 +83,8 @@ def of_filter(
         except ValueError:
             raise CurationError(f"A rate needs a number as its --value, not {value!r}.") from None
     ids = [str(i) for i in dataset.rows.index[mask]]
+    from curation.decisions import together
+
     decisions = together(
         [(kind, i, said) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
     )
