@@ -571,7 +571,6 @@ def test_an_operation_of_another_module_is_known_in_the_workers(tmp_path, monkey
     module = OWN_OPERATION.partition("texts = ")[0].replace("def mine", "def theirs")
     (tmp_path / "their_operations.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(registry, "_operations", dict(registry._operations))
     importlib.import_module("their_operations")
     texts = {"prompt": ["a", "bb"], "response": ["c d", "e"], "system": "", "label": ""}
     frame = pd.DataFrame({**texts, "messages": "[]"})
