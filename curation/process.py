@@ -50,6 +50,33 @@ def running(sentence: str = "") -> Iterator[None]:
         _flush()
 
 
+_native = False
+"""Whether the main thread is in native code that calls Python back."""
+
+_asked = False
+"""Whether a signal came meanwhile."""
+
+
+@contextmanager
+def native() -> Iterator[None]:
+    """Raise no Cancelled in a block whose native code calls Python: there it may abort the process.
+
+    A signal within the block raises after it; a block that takes longer than GRACE ends with the
+    process. For the main thread; elsewhere it does nothing.
+    """
+    global _native, _asked
+    if threading.current_thread() is not threading.main_thread() or _native:
+        yield
+        return
+    _native, _asked = True, False
+    try:
+        yield
+    finally:
+        _native = False
+        if _asked:
+            raise Cancelled
+
+
 class _End:
     """The signal that asked this process to end, and the one sentence that is said about it."""
 
@@ -84,10 +111,14 @@ class _End:
             writer.close()
 
     def _interrupt(self, number: int, frame: Any) -> None:
-        """Raise Cancelled in the main thread, once."""
+        """Raise Cancelled in the main thread, once; after a block of native code, not within."""
+        global _asked
         if not self._asked:
             self._asked = number
-            raise Cancelled
+            if _native:
+                _asked = True
+            else:
+                raise Cancelled
 
     def _watch(self, reader: socket.socket) -> None:
         """End the process after the first signal, unless it ends by itself; runs in a thread."""

@@ -39,7 +39,7 @@ NARROW = {
     "selection text words",
     "sources": "dataset errors formats process text",
     "formats": "errors",
-    "embedding": "cache dataset errors files versions",
+    "embedding": "cache dataset errors files process versions",
     "decisions": "errors files lock report",
 }
 """All that a package may import of those below it, where that is less than everything."""

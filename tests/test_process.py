@@ -58,7 +58,10 @@ def block(body: str, grace: float = 0.3) -> subprocess.Popen:
         f"with process.running():\n{lines}\n"
     )
     process = started("-c", program)
-    assert process.stdout.readline() == "ready\n"
+    line = b""
+    while not line.endswith(b"\n") and (sign := os.read(process.stdout.fileno(), 1)):
+        line += sign  # one by one: what a stream reads ahead is lost to `communicate`
+    assert line == b"ready\n"
     return process
 
 
@@ -114,7 +117,20 @@ try:
 finally:
     time.sleep(0.5)
 """
+IN_A_CALLBACK_OF_NATIVE_CODE = """
+called = []
+compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+def callback(one, other):
+    called or ready()
+    called.append(1)
+    time.sleep(0.02)
+    return 0
+with process.native():
+    ctypes.CDLL(None).qsort((ctypes.c_int * 8)(), 8, 4, compare(callback))
+print("never")
+"""
 UNCLEAN = {
+    "in a callback of native code": IN_A_CALLBACK_OF_NATIVE_CODE,
     "swallowed": SWALLOWED,
     "in a destructor": IN_A_DESTRUCTOR,
     "in native code": IN_NATIVE_CODE,

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from curation import files
+from curation import files, process
 from curation.cache import key
 from curation.errors import CurationError
 from curation.versions import module_version
@@ -241,7 +241,8 @@ def _graph(model: Any) -> tuple[tuple[str, ...], Any]:
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of branches on shapes, which stay right
-        graph = openvino.convert_model(Graph(), example_input=tuple(example.values()))
+        with process.native():
+            graph = openvino.convert_model(Graph(), example_input=tuple(example.values()))
     return tuple(example), graph
 
 
