@@ -28,7 +28,7 @@ LIKENESS = 0.5
 LETTERS = 4_000
 """Of a text, so many are compared at its beginning."""
 CARRIED = "Carried over from "
-"""How the note of a carried decision begins."""
+"""The first words of the note that a carried decision gets."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
 
 
 def _told(summary: Summary) -> Iterator[str]:
-    """What was decided, without who did: notes are delivered where people have pseudonyms."""
+    """List the decisions without names: a delivery under pseudonyms holds notes too."""
     if summary.verdict:
         yield "kept" if summary.verdict.kind == "keep" else "dropped"
     if summary.label:

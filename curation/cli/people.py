@@ -76,17 +76,17 @@ def of_filter(
         raise CurationError("Decisions carry a name: give --annotator NAME.")
     people = opened.people()
     dataset, mask = filtered(opened, asked)
-    said: Any = value or ("review" if kind in ("flag", "unflag") else None)
+    decided: Any = value or ("review" if kind in ("flag", "unflag") else None)
     if kind == "rate":
         try:
-            said = float(value)
+            decided = float(value)
         except ValueError:
             raise CurationError(f"A rate needs a number as its --value, not {value!r}.") from None
     ids = [str(i) for i in dataset.rows.index[mask]]
     from curation.decisions import together
 
     decisions = together(
-        [(kind, i, said) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
+        [(kind, i, decided) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
     )
     for decision in decisions[:1]:  # they differ by their example only
         decision.check()

@@ -60,7 +60,7 @@ def rows(
 
 
 def current(opened: Project, engine: str) -> Dataset:
-    """What recipe and decisions give now: remembered from the last run if nothing changed since."""
+    """Replay recipe and decisions; the last run is reused if nothing changed since."""
     view = opened.view()
     if view.current:
         return view.dataset
@@ -94,7 +94,7 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
 
 
 def filtered(opened: Project, asked: Filter, engine: str = "auto") -> tuple[Dataset, Any]:
-    """What recipe and decisions give now, and the mask of a filter over it.
+    """Replay recipe and decisions, and return the dataset with the mask of a filter.
 
     Raises CurationError where the filter names a column or a value that is not there.
     """
