@@ -1,10 +1,10 @@
-"""The table of contents: which pages there are, and the frame around each."""
+"""The table of contents: which pages there are, and the shell around each."""
 
 import streamlit as st
 
-from curation.ui import frame
+from curation.ui import shell
 
-st.set_page_config(page_title="Curation", page_icon=str(frame.ICON), layout="wide")
+st.set_page_config(page_title="Curation", page_icon=str(shell.ICON), layout="wide")
 
 pages = st.navigation(
     {
@@ -32,4 +32,4 @@ pages = st.navigation(
         ],
     }
 )
-frame.around(pages)
+shell.around(pages)

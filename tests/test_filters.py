@@ -336,13 +336,13 @@ def test_select_saves_with_the_revision_it_was_painted_from(project, monkeypatch
 
 
 def test_callbacks_of_the_map_carry_the_revision_they_were_painted_from(project, monkeypatch):
-    from curation.ui import about, concepts, treemap
+    from curation.ui import concepts, map_quality, treemap
 
     sent = []
     monkeypatch.setattr(Project, "save_recipe", lambda self, recipe, base: sent.append(base))
-    monkeypatch.setattr(about.frame, "start_run", lambda project: None)
+    monkeypatch.setattr(map_quality.shell, "start_run", lambda project: None)
     monkeypatch.setattr("curation.naming.renamed", lambda recipe, *names: recipe)
-    about._draw_anew(project, "painted")
+    map_quality._draw_anew(project, "painted")
     concepts._add_step(project, "a tag", "painted")
     treemap.rename(project, ("theme",), "other", "painted")
     assert sent == ["painted"] * 3

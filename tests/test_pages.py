@@ -234,7 +234,7 @@ def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.switch_page("pages/review/annotate.py").run()
     assert not app.get("bidi_component")
-    assert "frame-undo" not in [b.key for b in app.button], "nameless visitors share no undo"
+    assert "shell-undo" not in [b.key for b in app.button], "nameless visitors share no undo"
     app.text_input(key="who-name").set_value(" Eve ")
     button(app, "Begin").click().run()
     assert not app.exception

@@ -18,7 +18,7 @@ from curation.operations.concept import marked
 from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
-from curation.ui.found import limits
+from curation.ui.search_result import limits
 from curation.ui.text import markdown
 
 

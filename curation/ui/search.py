@@ -15,7 +15,7 @@ from curation.looking.result import SearchResult
 from curation.looking.search import Hits
 from curation.project import Project, View
 from curation.ui import concepts, state
-from curation.ui.found import limits
+from curation.ui.search_result import limits
 from curation.ui.text import markdown, short
 
 MODES = {

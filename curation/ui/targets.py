@@ -10,7 +10,7 @@ from curation import commands, jobs
 from curation.errors import CurationError
 from curation.project import Project
 from curation.targets import Target
-from curation.ui import frame, state, uploads
+from curation.ui import shell, state, uploads
 from curation.ui.text import markdown
 
 OPEN = "coverage-adding"
@@ -42,7 +42,7 @@ def adding(project: Project) -> None:
 
 def _start(project: Project, path: Path, name: str, source: str, options: list[str]) -> None:
     """Start the job that reads the target, and note which targets there were before it."""
-    if frame.start_job(project, commands.add_target(project.path, path, name, options)):
+    if shell.start_job(project, commands.add_target(project.path, path, name, options)):
         state.flash(
             f"Reading {name or source or 'the target'}; it is chosen here when it is ready.",
             ":material/hourglass:",
@@ -58,7 +58,7 @@ def just_added(project: Project, found: list[Target]) -> Target | None:
         return None
     new = next((t for t in found if not _as_read([t]) <= before), None)
     if new is not None or not jobs.at_work(
-        project.path, "target", newest=frame.RECENT
+        project.path, "target", newest=shell.RECENT
     ):  # it may have failed, or have been there already
         del st.session_state[_BEFORE]
     return new

@@ -11,7 +11,7 @@ import streamlit as st
 from curation.looking.columns import with_shown
 from curation.looking.masks import Mask, digest
 from curation.project import Project, View
-from curation.ui import frame, state
+from curation.ui import shell, state
 from curation.ui.charts import PALETTE, WARN
 from curation.ui.text import hover, markdown
 
@@ -167,5 +167,5 @@ def rename(project: Project, group: tuple[str, ...], name: str, base: str) -> No
         originals = original_names(project.view().dataset)
         project.save_recipe(renamed(project.recipe, group[-1], name, originals), base)
         state.look_at(project, group=())
-        frame.start_run(project)  # everything but the names is remembered
+        shell.start_run(project)  # everything but the names is remembered
         state.flash(f"“{group[-1]}” is “{name}” when the run has ended.")

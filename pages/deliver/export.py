@@ -17,7 +17,7 @@ from curation.export import left_out, parts_in, saying, targets, without_place
 from curation.export.rendering import rendered
 from curation.project import Project, View
 from curation.text.slug import slug
-from curation.ui import frame, state
+from curation.ui import shell, state
 from curation.ui.text import markdown
 
 LOOKED_AT = 20_000
@@ -29,7 +29,7 @@ def start(
 ) -> None:
     """Start the export as a job of its own."""
     out = project.path / "exports" / slug(name)
-    frame.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms))
+    shell.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -201,12 +201,12 @@ def deliveries(project: Project) -> list[Path]:
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Export",
         "Files that a trainer reads, checked with its own rules, with a receipt for every row.",
     )
     project, view = state.need_view()
-    frame.stale(view)
+    shell.stale(view)
     found = deliveries(project)
     if found:
         draw_delivery(found)

@@ -15,7 +15,7 @@ from curation.looking.quotas import candidates
 from curation.project import Project, View
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
-from curation.ui import charts, form, frame, quotas, state
+from curation.ui import charts, form, quotas, shell, state
 from curation.ui.text import hover, markdown
 
 
@@ -36,7 +36,7 @@ def apply(project: Project, recipe: Recipe, base: str) -> None:
     with state.flashing_errors():
         project.save_recipe(recipe, base)
         quotas.let_go()
-        frame.start_run(project)
+        shell.start_run(project)
 
 
 def draw_handed(handed: dict[str, Any]) -> None:
@@ -225,12 +225,12 @@ def draw_topics(pool: pd.Series, chosen: pd.Series) -> None:
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Select",
         "Choose a good and diverse part under a budget, and see what it covers beside chance.",
     )
     project, view = state.need_view()
-    frame.stale(view)
+    shell.stale(view)
     with st.container(border=True):
         draw_form(project, view.dataset)
     draw_result(project, view)

@@ -9,7 +9,17 @@ from curation.looking.columns import numbers, ordered
 from curation.looking.masks import SHOWN, Positions, listed
 from curation.looking.result import SearchResult, positions
 from curation.project import Project
-from curation.ui import actions, cards, concepts, filters, found, frame, search, state, tables
+from curation.ui import (
+    actions,
+    cards,
+    concepts,
+    filters,
+    search,
+    search_result,
+    shell,
+    state,
+    tables,
+)
 from curation.ui.text import markdown
 
 # Columns that are shown beside the text, where they say anything.
@@ -83,7 +93,7 @@ def draw_table(
     """The first of the rows that were found; the id of the one that was clicked."""
     asked = [order] * bool(order) + filters.picked("browse")
     part = dataset.with_columns(asked, dataset.rows.iloc[at[:SHOWN]].copy())
-    first = found.beside(part, at[:SHOWN], hits)
+    first = search_result.beside(part, at[:SHOWN], hits)
     shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
     shown = list(dict.fromkeys([*asked, *shown]))
     height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
@@ -92,12 +102,12 @@ def draw_table(
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Browse",
         "Find examples by words, by meaning or by likeness; open one to read it and its receipt.",
     )
     project, view = state.need_view()
-    frame.stale(view)
+    shell.stale(view)
     rows = view.dataset.rows
     top = st.container()  # drawn last: what is found depends on the filter
     left, right = st.columns([11, 3])

@@ -17,7 +17,7 @@ from curation.looking.quotas import of_cuts
 from curation.project import Project, View
 from curation.targets import Target
 from curation.text.slug import slug
-from curation.ui import actions, charts, frame, quotas, state, tables, targets
+from curation.ui import actions, charts, quotas, shell, state, tables, targets
 from curation.ui import coverage as drawing
 from curation.ui.coverage import Held
 from curation.ui.text import markdown
@@ -61,7 +61,7 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         help="Prompts only embeds the dataset's prompts first, which takes minutes for tens of "
         "thousands.",
     )
-    active = jobs.at_work(project.path, "coverage", newest=frame.RECENT)
+    active = jobs.at_work(project.path, "coverage", newest=shell.RECENT)
     columns[2].button(
         "Comparing…" if active else "Compare",
         key="coverage-go",
@@ -69,7 +69,7 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         icon=":material/play_arrow:",
         width="stretch",
         disabled=active,
-        on_click=frame.start_job,
+        on_click=shell.start_job,
         args=(project, commands.compare(project.path, target.slug, of, target.name)),
     )
     with columns[3].popover(
@@ -414,13 +414,13 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Coverage",
         "Hold the dataset against a benchmark, a task or another set: what it lacks, what it has "
         "too much of.",
     )
     project, view = state.need_view()
-    frame.stale(view)
+    shell.stale(view)
     found = project.targets.all()
     if new := targets.just_added(project, found):
         st.session_state["coverage-target"] = new.slug

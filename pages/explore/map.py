@@ -19,16 +19,16 @@ from curation.looking.result import SearchResult, positions
 from curation.looking.special import SPREAD
 from curation.project import Project, View
 from curation.ui import (
-    about,
     actions,
     cards,
     charts,
     concepts,
     filters,
-    found,
-    frame,
+    map_quality,
     quotas,
     search,
+    search_result,
+    shell,
     special,
     state,
     tables,
@@ -158,7 +158,7 @@ def draw_list(
     )
     listed_rows = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
     part = rows.iloc[listed_rows[:SHOWN]].copy()
-    first = found.beside(part, listed_rows[:SHOWN], hits)
+    first = search_result.beside(part, listed_rows[:SHOWN], hits)
     key = listed(listed_rows) + (view.fingerprint if concepts.concept_of("map") else "")
     picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(listed_rows))
     if picked:
@@ -330,16 +330,16 @@ def draw_side(
 def draw() -> None:
     """The page."""
     project, view = state.need_view()
-    frame.header(
+    shell.header(
         "Map",
         "Examples that mean alike lie together: draw around a region, list it, act on all of it.",
     )
-    frame.stale(view)
+    shell.stale(view)
     rows = view.dataset.rows
     if "map_x" not in rows:
         st.info(
             "The recipe is running; the map is here when it has ended."
-            if frame.running(project)
+            if shell.running(project)
             else "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
             icon=":material/scatter_plot:",
         )
@@ -360,7 +360,7 @@ def draw() -> None:
     filtered = on_map & condition.mask(view.dataset)
     meets = filtered & layout.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
-        about.draw(project, view, on_map)
+        map_quality.draw(project, view, on_map)
     draw_chips(project, looking, bar)
     with top:
         hits = search.controls(project, view, "map", meets)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation.looking.counts import by_annotator, by_source
 from curation.project import Project, View
-from curation.ui import charts, frame, state
+from curation.ui import charts, shell, state
 
 
 def draw_counts(project: Project, view: View) -> None:
@@ -105,8 +105,8 @@ def draw_measures(view: View) -> None:
 def draw() -> None:
     """The page."""
     project, view = state.need_view()
-    frame.header("Overview", "How much there is, what each step took away, and what it is about.")
-    frame.stale(view)
+    shell.header("Overview", "How much there is, what each step took away, and what it is about.")
+    shell.stale(view)
     draw_counts(project, view)
     part = st.segmented_control(
         "Part",

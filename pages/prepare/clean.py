@@ -14,7 +14,7 @@ from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
-from curation.ui import charts, form, frame, state
+from curation.ui import charts, form, shell, state
 from curation.ui.text import changed_lines, markdown, short
 
 PHASE_TITLES = {
@@ -402,7 +402,7 @@ def as_far_as(project: Project, recipe: Recipe) -> Dataset:
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Clean",
         "The recipe: every step in order, what it dropped or changed, and nothing is ever deleted.",
     )

@@ -16,7 +16,7 @@ from curation.demo import EXAMPLE, FILES, make_demo
 from curation.errors import CurationError
 from curation.incoming import origin_of
 from curation.project import Project
-from curation.ui import cards, frame, state, uploads
+from curation.ui import cards, shell, state, uploads
 from curation.ui.columns import draw_columns
 from curation.ui.leftover import draw_left_out, draw_without_row
 from curation.ui.text import markdown, short
@@ -78,7 +78,7 @@ def open_example() -> None:
     path = state.workspace() / "example"
     with state.flashing_errors():
         if not (path / "project.toml").exists():
-            frame.start_run(make_demo(path))
+            shell.start_run(make_demo(path))
         state.choose_project(path)
 
 
@@ -135,7 +135,7 @@ def draw_hub(project: Project) -> None:
         key="load-hub-go",
         icon=":material/cloud_download:",
         disabled=not id,
-        on_click=frame.start_job,
+        on_click=shell.start_job,
         args=(project, commands.fetch(project.path, id, revision)),
         help="Needs the network. No code of the dataset is run.",
     )
@@ -267,7 +267,7 @@ def start(project: Project, todo: tuple[tuple[str, str, Reading], ...]) -> None:
         names = [name for _, name in group] if uploaded else []  # a file is known by its path
         title = group[0][1] if len(group) == 1 else f"{len(group)} files"
         command = commands.import_files(project.path, paths, names, how.options(), title)
-        frame.start_job(project, command)
+        shell.start_job(project, command)
 
 
 def is_upload(project: Project, path: str) -> bool:
@@ -405,7 +405,7 @@ def as_jsonl(rejected: pd.DataFrame) -> bytes:
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Load",
         "Any SFT file opens; every line is an example, a refused line with a reason, or blank.",
     )

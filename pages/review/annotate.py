@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import card, frame, state
+from curation.ui import card, shell, state
 
 
 def name_form() -> None:
@@ -25,7 +25,7 @@ def name_form() -> None:
 
 def draw() -> None:
     """The page."""
-    frame.header(
+    shell.header(
         "Annotate",
         "Keep, drop or mend one example at a time; every answer is saved, and can be undone.",
     )

@@ -1,4 +1,4 @@
-"""How far a map can be believed and what it rests on, in sentences ready to be drawn."""
+"""How good the map is and what it rests on, in sentences ready to be drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from curation.dataset import Dataset
 from curation.looking import layout
 from curation.looking.masks import Mask
 from curation.project import Project, View
-from curation.ui import frame, state
+from curation.ui import shell, state
 from curation.ui.text import markdown
 
 
@@ -73,4 +73,4 @@ def _draw_anew(project: Project, base: str) -> None:
     """Take the next seed for what keeps its places, so that all examples shape it, and run."""
     with state.flashing_errors():
         project.save_recipe(project.drawn_anew(), base)
-        frame.start_run(project)
+        shell.start_run(project)

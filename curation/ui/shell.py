@@ -1,4 +1,4 @@
-"""The frame around every page: project, who am I, the funnel in small, running jobs."""
+"""The shell around every page: project, who am I, the funnel in small, running jobs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _funnel(project: Project) -> None:
     st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
     if not view.current:
         st.caption(markdown(view.note, 300))
-        run_button(project, "frame-run")
+        run_button(project, "shell-run")
 
 
 def running(project: Project) -> bool:
@@ -174,7 +174,7 @@ def _undo(project: Project) -> None:
     buttons.button(
         "Undo",
         icon=":material/undo:",
-        key="frame-undo",
+        key="shell-undo",
         on_click=actions.undo,
         args=(project,),
         shortcut="Ctrl+Z",
@@ -183,7 +183,7 @@ def _undo(project: Project) -> None:
     buttons.button(
         "Redo",
         icon=":material/redo:",
-        key="frame-redo",
+        key="shell-redo",
         on_click=actions.redo,
         args=(project,),
         help="Do again what you undid.",

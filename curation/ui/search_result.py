@@ -1,4 +1,4 @@
-"""What a search says of the rows of a table, and the field that says how much of it is wanted."""
+"""What a search result adds to a table of rows, and the field that limits how many there are."""
 
 from __future__ import annotations
 
