@@ -162,6 +162,16 @@ class Recipe:
         return moved
 
     @property
+    def selection(self) -> Step | None:
+        """The first step that chooses under a budget; None for a recipe without one."""
+        return next((step for step in self.steps if step.operation.kind == "select"), None)
+
+    def with_selection(self, step: Step | None) -> Recipe:
+        """The recipe with this selection in place of every other, or with none."""
+        plain = Recipe(tuple(s for s in self.steps if s.operation.kind != "select"))
+        return plain if step is None else plain + step
+
+    @property
     def names(self) -> tuple[str, ...]:
         """A name for each step that is unique in the recipe: `keep_between`, `keep_between#2`."""
         seen: dict[str, int] = {}

@@ -54,6 +54,34 @@ class StepReport:
             int((self.delta["conflict"].fillna("") != "").sum()) if "conflict" in self.delta else 0
         )
 
+    def dropped_examples(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows that the step dropped, by id: reason, twin, and similarity where it measured one.
+
+        rows: of the dataset after the recipe. twin: id of the row that stays in its place, "" for
+        none. The least similar rows come first, for they show whether a threshold is right.
+        """
+        ids = rows.index[rows["dropped_by"] == self.name]
+        delta = self.delta.reindex(ids)
+        table = pd.DataFrame(
+            {
+                "reason": delta["reason"].fillna("") if "reason" in delta else "",
+                "twin": delta["duplicate_of"].fillna("") if "duplicate_of" in delta else "",
+            },
+            index=ids,
+        )
+        table.loc[~table["twin"].isin(rows.index), "twin"] = ""
+        if "similarity" in delta:
+            table["similarity"] = delta["similarity"]
+            table = table.sort_values("similarity", kind="stable")
+        return table
+
+    def changed_examples(self) -> pd.DataFrame:
+        """The rows whose text the step changed, by id: before and after, as canonical JSON."""
+        if self.before is None:
+            return pd.DataFrame({"before": [], "after": []}, dtype="str")
+        after = self.delta["messages"].reindex(self.before.index)
+        return pd.DataFrame({"before": self.before, "after": after})
+
     def to_dict(self) -> dict[str, Any]:
         """The counts, for a manifest or `--json`."""
         names = ("use", "kept_in", "dropped", "changed", "seconds", "cached")

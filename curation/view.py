@@ -156,6 +156,20 @@ class Views:
         return set() if now is None else now.differing(self._project.people(seq), kinds)
 
 
+def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError | None]:
+    """The dataset after the first steps that can run, and the error that stops the next; for editing.
+
+    Raises CurationError when there are no examples.
+    """
+    stopped = None
+    for count in range(len(recipe), 0, -1):
+        try:
+            return project.partial(Recipe(recipe.steps[:count])), stopped
+        except CurationError as error:
+            stopped = stopped or error
+    return project.partial(Recipe()), stopped
+
+
 def _reads_tags(recipe: Recipe) -> bool:
     """Whether a step that reads more of people's decisions than their verdicts and edits is on."""
     return any("decisions" in step.operation.inputs for step in recipe if step.enabled)

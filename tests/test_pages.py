@@ -385,6 +385,18 @@ def test_a_click_that_fires_twice_adds_one_decision(project):
     assert project.decisions.last() == 1
 
 
+def test_the_overview_shows_how_far_people_are_and_who_decided(project):
+    first, second = (str(i) for i in project.view().dataset.kept.index[:2])
+    project.decisions.append(
+        [Decision(first, "keep", annotator="Ann"), Decision(second, "drop", annotator="Bob")]
+    )
+    app = opened("overview")
+    next(g for g in app.segmented_control if "Review" in g.options).set_value("Review").run()
+    assert not app.exception, app.exception[0].message
+    assert [p.text.split()[0] for p in app.get("progress")] == ["2"]
+    assert any(set(table.value.get("annotator", [])) == {"Ann", "Bob"} for table in app.dataframe)
+
+
 def test_select_refuses_a_budget_above_what_is_kept(project):
     app = opened("select")
     budget = next(n for n in app.number_input if n.label == "Budget")

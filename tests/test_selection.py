@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from curation.dataset import Dataset, silent
 from curation.embedding import nearest
 from curation.errors import CurationError
-from curation.looking.choice import beside_random, measures, nearest_chosen
+from curation.looking.choice import Choice, beside_random, measures, nearest_chosen
 from curation.operations.select import select_diverse, select_highest, select_random
+from curation.recipe import Recipe, Step
+from curation.report import StepReport
 from curation.selection import coverage_graph, greedy, quotas, standardised
 from tests.conftest import make_dataset
 
@@ -233,3 +235,38 @@ def test_the_nearest_chosen_is_found_whatever_the_size_of_blocks(monkeypatch):
     vectors, chosen = unit_vectors(50, 1), unit_vectors(23, 2)
     monkeypatch.setattr("curation.looking.choice.BLOCK", 7)
     assert np.allclose(nearest_chosen(vectors, chosen), (vectors @ chosen.T).max(axis=1))
+
+
+def test_the_choice_of_a_dataset_names_chosen_pool_reasons_and_shares(dataset):
+    ids = dataset.rows.index
+    rows = dataset.rows.assign(
+        topic=["eggs", "stars", "stars", "eggs", "words", "water", "code", "plants"],
+        quality=[1.0, 2, 3, 4, 5, 6, 7, 8],
+    )
+    delta = pd.DataFrame(
+        {
+            "keep": [True, False, True, False],
+            "reason": ["second", "no", "first", "no"],
+            "rank": pd.array([2, None, 1, None], dtype="Int64"),
+        },
+        index=ids[:4],
+    )
+    assert Choice.of(dataset) is None
+    report = StepReport("pick", "pick", "Pick", "select", {}, "f1", delta)
+    choice = Choice.of(Dataset(rows, steps=(report,)))
+    assert list(choice.chosen) == [ids[0], ids[2]] and list(choice.pool) == list(ids[:4])
+    assert choice.reasons.to_dict() == {ids[2]: "first", ids[0]: "second"}
+    assert list(choice.reasons.index) == [ids[2], ids[0]]
+    assert choice.medians(rows) == {"Median quality": (2.0, 2.5)}
+    shares = choice.topic_shares(rows)
+    assert shares.loc["eggs"].to_dict() == {"pool": 0.5, "chosen": 0.5}
+    assert set(shares.index) == {"eggs", "stars"}, "topics outside of the pool are not compared"
+
+
+def test_a_recipe_has_one_selection_in_the_place_of_every_other():
+    recipe = Recipe((Step("lengths"), Step("select_random"), Step("select_highest"), Step("split")))
+    assert recipe.selection == Step("select_random")
+    changed = recipe.with_selection(Step("select_diverse", budget=3))
+    assert [step.use for step in changed] == ["lengths", "select_diverse", "split"]
+    assert [step.use for step in recipe.with_selection(None)] == ["lengths", "split"]
+    assert Recipe().selection is None

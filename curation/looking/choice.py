@@ -1,19 +1,67 @@
-"""A choice beside chance: how well the chosen rows cover the rows that they were chosen from."""
+"""A selection's result: what it chose, beside the pool it chose from and beside random choices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from curation.dataset import Dataset
 
+MEDIANS = {"quality": "Median quality", "response_tokens": "Median response tokens"}
+"""Columns of which a choice and its pool have medians worth comparing, with titles."""
+
 DRAWS = 10
 """Random choices of the same size that a choice is held against."""
 
 BLOCK = 4_096
 """Rows and chosen rows compared at once: 64 MB of similarities, whatever the budget."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the selection of a recipe chose, and the rows that it chose from.
+
+    chosen, pool: ids. reasons: why each row was chosen, by id, the first chosen first.
+    fingerprint: of the selection's step.
+    """
+
+    chosen: pd.Index
+    pool: pd.Index
+    reasons: pd.Series = field(repr=False)
+    fingerprint: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Choice | None:
+        """The choice of a dataset's selection; None when none was run."""
+        report = next((r for r in dataset.steps if r.kind == "select"), None)
+        if report is None:
+            return None
+        delta = report.delta[report.delta["keep"]]
+        order = delta.sort_values("rank") if "rank" in delta else delta
+        reasons = order["reason"] if "reason" in order else pd.Series("", index=order.index)
+        return cls(delta.index, report.delta.index, reasons, report.fingerprint)
+
+    def medians(self, rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
+        """Title → the median among the chosen and in the pool, for measured columns of MEDIANS."""
+        return {
+            title: (
+                float(rows.loc[self.chosen, column].median()),
+                float(rows.loc[self.pool, column].median()),
+            )
+            for column, title in MEDIANS.items()
+            if column in rows
+        }
+
+    def topic_shares(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The share of each topic in the pool and among the chosen, the largest of the pool first."""
+        parts = {"pool": self.pool, "chosen": self.chosen}
+        shares = {
+            name: rows.loc[ids, "topic"].value_counts(normalize=True) for name, ids in parts.items()
+        }
+        return pd.DataFrame(shares).fillna(0.0).sort_values("pool", ascending=False)
 
 
 def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:

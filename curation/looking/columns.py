@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -70,6 +72,29 @@ def categories(dataset: Dataset) -> list[str]:
     rows, kinds = dataset.rows, dataset.own.kinds
     base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
     return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
+
+
+def nameable(dataset: Dataset, step: str) -> tuple[list[str], list[str]]:
+    """Columns that a step may name, by its name in the recipe, and those of them that hold numbers.
+
+    They are what the steps before it measured, columns of few values, and the files' own.
+    """
+    reports = takewhile(lambda report: report.name != step, dataset.steps)
+    earlier = dict.fromkeys(column for report in reports for column in report.columns)
+    before = [c for c in earlier if c in dataset.rows and c not in BASE_COLUMNS]
+    base = [c for c in categories(dataset) if c in BASE_COLUMNS and c != "dropped_by"]
+    own = list(dataset.own_names)
+    measured = set(numbers(dataset, own=False))
+    of_numbers = [c for c in before if c in measured] + [c for c in own if c in dataset.numbers]
+    return list(dict.fromkeys([*before, *base, *own])), of_numbers
+
+
+def values_of(dataset: Dataset, column: str) -> list[str]:
+    """The values of a column as text, the most frequent first; none for a column that is not there."""
+    values = dataset.column(column)
+    if values is None:
+        return []
+    return [str(value) for value in as_text(values).value_counts().index if value]
 
 
 def shown(dataset: Dataset, column: str) -> pd.Series | None:

@@ -1,8 +1,51 @@
-"""Counts of a dataset: rows by file and by annotator, medians of a part beside another."""
+"""Counts of a dataset: the first numbers, rows by file, and how far people are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
+
+from curation.dataset import Dataset
+
+if TYPE_CHECKING:
+    from curation.decisions.state import State
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The first numbers of a dataset.
+
+    attention: kept examples that a trainer cannot use as they stand. refused: lines. decided:
+    examples that a person decided about.
+    """
+
+    examples: int
+    kept: int
+    attention: int
+    refused: int
+    decided: int
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, imports: Sequence[Mapping[str, Any]], people: State | None
+    ) -> Counts:
+        """The counts of a dataset, of the entries of its imports, and of people's decisions."""
+        kept = dataset.kept
+        return cls(
+            examples=len(dataset),
+            kept=len(kept),
+            attention=int((kept["attention"] != "").sum()),
+            refused=sum(entry["report"]["rejected"] for entry in imports),
+            decided=0 if people is None else len(people.frame()),
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Examples that a step or a person dropped."""
+        return self.examples - self.kept
 
 
 def by_source(rows: pd.DataFrame) -> pd.DataFrame:
@@ -22,11 +65,34 @@ def by_source(rows: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def by_annotator(decided: pd.DataFrame) -> pd.DataFrame:
-    """A line for each person: annotator, and examples that were decided."""
-    return decided.groupby("annotator").size().rename("examples").reset_index()
+@dataclass(frozen=True)
+class Progress:
+    """How far people are: examples that they decided about, of all.
 
+    by_annotator: a line for each person: annotator and examples. verdicts: kept or dropped, of each
+    example that somebody said so of.
+    """
 
-def medians(values: pd.Series, chosen: pd.Index, pool: pd.Index) -> tuple[float, float]:
-    """The median of a column among the chosen rows and among those they were chosen from."""
-    return float(values.loc[chosen].median()), float(values.loc[pool].median())
+    decided: int
+    total: int
+    by_annotator: pd.DataFrame
+    verdicts: pd.Series
+
+    @classmethod
+    def of(cls, people: State | None, total: int) -> Progress | None:
+        """The progress of people through `total` examples; None before the first decision."""
+        table = pd.DataFrame() if people is None else people.frame()
+        if table.empty:
+            return None
+        by_annotator = table.groupby("decided_by").size().rename("examples")
+        return cls(
+            decided=len(table),
+            total=total,
+            by_annotator=by_annotator.rename_axis("annotator").reset_index(),
+            verdicts=table.loc[table["verdict"] != "", "verdict"],
+        )
+
+    @property
+    def share(self) -> float:
+        """The share of all examples, at most 1: a decided example may be gone."""
+        return min(1.0, self.decided / max(1, self.total))

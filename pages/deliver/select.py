@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
+from curation.looking.choice import Choice, beside_random
 from curation.looking.columns import categories, numbers
-from curation.looking.counts import medians
 from curation.looking.quotas import candidates
 from curation.project import Project, View
 from curation.recipe import Recipe, Step, replace_params
@@ -22,13 +22,6 @@ from curation.ui.text import hover, markdown
 def methods() -> dict[str, Operation]:
     """The ways to choose, by name."""
     return {o.name: o for o in operations().values() if o.kind == "select"}
-
-
-def with_selection(recipe: Recipe, name: str | None, params: dict[str, object]) -> Recipe:
-    """The recipe with this selection instead of any other."""
-    steps = tuple(s for s in recipe.steps if s.operation.kind != "select")
-    plain = Recipe(steps)
-    return plain if name is None else plain + replace_params(Step(name), params)
 
 
 def apply(project: Project, recipe: Recipe, base: str) -> None:
@@ -64,7 +57,7 @@ def draw_form(project: Project, dataset: Dataset) -> None:
     """Method, budget and parameters."""
     recipe = project.recipe
     known = methods()
-    current = next((s for s in recipe.steps if s.operation.kind == "select"), None)
+    current = recipe.selection
     handed = quotas.handed_over(project)
     if handed:
         draw_handed(handed)
@@ -90,7 +83,7 @@ def draw_form(project: Project, dataset: Dataset) -> None:
             columns=[*categories(dataset), *numbers(dataset)],
             numbers=numbers(dataset),
         )
-    wanted = with_selection(recipe, picked, params)
+    wanted = recipe.with_selection(picked and replace_params(Step(picked), params))
     pool = int(candidates(dataset).sum())
     budget = params.get("budget", known[picked].params["budget"].default) if picked else pool
     st.caption(f"{pool:,} examples are kept before the selection.")
@@ -111,90 +104,72 @@ def draw_form(project: Project, dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing with random subsets …")
-def measured(
-    path: str, fingerprint: str, _dataset: Dataset, _pool: list[str], _chosen: list[str]
-) -> pd.DataFrame:
+def measured(path: str, fingerprint: str, _dataset: Dataset, _choice: Choice) -> pd.DataFrame:
     """Coverage of the chosen rows beside ten random subsets of the same size."""
-    from curation.looking.choice import beside_random
-
-    return beside_random(_dataset, _pool, _chosen)
+    return beside_random(_dataset, list(_choice.pool), list(_choice.chosen))
 
 
 def draw_result(project: Project, view: View) -> None:
     """What was chosen, topic by topic, and how that compares with chance."""
-    dataset = view.dataset
-    report = next((r for r in dataset.steps if r.kind == "select"), None)
-    if report is None:
+    dataset, choice = view.dataset, Choice.of(view.dataset)
+    if choice is None:
         st.caption("Choose a method and run it to see what it takes.")
         return
-    chosen = report.delta.index[report.delta["keep"]]
-    pool = report.delta.index
     with st.container(horizontal=True):
-        charts.number("Chosen", f"{len(chosen):,}", f"of {len(pool):,}")
-        for column, title in (
-            ("quality", "Median quality"),
-            ("response_tokens", "Median response tokens"),
-        ):
-            if column in dataset.rows:
-                mine, usual = medians(dataset.rows[column], chosen, pool)
-                charts.number(title, f"{mine:.3g}", f"{usual:.3g} in the pool")
+        charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
+        for title, (chosen, pool) in choice.medians(dataset.rows).items():
+            charts.number(title, f"{chosen:.3g}", f"{pool:.3g} in the pool")
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What it covers beside random", anchor=False)
         if dataset.vectors is None:
             st.caption("Coverage needs embeddings.")
         else:
-            table = measured(
-                str(project.path),
-                f"{view.fingerprint}-{report.fingerprint}",
-                dataset,
-                list(pool),
-                list(chosen),
-            )
-            worse = table.loc[table["verdict"] == "worse", "measure"]
-            if len(worse):
-                st.warning(
-                    f"Worse than all ten random choices by: {'; '.join(worse)}.",
-                    icon=":material/trending_down:",
-                )
-            number = st.column_config.NumberColumn(format="%.3f", width=80)
-            st.dataframe(
-                table,
-                hide_index=True,
-                width="stretch",
-                height="content",
-                column_config=dict.fromkeys(("chosen", "random, least", "random, most"), number),
-            )
-            st.caption(
-                "Random: ten subsets of the same size, the least and the most of them. "
-                "A method that stays inside the band is no better than chance there."
-            )
+            fingerprint = f"{view.fingerprint}-{choice.fingerprint}"
+            draw_coverage(measured(str(project.path), fingerprint, dataset, choice))
     with right:
         if "topic" in dataset.rows:
             st.subheader("Topics: chosen beside the pool", anchor=False)
-            draw_topics(dataset.rows.loc[pool, "topic"], dataset.rows.loc[chosen, "topic"])
+            draw_topics(choice.topic_shares(dataset.rows))
     st.subheader("The first chosen, and why", anchor=False)
-    delta = report.delta.loc[chosen]
-    if "rank" in delta:
-        delta = delta.sort_values("rank")
-    first = delta.head(200)
+    reasons = choice.reasons.head(200)
+    rows = dataset.rows.loc[reasons.index]
     table = pd.DataFrame(
         {
-            "why": first.get("reason"),
-            "prompt": dataset.rows.loc[first.index, "prompt"].str.slice(0, 160),
-            "response": dataset.rows.loc[first.index, "response"].str.slice(0, 160),
+            "why": reasons,
+            "prompt": rows["prompt"].str.slice(0, 160),
+            "response": rows["response"].str.slice(0, 160),
         }
     )
     st.dataframe(table, hide_index=True, width="stretch", height=300)
 
 
-def draw_topics(pool: pd.Series, chosen: pd.Series) -> None:
-    """Share of each topic in the pool and among the chosen."""
-    shares = pd.DataFrame(
-        {"pool": pool.value_counts(normalize=True), "chosen": chosen.value_counts(normalize=True)}
-    ).fillna(0)
+def draw_coverage(table: pd.DataFrame) -> None:
+    """Measures of the choice beside those of random choices."""
+    worse = table.loc[table["verdict"] == "worse", "measure"]
+    if len(worse):
+        st.warning(
+            f"Worse than all ten random choices by: {'; '.join(worse)}.",
+            icon=":material/trending_down:",
+        )
+    number = st.column_config.NumberColumn(format="%.3f", width=80)
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config=dict.fromkeys(("chosen", "random, least", "random, most"), number),
+    )
+    st.caption(
+        "Random: ten subsets of the same size, the least and the most of them. "
+        "A method that stays inside the band is no better than chance there."
+    )
+
+
+def draw_topics(shares: pd.DataFrame) -> None:
+    """Share of each topic in the pool and among the chosen; the largest of the pool first."""
     topics = len(shares)
-    shares = shares.sort_values("pool", ascending=False).head(14)[::-1]
+    shares = shares.head(14)[::-1]
     places = list(range(len(shares)))
     names = [hover(t, 400) for t in shares.index]
     figure = go.Figure(

@@ -7,35 +7,27 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from curation.looking.counts import by_annotator, by_source
+from curation.looking.counts import Counts, Progress, by_source
 from curation.project import Project, View
 from curation.ui import charts, shell, state
 
 
 def draw_counts(project: Project, view: View) -> None:
-    """The five numbers that are asked for first."""
-    rows, kept = view.dataset.rows, view.dataset.kept
-    rejected = sum(entry["report"]["rejected"] for entry in project.imports)
-    decided = people_table(project)
+    """The numbers that are asked for first."""
+    counts = Counts.of(view.dataset, project.imports, project.people())
     box = partial(charts.number, height="stretch")
     with st.container(horizontal=True):
-        box("Examples", f"{len(rows):,}")
-        box("Kept", f"{len(kept):,}", f"{len(kept) / max(1, len(rows)):.1%}")
-        box("Dropped", f"{len(rows) - len(kept):,}")
+        box("Examples", f"{counts.examples:,}")
+        box("Kept", f"{counts.kept:,}", f"{counts.kept / max(1, counts.examples):.1%}")
+        box("Dropped", f"{counts.dropped:,}")
         box(
             "Need attention",
-            f"{int((kept['attention'] != '').sum()):,}",
+            f"{counts.attention:,}",
             help="They load, but a trainer cannot use them as they stand; "
             "exports leave them out unless allowed.",
         )
-        box("Refused on import", f"{rejected:,}")
-        box("Decided by people", f"{len(decided):,}")
-
-
-def people_table(project: Project) -> pd.DataFrame:
-    """One row per example that somebody touched."""
-    people = project.people()
-    return pd.DataFrame() if people is None else people.frame()
+        box("Refused on import", f"{counts.refused:,}")
+        box("Decided by people", f"{counts.decided:,}")
 
 
 def draw_where(dataset_rows: pd.DataFrame) -> None:
@@ -56,8 +48,8 @@ def draw_where(dataset_rows: pd.DataFrame) -> None:
 
 def draw_progress(project: Project, total: int) -> None:
     """How far the labelling is, and who did it."""
-    decided = people_table(project)
-    if decided.empty:
+    progress = Progress.of(project.people(), total)
+    if progress is None:
         st.caption("Nobody decided anything yet.")
         st.page_link(
             "pages/review/annotate.py",
@@ -66,16 +58,14 @@ def draw_progress(project: Project, total: int) -> None:
         )
         return
     st.progress(
-        min(1.0, len(decided) / total),
-        text=f"{len(decided):,} of {total:,} examples looked at by a person",
+        progress.share,
+        text=f"{progress.decided:,} of {total:,} examples looked at by a person",
     )
-    verdicts = decided["verdict"].replace("", pd.NA).dropna()
-    table = by_annotator(decided)
     left, right = st.columns(2)
     with left:
-        st.dataframe(table, hide_index=True, width="stretch", height="content")
+        st.dataframe(progress.by_annotator, hide_index=True, width="stretch", height="content")
     with right:
-        charts.counts(verdicts, key="verdicts")
+        charts.counts(progress.verdicts, key="verdicts")
 
 
 def draw_measures(view: View) -> None:

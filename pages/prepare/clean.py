@@ -6,16 +6,17 @@ import pandas as pd
 import streamlit as st
 
 from curation import cache
-from curation.columns import as_numbers, as_text
-from curation.dataset import BASE_COLUMNS, Dataset, load_messages
+from curation.columns import as_numbers
+from curation.dataset import Dataset, load_messages
 from curation.errors import CurationError, RecipeConflict
-from curation.looking import columns as offered
+from curation.looking.columns import nameable, values_of
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
 from curation.ui import charts, form, shell, state
 from curation.ui.text import changed_lines, markdown, short
+from curation.view import as_far_as
 
 PHASE_TITLES = {
     "clean": "Clean the text",
@@ -164,20 +165,17 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
     chosen = operation(step.use)
     st.subheader(chosen.title, anchor=False)
     st.caption(markdown(chosen.help, 500))
-    before = project_before(dataset, name)
     # Keys carry what the step holds: when somebody else changes it, fresh widgets show that, and
     # none of this session's old ones writes its own value back.
     held = cache.key(dict(step.params))[:8]
     key = f"step-{name}-{position}-{held}"
-    columns, numbers = columns_for(dataset, before)
+    columns, numbers = nameable(dataset, name)
     column = step.arguments.get("column")
-    known = {}
-    if isinstance(column, str) and (held_values := dataset.column(column)) is not None:
-        counts = as_text(held_values).value_counts()
-        known = {"values": [value for value in counts.index if value]}
+    values = values_of(dataset, column) if isinstance(column, str) else []
+    choices = {"values": values} if values else {}
     if chosen.params:
         values = form.parameters(
-            chosen, step.params, key=key, columns=columns, numbers=numbers, choices=known
+            chosen, step.params, key=key, columns=columns, numbers=numbers, choices=choices
         )
         if values != dict(step.params):
             changed = recipe.changed(position, replace_params(step, values))
@@ -227,28 +225,6 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
         )
         return
     draw_report(dataset, report, step)
-
-
-def columns_for(dataset: Dataset, before: list[str]) -> tuple[list[str], list[str]]:
-    """Columns that a step may name, and those of them that hold numbers.
-
-    before: columns that steps before it measure.
-    """
-    measured = set(offered.numbers(dataset, own=False))
-    base = [c for c in offered.categories(dataset) if c in BASE_COLUMNS and c != "dropped_by"]
-    own = list(dataset.own_names)
-    numbers = [c for c in before if c in measured] + [c for c in own if c in dataset.numbers]
-    return list(dict.fromkeys([*before, *base, *own])), numbers
-
-
-def project_before(dataset: Dataset, name: str) -> list[str]:
-    """Columns that were there before a step."""
-    found: list[str] = []
-    for report in dataset.steps:
-        if report.name == name:
-            break
-        found += report.columns
-    return [c for c in dict.fromkeys(found) if c in dataset.rows and c not in BASE_COLUMNS]
 
 
 def move(project: Project, recipe: Recipe, position: int, by: int) -> None:
@@ -304,26 +280,21 @@ def draw_report(dataset: Dataset, report: StepReport, step: Step) -> None:
 
 def draw_dropped(dataset: Dataset, report: StepReport) -> None:
     """Examples that the step dropped and why; a duplicate stands beside what it repeats."""
-    gone = dataset.rows[dataset.rows["dropped_by"] == report.name]
-    reasons = (
-        report.delta["reason"].reindex(gone.index)
-        if "reason" in report.delta
-        else pd.Series("", index=gone.index)
-    )
-    sample = gone
-    if "similarity" in report.delta:
+    examples = report.dropped_examples(dataset.rows)
+    if examples.empty:
+        return
+    if "similarity" in examples:
         st.caption(
             "The least similar pairs still called duplicates come first: "
             "this is where a threshold is judged."
         )
-        order = report.delta["similarity"].reindex(gone.index).sort_values(kind="stable").index
-        sample = gone.loc[order]
-    sample = sample.head(200)
+    examples = examples.head(200)
+    rows = dataset.rows.loc[examples.index]
     table = pd.DataFrame(
         {
-            "why": reasons.loc[sample.index],
-            "prompt": sample["prompt"].map(short),
-            "response": sample["response"].map(short),
+            "why": examples["reason"],
+            "prompt": rows["prompt"].map(short),
+            "response": rows["response"].map(short),
         }
     )
     picked = st.dataframe(
@@ -335,38 +306,32 @@ def draw_dropped(dataset: Dataset, report: StepReport) -> None:
         selection_mode="single-row",
         key=f"gone-{report.name}",
     )
-    chosen = picked["selection"]["rows"] or [0]
-    if not len(sample):
-        return
-    example = sample.index[min(chosen[0], len(sample) - 1)]
-    other = report.delta.get("duplicate_of")
-    twin = other.get(example) if other is not None else None
-    sides = [(example, "Dropped")]
-    if isinstance(twin, str) and twin in dataset.rows.index:
-        sides.append((twin, "Kept in its place"))
-    for column, (i, title) in zip(st.columns(len(sides)), sides, strict=True):
+    (position,) = picked["selection"]["rows"] or [0]
+    example = examples.iloc[min(position, len(examples) - 1)]
+    sides = [(str(example.name), "Dropped")]
+    if example["twin"]:
+        sides.append((example["twin"], "Kept in its place"))
+    for column, (id, title) in zip(st.columns(len(sides)), sides, strict=True):
         with column.container(border=True):
-            st.caption(f"**{title}** · {i}")
-            for message in load_messages(dataset.rows.at[i, "messages"]):
+            st.caption(f"**{title}** · {id}")
+            for message in load_messages(dataset.rows.at[id, "messages"]):
                 st.caption(markdown(message.role))
                 st.text(message.content or "")
 
 
 def draw_changed(dataset: Dataset, report: StepReport) -> None:
     """Text before and after, as a difference."""
-    assert report.before is not None
-    ids = list(report.before.index[:50])
+    examples = report.changed_examples().head(50)
     picked = st.selectbox(
         "Changed example",
-        ids,
+        list(examples.index),
         key=f"changed-{report.name}",
-        format_func=lambda i: short(dataset.rows.at[i, "prompt"], 90),
+        format_func=lambda id: short(dataset.rows.at[id, "prompt"], 90),
     )
     if picked is None:
         return
-    old = load_messages(report.before[picked])
-    new = load_messages(report.delta["messages"][picked])
-    for was, now in zip(old, new, strict=True):
+    before, after = (load_messages(text) for text in examples.loc[picked])
+    for was, now in zip(before, after, strict=True):
         if was.content != now.content:
             st.caption(markdown(now.role))
             st.code(
@@ -388,18 +353,6 @@ def visible(text: str) -> str:
     return text
 
 
-def as_far_as(project: Project, recipe: Recipe) -> Dataset:
-    """The dataset after the steps that can be run; what stops the next one is said."""
-    for count in range(len(recipe.steps), -1, -1):
-        try:
-            return project.partial(Recipe(recipe.steps[:count]))
-        except CurationError as error:
-            if count == len(recipe.steps):
-                st.error(markdown(error, 600), icon=":material/error:")
-            stopped = error
-    raise stopped
-
-
 def draw() -> None:
     """The page."""
     shell.header(
@@ -413,7 +366,9 @@ def draw() -> None:
     if "conflict" in st.session_state:
         draw_conflict(project)
         return
-    dataset = as_far_as(project, recipe)
+    dataset, stopped = as_far_as(project, recipe)
+    if stopped is not None:
+        st.error(markdown(stopped, 600), icon=":material/error:")
     chosen = min(int(st.session_state.setdefault("step", 0)), max(0, len(recipe.steps) - 1))
     left, right = st.columns([5, 8], gap="large")
     with left:

@@ -1,0 +1,76 @@
+"""What can be asked of a dataset without a screen: counts, and the columns that a step may name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from curation import Project, Step
+from curation.decisions import Decision
+from curation.looking.columns import nameable, values_of
+from curation.looking.counts import Counts, Progress
+from curation.recipe import Recipe
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """Four examples with columns of their own, and a line that is refused."""
+    rows = [
+        {"prompt": f"Question {n}?", "completion": "yes " * n, "rating": n, "team": team}
+        for n, team in enumerate(["north", "south", "south", ""], start=1)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join([*map(json.dumps, rows), "{no json"]) + "\n")
+    project = Project.create(tmp_path / "p")
+    project.add(path)
+    project.recipe = Recipe(
+        (Step("lengths"), Step("keep_between", score="response_tokens", low=2), Step("split"))
+    )
+    return project
+
+
+def test_the_first_numbers_count_rows_refused_lines_and_decided_examples(project):
+    ids = project.run().rows.index
+    assert Counts.of(project.view().dataset, project.imports, project.people()).decided == 0
+    project.decisions.append(
+        [Decision(ids[0], "tag", "odd", "Ann"), Decision(ids[1], "drop", annotator="Ann")]
+    )
+    counts = Counts.of(project.run(), project.imports, project.people())
+    assert counts == Counts(examples=4, kept=2, attention=0, refused=1, decided=2)
+    assert counts.dropped == 2
+
+
+def test_the_progress_of_people_is_counted_by_person_and_by_verdict(project):
+    ids = project.run().rows.index
+    assert Progress.of(project.people(), 4) is None
+    project.decisions.append(
+        [
+            Decision(ids[0], "keep", annotator="Ann"),
+            Decision(ids[1], "drop", annotator="Bob"),
+            Decision(ids[2], "tag", "odd", "Ann"),
+        ]
+    )
+    progress = Progress.of(project.people(), 4)
+    assert progress.by_annotator.to_dict("records") == [
+        {"annotator": "Ann", "examples": 2},
+        {"annotator": "Bob", "examples": 1},
+    ]
+    assert sorted(progress.verdicts) == ["drop", "keep"]
+    assert (progress.decided, progress.share) == (3, 0.75)
+
+
+def test_a_step_may_name_what_steps_before_it_measured_and_the_columns_of_files(project):
+    dataset = project.run()
+    columns, numbers = nameable(dataset, "keep_between")
+    assert {"prompt_tokens", "response_tokens", "source", "rating", "team"} <= set(columns)
+    assert "dropped_by" not in columns
+    assert "rating" in numbers and "response_tokens" in numbers and "team" not in numbers
+    first, _ = nameable(dataset, "lengths")
+    assert "prompt_tokens" not in first and "team" in first
+
+
+def test_the_values_of_a_column_stand_by_how_many_rows_have_them(project):
+    dataset = project.run()
+    assert values_of(dataset, "team") == ["south", "north"]
+    assert values_of(dataset, "no such column") == []
