@@ -1,11 +1,11 @@
-"""Texts per second of each way to embed, beside sentence-transformers' defaults, on the same texts.
+"""Texts per second of each backend, beside sentence-transformers' defaults, on the same texts.
 
 python -m benchmarks embedding alpaca_en_52k.json [--texts 2048] [--one-core]
 
-All ways take turns on slices of the texts, so that what else the machine does falls on all alike.
+All backends take turns on slices of the texts, so that other work on the machine slows all alike.
 The share of the peak is what the texts need by count of operations, over what plain matrix products
 of the model's own size reach in the same precision, measured in the same turns. With --one-core
-every way has one core, and what counts is the time that the processor spent, which a busy machine
+every backend has one core, and the time that the processor spent counts, which a busy machine
 changes little.
 """
 
@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 
 from curation import Project
-from curation.embedding import bundled_folder, load_encoder, reader
-from curation.embedding.draft import DRAFT, SAMPLE, agreement
-from curation.embedding.encoder import loaded, title_of
-from curation.embedding.ways import KEPT, WORTH_IT, fastest, trial, ways
+from curation.embedding import bundled_folder, load_encoder, tokenizer_of
+from curation.embedding.backends import SUPERSEDED, backends
+from curation.embedding.benchmark import WORTH_IT, fastest, measurements
+from curation.embedding.models import load_model, title_of
+from curation.embedding.static import SAMPLE, STATIC, agreement
 
 SLICE = 256
 DEFAULTS = "sentence-transformers, defaults"
@@ -64,19 +65,19 @@ def product(precision: str, clock: Callable[[], float]) -> Callable[[], float]:
 
 
 def contestants(model: Any) -> dict[str, Callable[[Sequence[str]], np.ndarray]]:
-    """The defaults, each way of the trial, and the draft, by name."""
-    found = {DEFAULTS: lambda texts: model.encode(list(texts), normalize_embeddings=True)}
-    for name, make in ways().items():
-        if name not in KEPT and name != "torch-float32":  # which is what the defaults do
+    """The defaults, each backend of the benchmark, and static embeddings, by name."""
+    encoders = {DEFAULTS: lambda texts: model.encode(list(texts), normalize_embeddings=True)}
+    for name, prepare in backends().items():
+        if name not in SUPERSEDED and name != "torch-float32":  # which the defaults use
             try:
-                made = make(loaded())
-                made(["one text"])
+                encode = prepare(load_model())
+                encode(["one text"])
             except RuntimeError:
                 print(f"{name} cannot be used on this processor.")
                 continue
-            found[name] = made
-    found[DRAFT] = load_encoder(way=DRAFT).encode
-    return found
+            encoders[name] = encode
+    encoders[STATIC] = load_encoder(backend=STATIC).encode
+    return encoders
 
 
 def texts_of(file: Path, count: int) -> list[str]:
@@ -89,7 +90,7 @@ def texts_of(file: Path, count: int) -> list[str]:
 
 
 def main() -> None:
-    """Print a Markdown table of rates, ratios and agreement, then what the trial says."""
+    """Print a Markdown table of rates, ratios and agreement, then which backend is chosen."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -103,17 +104,17 @@ def main() -> None:
         torch.set_num_threads(1)
         clock = time.process_time
     texts = texts_of(arguments.file, arguments.texts)
-    tokens = np.array([len(ids) + 2 for ids in reader().ids(texts)])
-    made = contestants(SentenceTransformer(str(bundled_folder()), device="cpu"))
+    tokens = np.array([len(ids) + 2 for ids in tokenizer_of().ids(texts)])
+    encoders = contestants(SentenceTransformer(str(bundled_folder()), device="cpu"))
     peaks = {p: product(p, clock) for p in ("float32", "bfloat16")}
     spent, vectors, reached = defaultdict(float), defaultdict(list), defaultdict(list)
-    for name, encode in made.items():
+    for name, encode in encoders.items():
         encode(texts[:SLICE] if name.startswith("openvino") else texts[:16])
-    for turn, at in enumerate(range(0, len(texts), SLICE)):
-        names = list(made)
+    for turn, start in enumerate(range(0, len(texts), SLICE)):
+        names = list(encoders)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             begin = clock()
-            vectors[name].append(made[name](texts[at : at + SLICE]))
+            vectors[name].append(encoders[name](texts[start : start + SLICE]))
             spent[name] += clock() - begin
         for precision, rate in peaks.items():
             reached[precision].append(rate())
@@ -121,7 +122,7 @@ def main() -> None:
     peak = {precision: float(np.mean(rates)) for precision, rates in reached.items()}
     report(whole, spent, peak, tokens, 1 if arguments.one_core else os.cpu_count() or 1)
     if not arguments.one_core:
-        report_trial()
+        report_choice()
 
 
 def report(
@@ -138,28 +139,32 @@ def report(
         f"mean {tokens.mean():.0f}; {work / count / 1e9:.2f} GFLOP a text; matrix products reach "
     )
     print(", ".join(f"{rate / 1e9:.0f} GFLOP/s in {p}" for p, rate in peak.items()) + ".\n")
-    print("| way | texts/s | times the defaults | share of the peak | least cosine | same top-10 |")
+    print(
+        "| backend | texts/s | times the defaults | share of the peak | least cosine | same top-10 |"
+    )
     print("|---|---:|---:|---:|---:|---:|")
-    for name, found in vectors.items():
+    for name, own in vectors.items():
         share, least = "", ""
-        if name != DRAFT:
+        if name != STATIC:
             precision = "bfloat16" if name.endswith("bfloat16") else "float32"
             share = f"{work / spent[name] / peak[precision]:.0%}"
-            least = f"{(found * reference).sum(axis=1).min():.5f}"
+            least = f"{(own * reference).sum(axis=1).min():.5f}"
         print(
             f"| {name} | {count / spent[name]:,.0f} | {spent[DEFAULTS] / spent[name]:.1f} | {share} "
-            f"| {least} | {agreement(found, reference):.1%} |"
+            f"| {least} | {agreement(own, reference):.1%} |"
         )
-    some = agreement(vectors[DRAFT][:SAMPLE], reference[:SAMPLE])
-    print(f"\nAmong the first {SAMPLE} texts alone the draft agrees on {some:.1%}.")
+    some = agreement(vectors[STATIC][:SAMPLE], reference[:SAMPLE])
+    print(f"\nAmong the first {SAMPLE} texts alone static embeddings agree on {some:.1%}.")
 
 
-def report_trial() -> None:
-    """Print what the trial found on this machine."""
-    tried = trial(title_of(""), loaded())
-    rates = ", ".join(f"{t.way} {t.texts_per_second:.0f} ({t.similarity:.5f})" for t in tried)
-    print(f"Trial, texts/s (least cosine): {rates}.")
-    print(f"It takes {fastest(tried)}: the quickest by a factor of {WORTH_IT} over plainer ones.")
+def report_choice() -> None:
+    """Print what the benchmark measured on this machine, and its choice."""
+    results = measurements(title_of(""), load_model())
+    rates = ", ".join(f"{r.backend} {r.texts_per_second:.0f} ({r.similarity:.5f})" for r in results)
+    print(f"Backends, texts/s (least cosine): {rates}.")
+    print(
+        f"Chosen: {fastest(results)}, faster than plainer ones by a factor of {WORTH_IT} or more."
+    )
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ LABELLED = [("The striker scored twice.", "sports"), ("Shares fell.", "business"
 class TinyStore(VectorStore):
     """A vector store whose every model is the tiny encoder."""
 
-    def encoder(self, model: str = "", way: str = "auto") -> TrigramEncoder:
+    def encoder(self, model: str = "", backend: str = "auto") -> TrigramEncoder:
         return TrigramEncoder()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -9,9 +10,11 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,16 +24,17 @@ from curation.dataset import silent
 from curation.embedding import (
     NotRemembered,
     VectorStore,
+    backends,
+    benchmark,
     bundled_folder,
-    draft,
     load_encoder,
     nearest,
     neighbours,
-    reader,
-    ways,
+    static,
+    tokenizer_of,
 )
-from curation.embedding.encoder import loaded
-from curation.embedding.reading import Reader
+from curation.embedding.models import load_model
+from curation.embedding.tokenizer import ModelTokenizer
 from curation.errors import CurationError
 from curation.files import sha256
 from curation.operations.embed import embed
@@ -98,6 +102,46 @@ def test_a_store_that_only_remembers_computes_nothing(tmp_path):
     with pytest.raises(NotRemembered):
         VectorStore(tmp_path, tmp_path / "encoders.json").remembering().encoder()
     assert encoder.asked == [] and not (tmp_path / "encoders.json").exists()
+
+
+TITLE = "tiny@0123456789ab"
+EARLIER = {
+    f"{TITLE}/torch-packed-float32": "c66f2c4a18ea49aa",
+    f"{TITLE}/draft-2": "8c777f17c25d5388",
+}
+"""Encoder → the folder in which the first projects keep its vectors."""
+
+
+@pytest.mark.parametrize("backend", ["auto", "draft"])
+def test_vectors_and_choices_of_the_first_projects_are_still_read(tmp_path, monkeypatch, backend):
+    monkeypatch.setattr("curation.embedding.store.title_of", lambda model: TITLE)
+    monkeypatch.setattr("curation.embedding.encoder.title_of", lambda model: TITLE)
+    measured = {"agreement": 0.25, "texts": 500, "nearest": 10, "against": "x", "design": 2}
+    choices = {TITLE: "torch-packed-float32", f"{TITLE}/draft": measured}
+    (tmp_path / "encoders.json").write_text(json.dumps(choices))
+    store = VectorStore(tmp_path, tmp_path / "encoders.json")
+    encoder = store.remembering().encoder("", backend)
+    assert encoder.name == store.encoder_name("", backend)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(np.float16([0.6, 0.8])), 2)
+    bread = bytes.fromhex("ee4bc4370d09c2ad226cfacde14cfa81")
+    table = pa.table({"key": pa.array([bread], pa.binary(16)), "vector": lists})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    body = sink.getvalue().to_pybytes()
+    (tmp_path / EARLIER[encoder.name]).mkdir()
+    path = tmp_path / EARLIER[encoder.name] / "any.arrow"
+    path.write_bytes(hashlib.blake2b(body, digest_size=32).digest() + body)
+    assert np.allclose(store.remembering().embed(["bread"], encoder), [[0.6, 0.8]], atol=1e-3)
+    assert store.static_agreement() == 0.25
+    report = types.SimpleNamespace(kind="embed", params={"way": backend})
+    assert (
+        store.used([report])
+        == {
+            "auto": {TITLE: "torch-packed-float32"},
+            "draft": {f"{TITLE}/draft": "static vectors, 25% of 10 nearest"},
+        }[backend]
+    )
 
 
 CHUNK = 4
@@ -216,14 +260,15 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit_and_its_code_is_never_run(
     assert load_encoder("owner/name").name != encoder.name
 
 
-def test_a_home_that_cannot_be_written_to_stops_no_trial(tiny_model, tmp_path, monkeypatch):
+def test_a_home_that_cannot_be_written_to_stops_no_benchmark(tiny_model, tmp_path, monkeypatch):
     from sentence_transformers import SentenceTransformer
 
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(ways, "ways", lambda: {"torch-float32": ways._torch_float32})
-    tried = ways.trial("tiny", SentenceTransformer(str(tiny_model), device="cpu"), seconds=0.01)
-    assert ways.fastest(tried) == "torch-float32"
+    monkeypatch.setattr(benchmark, "backends", lambda: {"torch-float32": backends._torch_float32})
+    model = SentenceTransformer(str(tiny_model), device="cpu")
+    results = benchmark.measurements("tiny", model, seconds=0.01)
+    assert benchmark.fastest(results) == "torch-float32"
 
 
 def test_a_model_that_is_not_there_is_one_sentence(tmp_path, monkeypatch):
@@ -293,45 +338,45 @@ def test_a_row_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch)
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    draft._table.cache_clear()
+    static._table.cache_clear()
     yield tmp_path / "cache"
-    draft._table.cache_clear()
+    static._table.cache_clear()
 
 
 MIXED = [" ".join(["The river is long, and the bread is good."] * n) for n in (1, 30, 3, 9, 2, 12)]
 
 
-@pytest.mark.parametrize("way", ["torch-packed-float32", "openvino-packed-float32"])
-def test_packed_ways_give_the_model_s_vectors_in_the_order_of_the_texts(way):
-    plain = load_encoder(way="torch-float32").encode(MIXED)
-    packed = load_encoder(way=way)
+@pytest.mark.parametrize("backend", ["torch-packed-float32", "openvino-packed-float32"])
+def test_packed_backends_give_the_model_s_vectors_in_the_order_of_the_texts(backend):
+    plain = load_encoder(backend="torch-float32").encode(MIXED)
+    packed = load_encoder(backend=backend)
     assert np.allclose(packed.encode(MIXED), plain, atol=1e-5)
     assert np.allclose(packed.encode(MIXED[::-1]), plain[::-1], atol=1e-5)
 
 
-@pytest.mark.parametrize("way", [w for w in ways.ways() if "packed" in w])
-def test_packed_ways_are_exact_enough_and_give_the_same_bytes_again(way):
+@pytest.mark.parametrize("backend", [b for b in backends.backends() if "packed" in b])
+def test_packed_backends_are_exact_enough_and_give_the_same_bytes_again(backend):
     texts = [f"{text} {i}" for i, text in enumerate(MIXED[2:] * 3)]
-    encoder = load_encoder(way=way)
+    encoder = load_encoder(backend=backend)
     vectors = encoder.encode(texts)
-    again = load_encoder(way=way)
+    again = load_encoder(backend=backend)
     again.encode(texts[:5])  # a kernel made for other shapes changes nothing
     assert all((e.encode(texts) == vectors).all() for e in (encoder, again, again))
-    plain = load_encoder(way="torch-float32").encode(texts)
-    assert (vectors * plain).sum(axis=1).min() >= ways.EXACT_ENOUGH
+    plain = load_encoder(backend="torch-float32").encode(texts)
+    assert (vectors * plain).sum(axis=1).min() >= benchmark.EXACT_ENOUGH
 
 
 def test_packs_hold_every_text_once_and_few_tokens():
-    packs = list(ways._packs(loaded(), MIXED * 60, tokens=512))
+    packs = list(backends._packs(load_model(), MIXED * 60, tokens=512))
     assert sorted(row for rows, _ in packs for row in rows) == list(range(360))
     assert all(features["input_ids"].numel() <= 512 for _, features in packs)
     assert max(features["input_ids"].shape[1] for _, features in packs) == 256
 
 
-def test_the_trial_leaves_out_what_is_hopeless_and_is_remembered(own_cache, monkeypatch):
+def test_the_benchmark_leaves_out_what_is_hopeless_and_is_remembered(own_cache, monkeypatch):
     asked = []
 
-    def way(name, vector):
+    def backend(name, vector):
         def make(model):
             def encode(texts):
                 asked.append(name)
@@ -344,54 +389,55 @@ def test_the_trial_leaves_out_what_is_hopeless_and_is_remembered(own_cache, monk
     def broken(model):
         raise RuntimeError("cannot convert")
 
-    known = {
-        "plain": way("plain", [1, 0]),
+    offered = {
+        "plain": backend("plain", [1, 0]),
         "torch-bfloat16": broken,
-        "other": way("other", [0.6, 0.8]),
+        "other": backend("other", [0.6, 0.8]),
         "broken": broken,
     }
-    monkeypatch.setattr(ways, "ways", lambda: known)
-    monkeypatch.setattr(ways, "_seconds", lambda encode, texts: encode(texts) is None or 0.5)
-    tried = ways.trial("model", None, seconds=0.01)
-    assert [t.way for t in tried] == ["plain", "other"] and ways.fastest(tried) == "plain"
-    assert tried[1].similarity == pytest.approx(0.6)
+    monkeypatch.setattr(benchmark, "backends", lambda: offered)
+    monkeypatch.setattr(benchmark, "_seconds", lambda encode, texts: encode(texts) is None or 0.5)
+    results = benchmark.measurements("model", None, seconds=0.01)
+    assert [r.backend for r in results] == ["plain", "other"]
+    assert benchmark.fastest(results) == "plain"
+    assert results[1].similarity == pytest.approx(0.6)
     asked.clear()
-    assert ways.trial("model", None) == tried and asked == []
-    monkeypatch.setattr(ways, "module_version", lambda name: "other code")
-    ways.trial("model", None, seconds=0.01)
-    assert asked, "another design of the trial is another trial"
-    monkeypatch.setattr(ways, "module_version", lambda name: "slow")
+    assert benchmark.measurements("model", None) == results and asked == []
+    monkeypatch.setattr(benchmark, "module_version", lambda name: "other code")
+    benchmark.measurements("model", None, seconds=0.01)
+    assert asked, "another design of the benchmark is another benchmark"
+    monkeypatch.setattr(benchmark, "module_version", lambda name: "slow")
     seconds = iter([0.1, 1.0])
-    monkeypatch.setattr(ways, "_seconds", lambda encode, texts: next(seconds, 0.1))
-    tried = ways.trial("model", None, seconds=0.01)
-    assert tried[1].similarity == 0, "half as fast as the plain way: given up"
+    monkeypatch.setattr(benchmark, "_seconds", lambda encode, texts: next(seconds, 0.1))
+    results = benchmark.measurements("model", None, seconds=0.01)
+    assert results[1].similarity == 0, "half as fast as the plain backend: given up"
 
 
-def test_texts_of_the_trial_are_as_long_as_instruction_data():
-    lengths = np.minimum(254, [len(i) for i in reader().ids(ways._texts())])
+def test_texts_of_the_benchmark_are_as_long_as_instruction_data():
+    lengths = np.minimum(254, [len(i) for i in tokenizer_of().ids(benchmark._texts())])
     assert len(lengths) == 128 and lengths.max() == 254
     assert 50 <= np.median(lengths) <= 70 and 120 <= np.quantile(lengths, 0.9) <= 160
 
 
-def test_a_reader_counts_with_the_model_s_own_tokenizer():
+def test_a_tokenizer_counts_with_the_model_s_own_tokenizer():
     texts = ["short", "word " * 300, "中文" * 200, "ab-" * 300, MIXED[1]]
-    own = loaded().tokenizer
+    own = load_model().tokenizer
     whole = [len(ids) for ids in own(texts, truncation=False)["input_ids"]]
-    assert reader().limit == 256
-    assert reader().beyond(texts).tolist() == [max(0, n - 256) for n in whole]
+    assert tokenizer_of().limit == 256
+    assert tokenizer_of().beyond(texts).tolist() == [max(0, n - 256) for n in whole]
     assert max(whole) > 256
     whole_ids = own(texts, truncation=False)["input_ids"]
-    assert reader().ids(texts) == [ids[1:-1] for ids in whole_ids]
+    assert tokenizer_of().ids(texts) == [ids[1:-1] for ids in whole_ids]
 
 
 def test_windows_hold_the_whole_text_and_are_short_enough():
     words = [f"word{i}" for i in range(500)]
     for text in (" ".join(words), "中文" * 400, "ab-" * 300):
-        pieces = reader().windows(text)
+        pieces = tokenizer_of().windows(text)
         assert len(pieces) > 1 and "".join(pieces).replace(" ", "") == text.replace(" ", "")
-        assert (reader().beyond(pieces) == 0).all()
-    assert [w for p in reader().windows(" ".join(words)) for w in p.split()] == words
-    assert reader().windows("a short text") == ["a short text"]
+        assert (tokenizer_of().beyond(pieces) == 0).all()
+    assert [w for p in tokenizer_of().windows(" ".join(words)) for w in p.split()] == words
+    assert tokenizer_of().windows("a short text") == ["a short text"]
 
 
 def test_a_long_blank_text_is_a_window_also_where_blanks_are_tokens():
@@ -399,7 +445,7 @@ def test_a_long_blank_text_is_a_window_also_where_blanks_are_tokens():
 
     tokenizer = Tokenizer(models.WordLevel({" ": 0, "?": 1}, unk_token="?"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "isolated")
-    blank = Reader(tokenizer, 10)
+    blank = ModelTokenizer(tokenizer, 10)
     assert blank.beyond([" " * 50]).tolist() == [40] and blank.windows(" " * 50) == [" " * 50]
 
 
@@ -414,7 +460,7 @@ class Trigrams(VectorStore):
         super().__init__(folder)
         self.tiny = TrigramEncoder()
 
-    def encoder(self, model="", way="auto"):
+    def encoder(self, model="", backend="auto"):
         return self.tiny
 
 
@@ -424,7 +470,7 @@ def test_switching_to_windows_embeds_the_long_texts_alone(tmp_path):
     assert cut["tokens_cut"].iloc[0] == 0 < cut["tokens_cut"].iloc[1]
     store.tiny.asked.clear()
     whole, cut = embed(rows, store, silent, long="windows")
-    pieces = reader().windows(rows["prompt"].iloc[1])
+    pieces = tokenizer_of().windows(rows["prompt"].iloc[1])
     assert sorted(store.tiny.asked) == sorted(pieces) and len(pieces) > 1
     assert (cut["tokens_cut"] == 0).all() and (whole[0] == heads[0]).all()
     mean = TrigramEncoder().encode(pieces).mean(axis=0)
@@ -446,42 +492,44 @@ def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
     assert (found[0].vectors == found[1].vectors).all()
 
 
-def test_a_draft_is_made_once_and_its_agreement_is_kept(
+def test_static_embeddings_are_made_once_and_their_agreement_is_kept(
     tmp_path, own_cache, tiny_model, monkeypatch
 ):
     model = str(tiny_model)
     store = VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
-    assert store.draft_agreement(model) is None
+    assert store.static_agreement(model) is None
     texts = [f"the river is {'long ' * (i % 7)}{'bread ' * (i % 5)}" for i in range(60)]
     vectors, _ = embed(frame(texts), store, silent, model=model, way="draft")
     assert store.encoder_name(model, "draft") == store.encoder(model, "draft").name
-    assert store.encoder_name(model, "draft").endswith(f"/draft-{draft.DESIGN}")
+    assert store.encoder_name(model, "draft").endswith(f"/draft-{static.DESIGN}")
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
-    share = store.draft_agreement(model)
+    share = store.static_agreement(model)
     distinct = sorted(set(texts))
     full = load_encoder(model, "torch-float32").encode(distinct)
     own = load_encoder(model, "draft").encode(distinct)
-    assert share == pytest.approx(draft.agreement(own, full), abs=0.05) and 0 < share <= 1
+    assert share == pytest.approx(static.agreement(own, full), abs=0.05) and 0 < share <= 1
     assert list(store.choices().values()) == [f"static vectors, {share:.0%} of 10 nearest"]
     embed(frame(texts[:4]), VectorStore(tmp_path / "v2", tmp_path / "encoders.json"), silent,
           model=model, way="draft")  # fmt: skip
-    assert store.draft_agreement(model) == share, "a few rows measure nothing"
+    assert store.static_agreement(model) == share, "a few rows measure nothing"
     kept, before = (tmp_path / "encoders.json").read_bytes(), store.computed
     others = [text.replace("river", "mountain") for text in texts]
     embed(frame(others), store, silent, model=model, way="draft")
     assert store.computed - before == len(distinct), "no text by the full model"
     assert (tmp_path / "encoders.json").read_bytes() == kept, "another dataset's texts"
-    draft._table.cache_clear()
-    monkeypatch.setattr(draft, "distilled", None)  # made once on this machine
+    static._table.cache_clear()
+    monkeypatch.setattr(static, "distilled", None)  # made once on this machine
     assert (load_encoder(model, "draft").encode(distinct) == own).all()
 
 
-def test_a_draft_of_a_text_without_a_known_token_has_a_direction(own_cache, tiny_model):
+def test_a_static_embedding_of_a_text_without_a_known_token_has_a_direction(own_cache, tiny_model):
     made = load_encoder(str(tiny_model), "draft").encode(["", "bread"])
     assert np.allclose(np.linalg.norm(made, axis=1), 1)
 
 
-def test_a_draft_holds_every_id_that_its_tokenizer_can_give_out(own_cache, tiny_model, tmp_path):
+def test_static_embeddings_hold_every_id_that_the_tokenizer_can_give_out(
+    own_cache, tiny_model, tmp_path
+):
     from tokenizers import Tokenizer
 
     load_encoder(str(tiny_model), "draft").encode(["bread"])  # keeps a table under the same name
@@ -491,9 +539,9 @@ def test_a_draft_holds_every_id_that_its_tokenizer_can_give_out(own_cache, tiny_
     tokenizer = Tokenizer.from_file(place)
     tokenizer.add_special_tokens(["<mask>"])
     tokenizer.save(place)
-    (ids,) = reader(str(folder)).ids(["bread <mask>"])
+    (ids,) = tokenizer_of(str(folder)).ids(["bread <mask>"])
     assert ids[-1] == tokenizer.get_vocab_size() - 1
-    table = draft._table(str(folder), load_encoder(str(folder)).name.split("/")[0])
+    table = static._table(str(folder), load_encoder(str(folder)).name.split("/")[0])
     assert len(table) == ids[-1] + 1 and not table[-1].any() and table[ids[0]].any()
     masked, plain = load_encoder(str(folder), "draft").encode(["bread <mask>", "bread"])
     assert (masked == plain).all()
@@ -502,5 +550,5 @@ def test_a_draft_holds_every_id_that_its_tokenizer_can_give_out(own_cache, tiny_
 def test_agreement_is_the_share_of_common_neighbours():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(200, 16))
-    assert draft.agreement(vectors, vectors) == 1
-    assert draft.agreement(rng.normal(size=(200, 16)), vectors, 10) < 0.15
+    assert static.agreement(vectors, vectors) == 1
+    assert static.agreement(rng.normal(size=(200, 16)), vectors, 10) < 0.15

@@ -776,10 +776,10 @@ def test_leaks_are_found_whatever_the_size_of_a_block(monkeypatch):
 
 def test_the_manifest_names_how_embeddings_were_computed_and_what_results_depend_on(tmp_path):
     data = make_dataset([("One?", "Yes."), ("Two?", "No.")])
-    ways = {"small-model@53aa": "torch-bfloat16"}
-    origin = export.Origin("p", [], "version: 1\nsteps: []\n", encoders=ways)
+    backends = {"small-model@53aa": "torch-bfloat16"}
+    origin = export.Origin("p", [], "version: 1\nsteps: []\n", encoders=backends)
     manifest = export.export(data, origin, tmp_path / "out", ["trl"])
-    assert manifest["encoders"] == ways
+    assert manifest["encoders"] == backends
     assert manifest["versions"]["numpy"] == np.__version__
     assert manifest["versions"]["pandas"] == pd.__version__ and "ftfy" in manifest["versions"]
     card = (tmp_path / "out" / "README.md").read_text("utf-8")

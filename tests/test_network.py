@@ -105,7 +105,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     recipe.write_text(text)
     curate("run", project, "--engine", "serial")
     recipe.write_text(text.replace(", way: openvino-packed-float32", ""))
-    curate("run", project)  # with a trial of all ways
+    curate("run", project)  # with a benchmark of all backends
     first = json.loads(curate("rows", project).split("\n")[0])["id"]
     curate("search", project, "river", "--meaning")
     curate("explain", project, first)

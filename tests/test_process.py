@@ -188,10 +188,10 @@ def test_a_worker_ends_when_its_parent_is_killed():
 
 
 def test_an_embedding_that_is_interrupted_again_and_again_always_ends(tmp_path, tiny_model):
-    """Also in the conversion and the trial of ways, where the exception passes native code."""
+    """Also in the conversion and the benchmark of backends, where the exception passes native code."""
     made = make_project(tmp_path, 60)
     made.recipe = Recipe((Step("embed", model=str(tiny_model)),))
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "own")}  # so that each holds a trial
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "own")}  # so that each runs the benchmark
     for attempt in range(20):
         process = started("-m", "curation", "run", str(made.path), env=environment)
         time.sleep(random.Random(attempt).uniform(0.1, 8))

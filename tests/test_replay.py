@@ -365,60 +365,62 @@ def seen(rows, vectors):
     return vectors[:, 0]
 
 
-WAYS = Recipe((Step("first_of_each"), Step("embed"), Step("seen")))
+EMBEDDED = Recipe((Step("first_of_each"), Step("embed"), Step("seen")))
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """A vector store whose models are tiny encoders; WAY is what a trial would choose."""
+    """A vector store whose models are tiny encoders; `backend` is the benchmark's choice."""
     registry.score("Seen")(seen)
     monkeypatch.setattr("curation.embedding.store.title_of", lambda model: "tiny@1234")
-    monkeypatch.setattr("curation.embedding.store.fastest_way", lambda model: _Tiny.way)
+    monkeypatch.setattr("curation.embedding.store.fastest_backend", lambda model: _Tiny.backend)
     monkeypatch.setattr("curation.embedding.store.load_encoder", _Tiny)
-    monkeypatch.setattr(_Tiny, "way", "torch-float32")
+    monkeypatch.setattr(_Tiny, "backend", "torch-float32")
     return VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
 
 
 class _Tiny(TrigramEncoder):
-    way = ""
+    backend = ""
 
-    def __init__(self, model: str, way: str) -> None:
+    def __init__(self, model: str, backend: str) -> None:
         super().__init__()
-        self.name = f"tiny@1234/{way}"
+        self.name = f"tiny@1234/{backend}"
 
 
-def test_results_from_vectors_follow_the_way_in_which_they_are_computed(dataset, tmp_path, store):
-    pending = replay(dataset, tmp_path, store=store).fingerprints(WAYS)
+def test_results_from_vectors_follow_the_backend_that_computed_them(dataset, tmp_path, store):
+    pending = replay(dataset, tmp_path, store=store).fingerprints(EMBEDDED)
     ran = replay(dataset, tmp_path, store=store)
-    ran.run(WAYS)
-    assert ran.fingerprints(WAYS) != pending, "until a run has chosen, the way is open"
-    assert ran.fingerprints(WAYS)[-1] == ran.run(WAYS, compute=nothing).steps[-1].fingerprint
+    ran.run(EMBEDDED)
+    assert ran.fingerprints(EMBEDDED) != pending, "until a run has chosen, the backend is open"
+    assert (
+        ran.fingerprints(EMBEDDED)[-1] == ran.run(EMBEDDED, compute=nothing).steps[-1].fingerprint
+    )
     store._choices.unlink()
-    _Tiny.way = "torch-bfloat16"
+    _Tiny.backend = "torch-bfloat16"
     with pytest.raises(NotCached):
-        replay(dataset, tmp_path, store=store).run(WAYS, compute=nothing)
-    assert not store._choices.exists(), "a page holds no trial"
-    replay(dataset, tmp_path, store=store).run(WAYS)
+        replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
+    assert not store._choices.exists(), "a page runs no benchmark"
+    replay(dataset, tmp_path, store=store).run(EMBEDDED)
     assert CALLS.count("seen") == 2
 
 
 def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):
-    replay(dataset, tmp_path, store=store).run(WAYS)
+    replay(dataset, tmp_path, store=store).run(EMBEDDED)
     shutil.rmtree(tmp_path / "vectors")
     store._known.clear()
     computed = store.computed
     with pytest.raises(NotCached) as stopped:
-        replay(dataset, tmp_path, store=store).run(WAYS, compute=nothing)
+        replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
     assert stopped.value.step == "embed" and store.computed == computed
-    result = replay(dataset, tmp_path, store=store).run(WAYS)
+    result = replay(dataset, tmp_path, store=store).run(EMBEDDED)
     assert [s.cached for s in result.steps] == [True, False, True]
     assert store.computed == 2 * computed
 
 
 def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, store):
-    recipe = Recipe((*WAYS.steps, Step("take", budget=4)))
+    recipe = Recipe((*EMBEDDED.steps, Step("take", budget=4)))
     odd = make_dataset([*PAIRS[:3], (PAIRS[0][0], "Ask the cook.")])
-    back = replay(odd, tmp_path, store=store).run(WAYS).dropped.index[0]
+    back = replay(odd, tmp_path, store=store).run(EMBEDDED).dropped.index[0]
     people = People(verdicts={back: True})
     with pytest.raises(NotCached) as stopped:
         replay(odd, tmp_path, store=store, people=people).run(recipe, compute=nothing)
@@ -641,5 +643,5 @@ def test_what_an_operation_keeps_to_is_of_one_encoder(dataset, tmp_path, store):
 
     assert [known("a"), known("b")] == [0.0, 1.0]
     store._choices.unlink()
-    _Tiny.way = "torch-bfloat16"
+    _Tiny.backend = "torch-bfloat16"
     assert known("c") == 0.0, "places among vectors of another encoder mean nothing"

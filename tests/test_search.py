@@ -201,8 +201,8 @@ def test_the_query_is_read_by_the_encoder_of_the_last_embed_step(monkeypatch, tm
     asked = []
 
     class Store(VectorStore):
-        def encoder(self, model="", way="auto"):
-            asked.append((model, way))
+        def encoder(self, model="", backend="auto"):
+            asked.append((model, backend))
             return TrigramEncoder()
 
     class Report:

@@ -1,17 +1,28 @@
-"""Texts to vectors, remembered by their content, and which vectors lie near which."""
+"""Vectors of texts: models, the backends that compute them, vectors on disk, and neighbours.
 
-from curation.embedding.encoder import Encoder, bundled_folder, load_encoder
+models       where a model lies, its title, loading it
+tokenizer    the tokens of a text, the model's limit, windows of longer texts
+backends     how a model is computed on this machine
+benchmark    which backend is the fastest on this machine
+static       static embeddings: a vector for each token, made from a model
+encoder      a model and its backend behind one method
+store        vectors on disk, and the backend that a project chose for each model
+neighbours   the nearest neighbours of vectors
+"""
+
+from curation.embedding.encoder import Encoder, load_encoder
+from curation.embedding.models import bundled_folder
 from curation.embedding.neighbours import nearest
-from curation.embedding.reading import Reader, reader
 from curation.embedding.store import NotRemembered, VectorStore
+from curation.embedding.tokenizer import ModelTokenizer, tokenizer_of
 
 __all__ = [
     "Encoder",
+    "ModelTokenizer",
     "NotRemembered",
-    "Reader",
     "VectorStore",
     "bundled_folder",
     "load_encoder",
     "nearest",
-    "reader",
+    "tokenizer_of",
 ]

@@ -1,4 +1,11 @@
-"""Vectors on disk by model and text: equal texts are embedded once, and a killed run goes on."""
+"""Vectors on disk by encoder and text, and the backend that a project chose for each model.
+
+Guarantee: equal texts are embedded once. A killed run loses at most one chunk. A damaged file counts
+as absent and is written again. A vector is the same whether it was computed or read.
+
+Accepted: vectors keep half precision, which moves a cosine similarity by less than 0.001. All vectors
+of an encoder are in memory while they are used: 0.8 GB for a million texts and the bundled model.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +23,10 @@ import pyarrow as pa
 from curation import files
 from curation.cache import key, read_table, write_table
 from curation.dataset import Progress, silent
-from curation.embedding.draft import DESIGN, DRAFT, NEAREST, SAMPLE, agreement, draft_name
-from curation.embedding.encoder import Encoder, fastest_way, load_encoder, title_of
-from curation.embedding.ways import exact
+from curation.embedding.backends import exact
+from curation.embedding.encoder import Encoder, fastest_backend, load_encoder
+from curation.embedding.models import title_of
+from curation.embedding.static import DESIGN, NEAREST, SAMPLE, STATIC, agreement, static_name
 from curation.errors import CurationError
 
 CHUNK = 1_024
@@ -29,7 +37,7 @@ UNDECIDED = "undecided"
 
 
 class NotRemembered(CurationError):
-    """Vectors are asked for that are not on disk, of a store that may not compute them."""
+    """A store that may not compute vectors was asked for some that are not on disk."""
 
     def __init__(self) -> None:
         super().__init__("Some vectors are not there yet; run the recipe.")
@@ -38,9 +46,8 @@ class NotRemembered(CurationError):
 class VectorStore:
     """A folder with one file per chunk of vectors, for each model.
 
-    choices: a JSON file that says in which way each model is computed, so that a project keeps to
-    the way it began with. computed: texts embedded by this object so far; the others were
-    remembered.
+    choices: a JSON file with the backend of each model, so that a project keeps to the backend it
+    began with. computed: texts that this object embedded; it read the vectors of the others.
     """
 
     def __init__(self, folder: Path, choices: Path | None = None) -> None:
@@ -48,119 +55,123 @@ class VectorStore:
         self._choices = choices
         self.computed = 0
         self._computes = True
-        self._known: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
+        self._loaded: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
 
-    def encoder(self, model: str = "", way: str = "auto") -> Encoder:
-        """The encoder of a model, computed as chosen before, or else in the fastest way here.
+    def encoder(self, model: str = "", backend: str = "auto") -> Encoder:
+        """The encoder of a model by a backend.
 
-        Raises CurationError when there is no such model.
+        backend: "auto" is the one that the project chose before, or else the fastest on this
+        machine, which becomes the choice. Raises CurationError when there is no such model.
         """
-        if way == "auto":
-            known, title = self._kept(), title_of(model)
-            if title not in known and not self._computes:
+        if backend == "auto":
+            entries, title = self._entries(), title_of(model)
+            if title not in entries and not self._computes:
                 raise NotRemembered
-            if title not in known and self._choices is not None:
-                known[title] = fastest_way(model)
-                self._keep(title, known[title])
-            way = known.get(title) or fastest_way(model)
-        return load_encoder(model, way)
+            if title not in entries and self._choices is not None:
+                entries[title] = fastest_backend(model)
+                self._write_entry(title, entries[title])
+            backend = entries.get(title) or fastest_backend(model)
+        return load_encoder(model, backend)
 
-    def encoder_name(self, model: str = "", way: str = "auto", decide: bool = False) -> str:
+    def encoder_name(self, model: str = "", backend: str = "auto", decide: bool = False) -> str:
         """The name of `encoder`, without loading anything; `absent` when there is no such model.
 
-        While no way was chosen it ends in `undecided`; with decide the trial is held first.
+        The name ends in `undecided` while no backend was chosen; with decide the benchmark runs
+        first.
         """
         try:
             if decide:
-                return self.encoder(model, way).name
+                return self.encoder(model, backend).name
             title = title_of(model)
-            way = self._kept().get(title, UNDECIDED) if way == "auto" else way
-            return draft_name(title) if way == DRAFT else f"{title}/{way}"
+            backend = self._entries().get(title, UNDECIDED) if backend == "auto" else backend
+            return static_name(title) if backend == STATIC else f"{title}/{backend}"
         except CurationError:
             return "absent"
 
     def remembering(self) -> VectorStore:
-        """The same store, which raises NotRemembered where it would have to compute."""
+        """This store, but it raises NotRemembered where it would have to compute."""
         other = copy.copy(self)
         other._computes = False
         return other
 
     @property
     def computes(self) -> bool:
-        """Whether it may compute what is not remembered."""
+        """Whether it may compute vectors that are not on disk."""
         return self._computes
 
     def choices(self) -> dict[str, str]:
-        """Model → the way in which this project computes it; of a draft, how good it was found."""
+        """Model → the backend of this project; for static embeddings, their agreement."""
         return {
-            model: way
-            if isinstance(way, str)
-            else f"static vectors, {way['agreement']:.0%} of {way['nearest']} nearest"
-            for model, way in self._kept().items()
+            model: entry
+            if isinstance(entry, str)
+            else f"static vectors, {entry['agreement']:.0%} of {entry['nearest']} nearest"
+            for model, entry in self._entries().items()
         }
 
     def used(self, steps: Iterable[Any]) -> dict[str, str]:
-        """Of the choices those that the embed steps among some reports went by."""
-        choices, found = self.choices(), {}
+        """The choices that the embed steps among some reports followed."""
+        choices, used = self.choices(), {}
         for params in (step.params for step in steps if step.kind == "embed"):
-            title, way = title_of(params.get("model", "")), params.get("way", "auto")
-            if way == DRAFT:
-                found[f"{title}/{DRAFT}"] = choices.get(f"{title}/{DRAFT}", "static vectors")
+            title, backend = title_of(params.get("model", "")), params.get("way", "auto")
+            if backend == STATIC:
+                used[f"{title}/{STATIC}"] = choices.get(f"{title}/{STATIC}", "static vectors")
             else:
-                found[title] = choices.get(title, UNDECIDED) if way == "auto" else way
-        return found
+                used[title] = choices.get(title, UNDECIDED) if backend == "auto" else backend
+        return used
 
-    def draft_agreement(self, model: str = "") -> float | None:
-        """Share of the full model's ten nearest texts that the draft names too; None if unmeasured.
+    def static_agreement(self, model: str = "") -> float | None:
+        """Share of the full model's ten nearest texts that static embeddings share; None if unmeasured.
 
-        Measured among at most 500 texts, when draft vectors were computed and fewer were measured yet.
+        See `measure_static`.
         """
-        entry = self._kept().get(f"{title_of(model)}/{DRAFT}")
+        entry = self._entries().get(f"{title_of(model)}/{STATIC}")
         return None if entry is None else float(entry["agreement"])
 
-    def measure_draft(
+    def measure_static(
         self, texts: Sequence[str], model: str = "", progress: Progress = silent
     ) -> float | None:
-        """Embed a sample of the texts by the full model too, and keep how far the draft agrees.
+        """Embed at most 500 of the texts by the full model too, and keep how far the static agree.
 
-        The sample is the same while the texts are, and mostly so when some are added: those whose
-        digests are lowest. What was measured on as many texts stays: these may be a few that came
-        back, or another dataset's. None for fewer than three. Raises CurationError without the model.
+        The sample is the texts with the lowest digests: it stays while the texts stay, and changes
+        little when some are added. An agreement that was measured on as many texts before is kept,
+        since these texts may be few, or another dataset's. None for fewer than three texts. Raises
+        CurationError without the model.
         """
         sample = sorted(set(texts), key=_digest)[:SAMPLE]
         if len(sample) < 3:
             return None
         title = title_of(model)
-        before = self._kept().get(f"{title}/{DRAFT}")
+        before = self._entries().get(f"{title}/{STATIC}")
         if before is None or before.get("design") != DESIGN:
             before = {"texts": 0}
         if before["texts"] >= len(sample):
             return float(before["agreement"])
-        way = self._kept().get(title) or exact()
-        progress(0.0, f"comparing the draft with {way} on {len(sample)} texts")
-        full = self.embed(sample, load_encoder(model, way), progress)
-        share = agreement(self.embed(sample, load_encoder(model, DRAFT)), full)
+        backend = self._entries().get(title) or exact()
+        progress(0.0, f"comparing the draft with {backend} on {len(sample)} texts")
+        full = self.embed(sample, load_encoder(model, backend), progress)
+        share = agreement(self.embed(sample, load_encoder(model, STATIC)), full)
         entry = {
             "agreement": round(share, 4),
             "texts": len(sample),
             "nearest": min(NEAREST, len(sample) - 1),
-            "against": way,
+            "against": backend,
             "design": DESIGN,
         }
-        self._keep(f"{title}/{DRAFT}", entry)
+        self._write_entry(f"{title}/{STATIC}", entry)
         return share
 
-    def _keep(self, name: str, entry: Any) -> None:
+    def _write_entry(self, name: str, entry: Any) -> None:
         if self._choices is not None:
-            known = {**self._kept(), name: entry}
-            files.write_text(self._choices, json.dumps(known, indent=1) + "\n")
+            entries = {**self._entries(), name: entry}
+            files.write_text(self._choices, json.dumps(entries, indent=1) + "\n")
 
-    def _kept(self) -> dict[str, Any]:
+    def _entries(self) -> dict[str, Any]:
+        """The file of choices: model → backend, and static embeddings → their agreement."""
         if self._choices is None or not self._choices.exists():
             return {}
         try:
-            found: dict[str, Any] = json.loads(self._choices.read_text("utf-8"))
-            return found
+            entries: dict[str, Any] = json.loads(self._choices.read_text("utf-8"))
+            return entries
         except (OSError, ValueError):
             raise CurationError(
                 f"{self._choices} cannot be read; remove it to choose anew how to embed."
@@ -176,39 +187,39 @@ class VectorStore:
         """Vectors of the texts, (texts, width) float32 as read back from half precision.
 
         Missing texts are sorted by length, so that a batch wastes little on padding, and written
-        chunk by chunk; a run that was killed goes on at the same borders. Raises NotRemembered
-        where texts are missing from a store made by `remembering`.
+        chunk by chunk. A run after a kill cuts the same chunks. Raises NotRemembered where a store
+        made by `remembering` lacks a text.
         """
         keys = np.array([_digest(text) for text in texts], dtype="S16")
-        wanted, first = np.unique(keys, return_index=True)
-        known, vectors = self._load(encoder)
-        missing = first[~np.isin(wanted, known)]
+        distinct, first = np.unique(keys, return_index=True)
+        stored, vectors = self._load(encoder)
+        missing = first[~np.isin(distinct, stored)]
         if len(missing) and not self._computes:
             raise NotRemembered
-        # Beyond what a model reads, more characters cost no more; they must not look like it.
+        # Characters beyond a model's limit cost nothing, so they do not count.
         cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
         order = sorted(missing, key=lambda i: (-cost[i], keys[i]))
         total, done, begin = float(cost[order].sum()), 0.0, time.perf_counter()
-        for at in range(0, len(order), chunk):
-            part = order[at : at + chunk]
+        for start in range(0, len(order), chunk):
+            part = order[start : start + chunk]
             fresh = encoder.encode([texts[i] for i in part]).astype(np.float16)
             self._write(encoder, keys[part], fresh)
             self.computed += len(part)
             done += float(cost[part].sum())
             spent = time.perf_counter() - begin
-            text = f"{at + len(part):,} of {len(order):,} texts"
+            text = f"{start + len(part):,} of {len(order):,} texts"
             progress(done / total, f"{text}, {_left(spent * (total - done) / done)}")
         if len(order):
-            known, vectors = self._load(encoder)
+            stored, vectors = self._load(encoder)
         if not len(texts):
             return np.zeros((0, vectors.shape[1] if len(vectors) else 0), dtype=np.float32)
-        return vectors[np.searchsorted(known, keys)].astype(np.float32)
+        return vectors[np.searchsorted(stored, keys)].astype(np.float32)
 
     def remembered(self, encoder: Encoder) -> int:
-        """Texts whose vectors are on disk."""
+        """The number of texts whose vectors are on disk."""
         return len(self._load(encoder)[0])
 
-    def _of(self, encoder: Encoder) -> Path:
+    def _folder(self, encoder: Encoder) -> Path:
         return self.folder / key(encoder.name)[:16]
 
     def _write(self, encoder: Encoder, keys: np.ndarray, vectors: np.ndarray) -> None:
@@ -220,12 +231,12 @@ class VectorStore:
             }
         )
         name = hashlib.blake2b(keys.tobytes(), digest_size=12).hexdigest()
-        write_table(self._of(encoder) / f"{name}.arrow", table)
+        write_table(self._folder(encoder) / f"{name}.arrow", table)
 
     def _load(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-        """All remembered keys, sorted, and their vectors in half precision."""
-        folder = self._of(encoder)
-        names, keys, vectors = self._known.get(
+        """All keys on disk, sorted, and their vectors in half precision."""
+        folder = self._folder(encoder)
+        names, keys, vectors = self._loaded.get(
             encoder.name, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
         )
         names_now = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
@@ -235,7 +246,7 @@ class VectorStore:
         all_keys, all_vectors = [keys], [vectors] if len(vectors) else []
         for name in fresh:
             table = read_table(folder / name)
-            if table is None:  # damaged: a miss, until the chunk is computed and written again
+            if table is None:  # damaged: absent until the chunk is computed and written again
                 names_now.remove(name)
                 continue
             all_keys.append(np.array(table["key"].to_pylist(), dtype="S16"))
@@ -245,7 +256,7 @@ class VectorStore:
         vectors = np.concatenate(all_vectors) if all_vectors else vectors
         keys, first = np.unique(keys, return_index=True)
         vectors = vectors[first]
-        self._known[encoder.name] = (names | names_now, keys, vectors)
+        self._loaded[encoder.name] = (names | names_now, keys, vectors)
         return keys, vectors
 
 

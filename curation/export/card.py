@@ -97,9 +97,11 @@ def card(
         "|---|---|---|---|---|"
     )
     parts += [_step(dataset, report, named) for report in dataset.steps]
-    ways = ", ".join(f"{_line(m, 80)} by {_line(w, 40)}" for m, w in manifest["encoders"].items())
-    if ways:
-        parts.append(f"\nEmbeddings were computed with {ways}.")
+    backends = ", ".join(
+        f"{_line(m, 80)} by {_line(w, 40)}" for m, w in manifest["encoders"].items()
+    )
+    if backends:
+        parts.append(f"\nEmbeddings were computed with {backends}.")
     parts.append(_people(manifest))
     parts.append(_leaks(manifest["leaks"]))
     if "response_tokens" in rows:

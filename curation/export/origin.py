@@ -22,8 +22,8 @@ class Origin:
     """What a delivery says of where it came from.
 
     name: of the project. imports: the reports of the files read. recipe: its YAML. people: the
-    state of people's decisions, if there are any. encoders: model → the way its vectors were
-    computed. bases: what operations kept to from earlier runs, as SHA-256 by name. imported: the
+    state of people's decisions, if there are any. encoders: model → the backend that
+    computed its vectors. bases: what operations kept to from earlier runs, as SHA-256 by name. imported: the
     turns of each example as they were read, by id.
     """
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.embedding import Encoder, VectorStore, reader
-from curation.embedding.reading import means
+from curation.embedding import Encoder, VectorStore, tokenizer_of
+from curation.embedding.tokenizer import means
 from curation.registry import embed as embeds
 
-Way = Literal[
+Backend = Literal[
     "auto",
     "draft",
     "torch-float32",
@@ -43,7 +43,9 @@ def embed(
     *,
     of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
     model: Annotated[str, "a folder or Hub name; empty for the bundled all-MiniLM-L6-v2"] = "",
-    way: Annotated[Way, "how it is computed; auto tries once and keeps to it"] = "auto",
+    way: Annotated[
+        Backend, "the backend that computes it; auto measures once and keeps the fastest"
+    ] = "auto",
     long: Annotated[Long, "of a text longer than the model reads: its head, or all of it"] = "head",
 ) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:
     """Give every example a vector, so that examples that mean alike lie together.
@@ -65,15 +67,15 @@ def embed(
     }[of].tolist()
     encoder = store.encoder(model, way)
     beyond = np.zeros(len(texts), dtype=np.int64)
-    # A draft reads all of a text, and who only wants the vectors of heads needs no count.
+    # Static embeddings read all of a text, and the vectors of heads alone need no count.
     if way != "draft" and (store.computes or long == "windows"):
-        beyond = reader(model).beyond(texts)
+        beyond = tokenizer_of(model).beyond(texts)
     before = store.computed
     vectors = _embedded(
         texts, beyond if long == "windows" else None, model, encoder, store, progress
     )
     if way == "draft" and store.computed > before:
-        store.measure_draft(texts, model, progress)
+        store.measure_static(texts, model, progress)
     if long == "windows":
         beyond[:] = 0
     return vectors, pd.DataFrame({"tokens_cut": beyond}, index=rows.index)
@@ -90,9 +92,9 @@ def _embedded(
     """Vectors of the texts; where `beyond` counts tokens that would be cut, from windows."""
     if beyond is None or not beyond.any():
         return store.embed(texts, encoder, progress)
-    reads = reader(model)
+    tokenizer = tokenizer_of(model)
     pieces = [
-        reads.windows(text) if cut else [text] for text, cut in zip(texts, beyond, strict=True)
+        tokenizer.windows(text) if cut else [text] for text, cut in zip(texts, beyond, strict=True)
     ]
     owners = np.repeat(np.arange(len(texts)), [len(part) for part in pieces])
     flat = [piece for part in pieces for piece in part]

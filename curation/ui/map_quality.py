@@ -42,7 +42,7 @@ def vectors(project: Project, view: View) -> list[str]:
     name = project.vectors.encoder_name(model, str(params.get("way", "auto")))
     lines = [f"Embedded by {markdown(name)}."]
     if name.rpartition("/")[2].startswith("draft"):
-        agreement = project.vectors.draft_agreement(model)
+        agreement = project.vectors.static_agreement(model)
         how = "" if agreement is None else f" Of ten nearest, {agreement:.0%} are the full model's."
         lines.append(
             f":material/draft: This is a draft.{how} Set the way of Embeddings to auto for the rest."

@@ -1,4 +1,9 @@
-"""What a model reads of a text: its own tokens, how many it takes, and windows of longer texts."""
+"""A model's tokenizer: the tokens of a text, those beyond the model's limit, and windows of the text.
+
+Guarantee: counts are those of the model itself, and the windows of a text hold all of it.
+
+Accepted: windows differ a little in length, because their borders lie between words.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curation.embedding.models import load_model, location_of
+
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
@@ -22,10 +29,10 @@ SLACK = 16
 """Tokens that a window leaves free, so that its border can move back to the beginning of a word."""
 
 
-class Reader:
-    """A model's tokenizer, and the tokens that the model takes of a text, special ones included.
+class ModelTokenizer:
+    """A model's tokenizer, and how many tokens of a text the model reads, special ones included.
 
-    limit: None for a model that takes any number.
+    limit: None for a model that reads any number.
     """
 
     def __init__(self, tokenizer: Tokenizer, limit: int | None) -> None:
@@ -42,14 +49,14 @@ class Reader:
 
         Only texts that can be too long are looked at: a token is at least one byte.
         """
-        result = np.zeros(len(texts), dtype=np.int64)
+        excess = np.zeros(len(texts), dtype=np.int64)
         if self.limit is None:
-            return result
+            return excess
         room = self.limit - self._special
         long = [i for i, text in enumerate(texts) if 4 * len(text) > room and _bytes(text) > room]
         counts = self._each([texts[i] for i in long], lambda encoding: len(encoding.ids))
-        result[long] = np.maximum(0, np.array(counts, dtype=np.int64) - self.limit)
-        return result
+        excess[long] = np.maximum(0, np.array(counts, dtype=np.int64) - self.limit)
+        return excess
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """All tokens of each text, special ones left out."""
@@ -58,13 +65,14 @@ class Reader:
     def _each(
         self, texts: Sequence[str], take: Callable[[Encoding], Any], special: bool = True
     ) -> list[Any]:
-        def some(at: int) -> list[Any]:
-            part = list(texts[at : at + SLICE])
-            made = self.tokenizer.encode_batch_fast(part, add_special_tokens=special)
-            return [take(encoding) for encoding in made]
+        def of_slice(start: int) -> list[Any]:
+            part = list(texts[start : start + SLICE])
+            encodings = self.tokenizer.encode_batch_fast(part, add_special_tokens=special)
+            return [take(encoding) for encoding in encodings]
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if _LINUX else os.cpu_count()) as pool:
-            return [one for part in pool.map(some, range(0, len(texts), SLICE)) for one in part]
+            parts = pool.map(of_slice, range(0, len(texts), SLICE))
+            return [value for part in parts for value in part]
 
     def windows(self, text: str) -> list[str]:
         """The text cut at words into pieces of about equal numbers of tokens, all of them readable."""
@@ -94,41 +102,41 @@ def _bytes(text: str) -> int:
 
 
 @functools.lru_cache(maxsize=4)
-def reader(model: str = "") -> Reader:
-    """What the model of that name reads; raises CurationError when there is no such model.
+def tokenizer_of(model: str = "") -> ModelTokenizer:
+    """The tokenizer of the model of that name; raises CurationError when there is no such model.
 
-    Of a model in a folder only the tokenizer is loaded, which takes no time.
+    For a model in a folder only the tokenizer is loaded, which takes no time.
     """
-    from curation.embedding.encoder import loaded, place_of
-
-    folder = Path(place_of(model))
-    found = _from_folder(folder) if folder.is_dir() else None
-    if found is None:
-        whole = loaded(model)
-        found = Reader(whole.tokenizer.backend_tokenizer, whole.max_seq_length)
-    return found
+    folder = Path(location_of(model))
+    tokenizer = _from_folder(folder) if folder.is_dir() else None
+    if tokenizer is None:
+        whole = load_model(model)
+        tokenizer = ModelTokenizer(whole.tokenizer.backend_tokenizer, whole.max_seq_length)
+    return tokenizer
 
 
-def _from_folder(folder: Path) -> Reader | None:
+def _from_folder(folder: Path) -> ModelTokenizer | None:
     from tokenizers import Tokenizer
 
     try:
         settings = json.loads(next(folder.rglob("sentence_bert_config.json")).read_text("utf-8"))
         limit = int(settings["max_seq_length"])
-        return Reader(Tokenizer.from_file(str(next(folder.rglob("tokenizer.json")))), limit)
+        path = next(folder.rglob("tokenizer.json"))
+        return ModelTokenizer(Tokenizer.from_file(str(path)), limit)
     except (StopIteration, OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def means(vectors: np.ndarray, owners: np.ndarray, texts: int) -> np.ndarray:
-    """The mean direction of each text's windows, (texts, width); of a single one that vector itself.
+    """The mean direction of each text's windows, (texts, width).
 
-    owners: the text that each vector is of, ascending; every text has one at least.
+    A text of one window keeps that window's vector. owners: the text of each vector, ascending;
+    every text has at least one.
     """
     first = np.searchsorted(owners, np.arange(texts))
-    result = vectors[first].copy()
+    directions = vectors[first].copy()
     several = np.bincount(owners, minlength=texts) > 1
     if several.any():
         sums = np.add.reduceat(vectors, first, axis=0)[several]
-        result[several] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-    return result
+        directions[several] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return directions
