@@ -45,6 +45,19 @@ NARROW = {
 """All that a package may import of those below it, where that is less than everything."""
 
 
+ROOMS = {
+    "embedding": """
+        models neighbours backends
+        tokenizer benchmark
+        static
+        encoder
+        store
+        __init__
+    """,
+}
+"""Modules of a package, the lowest first; each imports from rows above its own."""
+
+
 def imports_of(tree):
     """Names of imported modules, wherever the import stands; not those that only types need."""
     if isinstance(tree, ast.If) and getattr(tree.test, "id", "") == "TYPE_CHECKING":
@@ -98,6 +111,46 @@ def test_imports_point_one_way():
 )
 def test_an_import_that_points_up_or_aside_is_found_wherever_it_stands(path, code, wrong):
     assert upward_imports(path, code) == [wrong]
+
+
+def upward_rooms(package, rooms, codes):
+    """What is wrong with the imports between the modules of a package: name → code."""
+    row = {name: number for number, line in enumerate(rooms.split("\n")) for name in line.split()}
+    home, wrong = f"curation.{package}", [f"{name} has no row" for name in codes if name not in row]
+    for name, code in codes.items():
+        for node in ast.walk(ast.parse(code)):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(home):
+                continue
+            inner = node.module.removeprefix(home).removeprefix(".")
+            others = [inner] if inner else [alias.name for alias in node.names]
+            wrong += [
+                f"{name} imports {other}"
+                for other in others
+                if row.get(other, len(row)) >= row.get(name, 0)
+            ]
+    return wrong
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_imports_within_a_package_point_one_way(package):
+    paths = (ROOT / "curation" / package).glob("*.py")
+    codes = {path.stem: path.read_text("utf-8") for path in paths}
+    assert upward_rooms(package, ROOMS[package], codes) == []
+
+
+@pytest.mark.parametrize(
+    "code, wrong",
+    [
+        ("def f():\n    from curation.p.high import g", ["low imports high"]),
+        ("from curation.p import high", ["low imports high"]),
+        ("from curation.p import f", ["low imports f"]),
+        ("from curation.files import f", []),
+    ],
+)
+def test_an_import_that_points_up_within_a_package_is_found(code, wrong):
+    codes = {"low": code, "high": "from curation.p import low"}
+    assert upward_rooms("p", "low\nhigh", codes) == wrong
+    assert "new has no row" in upward_rooms("p", "low\nhigh", {"new": ""})
 
 
 def test_only_the_interface_knows_streamlit():

@@ -407,7 +407,7 @@ def test_results_from_vectors_follow_the_backend_that_computed_them(dataset, tmp
 def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):
     replay(dataset, tmp_path, store=store).run(EMBEDDED)
     shutil.rmtree(tmp_path / "vectors")
-    store._known.clear()
+    store._loaded.clear()
     computed = store.computed
     with pytest.raises(NotCached) as stopped:
         replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
