@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 from curation.errors import Cancelled
@@ -50,31 +51,8 @@ def running(sentence: str = "") -> Iterator[None]:
         _flush()
 
 
-_native = False
-"""Whether the main thread is in native code that calls Python back."""
-
-_asked = False
-"""Whether a signal came meanwhile."""
-
-
-@contextmanager
-def native() -> Iterator[None]:
-    """Raise no Cancelled in a block whose native code calls Python: there it may abort the process.
-
-    A signal within the block raises after it; a block that takes longer than GRACE ends with the
-    process. For the main thread; elsewhere it does nothing.
-    """
-    global _native, _asked
-    if threading.current_thread() is not threading.main_thread() or _native:
-        yield
-        return
-    _native, _asked = True, False
-    try:
-        yield
-    finally:
-        _native = False
-        if _asked:
-            raise Cancelled
+CALLS_PYTHON = frozenset({"torch", "openvino"})
+"""Packages whose native code calls Python where an exception aborts the process."""
 
 
 class _End:
@@ -110,15 +88,13 @@ class _End:
             self._process = 0
             writer.close()
 
-    def _interrupt(self, number: int, frame: Any) -> None:
-        """Raise Cancelled in the main thread, once; after a block of native code, not within."""
-        global _asked
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Raise Cancelled in the main thread, once; below CALLS_PYTHON end the process instead."""
         if not self._asked:
             self._asked = number
-            if _native:
-                _asked = True
-            else:
-                raise Cancelled
+            if _below_calls_python(frame):
+                self.leave_if_asked()
+            raise Cancelled
 
     def _watch(self, reader: socket.socket) -> None:
         """End the process after the first signal, unless it ends by itself; runs in a thread."""
@@ -132,7 +108,7 @@ class _End:
         """End the process when a signal asked for it."""
         if self._asked:
             for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError):
+                with suppress(OSError, ValueError, RuntimeError):  # the last: it is being written to
                     stream.flush()
             self._leave(self._asked)
 
@@ -156,6 +132,15 @@ class _End:
             signal.set_wakeup_fd(-1)
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _below_calls_python(frame: FrameType | None) -> bool:
+    """Whether one of the functions that are being run belongs to a package of CALLS_PYTHON."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in CALLS_PYTHON:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _hold(held: bool) -> None:

@@ -117,20 +117,12 @@ try:
 finally:
     time.sleep(0.5)
 """
-IN_A_CALLBACK_OF_NATIVE_CODE = """
-called = []
-compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-def callback(one, other):
-    called or ready()
-    called.append(1)
-    time.sleep(0.02)
-    return 0
-with process.native():
-    ctypes.CDLL(None).qsort((ctypes.c_int * 8)(), 8, 4, compare(callback))
-print("never")
+BELOW_NATIVE_CODE_THAT_CALLS_PYTHON = """
+torch = {"__name__": "torch.overrides"}
+exec("def call(function):\\n try:\\n  function()\\n finally:\\n  print('an exception passed')", torch)
+torch["call"](lambda: ready() or time.sleep(100))
 """
 UNCLEAN = {
-    "in a callback of native code": IN_A_CALLBACK_OF_NATIVE_CODE,
     "swallowed": SWALLOWED,
     "in a destructor": IN_A_DESTRUCTOR,
     "in native code": IN_NATIVE_CODE,
@@ -143,6 +135,12 @@ UNCLEAN = {
 @pytest.mark.parametrize("body", UNCLEAN.values(), ids=UNCLEAN)
 def test_it_ends_also_where_the_exception_does_not_come_through(body):
     process = block(body)
+    process.send_signal(signal.SIGINT)
+    assert finished(process) == (130, "", SENTENCE)
+
+
+def test_no_exception_is_raised_below_native_code_that_calls_python():
+    process = block(BELOW_NATIVE_CODE_THAT_CALLS_PYTHON)
     process.send_signal(signal.SIGINT)
     assert finished(process) == (130, "", SENTENCE)
 

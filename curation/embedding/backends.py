@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from curation import process
 from curation.errors import CurationError
 
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -248,8 +247,7 @@ def _graph(model: Any) -> tuple[tuple[str, ...], Any]:
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of branches on shapes, which stay right
-        with process.native():
-            graph = openvino.convert_model(Graph(), example_input=tuple(example.values()))
+        graph = openvino.convert_model(Graph(), example_input=tuple(example.values()))
     return tuple(example), graph
 
 
