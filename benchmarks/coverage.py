@@ -2,7 +2,7 @@
 
 python -m benchmarks coverage PROJECT gsm8k_test.jsonl HumanEval.jsonl.gz
 
-Works on a copy without the targets, so that nothing is remembered but the dataset's own vectors.
+Works on a copy without the reference sets, so that nothing is remembered but the dataset's own vectors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from curation.looking.gaps import gaps, over_represented
 
 
 def main() -> None:
-    """Print a Markdown table: a row for each target, first and remembered."""
+    """Print a Markdown table: a row for each reference set, first and remembered."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path)
     parser.add_argument("files", type=Path, nargs="+")
@@ -37,7 +37,7 @@ def main() -> None:
         print(f"{len(view.dataset):,} rows, {kept:,} kept, {os.cpu_count()} cores")
         print(f"opened in {opened:.1f} s\n")
         print(
-            "| target | rows | reach | within, before | within, kept | gaps | "
+            "| reference set | rows | reach | within, before | within, kept | gaps | "
             "added s | first s | not embedding s | remembered s | gaps and topics s | peak GiB |"
         )
         print("|---|" + "---:|" * 11)
@@ -46,26 +46,26 @@ def main() -> None:
 
 
 def row(project: Project, file: Path) -> str:
-    """One target, timed."""
+    """One reference set, timed."""
     spent = [time.perf_counter()]
-    target, _ = project.targets.add(file)
+    reference, _ = project.references.add(file)
     spent.append(time.perf_counter())
-    compare_with(project, target)
+    compare_with(project, reference)
     spent.append(time.perf_counter())
-    for path in target.results.glob("*.arrow"):
+    for path in reference.results.glob("*.arrow"):
         path.unlink()
-    compared = compare_with(project, target)
+    compared = compare_with(project, reference)
     spent.append(time.perf_counter())
-    compare_with(project, target)
+    compare_with(project, reference)
     spent.append(time.perf_counter())
     reach = compared.about["reach"]
-    found = gaps(compared, target.examples["prompt"], reach)
+    found = gaps(compared, reference.examples["prompt"], reach)
     over_represented(compared)
     spent.append(time.perf_counter())
     seconds = " | ".join(f"{b - a:.1f}" for a, b in zip(spent, spent[1:], strict=False))
     peak = (peak_rss_mb() or 0) / 1024
     return (
-        f"| {file.name} | {target.rows:,} | {reach:.2f} | {compared.within(reach, 'before'):.1%} | "
+        f"| {file.name} | {reference.rows:,} | {reach:.2f} | {compared.within(reach, 'before'):.1%} | "
         f"{compared.within(reach):.1%} | {len(found)} | {seconds} | {peak:.1f} |"
     )
 

@@ -49,13 +49,13 @@ def export(
     return Command("export", tuple(words), "Export")
 
 
-def add_target(project: Path, source: Path, name: str, options: Iterable[str]) -> Command:
-    """Read a target that the dataset is compared with; an empty name is made from the source's."""
+def add_reference(project: Path, source: Path, name: str, options: Iterable[str]) -> Command:
+    """Read a reference set that the dataset is compared with; an empty name is made from the source's."""
     words = (str(project), str(source), *options, *([f"--name={name}"] if name else []))
-    return Command("target", words, "Add target")
+    return Command("reference", words, "Add reference set")
 
 
-def compare(project: Path, target: str, side: str, title: str) -> Command:
-    """Compare the dataset with a target, by its slug; side: "" for whole examples."""
-    words = (str(project), f"--target={target}", *([f"--of={side}"] if side else []))
+def compare(project: Path, reference: str, side: str, title: str) -> Command:
+    """Compare the dataset with a reference set, by its slug; side: "" for whole examples."""
+    words = (str(project), f"--reference={reference}", *([f"--of={side}"] if side else []))
     return Command("coverage", words, f"Coverage of {title}")

@@ -1,4 +1,4 @@
-"""A project beside one of its targets: the comparison of what pages show, remembered."""
+"""A project beside one of its reference sets: the comparison of what pages show, remembered."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from curation.errors import CurationError
 from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.project import Project
-from curation.targets import Target
+from curation.reference_sets import ReferenceSet
 from curation.versions import module_version
 from curation.view import View
 
 
-def comparison_key(project: Project, target: Target, of: str = "", view: View | None = None) -> str:
-    """The name that a comparison is remembered under, made of view, target, sides and code.
+def comparison_key(
+    project: Project, reference: ReferenceSet, of: str = "", view: View | None = None
+) -> str:
+    """The name that a comparison is remembered under, made of view, reference set, sides and code.
 
     view: that of now unless one is given.
     """
-    as_read, shown = (target.sha256, target.settings), view or project.view()
+    as_read, shown = (reference.sha256, reference.settings), view or project.view()
     return key(shown.fingerprint, as_read, of, module_version("curation.looking.coverage"))
 
 
 def compare_with(
-    project: Project, target: Target, of: str = "", progress: Progress = silent
+    project: Project, reference: ReferenceSet, of: str = "", progress: Progress = silent
 ) -> Compared:
-    """Hold what pages show against a target; remembered until either changes.
+    """Hold what pages show against a reference set; remembered until either changes.
 
     of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
     CurationError without embeddings.
     """
     view = project.view()
-    name, dataset = comparison_key(project, target, of, view), view.dataset
-    remembered = coverage.remembered(target.results, name)
+    name, dataset = comparison_key(project, reference, of, view), view.dataset
+    remembered = coverage.remembered(reference.results, name)
     if remembered is not None:
         return remembered
     step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
@@ -55,9 +57,9 @@ def compare_with(
         )
         dataset = dataset.replace(vectors=vectors)
     part = part_of(progress, 1, 4)
-    target_vectors = embedded(step.use, params, target.examples, project.vectors, part)
+    reference_vectors = embedded(step.use, params, reference.examples, project.vectors, part)
     part = part_of(progress, 1, 2)
-    compared = coverage.compare(dataset, target_vectors, list(target.examples.index), part)
+    compared = coverage.compare(dataset, reference_vectors, list(reference.examples.index), part)
     compared = replace(compared, about={**compared.about, "of": params["of"]})
-    coverage.remember(target.results, name, compared)
+    coverage.remember(reference.results, name, compared)
     return compared

@@ -53,7 +53,7 @@ def check(
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """What a delivery would hold, refuse and lose in each format; see `Project.check`."""
-    names = list(formats or export.targets())
+    names = list(formats or export.delivery_formats())
     export.check_formats(names)
     dataset = project.replay(engine=engine, progress=progress)
     words = export.People.of(project.people(), False).words()

@@ -108,7 +108,9 @@ class _End:
         """End the process when a signal asked for it."""
         if self._asked:
             for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError, RuntimeError):  # the last: it is being written to
+                with suppress(
+                    OSError, ValueError, RuntimeError
+                ):  # the last: it is being written to
                     stream.flush()
             self._leave(self._asked)
 

@@ -37,7 +37,7 @@ from curation.view import View, Views
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore, State
     from curation.embedding import VectorStore
-    from curation.targets import Targets
+    from curation.reference_sets import ReferenceSets
 
 __all__ = ["Project", "View"]
 
@@ -259,14 +259,14 @@ class Project:
         return Bases(self.path / "basis")
 
     @property
-    def targets(self) -> Targets:
+    def references(self) -> ReferenceSets:
         """Other sets of texts that this one is held against."""
-        from curation.targets import Targets, read_with
+        from curation.reference_sets import ReferenceSets, read_with
 
         def shown(path: Path) -> Dataset:
             return Project.open(path).view().dataset
 
-        return Targets(self.path / "targets", read_with(self._imports.parse), shown)
+        return ReferenceSets(self.path / "targets", read_with(self._imports.parse), shown)
 
     def replaying(
         self,

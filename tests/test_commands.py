@@ -9,7 +9,7 @@ import typer
 
 from curation import commands
 from curation.cli import app
-from curation.export import targets
+from curation.export import delivery_formats
 
 P = Path("a project")
 ALL = [
@@ -18,10 +18,10 @@ ALL = [
     commands.import_files(P, ["x.jsonl"], [], ["--map=prompt=question", "--encoding=big5"], "x"),
     commands.fetch(P, "owner/name", ""),
     commands.fetch(P, "owner/name", "main"),
-    commands.export(P, P / "out", targets(), True, True),
+    commands.export(P, P / "out", delivery_formats(), True, True),
     commands.export(P, P / "out", [], False, False),
-    commands.add_target(P, Path("gsm8k.jsonl"), "GSM8K test", ["--dropped"]),
-    commands.add_target(P, Path("gsm8k.jsonl"), "", ["--source=x", "--map=prompt=q"]),
+    commands.add_reference(P, Path("gsm8k.jsonl"), "GSM8K test", ["--dropped"]),
+    commands.add_reference(P, Path("gsm8k.jsonl"), "", ["--source=x", "--map=prompt=q"]),
     commands.compare(P, "gsm8k", "", "GSM8K"),
     commands.compare(P, "gsm8k", "prompt", "GSM8K"),
 ]
@@ -42,7 +42,8 @@ def test_options_reach_the_parameters_they_are_meant_for():
 
     assert taken(commands.compare(P, "gsm8k", "prompt", "x"))["of"] == "prompt"
     assert (
-        taken(commands.add_target(P, Path("q.jsonl"), "A name", ["--dropped"]))["dropped"] is True
+        taken(commands.add_reference(P, Path("q.jsonl"), "A name", ["--dropped"]))["dropped"]
+        is True
     )
     params = taken(commands.export(P, P / "out", ["trl", "hf"], True, False))
     assert (params["allow_attention"], params["pseudonyms"]) == (True, False)

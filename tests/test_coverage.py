@@ -1,4 +1,4 @@
-"""A dataset against a target: what is within reach, gaps, and what there is too much of."""
+"""A dataset against a reference set: what is within reach, gaps, and what there is too much of."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_dataset_that_lost_one_topic_lists_exactly_that_topic_as_the_gap(lost)
     assert gap.closing == () and gap.closed == 0, "nothing was dropped that could close it"
 
 
-def test_a_target_equal_to_the_dataset_has_no_gap_and_nothing_is_over_represented():
+def test_a_reference_equal_to_the_dataset_has_no_gap_and_nothing_is_over_represented():
     whole, vectors = set_of_subjects()
     found = compare(whole, vectors, list(whole.rows.index))
     assert found.within(found.about["reach"]) == 1.0
@@ -246,7 +246,7 @@ def test_what_was_compared_is_said_with_what_was_left_out():
     )
 
 
-def test_what_may_be_a_copy_of_the_target_stands_beside_it_and_what_was_dropped_is_gone():
+def test_what_may_be_a_copy_of_the_reference_stands_beside_it_and_what_was_dropped_is_gone():
     near = {"kept": [0.97, 0.2, 0.99, 0.95], "nearest": ["a", "b", "c", "a"]}
     found = Compared(pd.DataFrame(near, index=[*"wxyz"]), {"stages": {"before": 9, "kept": 9}})
     copied = copies(found)
@@ -254,7 +254,7 @@ def test_what_may_be_a_copy_of_the_target_stands_beside_it_and_what_was_dropped_
     assert copied["similarity"].is_monotonic_decreasing
     rows = pd.DataFrame({"prompt": ["A?", "B?"], "dropped_by": [None, None]}, index=["a", "b"])
     table, ids = drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), rows)
-    assert ids == ["a"] and table["the target asks"].tolist() == ["W", "Z"]
+    assert ids == ["a"] and table["the reference set asks"].tolist() == ["W", "Z"]
     dropped = rows.assign(dropped_by=["people", None])
     assert drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), dropped)[1] == []
 
@@ -283,29 +283,29 @@ def questions(tmp_path, count=6):
 
 
 def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):  # noqa: F811
-    target, _ = project.targets.add(questions(tmp_path))
-    first = compare_with(project, target)
-    made = list(target.results.glob("*.arrow"))
+    reference, _ = project.references.add(questions(tmp_path))
+    first = compare_with(project, reference)
+    made = list(reference.results.glob("*.arrow"))
     assert len(made) == 1 and first.about["of"] == "both"
     computed = project.vectors.computed
-    assert compare_with(project, target).rows.equals(first.rows)
-    assert project.vectors.computed == computed and list(target.results.glob("*.arrow")) == made
-    prompts = compare_with(project, target, "prompt")
+    assert compare_with(project, reference).rows.equals(first.rows)
+    assert project.vectors.computed == computed and list(reference.results.glob("*.arrow")) == made
+    prompts = compare_with(project, reference, "prompt")
     assert prompts.about["of"] == "prompt" and not prompts.rows["kept"].equals(first.rows["kept"])
-    otherwise = replace(target, settings={"format": "text", "mapping": {}})
-    assert comparison_key(project, otherwise) != comparison_key(project, target), (
+    otherwise = replace(reference, settings={"format": "text", "mapping": {}})
+    assert comparison_key(project, otherwise) != comparison_key(project, reference), (
         "read in another way"
     )
-    own, _ = project.targets.add(project.path, "itself")
+    own, _ = project.references.add(project.path, "itself")
     found = compare_with(project, own)
     assert found.within(found.about["reach"]) == 1.0
     assert over_represented(found, 1.0).empty
 
 
 def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):  # noqa: F811
-    target, _ = project.targets.add(questions(tmp_path))
+    reference, _ = project.references.add(questions(tmp_path))
     project.view()
-    before, real, chosen = comparison_key(project, target), Project.view, []
+    before, real, chosen = comparison_key(project, reference), Project.view, []
 
     def interrupted(self):
         """The view is read; then somebody drops an example that it shows."""
@@ -317,12 +317,12 @@ def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr(Project, "view", interrupted)
-        made = compare_with(project, target)
-    later = compare_with(project, target)
+        made = compare_with(project, reference)
+    later = compare_with(project, reference)
     assert made.about["stages"] != later.about["stages"]
     project.decisions.undo("Ben")
-    assert comparison_key(project, target) == before
-    assert compare_with(project, target).about["stages"] == made.about["stages"]
+    assert comparison_key(project, reference) == before
+    assert compare_with(project, reference).about["stages"] == made.about["stages"]
 
 
 def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
@@ -330,9 +330,9 @@ def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
     bare.add(questions(tmp_path))
     bare.recipe += Step("lengths")
     bare.run()
-    target, _ = bare.targets.add(questions(tmp_path))
+    reference, _ = bare.references.add(questions(tmp_path))
     with pytest.raises(CurationError, match="add the step Embeddings and run the recipe"):
-        compare_with(bare, target)
+        compare_with(bare, reference)
 
 
 def opened() -> AppTest:
@@ -344,10 +344,10 @@ def opened() -> AppTest:
 
 
 def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # noqa: F811
-    assert any("There is no target yet" in i.value for i in opened().info)
-    target, _ = project.targets.add(questions(tmp_path))
+    assert any("There is no reference set yet" in i.value for i in opened().info)
+    reference, _ = project.references.add(questions(tmp_path))
     assert any("Not compared yet" in c.value for c in opened().caption)
-    compare_with(project, target)
+    compare_with(project, reference)
     app = opened()
     assert {m.label for m in app.metric} >= {"Within reach", "Before the recipe", "Gaps"}
     part = next(g for g in app.segmented_control if g.label == "Show")
@@ -365,18 +365,18 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     assert any("out of reach" in m.value for m in app.markdown)
 
 
-def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):  # noqa: F811
+def test_a_reference_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setenv("CURATION_FILES", str(tmp_path))
-    project.targets.add(questions(tmp_path), "one")
+    project.references.add(questions(tmp_path), "one")
     app = opened()
     more = questions(tmp_path, 5).rename(tmp_path / "two.jsonl")
     next(g for g in app.segmented_control if "Path" in g.options).set_value("Path").run()
-    app.text_input(key="target-path").set_value(str(more)).run()
-    app.text_input(key="target-name").set_value("two").run()
-    app.button(key="target-add").click().run()
+    app.text_input(key="reference-path").set_value(str(more)).run()
+    app.text_input(key="reference-name").set_value("two").run()
+    app.button(key="reference-add").click().run()
     assert not app.exception and not app.session_state["coverage-adding"]
     end = time.time() + 60
-    while len(project.targets.all()) < 2 and time.time() < end:
+    while len(project.references.all()) < 2 and time.time() < end:
         time.sleep(0.2)
     assert app.run().selectbox(key="coverage-target").value == "two"
     app.selectbox(key="coverage-target").select_index(0).run()
@@ -384,19 +384,19 @@ def test_a_target_that_was_just_added_is_chosen_once(project, tmp_path, monkeypa
 
 
 def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811
-    target, _ = project.targets.add(questions(tmp_path))
-    compare_with(project, target)
-    (path,) = target.results.glob("*.arrow")
+    reference, _ = project.references.add(questions(tmp_path))
+    compare_with(project, reference)
+    (path,) = reference.results.glob("*.arrow")
     path.write_bytes(path.read_bytes()[:-1])
     assert any("Not compared yet" in c.value for c in opened().caption)
-    compare_with(project, target)
+    compare_with(project, reference)
     app = opened()
     assert app.metric and not any("have changed since" in i.value for i in app.info)
 
 
-def test_a_target_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):  # noqa: F811
-    target, _ = project.targets.add(questions(tmp_path))
-    compare_with(project, target)
+def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):  # noqa: F811
+    reference, _ = project.references.add(questions(tmp_path))
+    compare_with(project, reference)
     read, seen = pd.read_parquet, []
 
     def counting(source, *args, **kwargs):
@@ -408,7 +408,7 @@ def test_a_target_is_read_once_however_often_the_page_is_drawn(project, tmp_path
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
     assert not app.exception
-    assert sum(name == str(target.folder / "examples.parquet") for name in seen) == 1
+    assert sum(name == str(reference.folder / "examples.parquet") for name in seen) == 1
 
 
 def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
@@ -420,8 +420,8 @@ def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
                 for p, r in zip(dropped["prompt"], dropped["response"], strict=True)),
         "utf-8",
     )  # fmt: skip
-    target, _ = project.targets.add(path)
-    compare_with(project, target)
+    reference, _ = project.references.add(path)
+    compare_with(project, reference)
     app = opened()
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()

@@ -24,8 +24,8 @@ from curation.dataset import load_messages
 from curation.engine import Processes
 from curation.errors import Cancelled, CurationError
 from curation.export.card import _line
+from curation.export.delivery_format import check_turns
 from curation.export.leaks import leaks
-from curation.export.target import check_turns
 from tests.conftest import ROOT, make_dataset
 
 CALL = {
@@ -120,7 +120,7 @@ def delivered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivery")
     project = make_project(folder)
     out = folder / "out"
-    return project, out, project.export(out, list(export.targets()))
+    return project, out, project.export(out, list(export.delivery_formats()))
 
 
 def records(out: Path, name: str):
@@ -166,7 +166,7 @@ def test_the_manifest_adds_up_and_vouches_for_every_file(delivered):
     for entry in manifest["files"]:
         data = (out / entry["path"]).read_bytes()
         assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-    for name in export.targets():
+    for name in export.delivery_formats():
         rows = sum(f["rows"] or 0 for f in manifest["files"] if f["format"] == name)
         assert rows == 16 - manifest["did_not_fit"].get(name, 0), name
     unfit = {"alpaca": 1, "llamafactory-preference": 16, "trl-preference": 16}
@@ -183,7 +183,7 @@ def test_a_second_export_from_scratch_has_the_same_bytes_on_processes_too(delive
     again = make_project(tmp_path)
     engine = Processes(2)
     try:
-        again.export(tmp_path / "elsewhere", list(export.targets()), engine=engine)
+        again.export(tmp_path / "elsewhere", list(export.delivery_formats()), engine=engine)
     finally:
         engine.close()
     assert bytes_of(tmp_path / "elsewhere") == bytes_of(out)
@@ -240,7 +240,7 @@ def test_a_rare_key_deep_in_a_large_file_does_not_keep_it_from_opening(tmp_path)
     rare = chats()[-1]
     rows = [plain] * 10_000 + [{**rare, "tools": json.dumps(TOOLS)}]
     file = tmp_path / "rows.jsonl"
-    trl = export.targets()["trl"]
+    trl = export.delivery_formats()["trl"]
     file.write_bytes(trl.dump(trl.order(rows)))
     loaded = datasets.load_dataset(
         "json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache")
@@ -391,9 +391,9 @@ def test_no_cell_of_the_table_for_people_is_a_formula(delivered, tmp_path):
     assert {r["response"] for r in rows} >= {"'=2+3", "'-word 0", "植物把光变成糖。"}
     awkward = ["=1", "+1", "-1", "@x", "\tx", "\rx", "＝1", "＋1", "－1", "＠x", "a\rb", 'say "x"']
     data = make_dataset([(f"Question {i}", text) for i, text in enumerate(awkward)])
-    target = export.targets()["csv"]
+    format = export.delivery_formats()["csv"]
     (tmp_path / "x.csv").write_bytes(
-        target.dump([target.row(r) for r in export.examples(data.rows)])
+        format.dump([format.row(r) for r in export.examples(data.rows)])
     )
     with open(tmp_path / "x.csv", encoding="utf-8", newline="") as stream:
         found = [r["response"] for r in csv.DictReader(stream)]
@@ -423,7 +423,7 @@ def test_each_fault_has_its_code_of_the_cookbook(record, code):
 
 
 def test_a_weight_belongs_to_an_assistant_and_is_0_or_1():
-    check = export.targets()["openai"].check
+    check = export.delivery_formats()["openai"].check
     for role, weight, wrong in [("assistant", 0, False), ("assistant", 2, True), ("user", 1, True)]:
         rows = [{"messages": [turn(role, "x", weight=weight), turn("assistant", "y")]}]
         assert [p.code for p in check(rows)] == (["data_type"] if wrong else [])
@@ -500,7 +500,7 @@ def test_names_that_are_numbers_are_texts_in_every_format(tmp_path):
     record = {"messages": [turn("user", "Name a planet.", name=5), turn("assistant", "Saturn.")]}
     project = Project.create(tmp_path / "p")
     project.add(lines(tmp_path / "x.jsonl", [record]))
-    project.export(tmp_path / "out", list(export.targets()))
+    project.export(tmp_path / "out", list(export.delivery_formats()))
     (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
     assert row["messages"][0]["name"] == "5"
     assert original(tmp_path / "out") == [record]
@@ -525,7 +525,7 @@ def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(tmp_path):
     rows = [{"messages": [turn("user", "Hello?"), turn("assistant", "Hello.", tool_calls=[])]}]
     project = Project.create(tmp_path / "p")
     project.add(lines(tmp_path / "x.jsonl", rows))
-    manifest = project.export(tmp_path / "out", list(export.targets()))
+    manifest = project.export(tmp_path / "out", list(export.delivery_formats()))
     assert set(manifest["did_not_fit"]) == {"trl-preference", "llamafactory-preference"}
     assert original(tmp_path / "out") == rows
     assert "tool_calls" not in str(records(tmp_path / "out", "trl"))
@@ -675,7 +675,7 @@ dataset = project.replay()
 origin = export.Origin("greetings", project.imports, project.recipe.to_yaml())
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
-    export.export(dataset, origin, __import__("pathlib").Path(sys.argv[2]), list(export.targets()))
+    export.export(dataset, origin, __import__("pathlib").Path(sys.argv[2]), list(export.delivery_formats()))
 except CurationError as error:
     print(error)
 """

@@ -110,7 +110,7 @@ def text_of(folder: Path, name: str) -> str:
     if name == "hf":
         frame = pd.read_parquet(folder / "data/train-00000-of-00001.parquet")
         return str(frame.to_dict("records"))
-    return (folder / name / f"train{export.targets()[name].ending}").read_text("utf-8")
+    return (folder / name / f"train{export.delivery_formats()[name].ending}").read_text("utf-8")
 
 
 def written(example, name, folder):
@@ -124,19 +124,19 @@ def written(example, name, folder):
     else:
         rows = dataset_of(example).rows
         words = {rows.index[0]: example.get("words", {})}
-    target = export.targets()[name]
-    made = fitted(target, rows, words)
+    format = export.delivery_formats()[name]
+    made = fitted(format, rows, words)
     records = list(made.records.values())
     if not records:
         return made, ""
-    data = target.dump(target.order(records))
+    data = format.dump(format.order(records))
     if name == "hf":
         return made, str(pd.read_parquet(io.BytesIO(data)).to_dict("records"))
     return made, data.decode()
 
 
 @pytest.mark.parametrize("part", MARKED)
-@pytest.mark.parametrize("name", list(export.targets()))
+@pytest.mark.parametrize("name", list(export.delivery_formats()))
 def test_each_part_is_in_the_file_or_named_in_the_manifest(tmp_path, name, part):
     example = dict(MARKED[part])
     if name.endswith("preference"):
@@ -177,9 +177,11 @@ PLACES = {
 
 @pytest.mark.parametrize("name", PLACES)
 def test_a_format_has_a_place_for_what_its_trainer_reads(name):
-    target = export.targets()[name]
-    assert export.without_place(target, dict.fromkeys(PLACES[name], 1)) == {}
-    assert "reasoning" in export.without_place(export.targets()["openai"], {"reasoning_content": 2})
+    format = export.delivery_formats()[name]
+    assert export.without_place(format, dict.fromkeys(PLACES[name], 1)) == {}
+    assert "reasoning" in export.without_place(
+        export.delivery_formats()["openai"], {"reasoning_content": 2}
+    )
 
 
 def test_reasoning_stands_where_each_trainer_reads_it(tmp_path):
@@ -221,11 +223,11 @@ def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, 
     project = Project.create(tmp_path / "p")
     (tmp_path / "x.jsonl").write_bytes(orjson.dumps(record) + b"\n")
     project.add(tmp_path / "x.jsonl")
-    target = export.targets()["original"]
+    format = export.delivery_formats()["original"]
     rows = project.examples.rows
-    (made,) = fitted(target, rows).records.values()
+    (made,) = fitted(format, rows).records.values()
     assert made == {**record, ID: rows.index[0]}, "without a label it is as it was"
-    (made,) = fitted(target, rows.assign(label="spam")).records.values()
+    (made,) = fitted(format, rows.assign(label="spam")).records.values()
     assert made == {**delivered, ID: rows.index[0]}
 
 
@@ -241,8 +243,8 @@ def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, 
     ],
 )
 def test_only_the_column_that_a_part_was_read_from_is_not_lost(part, columns, lost):
-    target = export.targets()["trl"]
-    made = fitted(target, dataset_of({**MARKED[part], "metadata": columns}).rows)
+    format = export.delivery_formats()["trl"]
+    made = fitted(format, dataset_of({**MARKED[part], "metadata": columns}).rows)
     losses = made.losses()
     losses.pop("rejected answers", None)
     assert losses == lost
@@ -251,16 +253,16 @@ def test_only_the_column_that_a_part_was_read_from_is_not_lost(part, columns, lo
 def test_images_are_not_lost_without_a_word_in_answers_or_columns():
     seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "No."}]
     example = {"messages": named(), "rejected": [turn("assistant", "No.", parts=seen)]}
-    made = fitted(export.targets()["trl-preference"], dataset_of(example).rows)
+    made = fitted(export.delivery_formats()["trl-preference"], dataset_of(example).rows)
     assert set(made.refused.values()) == {"media"}
-    made = fitted(export.targets()["trl"], dataset_of(example).rows)
+    made = fitted(export.delivery_formats()["trl"], dataset_of(example).rows)
     assert made.losses() == {"rejected answers": 1}, "the answer is not in it at all"
     for images, lost in (["b.jpg"], {"column images": 1}), (["a.jpg"], {}):
         example = {
             "messages": named(question={"parts": seen}),
             "metadata": {"images": images},
         }
-        made = fitted(export.targets()["llamafactory"], dataset_of(example).rows)
+        made = fitted(export.delivery_formats()["llamafactory"], dataset_of(example).rows)
         assert made.losses() == lost
 
 
@@ -344,7 +346,7 @@ def test_a_row_of_an_unexpected_shape_is_refused_and_the_others_are_written():
         return example
 
     rows = make_dataset([("odd", "a"), ("plain", "b")]).rows
-    made = fitted(replace(export.targets()["trl"], row=row, check=lambda rows: []), rows)
+    made = fitted(replace(export.delivery_formats()["trl"], row=row, check=lambda rows: []), rows)
     assert list(made.records) == [rows.index[1]]
     assert made.refused == {rows.index[0]: "unexpected_shape"}
     assert "TypeError: no text" in made.reasons["unexpected_shape"]

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, jobs
 from curation.dataset import ID, carried_ids, make_ids
 from curation.decisions import Decision
-from curation.export import targets
+from curation.export import delivery_formats
 from curation.export.origin import People
 from tests.conftest import ROOT
 from tests.test_export import turn
@@ -133,7 +133,7 @@ def test_of_a_delivery_folder_only_the_formats_are_examples(decided, tmp_path):
 
 def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):
     project, ids = decided
-    manifest = project.export(tmp_path / "out", list(targets()), pseudonyms=True)
+    manifest = project.export(tmp_path / "out", list(delivery_formats()), pseudonyms=True)
     assert set(manifest["decisions"]["by_annotator"]) == {"annotator 1", "annotator 2"}
     receipts = pd.read_parquet(tmp_path / "out" / "receipts.parquet").set_index("id")
     assert receipts.at[ids[2], "reason"] == "dropped by annotator 2"
@@ -183,7 +183,7 @@ def test_what_people_said_is_in_the_formats_for_people(decided, tmp_path, name):
 
 def test_every_delivered_row_maps_to_its_id(decided, tmp_path):
     project, ids = decided
-    names = [name for name in targets() if "preference" not in name]
+    names = [name for name in delivery_formats() if "preference" not in name]
     manifest = project.export(tmp_path / "out", names)
     places = pd.read_parquet(tmp_path / "out" / "ids.parquet")
     files = {f["path"]: f["rows"] for f in manifest["files"] if f["rows"]}
@@ -196,7 +196,7 @@ def test_every_delivered_row_maps_to_its_id(decided, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(n for n in targets() if n != "openai" and "preference" not in n)
+    "name", sorted(n for n in delivery_formats() if n != "openai" and "preference" not in n)
 )
 def test_a_delivery_read_again_has_the_same_ids(decided, tmp_path, name):
     project, ids = decided

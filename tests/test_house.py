@@ -22,7 +22,7 @@ FLOORS = """
     alike selection carry embedding sources jobs overlay
     operations engine settings incoming
     looking copies
-    imports targets replay export naming
+    imports reference_sets replay export naming
     view deliver examples
     project
     comparison demo doctor

@@ -34,7 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,
-    "target": compare.target,
+    "reference": compare.reference,
     "coverage": compare.cover,
     "topics": look.list_topics,
     "operations": about.list_operations,

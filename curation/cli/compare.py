@@ -1,4 +1,4 @@
-"""Targets, and how much of them a project covers."""
+"""Reference sets, and how much of them a project covers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curation.cli.terminal import peak_rss_mb, show, working
 from curation.project import Project
 
 
-def target(
+def reference(
     project: ProjectPath,
     path: Annotated[
         Path | None,
@@ -31,11 +31,13 @@ def target(
     source: Annotated[
         str, typer.Option(help="The file it is said to come from; PATH's name if not given.")
     ] = "",
-    remove: Annotated[str | None, typer.Option(help="Remove the target of that name.")] = None,
+    remove: Annotated[
+        str | None, typer.Option(help="Remove the reference set of that name.")
+    ] = None,
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
-    """Add a target to compare a project with, list them, or remove one."""
+    """Add a reference set to compare a project with, list them, or remove one."""
     said: dict[str, Any] = {
         "source": source,
         "dropped": dropped,
@@ -43,12 +45,12 @@ def target(
         "mapping": mapping_of(map),
     }
     with working(project, job) as (progress, result):
-        targets, text = Project.open(project).targets, ""
+        references, text = Project.open(project).references, ""
         if remove is not None:
-            targets.remove(remove)
+            references.remove(remove)
             text = f"Removed {remove}."
         elif path is not None:
-            made, new = targets.add(path, name, progress=progress, **said)
+            made, new = references.add(path, name, progress=progress, **said)
             text = f"{made.name}: {made.rows:,} rows" + ("" if new else ", already here")
             text += f", {n:,} without an answer" if (n := made.without_answer) else ""
         listed = [
@@ -56,16 +58,22 @@ def target(
                 k: getattr(t, k)
                 for k in ("name", "kind", "source", "rows", "without_answer", "sha256")
             }
-            for t in targets.all()
+            for t in references.all()
         ]
-        result.update({"targets": listed, "said": text})
+        result.update({"references": listed, "said": text})
     lines = [f"{t['name']:<28} {t['rows']:>8,} rows  {t['kind']} {t['source']}" for t in listed]
-    show({"targets": listed}, as_json, text or "\n".join(lines) or "There are no targets yet.")
+    show(
+        {"references": listed},
+        as_json,
+        text or "\n".join(lines) or "There are no reference sets yet.",
+    )
 
 
 def cover(
     project: ProjectPath,
-    target: Annotated[str, typer.Option(help="The target's name; see `curate target`.")],
+    reference: Annotated[
+        str, typer.Option(help="The reference set's name; see `curate reference`.")
+    ],
     of: Annotated[
         str, typer.Option(help="prompt, response or both; if not given, as the recipe embeds.")
     ] = "",
@@ -75,7 +83,7 @@ def cover(
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
-    """Compare a project with a target: the share within reach, gaps, over-represented topics."""
+    """Compare a project with a reference set: the share within reach, gaps, over-represented topics."""
     from curation.comparison import compare_with
 
     begin = time.perf_counter()
@@ -83,7 +91,7 @@ def cover(
         raise typer.BadParameter("--of is prompt, response or both")
     with working(project, job) as (progress, result):
         opened = Project.open(project)
-        chosen, view = opened.targets.get(target), opened.view()
+        chosen, view = opened.references.get(reference), opened.view()
         compared = compare_with(opened, chosen, of, progress)
         value = coverage_summary(compared, chosen, reach)
         value["seconds"] = round(time.perf_counter() - begin, 3)
@@ -94,14 +102,14 @@ def cover(
     show(value, as_json, coverage_text(value))
 
 
-def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[str, Any]:
+def coverage_summary(compared: Any, reference: Any, reach: float | None) -> dict[str, Any]:
     """What `curate coverage --json` prints."""
     from curation.looking.gaps import copies, gaps, over_represented
 
     at = compared.about["reach"] if reach is None else reach
-    prompts, over = target.examples["prompt"], over_represented(compared)
+    prompts, over = reference.examples["prompt"], over_represented(compared)
     return {
-        "target": target.name,
+        "reference": reference.name,
         "rows": len(compared.rows),
         "of": compared.about["of"],
         "reach": at,
@@ -115,7 +123,7 @@ def coverage_summary(compared: Any, target: Any, reach: float | None) -> dict[st
                 "missing": len(gap.missing),
                 "farthest": [
                     {
-                        "target": prompts[i][:300],
+                        "reference": prompts[i][:300],
                         "nearest": compared.rows.at[i, "nearest"],
                         "similarity": round(float(compared.rows.at[i, compared.last]), 4),
                     }
@@ -137,7 +145,7 @@ def coverage_text(value: dict[str, Any]) -> str:
     reached = value["within_reach"].items()
     shares = ", ".join(f"{share:.1%} {STAGES[stage]}" for stage, share in reached)
     lines = [
-        f"{value['target']}: {value['rows']:,} rows; of these, an example is within reach "
+        f"{value['reference']}: {value['rows']:,} rows; of these, an example is within reach "
         f"(similarity {value['reach']:.2f} or more) of {shares}"
     ]
     if value["by_chance"]:
@@ -149,7 +157,7 @@ def coverage_text(value: dict[str, Any]) -> str:
     for gap in value["gaps"]:
         lines.append(f"{gap['missing']:>7,} of {gap['size']:,} out of reach: {gap['name']}")
         lines += [
-            f"{'':>10}{far['similarity']:.2f}  {' '.join(far['target'].split())[:100]}"
+            f"{'':>10}{far['similarity']:.2f}  {' '.join(far['reference'].split())[:100]}"
             for far in gap["farthest"][:2]
         ]
     many = [t for t in value["over_represented"] if t["cut"]]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from curation.export.delivery import check, export, left_out, survey
-from curation.export.fitting import check_formats, parts_in, targets, without_place
+from curation.export.delivery_format import DeliveryFormat, Problem, examples
+from curation.export.fitting import check_formats, delivery_formats, parts_in, without_place
 from curation.export.origin import Origin, People
 from curation.export.parts import TITLES
-from curation.export.target import Problem, Target, examples
 
 __all__ = [
     "TITLES",
     "Origin",
     "People",
     "Problem",
-    "Target",
+    "DeliveryFormat",
     "check",
     "check_formats",
     "examples",
@@ -21,6 +21,6 @@ __all__ = [
     "left_out",
     "parts_in",
     "survey",
-    "targets",
+    "delivery_formats",
     "without_place",
 ]

@@ -19,13 +19,13 @@ from curation.dataset import ATTENTION, Dataset, Progress, silent
 from curation.decisions.state import State
 from curation.errors import CurationError
 from curation.export.card import card
-from curation.export.fitting import Fitted, check_formats, fitted, targets
+from curation.export.delivery_format import DeliveryFormat
+from curation.export.fitting import Fitted, check_formats, delivery_formats, fitted
 from curation.export.folder import check_folders, put, replacing
 from curation.export.leaks import leaks
 from curation.export.origin import Origin, People
 from curation.export.parts import WORDS
 from curation.export.receipts import parquet, receipts
-from curation.export.target import Target
 from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
 from curation.overlay import with_said
@@ -100,7 +100,9 @@ def export(
         words = people.words()
         for n, name in enumerate(names):
             progress(0.8 + 0.15 * n / len(names), f"Writing {name}")
-            made[name], entries, at = _write_format(targets()[name], rows, words, folder, facts)
+            made[name], entries, at = _write_format(
+                delivery_formats()[name], rows, words, folder, facts
+            )
             listed += entries
             places += at
         delivered = rows[rows.index.isin(set().union(*(f.records for f in made.values())))]
@@ -167,7 +169,7 @@ def survey(
     """
     check_formats(formats)
     rows, why = offered(dataset, allow_attention)
-    made = {name: fitted(targets()[name], rows, words) for name in dict.fromkeys(formats)}
+    made = {name: fitted(delivery_formats()[name], rows, words) for name in dict.fromkeys(formats)}
     return {
         name: {
             "rows": len(f.records),
@@ -192,7 +194,7 @@ def left_out(rows: pd.DataFrame) -> pd.Series:
 
 def _nothing_left(made: Mapping[str, Fitted], rows: int) -> str:
     reasons = [
-        f"{targets()[name].title} can hold none of the {rows:,} examples "
+        f"{delivery_formats()[name].title} can hold none of the {rows:,} examples "
         f"({next(iter(f.refusals().values()))['why']})"
         for name, f in made.items()
     ]
@@ -221,7 +223,7 @@ def _lines(people: People, delivered: pd.Index) -> bytes:
 
 
 def _write_format(
-    target: Target,
+    format: DeliveryFormat,
     rows: pd.DataFrame,
     words: Mapping[str, Mapping[str, Any]],
     folder: Path,
@@ -231,28 +233,28 @@ def _write_format(
     split = rows["split"].fillna("train").astype(str)
     whole, listed, places, written = Fitted(), [], list[pd.DataFrame](), dict[str, str]()
     for part in SPLITS:
-        made = fitted(target, rows[(split == part).to_numpy()], words)
+        made = fitted(format, rows[(split == part).to_numpy()], words)
         whole.add(made)
         if not made.records:
             continue
         ids = {id(record): name for name, record in made.records.items()}
-        records = target.order(list(made.records.values()))
-        written[part] = path = _name(target, part)
-        few = part == "train" and len(records) < target.least
-        warning = f"{target.title} asks for at least {target.least} examples to train on"
-        entry = put(folder, path, target.dump(records), len(records), target.name, part)
+        records = format.order(list(made.records.values()))
+        written[part] = path = _name(format, part)
+        few = part == "train" and len(records) < format.least
+        warning = f"{format.title} asks for at least {format.least} examples to train on"
+        entry = put(folder, path, format.dump(records), len(records), format.name, part)
         listed.append({**entry, "problems": [warning] if few else []})
         order = [ids[id(record)] for record in records]
         places.append(pd.DataFrame({"file": path, "row": range(1, len(order) + 1), "id": order}))
-    extra = target.extra(written, facts) if "train" in written else {}
-    listed += [put(folder, path, data, None, target.name) for path, data in extra.items()]
+    extra = format.extra(written, facts) if "train" in written else {}
+    listed += [put(folder, path, data, None, format.name) for path, data in extra.items()]
     return whole, listed, places
 
 
-def _name(target: Target, part: str) -> str:
-    if target.name == "hf":  # the names that load_dataset knows by itself
+def _name(format: DeliveryFormat, part: str) -> str:
+    if format.name == "hf":  # the names that load_dataset knows by itself
         return f"data/{part}-00000-of-00001.parquet"
-    return f"{target.name}/{part}{target.ending}"
+    return f"{format.name}/{part}{format.ending}"
 
 
 def _manifest(
@@ -280,7 +282,7 @@ def _manifest(
         "rendering": {
             name: found
             for name, f in made.items()
-            if (found := targets()[name].examine(list(f.records.values())))
+            if (found := delivery_formats()[name].examine(list(f.records.values())))
         },
         "sources": [_source(entry, delivered["source"]) for entry in origin.imports],
         "steps": [

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from curation.errors import CurationError
+from curation.export.delivery_format import DeliveryFormat, Row, examples
 from curation.export.parts import NotHeld, fit, holds, title
-from curation.export.target import Row, Target, examples
 
 Words = Mapping[str, Mapping[str, Any]]
 
@@ -23,21 +23,21 @@ NAMED = 40
 
 
 @functools.cache
-def targets() -> dict[str, Target]:
+def delivery_formats() -> dict[str, DeliveryFormat]:
     """The delivery formats by name."""
     package = importlib.import_module("curation.export.trainers")
     formats = {}
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
-        formats.update({t.name: t for t in vars(module).values() if isinstance(t, Target)})
+        formats.update({t.name: t for t in vars(module).values() if isinstance(t, DeliveryFormat)})
     return dict(sorted(formats.items()))
 
 
 def check_formats(formats: Sequence[str]) -> None:
     """Raise CurationError when a format is unknown or none is named."""
-    unknown = [name for name in formats if name not in targets()]
+    unknown = [name for name in formats if name not in delivery_formats()]
     if unknown or not formats:
-        known = ", ".join(targets())
+        known = ", ".join(delivery_formats())
         raise CurationError(
             f"There is no format {unknown[0]!r}; known are: {known}."
             if unknown
@@ -53,9 +53,9 @@ def parts_in(rows: pd.DataFrame, words: Words | None = None) -> Counter[str]:
     return counts
 
 
-def without_place(target: Target, counts: Mapping[str, int]) -> dict[str, int]:
+def without_place(format: DeliveryFormat, counts: Mapping[str, int]) -> dict[str, int]:
     """Parts, as people call them, that a format has no place for → rows, most first."""
-    return _named({c: n for c, n in counts.items() if not holds(target.places, c)})
+    return _named({c: n for c, n in counts.items() if not holds(format.places, c)})
 
 
 def _named(counts: Mapping[str, int]) -> dict[str, int]:
@@ -102,7 +102,7 @@ class Fitted:
         self.lost += other.lost
 
 
-def fitted(target: Target, rows: pd.DataFrame, words: Words | None = None) -> Fitted:
+def fitted(format: DeliveryFormat, rows: pd.DataFrame, words: Words | None = None) -> Fitted:
     """Rows as records of a format, checked one by one by its trainer's rules.
 
     A row of a shape that the format's writer does not expect is refused, and the others are written.
@@ -112,8 +112,8 @@ def fitted(target: Target, rows: pd.DataFrame, words: Words | None = None) -> Fi
     for example in examples(rows, words):
         name = str(example["id"])
         try:
-            with_places, lost[name] = fit(example, target.places)
-            made.records[name] = target.row(with_places)
+            with_places, lost[name] = fit(example, format.places)
+            made.records[name] = format.row(with_places)
         except NotHeld as refusal:
             made.refused[name] = refusal.code
             made.reasons.setdefault(refusal.code, str(refusal))
@@ -122,7 +122,7 @@ def fitted(target: Target, rows: pd.DataFrame, words: Words | None = None) -> Fi
             why = f"it is of a shape that cannot be written ({type(error).__name__}: {error})"
             made.reasons.setdefault("unexpected_shape", why)
     ids = list(made.records)
-    for problem in target.check(list(made.records.values())):
+    for problem in format.check(list(made.records.values())):
         name = ids[problem.row - 1]
         if name not in made.refused:
             made.refused[name] = problem.code

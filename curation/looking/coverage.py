@@ -1,4 +1,4 @@
-"""What a dataset covers of a target, another set of texts, beside chance."""
+"""What a dataset covers of a reference set (another set of texts) beside chance."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
 
 STAGES = {"before": "before the recipe", "kept": "kept", "chosen": "chosen"}
-"""Parts of the dataset that are held against a target: all with vectors, after filters, after a
+"""Parts of the dataset that are held against a reference set: all with vectors, after filters, after a
 selection."""
 
 ANCHORS = 8
-"""Nearest examples between which a row of the target is put on the map."""
+"""Nearest examples between which a row of the reference set is put on the map."""
 
 DROPPED = 10
-"""Nearest dropped rows that are remembered for each row of the target."""
+"""Nearest dropped rows that are remembered for each row of the reference set."""
 
 USUAL = 0.25
 """Share of our own examples whose nearest other is farther than the reach begins with.
@@ -49,9 +49,9 @@ SAMPLE = 2_000
 
 @dataclass(frozen=True)
 class Compared:
-    """A target held against a dataset.
+    """A reference set held against a dataset.
 
-    rows: one per row of the target, indexed by its id: a column for each stage with the cosine
+    rows: one per row of the reference set, indexed by its id: a column for each stage with the cosine
     similarity to the nearest example of it; nearest, that example's id in the last stage, and its
     topic; map_x and map_y (NaN without a map); region, a number; dropped and dropped_similarity,
     lists of the nearest dropped rows, nearest first.
@@ -68,7 +68,7 @@ class Compared:
         return str(list(self.about["stages"])[-1])
 
     def within(self, reach: float, stage: str | None = None) -> float:
-        """Share of the target with an example of a stage at that similarity or nearer."""
+        """Share of the reference set with an example of a stage at that similarity or nearer."""
         return float((self.rows[stage or self.last] >= reach - 1e-6).mean())
 
     def by_chance(self, reach: float) -> tuple[float, float] | None:
@@ -81,11 +81,11 @@ class Compared:
         return (min(shares), max(shares)) if shares else None
 
     def missing(self, reach: float) -> np.ndarray:
-        """True for each row of the target that is out of reach."""
+        """True for each row of the reference set that is out of reach."""
         return np.asarray(self.rows[self.last] < reach - 1e-6)
 
     def lost_by_choice(self, reach: float) -> float:
-        """The share of the target that was within reach before the selection, and is not since."""
+        """The share of the reference set that was within reach before the selection, and is not since."""
         return self.within(reach, "kept") - self.within(reach) if self.last == "chosen" else 0.0
 
     def to_table(self) -> pa.Table:
@@ -117,9 +117,9 @@ def stages(dataset: Dataset) -> dict[str, np.ndarray]:
 
 
 def compare(
-    dataset: Dataset, target: np.ndarray, ids: Sequence[str], progress: Progress = silent
+    dataset: Dataset, reference: np.ndarray, ids: Sequence[str], progress: Progress = silent
 ) -> Compared:
-    """Hold a target's vectors, (target, width) float32 of unit length, against a dataset with vectors.
+    """Hold a reference set's vectors, (rows, width) float32 of unit length, against a dataset with vectors.
 
     The dataset's vectors must be of the same model and sides. Raises CurationError when nothing
     that has a vector is kept.
@@ -128,13 +128,13 @@ def compare(
     parts = stages(dataset)
     last = list(parts)[-1]
     ours = np.flatnonzero(parts[last])
-    if not len(ours) or not len(target):
+    if not len(ours) or not len(reference):
         raise CurationError("Nothing is kept that could be compared; loosen a filter.")
     columns = dict[str, Any]()
     for number, (name, mask) in enumerate(parts.items()):
         progress(0.1 + 0.15 * number, f"nearest of {int(mask.sum()):,} examples {STAGES[name]}")
         k = ANCHORS if name == last else 1
-        who, similarities = nearest_in(target, dataset.vectors[mask], k)
+        who, similarities = nearest_in(reference, dataset.vectors[mask], k)
         columns[name] = similarities[:, 0]
     near = ours[who]
     columns["nearest"] = dataset.rows.index[near[:, 0]].to_numpy(dtype=object)
@@ -147,9 +147,9 @@ def compare(
         names, counts = np.unique(topic[ours].astype(str), return_counts=True)
         topics = dict(zip(names.tolist(), counts.tolist(), strict=True))
     progress(0.6, "what was dropped near it")
-    columns.update(_nearest_dropped(dataset, parts["before"] & ~parts[last], target))
-    progress(0.7, "regions of the target")
-    columns["region"] = regions(target)
+    columns.update(_nearest_dropped(dataset, parts["before"] & ~parts[last], reference))
+    progress(0.7, "regions of the reference set")
+    columns["region"] = regions(reference)
     progress(0.8, "the usual similarity, and chance")
     usual = usual_similarities(dataset.vectors[parts[last]])
     rows = pd.DataFrame(columns, index=pd.Index(list(ids), name="id", dtype="str"))
@@ -161,7 +161,7 @@ def compare(
         else [],
         "reach": usual_reach(usual),
         "topics": topics,
-        "random": _by_chance(dataset.vectors[parts["before"]], len(ours), target),
+        "random": _by_chance(dataset.vectors[parts["before"]], len(ours), reference),
     }
     return Compared(rows, about)
 
@@ -186,7 +186,7 @@ def usual_reach(usual: np.ndarray) -> float:
 
 
 def regions(vectors: np.ndarray) -> np.ndarray:
-    """A number for each row of a target, (rows,): k-means with the square root of rows / 8 centres."""
+    """A number for each row of a reference set, (rows,): k-means with the square root of rows / 8 centres."""
     from sklearn.cluster import KMeans
 
     different = len(np.unique(vectors, axis=0))
@@ -205,7 +205,7 @@ def _thinned(vectors: np.ndarray, limit: int = 20_000) -> np.ndarray:
 
 
 def _between(rows: pd.DataFrame, near: np.ndarray, similarities: np.ndarray) -> np.ndarray:
-    """Places on the map between the nearest examples, (target, 2), the nearest counting most."""
+    """Places on the map between the nearest examples, (rows, 2), the nearest counting most."""
     if "map_x" not in rows:
         return np.full((len(near), 2), np.nan)
     plane = rows[["map_x", "map_y"]].to_numpy(dtype=float)[near]
@@ -217,26 +217,28 @@ def _between(rows: pd.DataFrame, near: np.ndarray, similarities: np.ndarray) -> 
     return np.where(total > 0, place / np.maximum(total, 1e-12), np.nan)
 
 
-def _nearest_dropped(dataset: Dataset, mask: np.ndarray, target: np.ndarray) -> dict[str, Any]:
+def _nearest_dropped(dataset: Dataset, mask: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
     gone = np.flatnonzero(mask)
     if not len(gone):
-        empty = [np.zeros(0, dtype=object) for _ in target]
-        return {"dropped": empty, "dropped_similarity": [np.zeros(0) for _ in target]}
+        empty = [np.zeros(0, dtype=object) for _ in reference]
+        return {"dropped": empty, "dropped_similarity": [np.zeros(0) for _ in reference]}
     assert dataset.vectors is not None
-    who, similarities = nearest_in(target, dataset.vectors[gone], DROPPED)
+    who, similarities = nearest_in(reference, dataset.vectors[gone], DROPPED)
     ids = dataset.rows.index.to_numpy(dtype=object)[gone[who]]
     return {"dropped": list(ids), "dropped_similarity": list(similarities.astype(float))}
 
 
-def _by_chance(vectors: np.ndarray, size: int, target: np.ndarray) -> list[list[float]]:
-    """Sorted similarities of a target, thinned, to DRAWS random parts of the given size.
+def _by_chance(vectors: np.ndarray, size: int, reference: np.ndarray) -> list[list[float]]:
+    """Sorted similarities of a reference set, thinned, to DRAWS random parts of the given size.
 
     Nothing where the part is nearly the whole, which chance covers as well.
     """
     if size > 0.9 * len(vectors):
         return []
     rng = np.random.default_rng(0)
-    asked = target[np.sort(rng.choice(len(target), min(SAMPLE // 2, len(target)), replace=False))]
+    asked = reference[
+        np.sort(rng.choice(len(reference), min(SAMPLE // 2, len(reference)), replace=False))
+    ]
     draws = []
     for _ in range(DRAWS):
         part = np.sort(rng.choice(len(vectors), size, replace=False))
@@ -246,7 +248,7 @@ def _by_chance(vectors: np.ndarray, size: int, target: np.ndarray) -> list[list[
 
 
 def remembered(folder: Path, name: str) -> Compared | None:
-    """What was remembered under a name in a target's folder of results; None when it is not there."""
+    """What was remembered under a name in a reference set's folder of results; None when it is not there."""
     table = read_table(folder / f"{name}.arrow")
     return None if table is None else Compared.from_table(table)
 

@@ -1,4 +1,4 @@
-"""What a dataset lacks of a target, what it has too much of, and what may be a copy of it."""
+"""What a dataset lacks of a reference set, what it has too much of, and what may be a copy of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from curation.looking.coverage import Compared
 
 @dataclass(frozen=True)
 class Gap:
-    """A region of the target of which some is out of reach.
+    """A region of the reference set of which some is out of reach.
 
-    name: words of what is missing. size: rows of the target in it. missing: ids of those out of
+    name: words of what is missing. size: rows of the reference set in it. missing: ids of those out of
     reach, farthest first. closing: dropped rows within reach of them, nearest first. closed: how
     many of the missing those would bring within reach.
     """
@@ -34,7 +34,7 @@ class Gap:
 
 
 def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float) -> list[Gap]:
-    """Regions with rows out of reach, those with the most first; texts: prompt by target id."""
+    """Regions with rows out of reach, those with the most first; texts: prompt by reference set id."""
     rows = compared.rows
     missing = compared.missing(reach)
     groups = np.where(missing, rows["region"].to_numpy() + 1, 0)
@@ -74,7 +74,7 @@ def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
 def as_json_lines(
     compared: Compared, prompts: pd.Series, ids: Sequence[str], region: str = ""
 ) -> bytes:
-    """Rows of a target as JSON Lines of prompts to write data for, with region and similarity."""
+    """Rows of a reference set as JSON Lines of prompts to write data for, with region and similarity."""
     near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
     return b"".join(
         orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
@@ -83,13 +83,13 @@ def as_json_lines(
 
 
 COPY = 0.95
-"""Similarity from which one looks whether an example is a row of the target, reworded at most."""
+"""Similarity from which one looks whether an example is a row of the reference set, reworded at most."""
 
 
 def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
-    """Rows of the target that may stand among our examples, so that it would measure memory.
+    """Rows of the reference set that may stand among our examples, so that it would measure memory.
 
-    By target id, the most similar first: example (the id of the nearest kept one) and similarity.
+    By reference set id, the most similar first: example (the id of the nearest kept one) and similarity.
     """
     near = compared.rows[[compared.last, "nearest"]]
     near = near[near[compared.last] >= least - 1e-6].sort_values(
@@ -101,13 +101,13 @@ def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
 def over_represented(
     compared: Compared, multiple: float = 2.0, untouched: bool = False
 ) -> pd.DataFrame:
-    """Topics whose share of our examples is above `multiple` times their share of the target.
+    """Topics whose share of our examples is above `multiple` times their share of the reference set.
 
-    A row of the target counts for the topic of its nearest example. Columns topic, here, target (rows
-    of each), share_here, share_target, ratio (infinite where the target never touches the topic),
+    A row of the reference set counts for the topic of its nearest example. Columns topic, here, reference (rows
+    of each), share_here, share_reference, ratio (infinite where the reference set never touches the topic),
     keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). Those beyond
-    chance are cut until each stands at `multiple` times its share of the target; topics that the
-    target never touches only with `untouched`. The most to cut come first.
+    chance are cut until each stands at `multiple` times its share of the reference set; topics that the
+    reference set never touches only with `untouched`. The most to cut come first.
     """
     ours = pd.Series(dict(compared.about["topics"]), dtype="int64")
     if ours.empty or "topic" not in compared.rows:
@@ -126,9 +126,9 @@ def over_represented(
         {
             "topic": ours.index,
             "here": ours,
-            "target": theirs,
+            "reference": theirs,
             "share_here": here,
-            "share_target": there,
+            "share_reference": there,
             "ratio": here / there.where(there > 0, np.nan),
             "keep": keep,
             "cut": ours - keep,
@@ -144,9 +144,9 @@ def over_represented(
 _OVER = [
     "topic",
     "here",
-    "target",
+    "reference",
     "share_here",
-    "share_target",
+    "share_reference",
     "ratio",
     "keep",
     "cut",

@@ -1,4 +1,4 @@
-"""A target beside the dataset: both on one map, tables of what lacks and what is too much."""
+"""A reference set beside the dataset: both on one map, tables of what lacks and what is too much."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from curation.looking import coverage, layout
 from curation.looking.coverage import Compared
 from curation.looking.gaps import Gap
 from curation.looking.gaps import gaps as gaps_of
-from curation.targets import Target
+from curation.reference_sets import ReferenceSet
 from curation.ui import charts, state
 from curation.ui import map as maps
 from curation.ui.text import hover, short
@@ -40,9 +40,9 @@ def figure(
     dark: bool = False,
     height: int = 560,
 ) -> go.Figure:
-    """Our examples muted, and the target's among them, within reach or out of it.
+    """Our examples muted, and the reference set's among them, within reach or out of it.
 
-    rows: ours with map_x and map_y; prompts: the target's, by its ids.
+    rows: ours with map_x and map_y; prompts: the reference set's, by its ids.
     """
     drawn = layout.sample(rows)
     size = float(np.clip(260 / np.sqrt(max(1, len(drawn))), 2.2, 7))
@@ -59,8 +59,8 @@ def figure(
     missing = compared.missing(reach)
     placed = compared.rows["map_x"].notna().to_numpy()
     for name, mask, colour in (
-        ("target, within reach", placed & ~missing, WITHIN),
-        ("target, out of reach", placed & missing, OUT),
+        ("reference set, within reach", placed & ~missing, WITHIN),
+        ("reference set, out of reach", placed & missing, OUT),
     ):
         part = compared.rows[mask]
         thin = (
@@ -138,8 +138,8 @@ def over_table(over: pd.DataFrame) -> pd.DataFrame:
             "topic": over["topic"],
             "rows here": over["here"],
             "share here": over["share_here"],
-            "share in target": over["share_target"],
-            "ratio": over["ratio"].where(over["target"] > 0),
+            "share in reference set": over["share_reference"],
+            "ratio": over["ratio"].where(over["reference"] > 0),
             "keep": over["keep"],
             "cut": over["cut"],
             "beyond chance": over["beyond_chance"],
@@ -157,7 +157,7 @@ def copy_table(
     table = pd.DataFrame(
         {
             "similarity": found["similarity"],
-            "the target asks": [short(prompts[i], 160) for i in found.index],
+            "the reference set asks": [short(prompts[i], 160) for i in found.index],
             "the example asks": [short(p, 160) for p in rows.loc[found["example"], "prompt"]],
         }
     )
@@ -176,14 +176,14 @@ def basis(compared: Compared) -> str:
 # --- what is remembered while the app runs ---------------------------------------------------
 
 
-def comparison(target: Target, name: str) -> tuple[str, Compared] | None:
+def comparison(reference: ReferenceSet, name: str) -> tuple[str, Compared] | None:
     """The comparison of that name, or else the newest there is, and its own name."""
-    there = coverage.by_age(target.results)
+    there = coverage.by_age(reference.results)
     for known in sorted(there, key=lambda other: other != name):
-        found = _read(str(target.results), known)
+        found = _read(str(reference.results), known)
         if found is not None:
             return known, found
-        _read.clear(str(target.results), known)  # it is damaged, and may be computed afresh
+        _read.clear(str(reference.results), known)  # it is damaged, and may be computed afresh
     return None
 
 
@@ -194,12 +194,12 @@ def _read(folder: str, name: str) -> Compared | None:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A target held against the dataset at a reach.
+    """A reference set held against the dataset at a reach.
 
-    name: of the comparison. prompts: the target's, by id. gaps: those with the most rows first.
+    name: of the comparison. prompts: the reference set's, by id. gaps: those with the most rows first.
     """
 
-    target: Target
+    reference: ReferenceSet
     name: str
     compared: Compared
     reach: float
@@ -208,23 +208,23 @@ class Held:
 
     def figure(self, rows: pd.DataFrame, fingerprint: str) -> go.Figure:
         """The map of both; rows: ours that have a place, of the view with that fingerprint."""
-        key = (str(self.target.folder), self.name, fingerprint, self.reach, state.dark())
+        key = (str(self.reference.folder), self.name, fingerprint, self.reach, state.dark())
         return _figure(*key, rows, self)
 
 
-def held(target: Target, name: str, compared: Compared, reach: float) -> Held:
+def held(reference: ReferenceSet, name: str, compared: Compared, reach: float) -> Held:
     """A comparison at a reach, with what is worked out of it."""
-    folder = str(target.folder)
+    folder = str(reference.folder)
     # The same bytes added anew may have been read in another way, hence the time.
-    prompts = _prompts(folder, target.sha256, target.time, target)
+    prompts = _prompts(folder, reference.sha256, reference.time, reference)
     return Held(
-        target, name, compared, reach, prompts, _gaps(folder, name, reach, compared, prompts)
+        reference, name, compared, reach, prompts, _gaps(folder, name, reach, compared, prompts)
     )
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _prompts(folder: str, sha256: str, added: float, _target: Target) -> pd.Series:
-    return _target.examples["prompt"]
+def _prompts(folder: str, sha256: str, added: float, _reference: ReferenceSet) -> pd.Series:
+    return _reference.examples["prompt"]
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

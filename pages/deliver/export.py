@@ -13,7 +13,7 @@ import streamlit as st
 
 from curation import commands
 from curation.dataset import Dataset
-from curation.export import left_out, parts_in, saying, targets, without_place
+from curation.export import delivery_formats, left_out, parts_in, saying, without_place
 from curation.export.rendering import rendered
 from curation.project import Project, View
 from curation.text.slug import slug
@@ -46,7 +46,7 @@ def parts(path: str, fingerprint: str, _dataset: Dataset) -> dict[str, int]:
 
 def draw_form(project: Project, view: View) -> None:
     """What goes into the folder."""
-    known = targets()
+    known = delivery_formats()
     formats = st.multiselect(
         "Formats",
         list(known),
@@ -148,7 +148,7 @@ def draw_verdict(manifest: dict[str, Any]) -> None:
 
 def draw_not_held(manifest: dict[str, Any]) -> None:
     """Rows that a format refused, parts that it has no place for, and how templates took it."""
-    known = targets()
+    known = delivery_formats()
     titles = {name: known[name].title if name in known else name for name in manifest["lost"]}
     lines = [f"{n:,} kept examples are left out: {w}" for w, n in manifest["excluded"].items()]
     for name, refusals in manifest["not_in"].items():

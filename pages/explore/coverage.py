@@ -15,9 +15,9 @@ from curation.looking.coverage import Compared
 from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented, still_dropped
 from curation.looking.quotas import of_cuts
 from curation.project import Project, View
-from curation.targets import Target
+from curation.reference_sets import ReferenceSet
 from curation.text.slug import slug
-from curation.ui import actions, charts, quotas, shell, state, tables, targets
+from curation.ui import actions, charts, quotas, reference_sets, shell, state, tables
 from curation.ui import coverage as drawing
 from curation.ui.coverage import Held
 from curation.ui.text import markdown
@@ -32,20 +32,20 @@ LISTED = 5  # examples of a gap that are shown side by side
 CHARACTERS = 700
 
 
-def remove(project: Project, target: Target) -> None:
-    """Remove a target."""
+def remove(project: Project, reference: ReferenceSet) -> None:
+    """Remove a reference set."""
     with state.flashing_errors():
-        project.targets.remove(target.slug)
-        state.flash(f"Removed {target.name}")
+        project.references.remove(reference.slug)
+        state.flash(f"Removed {reference.name}")
 
 
-def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
-    """Which target, and which sides are compared."""
+def draw_choice(project: Project, found: list[ReferenceSet]) -> tuple[ReferenceSet, str]:
+    """Which reference set, and which sides are compared."""
     columns = st.columns([4, 3, 2, 2, 2], vertical_alignment="bottom")
     of_slug = {t.slug: t for t in found}
-    target = of_slug[
+    reference = of_slug[
         columns[0].selectbox(
-            "Target",
+            "Reference set",
             list(of_slug),
             key="coverage-target",
             persist_state="session",
@@ -70,27 +70,27 @@ def draw_choice(project: Project, found: list[Target]) -> tuple[Target, str]:
         width="stretch",
         disabled=active,
         on_click=shell.start_job,
-        args=(project, commands.compare(project.path, target.slug, of, target.name)),
+        args=(project, commands.compare(project.path, reference.slug, of, reference.name)),
     )
     with columns[3].popover(
-        "Add", icon=":material/add:", width="stretch", key=targets.OPEN, on_change="rerun"
+        "Add", icon=":material/add:", width="stretch", key=reference_sets.OPEN, on_change="rerun"
     ):
-        targets.adding(project)
+        reference_sets.adding(project)
     with columns[4].popover("About", icon=":material/info:", width="stretch"):
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(target.time))
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(reference.time))
         st.caption(
-            f"{target.rows:,} rows from the {target.kind} {markdown(target.source)}, {when}. "
-            f"{target.without_answer:,} have no answer and are compared by their prompt."
+            f"{reference.rows:,} rows from the {reference.kind} {markdown(reference.source)}, {when}. "
+            f"{reference.without_answer:,} have no answer and are compared by their prompt."
         )
-        st.caption(f"SHA-256 {target.sha256[:16]}…")
+        st.caption(f"SHA-256 {reference.sha256[:16]}…")
         st.button(
-            "Remove this target",
-            key="target-remove",
+            "Remove this reference set",
+            key="reference-remove",
             icon=":material/delete:",
             on_click=remove,
-            args=(project, target),
+            args=(project, reference),
         )
-    return target, of
+    return reference, of
 
 
 def draw_numbers(held: Held) -> None:
@@ -119,7 +119,7 @@ def draw_numbers(held: Held) -> None:
         charts.number("Gaps", f"{len(held.gaps):,}", f"{missing:,} rows out of reach")
 
 
-def draw_reach(compared: Compared, target: Target) -> float:
+def draw_reach(compared: Compared, reference: ReferenceSet) -> float:
     """The slider of the threshold over how similarities are spread."""
     usual = compared.about["reach"]
     reach = st.slider(
@@ -128,7 +128,7 @@ def draw_reach(compared: Compared, target: Target) -> float:
         0.95,
         min(0.95, max(0.2, float(usual))),
         step=0.01,
-        key=f"coverage-reach-{target.slug}",
+        key=f"coverage-reach-{reference.slug}",
         help=f"Begins at {usual:.2f}: three of four of your own examples have another of yours at "
         "least as near.",
     )
@@ -144,9 +144,9 @@ def draw_reach(compared: Compared, target: Target) -> float:
 
 def draw_gaps(project: Project, view: View, held: Held) -> None:
     """Regions out of reach; the one picked with its examples beside the nearest of ours."""
-    gaps, target = held.gaps, held.target
+    gaps, reference = held.gaps, held.reference
     if not gaps:
-        st.success("Every row of the target is within reach.", icon=":material/check:")
+        st.success("Every row of the reference set is within reach.", icon=":material/check:")
         return
     table = drawing.gap_table(gaps)
     left, right = st.columns([6, 7], gap="medium")
@@ -156,7 +156,7 @@ def draw_gaps(project: Project, view: View, held: Held) -> None:
             hide_index=True,
             width="stretch",
             height=min(560, 38 + 35 * len(table)),
-            key=f"coverage-gaps-{target.slug}",
+            key=f"coverage-gaps-{reference.slug}",
             on_select="rerun",
             selection_mode="single-row",
             column_config={
@@ -173,11 +173,11 @@ def draw_gaps(project: Project, view: View, held: Held) -> None:
         st.download_button(
             f"Download all {len(every):,} prompts",
             partial(as_json_lines, held.compared, held.prompts, every),
-            f"{target.slug}-gaps.jsonl",
+            f"{reference.slug}-gaps.jsonl",
             "application/x-ndjson",
             icon=":material/download:",
             on_click="ignore",
-            help="JSON Lines of the target's prompts out of reach: a list to write data for.",
+            help="JSON Lines of the reference set's prompts out of reach: a list to write data for.",
         )
     with right:
         chosen = event["selection"]["rows"]
@@ -195,7 +195,7 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
         st.download_button(
             f"Download {len(gap.missing):,} prompts",
             partial(as_json_lines, compared, prompts, gap.missing, gap.name),
-            f"{held.target.slug}-{slug(gap.name)}.jsonl",
+            f"{held.reference.slug}-{slug(gap.name)}.jsonl",
             "application/x-ndjson",
             key="gap-download",
             icon=":material/download:",
@@ -222,7 +222,7 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
     else:
         st.caption("No dropped row would close any of it: this has to be written or found.")
     heads = st.columns(2)
-    heads[0].caption("The target asks, farthest first")
+    heads[0].caption("The reference set asks, farthest first")
     heads[1].caption("The nearest that is kept")
     for i in gap.missing[:LISTED]:
         pair = st.columns(2)
@@ -243,13 +243,13 @@ def draw_text(text: str) -> None:
 
 
 def draw_over(project: Project, compared: Compared) -> None:
-    """Topics that stand for more of ours than of the target, and how much to cut."""
+    """Topics that stand for more of ours than of the reference set, and how much to cut."""
     if not compared.about["topics"]:
         st.caption("This needs topics: add the step Topics to the recipe and run it.")
         return
     left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
     multiple = left.slider(
-        "Cut to this many times a topic's share of the target",
+        "Cut to this many times a topic's share of the reference set",
         1.0,
         10.0,
         2.0,
@@ -257,19 +257,19 @@ def draw_over(project: Project, compared: Compared) -> None:
         key="coverage-multiple",
     )
     untouched = right.toggle(
-        "Cut also what the target never touches",
+        "Cut also what the reference set never touches",
         key="coverage-untouched",
-        help="Most sets hold more than one target asks for, so these stay unless you say so.",
+        help="Most sets hold more than one reference set asks for, so these stay unless you say so.",
     )
     over = over_represented(compared, multiple, untouched)
     if over.empty:
         st.success("No topic stands for more than that.", icon=":material/check:")
         return
-    touched = over[over["target"] > 0]
-    never = over[over["target"] == 0]
+    touched = over[over["reference"] > 0]
+    never = over[over["reference"] == 0]
     n, cut = sum(compared.about["topics"].values()), int(over["cut"].sum())
     st.caption(
-        f"{len(touched):,} topics have more than {multiple:g} times their share of the target, "
+        f"{len(touched):,} topics have more than {multiple:g} times their share of the reference set, "
         f"{int(touched['beyond_chance'].sum()):,} of them beyond chance; {len(never):,} it never "
         f"touches. Cutting as listed leaves {n - cut:,} of {n:,} rows."
     )
@@ -283,11 +283,11 @@ def draw_over(project: Project, compared: Compared) -> None:
         st.switch_page("pages/deliver/select.py")
     st.caption(
         "A budget says how many of a topic are taken, not which: compare again after the selection, "
-        "for it may leave out rows that are near the target."
+        "for it may leave out rows that are near the reference set."
     )
     for part, title in (
-        (touched, "More here than in the target"),
-        (never, "Never touched by the target"),
+        (touched, "More here than in the reference set"),
+        (never, "Never touched by the reference set"),
     ):
         if len(part):
             st.caption(f"**{title}**")
@@ -295,7 +295,7 @@ def draw_over(project: Project, compared: Compared) -> None:
 
 
 def draw_copies(project: Project, view: View, held: Held) -> None:
-    """Examples that may be rows of the target, beside these, and a button that drops them."""
+    """Examples that may be rows of the reference set, beside these, and a button that drops them."""
     left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
     least = left.slider("From a similarity of", 0.8, 1.0, COPY, step=0.01, key="coverage-copies")
     table, ids = drawing.copy_table(
@@ -306,7 +306,9 @@ def draw_copies(project: Project, view: View, held: Held) -> None:
         "alike is not the same. To find questions with other answers, compare by prompts only."
     )
     if table.empty:
-        st.success("No example is that similar to a row of the target.", icon=":material/check:")
+        st.success(
+            "No example is that similar to a row of the reference set.", icon=":material/check:"
+        )
         return
     actions.bulk_button(
         project,
@@ -329,8 +331,8 @@ def draw_copies(project: Project, view: View, held: Held) -> None:
 def draw_over_table(part: pd.DataFrame) -> None:
     """Topics, shares, and what to cut."""
     table = drawing.over_table(part)
-    if not (part["target"] > 0).any():
-        table = table.drop(columns=["share in target", "ratio"])
+    if not (part["reference"] > 0).any():
+        table = table.drop(columns=["share in reference set", "ratio"])
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
         table,
@@ -339,10 +341,10 @@ def draw_over_table(part: pd.DataFrame) -> None:
         height="content" if len(table) < 9 else 320,
         column_config={
             "share here": percent,
-            "share in target": percent,
+            "share in reference set": percent,
             "ratio": st.column_config.NumberColumn(format="%.1f"),
             "beyond chance": st.column_config.CheckboxColumn(
-                help="Also when the share of the target is put at the upper end of its 95 % interval."
+                help="Also when the share of the reference set is put at the upper end of its 95 % interval."
             ),
         },
     )
@@ -362,14 +364,14 @@ def draw_map(view: View, held: Held) -> None:
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
     )
     st.caption(
-        "A row of the target is drawn between its nearest examples, so one out of reach lies where "
+        "A row of the reference set is drawn between its nearest examples, so one out of reach lies where "
         "it would belong, not beside anything like it."
     )
 
 
-def draw_compared(project: Project, view: View, target: Target, wanted: str) -> None:
+def draw_compared(project: Project, view: View, reference: ReferenceSet, wanted: str) -> None:
     """The comparison that is wanted, or else the newest there is, with a word on it."""
-    known = drawing.comparison(target, wanted)
+    known = drawing.comparison(reference, wanted)
     if known is None:
         st.caption("Not compared yet.")
         return
@@ -382,15 +384,15 @@ def draw_compared(project: Project, view: View, target: Target, wanted: str) -> 
         )
     numbers, slider = st.columns([7, 4], gap="large")
     with slider:
-        reach = draw_reach(compared, target)
-    held = drawing.held(target, name, compared, reach)
+        reach = draw_reach(compared, reference)
+    held = drawing.held(reference, name, compared, reach)
     with numbers:
         draw_numbers(held)
         st.caption(drawing.basis(compared))
         if (lost := compared.lost_by_choice(reach)) >= 0.01:
             st.warning(
-                f"The selection takes {lost * 100:.1f} points of the target out of reach: its budget "
-                "or its quotas leave out rows that are near the target.",
+                f"The selection takes {lost * 100:.1f} points of the reference set out of reach: its budget "
+                "or its quotas leave out rows that are near the reference set.",
                 icon=":material/trending_down:",
             )
         part = st.segmented_control(
@@ -421,25 +423,25 @@ def draw() -> None:
     )
     project, view = state.need_view()
     shell.stale(view)
-    found = project.targets.all()
-    if new := targets.just_added(project, found):
+    found = project.references.all()
+    if new := reference_sets.just_added(project, found):
         st.session_state["coverage-target"] = new.slug
     if not found:
         st.info(
-            "There is no target yet. Add the set of texts that your data should cover.",
+            "There is no reference set yet. Add the set of texts that your data should cover.",
             icon=":material/my_location:",
         )
         with st.container(border=True):
-            targets.adding(project)
+            reference_sets.adding(project)
         return
-    target, of = draw_choice(project, found)
+    reference, of = draw_choice(project, found)
     if view.dataset.vectors is None:
         st.info(
             "A comparison needs embeddings: add the step Embeddings and run the recipe.",
             icon=":material/scatter_plot:",
         )
         return
-    draw_compared(project, view, target, comparison_key(project, target, of))
+    draw_compared(project, view, reference, comparison_key(project, reference, of))
 
 
 draw()

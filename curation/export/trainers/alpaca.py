@@ -8,8 +8,8 @@ import orjson
 
 from curation import formats
 from curation.dataset import ID
+from curation.export.delivery_format import DeliveryFormat, Problem, Row, json_array
 from curation.export.parts import NotHeld
-from curation.export.target import Problem, Row, Target, json_array
 
 
 def alpaca_row(row: Row) -> Row:
@@ -43,7 +43,7 @@ def check_alpaca(rows: Iterable[Row]) -> list[Problem]:
     return found
 
 
-TARGET = Target(
+FORMAT = DeliveryFormat(
     "alpaca",
     "Alpaca",
     "A JSON array of {instruction, input, output, system, history}; chats with tools do not fit.",

@@ -9,8 +9,15 @@ import yaml
 
 from curation.dataset import ID
 from curation.export.calls import with_text
+from curation.export.delivery_format import (
+    DeliveryFormat,
+    Row,
+    chat_turns,
+    check_turns,
+    jsonl,
+    widest_first,
+)
 from curation.export.parts import NotHeld
-from curation.export.target import Row, Target, chat_turns, check_turns, jsonl, widest_first
 
 
 def _row(row: Row) -> Row:
@@ -66,7 +73,7 @@ def _extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
     return {"axolotl/axolotl.yaml": f"# Run in this folder; choose a model.\n{text}".encode()}
 
 
-TARGET = Target(
+FORMAT = DeliveryFormat(
     "axolotl",
     "Axolotl",
     "JSON Lines of {messages} with a configuration for type chat_template; reasoning and loss "

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import yaml
 
+from curation.export.delivery_format import DeliveryFormat, Problem, Row, json_array
 from curation.export.parts import NotHeld
 from curation.export.preference import pair
-from curation.export.target import Problem, Row, Target, json_array
 from curation.export.trainers.sharegpt import (
     PLACES,
     check_sharegpt,
@@ -124,7 +124,7 @@ def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
     return extra
 
 
-LLAMAFACTORY = Target(
+LLAMAFACTORY = DeliveryFormat(
     "llamafactory",
     "LLaMA-Factory",
     "ShareGPT with dataset_info.json and a training file; only rows it would not drop.",
@@ -135,7 +135,7 @@ LLAMAFACTORY = Target(
     dump=json_array,
     extra=_extra("llamafactory", {"stage": "sft"}, {"columns": COLUMNS}),
 )
-PREFERENCE = Target(
+PREFERENCE = DeliveryFormat(
     "llamafactory-preference",
     "LLaMA-Factory (preferences)",
     "ShareGPT with a chosen and a rejected answer, for DPO and the like.",

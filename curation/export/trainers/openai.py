@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from curation.export.calls import with_ids, with_text
+from curation.export.delivery_format import DeliveryFormat, Problem, Row, chat_turns, row_problems
 from curation.export.parts import NotHeld, media_of
-from curation.export.target import Problem, Row, Target, chat_turns, row_problems
 
 LEAST = 10
 """Examples that the service asks for at least."""
@@ -74,7 +74,7 @@ def _names(row: Row, turns: list[Row]) -> Iterator[object]:
         yield (tool.get("function") or {}).get("name") if isinstance(tool, dict) else tool
 
 
-TARGET = Target(
+FORMAT = DeliveryFormat(
     "openai",
     "OpenAI chat",
     "JSON Lines of {messages}, checked by the rules of OpenAI's cookbook.",

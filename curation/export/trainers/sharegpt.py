@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import orjson
 
 from curation.dataset import ID
+from curation.export.delivery_format import DeliveryFormat, Problem, Row, chat_turns, json_array
 from curation.export.parts import NotHeld, media_of
-from curation.export.target import Problem, Row, Target, chat_turns, json_array
 
 SPEAKERS = {"user": "human", "assistant": "gpt", "tool": "observation"}
 
@@ -103,7 +103,7 @@ def images_of(row: Row) -> list[str]:
     return media.get("images", [])
 
 
-SHAREGPT = Target(
+SHAREGPT = DeliveryFormat(
     "sharegpt",
     "ShareGPT",
     "A JSON array of {conversations: [{from, value}], system, tools}.",

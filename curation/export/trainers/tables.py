@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from curation import formats
 from curation.dataset import ID
+from curation.export.delivery_format import DeliveryFormat, Problem, Row
 from curation.export.parts import EVERYTHING, WORDS, NotHeld
-from curation.export.target import Problem, Row, Target
 from curation.formats.base import is_calls
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -180,7 +180,7 @@ def _record(row: Row, label: str | None) -> Row:
     return formats.write(row["format"], row["messages"], label, row["metadata"], row["shape"])
 
 
-HF = Target(
+HF = DeliveryFormat(
     "hf",
     "Hugging Face folder",
     "Parquet by split with a dataset card; load_dataset opens the folder.",
@@ -190,7 +190,7 @@ HF = Target(
     _check_hf,
     dump=_parquet,
 )
-CSV = Target(
+CSV = DeliveryFormat(
     "csv",
     "CSV for people",
     "One row an example; cells that a spreadsheet would run as a formula begin with an apostrophe.",
@@ -200,7 +200,7 @@ CSV = Target(
     lambda rows: [],
     dump=_csv,
 )
-ORIGINAL = Target(
+ORIGINAL = DeliveryFormat(
     "original",
     "As it came",
     "JSON Lines of records in the format each was loaded from, unknown columns included.",

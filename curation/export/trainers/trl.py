@@ -8,12 +8,10 @@ from typing import Any
 import orjson
 
 from curation.dataset import ID
-from curation.export.preference import pair
-from curation.export.rendering import survey
-from curation.export.target import (
+from curation.export.delivery_format import (
+    DeliveryFormat,
     Problem,
     Row,
-    Target,
     chat,
     chat_turns,
     check_turns,
@@ -21,6 +19,8 @@ from curation.export.target import (
     row_problems,
     widest_first,
 )
+from curation.export.preference import pair
+from curation.export.rendering import survey
 
 PLACES = frozenset({"name", "tool_calls", "call_ids", "reasoning_content", "tools"})
 
@@ -73,7 +73,7 @@ trainer.train()
     return extra
 
 
-TARGET = Target(
+FORMAT = DeliveryFormat(
     "trl",
     "TRL (messages)",
     "JSON Lines of {messages}, for SFTTrainer; a label becomes the answer to its text.",
@@ -92,7 +92,7 @@ TARGET = Target(
     ),
     examine=survey,
 )
-PREFERENCE = Target(
+PREFERENCE = DeliveryFormat(
     "trl-preference",
     "TRL (preferences)",
     "JSON Lines of {prompt, chosen, rejected}, for DPOTrainer.",

@@ -1,4 +1,4 @@
-"""The form that adds a target: a file, another project or an earlier export to compare with."""
+"""The form that adds a reference set: a file, another project or an earlier export to compare with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from curation import commands, jobs
 from curation.errors import CurationError
 from curation.project import Project
-from curation.targets import Target
+from curation.reference_sets import ReferenceSet
 from curation.ui import shell, state, uploads
 from curation.ui.text import markdown
 
@@ -20,18 +20,18 @@ _BEFORE = "targets-before"
 
 
 def adding(project: Project) -> None:
-    """Draw the form; its button starts the job that reads the target."""
+    """Draw the form; its button starts the job that reads the reference set."""
     try:
         path, source, options = _picked(project)
     except CurationError as error:
         st.error(markdown(error, 400), icon=":material/block:")
         path, source, options = None, "", []
     name = st.text_input(
-        "Name", key="target-name", placeholder=source.split(".")[0] or "GSM8K test"
+        "Name", key="reference-name", placeholder=source.split(".")[0] or "GSM8K test"
     )
     st.button(
         "Add it",
-        key="target-add",
+        key="reference-add",
         type="primary",
         icon=":material/add:",
         disabled=path is None,
@@ -41,31 +41,31 @@ def adding(project: Project) -> None:
 
 
 def _start(project: Project, path: Path, name: str, source: str, options: list[str]) -> None:
-    """Start the job that reads the target, and note which targets there were before it."""
-    if shell.start_job(project, commands.add_target(project.path, path, name, options)):
+    """Start the job that reads the reference set, and note which reference sets there were before it."""
+    if shell.start_job(project, commands.add_reference(project.path, path, name, options)):
         state.flash(
-            f"Reading {name or source or 'the target'}; it is chosen here when it is ready.",
+            f"Reading {name or source or 'the reference'}; it is chosen here when it is ready.",
             ":material/hourglass:",
         )
         st.session_state[OPEN] = False
-        st.session_state[_BEFORE] = str(project.path), _as_read(project.targets.all())
+        st.session_state[_BEFORE] = str(project.path), _as_read(project.references.all())
 
 
-def just_added(project: Project, found: list[Target]) -> Target | None:
-    """The target that was added from here and has not been shown yet; None while there is none."""
+def just_added(project: Project, found: list[ReferenceSet]) -> ReferenceSet | None:
+    """The reference set that was added from here and has not been shown yet; None while there is none."""
     path, before = st.session_state.get(_BEFORE, ("", set()))
     if path != str(project.path):
         return None
     new = next((t for t in found if not _as_read([t]) <= before), None)
     if new is not None or not jobs.at_work(
-        project.path, "target", newest=shell.RECENT
+        project.path, "reference", newest=shell.RECENT
     ):  # it may have failed, or have been there already
         del st.session_state[_BEFORE]
     return new
 
 
-def _as_read(targets: list[Target]) -> set[tuple[str, float]]:
-    return {(target.slug, target.time) for target in targets}
+def _as_read(references: list[ReferenceSet]) -> set[tuple[str, float]]:
+    return {(reference.slug, reference.time) for reference in references}
 
 
 def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
@@ -74,31 +74,31 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
         "From",
         ["Upload", "Path", "Project", "Export"],
         default="Upload",
-        key="target-how",
+        key="reference-how",
         required=True,
         label_visibility="collapsed",
     )
     if how == "Project":
         others = [p for p in state.project_paths() if p.resolve() != project.path.resolve()]
-        chosen = _folder("Project", others, "target-project")
-        whole = st.toggle("Dropped rows too", key="target-dropped")
+        chosen = _folder("Project", others, "reference-project")
+        whole = st.toggle("Dropped rows too", key="reference-dropped")
         return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
     if how == "Export":
         found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
-        chosen = _folder("Earlier export", found, "target-export")
+        chosen = _folder("Earlier export", found, "reference-export")
         return chosen, chosen.name if chosen else "", []
     if how == "Path":
-        text = st.text_input("A file, a project or an export", key="target-path").strip()
+        text = st.text_input("A file, a project or an export", key="reference-path").strip()
         path = uploads.allowed(text) if text else None
         source = path.name if path else ""
     else:
         upload = st.file_uploader(
-            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="target-upload"
+            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="reference-upload"
         )
         path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
     said = st.text_input(
         "Columns, when they are not recognised",
-        key="target-map",
+        key="reference-map",
         placeholder="prompt=question response=answer",
     )
     return path, source, [f"--source={source}", *(f"--map={pair}" for pair in said.split())]

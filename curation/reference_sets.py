@@ -1,6 +1,6 @@
-"""Targets: other sets of texts that a dataset is held against, such as a benchmark or a task.
+"""Reference sets: other sets of texts that a dataset is held against, such as a benchmark or a task.
 
-A target never becomes part of the dataset. It lies in the project folder, `targets/<slug>/`, as a
+A reference set never becomes part of the dataset. It lies in the project folder, `targets/<slug>/`, as a
 table of the columns that examples have, with a note of where it came from, and beside them what was
 measured against it.
 """
@@ -28,7 +28,7 @@ from curation.formats.base import WHICH_COLUMN
 from curation.text.slug import slug
 
 COLUMNS = ("messages", *DERIVED_COLUMNS, "label", "source", "source_row", "format", "metadata")
-"""Columns that a target has of those of an example."""
+"""Columns that a reference set has of those of an example."""
 
 PREFERRED = ("hf", "trl", "openai", "axolotl", "sharegpt", "llamafactory", "alpaca", "csv")
 """Formats of a delivery in the order in which they are read back, where several hold as much."""
@@ -38,7 +38,7 @@ Read = Callable[[Path, str, Mapping[str, Any], Progress], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Target:
+class ReferenceSet:
     """A named set of texts in a project folder.
 
     kind: file, project or export. source: the file's or folder's name. sha256: of the file's bytes,
@@ -68,8 +68,8 @@ class Target:
                 return pd.read_parquet(stream).set_index("id")
         except (OSError, ValueError, KeyError, pa.ArrowException):
             raise CurationError(
-                f"The examples of the target {self.name} are damaged or gone; "
-                f"remove the target and add {self.source} again."
+                f"The examples of the reference set {self.name} are damaged or gone; "
+                f"remove the reference set and add {self.source} again."
             ) from None
 
     @property
@@ -78,8 +78,8 @@ class Target:
         return self.folder / "results"
 
 
-class Targets:
-    """The targets of a project, each a folder below `folder`.
+class ReferenceSets:
+    """The reference sets of a project, each a folder below `folder`.
 
     read: reads a file. shown: what another project, by its folder, shows now.
     """
@@ -89,15 +89,15 @@ class Targets:
         self._read = read
         self._shown = shown
 
-    def all(self) -> list[Target]:
-        """Every target, by name; one whose note cannot be read is left out."""
+    def all(self) -> list[ReferenceSet]:
+        """Every reference set, by name; one whose note cannot be read is left out."""
         notes = self.folder.glob("*/target.json")
-        # A hidden folder is a target that is being removed.
+        # A hidden folder is a reference set that is being removed.
         found = [_opened(note.parent) for note in notes if not note.parent.name.startswith(".")]
         return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
 
-    def get(self, name: str) -> Target:
-        """The target of that name or folder, in any case if no other is called alike.
+    def get(self, name: str) -> ReferenceSet:
+        """The reference set of that name or folder, in any case if no other is called alike.
 
         Raises CurationError naming those there are.
         """
@@ -108,8 +108,8 @@ class Targets:
             return (exact or alike)[0]
         names = ", ".join(t.name for t in known)
         raise CurationError(
-            f"There is no target {name!r}; "
-            + (f"there are: {names}." if names else "add one with `curate target PROJECT PATH`.")
+            f"There is no reference set {name!r}; "
+            + (f"there are: {names}." if names else "add one with `curate reference PROJECT PATH`.")
         )
 
     def add(
@@ -122,8 +122,8 @@ class Targets:
         format: str = "auto",
         mapping: Mapping[str, str] | None = None,
         progress: Progress = silent,
-    ) -> tuple[Target, bool]:
-        """Make a target of a file, another project's folder, or a delivery; and whether it is new.
+    ) -> tuple[ReferenceSet, bool]:
+        """Make a reference set of a file, another project's folder, or a delivery; and whether it is new.
 
         Of a project its kept rows are taken, or with `dropped` all of them. What is there already
         under any name, read in the same way, changes nothing; other bytes under a known name take
@@ -158,21 +158,21 @@ class Targets:
         return self._write(called, kind, source, digest, settings, rows), True
 
     def remove(self, name: str) -> None:
-        """Delete a target and what was measured against it; raises CurationError without one."""
-        target = self.get(name)
-        gone = target.folder.with_name(f".{target.slug}.{time.time_ns()}")
+        """Delete a reference set and what was measured against it; raises CurationError without one."""
+        reference = self.get(name)
+        gone = reference.folder.with_name(f".{reference.slug}.{time.time_ns()}")
         try:
-            target.folder.rename(gone)  # at once, so that nobody meets half a target
+            reference.folder.rename(gone)  # at once, so that nobody meets half a reference set
             shutil.rmtree(gone)
         except OSError as error:
             raise CurationError(
-                f"The target {target.name} could not be removed: {error.strerror}."
+                f"The reference set {reference.name} could not be removed: {error.strerror}."
             ) from error
 
-    def _known(self, digest: str, settings: Mapping[str, Any]) -> Target | None:
-        for target in self.all():
-            if (target.sha256, dict(target.settings)) == (digest, dict(settings)):
-                return target
+    def _known(self, digest: str, settings: Mapping[str, Any]) -> ReferenceSet | None:
+        for reference in self.all():
+            if (reference.sha256, dict(reference.settings)) == (digest, dict(settings)):
+                return reference
         return None
 
     def _write(
@@ -183,7 +183,7 @@ class Targets:
         digest: str,
         settings: Mapping[str, Any],
         rows: pd.DataFrame,
-    ) -> Target:
+    ) -> ReferenceSet:
         former = next((t for t in self.all() if t.name == name), None)
         folder = former.folder if former else self._free(slug(name))
         shutil.rmtree(folder / "results", ignore_errors=True)
@@ -206,7 +206,7 @@ class Targets:
         return self.get(name)
 
     def _free(self, name: str) -> Path:
-        """A folder that no other target has: names may differ in signs that folders cannot show."""
+        """A folder that no other reference set has: names may differ in signs that folders cannot show."""
         taken = {t.slug for t in self.all()}
         number = 1
         while (found := name if number == 1 else f"{name}-{number}") in taken:
@@ -259,10 +259,10 @@ def _digest(rows: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _opened(folder: Path) -> Target | None:
+def _opened(folder: Path) -> ReferenceSet | None:
     try:
         note = json.loads((folder / "target.json").read_text("utf-8"))
-        return Target(folder=folder, **note)
+        return ReferenceSet(folder=folder, **note)
     except (OSError, ValueError, TypeError):
         return None
 

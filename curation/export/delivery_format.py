@@ -40,7 +40,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Target:
+class DeliveryFormat:
     """A delivery format.
 
     places: codes of the parts of an example that it can hold, see `curation.export.parts`. row: an
