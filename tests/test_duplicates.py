@@ -10,8 +10,8 @@ import orjson
 import pandas as pd
 import pytest
 
-from curation import Project, Step, alike, overlay
-from curation.alike import jaccard, shingles
+from curation import Project, Step, overlay
+from curation.alike import jaccard, near_duplicates, shingles
 from curation.cache import Memory
 from curation.dataset import silent, with_derived
 from curation.decisions import Decision
@@ -247,7 +247,7 @@ def crowd() -> pd.DataFrame:
 
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
 def test_a_row_goes_when_it_is_near_a_kept_one_and_only_then(crowd, threshold, monkeypatch):
-    monkeypatch.setattr(alike, "RARER", 0)  # no templates here
+    monkeypatch.setattr(near_duplicates, "RARER", 0)  # no templates here
     sets = [shingles(text) for text in crowd["response"]]
     made = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
     kept = np.flatnonzero(made["keep"])
@@ -325,7 +325,7 @@ def test_edited_copies_of_one_text_are_no_template():
 def test_a_template_with_many_slots_is_finished_and_the_step_says_what_was_not_compared(
     monkeypatch,
 ):
-    monkeypatch.setattr(alike, "MOST", 5)
+    monkeypatch.setattr(near_duplicates, "MOST", 5)
     rng = random.Random(1)
     fill = [" ".join(rng.choice(GUESTS).split()[:1] + [f"room {i}"]) for i in range(60)]
     rows = rows_of([(NOTE + text, "other") for text in [*fill, *fill[:9]]])

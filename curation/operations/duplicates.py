@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from curation import alike
-from curation.alike import Example, Part, examples, nearest_kept, same, side
+from curation.alike import Example, Part, examples, near_duplicates, nearest_kept, same, side
 from curation.dataset import Progress
 from curation.registry import Column, Range, filter
 
@@ -31,8 +30,8 @@ def _what_was_found(
         )
     if cut := answer.attrs.get("cut"):
         notes.append(
-            f"{cut:,} examples resemble more than {alike.MOST} kept ones; each was compared with "
-            f"the {alike.MOST} that share most of its rarest phrases."
+            f"{cut:,} examples resemble more than {near_duplicates.MOST} kept ones; each was compared with "
+            f"the {near_duplicates.MOST} that share most of its rarest phrases."
         )
     return notes
 
