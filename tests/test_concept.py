@@ -265,15 +265,17 @@ def tags(project: Project) -> dict[str, list[str]]:
 
 def test_marking_ranks_the_rest_and_becomes_a_score_of_the_recipe(project):
     first = str(project.view().dataset.kept.index[0])
-    app = browse(**{"open_example": first, "browse-concept": "maths"})
+    app = browse(**{f"open-example-{project.path}": first, "browse-concept": "maths"})
     assert any("Nothing is marked yet" in c.value for c in app.caption)
     press(app, "Yes, it is")
     assert tags(project) == {first: ["maths"]}
     assert app.dataframe[0].value["search"].is_monotonic_decreasing
-    app.session_state["open_example"] = str(project.view().dataset.kept.index[1])
+    app.session_state[f"open-example-{project.path}"] = str(project.view().dataset.kept.index[1])
     app.run()
     press(app, "No, it is not")
-    assert app.session_state["open_example"] not in tags(project), "the next one is open"
+    assert app.session_state[f"open-example-{project.path}"] not in tags(project), (
+        "the next one is open"
+    )
     press(app, "Make it a score of the recipe")
     recipe = Project.open(project.path).recipe
     assert Step("concept", tag="maths") in recipe.steps
@@ -299,16 +301,18 @@ def test_the_least_sure_can_be_asked_about_first(project):
 
 def test_a_mark_can_be_turned_round_taken_away_and_undone(project):
     first = str(project.view().dataset.kept.index[0])
-    app = browse(**{"open_example": first, "browse-concept": "maths"})
+    app = browse(**{f"open-example-{project.path}": first, "browse-concept": "maths"})
     press(app, "Yes, it is")
-    assert app.session_state["open_example"] != first, "the most likely of the others is open"
-    app.session_state["open_example"] = first
+    assert app.session_state[f"open-example-{project.path}"] != first, (
+        "the most likely of the others is open"
+    )
+    app.session_state[f"open-example-{project.path}"] = first
     app.run()
     press(app, "No, it is not")
     assert tags(project) == {first: ["not maths"]}
     project.decisions.undo("Ann")
     assert tags(project) == {first: ["maths"]}
-    app.session_state["open_example"] = first
+    app.session_state[f"open-example-{project.path}"] = first
     app.run()
     press(app, "Yes, it is")
     assert tags(project) == {}

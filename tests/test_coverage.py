@@ -437,7 +437,7 @@ def test_budgets_arrive_at_select(project):  # noqa: F811
     app = AppTest.from_file(str(ROOT / "pages/deliver/select.py"), default_timeout=120)
     topic = project.view().dataset.kept["topic"].iloc[0]
     budgets = {"budget": 200, "balance": "topic", "quotas": [f"{topic} = 3"]}
-    app.session_state["select-handed"] = {str(project.path): budgets}
+    app.session_state[f"select-handed-{project.path}"] = budgets
     app.run()
     assert not app.exception
     assert next(n for n in app.number_input if n.label == "Budget").value == 200

@@ -240,7 +240,7 @@ def test_names_that_are_shortened_alike_stay_two():
 
 def test_clean_offers_the_files_columns_where_they_can_be_read(project):
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 1
+    app.session_state[f"step-{project.path}"] = 1
     app.run()
     score = labelled(app.selectbox, "Score")
     assert {"rating", "response_tokens"} <= set(score.options)
@@ -260,7 +260,7 @@ def test_clean_says_what_a_filter_found_nothing_of(project):
     )
     project.run()
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 3
+    app.session_state[f"step-{project.path}"] = 3
     app.run()
     warned = " ".join(w.value for w in app.warning)
     assert "No example has" in warned and "oak" in warned and "drops all 320" in warned
@@ -277,7 +277,7 @@ def change_elsewhere(project):
 
 def test_a_threshold_is_saved_with_the_revision_that_was_on_the_screen(project):
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 1
+    app.session_state[f"step-{project.path}"] = 1
     app.run()
     theirs = change_elsewhere(project)
     labelled(app.number_input, "Low").set_value(5.0).run()
@@ -296,7 +296,7 @@ def test_a_threshold_is_saved_with_the_revision_that_was_on_the_screen(project):
 
 def test_a_conflict_that_is_out_of_date_is_a_conflict_again(project):
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 1
+    app.session_state[f"step-{project.path}"] = 1
     app.run()
     change_elsewhere(project)
     labelled(app.number_input, "Low").set_value(5.0).run()
@@ -311,7 +311,7 @@ def test_a_conflict_that_is_out_of_date_is_a_conflict_again(project):
 @pytest.mark.parametrize("what", ["toggle", "add", "remove", "up"])
 def test_every_button_of_clean_carries_the_revision_it_was_painted_from(project, what):
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 1
+    app.session_state[f"step-{project.path}"] = 1
     app.run()
     if what == "add":
         app.selectbox(key="add-step").set_value(operation("language")).run()
@@ -368,7 +368,7 @@ def test_the_histogram_of_a_filter_by_a_files_column(project):
     project.save_recipe(recipe + step, recipe.revision)
     project.run()
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 3
+    app.session_state[f"step-{project.path}"] = 3
     app.run()
     assert not app.exception and app.get("plotly_chart")
 
@@ -378,7 +378,7 @@ def test_a_step_that_cannot_be_run_can_be_mended_on_the_page(project):
     wrong = recipe.changed(1, Step("keep_between", score="judge", low=1.0))
     project.save_recipe(wrong, recipe.revision)
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = 1
+    app.session_state[f"step-{project.path}"] = 1
     app.run()
     assert not app.exception
     assert any("is not a number" in e.value and "rating" in e.value for e in app.error)

@@ -188,6 +188,13 @@ def test_screens_do_no_arithmetic_about_data():
     assert wrong == []
 
 
+def test_what_a_session_keeps_is_a_slot_or_a_widget():
+    """Loose keys of one page are read by another, and by another project, sooner or later."""
+    modules = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "curation" / "ui").rglob("*.py")]
+    using = {path.name for path in modules if "session_state" in path.read_text("utf-8")}
+    assert using == {"slots.py", "state.py"}
+
+
 def test_what_is_asked_without_a_screen_draws_nothing():
     for path in (ROOT / "curation" / "looking").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))

@@ -416,7 +416,7 @@ def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
     app = page(project, shapes=everything(project))
     rows = project.view().dataset.rows
     first = str(rows.index[rows["map_x"].notna()][0])
-    app.session_state["open_example"] = first
+    app.session_state[f"open-example-{project.path}"] = first
     app.run()
     press(app, "Like this")
     assert app.session_state["map-like"] == [first]
@@ -424,12 +424,14 @@ def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
     assert app.dataframe[0].value["search"].is_monotonic_decreasing
     app.session_state["map-mode"] = "Concept"
     app.session_state["map-concept"] = "maths"
-    app.session_state["open_example"] = first
+    app.session_state[f"open-example-{project.path}"] = first
     app.run()
     press(app, "Yes, it is")
     assert list(project.people().tags) == [first]
     best = next(i for i in app.dataframe[0].value.index if i != first)
-    assert app.session_state["open_example"] == best, "the most likely of the others is open"
+    assert app.session_state[f"open-example-{project.path}"] == best, (
+        "the most likely of the others is open"
+    )
     press(app, "No, it is not")
     assert {t for said in project.people().tags.values() for t in said} == {"maths", "not maths"}
 

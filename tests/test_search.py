@@ -287,6 +287,11 @@ def browse(mode: str = "Words", **said) -> AppTest:
     return app
 
 
+def opened(project: Project, example_id: str) -> dict[str, str]:
+    """What a session keeps while an example is open."""
+    return {f"open-example-{project.path}": str(example_id)}
+
+
 def count(app: AppTest) -> int:
     return next(
         int(m.group(1).replace(",", ""))
@@ -298,21 +303,21 @@ def count(app: AppTest) -> int:
 def test_browse_finds_words_and_lights_them_up(project):
     rows = project.view().dataset.rows
     hits = search.words(rows, "water")
-    app = browse(browse_words="water", open_example=str(rows.index[hits.positions[0]]))
+    app = browse(browse_words="water", **opened(project, rows.index[hits.positions[0]]))
     assert count(app) == len(hits) > 0
     assert any(":orange-background[water]" in m.value for m in app.markdown)
 
 
 def test_browse_finds_what_is_like_an_example(project):
     rows = project.view().dataset.rows
-    opened = str(project.view().dataset.kept.index[0])
-    app = browse(open_example=opened)
+    first = str(project.view().dataset.kept.index[0])
+    app = browse(**opened(project, first))
     next(b for b in app.button if b.label == "Like this").click().run()
     assert not app.exception
-    assert app.session_state["browse-like"] == [opened]
+    assert app.session_state["browse-like"] == [first]
     assert count(app) == min(search.TOP, project.view().dataset.vectors.shape[0] - 1, count(app))
     assert app.dataframe[0].value["search"].is_monotonic_decreasing
-    assert opened not in app.dataframe[0].value.index
+    assert first not in app.dataframe[0].value.index
     assert len(rows) > count(app) > 0
 
 

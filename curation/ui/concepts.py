@@ -19,14 +19,15 @@ from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
 from curation.ui.search_result import limits
+from curation.ui.slots import Slot, widget_value
 from curation.ui.text import markdown
 
 
 def concept_of(key: str) -> str:
     """The concept that is being marked at a place; empty while there is none."""
-    if st.session_state.get(f"{key}-mode") != "Concept":
+    if widget_value(f"{key}-mode") != "Concept":
         return ""
-    return str(st.session_state.get(f"{key}-concept") or "").strip()
+    return str(widget_value(f"{key}-concept") or "").strip()
 
 
 def _against(tag: str) -> str:
@@ -175,23 +176,19 @@ def mark(
             decisions.append(("untag", example_id, other))
         done = actions.decide_together(project, decisions, op, base)
     if done:
-        st.session_state[f"{key}-marked"] = own not in said
+        just_marked(key).set(project, own not in said)
 
 
-def just_marked(key: str) -> bool:
-    """Whether an example was marked, or its mark taken away, and the page not drawn anew since."""
-    return f"{key}-marked" in st.session_state
-
-
-def drawn(key: str) -> None:
-    """Note that the whole page has been drawn since an example was marked."""
-    st.session_state.pop(f"{key}-marked", None)
+def just_marked(key: str) -> Slot[bool | None]:
+    """True when an example was marked since the page was drawn, False when a mark was taken away."""
+    return Slot(f"{key}-marked", None)
 
 
 def open_next(project: Project, key: str, ids: Iterable[str]) -> None:
     """After a mark open the first example of a list that nobody has marked yet."""
-    if not st.session_state.pop(f"{key}-marked", False):
+    if not just_marked(key).take(project):
         return
     tag = concept_of(key)
     done = {i for said in marked(project.people(), (tag, _against(tag))).values() for i in said}
-    state.open_example(next((i for i in map(str, ids) if i not in done), state.opened_example()))
+    following = (i for i in map(str, ids) if i not in done)
+    state.OPEN.set(project, next(following, state.OPEN.get(project)))

@@ -9,6 +9,7 @@ from curation.columns import as_numbers, as_text
 from curation.dataset import Dataset
 from curation.looking.columns import LISTS, categories, numbers, words_of
 from curation.looking.filter import Condition, Filter, Range
+from curation.ui.slots import widget_value
 from curation.ui.text import short
 
 OFFERED = 300
@@ -17,13 +18,12 @@ OFFERED = 300
 
 def narrowed(key: str) -> int:
     """How many conditions the widgets of `filters` under a key hold now."""
-    values = st.session_state
-    return int(values.get(f"{key}-fate", "all") != "all") + len(values.get(f"{key}-columns", []))
+    return int(widget_value(f"{key}-fate", "all") != "all") + len(picked(key))
 
 
 def picked(key: str) -> list[str]:
     """The columns that the widgets of `filters` under a key narrow by."""
-    return list(st.session_state.get(f"{key}-columns", []))
+    return list(widget_value(f"{key}-columns", []))
 
 
 def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = False) -> Filter:
@@ -138,7 +138,7 @@ def one_of(label: str, texts: pd.Series, key: str) -> tuple[str, ...]:
         )
         wanted = (sought or "").casefold().strip()
         alike = [v for v in values if wanted in v.casefold()]
-        offered = list(dict.fromkeys([*st.session_state.get(key, []), *alike[:OFFERED]]))
+        offered = list(dict.fromkeys([*widget_value(key, []), *alike[:OFFERED]]))
         more = len(alike) - OFFERED
         if more > 0:
             st.caption(f"{more:,} less frequent values are not in the list; type to find them.")

@@ -11,24 +11,10 @@ import streamlit as st
 from curation.looking.quotas import with_quota
 from curation.project import Project
 from curation.ui import state
+from curation.ui.slots import Slot
 
-_HANDED = "select-handed"
-
-
-def hand_over(project: Project, params: Mapping[str, Any]) -> None:
-    """Let the Select page open with these parameters of `select_diverse`."""
-    st.session_state[_HANDED] = {str(project.path): params}
-
-
-def handed_over(project: Project) -> dict[str, Any]:
-    """The parameters that wait for a project; empty while there are none."""
-    params: dict[str, Any] | None = st.session_state.get(_HANDED, {}).get(str(project.path))
-    return params or {}
-
-
-def let_go() -> None:
-    """Forget what was handed over."""
-    st.session_state.pop(_HANDED, None)
+HANDED = Slot[Mapping[str, Any]]("select-handed", {})
+"""Parameters of `select_diverse` with which the Select page opens; empty while none wait."""
 
 
 def popover(project: Project, part: pd.DataFrame) -> None:
@@ -54,6 +40,5 @@ def popover(project: Project, part: pd.DataFrame) -> None:
 def _hand(project: Project, topic: str, most: int) -> None:
     """Let the Select page open with a quota of a topic beside those that were set before."""
     now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
-    now = handed_over(project) or now
-    hand_over(project, with_quota(now, topic, most))
+    HANDED.set(project, with_quota(HANDED.get(project) or now, topic, most))
     state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")

@@ -11,12 +11,14 @@ from curation.errors import CurationError
 from curation.project import Project
 from curation.reference_sets import ReferenceSet
 from curation.ui import shell, state, uploads
+from curation.ui.slots import Slot, set_widget
 from curation.ui.text import markdown
 
 OPEN = "coverage-adding"
 """Key of the popover that holds the form: True while it is open."""
 
-_BEFORE = "targets-before"
+_BEFORE = Slot[set[tuple[str, float]] | None]("references-before", None)
+"""The reference sets that there were when one was added; None while none is awaited."""
 
 
 def adding(project: Project) -> None:
@@ -47,20 +49,20 @@ def _start(project: Project, path: Path, name: str, source: str, options: list[s
             f"Reading {name or source or 'the reference'}; it is chosen here when it is ready.",
             ":material/hourglass:",
         )
-        st.session_state[OPEN] = False
-        st.session_state[_BEFORE] = str(project.path), _as_read(project.references.all())
+        set_widget(OPEN, False)
+        _BEFORE.set(project, _as_read(project.references.all()))
 
 
 def just_added(project: Project, found: list[ReferenceSet]) -> ReferenceSet | None:
-    """The reference set that was added from here and has not been shown yet; None while there is none."""
-    path, before = st.session_state.get(_BEFORE, ("", set()))
-    if path != str(project.path):
+    """The reference set that was added from here and not shown yet; None while there is none."""
+    before = _BEFORE.get(project)
+    if before is None:
         return None
     new = next((t for t in found if not _as_read([t]) <= before), None)
     if new is not None or not jobs.at_work(
         project.path, "reference", newest=shell.RECENT
     ):  # it may have failed, or have been there already
-        del st.session_state[_BEFORE]
+        _BEFORE.take(project)
     return new
 
 

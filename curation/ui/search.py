@@ -16,6 +16,7 @@ from curation.looking.search import Hits
 from curation.project import Project, View
 from curation.ui import concepts, state
 from curation.ui.search_result import limits
+from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown, short
 
 MODES = {
@@ -44,7 +45,7 @@ def controls(project: Project, view: View, key: str, among: Mask) -> SearchResul
             label_visibility="collapsed",
             persist_state="session",
             on_change=_switched,
-            args=(key,),
+            args=(project, key),
         )
     draw = {"Words": _by_words, "Meaning": _by_meaning, "Like this": _by_likeness}
     try:
@@ -56,14 +57,15 @@ def controls(project: Project, view: View, key: str, among: Mask) -> SearchResul
         return None
 
 
-def _switched(key: str) -> None:
-    """Take along what was typed, or the example that is open, into another way to search."""
-    said, mode = st.session_state, st.session_state.get(f"{key}-mode")
-    texts = {"Words": f"{key}-words", "Meaning": f"{key}-meaning"}
-    if mode in texts and not said.get(texts[mode]):
-        said[texts[mode]] = next((said[t] for t in texts.values() if said.get(t)), "")
-    if mode == "Like this" and not said.get(f"{key}-like") and (opened := state.opened_example()):
-        said[f"{key}-like"] = [opened]
+def _switched(project: Project, key: str) -> None:
+    """Take along what was typed, or the example that is open, into another mode of search."""
+    mode, opened = widget_value(f"{key}-mode"), state.OPEN.get(project)
+    fields = {"Words": f"{key}-words", "Meaning": f"{key}-meaning"}
+    if mode in fields and not widget_value(fields[mode]):
+        texts = (widget_value(field) for field in fields.values())
+        set_widget(fields[mode], next(filter(None, texts), ""))
+    if mode == "Like this" and not widget_value(f"{key}-like") and opened:
+        set_widget(f"{key}-like", [opened])
 
 
 def _text(place: Any, key: str, placeholder: str) -> str:
@@ -121,9 +123,9 @@ def _by_likeness(
     project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
 ) -> SearchResult | None:
     rows = view.dataset.rows
-    name, opened = f"{key}-like", state.opened_example()
-    chosen = [i for i in st.session_state.get(name, []) if i in rows.index]
-    st.session_state[name] = chosen
+    name, opened = f"{key}-like", state.OPEN.get(project)
+    chosen = [i for i in widget_value(name, []) if i in rows.index]
+    set_widget(name, chosen)
     offered = [*chosen, *([opened] if opened in rows.index and opened not in chosen else [])]
     middle.multiselect(
         "Examples",
@@ -150,7 +152,7 @@ def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Datas
 
 def add_example(key: str, example_id: str | None) -> None:
     """Search for what is like an example, beside those that are given already."""
-    st.session_state[f"{key}-mode"] = "Like this"
-    known = st.session_state.get(f"{key}-like", [])
-    if example_id and example_id not in known:
-        st.session_state[f"{key}-like"] = [*known, example_id]
+    set_widget(f"{key}-mode", "Like this")
+    chosen = widget_value(f"{key}-like", [])
+    if example_id and example_id not in chosen:
+        set_widget(f"{key}-like", [*chosen, example_id])

@@ -10,6 +10,7 @@ import streamlit as st
 from curation.looking.masks import Positions
 from curation.looking.result import SearchResult
 from curation.looking.search import TOP, snippet
+from curation.ui.slots import widget_value
 
 
 def beside(part: pd.DataFrame, positions: Positions, result: SearchResult | None) -> dict[str, str]:
@@ -29,8 +30,8 @@ def beside(part: pd.DataFrame, positions: Positions, result: SearchResult | None
 
 def limits(place: Any, key: str, what: str) -> tuple[int, float]:
     """How many at most, and how similar or probable at least."""
-    top = int(st.session_state.get(f"{key}-top", TOP))
-    least = float(st.session_state.get(f"{key}-least", 0.0))
+    top = int(widget_value(f"{key}-top", TOP))
+    least = float(widget_value(f"{key}-least", 0.0))
     with place.popover(f"Best {top:,}" + (f", ≥ {least:.2f}" if least else ""), width="stretch"):
         st.number_input(
             "At most",

@@ -13,6 +13,7 @@ from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
 from curation.ui import actions, door, state
+from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown
 
 RECENT = 5
@@ -65,7 +66,7 @@ def _who_and_where() -> None:
     paths, chosen = state.project_paths(), state.chosen_path()
     if paths:
         # It may have been chosen elsewhere, by making it on the Load page, and it may be gone.
-        st.session_state["chosen_project"] = chosen if chosen in paths else None
+        set_widget("chosen_project", chosen if chosen in paths else None)
         st.selectbox(
             "Project",
             paths,
@@ -90,7 +91,7 @@ def _name_of(path: Path) -> str:
 
 
 def _switch() -> None:
-    if chosen := st.session_state["chosen_project"]:
+    if chosen := widget_value("chosen_project"):
         state.choose_project(chosen)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,12 +21,13 @@ from curation.overlay import with_said
 from curation.project import Project, View
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.text.slug import slug
+from curation.ui.slots import Slot
 
-_PROJECT, _ANNOTATOR, _OPEN = "project", "annotator", "open_example"
+_PROJECT, _ANNOTATOR, _SESSION = "project", "annotator", "session"
 _COOKIE, _REMEMBERED = "curation-name", "remembered-name"
 
-OF_A_PROJECT = (_OPEN, "card")
-"""What a session notes about the examples of a project."""
+OPEN = Slot[str | None]("open-example", None)
+"""The id of the example that the session looks at."""
 
 MOST_LETTERS = 100
 """Of a name, so many are remembered by the browser."""
@@ -126,11 +128,9 @@ def chosen_path() -> Path | None:
 
 
 def choose_project(path: Path) -> None:
-    """Make a project the session's own and forget what was open in another."""
+    """Make a project the session's own."""
     st.session_state[_PROJECT] = str(path)
     st.query_params.from_dict({"project": address(path)})
-    for name in OF_A_PROJECT:
-        st.session_state.pop(name, None)
 
 
 def make_project(name: str) -> Project:
@@ -179,6 +179,13 @@ def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> 
     return with_said(_dataset, _people, ("verdict", "tags", "flags"))
 
 
+def session_id() -> str:
+    """The session's own id; a server that was started anew has another for the same page."""
+    if _SESSION not in st.session_state:
+        st.session_state[_SESSION] = uuid.uuid4().hex
+    return str(st.session_state[_SESSION])
+
+
 def annotator() -> str:
     """Who is at the keyboard; empty until they said so."""
     return str(st.session_state.get(_ANNOTATOR) or "").strip()
@@ -210,17 +217,6 @@ def remember_annotator() -> None:
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
-def open_example(example_id: str | None) -> None:
-    """Note which example the session looks at."""
-    st.session_state[_OPEN] = example_id
-
-
-def opened_example() -> str | None:
-    """The example the session looks at."""
-    found: Any = st.session_state.get(_OPEN)
-    return found if isinstance(found, str) else None
-
-
 @dataclass(frozen=True)
 class MapView:
     """What a session looks at on the map of one project.
@@ -236,15 +232,13 @@ class MapView:
     marked: str = ""
 
 
-def map_view(project: Project) -> MapView:
-    """What the session looks at on the map of a project."""
-    found: MapView = st.session_state.get(f"map-view-{project.path}", MapView())
-    return found
+MAP = Slot("map-view", MapView())
+"""What the session looks at on the map."""
 
 
 def look_at(project: Project, **changes: Any) -> None:
     """Change what the session looks at on the map, as a callback."""
-    st.session_state[f"map-view-{project.path}"] = replace(map_view(project), **changes)
+    MAP.set(project, replace(MAP.get(project), **changes))
 
 
 def dark() -> bool:

@@ -13,6 +13,7 @@ from curation.looking.masks import Mask, digest
 from curation.project import Project, View
 from curation.ui import shell, state
 from curation.ui.charts import PALETTE, WARN
+from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import hover, markdown
 
 ROOT = "\x1f"
@@ -110,16 +111,16 @@ def _figure(
 
 def keep_group(project: Project) -> None:
     """Note which theme or topic was clicked in the treemap; a second click lets it go."""
-    points = st.session_state["map-treemap"]["selection"]["points"]
+    points = widget_value("map-treemap")["selection"]["points"]
     if points:
         clicked = str(points[0].get("id", ROOT))
         group = () if clicked == ROOT else tuple(clicked.split("\x1f"))
-        state.look_at(project, group=() if group == state.map_view(project).group else group)
+        state.look_at(project, group=() if group == state.MAP.get(project).group else group)
 
 
 def draw(project: Project, view: View, colour: str, meets: Mask) -> None:
     """Themes and topics as tiles; a click narrows what is beside it."""
-    chosen = state.map_view(project).group
+    chosen = state.MAP.get(project).group
     key = (str(project.path), view.fingerprint, colour, digest(meets), chosen)
     st.plotly_chart(
         _figure(*key, with_shown(view.dataset, colour), meets),
@@ -156,7 +157,7 @@ def draw_topic(project: Project, chosen: tuple[str, ...]) -> None:
 
 def to_map() -> None:
     """Draw the map instead of the treemap."""
-    st.session_state["map-picture"] = "map"
+    set_widget("map-picture", "map")
 
 
 def rename(project: Project, group: tuple[str, ...], name: str, base: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -28,11 +29,11 @@ def apply(project: Project, recipe: Recipe, base: str) -> None:
     """Save the recipe and run it."""
     with state.flashing_errors():
         project.save_recipe(recipe, base)
-        quotas.let_go()
+        quotas.HANDED.take(project)
         shell.start_run(project)
 
 
-def draw_handed(handed: dict[str, Any]) -> None:
+def draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
     """Say where the values of the form come from, and let them go."""
     line = st.columns([5, 1], vertical_alignment="center")
     line[0].info(
@@ -43,11 +44,12 @@ def draw_handed(handed: dict[str, Any]) -> None:
         "Let go",
         key="select-let-go",
         width="stretch",
-        on_click=quotas.let_go,
+        on_click=quotas.HANDED.take,
+        args=(project,),
     )
 
 
-def _with(current: Step | None, handed: dict[str, Any]) -> dict[str, Any]:
+def _with(current: Step | None, handed: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of the selection there is, as far as it is the same, with those handed over."""
     before = dict(current.params) if current and current.use == "select_diverse" else {}
     return {**before, **handed}
@@ -58,9 +60,9 @@ def draw_form(project: Project, dataset: Dataset) -> None:
     recipe = project.recipe
     known = methods()
     current = recipe.selection
-    handed = quotas.handed_over(project)
+    handed = quotas.HANDED.get(project)
     if handed:
-        draw_handed(handed)
+        draw_handed(project, handed)
         current = replace_params(Step("select_diverse"), _with(current, handed))
     titles = {None: "Everything kept", **{n: o.title for n, o in known.items()}}
     picked = st.radio(

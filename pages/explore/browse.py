@@ -20,7 +20,11 @@ from curation.ui import (
     state,
     tables,
 )
+from curation.ui.slots import Slot
 from curation.ui.text import markdown
+
+EDITING = Slot("go-annotate", "")
+"""The id of an example that is to be edited on the Annotate page."""
 
 # Columns that are shown beside the text, where they say anything.
 COLUMNS = (
@@ -68,8 +72,8 @@ def draw_example(project: Project, example_id: str, hits: SearchResult | None = 
                     "Edit",
                     icon=":material/edit:",
                     key=f"edit-{example_id}",
-                    on_click=st.session_state.__setitem__,
-                    args=("go-annotate", example_id),
+                    on_click=EDITING.set,
+                    args=(project, example_id),
                 )
                 st.button(
                     "Like this",
@@ -80,7 +84,7 @@ def draw_example(project: Project, example_id: str, hits: SearchResult | None = 
                     help="Search for examples that are like it.",
                 )
             cards.receipt(project.explain(example_id, view.dataset))
-            if st.session_state.pop("go-annotate", "") == example_id:
+            if EDITING.take(project) == example_id:
                 st.switch_page(
                     "pages/review/annotate.py",
                     query_params={"project": state.address(project.path), "example": example_id},
@@ -137,8 +141,8 @@ def draw() -> None:
         with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
             actions.bulk_buttons(project, list(rows.index[at]), "browse-all")
     if picked:
-        state.open_example(picked)
-    if opened := state.opened_example():
+        state.OPEN.set(project, picked)
+    if opened := state.OPEN.get(project):
         draw_example(project, opened, hits)
 
 

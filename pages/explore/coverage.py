@@ -20,6 +20,7 @@ from curation.text.slug import slug
 from curation.ui import actions, charts, quotas, reference_sets, shell, state, tables
 from curation.ui import coverage as drawing
 from curation.ui.coverage import Held
+from curation.ui.slots import set_widget
 from curation.ui.text import markdown
 
 SIDES = {
@@ -279,7 +280,7 @@ def draw_over(project: Project, compared: Compared) -> None:
         icon=":material/checklist:",
         disabled=not cut,
     ):
-        quotas.hand_over(project, of_cuts(compared, over))
+        quotas.HANDED.set(project, of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
     st.caption(
         "A budget says how many of a topic are taken, not which: compare again after the selection, "
@@ -425,7 +426,7 @@ def draw() -> None:
     shell.stale(view)
     found = project.references.all()
     if new := reference_sets.just_added(project, found):
-        st.session_state["coverage-target"] = new.slug
+        set_widget("coverage-target", new.slug)
     if not found:
         st.info(
             "There is no reference set yet. Add the set of texts that your data should cover.",

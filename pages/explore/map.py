@@ -35,6 +35,7 @@ from curation.ui import (
     treemap,
 )
 from curation.ui import map as maps
+from curation.ui.slots import widget_value
 from curation.ui.text import markdown
 
 
@@ -65,12 +66,12 @@ def keep_shapes(project: Project) -> None:
 
     A point that was clicked is opened and has a ring; what was drawn before stays.
     """
-    drawn = st.session_state["map-chart"]["selection"]
+    drawn = widget_value("map-chart")["selection"]
     shapes = {kind: drawn[kind] for kind in ("lasso", "box") if drawn.get(kind)}
     if not shapes and len(drawn["points"]) == 1:
         point, rows = drawn["points"][0], project.view().dataset.rows
         clicked = layout.nearest(rows, float(point["x"]), float(point["y"]))
-        state.open_example(clicked)
+        state.OPEN.set(project, clicked)
         state.look_at(project, marked=clicked)
     else:
         state.look_at(project, shapes=shapes)
@@ -106,7 +107,7 @@ def draw_selection(
     hits: SearchResult | None,
 ) -> None:
     """What is in the selection, what is special about it, and what can be done with it."""
-    rows, looking = view.dataset.rows, state.map_view(project)
+    rows, looking = view.dataset.rows, state.MAP.get(project)
     part = rows[chosen]
     st.subheader(f"{len(part):,} {title}", anchor=False)
     actions.bulk_buttons(project, list(part.index), "map")
@@ -142,7 +143,7 @@ def draw_list(
 
     at: positions of the selected rows, best first where something was looked for.
     """
-    if concepts.just_marked("map"):
+    if concepts.just_marked("map").get(project) is not None:
         st.rerun(scope="app")  # all others are ranked anew
     rows = view.dataset.rows
     every = "all" if hits is None else "best first"
@@ -162,9 +163,9 @@ def draw_list(
     key = listed(listed_rows) + (view.fingerprint if concepts.concept_of("map") else "")
     picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(listed_rows))
     if picked:
-        state.open_example(picked)
-    opened = state.opened_example()
-    clicked = opened == state.map_view(project).marked
+        state.OPEN.set(project, picked)
+    opened = state.OPEN.get(project)
+    clicked = opened == state.MAP.get(project).marked
     if opened in rows.index and (clicked or rows.index.get_loc(opened) in at):
         draw_example(project, rows.loc[opened], hits)
 
@@ -203,7 +204,7 @@ def draw_example(project: Project, row: pd.Series, hits: SearchResult | None) ->
                 help="Search for examples that are like it.",
             )
         buttons = ("map-one-keep", "map-one-drop", "map-show", "map-like-this")
-        if any(st.session_state[button] for button in buttons):
+        if any(map(widget_value, buttons)):
             st.rerun(scope="app")
         cards.conversation(row["messages"], hits.query if hits else "")
 
@@ -258,7 +259,7 @@ def draw_map(
     hits: SearchResult | None,
 ) -> None:
     """The map with what was found, marked and drawn on it."""
-    looking = state.map_view(project)
+    looking = state.MAP.get(project)
     rows = view.dataset.rows
     about, dark = digest(meets), state.dark()
     key = (str(project.path), view.fingerprint, colour, about, names, looking.part, dark)
@@ -298,7 +299,7 @@ def draw_side(
     tiles: bool,
 ) -> None:
     """Beside the picture: the selection where there is one, else what there is to do."""
-    rows, looking = view.dataset.rows, state.map_view(project)
+    rows, looking = view.dataset.rows, state.MAP.get(project)
     if tiles:
         treemap.draw_topic(project, looking.group)
     chosen, title = meets, "in it" if looking.group else "meet the filter"
@@ -312,7 +313,7 @@ def draw_side(
     if chosen.any() and not (title == "meet the filter" and (chosen == on_map).all()):
         draw_selection(project, view, on_map, chosen, title, hits)
         return
-    opened = state.opened_example()
+    opened = state.OPEN.get(project)
     if not tiles:
         st.caption(
             ":material/lasso_select: Draw around points to see what they are. Scroll to zoom; "
@@ -321,7 +322,7 @@ def draw_side(
     if opened in rows.index and (concepts.concept_of("map") or opened == looking.marked):
         draw_example(project, rows.loc[opened], None)
     elif not tiles:
-        colour = str(st.session_state["map-colour"])
+        colour = str(widget_value("map-colour"))
         values = shown(view.dataset, colour)
         if values is not None and pd.api.types.is_numeric_dtype(values):
             charts.distribution(values[meets], colour, key="map-counts")
@@ -345,13 +346,13 @@ def draw() -> None:
         )
         return
     top = st.container()  # drawn last: what is found depends on the filter
-    looking = state.map_view(project)
+    looking = state.MAP.get(project)
     bar = st.container(horizontal=True, vertical_alignment="center")
     if (
         looking.group and not layout.in_group(rows, looking.group).any()
     ):  # it was renamed, or is gone
         state.look_at(project, group=())
-        looking = state.map_view(project)
+        looking = state.MAP.get(project)
     picture, colour, names = draw_look(bar, view.dataset)
     narrowed = filters.narrowed("map")
     with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
@@ -386,7 +387,7 @@ def draw() -> None:
     with right:
         tiles = picture == "treemap"
         draw_side(project, view, on_map, meets, hits, tiles)
-    concepts.drawn("map")
+    concepts.just_marked("map").take(project)
 
 
 draw()

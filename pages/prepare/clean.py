@@ -15,6 +15,7 @@ from curation.recipe import Recipe, Step, replace_params
 from curation.registry import operation, operations
 from curation.report import StepReport
 from curation.ui import charts, form, shell, state
+from curation.ui.slots import Slot
 from curation.ui.text import changed_lines, markdown, short
 from curation.view import as_far_as
 
@@ -26,15 +27,14 @@ PHASE_TITLES = {
 }
 
 
-def painted(project: Project, recipe: Recipe) -> str:
-    """The revision of the recipe that stands on the session's screen."""
-    path, revision = st.session_state.get("clean-painted", ("", ""))
-    return str(revision) if path == str(project.path) else recipe.revision
+STEP = Slot("step", 0)
+"""The number of the step that is open."""
 
+PAINTED = Slot("clean-painted", "")
+"""The revision of the recipe that stands on the session's screen."""
 
-def paint(project: Project, recipe: Recipe) -> None:
-    """Note that the session's screen shows a recipe."""
-    st.session_state["clean-painted"] = (str(project.path), recipe.revision)
+CONFLICT = Slot[tuple[str, str] | None]("conflict", None)
+"""Their recipe and one's own, as YAML, while a conflict is not settled."""
 
 
 def save(project: Project, recipe: Recipe, base: str) -> None:
@@ -44,22 +44,21 @@ def save(project: Project, recipe: Recipe, base: str) -> None:
     """
     try:
         project.save_recipe(recipe, base)
-        paint(project, recipe)
+        PAINTED.set(project, recipe.revision)
     except RecipeConflict as conflict:
-        st.session_state["conflict"] = (conflict.theirs, conflict.yours)
+        CONFLICT.set(project, (conflict.theirs, conflict.yours))
     except CurationError as error:
         state.flash(str(error), ":material/error:")
 
 
-def take(project: Project, text: str) -> None:
+def take(project: Project, text: str, theirs: str) -> None:
     """Settle a conflict by saving one of the two versions; a third one is a conflict again."""
-    theirs, _ = st.session_state.pop("conflict")
+    CONFLICT.take(project)
     save(project, Recipe.from_yaml(text), Recipe.from_yaml(theirs).revision)
 
 
-def draw_conflict(project: Project) -> None:
+def draw_conflict(project: Project, theirs: str, yours: str) -> None:
     """Show both versions of a recipe that two people changed at once."""
-    theirs, yours = st.session_state["conflict"]
     st.warning("Somebody else changed the recipe while you did. Choose which version stays.")
     for column, title, text in zip(
         st.columns(2), ("Theirs, saved now", "Yours"), (theirs, yours), strict=True
@@ -71,7 +70,7 @@ def draw_conflict(project: Project) -> None:
                 f"Keep {title.split(',')[0].lower()}",
                 key=f"take-{title}",
                 on_click=take,
-                args=(project, text),
+                args=(project, text, theirs),
             )
 
 
@@ -93,8 +92,8 @@ def draw_steps(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) 
                 key=f"open-{i}",
                 type="secondary" if i == chosen else "tertiary",
                 width="stretch",
-                on_click=st.session_state.__setitem__,
-                args=("step", i),
+                on_click=STEP.set,
+                args=(project, i),
             )
             st.markdown(effect(reports.get(name), step), width="content")
             st.toggle(
@@ -154,9 +153,8 @@ def add(project: Project, recipe: Recipe, name: str) -> None:
     """Add a step and open it."""
     longer = recipe + Step(name)
     save(project, longer, recipe.revision)
-    st.session_state["step"] = next(
-        i for i in reversed(range(len(longer.steps))) if longer.steps[i].use == name
-    )
+    of_name = (i for i in reversed(range(len(longer.steps))) if longer.steps[i].use == name)
+    STEP.set(project, next(of_name))
 
 
 def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset) -> None:
@@ -181,10 +179,10 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
             changed = recipe.changed(position, replace_params(step, values))
             try:
                 chosen.check(values)
-                project.save_recipe(changed, painted(project, recipe))
-                paint(project, changed)
+                project.save_recipe(changed, PAINTED.get(project) or base)
+                PAINTED.set(project, changed.revision)
             except RecipeConflict as conflict:
-                st.session_state["conflict"] = (conflict.theirs, conflict.yours)
+                CONFLICT.set(project, (conflict.theirs, conflict.yours))
                 st.rerun()
             except CurationError as error:
                 st.error(markdown(error, 400))
@@ -192,7 +190,7 @@ def draw_open(project: Project, recipe: Recipe, position: int, dataset: Dataset)
             st.rerun()
     else:
         st.caption("It has no parameters.")
-    paint(project, recipe)
+    PAINTED.set(project, base)
     with st.container(horizontal=True):
         st.button(
             "Up",
@@ -235,13 +233,13 @@ def move(project: Project, recipe: Recipe, position: int, by: int) -> None:
         state.flash(str(error), ":material/error:")
         return
     save(project, moved, recipe.revision)
-    st.session_state["step"] = max(0, min(len(recipe.steps) - 1, position + by))
+    STEP.set(project, max(0, min(len(recipe.steps) - 1, position + by)))
 
 
 def remove(project: Project, recipe: Recipe, position: int) -> None:
     """Remove a step; what it measured stays remembered should it come back."""
     save(project, recipe.without(position), recipe.revision)
-    st.session_state["step"] = max(0, position - 1)
+    STEP.set(project, max(0, position - 1))
 
 
 def draw_report(dataset: Dataset, report: StepReport, step: Step) -> None:
@@ -363,13 +361,13 @@ def draw() -> None:
     recipe = project.recipe
     if not project.imports:
         state.need_view()
-    if "conflict" in st.session_state:
-        draw_conflict(project)
+    if conflict := CONFLICT.get(project):
+        draw_conflict(project, *conflict)
         return
     dataset, stopped = as_far_as(project, recipe)
     if stopped is not None:
         st.error(markdown(stopped, 600), icon=":material/error:")
-    chosen = min(int(st.session_state.setdefault("step", 0)), max(0, len(recipe.steps) - 1))
+    chosen = min(STEP.get(project), max(0, len(recipe.steps) - 1))
     left, right = st.columns([5, 8], gap="large")
     with left:
         if not recipe.steps:

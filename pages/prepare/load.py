@@ -19,6 +19,7 @@ from curation.project import Project
 from curation.ui import cards, shell, state, uploads
 from curation.ui.columns import draw_columns
 from curation.ui.leftover import draw_left_out, draw_without_row
+from curation.ui.slots import widget_value
 from curation.ui.text import markdown, short
 
 FIELDS = {
@@ -390,7 +391,7 @@ def draw_mending(project: Project, rejected: pd.DataFrame) -> None:
 def mend(project: Project, source: str, row: int, key: str) -> None:
     """Read a refused line again as it was mended."""
     with state.flashing_errors():
-        project.mend(source, row, st.session_state[key])
+        project.mend(source, row, widget_value(key))
         state.flash(f"Row {row:,} of {source} is an example now")
 
 

@@ -7,7 +7,6 @@ side and `outbox.js` for the browser's. Scripts and styles are files beside this
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from curation.errors import CurationError
 from curation.project import Project, View
 from curation.ui import state
 from curation.ui.card.replies import Place, reply
+from curation.ui.slots import widget_value
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("text.js", "turns.js", "outbox.js", "fields.js", "keys.js", "shell.js", "page.js")
 """Files of the script, in the order in which they are joined into one module."""
-
-KEY = "card"
 
 
 def script() -> str:
@@ -37,8 +35,6 @@ _mount = st.components.v2.component(
 
 def draw(project: Project, view: View) -> None:
     """The page of cards of a project, for the person that the session knows."""
-    if "card-session" not in st.session_state:  # a server that was started anew has another
-        st.session_state["card-session"] = uuid.uuid4().hex
     _draw(
         Place(
             project=project,
@@ -47,7 +43,7 @@ def draw(project: Project, view: View) -> None:
             seen=project.people(),
             held=state.held(str(project.path)),
             annotator=state.annotator(),
-            session=st.session_state["card-session"],
+            session=state.session_id(),
         )
     )
 
@@ -58,13 +54,14 @@ def _draw(place: Place) -> None:
 
     A request that was handled before is harmless: what it saved is saved, and the rest is reading.
     """
-    said: Any = st.session_state.get(KEY) or {}
+    key = f"card-{place.project.path}"
+    said: Any = widget_value(key) or {}
     try:
         state.present(place.project)
         answer = reply(place, said.get("request"))
     except CurationError as error:
         answer = {**reply(place, None), "trouble": str(error)}
-    _mount(key=KEY, data=answer, on_request_change=_heard)
+    _mount(key=key, data=answer, on_request_change=_heard)
 
 
 def _heard() -> None:
