@@ -28,10 +28,8 @@ from curation.operations.filters import (
     keep_values,
 )
 from curation.operations.quality import RULES, drop_bad_answers
-from curation.operations.split import split
 from curation.operations.topics import topic_words, topics
 from curation.registry import operation
-from curation.text.folding import folded
 from tests.conftest import make_dataset
 from tests.encoders import TrigramEncoder
 
@@ -550,59 +548,6 @@ def test_a_pattern_that_is_none_or_never_ends_is_one_sentence(filter_, monkeypat
     ):
         filter_(batch, pattern=r"(a|aa|a?a)+$")
     assert time.monotonic() - begin < 60, "it stops at all"
-
-
-# --- split ----------------------------------------------------------------------------------------
-
-
-def pool(count: int = 400) -> pd.DataFrame:
-    rows = rows_of([(f"Question {i // 2 if i < 60 else i}?", f"Answer {i}.") for i in range(count)])
-    metadata = ["" if i % 4 or i < 100 else f'{{"thread_id": {i // 12}}}' for i in range(count)]
-    rows["metadata"] = pd.Series(metadata, index=rows.index, dtype="str")
-    group = [rows.index[300] if 300 <= i < 306 else None for i in range(count)]
-    rows["duplicate_group"] = pd.Series(group, index=rows.index, dtype="str")
-    return rows.sort_index()
-
-
-def test_what_belongs_together_never_straddles_two_splits():
-    rows = pool()
-    placed = pd.Series(split(rows, validation=0.2, test=0.2), index=rows.index)
-    for key in (
-        rows["prompt"].map(folded),
-        rows["duplicate_group"].dropna(),
-        rows["metadata"][rows["metadata"] != ""],
-    ):
-        assert (placed[key.index].groupby(key).nunique() == 1).all()
-    assert rows["duplicate_group"].notna().sum() == 6 and (rows["metadata"] != "").sum() > 50
-
-
-@pytest.mark.parametrize(("validation", "test"), [(0.1, 0.1), (0.05, 0.2), (0.0, 0.3), (0.0, 0.0)])
-def test_shares_are_right_to_the_size_of_a_group(validation, test):
-    rows = pool()
-    counts = pd.Series(split(rows, validation=validation, test=test)).value_counts()
-    assert abs(counts.get("validation", 0) - validation * len(rows)) <= 6
-    assert abs(counts.get("test", 0) - test * len(rows)) <= 6
-
-
-def test_strata_keep_their_shares():
-    rows = pool()
-    rows["label"] = pd.Series(
-        ["rare" if i % 10 == 0 else "common" for i in range(len(rows))], index=rows.index
-    )
-    rows["duplicate_group"], rows["metadata"] = None, ""
-    rows["prompt"] = [f"Question {i}?" for i in range(len(rows))]
-    placed = pd.Series(split(rows, validation=0.1, test=0.1, stratify="label"), index=rows.index)
-    table = pd.crosstab(rows["label"], placed)
-    assert table.loc["rare"].to_dict() == {"test": 4, "train": 32, "validation": 4}
-
-
-def test_another_seed_is_another_split_and_few_move_when_a_row_comes_or_goes():
-    rows = pool()
-    whole = pd.Series(split(rows), index=rows.index)
-    assert (split(rows) == whole).all() and (split(rows, seed=1) != whole).any()
-    fewer = rows.drop(rows.index[:4])
-    again = pd.Series(split(fewer), index=fewer.index)
-    assert (again != whole[fewer.index]).sum() <= 8, "only those at the edges of a share"
 
 
 # --- topics and lengths ---------------------------------------------------------------------------
