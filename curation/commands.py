@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.reading import Reading
+
 
 @dataclass(frozen=True)
 class Command:
@@ -26,9 +28,19 @@ def run(project: Path) -> Command:
 
 
 def import_files(
-    project: Path, paths: Iterable[str], names: Iterable[str], options: Iterable[str], title: str
+    project: Path,
+    paths: Iterable[str],
+    names: Iterable[str],
+    reading: Reading,
+    replace: bool,
+    title: str,
 ) -> Command:
-    """Import files that are read alike; names: of uploads, in the order of the paths."""
+    """Import files that are read alike.
+
+    names: of uploads, in the order of the paths. replace: each takes the place of another of its
+    name.
+    """
+    options = [*reading.options(), *(["--replace"] if replace else [])]
     words = (str(project), *paths, *options, *(f"--name={name}" for name in names))
     return Command("import", words, f"Import {title}")
 

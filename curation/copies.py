@@ -27,21 +27,6 @@ Tables = dict[str, pd.DataFrame]
 """What reading a file gave: the rows of each of TABLES."""
 
 
-def reading(
-    format: str = "auto",
-    mapping: Mapping[str, str] | None = None,
-    label_names: Sequence[str] | None = None,
-    encoding: str | None = None,
-) -> dict[str, Any]:
-    """What is said of how files are to be read, as the `settings` of an import keep it."""
-    return {
-        "format": format,
-        "mapping": dict(mapping or {}),
-        "label_names": list(label_names or []),
-        "encoding": encoding or "",
-    }
-
-
 def keep(project: Path, file: Incoming) -> tuple[Path, str]:
     """Copy a file into the project under its hash; what is hashed is the copy.
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from curation import copies, files, lock, manifest
-from curation.copies import Tables, reading
+from curation.copies import Tables
 from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
 from curation.manifest import TABLES
+from curation.reading import Reading
 from curation.settings import read_limits
 
 if TYPE_CHECKING:
@@ -116,13 +117,13 @@ class Imports:
     def add(
         self,
         paths: Sequence[str | Path],
-        said: Mapping[str, Any],
+        reading: Reading,
         names: Sequence[str] | None = None,
         *,
         replace: bool = False,
         progress: Progress = silent,
     ) -> list[dict[str, Any]]:
-        """Read files into the project; `said` is a `reading`, the rest as for `Project.add`."""
+        """Read files into the project; see `Project.add`."""
         with files.scratch(self.folder, ".pack-") as packed:
             given, left_out = files_of(paths, packed)
             if names is not None:
@@ -130,12 +131,12 @@ class Imports:
                     Incoming(file.path, shown(name))
                     for file, name in zip(given, names, strict=True)
                 ]
-            return self._add(given, left_out, said, replace, progress)
+            return self._add(given, left_out, reading.settings(), replace, progress)
 
     def add_from_hub(
         self,
         id: str,
-        said: Mapping[str, Any],
+        reading: Reading,
         revision: str | None = None,
         split: str | None = None,
         progress: Progress = silent,
@@ -153,7 +154,7 @@ class Imports:
                 Incoming(file, f"{known}{at}/{file.name}", f"hf:{known}/{file.name}")
                 for file in fetched.files
             ]
-            return self._add(given, {}, said, False, part_of(progress, 1, 2))
+            return self._add(given, {}, reading.settings(), False, part_of(progress, 1, 2))
 
     def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
         """Read a refused line again as somebody mended it; see `Project.mend`."""
@@ -195,7 +196,7 @@ class Imports:
         self, file: Path, name: str, said: Mapping[str, Any], progress: Progress = silent
     ) -> tuple[Tables, ImportReport]:
         """The rows of a file that is to be no part of the project, read as an import would be."""
-        settings = {**reading(), **said, "limits": read_limits(self.folder)}
+        settings = {**Reading().settings(), **said, "limits": read_limits(self.folder)}
         return copies.read(self.folder, file, name, settings, progress)
 
     def _importing(self) -> AbstractContextManager[None]:
@@ -241,7 +242,7 @@ class Imports:
         copy, digest = copies.keep(self.folder, file)
         former = former_version(file, imports, replace)
         twin = former or next((e for e in imports if _is_twin(e, digest)), None)
-        settings = dict(twin["settings"] if twin and said == reading() else said)
+        settings = dict(twin["settings"] if twin and said == Reading().settings() else said)
         # A changed limit is another reading of the file.
         settings["limits"] = read_limits(self.folder)
         if twin and (twin["sha256"], twin["settings"]) == (digest, settings):

@@ -14,7 +14,6 @@ import pandas as pd
 from curation import files, recipe_file
 from curation.basis import Bases
 from curation.cache import Cache, Memory
-from curation.copies import reading
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.errors import CurationError
@@ -22,6 +21,7 @@ from curation.examples import Examples
 from curation.history import History
 from curation.imports import Imports
 from curation.overlay import Source
+from curation.reading import Reading
 from curation.recipe import Recipe
 from curation.replay import Compute, Replay, everything
 from curation.settings import (
@@ -128,8 +128,8 @@ class Project:
         know them, when they differ from the paths. Raises CurationError when one of the files
         cannot be read at all; the project is then as before.
         """
-        said = reading(format, mapping, label_names, encoding)
-        return self._imports.add(paths, said, names, replace=replace, progress=progress)
+        reading = Reading.of(format, mapping, label_names, encoding)
+        return self._imports.add(paths, reading, names, replace=replace, progress=progress)
 
     def former_rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Examples of versions that others took the place of; see `Imports.former_rows`."""
@@ -153,7 +153,7 @@ class Project:
 
         options: those of `add`. Raises CurationError when the Hub or the dataset cannot be reached.
         """
-        return self._imports.add_from_hub(id, reading(**options), revision, split, progress)
+        return self._imports.add_from_hub(id, Reading.of(**options), revision, split, progress)
 
     def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
         """Read a refused line again as somebody mended it, and add the example.

@@ -10,12 +10,17 @@ import typer
 from curation import commands
 from curation.cli import app
 from curation.export import delivery_formats
+from curation.reading import Reading
 
 P = Path("a project")
 ALL = [
     commands.run(P),
-    commands.import_files(P, ["x.jsonl", "y.csv"], ["x y.jsonl", "--y.csv"], [], "2 files"),
-    commands.import_files(P, ["x.jsonl"], [], ["--map=prompt=question", "--encoding=big5"], "x"),
+    commands.import_files(
+        P, ["x.jsonl", "y.csv"], ["x y.jsonl", "--y.csv"], Reading(), True, "2 files"
+    ),
+    commands.import_files(
+        P, ["x.jsonl"], [], Reading("auto", {"prompt": "question"}, (), "big5"), False, "x"
+    ),
     commands.fetch(P, "owner/name", ""),
     commands.fetch(P, "owner/name", "main"),
     commands.export(P, P / "out", delivery_formats(), True, True),

@@ -13,15 +13,15 @@ import curation
 from tests.conftest import ROOT
 
 FLOORS = """
-    errors report text versions personal commands
+    errors report text versions personal reading
     lock process registry formats words answers
-    files recipe
+    files recipe rejected commands
     cache manifest decisions history recipe_text schema
     columns basis recipe_file
     dataset
     alike selection carry embedding sources jobs overlay
     operations engine settings incoming
-    looking copies
+    looking copies import_summary
     imports reference_sets replay export naming
     view deliver examples
     project

@@ -173,6 +173,21 @@ def test_an_upload_of_a_name_that_is_here_asks_whether_it_takes_that_place(proje
     assert not button().disabled
 
 
+def test_an_upload_that_was_just_imported_is_said_to_be_in_the_project(project):
+    app = opened("load")
+    button = lambda: next(b for b in app.button if b.key == "load-go")  # noqa: E731
+    entry = project.imports[0]
+    data = (project.path / "source" / entry["stored"]).read_bytes()
+    app.file_uploader[0].set_value([(entry["name"], data, "")]).run()
+    assert not app.exception, app.exception[0].message
+    assert not [g for g in app.segmented_control if g.label and "is here already" in g.label]
+    assert any("It is in the project" in caption.value for caption in app.caption)
+    assert button().disabled, "reading it so again would add nothing"
+    format = next(s for s in app.selectbox if s.label == "Format")
+    format.set_value(format.options[-1]).run()
+    assert not button().disabled, "another reading is another import"
+
+
 def test_decisions_whose_row_is_gone_are_shown_and_carried_over(tmp_path, monkeypatch):
     made = Project.create(tmp_path / "projects" / "tea")
     path = tmp_path / "tea.jsonl"

@@ -25,7 +25,9 @@ from curation.errors import CurationError
 from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
 from curation.formats.names import MEANINGS
+from curation.import_summary import ImportSummary, line_sum
 from curation.project import Project
+from curation.reading import Reading
 from curation.recipe import Recipe
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import PEOPLE
@@ -76,20 +78,18 @@ def import_files(
     mapping = mapping_of(map)
     begin = time.perf_counter()
     with working(project, job) as (progress, result):
-        labels = read_text(label_names).split("\n") if label_names else None
+        labels = read_text(label_names).split("\n") if label_names else []
         opened, entries = Project.open(project), list[dict[str, Any]]()
-        said: dict[str, Any] = {
-            "format": format,
-            "mapping": mapping,
-            "label_names": [la.strip() for la in labels if la.strip()] if labels else None,
-            "encoding": encoding,
-        }
+        names = [label.strip() for label in labels if label.strip()]
+        options = Reading.of(format, mapping, names, encoding).settings()
         for id in (f.removeprefix("hf:") for f in files if f.startswith("hf:")):
             at, _, revision = id.partition("@")
-            entries += opened.add_from_hub(at, revision=revision or None, progress=progress, **said)
+            entries += opened.add_from_hub(
+                at, revision=revision or None, progress=progress, **options
+            )
         if paths := [f for f in files if not f.startswith("hf:")]:
-            entries += opened.add(*paths, names=name, replace=replace, progress=progress, **said)
-        total = summed(entries)
+            entries += opened.add(*paths, names=name, replace=replace, progress=progress, **options)
+        total = ImportSummary.of(entries).to_dict()
         total["decisions_without_row"] = gone = without_row(opened)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
@@ -115,14 +115,12 @@ def import_files(
 
 def import_text(entries: list[dict[str, Any]]) -> list[str]:
     """What became of each file, for people, a line each."""
-    read = [e for e in entries if "left_out" not in e]
+    summary = ImportSummary.of(entries)
+    read = summary.files
     lines = [
         f"{e['name']}: already here, nothing added"
         if e.get("already")
-        else (
-            "{name}: {lines:,} lines = {examples:,} examples + "
-            "{rejected:,} rejected + {blank:,} blank"
-        ).format(name=e["name"], **e["report"])
+        else f"{e['name']}: {line_sum(e['report'])}"
         for e in read
     ]
     lines += [
@@ -138,16 +136,8 @@ def import_text(entries: list[dict[str, Any]]) -> list[str]:
     ]
     told = [line for e in read if not e.get("already") for line in columns_told(e["report"])]
     lines += dict.fromkeys(told)
-    notes = [note for e in read if not e.get("already") for note in e["report"].get("notes", [])]
-    lines += [f"  {note}" for note in dict.fromkeys(notes)]
-    return lines + [f"  {name} was left out: {reason}" for name, reason in left_out(entries)]
-
-
-def left_out(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Files of folders and archives that were not read, each with the reason."""
-    of_folders = [(e["name"], e["left_out"]) for e in entries if "left_out" in e]
-    of_archives = [pair for e in entries for pair in e["report"].get("left_out", {}).items()]
-    return of_folders + of_archives
+    lines += dict.fromkeys(f"  {note}" for _, note in summary.notes)
+    return lines + [f"  {name} was left out: {why}" for name, why in summary.left_out.items()]
 
 
 TOLD = 20
@@ -165,44 +155,6 @@ def columns_told(report: dict[str, Any]) -> list[str]:
             more = f" and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
             lines.append(f"  {title}: {', '.join(names[:TOLD])}{more}")
     return lines
-
-
-def summed(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """The reports of several files as one."""
-    total: dict[str, Any] = {
-        "lines": 0,
-        "examples": 0,
-        "rejected": 0,
-        "blank": 0,
-        "repaired": {},
-        "formats": {},
-        "columns": {},
-        "encodings": {},
-        "files": [],
-        "left_out": [{"name": name, "reason": reason} for name, reason in left_out(entries)],
-    }
-    for entry in entries:
-        report = entry["report"]
-        already = bool(entry.get("already"))
-        if "left_out" in entry:
-            continue
-        replaced = entry["replaced"]
-        total["files"].append(
-            {"name": entry["name"], "already": already, "replaced": replaced, **report}
-        )
-        if already:
-            continue
-        for count in ("lines", "examples", "rejected", "blank"):
-            total[count] += report[count]
-        for tally in ("repaired", "formats"):
-            for code, number in report[tally].items():
-                total[tally][code] = total[tally].get(code, 0) + number
-        for column, roles in report["columns"].items():
-            told = total["columns"].setdefault(column, {})
-            for role, number in roles.items():
-                told[role] = told.get(role, 0) + number
-        total["encodings"].update(report["encodings"])
-    return total
 
 
 def run(

@@ -90,7 +90,7 @@ def export_text(value: dict[str, Any]) -> str:
 
     lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
     lines += saying.excluded(value["excluded"])
-    lines += _not_held(value["not_in"], value["lost"])
+    lines += saying.not_held(value["not_in"], value["lost"])
     lines += [f"{name}: {rendered(entry)}" for name, entry in value["rendering"].items()]
     lines += [text for f in value["files"] for text in f.get("problems", [])]
     safe = value["leaks"]["leak_safe"]
@@ -106,15 +106,8 @@ def check_text(value: Mapping[str, Any]) -> str:
     lines = [f"{entry['rows']:>10,} rows  {name}" for name, entry in value.items()]
     excluded = next(iter(value.values()))["excluded"]
     lines += saying.excluded(excluded)
-    lines += _not_held(
+    lines += saying.not_held(
         {name: entry["not_in"] for name, entry in value.items()},
         {name: entry["lost"] for name, entry in value.items()},
     )
     return "\n".join(lines)
-
-
-def _not_held(refusals: Mapping[str, Any], losses: Mapping[str, Any]) -> list[str]:
-    from curation.export import saying
-
-    lines = [text for name, entry in refusals.items() for text in saying.not_in(name, entry)]
-    return lines + [text for name, lost in losses.items() if (text := saying.lost(name, lost))]

@@ -16,6 +16,7 @@ from curation.looking.filter import Filter
 from curation.looking.queues import FIRST, QUEUES, queue
 from curation.overlay import with_decisions
 from curation.project import Project
+from curation.rejected import readable
 
 
 def rows(
@@ -43,9 +44,7 @@ def rows(
     if rejected and asked:
         raise typer.BadParameter("--rejected lists lines that are no rows, so it has no filter")
     if rejected:
-        frame = opened.rejected
-        if len(frame):
-            frame = frame.assign(raw=[bytes(r).decode("utf-8", "replace") for r in frame["raw"]])
+        frame = readable(opened.rejected)
     else:
         dataset, people = current(opened, engine), opened.people()
         if people is not None or columns:

@@ -30,3 +30,17 @@ def lost(name: str, losses: Mapping[str, int]) -> str:
     more = len(parts) - SHOWN
     named = parts[:SHOWN] + (["1 other" if more == 1 else f"{more:,} others"] if more > 0 else [])
     return f"{name} has no place for {', '.join(named)}" if parts else ""
+
+
+def not_held(
+    refusals: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    losses: Mapping[str, Mapping[str, int]],
+    titles: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Sentences on what each format does not take or has no place for; titles: of formats, by name."""
+    names = dict(titles or {})
+    lines = [
+        text for name, entry in refusals.items() for text in not_in(names.get(name, name), entry)
+    ]
+    sentences = (lost(names.get(name, name), parts) for name, parts in losses.items())
+    return lines + [sentence for sentence in sentences if sentence]

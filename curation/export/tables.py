@@ -33,13 +33,13 @@ def write_frame(frame: pd.DataFrame, to: Path | None) -> None:
     check_ending(to)
     if to is None:
         for at in range(0, len(frame), CHUNK):
-            sys.stdout.write(_lines(frame.iloc[at : at + CHUNK]).decode())
+            sys.stdout.write(json_lines(frame.iloc[at : at + CHUNK]).decode())
         return
     with files.replacing(to) as temporary:
         if to.suffix == ".jsonl":
             with open(temporary, "wb") as stream:
                 for at in range(0, len(frame), CHUNK):
-                    stream.write(_lines(frame.iloc[at : at + CHUNK]))
+                    stream.write(json_lines(frame.iloc[at : at + CHUNK]))
         elif to.suffix == ".parquet":
             table = pa.Table.from_pandas(frame, preserve_index=False)
             pq.write_table(table, temporary, compression="zstd")
@@ -53,7 +53,8 @@ CHUNK = 1_000
 """Rows that are made into text at once."""
 
 
-def _lines(frame: pd.DataFrame) -> bytes:
+def json_lines(frame: pd.DataFrame) -> bytes:
+    """Rows as JSON Lines, in which `messages` is a list of turns and a missing value is null."""
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
     for record in records:
         if record.get("messages"):

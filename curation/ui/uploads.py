@@ -31,6 +31,11 @@ def kept(project: Project, upload: Any) -> Path:
     return path
 
 
+def is_upload(project: Project, path: Path) -> bool:
+    """Whether a file came from the browser, so that nobody knows where it lies."""
+    return path.is_relative_to(project.path / "uploads")
+
+
 def allowed_roots() -> list[Path]:
     """Files are read by path only under these: CURATION_FILES, or the workspace and this folder.
 

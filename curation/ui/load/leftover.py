@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from curation import carry as carrying
+from curation.import_summary import ImportSummary
 from curation.project import Project
 from curation.ui import state, tables
 from curation.ui.tables import Column
@@ -21,9 +22,7 @@ OFFER = (
 
 def draw_left_out(project: Project) -> None:
     """Files of folders and archives that are no data, each with the reason."""
-    reasons = dict(project.left_out)
-    for entry in project.imports:
-        reasons.update(entry["report"].get("left_out", {}))
+    reasons = {**project.left_out, **ImportSummary.of(project.imports).left_out}
     if reasons:
         many = "1 file was" if len(reasons) == 1 else f"{len(reasons):,} files were"
         with st.expander(f"{many} left out", icon=":material/info:"):

@@ -1,0 +1,81 @@
+"""A delivery: whether it may be trained on, what it does not hold, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from curation.export import delivery_formats, saying
+from curation.export.deliveries import Delivery, size_text
+from curation.export.rendering import rendered
+from curation.ui import tables
+from curation.ui.tables import Column
+from curation.ui.text import markdown
+
+FILE = (Column("path"), Column("split"), Column("rows", kind="count"), Column("size"))
+"""A file of a delivery."""
+
+
+def draw(deliveries: Sequence[Delivery]) -> None:
+    """Draw one of the deliveries, the first unless another is chosen."""
+    delivery = deliveries[0]
+    if len(deliveries) > 1:
+        delivery = st.selectbox(
+            "Delivery", deliveries, format_func=lambda d: d.name, key="delivery"
+        )
+    manifest = delivery.manifest
+    _draw_verdict(manifest["leaks"])
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    left.download_button(
+        "Download all (zip)",
+        delivery.zipped,
+        f"{delivery.name}.zip",
+        key="zip",
+        type="primary",
+        icon=":material/download:",
+    )
+    splits = ", ".join(f"{rows:,} {split}" for split, rows in manifest["splits"].items())
+    right.markdown(f"**{markdown(delivery.name)}** · {splits}")
+    _draw_not_held(manifest)
+    _draw_files(manifest["files"])
+    st.caption(f"In the folder `{markdown(str(delivery.folder), 300)}`")
+    if delivery.card and st.toggle("Show the dataset card", key="card-shown"):
+        st.code(delivery.card, language="markdown", wrap_lines=True)
+
+
+def _draw_verdict(leaks: dict[str, Any]) -> None:
+    """Whether the splits are known to be apart."""
+    if not leaks.get("leak_safe"):
+        text = leaks.get("text") or "This delivery is not known to be leak-safe; see the manifest."
+        st.warning(markdown(text, 400), icon=":material/leak_add:")
+        return
+    text = "Leak-safe: no prompt and no near-duplicate stands in two splits."
+    if nearest := leaks.get("nearest"):
+        text += f" The nearest pair across splits has similarity {nearest['similarity']:.3f}."
+    st.success(text, icon=":material/verified:")
+
+
+def _draw_not_held(manifest: dict[str, Any]) -> None:
+    """Rows that a format refused, parts that it has no place for, and how templates took it."""
+    titles = {name: format.title for name, format in delivery_formats().items()}
+    lines = saying.excluded(manifest["excluded"])
+    lines += saying.not_held(manifest["not_in"], manifest["lost"], titles)
+    if lines:
+        st.markdown("\n".join(f"- {markdown(line, 600)}" for line in lines))
+    else:
+        st.caption("Nothing is lost in any of its formats.")
+    for name, entry in manifest["rendering"].items():
+        st.caption(f"{markdown(titles.get(name, name))}: {markdown(rendered(entry), 600)}")
+
+
+def _draw_files(files: list[dict[str, Any]]) -> None:
+    """The files with their sizes, and their checksums to copy."""
+    table = pd.DataFrame(files)
+    table["size"] = [size_text(count) for count in table["bytes"]]
+    tables.draw(table, FILE, tallest=480)
+    with st.expander("Checksums (SHA-256)"):
+        lines = "\n".join(f"{entry['sha256']}  {entry['path']}" for entry in files)
+        st.code(lines, language=None)

@@ -1,0 +1,84 @@
+"""The form that makes a delivery: formats, name, and who is in it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation import commands
+from curation.dataset import Dataset
+from curation.export import delivery_formats, saying, without_place
+from curation.export.deliveries import folder_of
+from curation.export.outlook import Outlook
+from curation.project import Project, View
+from curation.text.slug import slug
+from curation.ui import shell
+from curation.ui.text import markdown
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _outlook(path: str, fingerprint: str, _dataset: Dataset) -> Outlook:
+    """What a delivery would hold."""
+    return Outlook.of(_dataset)
+
+
+def draw(project: Project, view: View) -> None:
+    """Choose what goes into the folder, and start the export."""
+    outlook = _outlook(str(project.path), view.fingerprint, view.dataset)
+    formats = _draw_formats(outlook)
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    name = left.text_input(
+        "Name of the delivery", value="delivery", key="export-name", persist_state="session"
+    )
+    with right:
+        allow = st.toggle(
+            f"Also the {outlook.not_fit:,} that are not fit to train on",
+            key="allow-attention",
+            disabled=not outlook.not_fit,
+            help="A trainer cannot use them as they stand: an empty answer, two turns of the same "
+            "role, tokens of a chat template in the text …",
+        )
+        pseudonyms = st.toggle(
+            "Pseudonyms for people",
+            key="pseudonyms",
+            help="Manifest, card, receipts and decisions say annotator 1, annotator 2 … "
+            "instead of names.",
+        )
+    rows = outlook.rows(allow)
+    if not view.current:
+        st.caption("The recipe is run first, because something has changed since the last run.")
+    st.button(
+        f"Export {rows:,} examples" if view.current else "Run and export",
+        type="primary",
+        icon=":material/outbox:",
+        key="export-go",
+        disabled=not formats or not name.strip() or not rows,
+        on_click=_start,
+        args=(project, name.strip(), tuple(formats), allow, pseudonyms),
+    )
+
+
+def _draw_formats(outlook: Outlook) -> list[str]:
+    """Choose formats; each says what it is for and what it has no place for."""
+    formats = delivery_formats()
+    chosen = st.multiselect(
+        "Formats",
+        list(formats),
+        default=["trl"] if "trl" in formats else None,
+        key="formats",
+        format_func=lambda name: formats[name].title,
+        persist_state="session",
+    )
+    for name in chosen:
+        format = formats[name]
+        st.caption(f"**{markdown(format.title)}** · {markdown(format.help, 300)}")
+        if sentence := saying.lost(format.title, without_place(format, outlook.parts)):
+            st.caption(f":material/remove_circle: {markdown(sentence, 600)}")
+    return chosen
+
+
+def _start(
+    project: Project, name: str, formats: tuple[str, ...], allow: bool, pseudonyms: bool
+) -> None:
+    """Start the export as a job of its own."""
+    out = folder_of(project.path) / slug(name)
+    shell.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms))

@@ -1,0 +1,53 @@
+"""A new project, or the bundled example."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.demo import make_demo
+from curation.project import Project
+from curation.ui import shell, state
+
+
+def draw(project: Project | None) -> None:
+    """Make a project, or open the bundled example."""
+    with st.container(border=project is None):
+        if project is None:
+            st.subheader("Start", anchor=False)
+        columns = st.columns([4, 2, 2], vertical_alignment="bottom")
+        name = columns[0].text_input(
+            "Name of the new project", key="new-name", placeholder="support-bot"
+        )
+        columns[1].button(
+            "Make it",
+            key="new-go",
+            type="primary" if project is None else "secondary",
+            icon=":material/add:",
+            width="stretch",
+            disabled=not name.strip(),
+            on_click=_make,
+            args=(name.strip(),),
+        )
+        columns[2].button(
+            "Open the example",
+            key="new-example",
+            icon=":material/school:",
+            width="stretch",
+            on_click=_open_example,
+            help="A few hundred examples in several languages, with faults planted in them.",
+        )
+
+
+def _make(name: str) -> None:
+    """Make a project and choose it."""
+    with state.flashing_errors():
+        state.make_project(name)
+
+
+def _open_example() -> None:
+    """Open the example, making it first where it is not there."""
+    path = state.workspace() / "example"
+    with state.flashing_errors():
+        if not (path / "project.toml").exists():
+            shell.start_run(make_demo(path))
+        state.choose_project(path)

@@ -1,0 +1,87 @@
+"""Refused lines: why, to download, and one at a time to mend."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from curation.export.tables import json_lines
+from curation.project import Project
+from curation.rejected import as_they_were, readable
+from curation.ui import state, tables
+from curation.ui.slots import widget_value
+from curation.ui.tables import Column
+from curation.ui.text import markdown
+
+COLUMNS = (
+    Column("source"),
+    Column("row", kind="count"),
+    Column("field"),
+    Column("code"),
+    Column("message", width="large"),
+    Column("raw", kind="excerpt"),
+)
+"""A refused line, why it was refused, and its text."""
+
+MOST = 2_000
+"""Lines that are listed, and offered to be mended."""
+
+
+def draw(project: Project) -> None:
+    """Refused lines with the reason, and as a file to mend and import again."""
+    rejected = project.rejected
+    if rejected.empty:
+        st.caption("No line was refused.")
+        return
+    lines = readable(rejected.head(MOST))
+    tables.draw(lines, COLUMNS)
+    _draw_mending(project, lines)
+    left, right = st.columns(2)
+    left.download_button(
+        "Download the refused lines as they were",
+        lambda: as_they_were(rejected),
+        "rejected.txt",
+        key="rejected-raw",
+        icon=":material/download:",
+        width="stretch",
+    )
+    right.download_button(
+        "Download with reasons (JSON Lines)",
+        lambda: json_lines(readable(rejected)),
+        "rejected.jsonl",
+        key="rejected-jsonl",
+        icon=":material/download:",
+        width="stretch",
+    )
+
+
+def _draw_mending(project: Project, lines: pd.DataFrame) -> None:
+    """One refused line as text that can be mended and tried again."""
+    places = [(str(s), int(r)) for s, r in zip(lines["source"], lines["row"], strict=True)]
+    position = st.selectbox(
+        "Mend a line",
+        range(len(places)),
+        format_func=lambda i: f"{places[i][0]}, row {places[i][1]:,}",
+        key="mend-pick",
+    )
+    if position is None:
+        return
+    line = lines.iloc[position]
+    st.caption(f":material/block: {markdown(line['message'], 400)}")
+    source, row = places[position]
+    key = f"mend-{source}-{row}"
+    st.text_area("As a JSON object", value=line["raw"][:20_000], key=key, height=140)
+    st.button(
+        "Try again",
+        icon=":material/healing:",
+        key="mend-go",
+        on_click=_mend,
+        args=(project, source, row, key),
+    )
+
+
+def _mend(project: Project, source: str, row: int, key: str) -> None:
+    """Read a refused line again as it was mended."""
+    with state.flashing_errors():
+        project.mend(source, row, widget_value(key))
+        state.flash(f"Row {row:,} of {source} is an example now")
