@@ -43,7 +43,10 @@ def running(sentence: str = "") -> Iterator[None]:
     end = _End(sentence or str(Cancelled()))
     try:
         with end.listening():
-            yield
+            try:
+                yield
+            finally:
+                end.leave_if_asked()
     finally:
         _flush()
 
@@ -63,7 +66,7 @@ class _End:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for a block; end the process after it when one of them came."""
+        """Take the signals over for a block."""
         reader, writer = socket.socketpair()
         writer.setblocking(False)
         before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -75,10 +78,9 @@ class _End:
         try:
             for number in SIGNALS:
                 signal.signal(number, self._interrupt)
-            _hold(False)  # one that has waited raises Cancelled here
+            _hold(False)
             yield
         finally:
-            self.leave_if_asked()
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)

@@ -257,6 +257,13 @@ class Operation:
         return "\n\n".join((inspect.getdoc(self.run) or "").split("\n\n")[1:])
 
     @property
+    def sections(self) -> dict[str, str]:
+        """The sections of the docstring by their titles, such as Why and Source."""
+        parts = re.split(r"^(\w[\w ]*):\n", self.details, flags=re.MULTILINE)
+        bodies = (inspect.cleandoc(f"\n{body}") for body in parts[2::2])
+        return dict(zip(parts[1::2], bodies, strict=True))
+
+    @property
     def batched(self) -> bool:
         """Whether it may be run on any slice of the rows."""
         return self.inputs[0] == "batch"

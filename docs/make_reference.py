@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
-from curation.registry import PHASES, Parameter, operations
+from curation.registry import PHASES, Operation, Parameter, operations
 
 PAGE = Path(__file__).parent / "reference" / "operations.md"
+HEAD = """\
+# Operations
+
+Made from the registry; `curate operations NAME` says the same. A line of an example is a row, an arrow,
+and what becomes of the row; the tests run every example. Figures are from `python -m benchmarks
+operations` where no other benchmark is named."""
+
+
+def plain(text: str) -> str:
+    """Text on one line that shows as it is: outside of code no tag, entity or emphasis."""
+    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    pieces[::2] = [re.sub(r"[&<*|\\]", r"\\\g<0>", piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def accepted(parameter: Parameter) -> str:
@@ -20,23 +35,29 @@ def accepted(parameter: Parameter) -> str:
     return f"{text}, or nothing" if parameter.optional else text
 
 
+def described(operation: Operation) -> list[str]:
+    """One operation: what its docstring says, the columns it makes, and its parameters."""
+    lines = ["", f"### {operation.name}", "", f"*{operation.title}.* {plain(operation.help)}"]
+    for title, text in operation.sections.items():
+        example = title == "Example"
+        lines += ["", f"**{title}.**" + ("" if example else f" {plain(text)}")]
+        lines += ["", textwrap.indent(text, "    ")] if example else []
+    if operation.makes:
+        lines += ["", "Makes " + ", ".join(f"`{name}`" for name in operation.makes) + "."]
+    if operation.params:
+        lines += ["", "| parameter | default | accepts | |", "|---|---|---|---|"]
+    for p in operation.params.values():
+        lines.append(f"| {p.name} | `{p.default!r}` | {accepted(p)} | {plain(p.help)} |")
+    return lines
+
+
 def page() -> str:
-    """The reference as Markdown: operations by phase, each with its parameters."""
-    lines = ["# Operations", "", "Made from the registry; `curate operations NAME` says the same."]
+    """The reference as Markdown: operations by phase."""
+    lines = [HEAD]
     for phase in PHASES:
         lines += ["", f"## {phase.capitalize()}"]
         for operation in operations().values():
-            if operation.phase != phase:
-                continue
-            lines += ["", f"### {operation.name}", "", f"*{operation.title}.* {operation.help}"]
-            if operation.details:
-                lines += ["", " ".join(operation.details.split())]
-            if operation.makes:
-                lines += ["", "Makes " + ", ".join(f"`{name}`" for name in operation.makes) + "."]
-            if operation.params:
-                lines += ["", "| parameter | default | accepts | |", "|---|---|---|---|"]
-            for p in operation.params.values():
-                lines.append(f"| {p.name} | `{p.default!r}` | {accepted(p)} | {p.help} |")
+            lines += described(operation) if operation.phase == phase else []
     return "\n".join(lines) + "\n"
 
 

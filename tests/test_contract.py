@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from curation import registry
 from curation.basis import Basis
 from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
-from curation.embedding import VectorStore, nearest
+from curation.embedding import VectorStore, load_encoder, nearest
 from curation.engine.batches import BATCH_COLUMNS, Batch, as_columns, run_batch
 from curation.errors import CurationError, RecipeError
 from curation.operations.quality import RULES
@@ -25,6 +27,7 @@ from tests.encoders import TrigramEncoder
 
 TYPES = {"integer", "number", "flag", "choice", "column", "list", "text"}
 CONTROL = {"keep", "reason", "messages", "split"}
+SECTIONS = ["What it does", "Why", "Example", "Measured precision", "Source"]
 OPERATIONS = list(registry.operations().values())
 
 PAIRS = [
@@ -62,9 +65,21 @@ class TinyStore(VectorStore):
         return TrigramEncoder()
 
 
+class ModelStore(VectorStore):
+    """A vector store that computes the bundled model in one way, whatever is fastest."""
+
+    def encoder(self, model: str = "", backend: str = "auto"):
+        return load_encoder(model)
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> VectorStore:
     return TinyStore(tmp_path_factory.mktemp("vectors"))
+
+
+@pytest.fixture(scope="module")
+def model_store(tmp_path_factory) -> VectorStore:
+    return ModelStore(tmp_path_factory.mktemp("vectors"))
 
 
 def imported() -> Dataset:
@@ -72,13 +87,16 @@ def imported() -> Dataset:
     return make_dataset([*PAIRS, *((text, "") for text, _ in LABELLED)], labels)
 
 
-def before(operation: Operation) -> Recipe:
-    """The steps that make the columns and vectors that an operation reads, and theirs."""
-    columns = operation.columns_read(operation.check({}))
+def before(operation: Operation, params=None, given=()) -> Recipe:
+    """The steps that make the columns and vectors that an operation reads, and theirs.
+
+    given: columns that are there.
+    """
+    columns = operation.columns_read(operation.check(params or {}))
     makers = [
         next(o for o in OPERATIONS if column in o.makes and column not in o.needs)
         for column in columns
-        if column not in BASE_COLUMNS
+        if column not in BASE_COLUMNS and column not in given
     ]
     if {"vectors", "neighbours"} & set(operation.inputs):
         makers.append(registry.operation("embed"))
@@ -110,10 +128,15 @@ def arguments(operation: Operation, rows: int) -> dict:
 
 
 def answer(
-    operation: Operation, dataset: Dataset, store: VectorStore, basis: Basis | None = None
+    operation: Operation,
+    dataset: Dataset,
+    store: VectorStore,
+    basis: Basis | None = None,
+    params=None,
+    decisions=None,
 ) -> pd.DataFrame:
     """The operation's columns for all rows, as the engine would ask for them."""
-    params = arguments(operation, len(dataset))
+    params = params or arguments(operation, len(dataset))
     if operation.batched:
         columns = dict.fromkeys([*BATCH_COLUMNS, *operation.columns_read(params)])
         return run_batch(Batch(operation.name, params, dataset.rows[list(columns)]))
@@ -125,7 +148,7 @@ def answer(
         "vectors": vectors,
         "neighbours": lambda k, part=slice(None): nearest(vectors[part], k),
         "store": store,
-        "decisions": None,
+        "decisions": decisions,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
     }
@@ -153,6 +176,86 @@ def test_it_says_in_one_sentence_what_it_does(operation):
     assert operation.kind in registry.KINDS
     assert re.fullmatch(r"[A-Z].{15,160}\.", operation.help), operation.help
     assert not re.search(r"[.!?] [A-Z]", operation.help[:-1]), "more than one sentence"
+
+
+@every_operation
+def test_its_docstring_is_its_page_in_the_reference(operation):
+    assert list(operation.sections) == SECTIONS
+    assert operation.details.startswith(f"{SECTIONS[0]}:\n"), "text outside of a section"
+    for title, text in operation.sections.items():
+        assert title == "Example" or text.endswith("."), f"{title}: {text}"
+    precision = operation.sections["Measured precision"]
+    assert re.search(r"\d", precision) or re.match(r"Exact: |Not measured", precision), precision
+
+
+def example_of(operation: Operation) -> tuple[dict, list, list]:
+    """Parameters, rows and results from the example of a docstring, whose lines are
+
+    with: {parameter: value}
+    row → result
+    """
+    params, rows, results = {}, [], []
+    for line in operation.sections["Example"].splitlines():
+        if line.startswith("with: "):
+            params = yaml.safe_load(line)["with"]
+            continue
+        row, arrow, result = line.partition(" → ")
+        assert arrow, line
+        rows.append(yaml.safe_load(row))
+        results.append(yaml.safe_load(result))
+    return params, rows, results
+
+
+def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) -> list:
+    """What becomes of each row of an example: kept or dropped, a split, or columns and `nearest`.
+
+    nearest: the number of the line whose vector or place on the map is the nearest.
+    """
+    texts = [(row.get("prompt", ""), row.get("response", "")) for row in rows]
+    dataset = make_dataset(texts, [row.get("label") for row in rows])
+    given = {name for row in rows for name in row} - {"prompt", "response", "label", "tags"}
+    steps = before(operation, params, given)
+    dataset = Replay(dataset, "example", Cache(store.folder / "cache"), store).run(steps)
+    columns = {name: [row.get(name) for row in rows] for name in given}
+    dataset = Dataset(dataset.rows.assign(**columns), dataset.vectors)
+    tags = {
+        i: dict.fromkeys(row.get("tags", ()))
+        for i, row in zip(dataset.rows.index, rows, strict=True)
+    }
+    decisions = SimpleNamespace(tags=tags)
+    result = answer(operation, dataset, store, None, operation.check(params), decisions)
+    if "keep" in result:
+        return ["kept" if keep else "dropped" for keep in result["keep"]]
+    if "split" in result:
+        return list(result["split"])
+    values = result.to_dict("records")
+    if operation.kind == "embed" or "map_x" in result:
+        place = result.to_numpy(dtype=float)
+        apart = np.linalg.norm(place[:, None] - place[None], axis=2)
+        np.fill_diagonal(apart, np.inf)
+        values = [
+            {**v, "nearest": int(n) + 1} for v, n in zip(values, apart.argmin(1), strict=True)
+        ]
+    return values
+
+
+@every_operation
+def test_the_example_of_its_docstring_comes_out_as_it_says(operation, model_store):
+    params, rows, results = example_of(operation)
+    if operation.kind == "clean":
+        batch = pd.DataFrame({"text": rows, "role": "user"})
+        assert operation.run(batch, **operation.check(params)) == results
+        return
+    outcomes = outcome(operation, params, rows, model_store)
+    for line, (stated, real) in enumerate(zip(results, outcomes, strict=True), 1):
+        if isinstance(stated, dict):
+            for name, value in stated.items():
+                number = isinstance(value, int | float)
+                wanted = pytest.approx(value, abs=0.005) if number else value
+                assert real[name] == wanted, f"line {line}: {name}"
+        else:
+            assert real == stated, f"line {line}"
+    assert len(set(map(str, results))) > 1, "an example shows two outcomes"
 
 
 @every_operation

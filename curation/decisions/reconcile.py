@@ -1,8 +1,4 @@
-"""Differences between the database and the journal: the events that each lacks.
-
-Guarantee: an event that is whole in one copy gets into the other, under its own number where that
-number is free.
-"""
+"""What the database and the journal lack of each other."""
 
 from __future__ import annotations
 
@@ -15,36 +11,36 @@ from curation.decisions.journal import Journal, read
 
 
 def disagreement(journal: Journal, database: Fold) -> tuple[list[Event], list[Event]]:
-    """Return the events that the database lacks, and the events that the journal lacks."""
+    """Events to take in from the journal, and lines to add to it; database: the events it has."""
     written = journal.end()
     if written is None or place(database.get(written.op_id)) == place(written):
         return [], database.after(written.seq if written else 0)
     lines = read(journal.path).events
     adopted = adopt([e for e in latest(lines) if e.op_id not in database], database.last)
-    in_journal = {(e.op_id, e.seq) for e in lines}
+    known = {(e.op_id, e.seq) for e in lines}
     events = [*database.events, *adopted]
-    owed = [e for e in events if (e.op_id, e.seq) not in in_journal]
+    owed = [e for e in events if (e.op_id, e.seq) not in known]
     if events and place(owed[-1] if owed else written) != place(events[-1]):
-        owed.append(events[-1])  # both copies are compared by their last event
+        owed.append(events[-1])  # the last line is what both copies are compared by
     return adopted, owed
 
 
 def latest(lines: Sequence[Event]) -> list[Event]:
-    """Return each event of a journal once, as in its last line, ordered by number."""
+    """Each event of a journal once, as its last line has it, by number."""
     return sorted({event.op_id: event for event in lines}.values(), key=lambda e: e.seq)
 
 
 def adopt(events: Sequence[Event], last: int) -> list[Event]:
-    """Return events to add after number `last`, with new numbers where theirs are taken.
+    """Events to follow number `last`: with their own numbers where these are free, else new ones.
 
-    The event in the database keeps a number that two events have.
+    A number that two events claim stays with the one that is in the database.
     """
     kept = [e for e in events if e.seq > last]
-    highest = kept[-1].seq if kept else last
+    at = kept[-1].seq if kept else last
     moved = [e for e in events if e.seq <= last]
-    return [*kept, *(replace(e, seq=highest + n) for n, e in enumerate(moved, 1))]
+    return [*kept, *(replace(e, seq=at + n) for n, e in enumerate(moved, 1))]
 
 
 def place(event: Event | None) -> tuple[int, str]:
-    """Return number and op_id of an event, by which the ends of both copies are compared."""
+    """Number and op_id of an event, by which the ends of both copies are compared."""
     return (0, "") if event is None else (event.seq, event.op_id)

@@ -42,10 +42,27 @@ def fix_text(
 ) -> list[str]:
     """Repair garbled characters, stray entities, invisible characters and white space in prose.
 
-    Code (fenced, indented, in backticks), diffs and tables stay byte for byte. So do two spaces at a
-    line's end, which are a line break in Markdown, tabs at a line's end, the joiners of emoji, Persian
-    and Hindi, the zero-width spaces of Thai, and texts about encodings or HTML. Garbled text is found
-    by ftfy (Speer 2019), which acts only on what can hardly be meant. Letters and accents are composed.
+    What it does:
+        Repairs UTF-8 that was read in another encoding, turns HTML entities back into characters,
+        composes letters with their accents, and removes invisible characters and stray white space.
+        It repeats this until nothing changes. Code (fenced, indented, in backticks), diffs and
+        tables stay byte for byte. So do two spaces at a line's end, which are a line break in
+        Markdown, tabs at a line's end, the joiners of emoji, Persian and Hindi, the zero-width
+        spaces of Thai, and texts about encodings or HTML.
+    Why:
+        A model learns to write what it reads, garbled characters too. Invisible differences also
+        hide duplicates from the steps that compare texts.
+    Example:
+        "Donâ€™t stir the rice.  " → "Don’t stir the rice."
+        "Salt &amp; pepper" → "Salt & pepper"
+        "Write `&amp;` for an ampersand." → "Write `&amp;` for an ampersand."
+    Measured precision:
+        ftfy's 162 test cases, encoding alone: 103 of 113 garbled texts become exactly right, and 48
+        of 49 sound ones stay. It changes 11.8 % of Alpaca's 52,002 rows, 48.4 % of LIMA's 1,029 and
+        8.2 % of 2,000 rows of Dolly. Whether people want these changes was not measured.
+    Source:
+        ftfy (Speer 2019) repairs encodings: it changes only sequences that nobody means to write.
+        The rules for entities, invisible characters and white space are this project's.
     """
     return [_settled(text, encoding, entities, invisible, spaces) for text in batch["text"]]
 
@@ -141,7 +158,20 @@ def _line(line: str, last: bool) -> str:
 def strip_html(batch: pd.DataFrame) -> list[str]:
     """Remove stray tags such as <p>, <br/> and <b> from prose.
 
-    Code, generics such as vector<p>, and texts that are about HTML stay as they are.
+    What it does:
+        Removes the tags of text formatting and keeps the words between them. Code, generics such as
+        vector<p>, and texts that are about HTML stay as they are.
+    Why:
+        Text that was copied from web pages carries tags. A model that reads them answers with tags.
+    Example:
+        "<p>Sleep <b>well</b>.</p>" → "Sleep well."
+        "Declare a vector<p> first." → "Declare a vector<p> first."
+        "What does the <b> tag do in HTML?" → "What does the <b> tag do in HTML?"
+    Measured precision:
+        Not measured for want of labels. It changes 29 of Alpaca's 52,002 rows, 1 of LIMA's 1,029
+        and none of 2,000 rows of Dolly.
+    Source:
+        This project's rules.
     """
     return [
         _in_prose(text, without_tags).lstrip("\n").rstrip()
@@ -155,6 +185,18 @@ def strip_html(batch: pd.DataFrame) -> list[str]:
 def remove_special_tokens(batch: pd.DataFrame) -> list[str]:
     """Remove chat-template tokens such as <|im_end|> and [INST] that were left in the text.
 
-    A trainer would read them as the end of a turn.
+    What it does:
+        Removes the tokens by which chat templates part turns, of all families of models that the
+        project knows. It repeats this until none is left.
+    Why:
+        A trainer reads such a token as the end of a turn, wherever it stands.
+    Example:
+        "It reopened in May.<|im_end|>" → "It reopened in May."
+        "Put the value into array[i]." → "Put the value into array[i]."
+    Measured precision:
+        Not measured for want of labels. It changes no row of Alpaca (52,002), LIMA (1,029) or Dolly
+        (2,000), where no token was left.
+    Source:
+        The published chat templates of the models.
     """
     return [without_tokens(text) for text in batch["text"]]

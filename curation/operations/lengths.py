@@ -67,7 +67,18 @@ def lengths(
 ) -> pd.DataFrame:
     """Count characters, tokens and turns.
 
-    Tokens are those of the chosen tokenizer, without special tokens and never truncated.
+    What it does:
+        Counts the tokens of the chosen tokenizer, without special tokens and never truncated.
+    Why:
+        Length is the first thing to know of a dataset, it sets what training costs, and it is the
+        baseline for every other score.
+    Example:
+        {prompt: Name a planet., response: Saturn.} → {prompt_characters: 14, turns: 2}
+        {prompt: "What is DNA made of?", response: ""} → {response_tokens: 0, turns: 1}
+    Measured precision:
+        Exact: it counts.
+    Source:
+        WordPiece of all-MiniLM-L6-v2 (tokenizers, Hugging Face), or any tokenizer that is named.
     """
     made = _tokenizer(tokenizer, _content({"tokenizer": tokenizer}, None, False))
     counts = {}
@@ -88,7 +99,19 @@ def type_token_ratio(
 ) -> np.ndarray:
     """Distinct words per word; low means the text repeats itself.
 
-    Words are runs of letters or digits; a Chinese or Japanese character counts as a word.
+    What it does:
+        Counts runs of letters or digits as words; a Chinese or Japanese character counts as a word.
+        A text without words has no ratio.
+    Why:
+        A text that says one thing again and again has few different words.
+    Example:
+        {response: the cat and the dog} → {type_token_ratio: 0.8}
+        {response: no no no no} → {type_token_ratio: 0.25}
+    Measured precision:
+        Exact: it counts words. 5,000 answers of Alpaca: Spearman −0.86 with the number of tokens,
+        so compare texts of like length.
+    Source:
+        Templin 1957.
     """
     from curation.text.words import words
 

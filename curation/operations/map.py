@@ -59,11 +59,25 @@ def project_map(
 ) -> pd.DataFrame:
     """Place examples on a plane so that those that mean alike lie together.
 
-    UMAP (McInnes et al. 2018) from exact neighbours, started from the two main directions (PCA); of
-    more than 100,000 rows a random part shapes the map and the others are put among it. A project
-    keeps the places: rows that come later are put between their nearest, and nothing else moves,
-    until another seed draws the map anew or fewer than half of the rows have a place. The seed makes
-    it repeatable, for which UMAP uses one core for a third of the work. Coordinates have no unit.
+    What it does:
+        Runs UMAP from exact neighbours, started from the two main directions (PCA); fewer than 20
+        different rows are placed by these alone. Of more than 100,000 rows a random part shapes the
+        map and the others are put among it. A project keeps the places: rows that come later are
+        put between their nearest, and nothing else moves, until another seed draws the map anew or
+        fewer than half of the rows have a place. The seed makes the map repeatable, for which UMAP
+        uses one core for a third of the work. Coordinates have no unit.
+    Why:
+        People see in seconds which themes a dataset has, where it is dense, and what stands apart.
+    Example:
+        {prompt: "How do I bake bread at home?"} → {nearest: 3}
+        {prompt: "Which planet has rings?"} → {nearest: 4}
+        {prompt: Give me a recipe for a loaf of bread.} → {nearest: 1}
+        {prompt: "What are the rings of Saturn made of?"} → {nearest: 2}
+    Measured precision:
+        51,999 rows of Alpaca: trustworthiness 0.936; umap-learn's defaults reach 0.934 and 0.937. A
+        million rows with draft vectors: 0.841 (benchmarks, map).
+    Source:
+        UMAP (McInnes et al. 2018).
     """
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)

@@ -95,11 +95,28 @@ _DEFAULT: list[Rule] = [
 def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
     """Name what is wrong with each answer, and score its quality from 0 to 1.
 
-    `problems` lists the rules that hit, by commas; `repetition` is the share of the answer that
-    repeats itself. `quality` is l · d · 0.5^n: l grows with the answer's tokens and is 0.9 at 64
-    (1 − 10^(−tokens/64)), d = min(1, 0.4 + type–token ratio), n is the number of problems. Length is in it
-    because it is the baseline that many scorers fail to beat. A labelled text has no answer; only
-    the rules about text apply to it and its quality is 1 · 0.5^n.
+    What it does:
+        `problems` lists the rules that an answer breaks, separated by commas. `repetition` is the
+        share of the answer that repeats itself. `quality` is l · d · 0.5^n: l grows with the
+        answer's tokens and is 0.9 at 64 (1 − 10^(−tokens/64)), d = min(1, 0.4 + type–token ratio),
+        n is the number of problems. A labelled text has no answer: only the rules about text apply
+        to it, and its quality is 0.5^n. A last turn that calls a tool is an answer without text.
+    Why:
+        Empty, cut, refused and looping answers teach a model to answer so. Length is part of the
+        quality because it is the baseline that many scorers fail to beat.
+    Example:
+        {prompt: Name a planet., response: "N/A"} → {problems: placeholder_answer}
+        {prompt: "What is DNA made of?", response: ""} → {problems: empty_answer}
+        {prompt: Name a planet., response: "Saturn, the one with the rings."} → {problems: ""}
+    Measured precision:
+        The rules: see drop_bad_answers. Personal data in 2,109 synthetic sentences with marked
+        e-mail addresses, phone, card, account and identity numbers: all 406 texts found hold one,
+        and 406 of 412 that hold one are found. `quality` beside other judgements of 5,000 rows of
+        Alpaca (ROC AUC): 0.378 of a 4.5 or more by Claude (AlpaGasus), tokens alone 0.377; 0.858 of
+        Cherry's 5 % by IFD, tokens alone 0.903. It is mostly length (Spearman 0.96), so use it to
+        find bad rows and not to rank good ones.
+    Source:
+        This project's rules. Length as a baseline: Zhao et al. 2024.
     """
     problems, repeats, quality = [], [], []
     columns = (
@@ -186,8 +203,22 @@ def drop_bad_answers(
 ) -> pd.DataFrame:
     """Drop rows whose answer breaks one of the chosen rules.
 
-    The reason names every rule that hit. HTML and personal data are found but not dropped unless
-    they are added here.
+    What it does:
+        Reads the column `problems` of Answer checks. The reason names every rule that the answer
+        breaks. HTML and personal data are found but not dropped unless they are added to the rules.
+    Why:
+        What is broken is cheaper to drop than to look at, and does harm in training.
+    Example:
+        {problems: ""} → kept
+        {problems: truncated_answer} → dropped
+        {problems: personal_data} → kept
+    Measured precision:
+        5,000 rows of Alpaca: it drops 74 (1.5 %). Of these Claude had given 10.8 % a 4.5 or more
+        (AlpaGasus), of all rows 10.5 %: the two judge different things. 3,252 rows of Alpaca
+        translated by machine: it drops 14, of which volunteers had edited or removed 1 (7.1 %), of
+        all rows 3.9 %. Precision by people's eyes was not measured.
+    Source:
+        This project's rules; see answer_checks.
     """
     chosen = set[str](rules)
     hits = [

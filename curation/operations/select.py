@@ -119,10 +119,27 @@ def select_diverse(
 ) -> pd.DataFrame:
     """Choose examples that are good and, together, near to everything that is kept.
 
-    Greedy on (1 − q) · gain in facility location + q · score, both standardised (QDIT, Bukharin et
-    al. 2023), on the graph of the 50 nearest neighbours. Rows that a person kept come first and count.
-    Records rank, gain, and for rows not chosen the chosen row that covers them. Raises CurationError
-    for a budget above what is kept, and for quotas that cannot be read or name a value that no row has.
+    What it does:
+        Takes, one after the other, the example with the greatest (1 − quality) · gain in facility
+        location + quality · score, both standardised, on the graph of the 50 nearest neighbours.
+        Rows that a person kept come first and count. Records rank, gain, and for rows that were not
+        chosen the chosen row that covers them. Raises CurationError for a budget above what is
+        kept, and for quotas that cannot be read or name a value that no row has.
+    Why:
+        A small set teaches as much as a large one when nothing in it is bad and little is left out.
+    Example:
+        with: {budget: 2, quality: 0}
+        {prompt: "How do I bake bread at home?", quality: 0.5} → dropped
+        {prompt: "Which planet has rings?", quality: 0.5} → dropped
+        {prompt: Give me a recipe for a loaf of bread., quality: 0.5} → kept
+        {prompt: "What are the rings of Saturn made of?", quality: 0.5} → kept
+    Measured precision:
+        500 of 5,000 rows of Alpaca, static vectors: with `quality: 0` the mean similarity of a row
+        to its nearest chosen is 0.772, of ten random choices 0.731 to 0.738. With the default of
+        0.5 it is 0.732, no better than chance, and the mean quality rises from 0.65 to 0.99: choose
+        less quality where coverage matters. Models trained on the choice were not measured.
+    Source:
+        QDIT (Bukharin et al. 2023); facility location by greedy choice (Nemhauser et al. 1978).
     """
     pinned = _pinned(rows, budget)
     limits = _limits(quotas, balance)
@@ -192,7 +209,21 @@ def select_random(
 ) -> pd.DataFrame:
     """Choose examples by chance: the arm that every other method has to beat.
 
-    Each example's place is a hash of seed and id, so rows that come or go change nobody else's.
+    What it does:
+        Each example's place is a hash of seed and id, so rows that come or go change no other row's
+        place. Rows that a person kept come first and count. Raises CurationError for a budget above
+        what is kept.
+    Why:
+        A method that is no better than chance is not worth its time.
+    Example:
+        with: {budget: 1, seed: 0}
+        {prompt: Name a planet., response: Saturn.} → dropped
+        {prompt: Name a star., response: Sirius.} → kept
+    Measured precision:
+        500 of 5,000 rows of Alpaca, static vectors: the mean similarity of a row to its nearest
+        chosen is 0.737, of ten other random choices 0.731 to 0.738.
+    Source:
+        A uniform draw without replacement, by BLAKE2b.
     """
     draws = [hashlib.blake2b(f"{seed}\x00{i}".encode(), digest_size=8).digest() for i in rows.index]
     order = np.array(sorted(range(len(rows)), key=lambda i: draws[i]), dtype=int)
@@ -210,7 +241,21 @@ def select_highest(
 ) -> pd.DataFrame:
     """Choose the examples with the highest score; by tokens of the response, the longest.
 
-    The longest answers are a baseline that many scorers fail to beat (Zhao et al. 2024).
+    What it does:
+        Sorts by the score, unmeasured rows last and equal ones by their ids. Rows that a person
+        kept come first and count. Raises CurationError for a budget above what is kept.
+    Why:
+        The longest answers are a baseline that many scorers fail to beat.
+    Example:
+        with: {budget: 1}
+        {response_tokens: 40} → kept
+        {response_tokens: 12} → dropped
+    Measured precision:
+        500 of 5,000 rows of Alpaca by tokens of the response, static vectors: the mean similarity
+        of a row to its nearest chosen is 0.729, of ten random choices 0.731 to 0.738: length costs
+        a little coverage.
+    Source:
+        Zhao et al. 2024, "Long is more for alignment".
     """
     values = as_numbers(rows[score]).fillna(-np.inf).to_numpy()
     order = np.lexsort([rows.index.to_numpy().astype(str), -values])

@@ -68,12 +68,26 @@ def topics(
 ) -> pd.DataFrame:
     """Group examples into topics, and topics into themes, each named by words that are its own.
 
-    Each embedding is averaged with its neighbours'; many small clusters of these (k-means) are
-    merged by Ward's criterion (1963) into topics, which k-means then sharpens, and topics in the
-    same way into themes. Names by c-TF-IDF (Grootendorst 2022): words frequent in the topic and rare
-    elsewhere. A project keeps topics, names and who belongs where: rows that come later go to the
-    nearest topic, until there are more than twice as many or another seed finds topics anew. Needs
-    embeddings.
+    What it does:
+        Averages each embedding with its neighbours'. Many small clusters of these (k-means) are
+        merged by Ward's criterion into topics, which k-means then sharpens, and topics in the same
+        way into themes. Names are words that are frequent in the topic and rare elsewhere. A
+        project keeps topics, names and members: rows that come later go to the nearest topic, until
+        there are more than twice as many or another seed finds topics anew. Needs embeddings.
+    Why:
+        Topics say what a dataset is about, and what it has too much or too little of.
+    Example:
+        with: {topics: 2}
+        {prompt: "How do I bake bread at home?"} → {topic: bake · home · loaf}
+        {prompt: "Which planet has rings?"} → {topic: made · planet · saturn}
+        {prompt: Give me a recipe for a loaf of bread.} → {topic: bake · home · loaf}
+        {prompt: "What are the rings of Saturn made of?"} → {topic: made · planet · saturn}
+    Measured precision:
+        Agreement with given labels (adjusted mutual information): AG News, 7,600 texts, 4 topics,
+        0.637 (k-means 0.592); CLINC150, 7,500 questions, 150 topics, 0.870 (k-means 0.871)
+        (benchmarks, topics). Names were not measured.
+    Source:
+        Ward 1963; names by c-TF-IDF (Grootendorst 2022).
     """
     if len(rows) == 0:
         none = pd.Series([], index=rows.index, dtype="str")
@@ -304,7 +318,20 @@ def rename_topics(
 ) -> pd.DataFrame:
     """Give topics and themes other names; two that are given one name become one.
 
-    Stands after `topics`. Old names that there are not change nothing.
+    What it does:
+        Replaces names in the columns `topic` and `theme`. It stands after `topics`. An old name
+        that no topic has changes nothing. Raises CurationError for a line that is not "old name =
+        new name".
+    Why:
+        Names made of words are a proposal. The people who know the data have better ones.
+    Example:
+        with: {names: [bread egg oven = baking]}
+        {topic: bread egg oven, theme: bread egg oven} → {topic: baking, theme: baking}
+        {topic: planets, theme: space} → {topic: planets, theme: space}
+    Measured precision:
+        Exact: it replaces names.
+    Source:
+        None.
     """
     given = new_names(names)
     return pd.DataFrame(

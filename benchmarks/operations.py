@@ -1,0 +1,308 @@
+"""What operations do to published data, beside what people or other programs said of the same rows.
+
+python -m benchmarks operations [--data FOLDER] [NAME…]
+
+Prints one row of a table for each figure. The data are those of benchmarks/README.md; without NAME
+all parts run, which takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation import Project, Step
+from curation.dataset import Dataset
+from curation.export.leaks import leaks
+from curation.looking.choice import beside_random
+from curation.recipe import Recipe
+from curation.registry import operation
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SFT = ("sft/alpaca_en_52k.json", "sft/lima_train.json", "sft/dolly_train_sdft.json")
+SAMPLE = 5_000
+"""Rows of Alpaca, drawn with seed 0, where all of them would take minutes."""
+
+MEASURE = (Step("lengths"), Step("language"), Step("answer_checks"))
+Line = tuple[str, str, int, str]
+"""Operation, data, rows, figure."""
+
+
+def replayed(records: Path | list[dict[str, Any]], *steps: Step) -> Dataset:
+    """A file or records after some steps, in a project that is deleted again."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = records
+        if not isinstance(file, Path):
+            file = Path(folder) / "records.json"
+            file.write_text(json.dumps(records), "utf-8")
+        project = Project.create(Path(folder) / "project", recipe=Recipe(steps))
+        project.add(file)
+        return project.run()
+
+
+def alpaca(data: Path) -> list[dict[str, Any]]:
+    """A fixed sample of Alpaca."""
+    records = json.loads((data / SFT[0]).read_text("utf-8"))
+    places = np.random.default_rng(0).choice(len(records), SAMPLE, replace=False)
+    return [records[i] for i in sorted(places)]
+
+
+def share(part: int, whole: int) -> str:
+    """A count as part of another."""
+    return f"{part:,} of {whole:,} ({part / max(whole, 1):.1%})"
+
+
+def spearman(one: pd.Series, two: pd.Series) -> float:
+    """Rank correlation of two scores."""
+    return float(one.astype(float).corr(two.astype(float), method="spearman"))
+
+
+def ranked(score: pd.Series, good: np.ndarray) -> float:
+    """The chance that a good row has the higher score of two, one good and one not (ROC AUC)."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(good, score.astype(float)))
+
+
+def cleaners(data: Path) -> Iterator[Line]:
+    """Shares of rows that each cleaner changes; garbled texts of ftfy's own tests repaired."""
+    names = ("fix_text", "strip_html", "remove_special_tokens")
+    for file in SFT:
+        dataset = replayed(data / file, *map(Step, names))
+        for step in dataset.steps:
+            yield step.use, file, len(dataset.rows), f"changed {share(step.changed, step.kept_in)}"
+    cases = json.loads((data / "language/ftfy_test_cases.json").read_text("utf-8"))
+    repaired = fixed([case["original"] for case in cases], encoding=True)
+    right = [case.get("fixed-encoding", case["fixed"]) for case in cases]
+    for title, picked in (("garbled", True), ("sound", False)):
+        part = [i for i, c in enumerate(cases) if (c["original"] != right[i]) is picked]
+        exact = sum(repaired[i] == right[i] for i in part)
+        yield (
+            "fix_text",
+            f"ftfy's test cases, {title}",
+            len(part),
+            f"right {share(exact, len(part))}",
+        )
+
+
+def fixed(texts: list[str], encoding: bool) -> list[str]:
+    """Texts after the repair of their encoding alone."""
+    batch = pd.DataFrame({"text": texts, "role": "user"})
+    only = {"encoding": encoding, "entities": False, "invisible": False, "spaces": False}
+    return list(operation("fix_text").run(batch, **only))
+
+
+def duplicates(data: Path) -> Iterator[Line]:
+    """Rows dropped, and how many of them the author of the data dropped as well."""
+    for file in (*SFT, "duplicates/toolformer_7673.json"):
+        dataset = replayed(data / file, Step("drop_exact_duplicates"))
+        figure = f"dropped {share(len(dataset.dropped), len(dataset.rows))}"
+        yield "drop_exact_duplicates", file, len(dataset.rows), figure
+    whole = json.loads((data / "duplicates/toolformer_7673.json").read_text("utf-8"))
+    for similarity, file in ((0.9, "toolformer_at_0.9_5959"), (0.7, "toolformer_at_0.7_3487")):
+        rest = json.loads((data / f"duplicates/{file}.json").read_text("utf-8"))
+        kept = {json.dumps(record, sort_keys=True) for record in rest}
+        gone = np.array([json.dumps(record, sort_keys=True) not in kept for record in whole])
+        rows = replayed(whole, Step("drop_near_duplicates", similarity=similarity)).rows
+        dropped = rows["dropped_by"].notna().to_numpy()
+        author = gone[rows["source_row"].to_numpy() - 1]
+        figure = (
+            f"at {similarity}: of {dropped.sum():,} dropped the author dropped "
+            f"{share(int((dropped & author).sum()), int(dropped.sum()))}, of all {author.mean():.1%}"
+        )
+        yield "drop_near_duplicates", "duplicates/toolformer_7673.json", len(rows), figure
+    yield from paraphrases(data)
+
+
+def paraphrases(data: Path) -> Iterator[Line]:
+    """Pairs of sentences that people called the same or not, as prompts of one answer."""
+    text = (data / "duplicates/msrp_paraphrase_train.tsv").read_text("utf-8-sig")
+    pairs = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
+    for similarity in (0.8, 0.5):
+        same = [pair[0] == "1" for pair in pairs if near(pair[3], pair[4], similarity)]
+        figure = (
+            f"at {similarity}: {share(sum(same), len(same))} pairs that are alike are paraphrases"
+        )
+        yield "drop_near_duplicates", "duplicates/msrp_paraphrase_train.tsv", len(pairs), figure
+
+
+def near(one: str, two: str, similarity: float) -> bool:
+    """Whether one of two texts would be dropped for the other."""
+    from curation.alike import nearest_kept, side
+
+    sets = [side((("user", text),)) for text in (one, two)]
+    leader = nearest_kept([sets], np.arange(2), similarity, lambda part, text: None).leader
+    return bool(leader[1] == 0)
+
+
+def languages(data: Path) -> Iterator[Line]:
+    """Sentences of six languages, and of each its first 40 characters."""
+    for longest in (None, 40):
+        texts, truth = [], []
+        for file in sorted((data / "language").glob("*.txt")):
+            lines = [
+                line[:longest] for line in file.read_text("utf-8").splitlines() if line.strip()
+            ]
+            texts += lines
+            truth += [file.stem] * len(lines)
+        batch = pd.DataFrame({"prompt": texts, "response": ""})
+        given = operation("language").run(batch, shortest=12)["prompt_language"]
+        named = given != ""
+        right = int((given == truth).sum())
+        data_name = "sentences of six languages" + (
+            f", first {longest} characters" if longest else ""
+        )
+        figure = (
+            f"named {share(int(named.sum()), len(texts))}; right {share(right, int(named.sum()))}"
+        )
+        yield "language", data_name, len(texts), figure
+    rows = replayed(alpaca(data), Step("language")).rows
+    for column in ("prompt_language", "language"):
+        english, other = (rows[column] == "en").sum(), (~rows[column].isin(["", "en"])).sum()
+        figure = f"{column}: {english / len(rows):.1%} English, {other:,} rows another language"
+        yield "language", "a sample of Alpaca (English)", len(rows), figure
+
+
+def scores(data: Path) -> Iterator[Line]:
+    """Scores beside length, and beside a model's judgement of the same rows."""
+    name, sample = "a sample of Alpaca", alpaca(data)
+    rows = replayed(sample, *MEASURE, Step("type_token_ratio"), Step("drop_bad_answers")).rows
+    length = rows["response_tokens"]
+    for score in ("type_token_ratio", "quality"):
+        use = "answer_checks" if score == "quality" else score
+        measured = rows[score].notna()
+        value = spearman(rows[score][measured], length[measured])
+        yield use, name, len(rows), f"{score}: Spearman with response_tokens {value:.2f}"
+    records = [sample[i - 1] for i in rows["source_row"]]
+    for file, judge in (
+        ("alpagasus_claude_t45", "Claude's 4.5 or more (AlpaGasus)"),
+        ("cherry_alpaca_5_percent", "Cherry, the 5 % of highest IFD"),
+    ):
+        chosen = json.loads((data / f"selected/{file}.json").read_text("utf-8"))
+        keys = {(r["instruction"], r.get("input", ""), r["output"]) for r in chosen}
+        good = np.array([(r["instruction"], r["input"], r["output"]) in keys for r in records])
+        for score in ("quality", "response_tokens", "type_token_ratio"):
+            value = ranked(rows[score].fillna(0), good)
+            yield "answer_checks", name, len(rows), f"{score}: ROC AUC {value:.3f} of {judge}"
+        dropped = rows["dropped_by"].notna().to_numpy()
+        figure = (
+            f"dropped {share(int(dropped.sum()), len(rows))}; of these {judge} "
+            f"{share(int((good & dropped).sum()), int(dropped.sum()))}, of all {good.mean():.1%}"
+        )
+        yield "drop_bad_answers", name, len(rows), figure
+
+
+def corrections(data: Path) -> Iterator[Line]:
+    """Rows of machine-translated Alpaca that volunteers read: which they edited or removed."""
+    file = "zh/corrected_by_people_0-3252.jsonl"
+    lines = (data / file).read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    edited = np.array([row["action"] != "same" for row in rows])
+    after = replayed([row["before"] for row in rows], *MEASURE, Step("drop_bad_answers")).rows
+    dropped = after["dropped_by"].notna().to_numpy()
+    changed = edited[after["source_row"].to_numpy() - 1]
+    figure = (
+        f"of {share(int(dropped.sum()), len(after))} dropped people had changed or removed "
+        f"{share(int((changed & dropped).sum()), int(dropped.sum()))}, of all {changed.mean():.1%}"
+    )
+    yield "drop_bad_answers", file, len(after), figure
+    counts = after["problems"][dropped].str.split(",").explode().value_counts()
+    yield "answer_checks", file, len(after), ", ".join(f"{n} {c}" for n, c in counts.items())
+
+
+def personal(data: Path) -> Iterator[Line]:
+    """Synthetic sentences whose personal data are marked."""
+    file = "privacy/presidio_generated_large.json"
+    rows = json.loads((data / file).read_text("utf-8"))
+    sought = {"EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN"}
+    kinds = [{span["entity_type"] for span in row["spans"]} & sought for row in rows]
+    texts = pd.DataFrame({"prompt": [row["full_text"] for row in rows], "response": ""})
+    from curation.answers import RULES
+
+    hits = np.array([RULES["personal_data"][1](text, "") for text in texts["prompt"]])
+    holds = np.array([bool(kind) for kind in kinds])
+    figure = (
+        f"personal_data: of {hits.sum():,} found {share(int((hits & holds).sum()), int(hits.sum()))} "
+        f"hold one; of {holds.sum():,} that hold one {share(int((hits & holds).sum()), int(holds.sum()))} "
+        "are found"
+    )
+    yield "answer_checks", file, len(rows), figure
+
+
+def attention(data: Path) -> Iterator[Line]:
+    """Rows of published files that a trainer cannot use as they stand."""
+    for file in (*SFT, "sft/fastchat_dummy_conversation.json"):
+        dataset = replayed(data / file, Step("drop_attention"))
+        figure = f"dropped {share(len(dataset.dropped), len(dataset.rows))}"
+        yield "drop_attention", file, len(dataset.rows), figure
+
+
+def selections(data: Path) -> Iterator[Line]:
+    """Choices of 500 rows beside random ones of the same size, on draft vectors."""
+    sample = alpaca(data)
+    for step in (
+        Step("select_diverse", budget=500, quality=0.0),
+        Step("select_diverse", budget=500),
+        Step("select_highest", budget=500),
+        Step("select_random", budget=500),
+    ):
+        dataset = replayed(sample, *MEASURE, Step("embed", way="draft"), step)
+        table = beside_random(dataset, list(dataset.rows.index), list(dataset.kept.index))
+        reach = table.iloc[0]
+        figure = (
+            f"{step}: mean similarity to the nearest chosen {reach['chosen']:.3f}, of ten random "
+            f"choices {reach['random, least']:.3f} to {reach['random, most']:.3f}; mean quality "
+            f"{dataset.kept['quality'].mean():.2f}, of all {dataset.rows['quality'].mean():.2f}"
+        )
+        yield step.use, "a sample of Alpaca", len(dataset.rows), figure
+
+
+def splits(data: Path) -> Iterator[Line]:
+    """Near copies that stand on two sides of a split, beside a split by chance."""
+    file = "duplicates/toolformer_7673.json"
+    for title, steps in (
+        ("after drop_exact_duplicates", (Step("drop_exact_duplicates"),)),
+        ("after drop_near_duplicates", (Step("drop_near_duplicates", similarity=0.8),)),
+    ):
+        rows = replayed(data / file, *steps, Step("split")).kept
+        sizes = rows["split"].value_counts()
+        ours = leaks(rows, None, 1.0)["same_prompt"]
+        chance = rows.assign(split=np.random.default_rng(0).permutation(rows["split"].to_numpy()))
+        figure = (
+            f"{title}: {sizes['validation']:,} and {sizes['test']:,} held out; prompts in more than "
+            f"one split {ours:,}, by chance {leaks(chance, None, 1.0)['same_prompt']:,}"
+        )
+        yield "split", file, len(rows), figure
+
+
+PARTS: dict[str, Callable[[Path], Iterable[Line]]] = {
+    part.__name__: part
+    for part in (
+        *(cleaners, duplicates, languages, scores, corrections, personal, attention),
+        *(selections, splits),
+    )
+}
+
+
+def main() -> None:
+    """Print a Markdown table of the named parts, or of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="NAME", help=", ".join(PARTS))
+    parser.add_argument("--data", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    print("| operation | data | rows | figure |\n|---|---|---:|---|")
+    for name in arguments.parts or PARTS:
+        for use, data, rows, figure in PARTS[name](arguments.data):
+            print(f"| {use} | {data} | {rows:,} | {figure} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
