@@ -49,7 +49,7 @@ class PeopleState(Protocol):
 
 
 class PeopleTable(Protocol):
-    """What `with_said` needs of people's decisions; `curation.decisions.State` is one."""
+    """What `with_decisions` needs of people's decisions; `curation.decisions.State` is one."""
 
     def frame(self, columns: Sequence[str] = ...) -> pd.DataFrame:
         """One row per example that somebody touched, by id."""
@@ -294,7 +294,7 @@ def _without(layer: StepReport, ids: pd.Index) -> StepReport:
     return replace(layer, delta=layer.delta[~layer.delta.index.isin(ids)]) if len(ids) else layer
 
 
-def with_said(
+def with_decisions(
     dataset: Dataset, people: PeopleTable | None, columns: Sequence[str] = PEOPLE_COLUMNS
 ) -> Dataset:
     """The dataset with what people said in columns of PEOPLE_COLUMNS; missing where nobody did."""

@@ -43,10 +43,7 @@ def running(sentence: str = "") -> Iterator[None]:
     end = _End(sentence or str(Cancelled()))
     try:
         with end.listening():
-            try:
-                yield
-            finally:
-                end.leave_if_asked()
+            yield
     finally:
         _flush()
 
@@ -66,7 +63,7 @@ class _End:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for a block."""
+        """Take the signals over for a block; end the process after it when one of them came."""
         reader, writer = socket.socketpair()
         writer.setblocking(False)
         before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -78,9 +75,10 @@ class _End:
         try:
             for number in SIGNALS:
                 signal.signal(number, self._interrupt)
-            _hold(False)
+            _hold(False)  # one that has waited raises Cancelled here
             yield
         finally:
+            self.leave_if_asked()
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(wakeup)

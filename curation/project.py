@@ -227,7 +227,7 @@ class Project:
 
     @cached_property
     def decisions(self) -> DecisionStore:
-        """What people decided; opened on first use.
+        """The store of people's decisions; opened on first use.
 
         Raises DatabaseNotAllowed for a database that this account was not asked about.
         """
@@ -359,10 +359,10 @@ class Project:
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
         data = self.view().dataset if dataset is None else dataset
-        from curation.decisions.receipt import decided
+        from curation.decisions.receipt import decision_lines
 
         people = self.people()
-        lines = [] if people is None else decided(self.decisions, people, example_id)
+        lines = [] if people is None else decision_lines(self.decisions, people, example_id)
         return [*data.explain(example_id), *lines]
 
     def export(

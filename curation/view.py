@@ -153,7 +153,7 @@ class Views:
         """Examples about which people said, since an event, what such a recipe may read."""
         now = self._project.people()
         kinds = {"keep", "drop", "edit", "label", *(["tag"] if _reads_tags(recipe) else [])}
-        return set() if now is None else now.differing(self._project.people(seq), kinds)
+        return set() if now is None else now.changed_examples(self._project.people(seq), kinds)
 
 
 def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError | None]:

@@ -18,7 +18,14 @@ from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.looking import coverage, quotas
 from curation.looking.coverage import Compared, compare, usual_reach
-from curation.looking.gaps import as_json_lines, copies, gaps, over_represented, still_dropped
+from curation.looking.gaps import (
+    as_json_lines,
+    copies,
+    copies_kept,
+    gaps,
+    over_represented,
+    still_dropped,
+)
 from curation.operations.select import select_diverse
 from curation.report import StepReport
 from curation.ui import coverage as drawing
@@ -219,8 +226,8 @@ def test_cuts_become_a_budget_and_quotas_for_select():
     assert quotas.of_cuts(found, over) == budgets
     found, over = cuts("chosen")  # then no other topic may grow either
     assert quotas.of_cuts(found, over)["quotas"] == ["bread = 100", "stars = 25"]
-    (line,) = drawing.over_table(over).to_dict("records")
-    assert (line["rows here"], line["keep"], line["cut"]) == (300, 25, 275)
+    (line,) = over.to_dict("records")
+    assert (line["here"], line["keep"], line["cut"]) == (300, 25, 275)
 
 
 def test_a_quota_takes_the_place_of_the_former_of_its_topic():
@@ -253,10 +260,12 @@ def test_what_may_be_a_copy_of_the_reference_stands_beside_it_and_what_was_dropp
     assert copied["example"].to_dict() == {"y": "c", "w": "a", "z": "a"}
     assert copied["similarity"].is_monotonic_decreasing
     rows = pd.DataFrame({"prompt": ["A?", "B?"], "dropped_by": [None, None]}, index=["a", "b"])
-    table, ids = drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), rows)
-    assert ids == ["a"] and table["the reference set asks"].tolist() == ["W", "Z"]
+    prompts = pd.Series([*"WXYZ"], index=[*"wxyz"])
+    pairs = copies_kept(copied, prompts, rows)
+    assert pairs["example"].tolist() == ["a", "a"], "c is no row any more"
+    assert pairs["asked"].tolist() == ["W", "Z"] and pairs["prompt"].tolist() == ["A?", "A?"]
     dropped = rows.assign(dropped_by=["people", None])
-    assert drawing.copy_table(copied, pd.Series([*"WXYZ"], index=[*"wxyz"]), dropped)[1] == []
+    assert copies_kept(copied, prompts, dropped).empty
 
 
 @pytest.mark.parametrize("last, lost", [("chosen", 0.25), ("kept", 0.0)])

@@ -195,6 +195,13 @@ def test_what_a_session_keeps_is_a_slot_or_a_widget():
     assert using == {"slots.py", "state.py"}
 
 
+def test_every_table_is_drawn_by_one_function():
+    modules = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "curation" / "ui").rglob("*.py")]
+    drawing = {path.name for path in modules if "dataframe(" in path.read_text("utf-8")}
+    others = {"clean.py", "export.py", "load.py", "overview.py", "select.py"}
+    assert drawing - others == {"tables.py"}
+
+
 def test_what_is_asked_without_a_screen_draws_nothing():
     for path in (ROOT / "curation" / "looking").rglob("*.py"):
         tree = ast.parse(path.read_text("utf-8"))

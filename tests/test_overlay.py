@@ -19,7 +19,7 @@ from curation.cache import Memory
 from curation.decisions import Decision
 from curation.decisions.event import Event
 from curation.decisions.fold import fold
-from curation.overlay import Source, over, with_said
+from curation.overlay import Source, over, with_decisions
 from curation.recipe import Recipe
 from curation.replay import Replay
 from curation.report import PEOPLE_COLUMNS
@@ -184,7 +184,7 @@ def test_what_people_said_stands_in_columns(dataset):
         Decision(other, "flag", "review", "Ben"),
     ]
     people = fold(Event.of(d, n, 0.0) for n, d in enumerate(decisions, 1))
-    rows = with_said(dataset, people).rows
+    rows = with_decisions(dataset, people).rows
     assert set(PEOPLE_COLUMNS) <= set(rows)
     assert rows.loc[one, ["tags", "rating_by_people", "notes"]].tolist() == [
         "maths",
@@ -192,7 +192,7 @@ def test_what_people_said_stands_in_columns(dataset):
         "Look again",
     ]
     assert rows.at[other, "flags"] == "review" and pd.isna(rows.at[other, "tags"])
-    assert with_said(dataset, None).rows[list(PEOPLE_COLUMNS)].isna().all(axis=None)
+    assert with_decisions(dataset, None).rows[list(PEOPLE_COLUMNS)].isna().all(axis=None)
 
 
 # --- the same through a project -------------------------------------------------------------------

@@ -72,6 +72,14 @@ def test_what_is_open_is_closed_and_one_sentence_is_said(number):
     assert finished(process) == (128 + number, "closed\n", SENTENCE)
 
 
+def test_a_signal_that_came_before_the_command_began_ends_it_too():
+    program = (
+        "import os, signal\nfrom curation import process\nprocess._hold(True)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\nwith process.running():\n    print('never')"
+    )
+    assert finished(started("-c", program)) == (130, "", SENTENCE)
+
+
 SWALLOWED = """
 for attempt in range(9):
     try:

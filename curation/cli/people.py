@@ -83,9 +83,9 @@ def of_filter(
         except ValueError:
             raise CurationError(f"A rate needs a number as its --value, not {value!r}.") from None
     ids = [str(i) for i in dataset.rows.index[mask]]
-    from curation.decisions import together
+    from curation.decisions import as_one_act
 
-    decisions = together(
+    decisions = as_one_act(
         [(kind, i, decided) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
     )
     for decision in decisions[:1]:  # they differ by their example only

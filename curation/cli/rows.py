@@ -14,7 +14,7 @@ from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.looking.queues import FIRST, QUEUES, queue
-from curation.overlay import with_said
+from curation.overlay import with_decisions
 from curation.project import Project
 from curation.rejected import readable
 
@@ -48,8 +48,10 @@ def rows(
     else:
         dataset, people = current(opened, engine), opened.people()
         if people is not None or columns:
-            dataset = with_said(dataset, people)
-        part = dataset.rows[asked.checked(with_said(dataset, people))] if asked else dataset.rows
+            dataset = with_decisions(dataset, people)
+        part = (
+            dataset.rows[asked.checked(with_decisions(dataset, people))] if asked else dataset.rows
+        )
         if kept != dropped:
             part = part[part["dropped_by"].isna() == kept]
         frame = row_table(dataset, part, columns)
@@ -97,7 +99,7 @@ def filtered(opened: Project, asked: Filter, engine: str = "auto") -> tuple[Data
 
     Raises CurationError where the filter names a column or a value that is not there.
     """
-    dataset = with_said(current(opened, engine), opened.people())
+    dataset = with_decisions(current(opened, engine), opened.people())
     return dataset, asked.checked(dataset)
 
 

@@ -1,7 +1,11 @@
-"""People's work: appended, durable, undoable, never lost."""
+"""People's decisions as an append-only log of events.
+
+Guarantee: every event is on disk twice, in a database and in a journal, before its writer returns.
+Accepted cost: one synced write for each group of appends.
+"""
 
 from curation.decisions.database import safe_wal
-from curation.decisions.event import KINDS, Decision, Event, read_decisions, together
+from curation.decisions.event import KINDS, Decision, Event, as_one_act, read_decisions
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.repair import Finding, Repaired, check, rebuild, repair
 from curation.decisions.state import State, Summary
@@ -24,5 +28,5 @@ __all__ = [
     "rebuild",
     "repair",
     "safe_wal",
-    "together",
+    "as_one_act",
 ]

@@ -1,4 +1,7 @@
-"""Connections to where decisions live: SQLite beside the project, or PostgreSQL by URL."""
+"""Connections to the database of decisions: SQLite beside the project, or PostgreSQL by URL.
+
+Guarantee: a commit that returned is on disk. Accepted cost: each commit waits for the disk.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """File systems whose locks cannot be trusted; SQLite on them loses data in the end."""
 
 _WRITE_KEY = 5_278_113_004_117
-"""The PostgreSQL advisory lock that all writers share; any number that nobody else uses."""
+"""Key of the PostgreSQL advisory lock that all writers share; the number itself means nothing."""
 
 _REASONS = {
     "SQLITE_FULL": "the disk is full",
@@ -36,10 +39,10 @@ _REASONS = {
     "53100": "the database server's disk is full",
     "25006": "the database server takes no changes",
 }
-"""SQLite's error names, by their beginning, and PostgreSQL's codes, in words."""
+"""Beginnings of SQLite's error names, and PostgreSQL's codes → the reason in words."""
 
 FAILURES = (sa.exc.SQLAlchemyError, sqlite3.Error)
-"""What a database may raise."""
+"""Exceptions that a database may raise."""
 
 
 def safe_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
@@ -53,18 +56,18 @@ def safe_wal(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
 
 
 def reached(point: str) -> None:
-    """A named point on the way to disk; tests put a function here that ends the process.
+    """Mark a named point of a write; tests put a function here that ends the process.
 
-    In order: begun, agreed, inserted, journaled, committed; and for a change of schema: backed up,
-    migrated.
+    Points in order: begun, agreed, inserted, journaled, committed. A change of schema has: backed
+    up, migrated.
     """
 
 
 class Database:
-    """One database: how to read it, and the only way to write to it.
+    """One database, with connections to read and to write.
 
-    where: a path or a URL. patience: seconds to wait for others. Raises CurationError for an
-    address that is none, a network file system, or a missing driver.
+    where: a path or a URL. patience: seconds to wait for other programs. Raises CurationError for
+    an invalid address, a network file system, or a missing driver.
     """
 
     def __init__(self, where: str | Path, patience: float) -> None:
@@ -72,11 +75,11 @@ class Database:
         self.where = where
         self.patience = patience
         self.path: Path | None = None
-        # a stricter level would read what stood before the wait for the lock
+        # a stricter isolation level would read the data of before the wait for the lock
         options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         if url.get_backend_name() == "sqlite":
             if url.database in (None, "", ":memory:"):
-                raise CurationError("Decisions need a file or a server; memory forgets them.")
+                raise CurationError("Decisions need a file or a server, not memory.")
             self.path = Path(str(url.database)).absolute()
             refuse_network(self.path)
             try:
@@ -101,14 +104,14 @@ class Database:
         return (stat.st_dev, stat.st_ino) if stat else None
 
     def reading(self) -> sa.Connection:
-        """A connection to read with, for a `with` block; reads see whole appends only."""
+        """Open a connection for reading, for a `with` block; reads see whole appends only."""
         return self.engine.connect()
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection that holds the only right to write, from its first statement on.
+        """Open the only connection that may write, from its first statement on.
 
-        Nothing is written unless the block calls `commit` on it. Raises what the database raises.
+        Nothing is written unless the block calls `commit` on it. Raises the database's exceptions.
         """
         with self.engine.connect() as connection:
             if self.path is None:
@@ -116,7 +119,7 @@ class Database:
                 connection.exec_driver_sql(wait)
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_KEY})")
             else:
-                # one that began deferred would fail at once when it turns to writing beside another
+                # a deferred transaction fails at once when another one writes at the same time
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 self._check_same_file()
             yield connection
@@ -139,7 +142,7 @@ def _url(where: str | Path) -> sa.URL:
     try:
         url = sa.make_url(where)
     except sa.exc.ArgumentError:
-        raise CurationError("The decisions' address is not a URL that can be read.") from None
+        raise CurationError("The address of the decisions is not a valid URL.") from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
@@ -150,12 +153,12 @@ def _url(where: str | Path) -> sa.URL:
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
-    """Safe commits first: a power cut costs nothing that was called saved."""
+    """Set a journal mode and a sync level with which a power cut loses no commit that returned."""
     connection.isolation_level = None  # transactions begin where this module says so
-    wanted = "wal" if safe_wal() else "delete"
+    safe_mode = "wal" if safe_wal() else "delete"
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    if mode != wanted:
-        mode = connection.execute(f"PRAGMA journal_mode={wanted}").fetchone()[0]
+    if mode != safe_mode:
+        mode = connection.execute(f"PRAGMA journal_mode={safe_mode}").fetchone()[0]
     if mode == "wal" and not safe_wal():
         raise CurationError(
             "The decisions are open in a program with a newer SQLite, in a mode that is not safe "
@@ -165,7 +168,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 
 def _prepare_postgres(connection: Any, record: Any) -> None:
-    """A commit returns when it is on disk, also where the server is set not to wait."""
+    """Make commits return only when they are on disk, also where the server's default is not to."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SHOW synchronous_commit")
@@ -177,7 +180,7 @@ def _prepare_postgres(connection: Any, record: Any) -> None:
 
 
 def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
-    """Raise CurationError when a path lies on a network file system; best effort, Linux only."""
+    """Raise CurationError when a path lies on a network file system; works on Linux only."""
     try:
         lines = mounts.read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -188,7 +191,7 @@ def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
         if len(fields) < 3:
             continue
         point = Path(fields[1].replace("\\040", " ").replace("\\011", "\t"))
-        # of two mounts on one point the later hides the earlier
+        # where two mounts have one point, the later hides the earlier
         if place.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), fields[2]
     if kind in NETWORK_FILE_SYSTEMS:
@@ -199,13 +202,13 @@ def refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether the database refused because its file is not what it was written as."""
+    """Return whether an error says that the database file is damaged."""
     code = getattr(getattr(error, "orig", None) or error, "sqlite_errorname", None) or ""
     return code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def reason(error: BaseException) -> str:
-    """Why the database refused, in words, without a full stop."""
+    """Return the reason of a database error in words, without a full stop."""
     cause = getattr(error, "orig", None) or error
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
     for beginning, words in _REASONS.items():

@@ -1,4 +1,4 @@
-"""What a person said of an example, and what became of it once it was written down."""
+"""Decisions of people about examples, and events: decisions that were written down."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ KINDS = (
 
 _BARE_KINDS = ("keep", "drop", "skip")
 SWITCHES = ("undo", "redo")
-"""Kinds that say something of other events, not of an example."""
+"""Kinds that switch other events off and on."""
 
 IMPORT = "import"
-"""How the batch of an import begins: `import:NAME:…`, with who imported it."""
+"""First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
 
 _TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag")
 _NAMING_KINDS = ("label", "tag")
@@ -45,14 +45,14 @@ _NAMING_KINDS = ("label", "tag")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One thing a person said of one example.
+    """One decision of a person about one example.
 
     value: turns for an edit, a label or tag as text, a number for rate, a reason for flag; for undo
-    and redo {"op_id": …} or {"batch": …}. content_hash: of the example as it was on screen, before
-    edits. base_revision: the newest event of the example that was on screen; 0 for none. op_id: made
-    when the card is drawn; sending it again adds nothing. batch: groups what one click did, so that
-    it can be undone as one. time: UTC seconds, by the clock of who made it; order never depends on
-    it.
+    and redo {"op_id": …} or {"batch": …}. content_hash: hash of the example on screen, before edits.
+    base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
+    id made when the card is drawn; a second decision with the same id is ignored. batch: name shared
+    by the decisions of one click, which are undone together. time: UTC seconds by the clock of the
+    person's machine; order never depends on it.
     """
 
     example_id: str
@@ -69,7 +69,7 @@ class Decision:
         """Raise CurationError when kind and value do not fit, or a field cannot be stored."""
         if self.kind not in KINDS:
             raise CurationError(
-                f"There is no decision {self.kind!r}; known are: {', '.join(KINDS)}."
+                f"There is no decision {self.kind!r}; choose one of: {', '.join(KINDS)}."
             )
         self._check_fields()
         if self.kind in _TEXT_KINDS and not isinstance(self.value, str):
@@ -81,7 +81,7 @@ class Decision:
         if self.kind == "edit" and not _is_conversation(self.value):
             raise CurationError("An edit needs a list of turns with role and content as its value.")
         if self.kind in _BARE_KINDS and self.value is not None:
-            raise CurationError(f"A {self.kind} takes no value; a note can say why.")
+            raise CurationError(f"A {self.kind} takes no value; write the reason in a note.")
         if self.kind in SWITCHES and not _is_target(self.value):
             raise CurationError(
                 f'An {self.kind} needs {{"op_id": …}} or {{"batch": …}} as its value.'
@@ -109,8 +109,8 @@ class Decision:
 class Event(Decision):
     """A decision that was written down.
 
-    seq: numbers all events of a project without a gap, and is their order. recorded: when it was
-    written down, UTC seconds by the clock of the machine that wrote it.
+    seq: number of the event; a project's events are numbered in order, without a gap. recorded: UTC
+    seconds of the writing, by the clock of the machine that wrote it.
     """
 
     seq: int = 0
@@ -118,19 +118,19 @@ class Event(Decision):
 
     @classmethod
     def of(cls, decision: Decision, seq: int, recorded: float) -> Event:
-        """The event that writing a decision down makes; later changes to its value do not show."""
-        said = {name: getattr(decision, name) for name in Decision.__slots__}
-        said["time"] = float(said["time"])
-        if not isinstance(said["value"], str | int | float | None):
-            said["value"] = orjson.loads(orjson.dumps(said["value"]))
-        return cls(**said, seq=seq, recorded=recorded)
+        """Make the event of a decision, with a copy of its value."""
+        fields = {name: getattr(decision, name) for name in Decision.__slots__}
+        fields["time"] = float(fields["time"])
+        if not isinstance(fields["value"], str | int | float | None):
+            fields["value"] = orjson.loads(orjson.dumps(fields["value"]))
+        return cls(**fields, seq=seq, recorded=recorded)
 
     def to_dict(self) -> dict[str, Any]:
-        """The event as a JSON object, its fields in a fixed order."""
+        """Return the event as a JSON object, its fields in a fixed order."""
         return {name: getattr(self, name) for name in FIELDS}
 
     def body(self) -> bytes:
-        """The event as the one JSON text that its checksum is made of."""
+        """Return the event as the JSON text that its checksum is made of."""
         return orjson.dumps(self.to_dict())
 
 
@@ -139,7 +139,7 @@ FIELDS = (*Decision.__slots__, *Event.__slots__)
 
 
 def checksum(body: bytes) -> str:
-    """Sixteen hexadecimal digits that tell whether a body is as it was written."""
+    """Return the checksum of a body: sixteen hexadecimal digits."""
     return hashlib.blake2b(body, digest_size=8).hexdigest()
 
 
@@ -175,7 +175,7 @@ def _is_target(value: Any) -> bool:
 
 
 def _check_json(value: Any) -> None:
-    """Raise CurationError for what would come back from disk as something else."""
+    """Raise CurationError for a value that JSON cannot hold without a change."""
     try:
         orjson.dumps(value)
         if isinstance(value, float | list | dict):
@@ -186,12 +186,12 @@ def _check_json(value: Any) -> None:
         ) from error
 
 
-def together(
-    said: Sequence[tuple[str, str, Any]], annotator: str, op: str, base: int
+def as_one_act(
+    choices: Sequence[tuple[str, str, Any]], annotator: str, op: str, base: int
 ) -> list[Decision]:
-    """Decisions of kind, example and value each, as one act: undone together, counted once.
+    """Make decisions of one act, which are undone together, from (kind, example, value) each.
 
-    op: the id of the act. base: the newest decision that whoever decides has seen.
+    op: id of the act. base: number of the newest event that the person has seen.
     """
     return [
         Decision(
@@ -204,24 +204,29 @@ def together(
             content_hash=example.split("-")[0],
             base_revision=base,
         )
-        for n, (kind, example, value) in enumerate(said)
+        for n, (kind, example, value) in enumerate(choices)
     ]
 
 
 class DecisionLines(NamedTuple):
-    """Decisions of a file; a sentence for each line that is none; edits whose text it withholds."""
+    """Decisions of a file.
+
+    problems: a sentence for each line that is not a decision. withheld: number of edits whose text
+    a delivery left out.
+    """
 
     decisions: list[Decision]
     problems: list[str]
     withheld: int
 
 
-def read_decisions(text: str, annotator: str, known: Collection[str]) -> DecisionLines:
+def read_decisions(text: str, annotator: str, example_ids: Collection[str]) -> DecisionLines:
     """Read JSON Lines of {id, kind, value}.
 
-    Events that this program printed are read as they are, undo and redo too, also of examples that
-    are not here. All of a text is one batch, which `annotator` can undo. A line with an `op_id` that
-    is known is passed over when it is appended; a line without one is decided anew each time.
+    Events that this program printed are read as they are, undo and redo too, also those about
+    examples that the project does not have. All decisions of a text are one batch, which `annotator`
+    can undo. An append ignores a line whose `op_id` it has; a line without one is a new decision
+    each time.
     """
     decisions, problems, withheld = [], [], 0
     batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
@@ -230,10 +235,12 @@ def read_decisions(text: str, annotator: str, known: Collection[str]) -> Decisio
             continue
         try:
             entry = orjson.loads(line)
-            if entry.get("withheld") is True:  # by a delivery, of a row that is not in it
+            if (
+                entry.get("withheld") is True
+            ):  # a delivery leaves out edits of rows it does not hold
                 withheld += 1
                 continue
-            decision = _read(entry, annotator, known, batch)
+            decision = _read(entry, annotator, example_ids, batch)
             decision.check()
             decisions.append(decision)
         except CurationError as error:
@@ -243,11 +250,13 @@ def read_decisions(text: str, annotator: str, known: Collection[str]) -> Decisio
     return DecisionLines(decisions, problems, withheld)
 
 
-def _read(entry: dict[str, Any], annotator: str, known: Collection[str], batch: str) -> Decision:
-    """The decision of one line of a file."""
+def _read(
+    entry: dict[str, Any], annotator: str, example_ids: Collection[str], batch: str
+) -> Decision:
+    """Make the decision of one line of a file."""
     example = entry["id"] if "id" in entry else entry["example_id"]
-    printed = bool(entry.get("op_id"))  # by this program, or by one that knows what it does
-    if example not in known and not printed:
+    printed = bool(entry.get("op_id"))  # written by this program
+    if example not in example_ids and not printed:
         raise CurationError(f"there is no example {example!r}.")
     fields: dict[str, Any] = {
         "annotator": annotator if entry.get("annotator") is None else entry["annotator"],

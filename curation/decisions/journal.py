@@ -1,10 +1,11 @@
-"""The second copy of every event: a file of JSON lines, each with a checksum, synced line by line.
+"""The journal, the second copy of every event: a file of JSON lines, each with a checksum.
 
-A line is `{"sum":"<16 hex digits>","left":0,"event":{…}}`, where sum is the checksum of what follows
-it up to the last brace, and left says how many lines of the same append come after this one. The
-first line is `{"sum":…,"about":{"store":…}}` and says whose events these are. Lines are only ever
-added; a torn end is cut off, back to the last append that is whole; a damaged line is left where it
-is until a repair.
+A line is `{"sum":"<16 hex digits>","left":0,"event":{…}}`: sum is the checksum of the text between
+it and the last brace, left is the number of lines of the same append that follow. The first line is
+`{"sum":…,"about":{"store":…}}` and names the store of the events.
+
+Guarantee: an append is read back whole or not at all. Lines are only added; a torn end is cut back
+to the last whole append. Accepted cost: a damaged line stays in its place until a repair.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from curation.errors import CurationError
 from curation.files import sync_folder, write_bytes
 
 _TAIL = 65536
-"""Bytes read at first to find the last event; doubled until one is in them."""
+"""Bytes read first to find the last event; doubled until they hold one."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A journal as read: its events in the order of their lines, and what is wrong with the rest.
+    """A journal as read.
 
-    store: whose events these are; "" when no line says so. damaged: lines that are not as they were
-    written, as bytes. torn: bytes at the end that belong to no append that is whole.
+    events: whole events in the order of their lines. store: id of the store of the events; "" when
+    no line names it. damaged: lines with a wrong checksum, as bytes. torn: bytes at the end that
+    belong to no whole append.
     """
 
     events: tuple[Event, ...]
@@ -44,16 +46,16 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Line:
-    """An event as it stands in the journal, and how many lines of its append follow."""
+    """A line of the journal: an event, and the number of lines of its append that follow."""
 
     event: Event
     left: int
 
 
 class Journal:
-    """The file, and one writer's idea of where it ends.
+    """The journal's file for writing, with the place of its end.
 
-    Everything but `read` and `newest` is for the holder of `locked`.
+    All methods need the lock that `locked` takes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,9 +65,9 @@ class Journal:
 
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
-        """Be the only program that writes to the journal; opens and creates it when needed.
+        """Hold the journal's lock; opens and creates the file when needed.
 
-        Raises NotSaved when the file cannot be opened or another program holds it too long.
+        Raises NotSaved when the file cannot be opened or another program holds the lock too long.
         """
         handle = self._lock(patience)
         try:
@@ -98,11 +100,11 @@ class Journal:
 
     def _is_current(self, handle: int) -> bool:
         try:
-            there = os.stat(self.path)
+            on_disk = os.stat(self.path)
         except FileNotFoundError:
             return False
-        here = os.fstat(handle)
-        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        opened = os.fstat(handle)
+        return (on_disk.st_dev, on_disk.st_ino) == (opened.st_dev, opened.st_ino)
 
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
@@ -111,7 +113,7 @@ class Journal:
         self._handle = self._end = None
 
     def end(self) -> Event | None:
-        """The last whole event, after a torn end was cut off; None in an empty journal.
+        """Cut off a torn end and return the last whole event; None in an empty journal.
 
         Raises NotSaved when the file cannot be read or cut.
         """
@@ -120,14 +122,14 @@ class Journal:
         if self._end is None or self._end[0] != (stat.st_ino, stat.st_size):
             try:
                 self._mend()
-                self._know(newest(self.path))
+                self._remember_end(newest(self.path))
             except OSError as error:
                 raise _unwritable(error) from error
         assert self._end is not None
         return self._end[1]
 
     def _mend(self) -> None:
-        """Cut off what was being written when a program died, or end it when it is whole."""
+        """Cut off the incomplete append of a program that died, or add its missing line break."""
         assert self._handle is not None
         size, end = os.fstat(self._handle).st_size, _end_of_whole(self._handle)
         if end > size:
@@ -138,16 +140,16 @@ class Journal:
             return
         os.fsync(self._handle)
 
-    def _know(self, last: Event | None) -> None:
+    def _remember_end(self, last: Event | None) -> None:
         assert self._handle is not None
         stat = os.fstat(self._handle)
         self._end = (stat.st_ino, stat.st_size), last
 
     def append(self, groups: Sequence[Sequence[Event]], store: str) -> int:
-        """Add events at the end and sync; returns the length before, to `cut` back to.
+        """Add events at the end and sync; return the length before, for `cut`.
 
-        Each group is read back whole or not at all. Raises NotSaved, having cut off what was half
-        written, when the disk refuses, and NotKnown when it refuses that too.
+        Each group is read back whole or not at all. Raises NotSaved when the disk refuses and the
+        half-written part was cut off, and NotKnown when the cut fails too.
         """
         assert self._handle is not None
         before = os.fstat(self._handle).st_size
@@ -162,30 +164,31 @@ class Journal:
         except OSError as error:
             try:
                 self.cut(before)
-            except OSError:  # whole lines that stay are taken in by the next write
+            except OSError:  # the next write adds whole lines that stay to the database
                 raise NotKnown(f"the journal fails: {_words(error)}") from error
             raise _unwritable(error) from error
-        self._know(groups[-1][-1])
+        self._remember_end(groups[-1][-1])
         return before
 
     def cut(self, length: int) -> None:
-        """Take back everything after a length; raises OSError when the disk refuses."""
+        """Cut the file to a length; raises OSError when the disk refuses."""
         assert self._handle is not None
         self._end = None
         os.ftruncate(self._handle, length)
         os.fsync(self._handle)
 
     def rewrite(self, events: Sequence[Event], store: str) -> None:
-        """Put a journal of just these events in the place of this one, whole or not at all.
+        """Replace the journal by one of just these events, whole or not at all.
 
-        Others who wait for the lock notice. Raises CurationError when it cannot be written.
+        Programs that wait for the lock open the new file. Raises CurationError when it cannot be
+        written.
         """
         lines = [_about(store), *(line for event in events for line in _lines([event]))]
         write_bytes(self.path, b"".join(lines))
 
 
 def read(path: Path) -> Contents:
-    """Everything in a journal; an absent one is empty.
+    """Read a whole journal; an absent one is empty.
 
     Raises CurationError when it cannot be read.
     """
@@ -215,7 +218,7 @@ def read(path: Path) -> Contents:
 
 
 def newest(path: Path) -> Event | None:
-    """The last event of a whole append, without reading all of the journal; None for none.
+    """Return the last event of a whole append, from the journal's end; None for none.
 
     Raises OSError when the file cannot be read.
     """
@@ -240,7 +243,7 @@ def newest(path: Path) -> Event | None:
 
 
 def owner(path: Path) -> str:
-    """Whose events a journal holds, by its first line; "" when it does not say.
+    """Return the id of the store whose events a journal holds, by its first line; "" for none.
 
     Raises OSError when the file cannot be read.
     """
@@ -253,7 +256,7 @@ def owner(path: Path) -> str:
 
 
 def _end_of_whole(handle: int) -> int:
-    """Where the last append that is whole ends; behind the end where only its line break lacks."""
+    """Return the end of the last whole append; size + 1 where only its line break is missing."""
     size, length = os.fstat(handle).st_size, _TAIL
     while True:
         start = max(0, size - length)
@@ -262,7 +265,7 @@ def _end_of_whole(handle: int) -> int:
         if _parse(last) is not None and _closes(last):
             return size + 1
         end = size - len(last)
-        while len(lines) > (start > 0):  # the first may be a part of one
+        while len(lines) > (start > 0):  # the first line may be cut by the block
             if _closes(lines[-1]):
                 return end
             end -= len(lines.pop()) + 1
@@ -272,13 +275,13 @@ def _end_of_whole(handle: int) -> int:
 
 
 def _closes(line: bytes) -> bool:
-    """Whether a line may be the last of an append; a damaged one may, and stays for a repair."""
+    """Return whether a line may be the last of an append; a damaged line may."""
     parsed = _parse(line)
     return not isinstance(parsed, _Line) or parsed.left == 0
 
 
 def _lines(group: Sequence[Event]) -> Iterator[bytes]:
-    """The lines of one append."""
+    """Yield the lines of one append."""
     for left, event in zip(range(len(group) - 1, -1, -1), group, strict=True):
         yield _line(b'"left":%d,"event":%s' % (left, event.body()))
 
@@ -287,16 +290,16 @@ def _about(store: str) -> bytes:
     return _line(b'"about":%s' % orjson.dumps({"store": store}))
 
 
-def _line(said: bytes) -> bytes:
-    return b'{"sum":"%s",%s}\n' % (checksum(said).encode(), said)
+def _line(content: bytes) -> bytes:
+    return b'{"sum":"%s",%s}\n' % (checksum(content).encode(), content)
 
 
 def _parse(line: bytes) -> _Line | dict[str, Any] | None:
-    """The event or the words about the journal on a line; None when it is not as written."""
-    said = line[26:-1]
+    """Parse a line: an event, or the first line's object; None when the checksum is wrong."""
+    content = line[26:-1]
     if not (line.startswith(b'{"sum":"') and line[24:26] == b'",' and line[-1:] == b"}"):
         return None
-    if line[8:24].decode("latin-1") != checksum(said):
+    if line[8:24].decode("latin-1") != checksum(content):
         return None
     entry: dict[str, Any] = orjson.loads(line)
     if "event" in entry:

@@ -1,4 +1,4 @@
-"""What became of an append: done, certainly not done, or not known."""
+"""Outcomes of an append: saved, certainly not saved, or not known."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from curation.errors import CurationError
 
 @dataclass(frozen=True)
 class Appended:
-    """What an append did.
+    """The result of an append.
 
-    appended, ignored: how many were new, and how many were there already. conflicts: the new events
-    that overrule somebody else's, made after what was on this one's screen; they are kept all the
-    same. last: the newest event's number after it.
+    appended, ignored: numbers of new decisions, and of decisions that were already there. conflicts:
+    new events that overrule a decision of somebody else that was not on the screen; they count.
+    last: number of the newest event afterwards.
     """
 
     appended: int
@@ -24,14 +24,14 @@ class Appended:
 
 
 class NotSaved(CurationError):
-    """Nothing was saved, and that is certain: neither the database nor the journal has it."""
+    """Nothing was saved: neither the database nor the journal has the decisions."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"Nothing was saved: {why}.")
 
 
 class NotKnown(CurationError):
-    """Contact was lost in the middle of a commit; sending the same decisions again is harmless."""
+    """A commit was interrupted, with unknown result; sending the same decisions again is harmless."""
 
     def __init__(self, why: str) -> None:
         super().__init__(

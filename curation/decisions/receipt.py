@@ -1,4 +1,4 @@
-"""The part of a row's receipt that tells what people decided about it."""
+"""The part of a row's receipt that lists people's decisions about it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 
 
-def decided(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
-    """Decisions about one example up to a state, oldest first, and what became of each.
+def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
+    """Return a line for each decision about one example up to a state, oldest first.
 
     Raises CurationError when the database cannot be read.
     """
@@ -39,7 +39,7 @@ def decided(store: DecisionStore, people: State, example_id: str) -> list[dict[s
 
 
 def _in_words(value: Any) -> str:
-    """A decision's value in a few words."""
+    """Return a decision's value in a few words."""
     if value is None:
         return ""
     if isinstance(value, list):

@@ -1,4 +1,8 @@
-"""Whether database and journal are whole and equal, and making each whole from the other."""
+"""Check and repair of database and journal, each from the other.
+
+Guarantee: a repair keeps every event that is whole in either copy. Accepted cost: both copies are
+read whole while nobody may write.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ from curation.files import sync_folder, write_bytes
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong: a code for programs, how many times, a sentence for people."""
+    """A fault: a code for programs, the number of cases, a sentence for people."""
 
     code: str
     count: int
@@ -42,11 +46,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Repaired:
-    """What a repair did; read as text it is one line for people.
+    """The result of a repair; as text, one line for people.
 
-    to_database, to_journal: events that were added to each. mended: rows put right from the journal.
-    renumbered: events that got a new number, as theirs was taken. dropped: damaged lines and rows
-    of which no whole copy exists; the damaged lines are kept in a file beside the journal.
+    to_database, to_journal: events that were added to each. mended: rows corrected from the journal.
+    renumbered: events that got a new number because theirs was taken. dropped: damaged lines and
+    rows without a whole copy; the damaged lines are kept in a file beside the journal.
     """
 
     to_database: int = 0
@@ -63,20 +67,20 @@ class Repaired:
             (self.renumbered, "given a new number"),
             (self.dropped, "without a whole copy"),
         ]
-        said = [f"{count:,} {words}" for count, words in parts if count]
-        return ", ".join(said) or "nothing to repair"
+        counts = [f"{count:,} {words}" for count, words in parts if count]
+        return ", ".join(counts) or "nothing to repair"
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The database as read: whole events, and what rows that are not hold instead."""
+    """The database as read: whole events, and the values of damaged rows."""
 
     events: tuple[Event, ...]
     damaged: tuple[dict[str, Any], ...]
 
 
 def check(store: DecisionStore) -> list[Finding]:
-    """What is wrong with database and journal, and between them; empty when nothing is.
+    """Return the faults of database and journal, and their differences; empty for none.
 
     Reads both whole, while nobody writes. Raises CurationError when one cannot be read at all.
     """
@@ -89,7 +93,7 @@ def check(store: DecisionStore) -> list[Finding]:
     except FAILURES:
         return [Finding("database", 1, "the database cannot be read")]
     except NotSaved:
-        return _check_reading(store)  # a folder that cannot be written to can still be looked at
+        return _check_reading(store)  # a folder that cannot be written to can still be checked
     return [*pages, *_compare(store, rows, written, lost)]
 
 
@@ -110,7 +114,7 @@ def _written(store: DecisionStore) -> Contents:
 def _compare(
     store: DecisionStore, rows: _Rows, written: Contents, lost: set[int]
 ) -> Iterator[Finding]:
-    """Findings of both copies side by side."""
+    """Yield the findings of both copies."""
     if rows.damaged:
         yield _finding("rows", len(rows.damaged), "{} in the database {} damaged")
     numbers = [e.seq for e in rows.events] + [row["seq"] for row in rows.damaged]
@@ -119,19 +123,19 @@ def _compare(
     if store.journal is None:
         return
     lines = {e.op_id: e for e in written.events}
-    here = {e.op_id: e for e in rows.events}
-    known = {*here, *(row["op_id"] for row in rows.damaged)}
+    in_database = {e.op_id: e for e in rows.events}
+    op_ids = {*in_database, *(row["op_id"] for row in rows.damaged)}
     if written.torn:
         yield Finding("torn", 1, "the end of the journal was cut off")
     if written.damaged:
         count = len(written.damaged)
         what = "line of the journal is" if count == 1 else "lines of the journal are"
         yield Finding("lines", count, f"{count:,} {what} damaged")
-    if unwritten := len(known - set(lines)):
+    if unwritten := len(op_ids - set(lines)):
         yield _finding("journal", unwritten, "{} {} not in the journal")
-    if unknown := len(set(lines) - known):
+    if unknown := len(set(lines) - op_ids):
         yield _finding("database", unknown, "{} of the journal {} not in the database")
-    if differing := sum(here[op] != lines[op] for op in set(lines) & set(here)):
+    if differing := sum(in_database[op] != lines[op] for op in set(lines) & set(in_database)):
         yield _finding("differing", differing, "{} {} not the same in the journal")
 
 
@@ -142,19 +146,19 @@ def _finding(code: str, count: int, text: str) -> Finding:
 
 
 def _gaps(numbers: Iterable[int]) -> set[int]:
-    """Numbers of events that are not there, though a later one is."""
-    there = set(numbers)
-    return set(range(1, max(there, default=0) + 1)) - there
+    """Return the missing numbers below the highest one."""
+    present = set(numbers)
+    return set(range(1, max(present, default=0) + 1)) - present
 
 
 def repair(store: DecisionStore) -> Repaired:
     """Make database and journal whole and equal; no event that is whole in either is lost.
 
-    An event of the journal that the database lacks is taken in, also when its saving was never
-    confirmed: a person made it. It keeps its number unless another event has that. Of two versions
-    of one event the one whose checksum holds counts; when both do, the journal's, whose lines are
-    never changed in place. Damaged lines and rows go to a file beside the journal. An event that is
-    whole nowhere is dropped, and its number stays free. A database file that is damaged itself is
+    An event that only the journal has is added to the database, also when its saving was never
+    confirmed. It keeps its number unless another event has it. The version with a right checksum
+    wins where two versions of an event differ; the journal's wins when both are right, because its
+    lines are never changed in place. Damaged lines and rows go to a file beside the journal. An
+    event without a whole copy is dropped, and its number stays free. A damaged database file is
     rebuilt and the old one kept, see `rebuild`; other programs that have it open must be restarted.
     Raises CurationError, with everything as before, when something cannot be written.
     """
@@ -164,9 +168,9 @@ def repair(store: DecisionStore) -> Repaired:
                 rows, written = _rows(connection), _written(store)
                 events, done = _merge(rows, written, _known_lost(connection))
                 _keep_damaged(store.journal, rows, written)
-                if store.journal is not None and _is_off(written, events):
+                if store.journal is not None and _differs(written, events):
                     store.rewrite_journal(events)
-                _put_right(connection, rows, events)
+                _write_differences(connection, rows, events)
                 connection.commit()
                 return done
     except FAILURES as error:
@@ -181,9 +185,9 @@ def repair(store: DecisionStore) -> Repaired:
 
 
 def rebuild(path: Path, journal: Path | None, patience: float = 30.0) -> Repaired:
-    """Make a new SQLite file of what can be read from a damaged one and of the journal.
+    """Make a new SQLite file from the readable rows of a damaged one and from the journal.
 
-    For a file that a store cannot even open. The damaged file stays beside the new one, under its
+    It is for a file that a store cannot open. The damaged file stays beside the new one, under its
     name with `.damaged-` and the time. No other program may have it open. Raises CurationError when
     something cannot be written.
     """
@@ -191,18 +195,18 @@ def rebuild(path: Path, journal: Path | None, patience: float = 30.0) -> Repaire
 
 
 def _rebuild(path: Path, journal: Path | None, patience: float) -> Repaired:
-    held = nullcontext() if journal is None else _holding(journal, patience)
+    journal_lock = nullcontext() if journal is None else _holding(journal, patience)
     fresh = path.with_name(f"{path.name}.rebuilt")
     fresh.unlink(missing_ok=True)
     try:
-        with held:
+        with journal_lock:
             written = Contents((), "", (), b"") if journal is None else journals.read(journal)
             rows = _readable_rows(path, max((e.seq for e in written.events), default=0))
             events, done = _merge(rows, written, set())
             _keep_damaged(journal, rows, written)
             store = DecisionStore(fresh, patience=patience)
             with store.alone() as connection:
-                _put_right(connection, _Rows((), ()), events)
+                _write_differences(connection, _Rows((), ()), events)
                 if written.store:
                     schema.put(connection, "store", written.store)
                 connection.commit()
@@ -229,13 +233,13 @@ def _holding(path: Path, patience: float) -> Iterator[None]:
         journal.close()
 
 
-def _is_off(written: Contents, events: Sequence[Event]) -> bool:
-    """Whether a journal should be written anew to hold just these events, in their order."""
+def _differs(written: Contents, events: Sequence[Event]) -> bool:
+    """Return whether a journal differs from just these events, in their order."""
     return bool(written.damaged or written.torn) or list(written.events) != list(events)
 
 
 def _readable_rows(path: Path, last: int) -> _Rows:
-    """The rows of a damaged file that can still be read, asked for one by one."""
+    """Return the rows of a damaged file that can still be read, each by its own query."""
     rows: list[dict[str, Any]] = []
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
@@ -250,9 +254,9 @@ def _readable_rows(path: Path, last: int) -> _Rows:
 
 
 def _merge(rows: _Rows, written: Contents, lost: set[int]) -> tuple[list[Event], Repaired]:
-    """All whole events of both copies, by number, and what that changes.
+    """Return all whole events of both copies, ordered by number, and the counts of a repair.
 
-    lost: numbers already known to be in neither.
+    lost: numbers that an earlier repair dropped.
     """
     lines = latest(written.events)
     by_op = {e.op_id: e for e in lines}
@@ -264,8 +268,8 @@ def _merge(rows: _Rows, written: Contents, lost: set[int]) -> tuple[list[Event],
         sound.append(line)
     rescued = [r for r in rows.damaged if r["op_id"] in by_op]
     sound += [replace(by_op[r["op_id"]], seq=r["seq"]) for r in rescued]
-    here, taken = {e.op_id for e in sound}, {e.seq for e in sound}
-    absent = [e for e in lines if e.op_id not in here]
+    op_ids, taken = {e.op_id for e in sound}, {e.seq for e in sound}
+    absent = [e for e in lines if e.op_id not in op_ids]
     fitting = [e for e in absent if e.seq not in taken]
     clashing = [replace(e, seq=0) for e in absent if e.seq in taken]
     sound = sorted([*sound, *fitting], key=lambda e: e.seq)
@@ -281,7 +285,7 @@ def _merge(rows: _Rows, written: Contents, lost: set[int]) -> tuple[list[Event],
 
 
 def _keep_damaged(journal: Path | None, rows: _Rows, written: Contents) -> None:
-    """Put what is not whole into a file of its own, before anything is changed."""
+    """Write damaged lines and rows to a separate file, before anything is changed."""
     pieces = [*written.damaged, *([written.torn] if written.torn else [])]
     pieces += [json.dumps(row, default=repr).encode() for row in rows.damaged]
     if journal is not None and pieces:
@@ -289,11 +293,11 @@ def _keep_damaged(journal: Path | None, rows: _Rows, written: Contents) -> None:
         write_bytes(aside, b"\n".join(pieces) + b"\n")
 
 
-def _put_right(connection: sa.Connection, rows: _Rows, events: Sequence[Event]) -> None:
-    """Make the table hold just these events; what is right already is not touched."""
-    here = {e.op_id: e for e in rows.events}
-    new = [e for e in events if here.get(e.op_id) != e]
-    wrong = [e.seq for e in new if e.op_id in here] + [row["seq"] for row in rows.damaged]
+def _write_differences(connection: sa.Connection, rows: _Rows, events: Sequence[Event]) -> None:
+    """Make the table hold just these events, writing only the rows that differ."""
+    in_database = {e.op_id: e for e in rows.events}
+    new = [e for e in events if in_database.get(e.op_id) != e]
+    wrong = [e.seq for e in new if e.op_id in in_database] + [row["seq"] for row in rows.damaged]
     for seq in wrong:
         connection.execute(schema.events.delete().where(schema.events.c.seq == seq))
     if new:
@@ -304,14 +308,14 @@ def _put_right(connection: sa.Connection, rows: _Rows, events: Sequence[Event]) 
 
 
 def _rows(connection: sa.Connection) -> _Rows:
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     while True:
-        after = schema.events.c.seq > (found[-1]["seq"] if found else 0)
+        after = schema.events.c.seq > (rows[-1]["seq"] if rows else 0)
         query = sa.select(schema.events).where(after).order_by(schema.events.c.seq).limit(PAGE)
         page = connection.execute(query).all()
-        found += [row._asdict() for row in page]
+        rows += [row._asdict() for row in page]
         if len(page) < PAGE:
-            return _sort_out(found)
+            return _sort_out(rows)
 
 
 def _sort_out(rows: Sequence[dict[str, Any]]) -> _Rows:
@@ -336,8 +340,10 @@ def _known_lost(connection: sa.Connection) -> set[int]:
 def _integrity(store: DecisionStore, connection: sa.Connection) -> list[Finding]:
     if store.database.path is None:
         return []
-    said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
-    return [] if said == "ok" else [Finding("pages", 1, f"the database file is damaged: {said}")]
+    answer = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    return (
+        [] if answer == "ok" else [Finding("pages", 1, f"the database file is damaged: {answer}")]
+    )
 
 
 def _moment() -> str:

@@ -12,11 +12,11 @@ from curation.decisions.event import FIELDS, Event, checksum
 from curation.errors import CurationError
 
 COLUMNS = [schema.events.c[name] for name in FIELDS]
-"""The columns that an event is read from."""
+"""Columns that hold the fields of an event."""
 
 
 def row_of(event: Event) -> dict[str, Any]:
-    """The event as a row of the database."""
+    """Return the event as a row of the database."""
     return {
         **event.to_dict(),
         "value": orjson.dumps(event.value).decode(),
@@ -25,7 +25,7 @@ def row_of(event: Event) -> dict[str, Any]:
 
 
 def event_of(row: dict[str, Any]) -> Event:
-    """The event of a row; raises CurationError when the row makes none."""
+    """Return the event of a row; raises CurationError when the row is damaged."""
     try:
         return Event(**{**row, "value": orjson.loads(row["value"])})
     except (ValueError, TypeError):
@@ -35,7 +35,7 @@ def event_of(row: dict[str, Any]) -> Event:
 
 
 def newest_place(connection: sa.Connection) -> tuple[int, str] | None:
-    """Number and op_id of the newest event; None while there is none."""
+    """Return number and op_id of the newest event; None while there is none."""
     query = sa.select(schema.events.c.seq, schema.events.c.op_id)
     row = connection.execute(query.order_by(schema.events.c.seq.desc()).limit(1)).first()
     return None if row is None else (row.seq, row.op_id)

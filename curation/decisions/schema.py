@@ -1,4 +1,4 @@
-"""The tables, their version, and the way from one version to the next, with a backup before it."""
+"""The tables of the database, their version, and their migration, with a backup before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION = 1
 """The schema that this program reads and writes."""
 
 MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
-"""Version → what makes it of the version before, inside one transaction."""
+"""Version → function that migrates the version before it, inside one transaction."""
 
 metadata = sa.MetaData()
 
@@ -31,7 +31,7 @@ about = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 """schema: the version. store: an id that journal and database share. epoch: changed by repairs.
-lost: numbers of events, as JSON, that a repair has found to be in neither copy."""
+lost: numbers of events, as JSON, of which a repair found no whole copy."""
 
 events = sa.Table(
     "curation_events",
@@ -54,31 +54,31 @@ events = sa.Table(
     sa.Column("recorded", sa.Double, nullable=False),
     sa.Column("sum", sa.String, nullable=False),
 )
-"""One row per event; value is JSON, sum the same checksum as in the journal."""
+"""One row per event; value is JSON, sum is the journal's checksum of the event."""
 
 
 def version(connection: sa.Connection) -> int:
-    """The schema that a database has; 0 before there is any."""
+    """Return the version of a database's schema; 0 for a new database."""
     if not sa.inspect(connection).has_table(about.name):
         return 0
     return int(get(connection, "schema") or 0)
 
 
 def get(connection: sa.Connection, name: str) -> str | None:
-    """What a database says of itself under a name."""
+    """Return a value of the table `about` by its name."""
     return connection.scalar(sa.select(about.c.value).where(about.c.name == name))
 
 
 def put(connection: sa.Connection, name: str, value: str) -> None:
-    """Write down what a database says of itself under a name."""
+    """Write a value of the table `about` under its name."""
     connection.execute(about.delete().where(about.c.name == name))
     connection.execute(about.insert().values(name=name, value=value))
 
 
 def bring_up(database: Database, store: str) -> None:
-    """Create the tables, or bring them to this program's version, in one transaction.
+    """Create the tables, or migrate them to this program's version, in one transaction.
 
-    store: the id that a new database gets. Any number of programs may do this at once; one does it.
+    store: id for a new database. Several programs may call this at once; one of them does the work.
     Raises CurationError for a later version than this program's, or when the backup before a
     migration is not whole; everything is then as before.
     """
@@ -86,34 +86,34 @@ def bring_up(database: Database, store: str) -> None:
         if version(connection) == VERSION:
             return
     with database.writing() as connection:
-        found = version(connection)
-        if found > VERSION:
+        current = version(connection)
+        if current > VERSION:
             raise CurationError(
-                f"These decisions were written by a later program (schema {found}, this one knows "
+                f"These decisions were written by a later program (schema {current}, this one knows "
                 f"{VERSION}); update this program."
             )
-        if found == 0:
+        if current == 0:
             metadata.create_all(connection)
             put(connection, "store", store or uuid.uuid4().hex)
             put(connection, "epoch", uuid.uuid4().hex)
-        elif found < VERSION:
-            _backup_before(database, connection, found)
+        elif current < VERSION:
+            _backup_before(database, connection, current)
             databases.reached("backed up")
-            for step in range(found + 1, VERSION + 1):
+            for step in range(current + 1, VERSION + 1):
                 MIGRATIONS[step](connection)
         put(connection, "schema", str(VERSION))
         databases.reached("migrated")
         connection.commit()
 
 
-def _backup_before(database: Database, connection: sa.Connection, found: int) -> None:
-    """A verified copy of the database as it is, beside it; a copied table on PostgreSQL."""
+def _backup_before(database: Database, connection: sa.Connection, current: int) -> None:
+    """Make a checked copy of the database beside it; on PostgreSQL, a copy of the table."""
     if database.path is not None:
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        name = f"{database.path.name}.schema-{found}-{moment}.backup"
+        name = f"{database.path.name}.schema-{current}-{moment}.backup"
         backup(database, database.path.with_name(name))
         return
-    copy = f"{events.name}_schema_{found}"
+    copy = f"{events.name}_schema_{current}"
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {copy}")
     connection.exec_driver_sql(f"CREATE TABLE {copy} AS TABLE {events.name}")
     counts = [
@@ -127,8 +127,8 @@ def _backup_before(database: Database, connection: sa.Connection, found: int) ->
 def backup(database: Database, target: Path) -> None:
     """Copy a SQLite database to another file through its backup interface, and check the copy.
 
-    Safe beside live connections, which copying the file is not. Raises CurationError when the copy
-    cannot be made or is not whole, and on PostgreSQL, which has its own tools.
+    Other programs may use the database meanwhile. Raises CurationError when the copy cannot be made
+    or is not whole, and on PostgreSQL, which has its own tools.
     """
     if database.path is None:
         raise CurationError("A PostgreSQL database is backed up with pg_dump.")

@@ -1,6 +1,7 @@
-"""What all events together say now, and its summaries and tables.
+"""The state that events give: the latest decisions on each example, with summaries and tables.
 
-A State is a pure function of the events up to a number; `curation.decisions.fold` makes it.
+Guarantee: a State is a pure function of the events up to a number. `curation.decisions.fold` makes
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited", "decided_at")
 
 @dataclass(frozen=True)
 class Summary:
-    """What was said of one example; revision is its newest event's number."""
+    """The decisions on one example that count; revision is the number of its newest event."""
 
     revision: int
     verdict: Event | None
@@ -37,7 +38,7 @@ class Summary:
     skip: Event | None = None
 
     def summary(self) -> list[str]:
-        """A line for people about each thing that was said."""
+        """Return a line for people about each decision."""
         lines = []
         if self.verdict:
             lines.append(_verdict_reason(self.verdict))
@@ -54,13 +55,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class State:
-    """The newest word on each example; undone events do not count. Never to be written to.
+    """The latest decisions on each example, without undone ones. Nobody may change a State.
 
     verdicts, edits, labels, ratings, skips: example → event. tags, flags: example → value → event.
-    notes: example → events, oldest first. revisions: example → number of the newest event about it,
-    undoing included. undone: op_ids of the events that do not count. marks: kind → a number that
-    stands for all that is said in decisions of that kind, whatever their order. last: the newest
-    event's number.
+    notes: example → events, oldest first. revisions: example → number of its newest event, undo and
+    redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
+    decisions that count, equal in any order. last: number of the newest event.
     """
 
     last: int = 0
@@ -77,7 +77,7 @@ class State:
     marks: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, example_id: str) -> Summary:
-        """All that was said of one example."""
+        """Return the summary of one example."""
         return Summary(
             self.revisions.get(example_id, 0),
             self.verdicts.get(example_id),
@@ -91,9 +91,9 @@ class State:
         )
 
     def frame(self, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
-        """One row per example that somebody touched, indexed by id; a skip alone is no touch.
+        """Return one row per example with a decision other than a skip, indexed by id.
 
-        Columns verdict, tags and flags (each joined by commas), rating_by_people, notes, decided_by
+        Columns: verdict, tags and flags (each joined by commas), rating_by_people, notes, decided_by
         (of the newest event that counts), label, edited (bool), decided_at (UTC seconds).
         """
         newest = self._newest
@@ -122,32 +122,38 @@ class State:
         )
 
     def edits_frame(self) -> pd.DataFrame:
-        """Edited or labelled examples, by id: messages and label (missing: not touched), reason."""
+        """Return edited or labelled examples by id: messages, label (missing: unchanged), reason."""
         return self._edits_frame.copy()
 
     def verdicts_frame(self) -> pd.DataFrame:
-        """Kept or dropped examples, by id: keep, reason."""
+        """Return kept or dropped examples by id: keep, reason."""
         return self._verdicts_frame.copy()
 
     def fingerprint(self, kinds: Iterable[str] = ("keep", "drop", "edit", "label")) -> str:
-        """Equal for equal effective decisions of those kinds, however they came about.
+        """Return a hash of the decisions of those kinds that count, equal in any order.
 
-        Kind, value (an edit's whole text) and annotator count, for these show in results; numbers
-        and times do not. Of several decisions about one thing only the one that wins counts.
+        It covers kind, value (an edit's whole text) and annotator, because results show these. It
+        does not cover numbers, times and overruled decisions.
         """
-        said = [(k, hex(mark)) for k in sorted(set(kinds)) if (mark := self.marks.get(k, 0))]
-        return hashlib.blake2b(orjson.dumps(said), digest_size=16).hexdigest()
+        marks = [(k, hex(mark)) for k in sorted(set(kinds)) if (mark := self.marks.get(k, 0))]
+        return hashlib.blake2b(orjson.dumps(marks), digest_size=16).hexdigest()
 
-    def differing(self, former: State | None, kinds: Iterable[str]) -> set[str]:
-        """Examples of which verdict, edit, label or tags are not those of an earlier state of this.
+    def changed_examples(self, former: State | None, kinds: Iterable[str]) -> set[str]:
+        """Return the examples whose verdict, edit, label or tags differ from an earlier state.
 
-        kinds: of the decisions that matter. What was decided and undone in between is no difference.
+        kinds: kinds of decisions to compare. A decision that was undone again makes no difference.
         """
-        before, wanted = former or State(), frozenset(kinds)
+        before, counting = former or State(), frozenset(kinds)
         touched = (i for i, newest in self.revisions.items() if newest > before.last)
-        return {i for i in touched if self._said(i, wanted) != before._said(i, wanted)}
+        return {
+            i
+            for i in touched
+            if self._counting_events(i, counting) != before._counting_events(i, counting)
+        }
 
-    def _said(self, example: str, kinds: AbstractSet[str]) -> list[tuple[str, bytes, str]]:
+    def _counting_events(
+        self, example: str, kinds: AbstractSet[str]
+    ) -> list[tuple[str, bytes, str]]:
         single = (self.verdicts, self.edits, self.labels)
         events = [e for table in single if (e := table.get(example))]
         tags = self.tags.get(example, {})
@@ -159,19 +165,19 @@ class State:
 
     @cached_property
     def _newest(self) -> dict[str, Event]:
-        """Example → the newest event that counts, skips left out."""
+        """Map example → the newest event that counts, without skips."""
         single = (self.verdicts, self.edits, self.labels, self.ratings)
         events: Iterable[tuple[str, Event]] = chain(
             *(table.items() for table in single),
             ((i, e) for t in (self.tags, self.flags) for i, by in t.items() for e in by.values()),
             ((i, notes[-1]) for i, notes in self.notes.items()),
         )
-        found: dict[str, Event] = {}
+        newest: dict[str, Event] = {}
         for example, event in events:
-            known = found.get(example)
-            if known is None or known.seq < event.seq:
-                found[example] = event
-        return found
+            former = newest.get(example)
+            if former is None or former.seq < event.seq:
+                newest[example] = event
+        return newest
 
     @cached_property
     def _edits_frame(self) -> pd.DataFrame:
@@ -198,13 +204,13 @@ class State:
         ids = sorted(self.verdicts)
         index = pd.Index(ids, name="id", dtype="str")
         keeps, reasons = [], []
-        texts: dict[tuple[str, str], str] = {}  # a few, of many events
+        texts: dict[tuple[str, str], str] = {}  # many events share few texts
         for event in map(self.verdicts.__getitem__, ids):
-            said = event.kind, event.annotator
-            if said not in texts:
-                texts[said] = _verdict_reason(event)
+            verdict = event.kind, event.annotator
+            if verdict not in texts:
+                texts[verdict] = _verdict_reason(event)
             keeps.append(event.kind == "keep")
-            reasons.append(texts[said])
+            reasons.append(texts[verdict])
         keep = pd.Series(keeps, index=index, dtype="bool")
         reason = pd.Series(reasons, index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
@@ -219,7 +225,7 @@ def _label_reason(event: Event) -> str:
 
 
 def _messages(edit: Event) -> str:
-    """The canonical text of an edit's turns: role, content, then the other keys in order."""
+    """Return the canonical JSON of an edit's turns: role, content, then the other keys in order."""
     turns = [
         {
             "role": turn["role"],

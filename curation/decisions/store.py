@@ -1,11 +1,13 @@
 """The store of decisions: append, read, undo; each event in a database and in a journal.
 
-The order of a write, which makes the journal hold whatever the database holds: lock the journal,
-begin, make both copies agree, insert, write and sync the journal, commit. What is then only in the
-journal (the program died before the commit) was made by a person and synced, so the next write, or
-the next opening, takes it in under its own number. Nobody was told that it was saved, nor that it
-was not; sent again, its op_id is known. Where a commit fails for certain, the journal is cut back
-before the error is told.
+Guarantee: the journal holds everything that the database holds. A write has this order: lock the
+journal, begin, make both copies agree, insert, write and sync the journal, commit. An event that is
+only in the journal (the program died before the commit) gets into the database with the next write
+or the next opening, under its own number. Its writer got no answer; if the writer sends it again,
+its op_id is there and nothing is added. When a commit certainly fails, the journal is cut back
+before the error is raised.
+
+Accepted cost: a decision may count although its writer never got an answer.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.reconcile import disagreement, place
 from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
 from curation.decisions.state import State
-from curation.decisions.switches import target
+from curation.decisions.switches import switch_target
 from curation.decisions.writer import Request, Writer
 from curation.errors import CurationError
 
 PAGE = 5000
-"""Events read at once; a reader never holds a writer up for longer than that takes."""
+"""Events read at once; a writer waits at most for one page."""
 
 _REMEMBERED = 8
 """Earlier states kept in memory."""
@@ -47,7 +49,7 @@ class DecisionStore:
     """People's decisions of one project; safe to use from many threads and processes.
 
     where: a path for SQLite, or a URL. journal: the file of the second copy, or None for none.
-    patience: seconds to wait for other programs. Creates what is not there, and takes in what only
+    patience: seconds to wait for other programs. Creates missing files, and adds events that only
     the journal has. Raises CurationError when the database cannot be opened, is damaged, lies on a
     network file system, is from a later program, or belongs to another journal.
     """
@@ -79,7 +81,7 @@ class DecisionStore:
             raise
 
     def _remove_empty(self) -> None:
-        """Leave no file behind in which nothing could be written, such as on a full disk."""
+        """Remove an empty file that nothing could be written to, such as on a full disk."""
         path = self.database.path
         with suppress(OSError):
             if path is not None and path.stat().st_size == 0:
@@ -105,7 +107,7 @@ class DecisionStore:
             self._id = theirs
         written = journals.newest(self.journal)
         if (newest or (0, "")) != place(written):
-            with suppress(NotSaved):  # to be read it need not be written; the next write does it
+            with suppress(NotSaved):  # reading works without this; the next write does it
                 self.agree()
 
     # --- writing ----------------------------------------------------------------------------
@@ -113,8 +115,8 @@ class DecisionStore:
     def append(self, decisions: Iterable[Decision]) -> Appended:
         """Write decisions down, all or none, and return when they are safe on disk.
 
-        An op_id that is there already is ignored. Raises CurationError when nothing was saved, and
-        says so; or, when a server was lost in the middle, that nobody knows and to send them again.
+        A decision whose op_id is already there is ignored. Raises NotSaved when nothing was saved,
+        and NotKnown when the contact was lost in a commit; the same decisions can be sent again.
         """
         given = list(decisions)
         for decision in given:
@@ -131,8 +133,8 @@ class DecisionStore:
     ) -> Event | None:
         """Take back an event, a whole batch, or this annotator's last action; None for nothing.
 
-        The last action is the newest event of theirs that counts, with its batch if it has one.
-        own_op_id: of the undo itself, made when its button is drawn; sent again, it adds nothing.
+        The last action is their newest event that counts, with its batch if it has one. own_op_id:
+        op_id of the undo, made when its button is drawn; a second undo with it is ignored.
         """
         return self._switch("undo", annotator, op_id, batch, own_op_id)
 
@@ -144,9 +146,9 @@ class DecisionStore:
         batch: str | None = None,
         own_op_id: str | None = None,
     ) -> Event | None:
-        """Put forward again an event, a batch, or what this annotator took back last.
+        """Restore an event, a batch, or the last action that this annotator took back.
 
-        None when there is nothing to redo, or they decided something else since. See `undo`.
+        Returns None when there is nothing to redo, or they decided something else since. See `undo`.
         """
         return self._switch("redo", annotator, op_id, batch, own_op_id)
 
@@ -158,31 +160,31 @@ class DecisionStore:
         batch: str | None,
         own_op_id: str | None,
     ) -> Event | None:
-        made: list[str] = []
+        op_ids: list[str] = []
 
-        def decide(known: Fold) -> list[Decision]:
-            """Choose the target when nobody else writes, so that two clicks undo two things."""
-            if own_op_id is not None and own_op_id in known:
-                made.append(own_op_id)
+        def decide(fold: Fold) -> list[Decision]:
+            """Choose the target while nobody else writes, so that two clicks undo two actions."""
+            if own_op_id is not None and own_op_id in fold:
+                op_ids.append(own_op_id)
                 return []
-            value = target(known, kind, annotator, op_id, batch)
+            value = switch_target(fold, kind, annotator, op_id, batch)
             if value is None:
                 return []
-            first = known.get(known.named(value)[0])
+            first = fold.get(fold.op_ids_of(value)[0])
             assert first is not None
             decision = Decision(first.example_id, kind, value, annotator)
             if own_op_id is not None:
                 decision = replace(decision, op_id=own_op_id)
             decision.check()
-            made.append(decision.op_id)
+            op_ids.append(decision.op_id)
             return [decision]
 
         self._writer.submit(Request(decide))
         with self._reading:
-            return self._fold.get(made[-1]) if made else None
+            return self._fold.get(op_ids[-1]) if op_ids else None
 
     def agree(self) -> None:
-        """Make database and journal hold the same events, taking in what either lacks.
+        """Make database and journal hold the same events.
 
         Raises CurationError when one of them cannot be written.
         """
@@ -202,9 +204,9 @@ class DecisionStore:
             raise NotSaved(reason(error)) from error
 
     def _lock_journal(self) -> AbstractContextManager[None]:
-        """Taken before the database's lock and given up after it, by everybody.
+        """Lock the journal; every writer takes this lock before the database's and releases it after.
 
-        So nobody else writes between a commit that fails and the journal's cut.
+        So nobody writes between a commit that fails and the cut of the journal.
         """
         if self._journal is None:
             return nullcontext()
@@ -212,17 +214,17 @@ class DecisionStore:
 
     @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
-        """Both copies for this caller alone, for repairs; nothing stays without `commit`."""
+        """Lock both copies for a repair; nothing is saved without `commit`."""
         with self._writing, self._lock_journal(), self.database.writing() as connection:
             yield connection
 
     def rewrite_journal(self, events: Sequence[Event]) -> None:
-        """Write the journal anew, for a repair inside `alone`; raises CurationError on failing."""
+        """Write the journal again, for a repair inside `alone`; raises CurationError on failure."""
         if self._journal is not None:
             self._journal.rewrite(events, self._id)
 
     def reopen(self) -> None:
-        """Open the database anew, after a repair has put another file in its place."""
+        """Open the database again, after a repair has replaced its file."""
         with self._writing, self._reading:
             where: str | Path = self.database.where
             self.database.close()
@@ -230,7 +232,7 @@ class DecisionStore:
             self._open()
 
     def _settle(self, connection: sa.Connection) -> bool:
-        """Give each copy what only the other has; True when that needed a commit of its own."""
+        """Add to each copy the events that only the other has; return whether that was committed."""
         with self._reading:
             self._catch_up(connection)
             mine = self._fold.events[-1] if self._fold.events else None
@@ -271,20 +273,20 @@ class DecisionStore:
     def _number(
         self, group: Sequence[Request]
     ) -> tuple[list[Event], list[tuple[int, list[Event], int]]]:
-        """New events of a group, and for each request how many it sent, its events, its last."""
+        """Number a group's new events; also return each request's count, events and last number."""
         now = round(time.time(), 3)
         fresh: list[Event] = []
-        known: set[str] = set()
+        taken: set[str] = set()
         sent = []
         with self._reading:
             last = self._fold.last
             for request in group:
-                made = request.decisions
-                decisions = made(self._fold) if callable(made) else made
+                source = request.decisions
+                decisions = source(self._fold) if callable(source) else source
                 mine = []
                 for decision in decisions:
-                    if decision.op_id not in known and decision.op_id not in self._fold:
-                        known.add(decision.op_id)
+                    if decision.op_id not in taken and decision.op_id not in self._fold:
+                        taken.add(decision.op_id)
                         last += 1
                         mine.append(Event.of(decision, last, now))
                 fresh += mine
@@ -292,18 +294,18 @@ class DecisionStore:
         return fresh, sent
 
     def _commit(self, connection: sa.Connection, event: Event, mark: int | None) -> None:
-        """Commit; where that fails, find out what became of it before anybody is told.
+        """Commit; when that fails, find out whether the event was saved.
 
-        Raises NotSaved, with the journal cut back to `mark`, or NotKnown, with the journal left as
-        it is: what may be in the database has to be in the journal.
+        Raises NotSaved with the journal cut back to `mark`. Raises NotKnown with the journal left as
+        it is, because an event that may be in the database has to be in the journal.
         """
         try:
             connection.commit()
         except FAILURES as error:
             with suppress(*FAILURES):
-                connection.invalidate()  # lets go of the lock whatever state it is in
+                connection.invalidate()  # releases the lock in any state
             try:
-                with self.database.writing() as again:  # waits until the lost one is over
+                with self.database.writing() as again:  # waits for the end of the lost transaction
                     query = sa.select(schema.events.c.seq).where(
                         schema.events.c.op_id == event.op_id
                     )
@@ -325,27 +327,27 @@ class DecisionStore:
     def events(
         self, *, since: int = 0, until: int | None = None, example_id: str | None = None
     ) -> list[Event]:
-        """Events after `since`, up to `until`, oldest first.
+        """Return the events after `since`, up to `until`, oldest first.
 
-        example_id: only those about one example, each undo and redo that touched it included.
-        Raises CurationError when the database cannot be read.
+        example_id: only events of this example, with each undo and redo that touched it. Raises
+        CurationError when the database cannot be read.
         """
         with self._reading:
             self._read()
             if example_id is None:
-                found = self._fold.after(since)
+                events = self._fold.after(since)
             else:
-                found = [e for e in self._fold.about(example_id) if e.seq > since]
-        return found if until is None else [e for e in found if e.seq <= until]
+                events = [e for e in self._fold.events_of(example_id) if e.seq > since]
+        return events if until is None else [e for e in events if e.seq <= until]
 
     def last(self) -> int:
-        """The newest event's number; 0 while there is none."""
+        """Return the number of the newest event; 0 while there is none."""
         with self._reading:
             self._read()
             return self._fold.last
 
     def state(self, until: int | None = None) -> State:
-        """What the events up to `until` say together; cheap while little is new.
+        """Return the state after the events up to `until`; it costs only the new events.
 
         Raises CurationError when the database cannot be read.
         """
@@ -355,8 +357,8 @@ class DecisionStore:
                 state = self._fold.state()
             else:
                 earlier = self._fold.upto(until)
-                at = earlier[-1].seq if earlier else 0
-                state = self._states[at] if at in self._states else fold(earlier)
+                number = earlier[-1].seq if earlier else 0
+                state = self._states[number] if number in self._states else fold(earlier)
             self._states[state.last] = state
             self._states.move_to_end(state.last)
             while len(self._states) > _REMEMBERED:
@@ -365,7 +367,7 @@ class DecisionStore:
 
     def _read(self) -> None:
         if os.getpid() != self._process:  # connections do not survive a fork
-            raise CurationError("The decisions were opened in another process; open them anew.")
+            raise CurationError("The decisions were opened in another process; open them again.")
         try:
             with self.database.reading() as connection:
                 self._catch_up(connection)
@@ -373,7 +375,7 @@ class DecisionStore:
             raise CurationError(f"The decisions cannot be read: {reason(error)}.") from error
 
     def _catch_up(self, connection: sa.Connection) -> None:
-        """Take in what others appended; start anew after a repair."""
+        """Add the events that others appended; read all again after a repair."""
         newest = sa.select(sa.func.max(schema.events.c.seq)).scalar_subquery()
         epoch = sa.select(schema.about.c.value).where(schema.about.c.name == "epoch")
         last, now = connection.execute(sa.select(newest, epoch.scalar_subquery())).one()
@@ -387,7 +389,7 @@ class DecisionStore:
                 self._fold.add(event_of(row._asdict()))
 
     def close(self) -> None:
-        """Finish what is being written and let go of both files; later appends are refused."""
+        """Finish the running write and close both files; later appends are refused."""
         self._writer.close()
         with self._writing:
             if self._journal is not None:

@@ -1,7 +1,7 @@
-"""One thread that writes, and a queue in front of it, so that any number of threads may save.
+"""One writing thread with a queue in front of it, so that any number of threads may save.
 
-What waits together is committed together (group commit): the disk is asked once for all of it, and
-everybody still returns only after the commit that holds their own.
+Requests that wait at the same moment are committed together (group commit), with one sync of the
+disk. Guarantee: a caller returns only after the commit that holds its own request.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from curation.decisions.outcome import Appended, NotSaved
 
 @dataclass
 class Request:
-    """Something to write: decisions, or a function that makes them of what is there at that moment.
+    """A request to write decisions, or a function that makes decisions from the fold of that moment.
 
-    done: gets what the append did, or the error.
+    done: gets the result of the append, or the error.
     """
 
     decisions: Sequence[Decision] | Callable[[Fold], list[Decision]]
@@ -30,10 +30,10 @@ class Request:
 
 
 class Writer:
-    """The thread and its queue; `write` gets a group of requests and returns what became of each.
+    """The thread and its queue; `write` gets a group of requests and returns a result for each.
 
-    `write` raises NotSaved when certainly nothing was saved; a group is then tried one by one, so
-    that nobody fails for another's sake. Any other error goes to all of the group.
+    When `write` raises NotSaved, the requests of the group are tried one by one, so that one bad
+    request does not fail the others. Any other error goes to the whole group.
     """
 
     def __init__(self, write: Callable[[list[Request]], list[Appended]], limit: int = 4096) -> None:
@@ -46,9 +46,9 @@ class Writer:
         self._process = os.getpid()
 
     def submit(self, request: Request) -> Appended:
-        """Have a request written and wait for it; raises what its writing raises."""
+        """Queue a request and wait for its result; raises the errors of its write."""
         if os.getpid() != self._process:
-            raise NotSaved("the decisions were opened in another process; open them anew")
+            raise NotSaved("the decisions were opened in another process; open them again")
         with self._signal:
             if self._closed:
                 raise NotSaved("the decisions were closed")
@@ -60,7 +60,7 @@ class Writer:
         return request.done.result()
 
     def close(self) -> None:
-        """Write what waits, then end; later requests are refused."""
+        """Write the waiting requests, then end the thread; later requests are refused."""
         with self._signal:
             self._closed = True
             self._signal.notify()
@@ -79,7 +79,7 @@ class Writer:
             self._serve(group)
 
     def _take(self) -> list[Request]:
-        """The next group: plain decisions up to a limit, or one function by itself."""
+        """Take the next group: plain decisions up to a limit, or one function by itself."""
         group: list[Request] = []
         size = 0
         while self._waiting:
@@ -102,7 +102,7 @@ class Writer:
                 return
             for request in group:
                 self._serve([request])
-        except BaseException as error:  # whoever waits must hear of it, whatever it was
+        except BaseException as error:  # every waiting caller gets the error, of any kind
             for request in group:
                 request.done.set_exception(error)
         else:

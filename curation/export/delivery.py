@@ -28,7 +28,7 @@ from curation.export.parts import WORDS
 from curation.export.receipts import parquet, receipts
 from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
-from curation.overlay import with_said
+from curation.overlay import with_decisions
 from curation.text.slug import slug
 from curation.text.tokens import has_token
 from curation.text.web import ABOUT_HTML
@@ -145,7 +145,7 @@ def offered(
     kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
     why = left_out(kept) if not allow_attention else pd.Series("", index=kept.index)
     if only:
-        mask = pd.Series(only.checked(with_said(dataset, people)), index=dataset.rows.index)
+        mask = pd.Series(only.checked(with_decisions(dataset, people)), index=dataset.rows.index)
         why = why.mask(~mask.reindex(kept.index), FILTERED)
     rows = kept[(why == "").to_numpy()]
     if rows.empty:

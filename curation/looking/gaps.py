@@ -52,6 +52,19 @@ def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float)
     return sorted(result, key=lambda gap: (-len(gap.missing), gap.name))
 
 
+def gap_frame(gaps: Sequence[Gap]) -> pd.DataFrame:
+    """A line for each gap: missing, size, name, share, closing; rows but for name and share."""
+    return pd.DataFrame(
+        {
+            "missing": [len(gap.missing) for gap in gaps],
+            "size": [gap.size for gap in gaps],
+            "name": [gap.name for gap in gaps],
+            "share": [gap.share for gap in gaps],
+            "closing": [len(gap.closing) for gap in gaps],
+        }
+    )
+
+
 def _closing(part: pd.DataFrame, reach: float) -> tuple[tuple[str, ...], int]:
     best, closed = dict[str, float](), 0
     for ids, similarities in zip(part["dropped"], part["dropped_similarity"], strict=True):
@@ -96,6 +109,20 @@ def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
         compared.last, ascending=False, kind="stable"
     )
     return pd.DataFrame({"example": near["nearest"], "similarity": near[compared.last]})
+
+
+def copies_kept(copied: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
+    """Copies whose example is kept now, with both prompts: asked, by the reference set, and prompt.
+
+    copied: see `copies`. prompts: of the reference set, by id. rows: of the dataset.
+    """
+    examples = copied["example"]
+    kept = rows["dropped_by"].reindex(examples).isna().to_numpy()
+    copied = copied[kept & examples.isin(rows.index).to_numpy()]
+    return copied.assign(
+        asked=prompts.reindex(copied.index),
+        prompt=rows["prompt"].reindex(copied["example"]).to_numpy(),
+    )
 
 
 def over_represented(

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation.decisions import together
+from curation.decisions import as_one_act
 from curation.errors import CurationError
 from curation.project import Project
 from curation.ui import state
@@ -50,7 +50,7 @@ def decide_together(
     said in a sentence.
     """
     who = state.annotator()
-    decisions = together(said, who, op, base)
+    decisions = as_one_act(said, who, op, base)
     try:
         if not who:
             raise CurationError(NAMELESS)

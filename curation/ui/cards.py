@@ -10,6 +10,8 @@ import streamlit as st
 
 from curation.dataset import ATTENTION, Message, load_messages
 from curation.looking.search import marked
+from curation.ui import tables
+from curation.ui.tables import Column
 from curation.ui.text import badges, highlighted, markdown
 
 _AVATARS = {
@@ -87,10 +89,5 @@ def receipt(events: Sequence[dict[str, Any]]) -> None:
             for e in events
         ]
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config={"detail": st.column_config.TextColumn(width="large")},
-    )
+    columns = [Column("step"), Column("what"), Column("detail", width="large"), Column("by")]
+    tables.draw(table, columns, tallest=10_000)

@@ -118,52 +118,6 @@ def _name_gaps(
     )
 
 
-def gap_table(gaps: Sequence[Gap]) -> pd.DataFrame:
-    """A line for each gap: rows out of reach, of how many, its name, the share in %, and closing."""
-    return pd.DataFrame(
-        {
-            "out of reach": [len(g.missing) for g in gaps],
-            "of": [g.size for g in gaps],
-            "region": [g.name for g in gaps],
-            "share": [100 * g.share for g in gaps],
-            "closing": [len(g.closing) for g in gaps],
-        }
-    )
-
-
-def over_table(over: pd.DataFrame) -> pd.DataFrame:
-    """What `gaps.over_represented` lists, as it is shown; no ratio to a share of nothing."""
-    return pd.DataFrame(
-        {
-            "topic": over["topic"],
-            "rows here": over["here"],
-            "share here": over["share_here"],
-            "share in reference set": over["share_reference"],
-            "ratio": over["ratio"].where(over["reference"] > 0),
-            "keep": over["keep"],
-            "cut": over["cut"],
-            "beyond chance": over["beyond_chance"],
-        }
-    )
-
-
-def copy_table(
-    found: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame
-) -> tuple[pd.DataFrame, list[str]]:
-    """What `gaps.copies` found, side by side, and the ids of those examples; dropped ones are gone."""
-    kept = rows["dropped_by"].reindex(found["example"]).isna().to_numpy()
-    known = found["example"].isin(rows.index).to_numpy()
-    found = found[kept & known]
-    table = pd.DataFrame(
-        {
-            "similarity": found["similarity"],
-            "the reference set asks": [short(prompts[i], 160) for i in found.index],
-            "the example asks": [short(p, 160) for p in rows.loc[found["example"], "prompt"]],
-        }
-    )
-    return table, list(dict.fromkeys(found["example"]))
-
-
 def basis(compared: Compared) -> str:
     """What was compared, in a sentence."""
     of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]

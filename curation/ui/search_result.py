@@ -11,21 +11,24 @@ from curation.looking.masks import Positions
 from curation.looking.result import SearchResult
 from curation.looking.search import TOP, snippet
 from curation.ui.slots import widget_value
+from curation.ui.tables import Column
 
 
-def beside(part: pd.DataFrame, positions: Positions, result: SearchResult | None) -> dict[str, str]:
-    """Add what a search says of the rows at some positions; the columns that it adds, with titles.
+def beside(
+    part: pd.DataFrame, positions: Positions, result: SearchResult | None
+) -> tuple[Column, ...]:
+    """Add what a search says of the rows at some positions; return the columns that it adds.
 
     A search by words adds none, but texts begin where the words are.
     """
     if result is None:
-        return {}
+        return ()
     if result.name:
         part["search"] = result.column[positions]
-        return {"search": result.name}
+        return (Column("search", result.name, "number", 90),)
     for column in ("prompt", "response"):
         part[column] = [snippet(t, result.query, before=16) or t for t in part[column]]
-    return {}
+    return ()
 
 
 def limits(place: Any, key: str, what: str) -> tuple[int, float]:

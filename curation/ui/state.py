@@ -17,7 +17,7 @@ import streamlit as st
 from curation import errors
 from curation.dataset import Dataset
 from curation.looking.queues import Held
-from curation.overlay import with_said
+from curation.overlay import with_decisions
 from curation.project import Project, View
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.text.slug import slug
@@ -176,7 +176,7 @@ def annotated(project: Project, view: View) -> View:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> Dataset:
-    return with_said(_dataset, _people, ("verdict", "tags", "flags"))
+    return with_decisions(_dataset, _people, ("verdict", "tags", "flags"))
 
 
 def session_id() -> str:

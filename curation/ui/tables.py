@@ -1,74 +1,145 @@
-"""The table that rows are shown in."""
+"""The one table of the app: columns described as data, examples with their texts, a row that is picked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
 from curation.looking.masks import SHOWN
 from curation.ui.text import short
 
+Kind = Literal["text", "excerpt", "count", "number", "percent", "progress", "check"]
 
-def preview(
-    rows: pd.DataFrame, extra: Sequence[str] = (), first: Collection[str] = ()
-) -> pd.DataFrame:
-    """Rows as a table for reading: one line of each text, after and before the columns asked for."""
-    part = rows.head(SHOWN)
-    table = pd.DataFrame(
-        {
-            **{column: part[column] for column in first},
-            "prompt": part["prompt"].map(lambda t: short(t, 160)),
-            "response": part["response"].map(lambda t: short(t, 160)),
-            "dropped by": part["dropped_by"].fillna(""),
+HEAD, LINE = 37, 35
+"""Pixels of a table's head, with its border, and of each line."""
+
+EXCERPT = 160
+"""Characters of a text that a cell shows."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: which of the frame's it is, and how its values are written.
+
+    title: its name without underscores where none is given. kind: text; excerpt, one line of a long
+    text; count, a whole number; number; percent and progress, a share from 0 to 1; check, true or
+    false. width: pixels, or Streamlit's word. digits: of a number or a percentage, after the point.
+    """
+
+    name: str
+    title: str = ""
+    kind: Kind = "text"
+    width: int | Literal["small", "medium", "large"] | None = None
+    help: str | None = None
+    digits: int | None = None
+
+    def values(self, values: pd.Series) -> pd.Series:
+        """The values of the frame's column as the table gets them."""
+        if self.kind == "excerpt":
+            return values.map(lambda text: short(text, EXCERPT), na_action="ignore")
+        return values * 100 if self.kind == "percent" else values
+
+    def config(self) -> Any:
+        """The column for Streamlit."""
+        look: dict[str, Any] = {"width": self.width, "help": self.help}
+        title = self.title or self.name.replace("_", " ")
+        if self.kind == "check":
+            return st.column_config.CheckboxColumn(title, **look)
+        if self.kind == "progress":
+            look |= {"format": "percent", "min_value": 0.0, "max_value": 1.0}
+            return st.column_config.ProgressColumn(title, **look)
+        formats = {
+            "count": "%,d",
+            "number": f"%,.{3 if self.digits is None else self.digits}f",
+            "percent": f"%.{self.digits or 0}f%%",
         }
+        if self.kind in formats:
+            return st.column_config.NumberColumn(title, format=formats[self.kind], **look)
+        return st.column_config.TextColumn(title, **look)
+
+
+def column_for(values: pd.Series) -> Column:
+    """A column of the kind that fits the values of a frame's column."""
+    name = str(values.name)
+    if is_bool_dtype(values):
+        return Column(name, kind="check")
+    if not is_numeric_dtype(values):
+        return Column(name)
+    present = values.dropna()
+    whole = not is_float_dtype(values) or bool((present == present.round()).all())
+    return Column(name, kind="count" if whole else "number")
+
+
+def draw(
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    *,
+    key: str | None = None,
+    tallest: int = 420,
+    pick: bool = False,
+) -> str | None:
+    """Draw a table; return the id of the row that was clicked, if rows can be picked.
+
+    A missing value is an empty cell, and a column that the frame has not is left out. tallest:
+    pixels; a table of few rows is as high as they are. pick: whether a row can be clicked; the id is
+    the frame's index as text.
+    """
+    columns = [column for column in columns if column.name in frame]
+    table = pd.DataFrame(
+        {column.name: column.values(frame[column.name]) for column in columns}, index=frame.index
     )
-    for column in extra:
-        if column in part:
-            table[column.replace("_", " ")] = part[column]
-    return table
+    height = HEAD + LINE * len(table)
+    options: dict[str, Any] = {
+        "hide_index": True,
+        "width": "stretch",
+        "height": "content" if height <= tallest else tallest,
+        "key": key,
+        "placeholder": "",
+        "column_config": {column.name: column.config() for column in columns},
+    }
+    if not pick:
+        st.dataframe(table, **options)
+        return None
+    event: Any = st.dataframe(table, on_select="rerun", selection_mode="single-row", **options)
+    rows = event["selection"]["rows"]
+    return str(table.index[rows[0]]) if rows and rows[0] < len(table) else None
 
 
-def pick(
+TEXTS = (
+    Column("prompt", kind="excerpt", width=300),
+    Column("response", kind="excerpt", width=340),
+    Column("dropped_by"),
+)
+"""What every table of examples shows."""
+
+
+def examples(
     rows: pd.DataFrame,
-    key: str,
-    extra: Sequence[str] = (),
-    height: int = 420,
-    first: Mapping[str, str] | None = None,
+    key: str | None = None,
+    *,
+    before: Sequence[Column] = (),
+    after: Sequence[str] = (),
+    tallest: int = 420,
     total: int | None = None,
 ) -> str | None:
-    """Draw a table of examples; returns the id of the row that was clicked.
+    """Draw a table of examples; return the id of the one that was clicked, None without a key.
 
-    first: columns that stand before the text, with their titles. total: of how many rows these are the first.
+    before: columns that stand before the texts. after: names of columns that stand after them.
+    total: of how many rows these are the first.
     """
     total = len(rows) if total is None else total
     if rows.empty:
         st.caption("No example meets these conditions.")
         return None
-    table = preview(rows, extra, first or {})
-    chosen = st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height=height,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=key,
-        column_config={
-            **{c: _column(rows[c], title) for c, title in (first or {}).items()},
-            "prompt": st.column_config.TextColumn(width=300),
-            "response": st.column_config.TextColumn(width=340),
-        },
-    )
+    part = rows.head(SHOWN)
+    more = [column_for(part[name]) for name in after if name in part]
+    columns = [*before, *TEXTS, *more]
+    picked = draw(part, columns, key=key, tallest=tallest, pick=key is not None)
     if total > SHOWN:
         st.caption(f"The first {SHOWN:,} of {total:,} are listed; actions are about all of them.")
-    picked = chosen["selection"]["rows"]
-    return str(table.index[picked[0]]) if picked and picked[0] < len(table) else None
-
-
-def _column(values: pd.Series, title: str) -> Any:
-    if pd.api.types.is_numeric_dtype(values):
-        return st.column_config.NumberColumn(title, format="%.3f", width=90)
-    return st.column_config.TextColumn(title, width=340)
+    return picked

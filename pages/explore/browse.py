@@ -97,11 +97,13 @@ def draw_table(
     """The first of the rows that were found; the id of the one that was clicked."""
     asked = [order] * bool(order) + filters.picked("browse")
     part = dataset.with_columns(asked, dataset.rows.iloc[at[:SHOWN]].copy())
-    first = search_result.beside(part, at[:SHOWN], hits)
+    before = search_result.beside(part, at[:SHOWN], hits)
     shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
     shown = list(dict.fromkeys([*asked, *shown]))
     height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
-    return tables.pick(part, f"browse-table-{key}", shown, height, first, len(at))
+    return tables.examples(
+        part, f"browse-table-{key}", before=before, after=shown, tallest=height, total=len(at)
+    )
 
 
 def draw() -> None:

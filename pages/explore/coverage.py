@@ -5,14 +5,22 @@ from __future__ import annotations
 import time
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from curation import commands, jobs
 from curation.comparison import comparison_key
 from curation.looking import coverage
 from curation.looking.coverage import Compared
-from curation.looking.gaps import COPY, Gap, as_json_lines, copies, over_represented, still_dropped
+from curation.looking.gaps import (
+    COPY,
+    Gap,
+    as_json_lines,
+    copies,
+    copies_kept,
+    gap_frame,
+    over_represented,
+    still_dropped,
+)
 from curation.looking.quotas import of_cuts
 from curation.project import Project, View
 from curation.reference_sets import ReferenceSet
@@ -21,6 +29,7 @@ from curation.ui import actions, charts, quotas, reference_sets, shell, state, t
 from curation.ui import coverage as drawing
 from curation.ui.coverage import Held
 from curation.ui.slots import set_widget
+from curation.ui.tables import Column
 from curation.ui.text import markdown
 
 SIDES = {
@@ -29,6 +38,33 @@ SIDES = {
     "response": "responses",
     "both": "both",
 }
+GAPS = (
+    Column("missing", "out of reach", "count", 85),
+    Column("size", "rows", "count", 50, help="Rows of the reference set in the region."),
+    Column("name", "region", width=170),
+    Column("share", kind="percent", width=60),
+    Column("closing", kind="count", width=65, help="Dropped rows within reach of what is missing."),
+)
+OVER = (
+    Column("topic"),
+    Column("here", "rows here", "count"),
+    Column("share_here", kind="percent", digits=2),
+    Column("share_reference", "share in reference set", "percent", digits=2),
+    Column("ratio", kind="number", digits=1),
+    Column("keep", kind="count"),
+    Column("cut", kind="count"),
+    Column(
+        "beyond_chance",
+        kind="check",
+        help="Also when the share of the reference set is put at the upper end of its 95 % "
+        "interval.",
+    ),
+)
+COPIES = (
+    Column("similarity", kind="number", width=80),
+    Column("asked", "the reference set asks", "excerpt"),
+    Column("prompt", "the example asks", "excerpt"),
+)
 LISTED = 5  # examples of a gap that are shown side by side
 CHARACTERS = 700
 
@@ -149,27 +185,10 @@ def draw_gaps(project: Project, view: View, held: Held) -> None:
     if not gaps:
         st.success("Every row of the reference set is within reach.", icon=":material/check:")
         return
-    table = drawing.gap_table(gaps)
     left, right = st.columns([6, 7], gap="medium")
     with left:
-        event = st.dataframe(
-            table,
-            hide_index=True,
-            width="stretch",
-            height=min(560, 38 + 35 * len(table)),
-            key=f"coverage-gaps-{reference.slug}",
-            on_select="rerun",
-            selection_mode="single-row",
-            column_config={
-                "out of reach": st.column_config.NumberColumn(width=85),
-                "of": st.column_config.NumberColumn(width=50),
-                "region": st.column_config.TextColumn(width=170),
-                "share": st.column_config.NumberColumn(format="%.0f %%", width=60),
-                "closing": st.column_config.NumberColumn(
-                    width=65, help="Dropped rows within reach of what is missing."
-                ),
-            },
-        )
+        key = f"coverage-gaps-{reference.slug}"
+        picked = tables.draw(gap_frame(gaps), GAPS, key=key, tallest=560, pick=True)
         every = tuple(i for g in gaps for i in g.missing)
         st.download_button(
             f"Download all {len(every):,} prompts",
@@ -181,9 +200,7 @@ def draw_gaps(project: Project, view: View, held: Held) -> None:
             help="JSON Lines of the reference set's prompts out of reach: a list to write data for.",
         )
     with right:
-        chosen = event["selection"]["rows"]
-        gap = gaps[chosen[0] if chosen and chosen[0] < len(gaps) else 0]
-        draw_gap(project, view, held, gap)
+        draw_gap(project, view, held, gaps[int(picked or 0)])
 
 
 def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
@@ -217,9 +234,7 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
             f"{len(closing):,} dropped within reach; they would close {gap.closed:,} of "
             f"{len(gap.missing):,}"
         ):
-            st.dataframe(
-                tables.preview(rows.loc[closing]), hide_index=True, width="stretch", height=200
-            )
+            tables.examples(rows.loc[closing], tallest=200)
     else:
         st.caption("No dropped row would close any of it: this has to be written or found.")
     heads = st.columns(2)
@@ -286,27 +301,26 @@ def draw_over(project: Project, compared: Compared) -> None:
         "A budget says how many of a topic are taken, not which: compare again after the selection, "
         "for it may leave out rows that are near the reference set."
     )
-    for part, title in (
-        (touched, "More here than in the reference set"),
-        (never, "Never touched by the reference set"),
+    untouched_columns = [c for c in OVER if c.name not in ("share_reference", "ratio")]
+    for part, title, columns in (
+        (touched, "More here than in the reference set", OVER),
+        (never, "Never touched by the reference set", untouched_columns),
     ):
         if len(part):
             st.caption(f"**{title}**")
-            draw_over_table(part)
+            tables.draw(part, columns, tallest=320)
 
 
 def draw_copies(project: Project, view: View, held: Held) -> None:
     """Examples that may be rows of the reference set, beside these, and a button that drops them."""
     left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
     least = left.slider("From a similarity of", 0.8, 1.0, COPY, step=0.01, key="coverage-copies")
-    table, ids = drawing.copy_table(
-        copies(held.compared, float(least)), held.prompts, view.dataset.rows
-    )
+    pairs = copies_kept(copies(held.compared, float(least)), held.prompts, view.dataset.rows)
     right.caption(
         "A benchmark whose questions stand in the training data measures memory. Read the pairs: "
         "alike is not the same. To find questions with other answers, compare by prompts only."
     )
-    if table.empty:
+    if pairs.empty:
         st.success(
             "No example is that similar to a row of the reference set.", icon=":material/check:"
         )
@@ -314,41 +328,13 @@ def draw_copies(project: Project, view: View, held: Held) -> None:
     actions.bulk_button(
         project,
         "drop",
-        ids,
+        list(dict.fromkeys(pairs["example"])),
         "coverage-drop-copies",
         label="Drop",
         icon=":material/close:",
         about="They stay in the file; Undo takes it back.",
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content" if len(table) < 9 else 400,
-        column_config={"similarity": st.column_config.NumberColumn(format="%.3f", width=80)},
-    )
-
-
-def draw_over_table(part: pd.DataFrame) -> None:
-    """Topics, shares, and what to cut."""
-    table = drawing.over_table(part)
-    if not (part["reference"] > 0).any():
-        table = table.drop(columns=["share in reference set", "ratio"])
-    percent = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content" if len(table) < 9 else 320,
-        column_config={
-            "share here": percent,
-            "share in reference set": percent,
-            "ratio": st.column_config.NumberColumn(format="%.1f"),
-            "beyond chance": st.column_config.CheckboxColumn(
-                help="Also when the share of the reference set is put at the upper end of its 95 % interval."
-            ),
-        },
-    )
+    tables.draw(pairs, COPIES, tallest=400)
 
 
 def draw_map(view: View, held: Held) -> None:

@@ -159,9 +159,11 @@ def draw_list(
     )
     listed_rows = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else at
     part = rows.iloc[listed_rows[:SHOWN]].copy()
-    first = search_result.beside(part, listed_rows[:SHOWN], hits)
+    before = search_result.beside(part, listed_rows[:SHOWN], hits)
     key = listed(listed_rows) + (view.fingerprint if concepts.concept_of("map") else "")
-    picked = tables.pick(part, f"map-table-{key}", [], 260, first, len(listed_rows))
+    picked = tables.examples(
+        part, f"map-table-{key}", before=before, tallest=260, total=len(listed_rows)
+    )
     if picked:
         state.OPEN.set(project, picked)
     opened = state.OPEN.get(project)

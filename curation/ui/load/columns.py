@@ -7,6 +7,8 @@ import streamlit as st
 
 from curation.formats import METADATA
 from curation.formats.names import MEANINGS
+from curation.ui import tables
+from curation.ui.tables import Column
 
 
 def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
@@ -23,8 +25,8 @@ def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
     ]
     left = len({column for over, column, *_ in rows if over})
     inside = len(became) - left
-    columns = f"{inside} of {len(became)} columns" if len(became) > 1 else "The column"
-    sentence = f"{columns} went into the example" if inside else "No column went into the example"
+    parts = f"{inside} of {len(became)} columns" if len(became) > 1 else "The column"
+    sentence = f"{parts} went into the example" if inside else "No column went into the example"
     st.caption(f"{sentence}; {left} left in the metadata." if left else f"{sentence}.")
     table = pd.DataFrame(
         [
@@ -32,11 +34,5 @@ def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
             for over, column, meaning, count in sorted(rows, key=lambda row: row[0])
         ]
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content" if len(table) < 9 else 300,
-        key=key,
-        column_config={"rows": st.column_config.NumberColumn(format="localized", width=70)},
-    )
+    columns = [Column("column"), Column("became"), Column("rows", kind="count", width=70)]
+    tables.draw(table, columns, key=key, tallest=320)

@@ -8,7 +8,16 @@ import streamlit as st
 from curation import carry as carrying
 from curation.import_summary import ImportSummary
 from curation.project import Project
-from curation.ui import state
+from curation.ui import state, tables
+from curation.ui.tables import Column
+
+OFFER = (
+    Column("decided"),
+    Column("was"),
+    Column("now", "may be now"),
+    Column("alike", kind="progress"),
+)
+"""A decision without a row beside the row that it may be about now."""
 
 
 def draw_left_out(project: Project) -> None:
@@ -17,8 +26,8 @@ def draw_left_out(project: Project) -> None:
     if reasons:
         many = "1 file was" if len(reasons) == 1 else f"{len(reasons):,} files were"
         with st.expander(f"{many} left out", icon=":material/info:"):
-            table = {"file": list(reasons), "reason": list(reasons.values())}
-            st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
+            table = pd.DataFrame({"file": list(reasons), "reason": list(reasons.values())})
+            tables.draw(table, [Column("file"), Column("reason")])
 
 
 def draw_without_row(project: Project) -> None:
@@ -31,14 +40,13 @@ def draw_without_row(project: Project) -> None:
     if not st.toggle("Show the rows that they may be now", key="carry-show"):
         return
     offers = carrying.offers(project)
-    table = [
-        {"decided": "; ".join(o.said), "was": o.before, "may be now": o.after, "alike": o.likeness}
-        for o in offers
-    ]
-    alike = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-    st.dataframe(
-        pd.DataFrame(table), hide_index=True, width="stretch", column_config={"alike": alike}
+    table = pd.DataFrame(
+        [
+            {"decided": "; ".join(o.said), "was": o.before, "now": o.after, "alike": o.likeness}
+            for o in offers
+        ]
     )
+    tables.draw(table, OFFER)
     able = [offer for offer in offers if offer.id]
     st.button(
         f"Carry {len(able):,} over",
