@@ -20,7 +20,8 @@ from curation.sources.__main__ import example_columns, example_row
 from curation.sources.document import json_document
 from curation.sources.limits import Raw
 from curation.sources.lines import json_lines, split_lines
-from curation.sources.reading import Many, Read, parts, read, read_all
+from curation.sources.parts import parts
+from curation.sources.reading import Many, Read, read, read_all
 from curation.sources.strict import Bad, Parser
 from curation.sources.tables import separated
 from tests.reading import objects, opened, physical_lines

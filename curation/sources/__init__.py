@@ -18,8 +18,8 @@ from curation.dataset import Progress, silent
 from curation.errors import FileRefused
 from curation.sources.about import not_data
 from curation.sources.archive import is_saved_dataset, pack
+from curation.sources.encoding import text_encoding
 from curation.sources.limits import Limits
-from curation.sources.opening import text_encoding
 from curation.sources.reading import read
 
 __all__ = [

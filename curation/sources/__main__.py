@@ -21,7 +21,8 @@ from curation.errors import CurationError
 from curation.formats import Converted, ConvertedTexts
 from curation.process import end_with
 from curation.sources.limits import Blank, Limits
-from curation.sources.reading import Fact, Many, Part, Read, Refusal, Result, parts, read_all
+from curation.sources.parts import Part, parts
+from curation.sources.reading import Fact, Many, Read, Refusal, Result, read_all
 
 ROWS = 20_000
 """Rows held in memory at a time."""

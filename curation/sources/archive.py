@@ -13,9 +13,10 @@ from typing import Any
 
 from curation.errors import CurationError
 from curation.sources.about import not_data
+from curation.sources.encoding import SAMPLE
 from curation.sources.limits import Item, Limits, NotData, Note, Refused, Reject
 from curation.sources.lines import Texts
-from curation.sources.opening import SAMPLE, look
+from curation.sources.opening import look
 
 MANIFESTS = ("dataset_info.json", "state.json", "dataset_dict.json")
 """What `datasets` writes beside the Arrow files of a saved dataset."""

@@ -1,12 +1,13 @@
 """JSON documents: arrays, arrays under keys of an object, single objects, one after another.
 
-They are read through a window, so a file may be larger than memory. After a record that is no JSON
-the reader goes on at the next one.
+Guarantee: a file may be larger than memory, since it is read through a window. After a record that
+is no JSON the reader goes on at the next one (see `resuming`).
+
+Accepted: an object whose keys hold columns is read whole, whatever its size.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -14,66 +15,23 @@ from typing import Any
 import orjson
 
 from curation import formats
+from curation.sources.containers import CHATS, GENERIC, containers
 from curation.sources.limits import Item, Limits, Note, Raw, Reject
 from curation.sources.lines import SHOWN, checked, not_utf8, too_long
+from curation.sources.resuming import Skipping
 from curation.sources.shapes import is_turn, spread
 from curation.sources.strict import Bad, Parser
-from curation.sources.window import SPACE, Brackets, Window, balanced
-
-GENERIC = ("data", "examples", "rows", "items", "records", "instances", "dataset", "samples")
-"""Keys under which a file keeps its records, and which say nothing of them."""
-CHATS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat", "history")
-"""Keys under which a single record keeps its turns."""
+from curation.sources.window import SPACE, Window
 
 PIECE = 1 << 16
 """Bytes that are seen at a time; a fault costs a look over all of them."""
 
-_FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:')
 _AFTER_BRACKET = re.compile(rf"\[[{SPACE}]*")
 _COLUMN = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
 """How an object begins that holds columns."""
 _TOP = re.compile(r"[\r\n]+(?=[\[{])")
 _AHEAD = 16
 """Characters before the end of the window in which a fault may only be that the text goes on."""
-
-
-def is_document(sample: bytes) -> bool:
-    """Whether a text that begins so is a JSON document rather than an object a line."""
-    text = sample.lstrip(b" \t\r\n\xef\xbb\xbf")
-    first, *rest = (line.strip() for line in re.split(rb"[\r\n]+", text, maxsplit=51)[:51])
-    rest = [line for line in rest if line]
-    if text.startswith(b"["):
-        whole = first.endswith(b"]") and first != b"[]"
-        return not (whole and rest and rest[0].startswith(b"["))
-    if not text.startswith(b"{"):
-        return False
-    value = _whole_object(first)
-    if value is None:  # the first line alone is no object: pretty-printed, or a broken line
-        objects = sum(line.startswith(b"{") and line.endswith((b"}", b"},")) for line in rest)
-        return objects * 2 < len(rest) or not rest
-    return not rest and bool(containers(value) or spread(value))
-
-
-def _whole_object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = Parser(Limits()).parse(line)
-    except (Bad, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def containers(value: dict[str, Any]) -> list[str]:
-    """Keys of an object that hold records; none when the object is a record itself."""
-    keys = [
-        k
-        for k, v in value.items()
-        if k not in CHATS
-        and isinstance(v, list)
-        and v
-        and all(isinstance(e, dict | list) for e in v)
-    ]
-    generic = any(k in GENERIC for k in keys) and "instruction" not in value
-    return keys if generic or keys and not formats.recognise(value)[0] else []
 
 
 def json_document(chunks: Iterable[bytes], limits: Limits, offset: int = 0) -> Iterator[Item]:
@@ -89,11 +47,7 @@ class _Document:
         self._window, self._limits = window, limits
         self._parser = Parser(limits)
         self._row = self._strays = 0
-        self._space = ""  # before the element at hand
-        self._opening: re.Pattern[str] | None = None
-        """How a record begins, learnt from the first good one."""
-        self._repeats = False
-        """Whether a good record was seen that holds its own beginning once more."""
+        self._skipping = Skipping(window, limits)
 
     def items(self) -> Iterator[Item]:
         window = self._window
@@ -178,13 +132,13 @@ class _Document:
 
     def _element(self, more: dict[str, Any], columns: Sequence[str]) -> Raw | Reject:
         window, row = self._window, self._row
-        self._space = window.space
+        self._skipping.space = window.space
         found = self._value()
         offset = window.offset
         if isinstance(found, Bad):
             if found.code == "row_too_long":
-                return too_long(row, offset, self._skip_far(), self._limits)
-            raw = self._skip()
+                return too_long(row, offset, self._skipping.to_next_far(), self._limits)
+            raw = self._skipping.to_next()
             return Reject(row, offset, found.field, found.code, str(found), raw)
         value, end, raw = found
         window.take(end, raw)
@@ -201,10 +155,7 @@ class _Document:
         except UnicodeDecodeError as error:
             return Reject(row, offset, "", "not_utf8", not_utf8(error.start), raw)
         if isinstance(value, dict):
-            if self._opening is None and not self._repeats and (first := _FIRST_KEY.match(text)):
-                opening = _opening(first[1])
-                self._repeats = len(opening.findall(text)) > 1
-                self._opening = None if self._repeats else opening
+            self._skipping.learn(text)
             value = {**value, **{k: v for k, v in more.items() if k not in value}}
         elif _is_pair(value):
             value = {"text": value[0], "label": value[1], **more}
@@ -228,75 +179,10 @@ class _Document:
             if not window.more():
                 return fault
 
-    def _skip(self) -> bytes:
-        """Go on to where the next element may begin; the bytes up to there, or their beginning."""
-        window = self._window
-        while (end := self._next_element()) is None:
-            if len(window) > self._limits.row_bytes:
-                return self._skip_far()
-            if not window.more():
-                end = len(window.text)
-                closing = window.text.rstrip(SPACE)
-                if closing.endswith("]") and len(closing) > window.at + 1:
-                    end = len(closing) - 1
-                break
-        raw = window.take(end)
-        return raw.rstrip(b" \t\r\n,") or raw
-
-    def _skip_far(self) -> bytes:
-        """The same for an element that is longer than a row may be; only its beginning is kept.
-
-        It ends with its brackets, before a line that begins as it did, or where in the middle of a
-        text of it, which a quote should have ended, a record begins.
-        """
-        window, brackets, shown = self._window, Brackets(), b""
-        own_line, after = self._line_start(), 1  # its own beginning is no other's
-        while True:
-            text, at = window.text, window.at
-            line = own_line.search(text, at) if own_line else None
-            stop = max(at, len(text) - (0 if window.ended else 1_000))
-            stop, end, place = line.start() if line else stop, None, at
-            begins = self._opening.finditer(text, at + after) if self._opening else ()
-            for begin in itertools.chain((found.start() for found in begins), [stop]):
-                begin = min(begin, stop)
-                end = brackets.end(text, place, begin)
-                place = begin if end is None else end
-                if end is not None or begin == stop or brackets.in_string:
-                    break
-            after = 0 if place > at else after
-            shown = (shown + window.take(place))[:SHOWN]
-            if end is not None or place < stop or line or not window.more():
-                return shown
-
-    def _next_element(self) -> int | None:
-        """Where the element at hand ends by its brackets, or where the next one seems to begin.
-
-        One begins with the first key of those before, or on a line of its own, as far in as the one
-        at hand.
-        """
-        text, at = self._window.text, self._window.at
-        if text[at] not in "{[":
-            plain = re.compile(r"[,{\[\]]").search(text, at + 1)
-            return plain.start() if plain else None
-        marks = [self._opening, self._line_start()]
-        if self._opening is None and not self._repeats and (own := _FIRST_KEY.match(text, at)):
-            marks.append(_opening(own[1]))
-        found = [mark.search(text, at + 1) for mark in marks if mark]
-        begins = min((f.start() for f in found if f), default=None)
-        ends = balanced(text, at, len(text) if begins is None else begins)
-        return begins if ends is None else ends
-
-    def _line_start(self) -> re.Pattern[str] | None:
-        """How a line begins that is as far in as the element at hand, if that begins its line."""
-        breaks = max(self._space.rfind("\n"), self._space.rfind("\r"))
-        if breaks < 0:
-            return None
-        return re.compile(r"[\r\n]" + re.escape(self._space[breaks + 1 :]) + r"(?=\{)")
-
     def _object(self) -> Iterator[Item]:
         """An object that is a record, or one that holds records under its keys."""
         window = self._window
-        self._space = window.space
+        self._skipping.space = window.space
         found = self._value()
         if isinstance(found, Bad):
             holds = found.code != "too_deep" and self._holds_records()
@@ -318,9 +204,9 @@ class _Document:
             return
         offset = window.offset
         if found.code == "row_too_long":
-            yield too_long(self._row, offset, self._skip_far(), self._limits)
+            yield too_long(self._row, offset, self._skipping.to_next_far(), self._limits)
         else:
-            raw = self._skip()
+            raw = self._skipping.to_next()
             yield Reject(self._row, offset, found.field, found.code, str(found), raw)
 
     def _table(self) -> tuple[Any, int, bytes] | None:
@@ -387,7 +273,7 @@ class _Document:
             if name is None:
                 self._row += 1
                 message = "this is no field of the object that holds the records; mend it."
-                raw += self._skip() if window.next() else b""
+                raw += self._skipping.to_next() if window.next() else b""
                 yield Reject(self._row, offset, "", "not_json", message, raw)
             elif window.next() == "[" and self._opens_records():
                 before = self._row
@@ -398,7 +284,7 @@ class _Document:
             else:
                 found = self._value()
                 if isinstance(found, Bad):
-                    self._skip()
+                    self._skipping.to_next()
                 else:
                     window.take(found[1])
                     if name == "columns" and _are_names(found[0]):
@@ -440,8 +326,3 @@ def _are_names(value: Any) -> bool:
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
-
-
-def _opening(key: str) -> re.Pattern[str]:
-    """How an object begins whose first key, in quotes, is this."""
-    return re.compile(r"\{\s*" + re.escape(key) + r"\s*:")

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import yaml
 
-from curation.sources.document import containers
+from curation.sources.containers import containers
 from curation.sources.limits import Item, Limits, NotData, Note, Refused
 from curation.sources.lines import SHOWN, checked, too_long
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import itertools
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,7 +15,16 @@ from curation import formats
 from curation.dataset import BASE_COLUMNS
 from curation.formats import Converted, ConvertedTexts, FieldError
 from curation.sources import archive, columnar, document, lines, listing, tables
-from curation.sources.about import CARD, is_card, not_data
+from curation.sources.about import not_data
+from curation.sources.encoding import (
+    SAMPLE,
+    Stream,
+    encoding_of,
+    mark_size,
+    text_encoding,
+    utf8_chunks,
+)
+from curation.sources.kinds import kind_of
 from curation.sources.limits import (
     Blank,
     Damaged,
@@ -30,22 +37,9 @@ from curation.sources.limits import (
     Reject,
 )
 from curation.sources.lines import Texts
-from curation.sources.opening import (
-    SAMPLE,
-    Stream,
-    encoding_of,
-    look,
-    text_encoding,
-    utf8_chunks,
-)
+from curation.sources.opening import look
+from curation.sources.parts import Part, read_part
 
-_TABLES = re.compile(r"\.(csv|tsv|tab|psv)\b")
-_JSON = re.compile(r"\.(json|jsonl|ndjson)\b")
-_YAML = re.compile(r"\.(yaml|yml)\b")
-_BINARY = re.compile(r"\.(parquet|arrow|feather)\b")
-_OBJECT = re.compile(rb'\s*(?:\[\s*\]\s*\Z|(?:\[\s*)?\{\s*["}])')
-"""How JSON begins that no table begins with."""
-_MARKUP = (b"<!doctype", b"<html", b"<?xml")
 RESERVED = {*BASE_COLUMNS, "id", "content_hash", "imported_as"} - {"tools", "rejected"}
 """Names of our own columns; a file's columns of such names stay in the metadata."""
 
@@ -59,14 +53,14 @@ class Read(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A record that did not, with the file it stood in."""
+    """A record that became no example, with the file it stood in."""
 
     source: str
     reject: Reject
 
 
 class Fact(NamedTuple):
-    """Something about a whole file: encoding, delimiter, or a note for people."""
+    """A fact about a whole file: encoding, delimiter, or a note for people."""
 
     source: str
     note: Note
@@ -84,18 +78,10 @@ class Many(NamedTuple):
 Result = Read | Refusal | Blank | Fact
 
 
-class Part(NamedTuple):
-    """A piece of a file of JSON lines: its first byte, the lines before it, and its end."""
-
-    offset: int
-    before: int
-    end: int
-
-
 def read(path: Path, **options: Any) -> Iterator[Result]:
     """Everything in a file, in order: each line is in an example, a refusal, or blank.
 
-    The options are those of `read_all`, which tells more; raises as it does.
+    Options and errors are those of `read_all`.
     """
     for result in read_all(path, **options, together=False):
         assert not isinstance(result, Many)
@@ -114,10 +100,11 @@ def read_all(
     part: Part | None = None,
     together: bool = True,
 ) -> Iterator[Result | Many]:
-    """The same, with plain records given together where that is quicker.
+    """Everything in a file, in order; plain records come together, because that is faster.
 
     encoding: a Python codec's name, where the guess is wrong. part: one of `parts`, for that piece
-    alone. Raises Refused when the file as a whole is none, and CurationError for unknown names.
+    alone. Raises Refused when the file as a whole cannot be read, and CurationError for unknown
+    names.
     """
     limits = limits or Limits()
     name = (name or path.name).encode("utf-8", "replace").decode()
@@ -130,10 +117,10 @@ def read_all(
     for source, items in _sources(path, name, limits, encoding, part):
         for item in items:
             if isinstance(item, Texts):
-                found: Iterable[Result | Many] = converter.texts(source, item, together)
+                results: Iterable[Result | Many] = converter.texts(source, item, together)
             else:
-                found = (converter.result(source, item),)
-            for result in found:
+                results = (converter.result(source, item),)
+            for result in results:
                 examples = examples or isinstance(result, Read | Many)
                 yield result
             if converter.news:
@@ -143,7 +130,7 @@ def read_all(
 
 
 class _Converter:
-    """Records to examples; `news` holds what there is to say of a file after a record."""
+    """Records to examples; `news` holds notes about the file that a record gave rise to."""
 
     def __init__(
         self,
@@ -156,7 +143,7 @@ class _Converter:
         self.news: list[Note] = []
 
     def result(self, source: str, item: Item) -> Result:
-        """What became of an item."""
+        """The result of an item."""
         if type(item) is Raw:
             return self._converted(source, item)
         if isinstance(item, Reject):
@@ -167,18 +154,18 @@ class _Converter:
         return item
 
     def texts(self, source: str, item: Texts, together: bool) -> Iterator[Result | Many]:
-        """The same of many records, in one piece where they are plain."""
+        """The results of many records, in one piece where they are plain."""
         plain = self._format == "auto" and not self._mapping and together
         pair = formats.pair_of(item.columns) if plain else None
         start = 0
         for whole, run in itertools.groupby(item.records, pair.is_whole if pair else _never):
             records = list(run)
             end = start + len(records)
-            made = formats.convert_texts(item.columns, records) if whole else None
-            if made is not None:
-                if made.metadata[0] and not RESERVED.isdisjoint(item.columns):
-                    self._tell(item.columns, made.metadata[0])
-                yield Many(source, item.row + start, item.offsets[start:end], made)
+            examples = formats.convert_texts(item.columns, records) if whole else None
+            if examples is not None:
+                if examples.metadata[0] and not RESERVED.isdisjoint(item.columns):
+                    self._note_reserved(item.columns, examples.metadata[0])
+                yield Many(source, item.row + start, item.offsets[start:end], examples)
             else:
                 for i, record in enumerate(records, start):
                     raw = Raw(item.row + i, item.offsets[i], record, item.lines[i])
@@ -187,7 +174,7 @@ class _Converter:
 
     def _converted(self, source: str, item: Raw) -> Read | Refusal:
         try:
-            made = formats.convert(
+            example = formats.convert(
                 item.value,
                 format=self._format,
                 mapping=self._mapping,
@@ -201,11 +188,11 @@ class _Converter:
                 item.row, item.offset, error.field, "field", str(error), raw, item.lines, columns
             )
             return Refusal(source, reject)
-        if made.metadata and not RESERVED.isdisjoint(item.value):
-            self._tell(item.value, made.metadata)
-        return Read(source, item, made)
+        if example.metadata and not RESERVED.isdisjoint(item.value):
+            self._note_reserved(item.value, example.metadata)
+        return Read(source, item, example)
 
-    def _tell(self, columns: Iterable[str], metadata: str) -> None:
+    def _note_reserved(self, columns: Iterable[str], metadata: str) -> None:
         kept = orjson.loads(metadata)
         fresh = sorted(RESERVED.intersection(columns).intersection(kept) - self._reserved)
         if fresh:
@@ -216,7 +203,7 @@ class _Converter:
 
 
 def _never(record: Mapping[str, str]) -> bool:
-    """No record is a pair where the columns are not those of one."""
+    """No record is a pair, because its columns are not those of a pair."""
     return False
 
 
@@ -227,7 +214,7 @@ def _sources(
         return _items(file, inner, limits, encoding, more)
 
     if part is not None:
-        yield name, _piece(path, part, limits)
+        yield name, read_part(path, part, limits)
     elif archive.is_saved_dataset(path):
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
             packed = archive.pack(path, Path(folder) / "saved.zip")
@@ -263,7 +250,7 @@ def _items(
             yield Note("guess", note)
         head = b"".join(utf8_chunks(_Joined(iter([sample])), guess))
         chunks = utf8_chunks(_Joined(itertools.chain([sample], pieces)), guess)
-        yield from _text_items(head, chunks, kind_of(head, name), limits, _mark_size(sample, guess))
+        yield from _text_items(head, chunks, kind_of(head, name), limits, mark_size(sample, guess))
         for fault in faults:
             yield Reject(0, None, "", "damaged", str(fault), b"")
 
@@ -275,48 +262,6 @@ def _until_fault(stream: Stream, faults: list[Damaged]) -> Iterator[bytes]:
             yield piece
     except Damaged as fault:
         faults.append(fault)
-
-
-def _mark_size(sample: bytes, encoding: str) -> int:
-    """Bytes of the byte order mark, so that offsets are those of the file where it is UTF-8."""
-    marked = encoding.startswith("utf-8") and sample.startswith(codecs.BOM_UTF8)
-    return len(codecs.BOM_UTF8) if marked else 0
-
-
-def kind_of(head: bytes, name: str) -> str:
-    """What a text that begins so is: lines, document, table, yaml or prose; raises Refused for none.
-
-    The name decides only between a table and prose, and for a first line that could be either.
-    """
-    start, ending = head.lstrip(), "".join(Path(name.lower()).suffixes)
-    if start[:9].lower().startswith(_MARKUP):
-        raise Refused("this is a web page or XML, not a dataset; save the data itself.")
-    tabular = _TABLES.search(ending) is not None
-    if _OBJECT.match(head) or start[:1] in (b"{", b"[") and not tabular:
-        return "document" if document.is_document(head) else "lines"
-    if tabular or not start:
-        return "table"
-    return "yaml" if _YAML.search(ending) else _kind_of_text(head, ending)
-
-
-def _kind_of_text(head: bytes, ending: str) -> str:
-    if is_card(head):
-        raise NotData(CARD)
-    first = [line for line in re.split(rb"[\r\n]+", head, maxsplit=50)[:50] if line.strip()]
-    objects = sum(line.lstrip().startswith(b"{") for line in first)
-    if objects * 2 >= len(first) and objects or _JSON.search(ending) and not _is_header(first[0]):
-        return "lines"
-    if binary := _BINARY.search(ending):
-        raise NotData(
-            f"its name says {binary[1].capitalize()}, but it is a text; download it again."
-        )
-    return "prose" if ".txt" in ending else "table"
-
-
-def _is_header(line: bytes) -> bool:
-    """Whether a line names columns as a table's first line does, one of them known."""
-    cells = re.split("[,;|\t]", line.decode("utf-8", "replace"))
-    return len(cells) > 1 and tables.has_known([cell.strip(' "') for cell in cells])
 
 
 def _text_items(
@@ -342,74 +287,4 @@ class _Joined:
         return next(self._chunks, b"")
 
     def close(self) -> None:
-        """Leave the chunks to who made them."""
-
-
-def parts(
-    path: Path,
-    name: str,
-    limits: Limits,
-    encoding: str | None,
-    count: int,
-    least: int,
-) -> list[Part]:
-    """A plain file of JSON lines in UTF-8 as `count` parts to be read apart; else no parts.
-
-    Parts end with a line and have at least `least` bytes.
-    """
-    if path.is_dir() or not _is_plain_text(path, limits, encoding):
-        return []
-    size = path.stat().st_size
-    count = min(count, size // least)
-    with open(path, "rb") as stream:
-        sample = stream.read(SAMPLE)
-        guess = text_encoding(encoding) if encoding else encoding_of(sample)[0]
-        if count < 2 or not guess.startswith("utf-8") or b"\n" not in sample:
-            return []
-        mark = _mark_size(sample, guess)
-        if kind_of(sample[mark:], name) != "lines":
-            return []
-        found, before, offset = list[Part](), 0, mark
-        for i in range(1, count + 1):
-            stream.seek(i * size // count)
-            whole = stream.readline(limits.row_bytes).endswith(b"\n")
-            if i < count and not whole:
-                return []
-            end = size if i == count else stream.tell()
-            found.append(Part(offset, before, end))
-            before += _count_lines(stream, offset, end)
-            offset = end
-    return found
-
-
-def _is_plain_text(path: Path, limits: Limits, encoding: str | None) -> bool:
-    opened = look(path, limits, encoding)
-    return opened.kind == "text" and not opened.packed
-
-
-def _count_lines(stream: BinaryIO, offset: int, end: int) -> int:
-    """Lines between two places of a file, the later of which is the end of one."""
-    stream.seek(offset)
-    total, last = 0, b""
-    while offset < end and (chunk := stream.read(min(4 * SAMPLE, end - offset))):
-        total += chunk.count(b"\n")
-        if b"\r" in chunk or last == b"\r":
-            total += (last + chunk).count(b"\r") - (last == b"\r")
-            total -= (last + chunk).count(b"\r\n")
-        offset, last = offset + len(chunk), chunk[-1:]
-    return total
-
-
-def _piece(path: Path, part: Part, limits: Limits) -> Iterator[Item | Texts]:
-    with open(path, "rb") as stream:
-        if part.before == 0:
-            yield Note("encoding", "utf-8-sig" if part.offset else "utf-8")
-        stream.seek(part.offset)
-
-        def chunks() -> Iterator[bytes]:
-            left = part.end - part.offset
-            while left and (chunk := stream.read(min(SAMPLE, left))):
-                left -= len(chunk)
-                yield chunk
-
-        yield from lines.json_lines(chunks(), limits, part.before, part.offset)
+        """Nothing to close: the chunks belong to their maker."""
