@@ -26,28 +26,37 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from curation.errors import RecipeError
+from curation.parameters import SEEDS, Column, Numbers, Parameter, Range, parameter_of
 from curation.text.slug import column_word
 from curation.versions import code_version
 
-Column = NewType("Column", str)
-"""A parameter of this type names a column of the dataset; the engine puts it into the batch."""
-
-Numbers = NewType("Numbers", str)
-"""The same for a column of numbers; the engine refuses any other."""
-
-SEEDS = 2**31
-"""Seeds that a step may have, from 0."""
-
-LARGEST = 2**53
-"""The largest whole number of a parameter: every part of a page can hold those up to it."""
+__all__ = [
+    "INPUTS",
+    "KINDS",
+    "PHASES",
+    "SEEDS",
+    "Column",
+    "Numbers",
+    "Operation",
+    "Parameter",
+    "Range",
+    "add",
+    "clean",
+    "embed",
+    "filter",
+    "group",
+    "operation",
+    "operations",
+    "score",
+    "select",
+    "split",
+]
 
 INPUTS = (
     "batch",
@@ -93,103 +102,16 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Range:
-    """Bounds of a number, both included; None is open. `step` is what a form moves by."""
-
-    low: float | None = None
-    high: float | None = None
-    step: float | None = None
-
-    def __str__(self) -> str:
-        low, high = (None if v is None else _plain(v) for v in (self.low, self.high))
-        if low is not None and high is not None:
-            return f"between {low} and {high}"
-        return f"at least {low}" if low is not None else f"at most {high}"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One keyword-only parameter: everything a form or a check has to know about it.
-
-    type is one of "integer", "number", "flag", "choice", "column", "list" and "text"; choices
-    are what a choice may be, or the items of a list. numeric: a column of numbers.
-    """
-
-    name: str
-    type: str
-    default: Any
-    help: str = ""
-    choices: tuple[Any, ...] = ()
-    bounds: Range | None = None
-    optional: bool = False
-    numeric: bool = False
-
-    def check(self, value: Any) -> Any:
-        """The value in its canonical form; raises RecipeError with the accepted values."""
-        if value is None and self.optional:
-            return None
-        if self.type == "flag" and isinstance(value, bool):
-            return value
-        if self.type == "choice" and value in self.choices:
-            return value
-        if self.type in ("text", "column") and isinstance(value, str):
-            return value
-        if self.type == "list" and isinstance(value, list | tuple):
-            return self._items([self._text(item) for item in value])
-        if self.type in ("integer", "number"):
-            return self._number(value)
-        wanted = (
-            f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
-        )
-        raise RecipeError(f"{self.name} must be {wanted}, not {value!r}")
-
-    def _text(self, item: Any) -> str:
-        """An item of a list as text; YAML's own come as they were written."""
-        if isinstance(item, bool):
-            return "true" if item else "false"
-        if not isinstance(item, str | int | float):
-            raise RecipeError(f"{self.name} may hold texts, not {item!r}; put it in quotes")
-        return str(item)
-
-    def _items(self, items: list[str]) -> list[str]:
-        for item in items:
-            if self.choices and item not in self.choices:
-                known = ", ".join(map(repr, self.choices))
-                raise RecipeError(f"{self.name} may hold {known}, not {item!r}")
-        return items
-
-    def _number(self, value: Any) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise RecipeError(f"{self.name} must be a number, not {value!r}")
-        if not abs(value) <= sys.float_info.max:
-            raise RecipeError(f"{self.name} must be a finite number, not {value!r}")
-        if self.type == "integer" and int(value) != value:
-            raise RecipeError(f"{self.name} must be a whole number, not {value!r}")
-        low, high = (self.bounds.low, self.bounds.high) if self.bounds else (None, None)
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise RecipeError(f"{self.name} must be {self.bounds}, not {_plain(value)}")
-        if self.type == "integer" and abs(value) > LARGEST:
-            limits = Range(-LARGEST, LARGEST)
-            raise RecipeError(f"{self.name} must be {limits}, not {_plain(value)}")
-        return int(value) if self.type == "integer" else float(value)
-
-
-def _plain(number: int | float) -> str:
-    """A number as people write it."""
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.6g}"
-
-
-@dataclass(frozen=True)
 class Operation:
     """A named step that a recipe can use; made by the decorators below and nowhere else.
 
-    makes: the columns it adds; `{tag}` in a name stands for what the parameter `tag` says. needs:
-    columns it reads beyond the text. slow: too long to wait for inside a page, or a function that
-    says so of checked parameters: what people write themselves, such as a pattern, has no bound.
-    depends: what else its results depend on, such as a model's weights; called with decide=True it may first make a
-    choice that is still open, which can take seconds. reads: what they depend on of people's
-    decisions, where these are an input; where it is not said, on all of them. notes: what a person
-    should know of its answer, such as a value that no row has. agrees: refuses parameters that make
+    makes: the columns it adds; `{tag}` in a name stands for the value of the parameter `tag`. needs:
+    columns it reads beyond the text. slow: too long to wait for inside a page, or a function of the
+    checked parameters that decides it; a pattern that a person wrote, for example, has no bound.
+    depends: what else its results depend on, such as a model's weights; with decide=True it may first
+    make a choice that is still open, which can take seconds. reads: the part of people's decisions that
+    its results depend on, where decisions are an input; without it, all of them. notes: sentences for
+    a person about its answer, such as a value that no row has. agrees: refuses parameters that make
     no sense together.
     """
 
@@ -218,11 +140,11 @@ class Operation:
         return self.slow(params) if callable(self.slow) else self.slow
 
     def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
-        """What results depend on beside code, parameters and rows, as a small JSON value."""
+        """What results depend on besides code, parameters and rows, as a small JSON value."""
         return self.depends(params, store, decide) if self.depends else None
 
     def read_of(self, params: Mapping[str, Any], people: Any) -> Any:
-        """What results depend on of people's decisions, as a small JSON value."""
+        """The part of people's decisions that results depend on, as a small JSON value."""
         if "decisions" not in self.inputs:
             return None
         if self.reads is not None:
@@ -272,8 +194,8 @@ class Operation:
         """All parameters, defaults filled in; raises RecipeError naming the known ones."""
         unknown = [name for name in params if name not in self.params]
         if unknown:
-            known = ", ".join(self.params) or "none"
-            raise RecipeError(f"{self.name} has no parameter {unknown[0]!r}; it knows: {known}")
+            names = ", ".join(self.params) or "none"
+            raise RecipeError(f"{self.name} has no parameter {unknown[0]!r}; it knows: {names}")
         checked = {}
         for name, parameter in self.params.items():
             try:
@@ -311,8 +233,8 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         agrees: Agrees | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
-            made = _describe(kind, title, function, makes, needs, slow, depends, reads)
-            add(replace(made, notes=notes, agrees=agrees))
+            described = _describe(kind, title, function, makes, needs, slow, depends, reads)
+            add(replace(described, notes=notes, agrees=agrees))
             return function
 
         return register
@@ -349,7 +271,7 @@ def _describe(
         if parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.default is parameter.empty:
                 raise RecipeError(f"{name}: parameter {parameter.name!r} needs a default")
-            params[parameter.name] = _parameter(
+            params[parameter.name] = parameter_of(
                 parameter.name, hints.get(parameter.name, str), parameter.default
             )
         elif parameter.name in INPUTS:
@@ -371,39 +293,6 @@ def _source(function: Callable[..., Any]) -> str:
         return inspect.getsource(inspect.getmodule(function) or function)
     except (OSError, TypeError):
         return repr((function.__code__.co_code, function.__code__.co_consts))
-
-
-def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
-    help_text, bounds = "", None
-    if get_origin(annotation) is Annotated:
-        annotation, *extras = get_args(annotation)
-        help_text = next((e for e in extras if isinstance(e, str)), "")
-        bounds = next((e for e in extras if isinstance(e, Range)), None)
-    optional = False
-    if get_origin(annotation) in (Union, types.UnionType):
-        members = [a for a in get_args(annotation) if a is not type(None)]
-        optional = len(members) < len(get_args(annotation))
-        annotation = members[0]
-    kinds = {
-        bool: "flag",
-        int: "integer",
-        float: "number",
-        str: "text",
-        Column: "column",
-        Numbers: "column",
-    }
-    choices: tuple[Any, ...] = ()
-    if get_origin(annotation) is Literal:
-        kind, choices = "choice", get_args(annotation)
-    elif get_origin(annotation) is list:
-        kind, item = "list", get_args(annotation)[0]
-        choices = get_args(item) if get_origin(item) is Literal else ()
-    elif annotation in kinds:
-        kind = kinds[annotation]
-    else:
-        raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
-    numeric = annotation is Numbers
-    return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric)
 
 
 clean = _decorator("clean")
@@ -431,10 +320,10 @@ def operations() -> dict[str, Operation]:
 
 def operation(name: str) -> Operation:
     """The operation of that name; raises RecipeError with the nearest known names."""
-    known = operations()
-    if name not in known:
+    by_name = operations()
+    if name not in by_name:
         import difflib
 
-        near = difflib.get_close_matches(name, known, n=3) or sorted(known)
+        near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)
         raise RecipeError(f"There is no operation {name!r}; near to it are: {', '.join(near)}")
-    return known[name]
+    return by_name[name]

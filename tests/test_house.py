@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors report text versions personal reading
-    lock process registry formats words answers
+    lock process parameters formats words answers
+    registry
     files recipe rejected commands
     cache manifest decisions history recipe_text schema
     columns basis recipe_file
@@ -151,6 +152,28 @@ def test_an_import_that_points_up_within_a_package_is_found(code, wrong):
     codes = {"low": code, "high": "from curation.p import low"}
     assert upward_rooms("p", "low\nhigh", codes) == wrong
     assert "new has no row" in upward_rooms("p", "low\nhigh", {"new": ""})
+
+
+LONGEST = 400
+"""Lines of a module. A longer one has two subjects."""
+
+
+def too_long(root, folders):
+    """Modules in some folders with more than LONGEST lines, with their length."""
+    paths = sorted(path for folder in folders for path in (root / folder).rglob("*.py"))
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in paths}
+    return [f"{path.relative_to(root)}: {n}" for path, n in lengths.items() if n > LONGEST]
+
+
+def test_no_module_is_longer_than_one_subject():
+    assert too_long(ROOT, ["curation"]) == []
+
+
+def test_a_module_that_grew_too_long_is_found(tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "right.py").write_text("x = 1\n" * LONGEST)
+    (tmp_path / "p" / "long.py").write_text("x = 1\n" * (LONGEST + 1))
+    assert too_long(tmp_path, ["p"]) == ["p/long.py: 401"]
 
 
 def test_only_the_interface_knows_streamlit():

@@ -76,11 +76,11 @@ class _Document:
         """Text between documents, up to the next line that begins one."""
         offset, window = self._window.offset, self._window
         raw = b""
-        while not (found := _TOP.search(window.text, window.at)):
+        while not (start := _TOP.search(window.text, window.at)):
             raw = (raw + window.take(max(window.at, len(window.text) - 1)))[:SHOWN]
             if not window.more():
                 break
-        raw += window.take(found.end() if found else len(window.text))
+        raw += window.take(start.end() if start else len(window.text))
         self._row += 1
         message = "there is text outside of every array and object; remove it or make it a record."
         return Reject(self._row, offset, "", "text_outside", message, raw[:SHOWN].rstrip())
@@ -97,13 +97,13 @@ class _Document:
             return None
         if not is_turn(turn):
             return None
-        found = self._value()
-        if isinstance(found, Bad) or not all(map(is_turn, found[0])):
+        parsed = self._value()
+        if isinstance(parsed, Bad) or not all(map(is_turn, parsed[0])):
             return None
         self._row += 1
         offset = window.offset
-        window.take(found[1])
-        return self._record(found[0], found[2], offset, {})
+        window.take(parsed[1])
+        return self._record(parsed[0], parsed[2], offset, {})
 
     def _array(self, more: dict[str, Any], columns: Sequence[str] = ()) -> Iterator[Item]:
         """The elements of an array from after its bracket on; `more` is added to each.
@@ -133,14 +133,14 @@ class _Document:
     def _element(self, more: dict[str, Any], columns: Sequence[str]) -> Raw | Reject:
         window, row = self._window, self._row
         self._skipping.space = window.space
-        found = self._value()
+        parsed = self._value()
         offset = window.offset
-        if isinstance(found, Bad):
-            if found.code == "row_too_long":
+        if isinstance(parsed, Bad):
+            if parsed.code == "row_too_long":
                 return too_long(row, offset, self._skipping.to_next_far(), self._limits)
             raw = self._skipping.to_next()
-            return Reject(row, offset, found.field, found.code, str(found), raw)
-        value, end, raw = found
+            return Reject(row, offset, parsed.field, parsed.code, str(parsed), raw)
+        value, end, raw = parsed
         window.take(end, raw)
         if columns and isinstance(value, list) and len(value) == len(columns):
             value = dict(zip(columns, value, strict=True))
@@ -162,7 +162,7 @@ class _Document:
         return checked(value, row, offset, raw, self._parser.repairs, limits)
 
     def _value(self) -> tuple[Any, int, bytes] | Bad:
-        """The value at hand with its end and bytes; more text is read where it may help."""
+        """The current value with its end and bytes; more text is read where it may help."""
         window = self._window
         while True:
             try:
@@ -183,31 +183,31 @@ class _Document:
         """An object that is a record, or one that holds records under its keys."""
         window = self._window
         self._skipping.space = window.space
-        found = self._value()
-        if isinstance(found, Bad):
-            holds = found.code != "too_deep" and self._holds_records()
+        parsed = self._value()
+        if isinstance(parsed, Bad):
+            holds = parsed.code != "too_deep" and self._holds_records()
         else:
-            holds = isinstance(found[0], dict) and bool(containers(found[0]))
+            holds = isinstance(parsed[0], dict) and bool(containers(parsed[0]))
         if holds:
             yield from self._walk()
             return
-        if isinstance(found, Bad) and found.code == "row_too_long":
-            found = self._table() or found
-        if not isinstance(found, Bad) and (table := spread(found[0])):
-            yield from self._spread(table, found[1])
+        if isinstance(parsed, Bad) and parsed.code == "row_too_long":
+            parsed = self._table() or parsed
+        if not isinstance(parsed, Bad) and (table := spread(parsed[0])):
+            yield from self._spread(table, parsed[1])
             return
         self._row += 1
-        if not isinstance(found, Bad):
+        if not isinstance(parsed, Bad):
             offset = window.offset
-            window.take(found[1])
-            yield self._record(found[0], found[2], offset, {})
+            window.take(parsed[1])
+            yield self._record(parsed[0], parsed[2], offset, {})
             return
         offset = window.offset
-        if found.code == "row_too_long":
+        if parsed.code == "row_too_long":
             yield too_long(self._row, offset, self._skipping.to_next_far(), self._limits)
         else:
             raw = self._skipping.to_next()
-            yield Reject(self._row, offset, found.field, found.code, str(found), raw)
+            yield Reject(self._row, offset, parsed.field, parsed.code, str(parsed), raw)
 
     def _table(self) -> tuple[Any, int, bytes] | None:
         """An object that is longer than a row and begins as one that holds columns; else None."""
@@ -217,10 +217,10 @@ class _Document:
         while window.more():
             pass
         try:
-            found = self._parser.parse_at(window.text, window.at)
+            parsed = self._parser.parse_at(window.text, window.at)
         except Bad:
             return None
-        return found if spread(found[0]) else None
+        return parsed if spread(parsed[0]) else None
 
     def _spread(self, table: list[dict[str, Any]], end: int) -> Iterator[Item]:
         """The records of an object that holds a table, which ends at a place in the window."""
@@ -240,15 +240,15 @@ class _Document:
         """Whether an object that is broken or long begins like one that holds records."""
         while len(self._window) < PIECE and self._window.more():
             pass  # how much is looked at must not depend on where a chunk ended
-        text, at, seen = self._window.text, self._window.at + 1, dict[str, Any]()
+        text, place, seen = self._window.text, self._window.at + 1, dict[str, Any]()
         entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
-        while found := entry.match(text, at):
-            name, at = found[1], found.end()
-            if re.compile(r"\[\s*[\[{]").match(text, at):
+        while match := entry.match(text, place):
+            name, place = match[1], match.end()
+            if re.compile(r"\[\s*[\[{]").match(text, place):
                 generic = name in GENERIC and "instruction" not in seen
                 return name not in CHATS and (generic or not formats.recognise(seen)[0])
             try:
-                seen[name], at, _ = self._parser.parse_at(text, at)
+                seen[name], place, _ = self._parser.parse_at(text, place)
             except Bad:
                 return False
         return False
@@ -282,13 +282,13 @@ class _Document:
                 count = self._row - before
                 yield Note("key", f"{count:,} records were read from under the key {name!r}.")
             else:
-                found = self._value()
-                if isinstance(found, Bad):
+                parsed = self._value()
+                if isinstance(parsed, Bad):
                     self._skipping.to_next()
                 else:
-                    window.take(found[1])
-                    if name == "columns" and _are_names(found[0]):
-                        columns = found[0]
+                    window.take(parsed[1])
+                    if name == "columns" and _are_names(parsed[0]):
+                        columns = parsed[0]
                         continue
                 left_out.append(name)
         if left_out:
@@ -296,16 +296,16 @@ class _Document:
             yield Note("beside", f"Beside the records stood {names}; that was left out.")
 
     def _key(self) -> tuple[str | None, bytes]:
-        """The key at hand with its colon, or None where there is none; and the bytes that it took."""
+        """The current key, or None where there is none, and the bytes of key and colon."""
         window = self._window
-        found = self._value()
-        if isinstance(found, Bad) or not isinstance(found[0], str):
+        parsed = self._value()
+        if isinstance(parsed, Bad) or not isinstance(parsed[0], str):
             return None, b""
-        raw = window.take(found[1])
+        raw = window.take(parsed[1])
         if window.next() != ":":
             return None, raw + window.space.encode()
         window.take(window.at + 1)
-        return found[0], raw
+        return parsed[0], raw
 
     def _opens_records(self) -> bool:
         window = self._window
