@@ -13,7 +13,7 @@ import pytest
 
 from curation import Project, export
 from curation.dataset import ID
-from curation.export import saying
+from curation.export import sentences
 from curation.export.fitting import fitted
 from curation.export.parts import TITLES
 from tests.conftest import make_dataset
@@ -268,10 +268,10 @@ def test_images_are_not_lost_without_a_word_in_answers_or_columns():
 
 def test_what_is_lost_is_said_in_words():
     losses = {f"column {i}": 9 - i for i in range(9)}
-    text = saying.lost("TRL", {"loss masks": 1_200, **losses})
+    text = sentences.lost("TRL", {"loss masks": 1_200, **losses})
     assert text.startswith("TRL has no place for loss masks (1,200), column 0 (9)")
     assert text.endswith("column 4 (5), 4 others")
-    assert saying.lost("TRL", {}) == ""
+    assert sentences.lost("TRL", {}) == ""
 
 
 def test_a_pair_of_answers_is_delivered_for_preferences(tmp_path):

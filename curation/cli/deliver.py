@@ -85,12 +85,12 @@ def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
 
 def export_text(value: dict[str, Any]) -> str:
     """A delivery's summary for people: files, what is not in them, leaks."""
-    from curation.export import saying
+    from curation.export import sentences
     from curation.export.rendering import rendered
 
     lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
-    lines += saying.excluded(value["excluded"])
-    lines += saying.not_held(value["not_in"], value["lost"])
+    lines += sentences.excluded(value["excluded"])
+    lines += sentences.not_held(value["not_in"], value["lost"])
     lines += [f"{name}: {rendered(entry)}" for name, entry in value["rendering"].items()]
     lines += [text for f in value["files"] for text in f.get("problems", [])]
     safe = value["leaks"]["leak_safe"]
@@ -101,12 +101,12 @@ def export_text(value: dict[str, Any]) -> str:
 
 def check_text(value: Mapping[str, Any]) -> str:
     """What each format would hold, for people."""
-    from curation.export import saying
+    from curation.export import sentences
 
     lines = [f"{entry['rows']:>10,} rows  {name}" for name, entry in value.items()]
     excluded = next(iter(value.values()))["excluded"]
-    lines += saying.excluded(excluded)
-    lines += saying.not_held(
+    lines += sentences.excluded(excluded)
+    lines += sentences.not_held(
         {name: entry["not_in"] for name, entry in value.items()},
         {name: entry["lost"] for name, entry in value.items()},
     )

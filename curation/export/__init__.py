@@ -1,4 +1,8 @@
-"""Deliveries: a folder that is complete or not there, checked, with a receipt for every row."""
+"""Deliveries: folders of files for trainers, with a receipt for every row.
+
+Guarantee: a delivery folder is complete or absent. Every row and every part of a row that a format
+does not hold is named in the manifest, with a reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tool calls: their ids, their results, and what no trainer can read."""
+"""Tool calls: their ids, their results, and problems that make them unreadable for trainers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Row = dict[str, Any]
 
 
 def without_ids(calls: Sequence[Row]) -> list[Row]:
-    """Calls without their ids."""
+    """Return calls without their ids."""
     return [{k: v for k, v in call.items() if k != "id"} for call in calls]
 
 
 def has_fine_numbers(value: Any) -> bool:
-    """Whether a number in a value has decimals beyond the tenth."""
+    """Return whether a number in a value has decimals beyond the tenth."""
     if isinstance(value, dict | list):
         return any(map(has_fine_numbers, value.values() if isinstance(value, dict) else value))
     return isinstance(value, float) and round(value, 10) != value
 
 
 def settled(turns: Sequence[Row]) -> list[Row]:
-    """Turns in which results stand in the order of their calls, and all have ids if some have.
+    """Return turns with results in the order of their calls, all with ids if some have ids.
 
-    Arguments that are the JSON text of an object become the object. Turns whose calls nobody can
-    read stay as they are.
+    Arguments that are the JSON text of an object become the object. Turns with unreadable calls
+    stay as they are.
     """
     if not all(is_calls(turn.get("tool_calls", [])) for turn in turns):
         return list(turns)
@@ -44,9 +44,9 @@ def settled(turns: Sequence[Row]) -> list[Row]:
 
 
 def in_order(turns: Sequence[Row]) -> list[Row]:
-    """Turns in which results stand in the order of the calls they name.
+    """Return turns with results in the order of the calls they name.
 
-    Most chat templates and ShareGPT know results by their order only.
+    Most chat templates and ShareGPT match results to calls by their order only.
     """
     ordered: list[Row] = []
     places: dict[str, int] = {}
@@ -71,9 +71,9 @@ def in_order(turns: Sequence[Row]) -> list[Row]:
 
 
 def with_ids(turns: Sequence[Row]) -> list[Row]:
-    """Turns in which every call has an id and every result names one; made up where none is given.
+    """Return turns in which every call has an id and every result names one; adds missing ids.
 
-    Results without a name belong to the calls that still wait, in their order.
+    Results without an id belong to the calls that have no result yet, in their order.
     """
     named, waiting, count = [], list[str](), 0
     for turn in turns:
@@ -93,20 +93,20 @@ def with_ids(turns: Sequence[Row]) -> list[Row]:
 
 
 def with_objects(calls: Sequence[Row]) -> list[Row]:
-    """Calls whose arguments are objects, where their text is that of one."""
-    made = []
+    """Return calls whose arguments are objects, where the text is the JSON of an object."""
+    converted = []
     for call in calls:
         function = call.get("function")
         if isinstance(function, dict) and isinstance(function.get("arguments"), str):
             arguments = _loaded(function["arguments"])
             if isinstance(arguments, dict):
                 call = {**call, "function": {**function, "arguments": arguments}}
-        made.append(call)
-    return made
+        converted.append(call)
+    return converted
 
 
 def _loaded(text: str) -> Any:
-    """What a JSON text says; an empty text is an empty object, another that is none is None."""
+    """Return the value of a JSON text; an empty object for an empty text, None for invalid JSON."""
     try:
         return orjson.loads(text) if text.strip() else {}
     except orjson.JSONDecodeError:
@@ -114,7 +114,7 @@ def _loaded(text: str) -> Any:
 
 
 def with_text(calls: Sequence[Row]) -> list[Row]:
-    """Calls whose arguments are JSON text."""
+    """Return calls whose arguments are JSON text."""
     return [
         {**call, "function": {**call["function"], "arguments": _text(call["function"])}}
         for call in calls
@@ -127,11 +127,11 @@ def _text(function: Row) -> str:
 
 
 def call_problems(turns: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the calls and results of a conversation: codes and sentences.
+    """Yield the problems of a conversation's calls and results: codes and sentences.
 
     Arguments may be JSON text of an object or the object itself.
     """
-    asked: set[str] = set()
+    call_ids: set[str] = set()
     unanswered: list[str] = []
     calls_before = False
     for turn in turns:
@@ -139,20 +139,20 @@ def call_problems(turns: Sequence[Row]) -> Iterator[tuple[str, str]]:
             name = turn.get("tool_call_id")
             if not calls_before:
                 yield "result_without_call", "a tool answers that nobody called"
-            elif name and asked and name not in asked:
+            elif name and call_ids and name not in call_ids:
                 yield (
                     "dangling_tool_call_id",
                     f"a result names the call {name!r}, which is not there",
                 )
             unanswered = [other for other in unanswered if other != name]
             continue
-        if unanswered and asked:
+        if unanswered and call_ids:
             yield "call_without_result", f"the call {unanswered[0]!r} has no result"
         calls = turn.get("tool_calls") or []
         calls_before = bool(calls)
         ids = [call["id"] for call in calls if call.get("id")]
-        asked, unanswered = set(ids), list(ids)
-        if len(asked) < len(ids):
+        call_ids, unanswered = set(ids), list(ids)
+        if len(call_ids) < len(ids):
             yield "repeated_call_id", "two calls of a turn have the same id"
         for call in calls:
             yield from _problems(call)

@@ -1,4 +1,8 @@
-"""The dataset card: what it is, where it came from, what was done, what is not known."""
+"""The dataset card: contents, sources, steps, people's decisions, and known gaps.
+
+Guarantee: no text of an example can act as Markdown in the card, and no example in it holds personal
+data that the rules find.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,21 @@ import pandas as pd
 import yaml
 
 from curation.dataset import Dataset
-from curation.export import saying
+from curation.export import sentences
 from curation.export.parts import TITLES
 from curation.export.rendering import rendered
 from curation.personal import is_personal
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~&])")
 TRIED = 100
-"""Dropped rows among which an example is looked for that is not somebody's address or number."""
+"""Dropped rows among which the card looks for an example without personal data."""
 
 _AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
-"""Where a word joiner keeps renderers from making a link of a bare address."""
+"""Places where a word joiner is put, so that renderers make no link of a bare address."""
 
 
 def _line(text: object, limit: int = 160) -> str:
-    """A text of unknown origin as one line of Markdown that shows it and does nothing else."""
+    """Return a text of unknown origin as one line of Markdown without any markup."""
     line = " ".join(str(text).split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return _MARKDOWN.sub(r"\\\1", _AUTOLINK.sub("\u2060", line))
@@ -49,10 +53,10 @@ def card(
     info: dict[str, Any],
     named: Callable[[str], str] = str,
 ) -> str:
-    """The card as Markdown with the Hub's YAML head.
+    """Return the card as Markdown with the Hub's YAML head.
 
-    rows: those delivered. info: of the Hub's files, see `dataset_info`; empty when there are none.
-    named: a reason of a receipt → the same with people as they are called in the delivery.
+    rows: the delivered rows. info: description of the Hub's files, see `dataset_info`; empty when
+    there are none. named: function that replaces people's names in a reason of a receipt.
     """
     languages = rows["language"].value_counts() if "language" in rows else None
     head: dict[str, Any] = {
@@ -111,8 +115,8 @@ def card(
         )
     for column, title in (("language", "Languages"), ("topic", "Topics"), ("label", "Labels")):
         if column in rows and rows[column].notna().any():
-            found = rows[column].fillna("").replace("", "none").value_counts()
-            listed = ", ".join(f"{_line(n, 40)} {c:,}" for n, c in found.head(30).items())
+            counts = rows[column].fillna("").replace("", "none").value_counts()
+            listed = ", ".join(f"{_line(n, 40)} {c:,}" for n, c in counts.head(30).items())
             parts.append(f"\n## {title}\n\n{listed}\n")
     parts.append(_formats(manifest))
     parts.append("\n## Known gaps\n\n" + _gaps(rows, manifest))
@@ -120,11 +124,13 @@ def card(
 
 
 def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> str:
-    gone = dataset.rows.index[dataset.rows["dropped_by"] == report.name] if report.dropped else []
+    dropped = (
+        dataset.rows.index[dataset.rows["dropped_by"] == report.name] if report.dropped else []
+    )
     reasons = report.delta["reason"] if "reason" in report.delta else {}
     shown = (
         (prompt, reason)
-        for example in gone[:TRIED]
+        for example in dropped[:TRIED]
         if not is_personal(prompt := str(dataset.rows.at[example, "prompt"]))
         and not is_personal(reason := named(str(reasons.get(example, ""))))
     )
@@ -156,13 +162,15 @@ def _people(manifest: dict[str, Any]) -> str:
 
 
 def _formats(manifest: dict[str, Any]) -> str:
-    """What each format does not hold: rows that it refused, parts that it has no place for."""
+    """Return the card's part on rows that formats refused and parts that they have no place for."""
     lines = [
         text
         for name, refusals in manifest["not_in"].items()
-        for text in saying.not_in(name, refusals)
+        for text in sentences.not_in(name, refusals)
     ]
-    lines += [text for name, lost in manifest["lost"].items() if (text := saying.lost(name, lost))]
+    lines += [
+        text for name, lost in manifest["lost"].items() if (text := sentences.lost(name, lost))
+    ]
     lines += [f"{name}: {rendered(entry)}" for name, entry in manifest["rendering"].items()]
     listed = "\n".join(f"- {_line(text, 600)}" for text in lines) or "Nothing is lost."
     return f"\n## What the formats do not hold\n\n{listed}\n"
@@ -181,7 +189,7 @@ def _leaks(leaks: dict[str, Any]) -> str:
 
 
 def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
-    lines = [f"- {text}." for text in saying.excluded(manifest["excluded"])]
+    lines = [f"- {text}." for text in sentences.excluded(manifest["excluded"])]
     if "problems" in rows:
         personal = int(rows["problems"].fillna("").str.contains("personal_data").sum())
         lines.append(

@@ -1,4 +1,7 @@
-"""Deliveries: a folder that is complete or not there, checked, with a receipt for every row."""
+"""Writing of a delivery: files of each format, manifest, card, receipts and ids.
+
+Guarantee: the folder is complete or absent; the same dataset and origin give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -46,20 +49,20 @@ PACKAGES = (
     "lingua-language-detector",
     "ftfy",
 )
-"""What results depend on beside this package."""
+"""Packages whose versions the manifest names, because results depend on them."""
 
 TEMPLATE = "template_tokens"
-"""The code of rows whose text holds what a chat template would read as the end of a turn."""
+"""Code of rows whose text holds tokens that end a turn in a chat template."""
 
 
 FILTERED = "filter"
-"""The code of rows that do not meet the filter of a delivery."""
+"""Code of rows that do not meet the filter of a delivery."""
 
 EVERYTHING = Filter()
 
 
 def check(out: Path, formats: Sequence[str]) -> None:
-    """Raise CurationError when a format is unknown or `out` holds something not made by `export`."""
+    """Raise CurationError when a format is unknown or `out` holds a file of another program."""
     check_formats(formats)
     check_folders(out.resolve())
 
@@ -78,38 +81,38 @@ def export(
 ) -> dict[str, Any]:
     """Write a delivery folder with the given formats and return its manifest.
 
-    Rows that need attention, or hold tokens of a chat template, are left out, counted, unless
-    allowed. A row that a format cannot hold or its trainer would refuse is not in that format, with
-    its reason. A folder that an export made is replaced; any other that is not empty is refused.
-    pseudonyms: people are called annotator 1, 2 … in all files. only: kept rows that do not meet it
-    are left out, and the manifest says what was asked.
+    Rows that need attention, or hold tokens of a chat template, are left out and counted, unless
+    allow_attention. A row that a format cannot hold, or its trainer would refuse, is not in that
+    format; the manifest gives the reason. A folder that an export made is replaced; any other that
+    is not empty is refused. pseudonyms: people are called annotator 1, 2 … in all files. only:
+    filter; kept rows that do not meet it are left out, and the manifest holds its conditions.
 
-    Raises CurationError when a format is unknown, the filter names what is not there, nothing is
-    left to deliver, or the folder cannot be written; nothing is then changed.
+    Raises CurationError, and changes nothing, when a format is unknown, the filter names a missing
+    column or value, no row is left to deliver, or the folder cannot be written.
     """
     check(out, formats)
     out = out.resolve()
     people = People.of(origin.people, pseudonyms)
     rows, why = offered(dataset, allow_attention, only, origin.people)
     with replacing(out) as folder:
-        made: dict[str, Fitted] = {}
+        results: dict[str, Fitted] = {}
         listed: list[dict[str, Any]] = []
-        places: list[pd.DataFrame] = []
+        id_tables: list[pd.DataFrame] = []
         names = list(dict.fromkeys(formats))
         facts = {"name": origin.name, "slug": slug(origin.name, "data", None)}
         words = people.words()
         for n, name in enumerate(names):
             progress(0.8 + 0.15 * n / len(names), f"Writing {name}")
-            made[name], entries, at = _write_format(
+            results[name], entries, tables = _write_format(
                 delivery_formats()[name], rows, words, folder, facts
             )
             listed += entries
-            places += at
-        delivered = rows[rows.index.isin(set().union(*(f.records for f in made.values())))]
+            id_tables += tables
+        delivered = rows[rows.index.isin(set().union(*(f.records for f in results.values())))]
         if delivered.empty:
-            raise CurationError(_nothing_left(made, len(rows)))
+            raise CurationError(_nothing_left(results, len(rows)))
         progress(0.95, "Checking for leaks")
-        manifest = _manifest(dataset, origin, people, why, made, listed, delivered)
+        manifest = _manifest(dataset, origin, people, why, results, listed, delivered)
         if only:
             manifest["filter"] = only.texts()
         manifest["leaks"] = leaks(
@@ -123,8 +126,8 @@ def export(
         for path, data in (
             ("README.md", card(dataset, delivered, manifest, info, people.text).encode()),
             ("recipe.yaml", origin.recipe.encode()),
-            ("receipts.parquet", parquet(receipts(dataset, origin, people, why, made))),
-            ("ids.parquet", parquet(pd.concat(places, ignore_index=True))),
+            ("receipts.parquet", parquet(receipts(dataset, origin, people, why, results))),
+            ("ids.parquet", parquet(pd.concat(id_tables, ignore_index=True))),
             ("decisions.jsonl", _lines(people, delivered.index)),
         ):
             listed.append(put(folder, path, data))
@@ -138,9 +141,9 @@ def offered(
     only: Filter = EVERYTHING,
     people: State | None = None,
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """The kept rows that are offered to the formats, and why each kept row is not, "" if it is.
+    """Return the kept rows that formats get, and each kept row's reason for being left out, or "".
 
-    Raises CurationError when there are none, or the filter names what is not there.
+    Raises CurationError when no row is left, or the filter names a missing column or value.
     """
     kept = dataset.kept.sort_values(["source", "source_row"], kind="stable")
     why = left_out(kept) if not allow_attention else pd.Series("", index=kept.index)
@@ -162,14 +165,16 @@ def survey(
     *,
     allow_attention: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """What a delivery in each format would hold, without writing it.
+    """Return the contents of a delivery in each format, without writing it.
 
-    words: as of `People.words`. Returns format → rows, excluded (why → kept rows that no format
+    words: see `People.words`. Returns format → rows, excluded (reason → kept rows that no format
     gets), not_in (code → rows, why, ids) and lost (part → rows).
     """
     check_formats(formats)
     rows, why = offered(dataset, allow_attention)
-    made = {name: fitted(delivery_formats()[name], rows, words) for name in dict.fromkeys(formats)}
+    results = {
+        name: fitted(delivery_formats()[name], rows, words) for name in dict.fromkeys(formats)
+    }
     return {
         name: {
             "rows": len(f.records),
@@ -177,26 +182,26 @@ def survey(
             "not_in": f.refusals(),
             "lost": f.losses(),
         }
-        for name, f in made.items()
+        for name, f in results.items()
     }
 
 
 def left_out(rows: pd.DataFrame) -> pd.Series:
-    """Codes, by commas, of why an export leaves a row out unless told otherwise; "" for none."""
+    """Return the codes, joined by commas, for which an export leaves a row out; "" for none."""
     codes = rows["attention"].fillna("").astype("str")
     texts = (rows[name].fillna("") for name in ("prompt", "messages", "rejected", "label", "tools"))
     tokens = [
-        has_token(*said, html=bool(ABOUT_HTML.search(prompt)))
-        for prompt, *said in zip(*texts, strict=True)
+        has_token(*others, html=bool(ABOUT_HTML.search(prompt)))
+        for prompt, *others in zip(*texts, strict=True)
     ]
     return codes.mask(np.array(tokens, dtype=bool), (codes + f",{TEMPLATE}").str.lstrip(","))
 
 
-def _nothing_left(made: Mapping[str, Fitted], rows: int) -> str:
+def _nothing_left(results: Mapping[str, Fitted], rows: int) -> str:
     reasons = [
         f"{delivery_formats()[name].title} can hold none of the {rows:,} examples "
         f"({next(iter(f.refusals().values()))['why']})"
-        for name, f in made.items()
+        for name, f in results.items()
     ]
     return f"{'; '.join(reasons)}. Mend or drop them, or choose another format."
 
@@ -214,8 +219,8 @@ def _counted(why: pd.Series) -> dict[str, int]:
 def _vectors(dataset: Dataset, index: pd.Index) -> np.ndarray | None:
     if dataset.vectors is None:
         return None
-    found: np.ndarray = dataset.vectors[dataset.rows.index.get_indexer(index)]
-    return found
+    vectors: np.ndarray = dataset.vectors[dataset.rows.index.get_indexer(index)]
+    return vectors
 
 
 def _lines(people: People, delivered: pd.Index) -> bytes:
@@ -229,26 +234,26 @@ def _write_format(
     folder: Path,
     facts: dict[str, Any],
 ) -> tuple[Fitted, list[dict[str, Any]], list[pd.DataFrame]]:
-    """Write the files of one format; its rows, what the manifest says of the files, and their ids."""
+    """Write the files of one format; return its rows, the manifest's entries, and tables of ids."""
     split = rows["split"].fillna("train").astype(str)
-    whole, listed, places, written = Fitted(), [], list[pd.DataFrame](), dict[str, str]()
+    whole, listed, id_tables, written = Fitted(), [], list[pd.DataFrame](), dict[str, str]()
     for part in SPLITS:
-        made = fitted(format, rows[(split == part).to_numpy()], words)
-        whole.add(made)
-        if not made.records:
+        result = fitted(format, rows[(split == part).to_numpy()], words)
+        whole.add(result)
+        if not result.records:
             continue
-        ids = {id(record): name for name, record in made.records.items()}
-        records = format.order(list(made.records.values()))
+        ids = {id(record): name for name, record in result.records.items()}
+        records = format.order(list(result.records.values()))
         written[part] = path = _name(format, part)
         few = part == "train" and len(records) < format.least
         warning = f"{format.title} asks for at least {format.least} examples to train on"
         entry = put(folder, path, format.dump(records), len(records), format.name, part)
         listed.append({**entry, "problems": [warning] if few else []})
         order = [ids[id(record)] for record in records]
-        places.append(pd.DataFrame({"file": path, "row": range(1, len(order) + 1), "id": order}))
+        id_tables.append(pd.DataFrame({"file": path, "row": range(1, len(order) + 1), "id": order}))
     extra = format.extra(written, facts) if "train" in written else {}
     listed += [put(folder, path, data, None, format.name) for path, data in extra.items()]
-    return whole, listed, places
+    return whole, listed, id_tables
 
 
 def _name(format: DeliveryFormat, part: str) -> str:
@@ -262,12 +267,12 @@ def _manifest(
     origin: Origin,
     people: People,
     why: pd.Series,
-    made: Mapping[str, Fitted],
+    results: Mapping[str, Fitted],
     listed: list[dict[str, Any]],
     delivered: pd.DataFrame,
 ) -> dict[str, Any]:
     split = delivered["split"].fillna("train").astype(str)
-    said = people.table(delivered.index)
+    decisions = people.table(delivered.index)
     state = origin.people
     return {
         "name": origin.name,
@@ -276,13 +281,13 @@ def _manifest(
         "delivered": len(delivered),
         "splits": {name: n for name in SPLITS if (n := int((split == name).sum()))},
         "excluded": _counted(why),
-        "did_not_fit": {name: len(f.refused) for name, f in made.items() if f.refused},
-        "not_in": {name: f.refusals() for name, f in made.items() if f.refused},
-        "lost": {name: f.losses() for name, f in made.items()},
+        "did_not_fit": {name: len(f.refused) for name, f in results.items() if f.refused},
+        "not_in": {name: f.refusals() for name, f in results.items() if f.refused},
+        "lost": {name: f.losses() for name, f in results.items()},
         "rendering": {
-            name: found
-            for name, f in made.items()
-            if (found := delivery_formats()[name].examine(list(f.records.values())))
+            name: rendering
+            for name, f in results.items()
+            if (rendering := delivery_formats()[name].examine(list(f.records.values())))
         },
         "sources": [_source(entry, delivered["source"]) for entry in origin.imports],
         "steps": [
@@ -296,7 +301,7 @@ def _manifest(
             "fingerprint": state.fingerprint() if state else "",
             "by_annotator": people.counts(),
             "delivered_with": {
-                name: n for name in WORDS if (n := int((said[name].fillna("") != "").sum()))
+                name: n for name in WORDS if (n := int((decisions[name].fillna("") != "").sum()))
             },
         },
         "encoders": dict(origin.encoders),
@@ -307,7 +312,7 @@ def _manifest(
 
 
 def _source(entry: Mapping[str, Any], sources: pd.Series) -> dict[str, Any]:
-    """An imported file: what it is, how it was read, and how many of its rows are delivered."""
+    """Return the manifest's entry of an imported file: digest, settings, and counts of rows."""
     name = str(entry["name"])
     counts = {k: entry["report"][k] for k in ("lines", "examples", "rejected", "blank")}
     inside = (sources == name) | sources.str.startswith(f"{name}/")

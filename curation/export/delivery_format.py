@@ -1,4 +1,4 @@
-"""What a delivery format is: rows to bytes, and the trainer's own rules to check them by."""
+"""A delivery format: a function from rows to bytes, and the trainer's own rules to check them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TURN_KEYS = (
     "training",
     "weight",
 )
-"""Keys of a turn that trainers know, in the order in which they are written."""
+"""Keys of a turn that trainers read, in the order in which they are written."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a trainer would refuse or drop a row: its number from 1, a code, and a sentence."""
+    """A reason for which a trainer refuses or drops a row: its number from 1, a code, a sentence."""
 
     row: int
     code: str
@@ -43,11 +43,12 @@ class Problem:
 class DeliveryFormat:
     """A delivery format.
 
-    places: codes of the parts of an example that it can hold, see `curation.export.parts`. row: an
-    example with those parts as a record, raising NotHeld where it cannot be one. check: records →
-    problems. order: records in the order of their file. dump: records → bytes of one file. extra:
-    (files written by split, facts) → further files, such as a ready configuration. least: records
-    that the trainer asks for at least. examine: records → what else the manifest says of them.
+    places: codes of the parts of an example that it can hold, see `curation.export.parts`. row:
+    example with those parts → record; raises NotHeld for an example that it cannot hold. check:
+    records → problems. order: records → records in the order of their file. dump: records → bytes
+    of one file. extra: (files written by split, facts) → further files, such as a ready
+    configuration. least: smallest number of records that the trainer accepts. examine: records →
+    further facts for the manifest.
     """
 
     name: str
@@ -67,35 +68,35 @@ class DeliveryFormat:
 
 
 def jsonl(rows: Iterable[Row]) -> bytes:
-    """Records as JSON Lines: UTF-8, no byte order mark, LF."""
+    """Return records as JSON Lines: UTF-8, no byte order mark, LF."""
     return b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
 def widest_first(rows: Iterable[Row]) -> list[Row]:
-    """Chat records, those that bring a key nobody had before at the beginning.
+    """Return chat records, with those that add a new key first.
 
-    `datasets` infers the types from the first 10 MB and then refuses a key that it meets later.
+    `datasets` infers the types from the first 10 MB and refuses a key that comes later.
     """
-    seen: set[str] = set()
+    known_keys: set[str] = set()
     lead, rest = list[Row](), list[Row]()
     for row in rows:
         keys = set(row)
         for name in ("messages", "prompt", "chosen", "rejected"):
             keys |= {f"{name} {key}" for turn in row.get(name, ()) for key in turn}
-        (rest if keys <= seen else lead).append(row)
-        seen |= keys
+        (rest if keys <= known_keys else lead).append(row)
+        known_keys |= keys
     return [*lead, *rest]
 
 
 def json_array(rows: Iterable[Row]) -> bytes:
-    """Records as one JSON array, a record a line."""
+    """Return records as one JSON array, one record a line."""
     return b"[\n" + b",\n".join(orjson.dumps(row) for row in rows) + b"\n]\n"
 
 
 def examples(
     rows: pd.DataFrame, words: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Row]:
-    """Rows of a dataset as plain records: id, turns, tools, rejected, label, columns, and so on.
+    """Yield rows of a dataset as plain records: id, turns, tools, rejected, label, columns, …
 
     words: id → tags, rating, note and flags that people gave it.
     """
@@ -115,34 +116,35 @@ def examples(
 
 
 def _plain(turn: Row) -> Row:
-    """A turn without the empty cells and texts of JSON that tables make of optional keys."""
-    made = {k: v for k, v in turn.items() if v is not None or k == "content"}
+    """Return a turn without empty cells, and with its calls as objects instead of JSON text."""
+    plain = {k: v for k, v in turn.items() if v is not None or k == "content"}
     for key in ("name", "tool_call_id"):
-        if not isinstance(made.get(key, ""), str):
-            made[key] = orjson.dumps(made[key]).decode()
-    calls = made.pop("tool_calls", None)
+        if not isinstance(plain.get(key, ""), str):
+            plain[key] = orjson.dumps(plain[key]).decode()
+    calls = plain.pop("tool_calls", None)
     if isinstance(calls, str):
         with suppress(orjson.JSONDecodeError):
             calls = orjson.loads(calls)
-    return {**made, "tool_calls": calls} if calls else made
+    return {**plain, "tool_calls": calls} if calls else plain
 
 
 def chat(row: Row) -> Row:
-    """An example as {messages}, with `tools` as JSON text where it has some.
+    """Return an example as {messages}, with `tools` as JSON text where it has some.
 
-    As text, since tools differ from row to row in ways that no column type can hold; TRL reads it.
+    Tools are text because their keys differ from row to row, which no column type can hold; TRL
+    reads the text.
     """
     if not row["turns"]:
         raise NotHeld("no_turns", "there is no turn in it")
-    made: Row = {ID: row["id"], "messages": chat_turns(row["turns"])}
-    return {**made, "tools": orjson.dumps(row["tools"]).decode()} if row["tools"] else made
+    record: Row = {ID: row["id"], "messages": chat_turns(row["turns"])}
+    return {**record, "tools": orjson.dumps(row["tools"]).decode()} if row["tools"] else record
 
 
 def chat_turns(turns: Iterable[Row]) -> list[Row]:
-    """Turns in the form that chat templates read: keys in one order, arguments as objects.
+    """Return turns as chat templates read them: keys in one order, arguments as objects.
 
-    A call without words has the content "": of the templates that know tools several cannot read a
-    null, and some cannot do without the key. Raises NotHeld for calls that nobody can read.
+    A call without text has the content "", because some templates cannot read a null and others
+    need the key. Raises NotHeld for unreadable calls.
     """
     turns = list(turns)
     if not all(is_calls(turn.get("tool_calls", [])) for turn in turns):
@@ -163,9 +165,9 @@ def _content(turn: Row) -> Any:
 
 
 def check_turns(rows: Iterable[Row]) -> list[Problem]:
-    """Problems of records of {messages}, in the words of OpenAI's cookbook.
+    """Return problems of records of {messages}, with the codes of OpenAI's cookbook.
 
-    Its list of keys and roles is that of today's interface: tools beside functions.
+    Keys and roles are those of the current interface: tools as well as functions.
     """
     return [
         Problem(number, code, message)
@@ -175,7 +177,7 @@ def check_turns(rows: Iterable[Row]) -> list[Problem]:
 
 
 def row_problems(row: Any, name: str = "messages") -> Iterator[tuple[str, str]]:
-    """Codes and sentences for one record."""
+    """Yield codes and sentences for one record."""
     if not isinstance(row, dict):
         yield "data_type", "the record is not an object"
         return

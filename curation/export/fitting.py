@@ -1,4 +1,4 @@
-"""Which rows each format takes, which it refuses and why, and what they lose in it."""
+"""Rows in each format: which it takes, which it refuses and why, and the parts that they lose."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from curation.export.parts import NotHeld, fit, holds, title
 Words = Mapping[str, Mapping[str, Any]]
 
 NAMED = 40
-"""Parts that are lost by a format and named one by one; further ones are summed up."""
+"""Lost parts that are named one by one; the others are one number."""
 
 
 @functools.cache
 def delivery_formats() -> dict[str, DeliveryFormat]:
-    """The delivery formats by name."""
+    """Return the delivery formats by name."""
     package = importlib.import_module("curation.export.trainers")
     formats = {}
     for info in pkgutil.iter_modules(package.__path__):
@@ -37,16 +37,16 @@ def check_formats(formats: Sequence[str]) -> None:
     """Raise CurationError when a format is unknown or none is named."""
     unknown = [name for name in formats if name not in delivery_formats()]
     if unknown or not formats:
-        known = ", ".join(delivery_formats())
+        choices = ", ".join(delivery_formats())
         raise CurationError(
-            f"There is no format {unknown[0]!r}; known are: {known}."
+            f"There is no format {unknown[0]!r}; choose one of: {choices}."
             if unknown
-            else f"Name at least one format: {known}."
+            else f"Name at least one format: {choices}."
         )
 
 
 def parts_in(rows: pd.DataFrame, words: Words | None = None) -> Counter[str]:
-    """Codes of the parts of examples beside roles and texts → rows that have them."""
+    """Count the rows that have each part of an example other than roles and texts, by its code."""
     counts = Counter[str]()
     for example in examples(rows, words):
         counts.update(fit(example, {"media"})[1])
@@ -54,11 +54,11 @@ def parts_in(rows: pd.DataFrame, words: Words | None = None) -> Counter[str]:
 
 
 def without_place(format: DeliveryFormat, counts: Mapping[str, int]) -> dict[str, int]:
-    """Parts, as people call them, that a format has no place for → rows, most first."""
-    return _named({c: n for c, n in counts.items() if not holds(format.places, c)})
+    """Map the titles of parts that a format has no place for → rows, most first."""
+    return _losses_by_title({c: n for c, n in counts.items() if not holds(format.places, c)})
 
 
-def _named(counts: Mapping[str, int]) -> dict[str, int]:
+def _losses_by_title(counts: Mapping[str, int]) -> dict[str, int]:
     named = [(title(code), rows) for code, rows in sorted(counts.items())]
     named.sort(key=lambda item: -item[1])
     losses = dict(named[:NAMED])
@@ -81,7 +81,7 @@ class Fitted:
     lost: Counter[str] = field(default_factory=Counter)
 
     def refusals(self) -> dict[str, dict[str, Any]]:
-        """Code → rows, the sentence of one of them, and the first ids."""
+        """Map code → number of rows, the sentence of one of them, and the first ids."""
         by_code: dict[str, list[str]] = {}
         for example, code in self.refused.items():
             by_code.setdefault(code, []).append(example)
@@ -91,11 +91,11 @@ class Fitted:
         }
 
     def losses(self) -> dict[str, int]:
-        """Part, as people call it → rows that are delivered without it, most first."""
-        return _named(self.lost)
+        """Map the title of a part → rows that are delivered without it, most first."""
+        return _losses_by_title(self.lost)
 
     def add(self, other: Fitted) -> None:
-        """Take in the rows of another split."""
+        """Add the rows of another split."""
         self.records |= other.records
         self.refused |= other.refused
         self.reasons = {**other.reasons, **self.reasons}
@@ -103,31 +103,31 @@ class Fitted:
 
 
 def fitted(format: DeliveryFormat, rows: pd.DataFrame, words: Words | None = None) -> Fitted:
-    """Rows as records of a format, checked one by one by its trainer's rules.
+    """Make records of a format, each checked by its trainer's rules.
 
-    A row of a shape that the format's writer does not expect is refused, and the others are written.
+    A row of a shape that the format's writer does not expect is refused; the others are written.
     """
-    made = Fitted()
+    result = Fitted()
     lost: dict[str, set[str]] = {}
     for example in examples(rows, words):
         name = str(example["id"])
         try:
             with_places, lost[name] = fit(example, format.places)
-            made.records[name] = format.row(with_places)
+            result.records[name] = format.row(with_places)
         except NotHeld as refusal:
-            made.refused[name] = refusal.code
-            made.reasons.setdefault(refusal.code, str(refusal))
+            result.refused[name] = refusal.code
+            result.reasons.setdefault(refusal.code, str(refusal))
         except (TypeError, KeyError, ValueError) as error:
-            made.refused[name] = "unexpected_shape"
+            result.refused[name] = "unexpected_shape"
             why = f"it is of a shape that cannot be written ({type(error).__name__}: {error})"
-            made.reasons.setdefault("unexpected_shape", why)
-    ids = list(made.records)
-    for problem in format.check(list(made.records.values())):
+            result.reasons.setdefault("unexpected_shape", why)
+    ids = list(result.records)
+    for problem in format.check(list(result.records.values())):
         name = ids[problem.row - 1]
-        if name not in made.refused:
-            made.refused[name] = problem.code
-            made.reasons.setdefault(problem.code, problem.message)
-            del made.records[name]
-    for name in made.records:
-        made.lost.update(lost[name])
-    return made
+        if name not in result.refused:
+            result.refused[name] = problem.code
+            result.reasons.setdefault(problem.code, problem.message)
+            del result.records[name]
+    for name in result.records:
+        result.lost.update(lost[name])
+    return result

@@ -1,4 +1,8 @@
-"""The delivery folder: written beside its place, and swapped in whole."""
+"""The delivery folder: written beside its place, and swapped in whole.
+
+Guarantee: a crash at any moment leaves the former delivery or the new one. Only files that an export
+wrote are ever deleted. Accepted cost: disk space for two deliveries during the swap.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,11 @@ from curation import files
 from curation.errors import CurationError
 
 DESKTOP = (".DS_Store", "Thumbs.db")
-"""Files that desktops leave in folders they show."""
+"""Files that desktops write into folders."""
 
 
 def check_folders(out: Path) -> None:
-    """Raise CurationError when what the swap would delete is not of an export."""
+    """Raise CurationError when the swap would delete a file that no export wrote."""
     for folder in (out, _aside(out)):
         if folder.exists() and not folder.is_dir():
             raise CurationError(f"{folder} is a file; choose another folder.")
@@ -34,9 +38,9 @@ def check_folders(out: Path) -> None:
 
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
-    """A folder to write into that takes the place of `out` at the end, or leaves no trace.
+    """Give a folder to write into that replaces `out` at the end, or is removed on an error.
 
-    Raises CurationError when it cannot be made, or `out` holds what no export made by then.
+    Raises CurationError when it cannot be made, or `out` then holds a file that no export wrote.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +63,7 @@ def replacing(out: Path) -> Iterator[Path]:
 def put(
     folder: Path, path: str, data: bytes, rows: int | None = None, format: str = "", split: str = ""
 ) -> dict[str, Any]:
-    """Write a file; what the manifest says of it."""
+    """Write a file and return its entry for the manifest."""
     files.write_bytes(folder / path, data)
     digest = hashlib.sha256(data).hexdigest()
     about = {"path": path, "bytes": len(data), "sha256": digest}
@@ -67,12 +71,12 @@ def put(
 
 
 def _aside(out: Path) -> Path:
-    """Where the former delivery stands during the swap."""
+    """Return the path of the former delivery during the swap."""
     return out.with_name(f".{out.name}.old")
 
 
 def _foreign(folder: Path) -> str:
-    """A file in a folder that is not of an export, hidden or not; "" for none."""
+    """Return a file in a folder that no export wrote, hidden or not; "" for none."""
     mine = {"manifest.json"}
     try:
         manifest = orjson.loads((folder / "manifest.json").read_bytes())
@@ -85,11 +89,11 @@ def _foreign(folder: Path) -> str:
 
 
 def _put_in_place(folder: Path, out: Path) -> None:
-    """Swap the finished folder in; the old one is moved aside first and deleted last."""
-    check_folders(out)  # again, for something may have been put there since
+    """Swap the finished folder in; the old one is moved away first and deleted last."""
+    check_folders(out)  # again, because somebody may have written there since
     folder.chmod(0o777 & ~files.UMASK)
     aside = _aside(out)
-    if aside.exists() and not out.exists():  # the last swap was cut off half way
+    if aside.exists() and not out.exists():  # the last swap was interrupted
         aside.rename(out)
     shutil.rmtree(aside, ignore_errors=True)
     if out.exists():

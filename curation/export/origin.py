@@ -1,4 +1,8 @@
-"""Where a delivery comes from: files, recipe, and the people who decided."""
+"""The origin of a delivery: files, recipe, and the people who decided.
+
+Guarantee: with pseudonyms, no file of a delivery holds a person's name, apart from what people wrote
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ _NESTED = ("tags", "flags")
 
 @dataclass(frozen=True)
 class Origin:
-    """What a delivery says of where it came from.
+    """The origin of a delivery.
 
-    name: of the project. imports: the reports of the files read. recipe: its YAML. people: the
-    state of people's decisions, if there are any. encoders: model → the backend that
-    computed its vectors. bases: what operations kept to from earlier runs, as SHA-256 by name. imported: the
-    turns of each example as they were read, by id.
+    name: the project's name. imports: reports of the files read. recipe: its YAML. people: the
+    state of people's decisions; None without any. encoders: model → backend that computed its
+    vectors. bases: name → SHA-256 of results of earlier runs that operations kept. imported: id →
+    turns of the example as they were read.
     """
 
     name: str
@@ -38,10 +42,10 @@ class Origin:
 
 @dataclass(frozen=True)
 class People:
-    """What people decided, under their names or under pseudonyms.
+    """People's decisions, under their names or under pseudonyms.
 
-    events: those that count, with the ids of their examples, in an order that depends on nothing
-    else. names: each person's name → what it is called in the delivery.
+    events: (example id, event) of those that count, in an order that depends only on them. names:
+    a person's name → the name in the delivery.
     """
 
     events: tuple[tuple[str, Any], ...] = ()
@@ -49,7 +53,7 @@ class People:
 
     @classmethod
     def of(cls, state: Any, pseudonyms: bool) -> People:
-        """Everything that a state says."""
+        """Make the decisions of a state."""
         if state is None:
             return cls()
         events = tuple(_events(state))
@@ -62,45 +66,45 @@ class People:
         return cls(tuple((i, people._renamed(e)) for i, e in events), names)
 
     def _renamed(self, event: Any) -> Any:
-        """An event of the person's name in the delivery, also where its note tells of others."""
+        """Return an event with the names of the delivery, also those in a carried note."""
         value = event.value
         if event.kind == "note" and value.startswith(CARRIED):
             value = self.text(value, r"(?<=by )|(?<=[:;] )(?=[^;]*: )")
         return replace(event, annotator=self.names[event.annotator], value=value)
 
     def text(self, reason: str, before: str = "(?<=by )") -> str:
-        """A sentence of a receipt with people's names as they are called in the delivery.
+        """Return a sentence of a receipt with the names of the delivery.
 
-        before: the regular expression of what stands before a name.
+        before: regular expression of the text before a name.
         """
         if all(name == other for name, other in self.names.items()):
             return reason
-        known = sorted((n for n in self.names if n), key=len, reverse=True)
-        pattern = "|".join(re.escape(name) for name in known) or r"(?!)"
+        names = sorted((n for n in self.names if n), key=len, reverse=True)
+        pattern = "|".join(re.escape(name) for name in names) or r"(?!)"
         return re.sub(rf"(?:{before})(?:{pattern})(?!\w)", lambda m: self.names[m.group()], reason)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Person → kind of decision → how many that count."""
+        """Map person → kind of decision → number of those that count."""
         table: dict[str, Counter[str]] = {}
         for _, event in self.events:
             table.setdefault(event.annotator, Counter())[event.kind] += 1
         return {name: dict(sorted(table[name].items())) for name in sorted(table)}
 
     def words(self) -> dict[str, dict[str, str]]:
-        """Id → tags and flags by commas, rating, and notes with a line each."""
+        """Map id → tags and flags joined by commas, rating, and notes, one a line."""
         kinds = {"tag": ("tags", ","), "flag": ("flags", ","), "note": ("note", "\n")}
-        said: dict[str, dict[str, str]] = {}
+        words: dict[str, dict[str, str]] = {}
         for example, event in self.events:
             if event.kind == "rate":
-                said.setdefault(example, {})["rating"] = f"{event.value:g}"
+                words.setdefault(example, {})["rating"] = f"{event.value:g}"
             elif event.kind in kinds:
                 column, between = kinds[event.kind]
-                mine = said.setdefault(example, {})
+                mine = words.setdefault(example, {})
                 mine[column] = between.join(filter(None, [mine.get(column), event.value]))
-        return said
+        return words
 
     def table(self, index: pd.Index) -> pd.DataFrame:
-        """One row per example: decided_by, and a column for each of WORDS; "" for nothing."""
+        """Return one row per example: decided_by, and a column for each of WORDS; "" for none."""
         by: dict[str, list[str]] = {}
         for example, event in self.events:
             what = f"{event.kind} by {event.annotator}"
@@ -112,7 +116,7 @@ class People:
         return pd.DataFrame(columns, index=index, dtype="str")
 
     def lines(self, delivered: pd.Index) -> Iterator[dict[str, Any]]:
-        """Every decision as a record; the text of an edit only where the example is delivered."""
+        """Yield every decision as a record; an edit's text only where its example is delivered."""
         inside = set(delivered)
         for example, event in self.events:
             hidden = event.kind == "edit" and example not in inside
@@ -128,7 +132,7 @@ class People:
 
 
 def _events(state: Any) -> Iterator[tuple[str, Any]]:
-    """Every decision that counts, with its example."""
+    """Yield every decision that counts, with its example's id."""
     for name in _TABLES:
         yield from sorted(getattr(state, name).items())
     for name in _NESTED:

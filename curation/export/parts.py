@@ -1,7 +1,7 @@
-"""The parts of an example, and which of them a format has a place for.
+"""The parts of an example, and the places that a format has for them.
 
-Every exporter is handed only what its format declares; whatever else an example holds is named. So
-nothing is lost without a word: what is not in the declaration is told, what is must be written.
+Guarantee: every part of an example is either written or named as lost. An exporter gets only the
+parts that its format declares; all others are reported.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVERYTHING = frozenset(
         "flags",
     }
 )
-"""Codes of all parts of an example beside roles and texts; `turn:` and `column:` are other names."""
+"""Codes of all parts of an example beside roles and texts; `turn:*` and `column:*` mean any name."""
 
 TITLES = {
     "name": "names of speakers",
@@ -58,22 +58,22 @@ TITLES = {
     "note": "people's notes",
     "flags": "people's flags for review",
 }
-"""What each code is called for people."""
+"""Code → title for people."""
 
 WORDS = ("tags", "rating", "note", "flags")
-"""What people say of an example beside verdicts, edits and labels."""
+"""Kinds of people's words on an example beside verdicts, edits and labels."""
 
 _MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 
 _NOTHING: tuple[Any, ...] = (None, "", "[]", "{}", [], {})
-"""Values of a column that say nothing, and so cannot be lost."""
+"""Empty values of a column; they cannot be lost."""
 
 _APART = ("tools", "rejected")
-"""Parts whose column stays beside what was read from it."""
+"""Parts that keep the column that they were read from."""
 
 
 class NotHeld(Exception):
-    """A format cannot hold an example; code is for counting, the text is for people."""
+    """A format cannot hold an example; the code is for counting, the text is for people."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ class NotHeld(Exception):
 
 
 def title(code: str) -> str:
-    """A part's name for people."""
+    """Return a part's name for people."""
     kind, _, name = code.partition(":")
     if name:
         return f"{'column' if kind == 'column' else 'turn key'} {name}"
@@ -89,16 +89,16 @@ def title(code: str) -> str:
 
 
 def holds(places: Collection[str], code: str) -> bool:
-    """Whether a format that declares these places has one for a part."""
+    """Return whether these places include one for a part."""
     return code in places or f"{code.partition(':')[0]}:*" in places
 
 
 def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
-    """An example with only what a format has a place for, and the codes of what it loses.
+    """Return an example with only the parts that a format has a place for, and the lost codes.
 
-    A labelled text is answered by its label where the format has no place for labels; an empty
-    system turn is left out. Raises NotHeld for images, audio and files that have no place, since a
-    conversation without them is another one.
+    A format without a place for labels gets the label as the answer to its text. An empty system
+    turn is left out. Raises NotHeld for images, audio and files without a place, because a
+    conversation without them has another meaning.
     """
     lost = set[str]()
 
@@ -117,36 +117,36 @@ def fit(row: Row, places: Collection[str]) -> tuple[Row, set[str]]:
         for turn in row["turns"]
         if not _is_empty_system(turn) or stays("empty_system")
     ]
-    made = {**row, "turns": turns}
-    if made["label"] is not None and not holds(places, "label"):
+    fitted = {**row, "turns": turns}
+    if fitted["label"] is not None and not holds(places, "label"):
         if any(turn["role"] == "assistant" for turn in turns):
             lost.add("label")
         else:
-            turns.append({"role": "assistant", "content": made["label"]})
-        made["label"] = None
+            turns.append({"role": "assistant", "content": fitted["label"]})
+        fitted["label"] = None
     for code in ("tools", "rejected", *WORDS):
-        if made.get(code) and not stays(code):
-            made[code] = [] if code in ("tools", "rejected") else None
-    made["rejected"] = [_fit_turn(turn, stays) for turn in made["rejected"]]
+        if fitted.get(code) and not stays(code):
+            fitted[code] = [] if code in ("tools", "rejected") else None
+    fitted["rejected"] = [_fit_turn(turn, stays) for turn in fitted["rejected"]]
     apart = {*_read_columns(row), *_media_columns(shown, media)}
-    made["columns"] = {
+    fitted["columns"] = {
         name: value
         for name, value in row["columns"].items()
         if value in _NOTHING or name in apart or stays(f"column:{name}")
     }
-    return made, lost
+    return fitted, lost
 
 
 def _read_columns(row: Row) -> Iterator[str]:
-    """Columns that a part was read from: the likeliest of its names that says something."""
-    said = {squeezed(name): name for name, v in row["columns"].items() if v not in _NOTHING}
+    """Yield the columns that parts were read from: of each part the first name with a value."""
+    filled = {squeezed(name): name for name, v in row["columns"].items() if v not in _NOTHING}
     for part in _APART:
         if row.get(part):
-            yield from [said[name] for name in SQUEEZED[part] if name in said][:1]
+            yield from [filled[name] for name in SQUEEZED[part] if name in filled][:1]
 
 
 def _media_columns(row: Row, media: Mapping[str, list[Any]]) -> Iterator[str]:
-    """Columns of media whose references are all among those of the example."""
+    """Yield columns of media whose references are all among those of the example."""
     for name in _MEDIA_COLUMNS:
         shown = media.get(f"{name.rstrip('s')}s", [])
         if all(reference in shown for reference in _listed(row["columns"].get(name))):
@@ -158,25 +158,25 @@ def _is_empty_system(turn: Row) -> bool:
 
 
 def _fit_turn(turn: Row, stays: Any) -> Row:
-    made: Row = {}
+    fitted: Row = {}
     for key, value in turn.items():
         if key in ("role", "content"):
-            made[key] = value
+            fitted[key] = value
         elif key == "parts":
             if any(_is_media(part) for part in value):
-                made[key] = _as_said(value, turn.get("content") or "")
+                fitted[key] = _with_current_text(value, turn.get("content") or "")
         elif stays(_code(turn, key)):
-            made[key] = value
-    calls = made.get("tool_calls", [])
+            fitted[key] = value
+    calls = fitted.get("tool_calls", [])
     if is_calls(calls) and any("id" in call for call in calls) and not stays("call_ids"):
-        made["tool_calls"] = without_ids(calls)
+        fitted["tool_calls"] = without_ids(calls)
     if is_calls(calls) and any(map(has_fine_numbers, calls)):
         stays("fine_numbers")
-    return made
+    return fitted
 
 
-def _as_said(parts: list[Any], content: str) -> list[Any]:
-    """Parts with the text of today: cleaning and people change the content, not its parts."""
+def _with_current_text(parts: list[Any], content: str) -> list[Any]:
+    """Return parts with the current text, because cleaning and people change only the content."""
     texts = [part if isinstance(part, str) else part.get("text") for part in parts]
     if "\n".join(text for text in texts if isinstance(text, str) and text) == content:
         return parts
@@ -185,7 +185,7 @@ def _as_said(parts: list[Any], content: str) -> list[Any]:
 
 
 def _code(turn: Row, key: str) -> str:
-    """The code of a key of a turn."""
+    """Return the code of a key of a turn."""
     if key == "tool_call_id":
         return "call_ids"
     if key != "weight":
@@ -202,9 +202,9 @@ def _is_media(part: Any) -> bool:
 
 
 def media_of(row: Row) -> dict[str, list[Any]]:
-    """References to images, videos and audio by kind; parts that are none of these under `other`.
+    """Return references to images, videos and audio by kind; other parts are under `other`.
 
-    They stand in the parts of a turn, or in a column of their own beside `<image>` in the text.
+    References stand in the parts of a turn, or in a separate column with `<image>` in the text.
     """
     media: dict[str, list[Any]] = {}
     for kind, reference in _media(row):
@@ -227,7 +227,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _reference(part: Row) -> tuple[str, Any]:
-    """The kind of a part and what it points to."""
+    """Return the kind of a part and its reference."""
     for kind in ("image", "video", "audio"):
         for key in (kind, f"{kind}_url", "url", "path"):
             value = part.get(key)

@@ -1,4 +1,4 @@
-"""A receipt for every row: where it came from, what became of it, and by whom."""
+"""A receipt for every row: its source, its fate, and who decided."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from curation.report import PEOPLE
 
 
 def parquet(table: pd.DataFrame) -> bytes:
-    """A table as Parquet."""
+    """Return a table as Parquet."""
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(table, preserve_index=False), sink, compression="zstd")
     return sink.getvalue()
@@ -30,18 +30,18 @@ def receipts(
     why: pd.Series,
     formats: Mapping[str, Fitted],
 ) -> pd.DataFrame:
-    """One row per source example.
+    """Return one row per source example.
 
-    delivered: whether any file holds it. left_out: why it was offered to no format. not_in: the
-    formats that refused it, each with its code. changed_by: what changed its text since it was
-    read; before, after: its turns then and now, where it is delivered and was changed. decided_by,
-    tags, rating, note, flags: what people said of it.
+    delivered: whether any file holds it. left_out: codes for which no format got it. not_in: the
+    formats that refused it, each with its code. changed_by: steps and people that changed its text.
+    before, after: its turns as read and now, where it is delivered and was changed. decided_by,
+    tags, rating, note, flags: people's decisions about it.
     """
     rows = dataset.rows
     delivered = rows.index.isin(set().union(*(f.records for f in formats.values())))
     refusals: dict[str, list[str]] = {}
-    for name, made in formats.items():
-        for example, code in made.refused.items():
+    for name, result in formats.items():
+        for example, code in result.refused.items():
             refusals.setdefault(example, []).append(f"{name}: {code}")
     before = origin.imported.reindex(rows.index)
     changed = (before.notna() & (before != rows["messages"])).to_numpy()
@@ -66,26 +66,26 @@ def receipts(
 
 
 def _reasons(dataset: Dataset) -> pd.Series:
-    """Why each row was dropped; "" for rows that were not."""
+    """Return each row's reason for being dropped; "" for rows that were not."""
     rows = dataset.rows
     reasons = pd.Series("", index=rows.index, dtype="str")
     for report in dataset.steps:
         if "reason" in report.delta:
             mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
-            gone = mine.intersection(report.delta.index)
-            reasons.loc[gone] = report.delta.loc[gone, "reason"].fillna("")
+            dropped = mine.intersection(report.delta.index)
+            reasons.loc[dropped] = report.delta.loc[dropped, "reason"].fillna("")
     return reasons
 
 
 def _changes(dataset: Dataset, changed: np.ndarray) -> pd.Series:
-    """What changed the text of each of those rows, by commas: titles of steps, names of people."""
+    """Return the titles of steps and names of people that changed each row's text, by commas."""
     ids = dataset.rows.index[changed]
-    said: dict[str, list[str]] = {i: [] for i in ids}
+    authors: dict[str, list[str]] = {i: [] for i in ids}
     for report in dataset.steps:
         if report.before is None:
             continue
         for example in ids.intersection(report.before.index):
             reason = report.delta["reason"].get(example) if report.kind == PEOPLE else None
-            said[example].append(str(reason) if isinstance(reason, str) else report.title)
-    texts = pd.Series({i: ", ".join(names) for i, names in said.items()}, dtype="str")
+            authors[example].append(str(reason) if isinstance(reason, str) else report.title)
+    texts = pd.Series({i: ", ".join(names) for i, names in authors.items()}, dtype="str")
     return texts.reindex(dataset.rows.index, fill_value="")

@@ -1,4 +1,4 @@
-"""Rows rendered by the chat templates that TRL brings, where TRL is installed."""
+"""Check of rows by rendering them with the chat templates of an installed TRL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 Render = Callable[[Sequence[Row], Any], str]
 
 RENDERED = 1_000
-"""Rows that are rendered at most; of more, every so-manieth is."""
+"""Rows rendered at most; of more rows, an evenly spaced part is rendered."""
 
 _CALL: Row = {
     "id": "a1b2c3d4e",
@@ -35,12 +35,12 @@ _ASKED: Row = {"role": "user", "content": "Is there a quagga?"}
 
 
 def survey(rows: Sequence[Row]) -> dict[str, Any]:
-    """How chat templates take the rows that carry tools or reasoning.
+    """Render the rows that carry tools or reasoning with all chat templates.
 
-    Returns what was rendered by which versions, and for each template that knows tools: rows that
-    raise, and rows of which a call does not come out with its name, keys and values. Templates that
-    know no tools are named; those that mark the same text for training are not rendered again.
-    `text` says in a sentence why nothing was rendered.
+    Returns counts, versions, and for each template that supports tools: the number of rows that
+    raise, and of rows in which a call's name, keys or values are missing. without_tools names the
+    templates without support of tools. Templates that only add training marks are not rendered
+    again. `text` gives the reason when nothing was rendered.
     """
     carrying = [row for row in rows if _carries(row["messages"]) or row.get("tools")]
     if not carrying:
@@ -51,36 +51,38 @@ def survey(rows: Sequence[Row]) -> dict[str, Any]:
     knowing = {name: render for name, render in templates.items() if _knows_tools(render)}
     twins = {name for name in knowing if name.removesuffix("_training") in knowing.keys() - {name}}
     part = carrying[:: -(-len(carrying) // RENDERED)]
-    found = {n: _results(part, render) for n, render in knowing.items() if n not in twins}
+    results = {n: _results(part, render) for n, render in knowing.items() if n not in twins}
     return {
         "rows": len(part),
         "of": len(carrying),
         "versions": {name: importlib.metadata.version(name) for name in ("trl", "transformers")},
-        "templates": len(found),
-        "raise": {name: counts["raise"] for name, counts in found.items() if counts["raise"]},
-        "change": {name: counts["change"] for name, counts in found.items() if counts["change"]},
+        "templates": len(results),
+        "raise": {name: counts["raise"] for name, counts in results.items() if counts["raise"]},
+        "change": {name: counts["change"] for name, counts in results.items() if counts["change"]},
         "without_tools": sorted(templates.keys() - knowing.keys()),
     }
 
 
-def rendered(found: Mapping[str, Any]) -> str:
-    """What `survey` found, in a sentence or two."""
-    if not found.get("templates"):
-        return str(found.get("text", "Nothing to render."))
+def rendered(survey: Mapping[str, Any]) -> str:
+    """Return the result of `survey` in one or two sentences."""
+    if not survey.get("templates"):
+        return str(survey.get("text", "Nothing to render."))
     share = (
-        f"{found['rows']:,} of {found['of']:,}" if found["rows"] < found["of"] else found["rows"]
+        f"{survey['rows']:,} of {survey['of']:,}"
+        if survey["rows"] < survey["of"]
+        else survey["rows"]
     )
     text = (
-        f"{share} examples with tools or reasoning were rendered by {found['templates']} chat "
-        f"templates of TRL {found['versions']['trl']}"
+        f"{share} examples with tools or reasoning were rendered by {survey['templates']} chat "
+        f"templates of TRL {survey['versions']['trl']}"
     )
     for kind, one, none in (
         ("raise", "raise", "none raises"),
         ("change", "change a call", "none changes a call"),
     ):
-        said = ", ".join(f"{name} {rows:,}" for name, rows in found[kind].items())
-        text += f"; {one}: {said}" if said else f"; {none}"
-    names = found["without_tools"]
+        counts = ", ".join(f"{name} {rows:,}" for name, rows in survey[kind].items())
+        text += f"; {one}: {counts}" if counts else f"; {none}"
+    names = survey["without_tools"]
     without = ", ".join(n for n in names if n.removesuffix("_training") not in {*names} - {n})
     return f"{text}. Templates that cannot show calls: {without or 'none'}."
 
@@ -95,7 +97,7 @@ def _results(rows: Sequence[Row], render: Render) -> Counter[str]:
         tools = orjson.loads(row["tools"]) if row.get("tools") else None
         try:
             text = render(row["messages"], tools)
-        except Exception:  # whatever a template may raise: it is another's program
+        except Exception:  # a template is foreign code and may raise anything
             counts["raise"] += 1
             continue
         counts["change"] += not all(_stands_in(text, part) for part in _parts(row["messages"]))
@@ -103,7 +105,7 @@ def _results(rows: Sequence[Row], render: Render) -> Counter[str]:
 
 
 def _parts(turns: Sequence[Row]) -> Iterator[Any]:
-    """Names, keys and values of the calls of a conversation."""
+    """Yield names, keys and values of the calls of a conversation."""
     for turn in turns:
         for call in turn.get("tool_calls") or ():
             yield call["function"]["name"]
@@ -123,7 +125,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _stands_in(text: str, value: Any) -> bool:
-    """Whether a value is written somewhere in a text: as it is, as JSON, or as Python's."""
+    """Return whether a text holds a value: as it is, as JSON, or in Python's notation."""
     if isinstance(value, str):
         return any(
             form in text for form in (value, *(f(value)[1:-1] for f in (_json, ascii, repr)))
@@ -137,10 +139,10 @@ def _json(value: Any) -> str:
 
 @functools.cache
 def find_templates() -> dict[str, Render]:
-    """The text templates of the installed TRL by name; empty where it or its renderer is missing.
+    """Return the text templates of the installed TRL by name; empty without TRL or its renderer.
 
-    TRL itself is not imported. Templates that only training changes, to mark what is an answer, are
-    those named `…_training`; a template that cannot show a plain text is for images.
+    TRL itself is not imported. Templates named `…_training` differ only in marks of the answers. A
+    template that cannot show a plain text is for images and is left out.
     """
     spec = importlib.util.find_spec("trl")
     if spec is None or not spec.submodule_search_locations:
@@ -152,7 +154,7 @@ def find_templates() -> dict[str, Render]:
 
     def renderer(template: str) -> Render:
         def render(turns: Sequence[Row], tools: Any) -> str:
-            made = render_jinja_template(
+            outputs = render_jinja_template(
                 [list(turns)],
                 tools=tools,
                 chat_template=template,
@@ -161,13 +163,13 @@ def find_templates() -> dict[str, Render]:
                 pad_token="<pad>",
                 unk_token="<unk>",
             )
-            return str(made[0][0])
+            return str(outputs[0][0])
 
         return render
 
     folder = Path(spec.submodule_search_locations[0]) / "chat_templates"
-    found = {path.stem: renderer(path.read_text("utf-8")) for path in folder.glob("*.jinja")}
-    return {name: render for name, render in sorted(found.items()) if _is_for_text(render)}
+    templates = {path.stem: renderer(path.read_text("utf-8")) for path in folder.glob("*.jinja")}
+    return {name: render for name, render in sorted(templates.items()) if _is_for_text(render)}
 
 
 def _is_for_text(render: Render) -> bool:
@@ -180,7 +182,7 @@ def _is_for_text(render: Render) -> bool:
 
 
 def _knows_tools(render: Render) -> bool:
-    """Whether a template shows a call and its result, and reads arguments that are objects."""
+    """Return whether a template shows a call and its result, and reads arguments as objects."""
     turns: list[Row] = [
         _ASKED,
         {"role": "assistant", "content": "", "tool_calls": [_CALL]},

@@ -1,4 +1,4 @@
-"""A frame of rows to a file that others read."""
+"""Writing of rows to a file: JSON Lines, Parquet or CSV."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def write_frame(frame: pd.DataFrame, to: Path | None) -> None:
     """
     check_ending(to)
     if to is None:
-        for at in range(0, len(frame), CHUNK):
-            sys.stdout.write(json_lines(frame.iloc[at : at + CHUNK]).decode())
+        for start in range(0, len(frame), CHUNK):
+            sys.stdout.write(json_lines(frame.iloc[start : start + CHUNK]).decode())
         return
     with files.replacing(to) as temporary:
         if to.suffix == ".jsonl":
             with open(temporary, "wb") as stream:
-                for at in range(0, len(frame), CHUNK):
-                    stream.write(json_lines(frame.iloc[at : at + CHUNK]))
+                for start in range(0, len(frame), CHUNK):
+                    stream.write(json_lines(frame.iloc[start : start + CHUNK]))
         elif to.suffix == ".parquet":
             table = pa.Table.from_pandas(frame, preserve_index=False)
             pq.write_table(table, temporary, compression="zstd")
-        else:  # quoted, for before Python 3.13 a carriage return alone would stand bare
+        else:  # quoted, because Python before 3.13 does not quote a lone carriage return
             frame.map(safe_cell).to_csv(
                 temporary, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
             )
 
 
 CHUNK = 1_000
-"""Rows that are made into text at once."""
+"""Rows that are turned into text at once."""
 
 
 def json_lines(frame: pd.DataFrame) -> bytes:
-    """Rows as JSON Lines, in which `messages` is a list of turns and a missing value is null."""
+    """Return rows as JSON Lines, in which `messages` is a list of turns and a missing value is null."""
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
     for record in records:
         if record.get("messages"):

@@ -13,7 +13,7 @@ from curation.export.parts import NotHeld
 
 
 def alpaca_row(row: Row) -> Row:
-    """An example as instruction, input, output, system, history; NotHeld where turns do not pair up."""
+    """Make {instruction, input, output, system, history}; raises NotHeld when turns do not pair up."""
     spoken = [t for t in row["turns"] if t["role"] != "system"]
     if any(t.get("tool_calls") or t["role"] == "tool" for t in spoken):
         raise NotHeld("calls_tools", "it calls tools")
@@ -24,23 +24,23 @@ def alpaca_row(row: Row) -> Row:
     shape = row["shape"] if row["format"] == "alpaca" else ""
     kept = orjson.loads(shape) if shape else {}
     hint = orjson.dumps({"at": kept["at"]}).decode() if "at" in kept else ""
-    made = formats.write("alpaca", orjson.dumps(row["turns"]).decode(), row["label"], "", hint)
+    record = formats.write("alpaca", orjson.dumps(row["turns"]).decode(), row["label"], "", hint)
     empty = {"instruction": "", "input": "", "output": "", "system": "", "history": []}
-    return {ID: row["id"], **empty, **{key: made[key] for key in empty if key in made}}
+    return {ID: row["id"], **empty, **{key: record[key] for key in empty if key in record}}
 
 
 def check_alpaca(rows: Iterable[Row]) -> list[Problem]:
-    """Problems of Alpaca records."""
-    found = []
+    """Return problems of Alpaca records."""
+    problems = []
     for number, row in enumerate(rows, 1):
         for key in ("instruction", "output"):
             if not isinstance(row.get(key), str) or not row[key].strip():
-                found.append(Problem(number, f"missing_{key}", f"{key} is empty"))
+                problems.append(Problem(number, f"missing_{key}", f"{key} is empty"))
         if not isinstance(row.get("input", ""), str):
-            found.append(Problem(number, "data_type", "input is not a text"))
+            problems.append(Problem(number, "data_type", "input is not a text"))
         if any(not isinstance(p, list) or len(p) != 2 for p in row.get("history") or []):
-            found.append(Problem(number, "data_type", "history is not a list of pairs"))
-    return found
+            problems.append(Problem(number, "data_type", "history is not a list of pairs"))
+    return problems
 
 
 FORMAT = DeliveryFormat(
@@ -48,7 +48,9 @@ FORMAT = DeliveryFormat(
     "Alpaca",
     "A JSON array of {instruction, input, output, system, history}; chats with tools do not fit.",
     ".json",
-    frozenset({"tool_calls"}),  # refused by name, not lost
+    frozenset(
+        {"tool_calls"}
+    ),  # so that the row is refused with this reason instead of losing its calls
     alpaca_row,
     check_alpaca,
     dump=json_array,

@@ -21,7 +21,7 @@ from curation.export.parts import NotHeld
 
 
 def _row(row: Row) -> Row:
-    """An example as {messages, tools}; what differs from row to row is JSON text, which it parses."""
+    """Make {messages, tools}; values whose keys differ from row to row are JSON text."""
     if not row["turns"]:
         raise NotHeld("no_turns", "there is no turn in it")
     turns = []
@@ -31,8 +31,8 @@ def _row(row: Row) -> Row:
         if turn.get("tool_calls"):
             turn["tool_calls"] = with_text(turn["tool_calls"])
         turns.append(turn)
-    made: Row = {ID: row["id"], "messages": turns}
-    return {**made, "tools": [_tool(tool) for tool in row["tools"]]} if row["tools"] else made
+    record: Row = {ID: row["id"], "messages": turns}
+    return {**record, "tools": [_tool(tool) for tool in row["tools"]]} if row["tools"] else record
 
 
 def _tool(tool: Row) -> Row:
@@ -46,7 +46,7 @@ def _entry(file: str) -> dict[str, Any]:
     return {
         "path": file.rpartition("/")[2],
         "ds_type": "json",
-        "split": "train",  # what `datasets` calls the rows of a single file
+        "split": "train",  # the name that `datasets` gives to a single file's rows
         "type": "chat_template",
         "field_messages": "messages",
         "message_property_mappings": {

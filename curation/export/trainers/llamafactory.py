@@ -1,4 +1,4 @@
-"""LLaMA-Factory's reading of ShareGPT, for answers and for preferences."""
+"""LLaMA-Factory's variant of ShareGPT, for answers and for preferences."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ TAGS = {
     "function_tag": "function_call",
     "system_tag": "system",
 }
-"""All of them: once columns or tags are given, what is left out becomes None, not its default."""
+"""All tags, because a tag that is left out becomes None instead of its default."""
 
 COLUMNS = {"messages": "conversations", "system": "system", "tools": "tools", "images": "images"}
 
 
 def _row(row: Row) -> Row:
     images = images_of(row)
-    made = sharegpt_row({**row, "turns": [_with_places(turn) for turn in row["turns"]]})
-    places = sum(turn["value"].count("<image>") for turn in made["conversations"])
+    record = sharegpt_row({**row, "turns": [_with_places(turn) for turn in row["turns"]]})
+    places = sum(turn["value"].count("<image>") for turn in record["conversations"])
     if images and places != len(images):
         raise NotHeld("image_places", f"{len(images)} images stand beside {places} <image>")
-    return {**made, "images": images}
+    return {**record, "images": images}
 
 
 def _with_places(turn: Row) -> Row:
-    """A turn in parts as text, with `<image>` where an image stands."""
+    """Return a turn in parts as text, with `<image>` in the place of an image."""
     if "parts" not in turn:
         return turn
     return {**turn, "content": "\n".join(map(_place, turn["parts"]))}
@@ -57,13 +57,13 @@ def _place(part: Any) -> str:
 
 
 def _check(rows: Iterable[Row]) -> list[Problem]:
-    """Rows that LLaMA-Factory would drop with only a warning, and turns that say nothing."""
+    """Return rows that LLaMA-Factory would drop with only a warning, and empty turns."""
     listed = list(rows)
     return [*check_sharegpt(listed), *_order(listed, answers=1)]
 
 
 def _order(rows: list[Row], answers: int) -> Iterable[Problem]:
-    """Rows whose turns do not alternate, or whose number is off: even with the answer in them."""
+    """Yield rows whose turns do not alternate or whose number of turns is wrong."""
     for number, row in enumerate(rows, 1):
         spoken = row["conversations"]
         if any(t["from"] not in (_EVEN if i % 2 else _ODD) for i, t in enumerate(spoken)):
@@ -77,18 +77,18 @@ def _preference_row(row: Row) -> Row:
     if len(chosen) != 1 or len(rejected) != 1:
         raise NotHeld("long_answer", "an answer has more than one turn")
     sides = conversation(chosen) + conversation(rejected)
-    made = sharegpt_row({**row, "turns": prompt})
-    return {**made, "chosen": sides[0], "rejected": sides[1]}
+    record = sharegpt_row({**row, "turns": prompt})
+    return {**record, "chosen": sides[0], "rejected": sides[1]}
 
 
 def _check_preference(rows: Iterable[Row]) -> list[Problem]:
     listed = list(rows)
-    found = [*check_sharegpt(listed), *_order(listed, answers=0)]
+    problems = [*check_sharegpt(listed), *_order(listed, answers=0)]
     for number, row in enumerate(listed, 1):
         sides = (row["chosen"], row["rejected"])
         if any(side["from"] not in _EVEN or not side["value"].strip() for side in sides):
-            found.append(Problem(number, "missing_content", "a side of the pair says nothing"))
-    return found
+            problems.append(Problem(number, "missing_content", "a side of the pair says nothing"))
+    return problems
 
 
 def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
@@ -102,7 +102,7 @@ def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
             }
             for split, file in files.items()
         }
-        made: dict[str, Any] = {
+        config: dict[str, Any] = {
             "model_name_or_path": "Qwen/Qwen3-0.6B",
             "template": "qwen3",
             **settings,
@@ -112,9 +112,9 @@ def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
             "dataset": f"{facts['slug']}_train",
         }
         if "validation" in files:  # never with val_size, which would split at random
-            made["eval_dataset"] = f"{facts['slug']}_validation"
-        made |= {"cutoff_len": 2048, "output_dir": "model"}
-        text = yaml.safe_dump(made, sort_keys=False, allow_unicode=True)
+            config["eval_dataset"] = f"{facts['slug']}_validation"
+        config |= {"cutoff_len": 2048, "output_dir": "model"}
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         head = "# Run in this folder; choose a model, and the template that fits it.\n"
         return {
             f"{name}/dataset_info.json": orjson.dumps(info, option=orjson.OPT_INDENT_2) + b"\n",

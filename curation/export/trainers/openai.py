@@ -10,7 +10,7 @@ from curation.export.delivery_format import DeliveryFormat, Problem, Row, chat_t
 from curation.export.parts import NotHeld, media_of
 
 LEAST = 10
-"""Examples that the service asks for at least."""
+"""Smallest number of examples that the service accepts."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -33,7 +33,7 @@ def _row(row: Row) -> Row:
 
 
 def _parts(parts: list[Row]) -> list[Row]:
-    """Parts that the service takes: texts, and images by their address."""
+    """Return the parts; raises NotHeld for others than texts and addresses of images."""
     if not all(isinstance(p, dict) and p.get("type") in ("text", "image_url") for p in parts):
         raise NotHeld("media", "it holds media that are no image_url")
     return parts

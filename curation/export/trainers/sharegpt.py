@@ -16,7 +16,7 @@ PLACES = frozenset({"tool_calls", "fine_numbers", "reasoning_content", "tools"})
 
 
 def sharegpt_row(row: Row) -> Row:
-    """An example as conversations with system and tools beside them; NotHeld where it cannot be one."""
+    """Make {conversations, system, tools}; raises NotHeld for an example without turns."""
     turns = [turn for turn in row["turns"] if turn["role"] != "system"]
     if not turns:
         raise NotHeld("no_turns", "there is no turn in it")
@@ -31,8 +31,8 @@ def sharegpt_row(row: Row) -> Row:
 
 
 def conversation(turns: list[Row]) -> list[Row]:
-    """Turns as {from, value}; results of calls made at once are one observation, a JSON array."""
-    said: list[Row] = []
+    """Return turns as {from, value}; results of parallel calls are one observation, a JSON array."""
+    records: list[Row] = []
     results: list[str] = []
     for turn in [*chat_turns(turns), None]:
         if turn and turn["role"] == "tool":
@@ -40,15 +40,15 @@ def conversation(turns: list[Row]) -> list[Row]:
             continue
         if results:
             value = results[0] if len(results) == 1 else orjson.dumps(results).decode()
-            said.append({"from": SPEAKERS["tool"], "value": value})
+            records.append({"from": SPEAKERS["tool"], "value": value})
             results = []
         if turn:
-            said.append(_said(turn))
-    return said
+            records.append(_record(turn))
+    return records
 
 
-def _said(turn: Row) -> Row:
-    """A turn as {from, value}; reasoning stands before the answer, as LLaMA-Factory reads it."""
+def _record(turn: Row) -> Row:
+    """Return a turn as {from, value}, with reasoning before the answer as LLaMA-Factory reads it."""
     reasoning = turn.get("reasoning_content")
     before = f"<think>\n{reasoning}\n</think>\n\n" if reasoning else ""
     calls = turn.get("tool_calls")
@@ -77,7 +77,7 @@ def _call(function: Row) -> Row:
 
 
 def bare(tool: Row) -> Row:
-    """A tool as {name, description, parameters}, with the keys that a trainer looks up."""
+    """Return a tool as {name, description, parameters}, with the keys that trainers need."""
     function = tool.get("function") if isinstance(tool.get("function"), dict) else tool
     assert isinstance(function, dict)
     given = function.get("parameters")
@@ -87,7 +87,7 @@ def bare(tool: Row) -> Row:
 
 
 def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
-    """Turns that say nothing."""
+    """Return problems for empty turns."""
     return [
         Problem(number, "missing_content", "a turn says nothing")
         for number, row in enumerate(rows, 1)
@@ -96,7 +96,7 @@ def check_sharegpt(rows: Iterable[Row]) -> list[Problem]:
 
 
 def images_of(row: Row) -> list[str]:
-    """References to the images of an example, in the order of `<image>` in its text."""
+    """Return the references to an example's images, in the order of `<image>` in its text."""
     media = media_of(row)
     if media.keys() - {"images"}:
         raise NotHeld("media", "it holds media that are no images")

@@ -1,4 +1,4 @@
-"""Parquet for the Hugging Face Hub, CSV for people, and each row in the format it came in."""
+"""Parquet for the Hugging Face Hub, CSV for people, and each row in the format of its import."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SCHEMA = pa.schema(
         *((f"curation_{name}", pa.string()) for name in WORDS),
     ]
 )
-"""Columns of the Hugging Face folder; what varies in shape from row to row is JSON text."""
+"""Columns of the Hugging Face folder; values whose shape differs from row to row are JSON text."""
 
 
 def _hf_row(row: Row) -> Row:
@@ -68,13 +68,13 @@ def _hf_row(row: Row) -> Row:
 def _hf_turn(turn: Row) -> Row:
     if not is_calls(turn.get("tool_calls", [])):
         raise NotHeld("unreadable_calls", "its tool calls are no list of objects")
-    made = {key: turn[key] for key in _AS_THEY_ARE if key in turn}
-    made |= {key: _json(turn[key]) for key in _AS_JSON if key in turn}
+    cells = {key: turn[key] for key in _AS_THEY_ARE if key in turn}
+    cells |= {key: _json(turn[key]) for key in _AS_JSON if key in turn}
     weight = turn.get("weight")
     if isinstance(weight, int | float):
-        made["weight"] = float(weight)
-    more = {k: v for k, v in turn.items() if k not in made}
-    return {**made, "more": _json(more)} if more else made
+        cells["weight"] = float(weight)
+    more = {k: v for k, v in turn.items() if k not in cells}
+    return {**cells, "more": _json(more)} if more else cells
 
 
 def _json(value: Any) -> str:
@@ -82,7 +82,7 @@ def _json(value: Any) -> str:
 
 
 def _words(row: Row) -> Row:
-    """What people said of an example beside its text, by column; lists are joined by commas."""
+    """Return people's words on an example by column; lists are joined by commas."""
     return {f"curation_{name}": row[name] for name in WORDS}
 
 
@@ -93,7 +93,7 @@ def _parquet(rows: list[Row]) -> bytes:
 
 
 def _check_hf(rows: Iterable[Row]) -> list[Problem]:
-    """Texts that are none, which a column of texts would refuse."""
+    """Return problems for values that a column of texts would refuse."""
     return [
         Problem(number, "data_type", f"the {key} of a turn is not a text")
         for number, row in enumerate(rows, 1)
@@ -104,9 +104,9 @@ def _check_hf(rows: Iterable[Row]) -> list[Problem]:
 
 
 def dataset_info(folder: Path, files: dict[str, str]) -> dict[str, Any]:
-    """What the card's YAML says of the Parquet files: features, and each split's size.
+    """Return the card's YAML on the Parquet files: features, and each split's size.
 
-    files: split → path. num_bytes is the size in memory, download_size that of the files.
+    files: split → path. num_bytes is the size in memory, download_size the size of the files.
     """
     splits = []
     for split, path in files.items():
@@ -155,13 +155,13 @@ def _texts(turns: Iterable[Row]) -> str:
 
 
 def safe_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
+    """Return a cell that no spreadsheet reads as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _csv(rows: list[Row]) -> bytes:
     sink = io.StringIO(newline="")
-    # Everything quoted, for before Python 3.13 a carriage return alone would stand bare.
+    # all cells are quoted, because Python before 3.13 does not quote a lone carriage return
     writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
@@ -170,10 +170,10 @@ def _csv(rows: list[Row]) -> bytes:
 
 def _original_row(row: Row) -> Row:
     record = _record(row, row["label"])
-    said = {key: value for key, value in _words(row).items() if value}
+    words = {key: value for key, value in _words(row).items() if value}
     if row["label"] and record == _record(row, None):  # its format has no place for labels
-        said["curation_label" if "label" in record else "label"] = row["label"]
-    return {**record, ID: row["id"], **said}
+        words["curation_label" if "label" in record else "label"] = row["label"]
+    return {**record, ID: row["id"], **words}
 
 
 def _record(row: Row, label: str | None) -> Row:

@@ -27,13 +27,13 @@ PLACES = frozenset({"name", "tool_calls", "call_ids", "reasoning_content", "tool
 
 def _preference_row(row: Row) -> Row:
     prompt, chosen, rejected = pair(row)
-    made: Row = {
+    record: Row = {
         ID: row["id"],
         "prompt": chat_turns(prompt),
         "chosen": chat_turns(chosen),
         "rejected": chat_turns(rejected),
     }
-    return {**made, "tools": orjson.dumps(row["tools"]).decode()} if row["tools"] else made
+    return {**record, "tools": orjson.dumps(row["tools"]).decode()} if row["tools"] else record
 
 
 def _check_preference(rows: Iterable[Row]) -> list[Problem]:

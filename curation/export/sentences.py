@@ -1,4 +1,4 @@
-"""What a delivery does not hold, in sentences."""
+"""Sentences on the rows and parts that a delivery does not hold."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 SHOWN = 6
-"""Parts that a sentence names; it counts the others."""
+"""Parts that a sentence names; the others are counted."""
 
 
 def excluded(reasons: Mapping[str, int]) -> list[str]:
-    """A sentence for each reason why kept examples are in no format."""
+    """Return a sentence for each reason for which kept examples are in no format."""
     return [
         f"{'1 kept example is' if rows == 1 else f'{rows:,} kept examples are'} left out: {why}"
         for why, rows in reasons.items()
@@ -18,14 +18,14 @@ def excluded(reasons: Mapping[str, int]) -> list[str]:
 
 
 def not_in(name: str, refusals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence for each reason why a format does not take some rows."""
+    """Yield a sentence for each reason for which a format refuses rows."""
     for code, entry in refusals.items():
         rows = "1 example is" if entry["rows"] == 1 else f"{entry['rows']:,} examples are"
         yield f"{rows} not in {name}: {entry['why']} ({code})"
 
 
 def lost(name: str, losses: Mapping[str, int]) -> str:
-    """A sentence on what a format has no place for, with rows; "" for nothing."""
+    """Return a sentence on the parts that a format has no place for, with rows; "" for none."""
     parts = [f"{part} ({rows:,})" for part, rows in losses.items()]
     more = len(parts) - SHOWN
     named = parts[:SHOWN] + (["1 other" if more == 1 else f"{more:,} others"] if more > 0 else [])
