@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint bench mutation clean
+.PHONY: run test lint golden bench mutation clean
 
 run: $(STAMP)
 	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --to projects/example
@@ -16,6 +16,9 @@ test: $(STAMP) lint
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+golden: $(STAMP)
+	$(BIN)/python -m tests.test_golden
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(NAME)
