@@ -10,7 +10,7 @@ import pytest
 
 from curation import Project
 from curation.errors import CurationError
-from curation.export import saying
+from curation.export import sentences
 from curation.export.deliveries import deliveries, folder_of, size_text
 from curation.export.outlook import Outlook
 
@@ -78,7 +78,7 @@ def test_a_size_is_in_a_unit_that_people_read(count, text):
 def test_what_formats_do_not_hold_is_said_by_their_titles():
     refusals = {"trl": {"empty": {"rows": 2, "why": "the answer is empty."}}}
     losses = {"trl": {}, "csv": {"tools": 3}}
-    assert saying.not_held(refusals, losses, {"csv": "Plain CSV"}) == [
+    assert sentences.not_held(refusals, losses, {"csv": "Plain CSV"}) == [
         "2 examples are not in trl: the answer is empty. (empty)",
         "Plain CSV has no place for tools (3)",
     ]

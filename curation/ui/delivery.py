@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from curation.export import delivery_formats, saying
+from curation.export import delivery_formats, sentences
 from curation.export.deliveries import Delivery, size_text
 from curation.export.rendering import rendered
 from curation.ui import tables
@@ -61,8 +61,8 @@ def _draw_verdict(leaks: dict[str, Any]) -> None:
 def _draw_not_held(manifest: dict[str, Any]) -> None:
     """Rows that a format refused, parts that it has no place for, and how templates took it."""
     titles = {name: format.title for name, format in delivery_formats().items()}
-    lines = saying.excluded(manifest["excluded"])
-    lines += saying.not_held(manifest["not_in"], manifest["lost"], titles)
+    lines = sentences.excluded(manifest["excluded"])
+    lines += sentences.not_held(manifest["not_in"], manifest["lost"], titles)
     if lines:
         st.markdown("\n".join(f"- {markdown(line, 600)}" for line in lines))
     else:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation import commands
 from curation.dataset import Dataset
-from curation.export import delivery_formats, saying, without_place
+from curation.export import delivery_formats, sentences, without_place
 from curation.export.deliveries import folder_of
 from curation.export.outlook import Outlook
 from curation.project import Project, View
@@ -71,7 +71,7 @@ def _draw_formats(outlook: Outlook) -> list[str]:
     for name in chosen:
         format = formats[name]
         st.caption(f"**{markdown(format.title)}** · {markdown(format.help, 300)}")
-        if sentence := saying.lost(format.title, without_place(format, outlook.parts)):
+        if sentence := sentences.lost(format.title, without_place(format, outlook.parts)):
             st.caption(f":material/remove_circle: {markdown(sentence, 600)}")
     return chosen
 
