@@ -391,7 +391,7 @@ def test_a_click_that_fires_twice_adds_one_decision(project):
         op, base = actions.new_op(), actions.seen(chosen)
         if st.button("Keep"):
             for _ in range(2):
-                actions.decide(chosen, "keep", (once,), None, op, base)
+                actions.decide(chosen, actions.KEEP, (once,), None, op, base)
 
     app = AppTest.from_function(page, default_timeout=60)
     app.session_state["annotator"] = "Ann"

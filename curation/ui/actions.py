@@ -1,9 +1,15 @@
-"""What a click decides; everything comes with the arguments, nothing is looked up."""
+"""What a person does with examples by a click: drawn and saved in one way, for one or for many.
+
+A button carries everything that its click needs: an id of its own, so that a repeated click adds
+nothing, and the newest decision when it was drawn, so that what others decided since is told.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -13,16 +19,54 @@ from curation.errors import CurationError
 from curation.project import Project
 from curation.ui import state
 
-DONE = {
-    "keep": "Kept",
-    "drop": "Dropped",
-    "tag": "Tagged",
-    "untag": "Untagged",
-    "flag": "Sent to review:",
-    "label": "Labelled",
-}
-
 NAMELESS = "Say who you are on the left first; decisions carry a name."
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that a person does with an example, or with many.
+
+    label, icon: of the button. about: what it does, in a sentence. kind, value: of the decision; an
+    act without a kind decides nothing. done: the word that is said afterwards, before how many.
+    run: what a click does instead of deciding. page: the page that a click opens with the example.
+    """
+
+    label: str
+    icon: str
+    about: str = ""
+    kind: str = ""
+    value: Any = None
+    done: str = ""
+    run: Callable[[Project, str], None] | None = None
+    page: str = ""
+
+    @property
+    def key(self) -> str:
+        """The act's part of the key of its button."""
+        return self.label.lower().replace(" ", "-")
+
+
+KEEP = Act("Keep", ":material/check:", "A step that drops them is overruled.", "keep", None, "Kept")
+DROP = Act(
+    "Drop",
+    ":material/close:",
+    "They stay in the file; Undo takes it back.",
+    "drop",
+    None,
+    "Dropped",
+)
+REVIEW = Act(
+    "Review",
+    ":material/flag:",
+    "They wait in the queue “To review”.",
+    "flag",
+    "review",
+    "Sent to review:",
+)
+TAG = Act("Tag", "", "A tag makes them a set to filter by and combine.", "tag", None, "Tagged")
+UNTAG = Act("Untag", "", "", "untag", None, "Untagged")
+LABEL = Act("Label", "", "Their class, in place of any other.", "label", None, "Labelled")
+EDIT = Act("Edit", ":material/edit:", page="pages/review/annotate.py")
 
 
 def new_op() -> str:
@@ -36,41 +80,40 @@ def seen(project: Project) -> int:
     return 0 if people is None else people.last
 
 
-def decide(project: Project, kind: str, ids: Sequence[str], value: Any, op: str, base: int) -> None:
-    """Append one decision per example, as one undoable action, as a button's callback."""
-    decide_together(project, [(kind, i, value) for i in ids], op, base)
+# --- saving ---------------------------------------------------------------------------------
 
 
-def decide_together(
-    project: Project, said: Sequence[tuple[str, str, Any]], op: str, base: int
-) -> bool:
-    """Append (kind, example, value) each, all or none, as one undoable action; True when on disk.
+def decide(project: Project, act: Act, ids: Sequence[str], value: Any, op: str, base: int) -> bool:
+    """Save the decision of an act about each example, as one undoable action; see `save`."""
+    return save(project, [(act, example_id, value) for example_id in ids], op, base)
+
+
+def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, base: int) -> bool:
+    """Append a decision for each (act, example, value), all or none; True when they are on disk.
 
     op, base: made when the button was drawn, see `new_op` and `seen`. What could not be saved is
     said in a sentence.
     """
     who = state.annotator()
-    decisions = as_one_act(said, who, op, base)
     try:
         if not who:
             raise CurationError(NAMELESS)
         state.present(project)
-        done = project.decisions.append(decisions)
+        said = [(act.kind, example_id, value) for act, example_id, value in decisions]
+        saved = project.decisions.append(as_one_act(said, who, op, base))
     except CurationError as error:
         state.flash(f"Not saved: {error}", ":material/error:")
         return False
-    if done.conflicts:
+    if saved.conflicts:
         state.flash(
-            f"{len(done.conflicts):,} of these were also decided by somebody else meanwhile; "
+            f"{len(saved.conflicts):,} of these were also decided by somebody else meanwhile; "
             "both are kept.",
             ":material/group:",
         )
-    if done.appended:
-        kind, _, value = said[0]
-        what = f" “{value}”" if kind in ("tag", "untag", "label") else ""
-        state.flash(
-            f"{DONE[kind]} {done.appended:,} example{'s' if done.appended != 1 else ''}{what}"
-        )
+    if count := saved.appended:
+        act, _, value = decisions[0]
+        word = f" “{value}”" if value is not None and value != act.value else ""
+        state.flash(f"{act.done} {count:,} example{'s' if count != 1 else ''}{word}")
     return True
 
 
@@ -97,79 +140,89 @@ def _switch(project: Project, kind: str, done: str, icon: str) -> None:
     state.flash(done if event else f"There is nothing to {kind}", icon)
 
 
-def bulk_buttons(project: Project, ids: Sequence[str], key: str) -> None:
-    """Keep, drop, send to review, tag and label, for all the given examples at once."""
+# --- drawing --------------------------------------------------------------------------------
+
+
+def for_one(project: Project, acts: Sequence[Act], example_id: str, key: str) -> bool:
+    """Draw a button for each act, side by side; True when one was clicked just now."""
+    place = st.container(horizontal=True)
+    clicked = [_button(project, act, example_id, key, place) for act in acts]
+    return any(clicked)
+
+
+def _button(project: Project, act: Act, example_id: str, key: str, place: Any) -> bool:
+    run: Callable[[], Any] | None = None
+    if act.kind:
+        run = partial(decide, project, act, (example_id,), act.value, new_op(), seen(project))
+    elif act.run is not None:
+        run = partial(act.run, project, example_id)
+    clicked: bool = place.button(
+        act.label,
+        icon=act.icon,
+        key=f"{key}-{act.key}-{example_id}",
+        help=None if act.kind else act.about or None,
+        on_click=run,
+    )
+    if clicked and act.page:
+        address = {"project": state.address(project.path), "example": example_id}
+        st.switch_page(act.page, query_params=address)
+    return clicked
+
+
+def for_many(project: Project, ids: Sequence[str], key: str) -> None:
+    """Draw Keep, Drop, Review, Tag and Label for all the given examples at once."""
     if not state.annotator():
         st.caption(NAMELESS)
         return
     columns = [*st.columns(2), *st.columns([10, 8, 9])]
-    for column, (kind, label, icon, about) in zip(
-        columns,
-        [
-            ("keep", "Keep", ":material/check:", "A step that drops them is overruled."),
-            ("drop", "Drop", ":material/close:", "They stay in the file; Undo takes it back."),
-            ("flag", "Review", ":material/flag:", "They wait in the queue “To review”."),
-        ],
-        strict=False,
-    ):
-        bulk_button(
-            project, kind, ids, f"{key}-{kind}", label=label, icon=icon, about=about, place=column
-        )
-    _saying(
-        project, ids, key, "tag", columns[3], "A tag makes them a set to filter by and combine."
-    )
-    _saying(project, ids, key, "label", columns[4], "Their class, in place of any other.")
+    for act, column in zip((KEEP, DROP, REVIEW), columns, strict=False):
+        ask(project, act, ids, f"{key}-{act.key}", place=column)
+    for act, column in zip((TAG, LABEL), columns[3:], strict=True):
+        _ask_word(project, act, ids, f"{key}-{act.key}", column)
 
 
-def bulk_button(
-    project: Project,
-    kind: str,
-    ids: Sequence[str],
-    key: str,
-    *,
-    label: str,
-    icon: str,
-    about: str,
-    place: Any = st,
+def ask(
+    project: Project, act: Act, ids: Sequence[str], key: str, *, about: str = "", place: Any = st
 ) -> None:
-    """A button for many examples at once: it says how many first, and asks."""
-    ids = list(ids)
-    many = f"{len(ids):,}"
+    """Draw a button for many examples at once, which says how many they are and asks first.
+
+    about: a sentence in place of the act's own.
+    """
     if not state.annotator():
         place.caption(NAMELESS)
         return
-    with place.popover(f"{label} {many}…", icon=icon, width="stretch", disabled=not ids, key=key):
-        st.markdown(f"{label} **{many}** example{'s' if len(ids) != 1 else ''}? {about}")
-        st.button(
-            f"Yes, {label.lower()} {many}",
-            key=f"{key}-go",
-            icon=icon,
-            type="primary",
-            on_click=decide,
-            args=(
-                project,
-                kind,
-                tuple(ids),
-                "review" if kind == "flag" else None,
-                new_op(),
-                seen(project),
-            ),
-        )
+    many = f"{len(ids):,}"
+    label = f"{act.label} {many}…"
+    with place.popover(label, icon=act.icon, width="stretch", disabled=not ids, key=key):
+        examples = f"example{'s' if len(ids) != 1 else ''}"
+        st.markdown(f"{act.label} **{many}** {examples}? {about or act.about}")
+        _go(project, act, ids, act.value, f"Yes, {act.label.lower()} {many}", key)
 
 
-def _saying(
-    project: Project, ids: Sequence[str], key: str, kind: str, place: Any, about: str
-) -> None:
+def _ask_word(project: Project, act: Act, ids: Sequence[str], key: str, place: Any) -> None:
     """A popover that says one word of all the given examples."""
-    with place.popover(kind.capitalize(), width="stretch", disabled=not ids):
-        word = st.text_input(
-            kind.capitalize(), key=f"{key}-{kind}", placeholder="e.g. maths", help=about
-        )
-        st.button(
-            f"{kind.capitalize()} {len(ids):,}",
-            key=f"{key}-{kind}-go",
-            disabled=not word.strip(),
-            type="primary",
-            on_click=decide,
-            args=(project, kind, tuple(ids), word.strip(), new_op(), seen(project)),
-        )
+    with place.popover(act.label, width="stretch", disabled=not ids):
+        word = st.text_input(act.label, key=key, placeholder="e.g. maths", help=act.about).strip()
+        _go(project, act, ids, word, f"{act.label} {len(ids):,}", key, disabled=not word)
+
+
+def _go(
+    project: Project,
+    act: Act,
+    ids: Sequence[str],
+    value: Any,
+    label: str,
+    key: str,
+    *,
+    disabled: bool = False,
+) -> None:
+    """The button that decides about many examples."""
+    st.button(
+        label,
+        key=f"{key}-go",
+        icon=act.icon or None,
+        type="primary",
+        disabled=disabled,
+        on_click=decide,
+        args=(project, act, tuple(ids), value, new_op(), seen(project)),
+    )

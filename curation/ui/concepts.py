@@ -18,6 +18,7 @@ from curation.operations.concept import marked
 from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
+from curation.ui.actions import TAG, UNTAG
 from curation.ui.search_result import limits
 from curation.ui.slots import Slot, widget_value
 from curation.ui.text import markdown
@@ -169,13 +170,12 @@ def mark(
 ) -> None:
     """Tag an example as yes or no, and not as the other; a second time takes the tag away."""
     if own in said:
-        done = actions.decide_together(project, [("untag", example_id, own)], op, base)
+        decisions = [(UNTAG, example_id, own)]
     else:
-        decisions = [("tag", example_id, own)]
+        decisions = [(TAG, example_id, own)]
         if other in said:
-            decisions.append(("untag", example_id, other))
-        done = actions.decide_together(project, decisions, op, base)
-    if done:
+            decisions.append((UNTAG, example_id, other))
+    if actions.save(project, decisions, op, base):
         just_marked(key).set(project, own not in said)
 
 

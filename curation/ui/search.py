@@ -15,6 +15,7 @@ from curation.looking.result import SearchResult
 from curation.looking.search import Hits
 from curation.project import Project, View
 from curation.ui import concepts, state
+from curation.ui.actions import Act
 from curation.ui.search_result import limits
 from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown, short
@@ -150,9 +151,14 @@ def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Datas
     return search.likeness(_dataset.vectors, places)
 
 
-def add_example(key: str, example_id: str | None) -> None:
-    """Search for what is like an example, beside those that are given already."""
-    set_widget(f"{key}-mode", "Like this")
-    chosen = widget_value(f"{key}-like", [])
-    if example_id and example_id not in chosen:
-        set_widget(f"{key}-like", [*chosen, example_id])
+def like(key: str) -> Act:
+    """The act that searches a place for what is like an example, and like those given already."""
+
+    def add(project: Project, example_id: str) -> None:
+        set_widget(f"{key}-mode", "Like this")
+        chosen = widget_value(f"{key}-like", [])
+        if example_id not in chosen:
+            set_widget(f"{key}-like", [*chosen, example_id])
+
+    about = "Search for examples that are like it."
+    return Act("Like this", ":material/join_inner:", about, run=add)

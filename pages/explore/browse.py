@@ -20,11 +20,10 @@ from curation.ui import (
     state,
     tables,
 )
-from curation.ui.slots import Slot
+from curation.ui.actions import DROP, EDIT, KEEP, REVIEW
 from curation.ui.text import markdown
 
-EDITING = Slot("go-annotate", "")
-"""The id of an example that is to be edited on the Annotate page."""
+LIKE = search.like("browse")
 
 # Columns that are shown beside the text, where they say anything.
 COLUMNS = (
@@ -54,41 +53,8 @@ def draw_example(project: Project, example_id: str, hits: SearchResult | None = 
             cards.conversation(row["messages"], hits.query if hits else "")
         with right:
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
-            op, base = actions.new_op(), actions.seen(project)
-            with st.container(horizontal=True):
-                for kind, value, label, icon in (
-                    ("keep", None, "Keep", ":material/check:"),
-                    ("drop", None, "Drop", ":material/close:"),
-                    ("flag", "review", "Review", ":material/flag:"),
-                ):
-                    st.button(
-                        label,
-                        icon=icon,
-                        key=f"{kind}-{example_id}",
-                        on_click=actions.decide,
-                        args=(project, kind, (example_id,), value, f"{op}{kind[0]}", base),
-                    )
-                st.button(
-                    "Edit",
-                    icon=":material/edit:",
-                    key=f"edit-{example_id}",
-                    on_click=EDITING.set,
-                    args=(project, example_id),
-                )
-                st.button(
-                    "Like this",
-                    icon=":material/join_inner:",
-                    key=f"like-{example_id}",
-                    on_click=search.add_example,
-                    args=("browse", example_id),
-                    help="Search for examples that are like it.",
-                )
+            actions.for_one(project, (KEEP, DROP, REVIEW, EDIT, LIKE), example_id, "browse")
             cards.receipt(project.explain(example_id, view.dataset))
-            if EDITING.take(project) == example_id:
-                st.switch_page(
-                    "pages/review/annotate.py",
-                    query_params={"project": state.address(project.path), "example": example_id},
-                )
 
 
 def draw_table(
@@ -141,7 +107,7 @@ def draw() -> None:
     picked = draw_table(view.dataset, at, hits, str(order or ""), key)
     if 0 < len(at) < len(rows):
         with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
-            actions.bulk_buttons(project, list(rows.index[at]), "browse-all")
+            actions.for_many(project, list(rows.index[at]), "browse-all")
     if picked:
         state.OPEN.set(project, picked)
     if opened := state.OPEN.get(project):

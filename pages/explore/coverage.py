@@ -27,6 +27,7 @@ from curation.reference_sets import ReferenceSet
 from curation.text.slug import slug
 from curation.ui import actions, charts, quotas, reference_sets, shell, state, tables
 from curation.ui import coverage as drawing
+from curation.ui.actions import DROP, KEEP
 from curation.ui.coverage import Held
 from curation.ui.slots import set_widget
 from curation.ui.tables import Column
@@ -220,15 +221,8 @@ def draw_gap(project: Project, view: View, held: Held, gap: Gap) -> None:
             on_click="ignore",
         )
         if closing:
-            actions.bulk_button(
-                project,
-                "keep",
-                closing,
-                "gap-keep",
-                label="Keep",
-                icon=":material/check:",
-                about=f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach.",
-            )
+            about = f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach."
+            actions.ask(project, KEEP, closing, "gap-keep", about=about)
     if closing:
         with st.expander(
             f"{len(closing):,} dropped within reach; they would close {gap.closed:,} of "
@@ -325,15 +319,8 @@ def draw_copies(project: Project, view: View, held: Held) -> None:
             "No example is that similar to a row of the reference set.", icon=":material/check:"
         )
         return
-    actions.bulk_button(
-        project,
-        "drop",
-        list(dict.fromkeys(pairs["example"])),
-        "coverage-drop-copies",
-        label="Drop",
-        icon=":material/close:",
-        about="They stay in the file; Undo takes it back.",
-    )
+    examples = list(dict.fromkeys(pairs["example"]))
+    actions.ask(project, DROP, examples, "coverage-drop-copies")
     tables.draw(pairs, COPIES, tallest=400)
 
 

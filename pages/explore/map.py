@@ -35,8 +35,17 @@ from curation.ui import (
     treemap,
 )
 from curation.ui import map as maps
+from curation.ui.actions import DROP, KEEP, Act
 from curation.ui.slots import widget_value
 from curation.ui.text import markdown
+
+LIKE = search.like("map")
+SHOW = Act(
+    "Show it",
+    ":material/my_location:",
+    "Put a ring about it on the map.",
+    run=lambda project, example_id: state.look_at(project, marked=example_id),
+)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -110,7 +119,7 @@ def draw_selection(
     rows, looking = view.dataset.rows, state.MAP.get(project)
     part = rows[chosen]
     st.subheader(f"{len(part):,} {title}", anchor=False)
-    actions.bulk_buttons(project, list(part.index), "map")
+    actions.for_many(project, list(part.index), "map")
     row = st.container(horizontal=True)
     if looking.shapes and title.endswith("selected"):
         look = partial(look_button, row, project)
@@ -178,35 +187,7 @@ def draw_example(project: Project, row: pd.Series, hits: SearchResult | None) ->
     with st.container(border=True):
         cards.fate(row)
         concepts.mark_buttons(project, "map", example_id)
-        op, base = actions.new_op(), actions.seen(project)
-        with st.container(horizontal=True):
-            for kind, icon in (("keep", ":material/check:"), ("drop", ":material/close:")):
-                st.button(
-                    kind.capitalize(),
-                    key=f"map-one-{kind}",
-                    icon=icon,
-                    on_click=actions.decide,
-                    args=(project, kind, (example_id,), None, f"{op}{kind[0]}", base),
-                )
-            st.button(
-                "Show it",
-                key="map-show",
-                icon=":material/my_location:",
-                on_click=state.look_at,
-                args=(project,),
-                kwargs={"marked": example_id},
-                help="Put a ring about it on the map.",
-            )
-            st.button(
-                "Like this",
-                key="map-like-this",
-                icon=":material/join_inner:",
-                on_click=search.add_example,
-                args=("map", example_id),
-                help="Search for examples that are like it.",
-            )
-        buttons = ("map-one-keep", "map-one-drop", "map-show", "map-like-this")
-        if any(map(widget_value, buttons)):
+        if actions.for_one(project, (KEEP, DROP, SHOW, LIKE), example_id, "map"):
             st.rerun(scope="app")
         cards.conversation(row["messages"], hits.query if hits else "")
 
