@@ -336,20 +336,21 @@ def test_select_saves_with_the_revision_it_was_painted_from(project, monkeypatch
 
 
 def test_callbacks_of_the_map_carry_the_revision_they_were_painted_from(project, monkeypatch):
-    from curation.ui import concepts, map_quality, treemap
+    from curation.ui import concepts
+    from curation.ui.map import quality, treemap
 
     sent = []
     monkeypatch.setattr(Project, "save_recipe", lambda self, recipe, base: sent.append(base))
-    monkeypatch.setattr(map_quality.shell, "start_run", lambda project: None)
+    monkeypatch.setattr(quality.shell, "start_run", lambda project: None)
     monkeypatch.setattr("curation.naming.renamed", lambda recipe, *names: recipe)
-    map_quality._draw_anew(project, "painted")
+    quality._draw_anew(project, "painted")
     concepts._add_step(project, "a tag", "painted")
     treemap.rename(project, ("theme",), "other", "painted")
     assert sent == ["painted"] * 3
 
 
 def test_the_map_is_coloured_by_a_column_of_the_file(rated):
-    from curation.ui import map as maps
+    from curation.ui.map import figure as maps
 
     dataset = Project.open(rated).view().dataset
     places = np.random.default_rng(0).random((2, len(dataset)))

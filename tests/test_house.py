@@ -183,7 +183,7 @@ def test_only_the_interface_knows_streamlit():
             assert not [m for m in modules if m.split(".")[0] == "streamlit"], path
 
 
-DRAWING = {"charts.py", "coverage.py", "map.py", "treemap.py"}
+DRAWING = {"charts.py", "coverage.py", "figure.py", "treemap.py"}
 """Modules of ui/ that compute where points, bars and names are drawn."""
 
 STATISTICS = {"groupby", "quantile", "median", "std", "cumsum", "argsort", "corr"}

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from curation.ui.special import sentences
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, basis
@@ -23,9 +24,8 @@ from curation.looking.masks import digest
 from curation.operations import map as mapping
 from curation.recipe import Recipe, Step
 from curation.selection import spread_out
-from curation.ui import map as maps
-from curation.ui import treemap
-from curation.ui.special import sentences
+from curation.ui.map import figure as maps
+from curation.ui.map import treemap
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 
@@ -388,6 +388,16 @@ def test_the_row_nearest_to_a_click_is_found(rows):
     at = rows.iloc[7]
     some = rows.assign(map_x=rows["map_x"].where(np.arange(len(rows)) != 0))  # one has no place
     assert layout.nearest(some, at["map_x"] + 1e-6, at["map_y"]) == str(rows.index[7])
+
+
+def test_the_rows_of_a_map_are_counted():
+    places = {"map_x": [0.0, 1.0, 2.0, None], "map_y": [0.0, 1.0, 2.0, None]}
+    rows = pd.DataFrame({**places, "dropped_by": [None, "people", None, "lengths"]})
+    shown = np.array([True, True, True, False])
+    whole = layout.MapCounts(shown=3, dropped=1, inside=None, without_place=1)
+    assert layout.MapCounts.of(rows, shown, None) == whole
+    part = ((0.5, 3.0), (0.5, 3.0))
+    assert layout.MapCounts.of(rows, shown, part).inside == 2
 
 
 def test_a_group_that_is_gone_lets_go(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,27 @@ def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
     """True for each row in a rectangle."""
     (x1, x2), (y1, y2) = part
     return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
+
+
+@dataclass(frozen=True)
+class MapCounts:
+    """Rows of a map: shown on it, dropped of these, inside of a part, and without a place.
+
+    inside: None where the whole map is looked at.
+    """
+
+    shown: int
+    dropped: int
+    inside: int | None
+    without_place: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, shown: np.ndarray, part: Range | None) -> MapCounts:
+        """The counts of the rows that are shown, and of the part of the map that is looked at."""
+        dropped = rows["dropped_by"].notna().to_numpy(dtype=bool)
+        inside = None if part is None else int((shown & within(rows, part)).sum())
+        without_place = int(rows["map_x"].isna().sum())
+        return cls(int(shown.sum()), int((shown & dropped).sum()), inside, without_place)
 
 
 def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:

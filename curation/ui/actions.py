@@ -83,9 +83,9 @@ def seen(project: Project) -> int:
 # --- saving ---------------------------------------------------------------------------------
 
 
-def decide(project: Project, act: Act, ids: Sequence[str], value: Any, op: str, base: int) -> bool:
+def decide(project: Project, act: Act, ids: Sequence[str], value: Any, op: str, base: int) -> None:
     """Save the decision of an act about each example, as one undoable action; see `save`."""
-    return save(project, [(act, example_id, value) for example_id in ids], op, base)
+    save(project, [(act, example_id, value) for example_id in ids], op, base)
 
 
 def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, base: int) -> bool:

@@ -17,7 +17,7 @@ from curation.looking.gaps import Gap
 from curation.looking.gaps import gaps as gaps_of
 from curation.reference_sets import ReferenceSet
 from curation.ui import charts, state
-from curation.ui import map as maps
+from curation.ui.map import figure as maps
 from curation.ui.text import hover, short
 
 WITHIN, OUT, OURS = "#1f77d0", "#e4572e", "#9aa9a9"

@@ -1,0 +1,1 @@
+"""The panels of the Map page, and the figures that they draw."""

@@ -1,0 +1,107 @@
+"""The rows above the map: search, picture, colour, filter, quality, and what it is narrowed to."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from curation.dataset import Dataset
+from curation.looking import layout
+from curation.looking.columns import colours
+from curation.looking.filter import Filter
+from curation.project import Project, View
+from curation.ui import filters, search, state
+from curation.ui.map import quality
+from curation.ui.map.scene import Look, Scene
+from curation.ui.text import markdown
+
+
+def draw(project: Project, view: View) -> Scene:
+    """Draw the rows; return what they choose."""
+    rows = view.dataset.rows
+    top = st.container()  # drawn last: what is found depends on the filter
+    bar = st.container(horizontal=True, vertical_alignment="center")
+    group = state.MAP.get(project).group
+    if group and not layout.in_group(rows, group).any():  # it was renamed, or is gone
+        state.look_at(project, group=())
+    look = _look(bar, view.dataset)
+    on_map = rows["map_x"].notna().to_numpy()
+    filtered = on_map & _filter(bar, view.dataset).mask(view.dataset)
+    meets = filtered & layout.in_group(rows, state.MAP.get(project).group)
+    with bar.popover("About", icon=":material/info:"):
+        quality.draw(project, view, on_map)
+    _chips(project, bar)
+    with top:
+        result = search.controls(project, view, "map", meets)
+    return Scene(project, view, look, on_map, filtered, meets, result)
+
+
+def _look(bar: DeltaGenerator, dataset: Dataset) -> Look:
+    """How the examples are drawn: map or treemap, by which column coloured, with names or not."""
+    picture = bar.segmented_control(
+        "Picture",
+        ["map", "treemap"],
+        default="map",
+        key="map-picture",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    colour = bar.selectbox(
+        "Colour",
+        colours(dataset),
+        key="map-colour",
+        persist_state="session",
+        format_func=lambda c: c.replace("_", " "),
+        label_visibility="collapsed",
+        icon=":material/palette:",
+        width=260,
+    )
+    names = picture == "map" and bar.toggle(
+        "Names", value=True, key="map-names", persist_state="session"
+    )
+    return Look(picture == "treemap", str(colour), names)
+
+
+def _filter(bar: DeltaGenerator, dataset: Dataset) -> Filter:
+    """The filter, behind a button that says how many conditions it has."""
+    narrowed = filters.narrowed("map")
+    with bar.popover(f"Filter ({narrowed})" if narrowed else "Filter", icon=":material/tune:"):
+        return filters.filters(dataset, "map", narrow=True)
+
+
+def _chips(project: Project, bar: DeltaGenerator) -> None:
+    """What the map is narrowed to, each with a click to let go."""
+    looking, look = state.MAP.get(project), partial(look_button, bar, project)
+    if looking.group:
+        name = markdown(looking.group[-1], 32)
+        look(name, "map-group", ":material/close:", group=())
+    if looking.marked:
+        about = "Let go of the example that was shown on the map."
+        look("Ring", "map-ring", ":material/close:", about, marked="")
+    if looking.part:
+        look("Whole map", "map-whole", ":material/zoom_out_map:", part=None)
+
+
+def look_button(
+    place: DeltaGenerator,
+    project: Project,
+    label: str,
+    key: str,
+    icon: str,
+    help: str | None = None,
+    **changes: Any,
+) -> None:
+    """A button that changes what the session looks at on the map."""
+    place.button(
+        label,
+        key=key,
+        icon=icon,
+        help=help,
+        on_click=state.look_at,
+        args=(project,),
+        kwargs=changes,
+    )

@@ -1,0 +1,83 @@
+"""What the Map page shows now, which all of its panels are about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from curation.looking import layout
+from curation.looking.masks import Mask
+from curation.looking.result import SearchResult
+from curation.project import Project, View
+from curation.ui import state
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How the examples are drawn.
+
+    tiles: as a treemap instead of a map. colour: the column that colours them. names: whether the
+    names of topics are written on the map.
+    """
+
+    tiles: bool
+    colour: str
+    names: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The rows of a view that the page is about.
+
+    on_map: those that have a place. filtered: those of them that meet the filter. meets: those of
+    these that lie in the group that was chosen in the treemap. result: what was found among them.
+    """
+
+    project: Project
+    view: View
+    look: Look
+    on_map: Mask
+    filtered: Mask
+    meets: Mask
+    result: SearchResult | None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """All rows of the view."""
+        return self.view.dataset.rows
+
+    @property
+    def looking(self) -> state.MapView:
+        """What the session looks at."""
+        return state.MAP.get(self.project)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The rows that the panel beside the map lists.
+
+    title: what they are, after their number. drawn: whether somebody drew around them. result: the
+    search that found them.
+    """
+
+    mask: Mask
+    title: str
+    drawn: bool
+    result: SearchResult | None
+
+    @classmethod
+    def of(cls, scene: Scene) -> Selection | None:
+        """What was found, drawn around or filtered; None where that is everything or nothing."""
+        looking, result = scene.looking, scene.result
+        chosen, title = scene.meets, "in it" if looking.group else "meet the filter"
+        everything = not looking.group and bool((chosen == scene.on_map).all())
+        if result is not None and (chosen & result.mask).any():
+            chosen, title, everything = chosen & result.mask, "found", False
+        else:
+            result = None
+        drawn = bool(looking.shapes) and not scene.look.tiles
+        if drawn:
+            chosen = chosen & layout.selected(scene.rows, looking.shapes)
+            title, everything = "selected" if result is None else "of those found selected", False
+        return cls(chosen, title, drawn, result) if chosen.any() and not everything else None

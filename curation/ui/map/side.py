@@ -1,0 +1,137 @@
+"""Beside the map: the selection, what is special about it, its examples, and what can be done."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from curation.looking import layout
+from curation.looking.columns import shown
+from curation.looking.masks import SHOWN, Positions, digest, listed
+from curation.looking.quotas import candidates
+from curation.looking.result import SearchResult, positions
+from curation.looking.special import SPREAD
+from curation.ui import (
+    actions,
+    cards,
+    charts,
+    concepts,
+    quotas,
+    search,
+    search_result,
+    state,
+    tables,
+)
+from curation.ui.actions import DROP, KEEP, Act
+from curation.ui.map import special, treemap
+from curation.ui.map.bar import look_button
+from curation.ui.map.scene import Scene, Selection
+
+LIKE = search.like("map")
+SHOW = Act(
+    "Show it",
+    ":material/my_location:",
+    "Put a ring about it on the map.",
+    run=lambda project, example_id: state.look_at(project, marked=example_id),
+)
+
+
+def draw(scene: Scene) -> None:
+    """The selection where there is one, else what there is to do."""
+    project, rows, looking = scene.project, scene.rows, scene.looking
+    if scene.look.tiles:
+        treemap.draw_topic(project, looking.group)
+    if selection := Selection.of(scene):
+        draw_selection(scene, selection)
+        return
+    opened = state.OPEN.get(project)
+    if not scene.look.tiles:
+        st.caption(
+            ":material/lasso_select: Draw around points to see what they are. Scroll to zoom; "
+            "double-click to let go. With the tool :material/drag_pan: a click opens a point."
+        )
+    if opened and opened in rows.index and (concepts.concept_of("map") or opened == looking.marked):
+        draw_example(scene, opened, None)
+    elif not scene.look.tiles:
+        values = shown(scene.view.dataset, scene.look.colour)
+        if values is not None and pd.api.types.is_numeric_dtype(values):
+            charts.distribution(values[scene.meets], scene.look.colour, key="map-counts")
+
+
+def draw_selection(scene: Scene, selection: Selection) -> None:
+    """What is in the selection, what is special about it, and what can be done with it."""
+    project, view, rows = scene.project, scene.view, scene.rows
+    chosen, result = selection.mask, selection.result
+    part = rows[chosen]
+    st.subheader(f"{len(part):,} {selection.title}", anchor=False)
+    actions.for_many(project, list(part.index), "map")
+    row = st.container(horizontal=True)
+    if selection.drawn:
+        look = partial(look_button, row, project)
+        about = "Draw this part from all of its rows."
+        look("Zoom", "map-zoom", ":material/zoom_in:", about, part=layout.around(part))
+        look("Let go", "map-let-go", ":material/deselect:", shapes={})
+    at_choice = rows[chosen & candidates(view.dataset)]
+    if "topic" in rows and at_choice["topic"].notna().any():
+        with row:
+            quotas.popover(project, at_choice)
+    key = (str(project.path), view.fingerprint, digest(chosen))
+    of_part = special.remembered(*key, view.dataset, chosen, scene.on_map & ~chosen)
+    if result is not None and result.name and len(result.scores):
+        st.caption(
+            f"From a {result.name} of {result.scores.max():.2f} down to {result.scores.min():.2f}."
+        )
+    if facts := special.sentences(of_part):
+        st.caption("  \n".join(facts))
+    best_first = positions(result, chosen)
+    concepts.open_next(project, "map", rows.index[best_first])
+    draw_list(scene, best_first, of_part.spread, result)
+
+
+@st.fragment
+def draw_list(
+    scene: Scene, order: Positions, spread: list[str], result: SearchResult | None
+) -> None:
+    """Examples of the selection, and the one that is open; redrawn without the map.
+
+    order: positions of the selected rows, best first where something was looked for.
+    """
+    project, rows = scene.project, scene.rows
+    if concepts.just_marked("map").get(project) is not None:
+        st.rerun(scope="app")  # all others are ranked anew
+    every = "all" if result is None else "best first"
+    which = st.segmented_control(
+        "Examples",
+        ["spread out", every],
+        default="spread out" if result is None else every,
+        key=f"map-which-{every}",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+        help=f"{SPREAD} that lie far from each other, or the list of all",
+    )
+    places = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else order
+    part = rows.iloc[places[:SHOWN]].copy()
+    before = search_result.beside(part, places[:SHOWN], result)
+    key = listed(places) + (scene.view.fingerprint if concepts.concept_of("map") else "")
+    if picked := tables.examples(
+        part, f"map-table-{key}", before=before, tallest=260, total=len(places)
+    ):
+        state.OPEN.set(project, picked)
+    opened = state.OPEN.get(project)
+    clicked = opened == scene.looking.marked
+    if opened and opened in rows.index and (clicked or rows.index.get_loc(opened) in order):
+        draw_example(scene, opened, result)
+
+
+def draw_example(scene: Scene, example_id: str, result: SearchResult | None) -> None:
+    """The example that is open, and what can be done from it."""
+    project, row = scene.project, scene.view.dataset.row(example_id)
+    with st.container(border=True):
+        cards.fate(row)
+        concepts.mark_buttons(project, "map", example_id)
+        if actions.for_one(project, (KEEP, DROP, SHOW, LIKE), example_id, "map"):
+            st.rerun(scope="app")
+        cards.conversation(row["messages"], result.query if result else "")
