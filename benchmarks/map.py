@@ -164,8 +164,8 @@ def page(folder: Path) -> None:
     from curation.dataset import Dataset
     from curation.looking import layout
     from curation.looking.filter import Condition, Filter
-    from curation.ui import treemap
     from curation.ui.map import figure as maps
+    from curation.ui.map import treemap
 
     project = Project.open(folder)
     _timed("open the project", lambda: project.view())

@@ -19,6 +19,7 @@ from curation.errors import CurationError
 from curation.looking import coverage, quotas
 from curation.looking.coverage import Compared, compare, usual_reach
 from curation.looking.gaps import (
+    Excess,
     as_json_lines,
     copies,
     copies_kept,
@@ -28,7 +29,7 @@ from curation.looking.gaps import (
 )
 from curation.operations.select import select_diverse
 from curation.report import StepReport
-from curation.ui import coverage as drawing
+from curation.ui.coverage.numbers import basis
 from tests.conftest import ROOT, make_dataset
 from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
 from tests.test_selection import choose, pool
@@ -226,6 +227,13 @@ def test_cuts_become_a_budget_and_quotas_for_select():
     assert quotas.of_cuts(found, over) == budgets
     found, over = cuts("chosen")  # then no other topic may grow either
     assert quotas.of_cuts(found, over)["quotas"] == ["bread = 100", "stars = 25"]
+    excess = Excess.of(found, over)
+    assert (excess.cut, excess.total, excess.left) == (275, 400, 125)
+    assert (list(excess.touched["topic"]), len(excess.never), excess.beyond_chance) == (
+        ["stars"],
+        0,
+        1,
+    )
     (line,) = over.to_dict("records")
     assert (line["here"], line["keep"], line["cut"]) == (300, 25, 275)
 
@@ -246,9 +254,9 @@ def test_a_quota_takes_the_place_of_the_former_of_its_topic():
 
 def test_what_was_compared_is_said_with_what_was_left_out():
     found = Compared(pd.DataFrame(), {"of": "both", "rows": 9, "stages": {"before": 9}})
-    assert drawing.basis(found) == "Compared by prompt and response."
+    assert basis(found) == "Compared by prompt and response."
     found = Compared(pd.DataFrame(), {"of": "prompt", "rows": 1_009, "stages": {"before": 9}})
-    assert drawing.basis(found) == (
+    assert basis(found) == (
         "Compared by prompt; 1,000 rows were dropped before they were embedded and do not count."
     )
 
@@ -274,6 +282,8 @@ def test_what_the_selection_takes_out_of_reach_is_told(last, lost):
     rows = pd.DataFrame({"kept": [0.9, 0.8, 0.9, 0.1], "chosen": [0.9, 0.2, 0.9, 0.1]})
     found = Compared(rows, {"stages": stages})
     assert found.lost_by_choice(0.5) == pytest.approx(lost)
+    assert found.points_since(0.5, "kept") == pytest.approx(-100 * lost)
+    assert found.count_within(0.5) == 3 - bool(lost)
 
 
 def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():

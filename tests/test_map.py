@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from curation.ui.special import sentences
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, basis
@@ -26,6 +25,7 @@ from curation.recipe import Recipe, Step
 from curation.selection import spread_out
 from curation.ui.map import figure as maps
 from curation.ui.map import treemap
+from curation.ui.map.special import sentences
 from curation.ui.text import markdown
 from tests.conftest import ROOT
 

@@ -63,13 +63,29 @@ class Compared:
     about: Mapping[str, Any]
 
     @property
+    def stages(self) -> list[str]:
+        """The stages that there are, of STAGES, in order."""
+        return list(self.about["stages"])
+
+    @property
     def last(self) -> str:
         """The last stage: what would be delivered now."""
-        return str(list(self.about["stages"])[-1])
+        return self.stages[-1]
 
     def within(self, reach: float, stage: str | None = None) -> float:
         """Share of the reference set with an example of a stage at that similarity or nearer."""
         return float((self.rows[stage or self.last] >= reach - 1e-6).mean())
+
+    def count_within(self, reach: float) -> int:
+        """Rows of the reference set within reach of what would be delivered now."""
+        return int((~self.missing(reach)).sum())
+
+    def points_since(self, reach: float, stage: str) -> float:
+        """Percentage points of the reference set that came within reach since a stage.
+
+        Below zero where some went out of it; 0 where less than a hundredth of a point did.
+        """
+        return round(self.within(reach) - self.within(reach, stage), 4) * 100
 
     def by_chance(self, reach: float) -> tuple[float, float] | None:
         """Least and most of that share for random parts as large as the last stage.

@@ -168,6 +168,38 @@ def over_represented(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Excess:
+    """What `over_represented` lists, in two parts, and what is left when it is cut.
+
+    touched, never: topics that the reference set touches and those that it never does.
+    beyond_chance: of those touched. cut, left, total: rows of the dataset.
+    """
+
+    touched: pd.DataFrame
+    never: pd.DataFrame
+    beyond_chance: int
+    cut: int
+    total: int
+
+    @classmethod
+    def of(cls, compared: Compared, over: pd.DataFrame) -> Excess:
+        """The parts of a table and their sums."""
+        touched = over[over["reference"] > 0]
+        return cls(
+            touched=touched,
+            never=over[over["reference"] == 0],
+            beyond_chance=int(touched["beyond_chance"].sum()),
+            cut=int(over["cut"].sum()),
+            total=sum(compared.about["topics"].values()),
+        )
+
+    @property
+    def left(self) -> int:
+        """Rows that are left."""
+        return self.total - self.cut
+
+
 _OVER = [
     "topic",
     "here",

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
-from curation.looking import coverage, layout
+from curation.looking import layout
 from curation.looking.coverage import Compared
 from curation.looking.gaps import Gap
-from curation.looking.gaps import gaps as gaps_of
-from curation.reference_sets import ReferenceSet
-from curation.ui import charts, state
+from curation.ui import charts
 from curation.ui.map import figure as maps
 from curation.ui.text import hover, short
 
@@ -116,86 +111,3 @@ def _name_gaps(
     charts.write_names(
         result, names, (across, up), NAMED, within=within, dark=dark, height=22, yshift=14
     )
-
-
-def basis(compared: Compared) -> str:
-    """What was compared, in a sentence."""
-    of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]
-    without = n - embedded["before"]
-    left_out = f"; {without:,} rows were dropped before they were embedded and do not count"
-    sides = "prompt and response" if of == "both" else of
-    return f"Compared by {sides}{left_out if without > 0 else ''}."
-
-
-# --- what is remembered while the app runs ---------------------------------------------------
-
-
-def comparison(reference: ReferenceSet, name: str) -> tuple[str, Compared] | None:
-    """The comparison of that name, or else the newest there is, and its own name."""
-    there = coverage.by_age(reference.results)
-    for known in sorted(there, key=lambda other: other != name):
-        found = _read(str(reference.results), known)
-        if found is not None:
-            return known, found
-        _read.clear(str(reference.results), known)  # it is damaged, and may be computed afresh
-    return None
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _read(folder: str, name: str) -> Compared | None:
-    return coverage.remembered(Path(folder), name)
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """A reference set held against the dataset at a reach.
-
-    name: of the comparison. prompts: the reference set's, by id. gaps: those with the most rows first.
-    """
-
-    reference: ReferenceSet
-    name: str
-    compared: Compared
-    reach: float
-    prompts: pd.Series
-    gaps: list[Gap]
-
-    def figure(self, rows: pd.DataFrame, fingerprint: str) -> go.Figure:
-        """The map of both; rows: ours that have a place, of the view with that fingerprint."""
-        key = (str(self.reference.folder), self.name, fingerprint, self.reach, state.dark())
-        return _figure(*key, rows, self)
-
-
-def held(reference: ReferenceSet, name: str, compared: Compared, reach: float) -> Held:
-    """A comparison at a reach, with what is worked out of it."""
-    folder = str(reference.folder)
-    # The same bytes added anew may have been read in another way, hence the time.
-    prompts = _prompts(folder, reference.sha256, reference.time, reference)
-    return Held(
-        reference, name, compared, reach, prompts, _gaps(folder, name, reach, compared, prompts)
-    )
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _prompts(folder: str, sha256: str, added: float, _reference: ReferenceSet) -> pd.Series:
-    return _reference.examples["prompt"]
-
-
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _gaps(
-    folder: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
-) -> list[Gap]:
-    return gaps_of(_compared, _prompts, reach)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _figure(
-    folder: str,
-    name: str,
-    fingerprint: str,
-    reach: float,
-    dark: bool,
-    _rows: pd.DataFrame,
-    _held: Held,
-) -> go.Figure:
-    return figure(_rows, _held.compared, _held.prompts, _held.gaps, reach, dark=dark)

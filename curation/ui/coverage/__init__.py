@@ -1,0 +1,1 @@
+"""The panels of the Coverage page, and the figure that it draws."""

@@ -1,0 +1,75 @@
+"""How much of the reference set is within reach, at which similarity, and what was compared."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.looking import coverage
+from curation.looking.coverage import Compared
+from curation.reference_sets import ReferenceSet
+from curation.ui import charts
+from curation.ui.coverage.comparison import Comparison
+
+
+def draw(comparison: Comparison) -> None:
+    """The shares within reach by stage, how many gaps, and what the selection has lost."""
+    compared, reach = comparison.compared, comparison.reach
+    within, total = compared.within(reach), len(compared.rows)
+    chance = compared.by_chance(reach)
+    with st.container(horizontal=True):
+        charts.number(
+            "Within reach",
+            f"{within:.1%}",
+            f"random: {chance[0]:.1%} to {chance[1]:.1%}"
+            if chance
+            else f"{compared.count_within(reach):,} of {total:,}",
+        )
+        for stage in compared.stages[:-1]:
+            title = coverage.STAGES[stage].capitalize()
+            share = f"{compared.within(reach, stage):.1%}"
+            if points := compared.points_since(reach, stage):
+                # Red where it fell, green where it rose.
+                st.metric(title, share, f"{points:+.1f} points since", border=True)
+            else:
+                charts.number(title, share, "nothing lost since")
+        missing = f"{int(compared.missing(reach).sum()):,} rows out of reach"
+        charts.number("Gaps", f"{len(comparison.gaps):,}", missing)
+    st.caption(basis(compared))
+    if (lost := compared.lost_by_choice(reach)) >= 0.01:
+        st.warning(
+            f"The selection takes {lost * 100:.1f} points of the reference set out of reach: its "
+            "budget or its quotas leave out rows that are near the reference set.",
+            icon=":material/trending_down:",
+        )
+
+
+def draw_reach(compared: Compared, reference: ReferenceSet) -> float:
+    """The slider of the threshold over how similarities are spread."""
+    usual = compared.about["reach"]
+    reach = st.slider(
+        "Within reach from a similarity of",
+        0.2,
+        0.95,
+        min(0.95, max(0.2, float(usual))),
+        step=0.01,
+        key=f"coverage-reach-{reference.slug}",
+        help=f"Begins at {usual:.2f}: three of four of your own examples have another of yours at "
+        "least as near.",
+    )
+    charts.histogram(
+        compared.rows[compared.last],
+        "similarity to the nearest example",
+        [reach],
+        height=130,
+        key="coverage-histogram",
+    )
+    return float(reach)
+
+
+def basis(compared: Compared) -> str:
+    """What was compared, in a sentence."""
+    of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]
+    without = n - embedded["before"]
+    left_out = f"; {without:,} rows were dropped before they were embedded and do not count"
+    sides = "prompt and response" if of == "both" else of
+    return f"Compared by {sides}{left_out if without > 0 else ''}."

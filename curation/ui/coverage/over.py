@@ -1,0 +1,79 @@
+"""Topics that stand for more of the dataset than of the reference set, and budgets that cut them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.looking.gaps import Excess, over_represented
+from curation.looking.quotas import of_cuts
+from curation.ui import quotas, tables
+from curation.ui.coverage.comparison import Comparison
+from curation.ui.tables import Column
+
+OVER = (
+    Column("topic"),
+    Column("here", "rows here", "count"),
+    Column("share_here", kind="percent", digits=2),
+    Column("share_reference", "share in reference set", "percent", digits=2),
+    Column("ratio", kind="number", digits=1),
+    Column("keep", kind="count"),
+    Column("cut", kind="count"),
+    Column(
+        "beyond_chance",
+        kind="check",
+        help="Also when the share of the reference set is put at the upper end of its 95 % "
+        "interval.",
+    ),
+)
+
+
+def draw(comparison: Comparison) -> None:
+    """Topics that stand for more of ours than of the reference set, and how much to cut."""
+    compared = comparison.compared
+    if not compared.about["topics"]:
+        st.caption("This needs topics: add the step Topics to the recipe and run it.")
+        return
+    left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
+    multiple = left.slider(
+        "Cut to this many times a topic's share of the reference set",
+        1.0,
+        10.0,
+        2.0,
+        step=0.5,
+        key="coverage-multiple",
+    )
+    untouched = right.toggle(
+        "Cut also what the reference set never touches",
+        key="coverage-untouched",
+        help="Most sets hold more than one reference set asks for, so these stay unless you say so.",
+    )
+    over = over_represented(compared, multiple, untouched)
+    if over.empty:
+        st.success("No topic stands for more than that.", icon=":material/check:")
+        return
+    excess = Excess.of(compared, over)
+    st.caption(
+        f"{len(excess.touched):,} topics have more than {multiple:g} times their share of the "
+        f"reference set, {excess.beyond_chance:,} of them beyond chance; {len(excess.never):,} it "
+        f"never touches. Cutting as listed leaves {excess.left:,} of {excess.total:,} rows."
+    )
+    if st.button(
+        f"Hand the budgets to Select: cut {excess.cut:,}",
+        key="coverage-hand",
+        icon=":material/checklist:",
+        disabled=not excess.cut,
+    ):
+        quotas.HANDED.set(comparison.project, of_cuts(compared, over))
+        st.switch_page("pages/deliver/select.py")
+    st.caption(
+        "A budget says how many of a topic are taken, not which: compare again after the selection, "
+        "for it may leave out rows that are near the reference set."
+    )
+    untouched_columns = [c for c in OVER if c.name not in ("share_reference", "ratio")]
+    for part, title, columns in (
+        (excess.touched, "More here than in the reference set", OVER),
+        (excess.never, "Never touched by the reference set", untouched_columns),
+    ):
+        if len(part):
+            st.caption(f"**{title}**")
+            tables.draw(part, columns, tallest=320)
