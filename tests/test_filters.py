@@ -211,6 +211,9 @@ def test_a_long_list_is_not_cut_in_silence_and_all_of_it_can_be_found(project):
     find.set_value("").run()
     assert labelled(app.multiselect, "place").value == ["place 319"], "what was chosen stays"
     assert "**1** of" in said(app)
+    assert [c.value for c in app.code] == ["--filter 'place=place 319'"], (
+        "as the command line has it"
+    )
 
 
 def test_names_that_are_shortened_alike_stay_two():

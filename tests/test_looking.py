@@ -8,7 +8,7 @@ import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
-from curation.looking.columns import nameable, values_of
+from curation.looking.columns import nameable, values_of, with_titles
 from curation.looking.counts import Counts, Progress
 from curation.recipe import Recipe
 
@@ -74,3 +74,13 @@ def test_the_values_of_a_column_stand_by_how_many_rows_have_them(project):
     dataset = project.run()
     assert values_of(dataset, "team") == ["south", "north"]
     assert values_of(dataset, "no such column") == []
+
+
+def test_what_dropped_a_row_is_named_by_its_title_for_a_reader(project):
+    ids = project.run().rows.index
+    project.decisions.append([Decision(ids[3], "drop", annotator="Ann")])
+    dataset = project.run()
+    assert dataset.rows.loc[ids[[0, 3]], "dropped_by"].tolist() == ["keep_between", "people"]
+    shown = with_titles(dataset, dataset.rows.loc[ids])["dropped_by"]
+    assert shown[ids[0]] == dataset.steps[1].title != "keep_between"
+    assert shown[ids[3]] == "a person" and shown[ids[1:3]].isna().all()

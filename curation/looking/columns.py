@@ -10,6 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from curation.columns import as_numbers, as_text
 from curation.dataset import BASE_COLUMNS, Dataset
+from curation.report import PEOPLE
 
 CATEGORIES = (
     "source",
@@ -111,6 +112,19 @@ def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
     if values is None or column in dataset.rows:
         return dataset.rows
     return dataset.rows.assign(**{column: values})
+
+
+def titles(dataset: Dataset) -> dict[str, str]:
+    """Value of dropped_by → the title of the step that it names, or `a person`."""
+    return {**{report.name: report.title for report in dataset.steps}, PEOPLE: "a person"}
+
+
+def with_titles(dataset: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the dataset with titles in dropped_by, for a reader."""
+    named = titles(dataset)
+    return rows.assign(
+        dropped_by=rows["dropped_by"].map(lambda name: named.get(name, name), na_action="ignore")
+    )
 
 
 def ordered(dataset: Dataset, positions: np.ndarray, column: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -49,13 +49,15 @@ def conversation(messages: Sequence[Message] | str, query: str = "") -> None:
                 st.caption(":material/visibility_off: " + " · ".join(markdown(b) for b in hidden))
 
 
-def fate(row: pd.Series) -> None:
-    """Kept or dropped, split, label and attention, as badges."""
+def fate(row: pd.Series, titles: Mapping[str, str]) -> None:
+    """Kept or dropped, split, label and attention, as badges.
+
+    titles: of what drops rows, by the values of dropped_by.
+    """
     with st.container(horizontal=True):
-        if isinstance(row["dropped_by"], str):
-            st.badge(
-                f"dropped by {markdown(row['dropped_by'])}", icon=":material/close:", color="red"
-            )
+        if isinstance(by := row["dropped_by"], str):
+            title = markdown(titles.get(by, by))
+            st.badge(f"dropped by {title}", icon=":material/close:", color="red")
         else:
             st.badge("kept", icon=":material/check:", color="green")
         for column, icon in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pandas as pd
 import streamlit as st
 
@@ -71,6 +73,8 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
                 texts = words_of(series).explode() if column in LISTS else as_text(series)
                 chosen = one_of(column.replace("_", " "), texts, f"{key}-{column}")
                 conditions += [Condition(column, chosen)] if chosen else []
+    if conditions:  # as `curate rows` and its sisters take it
+        st.code(" ".join(f"--filter {shlex.quote(str(c))}" for c in conditions), language=None)
     return Filter(tuple(conditions))
 
 

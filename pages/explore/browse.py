@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.looking.columns import numbers, ordered
+from curation.looking.columns import numbers, ordered, titles, with_titles
 from curation.looking.masks import SHOWN, Positions, listed
 from curation.looking.result import SearchResult, positions
 from curation.project import Project
@@ -38,37 +38,38 @@ COLUMNS = (
 )
 
 
-def draw_example(project: Project, example_id: str, hits: SearchResult | None = None) -> None:
+def draw_example(project: Project, example_id: str, result: SearchResult | None) -> None:
     """One example: conversation on the left, receipt on the right."""
-    view = project.view()
-    if example_id not in view.dataset.rows.index:
+    dataset = project.view().dataset
+    if example_id not in dataset.rows.index:
         st.caption("This example is not in the dataset any more.")
         return
-    row = view.dataset.rows.loc[example_id]
+    row = dataset.row(example_id)
     with st.container(border=True):
-        cards.fate(row)
+        cards.fate(row, titles(dataset))
         concepts.mark_buttons(project, "browse", example_id)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            cards.conversation(row["messages"], hits.query if hits else "")
+            cards.conversation(row["messages"], result.query if result else "")
         with right:
             st.caption(f"`{example_id}` · {markdown(row['source'])}, row {row['source_row']}")
             actions.for_one(project, (KEEP, DROP, REVIEW, EDIT, LIKE), example_id, "browse")
-            cards.receipt(project.explain(example_id, view.dataset))
+            cards.receipt(project.explain(example_id, dataset))
 
 
 def draw_table(
-    dataset: Dataset, at: Positions, hits: SearchResult | None, order: str, key: str
+    dataset: Dataset, places: Positions, result: SearchResult | None, order: str, key: str
 ) -> str | None:
-    """The first of the rows that were found; the id of the one that was clicked."""
+    """The first of the rows at some positions; the id of the one that was clicked."""
     asked = [order] * bool(order) + filters.picked("browse")
-    part = dataset.with_columns(asked, dataset.rows.iloc[at[:SHOWN]].copy())
-    before = search_result.beside(part, at[:SHOWN], hits)
-    shown = [c for c in COLUMNS if c in part and part[c].notna().any()]
-    shown = list(dict.fromkeys([*asked, *shown]))
-    height = 300 if hits is not None and hits.tag else 420  # the buttons to mark stay in sight
+    part = dataset.with_columns(asked, dataset.rows.iloc[places[:SHOWN]].copy())
+    before = search_result.beside(part, places[:SHOWN], result)
+    usual = [name for name in COLUMNS if name in part and part[name].notna().any()]
+    after = list(dict.fromkeys([*asked, *usual]))
+    tallest = 300 if result is not None and result.tag else 420  # the buttons to mark stay in sight
+    part = with_titles(dataset, part)
     return tables.examples(
-        part, f"browse-table-{key}", before=before, after=shown, tallest=height, total=len(at)
+        part, f"browse-table-{key}", before=before, after=after, tallest=tallest, total=len(places)
     )
 
 
@@ -84,34 +85,34 @@ def draw() -> None:
     top = st.container()  # drawn last: what is found depends on the filter
     left, right = st.columns([11, 3])
     with left:
-        wanted = filters.filters(view.dataset, "browse").mask(view.dataset)
+        meets = filters.filters(view.dataset, "browse").mask(view.dataset)
     with top:
-        hits = search.controls(project, view, "browse", wanted)
+        result = search.controls(project, view, "browse", meets)
     order = right.selectbox(
         "Sort by",
         ["", *numbers(view.dataset)],
-        key="browse-sort" if hits is None else "browse-sort-found",
+        key="browse-sort" if result is None else "browse-sort-found",
         persist_state="session",
-        format_func=lambda c: (
-            c.replace("_", " ") or ("as imported" if hits is None else "best first")
+        format_func=lambda name: (
+            name.replace("_", " ") or ("as imported" if result is None else "best first")
         ),
         label_visibility="collapsed",
         icon=":material/sort:",
     )
-    at = ordered(view.dataset, positions(hits, wanted), str(order or ""))
-    st.caption(f"**{len(at):,}** of {len(rows):,} examples")
-    concepts.open_next(project, "browse", rows.index[at])
-    key = listed(at)
+    places = ordered(view.dataset, positions(result, meets), str(order or ""))
+    st.caption(f"**{len(places):,}** of {len(rows):,} examples")
+    concepts.open_next(project, "browse", rows.index[places])
+    key = listed(places)
     if concepts.concept_of("browse"):
         key += view.fingerprint
-    picked = draw_table(view.dataset, at, hits, str(order or ""), key)
-    if 0 < len(at) < len(rows):
-        with st.expander(f"Act on all {len(at):,}", icon=":material/done_all:"):
-            actions.for_many(project, list(rows.index[at]), "browse-all")
+    picked = draw_table(view.dataset, places, result, str(order or ""), key)
+    if 0 < len(places) < len(rows):
+        with st.expander(f"Act on all {len(places):,}", icon=":material/done_all:"):
+            actions.for_many(project, list(rows.index[places]), "browse-all")
     if picked:
         state.OPEN.set(project, picked)
     if opened := state.OPEN.get(project):
-        draw_example(project, opened, hits)
+        draw_example(project, opened, result)
 
 
 draw()

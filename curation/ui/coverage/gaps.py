@@ -6,6 +6,7 @@ from functools import partial
 
 import streamlit as st
 
+from curation.looking.columns import with_titles
 from curation.looking.gaps import Gap, as_json_lines, gap_frame, still_dropped
 from curation.text.slug import slug
 from curation.ui import actions, tables
@@ -72,7 +73,7 @@ def draw_gap(comparison: Comparison, gap: Gap) -> None:
             f"{len(closing):,} dropped within reach; they would close {gap.closed:,} of "
             f"{len(gap.missing):,}"
         ):
-            tables.examples(rows.loc[closing], tallest=200)
+            tables.examples(with_titles(comparison.view.dataset, rows.loc[closing]), tallest=200)
     else:
         st.caption("No dropped row would close any of it: this has to be written or found.")
     heads = st.columns(2)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.looking import layout
-from curation.looking.columns import shown
+from curation.looking.columns import shown, titles, with_titles
 from curation.looking.masks import SHOWN, Positions, digest, listed
 from curation.looking.quotas import candidates
 from curation.looking.result import SearchResult, positions
@@ -115,6 +115,7 @@ def draw_list(
     places = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else order
     part = rows.iloc[places[:SHOWN]].copy()
     before = search_result.beside(part, places[:SHOWN], result)
+    part = with_titles(scene.view.dataset, part)
     key = listed(places) + (scene.view.fingerprint if concepts.concept_of("map") else "")
     if picked := tables.examples(
         part, f"map-table-{key}", before=before, tallest=260, total=len(places)
@@ -130,7 +131,7 @@ def draw_example(scene: Scene, example_id: str, result: SearchResult | None) -> 
     """The example that is open, and what can be done from it."""
     project, row = scene.project, scene.view.dataset.row(example_id)
     with st.container(border=True):
-        cards.fate(row)
+        cards.fate(row, titles(scene.view.dataset))
         concepts.mark_buttons(project, "map", example_id)
         if actions.for_one(project, (KEEP, DROP, SHOW, LIKE), example_id, "map"):
             st.rerun(scope="app")
