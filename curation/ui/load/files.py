@@ -60,6 +60,11 @@ def _at_a_path() -> list[tuple[Path, str]]:
     return [(path, path.name)]
 
 
+def _fetch(project: Project, id: str, revision: str) -> None:
+    """Start the job that fetches a dataset of the Hub and imports it."""
+    shell.start_job(project, commands.fetch(project.path, id, revision))
+
+
 def _draw_hub(project: Project) -> None:
     """A dataset of the Hugging Face Hub by its id; it is fetched, pinned, and read like a file."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
@@ -70,7 +75,7 @@ def _draw_hub(project: Project) -> None:
         key="load-hub-go",
         icon=":material/cloud_download:",
         disabled=not id,
-        on_click=shell.start_job,
-        args=(project, commands.fetch(project.path, id, revision)),
+        on_click=_fetch,
+        args=(project, id, revision),
         help="Needs the network. No code of the dataset is run.",
     )

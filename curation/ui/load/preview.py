@@ -111,8 +111,10 @@ def _preview(path: str, changed: float, name: str, reading: Reading, limits: sou
 def _draw_reading(project: Project, path: Path, name: str, before: Reading, key: str) -> Reading:
     """The file's beginning beside the widgets that say how it is read; before: how it was."""
 
+    settings: dict[str, Any] = dict(project.limits)
+    limits = sources.Limits(**settings)
+
     def preview(reading: Reading) -> Any:
-        limits = sources.Limits(**project.limits)
         return _preview(str(path), path.stat().st_mtime, name, reading, limits)
 
     left, right = st.columns([2, 3], gap="large")
