@@ -423,7 +423,7 @@ def test_a_moved_threshold_computes_from_its_step_on_only(project):
     steps = {r.name: r.fingerprint for r in project.view().dataset.steps}
     position = project.recipe.names.index("keep_between")
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = position
+    app.session_state[f"step-{project.path}"] = position
     app.run()
     low = next(n for n in app.number_input if n.label == "Low")
     low.set_value(9.0).run()
@@ -498,7 +498,7 @@ def test_a_recipe_that_cannot_be_read_is_a_sentence_on_every_page(project):
 def test_a_form_never_writes_back_what_somebody_else_changed(project):
     position = project.recipe.names.index("keep_between")
     app = AppTest.from_file(str(ROOT / "pages/prepare/clean.py"), default_timeout=120)
-    app.session_state["step"] = position
+    app.session_state[f"step-{project.path}"] = position
     app.run()
     step = project.recipe.steps[position]
     theirs = project.recipe.changed(position, Step(step.use, **{**step.params, "low": 9.0}))

@@ -1,0 +1,114 @@
+"""What a step did: counts, a distribution, and examples that it dropped or changed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.columns import as_numbers
+from curation.dataset import Dataset, load_messages
+from curation.recipe import Step
+from curation.report import StepReport
+from curation.ui import charts, tables
+from curation.ui.tables import Column
+from curation.ui.text import changed_lines, markdown, short
+
+DROPPED = (
+    Column("reason", "why"),
+    Column("prompt", kind="excerpt"),
+    Column("response", kind="excerpt"),
+)
+"""An example that was dropped."""
+
+SIGNS = {
+    "\u200b": "⟨zero width⟩",
+    "\u00a0": "⟨nbsp⟩",
+    "\ufeff": "⟨BOM⟩",
+    "\u200d": "⟨joiner⟩",
+}
+"""What stands for characters that nobody sees, so that a difference in them shows."""
+
+
+def draw(dataset: Dataset, report: StepReport, step: Step) -> None:
+    """Counts of a step, its distribution, and examples of what it did."""
+    counts = st.columns(4)
+    counts[0].metric("In", f"{report.kept_in:,}")
+    counts[1].metric("Dropped", f"{report.dropped:,}")
+    counts[2].metric("Changed", f"{report.changed:,}")
+    counts[3].metric("Time", "cached" if report.cached else f"{report.seconds:.1f} s")
+    for note in report.notes:
+        st.warning(markdown(note, 600), icon=":material/info:")
+    _draw_distribution(dataset, report, step)
+    if report.before is not None and len(report.before):
+        _draw_changed(dataset, report)
+    elif report.dropped:
+        _draw_dropped(dataset, report)
+
+
+def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None:
+    """How the number that a filter reads is spread, with its limits, or what a score measured."""
+    score = step.arguments.get("score")
+    measured = dataset.column(score) if isinstance(score, str) else None
+    if report.kind == "filter" and isinstance(score, str) and measured is not None:
+        limits = [step.arguments.get("low"), step.arguments.get("high")]
+        lines = [limit for limit in limits if limit is not None]
+        charts.histogram(as_numbers(measured), score, lines)
+    elif report.columns and report.kind in ("score", "group"):
+        columns = [column for column in report.columns if column in dataset.rows]
+        column = st.segmented_control(
+            "Column",
+            columns,
+            default=columns[0],
+            key=f"col-{report.name}",
+            format_func=lambda column: column.replace("_", " "),
+            label_visibility="collapsed",
+        )
+        if column:
+            charts.distribution(dataset.rows[column], column)
+
+
+def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
+    """Examples that the step dropped and why; a duplicate stands beside what it repeats."""
+    examples = report.dropped_examples(dataset.rows)
+    if examples.empty:
+        return
+    if "similarity" in examples:
+        st.caption(
+            "The least similar pairs still called duplicates come first: "
+            "this is where a threshold is judged."
+        )
+    examples = examples.head(200).join(dataset.rows[["prompt", "response"]])
+    picked = tables.draw(examples, DROPPED, key=f"gone-{report.name}", tallest=260, pick=True)
+    id = picked or str(examples.index[0])
+    sides = {id: "Dropped"}
+    if twin := examples.at[id, "twin"]:
+        sides[twin] = "Kept in its place"
+    for column, (example, title) in zip(st.columns(len(sides)), sides.items(), strict=True):
+        with column.container(border=True):
+            st.caption(f"**{title}** · {example}")
+            for message in load_messages(dataset.rows.at[example, "messages"]):
+                st.caption(markdown(message.role))
+                st.text(message.content or "")
+
+
+def _draw_changed(dataset: Dataset, report: StepReport) -> None:
+    """Text before and after, as a difference."""
+    examples = report.changed_examples().head(50)
+    picked = st.selectbox(
+        "Changed example",
+        list(examples.index),
+        key=f"changed-{report.name}",
+        format_func=lambda id: short(dataset.rows.at[id, "prompt"], 90),
+    )
+    if picked is None:
+        return
+    before, after = (load_messages(text) for text in examples.loc[picked])
+    for was, now in zip(before, after, strict=True):
+        if was.content != now.content:
+            st.caption(markdown(now.role))
+            lines = changed_lines(_visible(was.content), _visible(now.content))
+            st.code("\n".join(lines), language="diff", wrap_lines=True)
+
+
+def _visible(text: str | None) -> str:
+    """Text with SIGNS in the place of characters that nobody sees."""
+    return (text or "").translate(str.maketrans(SIGNS))

@@ -1,0 +1,104 @@
+"""The list of steps: what each did, in a line, and the field that adds one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.project import Project
+from curation.recipe import Recipe, Step, replace_params
+from curation.registry import operations
+from curation.report import StepReport
+from curation.ui.clean import edits
+from curation.ui.text import markdown
+
+PHASE_TITLES = {
+    "clean": "Clean the text",
+    "measure": "Measure and filter",
+    "select": "Select",
+    "split": "Split",
+}
+
+
+def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> None:
+    """A line for each step, by phase, a field that adds one, and the recipe as YAML."""
+    if not recipe.steps:
+        st.info("The recipe is empty. Add a step.", icon=":material/playlist_add:")
+    reports = {report.name: report for report in dataset.steps}
+    phase = ""
+    lines = st.container(gap="xxsmall")
+    for position, (step, name) in enumerate(zip(recipe.steps, recipe.names, strict=True)):
+        if step.operation.phase != phase:
+            phase = step.operation.phase
+            lines.caption(PHASE_TITLES[phase].upper())
+        with lines.container(
+            key=f"step-line-{position}", horizontal=True, vertical_alignment="center", gap="small"
+        ):
+            _draw_line(project, recipe, position, reports.get(name), position == chosen)
+    _draw_add(project, recipe)
+    with st.popover("As YAML", icon=":material/code:", width="stretch"):
+        st.code(recipe.to_yaml(), language="yaml")
+        st.download_button("Download recipe.yaml", recipe.to_yaml(), "recipe.yaml", key="yaml")
+
+
+def _draw_line(
+    project: Project, recipe: Recipe, position: int, report: StepReport | None, chosen: bool
+) -> None:
+    """A step's title, which opens it, what it did, and the switch."""
+    step, base = recipe.steps[position], recipe.revision
+    switched = replace_params(step, step.params, not step.enabled)
+    st.button(
+        step.operation.title,
+        key=f"open-{position}",
+        type="secondary" if chosen else "tertiary",
+        width="stretch",
+        on_click=edits.STEP.set,
+        args=(project, position),
+    )
+    st.markdown(_effect(report, step), width="content")
+    st.toggle(
+        "On",
+        value=step.enabled,
+        key=f"on-{base}-{position}",
+        label_visibility="collapsed",
+        on_change=edits.save,
+        args=(project, recipe.changed(position, switched), base),
+    )
+
+
+def _effect(report: StepReport | None, step: Step) -> str:
+    """What a step did, in a few words."""
+    if not step.enabled:
+        return "off"
+    if report is None:
+        return ":material/schedule: not run"
+    parts = []
+    if report.dropped:
+        parts.append(f":red[−{report.dropped:,}]")
+    if report.changed:
+        parts.append(f":blue[{report.changed:,} changed]")
+    if report.conflicts:
+        parts.append(f":orange[▲ {report.conflicts:,} in conflict]")
+    return " ".join(parts) or ":material/check:"
+
+
+def _draw_add(project: Project, recipe: Recipe) -> None:
+    """A step may be added at the end of its phase."""
+    with st.popover("Add a step", icon=":material/add:", width="stretch"):
+        operation = st.selectbox(
+            "Operation",
+            list(operations().values()),
+            format_func=lambda operation: f"{operation.title} · {operation.phase}",
+            index=None,
+            key="add-step",
+            placeholder="choose or type",
+        )
+        if operation is not None:
+            st.caption(markdown(operation.help, 400))
+            st.button(
+                "Add",
+                type="primary",
+                key="add-go",
+                on_click=edits.add,
+                args=(project, recipe, operation.name),
+            )
