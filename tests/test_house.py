@@ -78,7 +78,11 @@ def upward_imports(path, code):
     own = Path(path).parts[0].removesuffix(".py")
     if own not in FLOOR:
         return [f"{path} has no floor"]
-    imported = {name.split(".")[1] for name in imports_of(ast.parse(code)) if "curation." in name}
+    tree = ast.parse(code)
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)):
+        return [f"{path} imports by a relative path"]
+    names = [f"{name}.__init__".split(".") for name in imports_of(tree)]
+    imported = {module for package, module, *_ in names if package == "curation"}
     imported -= {own, "__version__"}
     allowed = NARROW[own].split() if own in NARROW else FLOOR
     return [
@@ -92,6 +96,7 @@ def test_imports_point_one_way():
     home = ROOT / "curation"
     paths = sorted(path.relative_to(home) for path in home.rglob("*.py"))
     assert [w for path in paths for w in upward_imports(path, (home / path).read_text())] == []
+    assert FLOOR.keys() == {path.parts[0].removesuffix(".py") for path in paths}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,8 @@ def test_imports_point_one_way():
         ("fresh.py", "", "fresh.py has no floor"),
         ("recipe.py", "import curation.replay", "recipe.py imports replay"),
         ("recipe.py", "from curation import fresh", "recipe.py imports fresh"),
+        ("recipe.py", "import curation", "recipe.py imports __init__"),
+        ("recipe.py", "from .replay import Replay", "recipe.py imports by a relative path"),
         ("files.py", "def f():\n    from curation import Project", "files.py imports project"),
         ("engine/new.py", "from curation.looking import words", "engine/new.py imports looking"),
         (
