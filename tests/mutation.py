@@ -36,13 +36,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PACKAGES = {
     "decisions": ("decisions/*.py", "decisions decisions_faults"),
-    "overlay": ("overlay.py", "overlay replay"),
+    "overlay": ("overlay.py", "layers overlay"),
     "splits": ("operations/split.py export/leaks.py", "split leaks"),
     "export": (
         "export/*.py",
         "export leaks export_calls export_parts export_people template_tokens",
     ),
-    "recipe": ("recipe*.py", "recipe_text schema project replay"),
+    "recipe": ("recipe*.py", "recipe recipe_text schema"),
     "reading": (
         "sources/*.py formats/*.py",
         "sources json_shapes formats shapes awkward reading real_files",

@@ -38,6 +38,8 @@ def test_leak_safe_is_said_only_of_what_was_shown_to_be():
     assert leaks(same, apart, 0.95)["same_prompt"] == 1
     grouped = placed(pairs, splits, duplicate_group=["g", None, None, "g"])
     assert leaks(grouped, apart, 0.95)["same_group"] == 1
+    alone = placed(pairs, splits, duplicate_group="")
+    assert leaks(alone, apart, 0.95)["same_group"] == 0
     talk = placed(
         pairs,
         splits,
@@ -62,7 +64,7 @@ def test_the_pairs_above_the_threshold_are_named_and_what_to_do_is_said():
         ({ids[3], ids[4]}, ["test", "validation"]),
         ({ids[0], ids[1]}, ["test", "train"]),
     ], "nearest first, and two that name each other are one pair"
-    assert found["nearest"] == found["pairs"][0]
+    assert found["nearest"] == found["pairs"][0] and found["threshold"] == 0.95
     assert leaks(rows, vectors, 1.0)["pairs"] == []
 
 
