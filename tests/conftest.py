@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pandas as pd
 import pytest
 
@@ -16,6 +20,8 @@ from curation.dataset import (
     make_ids,
     with_derived,
 )
+from curation.project import Project
+from curation.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,6 +86,46 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real datasets is not beside the project")
     return folder
+
+
+def json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as JSON Lines."""
+    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, bytes]], Path]:
+    """Find the folder of a project into which some files were read, once, by names and bytes."""
+    folders: dict[tuple[tuple[str, bytes], ...], Path] = {}
+
+    def folder_of(files: dict[str, bytes]) -> Path:
+        key = tuple(files.items())
+        if key not in folders:
+            home = tmp_path_factory.mktemp("imported")
+            for name, content in files.items():
+                (home / name).write_bytes(content)
+            project = Project.create(home / "p")
+            project.add(*(home / name for name in files))
+            folders[key] = project.path
+        return folders[key]
+
+    return folder_of
+
+
+@pytest.fixture
+def make_project(
+    tmp_path: Path, imported: Callable[[dict[str, bytes]], Path]
+) -> Callable[..., Project]:
+    """Make a project called `p` in the test's folder, with files, or with rows, and a recipe."""
+
+    def make(files: dict[str, bytes] | Sequence[Mapping[str, Any]], *steps: Step) -> Project:
+        files = files if isinstance(files, dict) else {"rows.jsonl": json_lines(files)}
+        project = Project.open(shutil.copytree(imported(files), tmp_path / "p"))
+        if steps:
+            project.recipe = Recipe(steps)
+        return project
+
+    return make
 
 
 @pytest.fixture(scope="session")

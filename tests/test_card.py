@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import orjson
 import pytest
@@ -18,21 +15,10 @@ from curation.ui.card.replies import AHEAD, Place, reply
 QUESTIONS = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    """A project of sixty small questions."""
-    folder = tmp_path_factory.mktemp("sums")
-    file = folder / "sums.jsonl"
-    file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in QUESTIONS))
-    project = Project.create(folder / "sums")
-    project.add(file)
-    return project.path
-
-
 @pytest.fixture
-def project(made, tmp_path) -> Project:
-    shutil.copytree(made, tmp_path / "sums")
-    return Project.open(tmp_path / "sums")
+def project(make_project) -> Project:
+    """A project of sixty small questions."""
+    return make_project(QUESTIONS)
 
 
 def answer(example: str, kind: str = "keep", value=None, **more) -> dict:

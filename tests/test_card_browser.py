@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 from curation import Project
 from tests.app_server import App
 from tests.browser import launch
+from tests.conftest import json_lines
 
 PANE = """() => {
     const host = document.querySelector('[data-testid=stBidiComponentIsolated]');
@@ -68,18 +70,14 @@ def app(tmp_path_factory):
 
 
 @pytest.fixture
-def project(app, tmp_path, request) -> Project:
+def project(app, imported, request) -> Project:
     """A fresh project in the workspace of the running app."""
     name = request.node.name.removeprefix("test_")[:40]
-    files = []
-    for kind in ("chat", "sums"):
-        path = tmp_path / f"{kind}.jsonl"
-        some = [row for row in rows() if ("messages" in row) == (kind == "chat")]
-        path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in some))
-        files.append(path)
-    made = Project.create(app.workspace / name)
-    made.add(*files)
-    return made
+    files = {
+        f"{kind}.jsonl": json_lines([row for row in rows() if ("messages" in row) == chat])
+        for kind, chat in (("chat", True), ("sums", False))
+    }
+    return Project.open(shutil.copytree(imported(files), app.workspace / name))
 
 
 @pytest.fixture

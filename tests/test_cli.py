@@ -96,10 +96,8 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, source: Path) -> Path:
-    folder = tmp_path / "p"
-    made = Project.create(folder)
-    made.add(source)
+def project(source: Path, make_project) -> Path:
+    folder = make_project({source.name: source.read_bytes()}).path
     (folder / "recipe.yaml").write_text(RECIPE)
     return folder
 

@@ -15,6 +15,7 @@ from curation.columns import FileColumns, as_numbers, as_text, holds, not_there
 from curation.errors import CurationError
 from curation.project import Project
 from curation.recipe import Recipe, Step
+from tests.conftest import json_lines
 
 ANSWERS = [
     {"rating": 4.5, "judge": "gem", "good": True, "votes": 3, "price": "1.50", "code": "007"},
@@ -38,10 +39,8 @@ def asked(records):
 
 
 @pytest.fixture
-def project(tmp_path):
-    made = Project.create(tmp_path / "p")
-    made.add(written(tmp_path, "judged.jsonl", asked(ANSWERS)))
-    return made
+def project(make_project):
+    return make_project({"judged.jsonl": json_lines(asked(ANSWERS))})
 
 
 def metadata(records):
@@ -274,7 +273,7 @@ def test_a_cleaner_and_a_score_see_a_changed_file(project, tmp_path):
     step = Step("keep_between", score="rating", low=3)
     assert kept(project, step) == [1, 3, 4]
     changed = [{**ANSWERS[0], "rating": 0.5}, *ANSWERS[1:]]
-    project.add(written(tmp_path, "judged.jsonl", asked(changed)))
+    project.add(written(tmp_path, "judged.jsonl", asked(changed)), replace=True)
     assert kept(project, step) == [3, 4]
 
 

@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 import pytest
 
-from curation import Project, Step, overlay
+from curation import Step, overlay
 from curation.alike import jaccard, near_duplicates, shingles
 from curation.cache import Memory
 from curation.dataset import silent, with_derived
@@ -365,13 +365,10 @@ def test_one_sign_or_vowel_in_a_short_answer_is_another_answer():
 # --- people and copies ----------------------------------------------------------------------------
 
 
-def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(tmp_path):
-    project = Project.create(tmp_path / "p")
-    source = tmp_path / "pairs.jsonl"
+def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(make_project):
     pairs = [("How?", "So."), ("HOW?", "so."), ("how?", "SO."), ("Why?", "Because.")]
-    source.write_text("".join(f'{{"prompt": "{p}", "completion": "{a}"}}\n' for p, a in pairs))
-    project.add(source)
-    project.recipe += Step("drop_exact_duplicates")
+    rows = [{"prompt": prompt, "completion": answer} for prompt, answer in pairs]
+    project = make_project(rows, Step("drop_exact_duplicates"))
     ids = list(project.run().rows.sort_values("source_row").index)
 
     def kept(dataset) -> list[bool]:

@@ -296,7 +296,7 @@ def test_llama_factory_gets_all_tags_and_only_rows_that_it_keeps(delivered):
     }
 
 
-def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(tmp_path):
+def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(make_project, tmp_path):
     second = {**CALL, "id": "a2", "function": {"name": "time", "arguments": "{}"}}
     both = [
         turn("user", "Weather and time?"),
@@ -306,8 +306,7 @@ def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(tmp_path):
         turn("assistant", "4 degrees, and noon."),
     ]
     spoken = [*both[:1], turn("assistant", "I look.", tool_calls=[CALL]), *both[3:]]
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", [{"messages": both}, {"messages": spoken}]))
+    project = make_project([{"messages": both}, {"messages": spoken}])
     manifest = project.export(tmp_path / "out", ["sharegpt", "openai"])
     (row,) = records(tmp_path / "out", "sharegpt")
     names = [call["name"] for call in json.loads(row["conversations"][1]["value"])]
@@ -320,14 +319,13 @@ def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(tmp_path):
         assert row["messages"][2]["tool_call_id"] == "a1", "the service wants to know whose result"
 
 
-def test_images_are_not_lost_in_silence(tmp_path):
+def test_images_are_not_lost_in_silence(make_project, tmp_path):
     seen = [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "x"}},
     ]
     rows = [{"messages": [turn("user", seen), turn("assistant", "A cat.")]}, *chats()[:2]]
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", rows))
+    project = make_project(rows)
     manifest = project.export(tmp_path / "out", ["trl", "openai", "alpaca", "hf", "original"])
     assert manifest["did_not_fit"] == {"trl": 1, "alpaca": 1}
     assert manifest["not_in"]["trl"]["media"]["why"] == "it holds an image, audio or a file"
@@ -428,9 +426,8 @@ def test_a_weight_belongs_to_an_assistant_and_is_0_or_1():
         assert [p.code for p in check(rows)] == (["data_type"] if wrong else [])
 
 
-def test_a_training_file_too_small_for_the_service_is_said_and_written(tmp_path):
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", chats()))
+def test_a_training_file_too_small_for_the_service_is_said_and_written(make_project, tmp_path):
+    project = make_project(chats())
     manifest = project.export(tmp_path / "out", ["openai"])
     (problems,) = [f["problems"] for f in manifest["files"] if f["split"] == "train"]
     assert problems == ["OpenAI chat asks for at least 10 examples to train on"]
@@ -452,9 +449,8 @@ def test_a_row_that_a_trainer_refuses_is_named_and_stops_nothing(tmp_path):
     assert "missing\\_content" in (tmp_path / "out" / "README.md").read_text("utf-8")
 
 
-def test_a_row_that_is_in_no_file_is_not_receipted_as_delivered(tmp_path):
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", [*chats(), *FAULTY[:1]]))
+def test_a_row_that_is_in_no_file_is_not_receipted_as_delivered(make_project, tmp_path):
+    project = make_project([*chats(), *FAULTY[:1]])
     manifest = project.export(tmp_path / "out", ["alpaca", "alpaca"])
     assert manifest["delivered"] == 5 and manifest["splits"] == {"train": 5}
     assert manifest["did_not_fit"] == {"alpaca": 1}
@@ -495,10 +491,9 @@ def odd_turns(*turns):
     return data.replace(rows=rows), export.Origin("p", [], "version: 1\nsteps: []\n")
 
 
-def test_names_that_are_numbers_are_texts_in_every_format(tmp_path):
+def test_names_that_are_numbers_are_texts_in_every_format(make_project, tmp_path):
     record = {"messages": [turn("user", "Name a planet.", name=5), turn("assistant", "Saturn.")]}
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", [record]))
+    project = make_project([record])
     project.export(tmp_path / "out", list(export.delivery_formats()))
     (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
     assert row["messages"][0]["name"] == "5"
@@ -520,21 +515,19 @@ def test_calls_that_nobody_can_read_are_counted_and_stop_nothing(tmp_path, calls
             export.export(made, origin, tmp_path / "out", [name])
 
 
-def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(tmp_path):
+def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(make_project, tmp_path):
     rows = [{"messages": [turn("user", "Hello?"), turn("assistant", "Hello.", tool_calls=[])]}]
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", rows))
+    project = make_project(rows)
     manifest = project.export(tmp_path / "out", list(export.delivery_formats()))
     assert set(manifest["did_not_fit"]) == {"trl-preference", "llamafactory-preference"}
     assert original(tmp_path / "out") == rows
     assert "tool_calls" not in str(records(tmp_path / "out", "trl"))
 
 
-def test_calls_without_a_function_are_not_delivered_as_empty_ones(tmp_path):
+def test_calls_without_a_function_are_not_delivered_as_empty_ones(make_project, tmp_path):
     calls = [{"type": "function", "arguments": {"in": "Oslo"}}]
     talk = [turn("user", "Cold?"), turn("assistant", None, tool_calls=calls), turn("tool", "4")]
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", [*chats(), {"messages": [*talk, *talk[1:2], talk[2]]}]))
+    project = make_project([*chats(), {"messages": [*talk, *talk[1:2], talk[2]]}])
     manifest = project.export(tmp_path / "out", ["sharegpt"], allow_attention=True)
     assert manifest["did_not_fit"] == {"sharegpt": 1}
 
@@ -562,9 +555,8 @@ def test_a_whole_weight_is_one_however_a_table_wrote_it(tmp_path):
     assert [t["weight"] for t in row["messages"]] == [None, 1]
 
 
-def test_a_format_that_can_hold_nothing_is_refused(tmp_path):
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", chats()[-1:]))
+def test_a_format_that_can_hold_nothing_is_refused(make_project, tmp_path):
+    project = make_project(chats()[-1:])
     with pytest.raises(CurationError, match="Alpaca can hold none of the 1 examples"):
         project.export(tmp_path / "out", ["alpaca"])
 
@@ -715,7 +707,7 @@ def test_the_manifest_names_how_embeddings_were_computed_and_what_results_depend
     assert "Embeddings were" not in (tmp_path / "bare" / "README.md").read_text("utf-8")
 
 
-def test_one_conversation_never_stands_in_two_splits(tmp_path):
+def test_one_conversation_never_stands_in_two_splits(make_project, tmp_path):
     rows = [
         {
             "prompt": f"Question {i} of {c}?",
@@ -725,9 +717,7 @@ def test_one_conversation_never_stands_in_two_splits(tmp_path):
         for c in range(12)
         for i in range(4)
     ]
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", rows))
-    project.recipe += Step("split", validation=0.25, test=0.25)
+    project = make_project(rows, Step("split", validation=0.25, test=0.25))
     manifest = project.export(tmp_path / "out", ["original"])
     assert min(manifest["splits"].values()) >= 8
     where: dict[int, set[str]] = {}
@@ -737,14 +727,13 @@ def test_one_conversation_never_stands_in_two_splits(tmp_path):
     assert all(len(splits) == 1 for splits in where.values()) and len(where) == 12
 
 
-def test_a_card_shows_strange_texts_and_does_nothing_else(tmp_path):
+def test_a_card_shows_strange_texts_and_does_nothing_else(make_project, tmp_path):
     bad = "![x](https://evil.example/p.png) <img src=x> | `code` # head"
     bad += " www.bad.example a@bad.example &lt;"
-    project = Project.create(tmp_path / "p")
-    project.add(
-        lines(tmp_path / "x.jsonl", [{"prompt": bad, "completion": f"Answer {i}."} for i in (1, 2)])
+    project = make_project(
+        [{"prompt": bad, "completion": f"Answer {i}."} for i in (1, 2)],
+        Step("drop_exact_duplicates", by="prompt"),
     )
-    project.recipe += Step("drop_exact_duplicates", by="prompt")
     project.export(tmp_path / "out", ["trl"])
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "evil.example" in card, "the dropped row is the step's example"

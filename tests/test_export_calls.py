@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import orjson
 import pytest
 
-from curation import Project, export
+from curation import export
 from curation.export import rendering
 from curation.export.calls import call_problems, settled
 from tests.test_export import turn
@@ -69,13 +68,6 @@ def rows_of(*talks):
     return [{"messages": messages, "tools": [TOOL]} for messages in talks]
 
 
-def project_of(folder, rows):
-    project = Project.create(folder / "p")
-    (folder / "x.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    project.add(folder / "x.jsonl")
-    return project
-
-
 def reads_back(folder, name="trl"):
     datasets = pytest.importorskip("datasets")
     return datasets.load_dataset(
@@ -86,10 +78,10 @@ def reads_back(folder, name="trl"):
     )
 
 
-def test_trl_reads_arguments_as_objects_and_tools_as_they_were(tmp_path):
+def test_trl_reads_arguments_as_objects_and_tools_as_they_were(make_project, tmp_path):
     rows = rows_of(*GOOD.values(), PARALLEL)
     rows.append({"messages": [turn("user", "Hello."), turn("assistant", "Hello.")]})
-    project_of(tmp_path, rows).export(tmp_path / "out", ["trl"], allow_attention=True)
+    make_project(rows).export(tmp_path / "out", ["trl"], allow_attention=True)
     loaded = reads_back(tmp_path)
     assert len(loaded) == len(rows)
     wanted = [
@@ -111,10 +103,10 @@ def test_trl_reads_arguments_as_objects_and_tools_as_they_were(tmp_path):
     assert tools == [[TOOL]] * (len(rows) - 1)
 
 
-def test_every_template_that_knows_tools_shows_every_call_as_it_is(tmp_path):
+def test_every_template_that_knows_tools_shows_every_call_as_it_is(make_project, tmp_path):
     rows = rows_of(*GOOD.values())
     rows[0]["messages"].insert(0, turn("system", "Be brief."))
-    manifest = project_of(tmp_path, rows).export(
+    manifest = make_project(rows).export(
         tmp_path / "out", ["trl"], allow_attention=True
     )  # fmt: skip
     found = manifest["rendering"]["trl"]
@@ -154,9 +146,9 @@ def test_without_trl_it_is_said_that_nothing_was_rendered(monkeypatch):
     assert rendering.survey([{"messages": [turn("user", "Hi.")]}]) == {}
 
 
-def test_openai_gets_text_ids_and_results_that_name_their_calls(tmp_path):
+def test_openai_gets_text_ids_and_results_that_name_their_calls(make_project, tmp_path):
     talks = [PARALLEL, GOOD["no_ids"], GOOD["final_call"]]
-    project_of(tmp_path, rows_of(*talks)).export(
+    make_project(rows_of(*talks)).export(
         tmp_path / "out", ["openai"], allow_attention=True
     )  # fmt: skip
     rows = [json.loads(line) for line in text_of(tmp_path / "out", "openai").splitlines()]
@@ -186,11 +178,11 @@ def test_a_call_that_no_trainer_can_read_is_refused_alone(tmp_path, name, code):
     assert refused == code and manifest["not_in"][name][code]["ids"] == ["0" * 16]
 
 
-def test_names_that_the_service_refuses_leave_the_row_out_of_its_file_only(tmp_path):
+def test_names_that_the_service_refuses_leave_the_row_out_of_its_file_only(make_project, tmp_path):
     speaker = [turn("user", "Hello.", name="Ola Nord"), turn("assistant", "Hello.")]
     function = talk([call({}, "a", name="bus at")], turn("tool", "9", tool_call_id="a"))
     rows = [{"messages": speaker}, {"messages": function}, *rows_of(GOOD["objects"])]
-    project = project_of(tmp_path, rows)
+    project = make_project(rows)
     manifest = project.export(tmp_path / "out", ["openai", "trl"], allow_attention=True)
     assert manifest["not_in"] == {
         "openai": {
@@ -213,8 +205,8 @@ def test_results_stand_in_the_order_of_their_calls_and_get_the_ids_that_are_miss
     assert list(call_problems(settled(half))) == list(call_problems(settled(none))) == []
 
 
-def test_axolotl_gets_a_list_of_tools_with_schemas_as_text(tmp_path):
-    project_of(tmp_path, rows_of(GOOD["objects"])).export(tmp_path / "out", ["axolotl"])
+def test_axolotl_gets_a_list_of_tools_with_schemas_as_text(make_project, tmp_path):
+    make_project(rows_of(GOOD["objects"])).export(tmp_path / "out", ["axolotl"])
     row = json.loads(text_of(tmp_path / "out", "axolotl"))
     (tool,) = row["tools"]
     assert json.loads(tool["function"]["parameters"]) == TOOL["function"]["parameters"]

@@ -146,9 +146,8 @@ def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):
         assert "Berg" not in text and "Nord" not in text, path
 
 
-def test_a_note_of_a_carried_decision_names_nobody_under_pseudonyms(tmp_path):
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "x.jsonl", ROWS))
+def test_a_note_of_a_carried_decision_names_nobody_under_pseudonyms(make_project):
+    project = make_project(ROWS)
     one, two, *_ = project.examples.rows.index
     told = "Carried over from 0123 (a.jsonl, row 2): kept by Ann Secret; Ann Secret: by hand"
     project.decisions.append(
@@ -225,15 +224,14 @@ def test_ids_that_rows_bring_stay_theirs_and_no_other_row_gets_them():
     assert carried_ids([*texts, f'{{"x":{{"{ID}":"{a}"}}}}']) == ["", "", f"{a}-2", "", "", ""]
 
 
-def test_decisions_stay_with_their_row_when_a_delivery_is_added(tmp_path):
-    project = Project.create(tmp_path / "p")
-    project.add(lines(tmp_path / "s.jsonl", ROWS[:1]))
+def test_decisions_stay_with_their_row_when_a_delivery_is_added(make_project, tmp_path):
+    project = make_project(ROWS[:1])
     (there,) = project.examples.rows.index
     project.decisions.append([Decision(there, "drop", annotator="Ann")])
     edited = {"messages": [turn("user", "Question 0?"), turn("assistant", "Better.")], ID: there}
     project.add(lines(tmp_path / "delivered.jsonl", [edited]))
     rows = project.replay().rows
-    assert rows.at[there, "source"] == "s.jsonl"
+    assert rows.at[there, "source"] == "rows.jsonl"
     dropped = rows["dropped_by"].fillna("") != ""
     assert dropped.to_dict() == {name: name == there for name in rows.index}
 

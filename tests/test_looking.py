@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
 from curation.looking.columns import nameable, values_of, with_titles
 from curation.looking.counts import Counts, Progress
-from curation.recipe import Recipe
+from tests.conftest import json_lines
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
+def project(make_project) -> Project:
     """Four examples with columns of their own, and a line that is refused."""
     rows = [
         {"prompt": f"Question {n}?", "completion": "yes " * n, "rating": n, "team": team}
         for n, team in enumerate(["north", "south", "south", ""], start=1)
     ]
-    path = tmp_path / "rows.jsonl"
-    path.write_text("\n".join([*map(json.dumps, rows), "{no json"]) + "\n")
-    project = Project.create(tmp_path / "p")
-    project.add(path)
-    project.recipe = Recipe(
-        (Step("lengths"), Step("keep_between", score="response_tokens", low=2), Step("split"))
+    return make_project(
+        {"rows.jsonl": json_lines(rows) + b"{no json\n"},
+        Step("lengths"),
+        Step("keep_between", score="response_tokens", low=2),
+        Step("split"),
     )
-    return project
 
 
 def test_the_first_numbers_count_rows_refused_lines_and_decided_examples(project):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import orjson
@@ -199,14 +196,8 @@ def test_what_people_said_stands_in_columns(dataset):
 
 
 @pytest.fixture
-def project() -> Iterator[Project]:
-    folder = Path(tempfile.mkdtemp(prefix="overlay-"))
-    lines = (orjson.dumps({"prompt": p, "completion": c}) + b"\n" for p, c in PAIRS)
-    (folder / "pairs.jsonl").write_bytes(b"".join(lines))
-    made = Project.create(folder / "p", recipe=RECIPE)
-    made.add(folder / "pairs.jsonl")
-    yield made
-    shutil.rmtree(folder)
+def project(make_project) -> Project:
+    return make_project([{"prompt": p, "completion": c} for p, c in PAIRS], *RECIPE.steps)
 
 
 def test_an_undo_after_a_run_shows_the_text_and_the_counts_of_before(project):

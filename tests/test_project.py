@@ -39,10 +39,9 @@ def write(path: Path, pairs) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    made = Project.create(tmp_path / "p")
-    made.add(write(tmp_path / "pairs.jsonl", PAIRS))
-    return made
+def project(tmp_path: Path, make_project) -> Project:
+    path = write(tmp_path / "pairs.jsonl", PAIRS)
+    return make_project({path.name: path.read_bytes()})
 
 
 def flip(path: Path) -> None:
@@ -59,7 +58,9 @@ def test_the_same_file_twice_adds_nothing(project, tmp_path):
     assert (project.path / "examples.parquet").read_bytes() == before
 
 
-def test_another_version_of_a_file_takes_its_place(project, tmp_path):
+def test_another_version_of_a_file_takes_its_place(tmp_path):
+    project = Project.create(tmp_path / "p")
+    project.add(write(tmp_path / "pairs.jsonl", PAIRS))
     write(tmp_path / "other.jsonl", [("Another file?", "Yes.")])
     project.add(tmp_path / "other.jsonl")
     write(tmp_path / "pairs.jsonl", [*PAIRS[:3], ("New?", "Yes, new.")])
@@ -82,7 +83,7 @@ def test_a_shuffled_and_grown_file_keeps_every_id_and_its_decisions(project, tmp
     )
     grown = [*PAIRS, ("What is tea?", "Leaves in hot water."), ("And coffee?", "Beans.")]
     random.Random(5).shuffle(grown)
-    project.add(write(tmp_path / "pairs.jsonl", grown))
+    project.add(write(tmp_path / "pairs.jsonl", grown), replace=True)
     after = project.examples.rows
     assert len(after) == 10 and set(before.index) < set(after.index)
     for example in before.index:
@@ -684,7 +685,7 @@ def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment
     def interrupt(share=0.0, text=""):
         if not interrupted:
             interrupted.append(Project.open(project.path))
-            interrupted[0].add(write(tmp_path / "pairs.jsonl", fresh))
+            interrupted[0].add(write(tmp_path / "pairs.jsonl", fresh), replace=True)
 
     def source(self):
         read = real(self)

@@ -11,6 +11,7 @@ import pytest
 from curation import Project, Step
 from curation.errors import CurationError
 from curation.looking.coverage import by_age
+from tests.conftest import json_lines
 from tests.test_cli import answer, refused, run
 
 QUESTIONS = [
@@ -24,10 +25,8 @@ def lines(path, records):
 
 
 @pytest.fixture
-def project(tmp_path):
-    made = Project.create(tmp_path / "p")
-    made.add(lines(tmp_path / "ours.jsonl", QUESTIONS))
-    return made
+def project(make_project):
+    return make_project({"ours.jsonl": json_lines(QUESTIONS)})
 
 
 def test_a_file_becomes_rows_of_the_columns_that_examples_have(project, tmp_path):

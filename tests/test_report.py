@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from curation import Project, Step
@@ -21,14 +19,9 @@ PAIRS = [
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
+def project(make_project) -> Project:
     """Five rows, among them an equal, a near and a garbled one."""
-    path = tmp_path / "rows.jsonl"
-    lines = [json.dumps({"prompt": p, "completion": c}, ensure_ascii=False) for p, c in PAIRS]
-    path.write_text("\n".join(lines) + "\n")
-    project = Project.create(tmp_path / "p")
-    project.add(path)
-    return project
+    return make_project([{"prompt": p, "completion": c} for p, c in PAIRS])
 
 
 def test_a_dropped_duplicate_stands_beside_its_twin_the_least_similar_first(project):

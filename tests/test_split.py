@@ -126,31 +126,31 @@ def test_every_bound_of_every_parameter_is_held_on_both_sides(operation):
 
 def test_given_splits_are_read_by_their_usual_names():
     names = {
-        "train": ["train", "Training", "train_sft", "data/train-00000-of-00001.parquet"],
-        "validation": ["val", "valid", "VALIDATION", "dev", "x/dev.jsonl", "validation_matched"],
-        "test": ["test", "eval", "Evaluation", "hub/test.jsonl", "holdout"],
+        "train": ["train", "Training", "train_sft", "TRAIN-2", "data/train-00000-of-00001.parquet"],
+        "validation": [
+            "val",
+            "valid",
+            "VALIDATION",
+            "dev",
+            "development",
+            "x\\dev.jsonl",
+            "validation_matched",
+        ],
+        "test": ["test", "eval", "Evaluation", "hub/test.jsonl", "holdout", "testing "],
         "": ["", "other", "pretrain", "train_test", "latest", "trainer"],
     }
     for split_name, texts in names.items():
         assert set(given_splits(pd.Series(texts, dtype="str"))) == {split_name}, texts
 
 
-def project_of(tmp_path, records, name="talks.jsonl"):
-    file = tmp_path / name
-    file.write_text("".join(json.dumps(r) + "\n" for r in records))
-    project = Project.create(tmp_path / "p")
-    project.add(file)
-    return project
-
-
-def test_given_splits_stay_and_only_the_rest_is_assigned(tmp_path):
+def test_given_splits_stay_and_only_the_rest_is_assigned(make_project):
     names = ["train", "TEST", "dev", None, "later"]
     records = [
         {"prompt": f"Where is {n}?", "response": "There.", "split": names[n % 5]}
         for n in range(100)
     ]
     records[3] |= {"prompt": "Where is 1?", "response": "Elsewhere."}  # follows a given test row
-    project = project_of(tmp_path, records)
+    project = make_project(records)
     step = Step("split", given="split", validation=0.2, test=0.2)
     result = project.replay(Recipe((step,)))
     rows = result.rows.sort_values("source_row")
@@ -166,11 +166,11 @@ def test_given_splits_stay_and_only_the_rest_is_assigned(tmp_path):
     assert "leak" not in notes
 
 
-def test_a_leak_between_given_splits_is_said_and_left(tmp_path):
+def test_a_leak_between_given_splits_is_said_and_left(make_project):
     records = [
         {"prompt": "Same?", "response": f"{n}", "split": "train" if n else "test"} for n in range(3)
     ]
-    result = project_of(tmp_path, records).replay(Recipe((Step("split", given="split"),)))
+    result = make_project(records).replay(Recipe((Step("split", given="split"),)))
     assert Counter(result.rows["split"]) == {"train": 2, "test": 1}
     assert any("1 prompts, conversations or groups" in note for note in result.steps[0].notes)
 
@@ -215,21 +215,24 @@ def test_a_conversation_column_that_tells_nothing_apart_binds_nothing():
     assert not conversations(halves["metadata"]), "two halves of an experiment are no groups"
 
 
-def test_a_column_can_be_named_that_keeps_rows_together(tmp_path):
-    records = [
-        {"prompt": f"Where is {n}?", "response": "There.", "writer": f"w{n // 5}"}
-        for n in range(60)
+TOGETHER = Step("split", together="writer", validation=0.1, test=0.1)
+
+
+def written_by(writers):
+    return [
+        {"prompt": f"Where is {n}?", "response": "There.", "writer": writer}
+        for n, writer in enumerate(writers)
     ]
-    result = project_of(tmp_path, records).replay(
-        Recipe((Step("split", together="writer", validation=0.1, test=0.1),))
-    )
+
+
+def test_a_column_can_be_named_that_keeps_rows_together(make_project):
+    result = make_project(written_by(f"w{n // 5}" for n in range(60)), TOGETHER).replay()
     sides = result.rows["split"].groupby(result.column("writer")).nunique()
     assert (sides == 1).all() and result.steps[0].notes == []
-    all_of_one = [{**record, "writer": "one"} for record in records]
-    (tmp_path / "again").mkdir()
-    result = project_of(tmp_path / "again", all_of_one).replay(
-        Recipe((Step("split", together="writer", validation=0.1, test=0.1),))
-    )
+
+
+def test_a_split_that_nothing_is_small_enough_for_stays_empty_and_says_so(make_project):
+    result = make_project(written_by(["one"] * 60), TOGETHER).replay()
     assert set(result.rows["split"]) == {"train"}
     assert result.steps[0].notes[0].startswith("test got 0 of 6 examples: what belongs together")
 
@@ -293,3 +296,25 @@ def test_another_seed_is_another_split_and_few_move_when_a_row_comes_or_goes():
     fewer = rows.drop(rows.index[:4])
     again = pd.Series(split(fewer), index=fewer.index)
     assert (again != whole[fewer.index]).sum() <= 8, "only those at the edges of a share"
+
+
+@pytest.mark.parametrize(
+    ("seed", "test", "validation"),
+    [(0, [2, 5, 9, 19], [0, 3, 7, 17]), (7, [10, 13, 14, 19], [4, 6, 8, 18])],
+)
+def test_a_seed_gives_the_same_split_in_every_version_of_this_program(seed, test, validation):
+    placed = split(rows_with(20), validation=0.2, test=0.2, seed=seed)
+    assert np.flatnonzero(placed == "test").tolist() == test
+    assert np.flatnonzero(placed == "validation").tolist() == validation
+
+
+def test_no_rows_are_no_split():
+    assert len(split(rows_with(3).iloc[:0], given="source", stratify="label")) == 0
+
+
+def test_what_kept_rows_together_is_said():
+    rows = rows_with(30, chat_id=lambda n: n // 3)
+    operation = registry.operation("split")
+    params = operation.check({"validation": 0.1, "test": 0.1})
+    answer = pd.DataFrame({"split": split(rows, **params)}, index=rows.index)
+    assert operation.notes(params, rows, answer) == ["Rows of one chat_id stay on one side."]
