@@ -1,14 +1,28 @@
-"""Writes docs/reference/operations.md from the registry: `python docs/make_reference.py`."""
+"""Writes the pages of the reference and the guide's table of commands: `python docs/make_reference.py`.
+
+Operations come from the registry, commands from what `curate COMMAND --help` prints.
+"""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
+
+from curation.cli import app
 from curation.registry import PHASES, Operation, Parameter, operations
 
-PAGE = Path(__file__).parent / "reference" / "operations.md"
+FOLDER = Path(__file__).parent
+GUIDE = FOLDER / "guide" / "cli.md"
+TABLE = re.compile(
+    r"(?<=<!-- Made by docs/make_reference.py -->\n\n).*?(?=\n<!-- End -->)", re.DOTALL
+)
+"""The part of the guide that is made."""
+
 HEAD = """\
 # Operations
 
@@ -51,8 +65,8 @@ def described(operation: Operation) -> list[str]:
     return lines
 
 
-def page() -> str:
-    """The reference as Markdown: operations by phase."""
+def operations_page() -> str:
+    """The reference of operations, by phase."""
     lines = [HEAD]
     for phase in PHASES:
         lines += ["", f"## {phase.capitalize()}"]
@@ -61,5 +75,65 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown(command: Any) -> tuple[list[Any], list[Any]]:
+    """A command's arguments and options, but those for the app's own use."""
+    params = [p for p in command.params if not getattr(p, "hidden", False)]
+    arguments = [p for p in params if p.param_type_name == "argument"]
+    return arguments, [p for p in params if p not in arguments]
+
+
+def usage(name: str, command: Any) -> str:
+    """A command as it is typed, without options."""
+    return " ".join(["curate", name, *(p.metavar or p.name.upper() for p in shown(command)[0])])
+
+
+def first_sentence(command: Any) -> str:
+    """The first paragraph of a command's help."""
+    return plain(command.help.split("\n\n")[0])
+
+
+def commands() -> dict[str, Any]:
+    """Every command by its name, in the order of `curate --help`."""
+    return dict(get_command(app).commands)
+
+
+def commands_table() -> str:
+    """Every command with its one line and the names of its options."""
+    lines = ["| command | does | options |", "|---|---|---|"]
+    for name, command in commands().items():
+        options = " ".join(f"`{p.opts[0]}`" for p in shown(command)[1])
+        lines.append(f"| `{usage(name, command)}` | {first_sentence(command)} | {options} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """The reference of commands: the help of each, its arguments and its options."""
+    lines = [
+        "# Commands",
+        "",
+        "Made from `curate COMMAND --help`; [the guide](../guide/cli.md) tells more.",
+    ]
+    for name, command in commands().items():
+        lines += ["", f"## curate {name}", "", f"    {usage(name, command)}", ""]
+        lines += ["\n\n".join(plain(part) for part in command.help.split("\n\n"))]
+        arguments, options = shown(command)
+        if arguments or options:
+            lines += ["", "| argument or option | default | |", "|---|---|---|"]
+        for p in arguments + options:
+            word = p.opts[0] if p in options else p.metavar or p.name.upper()
+            value = "" if p.default in (None, False, "") else f"`{p.default}`"
+            value = "required" if p.required and p in options else value
+            lines.append(f"| `{word}` | {value} | {plain(p.help or '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every page that is made, whole or in part, with its text."""
+    yield FOLDER / "reference" / "operations.md", operations_page()
+    yield FOLDER / "reference" / "commands.md", commands_page()
+    yield GUIDE, TABLE.sub(lambda _: commands_table(), GUIDE.read_text("utf-8"))
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    for path, text in pages():
+        path.write_text(text, "utf-8")
