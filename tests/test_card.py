@@ -8,7 +8,7 @@ import pytest
 
 from curation import Project
 from curation.decisions import Decision
-from curation.looking.queues import EXPIRES, Held, queue, upcoming
+from curation.looking.queues import EXPIRES, Reservations, queue, upcoming
 from curation.ui.card.answers import write
 from curation.ui.card.replies import AHEAD, Place, reply
 
@@ -33,13 +33,13 @@ def answer(example: str, kind: str = "keep", value=None, **more) -> dict:
     return {"example": example, "kind": kind, "value": value, **fresh, **more}
 
 
-def place(project: Project, annotator: str = "Ann", held: Held | None = None) -> Place:
+def place(project: Project, annotator: str = "Ann", held: Reservations | None = None) -> Place:
     return Place(
         project=project,
         address="sums",
         view=project.view(),
         seen=project.people(),
-        held=held or Held(),
+        held=held or Reservations(),
         annotator=annotator,
         session="s",
     )
@@ -96,7 +96,7 @@ def test_the_queue_of_what_needs_attention_and_of_what_was_dropped(project, data
 
 
 def test_two_people_are_never_given_the_same_card(project):
-    held = Held()
+    held = Reservations()
     ann, bob = place(project, "Ann", held), place(project, "Bob", held)
     first = ask(ann, page="ann")
     second = ask(bob, page="bob")
@@ -108,7 +108,7 @@ def test_two_people_are_never_given_the_same_card(project):
 
 
 def test_two_people_share_a_short_queue_to_its_last_card(project):
-    held = Held()
+    held = Reservations()
     seats = {"ann": place(project, "Ann", held), "bob": place(project, "Bob", held)}
     order = {page: ask(seat, page=page)["order"] for page, seat in seats.items()}
     screens = {page: ids[0] for page, ids in order.items()}
@@ -125,11 +125,11 @@ def test_two_people_share_a_short_queue_to_its_last_card(project):
 
 
 def test_a_page_that_sends_nothing_for_long_holds_nothing():
-    held = Held()
-    held.hold("a", ["1", "2"], now=0.0)
-    assert held.by_others("b", now=EXPIRES) == ({"1"}, ["2"])
-    assert held.by_others("a", now=1.0) == (set(), [])
-    assert held.by_others("b", now=EXPIRES + 1) == (set(), [])
+    held = Reservations()
+    held.reserve("a", ["1", "2"], now=0.0)
+    assert held.of_others("b", now=EXPIRES) == ({"1"}, ["2"])
+    assert held.of_others("a", now=1.0) == (set(), [])
+    assert held.of_others("b", now=EXPIRES + 1) == (set(), [])
 
 
 def test_everything_goes_on_from_where_one_is(project):

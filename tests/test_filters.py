@@ -151,8 +151,8 @@ def test_every_condition_that_a_page_makes_can_be_read_back(columns, values, neg
     ("text", "sentence"),
     [
         ("language", "is no filter. Write kept, dropped or COLUMN=VALUE"),
-        ("language=", "a value is lacking"),
-        ("language=de|", "a value is lacking"),
+        ("language=", "a value is missing"),
+        ("language=de|", "a value is missing"),
         ("rating>=high", "after >= stands a number"),
         ("rating>=4|5", "after >= stands a number"),
         ("rating=1..2|3..4", "has two ranges"),

@@ -150,7 +150,7 @@ def test_a_word_is_found_where_python_finds_it(texts, word):
 @given(some.lists(some.text("xy -\"'", max_size=8), max_size=5))
 def test_any_query_can_be_read(parts):
     query = Query.parse(" ".join(parts))
-    assert all(term.strip() for term in (*query.wanted, *query.excluded))
+    assert all(term.strip() for term in (*query.required, *query.excluded))
 
 
 # --- by meaning -----------------------------------------------------------------------------

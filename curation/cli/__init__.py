@@ -49,9 +49,9 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 
-def version_wanted(wanted: bool) -> None:
+def print_version(show: bool) -> None:
     """Print the version and stop."""
-    if wanted:
+    if show:
         say(f"curate {__version__}")
         raise typer.Exit
 
@@ -60,7 +60,7 @@ def version_wanted(wanted: bool) -> None:
 def curate(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=version_wanted, is_eager=True, help="Show the version."),
+        typer.Option("--version", callback=print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Curate supervised fine-tuning data: clean, look, decide, choose, deliver."""

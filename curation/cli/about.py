@@ -28,7 +28,7 @@ def list_operations(
     """List the operations, their parameters and help."""
     from curation.registry import operation, operations
 
-    found = [operation(name)] if name else list(operations().values())
+    chosen = [operation(name)] if name else list(operations().values())
     described = [
         {
             "name": o.name,
@@ -48,10 +48,10 @@ def list_operations(
                 for p in o.params.values()
             ],
         }
-        for o in found
+        for o in chosen
     ]
     lines = []
-    for o in found:
+    for o in chosen:
         lines.append(f"{o.name:<24} {o.kind:<7} {o.help}")
         if name:
             lines += [f"    {p.name} = {p.default!r}  {p.help}" for p in o.params.values()]

@@ -38,7 +38,7 @@ def reference(
     job: JobId = None,
 ) -> None:
     """Add a reference set to compare a project with, list them, or remove one."""
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "source": source,
         "dropped": dropped,
         "format": format,
@@ -50,9 +50,9 @@ def reference(
             references.remove(remove)
             text = f"Removed {remove}."
         elif path is not None:
-            made, new = references.add(path, name, progress=progress, **said)
-            text = f"{made.name}: {made.rows:,} rows" + ("" if new else ", already here")
-            text += f", {n:,} without an answer" if (n := made.without_answer) else ""
+            added, new = references.add(path, name, progress=progress, **options)
+            text = f"{added.name}: {added.rows:,} rows" + ("" if new else ", already here")
+            text += f", {n:,} without an answer" if (n := added.without_answer) else ""
         listed = [
             {
                 k: getattr(t, k)
@@ -106,15 +106,17 @@ def coverage_summary(compared: Any, reference: Any, reach: float | None) -> dict
     """What `curate coverage --json` prints."""
     from curation.looking.gaps import copies, gaps, over_represented
 
-    at = compared.about["reach"] if reach is None else reach
+    threshold = compared.about["reach"] if reach is None else reach
     prompts, over = reference.examples["prompt"], over_represented(compared)
     return {
         "reference": reference.name,
         "rows": len(compared.rows),
         "of": compared.about["of"],
-        "reach": at,
-        "within_reach": {s: round(compared.within(at, s), 4) for s in compared.about["stages"]},
-        "by_chance": compared.by_chance(at),
+        "reach": threshold,
+        "within_reach": {
+            s: round(compared.within(threshold, s), 4) for s in compared.about["stages"]
+        },
+        "by_chance": compared.by_chance(threshold),
         "copies": len(copies(compared)),
         "gaps": [
             {
@@ -131,7 +133,7 @@ def coverage_summary(compared: Any, reference: Any, reach: float | None) -> dict
                 ],
                 "dropped_within_reach": len(gap.closing),
             }
-            for gap in gaps(compared, prompts, at)
+            for gap in gaps(compared, prompts, threshold)
         ],
         "over_represented": over.replace({float("inf"): None}).to_dict("records"),
     }

@@ -39,9 +39,11 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Make a project folder with a recipe that suits most data."""
-    made = Project.create(project, recipe=Recipe() if empty else DEFAULT_RECIPE)
+    created = Project.create(project, recipe=Recipe() if empty else DEFAULT_RECIPE)
     show(
-        {"path": str(made.path)}, as_json, f"Made {made.path}. Next: curate import {made.path} FILE"
+        {"path": str(created.path)},
+        as_json,
+        f"Made {created.path}. Next: curate import {created.path} FILE",
     )
 
 
@@ -83,14 +85,14 @@ def import_files(
         names = [label.strip() for label in labels if label.strip()]
         options = Reading.of(format, mapping, names, encoding).settings()
         for id in (f.removeprefix("hf:") for f in files if f.startswith("hf:")):
-            at, _, revision = id.partition("@")
+            repository, _, revision = id.partition("@")
             entries += opened.add_from_hub(
-                at, revision=revision or None, progress=progress, **options
+                repository, revision=revision or None, progress=progress, **options
             )
         if paths := [f for f in files if not f.startswith("hf:")]:
             entries += opened.add(*paths, names=name, replace=replace, progress=progress, **options)
         total = ImportSummary.of(entries).to_dict()
-        total["decisions_without_row"] = gone = without_row(opened)
+        total["decisions_without_row"] = orphans = without_row(opened)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
         if total["rejected"] and not total["examples"]:
@@ -104,11 +106,15 @@ def import_files(
             )
             raise CurationError(f"{many} refused since {why} `curate rows --rejected` lists them.")
     lines = import_text(entries)
-    if gone:
-        what = "1 decided example is" if len(gone) == 1 else f"{len(gone):,} decided examples are"
+    if orphans:
+        what = (
+            "1 decided example is"
+            if len(orphans) == 1
+            else f"{len(orphans):,} decided examples are"
+        )
         lines.append(
             f"  {what} no longer there; `curate carry {project}` offers the rows that they may be "
-            f"now: {', '.join(gone[:5])}{' …' if len(gone) > 5 else ''}"
+            f"now: {', '.join(orphans[:5])}{' …' if len(orphans) > 5 else ''}"
         )
     show(total, as_json, "\n".join(lines))
 
@@ -134,8 +140,8 @@ def import_text(entries: list[dict[str, Any]]) -> list[str]:
         for e in read
         if not e.get("already") and e["beside"]
     ]
-    told = [line for e in read if not e.get("already") for line in columns_told(e["report"])]
-    lines += dict.fromkeys(told)
+    columns = [line for e in read if not e.get("already") for line in columns_told(e["report"])]
+    lines += dict.fromkeys(columns)
     lines += dict.fromkeys(f"  {note}" for _, note in summary.notes)
     return lines + [f"  {name} was left out: {why}" for name, why in summary.left_out.items()]
 

@@ -53,22 +53,24 @@ def search_examples(
             hits = search.meaning(dataset.vectors, vector, top)
     else:
         hits = search.words(dataset.rows, text)
-    found = [
+    rows = [
         {
-            "id": str(dataset.rows.index[at]),
+            "id": str(dataset.rows.index[position]),
             "similarity": round(float(score), 4) if like or meaning else None,
-            "prompt": next(iter(str(dataset.rows["prompt"].iloc[at]).strip().splitlines()), ""),
+            "prompt": next(
+                iter(str(dataset.rows["prompt"].iloc[position]).strip().splitlines()), ""
+            ),
         }
-        for at, score in zip(hits.positions[:top], hits.scores[:top], strict=True)
+        for position, score in zip(hits.positions[:top], hits.scores[:top], strict=True)
     ]
     lines = [
         f"{hit['id']}  {'' if hit['similarity'] is None else format(hit['similarity'], '.3f') + '  '}"
         f"{hit['prompt']}"
-        for hit in found
+        for hit in rows
     ]
     if not like and not meaning:
         lines.append(f"{len(hits):,} examples hold these words.")
-    show({"found": len(hits), "hits": found}, as_json, "\n".join(lines))
+    show({"found": len(hits), "hits": rows}, as_json, "\n".join(lines))
 
 
 def explain(
@@ -105,14 +107,14 @@ def explain(
 def difference(before: str, after: str) -> list[str]:
     """What changed between two conversations, given as canonical JSON: the lines of each turn."""
 
-    def said(text: str) -> list[str]:
+    def lines_of(text: str) -> list[str]:
         return [
             f"{m.role}: {line}"
             for m in load_messages(text)
             for line in (m.content or "").splitlines()
         ]
 
-    changes = difflib.unified_diff(said(before), said(after), n=0, lineterm="")
+    changes = difflib.unified_diff(lines_of(before), lines_of(after), n=0, lineterm="")
     marked = [line for line in changes if line[0] in "-+" and line[:3] not in ("---", "+++")]
     more = [f"      … {len(marked) - 12:,} lines more"] if len(marked) > 12 else []
     return [f"      {line[:200]}" for line in marked[:12]] + more
@@ -121,13 +123,13 @@ def difference(before: str, after: str) -> list[str]:
 def full_id(dataset: Dataset, text: str) -> str:
     """The id that begins so; raises CurationError when several do, or none."""
     ids = dataset.rows.index
-    found = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
-    if len(found) == 1:
-        return str(found[0])
-    if not found:
+    matches = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
+    if len(matches) == 1:
+        return str(matches[0])
+    if not matches:
         raise CurationError(f"There is no example whose id begins with {text!r}.")
-    some = ", ".join(found[:4]) + (" …" if len(found) > 4 else "")
-    raise CurationError(f"{len(found):,} ids begin with {text!r}: {some}; give more of it.")
+    some = ", ".join(matches[:4]) + (" …" if len(matches) > 4 else "")
+    raise CurationError(f"{len(matches):,} ids begin with {text!r}: {some}; give more of it.")
 
 
 def list_topics(

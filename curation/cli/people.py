@@ -49,13 +49,13 @@ def decide(
 
     Both are one action that can be undone. A line of a file whose op_id is known counts once.
     """
-    asked, opened = Filter.parse(filter or [], words), Project.open(project)
-    if (source is None) == (not asked):
+    conditions, opened = Filter.parse(filter or [], words), Project.open(project)
+    if (source is None) == (not conditions):
         raise typer.BadParameter("give either --from FILE, or --kind with --filter or --words")
     if source is not None:
         append_file(opened, source, annotator, as_json)
         return
-    decisions = of_filter(opened, asked, kind, value, annotator)
+    decisions = of_filter(opened, conditions, kind, value, annotator)
     many = f"{len(decisions):,} example{'s' if len(decisions) != 1 else ''}"
     done = opened.decisions.append(decisions) if yes else None
     result = {"examples": len(decisions), "appended": done.appended if done else 0}
@@ -64,7 +64,7 @@ def decide(
 
 
 def of_filter(
-    opened: Project, asked: Filter, kind: str, value: str, annotator: str
+    opened: Project, conditions: Filter, kind: str, value: str, annotator: str
 ) -> list[Decision]:
     """One decision for every example that a filter holds.
 
@@ -75,7 +75,7 @@ def of_filter(
     if not annotator.strip():
         raise CurationError("Decisions carry a name: give --annotator NAME.")
     people = opened.people()
-    dataset, mask = filtered(opened, asked)
+    dataset, mask = filtered(opened, conditions)
     decided: Any = value or ("review" if kind in ("flag", "unflag") else None)
     if kind == "rate":
         try:

@@ -40,8 +40,8 @@ def rows(
     from curation.export.tables import check_ending, write_frame
 
     check_ending(to)
-    asked, opened = Filter.parse(filter or [], words), Project.open(project)
-    if rejected and asked:
+    conditions, opened = Filter.parse(filter or [], words), Project.open(project)
+    if rejected and conditions:
         raise typer.BadParameter("--rejected lists lines that are no rows, so it has no filter")
     if rejected:
         frame = readable(opened.rejected)
@@ -50,7 +50,9 @@ def rows(
         if people is not None or columns:
             dataset = with_decisions(dataset, people)
         part = (
-            dataset.rows[asked.checked(with_decisions(dataset, people))] if asked else dataset.rows
+            dataset.rows[conditions.checked(with_decisions(dataset, people))]
+            if conditions
+            else dataset.rows
         )
         if kept != dropped:
             part = part[part["dropped_by"].isna() == kept]
@@ -77,30 +79,30 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     """Rows with the columns every reader may count on, then the scores and the files' own columns."""
     always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
     fixed = ["id", "source_file", "source_row", *always]
-    asked = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
+    names = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
     own = list(dataset.own_names)
     if not columns and len(own) <= MANY:
-        asked += own
+        names += own
     elif not columns:
         sys.stderr.write(
             f"{len(own):,} columns of the files are left out; name those you want by --columns.\n"
         )
-    table = dataset.with_columns([c for c in asked if c not in fixed], rows)
-    unknown = [c for c in asked if c not in table.columns and c not in fixed]
+    table = dataset.with_columns([c for c in names if c not in fixed], rows)
+    unknown = [c for c in names if c not in table.columns and c not in fixed]
     if unknown:
-        known = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
-        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(known)}.")
+        choices = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
+        raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(choices)}.")
     table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
-    return table[[*fixed, *(c for c in asked if c not in fixed and c != "source")]]
+    return table[[*fixed, *(c for c in names if c not in fixed and c != "source")]]
 
 
-def filtered(opened: Project, asked: Filter, engine: str = "auto") -> tuple[Dataset, Any]:
+def filtered(opened: Project, conditions: Filter, engine: str = "auto") -> tuple[Dataset, Any]:
     """Replay recipe and decisions, and return the dataset with the mask of a filter.
 
     Raises CurationError where the filter names a column or a value that is not there.
     """
     dataset = with_decisions(current(opened, engine), opened.people())
-    return dataset, asked.checked(dataset)
+    return dataset, conditions.checked(dataset)
 
 
 def list_queue(
@@ -116,8 +118,8 @@ def list_queue(
     """List the ids of the examples that wait in a queue of the Annotate page, in its order."""
     if name not in QUEUES:
         raise CurationError(f"There is no queue {name!r}; there are: {', '.join(QUEUES)}.")
-    asked, opened = Filter.parse(filter or [], words), Project.open(project)
-    dataset, mask = filtered(opened, asked, engine)
+    conditions, opened = Filter.parse(filter or [], words), Project.open(project)
+    dataset, mask = filtered(opened, conditions, engine)
     positions = queue(dataset.rows, opened.people(), name)
     ids = [str(i) for i in dataset.rows.index[positions[mask[positions]]]]
     show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))

@@ -61,8 +61,8 @@ _last_step = [""]
 @contextmanager
 def working(project: Path, job: str | None) -> Iterator[tuple[Progress, dict[str, Any]]]:
     """Progress on the terminal, or as a job of the app."""
-    with jobs.reporting(project, job, bar) as made, in_a_sentence():
-        yield made
+    with jobs.reporting(project, job, bar) as channels, in_a_sentence():
+        yield channels
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A selection's result: what it chose, beside the pool it chose from and beside random choices."""
+"""A selection's result, compared with its pool and with random choices of the same size."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pandas as pd
 from curation.dataset import Dataset
 
 MEDIANS = {"quality": "Median quality", "response_tokens": "Median response tokens"}
-"""Columns of which a choice and its pool have medians worth comparing, with titles."""
+"""Columns whose medians are compared between a choice and its pool → titles."""
 
 DRAWS = 10
-"""Random choices of the same size that a choice is held against."""
+"""Random choices of the same size that a choice is compared with."""
 
 BLOCK = 4_096
 """Rows and chosen rows compared at once: 64 MB of similarities, whatever the budget."""
@@ -22,10 +22,10 @@ BLOCK = 4_096
 
 @dataclass(frozen=True)
 class Choice:
-    """What the selection of a recipe chose, and the rows that it chose from.
+    """The chosen rows of a recipe's selection, and its pool.
 
-    chosen, pool: ids. reasons: why each row was chosen, by id, the first chosen first.
-    fingerprint: of the selection's step.
+    chosen, pool: ids. reasons: reason of each choice by id, the first chosen first. fingerprint:
+    fingerprint of the selection's step.
     """
 
     chosen: pd.Index
@@ -35,7 +35,7 @@ class Choice:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Choice | None:
-        """The choice of a dataset's selection; None when none was run."""
+        """Return the choice of a dataset's selection; None when none was run."""
         report = next((r for r in dataset.steps if r.kind == "select"), None)
         if report is None:
             return None
@@ -45,7 +45,7 @@ class Choice:
         return cls(delta.index, report.delta.index, reasons, report.fingerprint)
 
     def medians(self, rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
-        """Title → the median among the chosen and in the pool, for measured columns of MEDIANS."""
+        """Map title → medians of chosen rows and of the pool, for measured columns of MEDIANS."""
         return {
             title: (
                 float(rows.loc[self.chosen, column].median()),
@@ -56,7 +56,7 @@ class Choice:
         }
 
     def topic_shares(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The share of each topic in the pool and among the chosen, the largest of the pool first."""
+        """Return each topic's share of the pool and of the chosen rows, the pool's largest first."""
         parts = {"pool": self.pool, "chosen": self.chosen}
         shares = {
             name: rows.loc[ids, "topic"].value_counts(normalize=True) for name, ids in parts.items()
@@ -65,7 +65,7 @@ class Choice:
 
 
 def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Cosine similarity of every row to the nearest of the chosen vectors, (rows,)."""
+    """Return the cosine similarity of every row to the nearest chosen vector, (rows,)."""
     near = np.full(len(vectors), -np.inf, dtype=np.float32)
     for start in range(0, len(vectors), BLOCK):
         rows, mine = vectors[start : start + BLOCK], near[start : start + BLOCK]
@@ -77,7 +77,7 @@ def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
 def measures(
     vectors: np.ndarray, chosen: np.ndarray, topics: Sequence[str] | None = None
 ) -> dict[str, float]:
-    """How well chosen vectors, (budget, width), cover all, (rows, width).
+    """Measure how well chosen vectors, (budget, width), cover all, (rows, width).
 
     facility_location: mean similarity of a row to its nearest chosen. radius: greatest distance
     (1 − cosine) of any row to it. within_reach: share of rows with a chosen one at 0.7 or nearer.
@@ -100,7 +100,7 @@ def measures(
 
 
 def _entropy(weights: np.ndarray) -> float:
-    """Shannon entropy of positive weights, in nats."""
+    """Return the Shannon entropy of positive weights, in nats."""
     shares = weights / weights.sum()
     return float(-(shares * np.log(shares)).sum())
 
@@ -117,10 +117,10 @@ NAMES = {
 def beside_random(
     dataset: Dataset, pool: Sequence[str], chosen: Sequence[str], sample: int = 20_000
 ) -> pd.DataFrame:
-    """Measures of a choice beside those of ten random ones of the same size from the same pool.
+    """Compare a choice's measures with those of ten random choices of its size from its pool.
 
-    Columns measure, chosen, random least, random most, verdict. Of a pool larger than `sample`
-    a random part is what has to be covered, so that it takes seconds.
+    Columns: measure, chosen, random least, random most, verdict. When the pool is larger than
+    `sample`, the choice has to cover a random part of it, so that this takes seconds.
     """
     assert dataset.vectors is not None
     ids = pd.Index(sorted(pool))

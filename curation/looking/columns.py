@@ -1,4 +1,4 @@
-"""Which columns of a dataset are worth a filter, a colour or an order, and what they hold."""
+"""The columns of a dataset that are useful as filter, colour or order, and their values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CATEGORIES = (
     "flags",
     "verdict",
 )
-"""Columns of few values that a dataset may have beside those of its files."""
+"""Columns of few values that a dataset may have besides its files' own."""
 
 LISTS = ("attention", "tags", "flags")
 """Columns that hold several words, separated by commas."""
@@ -44,16 +44,16 @@ COLOURS = (
     "quality",
     "response_tokens",
 )
-"""Columns that the map is coloured by, in this order; numbers of other names come after them."""
+"""Columns that can colour the map, in this order; other columns of numbers follow."""
 
 
 def words_of(column: pd.Series) -> pd.Series:
-    """The words of each row of a column of LISTS, as a set."""
+    """Return the words of each row of a column of LISTS, as a set."""
     return as_text(column).map(lambda text: {w.strip() for w in text.split(",") if w.strip()})
 
 
 def numbers(dataset: Dataset, own: bool = True) -> list[str]:
-    """Columns that hold a number per row, measured ones first; own: those of the files too."""
+    """Return columns of numbers, measured ones first; own: the files' own columns too."""
     rows = dataset.rows
     measured = [
         c
@@ -69,16 +69,17 @@ def numbers(dataset: Dataset, own: bool = True) -> list[str]:
 
 
 def categories(dataset: Dataset) -> list[str]:
-    """Columns worth choosing by value: few values and no free text, and the files' own."""
+    """Return columns that can be filtered by value: those of few values, and the files' own."""
     rows, kinds = dataset.rows, dataset.own.kinds
     base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
     return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
 
 
 def nameable(dataset: Dataset, step: str) -> tuple[list[str], list[str]]:
-    """Columns that a step may name, by its name in the recipe, and those of them that hold numbers.
+    """Return the columns that a step may name, and those of them that hold numbers.
 
-    They are what the steps before it measured, columns of few values, and the files' own.
+    step: its name in the recipe. The columns are those that earlier steps measured, columns of few
+    values, and the files' own.
     """
     reports = takewhile(lambda report: report.name != step, dataset.steps)
     earlier = dict.fromkeys(column for report in reports for column in report.columns)
@@ -91,7 +92,7 @@ def nameable(dataset: Dataset, step: str) -> tuple[list[str], list[str]]:
 
 
 def values_of(dataset: Dataset, column: str) -> list[str]:
-    """The values of a column as text, the most frequent first; none for a column that is not there."""
+    """Return the values of a column as text, the most frequent first; none for a missing column."""
     values = dataset.column(column)
     if values is None:
         return []
@@ -99,7 +100,7 @@ def values_of(dataset: Dataset, column: str) -> list[str]:
 
 
 def shown(dataset: Dataset, column: str) -> pd.Series | None:
-    """A column for a picture: numbers as float64, anything else as text."""
+    """Return a column for a chart: numbers as float64, anything else as text."""
     values = dataset.column(column)
     if values is None or column in dataset.rows:
         return values
@@ -107,7 +108,7 @@ def shown(dataset: Dataset, column: str) -> pd.Series | None:
 
 
 def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
-    """The rows with a column for a picture of them."""
+    """Return the rows with a column for a chart."""
     values = shown(dataset, column)
     if values is None or column in dataset.rows:
         return dataset.rows
@@ -128,16 +129,16 @@ def with_titles(dataset: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ordered(dataset: Dataset, positions: np.ndarray, column: str) -> np.ndarray:
-    """Positions of rows, those with the highest number first; as they are without a column."""
+    """Sort positions of rows by a column, the highest number first; unchanged without a column."""
     values = dataset.column(column) if column else None
     if values is None:
         return positions
     sizes = as_numbers(values).to_numpy()[positions]
-    return positions[np.argsort(-sizes, kind="stable")]  # what was not measured comes last
+    return positions[np.argsort(-sizes, kind="stable")]  # rows without a number come last
 
 
 def colours(dataset: Dataset) -> list[str]:
-    """Columns that the map can be coloured by: they say something of some row."""
+    """Return columns that can colour the map: each has a value in some row."""
     rows = dataset.rows
     chosen = [c for c in COLOURS if c in rows and rows[c].notna().any()]
     return list(dict.fromkeys([*chosen, *numbers(dataset), *dataset.own_names]))

@@ -1,4 +1,4 @@
-"""Concepts: how likely each example belongs to what people marked some examples as."""
+"""Concepts: the probability that an example belongs to a class that people marked by examples."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from curation.operations.concept import Marks, average_precision, in_order, prob
 
 
 def ranked(dataset: Dataset, people: State, tag: str) -> tuple[np.ndarray, float | None]:
-    """How likely each example belongs to a concept, (rows,), and how well the marks are told apart.
+    """Return each example's probability of a concept, (rows,), and the marks' average precision.
 
-    The dataset has vectors, and somebody marked an example as belonging to the concept.
+    The dataset needs vectors, and at least one example marked as belonging to the concept.
     """
     assert dataset.vectors is not None
     order = in_order(dataset.rows.index)
@@ -25,6 +25,6 @@ def ranked(dataset: Dataset, people: State, tag: str) -> tuple[np.ndarray, float
 
 
 def taken(scores: np.ndarray, top: int, among: np.ndarray, *, unsure: bool) -> Hits:
-    """The most likely examples, or the least sure ones, whose probability is nearest to one half."""
+    """Return the most likely examples, or the unsure ones: their probability is nearest to 0.5."""
     positions = best(-np.abs(scores - 0.5) if unsure else scores, top, among).positions
     return Hits(positions, scores[positions])

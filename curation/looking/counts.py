@@ -1,4 +1,4 @@
-"""Counts of a dataset: the first numbers, rows by file, and how far people are."""
+"""Counts of a dataset: totals, rows by file, and people's progress."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Counts:
-    """The first numbers of a dataset.
+    """The totals of a dataset.
 
-    attention: kept examples that a trainer cannot use as they stand. refused: lines. decided:
-    examples that a person decided about.
+    attention: kept examples that a trainer cannot use as they are. refused: lines refused on
+    import. decided: examples with a decision of a person.
     """
 
     examples: int
@@ -32,7 +32,7 @@ class Counts:
     def of(
         cls, dataset: Dataset, imports: Sequence[Mapping[str, Any]], people: State | None
     ) -> Counts:
-        """The counts of a dataset, of the entries of its imports, and of people's decisions."""
+        """Count a dataset, the entries of its imports, and people's decisions."""
         kept = dataset.kept
         return cls(
             examples=len(dataset),
@@ -44,12 +44,12 @@ class Counts:
 
     @property
     def dropped(self) -> int:
-        """Examples that a step or a person dropped."""
+        """The number of examples that a step or a person dropped."""
         return self.examples - self.kept
 
 
 def by_source(rows: pd.DataFrame) -> pd.DataFrame:
-    """A line for each file, the largest first: source, examples, kept, format, share kept."""
+    """Return a line for each file, the largest first: source, examples, kept, format, share kept."""
     table = (
         rows.assign(kept=rows["dropped_by"].isna())
         .groupby("source", observed=True)
@@ -67,10 +67,10 @@ def by_source(rows: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far people are: examples that they decided about, of all.
+    """People's progress: the examples that they decided about, of all.
 
-    by_annotator: a line for each person: annotator and examples. verdicts: kept or dropped, of each
-    example that somebody said so of.
+    by_annotator: a line for each person: annotator and examples. verdicts: keep or drop of each
+    example with a verdict.
     """
 
     decided: int
@@ -80,7 +80,7 @@ class Progress:
 
     @classmethod
     def of(cls, people: State | None, total: int) -> Progress | None:
-        """The progress of people through `total` examples; None before the first decision."""
+        """Return people's progress through `total` examples; None before the first decision."""
         table = pd.DataFrame() if people is None else people.frame()
         if table.empty:
             return None
@@ -94,5 +94,5 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """The share of all examples, at most 1: a decided example may be gone."""
+        """The decided share of all examples, at most 1, because a decided example may be gone."""
         return min(1.0, self.decided / max(1, self.total))

@@ -1,4 +1,4 @@
-"""What a dataset covers of a reference set (another set of texts) beside chance."""
+"""Coverage of a reference set (another set of texts) by a dataset, compared with chance."""
 
 from __future__ import annotations
 
@@ -18,45 +18,46 @@ from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
 
 STAGES = {"before": "before the recipe", "kept": "kept", "chosen": "chosen"}
-"""Parts of the dataset that are held against a reference set: all with vectors, after filters, after a
-selection."""
+"""Parts of the dataset that are compared with a reference set → their names: all rows with vectors,
+rows after the filters, rows after a selection."""
 
 ANCHORS = 8
-"""Nearest examples between which a row of the reference set is put on the map."""
+"""Nearest examples whose places give a row of the reference set its place on the map."""
 
 DROPPED = 10
-"""Nearest dropped rows that are remembered for each row of the reference set."""
+"""Nearest dropped rows stored for each row of the reference set."""
 
 USUAL = 0.25
-"""Share of our own examples whose nearest other is farther than the reach begins with.
+"""Quantile of our examples' similarities to their nearest other that gives the default reach.
 
-By reading pairs of Alpaca's 52,002 and three benchmarks: at 0.65 both texts ask for the same kind of
-thing, at 0.55 they share words only; the lower quartile of Alpaca's own is 0.62.
+It was chosen by reading pairs of Alpaca's 52,002 and three benchmarks: at 0.65 both texts ask for the
+same kind of thing, at 0.55 they share words only; the lower quartile of Alpaca's own is 0.62.
 """
 
 LOWEST_REACH, HIGHEST_REACH = 0.6, 0.9
-"""The reach of a few examples that are unlike each other, and of a dataset of twins.
+"""Bounds of the default reach.
 
-Without a lowest a small set would seem to cover more than a large one that holds it.
+Without a lower bound a small set would seem to cover more than a large one that contains it.
 """
 
 DRAWS = 10
-"""Random parts of the dataset that its coverage is held against."""
+"""Random parts of the dataset that its coverage is compared with."""
 
 SAMPLE = 2_000
-"""Rows from which the usual similarity, and what chance covers, are measured."""
+"""Rows from which the usual similarity and the coverage by chance are measured."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A reference set held against a dataset.
+    """The comparison of a reference set with a dataset.
 
-    rows: one per row of the reference set, indexed by its id: a column for each stage with the cosine
-    similarity to the nearest example of it; nearest, that example's id in the last stage, and its
-    topic; map_x and map_y (NaN without a map); region, a number; dropped and dropped_similarity,
-    lists of the nearest dropped rows, nearest first.
-    about: stages (name → rows), reach (the threshold to begin with), usual (its quartiles), of (what
-    was embedded), topics (topic → rows of the last stage), random (similarities by draw, sorted).
+    rows: one per row of the reference set, indexed by its id. Columns: for each stage the cosine
+    similarity to its nearest example; nearest, that example's id in the last stage, and its topic;
+    map_x and map_y (NaN without a map); region, a number; dropped and dropped_similarity, lists of
+    the nearest dropped rows, nearest first.
+    about: stages (name → rows), reach (default threshold), usual (quantiles of the usual
+    similarity), of (the embedded side), topics (topic → rows of the last stage), random
+    (similarities by draw, sorted).
     """
 
     rows: pd.DataFrame
@@ -64,60 +65,60 @@ class Compared:
 
     @property
     def stages(self) -> list[str]:
-        """The stages that there are, of STAGES, in order."""
+        """The stages of the dataset, of STAGES, in order."""
         return list(self.about["stages"])
 
     @property
     def last(self) -> str:
-        """The last stage: what would be delivered now."""
+        """The last stage: the rows that a delivery would hold now."""
         return self.stages[-1]
 
     def within(self, reach: float, stage: str | None = None) -> float:
-        """Share of the reference set with an example of a stage at that similarity or nearer."""
+        """Return the share of the reference set with an example of a stage within reach."""
         return float((self.rows[stage or self.last] >= reach - 1e-6).mean())
 
     def count_within(self, reach: float) -> int:
-        """Rows of the reference set within reach of what would be delivered now."""
+        """Return the number of rows of the reference set within reach of the last stage."""
         return int((~self.missing(reach)).sum())
 
     def points_since(self, reach: float, stage: str) -> float:
-        """Percentage points of the reference set that came within reach since a stage.
+        """Return the percentage points of the reference set that came within reach since a stage.
 
-        Below zero where some went out of it; 0 where less than a hundredth of a point did.
+        They are below zero where rows went out of reach, and 0 below a hundredth of a point.
         """
         return round(self.within(reach) - self.within(reach, stage), 4) * 100
 
     def by_chance(self, reach: float) -> tuple[float, float] | None:
-        """Least and most of that share for random parts as large as the last stage.
+        """Return the least and greatest share that random parts of the last stage's size cover.
 
-        None where the last stage is nearly all there was.
+        None where the last stage is nearly the whole dataset.
         """
         draws = [np.asarray(d) for d in self.about["random"]]
         shares = [float((d >= reach - 1e-6).mean()) for d in draws]
         return (min(shares), max(shares)) if shares else None
 
     def missing(self, reach: float) -> np.ndarray:
-        """True for each row of the reference set that is out of reach."""
+        """Return True for each row of the reference set that is out of reach."""
         return np.asarray(self.rows[self.last] < reach - 1e-6)
 
     def lost_by_choice(self, reach: float) -> float:
-        """The share of the reference set that was within reach before the selection, and is not since."""
+        """Return the share of the reference set that the selection put out of reach."""
         return self.within(reach, "kept") - self.within(reach) if self.last == "chosen" else 0.0
 
     def to_table(self) -> pa.Table:
-        """As a table to be remembered."""
+        """Return the comparison as a table for a file."""
         table = pa.Table.from_pandas(self.rows)
         about = orjson.dumps(self.about, option=orjson.OPT_SERIALIZE_NUMPY)
         return table.replace_schema_metadata({**(table.schema.metadata or {}), b"about": about})
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Compared:
-        """What `to_table` made."""
+        """Read the comparison from a table of `to_table`."""
         return cls(table.to_pandas(), orjson.loads(table.schema.metadata[b"about"]))
 
 
 def stages(dataset: Dataset) -> dict[str, np.ndarray]:
-    """Masks over the rows, (rows,) bool, of each of STAGES that there is.
+    """Return a mask over the rows, (rows,) bool, for each of STAGES that the dataset has.
 
     Rows that were dropped before they were embedded are in none.
     """
@@ -135,10 +136,10 @@ def stages(dataset: Dataset) -> dict[str, np.ndarray]:
 def compare(
     dataset: Dataset, reference: np.ndarray, ids: Sequence[str], progress: Progress = silent
 ) -> Compared:
-    """Hold a reference set's vectors, (rows, width) float32 of unit length, against a dataset with vectors.
+    """Compare a reference set's vectors, (rows, width) float32 of unit length, with a dataset.
 
-    The dataset's vectors must be of the same model and sides. Raises CurationError when nothing
-    that has a vector is kept.
+    The dataset needs vectors of the same model and sides. Raises CurationError when no row with a
+    vector is kept.
     """
     assert dataset.vectors is not None
     parts = stages(dataset)
@@ -183,7 +184,7 @@ def compare(
 
 
 def usual_similarities(vectors: np.ndarray) -> np.ndarray:
-    """Similarity of examples, of SAMPLE at most, to the nearest other, ascending."""
+    """Return similarities of at most SAMPLE examples to their nearest other, ascending."""
     if len(vectors) < 3:
         return np.zeros(0)
     draw = np.random.default_rng(0).choice(len(vectors), min(SAMPLE, len(vectors)), replace=False)
@@ -192,9 +193,9 @@ def usual_similarities(vectors: np.ndarray) -> np.ndarray:
 
 
 def usual_reach(usual: np.ndarray) -> float:
-    """The threshold to begin with: three of four of our own examples have another that near.
+    """Return the default reach: three of four of our examples have another one that near.
 
-    At least LOWEST_REACH, at most HIGHEST_REACH.
+    It is at least LOWEST_REACH and at most HIGHEST_REACH.
     """
     if not len(usual):
         return LOWEST_REACH
@@ -202,7 +203,7 @@ def usual_reach(usual: np.ndarray) -> float:
 
 
 def regions(vectors: np.ndarray) -> np.ndarray:
-    """A number for each row of a reference set, (rows,): k-means with the square root of rows / 8 centres."""
+    """Number the rows of a reference set by region, (rows,): k-means with √(rows / 8) centres."""
     from sklearn.cluster import KMeans
 
     different = len(np.unique(vectors, axis=0))
@@ -221,11 +222,11 @@ def _thinned(vectors: np.ndarray, limit: int = 20_000) -> np.ndarray:
 
 
 def _between(rows: pd.DataFrame, near: np.ndarray, similarities: np.ndarray) -> np.ndarray:
-    """Places on the map between the nearest examples, (rows, 2), the nearest counting most."""
+    """Return places on the map as weighted means of the nearest examples' places, (rows, 2)."""
     if "map_x" not in rows:
         return np.full((len(near), 2), np.nan)
     plane = rows[["map_x", "map_y"]].to_numpy(dtype=float)[near]
-    # So sharp that neighbours in far parts of the map do not pull it into the empty middle.
+    # the weights fall fast, so that neighbours in far parts do not pull it into the empty middle
     weights = np.exp((similarities - similarities[:, :1]) / 0.02)
     weights = np.where(np.isnan(plane[:, :, 0]), 0.0, weights)
     total = weights.sum(axis=1, keepdims=True)
@@ -234,53 +235,53 @@ def _between(rows: pd.DataFrame, near: np.ndarray, similarities: np.ndarray) -> 
 
 
 def _nearest_dropped(dataset: Dataset, mask: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
-    gone = np.flatnonzero(mask)
-    if not len(gone):
+    dropped = np.flatnonzero(mask)
+    if not len(dropped):
         empty = [np.zeros(0, dtype=object) for _ in reference]
         return {"dropped": empty, "dropped_similarity": [np.zeros(0) for _ in reference]}
     assert dataset.vectors is not None
-    who, similarities = nearest_in(reference, dataset.vectors[gone], DROPPED)
-    ids = dataset.rows.index.to_numpy(dtype=object)[gone[who]]
+    who, similarities = nearest_in(reference, dataset.vectors[dropped], DROPPED)
+    ids = dataset.rows.index.to_numpy(dtype=object)[dropped[who]]
     return {"dropped": list(ids), "dropped_similarity": list(similarities.astype(float))}
 
 
 def _by_chance(vectors: np.ndarray, size: int, reference: np.ndarray) -> list[list[float]]:
-    """Sorted similarities of a reference set, thinned, to DRAWS random parts of the given size.
+    """Return sorted similarities of a sampled reference set to DRAWS random parts of a size.
 
-    Nothing where the part is nearly the whole, which chance covers as well.
+    Empty where the part is nearly the whole dataset.
     """
     if size > 0.9 * len(vectors):
         return []
     rng = np.random.default_rng(0)
-    asked = reference[
+    sampled = reference[
         np.sort(rng.choice(len(reference), min(SAMPLE // 2, len(reference)), replace=False))
     ]
     draws = []
     for _ in range(DRAWS):
         part = np.sort(rng.choice(len(vectors), size, replace=False))
-        near = nearest_in(asked, vectors[part], 1)[1][:, 0]
+        near = nearest_in(sampled, vectors[part], 1)[1][:, 0]
         draws.append([round(float(s), 4) for s in np.sort(near)])
     return draws
 
 
 def remembered(folder: Path, name: str) -> Compared | None:
-    """What was remembered under a name in a reference set's folder of results; None when it is not there."""
+    """Return the comparison of that name in a reference set's folder of results; None without it."""
     table = read_table(folder / f"{name}.arrow")
     return None if table is None else Compared.from_table(table)
 
 
 def by_age(folder: Path) -> list[str]:
-    """Names of the comparisons remembered there, whatever they were made of, newest first."""
+    """Return the names of a folder's comparisons, newest first."""
     return [path.stem for path in _by_age(folder)]
 
 
 def remember(folder: Path, name: str, compared: Compared, most: int = 4) -> None:
-    """Remember a comparison; the oldest beyond `most` are forgotten."""
+    """Write a comparison to its folder; the oldest beyond `most` are deleted."""
     write_table(folder / f"{name}.arrow", compared.to_table())
     for path in _by_age(folder)[most:]:
         path.unlink(missing_ok=True)
 
 
 def _by_age(folder: Path) -> list[Path]:
-    """Remembered comparisons, newest first."""
+    """Return the files of comparisons, newest first."""
     return sorted(folder.glob("*.arrow"), key=lambda p: (-p.stat().st_mtime_ns, p.name))

@@ -1,15 +1,17 @@
 """Filters over the rows of a dataset: typed conditions with a form in text, never SQL or code.
 
-A condition is written as people read it on the Browse page:
+A condition has the text that the Browse page shows:
 
     kept                          dropped
     language=de                   topic=cooking|sport         label!="a | b"
     rating>=4                     rating<=5                   quality=0.2..0.8|missing
     dropped_by=missing            tags=hard                   tags!=hard|odd
 
-Alternatives are separated by `|`, of several conditions all must hold, and `!=` is the opposite of
-`=`. `missing` stands for rows without a value. A text in double quotes, as JSON has them, is taken
-as it is, whatever signs it holds.
+`|` separates alternatives, all conditions of a filter must hold, and `!=` is the opposite of `=`.
+`missing` means rows without a value. A text in double quotes, as in JSON, may hold any sign.
+
+Guarantee: `parse` reads back the text of every condition, and the command line, the pages and a
+delivery's manifest use the same text.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ _RANGE = re.compile(rf"({_NUMBER})?\.\.({_NUMBER})?")
 
 @dataclass(frozen=True)
 class Condition:
-    """What a column must hold: one of some values, or a number within bounds.
+    """A condition on a column: one of some values, or a number within bounds.
 
-    values: accepted texts; "" stands for a missing one. negated: the rows that do not meet it.
+    values: accepted texts; "" means a missing value. negated: the other rows are meant.
     """
 
     column: str
@@ -54,7 +56,7 @@ class Condition:
     negated: bool = False
 
     def mask(self, dataset: Dataset) -> np.ndarray:
-        """True for each row that meets it; a column that is gone asks nothing."""
+        """Return True for each row that meets it; all rows where the column is missing."""
         values = dataset.column(self.column)
         if values is None:
             return np.ones(len(dataset), dtype=bool)
@@ -73,7 +75,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Read a condition; raises CurationError when it is not written as one."""
+        """Read a condition; raises CurationError when the text is not a condition."""
         if text.strip() in ("kept", "dropped"):
             return cls("dropped_by", ("",), negated=text.strip() == "dropped")
         parts = _CONDITION.fullmatch(text)
@@ -110,7 +112,7 @@ class Condition:
         return cls(column, ("",) if others else (), bounds)
 
     def __str__(self) -> str:
-        """The condition as `parse` reads it."""
+        """Return the condition as `parse` reads it."""
         if self == Condition("dropped_by", ("",), negated=self.negated):
             return "dropped" if self.negated else "kept"
         odd = re.search(r'[=<>!"]', self.column) or self.column != self.column.strip()
@@ -124,7 +126,7 @@ class Condition:
         return f"{column}{'!=' if self.negated else sign}{'|'.join(pieces)}"
 
     def problems(self, dataset: Dataset) -> list[str]:
-        """A sentence for each name in it that the dataset does not know, with those near to it."""
+        """Return a sentence for each name that the dataset does not have, with similar names."""
         values = dataset.column(self.column)
         if values is None:
             names = [*categories(dataset), *numbers(dataset), *dataset.scores, *BASE_COLUMNS]
@@ -140,13 +142,13 @@ class Condition:
 
 
 def _alternatives(rest: str, text: str) -> list[str]:
-    """What stands between the signs `|`; raises CurationError where nothing does."""
+    """Return the texts between the signs `|`; raises CurationError where one is empty."""
     pieces, start = list[str](), 0
     while True:
         piece = _ALTERNATIVE.match(rest, start)
         if piece is None or not piece[1]:
             raise CurationError(
-                f"{text!r} is no filter: a value is lacking. Rows without one are {MISSING}."
+                f"{text!r} is no filter: a value is missing. For rows without a value write {MISSING}."
             )
         pieces.append(piece[1])
         start = piece.end()
@@ -164,7 +166,7 @@ def _plain(piece: str, text: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value as it is written in a condition, in quotes where it would be read otherwise."""
+    """Return a value as it is written in a condition, in quotes where it needs them."""
     odd = "|" in value or value.startswith('"') or value != value.strip()
     if odd or value == MISSING or _RANGE.fullmatch(value):
         return json.dumps(value, ensure_ascii=False)
@@ -173,27 +175,27 @@ def _quoted(value: str) -> str:
 
 @dataclass(frozen=True)
 class Filter:
-    """Conditions of which all must hold, and words as in `curation.looking.search.words`."""
+    """Conditions that must all hold, and words as in `curation.looking.search.words`."""
 
     conditions: tuple[Condition, ...] = ()
     words: str = ""
 
     @classmethod
     def parse(cls, texts: Iterable[str], words: str = "") -> Filter:
-        """Read conditions; raises CurationError for one that is not written as such."""
+        """Read conditions; raises CurationError for a text that is not a condition."""
         return cls(tuple(Condition.parse(text) for text in texts), words)
 
     def texts(self) -> list[str]:
-        """Its conditions and its words, as they are written on the command line."""
+        """Return its conditions and its words as they are written on the command line."""
         words = [f"--words {self.words}"] if self.words.strip() else []
         return [*map(str, self.conditions), *words]
 
     def __bool__(self) -> bool:
-        """Whether anything is asked."""
+        """Return whether it has a condition or words."""
         return bool(self.conditions or self.words.strip())
 
     def mask(self, dataset: Dataset) -> np.ndarray:
-        """True for each row that meets every condition."""
+        """Return True for each row that meets every condition."""
         chosen = np.ones(len(dataset), dtype=bool)
         for condition in self.conditions:
             chosen &= condition.mask(dataset)
@@ -203,7 +205,7 @@ class Filter:
         return chosen
 
     def checked(self, dataset: Dataset) -> np.ndarray:
-        """The mask; raises CurationError where a column or a value is not in the dataset."""
+        """Return the mask; raises CurationError for a column or value that the dataset lacks."""
         problems = [p for condition in self.conditions for p in condition.problems(dataset)]
         if problems:
             raise CurationError(" ".join(problems))

@@ -1,4 +1,4 @@
-"""What a dataset lacks of a reference set, what it has too much of, and what may be a copy of it."""
+"""Gaps of a dataset against a reference set, over-represented topics, and possible copies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from curation.looking.coverage import Compared
 
 @dataclass(frozen=True)
 class Gap:
-    """A region of the reference set of which some is out of reach.
+    """A region of the reference set with rows out of reach.
 
-    name: words of what is missing. size: rows of the reference set in it. missing: ids of those out of
-    reach, farthest first. closing: dropped rows within reach of them, nearest first. closed: how
-    many of the missing those would bring within reach.
+    name: words of the missing rows. size: rows of the reference set in the region. missing: ids of
+    the rows out of reach, farthest first. closing: dropped rows within reach of them, nearest first.
+    closed: number of missing rows that the dropped ones would bring within reach.
     """
 
     name: str
@@ -29,12 +29,12 @@ class Gap:
 
     @property
     def share(self) -> float:
-        """Share of the region that is out of reach."""
+        """The share of the region that is out of reach."""
         return len(self.missing) / self.size
 
 
 def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float) -> list[Gap]:
-    """Regions with rows out of reach, those with the most first; texts: prompt by reference set id."""
+    """Return regions with rows out of reach, the most first; texts: reference set id → prompt."""
     rows = compared.rows
     missing = compared.missing(reach)
     groups = np.where(missing, rows["region"].to_numpy() + 1, 0)
@@ -53,7 +53,7 @@ def gaps(compared: Compared, texts: Mapping[str, str] | pd.Series, reach: float)
 
 
 def gap_frame(gaps: Sequence[Gap]) -> pd.DataFrame:
-    """A line for each gap: missing, size, name, share, closing; rows but for name and share."""
+    """Return a line for each gap: missing, size, name, share, and closing (numbers of rows)."""
     return pd.DataFrame(
         {
             "missing": [len(gap.missing) for gap in gaps],
@@ -87,7 +87,7 @@ def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
 def as_json_lines(
     compared: Compared, prompts: pd.Series, ids: Sequence[str], region: str = ""
 ) -> bytes:
-    """Rows of a reference set as JSON Lines of prompts to write data for, with region and similarity."""
+    """Return rows of a reference set as JSON Lines: prompt, region and similarity."""
     near = compared.rows[compared.last].reindex(list(ids)).astype(float).round(4)
     return b"".join(
         orjson.dumps({"prompt": prompt, "region": region, "similarity": similarity}) + b"\n"
@@ -96,13 +96,13 @@ def as_json_lines(
 
 
 COPY = 0.95
-"""Similarity from which one looks whether an example is a row of the reference set, reworded at most."""
+"""Similarity from which an example may be a copy of a row of the reference set, or a rewording."""
 
 
 def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
-    """Rows of the reference set that may stand among our examples, so that it would measure memory.
+    """Return rows of the reference set that our examples may contain; a model would know them by heart.
 
-    By reference set id, the most similar first: example (the id of the nearest kept one) and similarity.
+    Indexed by reference set id, the most similar first: example (id of the nearest one), similarity.
     """
     near = compared.rows[[compared.last, "nearest"]]
     near = near[near[compared.last] >= least - 1e-6].sort_values(
@@ -112,9 +112,9 @@ def copies(compared: Compared, least: float = COPY) -> pd.DataFrame:
 
 
 def copies_kept(copied: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame) -> pd.DataFrame:
-    """Copies whose example is kept now, with both prompts: asked, by the reference set, and prompt.
+    """Return copies whose example is kept now, with the reference set's prompt (asked) and our prompt.
 
-    copied: see `copies`. prompts: of the reference set, by id. rows: of the dataset.
+    copied: see `copies`. prompts: prompts of the reference set by id. rows: rows of the dataset.
     """
     examples = copied["example"]
     kept = rows["dropped_by"].reindex(examples).isna().to_numpy()
@@ -128,35 +128,35 @@ def copies_kept(copied: pd.DataFrame, prompts: pd.Series, rows: pd.DataFrame) ->
 def over_represented(
     compared: Compared, multiple: float = 2.0, untouched: bool = False
 ) -> pd.DataFrame:
-    """Topics whose share of our examples is above `multiple` times their share of the reference set.
+    """Return topics whose share of our examples is over `multiple` times that of the reference set.
 
-    A row of the reference set counts for the topic of its nearest example. Columns topic, here, reference (rows
-    of each), share_here, share_reference, ratio (infinite where the reference set never touches the topic),
-    keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson 1927). Those beyond
-    chance are cut until each stands at `multiple` times its share of the reference set; topics that the
-    reference set never touches only with `untouched`. The most to cut come first.
+    A row of the reference set counts for the topic of its nearest example. Columns: topic, here and
+    reference (rows of each), share_here, share_reference, ratio (infinite for a topic that the
+    reference set lacks), keep, cut, beyond_chance (above the upper end of the 95 % interval, Wilson
+    1927). A topic beyond chance is cut to `multiple` times its share of the reference set; a topic
+    that the reference set lacks is cut only with `untouched`. The largest cut comes first.
     """
     ours = pd.Series(dict(compared.about["topics"]), dtype="int64")
     if ours.empty or "topic" not in compared.rows:
         return pd.DataFrame(columns=_OVER)
     theirs = compared.rows["topic"].value_counts().reindex(ours.index).fillna(0).astype("int64")
     n, m = int(ours.sum()), int(theirs.sum())
-    here, there = ours / n, theirs / max(1, m)
-    over = here > multiple * there * (1 + 1e-9)
-    beyond = here > multiple * _upper(theirs, m)
+    share_ours, share_theirs = ours / n, theirs / max(1, m)
+    over = share_ours > multiple * share_theirs * (1 + 1e-9)
+    beyond = share_ours > multiple * _upper(theirs, m)
     capped = over & beyond & ((theirs > 0) | untouched)
-    left = 1 - multiple * float(there[capped].sum())
+    left = 1 - multiple * float(share_theirs[capped].sum())
     after = float(ours[~capped].sum()) / left if left > 1e-9 else 0.0
-    keep = ours.where(~capped, (multiple * there * after).round().astype("int64"))
+    keep = ours.where(~capped, (multiple * share_theirs * after).round().astype("int64"))
     keep = keep.clip(upper=ours)
     table = pd.DataFrame(
         {
             "topic": ours.index,
             "here": ours,
             "reference": theirs,
-            "share_here": here,
-            "share_reference": there,
-            "ratio": here / there.where(there > 0, np.nan),
+            "share_here": share_ours,
+            "share_reference": share_theirs,
+            "ratio": share_ours / share_theirs.where(share_theirs > 0, np.nan),
             "keep": keep,
             "cut": ours - keep,
             "beyond_chance": beyond,
@@ -214,7 +214,7 @@ _OVER = [
 
 
 def _upper(counts: pd.Series, total: int, z: float = 1.96) -> pd.Series:
-    """Upper ends of the 95 % intervals of shares."""
+    """Return the upper ends of the 95 % intervals of shares."""
     share, n = counts / max(1, total), max(1, total)
     middle = share + z**2 / (2 * n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -223,5 +223,5 @@ def _upper(counts: pd.Series, total: int, z: float = 1.96) -> pd.Series:
 
 
 def still_dropped(rows: pd.DataFrame, ids: Sequence[str]) -> list[str]:
-    """Those ids of examples that are dropped now; the comparison may be older."""
+    """Return the ids of examples that are dropped now; the comparison may be older."""
     return list(rows["dropped_by"].reindex(list(ids)).dropna().index)

@@ -1,4 +1,4 @@
-"""The layout of the map: a sample of it, what a drawn shape encloses, parts, and how true it is."""
+"""The layout of the map: a sample of points, points within a shape, rectangles, and map quality."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from curation.dataset import Dataset
 from curation.embedding.neighbours import trustworthiness
 
 POINTS = 50_000
-"""Points drawn at most; a shape drawn around them is applied to all rows."""
+"""Points drawn at most; a drawn shape selects from all rows."""
 
 MEASURED = 60_000_000
-"""Pairs of examples that the map's trustworthiness is measured on: a second or two."""
+"""Pairs of examples on which the map's trustworthiness is measured; it takes a second or two."""
 
 FEWEST = 10
-"""Examples below which nothing is measured."""
+"""Smallest number of examples on which it is measured."""
 
 
 def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
-    """At most `limit` rows, thinned where they are densest, so that what is rare stays.
+    """Return at most `limit` rows; dense parts are thinned and rare rows stay.
 
-    Rows are counted off within each cell of a 200 × 200 grid, and low numbers are taken first.
+    Rows are numbered within each cell of a 200 × 200 grid, and low numbers are taken first.
     """
     if len(rows) <= limit:
         return rows
@@ -45,7 +45,7 @@ def sample(rows: pd.DataFrame, limit: int = POINTS) -> pd.DataFrame:
 def inside(
     x: np.ndarray, y: np.ndarray, shape_x: Sequence[float], shape_y: Sequence[float]
 ) -> np.ndarray:
-    """True for each point inside a closed polygon (even-odd rule)."""
+    """Return True for each point inside a closed polygon (even-odd rule)."""
     px, py = np.asarray(shape_x, dtype=float), np.asarray(shape_y, dtype=float)
     result = np.zeros(len(x), dtype=bool)
     box = np.flatnonzero((x >= px.min()) & (x <= px.max()) & (y >= py.min()) & (y <= py.max()))
@@ -61,7 +61,7 @@ def inside(
 
 
 def selected(rows: pd.DataFrame, selection: Mapping[str, Any]) -> np.ndarray:
-    """True for each row within the lassos and boxes that Plotly returned."""
+    """Return True for each row within the lassos and boxes that Plotly returned."""
     x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
     chosen = np.zeros(len(rows), dtype=bool)
     for lasso in selection.get("lasso") or []:
@@ -77,7 +77,7 @@ Range = tuple[tuple[float, float], tuple[float, float]]
 
 
 def whole(rows: pd.DataFrame) -> Range:
-    """The part of the map that is drawn at first: a far cluster must not squeeze all others."""
+    """Return the rectangle that is drawn first; it leaves out the farthest rows."""
     sides = []
     for column in ("map_x", "map_y"):
         low, high = (
@@ -89,7 +89,7 @@ def whole(rows: pd.DataFrame) -> Range:
 
 
 def around(rows: pd.DataFrame) -> Range:
-    """The rectangle about some rows, with a little air."""
+    """Return the rectangle around some rows, with a margin."""
     sides = []
     for column in ("map_x", "map_y"):
         low, high = float(rows[column].min()), float(rows[column].max())
@@ -99,7 +99,7 @@ def around(rows: pd.DataFrame) -> Range:
 
 
 def within(rows: pd.DataFrame, part: Range) -> np.ndarray:
-    """True for each row in a rectangle."""
+    """Return True for each row in a rectangle."""
     (x1, x2), (y1, y2) = part
     return (rows["map_x"].between(x1, x2) & rows["map_y"].between(y1, y2)).to_numpy(dtype=bool)
 
@@ -126,7 +126,7 @@ class MapCounts:
 
 
 def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
-    """True for each row of a theme, or of a theme and topic; for all rows without one."""
+    """Return True for each row of a theme, or of a theme and topic; for all rows without a group."""
     chosen = np.ones(len(rows), dtype=bool)
     for column, value in zip(("theme", "topic"), group, strict=False):
         if column in rows:
@@ -135,20 +135,20 @@ def in_group(rows: pd.DataFrame, group: tuple[str, ...]) -> np.ndarray:
 
 
 def nearest(rows: pd.DataFrame, x: float, y: float) -> str:
-    """Id of the row that lies nearest to a place on the map; some row must have one."""
+    """Return the id of the row nearest to a place on the map; at least one row must be on it."""
     apart = (rows["map_x"].to_numpy() - x) ** 2 + (rows["map_y"].to_numpy() - y) ** 2
     return str(rows.index[int(np.nanargmin(apart))])
 
 
 def measured_on(on_map: np.ndarray) -> int:
-    """Examples that the trustworthiness of a map of so many rows is measured on."""
+    """Return the number of examples on which a map of so many rows is measured."""
     return int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))
 
 
 def trust(dataset: Dataset, on_map: np.ndarray) -> float | None:
-    """How far rows that lie near each other on the map are near in meaning, 0 to 1.
+    """Return the map's trustworthiness, 0 to 1: near rows on the map are near in meaning.
 
-    None without vectors, or for a handful of rows.
+    None without vectors, or for fewer rows than FEWEST.
     """
     vectors = dataset.vectors
     if vectors is None:

@@ -1,7 +1,7 @@
-"""Queues of examples that wait for a person: which wait, in what order, and who has which open.
+"""Queues of examples that wait for a person, their order, and reservations by open pages.
 
-A queue is a function of the rows and of people's decisions, so it needs no table of its own. What
-changes from moment to moment, which page holds which examples, lives in memory only: `Held`.
+A queue is a function of the rows and of people's decisions; it is stored nowhere. Reservations live
+in memory only. Accepted cost: after a restart two people may see the same example once.
 """
 
 from __future__ import annotations
@@ -26,28 +26,30 @@ QUEUES = {
     "dropped": ("Dropped by the recipe", "What the machine dropped, for a second look."),
     "everything": ("Everything", "All examples, decided or not."),
 }
-"""Name in the address → title, and what it holds in a sentence."""
+"""Name in the address → title, and its contents in a sentence."""
 
 FIRST = "undecided"
 """The queue that a page opens with."""
 
 EXPIRES = 600.0
-"""Seconds after which a page that sent nothing no longer holds its examples."""
+"""Seconds after which a silent page loses its reservations."""
 
 REVIEW = "review"
 """The reason of the flag that sends an example to the queue of that name."""
 
 
 def queue(
-    rows: pd.DataFrame, people: State | None, name: str, held: Sequence[str] = ()
+    rows: pd.DataFrame, people: State | None, name: str, reserved: Sequence[str] = ()
 ) -> np.ndarray:
-    """Positions of the rows that wait in a queue, in the order in which to look at them.
+    """Return the positions of the rows that wait in a queue, in its order.
 
-    Decided examples leave at once, skipped ones go to the end, the longest skipped first. held: what
-    other pages have open, best first; they come last and from the far end, so that two people who
-    share a short queue work towards each other. The queue `everything` holds all rows, always.
+    Decided examples leave at once. Skipped ones go to the end, the longest skipped first. reserved:
+    ids that other pages reserve, best first; they come last and in reverse, so that two people who
+    share a short queue work towards each other. The queue `everything` always holds all rows.
     """
-    from curation.decisions.state import State  # late, for it brings a database along
+    from curation.decisions.state import (
+        State,
+    )  # imported late, because it loads the database driver
 
     now = people or State()
     if name == "everything":
@@ -59,7 +61,7 @@ def queue(
         waits[_positions(rows, touched)] = False
     ends = [
         _positions(rows, sorted(now.skips, key=lambda i: now.skips[i].seq)),
-        _positions(rows, reversed(held)),
+        _positions(rows, reversed(reserved)),
     ]
     late = [end[waits[end]] for end in ends]
     late[0] = late[0][~np.isin(late[0], late[1])]
@@ -69,74 +71,74 @@ def queue(
 
 
 def _candidates(rows: pd.DataFrame, people: State, name: str) -> np.ndarray:
-    """True for each row that belongs to a queue, as far as nobody decided about it."""
+    """Return True for each row of a queue, before decided rows are taken out."""
     if name == REVIEW:
         waits = np.zeros(len(rows), dtype=bool)
         waits[_positions(rows, (i for i, flags in people.flags.items() if REVIEW in flags))] = True
         return waits
     if name == "attention":
         return (rows["attention"] != "").to_numpy(dtype=bool, copy=True)
-    # What a person dropped and took up again since the rows were made is undecided as well.
+    # a row that a person dropped and released since the rows were made is undecided too
     dropped = (rows["dropped_by"].notna() & (rows["dropped_by"] != PEOPLE)).to_numpy(dtype=bool)
     return dropped.copy() if name == "dropped" else ~dropped
 
 
 def _positions(rows: pd.DataFrame, ids: Iterable[str]) -> np.ndarray:
-    """Positions of the ids that are there, in their order."""
-    found = rows.index.get_indexer(pd.Index(list(ids), dtype=rows.index.dtype))
-    return found[found >= 0]
+    """Return the positions of the ids that exist, in their order."""
+    positions = rows.index.get_indexer(pd.Index(list(ids), dtype=rows.index.dtype))
+    return positions[positions >= 0]
 
 
-class Held:
-    """Which examples each open page holds: the one on its screen first, then those that come next.
+class Reservations:
+    """The examples that each open page reserves: the one on its screen first, then the next ones.
 
-    One for each project and server. It keeps two people from the same example as long as each has
-    sent something within EXPIRES seconds: what is on somebody's screen is in nobody else's queue,
-    and what somebody holds to come next is at the end of it. Nothing that is saved depends on it:
-    two decisions about one example are both kept, whoever made them.
+    One object serves a project on a server. An example on somebody's screen is in nobody else's
+    queue, and the next ones of somebody come last there, while the page sent something within
+    EXPIRES seconds. Saved decisions do not depend on it: two decisions about one example are both
+    saved.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._pages: dict[str, tuple[float, tuple[str, ...]]] = {}
 
-    def hold(self, page: str, ids: Iterable[str], now: float | None = None) -> None:
-        """Note what a page holds from now on, in place of what it held; the first is on screen."""
-        at = time.monotonic() if now is None else now
+    def reserve(self, page: str, ids: Iterable[str], now: float | None = None) -> None:
+        """Replace the reservations of a page; the first id is on its screen."""
+        moment = time.monotonic() if now is None else now
         with self._lock:
-            self._pages[page] = at, tuple(ids)
-            for name in [n for n, (then, _) in self._pages.items() if then < at - EXPIRES]:
+            self._pages[page] = moment, tuple(ids)
+            for name in [n for n, (then, _) in self._pages.items() if then < moment - EXPIRES]:
                 del self._pages[name]
 
-    def by_others(self, page: str, now: float | None = None) -> tuple[set[str], list[str]]:
-        """What other pages have on screen, and what they hold to come next, best first."""
-        at = time.monotonic() if now is None else now
+    def of_others(self, page: str, now: float | None = None) -> tuple[set[str], list[str]]:
+        """Return the ids on other pages' screens, and the next ones of other pages, best first."""
+        moment = time.monotonic() if now is None else now
         with self._lock:
-            held = [
+            reserved = [
                 ids
                 for name, (then, ids) in self._pages.items()
-                if name != page and ids and then >= at - EXPIRES
+                if name != page and ids and then >= moment - EXPIRES
             ]
-        following = [i for ids in held for i in ids[1:]]
-        return {ids[0] for ids in held if ids[0]}, list(dict.fromkeys(following))
+        following = [i for ids in reserved for i in ids[1:]]
+        return {ids[0] for ids in reserved if ids[0]}, list(dict.fromkeys(following))
 
 
 def upcoming(
     rows: pd.DataFrame,
     positions: np.ndarray,
     name: str,
-    at: str,
+    current: str,
     shown_elsewhere: Collection[str],
     count: int,
 ) -> tuple[list[str], int]:
-    """Ids of the next examples after `at`, and how many only other people's screens hold.
+    """Return the ids of the next examples, and the number left out as shown on other screens.
 
-    The queue `everything` goes on from where one is; every other begins at its front.
+    The queue `everything` continues after `current`; every other queue starts at its front.
     """
     if name == "everything":
-        first = int(rows.index.get_indexer(pd.Index([at]))[0]) + 1
+        first = int(rows.index.get_indexer(pd.Index([current]))[0]) + 1
         return [str(i) for i in rows.index[positions[first : first + count]]], 0
-    wanted = count + len(shown_elsewhere) + 1
-    ids = [str(i) for i in rows.index[positions[:wanted]] if i != at]
+    most = count + len(shown_elsewhere) + 1
+    ids = [str(i) for i in rows.index[positions[:most]] if i != current]
     free = [i for i in ids if i not in shown_elsewhere]
     return free[:count], len(ids) - len(free)

@@ -1,4 +1,4 @@
-"""Quotas of topics: how many of each a selection may take, and which rows it chooses from."""
+"""Quotas of topics: the most rows of each that a selection may take, and its candidates."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from curation.looking.coverage import Compared
 
 
 def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
-    """The parameters with a quota of a topic beside those of other topics that were set before."""
+    """Return the parameters with a quota of a topic added to those of other topics."""
     former = params.get("quotas", []) if params.get("balance") == "topic" else []
     others = [q for q in former if q.rpartition("=")[0].strip() != topic]
     return {**params, "balance": "topic", "quotas": [*others, _line(topic, most)]}
 
 
 def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
-    """Parameters that cut what `gaps.over_represented` lists."""
+    """Return the parameters that cut the topics of `gaps.over_represented`."""
     topics = compared.about["topics"]
     part = over[over["cut"] > 0]
     limits = dict(zip(part["topic"], part["keep"], strict=True))
-    if compared.last == "chosen":  # nor of any other topic more than were chosen
+    if compared.last == "chosen":  # other topics must not grow above what was chosen
         limits = {**topics, **limits}
     return {
         "budget": sum(topics.values()) - int(over["cut"].sum()),
@@ -34,7 +34,7 @@ def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
 
 
 def candidates(dataset: Dataset) -> np.ndarray:
-    """True for each row that the selection may take: it is kept, or was only not chosen."""
+    """Return True for each row that the selection may take: kept, or dropped by the selection."""
     steps = [report.name for report in dataset.steps if report.kind == "select"]
     fate = dataset.rows["dropped_by"]
     return np.asarray(fate.isna() | fate.isin(steps))

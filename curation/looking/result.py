@@ -1,4 +1,4 @@
-"""What a search found among the rows of a dataset, in whichever way it searched."""
+"""The result of a search among the rows of a dataset, in any mode."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from curation.looking.search import Hits
 
 NUMBERS = {"Meaning": "similarity", "Like this": "similarity", "Concept": "probability"}
-"""Mode → what its number is called; words have none that says anything to a reader."""
+"""Mode → name of its score; a search by words has no score for readers."""
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found among the rows of a view.
+    """The result of a search among the rows of a view.
 
-    positions: of rows, best first. scores: beside them. rows: how many there are in all. query: the
-    words to light up. tag: the concept. name: of the column that shows the scores; none for words.
+    positions: positions of the rows found, best first. scores: their scores. rows: number of all
+    rows. query: words to highlight. tag: the concept.
     """
 
     mode: str
@@ -29,30 +29,30 @@ class SearchResult:
 
     @classmethod
     def above(cls, mode: str, hits: Hits, least: float, rows: int, tag: str = "") -> SearchResult:
-        """What is similar enough; zero asks nothing, for a cosine may be below it."""
+        """Make a result of the hits with a score of at least `least`; all hits for zero."""
         enough = hits.scores >= least if least > 0 else np.ones(len(hits), dtype=bool)
         return cls(mode, hits.positions[enough], hits.scores[enough], rows, tag=tag)
 
     @property
     def name(self) -> str:
-        """What the scores are called: similarity or probability; empty where they only rank."""
+        """The name of the scores: similarity or probability; empty where they only rank."""
         return NUMBERS.get(self.mode, "")
 
     @property
     def mask(self) -> np.ndarray:
-        """True for each row that was found."""
+        """True for each row of the result."""
         chosen = np.zeros(self.rows, dtype=bool)
         chosen[self.positions] = True
         return chosen
 
     @property
     def column(self) -> np.ndarray:
-        """The score of each row; NaN where it was not found."""
+        """The score of each row; NaN for rows that are not in the result."""
         values = np.full(self.rows, np.nan)
         values[self.positions] = self.scores
         return values
 
 
 def positions(result: SearchResult | None, mask: np.ndarray) -> np.ndarray:
-    """Of the rows of a mask those that were found, best first; without a search all, in order."""
+    """Return a mask's rows in the result, best first; without a search all of them, in order."""
     return np.flatnonzero(mask) if result is None else result.positions[mask[result.positions]]

@@ -1,4 +1,4 @@
-"""What is special about some examples beside the rest: words, values, and some that stand for all."""
+"""Differences between chosen examples and the rest: words, values, and typical examples."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from curation.looking.columns import numbers
 from curation.selection import spread_out
 
 READ = 600
-"""Chosen rows, spread over all of them, whose words are counted."""
+"""Chosen rows whose words are counted, evenly spread."""
 
 COMPARED = 1_500
-"""Rows of the rest, spread over all of it, with which those words are compared."""
+"""Rows of the rest whose words are compared, evenly spread."""
 
 SPREAD = 20
-"""Examples that stand for a selection."""
+"""Examples that represent a selection."""
 
 CATEGORIES = ("language", "source", "label", "theme", "dropped_by")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A column that differs here from elsewhere: the shares of a value, or without one the medians."""
+    """A column that differs inside from outside: by the shares of a value, or by the medians."""
 
     column: str
     value: str
-    here: float
-    elsewhere: float
+    inside: float
+    outside: float
 
 
 @dataclass(frozen=True)
 class Special:
-    """What is special about a selection: its own words, facts, and ids that stand for it."""
+    """The differences of a selection: its own words, facts, and ids that represent it."""
 
     words: list[str]
     facts: list[Fact]
@@ -45,7 +45,7 @@ class Special:
 
 
 def special(dataset: Dataset, chosen: np.ndarray, rest: np.ndarray) -> Special:
-    """What sets the chosen rows apart from the rest, both masks (rows,)."""
+    """Compare the chosen rows with the rest, both masks (rows,)."""
     rows, vectors = dataset.rows, dataset.vectors
     texts, others = (
         list(part["prompt"].fillna("") + " " + part["response"].fillna(""))
@@ -61,7 +61,7 @@ def special(dataset: Dataset, chosen: np.ndarray, rest: np.ndarray) -> Special:
 
 
 def evenly(chosen: np.ndarray, count: int) -> np.ndarray:
-    """Positions of at most so many of the chosen rows, evenly spread over all of them."""
+    """Return positions of at most so many of the chosen rows, evenly spread over them."""
     places = np.flatnonzero(chosen)
     if not len(places):
         return places
@@ -70,25 +70,25 @@ def evenly(chosen: np.ndarray, count: int) -> np.ndarray:
 
 
 def special_words(texts: Sequence[str], others: Sequence[str], top: int = 8) -> list[str]:
-    """Words that stand in more of these texts than of the others, by the log of the odds."""
+    """Return words that more of these texts contain than of the others, by the log of the odds."""
     from curation.operations.topics import topic_words
 
     def documents(batch: Sequence[str]) -> Counter[str]:
         return Counter(w for text in batch for w in set(topic_words(text)))
 
-    here, there = documents(texts), documents(others)
+    inside, outside = documents(texts), documents(others)
     n, m = max(1, len(texts)), max(1, len(others))
 
     def weight(word: str) -> float:
-        a, b = (here[word] + 0.5) / (n + 1), (there[word] + 0.5) / (m + 1)
-        return float(np.log(a / b) * np.sqrt(here[word]))
+        a, b = (inside[word] + 0.5) / (n + 1), (outside[word] + 0.5) / (m + 1)
+        return float(np.log(a / b) * np.sqrt(inside[word]))
 
-    common = [w for w, count in here.items() if count >= max(2, n * 0.02)]
+    common = [w for w, count in inside.items() if count >= max(2, n * 0.02)]
     return sorted(common, key=weight, reverse=True)[:top]
 
 
 def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[Fact]:
-    """Categories that are more frequent here than elsewhere."""
+    """Return categories that are more frequent inside than outside."""
     facts = []
     for column in CATEGORIES:
         if column in rows and rows[column][chosen].notna().any():
@@ -96,21 +96,23 @@ def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[F
             usual = rows[column][rest].fillna("").value_counts(normalize=True)
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
             whole = column == "theme" and share.iloc[0] == 1 and not usual.get(share.index[0], 0)
-            if lift.iloc[0] > 0.1 and lift.index[0] and not whole:  # a theme is all in itself
+            if (
+                lift.iloc[0] > 0.1 and lift.index[0] and not whole
+            ):  # all rows of a theme have this theme
                 value = lift.index[0]
                 facts.append(Fact(column, value, share[value], usual.get(value, 0)))
     return facts
 
 
 def by_median(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[Fact]:
-    """The scores whose medians differ most, measured by their spread elsewhere."""
+    """Return the scores whose medians differ most, relative to their spread outside."""
     facts = list[tuple[float, str, Fact]]()
     for column in numbers(Dataset(rows)):
-        here, there = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
-        if len(here) and len(there) > 10:
-            spread = float(there.quantile(0.9) - there.quantile(0.1))
-            apart = float(here.median() - there.median())
+        inside, outside = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
+        if len(inside) and len(outside) > 10:
+            spread = float(outside.quantile(0.9) - outside.quantile(0.1))
+            apart = float(inside.median() - outside.median())
             if spread > 0 and abs(apart) > 0.2 * spread:
-                fact = Fact(column, "", float(here.median()), float(there.median()))
+                fact = Fact(column, "", float(inside.median()), float(outside.median()))
                 facts.append((-abs(apart) / spread, column, fact))
     return [fact for *_, fact in sorted(facts, key=lambda entry: entry[:2])[:4]]

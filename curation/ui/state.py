@@ -16,7 +16,7 @@ import streamlit as st
 
 from curation import errors
 from curation.dataset import Dataset
-from curation.looking.queues import Held
+from curation.looking.queues import Reservations
 from curation.overlay import with_decisions
 from curation.project import Project, View
 from curation.recipe_file import DEFAULT_RECIPE
@@ -69,9 +69,9 @@ def _opened(path: str, stamp: tuple[int, ...]) -> Project:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def held(path: str) -> Held:
+def held(path: str) -> Reservations:
     """Which examples of a project are open on which page of this server."""
-    return Held()
+    return Reservations()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

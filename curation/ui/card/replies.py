@@ -19,7 +19,7 @@ from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
 from curation.decisions.fold import actor
 from curation.errors import CurationError
-from curation.looking.queues import FIRST, QUEUES, Held, queue, upcoming
+from curation.looking.queues import FIRST, QUEUES, Reservations, queue, upcoming
 from curation.project import Project, View
 from curation.report import PEOPLE
 from curation.ui.card.answers import write
@@ -48,7 +48,7 @@ class Place:
     address: str
     view: View
     seen: State | None
-    held: Held
+    held: Reservations
     annotator: str
     session: str
 
@@ -90,10 +90,10 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
     name = name if name in QUEUES else FIRST
     at, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
-    screens, following = place.held.by_others(page)
+    screens, following = place.held.of_others(page)
     positions = queue(rows, people, name, following)
     order, elsewhere = upcoming(rows, positions, name, at, screens, AHEAD)
-    place.held.hold(page, [at or (order[0] if order else ""), *order])
+    place.held.reserve(page, [at or (order[0] if order else ""), *order])
     revisions = {} if people is None else people.revisions
     wanted = [*([at] if at in rows.index else []), *order]
     stale = [i for i in wanted if have.get(i) != revisions.get(i, 0)]

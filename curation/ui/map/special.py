@@ -32,6 +32,6 @@ def sentences(special: Special) -> list[str]:
 def _sentence(fact: Fact) -> str:
     name = fact.column.replace("_", " ")
     if not fact.value:
-        return f"{name}: median {fact.here:.3g} here, {fact.elsewhere:.3g} elsewhere"
-    shares = f"{fact.here:.0%} here, {fact.elsewhere:.0%} elsewhere"
+        return f"{name}: median {fact.inside:.3g} here, {fact.outside:.3g} elsewhere"
+    shares = f"{fact.inside:.0%} here, {fact.outside:.0%} elsewhere"
     return f"{name} {markdown(fact.value)}: {shares}"
