@@ -34,7 +34,7 @@ def test_the_first_numbers_count_rows_refused_lines_and_decided_examples(project
     )
     counts = Counts.of(project.run(), project.imports, project.people())
     assert counts == Counts(examples=4, kept=2, attention=0, refused=1, decided=2)
-    assert counts.dropped == 2
+    assert (counts.dropped, counts.share_kept) == (2, 0.5)
 
 
 def test_the_progress_of_people_is_counted_by_person_and_by_verdict(project):

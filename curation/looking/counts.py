@@ -47,6 +47,11 @@ class Counts:
         """The number of examples that a step or a person dropped."""
         return self.examples - self.kept
 
+    @property
+    def share_kept(self) -> float:
+        """The share of the examples that is kept."""
+        return self.kept / max(1, self.examples)
+
 
 def by_source(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a line for each file, the largest first: source, examples, kept, format, share kept."""

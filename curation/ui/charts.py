@@ -35,8 +35,8 @@ PALETTE = (
 _LAYOUT = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "showlegend": False, "bargap": 0.05}
 
 
-def _draw(figure: go.Figure, height: int, key: str | None) -> None:
-    figure.update_layout(**_LAYOUT, height=height)
+def _draw(figure: go.Figure, height: int, key: str | None, **layout: Any) -> None:
+    figure.update_layout(**{**_LAYOUT, "height": height, **layout})
     st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False})
 
 
@@ -180,6 +180,32 @@ def distribution(values: pd.Series, title: str, key: str | None = None) -> None:
         histogram(values, title, key=key)
     else:
         counts(values, key=key)
+
+
+def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
+    """The pool's and the choice's share of each group, in columns pool and chosen, the first on top."""
+    part = table.head(top)[::-1]
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=list(range(len(part))),
+                x=part[column],
+                orientation="h",
+                name=column,
+                marker_color=colour,
+                customdata=[hover(name, 400) for name in part.index],
+                hovertemplate="%{customdata}: %{x:.1%}",
+            )
+            for column, colour in (("pool", MUTED), ("chosen", ACCENT))
+        ]
+    )
+    name_bars(figure, part.index, 36)
+    figure.update_xaxes(tickformat=".0%")
+    legend = {"orientation": "h", "y": 1.06}
+    height = 60 + 34 * len(part)
+    _draw(figure, height, key, showlegend=True, legend=legend, bargap=0.2)
+    if len(table) > len(part):
+        st.caption(f"The {len(part)} largest of {len(table):,} topics.")
 
 
 def funnel(dataset: Dataset, key: str | None = None) -> None:

@@ -63,7 +63,7 @@ def widget(
             index=options.index(value),
             key=key,
             help=help_text,
-            format_func=lambda o: str(o).replace("_", " "),
+            format_func=_in_words,
         )
     if parameter.type == "column":
         options = list(dict.fromkeys([*([value] if value else []), *columns]))
@@ -98,6 +98,7 @@ def widget(
             default=list(value),
             key=key,
             help=help_text,
+            format_func=_in_words if parameter.choices else str,
             accept_new_options=not parameter.choices,
         )
         if len(known) > OFFERED:
@@ -106,6 +107,11 @@ def widget(
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)
     return st.text_input(label, value=value or "", key=key, help=help_text)
+
+
+def _in_words(value: object) -> str:
+    """A choice for people: its name in code without underscores."""
+    return str(value).replace("_", " ")
 
 
 def _of_lines(parameter: Parameter, known: Sequence[str]) -> bool:

@@ -108,7 +108,6 @@ def _funnel(project: Project) -> None:
     kept, total = len(view.dataset.kept), len(view.dataset)
     st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
     if not view.current:
-        st.caption(markdown(view.note, 300))
         run_button(project, "shell-run")
 
 

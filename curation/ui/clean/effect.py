@@ -20,10 +20,10 @@ DROPPED = (
 """An example that was dropped."""
 
 SIGNS = {
-    "\u200b": "⟨zero width⟩",
-    "\u00a0": "⟨nbsp⟩",
-    "\ufeff": "⟨BOM⟩",
-    "\u200d": "⟨joiner⟩",
+    ord("\u200b"): "⟨zero width⟩",
+    ord("\u00a0"): "⟨nbsp⟩",
+    ord("\ufeff"): "⟨BOM⟩",
+    ord("\u200d"): "⟨joiner⟩",
 }
 """What stands for characters that nobody sees, so that a difference in them shows."""
 
@@ -80,12 +80,12 @@ def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
     picked = tables.draw(examples, DROPPED, key=f"gone-{report.name}", tallest=260, pick=True)
     id = picked or str(examples.index[0])
     sides = {id: "Dropped"}
-    if twin := examples.at[id, "twin"]:
+    if twin := str(examples.at[id, "twin"]):
         sides[twin] = "Kept in its place"
     for column, (example, title) in zip(st.columns(len(sides)), sides.items(), strict=True):
         with column.container(border=True):
             st.caption(f"**{title}** · {example}")
-            for message in load_messages(dataset.rows.at[example, "messages"]):
+            for message in load_messages(str(dataset.rows.at[example, "messages"])):
                 st.caption(markdown(message.role))
                 st.text(message.content or "")
 
@@ -111,4 +111,4 @@ def _draw_changed(dataset: Dataset, report: StepReport) -> None:
 
 def _visible(text: str | None) -> str:
     """Text with SIGNS in the place of characters that nobody sees."""
-    return (text or "").translate(str.maketrans(SIGNS))
+    return (text or "").translate(SIGNS)

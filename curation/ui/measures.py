@@ -1,0 +1,32 @@
+"""What the kept examples are: lengths, languages, labels, quality, splits and topics."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from curation.ui import charts
+
+TITLES = {
+    "response_tokens": "Length of the response, in tokens",
+    "prompt_tokens": "Length of the prompt, in tokens",
+    "language": "Languages",
+    "label": "Labels",
+    "quality": "Quality",
+    "split": "Splits",
+}
+"""Column → title of its chart."""
+
+
+def draw(kept: pd.DataFrame) -> None:
+    """A chart for each column that says anything of a kept example."""
+    columns = st.columns(2, gap="large")
+    for i, (name, title) in enumerate(TITLES.items()):
+        if name not in kept or kept[name].isna().all():
+            continue
+        with columns[i % 2]:
+            st.subheader(title, anchor=False)
+            charts.distribution(kept[name], name, key=f"measure-{name}")
+    if "topic" in kept:
+        st.subheader("Topics", anchor=False)
+        charts.counts(kept["topic"], top=24, key="topics")

@@ -1,0 +1,103 @@
+"""The form of a selection: method, budget and parameters, saved and run together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.looking.columns import categories, numbers
+from curation.looking.quotas import candidates
+from curation.project import Project
+from curation.recipe import Recipe, Step, replace_params
+from curation.registry import Operation, operations
+from curation.ui import form, quotas, shell, state
+from curation.ui.text import markdown
+
+
+def draw(project: Project, dataset: Dataset) -> None:
+    """Choose a method and its parameters; the button saves and runs the recipe."""
+    recipe, handed = project.recipe, quotas.HANDED.get(project)
+    if handed:
+        _draw_handed(project, handed)
+    methods = {o.name: o for o in operations().values() if o.kind == "select"}
+    titles = {None: "Everything kept", **{name: o.title for name, o in methods.items()}}
+    current = _current(recipe, handed)
+    name = st.radio(
+        "Method",
+        list(titles),
+        index=list(titles).index(current.use if current else None),
+        key="method",
+        format_func=lambda name: titles[name],
+        horizontal=True,
+    )
+    step = _draw_parameters(methods[name], current, dataset, handed) if name else None
+    pool = int(candidates(dataset).sum())
+    st.caption(f"{pool:,} examples are kept before the selection.")
+    budget = step.arguments["budget"] if step else pool
+    if isinstance(budget, int) and budget > pool:
+        st.warning(
+            f"The budget is {budget:,} examples but only {pool:,} are kept; "
+            "lower the budget or loosen a filter."
+        )
+    chosen = recipe.with_selection(step)
+    st.button(
+        "Save and run",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="select-go",
+        disabled=chosen == recipe,
+        on_click=_apply,
+        args=(project, chosen, recipe.revision),
+    )
+
+
+def _current(recipe: Recipe, handed: Mapping[str, Any]) -> Step | None:
+    """The selection with which the form opens: the recipe's, with parameters that were handed over."""
+    current = recipe.selection
+    if not handed:
+        return current
+    former = current.params if current and current.use == "select_diverse" else {}
+    return replace_params(Step("select_diverse"), {**former, **handed})
+
+
+def _draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
+    """Say where the values of the form come from, and let them go."""
+    line = st.columns([5, 1], vertical_alignment="center")
+    line[0].info(
+        f"{len(handed['quotas'])} quotas were handed over; nothing is changed before you save.",
+        icon=":material/my_location:",
+    )
+    line[1].button(
+        "Let go",
+        key="select-let-go",
+        width="stretch",
+        on_click=quotas.HANDED.take,
+        args=(project,),
+    )
+
+
+def _draw_parameters(
+    method: Operation, current: Step | None, dataset: Dataset, handed: Mapping[str, Any]
+) -> Step:
+    """The form of a method, which keeps the values of the current selection where it is the same."""
+    st.caption(markdown(method.help, 400))
+    of_numbers = numbers(dataset)
+    params = form.parameters(
+        method,
+        dict(current.params) if current and current.use == method.name else {},
+        key=f"select-{method.name}" + (f"-{abs(hash(str(handed)))}" if handed else ""),
+        columns=[*categories(dataset), *of_numbers],
+        numbers=of_numbers,
+    )
+    return replace_params(Step(method.name), params)
+
+
+def _apply(project: Project, recipe: Recipe, base: str) -> None:
+    """Save the recipe and run it."""
+    with state.flashing_errors():
+        project.save_recipe(recipe, base)
+        quotas.HANDED.take(project)
+        shell.start_run(project)

@@ -1,0 +1,80 @@
+"""A selection's result: how many, what it covers beside chance, its topics, and why each was chosen."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from curation.dataset import Dataset
+from curation.looking.choice import Choice, beside_random
+from curation.project import Project, View
+from curation.ui import charts, tables
+from curation.ui.tables import Column
+
+MEASURES = (
+    Column("measure"),
+    *(
+        Column(name, kind="number", width=80)
+        for name in ("chosen", "random, least", "random, most")
+    ),
+    Column("verdict"),
+)
+"""A measure of a choice beside those of random choices."""
+
+CHOSEN = (
+    Column("reason", "why"),
+    Column("prompt", kind="excerpt"),
+    Column("response", kind="excerpt"),
+)
+"""An example that was chosen."""
+
+FIRST = 200
+"""Chosen examples that are listed."""
+
+
+def draw(project: Project, view: View) -> None:
+    """What was chosen, topic by topic, and how that compares with chance."""
+    dataset, choice = view.dataset, Choice.of(view.dataset)
+    if choice is None:
+        st.caption("Choose a method and run it to see what it takes.")
+        return
+    with st.container(horizontal=True):
+        charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
+        for title, (chosen, pool) in choice.medians(dataset.rows).items():
+            charts.number(title, f"{chosen:.3g}", f"{pool:.3g} in the pool")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("What it covers beside random", anchor=False)
+        if dataset.vectors is None:
+            st.caption("Coverage needs embeddings.")
+        else:
+            fingerprint = f"{view.fingerprint}-{choice.fingerprint}"
+            _draw_measures(_measured(str(project.path), fingerprint, dataset, choice))
+    with right:
+        if "topic" in dataset.rows:
+            st.subheader("Topics: chosen beside the pool", anchor=False)
+            charts.shares(choice.topic_shares(dataset.rows), key="select-topics")
+    st.subheader("The first chosen, and why", anchor=False)
+    first = choice.reasons.head(FIRST).rename("reason").to_frame()
+    tables.draw(first.join(dataset.rows[["prompt", "response"]]), CHOSEN, tallest=300)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing with random subsets …")
+def _measured(path: str, fingerprint: str, _dataset: Dataset, _choice: Choice) -> pd.DataFrame:
+    """Coverage of the chosen rows beside ten random subsets of the same size."""
+    return beside_random(_dataset, list(_choice.pool), list(_choice.chosen))
+
+
+def _draw_measures(table: pd.DataFrame) -> None:
+    """Measures of the choice beside those of random choices."""
+    worse = table.loc[table["verdict"] == "worse", "measure"]
+    if len(worse):
+        st.warning(
+            f"Worse than all ten random choices by: {'; '.join(worse)}.",
+            icon=":material/trending_down:",
+        )
+    tables.draw(table, MEASURES)
+    st.caption(
+        "Random: ten subsets of the same size, the least and the most of them. "
+        "A method that stays inside the band is no better than chance there."
+    )
