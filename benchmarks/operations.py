@@ -23,6 +23,7 @@ from curation import Project, Step
 from curation.dataset import Dataset
 from curation.export.leaks import leaks
 from curation.looking.choice import beside_random
+from curation.personal import is_personal
 from curation.recipe import Recipe
 from curation.registry import operation
 
@@ -80,7 +81,7 @@ def cleaners(data: Path) -> Iterator[Line]:
         for step in dataset.steps:
             yield step.use, file, len(dataset.rows), f"changed {share(step.changed, step.kept_in)}"
     cases = json.loads((data / "language/ftfy_test_cases.json").read_text("utf-8"))
-    repaired = fixed([case["original"] for case in cases], encoding=True)
+    repaired = decoded([case["original"] for case in cases])
     right = [case.get("fixed-encoding", case["fixed"]) for case in cases]
     for title, picked in (("garbled", True), ("sound", False)):
         part = [i for i, c in enumerate(cases) if (c["original"] != right[i]) is picked]
@@ -93,11 +94,11 @@ def cleaners(data: Path) -> Iterator[Line]:
         )
 
 
-def fixed(texts: list[str], encoding: bool) -> list[str]:
+def decoded(texts: list[str]) -> list[str]:
     """Texts after the repair of their encoding alone."""
     batch = pd.DataFrame({"text": texts, "role": "user"})
-    only = {"encoding": encoding, "entities": False, "invisible": False, "spaces": False}
-    return list(operation("fix_text").run(batch, **only))
+    others = dict.fromkeys(("entities", "invisible", "spaces"), False)
+    return list(operation("fix_text").run(batch, encoding=True, **others))
 
 
 def duplicates(data: Path) -> Iterator[Line]:
@@ -224,10 +225,7 @@ def personal(data: Path) -> Iterator[Line]:
     rows = json.loads((data / file).read_text("utf-8"))
     sought = {"EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN"}
     kinds = [{span["entity_type"] for span in row["spans"]} & sought for row in rows]
-    texts = pd.DataFrame({"prompt": [row["full_text"] for row in rows], "response": ""})
-    from curation.answers import RULES
-
-    hits = np.array([RULES["personal_data"][1](text, "") for text in texts["prompt"]])
+    hits = np.array([is_personal(row["full_text"]) for row in rows])
     holds = np.array([bool(kind) for kind in kinds])
     figure = (
         f"personal_data: of {hits.sum():,} found {share(int((hits & holds).sum()), int(hits.sum()))} "
@@ -258,7 +256,7 @@ def selections(data: Path) -> Iterator[Line]:
         table = beside_random(dataset, list(dataset.rows.index), list(dataset.kept.index))
         reach = table.iloc[0]
         figure = (
-            f"{step}: mean similarity to the nearest chosen {reach['chosen']:.3f}, of ten random "
+            f"{dict(step.params)}: mean similarity to the nearest chosen {reach['chosen']:.3f}, of ten random "
             f"choices {reach['random, least']:.3f} to {reach['random, most']:.3f}; mean quality "
             f"{dataset.kept['quality'].mean():.2f}, of all {dataset.rows['quality'].mean():.2f}"
         )
