@@ -28,7 +28,7 @@ def deliver(
     source, imports = project.source_with_files()
     replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
     dataset = replay.run(recipe)
-    project.history.note(recipe, seq, replay.fingerprint, dataset.steps)
+    project.history.note(recipe, seq, replay.source.digest, dataset.steps)
     origin = export.Origin(
         project.path.resolve().name,
         imports,

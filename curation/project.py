@@ -277,8 +277,7 @@ class Project:
     ) -> Replay:
         """What replays a source with the decisions of now, or of after event `until`."""
         return Replay(
-            source=source.dataset,
-            fingerprint=source.digest,
+            source=source,
             cache=Cache(self.path / "cache" / "steps"),
             store=self.vectors,
             people=self.people(until),
@@ -322,7 +321,7 @@ class Project:
         seq = self.last_decision()
         replay = self._replay(seq, engine, progress)
         dataset = replay.run(chosen)
-        self.history.note(chosen, seq, replay.fingerprint, dataset.steps)
+        self.history.note(chosen, seq, replay.source.digest, dataset.steps)
         if replay.cache.refused:
             raise CurationError(
                 f"All steps were computed but cannot be shown: {replay.cache.refused}"
@@ -350,7 +349,7 @@ class Project:
         """
         chosen = self.recipe if recipe is None else recipe
         replay = self._replay()
-        return self.history.estimate(replay.missing(chosen), len(replay.source))
+        return self.history.estimate(replay.missing(chosen), len(replay.source.dataset))
 
     def drawn_anew(self) -> Recipe:
         """Today's recipe with seeds by which map and topics are worked out anew from all examples."""

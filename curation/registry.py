@@ -1,20 +1,6 @@
 """Operations: plain functions that a decorator makes known to the engine, the app and the CLI.
 
-The positional parameters of an operation are data that the engine supplies, by name:
-
-    batch       any slice of the rows (the engine may cut them anywhere); a frame with the text
-                columns, `dropped_by`, and the columns named by `needs` or by a `Column` parameter.
-                For a `clean` operation: one row per turn, with columns `text` and `role`.
-    rows        every row that is still kept, all columns, in a stable order (sorted by id)
-    vectors     their embeddings, (rows, width) float32, unit length
-    neighbours  a function of k and, if not of all rows, of their positions: (indices, cosine
-                similarities), both (rows, k), nearest first, the row itself left out; indices are
-                places among those positions; shared and remembered
-    store       the vector store (see `curation.embedding`)
-    decisions   the state of people's decisions
-    basis       a table that it keeps to in later runs (see `curation.basis`)
-    progress    (share, text) -> None
-
+The positional parameters of an operation are data that the engine supplies by name (see `INPUTS`).
 Keyword-only parameters belong to the user: annotation and default are the form, the check of the
 recipe, the command's help and the reference page.
 """
@@ -58,24 +44,32 @@ __all__ = [
     "split",
 ]
 
-INPUTS = (
-    "batch",
-    "rows",
-    "vectors",
-    "neighbours",
-    "store",
-    "decisions",
-    "basis",
-    "progress",
-)
+INPUTS = {
+    "batch": "any slice of the rows, cut anywhere by the engine: a frame with the text columns, "
+    "`label`, and the columns named by `needs` or by a `Column` parameter; for a `clean` operation "
+    "one row per turn, with columns `text` and `role`",
+    "rows": "every row that is still kept, all columns, sorted by id",
+    "vectors": "the embeddings of the rows, (rows, width) float32, unit length",
+    "neighbours": "a function of k and, for some of the rows, of their positions; it returns indices "
+    "and cosine similarities, both (rows, k), nearest first, without the row itself; indices count "
+    "among those positions",
+    "store": "the vector store (see `curation.embedding`)",
+    "decisions": "the state of people's decisions",
+    "basis": "a table that the operation keeps to in later runs (see `curation.basis`)",
+    "progress": "a function of the share that is done and a text",
+}
+"""The positional parameters that an operation may have, and what the engine supplies for each.
+
+`curation.engine.supply` makes them.
+"""
 PHASES = ("clean", "measure", "select", "split")
 EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "note")
 """Kinds of decisions that count as people's word on an example; see `curation.decisions`."""
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""
 
-_ENGINE = ("curation.engine.batches", "curation.engine.steps")
-"""The modules that give an operation its rows and make a delta of its answer."""
+_ENGINE = ("curation.engine.batches", "curation.engine.steps", "curation.engine.supply")
+"""The modules that give an operation its inputs and make a delta of its answer."""
 
 Depends = Callable[[Mapping[str, Any], Any, bool], Any]
 """(checked parameters, vector store, decide) → a small JSON value; see `Operation.depends`."""
@@ -277,7 +271,7 @@ def _describe(
         elif parameter.name in INPUTS:
             inputs.append(parameter.name)
         else:
-            raise RecipeError(f"{name}: unknown input {parameter.name!r}; known: {INPUTS}")
+            raise RecipeError(f"{name}: unknown input {parameter.name!r}; known: {tuple(INPUTS)}")
     if not inputs or inputs[0] not in ("batch", "rows"):
         raise RecipeError(f"{name}: the first parameter must be `batch` or `rows`")
     if makes is None:

@@ -25,7 +25,7 @@ from curation.engine import Engine, Serial
 from curation.engine.steps import Steps
 from curation.engine.supply import embedded
 from curation.errors import CurationError
-from curation.overlay import PeopleLayer, PeopleState, interleaved, lay
+from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
 from curation.report import PEOPLE, StepReport
@@ -35,7 +35,10 @@ Compute = Callable[[Step], bool]
 
 
 class NotCached(CurationError):
-    """A replay met a step not remembered that it may not compute; it got to `partial`."""
+    """A replay met a step that is not remembered and that it may not compute.
+
+    partial: the dataset before that step.
+    """
 
     def __init__(self, step: str, partial: Dataset) -> None:
         super().__init__(f"{step} has not been run yet.")
@@ -44,12 +47,12 @@ class NotCached(CurationError):
 
 
 def everything(step: Step) -> bool:
-    """Compute whatever is not remembered."""
+    """Compute every step that is not remembered."""
     return True
 
 
 def nothing(step: Step) -> bool:
-    """Compute nothing; only what is remembered counts."""
+    """Compute nothing; use remembered steps only."""
     return False
 
 
@@ -65,12 +68,11 @@ class _Named:
 class Replay:
     """Everything a replay needs besides the recipe.
 
-    source: the examples as imported, and `fingerprint`, which stands for them. people: decisions,
-    or None. store: the vector store that `embed` operations get. bases: what operations keep to.
+    source: the examples as imported. people: decisions, or None. store: the vector store that
+    `embed` operations get. bases: the tables that operations keep to.
     """
 
-    source: Dataset
-    fingerprint: str
+    source: Source
     cache: Cache
     store: Any = None
     people: PeopleState | None = None
@@ -93,27 +95,27 @@ class Replay:
         """
         recipe.check()
         stages = list(self._stages(recipe, upto))
-        dataset, fingerprint = self.source, self.fingerprint
+        fingerprint, dataset = self.source
         for i, stage in enumerate(stages):
             decide = isinstance(stage, _Named) and compute(stage.step)
             fingerprint = self._print(fingerprint, stage, decide)
-            known = self.memory.get(fingerprint)
-            if known is None:
+            after = self.memory.get(fingerprint)
+            if after is None:
                 if self.progress is not silent:
                     self.progress(i / len(stages), _title(stage))
                 if isinstance(stage, PeopleLayer):
-                    known = self._decide(dataset, stage, fingerprint, compute)
+                    after = self._decide(dataset, stage, fingerprint, compute)
                 else:
-                    known = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
-                self.memory.put(fingerprint, known)
-            dataset = known
+                    after = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
+                self.memory.put(fingerprint, after)
+            dataset = after
         self.cache.prune()
         self.progress(1.0, "done")
         return dataset
 
     def fingerprints(self, recipe: Recipe) -> list[str]:
         """The fingerprint after each stage; the last stands for the whole result."""
-        prints = [self.fingerprint]
+        prints = [self.source.digest]
         for stage in self._stages(recipe, None):
             prints.append(self._print(prints[-1], stage))
         return prints
@@ -124,10 +126,10 @@ class Replay:
 
     def missing_steps(self, recipe: Recipe) -> list[Step]:
         """The steps that a run would have to compute, in order."""
-        at, missing = self.fingerprint, []
+        fingerprint, missing = self.source.digest, []
         for stage in self._stages(recipe, None):
-            at = self._print(at, stage)
-            remembered = self.memory.get(at) is not None or self.cache.has(at)
+            fingerprint = self._print(fingerprint, stage)
+            remembered = self.memory.get(fingerprint) is not None or self.cache.has(fingerprint)
             if isinstance(stage, _Named) and not remembered:
                 missing.append(stage.step)
         return missing
@@ -199,12 +201,12 @@ class Replay:
     def _computed(
         self, dataset: Dataset, stage: _Named, place: tuple[int, int]
     ) -> tuple[pd.DataFrame, np.ndarray | None]:
-        """A step's delta and the vectors after it; what it cannot do is said with its name."""
-        at, of = place
+        """A step's delta and the vectors after it; an error names the step."""
+        number, count = place
         title = _title(stage)
 
         def progress(share: float, text: str = "") -> None:
-            self.progress((at + share) / of, f"{title}: {text}" if text else title)
+            self.progress((number + share) / count, f"{title}: {text}" if text else title)
 
         operation, params = stage.step.operation, stage.step.arguments
         try:
@@ -217,24 +219,24 @@ class Replay:
             raise
 
     def bases_of(self, dataset: Dataset) -> dict[str, Basis]:
-        """What each step of a replayed dataset keeps to, by the step's name."""
+        """The table that each step of a replayed dataset keeps to, by the step's name."""
         return {
-            report.name: self._steps.basis(report.name, report.params, dataset.steps[:at])
-            for at, report in enumerate(dataset.steps)
+            report.name: self._steps.basis(report.name, report.params, dataset.steps[:position])
+            for position, report in enumerate(dataset.steps)
             if report.use != PEOPLE and "basis" in operation(report.use).inputs
         }
 
     def anew(self, recipe: Recipe, dataset: Dataset) -> Recipe:
-        """The recipe with, for each step that keeps to what it worked out, a seed never used for it.
+        """The recipe with an unused seed for each step that keeps to a table.
 
-        dataset: of a replay of it, for what its vectors are.
+        dataset: of a replay of the recipe; its embed step tells which tables exist.
         """
         steps = list(recipe.steps)
         for position, (name, step) in enumerate(zip(recipe.names, recipe.steps, strict=True)):
             if "basis" not in step.operation.inputs:
                 continue
-            at = next((i for i, r in enumerate(dataset.steps) if r.name == name), None)
-            params, before = dict(step.arguments), dataset.steps[:at]
+            end = next((i for i, r in enumerate(dataset.steps) if r.name == name), None)
+            params, before = dict(step.arguments), dataset.steps[:end]
             while self._steps.basis(name, params, before).exists or params == step.arguments:
                 params["seed"] = (int(params["seed"]) + 1) % SEEDS
             steps[position] = replace_params(step, {**step.params, "seed": params["seed"]})

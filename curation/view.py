@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from curation import overlay
 from curation.dataset import Dataset
 from curation.errors import CurationError
+from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import NotCached, Replay, nothing
 
@@ -46,6 +47,17 @@ class View:
     fingerprint: str
 
 
+class _Base(NamedTuple):
+    """The replay that a view starts from: it has the decisions that the last run had.
+
+    recipe: of the last run; None while there was none. seq: the newest decision of the replay.
+    """
+
+    replay: Replay
+    recipe: Recipe | None
+    seq: int
+
+
 class Views:
     """The views of one project; the newest is remembered until something changes."""
 
@@ -56,24 +68,23 @@ class Views:
 
     def now(self) -> View:
         """The view of this moment; raises CurationError while there are no examples."""
-        about = self._about()
-        known = self._newest
-        if known is not None and known[0] == about:
-            return known[1]
-        # Many pages ask at once, and one of them computes; whoever waited too long does it too.
-        held = self._computing.acquire(timeout=PATIENCE)
+        state, newest = self._state(), self._newest
+        if newest is not None and newest[0] == state:
+            return newest[1]
+        # Many pages ask at once and one of them computes; a page that waited too long does it too.
+        acquired = self._computing.acquire(timeout=PATIENCE)
         try:
-            about, known = self._about(), self._newest
-            if known is None or known[0] != about:
-                known = about, self._make()
-                self._newest = known
-            return known[1]
+            state, newest = self._state(), self._newest
+            if newest is None or newest[0] != state:
+                newest = state, self._make()
+                self._newest = newest
+            return newest[1]
         finally:
-            if held:
+            if acquired:
                 self._computing.release()
 
-    def _about(self) -> tuple[Any, ...]:
-        """Everything that a view is made of, by its newest change."""
+    def _state(self) -> tuple[Any, ...]:
+        """The newest change of everything that a view depends on."""
         project = self._project
         return (
             project.recipe_text(),
@@ -85,62 +96,59 @@ class Views:
     def _make(self) -> View:
         project, source = self._project, self._project.source()
         last = project.last_decision()
-        today = project.replaying(source, last)
-        latest = project.history.last_run(source.digest)
-        seq = min(last, latest[1]) if latest else last
-        base = today if seq == last else project.replaying(source, seq)
-        dataset, note = source.dataset, NOT_AT_HAND if latest else NEVER_RUN
+        base = self._base(source, last)
+        dataset, note = source.dataset, NOT_AT_HAND if base.recipe else NEVER_RUN
         try:
             recipe = project.recipe
-            dataset = base.run(recipe, compute=self.quick(base, recipe))
-            prints = base.fingerprints(recipe)
-            if not self._decided(recipe, seq) or (
-                _reads_tags(recipe) and today.fingerprints(recipe) == prints
+            dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
+            prints = base.replay.fingerprints(recipe)
+            if not self._decided(recipe, base.seq) or (
+                _reads_tags(recipe)
+                and project.replaying(source, last).fingerprints(recipe) == prints
             ):
                 return View(dataset, True, "", prints[-1])
-            note = f"{self._what_changed(recipe, seq)} {SHOWN_THEN}"
+            note = f"{self._changes(recipe, base.seq)} {SHOWN_THEN}"
         except CurationError as error:
             with suppress(CurationError):  # the cache may have lost the last run
-                if latest:
-                    recipe = latest[0]
-                    dataset = base.run(recipe, compute=nothing)
-                    note = f"{self._what_changed(recipe, seq) or error} {SHOWN_THEN}"
+                if base.recipe is not None:
+                    dataset = base.replay.run(base.recipe, compute=nothing)
+                    note = f"{self._changes(base.recipe, base.seq) or error} {SHOWN_THEN}"
         dataset, mark = overlay.over(source, dataset, project.people(last), project.memory)
         return View(dataset, False, note, mark)
 
-    def quick(self, replay: Replay, recipe: Recipe) -> Callable[[Step], bool]:
-        """Allows the first steps not remembered, as long as all take a page's PATIENCE at most.
+    def _base(self, source: Source, last: int) -> _Base:
+        """The base of what pages show and edit: the decisions of the last run, or all up to `last`."""
+        latest = self._project.history.last_run(source.digest)
+        recipe, seq = (latest[0], min(last, latest[1])) if latest else (None, last)
+        return _Base(self._project.replaying(source, seq), recipe, seq)
 
-        What they take is known from earlier runs; filters of single rows that were never timed here
-        are counted as nothing.
+    def quick(self, replay: Replay, recipe: Recipe) -> Callable[[Step], bool]:
+        """Allow the first steps that are not remembered, up to a page's PATIENCE in all.
+
+        Their seconds are known from earlier runs. A filter of single rows that was never timed
+        counts as nothing.
         """
         rates, left, allowed = self._project.history.rates(), PATIENCE, set[str]()
         for step in replay.missing_steps(recipe):
-            use, made = step.use, step.operation
-            known = use in rates or (made.kind == "filter" and made.batched)
-            left -= rates.get(use, 0.0) * len(replay.source)
-            if made.is_slow(step.arguments) or not known or left < 0:
+            use, operation = step.use, step.operation
+            timed = use in rates or (operation.kind == "filter" and operation.batched)
+            left -= rates.get(use, 0.0) * len(replay.source.dataset)
+            if operation.is_slow(step.arguments) or not timed or left < 0:
                 allowed.discard(use)  # it may stand in the recipe twice
                 break
             allowed.add(use)
         return lambda step: step.use in allowed
 
     def partial(self, recipe: Recipe) -> Dataset:
-        """As much of a recipe as is remembered or quickly computed, for editing it.
-
-        With the decisions of the last run, for which the steps are remembered.
-        """
-        project, source = self._project, self._project.source()
-        last = project.last_decision()
-        latest = project.history.last_run(source.digest)
-        base = project.replaying(source, min(last, latest[1]) if latest else last)
+        """As much of a recipe as is remembered or quickly computed, for editing it."""
+        replay = self._base(self._project.source(), self._project.last_decision()).replay
         try:
-            return base.run(recipe, compute=self.quick(base, recipe))
+            return replay.run(recipe, compute=self.quick(replay, recipe))
         except NotCached as stopped:
             return stopped.partial
 
-    def _what_changed(self, recipe: Recipe, seq: int) -> str:
-        """What was changed since a run of that recipe, in a sentence; empty for nothing that counts."""
+    def _changes(self, recipe: Recipe, seq: int) -> str:
+        """The changes since a run of that recipe, in a sentence; empty for none that counts."""
         project, changes = self._project, []
         if project.recipe_text() != recipe.to_yaml() and project.recipe != recipe:
             changes.append("the recipe was changed")
@@ -150,7 +158,7 @@ class Views:
         return f"Since the last run {' and '.join(changes)}." if changes else ""
 
     def _decided(self, recipe: Recipe, seq: int) -> set[str]:
-        """Examples about which people said, since an event, what such a recipe may read."""
+        """Examples with decisions after event `seq` that such a recipe reads."""
         now = self._project.people()
         kinds = {"keep", "drop", "edit", "label", *(["tag"] if _reads_tags(recipe) else [])}
         return set() if now is None else now.changed_examples(self._project.people(seq), kinds)

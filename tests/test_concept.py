@@ -18,6 +18,7 @@ from curation.decisions import Decision, DecisionStore
 from curation.embedding import VectorStore
 from curation.errors import CurationError
 from curation.operations.concept import Marks, average_precision, concept, probability
+from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import Replay
 from tests.conftest import ROOT, make_dataset
@@ -64,7 +65,7 @@ def say(store, kind: str, ids, value=None):
 
 def replay(dataset, tmp_path, store) -> Replay:
     vectors = VectorStore(tmp_path / "vectors")
-    return Replay(dataset, "source", Cache(tmp_path / "cache"), vectors, store.state())
+    return Replay(Source("source", dataset), Cache(tmp_path / "cache"), vectors, store.state())
 
 
 def test_the_tagged_rank_their_like_before_all_others(dataset, tmp_path, store):
@@ -156,7 +157,9 @@ def test_without_a_yes_a_sentence_says_how_to_mark(dataset, tmp_path, store):
     say(store, "tag", dataset.rows.index[:3], "not cooking tips")
     with pytest.raises(CurationError, match="no kept example is tagged 'cooking tips'.*Browse"):
         replay(dataset, tmp_path, store).run(RECIPE)
-    nobody = Replay(dataset, "source", Cache(tmp_path / "cache"), VectorStore(tmp_path / "v"))
+    nobody = Replay(
+        Source("source", dataset), Cache(tmp_path / "cache"), VectorStore(tmp_path / "v")
+    )
     with pytest.raises(CurationError, match="no kept example is tagged"):
         nobody.run(RECIPE)
 

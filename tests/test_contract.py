@@ -17,8 +17,10 @@ from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
 from curation.embedding import VectorStore, load_encoder, nearest
 from curation.engine.batches import BATCH_COLUMNS, Batch, as_columns, run_batch
+from curation.engine.supply import Supply
 from curation.errors import CurationError, RecipeError
 from curation.operations.quality import RULES
+from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
 from curation.replay import Replay
@@ -114,9 +116,8 @@ def prepared(store, tmp_path_factory):
     cache = Cache(tmp_path_factory.mktemp("cache"))
 
     def make(operation: Operation, dataset: Dataset | None = None) -> Dataset:
-        return Replay(
-            dataset or imported(), "pairs" if dataset is None else "other", cache, store
-        ).run(before(operation))
+        source = Source("pairs", imported()) if dataset is None else Source("other", dataset)
+        return Replay(source, cache, store).run(before(operation))
 
     return make
 
@@ -215,7 +216,7 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
     dataset = make_dataset(texts, [row.get("label") for row in rows])
     given = {name for row in rows for name in row} - {"prompt", "response", "label", "tags"}
     steps = before(operation, params, given)
-    dataset = Replay(dataset, "example", Cache(store.folder / "cache"), store).run(steps)
+    dataset = Replay(Source("example", dataset), Cache(store.folder / "cache"), store).run(steps)
     columns = {name: [row.get(name) for row in rows] for name in given}
     dataset = Dataset(dataset.rows.assign(**columns), dataset.vectors)
     tags = {
@@ -359,6 +360,12 @@ def test_rules_of_a_filter_are_those_that_there_are():
 
 def test_every_kind_has_an_operation():
     assert {o.kind for o in OPERATIONS} == set(registry.KINDS)
+
+
+def test_every_input_that_is_described_is_supplied_and_no_other():
+    supplied = {name for name in dir(Supply(pd.DataFrame())) if not name.startswith("_")}
+    assert supplied - {"of", "dataset", "cache"} == set(registry.INPUTS) - {"batch"}
+    assert all(set(operation.inputs) <= set(registry.INPUTS) for operation in OPERATIONS)
 
 
 def test_two_modules_that_claim_one_name_are_both_named():

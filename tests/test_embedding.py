@@ -38,6 +38,7 @@ from curation.embedding.tokenizer import ModelTokenizer
 from curation.errors import CurationError
 from curation.files import sha256
 from curation.operations.embed import embed
+from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import Replay
 from tests.conftest import ROOT, make_dataset
@@ -484,7 +485,9 @@ def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
     recipe = Recipe((Step("embed"),))
     found = []
     for _ in range(2):
-        replay = Replay(dataset, "x", Cache(tmp_path / "cache"), Trigrams(tmp_path / "vectors"))
+        replay = Replay(
+            Source("x", dataset), Cache(tmp_path / "cache"), Trigrams(tmp_path / "vectors")
+        )
         found.append(replay.run(recipe))
     assert found[1].steps[-1].cached and not found[0].steps[-1].cached
     assert found[0].rows["tokens_cut"].tolist() == found[1].rows["tokens_cut"].tolist()

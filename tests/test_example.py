@@ -14,6 +14,7 @@ from curation.dataset import Dataset
 from curation.demo import EXAMPLE, FILES, make_demo
 from curation.embedding import VectorStore
 from curation.engine import Processes, Serial
+from curation.overlay import Source
 from curation.project import Project
 from curation.recipe import Recipe, Step
 from tests.encoders import TrigramEncoder
@@ -237,11 +238,13 @@ def test_serial_and_processes_give_the_same_frame(example, tmp_path, monkeypatch
     source = example.project.examples
     engine = Processes(2)
     try:
-        spread = Replay(source, "example", Cache(tmp_path / "two"), engine=engine).run(recipe)
+        spread = Replay(Source("example", source), Cache(tmp_path / "two"), engine=engine).run(
+            recipe
+        )
         assert engine._pool is not None, "workers were at it"
     finally:
         engine.close()
-    serial = Replay(source, "example", Cache(tmp_path / "one"), engine=Serial()).run(recipe)
+    serial = Replay(Source("example", source), Cache(tmp_path / "one"), engine=Serial()).run(recipe)
     pd.testing.assert_frame_equal(spread.rows, serial.rows)
     assert len(serial.dropped) == 2
 

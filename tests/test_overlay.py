@@ -113,7 +113,7 @@ class Forgets:
 
 
 def replayed(events: list[Event], recipe: Recipe = RECIPE):
-    return Replay(SOURCE.dataset, SOURCE.digest, Forgets(), people=fold(events)).run(recipe)
+    return Replay(SOURCE, Forgets(), people=fold(events)).run(recipe)
 
 
 @settings(

@@ -119,7 +119,7 @@ class People:
 
 
 def replay(dataset: Dataset, tmp_path, **more) -> Replay:
-    return Replay(dataset, "source", Cache(tmp_path / "cache"), **more)
+    return Replay(Source("source", dataset), Cache(tmp_path / "cache"), **more)
 
 
 RECIPE = Recipe(
@@ -608,7 +608,9 @@ def test_batches_are_remembered_with_their_labels(tmp_path):
     texts = make_dataset(PAIRS[:2], ["one", None]).rows
     for label, length in (("one", 3), ("seven", 5)):
         rows = texts.assign(label=pd.Series([label, None], index=texts.index, dtype="str"))
-        made = Replay(Dataset(rows), f"source {label}", Cache(tmp_path / "cache")).run(recipe)
+        made = Replay(Source(f"source {label}", Dataset(rows)), Cache(tmp_path / "cache")).run(
+            recipe
+        )
         assert made.rows["marked"].tolist() == [length, 0], "the texts are the same"
 
 
@@ -638,7 +640,7 @@ def test_what_an_operation_keeps_to_is_of_one_encoder(dataset, tmp_path, store):
     def known(other: str) -> float:
         """With a cache of its own, so that nothing but the basis is left of a run before."""
         cache = Cache(tmp_path / other)
-        ran = Replay(dataset, "source", cache, store=store, bases=bases).run(recipe)
+        ran = Replay(Source("source", dataset), cache, store=store, bases=bases).run(recipe)
         return ran.rows["kept_to"].iloc[0]
 
     assert [known("a"), known("b")] == [0.0, 1.0]

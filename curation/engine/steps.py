@@ -1,10 +1,14 @@
-"""One step on a dataset: which rows and inputs an operation gets, and what its answer is as a delta."""
+"""One step on a dataset: an operation is called with its inputs, and its answer becomes a delta.
+
+Guarantee: the delta holds answers for the rows that the operation saw and for no others. Batches are
+remembered by their texts, so an edit of one row or another filter repeats one batch and not all.
+"""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,22 +24,21 @@ from curation.columns import PREFIX, as_numbers
 from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
+from curation.engine.supply import Supply
 from curation.errors import CurationError
 from curation.registry import Operation
 from curation.report import StepReport
-from curation.versions import module_version
 
-_WIDTHS = (50, 100, 200)
-"""Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
 
 
 @dataclass
 class Steps:
-    """Computes the deltas of steps, with what operations may ask for.
+    """Computes the deltas of steps.
 
     cache: where batches and neighbours are remembered. store: the vector store that `embed`
-    operations get. people: decisions, for operations that read them. bases: what operations keep to.
+    operations get. people: decisions, for operations that read them. bases: the tables that
+    operations keep to.
     """
 
     cache: Cache
@@ -64,13 +67,20 @@ class Steps:
             answer = self._in_batches(operation, params, view, progress)
             return _noted(operation, params, view, answer), dataset.vectors
         kept = dataset.with_columns(names, dataset.kept.sort_index())
-        supplied = self._inputs(
-            operation, params, dataset, kept, progress, store or self.store, name
+        keeps_to_basis = "basis" in operation.inputs
+        supply = Supply(
+            rows=kept,
+            store=store or self.store,
+            decisions=self.people,
+            basis=self.basis(name, params, dataset.steps) if keeps_to_basis else Basis(),
+            progress=progress,
+            dataset=dataset,
+            cache=self.cache,
         )
-        answer = operation.run(*(supplied(name) for name in operation.inputs), **params)
+        answer = operation.run(*supply.of(operation), **params)
         if operation.kind != "embed":
-            made = as_columns(operation, answer, kept.index, params)
-            return _noted(operation, params, kept, made), dataset.vectors
+            columns = as_columns(operation, answer, kept.index, params)
+            return _noted(operation, params, kept, columns), dataset.vectors
         delta = _NO_DELTA
         if isinstance(answer, tuple):
             answer, columns = answer
@@ -80,7 +90,7 @@ class Steps:
         return delta, vectors
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
-        """Say which column is missing, and what makes it, or which holds no numbers."""
+        """Raise CurationError for a missing column, with its maker, or for one without numbers."""
         numeric = operation.numbers_read(params)
         for name in operation.columns_read(params):
             values = dataset.column(name)
@@ -97,8 +107,6 @@ class Steps:
                         f"{operation.name} reads numbers, but in {name!r} {error}; columns of "
                         f"numbers are: {_some(dataset.numbers)}."
                     ) from None
-        if {"vectors", "neighbours"} & set(operation.inputs) and dataset.vectors is None:
-            raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
 
     def _in_batches(
         self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
@@ -130,37 +138,8 @@ class Steps:
             )
         return pd.concat(parts)
 
-    def _inputs(
-        self,
-        operation: Operation,
-        params: dict[str, Any],
-        dataset: Dataset,
-        kept: pd.DataFrame,
-        progress: Progress,
-        store: Any,
-        name: str,
-    ) -> Callable[[str], Any]:
-        def vectors() -> np.ndarray:
-            assert dataset.vectors is not None
-            return dataset.vectors[dataset.rows.index.get_indexer(kept.index)]
-
-        def neighbours(k: int, part: Any = None) -> tuple[np.ndarray, np.ndarray]:
-            mine = vectors() if part is None else vectors()[part]
-            return self._neighbours(mine, k, progress)
-
-        offers: dict[str, Callable[[], Any]] = {
-            "rows": lambda: kept,
-            "vectors": vectors,
-            "neighbours": lambda: neighbours,
-            "store": lambda: store,
-            "decisions": lambda: self.people,
-            "basis": lambda: self.basis(name, params, dataset.steps),
-            "progress": lambda: progress,
-        }
-        return lambda name: offers[name]()
-
     def basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
-        """What a step keeps to; places and centres hold among vectors made in one way only."""
+        """The table that a step keeps to; it holds for one step, its parameters and its vectors."""
         space = [
             [r.use, r.params, registry.operation(r.use).depends_on(r.params, self.store)]
             for r in before
@@ -168,46 +147,11 @@ class Steps:
         ]
         return self.bases.of(name, params, space[-1:])
 
-    def _neighbours(
-        self, vectors: np.ndarray, k: int, progress: Progress
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The k nearest; remembered in few widths, so that several steps share one computation."""
-        widths = (*_WIDTHS, k)
-        width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
-        indices, similarities = self._remembered_neighbours(vectors, width, progress)
-        return indices[:, :k], similarities[:, :k]
-
-    def _remembered_neighbours(
-        self, vectors: np.ndarray, k: int, progress: Progress
-    ) -> tuple[np.ndarray, np.ndarray]:
-        from curation.embedding.neighbours import nearest
-
-        digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
-        code = module_version(nearest.__module__)
-        name = key("neighbours", code, digest, vectors.shape, k)
-        table = self.cache.get(name)
-        if table is None:
-            indices, similarities = nearest(vectors, k, progress)
-            width = indices.shape[1]
-            columns = [pa.array(a.reshape(-1)) for a in (indices, similarities)]
-            lists = [
-                pa.FixedSizeListArray.from_arrays(c, width) if width else pa.nulls(len(vectors))
-                for c in columns
-            ]
-            table = pa.table(dict(zip(("indices", "similarities"), lists, strict=True)))
-            self.cache.put(name, table)
-            return indices, similarities
-        shape = (len(vectors), -1)
-        parts = [
-            table[c].combine_chunks().flatten().to_numpy() for c in ("indices", "similarities")
-        ]
-        return parts[0].reshape(shape), parts[1].reshape(shape)
-
 
 def _noted(
     operation: Operation, params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
 ) -> pd.DataFrame:
-    """A delta with what a person should know of it, which is remembered with it."""
+    """A delta with the notes for a person, which are remembered with it."""
     notes = operation.notes(params, rows, answer) if operation.notes else []
     if notes:
         answer.attrs["notes"] = notes
@@ -215,7 +159,7 @@ def _noted(
 
 
 def _hint(dataset: Dataset, column: str) -> str:
-    """What to do about a column that is not there."""
+    """How to get a column that is not there."""
     makers = [
         o.name
         for o in registry.operations().values()
@@ -223,9 +167,9 @@ def _hint(dataset: Dataset, column: str) -> str:
     ]
     if makers:
         return f"add {makers[0]} before it"
-    known = [*dataset.scores, *dataset.own_names]
-    near = difflib.get_close_matches(column.removeprefix(PREFIX), known, n=3)
-    return f"near to it are: {', '.join(near)}" if near else f"there are: {_some(known)}"
+    columns = [*dataset.scores, *dataset.own_names]
+    near = difflib.get_close_matches(column.removeprefix(PREFIX), columns, n=3)
+    return f"near to it are: {', '.join(near)}" if near else f"there are: {_some(columns)}"
 
 
 def _some(names: Sequence[str]) -> str:

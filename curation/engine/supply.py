@@ -1,15 +1,77 @@
-"""Inputs for operations that run outside a step: rows that are to have vectors beside a replay."""
+"""The inputs that operations ask for by name (see `registry.INPUTS`), made when they are asked for.
+
+Guarantee: rows, vectors and neighbours of one call are in the same order, that of the ids, so the order
+of a file changes no result. Neighbours are remembered by the vectors themselves.
+
+Accepted: neighbours are computed in a few widths, so that several steps share one computation; a step
+that needs 51 waits for 100.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from curation.dataset import Progress, silent
-from curation.registry import operation
+from curation.basis import Basis
+from curation.cache import Cache, key
+from curation.dataset import Dataset, Progress, silent
+from curation.errors import CurationError
+from curation.registry import Operation, operation
+from curation.versions import module_version
+
+_WIDTHS = (50, 100, 200)
+"""Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
+
+Neighbours = tuple[np.ndarray, np.ndarray]
+"""Indices and cosine similarities, both (rows, k)."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """The inputs of one call of an operation on some rows.
+
+    dataset: where the vectors of the rows are. cache: where neighbours are remembered, if anywhere.
+    """
+
+    rows: pd.DataFrame
+    store: Any = None
+    decisions: Any = None
+    basis: Basis = field(default_factory=Basis)
+    progress: Progress = silent
+    dataset: Dataset | None = None
+    cache: Cache | None = None
+
+    def of(self, operation: Operation) -> list[Any]:
+        """The inputs of an operation, in the order of its positional parameters.
+
+        Raises CurationError where it needs embeddings and there are none.
+        """
+        embedded = self.dataset is not None and self.dataset.vectors is not None
+        if {"vectors", "neighbours"} & set(operation.inputs) and not embedded:
+            raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
+        return [getattr(self, name) for name in operation.inputs]
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """The vectors of the rows, (rows, width) float32."""
+        assert self.dataset is not None and self.dataset.vectors is not None
+        return self.dataset.vectors[self.dataset.rows.index.get_indexer(self.rows.index)]
+
+    @property
+    def neighbours(self) -> Callable[..., Neighbours]:
+        """A function of k and of positions among the rows, or of k alone for all rows."""
+
+        def neighbours(k: int, positions: Any = None) -> Neighbours:
+            vectors = self.vectors if positions is None else self.vectors[positions]
+            return _neighbours(vectors, k, self.cache, self.progress)
+
+        return neighbours
 
 
 def embedded(
@@ -19,12 +81,45 @@ def embedded(
     store: Any,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Vectors of rows, (rows, width) float32, by an operation of the kind `embed`.
+    """Vectors of rows outside of a replay, (rows, width) float32, by an `embed` operation.
 
-    Raises NotRemembered for a store that may only remember and lacks one, CurationError where the
+    Raises NotRemembered for a store that may not compute and lacks a text, CurationError where the
     operation cannot do its work.
     """
     embed = operation(use)
-    offers = {"rows": rows, "store": store, "progress": progress}
-    answer = embed.run(*(offers[name] for name in embed.inputs), **params)
+    answer = embed.run(*Supply(rows, store=store, progress=progress).of(embed), **params)
     return np.asarray(answer[0] if isinstance(answer, tuple) else answer)
+
+
+def _neighbours(vectors: np.ndarray, k: int, cache: Cache | None, progress: Progress) -> Neighbours:
+    """The k nearest, from one of a few remembered widths."""
+    widths = (*_WIDTHS, k)
+    width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
+    indices, similarities = _of_width(vectors, width, cache, progress)
+    return indices[:, :k], similarities[:, :k]
+
+
+def _of_width(
+    vectors: np.ndarray, width: int, cache: Cache | None, progress: Progress
+) -> Neighbours:
+    from curation.embedding.neighbours import nearest
+
+    if cache is None or not width:
+        return nearest(vectors, width, progress)
+    digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
+    code = module_version(nearest.__module__)
+    name = key("neighbours", code, digest, vectors.shape, width)
+    table = cache.get(name)
+    if table is None:
+        neighbours = nearest(vectors, width, progress)
+        lists = [
+            pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), width)
+            for values in neighbours
+        ]
+        cache.put(name, pa.table(dict(zip(("indices", "similarities"), lists, strict=True))))
+        return neighbours
+    indices, similarities = (
+        table[column].combine_chunks().flatten().to_numpy().reshape(len(vectors), -1)
+        for column in ("indices", "similarities")
+    )
+    return indices, similarities
