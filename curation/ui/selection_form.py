@@ -23,7 +23,8 @@ def draw(project: Project, dataset: Dataset) -> None:
     if handed:
         _draw_handed(project, handed)
     methods = {o.name: o for o in operations().values() if o.kind == "select"}
-    titles = {None: "Everything kept", **{name: o.title for name, o in methods.items()}}
+    titles: dict[str | None, str] = {None: "Everything kept"}
+    titles |= {name: method.title for name, method in methods.items()}
     current = _current(recipe, handed)
     name = st.radio(
         "Method",
@@ -74,9 +75,14 @@ def _draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
         "Let go",
         key="select-let-go",
         width="stretch",
-        on_click=quotas.HANDED.take,
+        on_click=_let_go,
         args=(project,),
     )
+
+
+def _let_go(project: Project) -> None:
+    """Forget the parameters that were handed over."""
+    quotas.HANDED.take(project)
 
 
 def _draw_parameters(
@@ -99,5 +105,5 @@ def _apply(project: Project, recipe: Recipe, base: str) -> None:
     """Save the recipe and run it."""
     with state.flashing_errors():
         project.save_recipe(recipe, base)
-        quotas.HANDED.take(project)
+        _let_go(project)
         shell.start_run(project)
