@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,23 @@ def make_dataset(pairs: list[tuple[str, str]], labels: list[str | None] | None =
 def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages draw themselves as behind the app's door, which is tested for itself."""
     monkeypatch.setattr("curation.ui.door.guarded", True)
+
+
+@pytest.fixture
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes the page it runs the main module; worker processes of later tests need ours."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture
+def project(
+    example_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, main_module: None
+) -> Project:
+    """A copy of the example in a workspace of its own, and the app pointed at it."""
+    folder = shutil.copytree(example_project, tmp_path / "projects" / "example")
+    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(folder))
+    return Project.open(folder)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from curation.decisions import Decision
 from curation.project import Project
-from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
+from tests.test_pages import button
 
 
 def page() -> None:
@@ -35,7 +35,7 @@ DECISIONS = [("Keep", "keep", None), ("Drop", "drop", None), ("Review", "flag", 
 
 
 @pytest.mark.parametrize("label, kind, value", DECISIONS)
-def test_a_click_decides_about_one_example(project, label, kind, value):  # noqa: F811
+def test_a_click_decides_about_one_example(project, label, kind, value):
     app = opened()
     earlier = project.decisions.append([Decision("x", "tag", "y", "Bob")]).appended
     button(app, label).click().run()
@@ -48,7 +48,7 @@ def test_a_click_decides_about_one_example(project, label, kind, value):  # noqa
 
 
 @pytest.mark.parametrize("label, kind, value", DECISIONS)
-def test_many_are_asked_about_first_and_decided_as_one(project, label, kind, value):  # noqa: F811
+def test_many_are_asked_about_first_and_decided_as_one(project, label, kind, value):
     app = opened()
     button(app, f"Yes, {label.lower()} 3").click().run()
     assert not app.exception and flashes(app)[-1].endswith("3 examples")
@@ -57,7 +57,7 @@ def test_many_are_asked_about_first_and_decided_as_one(project, label, kind, val
     assert len({e.batch for e in events}) == 1 and len({e.op_id for e in events}) == 3
 
 
-def test_a_word_is_said_of_many(project):  # noqa: F811
+def test_a_word_is_said_of_many(project):
     app = opened()
     assert button(app, "Tag 3").disabled
     app.text_input(key="many-tag").set_value(" maths ").run()
@@ -66,7 +66,7 @@ def test_a_word_is_said_of_many(project):  # noqa: F811
     assert {(e.kind, e.value) for e in project.decisions.events()} == {("tag", "maths")}
 
 
-def test_nobody_decides_without_a_name(project: Project):  # noqa: F811
+def test_nobody_decides_without_a_name(project: Project):
     app = opened("")
     button(app, "Keep").click().run()
     assert "Say who you are" in flashes(app)[0] and project.decisions.events() == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 
 import numpy as np
 import pandas as pd
@@ -236,16 +234,6 @@ def test_marks_left_out_say_how_well_they_are_told_apart(dataset):
 
 
 # --- on the Browse page ---------------------------------------------------------------------
-
-
-@pytest.fixture
-def project(example_project, tmp_path, monkeypatch) -> Project:
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    folder = tmp_path / "projects" / "example"
-    shutil.copytree(example_project, folder)
-    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
-    monkeypatch.setenv("CURATION_PROJECT", str(folder))
-    return Project.open(folder)
 
 
 def browse(**said) -> AppTest:

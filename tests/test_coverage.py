@@ -31,7 +31,7 @@ from curation.operations.select import select_diverse
 from curation.report import StepReport
 from curation.ui.coverage.numbers import basis
 from tests.conftest import ROOT, make_dataset
-from tests.test_pages import button, main_module, project  # noqa: F401 - fixtures
+from tests.test_pages import button
 from tests.test_selection import choose, pool
 
 SUBJECTS = {
@@ -301,7 +301,7 @@ def questions(tmp_path, count=6):
     return path
 
 
-def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):  # noqa: F811
+def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):
     reference, _ = project.references.add(questions(tmp_path))
     first = compare_with(project, reference)
     made = list(reference.results.glob("*.arrow"))
@@ -321,7 +321,7 @@ def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_p
     assert over_represented(found, 1.0).empty
 
 
-def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):  # noqa: F811
+def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):
     reference, _ = project.references.add(questions(tmp_path))
     project.view()
     before, real, chosen = comparison_key(project, reference), Project.view, []
@@ -362,7 +362,7 @@ def opened() -> AppTest:
     return app
 
 
-def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # noqa: F811
+def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
     assert any("There is no reference set yet" in i.value for i in opened().info)
     reference, _ = project.references.add(questions(tmp_path))
     assert any("Not compared yet" in c.value for c in opened().caption)
@@ -384,7 +384,7 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):  # 
     assert any("out of reach" in m.value for m in app.markdown)
 
 
-def test_a_reference_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):  # noqa: F811
+def test_a_reference_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):
     monkeypatch.setenv("CURATION_FILES", str(tmp_path))
     project.references.add(questions(tmp_path), "one")
     app = opened()
@@ -402,7 +402,7 @@ def test_a_reference_that_was_just_added_is_chosen_once(project, tmp_path, monke
     assert app.run().selectbox(key="coverage-target").value == "one"
 
 
-def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):  # noqa: F811
+def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, tmp_path):
     reference, _ = project.references.add(questions(tmp_path))
     compare_with(project, reference)
     (path,) = reference.results.glob("*.arrow")
@@ -413,7 +413,7 @@ def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, 
     assert app.metric and not any("have changed since" in i.value for i in app.info)
 
 
-def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):  # noqa: F811
+def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):
     reference, _ = project.references.add(questions(tmp_path))
     compare_with(project, reference)
     read, seen = pd.read_parquet, []
@@ -430,7 +430,7 @@ def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_p
     assert sum(name == str(reference.folder / "examples.parquet") for name in seen) == 1
 
 
-def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
+def test_dropped_rows_are_kept_from_the_page(project, tmp_path):
     dropped = project.view().dataset.dropped
     dropped = dropped[dropped["dropped_by"] == "select_diverse"].head(4)
     path = tmp_path / "wanted.jsonl"
@@ -452,7 +452,7 @@ def test_dropped_rows_are_kept_from_the_page(project, tmp_path):  # noqa: F811
     assert any("have changed since" in i.value for i in app.info)
 
 
-def test_budgets_arrive_at_select(project):  # noqa: F811
+def test_budgets_arrive_at_select(project):
     app = AppTest.from_file(str(ROOT / "pages/deliver/select.py"), default_timeout=120)
     topic = project.view().dataset.kept["topic"].iloc[0]
     budgets = {"budget": 200, "balance": "topic", "quotas": [f"{topic} = 3"]}

@@ -69,8 +69,16 @@ def test_a_layer_of_people_is_a_step_of_theirs_whose_mark_follows_what_it_holds(
     assert report.delta["label"].tolist() == ["x"] and verdicts.delta["keep"].tolist() == [True]
     (other,) = interleaved([], str, people_of(label))
     assert other.fingerprint == edits.fingerprint != verdicts.fingerprint
-    (other,) = interleaved([], str, people_of(Decision(IDS[0], "drop", None, "Ann")))
-    assert other.fingerprint not in ("", verdicts.fingerprint)
+    kept, dropped, first, second = (
+        next(interleaved([], str, people_of(Decision(IDS[0], kind, value, "Ann")))).fingerprint
+        for kind, value in (
+            ("keep", None),
+            ("drop", None),
+            ("edit", [{"role": "user", "content": "How?"}]),
+            ("edit", [{"role": "user", "content": "Why?"}]),
+        )
+    )
+    assert kept == verdicts.fingerprint and len({kept, dropped, first, second}) == 4
 
 
 def test_a_step_drops_what_is_still_kept_and_counts_it():

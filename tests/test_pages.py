@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,23 +17,9 @@ from curation.errors import CurationError
 from curation.ui import state
 from tests.conftest import ROOT, make_dataset
 
+pytestmark = pytest.mark.usefixtures("main_module")
+
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
-
-
-@pytest.fixture(autouse=True)
-def main_module(monkeypatch):
-    """Streamlit makes the page it runs the main module; worker processes of later tests need ours."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-
-
-@pytest.fixture
-def project(example_project, tmp_path, monkeypatch) -> Project:
-    """A copy of the example in a workspace of its own, and the app pointed at it."""
-    folder = tmp_path / "projects" / "example"
-    shutil.copytree(example_project, folder)
-    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
-    monkeypatch.setenv("CURATION_PROJECT", str(folder))
-    return Project.open(folder)
 
 
 def opened(page: str) -> AppTest:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sys
 
 import numpy as np
 import pandas as pd
@@ -259,21 +257,6 @@ def test_lit_words_make_no_markup_of_the_data(nasty):
 
 
 # --- where people search --------------------------------------------------------------------
-
-
-@pytest.fixture
-def main_module(monkeypatch):
-    """Streamlit makes the page it runs the main module; worker processes of later tests need ours."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-
-
-@pytest.fixture
-def project(example_project, tmp_path, monkeypatch, main_module) -> Project:
-    folder = tmp_path / "projects" / "example"
-    shutil.copytree(example_project, folder)
-    monkeypatch.setenv("CURATION_WORKSPACE", str(folder.parent))
-    monkeypatch.setenv("CURATION_PROJECT", str(folder))
-    return Project.open(folder)
 
 
 def browse(mode: str = "Words", **said) -> AppTest:
