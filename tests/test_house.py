@@ -228,8 +228,7 @@ def test_what_a_session_keeps_is_a_slot_or_a_widget():
 def test_every_table_is_drawn_by_one_function():
     modules = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "curation" / "ui").rglob("*.py")]
     drawing = {path.name for path in modules if "dataframe(" in path.read_text("utf-8")}
-    others = {"clean.py", "export.py", "load.py", "overview.py", "select.py"}
-    assert drawing - others == {"tables.py"}
+    assert drawing == {"tables.py"}
 
 
 def test_what_is_asked_without_a_screen_draws_nothing():

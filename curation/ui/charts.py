@@ -101,11 +101,11 @@ def counts(
     values: pd.Series, *, top: int = 12, height: int | None = None, key: str | None = None
 ) -> None:
     """How often each value stands there, the most frequent first."""
-    found = values.dropna().astype(str).replace("", "none").value_counts()
-    if not len(found):
+    sizes = values.dropna().astype(str).replace("", "none").value_counts()
+    if not len(sizes):
         st.caption("Nothing was measured yet.")
         return
-    shown = found.head(top)[::-1]
+    shown = sizes.head(top)[::-1]
     figure = go.Figure(
         go.Bar(
             y=list(range(len(shown))),
@@ -121,8 +121,8 @@ def counts(
     name_bars(figure, shown.index)
     figure.update_xaxes(visible=False)
     _draw(figure, height or 40 + 26 * len(shown), key)
-    if len(found) > top:  # as a bar they would dwarf all others
-        st.caption(f"and {len(found) - top:,} others with {int(found.iloc[top:].sum()):,} examples")
+    if len(sizes) > top:  # as a bar they would dwarf all others
+        st.caption(f"and {len(sizes) - top:,} others with {int(sizes.iloc[top:].sum()):,} examples")
 
 
 def name_bars(figure: go.Figure, names: Iterable[str], most: int = 48) -> None:

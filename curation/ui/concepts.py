@@ -43,7 +43,11 @@ def controls(
     key, among: as in `curation.ui.search.controls`. middle, right: the places for its widgets.
     """
     people = project.people()
-    tags = {t for said in people.tags.values() for t in said} if people is not None else set()
+    tags = (
+        {t for of_example in people.tags.values() for t in of_example}
+        if people is not None
+        else set()
+    )
     tag = concept_of(key)
     middle.selectbox(
         "Concept",
@@ -63,16 +67,16 @@ def controls(
             "are ranked by how likely they belong to it."
         )
         return None
-    said = marked(people, (tag, _against(tag)))
+    marks = marked(people, (tag, _against(tag)))
     place = st.container(horizontal=True, vertical_alignment="center")
-    if not said[tag]:
+    if not marks[tag]:
         place.caption(
             "Nothing is marked yet. Open an example that belongs to it and press “Yes, it is”: the "
             "others are then ranked. To find the first, search by words or meaning, or draw around "
             "a region of the map."
         )
         return None
-    about = digest(said)
+    about = digest(marks)
     with middle, st.spinner("Learning from the marks …"):
         scores, precision = _ranked(
             str(project.path), view.fingerprint, tag, about, view.dataset, people
@@ -85,8 +89,8 @@ def controls(
         "and bring the no that a model needs.",
     )
     hits = taken(scores, top, among, unsure=unsure)
-    counts = f"**{len(said[tag]):,}** yes · **{len(said[_against(tag)]):,}** no"
-    place.caption(counts + _quality(precision, len(said[_against(tag)])))
+    counts = f"**{len(marks[tag]):,}** yes · **{len(marks[_against(tag)]):,}** no"
+    place.caption(counts + _quality(precision, len(marks[_against(tag)])))
     _offer_step(project, tag, place, key)
     return SearchResult.above("Concept", hits, least, len(view.dataset), tag)
 
@@ -138,7 +142,7 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
     if not tag:
         return
     people = project.people()
-    said = () if people is None else people.of(example_id).tags
+    tags = () if people is None else people.of(example_id).tags
     op, base = actions.new_op(), actions.seen(project)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown(tag, 60)}?**", width="content")
@@ -151,10 +155,10 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
                 shortcut=letter,
                 icon=icon,
                 key=f"{key}-{label[:2].strip(',')}-{example_id}",
-                type="primary" if own in said else "secondary",
-                help="It is marked so; press again to take the mark away." if own in said else None,
+                type="primary" if own in tags else "secondary",
+                help="It is marked so; press again to take the mark away." if own in tags else None,
                 on_click=mark,
-                args=(project, key, example_id, own, other, said, op, base),
+                args=(project, key, example_id, own, other, tags, op, base),
             )
 
 
@@ -164,19 +168,19 @@ def mark(
     example_id: str,
     own: str,
     other: str,
-    said: Sequence[str],
+    tags: Sequence[str],
     op: str,
     base: int,
 ) -> None:
     """Tag an example as yes or no, and not as the other; a second time takes the tag away."""
-    if own in said:
+    if own in tags:
         decisions = [(UNTAG, example_id, own)]
     else:
         decisions = [(TAG, example_id, own)]
-        if other in said:
+        if other in tags:
             decisions.append((UNTAG, example_id, other))
     if actions.save(project, decisions, op, base):
-        just_marked(key).set(project, own not in said)
+        just_marked(key).set(project, own not in tags)
 
 
 def just_marked(key: str) -> Slot[bool | None]:
@@ -189,6 +193,10 @@ def open_next(project: Project, key: str, ids: Iterable[str]) -> None:
     if not just_marked(key).take(project):
         return
     tag = concept_of(key)
-    done = {i for said in marked(project.people(), (tag, _against(tag))).values() for i in said}
+    done = {
+        i
+        for ids_of_tag in marked(project.people(), (tag, _against(tag))).values()
+        for i in ids_of_tag
+    }
     following = (i for i in map(str, ids) if i not in done)
     state.OPEN.set(project, next(following, state.OPEN.get(project)))

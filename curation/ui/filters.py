@@ -140,8 +140,8 @@ def one_of(label: str, texts: pd.Series, key: str) -> tuple[str, ...]:
             label_visibility="collapsed",
             icon=":material/search:",
         )
-        wanted = (sought or "").casefold().strip()
-        alike = [v for v in values if wanted in v.casefold()]
+        letters = (sought or "").casefold().strip()
+        alike = [v for v in values if letters in v.casefold()]
         offered = list(dict.fromkeys([*widget_value(key, []), *alike[:OFFERED]]))
         more = len(alike) - OFFERED
         if more > 0:

@@ -46,19 +46,19 @@ def _start(project: Project, path: Path, name: str, source: str, options: list[s
     """Start the job that reads the reference set, and note which reference sets there were before it."""
     if shell.start_job(project, commands.add_reference(project.path, path, name, options)):
         state.flash(
-            f"Reading {name or source or 'the reference'}; it is chosen here when it is ready.",
+            f"Reading {name or source or 'the reference set'}; it is chosen here when it is ready.",
             ":material/hourglass:",
         )
         set_widget(OPEN, False)
         _BEFORE.set(project, _as_read(project.references.all()))
 
 
-def just_added(project: Project, found: list[ReferenceSet]) -> ReferenceSet | None:
+def just_added(project: Project, references: list[ReferenceSet]) -> ReferenceSet | None:
     """The reference set that was added from here and not shown yet; None while there is none."""
     before = _BEFORE.get(project)
     if before is None:
         return None
-    new = next((t for t in found if not _as_read([t]) <= before), None)
+    new = next((t for t in references if not _as_read([t]) <= before), None)
     if new is not None or not jobs.at_work(
         project.path, "reference", newest=shell.RECENT
     ):  # it may have failed, or have been there already
@@ -86,8 +86,8 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
         whole = st.toggle("Dropped rows too", key="reference-dropped")
         return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
     if how == "Export":
-        found = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
-        chosen = _folder("Earlier export", found, "reference-export")
+        deliveries = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
+        chosen = _folder("Earlier export", deliveries, "reference-export")
         return chosen, chosen.name if chosen else "", []
     if how == "Path":
         text = st.text_input("A file, a project or an export", key="reference-path").strip()
@@ -98,13 +98,13 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
             "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="reference-upload"
         )
         path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
-    said = st.text_input(
+    columns = st.text_input(
         "Columns, when they are not recognised",
         key="reference-map",
         placeholder="prompt=question response=answer",
     )
-    return path, source, [f"--source={source}", *(f"--map={pair}" for pair in said.split())]
+    return path, source, [f"--source={source}", *(f"--map={pair}" for pair in columns.split())]
 
 
-def _folder(label: str, found: list[Path], key: str) -> Path | None:
-    return st.selectbox(label, found, index=None, format_func=lambda p: p.name, key=key)
+def _folder(label: str, folders: list[Path], key: str) -> Path | None:
+    return st.selectbox(label, folders, index=None, format_func=lambda p: p.name, key=key)

@@ -196,13 +196,13 @@ def _jobs(project: Project, running: bool) -> None:
 
 
 def _draw_jobs(project: Project, was_running: bool) -> None:
-    found = jobs.all_jobs(project.path, 3)
-    recent = [j for j in found if j.active or time.time() - j.updated < 600]
+    newest = jobs.all_jobs(project.path, 3)
+    recent = [j for j in newest if j.active or time.time() - j.updated < 600]
     for job in recent[:3]:
         draw_job(project, job)
-    if was_running and not any(job.active for job in found):
-        if found and found[0].state == "done":
-            state.flash(f"{found[0].title}: done")
+    if was_running and not any(job.active for job in newest):
+        if newest and newest[0].state == "done":
+            state.flash(f"{newest[0].title}: done")
         st.rerun(scope="app")
 
 

@@ -40,10 +40,10 @@ def workspace() -> Path:
 
 def project_paths() -> list[Path]:
     """Every project in the workspace, and the one the app was started with."""
-    found = {p.parent for p in workspace().glob("*/project.toml")}
+    paths = {p.parent for p in workspace().glob("*/project.toml")}
     if started := os.environ.get("CURATION_PROJECT"):
-        found.add(Path(started))
-    return sorted(found, key=lambda p: p.name)
+        paths.add(Path(started))
+    return sorted(paths, key=lambda p: p.name)
 
 
 def address(path: Path) -> str:
@@ -135,9 +135,9 @@ def choose_project(path: Path) -> None:
 
 def make_project(name: str) -> Project:
     """Make a project in the workspace and choose it; raises CurationError when it is there."""
-    made = Project.create(workspace() / slug(name), name=name, recipe=DEFAULT_RECIPE)
-    choose_project(made.path)
-    return made
+    project = Project.create(workspace() / slug(name), name=name, recipe=DEFAULT_RECIPE)
+    choose_project(project.path)
+    return project
 
 
 def need_project() -> Project:
@@ -168,8 +168,8 @@ def annotated(project: Project, view: View) -> View:
     people = project.people()
     if people is None:
         return view
-    said = people.fingerprint(("keep", "drop", "tag", "flag"))
-    fingerprint = f"{view.fingerprint}-{said}"
+    of_people = people.fingerprint(("keep", "drop", "tag", "flag"))
+    fingerprint = f"{view.fingerprint}-{of_people}"
     dataset = _annotated(str(project.path), fingerprint, view.dataset, people)
     return replace(view, dataset=dataset, fingerprint=fingerprint)
 
@@ -199,8 +199,8 @@ def name_given(key: str) -> None:
 def recall_annotator() -> None:
     """Begin a session, which a reload of the page does too, with the name this browser remembers."""
     if _ANNOTATOR not in st.session_state:
-        said: Any = st.context.cookies.get(_COOKIE)
-        name = unquote(said)[:MOST_LETTERS] if isinstance(said, str) else ""
+        cookie: Any = st.context.cookies.get(_COOKIE)
+        name = unquote(cookie)[:MOST_LETTERS] if isinstance(cookie, str) else ""
         st.session_state[_ANNOTATOR] = st.session_state[_REMEMBERED] = name
 
 
@@ -209,11 +209,11 @@ def remember_annotator() -> None:
     name = annotator()[:MOST_LETTERS]
     if name != st.session_state.get(_REMEMBERED, ""):
         st.session_state[_REMEMBERED] = name
-        said = f"{_COOKIE}={quote(name, safe='')}; path=/; max-age=31536000; SameSite=Lax"
+        cookie = f"{_COOKIE}={quote(name, safe='')}; path=/; max-age=31536000; SameSite=Lax"
         # Quoted, the name holds letters, digits, "_.-~" and "%" only: it can end no string. Its field,
         # and no other, loses the focus, or the keys that decide would be typed into it.
         field = f"document.activeElement.closest('.st-key-{_ANNOTATOR}')"
-        script = f"document.cookie = '{said}'; if ({field}) document.activeElement.blur()"
+        script = f"document.cookie = '{cookie}'; if ({field}) document.activeElement.blur()"
         st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 

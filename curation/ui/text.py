@@ -52,11 +52,11 @@ def hover(text: object, limit: int = 90) -> str:
 
 def badges(text: str) -> list[str]:
     """What a reader cannot see: direction overrides, zero-width and private characters."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for character in _INVISIBLE.findall(text):
         name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
-        found[name] = found.get(name, 0) + 1
-    return [f"{count} × {name}" for name, count in found.items()]
+        counts[name] = counts.get(name, 0) + 1
+    return [f"{count} × {name}" for name, count in counts.items()]
 
 
 MOST_LINES = 400
@@ -66,7 +66,7 @@ MOST_LINES = 400
 def changed_lines(old: str, new: str) -> list[str]:
     """The lines of two texts as a difference: `- ` went, `+ ` came, two spaces stayed.
 
-    What both begin and end with is set apart first, so that a small change in a long text is found
+    What both begin and end with is set apart first, so that a small change in a long text is counts
     at once; words are not compared with each other.
     """
     before, after = old.split("\n"), new.split("\n")

@@ -36,8 +36,8 @@ def count(shown: int, missing: int, of: int = 0, dropped: int = 0) -> str:
     """
     drawn = f"{shown:,} examples{f' of {of:,} lie in this part' if of else ''}."
     if shown > POINTS:
-        here = f"{shown:,} in this part" if of else f"{shown:,}"
-        drawn = f"{POINTS:,} of {here} drawn; what you draw around counts all of them."
+        part = f"{shown:,} in this part" if of else f"{shown:,}"
+        drawn = f"{POINTS:,} of {part} drawn; what you draw around counts all of them."
     if dropped:
         drawn = f"{drawn[:-1]}; {dropped:,} of these are dropped."
     return drawn + (f" {missing:,} were dropped before they were embedded." if missing else "")
@@ -69,19 +69,19 @@ def figure(
     if len(inner) > len(drawn):
         result.add_trace(_density(inner, span))
     values = drawn[colour] if colour in drawn else pd.Series("", index=drawn.index)
-    said = len(drawn) <= HOVER_POINTS
+    hovered = len(drawn) <= HOVER_POINTS
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool:
         marker = _by_number(values.astype(float), colour, size)
-        result.add_trace(_trace(drawn, "", marker, said))
+        result.add_trace(_trace(drawn, "", marker, hovered))
     else:
         missing = "kept" if colour == "dropped_by" else "none"
         every = [f[colour] for f in (rows, ground) if f is not None and colour in f]
         order = _as_text(pd.concat(every or [values]), missing).value_counts().index.tolist()
         counted = inner[colour] if colour in inner else values
-        found = _as_text(counted, missing).value_counts()
-        counts = {str(value): int(count) for value, count in found.items()}
+        sizes = _as_text(counted, missing).value_counts()
+        counts = {str(value): int(count) for value, count in sizes.items()}
         text = _as_text(values, missing)
-        for trace in _by_category(drawn, text, order, counts, missing, size, said):
+        for trace in _by_category(drawn, text, order, counts, missing, size, hovered):
             result.add_trace(trace)
     if names and "topic" in rows and len(inner):
         _name_topics(result, inner, span, dark)
@@ -232,7 +232,7 @@ def _by_category(
     counts: Mapping[str, int],
     missing: str,
     size: float,
-    said: bool,
+    hovered: bool,
 ) -> Iterator[go.Scattergl]:
     """A trace for each frequent category; the others share one, in colours that come again.
 
@@ -254,7 +254,7 @@ def _by_category(
         }
         rest = sum(int(counts.get(value, 0)) for value in order[len(shown) :])
         title = f"{len(order) - len(shown)} others ({rest:,})"
-        trace = _trace(rows[others], title, marker, said)
+        trace = _trace(rows[others], title, marker, hovered)
         # Its sign in the legend would take the first one's colour, which is another category's.
         yield trace.update(legendgroup="others", showlegend=False)
         sign = {"color": MUTED, "symbol": "circle-open", "line": {"width": 2}}
@@ -272,13 +272,13 @@ def _by_category(
         if len(part):
             marker = {"color": MUTED if value in (missing, "none") else PALETTE[i], "size": size}
             title = f"{hover(value, 32)} ({int(counts.get(value, 0)):,})"
-            yield _trace(part, title, marker, said)
+            yield _trace(part, title, marker, hovered)
 
 
 def _trace(
-    rows: pd.DataFrame, name: str, marker: dict[str, Any], said: bool = True
+    rows: pd.DataFrame, name: str, marker: dict[str, Any], hovered: bool = True
 ) -> go.Scattergl:
-    texts = [hover(t, 70) for t in rows["prompt"]] if said else None
+    texts = [hover(t, 70) for t in rows["prompt"]] if hovered else None
     return go.Scattergl(
         x=rows["map_x"].to_numpy(dtype="float32"),
         y=rows["map_y"].to_numpy(dtype="float32"),
