@@ -241,6 +241,14 @@ def test_a_row_over_the_limit_takes_no_other_along_wherever_it_stands(kinds, siz
         assert counted(json_document(chunks_of(text, chunk), LIMITS)) == expected
 
 
+def test_a_record_that_holds_its_own_beginning_is_skipped_whole():
+    good, broken = b'{"a": {"a": 1}}', b'{"a": tru, "b": [{"a": 1}, {"a": 2}]}'
+    text = b"[" + b", ".join([good, broken, good]) + b"]"
+    items = list(json_document([text], LIMITS))
+    assert [type(item) for item in items] == [Raw, Reject, Raw]
+    assert items[1].raw == broken and items[0].value == items[2].value == {"a": {"a": 1}}
+
+
 @settings(max_examples=60, deadline=None)
 @given(PIECES, st.integers(4_100, 300_000), st.booleans(), st.booleans())
 def test_a_row_of_a_table_over_the_limit_takes_no_other_along(kinds, size, header, last):

@@ -21,8 +21,9 @@ from curation import registry, versions
 from curation.basis import Bases
 from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset
-from curation.embedding import VectorStore
+from curation.embedding import VectorStore, nearest
 from curation.engine import Batch, Processes, Serial
+from curation.engine.supply import Supply
 from curation.errors import CurationError, RecipeError
 from curation.overlay import Source, over
 from curation.recipe import Recipe, Step
@@ -459,6 +460,22 @@ def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, s
     recipe = Recipe((Step("embed"), Step("fifteen"), Step("forty")))
     replay(many, tmp_path, store=store).run(recipe)
     assert asked == [50]
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_neighbours_of_some_rows_are_positions_among_them_and_are_remembered(tmp_path, count):
+    rows = make_dataset(
+        [(f"Question {i}?", f"answer {i * i}") for i in range(60)]
+    ).rows.sort_index()
+    vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    supply = Supply(rows, dataset=Dataset(rows, vectors), cache=Cache(tmp_path))
+    positions = np.arange(0, 60, 60 // count)
+    computed = supply.neighbours(5, positions)
+    expected = nearest(vectors[positions], min(5, count - 1))
+    for neighbours in (computed, supply.neighbours(5, positions)):
+        assert all((got == due).all() for got, due in zip(neighbours, expected, strict=True))
+    assert supply.neighbours(5, positions[:1])[0].shape == (1, 0)
 
 
 # --- how much is remembered -----------------------------------------------------------------------
