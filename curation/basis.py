@@ -1,8 +1,13 @@
-"""What an operation worked out once and keeps to, so that rows which come later move no others.
+"""Tables that an operation keeps to in later runs, so that new rows move no others.
 
-A map drawn afresh for one more row is another map, and topics found afresh are other topics. So an
-operation may keep a table (places, centres, names) under its step, parameters and encoder, and lay
-new rows into it. Another parameter, such as the next seed, is another table.
+A map drawn anew for one more row is another map, and topics computed anew are other topics. So an
+operation may keep a table (positions, centres, names) and add new rows to it.
+
+Guarantee: a table belongs to one step, its parameters and its encoder; another seed is another table.
+A table is read whole or not at all.
+
+Accepted: a kept map fits its newest rows a little less well than one drawn anew, until a person draws
+it anew or fewer than STAYS of the rows are in the table.
 """
 
 from __future__ import annotations
@@ -18,37 +23,37 @@ from curation import lock
 from curation.cache import key, read_table, write_table
 
 FITTED = 100_000
-"""Rows that shape a map or topics at most: time and memory grow with them, the result does not."""
+"""Most rows that a map or topics are computed from. More would cost time and memory for no better result."""
 
 STAYS = 0.5
-"""Share of the rows that must be known already; below, it is worked out anew for all of them."""
+"""Share of the rows that must be in the table; below it, an operation computes all of them anew."""
 
 FORMAT = 1
-"""Raised when an operation keeps other columns, so that it never meets a table it cannot read."""
+"""Part of a table's name. Raise it when an operation keeps other columns."""
 
 
 class Basis:
-    """One operation's table; without a path nothing is kept, and everything is worked out anew."""
+    """One operation's table. Without a path no table is kept, and every run computes anew."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
 
     @property
     def exists(self) -> bool:
-        """Whether something was kept, whole or damaged."""
+        """Whether there is a file, whole or damaged."""
         return self.path is not None and self.path.exists()
 
     def load(self) -> pa.Table | None:
-        """The table kept last; None while there is none, or when it is damaged."""
+        """The table; None while there is none, or when it is damaged."""
         return None if self.path is None else read_table(self.path)
 
     def save(self, table: pa.Table) -> None:
-        """Keep a table instead of the former one, whole or not at all."""
+        """Replace the table, whole or not at all."""
         if self.path is not None:
             write_table(self.path, table)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Whoever loads, adds and saves does it under this lock, or two runs lose rows."""
+        """A lock to load, add and save under; without it two runs would lose rows."""
         if self.path is None:
             return nullcontext()
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,16 +61,16 @@ class Basis:
 
 
 class Bases:
-    """A folder of tables that operations keep to; without one, none is kept."""
+    """A folder of tables that operations keep to; without a folder no table is kept."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
-    def of(self, step: str, *about: object) -> Basis:
-        """The table of a step; `about` is what it depends on, such as parameters and encoder."""
+    def of(self, step: str, *depends: object) -> Basis:
+        """The table of a step and of all that it depends on, such as parameters and encoder."""
         if self.folder is None:
             return Basis()
-        return Basis(self.folder / f"{step}-{key(FORMAT, step, *about)[:16]}.arrow")
+        return Basis(self.folder / f"{step}-{key(FORMAT, step, *depends)[:16]}.arrow")
 
 
 def vector_keys(vectors: np.ndarray) -> np.ndarray:
@@ -82,26 +87,26 @@ def vector_keys(vectors: np.ndarray) -> np.ndarray:
     )
 
 
-def positions(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where each key stands among the known ones, which are sorted, (keys,); -1 where it does not."""
-    if not len(known):
+def positions(keys: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    """The position of each key among the stored ones, which are sorted, (keys,); -1 for none."""
+    if not len(stored):
         return np.full(len(keys), -1)
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[at] == keys, at, -1)
+    nearest = np.minimum(np.searchsorted(stored, keys), len(stored) - 1)
+    return np.where(stored[nearest] == keys, nearest, -1)
 
 
 def with_former(
-    keys: np.ndarray, values: np.ndarray, known: np.ndarray, former: np.ndarray
+    keys: np.ndarray, values: np.ndarray, former_keys: np.ndarray, former: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keys, sorted, and their values, with the former of rows that are not here: they may come back."""
-    both, first = np.unique(np.concatenate([keys, known]), return_index=True)
+    """Keys, sorted, and their values; absent rows keep their former values, as they may come back."""
+    both, first = np.unique(np.concatenate([keys, former_keys]), return_index=True)
     return both, np.concatenate([values, former])[first]
 
 
 def shaping(first: np.ndarray, rows: int) -> np.ndarray:
-    """Positions of the rows that a map or topics are made of: all, or FITTED of the distinct ones.
+    """Positions of the rows that a map or topics are computed from: all, or FITTED distinct ones.
 
-    first: where each distinct vector stands first, in the order of `vector_keys`; these are hashes,
-    so the first of them are a random part, whatever order the rows have.
+    first: the first position of each distinct vector, in the order of `vector_keys`. The keys are
+    hashes, so the first of them are a random part, whatever order the rows have.
     """
     return np.arange(rows) if len(first) == rows <= FITTED else first[:FITTED]

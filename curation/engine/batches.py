@@ -1,4 +1,4 @@
-"""One operation on one slice of the rows, and what its answer means."""
+"""One operation on one slice of the rows, and its answer as columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from curation.errors import CurationError
 from curation.registry import Operation
 
 BATCH_COLUMNS = ("messages", "prompt", "response", "system", "label")
-"""What every batch holds, beside the columns that the operation asks for."""
+"""The columns of every batch, besides those that the operation asks for."""
 
 BATCH_ROWS = 2_048
 """Rows in a batch: large enough that starting one costs nothing beside it, small enough that an
@@ -51,16 +51,16 @@ def as_columns(
     """
     names = {"filter": "keep", "select": "keep", "split": "split"}
     if isinstance(answer, pd.DataFrame):
-        made: pd.DataFrame = answer
+        columns: pd.DataFrame = answer
     else:
         name = names.get(operation.kind) or operation.columns_made(params)[0]
-        made = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
-    if len(made) != len(index):
+        columns = pd.DataFrame({name: np.asarray(answer) if isinstance(answer, list) else answer})
+    if len(columns) != len(index):
         raise CurationError(
-            f"{operation.name} answered for {len(made):,} rows but was asked about {len(index):,}."
+            f"{operation.name} answered for {len(columns):,} rows but was asked about {len(index):,}."
         )
-    same = isinstance(made.index, pd.RangeIndex) or made.index.equals(index)
-    frame = made.set_axis(index) if same else made.loc[index]
+    same = isinstance(columns.index, pd.RangeIndex) or columns.index.equals(index)
+    frame = columns.set_axis(index) if same else columns.loc[index]
     for column in frame.columns:
         if frame[column].dtype == object:
             frame = frame.assign(**{column: frame[column].astype("str")})
