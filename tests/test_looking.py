@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
-from curation.looking.columns import nameable, values_of, with_titles
+from curation.looking.columns import in_words, nameable, values_of, with_titles
 from curation.looking.counts import Counts, Progress
 from tests.conftest import json_lines
 
@@ -80,3 +81,10 @@ def test_what_dropped_a_row_is_named_by_its_title_for_a_reader(project):
     shown = with_titles(dataset, dataset.rows.loc[ids])["dropped_by"]
     assert shown[ids[0]] == dataset.steps[1].title != "keep_between"
     assert shown[ids[3]] == "a person" and shown[ids[1:3]].isna().all()
+
+
+def test_names_of_rules_are_words_and_other_columns_stay_as_they_are():
+    problems = pd.Series(["empty_answer,refusal", ""], name="problems")
+    assert in_words(problems).tolist() == ["empty answer,refusal", ""]
+    team = problems.rename("team")
+    assert in_words(team) is team

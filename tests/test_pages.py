@@ -357,6 +357,22 @@ def test_lines_of_a_list_stay_as_they_are_until_they_are_touched(project):
     assert json.loads(app.json[0].value) == [["a", "b"]]
 
 
+def test_the_choices_of_a_list_are_in_words_and_saved_as_the_recipe_has_them(project):
+    def form() -> None:
+        import streamlit as st
+
+        from curation.registry import operation
+        from curation.ui.form import widget
+
+        rules = operation("drop_bad_answers").params["rules"]
+        st.json([widget(rules, ["empty_answer"], "rules")])
+
+    app = AppTest.from_function(form).run()
+    assert json.loads(app.json[0].value) == [["empty_answer"]]
+    assert "empty answer" in app.multiselect[0].options
+    assert not any("_" in option for option in app.multiselect[0].options)
+
+
 def test_who_is_at_the_keyboard_is_remembered_as_a_cookie_that_can_hold_no_code(project):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.text_input(key="annotator").set_value("A'; alert(1) </script>").run()

@@ -31,6 +31,9 @@ LISTS = ("attention", "tags", "flags")
 """Columns that hold several words, separated by commas."""
 
 
+CODES = ("attention", "problems")
+"""Columns that hold names of rules as the code has them."""
+
 COLOURS = (
     "theme",
     "topic",
@@ -97,6 +100,11 @@ def values_of(dataset: Dataset, column: str) -> list[str]:
     if values is None:
         return []
     return [str(value) for value in as_text(values).value_counts().index if value]
+
+
+def in_words(values: pd.Series) -> pd.Series:
+    """A column for people: the names of rules in a column of CODES without underscores."""
+    return values.str.replace("_", " ") if values.name in CODES else values
 
 
 def shown(dataset: Dataset, column: str) -> pd.Series | None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from curation.columns import as_numbers
 from curation.dataset import Dataset, load_messages
+from curation.looking.columns import in_words
 from curation.recipe import Step
 from curation.report import StepReport
 from curation.ui import charts, tables
@@ -63,7 +64,7 @@ def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None
             label_visibility="collapsed",
         )
         if column:
-            charts.distribution(dataset.rows[column], column)
+            charts.distribution(in_words(dataset.rows[column]), column)
 
 
 def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
