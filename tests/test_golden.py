@@ -17,6 +17,7 @@ import pytest
 from curation.cache import Cache
 from curation.dataset import Dataset
 from curation.embedding import VectorStore, nearest
+from curation.overlay import Source
 from curation.registry import Operation
 from curation.replay import Replay
 from tests.test_contract import (
@@ -50,7 +51,7 @@ def output(operation: Operation, store: VectorStore, cache: Cache) -> str:
         **({"budget": 12} if "budget" in operation.params else {}),
         **example_of(operation)[0],
     }
-    dataset = Replay(imported(), "pairs", cache, store).run(before(operation, params))
+    dataset = Replay(Source("pairs", imported()), cache, store).run(before(operation, params))
     if "basis" in operation.inputs:
         dataset = part(dataset, range(DRAWN_BY_DIRECTIONS))
     checked = operation.check(params)

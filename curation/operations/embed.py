@@ -48,7 +48,7 @@ def embed(
     ] = "auto",
     long: Annotated[Long, "of a text longer than the model reads: its head, or all of it"] = "head",
 ) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:
-    """Give every example a vector, so that examples that mean alike lie together.
+    """Give every example a vector, so that examples of similar meaning lie together.
 
     What it does:
         Embeds prompt and response together by default: prompts alone put "translate this" beside

@@ -57,7 +57,7 @@ def project_map(
     ] = 0.1,
     seed: Annotated[int, "the same seed gives the same map", Range(0, SEEDS - 1)] = 0,
 ) -> pd.DataFrame:
-    """Place examples on a plane so that those that mean alike lie together.
+    """Place examples on a plane so that those of similar meaning lie together.
 
     What it does:
         Runs UMAP from exact neighbours, started from the two main directions (PCA); fewer than 20

@@ -207,7 +207,7 @@ def select_random(
     budget: Budget = 1_000,
     seed: Annotated[int, "another seed, another sample", Range(0, SEEDS - 1)] = 0,
 ) -> pd.DataFrame:
-    """Choose examples by chance: the arm that every other method has to beat.
+    """Choose examples by chance: the baseline that every other method has to beat.
 
     What it does:
         Each example's place is a hash of seed and id, so rows that come or go change no other row's
