@@ -42,7 +42,7 @@ PACKAGES = {
         "export/*.py",
         "export leaks export_calls export_parts export_people template_tokens",
     ),
-    "recipe": ("recipe*.py", "recipe recipe_text schema"),
+    "recipe": ("recipe*.py", "recipe recipe_text"),
     "reading": (
         "sources/*.py formats/*.py",
         "sources json_shapes formats shapes awkward reading real_files",

@@ -142,6 +142,7 @@ def test_a_refusal_names_the_line_and_the_source():
             "r.yaml, line 2: this is not YAML: the key 'seed'",
         ),
         ("steps: [\n", "r.yaml, line 2: this is not YAML"),
+        ("[" * 3_000, "r.yaml: this is not YAML: not valid."),
         ("steps: 3", "r.yaml: a recipe needs a list"),
         ("- fix_text", "r.yaml: a recipe needs a list"),
         ("", "r.yaml: a recipe needs a list"),

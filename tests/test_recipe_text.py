@@ -123,6 +123,16 @@ def test_off_and_on_again_is_as_it_was():
         ),
         (
             "split",
+            {"validation": 0.2, "test": 0.1},
+            [
+                "-  - split: {validation: 0.05,",
+                "-            test: 0.05}",
+                "+  - split: {validation: 0.2,",
+                "+            test: 0.1}",
+            ],
+        ),
+        (
+            "split",
             {"test": 0.1},
             ["-            test: 0.05}", "+            test: 0.1}"],
         ),
@@ -158,6 +168,32 @@ def test_other_ways_to_write_a_list():
     aliased = "a: &a {similarity: 0.7}\nsteps:\n  - drop_near_duplicates: *a\n"
     assert edited(aliased, one) == one.to_yaml(), "what cannot be edited is written anew"
     assert edited("steps: [", one) == one.to_yaml()
+
+
+def test_a_value_of_several_lines_is_written_anew_and_its_neighbours_stay():
+    text = (
+        "steps:\n  - keep_matching:\n      pattern: >-   # two: lines\n        [0-9]\n"
+        "        apples\n      side: prompt   # of: both\n  - lengths\n"
+    )
+    recipe = Recipe.from_yaml(text)
+    (step, lengths) = recipe
+    assert step.params["pattern"] == "[0-9] apples"
+    changed = Recipe((replace_params(step, {**step.params, "pattern": "a: b"}), lengths))
+    assert edited(text, changed) == (
+        "steps:\n  - keep_matching:\n      pattern: 'a: b'\n      side: prompt   # of: both\n"
+        "  - lengths\n"
+    )
+
+
+def test_a_step_that_says_it_is_on_says_it_is_off():
+    text = (
+        "steps:\n  - {lengths: {}, enabled: true}   # count\n  - language:\n    enabled: yes  # x\n"
+    )
+    recipe = Recipe.from_yaml(text)
+    off = Recipe(tuple(replace_params(step, step.params, False) for step in recipe))
+    made = edited(text, off)
+    assert made == text.replace("true", "false").replace("yes", "false")
+    assert edited(made, recipe).splitlines()[1] == "  - {lengths: {}, enabled: true}   # count"
 
 
 STEPS = st.lists(
