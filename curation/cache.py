@@ -123,13 +123,13 @@ class Cache:
         if not self._grown:
             return
         self._grown = False
-        found = []
+        files = []
         for path in self.folder.rglob("*.arrow"):
             with contextlib.suppress(FileNotFoundError):  # another process prunes too
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        excess = sum(size for _, size, _ in found) - self.limit
-        for _, size, path in sorted(found):
+                files.append((status.st_mtime_ns, status.st_size, path))
+        excess = sum(size for _, size, _ in files) - self.limit
+        for _, size, path in sorted(files):
             if excess <= 0:
                 break
             with contextlib.suppress(OSError):

@@ -39,13 +39,25 @@ class Offer:
     empty where no former version knows it. id: of the row that is offered, "" for none.
     """
 
-    gone: str
-    said: tuple[str, ...]
+    former_id: str
+    decisions: tuple[str, ...]
     place: str = ""
     before: str = ""
     id: str = ""
     after: str = ""
     likeness: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the offer as a JSON object, with the key `gone` for the former id."""
+        return {
+            "gone": self.former_id,
+            "said": self.decisions,
+            "place": self.place,
+            "before": self.before,
+            "id": self.id,
+            "after": self.after,
+            "likeness": self.likeness,
+        }
 
 
 def without_row(project: Project) -> list[str]:
@@ -53,33 +65,33 @@ def without_row(project: Project) -> list[str]:
     people = project.people()
     if people is None or not project.imports:
         return []
-    there = set(project.examples.rows.index)
-    gone = [id for id in people.frame().index if id not in there]
-    if not gone:
+    ids = set(project.examples.rows.index)
+    orphans = [id for id in people.frame().index if id not in ids]
+    if not orphans:
         return []
     written = {event.op_id for event in project.decisions.events()} - set(people.undone)
-    return [id for id in gone if _op(id, "note") not in written]
+    return [id for id in orphans if _op(id, "note") not in written]
 
 
 def offers(project: Project) -> list[Offer]:
     """For each such example what was decided, and the nearest new row at its place."""
-    gone = without_row(project)
+    orphans = without_row(project)
     people = project.people()
-    if not gone or people is None:
+    if not orphans or people is None:
         return []
     rows = project.examples.rows
     decided = set(people.frame().index)
-    taken, made = set[str](), list[Offer]()
-    old = {row["content_hash"]: row for row in _former_rows(project, {_hash(id) for id in gone})}
+    taken, result = set[str](), list[Offer]()
+    old = {row["content_hash"]: row for row in _former_rows(project, {_hash(id) for id in orphans})}
     new = _NewRows(rows, {row[name] for row in old.values() for name in ("source", "now")})
-    known = {_hash(str(id)): str(id) for id in reversed(rows.index)}
-    for id in gone:
-        said = tuple(people.of(id).summary())
+    ids_by_hash = {_hash(str(id)): str(id) for id in reversed(rows.index)}
+    for id in orphans:
+        decisions = tuple(people.of(id).summary())
         row = old.get(_hash(id))
         place = f"{row['source']}, row {row['source_row']:,}" if row else ""
         before = _text(row) if row else ""
         free = [] if row is None else new.candidates(row, decided | taken)
-        if (same := known.get(_hash(id))) and same not in decided | taken:
+        if (same := ids_by_hash.get(_hash(id))) and same not in decided | taken:
             free, before = [same], _text(rows.loc[same])
         letters = _groups(before)
         best = max(((_likeness(letters, new.groups(c)), c) for c in free), default=(0.0, ""))
@@ -87,8 +99,8 @@ def offers(project: Project) -> list[Offer]:
             best = (0.0, "")
         taken.add(best[1])
         after = _text(rows.loc[best[1]]) if best[1] else ""
-        made.append(Offer(id, said, place, before, best[1], after, round(best[0], 3)))
-    return made
+        result.append(Offer(id, decisions, place, before, best[1], after, round(best[0], 3)))
+    return result
 
 
 def carry(project: Project, chosen: Sequence[Offer], annotator: str) -> int:
@@ -102,7 +114,7 @@ def carry(project: Project, chosen: Sequence[Offer], annotator: str) -> int:
     todo = [offer for offer in chosen if offer.id]
     if people is None or not todo:
         return 0
-    batch = "carried-" + _op("".join(offer.gone for offer in todo), "batch")[:16]
+    batch = "carried-" + _op("".join(offer.former_id for offer in todo), "batch")[:16]
     project.decisions.append(
         [d for offer in todo for d in _decisions(people, offer, annotator.strip(), batch)]
     )
@@ -112,10 +124,10 @@ def carry(project: Project, chosen: Sequence[Offer], annotator: str) -> int:
 def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Iterator[Decision]:
     from curation.decisions import Decision
 
-    summary = people.of(offer.gone)
+    summary = people.of(offer.former_id)
     events = [summary.edit, summary.label, summary.verdict, summary.rating, *summary.notes]
-    events += [people.tags[offer.gone][tag] for tag in summary.tags]
-    events += [people.flags[offer.gone][flag] for flag in summary.flags]
+    events += [people.tags[offer.former_id][tag] for tag in summary.tags]
+    events += [people.flags[offer.former_id][flag] for flag in summary.flags]
     for event in events:
         if event is not None:
             yield Decision(
@@ -127,20 +139,20 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
                 op_id=_op(event.op_id, offer.id),
                 batch=batch,
             )
-    where = f"{offer.gone} ({offer.place})" if offer.place else offer.gone
-    text = f"{CARRIED}{where}: {'; '.join(_told(summary))}"
+    where = f"{offer.former_id} ({offer.place})" if offer.place else offer.former_id
+    text = f"{CARRIED}{where}: {'; '.join(_without_names(summary))}"
     yield Decision(
         offer.id,
         "note",
         text,
         annotator,
         content_hash=_hash(offer.id),
-        op_id=_op(offer.gone, "note"),
+        op_id=_op(offer.former_id, "note"),
         batch=batch,
     )
 
 
-def _told(summary: Summary) -> Iterator[str]:
+def _without_names(summary: Summary) -> Iterator[str]:
     """List the decisions without names: a delivery under pseudonyms holds notes too."""
     if summary.verdict:
         yield "kept" if summary.verdict.kind == "keep" else "dropped"
@@ -158,11 +170,11 @@ def _told(summary: Summary) -> Iterator[str]:
         yield "with a note" if len(summary.notes) == 1 else f"with {len(summary.notes)} notes"
 
 
-def _former_rows(project: Project, wanted: set[str]) -> Iterator[Mapping[str, Any]]:
+def _former_rows(project: Project, hashes: set[str]) -> Iterator[Mapping[str, Any]]:
     """Rows of former versions of files, oldest version first, with the name of the version now."""
     for now, rows in project.former_rows():
         version = frozenset(rows["content_hash"])
-        for row in rows[rows["content_hash"].isin(wanted)].to_dict("records"):
+        for row in rows[rows["content_hash"].isin(hashes)].to_dict("records"):
             yield {**{str(k): v for k, v in row.items()}, "now": now, "version": version}
 
 
@@ -181,12 +193,12 @@ class _NewRows:
     def candidates(self, old: Mapping[str, Any], taken: set[str]) -> list[str]:
         """Undecided rows of an old row's file: those near its place, of its prompt or its answer."""
         place = old["source_row"]
-        wanted = [("source_row", number) for number in range(place - NEAR, place + NEAR + 1)]
-        wanted += [(column, old[column]) for column in ("prompt", "response")]
+        values = [("source_row", number) for number in range(place - NEAR, place + NEAR + 1)]
+        values += [(column, old[column]) for column in ("prompt", "response")]
         ids = dict.fromkeys(
             id
             for source in (old["source"], old["now"])
-            for column, value in wanted
+            for column, value in values
             for id in self._by.get((column, source, value), ())
         )
         return [id for id in ids if id not in taken and _hash(id) not in old["version"]]

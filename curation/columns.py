@@ -82,18 +82,18 @@ class FileColumns:
 
     def read(self, name: str) -> pd.Series:
         """A column, indexed by id: int64, Int64, float64, boolean or str; KeyError without one."""
-        held = self._held.pop(name, None)
-        if held is None:
+        column = self._held.pop(name, None)
+        if column is None:
             table = self._remembered(name)
             if table is None or len(table) != len(self._metadata):
                 values = _values(self._metadata, name, self.kinds[name])
                 table = pa.table({"value": values})
                 self._remember(name, table)
-            held = _series(table["value"], self._metadata.index)
-        self._held[name] = held
+            column = _series(table["value"], self._metadata.index)
+        self._held[name] = column
         while len(self._held) > HELD:
             self._held.popitem(last=False)
-        return held
+        return column
 
     def _remembered(self, name: str | None) -> pa.Table | None:
         return None if self._cache is None else self._cache.get(self._key(name))
@@ -111,29 +111,29 @@ class FileColumns:
 def _records(metadata: pd.Series) -> Iterator[tuple[np.ndarray, list[dict[str, Any]]]]:
     """Positions of rows that have metadata, and what it says, some rows at a time."""
     lengths = metadata.str.len().to_numpy(dtype=float, na_value=0)
-    there = np.flatnonzero(lengths)
-    ends = np.cumsum(lengths[there])
+    filled = np.flatnonzero(lengths)
+    ends = np.cumsum(lengths[filled])
     start = 0
-    while start < len(there):
+    while start < len(filled):
         enough = int(np.searchsorted(ends, (ends[start - 1] if start else 0) + LETTERS))
-        places = there[start : max(start + 1, min(enough, start + ROWS))]
+        places = filled[start : max(start + 1, min(enough, start + ROWS))]
         start += len(places)
         yield places, orjson.loads("[" + ",".join(metadata.iloc[places].tolist()) + "]")
 
 
 def _kinds(metadata: pd.Series) -> dict[str, str]:
     """Name → kind of every column that holds something and nothing nested."""
-    seen: dict[str, _Seen] = {}
+    columns: dict[str, _Seen] = {}
     for _, records in _records(metadata):
         alike: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for record in records:
             alike.setdefault(tuple(record), []).append(tuple(record.values()))
         for names, rows in alike.items():
             for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                if name not in seen:
-                    seen[name] = _Seen()
-                seen[name].add(values)
-    kinds = {name: (kind, s.rows) for name, s in seen.items() if (kind := s.kind)}
+                if name not in columns:
+                    columns[name] = _Seen()
+                columns[name].add(values)
+    kinds = {name: (kind, s.rows) for name, s in columns.items() if (kind := s.kind)}
     if len(kinds) > LISTED:
         least = sorted((rows for _, rows in kinds.values()), reverse=True)[LISTED - 1]
         kinds = {n: k for n, k in kinds.items() if k[1] >= least}
@@ -248,32 +248,32 @@ def is_number(values: pd.Series) -> bool:
         return False
 
 
-def holds(values: pd.Series, wanted: Sequence[str]) -> np.ndarray:
+def holds(values: pd.Series, texts: Sequence[str]) -> np.ndarray:
     """True for each row whose value is one of some texts; "" stands for a missing one.
 
     Numbers are compared as numbers, so that 4 is 4.0; texts as they are written.
     """
     if pd.api.types.is_bool_dtype(values):
-        wanted = [text.casefold() for text in wanted]
+        texts = [text.casefold() for text in texts]
     elif pd.api.types.is_numeric_dtype(values):
-        numbers = [float(text) for text in wanted if _NUMBER.fullmatch(text)]
-        found = np.isin(values.to_numpy(float, na_value=np.nan), numbers)
-        return found | values.isna().to_numpy() if "" in wanted else found
-    return as_text(values).isin(wanted).to_numpy(dtype=bool)
+        numbers = [float(text) for text in texts if _NUMBER.fullmatch(text)]
+        equal = np.isin(values.to_numpy(float, na_value=np.nan), numbers)
+        return equal | values.isna().to_numpy() if "" in texts else equal
+    return as_text(values).isin(texts).to_numpy(dtype=bool)
 
 
-def not_there(values: pd.Series, wanted: Sequence[str], name: str) -> list[str]:
+def unknown_values(values: pd.Series, texts: Sequence[str], name: str) -> list[str]:
     """A sentence for each text that is no value of a column, with those that are near to it."""
-    absent = [text for text in wanted if not holds(values, [text]).any()]
+    absent = [text for text in texts if not holds(values, [text]).any()]
     if not absent:
         return []
-    known = [str(v) for v in as_text(values).value_counts().index[:5_000] if v]
-    folded = {text.strip().casefold(): text for text in reversed(known)}
+    existing = [str(v) for v in as_text(values).value_counts().index[:5_000] if v]
+    folded = {text.strip().casefold(): text for text in reversed(existing)}
     sentences = []
     for text in absent[:10]:
         close = difflib.get_close_matches(text.strip().casefold(), folded, n=3, cutoff=0.5)
-        shown = [repr(folded[c][:60]) for c in close] or [repr(k[:60]) for k in known[:5]]
-        what = "near to it" if close else "the most frequent" if len(known) > 5 else "there are"
+        shown = [repr(folded[c][:60]) for c in close] or [repr(k[:60]) for k in existing[:5]]
+        what = "near to it" if close else "the most frequent" if len(existing) > 5 else "there are"
         sentences.append(f"No example has {text!r} as its {name}; {what}: {', '.join(shown)}.")
     if len(absent) > 10:
         sentences.append(f"{len(absent) - 10:,} more of the values stand in no example.")

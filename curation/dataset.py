@@ -151,13 +151,13 @@ def attention_codes(
     may be the answer; all are fine. refused: there is an answer that was not preferred.
     """
     roles = [str(turn["role"]) for turn in turns]
-    found = set(_whole_codes(roles, label))
+    codes = set(_whole_codes(roles, label))
     for i, turn in enumerate(turns):
         blank = not (turn["content"] or "").strip() and not turn.get("parts")
-        found.update(_turn_codes(turns, roles, i, blank))
-    if refused and found & {"no_answer", "ends_with_user"}:
-        found = {*found, "marked_bad"} - {"no_answer", "ends_with_user"}
-    return [code for code in ATTENTION if code in found]
+        codes.update(_turn_codes(turns, roles, i, blank))
+    if refused and codes & {"no_answer", "ends_with_user"}:
+        codes = {*codes, "marked_bad"} - {"no_answer", "ends_with_user"}
+    return [code for code in ATTENTION if code in codes]
 
 
 def _whole_codes(roles: Sequence[str], label: str | None) -> Iterator[str]:
@@ -218,12 +218,12 @@ def make_ids(hashes: Sequence[str], carried: Sequence[str] | None = None) -> lis
     """
     brought = list(carried or [""] * len(hashes))
     owned = {digest for digest, name in zip(hashes, brought, strict=True) if name in ("", digest)}
-    taken, seen = set[str](), dict[str, int]()
+    taken, counts = set[str](), dict[str, int]()
     ids = [""] * len(hashes)
 
     def counted(digest: str) -> str:
         while True:
-            count = seen[digest] = seen.get(digest, 0) + 1
+            count = counts[digest] = counts.get(digest, 0) + 1
             name = digest if count == 1 else f"{digest}-{count}"
             if name not in taken:
                 return name
@@ -366,9 +366,9 @@ class Dataset:
         """One example's columns; raises CurationError when no example has that id."""
         if example_id not in self.rows.index:
             raise CurationError(f"There is no example {example_id!r} in this dataset.")
-        found = self.rows.loc[example_id]
-        assert isinstance(found, pd.Series)  # ids are unique
-        return found
+        row = self.rows.loc[example_id]
+        assert isinstance(row, pd.Series)  # ids are unique
+        return row
 
     def explain(self, example_id: str) -> list[dict[str, Any]]:
         """The receipt of one row: what each step and person did to it, oldest first.

@@ -81,14 +81,14 @@ def _examine_decisions(project: Project) -> list[dict[str, Any]]:
     from curation.decisions import check, rebuild, repair
     from curation.decisions.database import is_damage
 
-    said = ""
+    text = ""
     try:
         people = project.people()
     except CurationError as error:
         if error.__cause__ is None or not is_damage(error.__cause__):
             return [_check("decisions", False, str(error))]
         journal = project.path / "decisions.journal.jsonl"
-        said = (
+        text = (
             f"the database was damaged; rebuilt: {rebuild(project.path / 'decisions.db', journal)}"
         )
         people = project.people()
@@ -96,12 +96,12 @@ def _examine_decisions(project: Project) -> list[dict[str, Any]]:
         return []
     if findings := check(project.decisions):
         try:
-            said = f"{'; '.join(map(str, findings))}; repaired: {repair(project.decisions)}"
+            text = f"{'; '.join(map(str, findings))}; repaired: {repair(project.decisions)}"
         except CurationError as error:
-            said = f"{'; '.join(map(str, findings))}; {error}"
+            text = f"{'; '.join(map(str, findings))}; {error}"
     left = check(project.decisions)
-    said = said or f"{project.decisions.last():,} events, journal equal"
-    return [_check("decisions", not left, said), *_examine_rows(project)]
+    text = text or f"{project.decisions.last():,} events, journal equal"
+    return [_check("decisions", not left, text), *_examine_rows(project)]
 
 
 def _examine_rows(project: Project) -> list[dict[str, Any]]:
@@ -109,12 +109,14 @@ def _examine_rows(project: Project) -> list[dict[str, Any]]:
     from curation.carry import without_row
 
     try:
-        gone = without_row(project)
+        orphans = without_row(project)
     except CurationError:
         return []  # the examples themselves are lost, which is said already
-    if not gone:
+    if not orphans:
         return []
-    text = f"{len(gone):,} decided examples are no longer there; see `curate carry {project.path}`"
+    text = (
+        f"{len(orphans):,} decided examples are no longer there; see `curate carry {project.path}`"
+    )
     return [_check("rows of decisions", False, text)]
 
 

@@ -36,15 +36,15 @@ def scratch(folder: Path, prefix: str) -> Iterator[Path]:
     prefix: one of SCRATCH. A lock file beside it, there before it and after it, tells
     `clear_scratch` that its program lives. Raises CurationError when it cannot be made.
     """
-    made = folder / f"{prefix}{uuid.uuid4().hex[:12]}"
+    temporary = folder / f"{prefix}{uuid.uuid4().hex[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with lock.locked(_lock_of(made)):
-            made.mkdir()
-            yield made
+        with lock.locked(_lock_of(temporary)):
+            temporary.mkdir()
+            yield temporary
     finally:
-        _remove(made)
-        _remove(_lock_of(made))
+        _remove(temporary)
+        _remove(_lock_of(temporary))
 
 
 def _lock_of(folder: Path) -> Path:

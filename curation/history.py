@@ -58,7 +58,7 @@ class History:
     def rates(self) -> dict[str, float]:
         """Operation → seconds a row, as last measured here."""
         try:
-            found: dict[str, float] = json.loads(self._timings.read_text())
-            return found
+            rates: dict[str, float] = json.loads(self._timings.read_text())
+            return rates
         except (OSError, ValueError):
             return {}

@@ -1,7 +1,7 @@
-"""What came into a project: files that are read, kept, mended, and read again.
+"""The imported files of a project: read, kept, mended, and read again.
 
-Each file is kept byte for byte in `source/`, and its rows stand in two tables, which can be made
-from the copies again. `imports.json` lists the files and vouches for the tables by their checksums.
+Guarantee: each file is kept byte for byte in `source/`, and its rows, in two tables, can be made from
+the copies again. `imports.json` lists the files and the checksums of the tables.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NOTHING: Mapping[str, Any] = {
     **{"lines": 0, "examples": 0, "rejected": 0, "blank": 0, "seconds": 0.0},
     **{"repaired": {}, "formats": {}, "encodings": {}, "notes": [], "left_out": {}},
 }
-"""The report of a file that was not read."""
+"""Report of a file that was not read."""
 
 
 class _Incoming(NamedTuple):
-    """A file that was read: what it gave, or no tables where it is there already."""
+    """A file that was read; tables is None where the same file is already imported."""
 
     file: Incoming
     entry: dict[str, Any]
@@ -46,7 +46,7 @@ class _Incoming(NamedTuple):
 class Imports:
     """The imported files of a project folder, and their rows.
 
-    Safe for several processes: what changes imports holds a lock, and readers meet whole files.
+    Safe for several processes: a change of imports holds a lock, and readers see whole files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,23 +54,23 @@ class Imports:
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """What was imported, oldest first: name, sha256, settings, and the report of each file."""
+        """The imported files, oldest first: name, sha256, settings, and report of each."""
         return list(manifest.read(self.folder).get("imports", []))
 
     def entries_of(self, digest: str) -> list[dict[str, Any]] | None:
-        """The entries that the examples' table of that checksum was read from; None for a former one."""
-        known = manifest.read(self.folder)
-        return list(known["imports"]) if known.get("examples_sha256") == digest else None
+        """Return the entries of the examples' table of that checksum; None for a former table."""
+        listed = manifest.read(self.folder)
+        return list(listed["imports"]) if listed.get("examples_sha256") == digest else None
 
     @property
     def former(self) -> list[dict[str, Any]]:
-        """Versions that others took the place of, oldest first: entries with `replaced_by`."""
+        """Replaced versions of files, oldest first: entries with `replaced_by`."""
         return list(manifest.read(self.folder).get("former", []))
 
     def former_rows(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Examples of versions that others took the place of, each with that one's name.
+        """Yield the name of each replacing file, and the examples of the version it replaced.
 
-        Read anew from the copies in `source/`; a version of which the copy is gone is passed over.
+        They are read again from the copies in `source/`; a version without a copy is left out.
         """
         for entry in self.former:
             copy = self.folder / "source" / entry["stored"]
@@ -80,34 +80,34 @@ class Imports:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Files of imported folders that are no data: name → reason."""
+        """Files of imported folders that hold no data: name → reason."""
         return dict(manifest.read(self.folder).get("left_out", {}))
 
     @property
     def examples_sha256(self) -> str | None:
         """The checksum of the examples' table; None before the first import."""
-        known = manifest.read(self.folder)
-        return str(known["examples_sha256"]) if known else None
+        listed = manifest.read(self.folder)
+        return str(listed["examples_sha256"]) if listed else None
 
     def why_empty(self) -> str:
-        """Why there are no examples, and what to do."""
+        """Return why there are no examples, and what to do."""
         if (self.folder / "examples.parquet").exists():
             return (
-                "imports.json is gone, which vouches for examples.parquet; put it back from a copy, "
-                "or import the files again."
+                "imports.json is missing, so examples.parquet cannot be checked; put it back from a "
+                "copy, or import the files again."
             )
         return "There are no examples yet; import a file first."
 
     def table(self, table: str) -> tuple[str, pd.DataFrame]:
-        """One of TABLES and its checksum, rebuilt from `source/` when it is not as it was written.
+        """Return one of TABLES and its checksum, rebuilt from `source/` when it is damaged.
 
-        Readers wait only when they find it in the middle of being written.
+        Readers wait only while it is being written.
         """
-        found = self._as_written(table)
-        if found is None:
+        rows = self._as_written(table)
+        if rows is None:
             with self._importing():
-                found = self._sound(table)
-        return found
+                rows = self._sound(table)
+        return rows
 
     @property
     def rejected(self) -> pd.DataFrame:
@@ -148,10 +148,10 @@ class Imports:
             fetched = hub.load(
                 id, scratch, revision=revision, split=split, progress=part_of(progress, 0, 2)
             )
-            known = id.strip("/")
-            at = f"@{fetched.revision[:12]}" if fetched.revision else ""
+            name = id.strip("/")
+            mark = f"@{fetched.revision[:12]}" if fetched.revision else ""
             given = [
-                Incoming(file, f"{known}{at}/{file.name}", f"hf:{known}/{file.name}")
+                Incoming(file, f"{name}{mark}/{file.name}", f"hf:{name}/{file.name}")
                 for file in fetched.files
             ]
             return self._add(given, {}, reading.settings(), False, part_of(progress, 1, 2))
@@ -168,23 +168,25 @@ class Imports:
             of = next(e for e in imports if e["name"] == refused["imported_as"].iloc[0])
             former = next((e for e in imports if e["origin"] == f"mended:{source}"), None)
             line = " ".join(text.split("\n")).encode() + b"\n"
-            said = {**of["settings"], "encoding": "utf-8"}
+            settings = {**of["settings"], "encoding": "utf-8"}
             with files.scratch(self.folder, ".mend-") as scratch:
                 file = scratch / "mended.jsonl"
                 file.write_bytes(line)
                 mended = Incoming(file, f"{source} (mended)", f"mended:{source}")
-                tables, _ = copies.read(self.folder, file, mended.name, said, silent)
+                tables, _ = copies.read(self.folder, file, mended.name, settings, silent)
                 if len(tables["examples"]) != 1:
                     why = tables["rejected"]["message"]
                     raise CurationError(
                         f"Still refused: {why.iloc[0] if len(why) else 'there is nothing in it.'}"
                     )
                 if former is not None:
-                    said = former["settings"]
+                    settings = former["settings"]
                     file.write_bytes(copies.verified(self.folder, former).read_bytes() + line)
                 place = [source, _digest(refused["raw"].iloc[0])]
-                said = {**said, "mends": [*said.get("mends", []), place]}
-                (entry,) = self._merge([self._read_in(mended, said, False, (), silent)], {}, False)
+                settings = {**settings, "mends": [*settings.get("mends", []), place]}
+                (entry,) = self._merge(
+                    [self._read_in(mended, settings, False, (), silent)], {}, False
+                )
                 return entry
 
     def rebuild(self, progress: Progress = silent) -> None:
@@ -193,29 +195,31 @@ class Imports:
             self._rebuild(progress)
 
     def parse(
-        self, file: Path, name: str, said: Mapping[str, Any], progress: Progress = silent
+        self, file: Path, name: str, own_settings: Mapping[str, Any], progress: Progress = silent
     ) -> tuple[Tables, ImportReport]:
-        """The rows of a file that is to be no part of the project, read as an import would be."""
-        settings = {**Reading().settings(), **said, "limits": read_limits(self.folder)}
+        """Read the rows of a file as an import does, without adding them to the project."""
+        settings = {**Reading().settings(), **own_settings, "limits": read_limits(self.folder)}
         return copies.read(self.folder, file, name, settings, progress)
 
     def _importing(self) -> AbstractContextManager[None]:
-        """The lock under which imports are changed, by whichever process; it cannot be nested."""
+        """Lock the imports for a change, against all processes; the lock cannot be nested."""
         return lock.locked(self.folder / ".import.lock")
 
     def _add(
         self,
         given: Sequence[Incoming],
         left_out: dict[str, str],
-        said: Mapping[str, Any],
+        settings: Mapping[str, Any],
         replace: bool,
         progress: Progress,
     ) -> list[dict[str, Any]]:
-        """Read files and put them in, all or none, but for those of a folder that are no data."""
+        """Read and add files, all or none; files of a folder that hold no data are left out."""
         read, taken = list[_Incoming](), set[str]()
         for i, file in enumerate(given):
             try:
-                one = self._read_in(file, said, replace, taken, part_of(progress, i, len(given)))
+                one = self._read_in(
+                    file, settings, replace, taken, part_of(progress, i, len(given))
+                )
             except FileRefused as error:
                 if not file.listed or former_version(file, self.entries, replace):
                     raise
@@ -232,25 +236,25 @@ class Imports:
     def _read_in(
         self,
         file: Incoming,
-        said: Mapping[str, Any],
+        given: Mapping[str, Any],
         replace: bool,
         taken: Collection[str],
         progress: Progress,
     ) -> _Incoming:
-        """A file's entry and its rows; no rows when these bytes are there already, read so."""
+        """Read a file's entry and rows; no rows when it is already imported with these settings."""
         imports = self.entries
         copy, digest = copies.keep(self.folder, file)
         former = former_version(file, imports, replace)
         twin = former or next((e for e in imports if _is_twin(e, digest)), None)
-        settings = dict(twin["settings"] if twin and said == Reading().settings() else said)
-        # A changed limit is another reading of the file.
-        settings["limits"] = read_limits(self.folder)
-        if twin and (twin["sha256"], twin["settings"]) == (digest, settings):
+        used = dict(twin["settings"] if twin and given == Reading().settings() else given)
+        # with another limit the file is read again
+        used["limits"] = read_limits(self.folder)
+        if twin and (twin["sha256"], twin["settings"]) == (digest, used):
             return _Incoming(file, {**twin, "already": True, "replaced": []}, None)
         name = (
             former["name"] if former else free_name(file, {*taken, *(e["name"] for e in imports)})
         )
-        tables, report = copies.read(self.folder, copy, name, settings, progress)
+        tables, report = copies.read(self.folder, copy, name, used, progress)
         if former and not report.examples and former["report"]["examples"]:
             why = tables["rejected"]["message"]
             reason = (
@@ -265,7 +269,7 @@ class Imports:
             "origin": file.origin,
             "sha256": digest,
             "stored": copy.name,
-            "settings": settings,
+            "settings": used,
             "report": report.to_dict(),
             "time": round(time.time(), 3),
         }
@@ -274,18 +278,13 @@ class Imports:
     def _merge(
         self, read: Sequence[_Incoming], left_out: Mapping[str, str], replace: bool
     ) -> list[dict[str, Any]]:
-        """Put files just read beside the others, all at once, and return their entries.
-
-        The lock is held.
-        """
+        """Add files just read to the others, all at once, and return their entries; needs the lock."""
         before = imports = self.entries
         former, fresh, entries = self.former, dict[str, Tables](), list[dict[str, Any]]()
         for file, entry, tables in read:
             if tables is not None:
                 old = former_version(file, before, replace)
-                if (
-                    old is not None and old["name"] in fresh
-                ):  # another of these files took its place
+                if old is not None and old["name"] in fresh:  # another of these files replaced it
                     old = None
                 if old is None and any(e["name"] == entry["name"] for e in imports):
                     # Another program took the name in the meantime.
@@ -300,23 +299,23 @@ class Imports:
                 imports = [*imports, entry]
                 fresh[entry["name"]] = tables
             entries.append(entry)
-        gone = {name: why for name, why in self.left_out.items() if name not in fresh}
-        lists = {"imports": imports, "former": former, "left_out": {**gone, **left_out}}
+        earlier = {name: why for name, why in self.left_out.items() if name not in fresh}
+        lists = {"imports": imports, "former": former, "left_out": {**earlier, **left_out}}
         if fresh:
             self._write(lists, fresh)
         elif lists["left_out"] != self.left_out:
-            known = manifest.read(self.folder)
-            manifest.write(self.folder, lists, {t: known[f"{t}_sha256"] for t in TABLES})
+            listed = manifest.read(self.folder)
+            manifest.write(self.folder, lists, {t: listed[f"{t}_sha256"] for t in TABLES})
         return entries + [
             {"name": name, "left_out": why, "report": NOTHING, "replaced": []}
             for name, why in left_out.items()
         ]
 
     def _write(self, lists: Mapping[str, Any], fresh: dict[str, Tables]) -> None:
-        """Write both tables, and the manifest last, which vouches for them; the lock is held.
+        """Write both tables, then the manifest with their checksums; needs the lock.
 
-        lists: those of the manifest. fresh: name → rows of what was read just now. The others' rows
-        are those of the tables, or are read again where these are not as they were written.
+        lists: lists of the manifest. fresh: name → rows of files read just now. Rows of other files
+        come from the tables, or are read again where a table is damaged.
         """
         imports = lists["imports"]
         others = [e for e in imports if e["name"] not in fresh]
@@ -345,14 +344,14 @@ class Imports:
             self._write(lists, copies.read_again(self.folder, lists["imports"], progress))
 
     def _as_written(self, table: str) -> tuple[str, pd.DataFrame] | None:
-        """One of TABLES and its checksum; None when the manifest does not vouch for what is there."""
-        known = manifest.read(self.folder)
-        if not known:
+        """Return one of TABLES and its checksum; None when it differs from the manifest's."""
+        listed = manifest.read(self.folder)
+        if not listed:
             return "", pd.DataFrame()
         try:
             with open(self.folder / f"{table}.parquet", "rb") as stream:  # one file, come what may
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                if digest != known.get(f"{table}_sha256", digest):
+                if digest != listed.get(f"{table}_sha256", digest):
                     return None
                 stream.seek(0)
                 return digest, pd.read_parquet(stream)
@@ -360,18 +359,18 @@ class Imports:
             return None
 
     def _sound(self, table: str) -> tuple[str, pd.DataFrame]:
-        """The same, rebuilt from `source/` when it is not as it was written; the lock is held."""
-        found = self._as_written(table)
-        if found is None:
+        """Return the same, rebuilt from `source/` when it is damaged; needs the lock."""
+        rows = self._as_written(table)
+        if rows is None:
             self._rebuild()
-            found = self._as_written(table)
-        assert found is not None
-        return found
+            rows = self._as_written(table)
+        assert rows is not None
+        return rows
 
     def _standing(self, refused: pd.DataFrame) -> pd.DataFrame:
-        """Refused lines without those mended: as many of a file's equal lines as there are mends.
+        """Return refused lines without mended ones; each mend removes one of a file's equal lines.
 
-        Lines are known by their bytes, not their places, which differ in the file's next version.
+        Lines are compared by their bytes, because their places differ in the file's next version.
         """
         mends = Counter(tuple(m) for e in self.entries for m in e["settings"].get("mends", []))
         if refused.empty or not mends:
@@ -390,7 +389,7 @@ class Imports:
 
 
 def _is_twin(entry: Mapping[str, Any], digest: str) -> bool:
-    """Whether an import has these bytes; lines mended alike in two files are two all the same."""
+    """Return whether an import has these bytes; equal mended lines of two files stay two imports."""
     return bool(entry["sha256"] == digest and "mends" not in entry["settings"])
 
 

@@ -109,15 +109,15 @@ def _start(project: Path, command: Command) -> str:
 def status(project: Path, job_id: str) -> Status:
     """How a job stands now; raises CurationError when there is no such job."""
     folder = _folder(project, job_id)
-    found = _read(folder)
-    if not found.active or _alive(folder, found):
-        return found
-    found = _read(folder)  # it may have ended well between the two looks
-    if not found.active:
-        return found
+    current = _read(folder)
+    if not current.active or _alive(folder, current):
+        return current
+    current = _read(folder)  # it may have ended well between the two looks
+    if not current.active:
+        return current
     if (folder / CANCEL).exists():
-        return replace(found, state="cancelled", error=str(Cancelled()))
-    return replace(found, state="lost", error=_last_words(folder))
+        return replace(current, state="cancelled", error=str(Cancelled()))
+    return replace(current, state="lost", error=_last_words(folder))
 
 
 def _folder(project: Path, job_id: str) -> Path:
@@ -134,14 +134,14 @@ def _read(folder: Path) -> Status:
         raise CurationError(f"There is no job {folder.name!r} in this project.") from None
 
 
-def _alive(folder: Path, found: Status) -> bool:
+def _alive(folder: Path, status: Status) -> bool:
     """Whether the job's process still runs: it holds a lock that ends with it, whatever ends it.
 
     A process number would not do: after a restart another process may have it. Where there are no
     such locks, a job that was silent for a minute counts as gone.
     """
     if not lock.OFFERED:
-        return time.time() - found.updated < 60
+        return time.time() - status.updated < 60
     try:
         with open(folder / "pid", "rb") as stream:
             if not lock.share(stream.fileno()):
@@ -149,7 +149,7 @@ def _alive(folder: Path, found: Status) -> bool:
             started = bool(stream.read())
     except OSError:
         started = False
-    return not started and time.time() - found.started < 5  # it is being started just now
+    return not started and time.time() - status.started < 5  # it is being started just now
 
 
 def _last_words(folder: Path) -> str:
@@ -167,13 +167,13 @@ def all_jobs(project: Path, limit: int | None = 20) -> list[Status]:
     if not folder.is_dir():
         return []
     names = sorted((p.name for p in folder.iterdir() if p.is_dir()), reverse=True)
-    found = []
+    jobs = []
     for name in names[:limit]:
         try:
-            found.append(status(project, name))
+            jobs.append(status(project, name))
         except CurationError:
             continue
-    return found
+    return jobs
 
 
 def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
@@ -183,13 +183,13 @@ def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
     is whole or not there, so nothing is lost by that.
     """
     folder = _folder(project, job_id)
-    found = status(project, job_id)
-    if not found.active:
+    job = status(project, job_id)
+    if not job.active:
         return
     files.write_text(folder / CANCEL, "")
     until = time.monotonic() + patience
     _signal(folder, signal.SIGTERM)
-    while _alive(folder, found) and time.monotonic() < until:
+    while _alive(folder, job) and time.monotonic() < until:
         time.sleep(0.02)
     _signal(folder, getattr(signal, "SIGKILL", signal.SIGTERM))  # workers that outlived it, too
 

@@ -61,8 +61,8 @@ def write(folder: Path, lists: Mapping[str, Any], digests: Mapping[str, str]) ->
 def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -> str:
     """Write one of TABLES, with the lists of the manifest beside its rows; returns its checksum."""
     arrow = pa.Table.from_pandas(rows, preserve_index=False)
-    known = dict(lists) if table == "rejected" else _lasting(lists)
-    beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(known).encode()}
+    stored = dict(lists) if table == "rejected" else _lasting(lists)
+    beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(stored).encode()}
     path = folder / f"{table}.parquet"
     with files.replacing(path) as temporary:
         pq.write_table(arrow.replace_schema_metadata(beside), temporary, compression="zstd")
@@ -90,16 +90,16 @@ def restore(folder: Path) -> Sequence[str]:
 
     Raises CurationError where no table knows them; what was there is then as before.
     """
-    digests, known = dict[str, str](), None
+    digests, lists = dict[str, str](), None
     for table in reversed(TABLES):  # the rejects know times and paths too
         path = folder / f"{table}.parquet"
         try:
             beside = pq.read_schema(path).metadata or {}
-            known = known or json.loads(beside[b"imports"])
+            lists = lists or json.loads(beside[b"imports"])
             digests[table] = files.sha256(path)
         except (OSError, ValueError, KeyError, pa.ArrowException):
             digests[table] = ""  # it is read again from the copies in source/
-    if known is None:
+    if lists is None:
         raise CurationError(
             f"{path_of(folder).name} is lost and the examples do not name their files; import the "
             f"files again, copies of them are in {folder / 'source'}."
@@ -107,5 +107,5 @@ def restore(folder: Path) -> Sequence[str]:
     if path_of(folder).exists():
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         path_of(folder).rename(path_of(folder).with_name(f"imports.json.damaged-{moment}"))
-    write(folder, known, digests)
-    return [entry["name"] for entry in known["imports"]]
+    write(folder, lists, digests)
+    return [entry["name"] for entry in lists["imports"]]

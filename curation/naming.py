@@ -62,11 +62,11 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
     if not new:
         raise CurationError("A topic needs a name; leave the old one if there is no better.")
     steps = recipe.steps
-    made = [i for i, step in enumerate(steps) if step.use == "topics"]
-    if not made:
+    topic_steps = [i for i, step in enumerate(steps) if step.use == "topics"]
+    if not topic_steps:
         raise CurationError("There are no topics to rename: add topics to the recipe first.")
-    at = next((i for i, step in enumerate(steps) if step.use == "rename_topics"), None)
-    given = {} if at is None else dict(new_names(steps[at].params.get("names", [])))
+    position = next((i for i, step in enumerate(steps) if step.use == "rename_topics"), None)
+    given = {} if position is None else dict(new_names(steps[position].params.get("names", [])))
     before = [first for first, name in given.items() if name == old]
     if originals and not before and old not in originals:
         near = difflib.get_close_matches(old, [*originals, *given.values()], 3, 0.4)
@@ -77,20 +77,20 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
     given.update(dict.fromkeys(before, new))
     names = [f"{first} = {name}" for first, name in given.items() if first != name]
     step = Step("rename_topics", names=names)
-    if at is not None:
-        return recipe.changed(at, step) if names else recipe.without(at)
-    behind = made[-1] + 1
+    if position is not None:
+        return recipe.changed(position, step) if names else recipe.without(position)
+    behind = topic_steps[-1] + 1
     return Recipe((*steps[:behind], step, *steps[behind:])) if names else recipe
 
 
 def original_names(dataset: Dataset) -> set[str]:
     """Names of topics and themes before anybody renamed one."""
-    found: set[str] = set()
+    names: set[str] = set()
     for report in dataset.steps:
         if report.use == "topics" and report.delta is not None:
             for column in ("topic", "theme"):
-                found |= set(report.delta[column].dropna())
-    return found
+                names |= set(report.delta[column].dropna())
+    return names
 
 
 def listed(dataset: Dataset, examples: int = EXAMPLES) -> list[Topic]:
@@ -106,13 +106,13 @@ def listed(dataset: Dataset, examples: int = EXAMPLES) -> list[Topic]:
     terms = Naming(texts, place, len(names)).terms(np.arange(len(names)))
     themes = kept.groupby("topic")["theme"].first()
     sizes = kept["theme"].value_counts()
-    found = []
+    topics = []
     for i, name in enumerate(names):
         rows = np.flatnonzero(place == i)
         words = tuple(dict.fromkeys(terms[i]))[:WORDS]
         shown = _typical(_excerpts(kept.iloc[rows[:LOOKED_AT]]), words, examples)
-        found.append(Topic(str(themes[name]), str(name), len(rows), words, shown))
-    return sorted(found, key=lambda t: (-sizes[t.theme], t.theme, -t.size, t.name))
+        topics.append(Topic(str(themes[name]), str(name), len(rows), words, shown))
+    return sorted(topics, key=lambda t: (-sizes[t.theme], t.theme, -t.size, t.name))
 
 
 def _excerpts(rows: pd.DataFrame) -> list[str]:
@@ -123,12 +123,12 @@ def _excerpts(rows: pd.DataFrame) -> list[str]:
 
 def _typical(texts: Sequence[str], words: Sequence[str], count: int) -> tuple[str, ...]:
     """The texts that hold most of the words, shortened."""
-    held = [-sum(word in text.lower() for word in words) for text in texts]
-    order = sorted(range(len(texts)), key=lambda i: (held[i], i))
+    ranks = [-sum(word in text.lower() for word in words) for text in texts]
+    order = sorted(range(len(texts)), key=lambda i: (ranks[i], i))
     return tuple(one_line(texts[i])[:EXCERPT] for i in order[:count])
 
 
-def asked(
+def names_by_model(
     topics: Sequence[Topic], url: str, model: str, progress: Progress = silent
 ) -> Mapping[str, str]:
     """New names by old ones, from an OpenAI-compatible endpoint; no two alike.
@@ -179,8 +179,8 @@ def _address(url: str) -> str:
         raise CurationError(
             f"{url!r} is no address of an endpoint; give one such as http://localhost:8000/v1"
         )
-    bare = url.rstrip("/")
-    return bare if bare.endswith("/chat/completions") else f"{bare}/chat/completions"
+    base = url.rstrip("/")
+    return base if base.endswith("/chat/completions") else f"{base}/chat/completions"
 
 
 def _answer(address: str, model: str, topic: Topic) -> str:
@@ -204,9 +204,11 @@ def _answer(address: str, model: str, topic: Topic) -> str:
                 f"{address} leads on to {where}, where nothing was sent; if you trust that address, "
                 "give it instead. No name was changed."
             ) from None
-        said = one_line(error.read(300).decode("utf-8", "replace"))
+        message = one_line(error.read(300).decode("utf-8", "replace"))
         hint = f"; is {KEY} set to a key that it knows?" if error.code in (401, 403) else ""
-        raise CurationError(f"{address} refused with status {error.code}{hint}: {said}") from None
+        raise CurationError(
+            f"{address} refused with status {error.code}{hint}: {message}"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or error
         raise CurationError(

@@ -98,13 +98,13 @@ def interleaved(
 
 
 def _edits(people: PeopleState) -> PeopleLayer:
-    said = people.fingerprint(("edit", "label"))
-    return PeopleLayer("Edits and labels", said, people.edits_frame())
+    fingerprint = people.fingerprint(("edit", "label"))
+    return PeopleLayer("Edits and labels", fingerprint, people.edits_frame())
 
 
 def _verdicts(people: PeopleState) -> PeopleLayer:
-    said = people.fingerprint(("keep", "drop"))
-    return PeopleLayer("Kept and dropped by people", said, people.verdicts_frame())
+    fingerprint = people.fingerprint(("keep", "drop"))
+    return PeopleLayer("Kept and dropped by people", fingerprint, people.verdicts_frame())
 
 
 def lay(dataset: Dataset, layer: StepReport) -> Dataset:
@@ -209,8 +209,8 @@ def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
         kept_for = step.delta.get("duplicate_of")
         if kept_for is None:
             continue
-        gone = rows.index[rows["dropped_by"] == PEOPLE]
-        copies = kept_for[kept_for.isin(gone)]
+        dropped = rows.index[rows["dropped_by"] == PEOPLE]
+        copies = kept_for[kept_for.isin(dropped)]
         copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
         if len(copies):
             back = copies.loc[_kept_again(step, rows.loc[copies.index].sort_index())]
@@ -230,16 +230,18 @@ def _kept_again(step: StepReport, rows: pd.DataFrame) -> pd.Index:
     again = operation(step.use)
     name = ""
     with suppress(TypeError):  # a column of lists
-        seen = pd.util.hash_pandas_object(rows).to_numpy()
-        name = key(step.use, again.version, step.params, list(rows.columns), list(rows.index), seen)
-    known = _again.get(name) if name else None
-    if known is None:
+        content = pd.util.hash_pandas_object(rows).to_numpy()
+        name = key(
+            step.use, again.version, step.params, list(rows.columns), list(rows.index), content
+        )
+    kept = _again.get(name) if name else None
+    if kept is None:
         offers = {"rows": rows, "progress": silent}
         answer = again.run(*(offers[i] for i in again.inputs), **step.params)
-        known = answer.index[answer["keep"].to_numpy()]
+        kept = answer.index[answer["keep"].to_numpy()]
         if name:
-            _again.put(name, known)
-    return known
+            _again.put(name, kept)
+    return kept
 
 
 _again = Memory[pd.Index](8)
@@ -265,17 +267,17 @@ def over(
     steps = [report for report in ran.steps if report.use != PEOPLE]
     for layer in interleaved(steps, lambda report: KINDS[report.kind], people):
         mark = key(mark, layer.fingerprint)
-        known = memory.get(mark)
-        if known is None:
+        laid = memory.get(mark)
+        if laid is None:
             if isinstance(layer, PeopleLayer):
                 report = layer.report(mark)
             elif layer.kind == "select":
                 report = _without(layer, _pinned(dataset).difference(pinned))
             else:
                 report = layer
-            known = lay(dataset, report)
-            memory.put(mark, known)
-        dataset = known
+            laid = lay(dataset, report)
+            memory.put(mark, laid)
+        dataset = laid
     return dataset.replace(vectors=ran.vectors), mark
 
 

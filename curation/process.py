@@ -143,10 +143,10 @@ def _below_calls_python(frame: FrameType | None) -> bool:
     return False
 
 
-def _hold(held: bool) -> None:
+def _hold(block: bool) -> None:
     """Have the signals wait, also in a program that this one becomes; or let them come."""
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK if block else signal.SIG_UNBLOCK, SIGNALS)
 
 
 def become(command: Sequence[str]) -> None:

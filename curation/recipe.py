@@ -20,12 +20,12 @@ class _Loader(yaml.SafeLoader):
     """Plain YAML, in which a key that stands twice or a value that is none is refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        keys = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
+                if key.value in keys:
                     raise _refused(f"the key {key.value!r} stands twice", key)
-                seen.add(key.value)
+                keys.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -174,11 +174,11 @@ class Recipe:
     @property
     def names(self) -> tuple[str, ...]:
         """A name for each step that is unique in the recipe: `keep_between`, `keep_between#2`."""
-        seen: dict[str, int] = {}
+        counts: dict[str, int] = {}
         names = []
         for step in self.steps:
-            seen[step.use] = seen.get(step.use, 0) + 1
-            names.append(step.use if seen[step.use] == 1 else f"{step.use}#{seen[step.use]}")
+            counts[step.use] = counts.get(step.use, 0) + 1
+            names.append(step.use if counts[step.use] == 1 else f"{step.use}#{counts[step.use]}")
         return tuple(names)
 
     @property

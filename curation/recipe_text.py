@@ -26,9 +26,9 @@ def edited(text: str, recipe: Recipe) -> str:
     A former text that is no recipe, or is written in a way that cannot be kept, is written anew.
     """
     with contextlib.suppress(RecipeError, yaml.YAMLError, _Unusual):
-        made = _File(text).with_steps(recipe)
-        if Recipe.from_yaml(made) == recipe:
-            return made
+        result = _File(text).with_steps(recipe)
+        if Recipe.from_yaml(result) == recipe:
+            return result
     return recipe.to_yaml()
 
 
@@ -76,9 +76,9 @@ class _File:
         chosen = _matched([entry.step for entry in entries], recipe.steps)
         above, left = dict[int, str](), ""
         moved = len(chosen) == len(entries) and None not in chosen
-        for at, entry in enumerate(entries):  # what belongs to no step stays when one goes
+        for position, entry in enumerate(entries):  # what belongs to no step stays when one goes
             left += entry.loose
-            place = chosen[at] if moved else at if at in chosen else None
+            place = chosen[position] if moved else position if position in chosen else None
             if place is not None:
                 above[place], left = left + entries[place].before, ""
         parts = [self.text[: entries[0].start - len(entries[0].loose + entries[0].before)]]
@@ -94,8 +94,8 @@ class _File:
         colon = self.text.index(":", self.key.end_mark.index) + 1
         end = _end(self.steps) if self.steps.value else self.steps.end_mark.index
         lines = "".join(_written(step, 2) for step in recipe.steps)
-        made = f"\n{lines.rstrip()}" if lines else " []"
-        return self.text[:colon] + made + self.text[end:]
+        list_text = f"\n{lines.rstrip()}" if lines else " []"
+        return self.text[:colon] + list_text + self.text[end:]
 
     def _entries(self) -> list[_Entry]:
         dashes = self._dashes_of(self.steps)
@@ -120,12 +120,16 @@ class _File:
             if d.column == first.column and first.index <= d.index < end
         ]
 
-    def _line_start(self, at: int) -> int:
-        return self.text.rfind("\n", 0, at) + 1
+    def _line_start(self, position: int) -> int:
+        return self.text.rfind("\n", 0, position) + 1
 
-    def _line_end(self, at: int) -> int:
+    def _line_end(self, position: int) -> int:
         """The place behind the line that ends with, or holds, the letter before a place."""
-        return at if at and self.text[at - 1] == "\n" else self.text.index("\n", at) + 1
+        return (
+            position
+            if position and self.text[position - 1] == "\n"
+            else self.text.index("\n", position) + 1
+        )
 
     def _changed(self, entry: _Entry, step: Step) -> str:
         """The lines of an entry for what its step is now."""
@@ -146,11 +150,11 @@ class _File:
         return self._with(entry.start, entry.end, edits)
 
     def _with(self, start: int, end: int, edits: Edits) -> str:
-        parts, at = list[str](), start
+        parts, position = list[str](), start
         for first, last, new in sorted(edits, key=lambda edit: edit[:2]):
-            parts += [self.text[at:first], new]
-            at = last
-        return "".join([*parts, self.text[at:end]])
+            parts += [self.text[position:first], new]
+            position = last
+        return "".join([*parts, self.text[position:end]])
 
     def _enabled(
         self, node: yaml.Node, pair: tuple[yaml.Node, yaml.Node] | None, value: bool, end: int
@@ -172,14 +176,14 @@ class _File:
         if not isinstance(node, yaml.MappingNode):
             return [(*_span(node), f"{'' if node.value else ' '}{as_flow(new)}")]
         pairs = {k.value: (k, v) for k, v in node.value}
-        gone = [name for name in old if name not in new]
-        if set(pairs) != set(old) or (gone and node.flow_style):
+        removed = [name for name in old if name not in new]
+        if set(pairs) != set(old) or (removed and node.flow_style):
             return (
                 [(*_span(node), as_flow(new))] if node.flow_style else self._block(key, node, new)
             )
         edits = list[tuple[int, int, str]]()
         for name in old:
-            if name in gone:
+            if name in removed:
                 first, last = _span(pairs[name][0])[0], _end(pairs[name][1])
                 edits.append((self._line_start(first), self._line_end(last), ""))
             elif new[name] != old[name]:
@@ -213,8 +217,8 @@ class _File:
                 if isinstance(item, yaml.ScalarNode)
             }
             space = " " * node.start_mark.column
-            made = "".join(lines.get(v, f"{space}- {as_flow(v)}\n") for v in value)
-            return [(starts[0], ends[-1], made)]
+            text = "".join(lines.get(v, f"{space}- {as_flow(v)}\n") for v in value)
+            return [(starts[0], ends[-1], text)]
         if getattr(node, "flow_style", True) and getattr(node, "style", None) not in ("|", ">"):
             return [(*_span(node), as_flow(value))]
         return self._block(key, node, value)

@@ -93,20 +93,22 @@ class ReferenceSets:
         """Every reference set, by name; one whose note cannot be read is left out."""
         notes = self.folder.glob("*/target.json")
         # A hidden folder is a reference set that is being removed.
-        found = [_opened(note.parent) for note in notes if not note.parent.name.startswith(".")]
-        return sorted((t for t in found if t is not None), key=lambda t: t.name.casefold())
+        references = [
+            _opened(note.parent) for note in notes if not note.parent.name.startswith(".")
+        ]
+        return sorted((t for t in references if t is not None), key=lambda t: t.name.casefold())
 
     def get(self, name: str) -> ReferenceSet:
         """The reference set of that name or folder, in any case if no other is called alike.
 
         Raises CurationError naming those there are.
         """
-        known = self.all()
-        exact = [t for t in known if name in (t.name, t.slug)]
-        alike = [t for t in known if name.casefold() in (t.name.casefold(), t.slug.casefold())]
+        references = self.all()
+        exact = [t for t in references if name in (t.name, t.slug)]
+        alike = [t for t in references if name.casefold() in (t.name.casefold(), t.slug.casefold())]
         if exact or len(alike) == 1:
             return (exact or alike)[0]
-        names = ", ".join(t.name for t in known)
+        names = ", ".join(t.name for t in references)
         raise CurationError(
             f"There is no reference set {name!r}; "
             + (f"there are: {names}." if names else "add one with `curate reference PROJECT PATH`.")
@@ -144,14 +146,14 @@ class ReferenceSets:
             digest = _digest(rows)
         elif path.is_file():
             kind, digest = "file", files.sha256(path)
-            if known := self._known(digest, settings):
-                return known, False
+            if existing := self._known(digest, settings):
+                return existing, False
             rows = self._read(path, source, settings, progress)
         else:
             what = "neither a project, an export nor a file" if path.exists() else "not there"
             raise CurationError(f"{path} is {what}; name one of these to compare with.")
-        if known := self._known(digest, settings):
-            return known, False
+        if existing := self._known(digest, settings):
+            return existing, False
         if rows.empty:
             raise CurationError(f"{source} holds no example; nothing was added.")
         called = name.strip() or (source.split(".")[0] if kind == "file" else "") or source
@@ -160,10 +162,10 @@ class ReferenceSets:
     def remove(self, name: str) -> None:
         """Delete a reference set and what was measured against it; raises CurationError without one."""
         reference = self.get(name)
-        gone = reference.folder.with_name(f".{reference.slug}.{time.time_ns()}")
+        hidden = reference.folder.with_name(f".{reference.slug}.{time.time_ns()}")
         try:
-            reference.folder.rename(gone)  # at once, so that nobody meets half a reference set
-            shutil.rmtree(gone)
+            reference.folder.rename(hidden)  # at once, so that nobody meets half a reference set
+            shutil.rmtree(hidden)
         except OSError as error:
             raise CurationError(
                 f"The reference set {reference.name} could not be removed: {error.strerror}."
@@ -209,22 +211,22 @@ class ReferenceSets:
         """A folder that no other reference set has: names may differ in signs that folders cannot show."""
         taken = {t.slug for t in self.all()}
         number = 1
-        while (found := name if number == 1 else f"{name}-{number}") in taken:
+        while (folder_name := name if number == 1 else f"{name}-{number}") in taken:
             number += 1
-        return self.folder / found
+        return self.folder / folder_name
 
     def _of_export(self, path: Path, progress: Progress) -> pd.DataFrame:
         """The delivered examples of an export: of the format that holds most of them, all splits."""
         try:
             manifest = json.loads((path / "manifest.json").read_text("utf-8"))
             listed = [entry for entry in manifest["files"] if entry["rows"]]
-            held = {
+            counts = {
                 name: sum(e["rows"] for e in listed if e["format"] == name) for name in PREFERRED
             }
         except (OSError, ValueError, KeyError, TypeError):
             raise CurationError(f"{path} holds a manifest.json that no export made.") from None
-        best = max(PREFERRED, key=lambda name: held[name])
-        if not held[best]:
+        best = max(PREFERRED, key=lambda name: counts[name])
+        if not counts[best]:
             raise CurationError(f"{path} delivers nothing that can be read back as examples.")
         chosen = [e for e in listed if e["format"] == best]
         parts = []

@@ -87,8 +87,8 @@ def greedy(
     heap = [(-((1 - alpha) * alone[j] / scale + bonus[j]), int(j), -1) for j in free]
     heapq.heapify(heap)
     while len(order) < budget and heap:
-        value, j, seen = heapq.heappop(heap)
-        if seen == len(order):
+        value, j, picks = heapq.heappop(heap)
+        if picks == len(order):
             take(j, gain_of(j))
             if len(order) % 500 == 0:
                 progress(len(order) / budget, f"{len(order):,} of {budget:,} chosen")
@@ -101,10 +101,10 @@ def greedy(
 def standardised(values: np.ndarray) -> np.ndarray:
     """Values less their mean, over their standard deviation; missing ones count as the mean."""
     numbers = np.asarray(values, dtype=np.float64)
-    known = numbers[np.isfinite(numbers)]
-    if not len(known) or known.std() == 0:
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite) or finite.std() == 0:
         return np.zeros(len(numbers))
-    return np.where(np.isfinite(numbers), (numbers - known.mean()) / known.std(), 0.0)
+    return np.where(np.isfinite(numbers), (numbers - finite.mean()) / finite.std(), 0.0)
 
 
 def quotas(sizes: Sequence[int], budget: int, least: Sequence[int] = ()) -> list[int]:

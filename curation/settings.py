@@ -122,14 +122,14 @@ def read_limits(folder: Path) -> dict[str, float]:
     """
     from curation.sources import Limits
 
-    told: dict[str, float] = dict(read_settings(folder).get("limits", {}))
-    known = [field.name for field in fields(Limits)]
-    for name, value in told.items():
-        if name not in known or isinstance(value, bool) or not isinstance(value, int | float):
+    limits: dict[str, float] = dict(read_settings(folder).get("limits", {}))
+    names = [field.name for field in fields(Limits)]
+    for name, value in limits.items():
+        if name not in names or isinstance(value, bool) or not isinstance(value, int | float):
             raise CurationError(
                 f"project.toml: limits.{name} = {value!r} is none; known are, with positive "
-                f"numbers: {', '.join(known)}."
+                f"numbers: {', '.join(names)}."
             )
         if value <= 0:
             raise CurationError(f"project.toml: limits.{name} must be above 0, not {value!r}.")
-    return told
+    return limits

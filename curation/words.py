@@ -189,9 +189,9 @@ class Naming:
         count = int(max(part, default=-1)) + 1
         inside = [Counter[str]() for _ in range(count)]
         sizes = np.zeros(count)
-        for group, at in enumerate(part):
-            inside[at].update(self.inside[group])
-            sizes[at] += self.sizes[group]
+        for group, own_part in enumerate(part):
+            inside[own_part].update(self.inside[group])
+            sizes[own_part] += self.sizes[group]
         total = sum(inside, Counter())
         average = sum(total.values()) / max(1, count)
         ranked = [_ranked(inside[i], sizes[i], total, average) for i in range(count)]
@@ -205,17 +205,17 @@ class Naming:
         self, part: Sequence[int] | np.ndarray, top: list[set[str]]
     ) -> list[Counter[tuple[str, str]]]:
         """Texts of each part in which two words stand side by side, one of them a top word."""
-        found = [Counter[tuple[str, str]]() for _ in top]
+        pairs = [Counter[tuple[str, str]]() for _ in top]
         for group, stems in self._read:
             own = top[part[group]]
-            found[part[group]].update(
+            pairs[part[group]].update(
                 {
                     (a, b)
                     for a, b in zip(stems, stems[1:], strict=False)
                     if a and b and a != b and (a in own or b in own)
                 }
             )
-        return found
+        return pairs
 
     def _term(self, word: str, inside: Counter[str], pairs: Counter[tuple[str, str]]) -> str:
         beside = [(n, pair) for pair, n in pairs.items() if word in pair]

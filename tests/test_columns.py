@@ -11,7 +11,7 @@ import pytest
 
 from curation import columns
 from curation.cache import Cache
-from curation.columns import FileColumns, as_numbers, as_text, holds, not_there
+from curation.columns import FileColumns, as_numbers, as_text, holds, unknown_values
 from curation.errors import CurationError
 from curation.project import Project
 from curation.recipe import Recipe, Step
@@ -192,11 +192,13 @@ def test_a_value_that_no_example_has_is_named_with_those_near_to_it(project):
 
 def test_near_values_are_found_among_many_and_the_most_frequent_named_else():
     values = pd.Series([f"word{n}" for n in range(40)] + ["common"] * 9, dtype="str")
-    assert "near to it: 'word7'" in not_there(values, ["Word7"], "topic")[0]
-    (said,) = not_there(values, ["§§§"], "topic")
+    assert "near to it: 'word7'" in unknown_values(values, ["Word7"], "topic")[0]
+    (said,) = unknown_values(values, ["§§§"], "topic")
     assert said.startswith("No example has '§§§' as its topic; the most frequent: 'common', ")
-    assert not_there(values, ["common", "word1"], "topic") == []
-    assert not_there(values, [f"x{n}§" for n in range(30)], "t")[-1].startswith("20 more of the")
+    assert unknown_values(values, ["common", "word1"], "topic") == []
+    assert unknown_values(values, [f"x{n}§" for n in range(30)], "t")[-1].startswith(
+        "20 more of the"
+    )
 
 
 def test_text_where_a_number_is_read_is_refused_with_the_columns_of_numbers(project):

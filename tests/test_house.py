@@ -274,6 +274,74 @@ def test_what_is_asked_without_a_screen_draws_nothing():
         assert not [m for m in imports_of(tree) if m.split(".")[0] == "plotly"], path
 
 
+RIDDLES = frozenset(
+    "found said told known made here there at way asked wanted held gone seen".split()
+)
+"""Names that do not say what they hold."""
+
+NOT_YET = {"alike", "formats", "operations", "pages", "sources", "text", "ui"}
+"""Packages whose names are still to be made plain; nothing may be added."""
+
+
+def riddles(code):
+    """Line and name of each assignment, parameter, function, class and attribute of RIDDLES."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            name = node.id if isinstance(node, ast.Name) else node.attr
+        elif isinstance(node, ast.arg):
+            name = node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = node.name
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs):
+            name = node.name
+        elif isinstance(node, ast.alias):
+            name = node.asname
+        else:
+            continue
+        if name in RIDDLES:
+            yield node.lineno, name
+
+
+def packages():
+    """Package of `curation`, module of it, or `pages` → its files."""
+    homes = {path.stem: path for path in (ROOT / "curation").iterdir()} | {"pages": ROOT / "pages"}
+    return {
+        name: sorted(home.rglob("*.py")) if home.is_dir() else [home]
+        for name, home in homes.items()
+        if home.is_dir() or home.suffix == ".py"
+    }
+
+
+def test_names_say_what_they_hold():
+    bad = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for package, paths in packages().items()
+        if package not in NOT_YET
+        for path in paths
+        for line, name in riddles(path.read_text("utf-8"))
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize(
+    "code, names",
+    [
+        ("found = 1", ["found"]),
+        ("a.said: int = 1", ["said"]),
+        ("for at, row in rows: pass", ["at"]),
+        ("[(made := x) for known in y]", ["made", "known"]),
+        ("def f(held, *, way=1, **told): pass", ["held", "way", "told"]),
+        ("def asked(): pass", ["asked"]),
+        ("class C:\n    gone: str", ["gone"]),
+        ("import x as there", ["there"]),
+        ("try:\n    pass\nexcept E as seen:\n    pass", ["seen"]),
+        ("rows = table.found(said=1); row.at[0] = known", []),
+    ],
+)
+def test_a_riddling_name_is_found_wherever_it_is_given(code, names):
+    assert sorted(name for _, name in riddles(code)) == sorted(names)
+
+
 def test_a_light_import_loads_nothing_heavy():
     heavy = "torch streamlit umap plotly sentence_transformers transformers sklearn faiss numba"
     heavy = heavy.split()

@@ -348,7 +348,7 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
         "2 decided examples"
         in {c["name"]: c for c in doctor.examine(project.path)}["rows of decisions"]["text"]
     )
-    found = {offer.gone: offer for offer in carry.offers(project)}
+    found = {offer.former_id: offer for offer in carry.offers(project)}
     fresh = next(i for i, p in project.examples.rows["prompt"].items() if "from Japan" in p)
     assert (found[typo].id, found[typo].place) == (fresh, "tea.jsonl, row 2")
     assert found[gone].id == "", "an unchanged neighbour is never offered"

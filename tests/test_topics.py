@@ -289,7 +289,7 @@ TOPICS = [
 
 def test_an_endpoint_gives_names_and_no_two_alike(endpoint, monkeypatch):
     monkeypatch.setenv(naming.KEY, "secret")
-    given = naming.asked(TOPICS, endpoint.url, "tiny")
+    given = naming.names_by_model(TOPICS, endpoint.url, "tiny")
     assert given == {"bread · oven": "Found name", "ship · quay": "Found name (ship)"}
     path, body, key = endpoint.asked[0]
     assert (path, body["model"], key) == ("/v1/chat/completions", "tiny", "Bearer secret")
@@ -311,7 +311,7 @@ def test_an_endpoint_gives_names_and_no_two_alike(endpoint, monkeypatch):
 def test_what_an_endpoint_does_wrong_is_a_sentence(endpoint, status, body, sentence):
     endpoint.status, endpoint.body = status, body
     with pytest.raises(CurationError, match=sentence):
-        naming.asked(TOPICS, endpoint.url, "tiny")
+        naming.names_by_model(TOPICS, endpoint.url, "tiny")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -319,16 +319,16 @@ def test_the_key_goes_to_no_other_address(endpoint, monkeypatch, status):
     monkeypatch.setenv(naming.KEY, "secret")
     endpoint.status, endpoint.location = status, f"{endpoint.url}/elsewhere"
     with pytest.raises(CurationError, match="leads on to .*/elsewhere, where nothing was sent"):
-        naming.asked(TOPICS, endpoint.url, "tiny")
+        naming.names_by_model(TOPICS, endpoint.url, "tiny")
     assert [path for path, _, _ in endpoint.asked] == ["/v1/chat/completions"]
 
 
 def test_an_endpoint_that_is_not_there_is_a_sentence(endpoint):
     with pytest.raises(CurationError, match="could not be reached"):
-        naming.asked(TOPICS, "http://127.0.0.1:9/v1", "tiny")
+        naming.names_by_model(TOPICS, "http://127.0.0.1:9/v1", "tiny")
     for url in ("file:///etc/passwd", "localhost:8000"):
         with pytest.raises(CurationError, match="no address of an endpoint"):
-            naming.asked(TOPICS, url, "tiny")
+            naming.names_by_model(TOPICS, url, "tiny")
 
 
 def test_a_name_that_nothing_bears_is_refused_with_what_it_is_like(example_project, tmp_path):

@@ -162,7 +162,7 @@ def list_topics(
             f"Words and {naming.EXAMPLES} shortened examples of each of {len(topics)} topics "
             f"are sent to {name_by}.\n"
         )
-        given |= naming.asked(topics, name_by, model, bar)
+        given |= naming.names_by_model(topics, name_by, model, bar)
     recipe = opened.recipe
     for old, new in given.items():
         recipe = naming.renamed(recipe, old, new, naming.original_names(dataset))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +151,7 @@ def carry(
     chosen = [offer for offer in offers if offer.id and offer.likeness >= above]
     carried = 0 if annotator is None else carrying.carry(opened, chosen, annotator)
     lines = [
-        f"{o.gone} ({o.place or 'of no known file'}): {'; '.join(o.said)}\n  "
+        f"{o.former_id} ({o.place or 'of no known file'}): {'; '.join(o.decisions)}\n  "
         + (f"now {o.id}, {o.likeness:.0%} alike" if o.id else "no row is like it")
         for o in offers
     ]
@@ -160,5 +159,5 @@ def carry(
         lines.append(f"{carried:,} of {len(offers):,} carried over; undo takes them back as one")
     elif chosen:
         lines.append(f"{len(chosen):,} can be carried over: add --annotator NAME")
-    value = {"offers": [asdict(offer) for offer in offers], "carried": carried}
+    value = {"offers": [offer.to_dict() for offer in offers], "carried": carried}
     show(value, as_json, "\n".join(lines) or "Every decision has its row.")

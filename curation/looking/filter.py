@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.columns import as_numbers, holds, is_number, not_there
+from curation.columns import as_numbers, holds, is_number, unknown_values
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
 from curation.looking import search
@@ -138,7 +138,7 @@ class Condition:
             return [f"{self.column!r} holds no numbers, so it has no range; write {self.column}=…"]
         if self.column in LISTS:
             values = words_of(values).explode()
-        return not_there(values, [value for value in self.values if value], self.column)
+        return unknown_values(values, [value for value in self.values if value], self.column)
 
 
 def _alternatives(rest: str, text: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from curation.columns import as_numbers, as_text, holds, not_there
+from curation.columns import as_numbers, as_text, holds, unknown_values
 from curation.dataset import ATTENTION
 from curation.errors import CurationError, RecipeError
 from curation.registry import Column, Numbers, filter
@@ -100,7 +100,7 @@ def _no_such_value(
     if len(rows) == 0:
         return []
     values = [value for value in params["values"] if value]
-    notes = not_there(rows[params["column"]], values, params["column"])
+    notes = unknown_values(rows[params["column"]], values, params["column"])
     return [*notes, *_none_kept(params, rows, answer)]
 
 

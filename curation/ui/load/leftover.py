@@ -42,7 +42,12 @@ def draw_without_row(project: Project) -> None:
     offers = carrying.offers(project)
     table = pd.DataFrame(
         [
-            {"decided": "; ".join(o.said), "was": o.before, "now": o.after, "alike": o.likeness}
+            {
+                "decided": "; ".join(o.decisions),
+                "was": o.before,
+                "now": o.after,
+                "alike": o.likeness,
+            }
             for o in offers
         ]
     )
