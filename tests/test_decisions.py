@@ -522,6 +522,16 @@ def taken_in(store: DecisionStore, text: str, who: str = "Ann"):
     return store.append(decisions)
 
 
+def test_a_withheld_line_is_counted_and_decides_nothing():
+    lines = [
+        {"id": "a", "kind": "edit", "withheld": True, "op_id": "1"},
+        {"id": "a", "kind": "keep", "withheld": False, "op_id": "2"},
+    ]
+    text = "\n".join(orjson.dumps(line).decode() for line in lines)
+    decisions, problems, withheld = read_decisions(text, "Ann", {"a"})
+    assert ([d.op_id for d in decisions], problems, withheld) == (["2"], [], 1)
+
+
 def test_a_later_decision_of_a_file_counts_and_one_sent_again_does_not(local):
     drop, keep = '{"id": "a", "kind": "drop"}', '{"id": "a", "kind": "keep"}'
     for text, kind in [(drop, "drop"), (keep, "keep"), (drop, "drop")]:
