@@ -1,7 +1,7 @@
-"""Decisions whose example is no longer there, and the examples that they may be about now.
+"""Decisions whose example is gone, and the new rows that they may be carried over to.
 
-A corrected source gives its mended rows new ids. What people decided about the old rows stays in the
-store; here it is named, and may be carried over to the nearest new row at the same place.
+A corrected source gives its mended rows new ids. Guarantee: decisions about the old rows stay in the
+store; they are carried over to the nearest new row only when a person asks for it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ CARRIED = "Carried over from "
 class Offer:
     """Decisions about an example that is gone, and the row that it may be now.
 
-    said: what was decided, for people. place: file and row where it stood; before: its text; both
-    empty where no former version knows it. id: of the row that is offered, "" for none.
+    decisions: a line for people each. place: file and row of the old example; before: its text; both
+    empty where no former version has it. id: id of the offered row, "" for none.
     """
 
     former_id: str
@@ -61,7 +61,7 @@ class Offer:
 
 
 def without_row(project: Project) -> list[str]:
-    """Ids of decided examples that are no longer there and were not carried over, in order."""
+    """Return the ids of decided examples that are gone and were not carried over, in order."""
     people = project.people()
     if people is None or not project.imports:
         return []
@@ -74,7 +74,7 @@ def without_row(project: Project) -> list[str]:
 
 
 def offers(project: Project) -> list[Offer]:
-    """For each such example what was decided, and the nearest new row at its place."""
+    """Return an offer for each such example: its decisions and the nearest new row at its place."""
     orphans = without_row(project)
     people = project.people()
     if not orphans or people is None:
@@ -104,9 +104,10 @@ def offers(project: Project) -> list[Offer]:
 
 
 def carry(project: Project, chosen: Sequence[Offer], annotator: str) -> int:
-    """Decide of each offered row what was decided of the old one, with a note of where it is from.
+    """Repeat the old decisions on each offered row, with a note of their origin.
 
-    All is one action of `annotator`, which can be undone as one. Returns how many rows it is about.
+    All decisions are one action of `annotator`, which can be undone as one. Returns the number of
+    rows.
     """
     if not annotator.strip():
         raise CurationError("Say whose action it is: --annotator NAME.")
@@ -191,7 +192,7 @@ class _NewRows:
         self._groups: dict[str, frozenset[str]] = {}
 
     def candidates(self, old: Mapping[str, Any], taken: set[str]) -> list[str]:
-        """Undecided rows of an old row's file: those near its place, of its prompt or its answer."""
+        """Return undecided rows of an old row's file near its place, or with its prompt or answer."""
         place = old["source_row"]
         values = [("source_row", number) for number in range(place - NEAR, place + NEAR + 1)]
         values += [(column, old[column]) for column in ("prompt", "response")]

@@ -1,7 +1,8 @@
-"""The columns that files bring along: every scalar beside the conversation, under its own name.
+"""The files' own columns: every scalar beside the conversation, under its name in the file.
 
-They stand as JSON in the metadata of each row and are taken out one at a time, when something names
-one: a file of 2,000 columns costs no memory, and a dataset that nobody asks costs no time.
+Their values stay as JSON in each row's metadata, and a column is read when something names it.
+Guarantee: columns that nobody reads cost neither memory nor time. Accepted cost: the first use of a
+column parses the metadata of all rows.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from curation.cache import Cache, key
 from curation.errors import CurationError
 
 PREFIX = "column:"
-"""`column:rating` is the file's own column where a step or the program has one of that name."""
+"""Prefix of a file's own column where a step or the program has a column of that name."""
 
 CLAIMED = frozenset(("id", "source_file", "dropped_by", "pinned", "keep", "reason"))
-"""Names beside those of a dataset's columns that mean something else than a file's column."""
+"""Further names that never mean a file's column."""
 
 LISTED = 2_000
-"""Columns that a dataset has at most; where files have more, those of the most rows."""
+"""Most columns of a dataset; of more, those with the most rows are used."""
 
 HELD = 16
 """Columns kept in memory at a time."""
 
 LETTERS = 2_000_000
-"""Letters of metadata that are parsed at a time; as Python's objects they take tenfold."""
+"""Letters of metadata parsed at a time; Python's objects take ten times their memory."""
 
 ROWS = 4_000
 """Rows that are parsed at a time at most."""
@@ -42,16 +43,16 @@ ROWS = 4_000
 _VERSION = 1
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _NOTHING = frozenset(("", "na", "n/a", "nan", "null", "none"))
-"""What tables write where there is no number."""
+"""Texts that tables write for a missing number."""
 
 
 class FileColumns:
     """The scalar columns in the metadata of imported rows.
 
-    metadata: a JSON object or "" a row. fingerprint: stands for it; under it and in `cache` is
-    remembered what was found out. A column is a number where every value is one, be it written as
-    text; booleans, and texts as they were written, otherwise. Null and blank count as missing, and
-    what holds a list or an object anywhere is no column.
+    metadata: a JSON object or "" for each row. fingerprint: key of the metadata, under which results
+    are stored in `cache`. A column is a number where every value is a number, also one written as
+    text; otherwise it is boolean or text. Null and blank count as missing. A key with a list or an
+    object in any row is no column.
     """
 
     def __init__(
@@ -104,12 +105,12 @@ class FileColumns:
                 self._cache.put(self._key(name), table)
 
     def _key(self, name: str | None) -> str:
-        """What a column is remembered under; None stands for the list of all, "" for a column."""
+        """Return the cache's key of a column; None means the list of all columns."""
         return key("file column", _VERSION, self._fingerprint, name)
 
 
 def _records(metadata: pd.Series) -> Iterator[tuple[np.ndarray, list[dict[str, Any]]]]:
-    """Positions of rows that have metadata, and what it says, some rows at a time."""
+    """Yield positions and records of rows that have metadata, some rows at a time."""
     lengths = metadata.str.len().to_numpy(dtype=float, na_value=0)
     filled = np.flatnonzero(lengths)
     ends = np.cumsum(lengths[filled])
@@ -122,7 +123,7 @@ def _records(metadata: pd.Series) -> Iterator[tuple[np.ndarray, list[dict[str, A
 
 
 def _kinds(metadata: pd.Series) -> dict[str, str]:
-    """Name → kind of every column that holds something and nothing nested."""
+    """Map name → kind of every column with a value and without nested values."""
     columns: dict[str, _Seen] = {}
     for _, records in _records(metadata):
         alike: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
@@ -141,7 +142,7 @@ def _kinds(metadata: pd.Series) -> dict[str, str]:
 
 
 class _Seen:
-    """What was seen of a column so far."""
+    """The types and numbers of a column's values so far."""
 
     def __init__(self) -> None:
         self.types: set[type] = set()
@@ -149,7 +150,7 @@ class _Seen:
         self._small = self._numbers = True
 
     def add(self, values: Sequence[Any]) -> None:
-        """Take in some of its values."""
+        """Add some of its values."""
         types = set(map(type, values))
         if str in types and (self._numbers or str not in self.types):
             texts = [v for v in values if type(v) is str and v.strip()]
@@ -180,7 +181,7 @@ def _number_or_nothing(text: str) -> bool:
 
 
 def _values(metadata: pd.Series, name: str, kind: str) -> pa.Array:
-    """One column as an array, a value a row."""
+    """Return one column as an array, one value a row."""
     values: list[Any] = [None] * len(metadata)
     for places, records in _records(metadata):
         for place, record in zip(places.tolist(), records, strict=True):
@@ -216,7 +217,7 @@ def _series(values: pa.ChunkedArray, index: pd.Index) -> pd.Series:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """A column as people write its values: "true", "4", "4.5"; "" where there is none."""
+    """Return a column as text: "true", "4", "4.5"; "" for a missing value."""
     if pd.api.types.is_bool_dtype(values):
         return values.map({True: "true", False: "false"}).astype("str").fillna("")
     if pd.api.types.is_float_dtype(values):
@@ -226,7 +227,7 @@ def as_text(values: pd.Series) -> pd.Series:
 
 
 def as_numbers(values: pd.Series) -> pd.Series:
-    """A column as float64, NaN where there is no number; yes is 1 and no is 0.
+    """Return a column as float64, NaN for a missing number; yes is 1 and no is 0.
 
     Raises CurationError for a column of text, unless every text is a number.
     """
@@ -241,7 +242,7 @@ def as_numbers(values: pd.Series) -> pd.Series:
 
 
 def is_number(values: pd.Series) -> bool:
-    """Whether `as_numbers` can read a column, and finds a number in it."""
+    """Return whether `as_numbers` can read a column and gives at least one number."""
     try:
         return bool(as_numbers(values).notna().any())
     except CurationError:
@@ -249,7 +250,7 @@ def is_number(values: pd.Series) -> bool:
 
 
 def holds(values: pd.Series, texts: Sequence[str]) -> np.ndarray:
-    """True for each row whose value is one of some texts; "" stands for a missing one.
+    """Return True for each row whose value is one of some texts; "" means a missing value.
 
     Numbers are compared as numbers, so that 4 is 4.0; texts as they are written.
     """
@@ -263,7 +264,7 @@ def holds(values: pd.Series, texts: Sequence[str]) -> np.ndarray:
 
 
 def unknown_values(values: pd.Series, texts: Sequence[str], name: str) -> list[str]:
-    """A sentence for each text that is no value of a column, with those that are near to it."""
+    """Return a sentence for each text that is no value of a column, with similar values."""
     absent = [text for text in texts if not holds(values, [text]).any()]
     if not absent:
         return []

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Writing of files. Guarantee: a file is whole or absent, also after a crash."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from curation import lock
 from curation.errors import CurationError
 
 UMASK = os.umask(0o077)
-"""The rights that this account wants new files not to have, as they were at the start."""
+"""The account's umask at the start: rights that new files do not get."""
 os.umask(UMASK)
 
 SCRATCH = (".import-", ".pack-", ".hub-", ".mend-", ".incoming-", ".writing-")
-"""How names begin of what only lives as long as the program that works on it."""
+"""Beginnings of names of temporary files and folders, which end with their program."""
 
 FRESH = 60.0
-"""Seconds in which a file that is not locked may be one that a program is about to lock."""
+"""Seconds in which a program may still be about to lock its new file."""
 
 
 @contextmanager
 def scratch(folder: Path, prefix: str) -> Iterator[Path]:
-    """A folder below `folder` that is removed when the block ends.
+    """Give a folder below `folder` that is removed when the block ends.
 
-    prefix: one of SCRATCH. A lock file beside it, there before it and after it, tells
-    `clear_scratch` that its program lives. Raises CurationError when it cannot be made.
+    prefix: one of SCRATCH. A lock file beside it, made before it and removed after it, tells
+    `clear_scratch` that its program runs. Raises CurationError when it cannot be made.
     """
     temporary = folder / f"{prefix}{uuid.uuid4().hex[:12]}"
     try:
@@ -52,7 +52,7 @@ def _lock_of(folder: Path) -> Path:
 
 
 def clear_scratch(folder: Path, *, below: bool = False) -> int:
-    """Remove what ended programs left in a folder, and count it; what lives is not touched.
+    """Remove temporary files of ended programs from a folder, and return their number.
 
     below: also in all folders below it. A folder that cannot be written to stays as it is.
     """
@@ -66,7 +66,7 @@ def clear_scratch(folder: Path, *, below: bool = False) -> int:
 
 
 def _is_used(path: Path) -> bool:
-    """Whether a program works in a scratch folder, or writes a file; if in doubt, yes."""
+    """Return whether a program uses a scratch folder or writes a file; True when in doubt."""
     lock_file = _lock_of(path) if path.is_dir() else path
     try:
         with open(lock_file, "rb") as stream:
@@ -81,7 +81,7 @@ def _is_used(path: Path) -> bool:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file or a folder with all in it; whether that could be done."""
+    """Remove a file or a folder with its content; return whether that worked."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -94,7 +94,7 @@ def _remove(path: Path) -> bool:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; synced and renamed to `path` when the block ends well.
+    """Give a path to write to, which is synced and renamed to `path` when the block succeeds.
 
     Raises CurationError when there is no space left or the folder cannot be written to; the old
     file, if any, is then untouched.
@@ -122,7 +122,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def path_of(text: str | Path) -> Path:
-    """A text as a path; raises CurationError for one that no file can have, as far as is known."""
+    """Return a text as a path; raises CurationError for a path that no file can have."""
     try:
         os.lstat(text)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
@@ -158,9 +158,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def content_of(path: Path) -> str:
-    """The SHA-256 of a file, remembered while its size and its time stay.
+    """Return the SHA-256 of a file, kept in memory while its size and time stay.
 
-    Raises OSError for what is no regular file: a device or a pipe may have no end.
+    Raises OSError for anything but a regular file: a device or a pipe may have no end.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -180,5 +180,5 @@ def sha256(path: Path) -> str:
 
 
 def machine_folder() -> Path:
-    """Where this account keeps what holds for all projects; raises RuntimeError without a home."""
+    """Return this account's folder for data of all projects; raises RuntimeError without a home."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "curation"

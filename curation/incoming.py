@@ -1,4 +1,4 @@
-"""Which files an import means: paths, folders and saved datasets, each file under its own name."""
+"""The files of an import: paths, folders and saved datasets, each file under its own name."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ODD = "it is not a regular file."
 DELIVERED = "it describes a delivery, and holds no examples."
 
 RECORDS = ("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml")
-"""What lies in a delivery beside its formats; a folder with the first two is one."""
+"""Files of a delivery besides its formats; a folder with the first two is a delivery."""
 LETTERS = 200
-"""Of a path that is shown in a sentence, so many letters at most."""
+"""Most letters of a path in a sentence."""
 
 
 class Incoming(NamedTuple):
     """A file to read.
 
-    name: as people know it. origin: where it comes from, by which its next version is known; ""
-    for an upload, of which nobody knows. listed: it was met in a folder, so others may be left.
+    name: its name for people. origin: its place, by which its next version is recognised; "" for an
+    upload, whose place is unknown. listed: whether it is of a folder, where it may be left out.
     """
 
     path: Path
@@ -35,10 +35,10 @@ class Incoming(NamedTuple):
 
 
 def files_of(given: Sequence[str | Path], scratch: Path) -> tuple[list[Incoming], dict[str, str]]:
-    """Every file of the given paths, once, and the reason for each that is left out, by its name.
+    """Return every file of the given paths once, and name → reason of those left out.
 
-    Paths that end alike get as many of the folders above them into their names as tell them apart.
-    Saved datasets are packed into `scratch`. Raises CurationError for a path that is nothing.
+    Paths with equal ends get the folders above them into their names until the names differ. Saved
+    datasets are packed into `scratch`. Raises CurationError for a missing path.
     """
     paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
     incoming, left_out = list[Incoming](), dict[str, str]()
@@ -56,7 +56,7 @@ def files_of(given: Sequence[str | Path], scratch: Path) -> tuple[list[Incoming]
 
 
 def _files_below(path: Path, name: str, packed: Path) -> Iterator[Incoming | dict[str, str]]:
-    """A file, every file of a folder, or a saved dataset; and what is left out of a folder."""
+    """Yield a file, every file of a folder, or a saved dataset; and the files left out."""
     from curation import sources
 
     if not stat.S_ISDIR(_status(path).st_mode):
@@ -79,7 +79,7 @@ def _files_below(path: Path, name: str, packed: Path) -> Iterator[Incoming | dic
 
 
 def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
-    """Each file below a folder, with the reason why it is not read, in a fixed order."""
+    """Yield each file below a folder with its reason for being left out, in a fixed order."""
     delivery = all((folder / name).is_file() for name in RECORDS[:2])
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -108,12 +108,12 @@ def _status(path: Path) -> os.stat_result:
 
 
 def origin_of(path: Path) -> str:
-    """A path as a text that no other path has, whatever bytes are in its name."""
+    """Return a path as a unique text, for any bytes in its name."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def shown(path: str | Path) -> str:
-    """A path for people: bytes that are no text are replaced, and much too long names are cut."""
+    """Return a path for people: bytes that are no text are replaced, and long names are cut."""
     text = os.fsencode(path).decode("utf-8", "replace").replace("\0", "\ufffd")
     half = LETTERS // 2
     return text if len(text) <= LETTERS * 5 else f"{text[:half]}…{text[-half:]}"
@@ -122,9 +122,9 @@ def shown(path: str | Path) -> str:
 def former_version(
     file: Incoming, imports: Sequence[Mapping[str, Any]], replace: bool
 ) -> dict[str, Any] | None:
-    """The import that a file is another version of: from the same place.
+    """Return the import that a file is a new version of: the one from the same place.
 
-    replace: the person wants it in the place of an import of the same name, wherever from.
+    replace: an import of the same name counts too, from any place.
     """
     for entry in imports:
         if file.origin and entry.get("origin") == file.origin:
@@ -134,7 +134,7 @@ def former_version(
 
 
 def free_name(file: Incoming, taken: Collection[str]) -> str:
-    """The file's name, with folders above it or a number where another file is called so."""
+    """Return the file's name, with folders above it or a number where the name is taken."""
     name = file.name
     parts = shown(file.path).split("/") if file.origin.startswith("/") else []
     for depth in range(name.count("/") + 2, len(parts)):

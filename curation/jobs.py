@@ -1,7 +1,7 @@
-"""Long work as processes of their own, known by the files they write under `jobs/<id>/`.
+"""Jobs: long work in separate processes, which write their status under `jobs/<id>/`.
 
-A job is the command line itself, `python -m curation <command> … --job ID`, so a closed tab or a
-restarted app never takes it along, and what a page starts a terminal can start as well.
+A job is the command line itself, `python -m curation <command> … --job ID`. Guarantee: a closed tab
+or a restarted app does not end it, and a terminal can start everything that a page can.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
 
 ALONE = ("run",)
-"""Commands of which one at a time may be at work in a project."""
+"""Commands that run only once at a time in a project."""
 
 CANCEL = "cancel"
-"""A file in a job's folder: somebody asked for it to stop."""
+"""Name of a file in a job's folder that asks it to stop."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a job stands.
+    """The status of a job.
 
-    state: starting, running, done, failed, cancelled, or lost (its process is gone without a
-    word). command: the first word of what it runs. share: 0 to 1. text: what it is doing. error: one
+    state: starting, running, done, failed, cancelled, or lost (its process ended without a message).
+    command: name of its command. share: finished share, 0 to 1. text: its current work. error: one
     sentence, when failed.
     """
 
@@ -107,7 +107,7 @@ def _start(project: Path, command: Command) -> str:
 
 
 def status(project: Path, job_id: str) -> Status:
-    """How a job stands now; raises CurationError when there is no such job."""
+    """Return a job's status now; raises CurationError when there is no such job."""
     folder = _folder(project, job_id)
     current = _read(folder)
     if not current.active or _alive(folder, current):
@@ -121,7 +121,7 @@ def status(project: Path, job_id: str) -> Status:
 
 
 def _folder(project: Path, job_id: str) -> Path:
-    """A job's folder; raises CurationError for an id that would lead out of the jobs."""
+    """Return a job's folder; raises CurationError for an id that leads out of the jobs' folder."""
     if not re.fullmatch(r"[\w-]+", job_id):
         raise CurationError(f"{job_id!r} is no id of a job.")
     return project / "jobs" / job_id
@@ -135,10 +135,10 @@ def _read(folder: Path) -> Status:
 
 
 def _alive(folder: Path, status: Status) -> bool:
-    """Whether the job's process still runs: it holds a lock that ends with it, whatever ends it.
+    """Return whether the job's process still runs: it holds a lock that ends with it.
 
-    A process number would not do: after a restart another process may have it. Where there are no
-    such locks, a job that was silent for a minute counts as gone.
+    A process number is not enough, because another process may have it after a restart. Without
+    such locks, a job that was silent for a minute counts as ended.
     """
     if not lock.OFFERED:
         return time.time() - status.updated < 60
@@ -162,7 +162,7 @@ def _last_words(folder: Path) -> str:
 
 
 def all_jobs(project: Path, limit: int | None = 20) -> list[Status]:
-    """The newest jobs of a project, newest first; all of them without a limit."""
+    """Return the newest jobs of a project, newest first; all of them without a limit."""
     folder = project / "jobs"
     if not folder.is_dir():
         return []
@@ -177,10 +177,10 @@ def all_jobs(project: Path, limit: int | None = 20) -> list[Status]:
 
 
 def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
-    """Stop a job and its workers; what they finished is kept, and a job at rest stays as it is.
+    """Stop a job and its workers; finished results are kept, and an ended job stays as it is.
 
-    patience: seconds until a job that does not listen, deep in native code, is killed; every file
-    is whole or not there, so nothing is lost by that.
+    patience: seconds until a job that does not react is killed; no result is lost by that, because
+    every file is whole or absent.
     """
     folder = _folder(project, job_id)
     job = status(project, job_id)

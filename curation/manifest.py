@@ -1,8 +1,8 @@
-"""imports.json: which files a project read, and the checksums of the tables that they gave.
+"""imports.json: the files that a project read, and the checksums of their tables.
 
-The list of files stands in both tables as well, so that it can be had back from them; in the examples
-without times and paths, for their checksum is that of rows and files, whenever and wherever these
-were read.
+Guarantee: the list of files can be restored from either table, which holds it too. The examples'
+table holds it without times and paths, so that equal files give an equal checksum at any time and
+place.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ TABLES = ("examples", "rejected")
 """The tables of an import, each in a Parquet file of that name."""
 
 LISTS = ("imports", "former", "left_out")
-"""What the manifest holds beside checksums: files read, versions that others took the place of, and
-name → reason of what was left out of a folder."""
+"""Lists of the manifest: files read, replaced versions, and name → reason of files left out."""
 
 
 def path_of(folder: Path) -> Path:
-    """Where a project's manifest lies."""
+    """Return the path of a project's manifest."""
     return folder / "imports.json"
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The manifest; empty before the first import. Raises CurationError where it is lost or damaged."""
+    """Read the manifest; empty before the first import; raises CurationError when lost or damaged."""
     try:
         manifest: dict[str, Any] = json.loads(path_of(folder).read_text("utf-8"))
         return manifest
@@ -70,7 +69,7 @@ def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -
 
 
 def _lasting(lists: Mapping[str, Any]) -> dict[str, Any]:
-    """The lists without what differs when the same files are read again elsewhere."""
+    """Return the lists without times and paths, which differ from one import to the next."""
 
     def lasting(entry: Mapping[str, Any]) -> dict[str, Any]:
         mended = str(entry["origin"]).startswith("mended:")
@@ -86,9 +85,9 @@ def _lasting(lists: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def restore(folder: Path) -> Sequence[str]:
-    """Write a lost or damaged manifest anew from the tables, and return the names of its imports.
+    """Write a lost or damaged manifest again from the tables, and return the names of its imports.
 
-    Raises CurationError where no table knows them; what was there is then as before.
+    Raises CurationError, and changes nothing, when no table holds the list.
     """
     digests, lists = dict[str, str](), None
     for table in reversed(TABLES):  # the rejects know times and paths too

@@ -1,7 +1,7 @@
-"""A recipe's YAML, changed where the recipe has changed and nowhere else.
+"""Edits of a recipe's YAML text that change only the entries of changed steps.
 
-Comments, order, quotes and line breaks of a file that a person wrote are theirs. An edit in the app
-touches the entries of the steps that it is about; all others are copied letter by letter.
+Guarantee: comments, order, quotes and line breaks of all other entries stay as the person wrote them.
+Accepted cost: a text that cannot be edited in this way is written again as a whole.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from curation.errors import RecipeError
 from curation.recipe import Recipe, Step, as_flow
 
 Edits = list[tuple[int, int, str]]
-"""From one letter to another, and what stands there instead; in any order, none over another."""
+"""(start, end, new text) of each replacement; in any order, without overlap."""
 
 
 def edited(text: str, recipe: Recipe) -> str:
-    """The text of a recipe, made of a former text by the fewest changes.
+    """Return the text of a recipe, made from a former text by the fewest changes.
 
-    A former text that is no recipe, or is written in a way that cannot be kept, is written anew.
+    A former text that is no recipe, or has a form that cannot be edited, is replaced as a whole.
     """
     with contextlib.suppress(RecipeError, yaml.YAMLError, _Unusual):
         result = _File(text).with_steps(recipe)
@@ -33,15 +33,15 @@ def edited(text: str, recipe: Recipe) -> str:
 
 
 class _Unusual(Exception):
-    """The text is written in a way that is not edited."""
+    """The text has a form that cannot be edited."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A step as it stands in the file: its node, and where its lines begin and end.
+    """A step in the file: its node, and the start and end of its lines.
 
-    loose: what stands above it and belongs to no step: all up to the last blank line. before:
-    comments right above it, which go where it goes.
+    loose: text above it up to the last blank line, which belongs to no step. before: comments right
+    above it, which move with it.
     """
 
     step: Step
@@ -53,7 +53,7 @@ class _Entry:
 
 
 class _File:
-    """A recipe's text and where its steps stand in it."""
+    """A recipe's text and the places of its steps."""
 
     def __init__(self, text: str) -> None:
         self.text = text if text.endswith("\n") else f"{text}\n"
@@ -90,7 +90,7 @@ class _File:
         return "".join([*parts, left, self.text[entries[-1].end :]])
 
     def _list_anew(self, recipe: Recipe) -> str:
-        """The text with the whole list written anew, for it is empty, or was, or is in brackets."""
+        """Return the text with the whole list written again: it is or was empty, or in brackets."""
         colon = self.text.index(":", self.key.end_mark.index) + 1
         end = _end(self.steps) if self.steps.value else self.steps.end_mark.index
         lines = "".join(_written(step, 2) for step in recipe.steps)
@@ -112,7 +112,7 @@ class _File:
         return entries
 
     def _dashes_of(self, steps: yaml.Node) -> list[int]:
-        """Where the dashes of a list stand."""
+        """Return the positions of the dashes of a list."""
         first, end = steps.start_mark, steps.end_mark.index
         return [
             d.index
@@ -132,7 +132,7 @@ class _File:
         )
 
     def _changed(self, entry: _Entry, step: Step) -> str:
-        """The lines of an entry for what its step is now."""
+        """Return the lines of an entry for the new version of its step."""
         if entry.step == step:
             return self.text[entry.start : entry.end]
         node, edits = entry.node, list[tuple[int, int, str]]()
@@ -159,7 +159,7 @@ class _File:
     def _enabled(
         self, node: yaml.Node, pair: tuple[yaml.Node, yaml.Node] | None, value: bool, end: int
     ) -> Edits:
-        """What switches a step on or off; a line that said nothing but off goes."""
+        """Return the edits that switch a step on or off; a line with only `enabled` is removed."""
         if pair is None:
             if _in_brackets(node):
                 return [(_end(node) - 1, _end(node) - 1, ", enabled: false")]
@@ -172,7 +172,7 @@ class _File:
     def _params(
         self, key: yaml.Node, node: yaml.Node, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> Edits:
-        """What gives a step other parameters."""
+        """Return the edits that give a step other parameters."""
         if not isinstance(node, yaml.MappingNode):
             return [(*_span(node), f"{'' if node.value else ' '}{as_flow(new)}")]
         pairs = {k.value: (k, v) for k, v in node.value}
@@ -200,12 +200,12 @@ class _File:
         return edits
 
     def _block(self, key: yaml.Node, node: yaml.Node, new: Mapping[str, Any]) -> Edits:
-        """What writes a mapping of several lines anew, behind its key."""
+        """Return the edit that replaces a mapping of several lines, behind its key."""
         colon = self.text.index(":", key.end_mark.index) + 1
         return [(colon, self._line_end(_end(node)), f" {as_flow(new)}\n")]
 
     def _value(self, key: yaml.Node, node: yaml.Node, value: Any) -> Edits:
-        """What gives a parameter another value; a list of lines keeps those that stay."""
+        """Return the edits that give a parameter another value; equal lines of a list are kept."""
         if isinstance(node, yaml.SequenceNode) and not node.flow_style and value:
             ends = [self._line_end(_end(item)) for item in node.value]
             starts = [self._line_start(dash) for dash in self._dashes_of(node)]
@@ -225,7 +225,7 @@ class _File:
 
 
 def _matched(former: Sequence[Step], steps: Sequence[Step]) -> list[int | None]:
-    """For each step the place of what it was before: an equal one, or else one of the same use."""
+    """Return each step's former position: of an equal step, or else of one of the same use."""
     chosen: list[int | None] = [None] * len(steps)
     same: list[Callable[[Step, Step], bool]] = [
         lambda old, new: old == new,
@@ -240,7 +240,7 @@ def _matched(former: Sequence[Step], steps: Sequence[Step]) -> list[int | None]:
 
 
 def _written(step: Step, indent: int) -> str:
-    """The lines of a step that was not there before."""
+    """Return the lines of a new step."""
     space = " " * indent
     off = "" if step.enabled else f"{space}  enabled: false\n"
     return f"{space}- {step.use}: {as_flow(dict(step.params))}\n{off}"
@@ -255,7 +255,7 @@ def _in_brackets(node: yaml.Node) -> bool:
 
 
 def _end(node: yaml.Node) -> int:
-    """The place behind the last letter of a node; that of a block is known by what is in it."""
+    """Return the place behind the last letter of a node; of a block, that of its last item."""
     if isinstance(node, yaml.ScalarNode) or _in_brackets(node) or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]

@@ -1,4 +1,7 @@
-"""project.toml: what holds for a whole project."""
+"""project.toml: the settings of a project.
+
+Guarantee: nothing is sent to a database that a project names until this account allowed it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def write_settings(folder: Path, name: str) -> None:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """What project.toml says; raises CurationError when it cannot be read."""
+    """Read project.toml; raises CurationError when it cannot be read."""
     try:
         return tomllib.loads((folder / "project.toml").read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -48,7 +51,7 @@ def check_settings(folder: Path) -> None:
 
 
 def has_decisions(folder: Path) -> bool:
-    """Whether there may be decisions; a file without content was made on a full disk."""
+    """Return whether there may be decisions; an empty file was made on a full disk."""
     if _named(folder) != "sqlite":
         return True
     try:
@@ -58,10 +61,10 @@ def has_decisions(folder: Path) -> bool:
 
 
 def decisions_place(folder: Path) -> Path | str:
-    """Where a project's decisions live: its own file, or a database by URL.
+    """Return the place of a project's decisions: its own file, or the URL of a database.
 
-    A project may come from somebody else, so nothing is sent to a database that it names until this
-    account allowed it. Raises DatabaseNotAllowed before that.
+    Raises DatabaseNotAllowed for a database that this account has not allowed, because a project may
+    come from somebody else.
     """
     where = _named(folder)
     if where == "sqlite":
@@ -127,8 +130,8 @@ def read_limits(folder: Path) -> dict[str, float]:
     for name, value in limits.items():
         if name not in names or isinstance(value, bool) or not isinstance(value, int | float):
             raise CurationError(
-                f"project.toml: limits.{name} = {value!r} is none; known are, with positive "
-                f"numbers: {', '.join(names)}."
+                f"project.toml: limits.{name} = {value!r} is no limit; give a positive number to one "
+                f"of: {', '.join(names)}."
             )
         if value <= 0:
             raise CurationError(f"project.toml: limits.{name} must be above 0, not {value!r}.")

@@ -1,4 +1,4 @@
-"""The program itself: what it can do, whether all is well, the example, and the web app."""
+"""Commands on the program itself: operations, schema, doctor, demo and web app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files to a dataset: a project is made, filled and run."""
+"""Commands from files to a dataset: make a project, import files, run the recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at what is there: one example, what is like it, and the topics of all."""
+"""Commands that look at examples: search, the receipt of one example, and topics."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def explain(
 
 
 def difference(before: str, after: str) -> list[str]:
-    """What changed between two conversations, given as canonical JSON: the lines of each turn."""
+    """Return the changed lines between two conversations, given as canonical JSON."""
 
     def lines_of(text: str) -> list[str]:
         return [
@@ -121,7 +121,7 @@ def difference(before: str, after: str) -> list[str]:
 
 
 def full_id(dataset: Dataset, text: str) -> str:
-    """The id that begins so; raises CurationError when several do, or none."""
+    """Return the id with this beginning; raises CurationError when several or none have it."""
     ids = dataset.rows.index
     matches = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
     if len(matches) == 1:

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, and what is made of them."""
+"""Arguments and options that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ProjectIfAny = Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="
 
 
 def mapping_of(map: list[str] | None) -> dict[str, str]:
-    """What --map says, field → column; raises BadParameter when it is not said so."""
+    """Read --map as field → column; raises BadParameter for another form."""
     pairs = [item.partition("=") for item in map or []]
     if any(not (field and sign and column) for field, sign, column in pairs):
         raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
@@ -44,7 +44,7 @@ def mapping_of(map: list[str] | None) -> dict[str, str]:
 
 @contextmanager
 def engine_of(name: str) -> Iterator[Engine]:
-    """An engine whose workers end with the block."""
+    """Give an engine whose workers end with the block."""
     runner = make_engine(name)
     try:
         yield runner

@@ -1,4 +1,4 @@
-"""People's decisions, in and out."""
+"""Commands on people's decisions: append, list, and carry over."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def decide(
 def of_filter(
     opened: Project, conditions: Filter, kind: str, value: str, annotator: str
 ) -> list[Decision]:
-    """One decision for every example that a filter holds.
+    """Make one decision for every example that meets a filter.
 
-    Raises CurationError when nothing can be decided so.
+    Raises CurationError for a kind or value that does not fit, or a missing name.
     """
     if kind not in BULK:
         raise CurationError(f"--kind is one of: {', '.join(BULK)}; not {kind!r}.")

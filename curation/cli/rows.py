@@ -1,4 +1,4 @@
-"""The rows of a project: printed or saved, all or those that a filter holds, and queues of them."""
+"""Commands on the rows of a project: print or save all or filtered rows, and list a queue."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def current(opened: Project, engine: str) -> Dataset:
 
 
 MANY = 100
-"""The files' own columns that are printed without being asked for at most."""
+"""Most columns of the files that are printed without --columns."""
 
 
 def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
-    """Rows with the columns every reader may count on, then the scores and the files' own columns."""
+    """Return rows with the fixed columns, then the scores and the files' own columns."""
     always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
     fixed = ["id", "source_file", "source_row", *always]
     names = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]

@@ -1,4 +1,4 @@
-"""What every command says to the terminal, and how it ends."""
+"""Output of every command to the terminal, and its errors as one sentence."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ OUTSIDE = {
     )
     if hasattr(errno, name)
 }
-"""Errors of the system that are no fault of the program: no space, no permission, a path that
-cannot be one."""
+"""Errors of the system that are no bug of the program: no space, no permission, a wrong path."""
 
 
 def say(text: str) -> None:
@@ -60,7 +59,7 @@ _last_step = [""]
 
 @contextmanager
 def working(project: Path, job: str | None) -> Iterator[tuple[Progress, dict[str, Any]]]:
-    """Progress on the terminal, or as a job of the app."""
+    """Report progress on the terminal, or as a job of the app."""
     with jobs.reporting(project, job, bar) as channels, in_a_sentence():
         yield channels
 
@@ -78,7 +77,7 @@ def in_a_sentence() -> Iterator[None]:
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory that this process held, in MB; None where the system does not say."""
+    """Return the most memory that this process used, in MB; None where the system gives none."""
     if resource is None:
         return None
     unit = 2**20 if sys.platform == "darwin" else 2**10
