@@ -1,4 +1,8 @@
-"""Results remembered on disk under a key that says everything they depend on."""
+"""Results stored on disk under a key of everything that they depend on.
+
+Guarantee: a damaged result counts as missing. Accepted cost: a deleted or pruned result is computed
+again.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ from curation.files import replacing
 _DIGEST = 32
 
 LIMIT_GB = 8.0
-"""Size that remembered results are kept under; CURATION_CACHE_GB in the environment overrules."""
+"""Most gigabytes of stored results; the environment variable CURATION_CACHE_GB overrules it."""
 
 
 def key(*parts: object) -> str:
-    """A file name for what a result depends on: equal parts, equal name."""
+    """Return a file name for everything that a result depends on: equal parts, equal name."""
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
@@ -57,9 +61,9 @@ Value = TypeVar("Value")
 
 
 class Memory(Generic[Value]):
-    """Results by what they depend on, for as long as the process lives; safe for many threads.
+    """Results in memory by their key, until the process ends; safe for many threads.
 
-    size: how many are kept; the one unused for longest is forgotten first.
+    size: most results; the one unused for longest is removed first.
     """
 
     def __init__(self, size: int = 48) -> None:
@@ -84,10 +88,10 @@ class Memory(Generic[Value]):
 
 
 class Cache:
-    """A folder of remembered tables; deleting it loses only time.
+    """A folder of stored tables; deleting it costs only time.
 
-    limit: bytes that `prune` leaves; None for CURATION_CACHE_GB or else LIMIT_GB. refused: why the
-    newest result could not be remembered; empty while all could.
+    limit: bytes that `prune` leaves; None for CURATION_CACHE_GB or else LIMIT_GB. refused: reason why
+    a result could not be stored; empty while all could.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
@@ -119,7 +123,7 @@ class Cache:
             self.refused = str(error)
 
     def prune(self) -> None:
-        """After something was put: forget what was unused for longest, down to the limit."""
+        """Delete the tables unused for longest, down to the limit, if something was added."""
         if not self._grown:
             return
         self._grown = False

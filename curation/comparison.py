@@ -1,4 +1,4 @@
-"""A project beside one of its reference sets: the comparison of what pages show, remembered."""
+"""The comparison of a project with one of its reference sets, stored until either changes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from curation.view import View
 def comparison_key(
     project: Project, reference: ReferenceSet, of: str = "", view: View | None = None
 ) -> str:
-    """The name that a comparison is remembered under, made of view, reference set, sides and code.
+    """Return the key of a stored comparison: of view, reference set, sides and code.
 
-    view: that of now unless one is given.
+    view: the current view unless one is given.
     """
     as_read, shown = (reference.sha256, reference.settings), view or project.view()
     return key(shown.fingerprint, as_read, of, module_version("curation.looking.coverage"))
@@ -32,9 +32,9 @@ def comparison_key(
 def compare_with(
     project: Project, reference: ReferenceSet, of: str = "", progress: Progress = silent
 ) -> Compared:
-    """Hold what pages show against a reference set; remembered until either changes.
+    """Compare the view of a project with a reference set; the result is stored.
 
-    of: prompt, response or both; empty for what the recipe's embeddings are of. Raises
+    of: prompt, response or both; empty for the side of the recipe's embeddings. Raises
     CurationError without embeddings.
     """
     view = project.view()

@@ -1,4 +1,4 @@
-"""The values everything else passes around: messages, and a frozen table of examples."""
+"""The values that all other modules use: messages, and a frozen table of examples."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def silent(share: float, text: str) -> None:
 
 
 def part_of(progress: Progress, part: int, parts: int) -> Progress:
-    """Progress of one of several equal parts of a piece of work, the first being 0."""
+    """Return the progress of one of several equal parts of the work; the first part is 0."""
     return lambda share, text: progress((part + share) / parts, text)
 
 
@@ -199,9 +199,9 @@ def _turn_codes(
 
 
 def content_hash(messages: str, label: str | None, tools: str = "", rejected: str = "") -> str:
-    """Sixteen hexadecimal digits that stand for what an example says.
+    """Return the hash of an example's content, sixteen hexadecimal digits.
 
-    That is its turns, label, tools and rejected answer; what is absent adds nothing.
+    The content is its turns, label, tools and rejected answer; an absent part adds nothing.
     """
     text = messages if label is None else f"{messages}\x00{label}"
     if tools or rejected:
@@ -279,7 +279,7 @@ def overlaid(column: pd.Series, values: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples, one a row, indexed by id, with everything that was found out about them.
+    """Examples, one a row, indexed by id, with all measured columns.
 
     rows: columns of BASE_COLUMNS, then one per score or group; strings are Arrow-backed.
     vectors: (rows, width) float32, NaN where a row was not embedded; None before any embedding.

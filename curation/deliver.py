@@ -1,4 +1,4 @@
-"""What a project delivers: its recipe run and written to a folder, or what such a delivery would hold."""
+"""Deliveries of a project: run its recipe and write a folder, or check such a delivery."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check(
     engine: Engine | None,
     progress: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """What a delivery would hold, refuse and lose in each format; see `Project.check`."""
+    """Return what a delivery would hold, refuse and lose in each format; see `Project.check`."""
     names = list(formats or export.delivery_formats())
     export.check_formats(names)
     dataset = project.replay(engine=engine, progress=progress)

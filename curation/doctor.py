@@ -1,4 +1,7 @@
-"""What is missing, what is damaged, and the cure."""
+"""Checks of this machine and of a project, with repairs.
+
+Guarantee: a repair deletes nothing that cannot be made again.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +31,17 @@ PARTS = {
     "plotly": "app",
     "datasets": "hub",
 }
-"""Package → the extra that brings it."""
+"""Package → the extra that installs it."""
 
 OPTIONAL = ("hub", "postgres")
-"""Extras that nothing in a new project needs: without them all is well."""
+"""Extras that a new project does not need."""
 
 
 def examine(path: Path | None = None) -> list[dict[str, Any]]:
-    """Checks of this machine, and of a project when one is given: name, ok, text.
+    """Check this machine, and a project when one is given: name, ok, text of each check.
 
-    What can be rebuilt is rebuilt: a damaged examples.parquet from `source/`, and decisions and
-    journal each from the other.
+    Damaged parts are rebuilt: examples.parquet from `source/`, decisions and journal each from the
+    other.
     """
     checks = [
         _check(
@@ -77,7 +80,7 @@ def _examine_project(path: Path) -> list[dict[str, Any]]:
 
 
 def _examine_decisions(project: Project) -> list[dict[str, Any]]:
-    """Whether database and journal are whole and equal; each is repaired from the other."""
+    """Check that database and journal are whole and equal; repair each from the other."""
     from curation.decisions import check, rebuild, repair
     from curation.decisions.database import is_damage
 
@@ -105,13 +108,13 @@ def _examine_decisions(project: Project) -> list[dict[str, Any]]:
 
 
 def _examine_rows(project: Project) -> list[dict[str, Any]]:
-    """Whether every decided example is still there; a corrected file may have given it another id."""
+    """Check that every decided example exists; a corrected file may have given it another id."""
     from curation.carry import without_row
 
     try:
         orphans = without_row(project)
     except CurationError:
-        return []  # the examples themselves are lost, which is said already
+        return []  # the examples themselves are lost, which another check reports
     if not orphans:
         return []
     text = (
@@ -121,7 +124,7 @@ def _examine_rows(project: Project) -> list[dict[str, Any]]:
 
 
 def _examine_imports(project: Project) -> list[dict[str, Any]]:
-    """The list of imports, the copies in `source/`, and the examples that they gave."""
+    """Check the list of imports, the copies in `source/`, and the examples."""
     checks = []
     if cleared := files.clear_scratch(project.path, below=True):
         checks.append(_check("scratch", True, f"{cleared:,} leftovers of ended programs removed"))

@@ -1,4 +1,4 @@
-"""The examples of a project as they were imported, read once while they stay."""
+"""The examples of a project as imported, kept in memory until they change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is remembered of a project's runs: which was the last, and how long each step took."""
+"""Notes on a project's runs: the last run, and the time of each step.
+
+Accepted cost: they lie in the cache, and losing them costs only time.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +49,17 @@ class History:
 
     @property
     def changed(self) -> float:
-        """When the last run ended, in seconds since 1970; 0 before the first."""
+        """The end of the last run, in seconds since 1970; 0 before the first."""
         return self._latest.stat().st_mtime if self._latest.exists() else 0.0
 
     def estimate(self, uses: Sequence[str], rows: int) -> tuple[float, list[str]]:
-        """Seconds that these operations will take on so many rows, and those never timed here."""
+        """Return the seconds that operations will take on so many rows, and those never timed."""
         rates = self.rates()
         seconds = sum((rates[use] * rows for use in uses if use in rates), 0.0)
         return seconds, [use for use in uses if use not in rates]
 
     def rates(self) -> dict[str, float]:
-        """Operation → seconds a row, as last measured here."""
+        """Map operation → seconds a row, as last measured on this machine."""
         try:
             rates: dict[str, float] = json.loads(self._timings.read_text())
             return rates

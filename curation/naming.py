@@ -1,4 +1,7 @@
-"""Names that people, or a language model which they ask, give to topics."""
+"""Names for topics, given by people or by a language model that they choose.
+
+Guarantee: words and texts are sent only to the address that a person gave; redirects are refused.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from curation.text.folding import one_line
 from curation.words import Naming
 
 KEY = "CURATION_API_KEY"
-"""The environment variable that holds the key of the endpoint, if it wants one."""
+"""Environment variable with the key of the endpoint, if it needs one."""
 
 LONGEST = 40
 TIMEOUT = 60.0
@@ -42,7 +45,7 @@ ASKED = (
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as people see it: theme, name, rows, the words that are its own, some texts."""
+    """A topic for people: theme, name, number of rows, its own words, some texts."""
 
     theme: str
     name: str
@@ -52,11 +55,11 @@ class Topic:
 
 
 def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ()) -> Recipe:
-    """The recipe with a topic or theme called otherwise, by a step behind the one that made it.
+    """Return the recipe with a topic or theme renamed, by a step behind the one that made it.
 
-    A name that was given before is changed where it was given. originals: the names before any
-    renaming (see `original_names`), so that one under which others were gathered takes them along.
-    Raises CurationError without topics, without a name, and for an old one that nothing is called.
+    A former renaming to the old name is changed in its place. originals: the names before any
+    renaming, see `original_names`; a name that several topics share renames them all. Raises
+    CurationError without topics, without a new name, and for an unknown old name.
     """
     new = one_line(new)
     if not new:
@@ -84,7 +87,7 @@ def renamed(recipe: Recipe, old: str, new: str, originals: Collection[str] = ())
 
 
 def original_names(dataset: Dataset) -> set[str]:
-    """Names of topics and themes before anybody renamed one."""
+    """Return the names of topics and themes before any renaming."""
     names: set[str] = set()
     for report in dataset.steps:
         if report.use == "topics" and report.delta is not None:
@@ -94,7 +97,7 @@ def original_names(dataset: Dataset) -> set[str]:
 
 
 def listed(dataset: Dataset, examples: int = EXAMPLES) -> list[Topic]:
-    """The topics of the kept rows, by theme, the largest first; CurationError if there are none."""
+    """Return the topics of the kept rows by theme, the largest first; raises CurationError for none."""
     kept = dataset.kept
     if "topic" not in kept or "theme" not in kept:
         raise CurationError("There are no topics yet: add topics to the recipe and run it.")
@@ -116,13 +119,13 @@ def listed(dataset: Dataset, examples: int = EXAMPLES) -> list[Topic]:
 
 
 def _excerpts(rows: pd.DataFrame) -> list[str]:
-    """The beginning of each prompt, and of its response behind an arrow."""
+    """Return the prompt of each row, an arrow, and the beginning of its response."""
     sides = zip(rows["prompt"].fillna(""), rows["response"].fillna(""), strict=True)
     return [" → ".join(side for side in (p.strip(), r[:600].strip()) if side) for p, r in sides]
 
 
 def _typical(texts: Sequence[str], words: Sequence[str], count: int) -> tuple[str, ...]:
-    """The texts that hold most of the words, shortened."""
+    """Return the texts with most of the words, shortened."""
     ranks = [-sum(word in text.lower() for word in words) for text in texts]
     order = sorted(range(len(texts)), key=lambda i: (ranks[i], i))
     return tuple(one_line(texts[i])[:EXCERPT] for i in order[:count])
@@ -131,10 +134,10 @@ def _typical(texts: Sequence[str], words: Sequence[str], count: int) -> tuple[st
 def names_by_model(
     topics: Sequence[Topic], url: str, model: str, progress: Progress = silent
 ) -> Mapping[str, str]:
-    """New names by old ones, from an OpenAI-compatible endpoint; no two alike.
+    """Return old name → new name from an OpenAI-compatible endpoint; no two new names are equal.
 
-    Sends each topic's words and five shortened texts, one request a topic, and the key in
-    CURATION_API_KEY if there is one. Raises CurationError when the endpoint does not answer so.
+    Each request sends the words and five shortened texts of one topic, and the key in
+    CURATION_API_KEY if there is one. Raises CurationError when the endpoint fails to answer.
     """
     address = _address(url)
     taken = {topic.name for topic in topics}
@@ -153,7 +156,7 @@ def names_by_model(
 
 
 def cleaned(answer: str) -> str:
-    """A name out of a model's answer: one line, at most 40 characters, no markup."""
+    """Return the name in a model's answer: one line, at most 40 characters, no markup."""
     lines = [one_line(line) for line in answer.splitlines()]
     line = next((line for line in lines if line.strip("`*#-_> ")), "")
     line = re.sub(r"<[^>]*>|[`*#_<>\[\]|\\=]|[^\x20-\x7e\u00a0-\U0010ffff]", "", line)
@@ -165,7 +168,7 @@ def cleaned(answer: str) -> str:
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: texts and key are for the address that was given, and for no other."""
+    """A handler that refuses redirects, so that texts and key go only to the given address."""
 
     def redirect_request(self, *about: Any) -> None:
         """Refuse; the answer is then an error with the status of the redirect."""

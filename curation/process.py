@@ -1,4 +1,4 @@
-"""What a command is to the system: streams that may be closed, and an end that always comes.
+"""A command as a process: standard streams that may be closed, and a certain end by signals.
 
 The first Ctrl-C or SIGTERM raises Cancelled in the main thread, so that what is open is closed. That
 alone would not do: native code may swallow the exception, or wait for ever where no Python runs. So
@@ -28,7 +28,7 @@ GRACE = 1.2
 """Seconds between the first signal and the end, for closing what is open."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What ends a command."""
+"""Signals that end a command."""
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""The whole description of what a machine did to the data: a list of steps, in YAML on disk."""
+"""The recipe: a list of steps that describes all that the program does to the data, as YAML.
+
+Guarantee: a recipe that loads can be run, as far as names, types and order of its steps show.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ VERSION = 1
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain YAML, in which a key that stands twice or a value that is none is refused."""
+    """A loader of plain YAML that refuses a repeated key and an invalid value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = set()
@@ -37,10 +40,10 @@ class _Loader(yaml.SafeLoader):
 
 
 def _load(text: str) -> tuple[yaml.Node | None, Any]:
-    """The nodes of YAML and the values they stand for, texts of parameters as they are written.
+    """Return the nodes of YAML and their values, with texts of parameters as they are written.
 
-    In YAML `yes` is true, `007` is seven and `12:30` is 750, but who gives a list of texts means
-    what is on the page.
+    In YAML `yes` is true, `007` is seven and `12:30` is 750; a parameter of texts needs the texts
+    themselves.
     """
     loader = _Loader(text)
     try:
@@ -58,7 +61,7 @@ def _load(text: str) -> tuple[yaml.Node | None, Any]:
 
 
 def _given(root: yaml.Node) -> Iterator[tuple[str, str, yaml.Node]]:
-    """Operation, parameter and the node of its value, for all that the steps give."""
+    """Yield operation, parameter and the node of its value, for all given parameters."""
     for entry in _entries(root):
         for use, params in _pairs(entry):
             for name, value in _pairs(params):
@@ -66,7 +69,7 @@ def _given(root: yaml.Node) -> Iterator[tuple[str, str, yaml.Node]]:
 
 
 def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
-    """The keys and values of a mapping, with those that `<<` brings in."""
+    """Yield the keys and values of a mapping, with those merged by `<<`."""
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if key.tag == "tag:yaml.org,2002:merge":
             for brought in [value] if isinstance(value, yaml.MappingNode) else value.value:
@@ -76,14 +79,14 @@ def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
 
 
 def _entries(root: yaml.Node | None) -> list[yaml.Node]:
-    """The nodes of the list called `steps`."""
+    """Return the nodes of the list called `steps`."""
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     steps = [v for k, v in pairs if k.value == "steps" and isinstance(v, yaml.SequenceNode)]
     return list(steps[0].value) if steps else []
 
 
 def _as_written(node: yaml.Node) -> None:
-    """Make a value text, and the items of a list; one that is quoted or tagged is what it says."""
+    """Make a value, or the items of a list, text; quoted and tagged values keep their type."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             if isinstance(item, yaml.ScalarNode) and item.style is None:
@@ -120,7 +123,7 @@ class Step:
         return self.operation.check(self.params)
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in the YAML."""
+        """Return the step as it is in the YAML."""
         entry: dict[str, Any] = {self.use: dict(self.params)}
         return entry if self.enabled else {**entry, "enabled": False}
 
@@ -226,8 +229,8 @@ class Recipe:
             raise RecipeError(f"{source}: a recipe needs a list called `steps`.")
         if data.get("version", VERSION) != VERSION:
             raise RecipeError(
-                f"{source}: version {data['version']!r} is not known here; this program reads "
-                f"version {VERSION}."
+                f"{source}: this program cannot read version {data['version']!r}; it reads version "
+                f"{VERSION}."
             )
         lines = [node.start_mark.line + 1 for node in _entries(root)]
         steps = [
@@ -240,7 +243,7 @@ class Recipe:
 
 
 def _step(entry: Any, where: str) -> Step:
-    """One entry of the YAML list: a name, or a mapping of a name to its parameters."""
+    """Make a step of one entry of the YAML list: a name, or a mapping of a name to parameters."""
     if isinstance(entry, str):
         return Step(entry)
     if isinstance(entry, dict):
@@ -258,7 +261,7 @@ def _step(entry: Any, where: str) -> Step:
 
 
 def as_flow(value: Any) -> str:
-    """A value as YAML in one line."""
+    """Return a value as YAML in one line."""
     text = yaml.safe_dump(
         value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
     )
@@ -266,7 +269,7 @@ def as_flow(value: Any) -> str:
 
 
 def replace_params(step: Step, params: Mapping[str, Any], enabled: bool | None = None) -> Step:
-    """The step with other parameters, and switched on or off when asked."""
+    """Return the step with other parameters, switched on or off where `enabled` is given."""
     copy = Step(step.use, enabled=step.enabled if enabled is None else enabled)
     object.__setattr__(copy, "params", dict(params))
     return copy

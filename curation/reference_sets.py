@@ -1,8 +1,8 @@
-"""Reference sets: other sets of texts that a dataset is held against, such as a benchmark or a task.
+"""Reference sets: other sets of texts that a dataset is compared with, such as a benchmark.
 
-A reference set never becomes part of the dataset. It lies in the project folder, `targets/<slug>/`, as a
-table of the columns that examples have, with a note of where it came from, and beside them what was
-measured against it.
+Guarantee: a reference set never becomes part of the dataset. It lies in the project folder under
+`targets/<slug>/`: a table with the columns of examples, a note of its origin, and the results of
+comparisons with it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from curation.formats.base import WHICH_COLUMN
 from curation.text.slug import slug
 
 COLUMNS = ("messages", *DERIVED_COLUMNS, "label", "source", "source_row", "format", "metadata")
-"""Columns that a reference set has of those of an example."""
+"""Columns of a reference set, a part of an example's columns."""
 
 PREFERRED = ("hf", "trl", "openai", "axolotl", "sharegpt", "llamafactory", "alpaca", "csv")
-"""Formats of a delivery in the order in which they are read back, where several hold as much."""
+"""Formats of a delivery in order of preference, where several hold equally many examples."""
 
 Read = Callable[[Path, str, Mapping[str, Any], Progress], pd.DataFrame]
 """Reads a file of that name with such settings to rows of examples; `Project` has one."""
@@ -74,7 +74,7 @@ class ReferenceSet:
 
     @property
     def results(self) -> Path:
-        """Where measurements against it are remembered."""
+        """The folder of the results of comparisons with it."""
         return self.folder / "results"
 
 
@@ -90,7 +90,7 @@ class ReferenceSets:
         self._shown = shown
 
     def all(self) -> list[ReferenceSet]:
-        """Every reference set, by name; one whose note cannot be read is left out."""
+        """Return every reference set by name; one with an unreadable note is left out."""
         notes = self.folder.glob("*/target.json")
         # A hidden folder is a reference set that is being removed.
         references = [
@@ -99,9 +99,9 @@ class ReferenceSets:
         return sorted((t for t in references if t is not None), key=lambda t: t.name.casefold())
 
     def get(self, name: str) -> ReferenceSet:
-        """The reference set of that name or folder, in any case if no other is called alike.
+        """Return the reference set of that name or folder, ignoring case if only one matches.
 
-        Raises CurationError naming those there are.
+        Raises CurationError with the existing names.
         """
         references = self.all()
         exact = [t for t in references if name in (t.name, t.slug)]
@@ -125,13 +125,12 @@ class ReferenceSets:
         mapping: Mapping[str, str] | None = None,
         progress: Progress = silent,
     ) -> tuple[ReferenceSet, bool]:
-        """Make a reference set of a file, another project's folder, or a delivery; and whether it is new.
+        """Make a reference set of a file, a project's folder, or a delivery; return it, and if it is new.
 
-        Of a project its kept rows are taken, or with `dropped` all of them. What is there already
-        under any name, read in the same way, changes nothing; other bytes under a known name take
-        its place, and what was measured against the former goes. source: what it is said to come
-        from, where that is not the path's own name. format and mapping: as for an import. Raises
-        CurationError when nothing can be read from it.
+        A project gives its kept rows, or with `dropped` all of them. The same bytes, read in the same
+        way, change nothing. Other bytes under an existing name replace it, and its results are
+        deleted. source: name of its origin, where that is not the path's own name. format and
+        mapping: as for an import. Raises CurationError when nothing can be read from it.
         """
         path = Path(path)
         source = source or path.name or path.resolve().name
@@ -160,7 +159,7 @@ class ReferenceSets:
         return self._write(called, kind, source, digest, settings, rows), True
 
     def remove(self, name: str) -> None:
-        """Delete a reference set and what was measured against it; raises CurationError without one."""
+        """Delete a reference set with its results; raises CurationError when there is none."""
         reference = self.get(name)
         hidden = reference.folder.with_name(f".{reference.slug}.{time.time_ns()}")
         try:
@@ -208,7 +207,7 @@ class ReferenceSets:
         return self.get(name)
 
     def _free(self, name: str) -> Path:
-        """A folder that no other reference set has: names may differ in signs that folders cannot show."""
+        """Return a free folder; two names may differ only in signs that folders cannot show."""
         taken = {t.slug for t in self.all()}
         number = 1
         while (folder_name := name if number == 1 else f"{name}-{number}") in taken:
@@ -216,7 +215,7 @@ class ReferenceSets:
         return self.folder / folder_name
 
     def _of_export(self, path: Path, progress: Progress) -> pd.DataFrame:
-        """The delivered examples of an export: of the format that holds most of them, all splits."""
+        """Read the delivered examples of an export: all splits of the format with the most rows."""
         try:
             manifest = json.loads((path / "manifest.json").read_text("utf-8"))
             listed = [entry for entry in manifest["files"] if entry["rows"]]
@@ -240,20 +239,20 @@ class ReferenceSets:
 
 
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows as read, with a content_hash each, indexed by id and limited to COLUMNS."""
+    """Return rows indexed by id and limited to COLUMNS; each has a content_hash."""
     ids = make_ids(rows["content_hash"].tolist())
     kept = [c for c in (*COLUMNS, "content_hash") if c in rows]
     return rows[kept].set_axis(pd.Index(ids, name="id", dtype="str"))
 
 
 def _of_project(dataset: Dataset, dropped: bool) -> pd.DataFrame:
-    """The rows of what another project shows."""
+    """Return the rows that another project shows."""
     rows = dataset.rows if dropped else dataset.kept
     return with_derived(rows[["messages", "label", "source", "source_row", "format", "metadata"]])
 
 
 def _digest(rows: pd.DataFrame) -> str:
-    """SHA-256 of what the rows say, in their order."""
+    """Return the SHA-256 of the rows' messages and labels, in their order."""
     digest = hashlib.sha256()
     for text, label in zip(rows["messages"], rows["label"].fillna(""), strict=True):
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
@@ -272,7 +271,7 @@ def _opened(folder: Path) -> ReferenceSet | None:
 def read_with(
     parse: Callable[[Path, str, Mapping[str, Any], Progress], tuple[Mapping[str, Any], Any]],
 ) -> Read:
-    """A `Read` made of a project's own way to read a file; says why when no line can be read."""
+    """Make a `Read` of a project's parser; its error gives the reason when no line can be read."""
 
     def read(
         path: Path, name: str, settings: Mapping[str, Any], progress: Progress

@@ -1,4 +1,4 @@
-"""What one step of a recipe did: its counts, and its line in the receipt of any row."""
+"""The report of one step: its counts, and its events in the receipt of any row."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PEOPLE = "people"
 """The name in `dropped_by` of rows that a person dropped."""
 
 PEOPLE_COLUMNS = ("verdict", "tags", "flags", "rating_by_people", "notes", "decided_by")
-"""Columns of what people said of an example, beside its text and label; see `curation.overlay`."""
+"""Columns of people's decisions besides text and label; see `curation.overlay`."""
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did: the delta itself, counts, and time.
+    """The report of one step: its delta, counts, and time.
 
     delta: indexed by id; see `curation.overlay`. kept_in, kept_out, dropped, changed: rows.
     seconds: this time, cached ones included. columns: those it added. before: the text it changed.
@@ -49,7 +49,7 @@ class StepReport:
 
     @property
     def conflicts(self) -> int:
-        """Rows that are asked the same as another and answered or labelled otherwise."""
+        """The number of rows with the same prompt as another and another answer or label."""
         return (
             int((self.delta["conflict"].fillna("") != "").sum()) if "conflict" in self.delta else 0
         )

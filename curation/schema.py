@@ -1,7 +1,7 @@
 """The JSON Schema of recipe.yaml, made from the registry, so that an editor completes and checks it.
 
-It takes what the program takes of operations, parameters and values. What only the program can
-tell, such as the order of phases or whether a column is there, it leaves to the program.
+It accepts the operations, parameters and values that the program accepts. Accepted limit: the order
+of phases and the existence of a column are checked only by the program.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODELINE = f"# yaml-language-server: $schema={NAME}\n"
 """The first line of a recipe, by which an editor finds the schema."""
 
 _WRITTEN = ["string", "number", "boolean"]
-"""Types of a plain value that is read as the text that stands on the page."""
+"""Types of a plain value that is read as text."""
 
 _TYPES = {"integer": "integer", "number": "number", "flag": "boolean"}
 
@@ -80,7 +80,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _values(parameter: Parameter) -> dict[str, Any]:
-    """What a parameter accepts beside nothing."""
+    """Return the schema of a parameter's values, without null."""
     one = {"enum": list(parameter.choices)} if parameter.choices else {"type": _WRITTEN}
     if parameter.type == "list":
         return {"type": "array", "items": one}

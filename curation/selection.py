@@ -1,4 +1,4 @@
-"""Choosing k of N by facility location and quality: the mathematics, without a frame in sight."""
+"""Choice of k of N rows by facility location and quality, on arrays only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from curation.dataset import Progress, silent
 class Chosen:
     """A greedy choice.
 
-    order: positions in the order they were taken. gains: facility location gained by each.
-    best: for every row, the position of the chosen row that covers it best (-1: none).
-    similarity: how well, 0 to 1.
+    order: positions in the order of choice. gains: facility location gained by each. best: for
+    every row, the position of the chosen row nearest to it (-1: none). similarity: similarity to
+    that row, 0 to 1.
     """
 
     order: np.ndarray
@@ -29,7 +29,7 @@ class Chosen:
 def coverage_graph(
     indices: np.ndarray, similarities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Who covers whom, as a sparse matrix by columns: (starts, covered rows, similarities).
+    """Return which row covers which, as a sparse matrix by columns: (starts, covered, similarities).
 
     Row i is covered by its neighbours and by itself with similarity 1; negative ones count as 0.
     """
@@ -110,7 +110,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
 def quotas(sizes: Sequence[int], budget: int, least: Sequence[int] = ()) -> list[int]:
     """Even shares of a budget: none above its group's size, and none below `least`.
 
-    What small groups leave goes to larger ones; what `least` takes is taken from all others.
+    The rest of small groups goes to larger ones; the shares of `least` are taken from all others.
     """
     given = list(least) or [0] * len(sizes)
     free = list(range(len(sizes)))

@@ -1,4 +1,8 @@
-"""What a result owes to the code that made it, so that nothing remembered outlives its maker."""
+"""Versions of the code that results depend on.
+
+Guarantee: a stored result is not used after a change of the code that made it. Accepted cost: any
+change of an imported module counts, also one without effect.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +61,7 @@ def module_version(name: str) -> str:
 
 
 class _Code(NamedTuple):
-    """What a source comes to: a digest of its statements, and the modules that it imports."""
+    """A parsed source: a digest of its statements, and the modules that it imports."""
 
     digest: str
     imports: frozenset[str]
@@ -78,7 +82,7 @@ def _code(source: str) -> _Code:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Whether a statement is nothing but a text: a docstring, or one below a name."""
+    """Return whether a statement is only a text: a docstring, or one below a name."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

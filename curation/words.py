@@ -1,4 +1,4 @@
-"""The words of texts, and names made of those that set a group of texts apart."""
+"""The words of texts, and names for groups of texts from their most distinctive words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from curation.text.scripts import han_count, holds_kana, is_han
 
 WORDS_PER_TEXT = 120
 TEXTS_PER_GROUP = 500
-"""Texts that a group's name is made of at most, evenly taken; more change a third word at best."""
+"""Most texts that a group's name is made of, evenly spread; more change a third word at most."""
 
 TOP = 12
-"""Words of a group that may stand in its name, and that two-word terms are sought for."""
+"""Words of a group that its name may hold and that two-word terms may contain."""
 
 PAIRED = 0.4
 """Share of a word's texts in which it must stand beside the same other word to be named with it."""
@@ -119,7 +119,7 @@ def topic_words(text: str) -> list[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Words that may name a topic, in order, and "" for everything that stands between them."""
+    """Yield words that may name a topic, in order, and "" for everything between them."""
     text = text[:2_000]
     if han_count(text) * 5 > len(text) and not holds_kana(text):
         import logging
@@ -137,7 +137,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _bare(piece: str) -> str:
-    """A word without an ending or article behind or before an apostrophe; "" if none is left."""
+    """Return a word without its part behind or before an apostrophe; "" if nothing is left."""
     first, mark, last = piece.replace("’", "'").rpartition("'")
     if not mark:
         return piece if piece[0].isalpha() else ""
@@ -147,7 +147,7 @@ def _bare(piece: str) -> str:
 
 
 def _stem(word: str) -> str:
-    """The same for singular and plural, as far as endings tell."""
+    """Return one form for singular and plural, as far as endings show it."""
     if not word.isascii() or len(word) < 4:
         return word
     if word.endswith("ies"):
@@ -238,7 +238,7 @@ def _evenly(group: np.ndarray, count: int) -> list[int]:
 
 
 def _ranked(inside: Counter[str], size: float, total: Counter[str], average: float) -> list[str]:
-    """Words by c-TF-IDF; squared in what sets them apart, since a name has to tell groups apart."""
+    """Return words by c-TF-IDF with the square of the idf, because a name has to be distinctive."""
     least = max(2.0, 0.02 * size) if size > 3 else 1
     often = {word: n for word, n in inside.items() if n >= least} or inside
     scores = {word: n * np.log1p(average / total[word]) ** 2 for word, n in often.items()}
@@ -275,7 +275,7 @@ def _name(ranked: Sequence[str], given: set[str]) -> str:
 
 
 def _alike(term: str, other: str) -> bool:
-    """Whether two terms share a word, or words that begin so much alike that one says the other."""
+    """Return whether two terms share a word, or two words with the same beginning."""
     return any(_beginning(a) == _beginning(b) for a in term.split() for b in other.split()) or (
         is_han(term) and (term in other or other in term)
     )

@@ -148,7 +148,7 @@ def test_a_refusal_names_the_line_and_the_source():
         ("", "r.yaml: a recipe needs a list"),
         (
             "version: 2\nsteps: []",
-            "r.yaml: version 2 is not known here; this program reads version 1",
+            "r.yaml: this program cannot read version 2; it reads version 1",
         ),
     ]:
         with pytest.raises(RecipeError) as refused:
