@@ -165,7 +165,7 @@ def test_without_a_yes_a_sentence_says_how_to_mark(dataset, tmp_path, store):
 def test_a_concept_against_its_own_tag_is_refused(dataset, tmp_path, store):
     say(store, "tag", dataset.rows.index[:3], "a")
     recipe = Recipe((Step("placed"), Step("concept", tag="a", against="a")))
-    with pytest.raises(CurationError, match="'a' is held against its own tag"):
+    with pytest.raises(CurationError, match="'a' is compared with its own tag"):
         replay(dataset, tmp_path, store).run(recipe)
 
 
@@ -208,7 +208,7 @@ def test_ten_no_need_no_others_and_fewer_do(dataset):
 def test_a_row_marked_both_ways_counts_as_neither_and_one_without_vector_has_no_score(dataset):
     ids = dataset.rows.index
     marks = Marks.of(ids, Tagged(it=ids[:3], not_it=ids[2:5]), "it")
-    yes, no = marks.told(np.ones(len(ids), dtype=bool))
+    yes, no = marks.of_embedded(np.ones(len(ids), dtype=bool))
     assert yes.nonzero()[0].tolist() == [0, 1] and no.nonzero()[0].tolist() == [3, 4]
     other = Marks.of(ids, Tagged(it=ids[:3], not_it=ids[2:5], no=ids[9:10]), "it", "no")
     assert other.yes.sum() == 3 and other.no.nonzero()[0].tolist() == [9]

@@ -219,7 +219,7 @@ def test_the_report_counts_conflicts_and_the_receipt_tells_them():
     assert len(told) == 1 and told[0]["text"].startswith("1 more asked the same")
     assert report.events(rows.index[2]) == []
     (note,) = operation("drop_exact_duplicates").notes({}, rows, delta)
-    assert note.startswith("2 examples are asked the same")
+    assert note.startswith("2 examples have the same prompt")
 
 
 # --- nearly the same ------------------------------------------------------------------------------

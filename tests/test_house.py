@@ -279,8 +279,11 @@ RIDDLES = frozenset(
 )
 """Names that do not say what they hold."""
 
-NOT_YET = {"alike", "formats", "operations", "pages", "sources", "text", "ui"}
+NOT_YET = {"formats", "pages", "sources", "ui"}
 """Packages whose names are still to be made plain; nothing may be added."""
+
+STORED = {"curation/operations/embed.py": {"way"}}
+"""Names of a file that recipes on disk hold: a parameter cannot be renamed."""
 
 
 def riddles(code):
@@ -319,6 +322,7 @@ def test_names_say_what_they_hold():
         if package not in NOT_YET
         for path in paths
         for line, name in riddles(path.read_text("utf-8"))
+        if name not in STORED.get(path.relative_to(ROOT).as_posix(), ())
     ]
     assert bad == []
 

@@ -529,7 +529,7 @@ def test_what_was_kept_of_compiling_may_be_damaged(error):
                 raise self.errors.pop()
             return vectors[:, :2]
 
-    functions = mapping._kept_when_compiled()
+    functions = mapping._cacheable_functions()
     assert len(functions) == 3, "umap-learn names them otherwise now"
     before = [f._cache for f in functions]
     try:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from curation import registry
 from curation.errors import RecipeError
-from curation.operations.split import belonging, conversations, given_splits, split
+from curation.operations.split import conversations, given_splits, leak_groups, split
 from curation.project import Project
 from curation.recipe import Recipe, Step
 from curation.text.folding import folded
@@ -234,7 +234,7 @@ def test_a_column_can_be_named_that_keeps_rows_together(make_project):
 def test_a_split_that_nothing_is_small_enough_for_stays_empty_and_says_so(make_project):
     result = make_project(written_by(["one"] * 60), TOGETHER).replay()
     assert set(result.rows["split"]) == {"train"}
-    assert result.steps[0].notes[0].startswith("test got 0 of 6 examples: what belongs together")
+    assert result.steps[0].notes[0].startswith("test got 0 of 6 examples: the groups that stay")
 
 
 def test_chains_of_what_belongs_together_are_one_group():
@@ -242,7 +242,7 @@ def test_chains_of_what_belongs_together_are_one_group():
     rows["duplicate_group"] = pd.Series(
         [None, "g", "g", None, None, None], index=rows.index, dtype="str"
     )
-    group = belonging(rows)
+    group = leak_groups(rows)
     assert len(set(group[:4])) == 1 and len(set(group)) == 3
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: which kept row each row is nearly the same as.
+"""Near-duplicates: the kept row that each row is nearly the same as.
 
 Guarantee: no pair that reaches the threshold is missed while a row resembles no more than MOST kept
 rows. Accepted: a row that resembles more is compared with the MOST likeliest, so that time grows with
@@ -86,7 +86,7 @@ CHECKED = 8
 
 @dataclass
 class Nearest:
-    """Which kept row each row is nearly the same as.
+    """The kept row that each row is nearly the same as.
 
     leader: positions, (rows,); a row's own where it is kept. similarity: to the leader. rivals: pairs
     of kept rows whose prompts are nearly the same and whose labels differ. cut: rows that resemble

@@ -21,15 +21,15 @@ MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 """Metadata that a trainer sees beside the turns."""
 
 Part = tuple[str, str]
-"""A role, or a role and a key of a turn, and the text that stands there."""
+"""A role, or a role and a key of a turn, and its text."""
 
 
 @dataclass(frozen=True)
 class Example:
     """The two sides of an example, each a list of parts."""
 
-    asked: tuple[Part, ...]
-    answered: tuple[Part, ...]
+    prompt: tuple[Part, ...]
+    answer: tuple[Part, ...]
 
 
 def examples(rows: pd.DataFrame) -> list[Example]:
@@ -47,17 +47,17 @@ def _example(messages: str, label: str, tools: str, rejected: str, metadata: str
     last = max((i for i, t in enumerate(turns) if t["role"] == "assistant"), default=len(turns))
     numbers: dict[str, str] = {}
     parts = [list(_parts(turn, numbers)) for turn in turns]
-    asked = [part for turn in parts[:last] for part in turn]
-    answered = [part for turn in parts[last:] for part in turn]
+    prompt = [part for turn in parts[:last] for part in turn]
+    answer = [part for turn in parts[last:] for part in turn]
     if tools:
-        asked.append(("tools", tools))
+        prompt.append(("tools", tools))
     if metadata:
-        asked += _media(metadata)
+        prompt += _media(metadata)
     if rejected:
-        answered.append(("rejected", rejected))
+        answer.append(("rejected", rejected))
     if label:
-        answered.append(("label", label))
-    return Example(tuple(asked), tuple(answered))
+        answer.append(("label", label))
+    return Example(tuple(prompt), tuple(answer))
 
 
 def _parts(turn: dict[str, Any], numbers: dict[str, str]) -> list[Part]:

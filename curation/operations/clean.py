@@ -1,4 +1,4 @@
-"""Cleaners: the same text, less what went wrong on its way here."""
+"""Cleaners: they repair damage to the prose of a text, and remove tokens of chat templates."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from curation.text.tokens import without_tokens
 from curation.text.web import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags, without_tags
 
 _ZERO_WIDTH = re.compile(f"[\u2060\ufeff]|(?<![{UNSPACED}])\u200b(?![{UNSPACED}])")
-"""Invisible and without a use; between letters of Thai a zero-width space parts words."""
+"""Invisible characters without a use. In Thai a zero-width space separates words, so it stays."""
 _ODD_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 _NEXT_LINE = re.compile("(?<![\x80-\xff])\x85(?![\x80-\xff])")
 _ACCENTED = regex.compile(r"\p{L}\p{M}+")
 
 
 def _in_prose(text: str, change: Callable[[str], str]) -> str:
-    """A text whose prose is changed, and its code and tables are not."""
+    """A text with its prose changed; its code and tables stay as they are."""
     return "".join(change(piece) if kind == "prose" else piece for piece, kind in segments(text))
 
 
@@ -68,7 +68,7 @@ def fix_text(
 
 
 def _settled(text: str, *chosen: bool) -> str:
-    """Repair until nothing changes: what one repair uncovers (`&amp;lt;`) is another's work."""
+    """A text repaired until nothing changes; one repair may uncover the next (`&amp;lt;`)."""
     for _ in range(10):
         before, text = text, _fixed(text, *chosen)
         if text == before:
@@ -94,7 +94,7 @@ def _fixed(text: str, encoding: bool, entities: bool, invisible: bool, spaces: b
 
 
 def _ungarbled(text: str) -> str:
-    """Prose with mojibake repaired; a line separator (U+0085) among plain letters is no garbled one."""
+    """Prose with mojibake repaired; a line separator (U+0085) among plain letters stays."""
     import ftfy
 
     if text.isascii():
@@ -105,7 +105,7 @@ def _ungarbled(text: str) -> str:
 def _composed(text: str) -> str:
     """Letters with their accents as one character, where there is one.
 
-    Nothing else of Unicode's form NFC is done: it would also turn signs into letters (Å, Ω).
+    The rest of Unicode's form NFC is left out, as it would also turn signs into letters (Å, Ω).
     """
 
     def compose(match: regex.Match[str]) -> str:
@@ -117,20 +117,20 @@ def _composed(text: str) -> str:
 
 
 _TRIMS = re.compile(r" \r?(?:\n|\Z)|\r|\n\n\n\n|\A\n|\n\Z")
-"""What every text holds that `_trimmed` changes."""
+"""Matches in every text that `_trimmed` changes."""
 
 
 def _trimmed(text: str) -> str:
-    """A text without stray spaces at the ends of prose lines, with one blank line for many.
+    """A text without stray spaces at the ends of prose lines, and one blank line in place of many.
 
-    Line ends of prose become \\n; blank lines at the beginning and at the end go.
+    Line ends of prose become \\n; blank lines at the beginning and at the end are removed.
     """
     if not _TRIMS.search(text):
         return text
     whole = list(lines(text))
     blank = [not line.strip() for line, _ in whole]
     kept: list[tuple[str, Kind]] = []
-    waiting: list[str] = []  # blank lines of prose, of which three or more are one
+    waiting: list[str] = []  # blank lines of prose; three or more become one
     for i, (line, kind) in enumerate(whole):
         if kind == "prose" and blank[i]:
             waiting.append("\n" if line.endswith(("\n", "\r")) else "")
@@ -186,7 +186,7 @@ def remove_special_tokens(batch: pd.DataFrame) -> list[str]:
     """Remove chat-template tokens such as <|im_end|> and [INST] that were left in the text.
 
     What it does:
-        Removes the tokens by which chat templates part turns, of all families of models that the
+        Removes the tokens that separate turns in chat templates, of all model families that the
         project knows. It repeats this until none is left.
     Why:
         A trainer reads such a token as the end of a turn, wherever it stands.

@@ -1,4 +1,4 @@
-"""A score for anything that people can point at: examples like these, and not like those."""
+"""A score for a concept that people mark by examples of it and by negative samples."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from curation.errors import CurationError
 from curation.registry import score
 
 LEAST_AGAINST = 10
-"""Counter-examples below which untagged rows stand in for them."""
+"""Negative samples below which untagged rows are added to them."""
 
 WEAK = 50
-"""How many untagged rows do."""
+"""Number of untagged rows that are added."""
 
 STRENGTH = 1.0
 """C of the regression: of 0.1 to 100, among the best with ten yes and ten no, and the most even with the
@@ -27,7 +27,7 @@ yes only; see benchmarks/search.py."""
 
 
 class Tags(Protocol):
-    """What a concept asks of people's decisions; `curation.decisions.State` is one."""
+    """The part of people's decisions that a concept reads; `curation.decisions.State` has it."""
 
     @property
     def tags(self) -> Mapping[str, Mapping[str, Any]]:
@@ -45,11 +45,11 @@ class Marks:
     def of(cls, index: pd.Index, decisions: Tags | None, tag: str, against: str = "") -> Marks:
         """The marks of the rows of an index.
 
-        Raises CurationError when a tag shall stand against itself.
+        Raises CurationError when `tag` and `against` are the same.
         """
         if tag and tag == against:
             raise CurationError(
-                f"the concept {tag!r} is held against its own tag; name another tag as `against`, "
+                f"the concept {tag!r} is compared with its own tag; name another tag as `against`, "
                 f"or leave it empty for {f'not {tag}'!r}."
             )
         yes, no = (
@@ -57,19 +57,19 @@ class Marks:
         )
         return cls(yes, no)
 
-    def told(self, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Yes and no among the known rows; one that is marked both ways counts as neither."""
-        return self.yes & ~self.no & known, self.no & ~self.yes & known
+    def of_embedded(self, embedded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Yes and no among the embedded rows; a row that is marked both ways counts as neither."""
+        return self.yes & ~self.no & embedded, self.no & ~self.yes & embedded
 
 
 def marked(decisions: Tags | None, tags: tuple[str, ...]) -> dict[str, list[str]]:
     """Ids of the examples that bear each of the tags, sorted."""
-    found: dict[str, list[str]] = {tag: [] for tag in tags}
-    for example, said in ({} if decisions is None else decisions.tags).items():
+    ids_by_tag: dict[str, list[str]] = {tag: [] for tag in tags}
+    for example, tags_of_example in ({} if decisions is None else decisions.tags).items():
         for tag in tags:
-            if tag in said:
-                found[tag].append(example)
-    return {tag: sorted(ids) for tag, ids in found.items()}
+            if tag in tags_of_example:
+                ids_by_tag[tag].append(example)
+    return {tag: sorted(ids) for tag, ids in ids_by_tag.items()}
 
 
 def _reads(params: Mapping[str, Any], decisions: Tags | None) -> str:
@@ -78,31 +78,31 @@ def _reads(params: Mapping[str, Any], decisions: Tags | None) -> str:
 
 
 def in_order(index: pd.Index) -> np.ndarray:
-    """Positions of the ids of an index, sorted, so that no score hangs on the order of the rows."""
+    """Positions of the ids of an index, sorted, so that no score depends on the order of the rows."""
     return np.asarray(pc.sort_indices(pa.array(index, pa.large_string())))
 
 
 def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
-    """How likely each row belongs to a concept, 0 to 1 in four digits; NaN where it has no vector.
+    """The probability that each row belongs to a concept, 0 to 1 in four digits; NaN without a vector.
 
-    Rows are in the order of their ids, which are hashes of what they say: where there are fewer than
-    LEAST_AGAINST counter-examples, the first WEAK untagged rows are a random draw that stays, and
-    count as no. vectors: (rows, width). Raises CurationError without a yes that has a vector.
+    Rows are in the order of their ids, which are hashes of their texts. With fewer than LEAST_AGAINST
+    negative samples, the first WEAK untagged rows count as no too: a random draw that never changes.
+    vectors: (rows, width). Raises CurationError without a yes that has a vector.
     """
-    known = ~np.isnan(vectors[:, 0]) if len(vectors) else np.zeros(0, dtype=bool)
-    yes, no = marks.told(known)
+    embedded = ~np.isnan(vectors[:, 0]) if len(vectors) else np.zeros(0, dtype=bool)
+    yes, no = marks.of_embedded(embedded)
     if not yes.any():
         raise CurationError("no example that is embedded is marked as one of them")
     if no.sum() < LEAST_AGAINST:
         no = no.copy()
-        no[np.flatnonzero(known & ~marks.yes & ~marks.no)[:WEAK]] = True
+        no[np.flatnonzero(embedded & ~marks.yes & ~marks.no)[:WEAK]] = True
     result = np.full(len(vectors), np.nan)
-    if not no.any():  # nothing else is there to be told apart from it
-        result[known] = 1.0
+    if not no.any():  # there is nothing to tell the concept from
+        result[embedded] = 1.0
         return result
     model = _model().fit(vectors[yes | no], yes[yes | no])
-    # The last digits hang on how many threads add up.
-    result[known] = np.round(model.predict_proba(vectors[known])[:, 1], 4)
+    # The last digits depend on how many threads add up.
+    result[embedded] = np.round(model.predict_proba(vectors[embedded])[:, 1], 4)
     return result
 
 
@@ -113,21 +113,23 @@ def _model() -> Any:
 
 
 def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> float | None:
-    """How well marks left out are ranked by a model of the others: yes before no, at best 1.
+    """How well a model of some marks ranks the others, yes before no; 1 at best.
 
     Cross-validated over at most five folds; None with fewer than five of either.
     """
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    yes, no = marks.told(~np.isnan(vectors[:, 0]))
+    yes, no = marks.of_embedded(~np.isnan(vectors[:, 0]))
     used = yes | no
     truth = yes[used]
     if min(truth.sum(), (~truth).sum()) < folds:
         return None
-    how = StratifiedKFold(folds, shuffle=True, random_state=0)
-    told = cross_val_predict(_model(), vectors[used], truth, cv=how, method="decision_function")
-    return float(average_precision_score(truth, told))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    scores = cross_val_predict(
+        _model(), vectors[used], truth, cv=splitter, method="decision_function"
+    )
+    return float(average_precision_score(truth, scores))
 
 
 @score("Concept", makes=("concept_{tag}",), reads=_reads)
@@ -147,10 +149,10 @@ def concept(
         Fits a logistic regression to the vectors of the tagged rows, both sides weighing the same.
         The probability is the score. Where fewer than ten kept rows bear the tag against it, a
         fixed random draw of 50 untagged rows counts as no too. Some of these may belong: mark ten
-        counter-examples for a score to be trusted. The column is called after the tag, so that a
-        recipe can hold several concepts; a digest is added to a tag of more than small letters,
-        digits and single spaces. Only these tags matter: other decisions change nothing. Raises
-        CurationError when no kept row bears the tag, and when the tag is held against itself.
+        negative samples for a score that can be trusted. The column is called after the tag, so
+        that a recipe can hold several concepts; a digest is added to a tag of more than small
+        letters, digits and single spaces. Only these tags matter: other decisions change nothing.
+        Raises CurationError when no kept row bears the tag, and when both tags are the same.
     Why:
         People recognise what they want sooner than they can describe it. Ten examples rank all
         others.

@@ -1,4 +1,8 @@
-"""Duplicates: the same after folding, or nearly the same; and the same prompt answered otherwise."""
+"""Exact duplicates, near duplicates, and rows of one prompt with different answers.
+
+Guarantee: the result is the same for any order of rows. Accepted: a row that resembles very many kept
+rows is compared with the likeliest of them only, and the step says so.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,13 @@ Keep = Literal["first", "longest"]
 _MAKES = ("duplicate_group", "duplicate_of", "similarity", "conflict")
 
 
-def _what_was_found(
-    params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
-) -> list[str]:
-    """What is asked the same and answered otherwise, and what was too much to compare."""
-    notes, named = [], answer["conflict"][answer["conflict"] != ""]
-    if len(named):
+def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say how many rows of one prompt differ in their answers, and how many were compared in part."""
+    notes, conflicts = [], answer["conflict"][answer["conflict"] != ""]
+    if len(conflicts):
         notes.append(
-            f"{len(named):,} examples are asked the same as another and answered or labelled "
-            "otherwise; the column conflict names their group."
+            f"{len(conflicts):,} examples have the same prompt as another and a different answer or "
+            "label; the column conflict names their group."
         )
     if cut := answer.attrs.get("cut"):
         notes.append(
@@ -36,7 +38,7 @@ def _what_was_found(
     return notes
 
 
-@filter("Exact duplicates", makes=_MAKES, notes=_what_was_found)
+@filter("Exact duplicates", makes=_MAKES, notes=_notes)
 def drop_exact_duplicates(
     rows: pd.DataFrame,
     *,
@@ -67,25 +69,25 @@ def drop_exact_duplicates(
     Source:
         Lee et al. 2022 on the harm of duplicates; the folding is this project's.
     """
-    seen = examples(rows)
-    asked = [same(e.asked, normalise, punctuation) for e in seen]
-    answered = [same(e.answered, normalise, punctuation) for e in seen]
+    sides = examples(rows)
+    prompts = [same(e.prompt, normalise, punctuation) for e in sides]
+    answers = [same(e.answer, normalise, punctuation) for e in sides]
     if by == "prompt":
-        keys: Sequence[object] = asked
+        keys: Sequence[object] = prompts
     elif by == "response":
-        keys = [same(_answer(e), normalise, punctuation) for e in seen]
+        keys = [same(_answer(e), normalise, punctuation) for e in sides]
     else:
-        keys = list(zip(asked, answered, strict=True))
+        keys = list(zip(prompts, answers, strict=True))
     leader = np.arange(len(rows))
     first: dict[object, int] = {}
     for i in _order(rows, keep, best_by):
-        if keys[i]:  # what says nothing on the compared side is like nothing else
+        if keys[i]:  # a row without text on the compared side equals no other
             leader[i] = first.setdefault(keys[i], int(i))
-    conflict = _conflicts(rows, asked, answered, leader, [])
-    return _columns(rows, leader, np.ones(len(rows)), conflict, answered)
+    conflict = _conflicts(rows, prompts, answers, leader, [])
+    return _columns(rows, leader, np.ones(len(rows)), conflict, answers)
 
 
-@filter("Near duplicates", makes=_MAKES, slow=True, notes=_what_was_found)
+@filter("Near duplicates", makes=_MAKES, slow=True, notes=_notes)
 def drop_near_duplicates(
     rows: pd.DataFrame,
     progress: Progress,
@@ -125,84 +127,83 @@ def drop_near_duplicates(
         resembles more than 100 kept rows is compared with the 100 that share most of its rarest
         shingles, and the step says so.
     """
-    seen = examples(rows)
+    sides = examples(rows)
     chosen: list[list[np.ndarray]] = [[] for _ in range(2 if by == "prompt_and_response" else 1)]
-    for i, example in enumerate(seen):
+    for i, example in enumerate(sides):
         for sets, parts in zip(chosen, _compared(example, by), strict=True):
             sets.append(side(parts))
         if i % 5_000 == 0:
-            progress(0.5 * i / len(seen), f"{i:,} of {len(seen):,} read")
+            progress(0.5 * i / len(sides), f"{i:,} of {len(sides):,} read")
     labelled = None
     if by == "prompt_and_response":
-        labelled = np.array([_only_labelled(e) for e in seen], dtype=bool)
+        labelled = np.array([_only_labelled(e) for e in sides], dtype=bool)
     order = _order(rows, keep, best_by)
     near = nearest_kept(
         chosen, order, similarity, lambda share, text: progress(0.5 + share / 2, text), labelled
     )
-    asked, answered = ([same(p, True, False) for p in parts] for parts in _sides(seen))
-    conflict = _conflicts(rows, asked, answered if by == "prompt" else [], near.leader, near.rivals)
-    columns = _columns(rows, near.leader, near.similarity, conflict, answered)
+    prompts = [same(e.prompt, True, False) for e in sides]
+    answers = [same(e.answer, True, False) for e in sides]
+    conflict = _conflicts(
+        rows, prompts, answers if by == "prompt" else [], near.leader, near.rivals
+    )
+    columns = _columns(rows, near.leader, near.similarity, conflict, answers)
     if near.cut:
         columns.attrs["cut"] = near.cut
     return columns
 
 
-def _sides(seen: Sequence[Example]) -> tuple[list[tuple[Part, ...]], list[tuple[Part, ...]]]:
-    return [e.asked for e in seen], [e.answered for e in seen]
-
-
 def _only_labelled(example: Example) -> bool:
-    return len(example.answered) == 1 and example.answered[0][0] == "label"
+    return len(example.answer) == 1 and example.answer[0][0] == "label"
 
 
 def _answer(example: Example) -> tuple[Part, ...]:
-    """The answered side; of a text that nobody answers, the text and its label."""
-    if any(role == "assistant" for role, _ in example.answered):
-        return example.answered
-    return (*example.asked, *example.answered)
+    """The side of the answer; for a text without an answer, the text and its label."""
+    if any(role == "assistant" for role, _ in example.answer):
+        return example.answer
+    return (*example.prompt, *example.answer)
 
 
 def _compared(example: Example, by: By) -> tuple[tuple[Part, ...], ...]:
     if by == "prompt":
-        return (example.asked,)
-    return (_answer(example),) if by == "response" else (example.asked, example.answered)
+        return (example.prompt,)
+    return (_answer(example),) if by == "response" else (example.prompt, example.answer)
 
 
 def _order(rows: pd.DataFrame, keep: str, best_by: str | None) -> np.ndarray:
-    """Positions of rows from the one most worth keeping to the least; the same for any order of rows."""
-    place: list[np.ndarray] = [
+    """Positions of the rows, the best to keep first; the order of the rows does not matter."""
+    sort_keys: list[np.ndarray] = [
         rows.index.to_numpy().astype(str),
         rows["source_row"].to_numpy(),
         rows["source"].astype(str).to_numpy(),
     ]
     if keep == "longest":
-        place.append(-rows["messages"].str.len().to_numpy())
+        sort_keys.append(-rows["messages"].str.len().to_numpy())
     if best_by is not None:
         number = pd.to_numeric(rows[best_by], errors="coerce").astype(float)
-        place.append(-number.fillna(-np.inf).to_numpy())
-    return np.lexsort(place)
+        sort_keys.append(-number.fillna(-np.inf).to_numpy())
+    return np.lexsort(sort_keys)
 
 
 def _conflicts(
     rows: pd.DataFrame,
-    asked: Sequence[str],
-    answered: Sequence[str],
+    prompts: Sequence[str],
+    answers: Sequence[str],
     leader: np.ndarray,
     rivals: Iterable[tuple[int, int]],
 ) -> list[str]:
-    """For each row the least id of the rows that are asked the same and answered otherwise, or "".
+    """The least id of the rows with the same prompt and a different answer, for each row; or "".
 
-    answered: digests by which a dropped row is told from the kept one; none where it cannot differ.
+    answers: digests that tell a dropped row's answer from the kept one's; empty where none can differ.
     """
     from scipy.cluster.hierarchy import DisjointSet
 
     ids = rows.index.astype(str).tolist()
     pairs = list(rivals)
     first: dict[str, int] = {}
-    for i, key in enumerate(asked):
+    for i, key in enumerate(prompts):
         head = int(leader[i])
         if head != i:
-            if answered and answered[i] != answered[head] and asked[i]:
+            if answers and answers[i] != answers[head] and prompts[i]:
                 pairs.append((i, head))
         elif key:
             pairs.append((i, first.setdefault(key, i)))
@@ -210,8 +211,8 @@ def _conflicts(
     for i, j in pairs:
         if i != j:
             groups.merge(i, j)
-    name = {i: min(ids[j] for j in members) for members in groups.subsets() for i in members}
-    return [name.get(i, "") for i in range(len(ids))]
+    group = {i: min(ids[j] for j in members) for members in groups.subsets() for i in members}
+    return [group.get(i, "") for i in range(len(ids))]
 
 
 def _columns(
@@ -219,29 +220,29 @@ def _columns(
     leader: np.ndarray,
     similarity: np.ndarray,
     conflict: list[str],
-    answered: Sequence[str],
+    answers: Sequence[str],
 ) -> pd.DataFrame:
-    """Groups as columns: `leader[i]` is the position of the row kept for row i."""
+    """The groups as columns. `leader[i]` is the position of the row that is kept for row i."""
     ids = rows.index.to_numpy()
     own = np.arange(len(rows))
-    gone = leader != own
-    grouped = np.isin(own, leader[gone]) | gone
+    dropped = leader != own
+    grouped = np.isin(own, leader[dropped]) | dropped
     labels = rows["label"].to_numpy()
     reasons = [""] * len(rows)
-    for i in np.flatnonzero(gone):
+    for i in np.flatnonzero(dropped):
         head = leader[i]
         reasons[i] = f"duplicate of {ids[head]} (similarity {similarity[i]:.2f})"
-        mine, theirs = labels[i], labels[head]
-        if isinstance(mine, str) and isinstance(theirs, str) and mine != theirs:
-            reasons[i] += f"; but the labels disagree: {mine} here, {theirs} there"
+        label, kept_label = labels[i], labels[head]
+        if isinstance(label, str) and isinstance(kept_label, str) and label != kept_label:
+            reasons[i] += f"; but the labels disagree: {label} here, {kept_label} there"
         elif conflict[i]:
             reasons[i] += "; but it is answered otherwise"
     texts = {
         "reason": pd.Series(reasons, dtype="str"),
         "duplicate_group": pd.Series(np.where(grouped, ids[leader], None), dtype="str"),
-        "duplicate_of": pd.Series(np.where(gone, ids[leader], None), dtype="str"),
+        "duplicate_of": pd.Series(np.where(dropped, ids[leader], None), dtype="str"),
         "conflict": pd.Series(conflict, dtype="str"),
     }
     return pd.DataFrame(
-        {"keep": ~gone, **texts, "similarity": np.where(gone, similarity, np.nan)}
+        {"keep": ~dropped, **texts, "similarity": np.where(dropped, similarity, np.nan)}
     ).set_axis(rows.index)

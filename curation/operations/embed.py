@@ -1,4 +1,4 @@
-"""Texts to vectors."""
+"""Embeddings: a vector for each example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters over what was measured: plain, typed conditions."""
+"""Filters by a column or a pattern: bounds, values, expressions, and what trainers cannot use."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from curation.registry import Column, Numbers, filter
 _TOKENS = Numbers("response_tokens")
 _LANGUAGE = Column("language")
 SECONDS = 1.0
-"""Time that a pattern may take on one text; a slower one would hang on the next."""
+"""Time that a pattern may take on one text; a slower pattern would hang on the next text."""
 SECONDS_A_BATCH = 30.0
-"""Time that it may take on one batch of texts, so that a slow one ends in minutes and not in days."""
+"""Time that a pattern may take on one batch, so that a slow one ends in minutes and not in days."""
 
 
 def _shown(value: object) -> str:
@@ -33,7 +33,7 @@ def _bounds_meet(params: Mapping[str, Any]) -> None:
 
 
 def _none_kept(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
-    """Say when nothing meets a filter, which is seldom meant."""
+    """Say when no row meets a filter, which is seldom meant."""
     if len(rows) == 0 or answer["keep"].any():
         return []
     return [f"No example meets this, so it drops all {len(rows):,}."]
@@ -71,13 +71,13 @@ def keep_between(
     missing = values.isna() & (not keep_missing)
     reasons = [
         f"{score} was not measured"
-        if gone
+        if unmeasured
         else f"{score} = {_shown(v)}, below {_shown(low)}"
         if under
         else f"{score} = {_shown(v)}, above {_shown(high)}"
         if over
         else ""
-        for v, under, over, gone in zip(values, below, above, missing, strict=True)
+        for v, under, over, unmeasured in zip(values, below, above, missing, strict=True)
     ]
     keep = ~(below | above | missing)
     return pd.DataFrame(
@@ -85,18 +85,18 @@ def keep_between(
     )
 
 
-def _by_value(batch: pd.DataFrame, column: str, values: list[str], wanted: bool) -> pd.DataFrame:
-    chosen = holds(batch[column], values) == wanted
+def _by_value(batch: pd.DataFrame, column: str, values: list[str], kept: bool) -> pd.DataFrame:
+    keep = holds(batch[column], values) == kept
     reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column])]
-    return pd.DataFrame({"keep": chosen, "reason": pd.Series(reasons, dtype="str")}).set_axis(
+    return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
         batch.index
     )
 
 
-def _no_such_value(
+def _unknown_values(
     params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
 ) -> list[str]:
-    """Name the values that no row has, with those that are near to them."""
+    """Name the values that no row has, with similar ones that rows have."""
     if len(rows) == 0:
         return []
     values = [value for value in params["values"] if value]
@@ -104,7 +104,7 @@ def _no_such_value(
     return [*notes, *_none_kept(params, rows, answer)]
 
 
-@filter("Keep values", notes=_no_such_value)
+@filter("Keep values", notes=_unknown_values)
 def keep_values(
     batch: pd.DataFrame,
     *,
@@ -133,7 +133,7 @@ def keep_values(
     return _by_value(batch, column, values, True)
 
 
-@filter("Drop values", notes=_no_such_value)
+@filter("Drop values", notes=_unknown_values)
 def drop_values(
     batch: pd.DataFrame,
     *,
@@ -161,7 +161,7 @@ def drop_values(
 
 
 def _has_pattern(params: Mapping[str, Any]) -> bool:
-    """Whether there is a pattern, which may take any time: only a job may wait for it."""
+    """Whether there is a pattern. A pattern may take any time, so only a job may wait for it."""
     return bool(params["pattern"])
 
 
@@ -180,12 +180,12 @@ def _matches(batch: pd.DataFrame, pattern: str, side: str) -> np.ndarray:
     try:
         for column in columns:
             texts = batch[column].fillna("")
-            found = [
+            matched = [
                 compiled.search(text, timeout=min(SECONDS, max(0.001, end - time.monotonic())))
                 is not None
                 for text in texts
             ]
-            hits |= np.array(found, dtype=bool)
+            hits |= np.array(matched, dtype=bool)
     except TimeoutError:
         raise CurationError(
             f"the pattern {pattern!r} takes more than {SECONDS:g} s on one text or {SECONDS_A_BATCH:g} s on "
@@ -207,7 +207,7 @@ def keep_matching(
         Searches prompt, response or both. Raises CurationError when the pattern is no regular
         expression or is too slow. An empty pattern keeps all rows.
     Why:
-        A phrase that all wanted rows have is the quickest choice.
+        A phrase that all good rows have is the quickest choice.
     Example:
         with: {pattern: '\bpython\b', side: prompt}
         {prompt: Write python that prints hello., response: print('hello')} → kept
@@ -264,7 +264,7 @@ def drop_attention(batch: pd.DataFrame) -> pd.DataFrame:
         {prompt: "What is DNA made of?", response: ""} → dropped
     Measured precision:
         Exact: it follows the trainers' rules. It drops 28 of Alpaca's 52,002 rows, the empty
-        answers that are known of it, and none of LIMA, Dolly and 500 rows of FastChat.
+        answers that it is known for, and none of LIMA, Dolly and 500 rows of FastChat.
     Source:
         The rules of the trainers that the project delivers to.
     """

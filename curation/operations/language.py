@@ -1,4 +1,4 @@
-"""Which language a text is in."""
+"""The language of texts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 from curation.registry import Range, score
 
 CHARACTERS = 240
-"""The beginning of a text that is looked at. On 1,000 Alpaca answers 400 find nothing else, and on
+"""Characters at the beginning of a text that are read. On 1,000 Alpaca answers 400 find nothing else, and on
 texts above 120 lingua looks at trigrams only, which is quicker."""
 
 LANGUAGES = tuple(
     "ar bg bn ca cs da de el en es fa fi fr he hi hr hu id it ja ko lt lv ms nb nl pl pt ro ru sk sl sr sv ta "
     "te th tr uk ur vi zh".split()
 )
-"""Languages that are told apart: those of instruction data. All 75 that lingua knows give short
+"""Languages that are distinguished: those of instruction data. All 75 that lingua knows give short
 English prompts to Latin, Tagalog or Maori (8 % of an Alpaca sample)."""
 
 SURE = 2 / 3
@@ -53,16 +53,18 @@ def _detect(texts: list[str], shortest: int) -> list[tuple[str, float]]:
     """Language and confidence of each text; ("", nan) for one with too few letters."""
     readable = [_readable(text) for text in texts]
     weights = [sum(2 if ord(c) > 0x2E80 else 1 for c in _LETTER.findall(text)) for text in readable]
-    asked = [i for i, weight in enumerate(weights) if weight >= shortest]
+    long_enough = [i for i, weight in enumerate(weights) if weight >= shortest]
     answers: list[tuple[str, float]] = [("", float("nan"))] * len(texts)
-    if not asked:
+    if not long_enough:
         return answers
-    found = _detector().compute_language_confidence_values_in_parallel([readable[i] for i in asked])
-    for i, values in zip(asked, found, strict=True):
+    confidences = _detector().compute_language_confidence_values_in_parallel(
+        [readable[i] for i in long_enough]
+    )
+    for i, values in zip(long_enough, confidences, strict=True):
         first, second = (v.value for v in values[:2])
-        sure = first / (first + second) if first else 0.0
-        if sure >= SURE:
-            answers[i] = (values[0].language.iso_code_639_1.name.lower(), sure)
+        confidence = first / (first + second) if first else 0.0
+        if confidence >= SURE:
+            answers[i] = (values[0].language.iso_code_639_1.name.lower(), confidence)
     return answers
 
 
@@ -109,7 +111,7 @@ def language(
             "prompt_language": pd.Series(
                 [code for code, _ in of_prompt], index=batch.index, dtype="str"
             ),
-            # The detector adds up in no fixed order: what differs in the last digits is cut off.
+            # The detector adds up in no fixed order, so the last digits, which differ, are cut off.
             "language_confidence": np.round(
                 np.array([sure for _, sure in of_response], dtype="float64"), 4
             ),

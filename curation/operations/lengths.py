@@ -1,4 +1,4 @@
-"""How long texts are, and how much they repeat themselves."""
+"""Lengths of texts, and their share of distinct words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from curation.registry import score
 
 
 def _file(name: str) -> Path:
-    """Where the tokenizer of that name lies, if it is not on the Hub."""
+    """The file of a tokenizer, which exists unless the name is one of the Hub."""
     from curation.embedding import bundled_folder
 
     place = Path(name) if name else bundled_folder()
@@ -80,12 +80,12 @@ def lengths(
     Source:
         WordPiece of all-MiniLM-L6-v2 (tokenizers, Hugging Face), or any tokenizer that is named.
     """
-    made = _tokenizer(tokenizer, _content({"tokenizer": tokenizer}, None, False))
+    encoder = _tokenizer(tokenizer, _content({"tokenizer": tokenizer}, None, False))
     counts = {}
     for side in ("prompt", "response"):
         texts = batch[side].fillna("").tolist()
         counts[f"{side}_characters"] = [len(text) for text in texts]
-        encoded = made.encode_batch_fast(texts, add_special_tokens=False)
+        encoded = encoder.encode_batch_fast(texts, add_special_tokens=False)
         counts[f"{side}_tokens"] = [len(e.ids) for e in encoded]
     turns = [len(orjson.loads(text)) for text in batch["messages"]]
     names = ("prompt_characters", "response_characters", "prompt_tokens", "response_tokens")
@@ -115,5 +115,5 @@ def type_token_ratio(
     """
     from curation.text.words import words
 
-    found = [words(text) for text in batch[side].fillna("")]
-    return np.array([len(set(w)) / len(w) if w else np.nan for w in found], dtype="float64")
+    word_lists = [words(text) for text in batch[side].fillna("")]
+    return np.array([len(set(w)) / len(w) if w else np.nan for w in word_lists], dtype="float64")

@@ -1,4 +1,4 @@
-"""Vectors to a picture."""
+"""The map: a place on a plane for each vector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from curation.registry import SEEDS, Range, score
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
-"""Rows below which a neighbourhood graph says nothing; the two main directions are drawn instead."""
+"""Rows below which a neighbourhood graph is too small; the two main directions are used instead."""
 
 ROUNDS = (60, 200)
 """Rounds of UMAP: the fewest, for many rows, and the most, for few."""
@@ -38,7 +38,7 @@ ANCHORS = 8
 """Placed rows between which a new one is put."""
 
 NEAR_ENOUGH = 0.7
-"""Share of those that must be the very nearest: among many rows others are nearly as near."""
+"""Share of the anchors that must be the very nearest; among many rows others are nearly as near."""
 
 
 @score("Map", makes=("map_x", "map_y"), slow=True)
@@ -82,10 +82,10 @@ def project_map(
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
     keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
-    plane = _Places.of(basis).at(keys)
+    plane = _Places.of(basis).of_keys(keys)
     anew = np.isfinite(plane[:, 0]).mean() < STAYS
     if anew and len(keys) < SMALL:
-        return _frame(_main_directions(vectors[first])[twin], rows.index)
+        return _columns(_main_directions(vectors[first])[twin], rows.index)
     if anew:
         part = shaping(first, len(rows))
         among = neighbours if len(part) == len(rows) else lambda k: neighbours(k, part)
@@ -99,16 +99,16 @@ def project_map(
     with basis.locked():
         former = _Places() if anew else _Places.of(basis)
         former.with_these(keys, plane).keep(basis)
-    return _frame(plane[twin], rows.index)
+    return _columns(plane[twin], rows.index)
 
 
-def _frame(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
+def _columns(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
     return pd.DataFrame({"map_x": plane[:, 0], "map_y": plane[:, 1]}, index=index, dtype="float64")
 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where vectors lie on the map, by what stands for them: keys, sorted, and plane, (keys, 2)."""
+    """Places of vectors on the map: keys, sorted, and plane, (keys, 2)."""
 
     keys: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype="S16"))
     plane: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
@@ -121,19 +121,19 @@ class _Places:
         keys = np.array(table["key"].to_pylist(), dtype="S16")
         return cls(keys, np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]))
 
-    def at(self, keys: np.ndarray) -> np.ndarray:
-        """Places of some keys, (keys, 2); NaN where there is none."""
+    def of_keys(self, keys: np.ndarray) -> np.ndarray:
+        """Places of some keys, (keys, 2); NaN for a key without one."""
         plane = np.full((len(keys), 2), np.nan)
-        at = positions(keys, self.keys)
-        plane[at >= 0] = self.plane[at[at >= 0]]
+        index = positions(keys, self.keys)
+        plane[index >= 0] = self.plane[index[index >= 0]]
         return plane
 
     def with_these(self, keys: np.ndarray, plane: np.ndarray) -> _Places:
-        """These places and, of rows that are not here now, the former: they may come back."""
+        """These places and the former ones of absent rows, which may come back."""
         return _Places(*with_former(keys, plane, self.keys, self.plane))
 
     def keep(self, basis: Basis) -> None:
-        """Write them down."""
+        """Save the places."""
         keys = pa.array(self.keys.tolist(), pa.binary(16))
         basis.save(pa.table({"key": keys, "x": self.plane[:, 0], "y": self.plane[:, 1]}))
 
@@ -174,7 +174,7 @@ def _umap(
     spread = start / max(1e-9, np.abs(start).max()) * 10
     jitter = np.random.default_rng(seed).normal(scale=1e-4, size=spread.shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed costs a core is said in the help
+        warnings.simplefilter("ignore")  # the help says that a seed costs a core
         model = UMAP(
             n_neighbors=graph.shape[1],
             min_dist=min_dist,
@@ -187,14 +187,14 @@ def _umap(
             force_approximation_algorithm=True,
         )
         placed = _placed(model, vectors)
-    # UMAP leaves a point that nobody is near without a place.
+    # UMAP gives no place to a point without neighbours.
     lost = ~np.isfinite(placed).all(axis=1)
     placed[lost] = spread[lost]
     return np.asarray(placed - placed.mean(axis=0))
 
 
-def _kept_when_compiled() -> list[Any]:
-    """The functions of umap-learn that take seconds to compile, and say so to be kept."""
+def _cacheable_functions() -> list[Any]:
+    """The functions of umap-learn that take seconds to compile and can be cached."""
     from umap import layouts, umap_
 
     names = {
@@ -206,16 +206,16 @@ def _kept_when_compiled() -> list[Any]:
 
 
 def _placed(model: Any, vectors: np.ndarray) -> np.ndarray:
-    """Places by UMAP; what it compiles is kept for the next process, if that can be done."""
+    """Places by UMAP; its compiled functions are cached for the next process where that works."""
     from numba.core.caching import NullCache
 
-    functions = _kept_when_compiled()
+    functions = _cacheable_functions()
     for function in functions:
         with suppress(AttributeError, RuntimeError):  # there is no folder to write to
             function.enable_caching()
     try:
         placed = model.fit_transform(vectors)
-    except (OSError, EOFError, UnpicklingError):  # what was kept is damaged, or the disk is full
+    except (OSError, EOFError, UnpicklingError):  # the cache is damaged, or the disk is full
         for function in functions:
             function._cache = NullCache()
         placed = model.fit_transform(vectors)
@@ -227,18 +227,18 @@ def _between(
 ) -> np.ndarray:
     """Places for new vectors between their nearest placed ones, (new, 2).
 
-    The mean of those, weighted by how near they are as UMAP weighs them, and moved a little by the
-    row's own hash so that rows with the same neighbours do not hide each other.
+    The mean of those, weighted by nearness as UMAP does, and moved a little by the row's own hash, so
+    that rows with the same neighbours do not hide each other.
     """
     from curation.embedding.neighbours import nearest_in
 
-    who, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)), recall=NEAR_ENOUGH)
+    anchors, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)), recall=NEAR_ENOUGH)
     distances = 1 - similarities
     beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
     weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))
     weights /= weights.sum(axis=1, keepdims=True)
-    centre = np.einsum("rk,rkc->rc", weights, plane[who])
-    apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (plane[who] - centre[:, None]) ** 2))
+    centre = np.einsum("rk,rkc->rc", weights, plane[anchors])
+    apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (plane[anchors] - centre[:, None]) ** 2))
     hashed = np.frombuffer(keys.tobytes(), dtype=np.uint8).reshape(len(keys), -1)[:, :8]
     nudge = hashed.copy().view(np.uint32).astype(np.float64) / 2**32 - 0.5
     usual = 0.02 * np.median(np.abs(plane), axis=0)

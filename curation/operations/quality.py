@@ -1,4 +1,4 @@
-"""Rules for SFT answers: what is wrong with a row, by name."""
+"""Named rules for faults of SFT answers, and a score of their quality."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SCRIPTS = {
     **dict.fromkeys(("zh", "ja"), "Han"),
     **{code: code for code in ("bn", "el", "he", "hi", "ko", "ta", "te", "th")},
 }
-"""Scripts of languages; what is not named is written in Latin letters."""
+"""Scripts of languages; a language that is not here is written in Latin letters."""
 
 _FUNCTION_WORDS = {
     code: set(text.split())
@@ -128,21 +128,23 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
         "response_tokens",
         "messages",
     )
-    for prompt, response, label, told, asked, tokens, messages in zip(
+    for prompt, response, label, language, prompt_language, tokens, messages in zip(
         *(batch[c] for c in columns), strict=True
     ):
         labelled = isinstance(label, str) and not response
-        found = _problems(prompt, response, labelled)
-        if "empty_answer" in found and _calls(messages):
-            found.remove("empty_answer")
-        if not labelled and _another_language(prompt, response, told, asked):
-            found.append("wrong_language")
-        said = words(response[:4_000])
-        variety = min(1.0, 0.4 + len(set(said)) / len(said)) if said else 1.0
+        broken = _problems(prompt, response, labelled)
+        if "empty_answer" in broken and _calls(messages):
+            broken.remove("empty_answer")
+        if not labelled and _another_language(prompt, response, language, prompt_language):
+            broken.append("wrong_language")
+        answer_words = words(response[:4_000])
+        variety = (
+            min(1.0, 0.4 + len(set(answer_words)) / len(answer_words)) if answer_words else 1.0
+        )
         length = 1.0 if labelled else 1 - 10 ** (-(0 if tokens != tokens else tokens) / 64)
-        problems.append(",".join(found))
+        problems.append(",".join(broken))
         repeats.append(repetition(response))
-        quality.append(length * (1.0 if labelled else variety) * 0.5 ** len(found))
+        quality.append(length * (1.0 if labelled else variety) * 0.5 ** len(broken))
     return pd.DataFrame(
         {
             "problems": pd.Series(problems, index=batch.index, dtype="str"),
@@ -166,19 +168,25 @@ def _calls(messages: str) -> bool:
     return bool(turns and (turns[-1].get("tool_calls") or turns[-1].get("function_call")))
 
 
-def _another_language(prompt: str, response: str, told: object, asked: object) -> bool:
-    """Whether prompt and answer are surely of two languages and no translation was asked for.
+def _another_language(
+    prompt: str, response: str, language: object, prompt_language: object
+) -> bool:
+    """Whether prompt and answer are surely in two languages and no translation was requested.
 
     In Latin letters function words have to agree: a list of names or a short title is easily
     taken for another language, a sentence with its own articles and pronouns is not.
     """
-    if not (isinstance(told, str) and isinstance(asked, str) and told and asked) or told == asked:
+    if not (isinstance(language, str) and isinstance(prompt_language, str)):
+        return False
+    if not language or not prompt_language or language == prompt_language:
         return False
     if len(words(response)) < 8 or len(words(prompt)) < 4 or _TRANSLATES.search(prompt):
         return False
     if "```" in response or len(_CODE_SIGN.findall(response)) > 0.03 * len(response):
         return False
-    return _speaks(response, told, asked) and _speaks(prompt, asked, told)
+    return _speaks(response, language, prompt_language) and _speaks(
+        prompt, prompt_language, language
+    )
 
 
 def _speaks(text: str, language: str, other: str) -> bool:
@@ -188,11 +196,11 @@ def _speaks(text: str, language: str, other: str) -> bool:
     """
     if language in _SCRIPTS or language not in _FUNCTION_WORDS:
         return _SCRIPTS.get(language) != _SCRIPTS.get(other)
-    found = words(text)
-    mine, theirs = (
-        sum(w in _FUNCTION_WORDS.get(code, ()) for w in found) for code in (language, other)
+    text_words = words(text)
+    own, others = (
+        sum(w in _FUNCTION_WORDS.get(code, ()) for w in text_words) for code in (language, other)
     )
-    return mine > theirs and mine >= 0.1 * len(found)
+    return own > others and own >= 0.1 * len(text_words)
 
 
 @filter("Drop bad answers", needs=("problems",))
@@ -207,7 +215,7 @@ def drop_bad_answers(
         Reads the column `problems` of Answer checks. The reason names every rule that the answer
         breaks. HTML and personal data are found but not dropped unless they are added to the rules.
     Why:
-        What is broken is cheaper to drop than to look at, and does harm in training.
+        Broken answers do harm in training, and dropping them is cheaper than reading them.
     Example:
         {problems: ""} → kept
         {problems: truncated_answer} → dropped
@@ -225,8 +233,8 @@ def drop_bad_answers(
         [p for p in text.split(",") if p in chosen]
         for text in batch["problems"].fillna("").astype(str)
     ]
-    reasons = ["; ".join(EXPLAINED.get(h, h) for h in found) for found in hits]
-    keep = np.array([not found for found in hits], dtype=bool)
+    reasons = ["; ".join(EXPLAINED.get(h, h) for h in broken) for broken in hits]
+    keep = np.array([not broken for broken in hits], dtype=bool)
     return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
         batch.index
     )

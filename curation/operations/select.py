@@ -1,4 +1,4 @@
-"""Choosing what to train on, under a budget."""
+"""Selection of the examples to train on, under a budget."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def _pinned(rows: pd.DataFrame, budget: int) -> np.ndarray:
 def _ranked(
     rows: pd.DataFrame, order: np.ndarray, budget: int, why: Callable[[int], str]
 ) -> pd.DataFrame:
-    """An answer from a preference: pinned rows first, then the order, up to the budget."""
+    """The choice by an order of preference: pinned rows first, then that order, up to the budget."""
     pinned = _pinned(rows, budget)
-    held = set(pinned.tolist())
+    by_person = set(pinned.tolist())
     rest = order[~np.isin(order, pinned)]
-    wanted = np.concatenate([pinned, rest])[: max(budget, len(pinned))]
+    chosen = np.concatenate([pinned, rest])[: max(budget, len(pinned))]
     keep, rank = np.zeros(len(rows), dtype=bool), np.full(len(rows), np.nan)
-    keep[wanted] = True
-    rank[wanted] = np.arange(1, len(wanted) + 1)
+    keep[chosen] = True
+    rank[chosen] = np.arange(1, len(chosen) + 1)
     reasons = [
-        ("kept by a person" if i in held else why(i)) if keep[i] else "not within the budget"
+        ("kept by a person" if i in by_person else why(i)) if keep[i] else "not within the budget"
         for i in range(len(rows))
     ]
     return pd.DataFrame(
@@ -79,10 +79,10 @@ def _limits(lines: list[str], balance: str | None) -> dict[str, int]:
     return limits
 
 
-def _rooms(
+def _capacities(
     names: list[str], sizes: list[int], limits: dict[str, int], balance: str | None
 ) -> list[int]:
-    """How many of each value may be taken; raises CurationError for a quota of a value not there."""
+    """Most rows of each value; raises CurationError for a quota of a value that no row has."""
     unknown = [name for name in limits if name not in names]
     if unknown:
         shown = ", ".join(repr(name) for name in names[:8]) + (" …" if len(names) > 8 else "")
@@ -153,17 +153,17 @@ def select_diverse(
     else:
         groups = as_text(rows[balance]).to_numpy()
         names, sizes = np.unique(groups, return_counts=True)
-        held = list(map(int, pinned))
-        already = [int((groups[pinned] == name).sum()) for name in names]
-        room = _rooms(names.tolist(), sizes.tolist(), limits, balance)
-        # What a person kept counts beyond a quota, as it does beyond the budget.
-        room = [max(most, own) for most, own in zip(room, already, strict=True)]
-        shares = even_quotas(room, budget, already)
+        order = list(map(int, pinned))
+        pinned_counts = [int((groups[pinned] == name).sum()) for name in names]
+        room = _capacities(names.tolist(), sizes.tolist(), limits, balance)
+        # Rows that a person kept may exceed a quota, as they may exceed the budget.
+        room = [max(most, own) for most, own in zip(room, pinned_counts, strict=True)]
+        shares = even_quotas(room, budget, pinned_counts)
         for n, name in enumerate(names):
-            want = len(held) + shares[n] - already[n]
-            held = list(greedy(graph, want, values, quality, held, groups == name).order)
+            size = len(order) + shares[n] - pinned_counts[n]
+            order = list(greedy(graph, size, values, quality, order, groups == name).order)
             progress((n + 1) / len(names), f"{balance}: {n + 1} of {len(names)}")
-        chosen = greedy(graph, len(held), values, quality, held)
+        chosen = greedy(graph, len(order), values, quality, order)
     keep = np.zeros(len(rows), dtype=bool)
     keep[chosen.order] = True
     rank, gain = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
@@ -173,7 +173,7 @@ def select_diverse(
     by_person = set(pinned.tolist())
     reasons, covered_by = [], []
     for i in range(len(rows)):
-        b = chosen.best[i]
+        nearest = chosen.best[i]
         if keep[i]:
             who = (
                 "kept by a person"
@@ -183,11 +183,11 @@ def select_diverse(
             reasons.append(
                 f"{who}, stands for {covers[i]:,} example{'s' if covers[i] != 1 else ''}"
             )
-        elif b >= 0:
-            reasons.append(f"covered by {ids[b]} (similarity {chosen.similarity[i]:.2f})")
+        elif nearest >= 0:
+            reasons.append(f"covered by {ids[nearest]} (similarity {chosen.similarity[i]:.2f})")
         else:
             reasons.append("not within the budget; nothing chosen is near it")
-        covered_by.append(ids[b] if not keep[i] and b >= 0 else None)
+        covered_by.append(ids[nearest] if not keep[i] and nearest >= 0 else None)
     return pd.DataFrame(
         {
             "keep": keep,

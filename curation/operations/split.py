@@ -1,4 +1,8 @@
-"""Train, validation and test, without leaks."""
+"""Train, validation and test, without leaks.
+
+Guarantee: rows that belong together are never in two splits, unless a column of given splits says so.
+Accepted: a split may differ from its share, because groups are placed whole.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +28,14 @@ NAMES = {
     "validation": ("validation", "valid", "val", "dev", "development"),
     "test": ("test", "testing", "eval", "evaluation", "holdout"),
 }
-"""A split and what files call it."""
+"""The names that files use for each split."""
 
 BINS, FEW = 10, 20
 """Parts into which a column of more than FEW different numbers is cut to stratify by it."""
 
 _SPLIT_OF = {name: split for split, names in NAMES.items() for name in names}
 WIDEST = 0.2
-"""Share of the rows that one value of a column called `group` may have to be a group in this sense."""
+"""Largest share of the rows that a value of a column `group` may have; above it, it is a category."""
 
 _ID = "id|ids|uuid|guid|key|hash|idx"
 _TALK = "conversation|conv|convo|dialog|dialogue|chat|thread|session|talk|discussion|interaction"
@@ -43,7 +47,7 @@ _TOGETHER = re.compile(
     r"(?:(?:source|parent|original|orig|root|message|msg)_)?"
     rf"(?:(?:{_TALK})(?:_?(?:{_ID}|no|num|number|index|name))?|(?:{_WHOLE})_?(?:{_ID}))|group"
 )
-"""Names of columns that say which rows are parts of one thing, words joined by low lines."""
+"""Names of columns in which rows of one conversation or document have one value; `_` joins words."""
 
 
 def _shares_leave_some(params: Mapping[str, Any]) -> None:
@@ -55,10 +59,8 @@ def _shares_leave_some(params: Mapping[str, Any]) -> None:
         )
 
 
-def _what_was_placed(
-    params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
-) -> list[str]:
-    """What was kept together, how given splits were read, and shares that could not be met."""
+def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say what was kept together, how given splits were read, and which shares were not met."""
     notes = []
     placed = answer["split"].to_numpy()
     if params["together"] is None and (names := list(conversations(rows["metadata"]))):
@@ -66,31 +68,32 @@ def _what_was_placed(
     given = np.full(len(rows), "")
     if params["given"]:
         given = given_splits(rows[params["given"]])
-        notes += _about_given(rows, params, given)
+        notes += _given_notes(rows, params, given)
     for name in ("test", "validation"):
-        mine, free = placed == name, given == ""
-        want, got = round(params[name] * int(free.sum())), int((mine & free).sum())
-        if got < want / 2:
+        in_split, free = placed == name, given == ""
+        expected, count = round(params[name] * int(free.sum())), int((in_split & free).sum())
+        if count < expected / 2:
             notes.append(
-                f"{name} got {got:,} of {want:,} examples: what belongs together is too much for it."
+                f"{name} got {count:,} of {expected:,} examples: the groups that stay together are "
+                "too large for it."
             )
     return notes
 
 
-def _about_given(rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarray) -> list[str]:
+def _given_notes(rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarray) -> list[str]:
     texts = as_text(rows[params["given"]])
-    strange = texts[(given == "") & (texts != "").to_numpy()]
+    unreadable = texts[(given == "") & (texts != "").to_numpy()]
     counts = [f"{int((given == name).sum()):,} {name}" for name in NAMES]
     free = int((given == "").sum())
     notes = [f"Given: {', '.join(counts)}; {free:,} without a split were assigned."]
-    if len(strange):
-        shown = ", ".join(map(repr, strange.value_counts().index[:5]))
+    if len(unreadable):
+        shown = ", ".join(map(repr, unreadable.value_counts().index[:5]))
         notes.append(
-            f"{len(strange):,} examples have a {params['given']} that is no split's name ({shown})."
+            f"{len(unreadable):,} examples have a {params['given']} that is no split's name ({shown})."
         )
-    group = belonging(rows, params["together"])
-    known = given != ""
-    sides = pd.Series(given[known]).groupby(group[known]).nunique()
+    group = leak_groups(rows, params["together"])
+    is_given = given != ""
+    sides = pd.Series(given[is_given]).groupby(group[is_given]).nunique()
     if straddling := int((sides > 1).sum()):
         notes.append(
             f"{straddling:,} prompts, conversations or groups of duplicates stand in more than one "
@@ -99,7 +102,7 @@ def _about_given(rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarra
     return notes
 
 
-@registry.split("Train, validation, test", agrees=_shares_leave_some, notes=_what_was_placed)
+@registry.split("Train, validation, test", agrees=_shares_leave_some, notes=_notes)
 def split(
     rows: pd.DataFrame,
     *,
@@ -115,8 +118,8 @@ def split(
     ] = None,
     together: Annotated[
         Column | None,
-        "rows with the same value stay on one side; without it, columns that are called like "
-        "conversation_id or source_id are found",
+        "rows with the same value stay on one side; without it, columns with names such as "
+        "conversation_id or source_id are used",
     ] = None,
     seed: Annotated[int, "another seed, another split", Range(0, SEEDS - 1)] = 0,
 ) -> np.ndarray:
@@ -126,9 +129,9 @@ def split(
         Duplicate groups, equal prompts (folded), and rows of one source conversation never straddle
         two splits, unless a column of given splits says so. A group's place is a hash of its
         members' least id and the seed. Each split gets its share of the whole, and of each stratum
-        as much as whole rows allow: what is left over goes to the strata with the largest
-        remainders. A group goes where it fits its strata best. Rows that hang together with given
-        ones follow them.
+        as much as whole rows allow: the rest goes to the strata with the largest remainders. A
+        group goes to the split that fits its strata best. Rows of one group with given rows follow
+        them.
     Why:
         A test that holds copies of what was trained on measures memory.
     Example:
@@ -142,15 +145,15 @@ def split(
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
-    group = belonging(rows, together)
+    group = leak_groups(rows, together)
     placed = np.full(len(rows), "train", dtype=object)
     free = np.ones(len(rows), dtype=bool)
     if given:
         names = given_splits(rows[given])
-        placed, free = _following(names, group)
+        placed, free = _with_followers(names, group)
     strata = _strata(rows[stratify]) if stratify else np.zeros(len(rows), dtype=int)
     units = _units(np.flatnonzero(free), group, strata, rows.index.astype(str).tolist(), seed)
-    for unit, name in _dealt(units, {"test": test, "validation": validation}):
+    for unit, name in _assignments(units, {"test": test, "validation": validation}):
         placed[unit.rows] = name
     return placed
 
@@ -158,7 +161,7 @@ def split(
 def given_splits(values: pd.Series) -> np.ndarray:
     """train, validation or test for each row whose value names it, as in `val` or `train_sft`.
 
-    Of a path the last part counts. "" for what names none, or more than one.
+    Only the last part of a path counts. "" for a value that names no split, or more than one.
     """
     texts = as_text(values)
     read = {text: _read_split(text) for text in texts.unique()}
@@ -172,11 +175,12 @@ def _read_split(text: str) -> str:
     return named.pop() if len(named) == 1 else ""
 
 
-def _following(names: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Given splits, with the rows that hang together with given ones; and which rows are left."""
+def _with_followers(names: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Given splits, extended to rows of the same groups; and a mask of the rows that are left."""
     placed = np.where(names == "", "train", names).astype(object)
     free = names == ""
-    for name in NAMES:  # what hangs together with several goes to train, which it may leak into
+    # A group with several given splits goes to train, where a leak does least harm.
+    for name in NAMES:
         of_group = np.unique(group[names == name])
         follow = free & np.isin(group, of_group)
         placed[follow] = name
@@ -185,9 +189,9 @@ def _following(names: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def conversations(metadata: pd.Series) -> dict[str, pd.Series]:
-    """The columns of the files that say by their name which rows are parts of one thing.
+    """The columns of the files whose names mark rows of one conversation or document, by name.
 
-    One whose every value is the same, or stands once, says nothing; nor does a `group` of few.
+    Left out: a column with one value only or with no value twice, and a `group` of few values.
     """
     own, named = FileColumns(metadata), dict[str, pd.Series]()
     for name in own.kinds:
@@ -207,11 +211,11 @@ def _words(name: str) -> str:
     )
 
 
-def belonging(rows: pd.DataFrame, together: str | None = None) -> np.ndarray:
-    """For each row the number of the group that must not straddle two splits.
+def leak_groups(rows: pd.DataFrame, together: str | None = None) -> np.ndarray:
+    """The number of the group, for each row, that must stay in one split.
 
-    Equal prompts (folded), duplicate groups, and rows of one conversation; `together` names the
-    column that says which those are.
+    A group joins equal prompts (folded), duplicate groups, and rows of one conversation; `together`
+    names the column of conversations.
     """
     if len(rows) == 0:
         return np.zeros(0, dtype=int)
@@ -221,10 +225,10 @@ def belonging(rows: pd.DataFrame, together: str | None = None) -> np.ndarray:
     first, second = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
     for values in _keys(rows, together):
         codes = pd.factorize(values.where(values != ""))[0]
-        known = np.flatnonzero(codes >= 0)
-        _, where, which = np.unique(codes[known], return_index=True, return_inverse=True)
-        first.append(known)
-        second.append(known[where][which])
+        with_value = np.flatnonzero(codes >= 0)
+        _, first_of, group = np.unique(codes[with_value], return_index=True, return_inverse=True)
+        first.append(with_value)
+        second.append(with_value[first_of][group])
     pairs = (np.concatenate(first), np.concatenate(second))
     links = coo_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=(len(rows), len(rows)))
     return np.asarray(connected_components(links, directed=False)[1])
@@ -242,7 +246,7 @@ def _keys(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
 
 
 def _strata(values: pd.Series) -> np.ndarray:
-    """A number for each row's stratum; a column of many numbers is cut into ten equal parts."""
+    """The number of each row's stratum; a column of many numbers is cut into ten equal parts."""
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > FEW:
         numbers = as_numbers(values)
         edges = np.unique(numbers.dropna().quantile(np.linspace(0, 1, BINS + 1)[1:-1]))
@@ -251,7 +255,7 @@ def _strata(values: pd.Series) -> np.ndarray:
 
 
 class _Unit(NamedTuple):
-    """Rows that are placed together: how many of each stratum, and their draw."""
+    """Rows that are placed together, their number in each stratum, and their random draw."""
 
     rows: list[int]
     counts: Mapping[int, int]
@@ -259,12 +263,12 @@ class _Unit(NamedTuple):
 
 
 def _units(
-    places: np.ndarray, group: np.ndarray, strata: np.ndarray, ids: Sequence[str], seed: int
+    positions: np.ndarray, group: np.ndarray, strata: np.ndarray, ids: Sequence[str], seed: int
 ) -> list[_Unit]:
-    """The groups among the rows at some places."""
+    """The groups of the rows at some positions."""
     members: dict[int, list[int]] = {}
-    for place, number in zip(places.tolist(), group[places].tolist(), strict=True):
-        members.setdefault(number, []).append(place)
+    for position, number in zip(positions.tolist(), group[positions].tolist(), strict=True):
+        members.setdefault(number, []).append(position)
     of_row = strata.tolist()
     units = []
     for rows in members.values():
@@ -274,11 +278,13 @@ def _units(
     return units
 
 
-def _dealt(units: Sequence[_Unit], shares: Mapping[str, float]) -> Iterator[tuple[_Unit, str]]:
-    """Units with the split they go to; those that are left stay where they are.
+def _assignments(
+    units: Sequence[_Unit], shares: Mapping[str, float]
+) -> Iterator[tuple[_Unit, str]]:
+    """Units with the split that they go to; the other units stay in train.
 
-    Each split is filled in the order of the draws: first with units that its places in their strata
-    hold, then, up to its share of the whole, with those that exceed these by the least.
+    Each split is filled in the order of the draws: first with units that fit its places in their
+    strata, then, up to its share of the whole, with units that exceed these places by the least.
     """
     sizes: dict[int, int] = {}
     for unit in units:
@@ -289,71 +295,72 @@ def _dealt(units: Sequence[_Unit], shares: Mapping[str, float]) -> Iterator[tupl
     due = dict.fromkeys(sizes, 0.0)
     for name, share in shares.items():
         due = {stratum: due[stratum] + share * size for stratum, size in sizes.items()}
-        want = round(share * total)
-        places = _places(want, share, sizes, due, left)
-        taken = _filled(left, places, want)
+        rows = round(share * total)
+        places = _places(rows, share, sizes, due, left)
+        taken = _filled(left, places, rows)
         for unit in taken:
             for stratum, count in unit.counts.items():
                 due[stratum] -= count
             yield unit, name
-        gone = set(map(id, taken))
-        left = [unit for unit in left if id(unit) not in gone]
+        taken_ids = set(map(id, taken))
+        left = [unit for unit in left if id(unit) not in taken_ids]
 
 
 def _places(
-    want: int,
+    rows: int,
     share: float,
     sizes: Mapping[int, int],
     due: Mapping[int, float],
     left: Sequence[_Unit],
 ) -> dict[int, int]:
-    """How many places each stratum gets, by largest remainders.
+    """Number of places of each stratum, by largest remainders.
 
-    due: what it has to get by now, so that one that was rounded up before comes later. Ties go by
-    the draws of what is left.
+    due: places that a stratum should have so far, so that one that was rounded up before comes later.
+    Ties are broken by the draws of the units that are left.
     """
     places = {stratum: int(share * size + 1e-9) for stratum, size in sizes.items()}
-    turn: dict[int, int] = {}
+    first_unit: dict[int, int] = {}
     for n, unit in enumerate(left):
         for stratum in unit.counts:
-            turn.setdefault(stratum, n)
+            first_unit.setdefault(stratum, n)
     order = sorted(
-        (s for s in sizes if s in turn), key=lambda s: (-round(due[s] - places[s], 9), turn[s])
+        (s for s in sizes if s in first_unit),
+        key=lambda s: (-round(due[s] - places[s], 9), first_unit[s]),
     )
-    for stratum in order[: max(0, want - sum(places.values()))]:
+    for stratum in order[: max(0, rows - sum(places.values()))]:
         places[stratum] += 1
     return places
 
 
-def _filled(units: Sequence[_Unit], places: dict[int, int], want: int) -> list[_Unit]:
-    """The units that fill a split."""
+def _filled(units: Sequence[_Unit], places: dict[int, int], size: int) -> list[_Unit]:
+    """The units that fill a split; size: the number of its rows."""
     taken = list[_Unit]()
 
     def excess(unit: _Unit) -> int:
         return sum(max(0, count - max(0, places[s])) for s, count in unit.counts.items())
 
     def take(unit: _Unit) -> None:
-        nonlocal want
+        nonlocal size
         taken.append(unit)
-        want -= len(unit.rows)
+        size -= len(unit.rows)
         for stratum, count in unit.counts.items():
             places[stratum] -= count
 
     rest = list[tuple[int, int]]()
     for n, unit in enumerate(units):
-        if len(unit.rows) <= want and excess(unit) == 0:
+        if len(unit.rows) <= size and excess(unit) == 0:
             take(unit)
         else:
             rest.append((0, n))
-    rest = [(excess(units[n]), n) for _, n in rest if len(units[n].rows) <= want]
+    rest = [(excess(units[n]), n) for _, n in rest if len(units[n].rows) <= size]
     heapq.heapify(rest)
-    while rest and want > 0:  # excess only grows as places are taken, so the least is the least
-        known, n = heapq.heappop(rest)
-        if len(units[n].rows) > want:
+    while rest and size > 0:  # excess only grows as places are taken, so the least is the least
+        former, n = heapq.heappop(rest)
+        if len(units[n].rows) > size:
             continue
-        now = excess(units[n])
-        if now == known:
+        current = excess(units[n])
+        if current == former:
             take(units[n])
         else:
-            heapq.heappush(rest, (now, n))
+            heapq.heappush(rest, (current, n))
     return taken

@@ -32,14 +32,14 @@ NEAREST = 15
 """Neighbours that a vector is averaged with, as many as the map takes."""
 
 SMOOTHED = 2
-"""How often; once or five times gave agreement with given labels within 0.01 (benchmarks/topics)."""
+"""Number of averagings; one or five gave agreement with given labels within 0.01 (benchmarks/topics)."""
 
 ROUNDS = 10
 BLOCK = 4_096
 
 
 def topic_count(rows: int) -> int:
-    """How many topics a dataset of that size gets: the square root of rows / 8, from 2 to 80.
+    """Number of topics for so many rows: the square root of rows / 8, from 2 to 80.
 
     Chosen by looking at names: 25 for 5,000 rows, 80 for 52,000; more give names that differ in a
     third word only.
@@ -48,7 +48,7 @@ def topic_count(rows: int) -> int:
 
 
 def theme_count(topics: int) -> int:
-    """How many themes so many topics get: 1.4 times their square root, at most 15."""
+    """Number of themes for so many topics: 1.4 times their square root, at most 15."""
     return int(np.clip(round(1.4 * np.sqrt(topics)), 1, min(15, topics)))
 
 
@@ -93,9 +93,9 @@ def topics(
         none = pd.Series([], index=rows.index, dtype="str")
         return pd.DataFrame({"topic": none, "theme": none})
     keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
-    known = _Topics.of(basis)
-    place = known.places(keys) if known else np.full(len(keys), -1)
-    if known is None or known.outgrown(place):
+    current = _Topics.of(basis)
+    place = current.places(keys) if current else np.full(len(keys), -1)
+    if current is None or current.outgrown(place):
         progress(0.1, "neighbourhoods")
         count, part = topics or topic_count(len(rows)), shaping(first, len(rows))
         whole = len(part) == len(rows)
@@ -105,24 +105,25 @@ def topics(
         centres, near = clusters(smooth, count, seed)
         theme = merged(centres, np.bincount(near), themes or theme_count(len(centres)))
         progress(0.6, "naming them")
-        known = _named(rows.iloc[part], near, theme, centres, len(keys))
+        current = _named(rows.iloc[part], near, theme, centres, len(keys))
         place = near[first] if whole else _nearest(vectors[first], centres)
         if not whole:
             place[: len(part)] = near
         with basis.locked():
-            known.with_rows(keys, place).keep(basis)
+            current.with_rows(keys, place).keep(basis)
     elif (new := np.flatnonzero(place < 0)).size:
         progress(0.1, f"finding the topics of {len(new):,} more examples")
-        mine = vectors
+        averaged = vectors
         if len(rows) <= FITTED:
-            mine = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
-        place[new] = _nearest(mine[first[new]], known.centres)
+            averaged = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
+        place[new] = _nearest(averaged[first[new]], current.centres)
         with basis.locked():
-            now = _Topics.of(basis) or known
-            if np.array_equal(now.centres, known.centres):  # else another run found topics anew
-                now.with_rows(keys, place).keep(basis)
+            latest = _Topics.of(basis) or current
+            # Other centres are those of another run, which computed the topics anew.
+            if np.array_equal(latest.centres, current.centres):
+                latest.with_rows(keys, place).keep(basis)
     place = place[twin]
-    topic, theme_of = np.array(known.topic, dtype=object), np.array(known.theme, dtype=object)
+    topic, theme_of = np.array(current.topic, dtype=object), np.array(current.theme, dtype=object)
     return pd.DataFrame(
         {
             "topic": pd.Series(topic[place], index=rows.index, dtype="str"),
@@ -133,10 +134,10 @@ def topics(
 
 @dataclass(frozen=True)
 class _Topics:
-    """Topics as they are kept: names, themes, centres (topics, width), and whose they are.
+    """Topics as a project keeps them: names, themes, centres (topics, width), and members.
 
-    keys and place: rows by what stands for their vectors, sorted, and their topics. made_of: how
-    many rows there were when the topics were found.
+    keys: the sorted keys of the members' vectors. place: their topics. made_of: the number of rows
+    that the topics were computed from.
     """
 
     topic: Sequence[str]
@@ -160,24 +161,24 @@ class _Topics:
         return cls(*names, centres, table["made_of"][0].as_py(), keys[order], place[order])
 
     def places(self, keys: np.ndarray) -> np.ndarray:
-        """The topic of each key, -1 where there is none."""
-        at = positions(keys, self.keys)
-        return np.where(at < 0, -1, self.place[at])
+        """The topic of each key; -1 for a key without one."""
+        index = positions(keys, self.keys)
+        return np.where(index < 0, -1, self.place[index])
 
     def outgrown(self, place: np.ndarray) -> bool:
-        """Whether these rows are too many or too new for the topics to hold.
+        """Whether these rows are too many or too new for the topics.
 
-        Too few they never are: who tries a filter wants to come back to the same topics.
+        Fewer rows never are: a person who tries a filter comes back to the same topics.
         """
         return len(place) > self.made_of * 2 or bool((place >= 0).mean() < STAYS)
 
     def with_rows(self, keys: np.ndarray, place: np.ndarray) -> _Topics:
-        """These topics and, of rows that are not here now, the former: they may come back."""
+        """These topics with new places, and the former places of absent rows, which may come back."""
         keys, place = with_former(keys, place, self.keys, self.place)
         return replace(self, keys=keys, place=place)
 
     def keep(self, basis: Basis) -> None:
-        """Write them down."""
+        """Save the topics."""
         members = [self.keys[self.place == t].tobytes() for t in range(len(self.topic))]
         basis.save(
             pa.table(
@@ -195,19 +196,19 @@ class _Topics:
 def _named(
     rows: pd.DataFrame, place: np.ndarray, theme: np.ndarray, centres: np.ndarray, made_of: int
 ) -> _Topics:
-    """Topics with names; a theme of a single topic is called like it."""
+    """Topics with names; a theme of a single topic has its name."""
     naming = Naming(naming_texts(rows), place, len(centres))
-    own = names(naming.terms(np.arange(len(centres))))
-    alone = {int(t): own[int(np.flatnonzero(theme == t)[0])] for t in _singles(theme)}
+    topic_names = names(naming.terms(np.arange(len(centres))))
+    of_single = {int(t): topic_names[int(np.flatnonzero(theme == t)[0])] for t in _singles(theme)}
     terms = naming.terms(theme)
-    wide = iter(names([t for i, t in enumerate(terms) if i not in alone], own))
-    of_theme = [alone[i] if i in alone else next(wide) for i in range(len(terms))]
-    nobody = np.zeros(0, dtype="S16"), np.zeros(0, dtype=np.int64)
-    return _Topics(own, [of_theme[t] for t in theme], centres, made_of, *nobody)
+    theme_names = iter(names([t for i, t in enumerate(terms) if i not in of_single], topic_names))
+    of_theme = [of_single[i] if i in of_single else next(theme_names) for i in range(len(terms))]
+    no_members = np.zeros(0, dtype="S16"), np.zeros(0, dtype=np.int64)
+    return _Topics(topic_names, [of_theme[t] for t in theme], centres, made_of, *no_members)
 
 
 def naming_texts(rows: pd.DataFrame) -> list[str]:
-    """What names are made of: the prompt, and the beginning of the response."""
+    """The texts that names are made of: the prompt, and the beginning of the response."""
     texts = rows["prompt"].fillna("") + " " + rows["response"].fillna("").str.slice(0, 600)
     return list(texts)
 
@@ -219,16 +220,16 @@ def _singles(theme: np.ndarray) -> np.ndarray:
 def smoothed(vectors: np.ndarray, neighbours: Neighbours, count: int) -> np.ndarray:
     """Vectors averaged with those of their neighbours, (rows, width), unit length.
 
-    What texts happen to say beside their subject evens out, and the clusters part more clearly.
-    No more neighbours than half a topic of the usual size.
+    Averaging removes what a text says beside its subject, so clusters are more distinct. It takes no
+    more neighbours than half a topic of the usual size.
     """
     k = int(np.clip(len(vectors) // (2 * count), 0, NEAREST))
     result = np.ascontiguousarray(vectors, dtype=np.float32)
     indices = neighbours(k)[0] if k else np.zeros((len(result), 0), dtype=np.int32)
     for _ in range(SMOOTHED if indices.shape[1] else 0):
         former, result = result, np.empty_like(result)
-        for at in range(0, len(former), BLOCK):
-            part = slice(at, at + BLOCK)
+        for start in range(0, len(former), BLOCK):
+            part = slice(start, start + BLOCK)
             around = _unit(former[indices[part]].mean(axis=1))
             result[part] = _unit(former[part] + around)
     return result
@@ -237,8 +238,8 @@ def smoothed(vectors: np.ndarray, neighbours: Neighbours, count: int) -> np.ndar
 def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Unit centres of up to `count` clusters, (clusters, width), and the cluster of each row.
 
-    Four times as many cells first, from random rows: Ward's merging makes up for a bad start, so
-    that one start is enough.
+    Four times as many cells come first, from random rows. Merging them by Ward's criterion corrects
+    a bad start, so that one start is enough.
     """
     draw = np.random.default_rng(seed)
     cells = min(len(vectors), int(np.clip(4 * count, 100, max(600, 2 * count))))
@@ -258,7 +259,7 @@ def _some(draw: np.random.Generator, size: int, count: int) -> np.ndarray:
 
 
 def _k_means(vectors: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
-    """Unit centres after some rounds of spherical k-means; one that loses all rows stays."""
+    """Unit centres after some rounds of spherical k-means; a centre that loses all rows stays."""
     for _ in range(rounds):
         place = _nearest(vectors, centres)
         means = _means(vectors, place, len(centres))
@@ -272,7 +273,7 @@ def _nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def _means(vectors: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
-    """The mean of each cluster's rows, (count, width); zeros for one without."""
+    """The mean of each cluster's rows, (count, width); zeros for a cluster without rows."""
     from scipy.sparse import csr_array
 
     rows = len(vectors)
@@ -287,9 +288,9 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def merged(centres: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
-    """Which of `count` clusters each of some smaller ones goes into, by Ward's criterion.
+    """The cluster, of `count`, that each smaller cluster goes into, by Ward's criterion.
 
-    The two whose union adds least to the squared distances are merged, again and again.
+    The two clusters whose union adds least to the squared distances are merged, again and again.
     """
     centre, size = centres.astype(np.float64), sizes.astype(np.float64)
     part = np.arange(len(size))
@@ -333,20 +334,20 @@ def rename_topics(
     Source:
         None.
     """
-    given = new_names(names)
+    by_old_name = new_names(names)
     return pd.DataFrame(
-        {column: batch[column].replace(given).astype("str") for column in ("topic", "theme")}
+        {column: batch[column].replace(by_old_name).astype("str") for column in ("topic", "theme")}
     )
 
 
 def new_names(items: Sequence[str]) -> Mapping[str, str]:
     """New names by old ones, from lines "old name = new name"; raises CurationError for others."""
-    given = {}
+    by_old_name = {}
     for item in items:
         old, mark, new = (part.strip() for part in item.partition(" = "))
         if not (old and mark and new):
             raise CurationError(
                 f"rename_topics: {item!r} names no topic; write it as: old name = new name"
             )
-        given[old] = new
-    return given
+        by_old_name[old] = new
+    return by_old_name

@@ -1,4 +1,4 @@
-"""Texts made alike, so that what does not change a text does not count in a comparison."""
+"""Folding: texts without the differences that do not matter in a comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def plain_quotes(text: str) -> str:
 def compatible(text: str, raised: bool = True) -> str:
     """A text in Unicode's form NFKC, in which width and composition do not count.
 
-    raised: whether raised and lowered digits stay, for they say something else than plain ones.
+    raised: whether raised and lowered digits stay, because 10² is not 102.
     """
     if text.isascii():
         return text
@@ -50,9 +50,9 @@ def one_line(text: str, longest: int | None = None) -> str:
 
 
 def folded(text: str, punctuation: bool = True) -> str:
-    """A text without what does not change it: width, composition, case and white space.
+    """A text without differences of width, composition, case and white space.
 
-    Code stays as it is, for there case and white space count. punctuation: whether punctuation
+    Code stays as it is, because case and white space matter in it. punctuation: whether punctuation
     counts; signs such as + and 😀 always do.
     """
     if not punctuation:

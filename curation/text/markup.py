@@ -19,9 +19,9 @@ _INLINE = re.compile(r"((`{1,3})(?!`)[^`\n]++\2(?!`))")
 
 
 def lines(text: str) -> Iterator[tuple[str, Kind]]:
-    """The lines of a text with their ends, each with what it is part of.
+    """The lines of a text with their ends, each with its kind.
 
-    Code is what stands between fences (``` or ~~~), is indented by four columns, or is a diff; a
+    Code stands between fences (``` or ~~~), is indented by four columns, or is a diff; a
     blank line after an indented one is part of it. A table's line holds a | or a tab.
     """
     fence, diff, before = "", False, "prose"
@@ -46,7 +46,7 @@ def lines(text: str) -> Iterator[tuple[str, Kind]]:
 
 
 def _kind_alone(line: str, blank: bool, before: str) -> str:
-    """What a line is that stands in no fence and no diff."""
+    """The kind of a line outside of fences and diffs."""
     if _INDENTED.match(line) or blank and before == "indented":
         return "indented"
     return "table" if not blank and ("|" in line or "\t" in line) else "prose"
@@ -73,7 +73,7 @@ def _closes(line: str, fence: str) -> bool:
 
 
 def segments(text: str) -> list[tuple[str, Kind]]:
-    """Pieces of a text with what each is: prose, code (also `inline`), or lines of a table.
+    """Pieces of a text, each with its kind: prose, code (also `inline`), or lines of a table.
 
     The pieces together are the text.
     """
@@ -98,7 +98,7 @@ def segments(text: str) -> list[tuple[str, Kind]]:
 
 
 _MAY_HOLD_CODE = re.compile(r"`|~~~|\t|\||^ {4}|^diff |^@@ |^--- |^Index: ", re.MULTILINE)
-"""What every text with code or a table holds; the rest is prose, said quickly."""
+"""Matches in every text with code or a table. It is quick, and most texts are prose only."""
 
 
 def prose(text: str) -> str:

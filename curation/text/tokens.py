@@ -1,8 +1,8 @@
 """Tokens of chat templates that were left in a text, where a trainer reads them as control.
 
 One table for all families: ChatML, Llama 2 to 4, Gemma, DeepSeek, Mistral, Harmony, GLM, Cohere, Phi,
-Zephyr, Qwen, InternLM, Idefics, Seed, StarCoder, T5. What people also write themselves is none: <think>,
-<tool_call>, <image>, <mask>, [MASK], [ARGS].
+Zephyr, Qwen, InternLM, Idefics, Seed, StarCoder, T5. The table leaves out
+what people also write themselves: <think>, <tool_call>, <image>, <mask>, [MASK], [ARGS].
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STRUCK = re.compile(r"(?<!\A)<s>(?!\s*\[INST\])[^<]{1,200}</s>(?!\s*\Z)")
 
 
 _PASSES = 32
-"""So many times tokens are taken out of a text in which taking one out makes another."""
+"""Most passes over a text in which removing one token forms another."""
 
 
 def token_in(text: str, html: bool = False) -> str:
@@ -50,7 +50,7 @@ def token_in(text: str, html: bool = False) -> str:
 
 
 def without_tokens(text: str) -> str:
-    """A text without such tokens, also those that others were put into; struck through text stays."""
+    """A text without such tokens, also those that removing others forms; struck through text stays."""
     for _ in range(_PASSES):
         if not token_in(text):
             break
@@ -75,7 +75,7 @@ def has_token(*texts: str, html: bool = False) -> bool:
 
 
 def _leaves(text: str) -> list[str]:
-    """Every text within a JSON text; a text that is no JSON is one itself."""
+    """Every text within a JSON text; a text that is no JSON is returned itself."""
     try:
         waiting = [orjson.loads(text)]
     except orjson.JSONDecodeError:

@@ -45,21 +45,21 @@ def without_tags(text: str) -> str:
 
 
 def _tags(text: str) -> list[re.Match[str]]:
-    """Tags of real elements: <b> needs its </b>, and so does whatever is glued to a word (vector<p>)."""
+    """Tags of real elements: <b> needs its </b>, and so does a tag right after a word (vector<p>)."""
     tags = list(_TAG.finditer(text))
     opened: dict[str, list[int]] = {}
     paired = set[int]()
-    for at, tag in enumerate(tags):
+    for index, tag in enumerate(tags):
         name = tag.group(2).lower()
         if not tag.group(1):
-            opened.setdefault(name, []).append(at)
+            opened.setdefault(name, []).append(index)
         elif opened.get(name):
-            paired |= {at, opened[name].pop()}
-    return [tag for at, tag in enumerate(tags) if at in paired or _stands_alone(text, tag)]
+            paired |= {index, opened[name].pop()}
+    return [tag for index, tag in enumerate(tags) if index in paired or _stands_alone(text, tag)]
 
 
 def _stands_alone(text: str, tag: re.Match[str]) -> bool:
-    """Whether a tag without its other half is one: a closing one, a line break, a block."""
+    """Whether an unpaired tag counts: a closing one, a line break, a block."""
     if tag.group(1) or tag.group(2).lower() == "br":
         return True
     before = text[tag.start() - 1 : tag.start()] if tag.start() else ""

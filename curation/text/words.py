@@ -1,6 +1,6 @@
 """Words of texts, and the signs that change a meaning.
 
-A word holds its marks (the vowels of Hindi, the tones of Thai, a decomposed accent) and its joiners.
+A word includes its marks (the vowels of Hindi, the tones of Thai, a decomposed accent) and its joiners.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ def units(text: str) -> list[str]:
 
 
 def words_and_signs(text: str) -> list[str]:
-    """What white space sets apart, or a character of a script without it; signs count."""
+    """Pieces between white space, or characters of a script without spaces; signs count."""
     return _PIECE.findall(text)
