@@ -33,26 +33,28 @@ def answer(example: str, kind: str = "keep", value=None, **more) -> dict:
     return {"example": example, "kind": kind, "value": value, **fresh, **more}
 
 
-def place(project: Project, annotator: str = "Ann", held: Reservations | None = None) -> Place:
+def place(
+    project: Project, annotator: str = "Ann", reservations: Reservations | None = None
+) -> Place:
     return Place(
         project=project,
         address="sums",
         view=project.view(),
-        seen=project.people(),
-        held=held or Reservations(),
+        people=project.people(),
+        reservations=reservations or Reservations(),
         annotator=annotator,
         session="s",
     )
 
 
 def ask(seat: Place, **request) -> dict:
-    said = {"project": "sums", "page": "p", "queue": "undecided", "at": "", "have": {}}
-    return reply(seat, {**said, "sent": 1, "answers": [], **request})
+    defaults = {"project": "sums", "page": "p", "queue": "undecided", "at": "", "have": {}}
+    return reply(seat, {**defaults, "sent": 1, "answers": [], **request})
 
 
-def waiting(project: Project, name: str = "undecided", held=()) -> list[str]:
+def waiting(project: Project, name: str = "undecided", following=()) -> list[str]:
     rows = project.view().dataset.rows
-    return list(rows.index[queue(rows, project.people(), name, held)])
+    return list(rows.index[queue(rows, project.people(), name, following)])
 
 
 # --- queues ---------------------------------------------------------------------------------
@@ -96,8 +98,8 @@ def test_the_queue_of_what_needs_attention_and_of_what_was_dropped(project, data
 
 
 def test_two_people_are_never_given_the_same_card(project):
-    held = Reservations()
-    ann, bob = place(project, "Ann", held), place(project, "Bob", held)
+    reservations = Reservations()
+    ann, bob = place(project, "Ann", reservations), place(project, "Bob", reservations)
     first = ask(ann, page="ann")
     second = ask(bob, page="bob")
     assert len(first["order"]) == AHEAD
@@ -108,8 +110,8 @@ def test_two_people_are_never_given_the_same_card(project):
 
 
 def test_two_people_share_a_short_queue_to_its_last_card(project):
-    held = Reservations()
-    seats = {"ann": place(project, "Ann", held), "bob": place(project, "Bob", held)}
+    reservations = Reservations()
+    seats = {"ann": place(project, "Ann", reservations), "bob": place(project, "Bob", reservations)}
     order = {page: ask(seat, page=page)["order"] for page, seat in seats.items()}
     screens = {page: ids[0] for page, ids in order.items()}
     decided: list[str] = []
@@ -125,11 +127,11 @@ def test_two_people_share_a_short_queue_to_its_last_card(project):
 
 
 def test_a_page_that_sends_nothing_for_long_holds_nothing():
-    held = Reservations()
-    held.reserve("a", ["1", "2"], now=0.0)
-    assert held.of_others("b", now=EXPIRES) == ({"1"}, ["2"])
-    assert held.of_others("a", now=1.0) == (set(), [])
-    assert held.of_others("b", now=EXPIRES + 1) == (set(), [])
+    reservations = Reservations()
+    reservations.reserve("a", ["1", "2"], now=0.0)
+    assert reservations.of_others("b", now=EXPIRES) == ({"1"}, ["2"])
+    assert reservations.of_others("a", now=1.0) == (set(), [])
+    assert reservations.of_others("b", now=EXPIRES + 1) == (set(), [])
 
 
 def test_everything_goes_on_from_where_one_is(project):
@@ -163,8 +165,8 @@ def test_an_answer_carries_the_revision_that_was_on_screen(project):
     project.decisions.append([Decision(example, "drop", None, "Bob")])
     shown = ask(place(project), at=example)["cards"][0]
     assert shown["revision"] == 1
-    seen = write(project, [answer(example, revision=shown["revision"])])
-    assert seen.notices == [], "Bob's word was on the screen"
+    written = write(project, [answer(example, revision=shown["revision"])])
+    assert written.notices == [], "Bob's word was on the screen"
     assert project.decisions.events()[-1].base_revision == 1
     project.decisions.append([Decision(example, "drop", None, "Bob", base_revision=2)])
     late = write(project, [answer(example, revision=2, op="late")])
@@ -185,8 +187,8 @@ def test_only_who_was_overruled_is_named_as_having_decided(project):
             Decision(example, "flag", "review", "Carol"),
         ]
     )
-    said = write(project, [answer(example, queue="review", op="late")])
-    assert said.notices == [
+    response = write(project, [answer(example, queue="review", op="late")])
+    assert response.notices == [
         (example, "Bob decided this example meanwhile; both decisions are kept.")
     ]
     assert [e.kind for e in project.decisions.events()][-2:] == ["keep", "unflag"]
@@ -218,8 +220,8 @@ def test_what_could_not_be_saved_stays_unsaved_and_in_order(project, monkeypatch
         raise NotSaved("the disk is full")
 
     monkeypatch.setattr(project.decisions, "append", full)
-    said = ask(place(project), answers=[answer(ids[0]), answer(ids[1])])
-    assert said["saved"] == [] and "disk is full" in said["trouble"]
+    response = ask(place(project), answers=[answer(ids[0]), answer(ids[1])])
+    assert response["saved"] == [] and "disk is full" in response["trouble"]
     monkeypatch.undo()
     assert len(ask(place(project), answers=[answer(ids[0]), answer(ids[1])])["saved"]) == 2
 
@@ -273,8 +275,8 @@ def test_an_edit_is_made_of_the_turns_that_were_on_screen(project):
 
 def test_a_page_of_another_project_is_told_and_nothing_is_written(project):
     example = project.examples.rows.index[0]
-    said = ask(place(project), project="other", answers=[answer(example)])
-    assert "another project" in said["trouble"] and "saved" not in said
+    response = ask(place(project), project="other", answers=[answer(example)])
+    assert "another project" in response["trouble"] and "saved" not in response
     assert project.people() is None
 
 
@@ -283,13 +285,13 @@ def test_only_cards_that_the_page_does_not_have_are_sent(project):
     first = ask(seat)
     have = {card["id"]: card["revision"] for card in first["cards"]}
     assert [card["id"] for card in first["cards"]] == first["order"]
-    at = first["order"][0]
-    second = ask(seat, at=at, have=have)
+    current = first["order"][0]
+    second = ask(seat, at=current, have=have)
     assert [c["id"] for c in second["cards"]] == [i for i in second["order"] if i not in have]
-    write(project, [answer(at, "tag", "sums", by="Bob")])
-    third = ask(seat, at=at, have=have)
-    assert [(c["id"], c["revision"], c["tags"]) for c in third["cards"] if c["id"] == at] == [
-        (at, 1, ["sums"])
+    write(project, [answer(current, "tag", "sums", by="Bob")])
+    third = ask(seat, at=current, have=have)
+    assert [(c["id"], c["revision"], c["tags"]) for c in third["cards"] if c["id"] == current] == [
+        (current, 1, ["sums"])
     ]
 
 
@@ -310,8 +312,8 @@ def test_undo_offers_the_last_action_of_this_person_only(project):
     many = [Decision(i, "drop", None, "Ann", batch="lasso") for i in ids[:5]]
     project.decisions.append(many)
     project.decisions.append([Decision(ids[9], "keep", None, "Bob")])
-    said = ask(place(project))["undo"]
-    assert said == {"target": {"batch": "lasso"}, "example": ids[4], "kind": "drop", "count": 5}
+    response = ask(place(project))["undo"]
+    assert response == {"target": {"batch": "lasso"}, "example": ids[4], "kind": "drop", "count": 5}
     assert ask(place(project, "Eve"))["undo"] is None
 
 
@@ -326,14 +328,14 @@ def test_long_examples_come_in_smaller_numbers_but_one_always_comes(project, mon
 
 
 def test_an_answer_about_what_is_gone_is_kept_and_said_to_be(project):
-    there = project.examples.rows.index[0]
-    sent = [answer("0123456789abcdef"), answer(there), "nothing", answer("f" * 16, by="")]
-    said = ask(place(project), answers=sent)
+    example = project.examples.rows.index[0]
+    sent = [answer("0123456789abcdef"), answer(example), "nothing", answer("f" * 16, by="")]
+    response = ask(place(project), answers=sent)
     text = "This example is not in the data any more; the answer is kept."
-    assert said["notices"] == [("0123456789abcdef", text)]
-    assert [e.example_id for e in project.decisions.events()] == ["0123456789abcdef", there]
+    assert response["notices"] == [("0123456789abcdef", text)]
+    assert [e.example_id for e in project.decisions.events()] == ["0123456789abcdef", example]
 
 
 def test_an_example_that_is_gone_is_said_to_be(project):
-    said = ask(place(project), at="0123456789abcdef")
-    assert said["gone"] and said["order"]
+    response = ask(place(project), at="0123456789abcdef")
+    assert response["gone"] and response["order"]

@@ -389,7 +389,7 @@ def test_a_click_that_fires_twice_adds_one_decision(project):
 
         chosen = state.need_project()
         once = chosen.view().dataset.kept.index[0]
-        op, base = actions.new_op(), actions.seen(chosen)
+        op, base = actions.new_op(), actions.newest_decision(chosen)
         if st.button("Keep"):
             for _ in range(2):
                 actions.decide(chosen, actions.KEEP, (once,), None, op, base)

@@ -1,7 +1,7 @@
-"""What a person does with examples by a click: drawn and saved in one way, for one or for many.
+"""Acts of a person on examples by a click: drawn and saved by the same code, for one or for many.
 
 A button carries everything that its click needs: an id of its own, so that a repeated click adds
-nothing, and the newest decision when it was drawn, so that what others decided since is told.
+nothing, and the newest decision when it was drawn, so that decisions of others since then are reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Act:
     """Something that a person does with an example, or with many.
 
     label, icon: of the button. about: what it does, in a sentence. kind, value: of the decision; an
-    act without a kind decides nothing. done: the word that is said afterwards, before how many.
+    act without a kind decides nothing. done: the word shown afterwards, before the number of examples.
     run: what a click does instead of deciding. page: the page that a click opens with the example.
     """
 
@@ -74,8 +74,8 @@ def new_op() -> str:
     return uuid.uuid4().hex
 
 
-def seen(project: Project) -> int:
-    """The newest decision when a button is drawn; what others say after it is news to who clicks."""
+def newest_decision(project: Project) -> int:
+    """The number of the newest decision; a decision of somebody else after it is reported on a click."""
     people = project.people()
     return 0 if people is None else people.last
 
@@ -91,16 +91,16 @@ def decide(project: Project, act: Act, ids: Sequence[str], value: Any, op: str, 
 def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, base: int) -> bool:
     """Append a decision for each (act, example, value), all or none; True when they are on disk.
 
-    op, base: made when the button was drawn, see `new_op` and `seen`. What could not be saved is
-    said in a sentence.
+    op, base: made when the button was drawn, see `new_op` and `newest_decision`. A failure
+    is shown in a sentence.
     """
     who = state.annotator()
     try:
         if not who:
             raise CurationError(NAMELESS)
         state.present(project)
-        said = [(act.kind, example_id, value) for act, example_id, value in decisions]
-        saved = project.decisions.append(as_one_act(said, who, op, base))
+        changes = [(act.kind, example_id, value) for act, example_id, value in decisions]
+        saved = project.decisions.append(as_one_act(changes, who, op, base))
     except CurationError as error:
         state.flash(f"Not saved: {error}", ":material/error:")
         return False
@@ -118,12 +118,12 @@ def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, b
 
 
 def undo(project: Project) -> None:
-    """Take back this annotator's last action, all of it."""
+    """Undo all of this annotator's last action."""
     _switch(project, "undo", "Undone", ":material/undo:")
 
 
 def redo(project: Project) -> None:
-    """Do again what this annotator undid last."""
+    """Repeat the action that this annotator undid last."""
     _switch(project, "redo", "Done again", ":material/redo:")
 
 
@@ -153,7 +153,9 @@ def for_one(project: Project, acts: Sequence[Act], example_id: str, key: str) ->
 def _button(project: Project, act: Act, example_id: str, key: str, place: Any) -> bool:
     run: Callable[[], Any] | None = None
     if act.kind:
-        run = partial(decide, project, act, (example_id,), act.value, new_op(), seen(project))
+        run = partial(
+            decide, project, act, (example_id,), act.value, new_op(), newest_decision(project)
+        )
     elif act.run is not None:
         run = partial(act.run, project, example_id)
     clicked: bool = place.button(
@@ -184,7 +186,7 @@ def for_many(project: Project, ids: Sequence[str], key: str) -> None:
 def ask(
     project: Project, act: Act, ids: Sequence[str], key: str, *, about: str = "", place: Any = st
 ) -> None:
-    """Draw a button for many examples at once, which says how many they are and asks first.
+    """Draw a button for many examples; it shows their number and asks for a confirmation.
 
     about: a sentence in place of the act's own.
     """
@@ -200,7 +202,7 @@ def ask(
 
 
 def _ask_word(project: Project, act: Act, ids: Sequence[str], key: str, place: Any) -> None:
-    """A popover that says one word of all the given examples."""
+    """Draw a popover that gives one word to all the given examples."""
     with place.popover(act.label, width="stretch", disabled=not ids):
         word = st.text_input(act.label, key=key, placeholder="e.g. maths", help=act.about).strip()
         _go(project, act, ids, word, f"{act.label} {len(ids):,}", key, disabled=not word)
@@ -216,7 +218,7 @@ def _go(
     *,
     disabled: bool = False,
 ) -> None:
-    """The button that decides about many examples."""
+    """Draw the button that decides about many examples."""
     st.button(
         label,
         key=f"{key}-go",
@@ -224,5 +226,5 @@ def _go(
         type="primary",
         disabled=disabled,
         on_click=decide,
-        args=(project, act, tuple(ids), value, new_op(), seen(project)),
+        args=(project, act, tuple(ids), value, new_op(), newest_decision(project)),
     )

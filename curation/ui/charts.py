@@ -69,7 +69,7 @@ def histogram(
     height: int = 220,
     key: str | None = None,
 ) -> None:
-    """How a number is spread, to its 99.5th percentile, with a line at each threshold."""
+    """Draw the distribution of a number up to its 99.5th percentile, with a line at each threshold."""
     numbers = pd.to_numeric(values, errors="coerce").dropna().to_numpy(dtype=float)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
@@ -90,7 +90,9 @@ def histogram(
             hovertemplate="%{x:.4g}: %{y:,} examples<extra></extra>",
         )
     )
-    for line in (v for v in lines if low - 1 <= v <= high * 1.1 + 1):  # farther ones squeeze it
+    for line in (
+        v for v in lines if low - 1 <= v <= high * 1.1 + 1
+    ):  # a farther line would squeeze the bars
         figure.add_vline(x=float(line), line_color=WARN, line_width=2, line_dash="dash")
     figure.update_xaxes(title=hover(title.replace("_", " ")))
     figure.update_yaxes(title=None)
@@ -100,7 +102,7 @@ def histogram(
 def counts(
     values: pd.Series, *, top: int = 12, height: int | None = None, key: str | None = None
 ) -> None:
-    """How often each value stands there, the most frequent first."""
+    """Draw a bar for each value by its frequency, the most frequent first."""
     sizes = values.dropna().astype(str).replace("", "none").value_counts()
     if not len(sizes):
         st.caption("Nothing was measured yet.")
@@ -121,12 +123,12 @@ def counts(
     name_bars(figure, shown.index)
     figure.update_xaxes(visible=False)
     _draw(figure, height or 40 + 26 * len(shown), key)
-    if len(sizes) > top:  # as a bar they would dwarf all others
+    if len(sizes) > top:  # one bar of all of them would dwarf the rest
         st.caption(f"and {len(sizes) - top:,} others with {int(sizes.iloc[top:].sum()):,} examples")
 
 
 def name_bars(figure: go.Figure, names: Iterable[str], most: int = 48) -> None:
-    """Write a name beside each bar, which stand at 0, 1, 2 …: two that are shortened alike stay two."""
+    """Write a name beside each bar at 0, 1, 2 …; two names that are shortened alike keep two bars."""
     texts = [hover(name, most) for name in names]
     places = list(range(len(texts)))
     figure.update_yaxes(tickmode="array", tickvals=places, ticktext=texts, automargin=True)
@@ -143,14 +145,14 @@ def write_names(
     height: int = 21,
     **look: Any,
 ) -> None:
-    """Write names at their x and y, the first ones first, without any that would lie on another.
+    """Write names at their x and y in order; a name that would cover another is left out.
 
     scale: pixels that a unit of x and of y takes. most: names at most. within: least and greatest x
     that a name may reach, so that none is cut off. dark: for a dark page. height: of a name with a
     little air, in pixels. look: settings of Plotly's annotations.
     """
     ink, halo = ("#f4f7f7", "#0f1415") if dark else ("#1c2526", "#ffffff")
-    # A halo instead of a box, so that what lies under a name is seen.
+    # A halo instead of a box: the points under a name stay visible.
     sides = [f"{x}px {y}px 1px {halo}" for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
     font = {
         "size": 12,
@@ -175,7 +177,7 @@ def write_names(
 
 
 def distribution(values: pd.Series, title: str, key: str | None = None) -> None:
-    """A histogram of a number, counts of anything else."""
+    """Draw a histogram of a number, or counts of anything else."""
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool and values.nunique() > 2:
         histogram(values, title, key=key)
     else:
@@ -183,7 +185,7 @@ def distribution(values: pd.Series, title: str, key: str | None = None) -> None:
 
 
 def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
-    """The pool's and the choice's share of each group, in columns pool and chosen, the first on top."""
+    """Draw the share of each group in the pool and in the choice: columns pool and chosen."""
     part = table.head(top)[::-1]
     figure = go.Figure(
         [
@@ -209,13 +211,13 @@ def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
 
 
 def funnel(dataset: Dataset, key: str | None = None) -> None:
-    """How many examples are left after each step that dropped or revived any."""
+    """Draw the number of examples after each step that dropped or revived any."""
     names, left = ["imported"], [len(dataset)]
     for report in dataset.steps:
         if report.kept_out != report.kept_in:
             names.append(report.title)
             left.append(report.kept_out)
-    lost = [0, *(before - after for before, after in zip(left, left[1:], strict=False))]
+    losses = [0, *(before - after for before, after in zip(left, left[1:], strict=False))]
     figure = go.Figure(
         go.Bar(
             y=list(range(len(names))),
@@ -223,8 +225,8 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
             orientation="h",
             marker_color=ACCENT,
             text=[
-                f"{n:,}" + (f"  (−{gone:,})" if gone > 0 else f"  (+{-gone:,})" if gone < 0 else "")
-                for n, gone in zip(left, lost, strict=True)
+                f"{n:,}" + (f"  (−{loss:,})" if loss > 0 else f"  (+{-loss:,})" if loss < 0 else "")
+                for n, loss in zip(left, losses, strict=True)
             ][::-1],
             textposition="auto",
             customdata=[hover(n) for n in names][::-1],

@@ -143,7 +143,7 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
         return
     people = project.people()
     tags = () if people is None else people.of(example_id).tags
-    op, base = actions.new_op(), actions.seen(project)
+    op, base = actions.new_op(), actions.newest_decision(project)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown(tag, 60)}?**", width="content")
         for label, letter, icon, own, other in (

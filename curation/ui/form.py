@@ -21,23 +21,25 @@ def parameters(
     choices: Mapping[str, Sequence[str]] | None = None,
     skip: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Widgets for all parameters; returns the values that differ from the defaults.
+    """Draw widgets for all parameters; return the values that differ from the defaults.
 
-    columns, numbers: what a parameter may name that is a column, and one of numbers. choices: known
-    values of a list parameter.
+    columns, numbers: names for a parameter that takes a column, or a column of numbers. choices:
+    values that are offered for a list parameter.
     """
     chosen: dict[str, Any] = {}
     shown = [p for p in operation.params.values() if p.name not in skip]
-    known = {p.name: (choices or {}).get(p.name, ()) for p in shown}
-    narrow = [p for p in shown if not _of_lines(p, known[p.name])]
+    offered = {p.name: (choices or {}).get(p.name, ()) for p in shown}
+    narrow = [p for p in shown if not _of_lines(p, offered[p.name])]
     places = st.columns(min(3, len(narrow))) if narrow else []
     wide = st.container()
     for parameter in shown:
         value = values.get(parameter.name, parameter.default)
-        at = narrow.index(parameter) if parameter in narrow else None
-        with wide if at is None else places[at % len(places)]:
+        number = narrow.index(parameter) if parameter in narrow else None
+        with wide if number is None else places[number % len(places)]:
             names = numbers if parameter.numeric else columns
-            new = widget(parameter, value, f"{key}-{parameter.name}", names, known[parameter.name])
+            new = widget(
+                parameter, value, f"{key}-{parameter.name}", names, offered[parameter.name]
+            )
         if new != parameter.default or parameter.name in values:
             chosen[parameter.name] = new
     return chosen
@@ -48,9 +50,9 @@ def widget(
     value: Any,
     key: str,
     columns: Sequence[str] = (),
-    known: Sequence[str] = (),
+    offered: Sequence[str] = (),
 ) -> Any:
-    """One parameter's widget, holding a value; returns what it holds now."""
+    """Draw one parameter's widget with a value; return its value now."""
     label = parameter.name.replace("_", " ").capitalize()
     help_text = parameter.help or None
     if parameter.type == "flag":
@@ -77,7 +79,7 @@ def widget(
                 placeholder="none",
             )
         return st.selectbox(label, options, index=0, key=key, help=help_text)
-    if _of_lines(parameter, known):
+    if _of_lines(parameter, offered):
         before = "\n".join(value)
         lines = st.text_area(
             label,
@@ -85,13 +87,13 @@ def widget(
             key=key,
             help=help_text,
             height=min(260, 68 + 24 * len(value)),
-            placeholder="one a line",
+            placeholder="one per line",
         )
-        if lines == before:  # what was not touched stays, line breaks and outer spaces too
+        if lines == before:  # an unchanged value keeps its line breaks and outer spaces
             return list(value)
         return [line.strip() for line in (lines or "").split("\n") if line.strip()]
     if parameter.type == "list":
-        first = [*value, *parameter.default, *parameter.choices, *known[:OFFERED]]
+        first = [*value, *parameter.default, *parameter.choices, *offered[:OFFERED]]
         picked = st.multiselect(
             label,
             list(dict.fromkeys(first)),
@@ -101,8 +103,10 @@ def widget(
             format_func=_in_words if parameter.choices else str,
             accept_new_options=not parameter.choices,
         )
-        if len(known) > OFFERED:
-            st.caption(f"The {OFFERED} most frequent of {len(known):,} are listed; type any other.")
+        if len(offered) > OFFERED:
+            st.caption(
+                f"The {OFFERED} most frequent of {len(offered):,} are listed; type any other."
+            )
         return picked
     if parameter.type in ("integer", "number"):
         return _number(parameter, value, label, key, help_text)
@@ -110,13 +114,13 @@ def widget(
 
 
 def _in_words(value: object) -> str:
-    """A choice for people: its name in code without underscores."""
+    """A choice as people read it: its name in code without underscores."""
     return str(value).replace("_", " ")
 
 
-def _of_lines(parameter: Parameter, known: Sequence[str]) -> bool:
-    """Whether it is a list of which nobody knows the values, one a line."""
-    return parameter.type == "list" and not (parameter.choices or known or parameter.default)
+def _of_lines(parameter: Parameter, offered: Sequence[str]) -> bool:
+    """Whether it is a list without values to offer, which is typed one value per line."""
+    return parameter.type == "list" and not (parameter.choices or offered or parameter.default)
 
 
 def _number(parameter: Parameter, value: Any, label: str, key: str, help_text: str | None) -> Any:

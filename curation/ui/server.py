@@ -53,10 +53,10 @@ def main() -> None:
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--no-token", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with process.running("The app was stopped; what it showed as saved is on disk."):
         try:
-            serve(asked.port, asked.address, asked.allow_host, not asked.no_token)
+            serve(options.port, options.address, options.allow_host, not options.no_token)
         except CurationError as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(1)

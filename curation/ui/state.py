@@ -69,8 +69,8 @@ def _opened(path: str, stamp: tuple[int, ...]) -> Project:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def held(path: str) -> Reservations:
-    """Which examples of a project are open on which page of this server."""
+def reservations(path: str) -> Reservations:
+    """The examples of a project that are open on pages of this server."""
     return Reservations()
 
 
@@ -88,11 +88,11 @@ def present(project: Project) -> None:
     path = project.path
     stamp = _stamp(path)
     if not stamp or _stamps.get(project) != stamp:
-        raise errors.CurationError(gone(path.name))
+        raise errors.CurationError(missing_project(path.name))
 
 
-def gone(name: str) -> str:
-    """What is said of a project that is not where it was."""
+def missing_project(name: str) -> str:
+    """The message about a project whose folder is missing or another."""
     return (
         f"The project {name} is not here any more: it was deleted, renamed or replaced. Nothing is "
         "saved to it from here. Choose a project on the left, or put the folder back and reload."
@@ -109,7 +109,7 @@ def current_project() -> Project | None:
         return None
     stamp = _stamp(chosen)
     if not stamp:
-        raise errors.CurationError(gone(chosen.name))
+        raise errors.CurationError(missing_project(chosen.name))
     st.session_state[_PROJECT] = str(chosen)
     if st.query_params.get("project") != address(chosen):
         st.query_params["project"] = address(chosen)

@@ -1,4 +1,4 @@
-"""Showing what a dataset holds without letting it act: the one place that escapes."""
+"""Escapes the texts of a dataset for Markdown, HTML and charts; no other module escapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINK = re.compile(
     r"https?:|www(?=\.)|(?<![\w.+-])[\w.+-]++(?=@)|-(?=[->])|<(?=-)|[<>~](?==)|:material(?=/)",
     re.IGNORECASE,
 )
-"""What becomes a link, an arrow or an icon by itself; a word joiner after it keeps it text."""
+"""Characters that become a link, an arrow or an icon; a word joiner after them keeps them text."""
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ue000-\uf8ff]")
 
 
@@ -51,7 +51,7 @@ def hover(text: object, limit: int = 90) -> str:
 
 
 def badges(text: str) -> list[str]:
-    """What a reader cannot see: direction overrides, zero-width and private characters."""
+    """Names and counts of the invisible characters: direction overrides, zero-width, private ones."""
     counts: dict[str, int] = {}
     for character in _INVISIBLE.findall(text):
         name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
@@ -64,33 +64,33 @@ MOST_LINES = 400
 
 
 def changed_lines(old: str, new: str) -> list[str]:
-    """The lines of two texts as a difference: `- ` went, `+ ` came, two spaces stayed.
+    """The lines of two texts as a difference: `- ` removed, `+ ` added, two spaces unchanged.
 
-    What both begin and end with is set apart first, so that a small change in a long text is counts
-    at once; words are not compared with each other.
+    The common beginning and the common end are set apart first, so a small change in a long text is
+    quick; words are not compared with each other.
     """
     before, after = old.split("\n"), new.split("\n")
     head = _shared(before, after)
     tail = _shared(before[head:][::-1], after[head:][::-1])
-    gone, came = before[head : len(before) - tail], after[head : len(after) - tail]
+    removed, added = before[head : len(before) - tail], after[head : len(after) - tail]
     lines = [f"  {line}" for line in before[:head]]
-    if len(gone) + len(came) > MOST_LINES:
-        lines += [*(f"- {line}" for line in gone), *(f"+ {line}" for line in came)]
+    if len(removed) + len(added) > MOST_LINES:
+        lines += [*(f"- {line}" for line in removed), *(f"+ {line}" for line in added)]
     else:
-        matcher = difflib.SequenceMatcher(None, gone, came, autojunk=False)
+        matcher = difflib.SequenceMatcher(None, removed, added, autojunk=False)
         for tag, i, j, k, m in matcher.get_opcodes():
             if tag == "equal":
-                lines += [f"  {line}" for line in gone[i:j]]
+                lines += [f"  {line}" for line in removed[i:j]]
             else:
                 lines += [
-                    *(f"- {line}" for line in gone[i:j]),
-                    *(f"+ {line}" for line in came[k:m]),
+                    *(f"- {line}" for line in removed[i:j]),
+                    *(f"+ {line}" for line in added[k:m]),
                 ]
     return [*lines, *(f"  {line}" for line in before[len(before) - tail :] if tail)]
 
 
 def _shared(one: Sequence[str], two: Sequence[str]) -> int:
-    """How many lines two texts begin with alike."""
+    """The number of lines with which both texts begin."""
     return next(
         (i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b),
         min(len(one), len(two)),

@@ -19,9 +19,9 @@ DAY = 24 * 60 * 60
 
 
 def kept(project: Project, upload: Any) -> Path:
-    """An upload as a file of its own, so that reading it never happens in the app.
+    """Save an upload as a file, which a job reads instead of the app.
 
-    The project keeps its own copy of what is imported, so uploads of yesterday are removed.
+    The project keeps its own copy of an imported file, so uploads older than a day are removed.
     """
     folder = project.path / "uploads"
     path = folder / f"{upload.file_id}-{slug(upload.name)}"
@@ -32,14 +32,14 @@ def kept(project: Project, upload: Any) -> Path:
 
 
 def is_upload(project: Project, path: Path) -> bool:
-    """Whether a file came from the browser, so that nobody knows where it lies."""
+    """Whether a file was uploaded by the browser, so its own folder is unknown."""
     return path.is_relative_to(project.path / "uploads")
 
 
 def allowed_roots() -> list[Path]:
-    """Files are read by path only under these: CURATION_FILES, or the workspace and this folder.
+    """Folders under which files are read by path: CURATION_FILES, or the workspace and `.`.
 
-    CURATION_FILES may name several, separated as in PATH; this folder is where the app was started.
+    CURATION_FILES may name several, separated as in PATH; `.` is the folder where the app started.
     """
     named = os.environ.get("CURATION_FILES", "").split(os.pathsep)
     given = [name for name in named if name.strip()] or [str(state.workspace()), "."]
@@ -47,16 +47,16 @@ def allowed_roots() -> list[Path]:
 
 
 def allowed(text: str) -> Path:
-    """A path under one of those, where there is something, links resolved.
+    """An existing path under one of `allowed_roots`, with links resolved.
 
-    Raises CurationError for any other, and for a path with a hidden part anywhere in it.
+    Raises CurationError for any other path, and for one with a hidden part.
     """
     roots = allowed_roots()
     _check_visible(text, Path(text))
     try:
         paths = [Path(os.path.realpath(root / text)) for root in roots]
         inside = [path for path in paths if any(path.is_relative_to(root) for root in roots)]
-        there = next((path for path in inside if path.exists()), None)
+        present = next((path for path in inside if path.exists()), None)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it holds a NUL character"
         raise CurationError(f"{shown(text)} is no path that can be read: {reason}.") from None
@@ -67,13 +67,13 @@ def allowed(text: str) -> Path:
         )
     for path in inside:
         _check_visible(text, path)
-    if there is None:
+    if present is None:
         raise CurationError(f"{shown(inside[0])} does not exist.")
-    return there
+    return present
 
 
 def _check_visible(text: str, path: Path) -> None:
-    """Raise CurationError where a part of a path is hidden, be it given or what a link leads to."""
+    """Raise CurationError where a part of a path, as given or resolved, is hidden."""
     for part in path.parts:
         if part.startswith(".") and part not in (".", ".."):
             raise CurationError(
@@ -84,8 +84,8 @@ def _check_visible(text: str, path: Path) -> None:
 
 def forget(folder: Path, before: float) -> None:
     """Remove files that were last written before a time, in seconds since 1970, and empty folders."""
-    for old in sorted(folder.rglob("*"), reverse=True):  # what a folder holds before the folder
-        with contextlib.suppress(OSError):  # another session was faster, or something is left in it
+    for old in sorted(folder.rglob("*"), reverse=True):  # files before their folder
+        with contextlib.suppress(OSError):  # another session removed it, or it is not empty
             if old.is_dir():
                 old.rmdir()
             elif old.lstat().st_mtime < before:

@@ -61,11 +61,11 @@ def draw_table(
     dataset: Dataset, places: Positions, result: SearchResult | None, order: str, key: str
 ) -> str | None:
     """The first of the rows at some positions; the id of the one that was clicked."""
-    asked = [order] * bool(order) + filters.picked("browse")
-    part = dataset.with_columns(asked, dataset.rows.iloc[places[:SHOWN]].copy())
+    chosen = [order] * bool(order) + filters.picked("browse")
+    part = dataset.with_columns(chosen, dataset.rows.iloc[places[:SHOWN]].copy())
     before = search_result.beside(part, places[:SHOWN], result)
     usual = [name for name in COLUMNS if name in part and part[name].notna().any()]
-    after = list(dict.fromkeys([*asked, *usual]))
+    after = list(dict.fromkeys([*chosen, *usual]))
     tallest = 300 if result is not None and result.tag else 420  # the buttons to mark stay in sight
     part = with_titles(dataset, part)
     return tables.examples(

@@ -34,14 +34,14 @@ _mount = st.components.v2.component(
 
 
 def draw(project: Project, view: View) -> None:
-    """The page of cards of a project, for the person that the session knows."""
+    """Draw the page of cards of a project for the session's annotator."""
     _draw(
         Place(
             project=project,
             address=state.address(project.path),
             view=view,
-            seen=project.people(),
-            held=state.held(str(project.path)),
+            people=project.people(),
+            reservations=state.reservations(str(project.path)),
             annotator=state.annotator(),
             session=state.session_id(),
         )
@@ -52,13 +52,13 @@ def draw(project: Project, view: View) -> None:
 def _draw(place: Place) -> None:
     """The component; only this part runs again when the browser sends something.
 
-    A request that was handled before is harmless: what it saved is saved, and the rest is reading.
+    A request may be handled twice: its answers are saved once, and the rest is reading.
     """
     key = f"card-{place.project.path}"
-    said: Any = widget_value(key) or {}
+    sent: Any = widget_value(key) or {}
     try:
         state.present(place.project)
-        answer = reply(place, said.get("request"))
+        answer = reply(place, sent.get("request"))
     except CurationError as error:
         answer = {**reply(place, None), "trouble": str(error)}
     _mount(key=key, data=answer, on_request_change=_heard)

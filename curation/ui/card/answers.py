@@ -1,4 +1,4 @@
-"""Writing down what a page sends: every answer once, in order, for the example it was given to."""
+"""Saves the answers of a page: each once, in order, for the example it was given to."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DECIDING = ("keep", "drop", "edit", "label")
 """Kinds that take an example out of the queue of those sent to review."""
 
 ALONG = ":1"
-"""How the op_id of what an answer says besides ends."""
+"""Ending of the op_id of a second decision that an answer makes."""
 
 
 @dataclass
 class Written:
-    """What became of a list of answers.
+    """Outcome of saving a list of answers.
 
-    saved: op_ids of those that are on disk. refused: op_id → why it can never be saved. trouble: why
+    saved: op_ids on disk. refused: op_id → reason why it can never be saved. trouble: reason why
     the others could not be saved now. notices: (example, sentence) for the person who answered.
     """
 
@@ -39,9 +39,9 @@ class Written:
 def write(project: Project, answers: Sequence[Any]) -> Written:
     """Append a page's answers in their order and return which are on disk.
 
-    An answer is {op, example, revision, kind, value, by, time, queue}. One that is sent again adds
-    nothing. One that makes no decision is refused and holds up no other; after one that could not be
-    saved none is tried, so that their order stays.
+    An answer is {op, example, revision, kind, value, by, time, queue}. An answer that is sent again
+    adds nothing. An answer that makes no decision is refused and the next ones are saved. After an
+    answer that could not be saved no other is tried, so the order stays.
     """
     done = Written()
     waiting: list[tuple[str, list[Decision]]] = []
@@ -73,7 +73,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     """The decisions that an answer stands for, its own first; raises CurationError for none."""
     op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
     if not str(answer.get("by") or "").strip():
-        raise CurationError("This answer has no name with it; say who you are first.")
+        raise CurationError("This answer has no name; type your name first.")
     own = Decision(
         example_id=example,
         kind=kind,
@@ -87,15 +87,15 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     )
     decisions = [own]
     if answer.get("queue") == REVIEW and kind in DECIDING:
-        said = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
-        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | said))
+        unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
+        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))
     for decision in decisions:
         decision.check()
     return decisions
 
 
 def edited(value: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The turns that an edit leaves: those that were on screen, with the changed texts in place.
+    """The turns after an edit: those that were on screen, with the changed texts.
 
     value: messages, the canonical text that was on screen, and texts, a list of (turn, key, text).
     """
@@ -116,30 +116,32 @@ def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: W
 
 
 def conflicts(project: Project, outcome: Appended) -> list[tuple[Event, str]]:
-    """A sentence about each new decision that stands against somebody else's of the meantime."""
-    told = []
+    """A sentence about each new decision that conflicts with a newer one of somebody else."""
+    sentences = []
     for event in outcome.conflicts:
         if event.kind == "unflag" and event.op_id.endswith(ALONG):
-            continue  # nobody asked for it; the decision that it goes with speaks for itself
+            continue  # the decision that it goes with is reported
         name = former(project, event) or "somebody else"
-        told.append((event, f"{name} decided this example meanwhile; both decisions are kept."))
-    return told
+        sentences.append(
+            (event, f"{name} decided this example meanwhile; both decisions are kept.")
+        )
+    return sentences
 
 
 def former(project: Project, event: Event) -> str:
-    """Who said what an event took the place of; empty where it cannot be told any more."""
-    told = project.decisions.events(example_id=event.example_id)
+    """The annotator whose decision an event replaced; empty where that is unknown."""
+    events = project.decisions.events(example_id=event.example_id)
     undone = set(project.decisions.state().undone)
-    by_op = {e.op_id: e for e in told}
+    by_op = {e.op_id: e for e in events}
     replaced = [
         by_op[op_id]
-        for op_id, later in overruled(told, undone).items()
+        for op_id, later in overruled(events, undone).items()
         if later.op_id == event.op_id
     ]
     return replaced[-1].annotator if replaced else ""
 
 
 def _switch(project: Project, decision: Decision) -> None:
-    """Take back or put forward again what the answer names."""
+    """Undo or redo the action that the answer names."""
     change = project.decisions.undo if decision.kind == "undo" else project.decisions.redo
     change(decision.annotator, own_op_id=decision.op_id, **decision.value)

@@ -1,8 +1,8 @@
-"""What the server answers a page of cards: what is saved, and which examples come next.
+"""Replies of the server to a page of cards: which answers are saved and which examples come next.
 
 A page sends one request at a time: its unsaved answers, the card on its screen and those it holds.
-The reply depends on nothing else that is remembered here, so any request may be lost, repeated, or
-overtaken by a newer one.
+The reply depends on nothing else that is remembered here, so a request may be lost, repeated, or
+overtaken by a newer one. The price is that each request names every card that the page holds.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from curation.report import PEOPLE
 from curation.ui.card.answers import write
 
 AHEAD = 40
-"""Cards that a page holds, so that a key never waits for the server."""
+"""Cards that a page holds; a key does not wait for the server."""
 
 MOST_TEXT = 4_000_000
-"""Characters that one reply carries; fewer cards come when they are long, but always one."""
+"""Characters in one reply; long cards make fewer cards, but always one."""
 
 LONGEST = 2_000_000
-"""Characters of one example that are sent; of a longer one the rest is named, not shown."""
+"""Characters of one example that are sent; the page shows how many more there are."""
 
 FACTS = ("split", "language", "topic", "group")
-"""Columns that a card shows beside the verdict, where they are there."""
+"""Columns that a card shows beside the verdict, where the dataset has them."""
 
 
 @dataclass
 class Place:
-    """Where a page is: the project with its name in the address, what it shows, and who is there.
+    """A page of cards: its project with the name in the address, its view, and its annotator.
 
-    seen: people's decisions that the view was made with.
+    people: the decisions that the view was made with.
     """
 
     project: Project
     address: str
     view: View
-    seen: State | None
-    held: Reservations
+    people: State | None
+    reservations: Reservations
     annotator: str
     session: str
 
@@ -75,33 +75,33 @@ def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
             "notices": written.notices,
         }
         answer |= _next(place, request)
-        gone = _gone(place, request.get("answers") or [], written.saved)
-        return {**answer, "notices": [*written.notices, *gone]}
+        notices = _missing(place, request.get("answers") or [], written.saved)
+        return {**answer, "notices": [*written.notices, *notices]}
     except CurationError as error:
         return {**answer, "trouble": str(error)}
 
 
 def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The queue from where the page is: its order, its size, and the cards that are not there yet."""
+    """The queue from the page's card on: its order, its size, and the cards that the page has not."""
     people = place.project.people()
     dataset = _up_to_date(place, people)
     rows = dataset.rows
     name = str(request.get("queue") or FIRST)
     name = name if name in QUEUES else FIRST
-    at, page = str(request.get("at") or ""), str(request.get("page") or "")
+    current, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
-    screens, following = place.held.of_others(page)
+    screens, following = place.reservations.of_others(page)
     positions = queue(rows, people, name, following)
-    order, elsewhere = upcoming(rows, positions, name, at, screens, AHEAD)
-    place.held.reserve(page, [at or (order[0] if order else ""), *order])
+    order, elsewhere = upcoming(rows, positions, name, current, screens, AHEAD)
+    place.reservations.reserve(page, [current or (order[0] if order else ""), *order])
     revisions = {} if people is None else people.revisions
-    wanted = [*([at] if at in rows.index else []), *order]
-    stale = [i for i in wanted if have.get(i) != revisions.get(i, 0)]
+    needed = [*([current] if current in rows.index else []), *order]
+    stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
     labels = _labels(rows, people)
     return {
         "queue": name,
-        "at": at,
-        "gone": bool(at) and at not in rows.index,
+        "at": current,
+        "gone": bool(current) and current not in rows.index,
         "order": order,
         "elsewhere": elsewhere,
         "left": len(positions),
@@ -114,28 +114,28 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _gone(
+def _missing(
     place: Place, answers: Iterable[Mapping[str, Any]], saved: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """A notice for each example that an answer was saved about and that the data has not."""
+    """A notice for each example of a saved answer that is not in the data."""
     kept = set(saved)
     about = (str(a["example"]) for a in answers if isinstance(a, Mapping) and a.get("op") in kept)
     text = "This example is not in the data any more; the answer is kept."
     shown = place.view.dataset.rows.index
     missing = [example for example in dict.fromkeys(about) if example not in shown]
-    known = place.project.examples.rows.index if missing else shown
-    return [(example, text) for example in missing if example not in known]
+    imported = place.project.examples.rows.index if missing else shown
+    return [(example, text) for example in missing if example not in imported]
 
 
 def _up_to_date(place: Place, people: State | None) -> Dataset:
-    """The rows as the page was drawn with them; drawn anew where a decision was taken back since.
+    """The rows of the page's view, which is made again after a decision was undone.
 
-    What was decided since is laid over each card, but what was taken back is in these rows.
+    New decisions are laid over each card, but an undone decision is still in these rows.
     """
-    before, now = place.seen or State(), people or State()
+    before, now = place.people or State(), people or State()
     tables = ("verdicts", "edits", "labels")
     if any(getattr(before, name).keys() - getattr(now, name).keys() for name in tables):
-        place.seen, place.view = people, place.project.view()
+        place.people, place.view = people, place.project.view()
     return place.view.dataset
 
 
@@ -150,7 +150,7 @@ def _tags(people: State | None) -> list[str]:
 
 
 def last_action(project: Project, people: State | None, annotator: str) -> dict[str, Any] | None:
-    """What an undo would take back first: its target, its example, and how many examples it is."""
+    """The action that an undo takes back first: its target, its example, its number of examples."""
     if people is None or not annotator:
         return None
     newest: Event | None = None
@@ -175,47 +175,47 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
 
 
 def cards(dataset: Dataset, people: State | None, ids: Iterable[str]) -> list[dict[str, Any]]:
-    """What the page needs to show each example, as far as MOST_TEXT allows; text only."""
+    """The data with which the page shows each example, up to MOST_TEXT characters; text only."""
     titles = {report.name: report.title for report in dataset.steps}
-    made: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
     room = MOST_TEXT
     for example in ids:
         card = card_of(dataset, people, titles, example)
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
-        if room < 0 and made:
+        if room < 0 and sent:
             break
-        made.append(card)
-    return made
+        sent.append(card)
+    return sent
 
 
 def card_of(
     dataset: Dataset, people: State | None, titles: Mapping[str, str], example: str
 ) -> dict[str, Any]:
-    """One example with what machines and people said of it."""
+    """One example with the results of the recipe and the decisions of people."""
     row = dataset.row(example)
-    known = (people or State()).of(example)
-    messages = str(row["messages"]) if known.edit is None else _turns(known.edit)
+    decided = (people or State()).of(example)
+    messages = str(row["messages"]) if decided.edit is None else _turns(decided.edit)
     cut = max(0, len(messages) - LONGEST)
     return {
         "id": example,
-        "revision": known.revision,
+        "revision": decided.revision,
         "messages": messages if not cut else _shortened(messages),
         "cut": cut,
         "tools": _text(row.get("tools"))[:LONGEST],
         "rejected": _text(row.get("rejected"))[:LONGEST],
         "source": f"{row['source']}, row {row['source_row']:,}",
-        "fate": _fate(row, known.verdict, titles),
+        "fate": _fate(row, decided.verdict, titles),
         "reason": _reason(dataset, row),
-        "label": str(known.label.value) if known.label else _text(row["label"]),
+        "label": str(decided.label.value) if decided.label else _text(row["label"]),
         "facts": [[name, _text(row.get(name))] for name in FACTS if _text(row.get(name))],
         "attention": [
             ATTENTION.get(code, code) for code in _text(row["attention"]).split(",") if code
         ],
-        "edited": known.edit.annotator if known.edit else "",
-        "rating": known.rating.value if known.rating else None,
-        "tags": list(known.tags),
-        "flags": list(known.flags),
-        "notes": [[note.annotator, str(note.value)] for note in known.notes],
+        "edited": decided.edit.annotator if decided.edit else "",
+        "rating": decided.rating.value if decided.rating else None,
+        "tags": list(decided.tags),
+        "flags": list(decided.flags),
+        "notes": [[note.annotator, str(note.value)] for note in decided.notes],
     }
 
 

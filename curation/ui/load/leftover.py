@@ -32,10 +32,12 @@ def draw_left_out(project: Project) -> None:
 
 def draw_without_row(project: Project) -> None:
     """Decisions about rows that a corrected file no longer has, and what they may be about now."""
-    gone = carrying.without_row(project)
-    if not gone:
+    examples = carrying.without_row(project)
+    if not examples:
         return
-    what = "1 decided example is" if len(gone) == 1 else f"{len(gone):,} decided examples are"
+    what = (
+        "1 decided example is" if len(examples) == 1 else f"{len(examples):,} decided examples are"
+    )
     st.warning(f"{what} no longer there: its file was changed.", icon=":material/link_off:")
     if not st.toggle("Show the rows that they may be now", key="carry-show"):
         return
