@@ -1,4 +1,4 @@
-"""What a format is: how sure it is of a record, and how to go from record to turns and back."""
+"""A format: its confidence in a record, and the conversion from record to turns and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHICH_COLUMN = "say which column is which."
 """The end of a sentence about a record that a mapping would make an example."""
 
 BETWEEN = "\n\n"
-"""What stands between a prompt and its second part."""
+"""The separator of a prompt and its second part."""
 
 
 class FieldError(CurationError):
@@ -30,7 +30,7 @@ class FieldError(CurationError):
 
 
 class Plan(NamedTuple):
-    """How a record is read: its format, how sure that is, and the columns of each role.
+    """How a record is read: its format, the confidence in it, and the column of each role.
 
     chats: columns that may hold the conversation.
     """
@@ -42,13 +42,13 @@ class Plan(NamedTuple):
 
 
 class Example(NamedTuple):
-    """What a record says in canonical form.
+    """A record in canonical form.
 
-    messages: turns as JSON objects. used: the record's columns that went into it → the role of
-    each. kept: those of them that stay in the metadata too, for they say more. shape: what `write`
-    needs beside messages, label and metadata. exact: `write` surely gives the record back, so that
-    nobody need try. rejected: turns of the answer that was not preferred. tools: those that stand
-    within the turns.
+    messages: turns as JSON objects. used: the record's columns that the example was made from → the
+    role of each. kept: those of them that also stay in the metadata, because they hold more. shape:
+    what `write` needs beside messages, label and metadata. exact: `write` surely restores the
+    record, so that no trial is needed. rejected: turns of the answer that was not preferred. tools:
+    tools that were found within the turns.
     """
 
     messages: list[dict[str, Any]]
@@ -63,12 +63,11 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write SFT examples down as records.
+    """A kind of record that SFT examples are stored in.
 
-    needs: the roles without which there is no example, the telling one first. also: roles that it
-    reads beside them. sure: 0 to 1 from the columns that play the roles. read: a record by a plan
-    → Example, raising FieldError. write: messages, label and shape → the columns that were not
-    metadata.
+    needs: the required roles, the most typical one first. also: optional roles. sure: confidence, 0
+    to 1, from the columns that play the roles. read: a record and its plan → Example; raises
+    FieldError. write: messages, label and shape → the columns that were not metadata.
     """
 
     name: str
@@ -96,7 +95,7 @@ def as_text(value: Any, key: str) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """Return what a value is, in two words, or the value itself."""
+    """Return the kind of a value in two words; for a text, number or null the value itself."""
     if isinstance(value, list):
         return "a list"
     return "an object" if isinstance(value, dict) else repr(value)[:80]

@@ -1,8 +1,8 @@
-"""Tools and the calls of them: the many ways files write them down, in one canonical form.
+"""Tools and their calls, in one canonical form for the many forms in files.
 
 A tool is `{"type": "function", "function": {"name", "description"?, "parameters"?}}`, a call
 `{"id"?, "type": "function", "function": {"name", "arguments"}}`, its arguments an object; arguments
-that are no object stay the text that they are. Further keys of either stay.
+that are no object stay a text. Further keys of both stay.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _PARAMETERS = ("parameters", "input_schema", "inputSchema", "arguments", "args_s
 def read_tools(value: Any, table: bool = False) -> tuple[list[dict[str, Any]], bool]:
     """Return the tools that a value describes, and whether it describes nothing else.
 
-    The value is a list, one tool, JSON text of either, or a list of JSON texts; a tool may stand
-    bare, without the `{"type": "function", "function": …}` around it. In a `table`, null says that
+    The value is a list, one tool, JSON text of either, or a list of JSON texts; a tool may come
+    without the `{"type": "function", "function": …}` around it. In a `table`, null means that
     a key is absent.
     """
     value = (
@@ -42,7 +42,7 @@ def dump_tools(tools: list[dict[str, Any]]) -> str:
 
 
 def _loaded(value: Any) -> Any:
-    """What a JSON text of a list or an object says; any other value as it is."""
+    """The value of a JSON text of a list or an object; any other value unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return orjson.loads(value)
@@ -52,7 +52,7 @@ def _loaded(value: Any) -> Any:
 
 
 def _tool(entry: Any) -> dict[str, Any] | None:
-    """A tool in canonical form; None for what has no name."""
+    """A tool in canonical form; None for a value without a name."""
     if not isinstance(entry, dict):
         return None
     for key in ("function", "toolSpec"):
@@ -65,13 +65,13 @@ def _tool(entry: Any) -> dict[str, Any] | None:
     schema = next((read for v in given if isinstance(read := _loaded(v), dict)), None)
     if schema is not None:
         function["parameters"] = schema["json"] if isinstance(schema.get("json"), dict) else schema
-    elif given:  # what is no object stays as it is
+    elif given:  # a schema that is no object stays as it is
         function["parameters"] = given[0]
     return {"type": "function", "function": function}
 
 
 def _without_nulls(value: Any) -> Any:
-    """A value without the keys that are null, which tables make of keys that other rows have."""
+    """A value without null keys, which a table adds for keys of other rows."""
     if isinstance(value, dict):
         return {k: _without_nulls(v) for k, v in value.items() if v is not None}
     return [_without_nulls(v) for v in value] if isinstance(value, list) else value
@@ -121,12 +121,12 @@ def _call(entry: Any) -> Call | None:
 
 
 def _further(value: dict[str, Any], *without: str | None) -> dict[str, Any]:
-    """The keys that hold something, beside some."""
+    """The keys that are not null, without some."""
     return {k: v for k, v in value.items() if v is not None and k not in without}
 
 
 def arguments(value: Any) -> Any:
-    """Return the arguments of a call as an object; as text where they are none."""
+    """Return the arguments of a call as an object; as text where they are no object."""
     if isinstance(value, dict):
         return value
     if isinstance(value, str):
@@ -138,21 +138,21 @@ def arguments(value: Any) -> Any:
 
 
 def without_phantoms(turns: Iterable[dict[str, Any]], tools: list[Any], table: bool) -> None:
-    """Take out of calls the null arguments that a table made of other rows' arguments.
+    """Remove from calls the null arguments that a table added for other rows' arguments.
 
-    A null is one when the rows come from a `table`, or when its tool knows no such argument.
+    A null is removed when the rows come from a `table`, or when its tool has no such argument.
     """
     turns = [turn for turn in turns if "tool_calls" in turn]
-    known = dict[str, Any]()
+    properties = dict[str, Any]()
     for tool in tools if turns else ():
         schema = tool["function"].get("parameters")
         if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
-            known[tool["function"]["name"]] = schema["properties"]
+            properties[tool["function"]["name"]] = schema["properties"]
     for turn in turns:
         calls = turn.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             function = call["function"]
-            given, names = function["arguments"], known.get(function["name"])
+            given, names = function["arguments"], properties.get(function["name"])
             if isinstance(given, dict) and None in given.values():
                 function["arguments"] = {
                     k: v
@@ -172,27 +172,27 @@ _GLAIVE = re.compile(r"""\{\s*"name"\s*:\s*("[^"]*")\s*,\s*"arguments"\s*:\s*'(.
 
 
 def calls_in_text(text: str) -> tuple[str | None, list[Call]] | None:
-    """Return what a text says beside its calls between tags, and the calls; None for no calls.
+    """Return a text without its calls between tags, and the calls; None for a text without calls.
 
-    A text in which any of them cannot be read, or stands in a block of code, stays as it is.
+    It is None too when a call cannot be read or is in a block of code.
     """
     tag = next((tag for tag in _TAGS if f"<{tag}>" in text), None)
     if tag is None:
         return None
-    said, calls, at = list[str](), list[Call](), 0
+    texts, calls, position = list[str](), list[Call](), 0
     fences, counted = 0, 0
-    while (start := text.find(f"<{tag}>", at)) >= 0:
+    while (start := text.find(f"<{tag}>", position)) >= 0:
         end = text.find(f"</{tag}>", start)
         inside = text[start + len(tag) + 2 : end if end >= 0 else len(text)]
         read = _tagged(inside.replace("<|endoftext|>", "").strip())
-        before = text[at:start]
+        before = text[position:start]
         fences, counted = fences + text.count("```", counted, start), start
         if not read or before.rstrip(" ").endswith("`") or fences % 2:
             return None
-        said.append(before)
+        texts.append(before)
         calls += read
-        at = end + len(tag) + 3 if end >= 0 else len(text)
-    return "".join([*said, text[at:]]).strip() or None, calls
+        position = end + len(tag) + 3 if end >= 0 else len(text)
+    return "".join([*texts, text[position:]]).strip() or None, calls
 
 
 def _tagged(text: str) -> list[Call] | None:
@@ -224,9 +224,9 @@ def listed_calls(text: str) -> list[Call] | None:
     text = text.strip()
     if not (text.startswith("[") and text.endswith(")]")) or len(text) > 20_000:
         return None
-    calls, at = list[Call](), 1
-    while at < len(text) - 1:
-        head = _LISTED.match(text, at)
+    calls, position = list[Call](), 1
+    while position < len(text) - 1:
+        head = _LISTED.match(text, position)
         end = _closing(text, head.end()) if head else -1
         given = _keywords(text[head.end() : end]) if head and end >= 0 else None
         if head is None or given is None:
@@ -234,18 +234,18 @@ def listed_calls(text: str) -> list[Call] | None:
         calls.append(
             {"type": "function", "function": {"name": head.group(1).strip(), "arguments": given}}
         )
-        at = end + 1
+        position = end + 1
     return calls or None
 
 
-def _closing(text: str, at: int) -> int:
-    """Where the bracket that was opened before `at` closes; -1 for nowhere."""
+def _closing(text: str, position: int) -> int:
+    """Position of the bracket that closes the one opened before `position`; -1 for none."""
     depth, quote = 1, ""
-    while at < len(text):
-        sign = text[at]
+    while position < len(text):
+        sign = text[position]
         if quote:
             if sign == "\\":
-                at += 1
+                position += 1
             elif sign == quote:
                 quote = ""
         elif sign in "\"'":
@@ -253,8 +253,8 @@ def _closing(text: str, at: int) -> int:
         else:
             depth += (sign in "([{") - (sign in ")]}")
             if not depth:
-                return at
-        at += 1
+                return position
+        position += 1
     return -1
 
 
@@ -262,20 +262,20 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def _keywords(text: str) -> dict[str, Any] | None:
-    """The arguments of a call in Python's way of writing; None unless all are plain values."""
+    """The arguments of a call in Python's syntax; None unless all are plain values."""
     try:
         call = ast.parse(f"f({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             return None
         given = {k.arg: _plain(k.value) for k in call.keywords if k.arg}
-        orjson.dumps(given)  # nothing that JSON cannot hold
+        orjson.dumps(given)  # raises for a value that JSON cannot hold
         return given if len(given) == len(call.keywords) else None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
 
 
 def _plain(node: Any) -> Any:
-    """The value of an expression of constants, JSON's words for some of them included."""
+    """The value of an expression of constants, including JSON's true, false and null."""
     if isinstance(node, ast.Name) and node.id in _WORDS:
         return _WORDS[node.id]
     if isinstance(node, ast.List | ast.Tuple):

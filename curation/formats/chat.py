@@ -32,7 +32,7 @@ def chat_column(record: Record, plan: Plan) -> str:
 
 
 def style(record: Record, plan: Plan) -> str:
-    """Return which of the two ways of writing a chat a record's conversation is in."""
+    """Return the format of a record's conversation, `messages` or `sharegpt`."""
     column = chat_column(record, plan)
     value = record.get(column)
     first = next((t for t in value if isinstance(t, dict)), None) if type(value) is list else None
@@ -51,11 +51,11 @@ def _read(record: Record, plan: Plan) -> Example:
     used, shape = {key: "messages"}, dict[str, Any]()
     if key not in ("messages", "conversations"):
         shape["key"] = key
-    tools = _taken_out(turns)
+    tools = _pop_tools(turns)
     column = roles.get("system")
     if column and not any(t["role"] == "system" for t in turns):
         turns[:0] = system = system_turns(record, column)
-        if system or not record[column]:  # else nothing in it could be read
+        if system or not record[column]:  # else the column could not be read
             used[column] = "system"
         if system:
             shape["system"] = column
@@ -85,14 +85,14 @@ def _is_delivered(record: Record, key: str) -> bool:
 
 
 def _unfolded(entry: Record) -> Record:
-    """A turn with its parts and its further keys as they were."""
-    made = {k: v for k, v in entry.items() if v is not None}
-    if isinstance(more := _loaded(made.get("more")), dict):
-        del made["more"]
-        made.update(more)
-    if isinstance(parts := _loaded(made.get("parts")), list):
-        made["parts"] = parts
-    return made
+    """A turn with its parts and its further keys restored."""
+    restored = {k: v for k, v in entry.items() if v is not None}
+    if isinstance(more := _loaded(restored.get("more")), dict):
+        del restored["more"]
+        restored.update(more)
+    if isinstance(parts := _loaded(restored.get("parts")), list):
+        restored["parts"] = parts
+    return restored
 
 
 def _loaded(text: Any) -> Any:
@@ -103,7 +103,7 @@ def _loaded(text: Any) -> Any:
 
 
 def _read_beside(record: Record, example: Example) -> Example:
-    """An example with the label and the rejected answer that stand beside its turns."""
+    """An example with the label and the rejected answer from columns beside its turns."""
     used, label, rejected = dict(example.used), record.get("label"), list[Turn]()
     if isinstance(label, str) and label:
         used["label"] = "label"
@@ -118,8 +118,8 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list) else 1
 
 
-def _taken_out(turns: list[Turn]) -> Any:
-    """Tools that stand in a system turn; one that says nothing else goes."""
+def _pop_tools(turns: list[Turn]) -> Any:
+    """Take the tools out of a system turn and return them; a turn that is then empty is deleted."""
     for i, message in enumerate(turns):
         if message["role"] == "system" and (message.get("tools") or message.get("functions")):
             tools = message.pop("tools", None) or message.pop("functions")
@@ -130,24 +130,24 @@ def _taken_out(turns: list[Turn]) -> Any:
 
 
 def _read_lists(turns: list[Turn], has_tools: bool) -> None:
-    """Make calls of answers that are lists of calls, `[name(key="value")]`, where calls are usual."""
+    """Turn answers that are lists of calls, `[name(key="value")]`, into calls where calls are likely."""
     for i, message in enumerate(turns):
         content = message["content"]
         if not content or content[0] != "[" or not content.rstrip().endswith(")]"):
             continue
         if message["role"] != "assistant" or "tool_calls" in message:
             continue
-        calls, told = listed_calls(content), texts_of(turns, lambda t: t["role"] == "system")
+        calls, system_text = listed_calls(content), texts_of(turns, lambda t: t["role"] == "system")
         followed = i + 1 < len(turns) and turns[i + 1]["role"] == "tool"
         if calls and (
-            followed or has_tools or all(call["function"]["name"] in told for call in calls)
+            followed or has_tools or all(call["function"]["name"] in system_text for call in calls)
         ):
             more = {k: v for k, v in message.items() if k not in ("role", "content")}
             turns[i] = turn("assistant", None, **more, tool_calls=calls)
 
 
 def _without_system(messages: list[Turn], shape: Mapping[str, Any], record: Record) -> list[Turn]:
-    """The turns without the first, when it stood in a column of its own; that is then written."""
+    """The turns without a system turn that has a column, which is written into the record."""
     column = shape.get("system")
     if column and messages and messages[0]["role"] == "system":
         record[column] = messages[0]["content"]
@@ -186,7 +186,7 @@ def _write_sharegpt(messages: list[Turn], label: str | None, shape: Mapping[str,
 
 
 def _plain_calls(message: Turn) -> list[Any] | None:
-    """The functions that a turn calls, when it does nothing else and its calls have no ids."""
+    """The functions that a turn calls; None for a turn with text or with ids of calls."""
     calls = message.get("tool_calls")
     if message["content"] or not isinstance(calls, list) or not calls:
         return None

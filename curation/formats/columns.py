@@ -1,4 +1,4 @@
-"""Which column of a record plays which role, by its name and by what it holds."""
+"""Roles of a record's columns, by their names and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _KINDS = {
 """Role → the kinds of values that can play it; see `kind`."""
 
 _LIKE = {"e": "t", "z": "ls"}
-"""Kinds that hold nothing → kinds of the same type that do."""
+"""Kinds of empty values → kinds of the same type that are not empty."""
 
 _APART = ("text", "label", "verdict")
-"""Roles of formats that are no question and answer; a column may play one beside another role."""
+"""Roles of formats without question and answer; a column may play one beside another role."""
 
 Roles = dict[str, str]
 """Role → the column that plays it."""
@@ -54,7 +54,7 @@ _VERDICTS = {"accept", "reject", "ignore"}
 
 
 def kind(value: Any) -> str:
-    """Return what a value is, in one letter.
+    """Return the kind of a value as one letter.
 
     "-" null, "e" an empty text, "z" an empty list or object, "t" a text, "k" a text that is true or
     false, "v" one that accepts or rejects, "j" one that looks like JSON, "d" the transcript of a
@@ -110,7 +110,7 @@ def _exchange_keys(keys: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 def _named(columns: tuple[str, ...]) -> dict[str, str]:
-    """Names as they are compared → columns; the first of two alike."""
+    """Names as they are compared → columns; the first of two equal names."""
     named = dict[str, str]()
     for column in columns:
         named.setdefault(squeezed(column), column)
@@ -118,10 +118,10 @@ def _named(columns: tuple[str, ...]) -> dict[str, str]:
 
 
 class Resolver:
-    """Which columns of a record play which roles.
+    """The columns of a record by the roles that they play.
 
-    kinds: column → what it holds. full: roles of columns that hold something. empty: other roles
-    that an empty column would play by its name. `given` roles are as somebody said.
+    kinds: column → kind of its value. full: roles of columns that are not empty. empty: other roles,
+    which an empty column would play by its name. `given` roles are a person's.
     """
 
     def __init__(self, columns: tuple[str, ...], kinds: str, given: Roles | None = None) -> None:
@@ -144,7 +144,7 @@ class Resolver:
         return sum(column not in taken for column in self._candidates(role)) > 1
 
     def has(self, name: str) -> bool:
-        """Whether a column goes by a name."""
+        """Whether a column has a name."""
         return squeezed(name) in self._named
 
     def _resolve(self, role: str) -> None:
@@ -161,18 +161,19 @@ class Resolver:
                 return
 
     def _taken(self, role: str) -> set[str]:
-        """Columns that play a role which shares no column with this one."""
+        """Columns that play another role and therefore cannot play this one."""
         apart = role in _APART
-        held = {c for r, c in self.full.items() if r != role and (r in _APART) == apart}
-        return held | {c for r, c in self._given.items() if r != role}
+        taken = {c for r, c in self.full.items() if r != role and (r in _APART) == apart}
+        return taken | {c for r, c in self._given.items() if r != role}
 
     def _fitting(self, role: str) -> Iterator[str]:
-        """Candidates that hold what the role needs."""
+        """Candidates whose values are of a kind that the role needs."""
         for column in self._candidates(role):
             what = self.kinds[column]
             if role == "messages" and squeezed(column) in LOOSE:
                 fits = what in ("o" if squeezed(column) == "mapping" else "cs")
-            elif role == "response" and what == "v":  # beside a mere text it is no answer
+            elif role == "response" and what == "v":
+                # Beside a text without a prompt it is no answer.
                 fits = squeezed(self.full.get("prompt", "text")) != "text"
             else:
                 fits = what in _KINDS[role]
@@ -180,14 +181,14 @@ class Resolver:
                 yield column
 
     def _candidates(self, role: str) -> Iterator[str]:
-        """Columns by whose names they could play a role, as the other columns suggest."""
+        """Columns whose names fit a role, beside the other columns of the record."""
         names = SQUEEZED[role]
         prompt = squeezed(self.full.get("prompt", self.empty.get("prompt", "")))
         if role == "response" and prompt == "instruction":
             names = ("output", *names)
-        elif role == "prompt" and self.has("text"):  # a title is said before its text
-            at = names.index("text")
-            names = (*names[:at], "title", *names[at:])
+        elif role == "prompt" and self.has("text"):  # a title comes before its text
+            index = names.index("text")
+            names = (*names[:index], "title", *names[index:])
         elif role == "input":
             names = tuple(n for n in names if prompt in SECOND_QUESTIONS.get(n, (prompt,)))
         elif role == "label" and not self.has("options"):

@@ -18,10 +18,10 @@ from curation.formats.calls import dump_tools, read_tools, without_phantoms
 from curation.formats.recognition import get, mapped_roles, plan_of
 
 METADATA = "metadata"
-"""The role of a column that no part of an example was made of."""
+"""The role of a column that is no part of an example."""
 
 _STAYING = frozenset({"tools", "rejected", "images", "videos", "audios"})
-"""Roles of columns that stay in the metadata, as the file wrote them."""
+"""Roles of columns that also stay in the metadata, as the file wrote them."""
 
 _MEDIA = ("images", "videos", "audios")
 _NUMBER = re.compile("-?[0-9]{1,9}")
@@ -31,7 +31,7 @@ class Converted(NamedTuple):
     """A record in canonical form: the values of a row of examples.
 
     turns: `messages` as objects. tools, rejected: as in the columns of a dataset.
-    columns: the record's columns that hold something → the role that each played, or METADATA.
+    columns: the record's columns that are not empty → the role of each, or METADATA.
     """
 
     format: str
@@ -127,7 +127,7 @@ def _named(label: str, label_names: Sequence[str]) -> str:
 
 
 def digest_of(messages: str) -> str:
-    """Return a digest of messages, by which `write` knows that nobody changed them."""
+    """Return a digest of messages, which shows `write` whether they are unchanged."""
     return hashlib.blake2b(messages.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

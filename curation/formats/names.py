@@ -1,4 +1,4 @@
-"""The one table of names: what files call columns, speakers and the fields of a turn.
+"""The one table of names that files use for columns, speakers and the fields of a turn.
 
 A name counts in any case, and with or without spaces, hyphens and underscores.
 """
@@ -62,8 +62,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """Roles, and the names that files give to the columns that play them, the likeliest first.
 
-input: the second part of a prompt. good: whether an answer is a good one, true or false. verdict:
-whether a label is, `accept` or `reject`.
+input: the second part of a prompt. good: whether an answer is good, true or false. verdict: whether
+a label is right, `accept` or `reject`.
 """
 
 MEANINGS = {
@@ -87,15 +87,15 @@ MEANINGS = {
     "verdict": "whether the label is right",
     "metadata": "left in the metadata",
 }
-"""Roles in words, and that of a column that no part of an example was made of."""
+"""Roles in words, and the role of a column that is no part of an example."""
 
 VAGUE = frozenset(
     {"context", "source", "target", "title", "document", "article", "text", "summary"}
 )
-"""Names of prompts and responses that often mean something else; other formats go first."""
+"""Names of prompts and responses that often mean something else; other formats are tried first."""
 
 TITLES = frozenset({"headline", "title"})
-"""Names of texts that nobody learns by heart; with a label they are texts like others."""
+"""Names of texts that are too short to train on alone; with a label they are texts like others."""
 
 LOOSE = frozenset({"turns", "items", "data", "mapping"})
 """Names that hold a conversation only where the value looks like one."""
@@ -106,7 +106,7 @@ SECOND_QUESTIONS = {
     "problem": ("instruction", "task"),
     "text": ("task", "title"),
 }
-"""Names that are the second part only of prompts that go by these names."""
+"""Names of a second part → the names of prompts beside which they are one."""
 
 SPEAKERS = {
     "human": "user",
@@ -141,17 +141,17 @@ SPEAKERS = {
 """Names that files give to the four roles of a conversation."""
 
 CALLERS = frozenset({"function_call", "tool_call", "tool_calls"})
-"""Speakers whose words are a call."""
+"""Speakers whose content is a call."""
 
 SPEAKER_KEYS = ("role", "from", "sender", "author", "speaker")
 CONTENT_KEYS = ("content", "value", "text", "message")
-"""Keys of a turn that say who speaks, and what."""
+"""Keys of a turn that hold the speaker, and the content."""
 
 TURN_KEYS = {
     "reasoning_content": ("reasoning_content", "reasoning", "thinking", "thought", "thoughts"),
     "weight": ("weight", "train", "training", "loss"),
 }
-"""Canonical keys of a turn, and the names that files give them; the first that is there counts."""
+"""Canonical keys of a turn, and the names that files give them; the first one in a turn counts."""
 
 
 def squeezed(name: str) -> str:
@@ -164,13 +164,13 @@ SQUEEZED = {role: tuple(map(squeezed, names)) for role, names in COLUMNS.items()
 
 @functools.lru_cache(1_024)
 def speaker(name: str) -> str:
-    """Return the role of a speaker's name; a name that nobody knows in small letters."""
-    known = name.strip().rstrip(":").rstrip().lower()
-    return SPEAKERS.get(known) or SPEAKERS.get(re.sub(r"[\s\-]+", "_", known), known)
+    """Return the role of a speaker's name; an unknown name in small letters."""
+    lower = name.strip().rstrip(":").rstrip().lower()
+    return SPEAKERS.get(lower) or SPEAKERS.get(re.sub(r"[\s\-]+", "_", lower), lower)
 
 
 def speaks(entry: Mapping[str, object]) -> bool:
-    """Whether an object is a turn: it says who speaks."""
+    """Whether an object is a turn, which names a speaker."""
     if any(key in entry for key in SPEAKER_KEYS):
         return True
     kind = entry.get("type")

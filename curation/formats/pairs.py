@@ -1,4 +1,4 @@
-"""A prompt and its answer by their many names: Alpaca, completions, and preference pairs."""
+"""Prompts and answers in columns of many names: Alpaca, completions, and preference pairs."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ USUAL: dict[str, Roles] = {
 
 
 class Pair(NamedTuple):
-    """The columns of a record of texts that is a plain question and answer; "" for those it lacks.
+    """The columns of a plain question and answer in a record of texts; "" for a role without one.
 
-    shape: as of an Example, beside the place of the second part. rest: columns of the metadata.
+    shape: as of an Example, without the position of the second part. rest: columns of the metadata.
     """
 
     prompt: str
@@ -63,23 +63,23 @@ class Pair(NamedTuple):
     rest: tuple[str, ...]
 
     def is_whole(self, record: Mapping[str, str]) -> bool:
-        """Whether a record has both a prompt and an answer; else another column may play a part."""
+        """Whether a record has both a prompt and an answer; else another column may play the role."""
         return bool(record[self.prompt] and record[self.answer])
 
 
-_SEEN = (
+_BY_VALUE = (
     *("messages", "chosen", "history", "choices", "tools", "good"),
     *("images", "videos", "audios"),
 )
-"""Roles that a text plays or not as it says; records with such columns are read one by one."""
+"""Roles that depend on the value of a column; records with such columns are read one by one."""
 
 
 def plain_pair(plan: Plan, resolver: Resolver, columns: tuple[str, ...]) -> Pair | None:
-    """Return how a record of texts is a plain pair; None when more than its names must be seen."""
+    """Return how a record of texts is a plain pair; None when values matter too."""
     roles = plan.roles
     if plan.format not in ("alpaca", "completion"):
         return None
-    if any(resolver.has(name) for role in _SEEN for name in COLUMNS[role]):
+    if any(resolver.has(name) for role in _BY_VALUE for name in COLUMNS[role]):
         return None
     if any(resolver.has_rivals(role) for role in ("input", "system", "reasoning")):
         return None
@@ -94,8 +94,8 @@ def plain_pair(plan: Plan, resolver: Resolver, columns: tuple[str, ...]) -> Pair
 def _named(format: str, roles: Roles) -> dict[str, Any]:
     """The shape that names the columns whose names are not the format's own."""
     usual = USUAL[format]
-    told = ("prompt", "input", "response", "system", "history", "reasoning")
-    keys = {r: roles[r] for r in told if r in roles and usual.get(r) != roles[r]}
+    named_roles = ("prompt", "input", "response", "system", "history", "reasoning")
+    keys = {r: roles[r] for r in named_roles if r in roles and usual.get(r) != roles[r]}
     return {"keys": keys} if keys else {}
 
 
@@ -116,7 +116,7 @@ def _read(record: Record, plan: Plan) -> Example:
         used[column] = "reasoning"
     turns, rejected = with_mark(record, roles, turns, used, shape)
     several = isinstance(record[roles["response"]], list | dict) and not answered
-    written = record.keys() & USUAL[plan.format].values()  # perhaps over what was left over
+    written = record.keys() & USUAL[plan.format].values()  # these may replace metadata
     exact = not rejected and all(type(record[column]) is str for column in used)
     exact = exact and written <= used.keys()
     return Example(
@@ -139,18 +139,18 @@ def _add_parts(
     used: dict[str, str],
     shape: dict[str, Any],
 ) -> None:
-    """Add the second part of a prompt, and the choices, to the prompt; an answer's number is named."""
+    """Add the second part and the choices to a prompt; an answer that is a number becomes its choice."""
     if prompted:
         return
-    asked = before[0]
+    question = before[0]
     if column := roles.get("input"):
         if given := given_text(record, column):
-            shape["at"] = len(asked["content"])
-            asked["content"] = f"{asked['content']}{BETWEEN}{given}"
+            shape["at"] = len(question["content"])
+            question["content"] = f"{question['content']}{BETWEEN}{given}"
         used[column] = "input"
     if (column := roles.get("choices")) and record[column]:
         choices = choices_of(record[column], column)
-        asked["content"] = f"{asked['content']}{BETWEEN}{listed(choices)}"
+        question["content"] = f"{question['content']}{BETWEEN}{listed(choices)}"
         used[column] = "choices"
         number = record[roles["response"]]
         if type(number) is int and 0 <= number < len(choices):
@@ -158,7 +158,7 @@ def _add_parts(
 
 
 def _earlier(record: Record, roles: Roles, before: list[Turn], used: dict[str, str]) -> list[Turn]:
-    """The turns before the prompt: the system's, and the history."""
+    """The turns before the prompt: system text and history."""
     turns = list[Turn]()
     if (column := roles.get("history")) and record[column] is not None:
         turns = history_turns(record, column)
@@ -167,17 +167,17 @@ def _earlier(record: Record, roles: Roles, before: list[Turn], used: dict[str, s
     if column and not any(t["role"] == "system" for t in (*turns, *before)):
         system = system_turns(record, column)
         turns = [*system, *turns]
-        if system or not record[column]:  # else nothing in it could be read
+        if system or not record[column]:  # else the column could not be read
             used[column] = "system"
     return turns
 
 
 def _writer(format: str) -> Any:
-    """What writes turns in the columns of a format."""
+    """A function that writes turns into the columns of a format."""
 
     def write(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
-        told = shape.get("keys", {})
-        names = {r: c for r, c in USUAL[format].items() if c not in told.values()} | told
+        keys = shape.get("keys", {})
+        names = {r: c for r, c in USUAL[format].items() if c not in keys.values()} | keys
         prompted, answered = shape.get("lists", (False, False))
         last = messages[-1] if messages and messages[-1]["role"] == "assistant" else None
         before = messages[:-1] if last else messages
@@ -194,7 +194,7 @@ def _writer(format: str) -> Any:
 def _written_prompt(
     before: list[Turn], names: Roles, shape: Mapping[str, Any], prompted: bool
 ) -> Record:
-    """The columns of what stands before the answer."""
+    """The columns of the turns before the answer."""
     if prompted:
         return {names["prompt"]: write_turns(before)}
     record: Record = {}
@@ -213,11 +213,11 @@ def _written_prompt(
     return {names["prompt"]: user, **record}
 
 
-def _parted(user: str, at: Any) -> tuple[str, str]:
-    """A prompt's two parts: cut where they met, or at the first blank line when that has moved."""
-    if isinstance(at, int) and user[at : at + len(BETWEEN)] == BETWEEN:
-        return user[:at], user[at + len(BETWEEN) :]
-    if at is not None and BETWEEN in user:
+def _parted(user: str, position: Any) -> tuple[str, str]:
+    """A prompt's two parts, cut at the former position, or else at the first blank line."""
+    if isinstance(position, int) and user[position : position + len(BETWEEN)] == BETWEEN:
+        return user[:position], user[position + len(BETWEEN) :]
+    if position is not None and BETWEEN in user:
         first, _, second = user.partition(BETWEEN)
         return first, second
     return user, ""
@@ -269,15 +269,15 @@ def _read_preference(record: Record, plan: Plan) -> Example:
         example = _with_system(record, roles, Example(chosen, None, used, shape=shape))
     else:
         example = _read_beside(record, plan)
-    told = {**example.used, roles["chosen"]: "chosen"}
+    used = {**example.used, roles["chosen"]: "chosen"}
     if refused:
-        told[roles["rejected"]] = "rejected"
+        used[roles["rejected"]] = "rejected"
     rejected = _after(refused, [t for t in example.messages if t["role"] != "system"])
-    return example._replace(used=told, rejected=rejected)
+    return example._replace(used=used, rejected=rejected)
 
 
 def _with_system(record: Record, roles: Roles, example: Example) -> Example:
-    """An example whose conversation is whole, with the system text that stands beside it."""
+    """An example of a whole conversation, with the system text from a column."""
     turns, used, shape = example.messages, dict(example.used), dict(example.shape)
     column = roles.get("system")
     if column and not any(t["role"] == "system" for t in turns):
@@ -289,7 +289,7 @@ def _with_system(record: Record, roles: Roles, example: Example) -> Example:
 
 
 def _after(refused: list[Turn], turns: list[Turn]) -> list[Turn]:
-    """The refused turns without those at their beginning that are the prompt's."""
+    """The rejected turns without the turns of the prompt at their beginning."""
     rest = [t for t in refused if t["role"] != "system"]
     if not rest or rest[0]["role"] == "assistant":
         return rest or refused
@@ -302,7 +302,7 @@ def _after(refused: list[Turn], turns: list[Turn]) -> list[Turn]:
 
 
 def _read_beside(record: Record, plan: Plan) -> Example:
-    """A pair whose prompt stands in a column of its own, or is a conversation."""
+    """A pair whose prompt has a column of its own, or is a conversation."""
     roles = {**plan.roles, "response": plan.roles["chosen"]}
     roles.pop("good", None)
     if plan.chats and "messages" in plan.roles:
@@ -318,8 +318,8 @@ def _write_preference(messages: list[Turn], label: str | None, shape: Mapping[st
     if shape.get("whole"):
         turns = messages[1:] if (system := shape.get("system")) else messages
         column = shape.get("keys", {}).get("response", "chosen")
-        told = {system: messages[0]["content"]} if system and messages else {}
-        return {column: write_turns(turns), **told}
+        record = {system: messages[0]["content"]} if system and messages else {}
+        return {column: write_turns(turns), **record}
     written: Record = _writer("preference")(messages, label, shape)
     return written
 

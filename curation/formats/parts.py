@@ -1,4 +1,4 @@
-"""The parts of a conversation that stand in columns of their own, as turns and texts."""
+"""Parts of a conversation that have columns of their own, as turns and texts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import orjson
 
 from curation.formats.base import BETWEEN, FieldError, Record, as_text, kind_of, text_of
 from curation.formats.columns import Roles
-from curation.formats.turns import Turn, read_transcript, read_turns, said_in, turn
+from curation.formats.turns import Turn, read_transcript, read_turns, text_in, turn
 
 
 def system_turns(record: Record, column: str) -> list[Turn]:
-    """Return a system column as a turn; no turn where it says nothing."""
+    """Return a system column as a turn; no turn for an empty one."""
     value = record[column]
     if isinstance(value, list | dict):
-        text = said_in(map(_as_part, value if isinstance(value, list) else [value]))
+        text = text_in(map(_as_part, value if isinstance(value, list) else [value]))
     else:
         text = text_of(record, column)
     if text.startswith("SYSTEM:"):
@@ -24,15 +24,15 @@ def system_turns(record: Record, column: str) -> list[Turn]:
 
 
 def _as_part(value: Any) -> Any:
-    """A turn as a part of a content; what is none as it is."""
+    """A turn as a part of a content; any other value unchanged."""
     if not isinstance(value, dict) or "text" in value:
         return value
     content = value.get("content", value.get("value"))
-    return {"text": said_in(content) if isinstance(content, list) else content}
+    return {"text": text_in(content) if isinstance(content, list) else content}
 
 
 def history_turns(record: Record, column: str) -> list[Turn]:
-    """Return earlier turns; raises FieldError when they are none."""
+    """Return earlier turns; raises FieldError when they cannot be read."""
     value = record[column]
     return read_turns(value, column) if value else []
 
@@ -40,7 +40,7 @@ def history_turns(record: Record, column: str) -> list[Turn]:
 def side(record: Record, column: str, role: str) -> tuple[list[Turn], bool]:
     """Return a prompt or an answer as turns, and whether the column held turns itself.
 
-    Of several answers the first is taken, or the best where there are ratings. Raises FieldError.
+    Of several answers it takes the best by their ratings, or else the first. Raises FieldError.
     """
     value = record[column]
     if isinstance(value, list) and all(isinstance(v, str) for v in value) and role == "assistant":
@@ -58,7 +58,7 @@ def side(record: Record, column: str, role: str) -> tuple[list[Turn], bool]:
 
 
 def _text_in(value: Record) -> str | None:
-    """The text of an object that is no turn; the first of several, as in SQuAD."""
+    """The text of an object that is no turn; the first of several texts, as in SQuAD."""
     text = value.get("text", value.get("content"))
     if "role" in value or "from" in value:
         return None
@@ -68,7 +68,7 @@ def _text_in(value: Record) -> str | None:
 
 
 def _best(answers: list[str], record: Record) -> str:
-    """The answer of the highest rating; the first where there are none."""
+    """The answer with the highest rating; the first where there are no ratings."""
     if not answers:
         return ""
     for name in ("ratings", "scores"):
@@ -90,7 +90,7 @@ def given_text(record: Record, column: str) -> str:
 def choices_of(value: Any, column: str) -> list[tuple[str, str]]:
     """Return choices as letters and texts; raises FieldError when they cannot be read.
 
-    Read are lists of texts, objects of letters and texts, and objects of two such lists.
+    It reads lists of texts, objects of letters and texts, and objects of two such lists.
     """
     if isinstance(value, str):
         try:
@@ -120,7 +120,7 @@ def listed(choices: list[tuple[str, str]]) -> str:
 
 
 def reason(record: Record, roles: Roles, turns: list[Turn]) -> str | None:
-    """Put a column of reasoning into the last turn, when it is an answer without; its column."""
+    """Put a column of reasoning into the last turn, if it is an answer without; return the column."""
     column = roles.get("reasoning")
     if not column or not turns or turns[-1]["role"] != "assistant":
         return None
@@ -131,13 +131,13 @@ def reason(record: Record, roles: Roles, turns: list[Turn]) -> str | None:
     return column if text == "" else None
 
 
-# --- answers that somebody marked as good or bad --------------------------------------------
+# --- answers that a person marked as good or bad --------------------------------------------
 
 
 def with_mark(
     record: Record, roles: Roles, turns: list[Turn], used: dict[str, str], shape: dict[str, Any]
 ) -> tuple[list[Turn], list[Turn]]:
-    """Return the turns, and the answer that was marked as bad, which is then not among them."""
+    """Return the turns, and apart from them the answer, if it was marked as bad."""
     column = roles.get("good")
     if not column or not turns or turns[-1]["role"] != "assistant":
         return turns, []
@@ -149,7 +149,7 @@ def with_mark(
 
 
 def written_mark(turns: list[Turn], shape: Any) -> Record:
-    """Return the column that says whether there is a good answer, where the record had one."""
+    """Return the column that tells whether the answer is good, where the record had one."""
     if "mark" not in shape:
         return {}
     column, plain = shape["mark"]

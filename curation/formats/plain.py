@@ -1,4 +1,7 @@
-"""Many records at once, where they are plain pairs of texts: the shapes of most large files."""
+"""Many records at once, where they are plain pairs of texts, as in most large files.
+
+Guarantee: the result equals that of `conversion.convert` for each record.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from curation.formats.recognition import plan_by_kinds
 class ConvertedTexts(NamedTuple):
     """Many records as examples, field by field; each as `convert` would give it.
 
-    columns: column → role → in how many of the records it holds something.
+    columns: column → role → number of records in which the column is not empty.
     """
 
     format: str
@@ -32,7 +35,7 @@ class ConvertedTexts(NamedTuple):
 
 
 def pair_of(columns: tuple[str, ...]) -> Pair | None:
-    """Return the plain pair of records of these columns, all texts; None where they are none."""
+    """Return the plain pair of records with these columns, all texts; None for other records."""
     return _pair_of(columns)[1]
 
 
@@ -46,7 +49,7 @@ def _pair_of(columns: tuple[str, ...]) -> tuple[str, Pair | None]:
 def convert_texts(
     columns: tuple[str, ...], records: Sequence[Mapping[str, str]]
 ) -> ConvertedTexts | None:
-    """Return records of the same columns, all texts, at once; None where they are no plain pairs.
+    """Return records of the same columns, all texts, as examples; None unless all are plain pairs.
 
     The result is that of `convert` at a fraction of its cost, for the shapes of most large files.
     Records that lack a prompt or an answer need `convert`, since another column may play the role.

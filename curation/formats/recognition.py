@@ -29,7 +29,7 @@ FIELDS = {
     "chosen": "chosen",
     "rejected": "rejected",
 }
-"""What a mapping may name, and the role that it gives to a column."""
+"""Fields that a mapping may name, and the role that each gives to a column."""
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from curation.formats.turns import Turn, turn
 
 
 def _rejected_by(record: Record, plan: Plan, used: dict[str, str]) -> bool:
-    """Whether somebody's verdict on the record is no."""
+    """Whether a person rejected the record."""
     column = plan.roles.get("verdict")
     if column is None:
         return False
@@ -49,7 +49,7 @@ def _read_label(record: Record, plan: Plan) -> Example:
 
 
 def _label_of(record: Record, column: str) -> str | None:
-    """A label as text; several are joined, and of choices by id the texts are taken."""
+    """A label as text; several are joined, and the ids of options become their texts."""
     value = record[column]
     if not isinstance(value, list):
         return text_of(record, column)
@@ -66,7 +66,7 @@ def _label_of(record: Record, column: str) -> str | None:
 def _write_label(messages: list[Turn], label: str | None, shape: Mapping[str, Any]) -> Record:
     text, name = shape.get("keys", ("text", "label"))
     content = BETWEEN.join(m["content"] or "" for m in messages)
-    if label is None and shape.get("blank"):  # the column is among the metadata, as it was
+    if label is None and shape.get("blank"):  # the metadata hold the column
         return {text: content}
     if shape.get("number") and label is not None and re.fullmatch("-?[0-9]{1,15}", label):
         return {text: content, name: int(label)}
@@ -84,8 +84,8 @@ def _read_text(record: Record, plan: Plan) -> Example:
     text, used = text_of(record, column), {column: "text"}
     shape = {} if column == "text" else {"key": column}
     if _rejected_by(record, plan, used):
-        asked = [turn("user", text)]
-        return Example(asked, None, used, shape=shape, rejected=[turn("assistant", text)])
+        turns = [turn("user", text)]
+        return Example(turns, None, used, shape=shape, rejected=[turn("assistant", text)])
     return Example([turn("assistant", text)], None, used, shape=shape)
 
 

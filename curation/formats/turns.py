@@ -1,4 +1,4 @@
-"""Turns of a conversation: the many ways files write them down, in canonical form, and back."""
+"""Turns of a conversation, in one canonical form for the many forms in files, and back."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def turn(role: str, content: str | None, **more: Any) -> Turn:
 
 
 def read_turns(value: Any, key: str) -> list[Turn]:
-    """Return a conversation as turns; raises FieldError naming what is off.
+    """Return a conversation as turns; raises FieldError that names the fault.
 
-    Read are lists of objects that say who speaks (role/content, from/value and the like) or that
-    hold a question and its answer; lists of texts, which take turns beginning with the user (under
-    the key `turns` all are the user's, as in MT-Bench); lists of such pairs; objects of columns;
-    JSON text of these; transcripts; and the tree of a ChatGPT export.
+    It reads lists of objects that name a speaker (role/content, from/value and the like) or hold
+    a question and its answer; lists of texts, of the user and the assistant in turn (under the key
+    `turns` all are the user's, as in MT-Bench); lists of such pairs; objects of columns; JSON text
+    of these; transcripts; and the tree of a ChatGPT export.
     """
     value = _listed(value, key)
     texts = bool(value) and type(value[0]) is str and all(isinstance(v, str) for v in value)
@@ -56,7 +56,7 @@ _PLAIN_SPEAKERS = {name: role for name, role in SPEAKERS.items() if name not in 
 
 
 def _plain_turn(entry: Record) -> Turn | None:
-    """A turn that is a known speaker and a text without tags, as most are; None for others."""
+    """A turn of a known speaker and a text without tags, as most are; None for other turns."""
     if len(entry) != 2:
         return None
     name, content = entry.get("role"), entry.get("content")
@@ -69,7 +69,7 @@ def _plain_turn(entry: Record) -> Turn | None:
 
 
 def _listed(value: Any, key: str) -> list[Any]:
-    """A conversation as a list, however it is held."""
+    """A conversation as a list, from any form."""
     if isinstance(value, str):
         text = value.strip()
         if text[:1] in ("[", "{"):
@@ -87,7 +87,7 @@ def _listed(value: Any, key: str) -> list[Any]:
 
 
 def _from_object(value: Record) -> Any:
-    """Turns that an object holds: a list, columns of equal length, a tree, or the one it is."""
+    """Turns of an object: a list in it, columns of equal length, a tree, or the object as one turn."""
     if isinstance(value.get("messages"), list):
         return value["messages"]
     lists = {k: v for k, v in value.items() if isinstance(v, list)}
@@ -103,23 +103,23 @@ def _branch(nodes: Mapping[str, Record]) -> list[Record]:
     parents = {node["parent"] for node in nodes.values() if isinstance(node["parent"], str)}
     leaves = [name for name in nodes if name not in parents]
     branch, name = list[Record](), leaves[-1] if leaves else None
-    for _ in nodes:  # a tree that bites its tail ends too
+    for _ in nodes:  # ends for a circle of parents too
         node = nodes.get(name) if isinstance(name, str) else None
         if node is None:
             break
         if isinstance(node.get("message"), dict):
             branch.append({k: v for k, v in node["message"].items() if k in ("author", "content")})
         name = node["parent"]
-    return [message for message in reversed(branch) if _says(message)]
+    return [message for message in reversed(branch) if _has_content(message)]
 
 
-def _says(message: Record) -> bool:
-    """Whether a message of an export says something; its hidden ones do not."""
+def _has_content(message: Record) -> bool:
+    """Whether a message of an export has content; hidden messages have none."""
     content = message.get("content")
     if not isinstance(content, dict):
         return bool(content)
     return bool(
-        _said_in_object(content) or isinstance(content.get("parts"), list) and _parts_of(content)
+        _text_of_object(content) or isinstance(content.get("parts"), list) and _parts_of(content)
     )
 
 
@@ -135,13 +135,13 @@ def read_transcript(text: str) -> list[Record] | None:
     if parts[0].strip() or len(parts) < 3:
         return None
     return [
-        {"role": role.lower(), "content": said.replace("<|endoftext|>", "").strip()}
-        for role, said in zip(parts[1::2], parts[2::2], strict=True)
+        {"role": role.lower(), "content": content.replace("<|endoftext|>", "").strip()}
+        for role, content in zip(parts[1::2], parts[2::2], strict=True)
     ]
 
 
 def _add(turns: list[Turn], entry: Record, where: str) -> None:
-    """Add what an object says to the turns: a turn, several, or more calls of the last one."""
+    """Add the content of an object to the turns: a turn, several, or more calls of the last one."""
     if not any(key in entry for key in SPEAKER_KEYS) and (keys := exchange_of(entry)):
         rest = {k: v for k, v in entry.items() if k not in keys and v is not None}
         if not rest:
@@ -162,7 +162,7 @@ def _add(turns: list[Turn], entry: Record, where: str) -> None:
 
 
 def _speaker_of(entry: Record, where: str) -> tuple[str, str]:
-    """The key that says who speaks, and the name of who does; raises FieldError for none."""
+    """The key of the speaker, and the speaker's name; raises FieldError for none."""
     key = next((k for k in SPEAKER_KEYS if entry.get(k) is not None), "type")
     name = entry.get(key)
     if isinstance(name, dict):
@@ -201,17 +201,17 @@ def _read_turn(entry: Record, role_key: str, name: str, where: str) -> list[Turn
 
 
 _THOUGHT = re.compile(r"\s*+<think>\n?(.*?)\n?</think>\s*+(?=[\[{])", re.S)
-"""Reasoning that stands before a call, as LLaMA-Factory reads it."""
+"""Reasoning before a call, as LLaMA-Factory reads it."""
 
 
 def _unread(content: Any) -> Record:
-    """A call that cannot be read, as it stands; every trainer's check refuses it."""
+    """A call that cannot be read, as its text; every trainer's check refuses it."""
     text = content if isinstance(content, str) else orjson.dumps(content).decode()
     return {"type": "function", "function": {"name": "", "arguments": text}}
 
 
 def _with_tags(role: str, content: str, more: Record) -> list[Turn]:
-    """A turn whose calls, or the results of a tool, stand in its text between tags."""
+    """A turn whose calls, or whose tool results, are in its text between tags."""
     if role == "assistant" and "tool_calls" not in more and (read := calls_in_text(content)):
         return [turn(role, read[0], **more, tool_calls=read[1])]
     if role in ("user", "tool") and (results := results_in_text(content)) is not None:
@@ -220,31 +220,31 @@ def _with_tags(role: str, content: str, more: Record) -> list[Turn]:
 
 
 def _plain(content: Any, role: str, more: Record, where: str) -> tuple[str, list[Turn]]:
-    """What a content that is no text says, and results of tools that stand in it as turns."""
+    """The text of a content that is no text itself, and the tool results in it as turns."""
     results = list[Turn]()
-    if isinstance(content, dict) and role != "tool" and _says({"content": content}):
+    if isinstance(content, dict) and role != "tool" and _has_content({"content": content}):
         if parts := _parts_of(content):
             more["parts"] = parts
-        return _said_in_object(content), results
+        return _text_of_object(content), results
     if isinstance(content, list):
         parts = _without_blocks(content, more, results)
         if parts:
             more["parts"] = parts
-        return said_in(parts), results
+        return text_in(parts), results
     if role == "tool" and isinstance(content, dict | bool | int | float):
         return orjson.dumps(content).decode(), results
     raise FieldError(where, f"the content of {where} should be a text but is {kind_of(content)}.")
 
 
-def _said_in_object(content: Record) -> str:
-    """The text of a content that is one part, or the parts of a ChatGPT export."""
+def _text_of_object(content: Record) -> str:
+    """The text of a content that is one part, or that has the parts of a ChatGPT export."""
     if isinstance(content.get("parts"), list):
-        return said_in(content["parts"])
+        return text_in(content["parts"])
     return content["text"] if isinstance(content.get("text"), str) else ""
 
 
 def _parts_of(content: Record) -> list[Any]:
-    """The parts of a content that holds more than text, such as a picture; else none."""
+    """The parts of a content with more than text, such as a picture; [] for text only."""
     parts = content.get("parts")
     if isinstance(parts, list):
         return parts if any(isinstance(part, dict) and part for part in parts) else []
@@ -253,7 +253,7 @@ def _parts_of(content: Record) -> list[Any]:
 
 
 def _without_blocks(content: list[Any], more: Record, results: list[Turn]) -> list[Any]:
-    """The parts that are text or media; calls and thoughts go to `more`, results to `results`."""
+    """The parts that are text or media; calls and reasoning go to `more`, results to `results`."""
     parts = list[Any]()
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
@@ -264,9 +264,9 @@ def _without_blocks(content: list[Any], more: Record, results: list[Turn]) -> li
                 more["tool_calls"] = [*more.get("tool_calls", []), *read]
                 continue
         elif kind == "thinking" and isinstance(part.get("thinking"), str):
-            told, thought = more.get("reasoning_content"), part["thinking"]
-            if told != thought:
-                more["reasoning_content"] = f"{told}\n\n{thought}" if told else thought
+            former, thought = more.get("reasoning_content"), part["thinking"]
+            if former != thought:
+                more["reasoning_content"] = f"{former}\n\n{thought}" if former else thought
             continue
         elif kind == "tool_result" or isinstance(part, dict) and "toolResult" in part:
             result = part if kind == "tool_result" else part["toolResult"]
@@ -278,15 +278,15 @@ def _without_blocks(content: list[Any], more: Record, results: list[Turn]) -> li
 
 
 def _result(block: Record) -> Turn:
-    """The result of a tool that stands as a block within a content."""
-    said, more = block.get("content"), Record()
+    """The result of a tool, from a block within a content."""
+    content, more = block.get("content"), Record()
     identity = block.get("tool_use_id", block.get("toolUseId"))
     if isinstance(identity, str):
         more["tool_call_id"] = identity
-    if isinstance(said, list):
-        texts = [p if not isinstance(p, dict) or "text" in p else _dumped(p) for p in said]
-        return turn("tool", said_in(texts), **more)
-    return turn("tool", said if isinstance(said, str) else _dumped(said), **more)
+    if isinstance(content, list):
+        texts = [p if not isinstance(p, dict) or "text" in p else _dumped(p) for p in content]
+        return turn("tool", text_in(texts), **more)
+    return turn("tool", content if isinstance(content, str) else _dumped(content), **more)
 
 
 def _dumped(value: Any) -> str:
@@ -316,28 +316,28 @@ def _settle(more: Record, where: str) -> None:
 
 
 def _is(key: str, value: Any) -> bool:
-    """Whether a value can stand under a canonical key."""
+    """Whether a value fits a canonical key."""
     return isinstance(value, bool | int | float) if key == "weight" else isinstance(value, str)
 
 
-def said_in(parts: Iterable[Any]) -> str:
-    """Return the texts of a content in parts, one a line; pictures and sounds say nothing."""
+def text_in(parts: Iterable[Any]) -> str:
+    """Return the texts of a content in parts, one a line; pictures and sounds have none."""
     texts = [part.get("text", "") if isinstance(part, dict) else part for part in parts]
     return "\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def write_turns(messages: list[Turn]) -> list[Record]:
-    """Return turns as role/content objects, parts put back where they are still what was said."""
+    """Return turns as role/content objects, parts put back where their text is still the content."""
     written = []
     for message in messages:
         entry = dict(message)
         parts = entry.pop("parts", None)
-        if isinstance(parts, list) and said_in(parts) == entry["content"]:
+        if isinstance(parts, list) and text_in(parts) == entry["content"]:
             entry["content"] = parts
         written.append(entry)
     return written
 
 
 def texts_of(turns: Iterable[Turn], where: Callable[[Turn], bool]) -> str:
-    """Return what some of the turns say, with blank lines between them."""
+    """Return the texts of some turns, with blank lines between them."""
     return "\n\n".join(t["content"] or "" for t in turns if where(t))

@@ -1,4 +1,4 @@
-"""An example as a record again, with the changes that were made to it and no others."""
+"""An example as a record again: the original record with the changes of the example only."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def write(
 
 
 _APART: Any = None
-"""The result for a change that does not fit, because the old value was written otherwise."""
+"""The result for a change that does not fit, because the record holds the value in another form."""
 
 
 def _patched(value: Any, before: Any, after: Any) -> Any:
-    """A value with the changes from `before`, its canonical form, to `after`; None for no fit."""
+    """A value with the changes from `before`, its canonical form, to `after`; None if none fits."""
     if before == after:
         return value
     if isinstance(value, dict) and isinstance(before, dict) and isinstance(after, dict):
