@@ -195,6 +195,38 @@ def test_a_long_last_line_is_found(local):
     assert [e.op_id for e in in_both(local)] == ["op0", "long", "op1"]
 
 
+@pytest.fixture
+def synced(monkeypatch) -> list[tuple[int, int]]:
+    """The inode and the length of each file that was synced, in order."""
+    files: list[tuple[int, int]] = []
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        sync(handle)
+        stat = os.fstat(handle)
+        files.append((stat.st_ino, stat.st_size))
+
+    monkeypatch.setattr(os, "fsync", note)
+    return files
+
+
+@pytest.mark.parametrize("end", [b'{"torn', b""])
+def test_a_mended_end_is_on_disk_before_the_journal_grows(tmp_path, synced, end):
+    path = tmp_path / "journal.jsonl"
+    writing = journals.Journal(path)
+    events = [Event.of(decision, seq, 1.0) for seq, decision in enumerate(some(2), 1)]
+    with writing.locked(1):
+        writing.append([events[:1]], "store")
+        whole = path.read_bytes()
+        path.write_bytes(whole + end if end else whole[:-1])  # torn, or without its line break
+        synced.clear()
+        assert writing.end() == events[0]
+        assert synced == [(path.stat().st_ino, len(whole))] and path.read_bytes() == whole
+        writing.append([events[1:]], "store")
+        assert synced[1:] == [(path.stat().st_ino, path.stat().st_size)]
+    writing.close()
+
+
 # --- one copy from the other ------------------------------------------------------------------
 
 
@@ -664,6 +696,17 @@ def test_a_migration_takes_a_backup_first(place, store, monkeypatch):
         assert old.events() == before
         old.close()
     opened.close()
+
+
+def test_each_migration_after_the_present_version_runs_once_in_order(local, monkeypatch):
+    steps: list[int] = []
+    for step in (1, 2, 3):
+        monkeypatch.setitem(schemas.MIGRATIONS, step, lambda _, step=step: steps.append(step))
+    monkeypatch.setattr(schemas, "VERSION", 3)
+    schemas.bring_up(local.database, "")
+    assert steps == [2, 3]
+    schemas.bring_up(local.database, "")
+    assert steps == [2, 3]
 
 
 @pytest.mark.parametrize("point", ["backed up", "migrated", "failing"])
