@@ -288,6 +288,20 @@ def test_the_journal_of_another_project_is_refused(local, tmp_path):
     assert len(in_both(local)) == 1
 
 
+def test_an_empty_database_takes_the_events_and_the_name_of_a_journal(local, tmp_path):
+    local.append(some(2))
+    DecisionStore(tmp_path / "other.db").close()
+    for _ in range(2):  # the second time it is no empty database, and still the journal's own
+        opened = DecisionStore(tmp_path / "other.db", journal=local.journal)
+        assert opened.events() == local.events() and check(opened) == []
+        opened.close()
+
+
+def test_a_decision_s_time_is_given_in_milliseconds(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.123456)
+    assert Decision("a", "keep").time == 1_700_000_000.123
+
+
 def test_an_event_whose_number_was_taken_gets_a_new_one(place, store):
     store.append(some(3))
     stray = replace(store.events()[2], op_id="stray", example_id="s")

@@ -139,6 +139,38 @@ def test_arguments_that_a_template_would_change_are_counted():
     assert rendering._results(as_text, raising)["raise"] == 1
 
 
+def test_templates_that_raise_or_change_a_call_are_named_with_their_rows(monkeypatch):
+    def whole(turns, tools):
+        return json.dumps([turns, tools])
+
+    def strict(turns, tools):
+        if "Mill" in whole(turns, tools):
+            raise ValueError("No mills!")
+        return whole(turns, tools)
+
+    templates = {
+        "whole": whole,
+        "whole_training": whole,
+        "strict": strict,
+        "dull": lambda turns, tools: whole(turns, tools).replace("Mill", "Hill"),
+        "blind": lambda turns, tools: json.dumps([turn["content"] for turn in turns]),
+    }
+    monkeypatch.setattr(rendering, "find_templates", lambda: templates)
+    rows = [
+        {"messages": talk([call({"stop": stop})], turn("tool", "9")), "tools": json.dumps([TOOL])}
+        for stop in ("Mill", "Bridge", "Mill")
+    ]
+    survey = rendering.survey([*rows, {"messages": [turn("user", "Hi.")]}])
+    assert (survey["rows"], survey["of"], survey["templates"]) == (3, 3, 3)
+    assert (survey["raise"], survey["change"]) == ({"strict": 2}, {"dull": 2})
+    assert survey["without_tools"] == ["blind"]
+    text = rendering.rendered(survey)
+    assert text.startswith("3 examples with tools or reasoning were rendered by 3 chat templates")
+    assert text.endswith(
+        "; raise: strict 2; change a call: dull 2. Templates that cannot show calls: blind."
+    )
+
+
 def test_without_trl_it_is_said_that_nothing_was_rendered(monkeypatch):
     monkeypatch.setattr(rendering, "find_templates", dict)
     found = rendering.survey([{"messages": GOOD["objects"]}])
