@@ -13,9 +13,12 @@ import pytest
 
 from curation import Project, export
 from curation.dataset import ID
+from curation.errors import CurationError
 from curation.export import sentences
+from curation.export.delivery_format import chat_turns
 from curation.export.fitting import fitted
 from curation.export.parts import TITLES
+from curation.looking.filter import Filter
 from tests.conftest import make_dataset
 from tests.test_export import turn
 
@@ -372,3 +375,25 @@ def test_rows_of_many_kinds_open_together(tmp_path, name):
         cache_dir=str(tmp_path / "cache"),
     )
     assert len(loaded) == manifest["delivered"] > 8
+
+
+def test_a_filter_of_a_delivery_leaves_out_the_other_rows_and_says_so(tmp_path):
+    pairs = [("Name a planet.", "Saturn."), ("Name a river.", "Rhine."), ("Name a bread.", "Rye.")]
+    dataset = make_dataset(pairs, ["sky", "land", "land"])
+    only = Filter.parse(["label=land"], words="bread")
+    rows, why = export.delivery.offered(dataset, only=only)
+    assert list(rows["response"]) == ["Rye."] and list(why) == ["filter", "filter", ""]
+    manifest = export.export(dataset, ORIGIN, tmp_path / "out", ["trl"], only=only)
+    assert manifest["filter"] == ["label=land", "--words bread"] and manifest["delivered"] == 1
+    assert manifest["excluded"] == {"it does not meet the filter of this delivery": 2}
+    assert "filter" not in export.export(dataset, ORIGIN, tmp_path / "all", ["trl"])
+    with pytest.raises(CurationError, match="Nothing is kept"):
+        export.delivery.offered(dataset, only=Filter.parse(["label=land"], words="planet"))
+
+
+@pytest.mark.parametrize("silent", [{"content": None}, {}])
+def test_a_call_without_text_has_an_empty_text_for_templates(silent):
+    asked, calling = {"content": "Is it open?", "role": "user"}, {"tool_calls": [CALL], **silent}
+    turns = chat_turns([asked, {**calling, "role": "assistant"}])
+    assert turns == [turn("user", "Is it open?"), turn("assistant", "", tool_calls=[CALL])]
+    assert [list(t) for t in turns] == [["role", "content"], ["role", "content", "tool_calls"]]
