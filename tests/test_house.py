@@ -279,9 +279,6 @@ RIDDLES = frozenset(
 )
 """Names that do not say what they hold."""
 
-NOT_YET = {"sources"}
-"""Packages whose names are still to be made plain; nothing may be added."""
-
 STORED = {"curation/operations/embed.py": {"way"}}
 """Names of a file that recipes on disk hold: a parameter cannot be renamed."""
 
@@ -319,7 +316,6 @@ def test_names_say_what_they_hold():
     bad = [
         f"{path.relative_to(ROOT)}:{line} {name}"
         for package, paths in packages().items()
-        if package not in NOT_YET
         for path in paths
         for line, name in riddles(path.read_text("utf-8"))
         if name not in STORED.get(path.relative_to(ROOT).as_posix(), ())

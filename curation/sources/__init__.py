@@ -1,4 +1,8 @@
-"""Files of any kind to examples, in a process of their own, under limits, nothing lost in silence."""
+"""Files of any kind to examples.
+
+Guarantee: every line is an example, a rejected row or blank. A hostile file ends its own reading
+process and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +40,17 @@ __all__ = [
 ]
 
 WORKERS = 8
-"""Processes that read one file at most, where there are as many processors."""
+"""Most processes that read one file, where there are as many processors."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of a file: lines = examples + rejected + blank, always.
+    """The result of reading a file: lines = examples + rejected + blank, always.
 
-    A record counts as one line also where it runs over several; a header counts as blank.
-    repaired: code → rows. formats: name → examples. columns: column → role, or `metadata` → rows
-    in which it holds something. encodings: file → encoding. notes: sentences. left_out: file of an
-    archive → the reason why it was not read.
+    A record over several lines counts as one line; a header counts as blank. repaired: code → rows.
+    formats: name → examples. columns: column → role, or `metadata` → rows in which it is not empty.
+    encodings: file → encoding. notes: sentences. left_out: file of an archive → the reason why it
+    was not read.
     """
 
     lines: int
@@ -91,11 +95,11 @@ def _sum(one: dict[str, int], two: dict[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Preview:
-    """What the beginning of a file holds.
+    """The beginning of a file.
 
-    formats: name → share of the examples seen. examples: messages, label and metadata of the first.
-    rejected: row, code and message of the first refusals. columns: names that a mapping may use.
-    became: column → role, or `metadata` → rows of those seen in which it holds something.
+    formats: name → share of the examples read. examples: messages, label and metadata of the first.
+    rejected: row, code and message of the first rejected rows. columns: names that a mapping may
+    use. became: column → role, or `metadata` → rows read in which it is not empty.
     """
 
     formats: dict[str, float] = field(default_factory=dict)
@@ -166,7 +170,7 @@ def preview(
     encoding: str | None = None,
     limits: Limits | None = None,
 ) -> Preview:
-    """Look at the first rows of a file, in a process of its own; raises as `parse` does."""
+    """Read the first rows of a file, in a process of its own; raises as `parse` does."""
     task = _task(path, name, format, mapping, label_names, encoding, limits or Limits(seconds=60))
     with ExitStack() as stack:
         worker = _Worker({**task, "what": "preview", "rows": rows}, stack)
@@ -194,7 +198,7 @@ def _task(
 
 
 class _Worker:
-    """A process that does one task under its limits, and is ended with the `stack`, come what may."""
+    """A process that does one task under its limits. It ends with the `stack`, also after an error."""
 
     def __init__(self, task: dict[str, Any], stack: ExitStack) -> None:
         self.task, self._limits, self._late = task, Limits(**task["limits"]), False
@@ -217,7 +221,7 @@ class _Worker:
             self._process.stdin.write(json.dumps(task))
             self._process.stdin.close()
         except BrokenPipeError:
-            pass  # it is gone already, and `answer` says so
+            pass  # the process has ended, and `answer` reports it
 
     def _end_late(self) -> None:
         self._late = True
@@ -243,10 +247,10 @@ class _Worker:
         self._process.wait()
         name = self.task["name"]
         if self._answer.exists():
-            found = json.loads(self._answer.read_text("utf-8"))
-            if "error" in found:
-                raise FileRefused(name, found["error"])
-            return found["result"]
+            answer = json.loads(self._answer.read_text("utf-8"))
+            if "error" in answer:
+                raise FileRefused(name, answer["error"])
+            return answer["result"]
         if self._late:
             raise FileRefused(
                 name, f"reading took longer than {self._limits.seconds:,} s (limit seconds)."

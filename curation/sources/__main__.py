@@ -1,4 +1,4 @@
-"""The process in which an untrusted file is read."""
+"""The process that reads an untrusted file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS = 20_000
 """Rows held in memory at a time."""
 
 PART = 16 * 2**20
-"""Bytes of JSON lines that are worth a process of their own, which takes a second to start."""
+"""Least bytes of JSON lines for a process of their own, which takes a second to start."""
 
 NAMED, MORE = 2_000, "…"
 """Columns that a report counts by name, and the name under which it counts all others."""
@@ -90,16 +90,16 @@ class Sink:
     def extend(self, columns: Sequence[Sequence[Any]]) -> None:
         """Add many rows, column by column."""
         rows, self._rows = self._rows, []
-        for held, *fresh in zip(
+        for stored, *fresh in zip(
             self._columns, *([zip(*rows, strict=True)] if rows else []), columns, strict=True
         ):
             for values in fresh:
-                held.extend(values)
+                stored.extend(values)
         if len(self._columns[0]) >= ROWS:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Write the rows in memory."""
         if self._rows:
             self.extend([()] * len(self._schema))
         if self._columns[0]:
@@ -117,7 +117,7 @@ class Sink:
 
 
 def results(task: dict[str, Any], *, together: bool = True) -> Iterator[Result | Many]:
-    """What reading the task's file gives."""
+    """The results of reading the task's file."""
     return read_all(
         Path(task["path"]),
         name=task["name"],
@@ -143,7 +143,7 @@ class Tally:
         self.delimiter = ""
 
     def example(self, example: Converted) -> None:
-        """Count an example, and what became of each of its columns."""
+        """Count an example, and the role of each of its columns."""
         self.examples += 1
         self.formats[example.format] += 1
         for column, role in example.columns.items():
@@ -174,7 +174,7 @@ class Tally:
             self.notes[fact.note.text] = None
 
     def became(self) -> dict[str, dict[str, int]]:
-        """What became of the columns that held something: column → role → rows."""
+        """Roles of the columns that were not empty: column → role → rows."""
         counted = {c: {r: n for r, n in counts.items() if n} for c, counts in self.columns.items()}
         return {column: counts for column, counts in counted.items() if counts}
 
@@ -212,39 +212,41 @@ def parse(task: dict[str, Any]) -> dict[str, Any]:
         Sink(out / f"{name}.parquet" / f"{number}.parquet", schema)
         for name, schema in (("examples", EXAMPLES), ("rejected", REJECTED))
     ]
-    tally, told = Tally(), 0
+    tally, reported = Tally(), 0
     first, last = (task["part"][0], task["part"][2]) if task.get("part") else (0, 0)
     size = max(1, (last - first) or size_of(task["path"]))
-    for found in results(task):
-        at: int | None = None
-        if isinstance(found, Many):
-            sinks[0].extend(example_columns(found))
-            tally.many(found.examples)
-            at = found.offsets[-1]
-        elif isinstance(found, Read):
-            sinks[0].add(example_row(found))
-            tally.example(found.example)
-            tally.repaired.update(found.raw.repairs)
-            at = found.raw.offset
-        elif isinstance(found, Refusal):
-            sinks[1].add(refusal_row(found))
+    for result in results(task):
+        offset: int | None = None
+        if isinstance(result, Many):
+            sinks[0].extend(example_columns(result))
+            tally.many(result.examples)
+            offset = result.offsets[-1]
+        elif isinstance(result, Read):
+            sinks[0].add(example_row(result))
+            tally.example(result.example)
+            tally.repaired.update(result.raw.repairs)
+            offset = result.raw.offset
+        elif isinstance(result, Refusal):
+            sinks[1].add(refusal_row(result))
             tally.rejected += 1
-            tally.undecoded += found.reject.code == "not_utf8"
-        elif isinstance(found, Blank):
-            tally.blank += found.lines
+            tally.undecoded += result.reject.code == "not_utf8"
+        elif isinstance(result, Blank):
+            tally.blank += result.lines
         else:
-            tally.note(found)
-        if tally.examples - told >= 5_000:
-            told = tally.examples
-            say(f"{min(1.0, ((at or first) - first) / size):.4f} Reading: {told:,} examples")
+            tally.note(result)
+        if tally.examples - reported >= 5_000:
+            reported = tally.examples
+            say(
+                f"{min(1.0, ((offset or first) - first) / size):.4f} Reading: {reported:,} examples"
+            )
     for sink in sinks:
         sink.close()
     return {**tally.report(), "seconds": round(time.perf_counter() - begin, 3)}
 
 
 def with_parts(task: dict[str, Any]) -> dict[str, Any]:
-    """The task of reading the first part, when there are parts; the others are named on output."""
-    found = parts(
+    """The task of reading the first part, if there are parts; the output names the others."""
+    divided = parts(
         Path(task["path"]),
         task["name"],
         Limits(**task["limits"]),
@@ -252,14 +254,14 @@ def with_parts(task: dict[str, Any]) -> dict[str, Any]:
         task["workers"],
         task.get("least", PART),
     )
-    if not found:
+    if not divided:
         return task
-    say("parts " + json.dumps(found[1:]))
-    return {**task, "part": found[0]}
+    say("parts " + json.dumps(divided[1:]))
+    return {**task, "part": divided[0]}
 
 
 def say(line: str) -> None:
-    """Write a line for the process that waits."""
+    """Write a line for the parent process."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -271,91 +273,91 @@ def size_of(path: str) -> int:
     return os.path.getsize(path)
 
 
-def example_row(found: Read) -> tuple[Any, ...]:
+def example_row(record: Read) -> tuple[Any, ...]:
     """A row of EXAMPLES."""
-    raw, made = found.raw, found.example
+    raw, example = record.raw, record.example
     return (
-        made.messages,
-        made.label,
-        made.tools,
-        made.rejected,
-        *derived(made),
-        found.source,
+        example.messages,
+        example.label,
+        example.tools,
+        example.rejected,
+        *derived(example),
+        record.source,
         raw.row,
         raw.offset,
-        made.format,
-        made.metadata,
-        made.shape,
+        example.format,
+        example.metadata,
+        example.shape,
         ",".join(raw.repairs),
-        content_hash(made.messages, made.label, made.tools, made.rejected),
+        content_hash(example.messages, example.label, example.tools, example.rejected),
     )
 
 
-def refusal_row(found: Refusal) -> tuple[Any, ...]:
+def refusal_row(refusal: Refusal) -> tuple[Any, ...]:
     """A row of REJECTED."""
-    r = found.reject
-    return found.source, r.row, r.offset, r.field, r.code, r.message, r.raw
+    r = refusal.reject
+    return refusal.source, r.row, r.offset, r.field, r.code, r.message, r.raw
 
 
-def example_columns(found: Many) -> list[Sequence[Any]]:
-    """The columns of EXAMPLES for many rows; `example_row` of each would say the same."""
-    made, count = found.examples, len(found.offsets)
+def example_columns(many: Many) -> list[Sequence[Any]]:
+    """The columns of EXAMPLES for many rows, the same as `example_row` gives for each."""
+    examples, count = many.examples, len(many.offsets)
     none, nothing = [None] * count, [""] * count
     attention = nothing
     for i, (system, *texts) in enumerate(
-        zip(made.systems, made.prompts, made.responses, strict=True)
+        zip(examples.systems, examples.prompts, examples.responses, strict=True)
     ):
         if not all(map(str.strip, texts)) or system and not system.strip():
             attention = attention.copy() if attention is nothing else attention
-            attention[i] = derive(made.messages[i])[3]
+            attention[i] = derive(examples.messages[i])[3]
     return [
-        made.messages,
+        examples.messages,
         none,
         nothing,
         nothing,
-        made.prompts,
-        made.responses,
-        made.systems,
+        examples.prompts,
+        examples.responses,
+        examples.systems,
         attention,
-        [found.source] * count,
-        range(found.row, found.row + count),
-        found.offsets,
-        [made.format] * count,
-        made.metadata,
-        made.shapes,
+        [many.source] * count,
+        range(many.row, many.row + count),
+        many.offsets,
+        [examples.format] * count,
+        examples.metadata,
+        examples.shapes,
         nothing,
-        [content_hash(messages, None) for messages in made.messages],
+        [content_hash(messages, None) for messages in examples.messages],
     ]
 
 
-def derived(made: Converted) -> tuple[str, str, str, str]:
-    """What `derive` gives; a plain question and answer is not parsed again for it."""
-    turns = made.turns
+def derived(example: Converted) -> tuple[str, str, str, str]:
+    """The columns that `derive` gives; a plain question and answer is not parsed again."""
+    turns = example.turns
     if len(turns) == 2 and turns[0]["role"] == "user" and turns[1]["role"] == "assistant":
         prompt, response = turns[0]["content"] or "", turns[1]["content"] or ""
         if prompt.strip() and response.strip() and len(turns[1]) == 2:
             return prompt, response, "", ""
-    return derive(made.messages, made.label, made.rejected)
+    return derive(example.messages, example.label, example.rejected)
 
 
 def preview(task: dict[str, Any]) -> dict[str, Any]:
-    """The first examples and refusals, and what is known of the file."""
+    """The first examples and rejected rows, and facts about the file."""
     tally, columns = Tally(), dict[str, None]()
     examples, rejected = list[dict[str, Any]](), list[dict[str, Any]]()
-    for found in results(task, together=False):
-        if isinstance(found, Read):
-            made = found.example
-            tally.example(made)
-            columns.update(dict.fromkeys(found.raw.value))
+    for result in results(task, together=False):
+        if isinstance(result, Read):
+            example = result.example
+            tally.example(example)
+            columns.update(dict.fromkeys(result.raw.value))
             examples.append(
-                {"messages": made.messages, "label": made.label, "metadata": made.metadata}
+                {"messages": example.messages, "label": example.label, "metadata": example.metadata}
             )
-        elif isinstance(found, Refusal):
-            r = found.reject
+        elif isinstance(result, Refusal):
+            r = result.reject
             rejected.append({"row": r.row, "code": r.code, "message": r.message})
             columns.update(dict.fromkeys(r.columns))
-        elif isinstance(found, Fact):
-            tally.note(found)
+        elif isinstance(result, Fact):
+            tally.note(result)
         if len(examples) + len(rejected) >= task["rows"]:
             break
     total = sum(tally.formats.values())
@@ -372,13 +374,13 @@ def preview(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Do the task that stands on standard input and write the answer to the named file."""
+    """Do the task from standard input and write the answer to the named file."""
     end_with(os.getppid())
     task = json.loads(sys.stdin.read())
     memory = Limits(**task["limits"]).memory_mb * 2**20
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    gc.disable()  # rows are trees without cycles; looking for cycles is half of the time
+    gc.disable()  # rows have no cycles, and the search for cycles takes half of the time
     try:
         answer: dict[str, Any] = {
             "result": {"parse": parse, "preview": preview}[task["what"]](task)

@@ -1,4 +1,4 @@
-"""Files that lie beside data and are none: cards, licences, scripts, settings, pointers."""
+"""Files beside the data that hold no data: cards, licences, scripts, settings, pointers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLES = (
     ".arrow",
     ".feather",
 )
-"""Endings of files that hold records; such a file is data whatever it is called."""
+"""Endings of files that hold records; such a file is data, whatever its name."""
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 
@@ -49,13 +49,13 @@ NAMES = {
 """Names without their ending, of files that hold no records."""
 
 SPEAKING = ("readme", "license", "licence", "requirements")
-"""Names of which the first word tells enough, as in LICENSE-MIT."""
+"""Names whose first word is enough, as in LICENSE-MIT."""
 
 METADATA = (
     *("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"),
     *("axolotl.yaml", "axolotl.yml"),
 )
-"""What `datasets` and trainers have beside the data."""
+"""Files that `datasets` and trainers write beside the data."""
 
 _POINTER = re.compile(rb"\s*version https://(git-lfs|hawser)\.github\.com/spec/v\d")
 _ANNEX = re.compile(rb"(\.\./)*(\.git)?/?annex/objects/\S+\s*\Z")
@@ -95,7 +95,7 @@ def not_data(name: str) -> str:
 
 
 def pointer(head: bytes) -> str:
-    """The reason why a file that begins so stands for another; "" where it does not."""
+    """The reason why a file with this beginning is a pointer to another; "" for none."""
     if _POINTER.match(head):
         return LFS
     return ANNEX if len(head) < 1_000 and _ANNEX.match(head) else ""

@@ -1,4 +1,4 @@
-"""Zip archives: each file in one as a source of its own, and folders as zips."""
+"""Zip archives, in which each file is a source of its own, and folders as zips."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from curation.sources.lines import Texts
 from curation.sources.opening import look
 
 MANIFESTS = ("dataset_info.json", "state.json", "dataset_dict.json")
-"""What `datasets` writes beside the Arrow files of a saved dataset."""
+"""Files that `datasets` writes beside the Arrow files of a saved dataset."""
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -38,7 +38,7 @@ ReadFile = Callable[[Path, str, dict[str, Any]], Iterator[Item | Texts]]
 def members(
     path: Path, name: str, limits: Limits, read: ReadFile
 ) -> Iterator[tuple[str, Iterator[Item | Texts]]]:
-    """Each file of a zip by its name with its items; raises Refused for what is no archive of data."""
+    """The name and the items of each file of a zip; raises Refused for an archive without data."""
     try:
         archive = zipfile.ZipFile(path)
         inside = archive.infolist()
@@ -87,7 +87,7 @@ def _items(
     read: ReadFile,
     more: dict[str, Any],
 ) -> Iterator[Item | Texts]:
-    """The items of one file in a zip; one that cannot be trusted is refused, the others go on."""
+    """The items of one file in a zip; a file that cannot be trusted is one rejected row."""
     reason = _suspicious(member)
     if reason is None:
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
@@ -129,7 +129,7 @@ def _suspicious(member: zipfile.ZipInfo) -> str | None:
 
 
 def is_saved_dataset(folder: Path) -> bool:
-    """Whether a folder is what `save_to_disk` of Hugging Face datasets writes."""
+    """Whether a folder was written by `save_to_disk` of Hugging Face datasets."""
     return folder.is_dir() and any(
         (folder / name).is_file() for name in ("state.json", "dataset_dict.json")
     )
@@ -140,17 +140,17 @@ def pack(folder: Path, out: Path) -> Path:
 
     Links and hidden files are left out. Raises CurationError when there is nothing to pack.
     """
-    found = sorted(
+    files = sorted(
         (p.relative_to(folder).as_posix(), p)
         for p in folder.rglob("*")
         if p.is_file() and not p.is_symlink()
     )
-    found = [(name, p) for name, p in found if not any(x.startswith(".") for x in name.split("/"))]
-    if not found:
+    files = [(name, p) for name, p in files if not any(x.startswith(".") for x in name.split("/"))]
+    if not files:
         raise CurationError(f"{folder} is a folder without files.")
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for name, path in found:
-            entry = zipfile.ZipInfo(name)  # of 1 January 1980, whenever it is packed
+        for name, path in files:
+            entry = zipfile.ZipInfo(name)  # always dated 1 January 1980
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as sink:
                 while chunk := source.read(SAMPLE):
                     sink.write(chunk)

@@ -19,9 +19,9 @@ BATCH = 1_024
 AT_ONCE = 64 * 2**20
 """Bytes of values that are held as Python objects at a time."""
 LEAST = 16
-"""Bytes of a file for each row; with fewer the rows repeat each other."""
+"""Least bytes of a file for each row; with fewer, rows repeat each other."""
 ROW = 4
-"""Bytes that a row counts for which holds nothing."""
+"""Bytes that an empty row counts."""
 _SWOLLEN = "it unpacks to more than {:,} times its size (limit expansion); is it a bomb?"
 
 
@@ -56,17 +56,17 @@ def columnar(path: Path, kind: str, limits: Limits, more: dict[str, Any]) -> Ite
 def _check_swelling(path: Path, limits: Limits) -> None:
     """Raise Refused for a Parquet file that unpacks to too much, before a row of it is converted.
 
-    The footer tells, but counts a value that stands in many rows once; where it names more rows
-    than so small a file can hold as text, they are measured as Arrow, which takes a moment.
+    The footer has the size, but counts a value of many rows once. Where it names more rows than so
+    small a file can hold as text, their size is measured as Arrow, which takes a moment.
     """
     import pyarrow.parquet as pq
 
     packed = path.stat().st_size
     most = limits.swollen(packed)
     file = pq.ParquetFile(path)
-    about = file.metadata
-    size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-    if size <= most and about.num_rows * LEAST > packed:
+    footer = file.metadata
+    size = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
+    if size <= most and footer.num_rows * LEAST > packed:
         size = 0
         for batch in file.iter_batches(BATCH):
             size += plain_size(batch)
@@ -77,7 +77,7 @@ def _check_swelling(path: Path, limits: Limits) -> None:
 
 
 def plain_size(values: Any) -> int:
-    """Bytes of an array or batch when each value is written out, however often it stands there."""
+    """Bytes of an array or batch when each value is written out, however often it is repeated."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -103,7 +103,7 @@ def plain_size(values: Any) -> int:
 
 
 def _parts(batch: Any, size: int) -> Iterator[Any]:
-    """A batch in as many pieces as keep what is in memory as Python values small."""
+    """A batch in pieces that are small as Python values."""
     rows = max(1, batch.num_rows * AT_ONCE // max(size, AT_ONCE))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
@@ -122,8 +122,8 @@ def _arrow(path: Path) -> tuple[Any, Iterator[Any]]:
     source = pa.memory_map(str(path))
     try:
         file = pa.ipc.open_file(source)
-        found = (file.get_batch(i) for i in range(file.num_record_batches))
-        return file.schema, _slices(found)
+        batches = (file.get_batch(i) for i in range(file.num_record_batches))
+        return file.schema, _slices(batches)
     except pa.ArrowInvalid:
         source.seek(0)
         stream = pa.ipc.open_stream(source)
@@ -132,7 +132,7 @@ def _arrow(path: Path) -> tuple[Any, Iterator[Any]]:
 
 def _slices(batches: Iterator[Any]) -> Iterator[Any]:
     for batch in batches:
-        batch.validate(full=True)  # what a file says of itself is not to be trusted
+        batch.validate(full=True)  # the lengths that a file states cannot be trusted
         for start in range(0, batch.num_rows, BATCH):
             yield batch.slice(start, BATCH)
 
@@ -157,7 +157,7 @@ def _check(schema: Any, limits: Limits) -> None:
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
-    """Label names that a Hugging Face dataset wrote beside its columns."""
+    """Label names that a Hugging Face dataset stores with its columns, by column."""
     import orjson
 
     try:
@@ -172,7 +172,7 @@ def class_names(schema: Any) -> dict[str, list[str]]:
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any] | Exception]:
-    """The rows of a batch; one that cannot be had as Python values is the reason why."""
+    """The rows of a batch; the error for a row that Python cannot represent."""
     try:
         yield from batch.to_pylist()
     except (ValueError, OverflowError, TypeError):
@@ -203,7 +203,7 @@ def _record(
     for name, names in labels.items():
         number = plain.get(name)
         if isinstance(number, int) and -1 <= number < len(names):
-            plain[name] = names[number] if number >= 0 else None  # -1: nobody has labelled it
+            plain[name] = names[number] if number >= 0 else None  # -1 means not labelled
     if size > limits.row_bytes:  # else no row of the batch can be so long
         raw = _dumped(plain)
         if len(raw) > limits.row_bytes:
@@ -218,7 +218,7 @@ def _dumped(value: Any) -> bytes:
 
 
 def _plain(value: Any, repairs: set[str]) -> Any:
-    """A column's value as JSON can hold it, nothing rounded; `repairs` says what became text."""
+    """A column's value for JSON, nothing rounded; codes of changes are added to `repairs`."""
     if isinstance(value, float) and not math.isfinite(value):
         repairs.add("not_a_number")
         return None

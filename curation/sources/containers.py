@@ -1,4 +1,4 @@
-"""JSON objects that hold records: under which keys, and whether a text is one such document."""
+"""JSON objects that hold records: the keys of the records, and whether a text is such a document."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from curation.sources.shapes import spread
 from curation.sources.strict import Bad, Parser
 
 GENERIC = ("data", "examples", "rows", "items", "records", "instances", "dataset", "samples")
-"""Keys under which a file keeps its records, and which say nothing of them."""
+"""General keys under which a file keeps its records."""
 CHATS = ("messages", "conversations", "conversation", "turns", "dialogue", "chat", "history")
 """Keys under which a single record keeps its turns."""
 
 
 def is_document(sample: bytes) -> bool:
-    """Whether a text that begins so is a JSON document rather than an object a line."""
+    """Whether a text with this beginning is a JSON document rather than JSON lines."""
     text = sample.lstrip(b" \t\r\n\xef\xbb\xbf")
     first, *rest = (line.strip() for line in re.split(rb"[\r\n]+", text, maxsplit=51)[:51])
     rest = [line for line in rest if line]

@@ -24,14 +24,14 @@ from curation.sources.strict import Bad, Parser
 from curation.sources.window import SPACE, Window
 
 PIECE = 1 << 16
-"""Bytes that are seen at a time; a fault costs a look over all of them."""
+"""Bytes that are read at a time; after a fault all of them are searched."""
 
 _AFTER_BRACKET = re.compile(rf"\[[{SPACE}]*")
 _COLUMN = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[\[{]')
-"""How an object begins that holds columns."""
+"""The beginning of an object that holds columns."""
 _TOP = re.compile(r"[\r\n]+(?=[\[{])")
 _AHEAD = 16
-"""Characters before the end of the window in which a fault may only be that the text goes on."""
+"""Characters at the end of the window in which a fault may only mean that the text goes on."""
 
 
 def json_document(chunks: Iterable[bytes], limits: Limits, offset: int = 0) -> Iterator[Item]:
@@ -56,13 +56,13 @@ class _Document:
                 if chat := self._lone_chat():
                     yield chat
                     continue
-                window.take(window.at + 1)
+                window.take(window.position + 1)
                 yield from self._array({})
             elif character == "{":
                 yield from self._object()
             elif character in ",]}":
                 self._strays += 1
-                window.take(window.at + 1)
+                window.take(window.position + 1)
             else:
                 yield self._stray_text()
         if self._strays:
@@ -76,8 +76,8 @@ class _Document:
         """Text between documents, up to the next line that begins one."""
         offset, window = self._window.offset, self._window
         raw = b""
-        while not (start := _TOP.search(window.text, window.at)):
-            raw = (raw + window.take(max(window.at, len(window.text) - 1)))[:SHOWN]
+        while not (start := _TOP.search(window.text, window.position)):
+            raw = (raw + window.take(max(window.position, len(window.text) - 1)))[:SHOWN]
             if not window.more():
                 break
         raw += window.take(start.end() if start else len(window.text))
@@ -89,9 +89,9 @@ class _Document:
         """The record of an array that is one conversation, its elements being turns; else None."""
         window = self._window
         while len(window) < PIECE and window.more():
-            pass  # how much is looked at must not depend on where a chunk ended
+            pass  # the length that is searched must not depend on the ends of chunks
         try:
-            start = _AFTER_BRACKET.match(window.text, window.at)
+            start = _AFTER_BRACKET.match(window.text, window.position)
             turn = start and self._parser.parse_at(window.text, start.end())[0]
         except Bad:
             return None
@@ -119,10 +119,10 @@ class _Document:
             if character == ",":
                 self._strays += first or comma
                 comma, first = True, False
-                window.take(window.at + 1)
+                window.take(window.position + 1)
             elif character == "]":
                 self._strays += comma
-                window.take(window.at + 1)
+                window.take(window.position + 1)
                 return
             else:
                 self._strays += not (first or comma)
@@ -162,17 +162,17 @@ class _Document:
         return checked(value, row, offset, raw, self._parser.repairs, limits)
 
     def _value(self) -> tuple[Any, int, bytes] | Bad:
-        """The current value with its end and bytes; more text is read where it may help."""
+        """The current value with its end and bytes; it reads more text where that may help."""
         window = self._window
         while True:
             try:
-                value, end, raw = self._parser.parse_at(window.text, window.at)
+                value, end, raw = self._parser.parse_at(window.text, window.position)
                 if end < len(window.text) or not window.more():
                     return value, end, raw
                 continue
             except Bad as error:
                 fault = error.alone()
-            if fault.at is None or fault.at < len(window.text) - _AHEAD:
+            if fault.position is None or fault.position < len(window.text) - _AHEAD:
                 return fault
             if len(window) > self._limits.row_bytes:
                 return Bad("row_too_long", "")
@@ -212,18 +212,18 @@ class _Document:
     def _table(self) -> tuple[Any, int, bytes] | None:
         """An object that is longer than a row and begins as one that holds columns; else None."""
         window = self._window
-        if not _COLUMN.match(window.text, window.at):
+        if not _COLUMN.match(window.text, window.position):
             return None
         while window.more():
             pass
         try:
-            parsed = self._parser.parse_at(window.text, window.at)
+            parsed = self._parser.parse_at(window.text, window.position)
         except Bad:
             return None
         return parsed if spread(parsed[0]) else None
 
     def _spread(self, table: list[dict[str, Any]], end: int) -> Iterator[Item]:
-        """The records of an object that holds a table, which ends at a place in the window."""
+        """The records of an object that holds a table and ends at `end` in the window."""
         repairs: Iterable[str] = sorted(self._parser.repairs)
         self._window.take(end)
         yield Note("key", f"{len(table):,} records were read from one object that holds a table.")
@@ -234,36 +234,36 @@ class _Document:
                 yield too_long(self._row, 0, raw, self._limits)._replace(offset=None)
             else:
                 yield checked(record, self._row, None, raw, repairs, self._limits)
-            repairs = ()  # of which record they are is not known; they are counted once
+            repairs = ()  # the repaired record is not known, so repairs are counted once
 
     def _holds_records(self) -> bool:
         """Whether an object that is broken or long begins like one that holds records."""
         while len(self._window) < PIECE and self._window.more():
-            pass  # how much is looked at must not depend on where a chunk ended
-        text, place, seen = self._window.text, self._window.at + 1, dict[str, Any]()
+            pass  # the length that is searched must not depend on the ends of chunks
+        text, place, fields = self._window.text, self._window.position + 1, dict[str, Any]()
         entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
         while match := entry.match(text, place):
             name, place = match[1], match.end()
             if re.compile(r"\[\s*[\[{]").match(text, place):
-                generic = name in GENERIC and "instruction" not in seen
-                return name not in CHATS and (generic or not formats.recognise(seen)[0])
+                generic = name in GENERIC and "instruction" not in fields
+                return name not in CHATS and (generic or not formats.recognise(fields)[0])
             try:
-                seen[name], place, _ = self._parser.parse_at(text, place)
+                fields[name], place, _ = self._parser.parse_at(text, place)
             except Bad:
                 return False
         return False
 
     def _walk(self) -> Iterator[Item]:
-        """The records under the keys of an object; its other fields are left out, and named."""
+        """The records under the keys of an object; a note names its other fields, which are left out."""
         window, left_out, columns = self._window, list[str](), list[str]()
-        window.take(window.at + 1)
+        window.take(window.position + 1)
         while True:
             character = window.next()
             if character == "}":
-                window.take(window.at + 1)
+                window.take(window.position + 1)
                 break
             if character == ",":
-                window.take(window.at + 1)
+                window.take(window.position + 1)
                 continue
             if not character:
                 yield Note("cut", "The object does not end; the file looks cut.")
@@ -277,7 +277,7 @@ class _Document:
                 yield Reject(self._row, offset, "", "not_json", message, raw)
             elif window.next() == "[" and self._opens_records():
                 before = self._row
-                window.take(window.at + 1)
+                window.take(window.position + 1)
                 yield from self._array({} if name in GENERIC else {"split": name}, columns)
                 count = self._row - before
                 yield Note("key", f"{count:,} records were read from under the key {name!r}.")
@@ -304,12 +304,12 @@ class _Document:
         raw = window.take(parsed[1])
         if window.next() != ":":
             return None, raw + window.space.encode()
-        window.take(window.at + 1)
+        window.take(window.position + 1)
         return parsed[0], raw
 
     def _opens_records(self) -> bool:
         window = self._window
-        while not (inner := window.text[window.at + 1 :][:1_000].lstrip(SPACE)):
+        while not (inner := window.text[window.position + 1 :][:1_000].lstrip(SPACE)):
             if not window.more():
                 return False
         return inner[0] in "[{]"

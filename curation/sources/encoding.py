@@ -1,6 +1,6 @@
 """Text encodings: named, recognised or guessed, and texts decoded to UTF-8.
 
-Guarantee: a byte that cannot be decoded makes its own line a refusal and no other. Accepted: without a
+Guarantee: a byte that cannot be decoded rejects its own line and no other. Accepted: without a
 mark and outside of UTF-8 the encoding is a guess from the first megabyte, and a note says so.
 """
 
@@ -15,7 +15,7 @@ from curation.errors import CurationError
 from curation.text.scripts import han_count
 
 SAMPLE = 1 << 20
-"""Bytes of a file from which its encoding and kind are told."""
+"""Bytes of a file from which its encoding and kind are recognised."""
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -33,7 +33,7 @@ class Stream(Protocol):
     """A file as readers use it."""
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many; empty at the end."""
+        """The next bytes, at most `size`; empty at the end."""
 
     def close(self) -> None:
         """Close the file."""
@@ -47,7 +47,7 @@ def byte_order_mark(head: bytes) -> str:
 def utf16_without_mark(sample: bytes) -> str:
     """The kind of UTF-16 of a text without a mark; empty for none.
 
-    It shows as NUL in every second byte of text that is mostly ASCII.
+    Every second byte of a text that is mostly ASCII is then NUL.
     """
     sample = sample[:512]
     if b"\x00" not in sample or len(sample) < 8:
@@ -59,7 +59,7 @@ def utf16_without_mark(sample: bytes) -> str:
 
 
 def text_encoding(name: str) -> str:
-    """The name of a text encoding as Python knows it; raises CurationError for another."""
+    """Python's name of a text encoding; raises CurationError for an unknown one."""
     try:
         codec = codecs.lookup(name)
         b"text".decode(codec.name, "replace")  # `base64` is a codec too, but not of text
@@ -74,7 +74,7 @@ def text_encoding(name: str) -> str:
 def encoding_of(sample: bytes) -> tuple[str, str]:
     """The encoding of a text by its first megabyte, and a note when it is a guess.
 
-    A few bad lines in UTF-8 leave it UTF-8: those lines are refused.
+    A text with a few bad lines is UTF-8 all the same; those lines are rejected.
     """
     if mark := byte_order_mark(sample):
         return mark, "" if mark == "utf-8-sig" else f"The text is {mark.upper()} by its mark."
@@ -100,7 +100,7 @@ def _mostly_utf8(sample: bytes) -> bool:
     if not escaped:
         return True
     if len(text.encode("utf-8", "surrogateescape")) - len(text) > 2 * escaped:
-        return True  # whole sequences of UTF-8 are many; in another encoding they are accidents
+        return True  # UTF-8 has many whole sequences; another encoding has few, by accident
     lines = re.split("[\r\n]+", text)
     bad = sum(1 for line in lines if _ESCAPED.search(line))
     return bad <= max(1 if len(lines) > 5 else 0, len(lines) // 100)
@@ -122,7 +122,7 @@ def _guessed(sample: bytes) -> str:
 
 
 def _marked(error: UnicodeError) -> tuple[str, int]:
-    """Undecodable bytes as bytes that no UTF-8 holds, so that their line is refused too."""
+    """Undecodable bytes as bytes that are never UTF-8, so that their line is rejected too."""
     assert isinstance(error, UnicodeDecodeError)
     bad = error.object[error.start : error.end]
     text = "".join(chr(0xDC00 + byte) if byte > 127 else chr(byte) for byte in bad)
@@ -133,7 +133,7 @@ codecs.register_error("curation-mark", _marked)
 
 
 def utf8_chunks(stream: Stream, encoding: str, size: int = SAMPLE) -> Iterator[bytes]:
-    """The stream in UTF-8, in chunks; text in another encoding is decoded on the way.
+    """The stream in UTF-8, in chunks; text in another encoding is converted.
 
     A mark at the beginning is left out. Undecodable bytes come out as bytes that are no UTF-8.
     """
@@ -155,6 +155,6 @@ def _decoded(stream: Stream, encoding: str, size: int) -> Iterator[bytes]:
 
 
 def mark_size(sample: bytes, encoding: str) -> int:
-    """The length of a UTF-8 byte order mark, which offsets in the file have to count."""
+    """The length of a UTF-8 byte order mark, which offsets in the file include."""
     marked = encoding.startswith("utf-8") and sample.startswith(codecs.BOM_UTF8)
     return len(codecs.BOM_UTF8) if marked else 0

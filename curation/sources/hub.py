@@ -21,7 +21,7 @@ BATCH = 1_000
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where a dataset's splits were written, and the revision that they are of.
+    """The files of a dataset's splits, and their revision.
 
     revision: the commit's hash, so that the same can be fetched again. files: as `write_splits`.
     """
@@ -43,7 +43,7 @@ def load(
     """Write the splits of a dataset of the Hub, by its id `owner/name`, into `out`.
 
     revision: a branch, tag or commit, which is pinned to its commit. split, name: as for
-    `write_splits`. Raises CurationError for what is no such id, and when the Hub or the dataset
+    `write_splits`. Raises CurationError for another form of id, and when the Hub or the dataset
     cannot be reached, and MissingExtra when `datasets` is not installed.
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", id):
@@ -56,7 +56,7 @@ def load(
         raise MissingExtra("Reading from the Hugging Face Hub", "hub") from None
     try:
         pinned = str(HfApi().dataset_info(id, revision=revision, timeout=20).sha)
-    except Exception as error:  # what the Hub's client raises has no common kind
+    except Exception as error:  # errors of the Hub's client have no common class
         raise CurationError(_explained(id, error)) from None
     files = write_splits(id, out, revision=pinned, split=split, name=name, progress=progress)
     return Fetched(id, pinned, files)
@@ -71,10 +71,10 @@ def write_splits(
     name: str | None = None,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Write whatever `datasets` opens by an id or a folder's path, one Parquet file a split.
+    """Write a dataset that `datasets` opens by an id or a folder's path, one Parquet file a split.
 
-    split: one alone, as `train`. name: the configuration, where there are several. Each row names
-    its split, unless it has such a column already. Rows are streamed; no code of the dataset is
+    split: only this one, such as `train`. name: the configuration, where there are several. Each row
+    gets a column `split`, unless it has one. Rows are streamed; no code of the dataset is
     ever run, and pictures and sounds stay references. Raises as `load` does.
     """
     try:
@@ -82,8 +82,8 @@ def write_splits(
     except ImportError:
         raise MissingExtra("Reading from the Hugging Face Hub", "hub") from None
     try:
-        found = datasets.load_dataset(where, name, split=split, streaming=True, revision=revision)
-        splits = found if isinstance(found, dict) else {split or "train": found}
+        dataset = datasets.load_dataset(where, name, split=split, streaming=True, revision=revision)
+        splits = dataset if isinstance(dataset, dict) else {split or "train": dataset}
         files = list[Path]()
         out.mkdir(parents=True, exist_ok=True)
         for part, (split_name, rows) in enumerate(splits.items()):
@@ -93,7 +93,7 @@ def write_splits(
                 progress(part / len(splits), f"Fetching {split_name}: {count:,} rows")
     except MissingExtra:
         raise
-    except Exception as error:  # what `datasets` raises has no common kind
+    except Exception as error:  # errors of `datasets` have no common class
         raise CurationError(_explained(where, error)) from None
     return files
 
@@ -109,7 +109,7 @@ def _undecoded(rows: Any) -> Any:
 
 
 def _written(rows: Any, split: str, path: Path) -> Iterator[int]:
-    """Write rows as Parquet and yield their number so far; the names of classes go along."""
+    """Write rows as Parquet, with the names of classes; yield their number so far."""
     schema = rows.features.arrow_schema if rows.features else None
     writer, count = None, 0
     try:
@@ -151,7 +151,7 @@ _REASONS = {
 
 
 def _explained(id: str, error: Exception) -> str:
-    """One sentence on why a dataset could not be had."""
+    """A sentence with the reason why a dataset could not be fetched."""
     if isinstance(error, CurationError):
         return str(error)
     kinds = [kind.__name__ for kind in type(error).__mro__]

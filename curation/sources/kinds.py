@@ -15,7 +15,7 @@ _JSON = re.compile(r"\.(json|jsonl|ndjson)\b")
 _YAML = re.compile(r"\.(yaml|yml)\b")
 _BINARY = re.compile(r"\.(parquet|arrow|feather)\b")
 _OBJECT = re.compile(rb'\s*(?:\[\s*\]\s*\Z|(?:\[\s*)?\{\s*["}])')
-"""How JSON begins that no table begins with."""
+"""A beginning of JSON that no table has."""
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
 
 

@@ -1,4 +1,4 @@
-"""Limits under which an untrusted file is read, and what a reader yields."""
+"""Limits for reading an untrusted file, and the items that a reader yields."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from curation.errors import CurationError
 
 @dataclass(frozen=True)
 class Limits:
-    """What one import may take; a file or row beyond is refused with the limit's name.
+    """Limits of one import; a file or row beyond one is refused with the limit's name.
 
-    memory_mb: of the reading process. seconds: of it, by the wall clock. row_mb: one row's text.
-    nesting: brackets within brackets. columns: of one record. expansion: unpacked to packed bytes,
-    counted from expansion_after_mb on.
+    memory_mb: of the reading process. seconds: of that process, by the wall clock. row_mb: one
+    row's text. nesting: brackets within brackets. columns: of one record. expansion: unpacked to
+    packed bytes, counted from expansion_after_mb on.
     """
 
     memory_mb: int = 6_000
@@ -31,15 +31,15 @@ class Limits:
         return int(self.row_mb * 2**20)
 
     def swollen(self, packed: int) -> int:
-        """The most bytes that so many packed bytes may unpack to."""
+        """The most bytes that `packed` bytes may unpack to."""
         return max(int(self.expansion_after_mb * 2**20), packed * self.expansion)
 
 
 class Raw(NamedTuple):
-    """A record as it stands in the file: its place, its parsed value, and what was repaired in it.
+    """A record of the file: its position, its parsed value, and the repairs in it.
 
-    row: from 1. offset: of its first byte in the unpacked file; in a text that is not UTF-8, of
-    that text in UTF-8. lines: of the file that the record runs over; it counts as one all the same.
+    row: from 1. offset: of its first byte in the unpacked file, or in its text as UTF-8 for another
+    encoding. lines: number of lines of the file that it takes; it counts as one all the same.
     """
 
     row: int
@@ -51,7 +51,7 @@ class Raw(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A place in the file that gave no record: where, which field, a code, and what to do.
+    """A rejected row: its position, the field, a code, and what to do.
 
     columns: names that a mapping could use, when the record itself was whole.
     """
@@ -73,7 +73,7 @@ class Blank(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something a person should know of the file as a whole; `key` sorts facts such as encoding."""
+    """A fact about the file as a whole; `key` is its kind, such as encoding."""
 
     key: str
     text: str
@@ -87,8 +87,8 @@ class Refused(CurationError):
 
 
 class NotData(Refused):
-    """The file is about data, or stands for it, and holds none itself."""
+    """The file describes data, or is a pointer to it, and holds none itself."""
 
 
 class Damaged(Refused):
-    """A packed file cannot be unpacked from here on; what came before is whole."""
+    """A packed file that cannot be unpacked further; the part before is whole."""

@@ -13,16 +13,16 @@ from curation.sources.shapes import as_record, cut_cells
 from curation.sources.strict import SPACED_KEY, Bad, Parser
 
 SHOWN = 2_000
-"""Bytes that are kept of a line that is too long."""
+"""Bytes of a too long line that are kept."""
 
 Line = tuple[int, int, bytes, bool]
 """A line's number, offset and bytes with its end, and whether it was too long and is cut."""
 
 
 class Texts(NamedTuple):
-    """Lines one after another that hold objects of the same fields, all of them texts.
+    """Consecutive lines of objects with the same fields, all of them texts.
 
-    row: of the first. offsets, records, lines: of each.
+    row: of the first line. offsets, records, lines: of each.
     """
 
     row: int
@@ -33,7 +33,7 @@ class Texts(NamedTuple):
 
 
 class _Lines(NamedTuple):
-    """Whole lines of a chunk, and whether the first was too long and is cut: so many bytes."""
+    """Whole lines of a chunk; lost: bytes that were cut from the first, when it was too long."""
 
     before: int
     offset: int
@@ -44,29 +44,29 @@ class _Lines(NamedTuple):
 def _whole_lines(
     chunks: Iterable[bytes], limits: Limits, before: int, offset: int
 ) -> Iterator[_Lines]:
-    held, size, lost = list[bytes](), 0, 0  # pieces of a line that goes on, and their bytes
+    pieces, size, lost = list[bytes](), 0, 0  # pieces of a line that goes on, and their bytes
     for chunk in chunks:
-        held.append(chunk)
+        pieces.append(chunk)
         size += len(chunk)
-        if b"\n" in chunk or b"\r" in chunk or held[0].endswith(b"\r"):
-            parts = b"".join(held).splitlines(keepends=True)  # on bytes: LF, CR and CRLF only
-            # The last may go on, and a CR may be half of a CRLF.
+        if b"\n" in chunk or b"\r" in chunk or pieces[0].endswith(b"\r"):
+            parts = b"".join(pieces).splitlines(keepends=True)  # on bytes: LF, CR and CRLF only
+            # The last line may go on, and a CR may be half of a CRLF.
             tail = parts.pop() if not parts[-1].endswith(b"\n") else b""
             if parts:
                 yield _Lines(before, offset, parts, lost)
                 before, offset, lost = before + len(parts), offset + lost + sum(map(len, parts)), 0
-            held, size = [tail] if tail else [], len(tail)
+            pieces, size = [tail] if tail else [], len(tail)
         if size > max(limits.row_bytes, SHOWN):
-            whole = b"".join(held)
-            held = [whole[:SHOWN] + whole[-1:]]
-            size = len(held[0])
+            whole = b"".join(pieces)
+            pieces = [whole[:SHOWN] + whole[-1:]]
+            size = len(pieces[0])
             lost += len(whole) - size
     if size:
-        yield _Lines(before, offset, [b"".join(held)], lost)
+        yield _Lines(before, offset, [b"".join(pieces)], lost)
 
 
-def _each(found: _Lines) -> Iterator[Line]:
-    number, offset, parts, lost = found
+def _each(whole: _Lines) -> Iterator[Line]:
+    number, offset, parts, lost = whole
     for part in parts:
         number += 1
         yield number, offset, part, lost > 0
@@ -79,10 +79,10 @@ def split_lines(
 ) -> Iterator[Line]:
     """Physical lines, numbered from `before` + 1.
 
-    Lines end in LF, CR or CRLF and nowhere else. Of one that is too long its beginning is given.
+    Lines end in LF, CR or CRLF and nowhere else. A line that is too long is cut.
     """
-    for found in _whole_lines(chunks, limits, before, offset):
-        yield from _each(found)
+    for whole in _whole_lines(chunks, limits, before, offset):
+        yield from _each(whole)
 
 
 def json_lines(
@@ -90,32 +90,32 @@ def json_lines(
 ) -> Iterator[Item | Texts]:
     """One record or reject or blank per line; `before` lines and `offset` bytes came earlier.
 
-    Lines that are plain are given together, as Texts, which costs a fraction.
+    Plain lines come together, as Texts, which costs a fraction of the time.
     """
     parser, most = Parser(limits), limits.row_bytes
-    for found in _whole_lines(chunks, limits, before, offset):
-        if texts := _texts(found, parser, limits):
+    for whole in _whole_lines(chunks, limits, before, offset):
+        if texts := _texts(whole, parser, limits):
             yield texts
             continue
-        for number, at, ended, cut in _each(found):
+        for number, start, ended, cut in _each(whole):
             line = ended.rstrip(b"\r\n")
             if cut or len(line) > most:
-                yield too_long(number, at, line, limits)
+                yield too_long(number, start, line, limits)
             elif not line.strip():
                 yield Blank()
             else:
-                yield parsed(parser, line, number, at, limits)
+                yield parsed(parser, line, number, start, limits)
 
 
-def _texts(found: _Lines, parser: Parser, limits: Limits) -> Texts | None:
-    """The lines as Texts where the strict parser would surely say the same of each; else None."""
-    number, offset, parts, lost = found
+def _texts(whole: _Lines, parser: Parser, limits: Limits) -> Texts | None:
+    """The lines as Texts where the strict parser would surely give the same; else None."""
+    number, offset, parts, lost = whole
     if lost or len(parts) < 2 or max(map(len, parts)) > limits.row_bytes:
         return None
     data = b"".join(parts)
-    # A string never holds a raw line feed, so a line that ends in a string spoils the whole. With
-    # `}` before and `{` after every line feed, and no object within another, an object ends where
-    # its line does; and as there are as many objects as lines, there is one on each.
+    # A string never holds a raw line feed, so a line that ends in a string makes the JSON invalid.
+    # With `}` before and `{` after every line feed, and no object within another, an object ends
+    # with its line; and as there are as many objects as lines, each line has one.
     body = data.removesuffix(b"\n")
     if b"\r" in data or body.count(b"}\n{") != len(parts) - 1:
         return None
@@ -139,7 +139,7 @@ def _texts(found: _Lines, parser: Parser, limits: Limits) -> Texts | None:
 
 
 def _without_double_keys(lines: list[bytes], keys: int, parser: Parser) -> bool:
-    """Whether no key stands twice; only lines with more `":` than keys are parsed for it."""
+    """Whether no key occurs twice; it parses only lines with more `":` than keys."""
     try:
         for line in lines:
             if line.count(b'":') != keys or SPACED_KEY.search(line):
@@ -150,7 +150,7 @@ def _without_double_keys(lines: list[bytes], keys: int, parser: Parser) -> bool:
 
 
 def too_long(row: int, offset: int, line: bytes, limits: Limits) -> Reject:
-    """The refusal of a row that is longer than a row may be."""
+    """The rejection of a row that is longer than the limit."""
     message = f"the row is longer than {limits.row_mb:g} MB (limit row_mb)."
     return Reject(row, offset, "", "row_too_long", message, line[:SHOWN])
 
@@ -158,7 +158,7 @@ def too_long(row: int, offset: int, line: bytes, limits: Limits) -> Reject:
 def parsed(
     parser: Parser, line: bytes, row: int, offset: int | None, limits: Limits
 ) -> Raw | Reject:
-    """One line's record, or why there is none."""
+    """One line as a record, or as a rejected row."""
     try:
         value = parser.parse(line)
     except UnicodeDecodeError as error:
@@ -168,10 +168,10 @@ def parsed(
     return checked(value, row, offset, line, parser.repairs, limits)
 
 
-def not_utf8(at: int) -> str:
-    """What to say of bytes that cannot be decoded, from byte `at` of a row on."""
+def not_utf8(position: int) -> str:
+    """A sentence about bytes that cannot be decoded, from byte `position` of a row on."""
     return (
-        f"byte {at + 1} of the row does not fit the file's encoding; "
+        f"byte {position + 1} of the row does not fit the file's encoding; "
         "mend it, or name the encoding if the whole file has another."
     )
 
@@ -184,7 +184,7 @@ def checked(
     repairs: Iterable[str],
     limits: Limits,
 ) -> Raw | Reject:
-    """A parsed value as a record, refused when it is no object or has too many fields."""
+    """A parsed value as a record, rejected when it is no object or has too many fields."""
     if cells := cut_cells(value):
         names = ", ".join(cells[:8])
         message = f"the Hub gave these cells cut short: {names}; fetch the dataset itself."

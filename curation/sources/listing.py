@@ -20,19 +20,19 @@ NO_RECORDS = "it is YAML without a list of records, such as settings, not data."
 
 
 class _Loader(yaml.CSafeLoader):  # type: ignore[misc]
-    """Values as JSON has them; dates, `yes`, `007` and `12:30` stay the texts that they are."""
+    """Loads values as JSON has them; dates, `yes`, `007` and `12:30` stay texts."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; raises ConstructorError where a key stands twice."""
+        """A mapping; raises ConstructorError when a key occurs twice."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         double = next((key for key in keys if keys.count(key) > 1), None)
         if double is not None:
             problem = f"the key {double!r} stands twice; keep one of them"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-        made: dict[Any, Any] = super().construct_mapping(node, deep)
-        return made
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 _PLAIN = {
@@ -41,7 +41,7 @@ _PLAIN = {
     "int": (r"-?(?:0|[1-9][0-9]{0,14})", list("-0123456789")),
     "float": (r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{1,6}", list("-0123456789")),
 }
-"""What is no text: what JSON has, in numbers that a float holds exactly."""
+"""Values that are no texts: those of JSON, with numbers that a float represents exactly."""
 for _kind, (_pattern, _first) in _PLAIN.items():
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_kind}", re.compile(rf"{_pattern}\Z"), _first
@@ -49,7 +49,7 @@ for _kind, (_pattern, _first) in _PLAIN.items():
 
 
 def yaml_list(chunks: Iterable[bytes], limits: Limits) -> Iterator[Item]:
-    """The records of a YAML file; raises Refused for what is too long or too deep to parse."""
+    """The records of a YAML file; raises Refused for a file that is too long or too deep."""
     text = _whole(chunks)
     try:
         _check(text, limits)
@@ -92,7 +92,7 @@ def _whole(chunks: Iterable[bytes]) -> str:
 
 
 def _check(text: str, limits: Limits) -> None:
-    """Raise Refused for references, by which a few lines say millions, and for deep nesting."""
+    """Raise Refused for references, by which a few lines become millions, and for deep nesting."""
     depth = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent):

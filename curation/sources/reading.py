@@ -41,11 +41,11 @@ from curation.sources.opening import look
 from curation.sources.parts import Part, read_part
 
 RESERVED = {*BASE_COLUMNS, "id", "content_hash", "imported_as"} - {"tools", "rejected"}
-"""Names of our own columns; a file's columns of such names stay in the metadata."""
+"""Names of the project's own columns; a file's columns of these names stay in the metadata."""
 
 
 class Read(NamedTuple):
-    """A record that became an example, with the file it stood in."""
+    """A record that became an example, with its file."""
 
     source: str
     raw: Raw
@@ -53,7 +53,7 @@ class Read(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A record that became no example, with the file it stood in."""
+    """A record that became no example, with its file."""
 
     source: str
     reject: Reject
@@ -67,7 +67,7 @@ class Fact(NamedTuple):
 
 
 class Many(NamedTuple):
-    """Records one after another that became examples; row: of the first, offsets: of each."""
+    """Consecutive records that became examples; row: of the first, offsets: of each."""
 
     source: str
     row: int
@@ -130,7 +130,7 @@ def read_all(
 
 
 class _Converter:
-    """Records to examples; `news` holds notes about the file that a record gave rise to."""
+    """Records to examples; `news` holds notes about the file that a record caused."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class _Converter:
                 format=self._format,
                 mapping=self._mapping,
                 label_names=self._label_names,
-                table=item.offset is None,  # no place in a file of text
+                table=item.offset is None,  # a table has no offsets
             )
         except FieldError as error:
             raw = item.raw or orjson.dumps(item.value)
@@ -277,7 +277,7 @@ def _text_items(
 
 
 class _Joined:
-    """Chunks as something to read from, whatever size is asked for."""
+    """Chunks as a stream, one a read, whatever the size."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -1,8 +1,8 @@
-"""Where the next record of a JSON document begins, after one that cannot be read.
+"""Search for the next record of a JSON document, after one that cannot be read.
 
 Guarantee: however long a broken record is, no more than its beginning is kept. Accepted: the next
-record is found by its looks (brackets, its first key, its indentation), so a broken record can take
-the one after it along.
+record is recognised by brackets, its first key or its indentation, so the record after a broken one
+can be lost with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FIRST_KEY = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")\s*:')
 
 
 class Skipping:
-    """Goes on in a window from a broken record to the next one.
+    """Moves a window from a broken record to the next one.
 
     space: the white space before the current element.
     """
@@ -27,19 +27,19 @@ class Skipping:
         self._window, self._limits = window, limits
         self.space = ""
         self._opening: re.Pattern[str] | None = None
-        """How a record begins, learnt from the first good one."""
+        """The beginning of records, learnt from the first good one."""
         self._repeats = False
-        """Whether a good record holds its own beginning a second time."""
+        """Whether a good record contains its own beginning a second time."""
 
     def learn(self, record: str) -> None:
-        """Learn from a good record how records begin."""
+        """Learn the beginning of records from a good one."""
         if self._opening is None and not self._repeats and (first := _FIRST_KEY.match(record)):
             opening = _opening(first[1])
             self._repeats = len(opening.findall(record)) > 1
             self._opening = None if self._repeats else opening
 
     def to_next(self) -> bytes:
-        """Go on to where the next element may begin; return the bytes up to there, or their beginning."""
+        """Move to the likely next element; return the bytes passed, or their beginning."""
         window = self._window
         while (end := self._next_element()) is None:
             if len(window) > self._limits.row_bytes:
@@ -47,22 +47,22 @@ class Skipping:
             if not window.more():
                 end = len(window.text)
                 closing = window.text.rstrip(SPACE)
-                if closing.endswith("]") and len(closing) > window.at + 1:
+                if closing.endswith("]") and len(closing) > window.position + 1:
                     end = len(closing) - 1
                 break
         raw = window.take(end)
         return raw.rstrip(b" \t\r\n,") or raw
 
     def to_next_far(self) -> bytes:
-        """Go on past an element that is longer than a row may be; return its beginning.
+        """Move past an element that is longer than a row may be; return its beginning.
 
         The element ends with its brackets, before a line that begins as it did, or where a record
         begins in the middle of a text, which a quote should have ended.
         """
         window, brackets, shown = self._window, Brackets(), b""
-        own_line, after = self._line_start(), 1  # its own beginning is no other's
+        own_line, after = self._line_start(), 1  # skips the element's own beginning
         while True:
-            text, start = window.text, window.at
+            text, start = window.text, window.position
             line = own_line.search(text, start) if own_line else None
             stop = max(start, len(text) - (0 if window.ended else 1_000))
             stop, end, place = line.start() if line else stop, None, start
@@ -79,12 +79,12 @@ class Skipping:
                 return shown
 
     def _next_element(self) -> int | None:
-        """The end of the current element by its brackets, or where the next one seems to begin.
+        """The end of the current element by its brackets, or the likely beginning of the next one.
 
         The next element begins with the first key of those before, or on a line of its own that is
         indented like the current one.
         """
-        text, start = self._window.text, self._window.at
+        text, start = self._window.text, self._window.position
         if text[start] not in "{[":
             plain = re.compile(r"[,{\[\]]").search(text, start + 1)
             return plain.start() if plain else None

@@ -1,4 +1,4 @@
-"""Shapes in which JSON holds records: columns, pandas' orients, rows of the Hub, bare chats."""
+"""Shapes of records in JSON: columns, pandas' orients, rows of the Hub, bare chats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_turn(value: Any) -> bool:
 
 
 def as_record(value: Any) -> Any:
-    """The record that a value stands for: of a bare chat, or of a row as the Hub's server gives it."""
+    """The record of a value: a bare chat or a row of the Hub's server becomes one; others stay."""
     if type(value) is list:
         if value and all(map(is_turn, value)):
             return {"conversations" if "from" in value[0] else "messages": value}
@@ -31,7 +31,7 @@ def as_record(value: Any) -> Any:
 
 
 def cut_cells(value: Any) -> list[str]:
-    """Columns of a row of the Hub's server that it did not give whole."""
+    """Columns that the Hub's server cut short in a row."""
     if type(value) is dict and "row_idx" in value and type(value.get("row")) is dict:
         cells = value.get("truncated_cells")
         return [str(cell) for cell in cells] if isinstance(cells, list) else []
@@ -41,7 +41,7 @@ def cut_cells(value: Any) -> list[str]:
 def spread(value: Record) -> list[Record] | None:
     """The records of an object that holds a table; None when it is a record itself.
 
-    Read are columns (lists of one length), columns and rows of pandas (objects by index), and
+    It reads columns (lists of one length), columns and rows of pandas (objects by index), and
     several such tables by the names of their splits.
     """
     parts = list(value.values())
@@ -86,10 +86,10 @@ def _of_objects(value: Record) -> list[Record] | None:
 
 
 def _counts(names: list[str]) -> bool:
-    """Whether names are the numbers of rows, which say nothing."""
+    """Whether names are only the numbers of rows."""
     return all(name.isdecimal() for name in names)
 
 
-def _numbered(record: Record, name: str, says_nothing: bool) -> Record:
-    """The record with the name that it has in the file as its id, unless it has one."""
-    return record if says_nothing or "id" in record else {"id": name, **record}
+def _numbered(record: Record, name: str, only_counts: bool) -> Record:
+    """The record with its name in the file as its id, unless it has an id."""
+    return record if only_counts or "id" in record else {"id": name, **record}

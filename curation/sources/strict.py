@@ -1,7 +1,7 @@
-"""JSON that says what it found: duplicate keys, odd numbers, lone surrogates, too deep nesting.
+"""A JSON parser that reports duplicate keys, odd numbers, lone surrogates and too deep nesting.
 
-A quick parser goes first. A strict one, ten times slower, goes over the same text where the quick
-one may have hidden something; a test holds the two to the same answers.
+A quick parser runs first. A strict one, ten times slower, runs over the same text where the quick
+one may have missed something; a test compares their results.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAY_HOLD_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONG_FLOAT = re.compile(rb"[\d.]{17}|\d[eE]")
 SPACED_KEY = re.compile(rb'"[ \t\r\n]+:')
-"""A key that is not told from a text by counting `":`."""
+"""A key that counting `":` misses."""
 _AT_END = re.compile(r"\s*\Z")
 _QUICK = json.JSONDecoder()
 
@@ -31,21 +31,23 @@ _QUICK = json.JSONDecoder()
 class Bad(ValueError):
     """A text that is no acceptable JSON: code and sentence, and the field when there is one.
 
-    at: the character where it was noticed; None when more text could not change the verdict.
+    position: of the character where it was noticed; None when more text could not change the result.
     """
 
-    def __init__(self, code: str, message: str, field: str = "", at: int | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, field: str = "", position: int | None = None
+    ) -> None:
         super().__init__(message)
-        self.code, self.field, self.at = code, field, at
+        self.code, self.field, self.position = code, field, position
 
     def alone(self) -> Bad:
-        """Itself without what it hangs on: frames and the text, which would stay in memory."""
+        """The error without its traceback, whose frames would keep the text in memory."""
         self.__traceback__ = self.__context__ = None
         return self
 
 
 class Parser:
-    """A parser that notes in `repairs` what it had to change in the last value.
+    """A parser that lists in `repairs` its changes to the last value.
 
     Numbers that a float or a 53-bit integer cannot hold are kept as text, digit for digit.
     """
@@ -63,33 +65,33 @@ class Parser:
         )
 
     def parse(self, line: bytes) -> Any:
-        """The value of a whole text; raises Bad, and UnicodeDecodeError for what is not UTF-8."""
+        """The value of a whole text; raises Bad, and UnicodeDecodeError for a text that is not UTF-8."""
         self.repairs.clear()
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             return self._parse_strictly(line.decode("utf-8"))
-        # As many `":` as keys came out: no key stands twice, unless white space hides a colon.
+        # There are as many `":` as keys: no key occurs twice, unless white space hides a colon.
         if self._keys(value, 1) == line.count(b'":') and not self._doubtful:
             if not (SPACED_KEY.search(line) or self._floats and _LONG_FLOAT.search(line)):
                 return value
         return self._parse_strictly(line.decode("utf-8"))
 
-    def parse_at(self, text: str, at: int) -> tuple[Any, int, bytes]:
-        """The value that begins at a place, where it ends, and its bytes; raises Bad."""
+    def parse_at(self, text: str, start: int) -> tuple[Any, int, bytes]:
+        """The value that begins at `start`, its end, and its bytes; raises Bad."""
         self.repairs.clear()
         try:
-            value, end = _QUICK.raw_decode(text, at)
+            value, end = _QUICK.raw_decode(text, start)
         except (ValueError, RecursionError):
-            value, end = self._decoded(text, at)  # explains what is wrong
-        span = text[at:end]
+            value, end = self._decoded(text, start)  # raises Bad with the reason
+        span = text[start:end]
         raw = span.encode("utf-8", "surrogateescape")
         if self._keys(value, 1) == span.count('":') and not self._doubtful:
             if not (SPACED_KEY.search(raw) or self._floats and _LONG_FLOAT.search(raw)):
                 if "\\u" not in span or not _MAY_HOLD_SURROGATE.search(span):
                     return value, end, raw
         self.repairs.clear()
-        return self._checked(*self._decoded(text, at), span), end, raw
+        return self._checked(*self._decoded(text, start), span), end, raw
 
     def _keys(self, value: Any, level: int) -> int:
         """Keys of all objects in a value; notes doubtful numbers and too many levels."""
@@ -124,12 +126,12 @@ class Parser:
             )
         return self._checked(value, end, text)
 
-    def _decoded(self, text: str, at: int) -> tuple[Any, int]:
+    def _decoded(self, text: str, start: int) -> tuple[Any, int]:
         try:
-            return self._strict.raw_decode(text, at)
+            return self._strict.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            code, message = _explained(error, text, at)
-            raise Bad(code, message, at=len(text) if code == "cut" else error.pos) from None
+            code, message = _explained(error, text, start)
+            raise Bad(code, message, position=len(text) if code == "cut" else error.pos) from None
         except RecursionError:
             raise self._too_deep() from None
 
@@ -144,10 +146,10 @@ class Parser:
         )
 
     def _pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        value = dict(pairs)
+        if len(value) != len(pairs):
             raise _doubled(pairs)
-        return found
+        return value
 
     def _int(self, digits: str) -> int | str:
         if len(digits) < 16 or len(digits) < 20 and abs(int(digits)) <= _SAFE:
@@ -181,32 +183,32 @@ class Parser:
 
 
 def _doubled(pairs: list[tuple[str, Any]]) -> Bad:
-    """What to say of an object in which a key stands twice."""
-    seen: dict[str, Any] = {}
+    """The error of an object in which a key occurs twice."""
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in seen:
-            shown = (json.dumps(v, ensure_ascii=False)[:80] for v in (seen[name], value))
+        if name in values:
+            shown = (json.dumps(v, ensure_ascii=False)[:80] for v in (values[name], value))
             one, two = (_SURROGATE.sub("\ufffd", text) for text in shown)
             return Bad(
                 "duplicate_key",
                 f"the key {name!r} stands twice, with {one} and {two}; keep one of them.",
                 _SURROGATE.sub("\ufffd", name),
             )
-        seen[name] = value
-    raise AssertionError("no key stands twice")
+        values[name] = value
+    raise AssertionError("no key occurs twice")
 
 
 def _differ(digits: str, value: float) -> bool:
-    """Whether a double says another number than the digits, or fewer of them."""
+    """Whether a double is another number than the digits, or has fewer of them."""
     exponent = digits.lower().partition("e")[2]
-    if len(exponent) > 5:  # Decimal would take its time, and no double goes so far
+    if len(exponent) > 5:  # Decimal would be slow, and no double is so large
         return True
     return Decimal(digits) != Decimal(repr(value))
 
 
-def _explained(error: json.JSONDecodeError, text: str, at: int) -> tuple[str, str]:
-    """A code and a sentence for what is wrong in the value that begins at a place."""
-    place = f"at character {error.pos - at + 1}"
+def _explained(error: json.JSONDecodeError, text: str, start: int) -> tuple[str, str]:
+    """A code and a sentence for the fault of the value that begins at `start`."""
+    place = f"at character {error.pos - start + 1}"
     if "control character" in error.msg:
         return (
             "control_character",
@@ -214,8 +216,8 @@ def _explained(error: json.JSONDecodeError, text: str, at: int) -> tuple[str, st
         )
     if "Unterminated string" in error.msg or _AT_END.match(text, error.pos):
         return "cut", "the text ends in the middle; the file looks cut here."
-    around = text[max(at, error.pos - 1) : error.pos + 1]
-    after_comma = text[max(at, error.pos - 1_000) : error.pos].rstrip().endswith(",")
+    around = text[max(start, error.pos - 1) : error.pos + 1]
+    after_comma = text[max(start, error.pos - 1_000) : error.pos].rstrip().endswith(",")
     if after_comma and ("property name" in error.msg or text[error.pos] in "]}"):
         return "trailing_comma", f"a comma stands before a closing bracket {place}; remove it."
     return "not_json", f"this is not JSON {place}, near {around!r}: {error.msg.lower()}."

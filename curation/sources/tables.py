@@ -20,12 +20,12 @@ KNOWN = {
     for name in names
     if len(name) > 1
 }
-"""Names by which a first row is taken for a header."""
+"""Names that mark a first row as a header."""
 DELIMITERS = ",\t;|"
 AHEAD = 400
-"""Lines that are looked at before the first record is given."""
+"""Lines that are read before the first record is yielded."""
 JOINED = 1_000
-"""Lines that one quoted cell may run over before the quote is taken for a slip."""
+"""Lines that one quoted cell may take; a quote over more lines counts as a mistake."""
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 _SEPARATOR = re.compile(rb'(?i)\s*"?sep=([!-/:-@\[-`{-~\t ])"?\s*\Z')
 _LINE_END = re.compile(r"(\r\n|\r|\n)\Z")
@@ -33,13 +33,13 @@ _LINE_END = re.compile(r"(\r\n|\r|\n)\Z")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How cells are told apart: the separator, and whether quotes hold cells together."""
+    """The separator of cells, and whether quotes hold cells together."""
 
     delimiter: str = ","
     quotes: bool = True
 
     def cells(self, text: str) -> list[str] | None:
-        """One record's cells; None when its quotes do not add up, no cells when one is still open."""
+        """One record's cells; None when its quotes do not match, no cells while one is still open."""
         body = _LINE_END.sub("", text)
         if not self.quotes or '"' not in body:
             return body.split(self.delimiter)
@@ -51,16 +51,16 @@ class Dialect:
         return rows[0] if len(rows) == 1 else None
 
     def records(self, lines: list[str]) -> list[list[str]]:
-        """The records of a sample of lines; a line that begins none gives no cells."""
-        found, at = list[list[str]](), 0
-        while at < len(lines):
-            text, taken, cells = lines[at], 1, self.cells(lines[at])
-            while cells == [] and at + taken < min(len(lines), at + 50):
-                text, taken = text + lines[at + taken], taken + 1
+        """The records of a sample of lines; a line that begins no record has no cells."""
+        records, index = list[list[str]](), 0
+        while index < len(lines):
+            text, taken, cells = lines[index], 1, self.cells(lines[index])
+            while cells == [] and index + taken < min(len(lines), index + 50):
+                text, taken = text + lines[index + taken], taken + 1
                 cells = self.cells(text)
-            found.append(cells or [])
-            at += taken if cells else 1
-        return found
+            records.append(cells or [])
+            index += taken if cells else 1
+        return records
 
     def fit(self, lines: list[str]) -> tuple[float, int]:
         """The share of records that have the commonest number of cells, and that number."""
@@ -70,7 +70,7 @@ class Dialect:
 
 
 def commonest(records: list[list[str]]) -> tuple[int, int]:
-    """The commonest number of cells, more than one where there is such, and its count."""
+    """The commonest number of cells, if possible more than one, and its count."""
     widths = Counter(map(len, records))
     return max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(0, 0))
 
@@ -78,7 +78,7 @@ def commonest(records: list[list[str]]) -> tuple[int, int]:
 def sniff(lines: list[str], *, prose: bool = False) -> Dialect:
     """The dialect that cuts most lines into the same number of cells, more than one.
 
-    In `prose` commas and the like belong to sentences: there only tabs or a known header count.
+    In `prose` commas and semicolons belong to sentences, so only tabs or a known header count.
     """
     best, most = Dialect(), 0.0
     for delimiter in DELIMITERS:
@@ -94,12 +94,12 @@ def sniff(lines: list[str], *, prose: bool = False) -> Dialect:
 
 
 def has_known(cells: list[str]) -> bool:
-    """Whether a cell is a name that columns of datasets have."""
+    """Whether a cell is a usual name of a column."""
     return any(cell.strip().lower() in KNOWN for cell in cells)
 
 
 def has_header(first: list[str], rest: list[list[str]], *, prose: bool = False) -> bool:
-    """Whether the first row names the columns: known names, or names unlike what follows."""
+    """Whether the first row names the columns: known names, or names unlike the rows below."""
     names = [cell.strip().lower() for cell in first]
     if prose and len(first) == 1:
         return names[0] in KNOWN
@@ -135,7 +135,7 @@ def _is_number(text: str) -> bool:
 
 
 def headerless(records: list[list[str]]) -> list[str]:
-    """Names for columns without a header; the one with few values is the label, the longest the text."""
+    """Names for columns without a header; one with few values is the label, the longest the text."""
     width = commonest(records)[0]
     rows = [row for row in records if len(row) == width]
     names = [f"column_{i + 1}" for i in range(width)]
@@ -163,20 +163,23 @@ def separated(
     csv.field_size_limit(max(limits.row_bytes, 131_072))
     lines = split_lines(chunks, limits, 0, offset)
     ahead = list(itertools.islice(lines, AHEAD))
-    said = _separator(ahead)
-    if said:
+    separator = _separator(ahead)
+    if separator:
         yield Blank()
         ahead = ahead[1:]
-    seen = [line for line in ahead if line[2].strip()]
+    filled = [line for line in ahead if line[2].strip()]
     decoded = [
         line.decode("utf-8", "replace")
-        for _, _, line, cut in seen
+        for _, _, line, cut in filled
         if not (cut or len(line) > limits.row_bytes)
     ]
-    dialect = Dialect(said or ",") if said or not decoded else sniff(decoded[:200], prose=prose)
+    dialect = (
+        Dialect(separator or ",") if separator or not decoded else sniff(decoded[:200], prose=prose)
+    )
     header, body = _header(decoded, dialect, prose)
-    if decoded and seen[0][2].decode("utf-8", "replace") != decoded[0]:
-        header, body = None, [header, *body] if header else body  # it was too long to be one
+    if decoded and filled[0][2].decode("utf-8", "replace") != decoded[0]:
+        # The first line was too long for a header.
+        header, body = None, [header, *body] if header else body
     if header is None:
         names = headerless(body[:300])
         if decoded:
@@ -221,14 +224,14 @@ def _named(header: list[str], rows: list[list[str]]) -> list[str]:
         raise Refused(f"the header names {double[0]!r} twice; give each column a name of its own.")
     index = [row[0] for row in rows if row]
     if not names[0] and "column_1" not in names and all(map(_is_number, index)):
-        names[0] = "column_1"  # pandas leaves the name of its index out
+        names[0] = "column_1"  # pandas writes no name for its index
     if "" in names:
         raise Refused(f"column {names.index('') + 1} of the header has no name; name it.")
     return names
 
 
 class _Table:
-    """The records of a table, from lines that are put together where a quoted cell holds breaks."""
+    """The records of a table; lines are joined where a quoted cell contains line breaks."""
 
     def __init__(
         self, lines: Iterator[Line], names: list[str], dialect: Dialect, limits: Limits
@@ -237,7 +240,7 @@ class _Table:
         self._waiting: list[Line] = []
 
     def items(self, header: bool) -> Iterator[Item]:
-        """Every record; the first is left out as blank where it is the header."""
+        """Every record; a header counts as blank."""
         row = 0
         while self._fill(0):
             number, offset, line, cut = self._waiting[0]
@@ -260,9 +263,9 @@ class _Table:
                 del self._waiting[:taken]
                 yield self._row(cells, code, row, offset, raw, taken)
 
-    def _fill(self, place: int) -> bool:
-        """Whether a line stands at a place of those that wait."""
-        while len(self._waiting) <= place:
+    def _fill(self, index: int) -> bool:
+        """Read lines until so many wait; whether there is one at `index`."""
+        while len(self._waiting) <= index:
             line = next(self._lines, None)
             if line is None:
                 return False
@@ -288,7 +291,7 @@ class _Table:
                 cells = self._dialect.cells(text)
         if cells and len(cells) == len(self._names) and "\ufffd" not in text[len(first) :]:
             return cells, taken, ""
-        return None, 1, "quotes"  # a slip of a quote: refuse its line, go on with the next
+        return None, 1, "quotes"  # a misplaced quote: reject its line, go on with the next
 
     def _row(
         self, cells: list[str] | None, code: str, row: int, offset: int, raw: bytes, taken: int
