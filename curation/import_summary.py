@@ -94,9 +94,9 @@ class ImportSummary:
 
 
 def line_sum(counts: Mapping[str, Any]) -> str:
-    """COUNTS as the sum by which nobody's line is lost."""
+    """COUNTS as a sum, which shows that no line is lost."""
     return (
-        "{lines:,} lines = {examples:,} examples + {rejected:,} rejected + {blank:,} blank"
+        "{lines:,} lines = {examples:,} examples + {rejected:,} refused + {blank:,} blank"
     ).format_map(counts)
 
 

@@ -46,6 +46,11 @@ class View:
     note: str
     fingerprint: str
 
+    @property
+    def changes(self) -> str:
+        """The note without the sentence on the last run; for a page that shows today's recipe."""
+        return self.note.removesuffix(SHOWN_THEN).strip()
+
 
 class _Base(NamedTuple):
     """The replay that a view starts from: it has the decisions that the last run had.

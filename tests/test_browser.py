@@ -182,7 +182,7 @@ def test_the_whole_job(page, tmp_path):
         page.get_by_text("Example", exact=True).first.click()
         button(page, "Import 5 files").click(timeout=60_000)
         wait_for_jobs(workspace, 1)
-        page.get_by_text("rejected +").first.wait_for(timeout=60_000)
+        page.get_by_text("refused +").first.wait_for(timeout=60_000)
         settled(page)
         shot(page, "load")
 
@@ -284,7 +284,7 @@ def test_the_worst_files_get_a_sentence_and_the_session_lives(page, tmp_path):
         settled(page)
         button(page, "Import 1 file").click()
         wait_for_jobs(workspace, 1)
-        page.get_by_text("2 lines = 1 examples + 1 rejected + 0 blank").wait_for(timeout=60_000)
+        page.get_by_text("2 lines = 1 examples + 1 refused + 0 blank").wait_for(timeout=60_000)
         goto(other, "Browse")
         other.close()
     assert len(Project.open(workspace / "nasty").examples) == 1

@@ -54,7 +54,7 @@ def test_a_file_that_was_there_already_counts_nothing_new(project, tmp_path):
 
 def test_the_sum_of_lines_is_written_with_thousands():
     counts = {"lines": 12_345, "examples": 12_000, "rejected": 340, "blank": 5}
-    assert line_sum(counts) == "12,345 lines = 12,000 examples + 340 rejected + 5 blank"
+    assert line_sum(counts) == "12,345 lines = 12,000 examples + 340 refused + 5 blank"
 
 
 def test_refused_lines_are_had_back_as_they_were_and_with_their_reasons(project, tmp_path):

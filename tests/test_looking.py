@@ -7,7 +7,7 @@ import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
-from curation.looking.columns import in_words, nameable, values_of, with_titles
+from curation.looking.columns import in_words, nameable, values_of, with_shown, with_titles
 from curation.looking.counts import Counts, Progress
 from tests.conftest import json_lines
 
@@ -79,6 +79,8 @@ def test_what_dropped_a_row_is_named_by_its_title_for_a_reader(project):
     dataset = project.run()
     assert dataset.rows.loc[ids[[0, 3]], "dropped_by"].tolist() == ["keep_between", "people"]
     shown = with_titles(dataset, dataset.rows.loc[ids])["dropped_by"]
+    drawn = with_shown(dataset, "dropped_by")["dropped_by"]
+    assert drawn[ids].tolist() == shown.tolist()
     assert shown[ids[0]] == dataset.steps[1].title != "keep_between"
     assert shown[ids[3]] == "a person" and shown[ids[1:3]].isna().all()
 

@@ -321,10 +321,13 @@ def test_what_is_special_is_what_the_rest_is_not():
     vectors[:20] = np.nan
     found = special.special(Dataset(rows, vectors), chosen, ~chosen)
     assert {"knead", "dough"} <= set(found.words) and "comet" not in found.words
-    assert sentences(found)[1:] == [
-        f"source {markdown('*bread*')}: 100% here, 0% elsewhere",  # and a theme is all in itself
-        "quality: median 0.861 here, 0.4 elsewhere",
-    ]
+    assert (
+        sentences(found, {})[1:]
+        == [
+            f"source {markdown('*bread*')}: 100% of this part, 0% of the rest",  # and a theme is all in itself
+            "quality: median 0.861 in this part, 0.4 in the rest",
+        ]
+    )
     assert len(found.spread) == special.SPREAD and min(found.spread) >= "20"
     assert set(found.spread) <= set(rows.index[chosen])
     plain = special.special(Dataset(rows), chosen, ~chosen)

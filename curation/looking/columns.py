@@ -34,6 +34,9 @@ LISTS = ("attention", "tags", "flags")
 CODES = ("attention", "problems")
 """Columns that hold names of rules as the code has them."""
 
+IDS = ("duplicate_group", "duplicate_of", "covered_by")
+"""Columns that hold the id of another row."""
+
 COLOURS = (
     "theme",
     "topic",
@@ -116,7 +119,9 @@ def shown(dataset: Dataset, column: str) -> pd.Series | None:
 
 
 def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
-    """Return the rows with a column for a chart."""
+    """Return the rows with a column for a chart, and with titles where that is dropped_by."""
+    if column == "dropped_by":
+        return with_titles(dataset, dataset.rows)
     values = shown(dataset, column)
     if values is None or column in dataset.rows:
         return dataset.rows
@@ -129,11 +134,11 @@ def titles(dataset: Dataset) -> dict[str, str]:
 
 
 def with_titles(dataset: Dataset, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the dataset with titles in dropped_by, for a reader."""
+    """Return rows of the dataset with titles in dropped_by and words for CODES, for a reader."""
     named = titles(dataset)
-    return rows.assign(
-        dropped_by=rows["dropped_by"].map(lambda name: named.get(name, name), na_action="ignore")
-    )
+    dropped_by = rows["dropped_by"].map(lambda name: named.get(name, name), na_action="ignore")
+    words = {column: in_words(rows[column]) for column in CODES if column in rows}
+    return rows.assign(dropped_by=dropped_by, **words)
 
 
 def ordered(dataset: Dataset, positions: np.ndarray, column: str) -> np.ndarray:

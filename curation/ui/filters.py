@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
 
 from curation.columns import as_numbers, as_text
-from curation.dataset import Dataset
-from curation.looking.columns import LISTS, categories, numbers, words_of
+from curation.dataset import ATTENTION, Dataset
+from curation.looking.columns import LISTS, categories, numbers, titles, words_of
 from curation.looking.filter import Condition, Filter, Range
 from curation.ui.slots import widget_value
 from curation.ui.text import short
 
 OFFERED = 300
-"""Values of a column that are sent to the browser at a time; the others are found by typing."""
+"""Number of values of a column that are sent to the browser; others are found by typing."""
 
 
 def narrowed(key: str) -> int:
@@ -29,7 +30,7 @@ def picked(key: str) -> list[str]:
 
 
 def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = False) -> Filter:
-    """Widgets for a filter: kept or dropped, values, ranges; narrow: below each other."""
+    """Draw the widgets of a filter: kept or dropped, values, ranges; narrow: below each other."""
     first = (
         [st.container(), st.container()]
         if narrow
@@ -71,15 +72,17 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
                 conditions += _tags(words_of(series).explode(), key)
             else:
                 texts = words_of(series).explode() if column in LISTS else as_text(series)
-                chosen = one_of(column.replace("_", " "), texts, f"{key}-{column}")
+                names = titles(dataset) if column == "dropped_by" else {}
+                names = ATTENTION if column == "attention" else names
+                chosen = one_of(column.replace("_", " "), texts, f"{key}-{column}", names)
                 conditions += [Condition(column, chosen)] if chosen else []
-    if conditions:  # as `curate rows` and its sisters take it
+    if conditions:  # as `curate rows` and other commands take it
         st.code(" ".join(f"--filter {shlex.quote(str(c))}" for c in conditions), language=None)
     return Filter(tuple(conditions))
 
 
 def _tags(words: pd.Series, key: str) -> list[Condition]:
-    """Widgets for tags of which a row has any, all and none: sets that combine."""
+    """Draw the widgets for tags: a row has any, all or none of them."""
     some = one_of("tags: any of", words, f"{key}-tags")
     every = one_of("tags: all of", words.dropna(), f"{key}-every")
     none = one_of("tags: none of", words.dropna(), f"{key}-none")
@@ -89,7 +92,7 @@ def _tags(words: pd.Series, key: str) -> list[Condition]:
 
 
 def _range(values: pd.Series, column: str, key: str) -> Condition:
-    """Widgets for a number: from where to where, and whether rows without one count."""
+    """Draw the widgets for a number: its range, and whether rows without one count."""
     measured = values.dropna()
     none = len(values) - len(measured)
     low, high = float(measured.min()), float(measured.max())
@@ -113,7 +116,7 @@ def _range(values: pd.Series, column: str, key: str) -> Condition:
         key=f"{key}-which",
         format_func=parts.__getitem__,
         label_visibility="collapsed",
-    ) or list(parts)  # neither is no question
+    ) or list(parts)  # with none chosen, all rows count
     return Condition(
         column, ("",) if "" in chosen else (), bounds if "measured" in chosen else None
     )
@@ -123,11 +126,13 @@ def _inside(values: pd.Series, bounds: Range) -> int:
     return int(values.between(*bounds).sum())
 
 
-def one_of(label: str, texts: pd.Series, key: str) -> tuple[str, ...]:
+def one_of(
+    label: str, texts: pd.Series, key: str, names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """A list of a column's values to choose from, the most frequent first, with their counts.
 
-    Missing ones can be chosen too. Of very many values the most frequent are offered, which is
-    said, and a field finds all others.
+    Missing values can be chosen too. Of very many values the most frequent are offered, and a field
+    finds the others. names: value → its words for people, where these differ.
     """
     counts = texts.fillna("").value_counts()
     values = [v for v in counts.index if v] + ([""] if "" in counts.index else [])
@@ -141,22 +146,22 @@ def one_of(label: str, texts: pd.Series, key: str) -> tuple[str, ...]:
             icon=":material/search:",
         )
         letters = (sought or "").casefold().strip()
-        alike = [v for v in values if letters in v.casefold()]
+        alike = [v for v in values if letters in (names or {}).get(v, v).casefold()]
         offered = list(dict.fromkeys([*widget_value(key, []), *alike[:OFFERED]]))
         more = len(alike) - OFFERED
         if more > 0:
             st.caption(f"{more:,} less frequent values are not in the list; type to find them.")
-    titles = _titles(offered, counts)
-    return tuple(st.multiselect(label, offered, key=key, format_func=lambda v: titles.get(v, v)))
+    lines = _titles(offered, counts, names or {})
+    return tuple(st.multiselect(label, offered, key=key, format_func=lambda v: lines.get(v, v)))
 
 
-def _titles(values: list[str], counts: pd.Series) -> dict[str, str]:
-    """Value → how it is written in a list, no two alike."""
-    titles: dict[str, str] = {}
+def _titles(values: list[str], counts: pd.Series, names: Mapping[str, str]) -> dict[str, str]:
+    """Value → its line in a list, no two alike."""
+    lines: dict[str, str] = {}
     taken = set[str]()
     for n, value in enumerate(values):
-        name = short(value, 80) if value else "none"
+        name = short(names.get(value, value), 80) if value else "none"
         name = f"{name} ({int(counts.get(value, 0)):,})"
-        titles[value] = name if name not in taken else f"{name} · {n + 1}"
-        taken.add(titles[value])
-    return titles
+        lines[value] = name if name not in taken else f"{name} · {n + 1}"
+        taken.add(lines[value])
+    return lines

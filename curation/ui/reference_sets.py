@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation import commands, jobs
 from curation.errors import CurationError
+from curation.export.deliveries import deliveries
 from curation.project import Project
 from curation.reference_sets import ReferenceSet
 from curation.ui import shell, state, uploads
@@ -18,7 +19,7 @@ OPEN = "coverage-adding"
 """Key of the popover that holds the form: True while it is open."""
 
 _BEFORE = Slot[set[tuple[str, float]] | None]("references-before", None)
-"""The reference sets that there were when one was added; None while none is awaited."""
+"""The reference sets before one was added; None while none is being added."""
 
 
 def adding(project: Project) -> None:
@@ -46,7 +47,7 @@ def _start(project: Project, path: Path, name: str, source: str, options: list[s
     """Start the job that reads the reference set, and note which reference sets there were before it."""
     if shell.start_job(project, commands.add_reference(project.path, path, name, options)):
         state.flash(
-            f"Reading {name or source or 'the reference set'}; it is chosen here when it is ready.",
+            f"Reading {name or source or 'the reference set'}; this page shows it when it is ready.",
             ":material/hourglass:",
         )
         set_widget(OPEN, False)
@@ -54,14 +55,14 @@ def _start(project: Project, path: Path, name: str, source: str, options: list[s
 
 
 def just_added(project: Project, references: list[ReferenceSet]) -> ReferenceSet | None:
-    """The reference set that was added from here and not shown yet; None while there is none."""
+    """The reference set that was added on this page and not shown yet, or None."""
     before = _BEFORE.get(project)
     if before is None:
         return None
     new = next((t for t in references if not _as_read([t]) <= before), None)
     if new is not None or not jobs.at_work(
         project.path, "reference", newest=shell.RECENT
-    ):  # it may have failed, or have been there already
+    ):  # the job failed, or the set was there already
         _BEFORE.take(project)
     return new
 
@@ -71,7 +72,7 @@ def _as_read(references: list[ReferenceSet]) -> set[tuple[str, float]]:
 
 
 def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
-    """What the person points at, its own name, and options for reading it."""
+    """The chosen file or folder, its name, and options for reading it."""
     how = st.segmented_control(
         "From",
         ["Upload", "Path", "Project", "Export"],
@@ -86,8 +87,8 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
         whole = st.toggle("Dropped rows too", key="reference-dropped")
         return chosen, chosen.name if chosen else "", ["--dropped"] if whole else []
     if how == "Export":
-        deliveries = sorted(p.parent for p in (project.path / "exports").glob("*/manifest.json"))
-        chosen = _folder("Earlier export", deliveries, "reference-export")
+        folders = [delivery.folder for delivery in deliveries(project.path)]
+        chosen = _folder("Earlier export", folders, "reference-export")
         return chosen, chosen.name if chosen else "", []
     if how == "Path":
         text = st.text_input("A file, a project or an export", key="reference-path").strip()

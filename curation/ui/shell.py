@@ -1,4 +1,4 @@
-"""The shell around every page: project, who am I, the funnel in small, running jobs."""
+"""The shell around every page: project, annotator, how many are kept, running jobs."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ ICON = Path(__file__).with_name("icon.svg")
 
 
 def around(page: Any) -> None:
-    """Draw the sidebar and the page; what could not be done is one sentence where the page was."""
+    """Draw the sidebar and the page; an error is one sentence in the place of the page."""
     if not door.guarded:
-        st.error("Start the app with `curate app`; started so, it asks nobody who they are.")
+        st.error("Start the app with `curate app`. Started otherwise, it lets everybody in.")
         st.stop()
     st.html(STYLE)
     project = None
@@ -65,7 +65,7 @@ def around(page: Any) -> None:
 def _who_and_where() -> None:
     paths, chosen = state.project_paths(), state.chosen_path()
     if paths:
-        # It may have been chosen elsewhere, by making it on the Load page, and it may be gone.
+        # The Load page may have chosen another project, and the chosen one may be deleted.
         set_widget("chosen_project", chosen if chosen in paths else None)
         st.selectbox(
             "Project",
@@ -81,7 +81,7 @@ def _who_and_where() -> None:
         key="annotator",
         placeholder="your name",
         persist_state="session",
-        help="Your decisions are kept under this name. This browser remembers it.",
+        help="Your decisions are saved under this name. This browser remembers it.",
     )
     state.remember_annotator()
 
@@ -117,7 +117,7 @@ def running(project: Project) -> bool:
 
 
 def run_button(project: Project, key: str) -> None:
-    """Start a run of the recipe, with what it is expected to take."""
+    """Draw the button that starts a run, with the time that it is expected to take."""
     active = running(project)
     st.button(
         "Running…" if active else "Run the recipe",
@@ -134,14 +134,14 @@ def run_button(project: Project, key: str) -> None:
 
 
 def expected(project: Project) -> str:
-    """How long a run will take, as far as it was ever measured here."""
+    """The time that a run will take, from the times of earlier runs."""
     try:
         seconds, unknown = project.estimate()
     except CurationError as error:  # a recipe that cannot be read takes no time
         return markdown(error, 300)
     parts = [f"about {_duration(seconds)}"] if seconds >= 1 else []
     if unknown:
-        parts.append(f"{len(unknown)} step{'s' if len(unknown) > 1 else ''} not timed here yet")
+        parts.append(f"{len(unknown)} step{'s' if len(unknown) > 1 else ''} not timed yet")
     return ", ".join(parts).capitalize() or "A second or two"
 
 
@@ -152,13 +152,13 @@ def _duration(seconds: float) -> str:
 def start_run(project: Project) -> None:
     """Start the run as a job of its own, unless one is under way."""
     if running(project):
-        state.flash("A run is under way; start another when it is done.", ":material/hourglass:")
+        state.flash("A run is under way. Start another when it has ended.", ":material/hourglass:")
         return
     start_job(project, commands.run(project.path))
 
 
 def start_job(project: Project, command: Command) -> bool:
-    """Start long work as a job; what stands against it is said at the next drawing, and False."""
+    """Start long work as a job; on an error return False and show it at the next drawing."""
     try:
         jobs.start(project.path, command)
     except (CurationError, OSError) as error:
@@ -186,7 +186,7 @@ def _undo(project: Project) -> None:
         key="shell-redo",
         on_click=actions.redo,
         args=(project,),
-        help="Do again what you undid.",
+        help="Repeat the action that you undid.",
     )
 
 
@@ -207,7 +207,7 @@ def _draw_jobs(project: Project, was_running: bool) -> None:
 
 
 def draw_job(project: Project, job: jobs.Status) -> None:
-    """One job: how far it is, or how it ended."""
+    """Draw one job: its progress, or how it ended."""
     title = markdown(job.title)
     if job.active:
         doing = f" · {markdown(job.text, 160)}" if job.text else ""
@@ -224,7 +224,7 @@ def draw_job(project: Project, job: jobs.Status) -> None:
             f":material/check_circle: {title} done in {_duration(job.updated - job.started)}"
         )
     elif job.state == "cancelled":
-        st.caption(f":material/cancel: {title} cancelled; what was finished is kept")
+        st.caption(f":material/cancel: {title} cancelled; finished work is kept")
     else:
         st.error(f"**{title}**: {markdown(job.error, 400)}", icon=":material/error:")
 
@@ -236,9 +236,6 @@ def header(title: str, sentence: str) -> None:
 
 
 def stale(view: View) -> None:
-    """Say that what is shown is not what the recipe gives now."""
+    """Say that the page shows the last run, and what has changed since."""
     if not view.current:
-        st.info(
-            markdown(view.note, 400),
-            icon=":material/history:",
-        )
+        st.info(markdown(view.note, 400), icon=":material/history:")

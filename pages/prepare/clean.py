@@ -30,11 +30,14 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Clean",
-        "The recipe: every step in order, what it dropped or changed, and nothing is ever deleted.",
+        "The recipe: every step in order, and what it dropped or changed. No example is ever deleted.",
     )
     project = state.need_project()
     if not project.imports:
         state.need_view()
+    view = project.view()
+    if not view.current:
+        st.info(markdown(view.changes, 400), icon=":material/history:")
     if conflict := edits.CONFLICT.get(project):
         edits.draw_conflict(project, *conflict)
     else:

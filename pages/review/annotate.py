@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.ui import card, shell, state
+from curation.ui.text import markdown
 
 
 def name_form() -> None:
-    """Ask who is there, before anything can be decided."""
+    """Ask for the name under which decisions are saved."""
     with st.form("who", border=False, enter_to_submit=True):
         st.subheader("Who are you?", anchor=False)
         st.text_input(
@@ -16,7 +17,7 @@ def name_form() -> None:
             key="who-name",
             max_chars=state.MOST_LETTERS,
             placeholder="your name",
-            help="Your decisions are kept under this name. This browser remembers it.",
+            help="Your decisions are saved under this name. This browser remembers it.",
         )
         st.form_submit_button(
             "Begin", type="primary", on_click=state.name_given, args=("who-name",)
@@ -27,12 +28,14 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Annotate",
-        "Keep, drop or mend one example at a time; every answer is saved, and can be undone.",
+        "Keep, drop or correct one example at a time. Every answer is saved and can be undone.",
     )
     project, view = state.need_view()
     if not state.annotator():
         name_form()
         return
+    if not view.current:  # a line, so that the card keeps its room
+        st.caption(f":material/history: {markdown(view.note, 400)}")
     card.draw(project, view)
 
 

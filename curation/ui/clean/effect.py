@@ -1,4 +1,4 @@
-"""What a step did: counts, a distribution, and examples that it dropped or changed."""
+"""Effect of a step: counts, a distribution, and examples that it dropped or changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation.columns import as_numbers
 from curation.dataset import Dataset, load_messages
-from curation.looking.columns import in_words
+from curation.looking.columns import IDS, in_words
 from curation.recipe import Step
 from curation.report import StepReport
 from curation.ui import charts, tables
@@ -26,16 +26,17 @@ SIGNS = {
     ord("\ufeff"): "⟨BOM⟩",
     ord("\u200d"): "⟨joiner⟩",
 }
-"""What stands for characters that nobody sees, so that a difference in them shows."""
+"""Visible signs for invisible characters, so that a difference in them shows."""
 
 
 def draw(dataset: Dataset, report: StepReport, step: Step) -> None:
-    """Counts of a step, its distribution, and examples of what it did."""
-    counts = st.columns(4)
+    """Draw the counts of a step, its distribution, and examples that it dropped or changed."""
+    counts = st.columns(3 if report.cached else 4)
     counts[0].metric("In", f"{report.kept_in:,}")
     counts[1].metric("Dropped", f"{report.dropped:,}")
     counts[2].metric("Changed", f"{report.changed:,}")
-    counts[3].metric("Time", "cached" if report.cached else f"{report.seconds:.1f} s")
+    if not report.cached:
+        counts[3].metric("Time", f"{report.seconds:.1f} s")
     for note in report.notes:
         st.warning(markdown(note, 600), icon=":material/info:")
     _draw_distribution(dataset, report, step)
@@ -46,7 +47,7 @@ def draw(dataset: Dataset, report: StepReport, step: Step) -> None:
 
 
 def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None:
-    """How the number that a filter reads is spread, with its limits, or what a score measured."""
+    """Draw the distribution of the number that a filter reads, with its limits, or of a score."""
     score = step.arguments.get("score")
     measured = dataset.column(score) if isinstance(score, str) else None
     if report.kind == "filter" and isinstance(score, str) and measured is not None:
@@ -54,11 +55,13 @@ def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None
         lines = [limit for limit in limits if limit is not None]
         charts.histogram(as_numbers(measured), score, lines)
     elif report.columns and report.kind in ("score", "group"):
-        columns = [column for column in report.columns if column in dataset.rows]
+        measured_columns = [c for c in report.columns if c in dataset.rows and c not in IDS]
+        if not measured_columns:
+            return
         column = st.segmented_control(
             "Column",
-            columns,
-            default=columns[0],
+            measured_columns,
+            default=measured_columns[0],
             key=f"col-{report.name}",
             format_func=lambda column: column.replace("_", " "),
             label_visibility="collapsed",
@@ -68,14 +71,13 @@ def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None
 
 
 def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
-    """Examples that the step dropped and why; a duplicate stands beside what it repeats."""
+    """Draw examples that the step dropped and why; a duplicate stands beside the kept example."""
     examples = report.dropped_examples(dataset.rows)
     if examples.empty:
         return
     if "similarity" in examples:
         st.caption(
-            "The least similar pairs still called duplicates come first: "
-            "this is where a threshold is judged."
+            "The least similar pairs come first. If they are not duplicates, raise the threshold."
         )
     examples = examples.head(200).join(dataset.rows[["prompt", "response"]])
     picked = tables.draw(examples, DROPPED, key=f"gone-{report.name}", tallest=260, pick=True)
@@ -92,7 +94,7 @@ def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
 
 
 def _draw_changed(dataset: Dataset, report: StepReport) -> None:
-    """Text before and after, as a difference."""
+    """Draw the text before and after, as a difference."""
     examples = report.changed_examples().head(50)
     picked = st.selectbox(
         "Changed example",
@@ -111,5 +113,5 @@ def _draw_changed(dataset: Dataset, report: StepReport) -> None:
 
 
 def _visible(text: str | None) -> str:
-    """Text with SIGNS in the place of characters that nobody sees."""
+    """Text with SIGNS in the place of invisible characters."""
     return (text or "").translate(SIGNS)

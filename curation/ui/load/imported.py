@@ -1,4 +1,4 @@
-"""What is in the project, file by file, and that nothing was lost."""
+"""The imported files and the sum of their lines, which shows that no line was lost."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from curation.ui import tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
+TITLES = {"rejected": "refused"}
+"""Count → its word for people, where that is another."""
+
 COLUMNS = (
     Column("file"),
-    *(Column(count, kind="count") for count in (*COUNTS, "repaired")),
+    *(Column(count, TITLES.get(count, ""), "count") for count in (*COUNTS, "repaired")),
     Column("formats"),
     Column("encodings", "encoding"),
 )
-"""A file and what became of its lines."""
+"""A file and the counts of its lines."""
 
 
 def draw(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Refused lines: why, to download, and one at a time to mend."""
+"""Refused lines with reasons, as a table, as a download, and one at a time to correct."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ COLUMNS = (
     Column("source"),
     Column("row", kind="count"),
     Column("field"),
-    Column("code"),
-    Column("message", width="large"),
-    Column("raw", kind="excerpt"),
+    Column("message", "why", width="large"),
+    Column("raw", "text", "excerpt"),
 )
 """A refused line, why it was refused, and its text."""
 
 MOST = 2_000
-"""Lines that are listed, and offered to be mended."""
+"""Number of lines that are listed and can be corrected."""
 
 
 def draw(project: Project) -> None:
-    """Refused lines with the reason, and as a file to mend and import again."""
+    """Draw refused lines with the reason, and as a file to correct and import again."""
     rejected = project.rejected
     if rejected.empty:
         st.caption("No line was refused.")
@@ -56,10 +55,10 @@ def draw(project: Project) -> None:
 
 
 def _draw_mending(project: Project, lines: pd.DataFrame) -> None:
-    """One refused line as text that can be mended and tried again."""
+    """Draw one refused line as text that can be corrected and read again."""
     places = [(str(s), int(r)) for s, r in zip(lines["source"], lines["row"], strict=True)]
     position = st.selectbox(
-        "Mend a line",
+        "Correct a line",
         range(len(places)),
         format_func=lambda i: f"{places[i][0]}, row {places[i][1]:,}",
         key="mend-pick",
@@ -81,7 +80,7 @@ def _draw_mending(project: Project, lines: pd.DataFrame) -> None:
 
 
 def _mend(project: Project, source: str, row: int, key: str) -> None:
-    """Read a refused line again as it was mended."""
+    """Read a corrected line again."""
     with state.flashing_errors():
         project.mend(source, row, widget_value(key))
         state.flash(f"Row {row:,} of {source} is an example now")

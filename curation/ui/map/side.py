@@ -83,7 +83,7 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
         st.caption(
             f"From a {result.name} of {result.scores.max():.2f} down to {result.scores.min():.2f}."
         )
-    if facts := special.sentences(of_part):
+    if facts := special.sentences(of_part, titles(view.dataset)):
         st.caption("  \n".join(facts))
     best_first = positions(result, chosen)
     concepts.open_next(project, "map", rows.index[best_first])

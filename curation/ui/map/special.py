@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from curation.dataset import Dataset
@@ -23,15 +25,22 @@ def remembered(
     return special(_dataset, _chosen, _rest)
 
 
-def sentences(special: Special) -> list[str]:
-    """Its own words, then what differs from elsewhere, as Markdown."""
-    words = "Its own words: " + " · ".join(markdown(word) for word in special.words)
-    return [*([words] if special.words else []), *map(_sentence, special.facts)]
+def sentences(special: Special, titles: Mapping[str, str]) -> list[str]:
+    """Its own words, then the differences from the other examples, as Markdown.
+
+    titles: value of dropped_by → its words for people.
+    """
+    words = "Typical words: " + " · ".join(markdown(word) for word in special.words)
+    return [
+        *([words] if special.words else []),
+        *(_sentence(fact, titles) for fact in special.facts),
+    ]
 
 
-def _sentence(fact: Fact) -> str:
+def _sentence(fact: Fact, titles: Mapping[str, str]) -> str:
     name = fact.column.replace("_", " ")
     if not fact.value:
-        return f"{name}: median {fact.inside:.3g} here, {fact.outside:.3g} elsewhere"
-    shares = f"{fact.inside:.0%} here, {fact.outside:.0%} elsewhere"
-    return f"{name} {markdown(fact.value)}: {shares}"
+        return f"{name}: median {fact.inside:.3g} in this part, {fact.outside:.3g} in the rest"
+    shares = f"{fact.inside:.0%} of this part, {fact.outside:.0%} of the rest"
+    value = titles.get(fact.value, fact.value) if fact.column == "dropped_by" else fact.value
+    return f"{name} {markdown(value)}: {shares}"
