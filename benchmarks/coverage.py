@@ -59,14 +59,14 @@ def row(project: Project, file: Path) -> str:
     compare_with(project, reference)
     spent.append(time.perf_counter())
     reach = compared.about["reach"]
-    found = gaps(compared, reference.examples["prompt"], reach)
+    gaps_there = gaps(compared, reference.examples["prompt"], reach)
     over_represented(compared)
     spent.append(time.perf_counter())
     seconds = " | ".join(f"{b - a:.1f}" for a, b in zip(spent, spent[1:], strict=False))
     peak = (peak_rss_mb() or 0) / 1024
     return (
         f"| {file.name} | {reference.rows:,} | {reach:.2f} | {compared.within(reach, 'before'):.1%} | "
-        f"{compared.within(reach):.1%} | {len(found)} | {seconds} | {peak:.1f} |"
+        f"{compared.within(reach):.1%} | {len(gaps_there)} | {seconds} | {peak:.1f} |"
     )
 
 

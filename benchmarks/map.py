@@ -51,10 +51,10 @@ def reworded(texts: list[tuple[str, str]], rows: int) -> Iterator[bytes]:
 
 
 def _changed(text: str, words: list[str], rng: np.random.Generator) -> str:
-    found = text.split(" ")
-    for at in np.flatnonzero(rng.random(len(found)) < CHANGED):
-        found[at] = words[int(rng.integers(len(words)))]
-    return " ".join(found)
+    result = text.split(" ")
+    for position in np.flatnonzero(rng.random(len(result)) < CHANGED):
+        result[position] = words[int(rng.integers(len(words)))]
+    return " ".join(result)
 
 
 def pairs(path: Path) -> list[tuple[str, str]]:
@@ -73,8 +73,8 @@ def in_a_process(*arguments: str) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    found: dict[str, Any] = json.loads(done.stdout.strip().split("\n")[-1])
-    return found
+    figures: dict[str, Any] = json.loads(done.stdout.strip().split("\n")[-1])
+    return figures
 
 
 def grow(source: Path, folder: Path, sizes: list[int]) -> None:
@@ -85,8 +85,8 @@ def grow(source: Path, folder: Path, sizes: list[int]) -> None:
         lines = folder / f"{rows}.jsonl"
         with lines.open("wb") as stream:
             stream.writelines(reworded(texts, rows))
-        found = in_a_process("one", str(lines), str(folder / f"p{rows}"))
-        table.append({"rows": rows, **found})
+        figures = in_a_process("one", str(lines), str(folder / f"p{rows}"))
+        table.append({"rows": rows, **figures})
         print(json.dumps(table[-1]), flush=True)
         (folder / "grow.json").write_text(json.dumps(table))
     print(pd.DataFrame(table).to_string(index=False))
@@ -105,9 +105,9 @@ def one(lines: Path, folder: Path) -> None:
     mine = dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
     assert dataset.vectors is not None
     true = trustworthiness(dataset.vectors, mine)
-    found: dict[str, Any] = {k: round(v, 1) for k, v in spent.items()}
-    found |= {"all": round(whole, 1), "GiB": round(_peak(), 2), "trustworthiness": round(true, 3)}
-    print(json.dumps(found))
+    figures: dict[str, Any] = {k: round(v, 1) for k, v in spent.items()}
+    figures |= {"all": round(whole, 1), "GiB": round(_peak(), 2), "trustworthiness": round(true, 3)}
+    print(json.dumps(figures))
 
 
 def _peak() -> float:
@@ -123,16 +123,17 @@ def peer(folder: Path) -> None:
     """Vectors to a map in fresh processes, in turns; seconds and trustworthiness."""
     dataset = Project.open(folder).view().dataset
     assert dataset.vectors is not None
-    here = ~np.isnan(dataset.vectors[:, 0])
+    embedded = ~np.isnan(dataset.vectors[:, 0])
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "vectors.npy"
-        np.save(path, dataset.vectors[here])
-        print(f"{int(here.sum()):,} rows, {os.cpu_count()} cores; seconds, trustworthiness")
+        np.save(path, dataset.vectors[embedded])
+        print(f"{int(embedded.sum()):,} rows, {os.cpu_count()} cores; seconds, trustworthiness")
         for turn in range(2):
             for who in ("ours", "umap"):
-                found = in_a_process("place", who, str(path))
+                figures = in_a_process("place", who, str(path))
                 print(
-                    f"{turn + 1} {who:<5} {found['seconds']:7.1f} {found['true']:.4f}", flush=True
+                    f"{turn + 1} {who:<5} {figures['seconds']:7.1f} {figures['true']:.4f}",
+                    flush=True,
                 )
 
 
@@ -189,8 +190,8 @@ def page(folder: Path) -> None:
     print(f"    {int(chosen.sum()):,} rows in it")
     _timed("zoom into it", lambda: maps.figure(rows, "topic", part=layout.around(rows[chosen])))
     topic = rows["topic"].value_counts().index[0]
-    said = Filter((Condition("topic", (topic,)),))
-    mask = _timed("filter by a topic", lambda: said.mask(Dataset(rows)))
+    condition = Filter((Condition("topic", (topic,)),))
+    mask = _timed("filter by a topic", lambda: condition.mask(Dataset(rows)))
     few = rows[["map_x", "map_y", "topic", "prompt"]]
     _timed("the filtered map", lambda: maps.figure(few[mask], "topic", ground=few[~mask]))
     _timed("treemap", lambda: treemap.figure(rows, "quality"))
@@ -301,19 +302,19 @@ def main() -> None:
         part.add_argument("project", type=Path)
         if name == "pictures":
             part.add_argument("--grown", type=Path)
-    said = parser.parse_args()
-    if said.part == "grow":
-        grow(said.source, said.folder, said.rows)
-    elif said.part == "one":
-        one(said.source, said.folder)
-    elif said.part == "place":
-        place(said.who, said.vectors)
-    elif said.part == "peer":
-        peer(said.project)
-    elif said.part == "page":
-        page(said.project)
+    options = parser.parse_args()
+    if options.part == "grow":
+        grow(options.source, options.folder, options.rows)
+    elif options.part == "one":
+        one(options.source, options.folder)
+    elif options.part == "place":
+        place(options.who, options.vectors)
+    elif options.part == "peer":
+        peer(options.project)
+    elif options.part == "page":
+        page(options.project)
     else:
-        pictures(said.project, said.grown)
+        pictures(options.project, options.grown)
 
 
 if __name__ == "__main__":

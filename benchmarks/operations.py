@@ -111,10 +111,10 @@ def duplicates(data: Path) -> Iterator[Line]:
     for similarity, file in ((0.9, "toolformer_at_0.9_5959"), (0.7, "toolformer_at_0.7_3487")):
         rest = json.loads((data / f"duplicates/{file}.json").read_text("utf-8"))
         kept = {json.dumps(record, sort_keys=True) for record in rest}
-        gone = np.array([json.dumps(record, sort_keys=True) not in kept for record in whole])
+        removed = np.array([json.dumps(record, sort_keys=True) not in kept for record in whole])
         rows = replayed(whole, Step("drop_near_duplicates", similarity=similarity)).rows
         dropped = rows["dropped_by"].notna().to_numpy()
-        author = gone[rows["source_row"].to_numpy() - 1]
+        author = removed[rows["source_row"].to_numpy() - 1]
         figure = (
             f"at {similarity}: of {dropped.sum():,} dropped the author dropped "
             f"{share(int((dropped & author).sum()), int(dropped.sum()))}, of all {author.mean():.1%}"

@@ -92,14 +92,14 @@ def make(path: Path, rows: int) -> None:
 
 def family(pid: int) -> list[int]:
     """A process and everything it started."""
-    found = [pid]
-    for one in found:
+    pids = [pid]
+    for one in pids:
         try:
             tasks = Path(f"/proc/{one}/task").glob("*/children")
-            found += [int(c) for task in tasks for c in task.read_text().split()]
+            pids += [int(c) for task in tasks for c in task.read_text().split()]
         except OSError:
             continue
-    return found
+    return pids
 
 
 def resident(pid: int) -> int:
@@ -151,14 +151,14 @@ def main() -> None:
         size = path.stat().st_size / 2**20
         print(f"{chosen.rows:,} JSON lines, {size:,.0f} MiB, {os.cpu_count()} processors\n")
         installed = [name for name in READERS if importlib.util.find_spec(name)]
-        found = {}
+        figures = {}
         for name in installed:
             runs = [measure(READERS[name], path) for _ in range(chosen.repeats)]
-            found[name] = min(runs)
-    base = found["datasets"][0] if "datasets" in found else found["curation"][0]
+            figures[name] = min(runs)
+    base = figures["datasets"][0] if "datasets" in figures else figures["curation"][0]
     print("| reader | rows | seconds | times datasets | processor seconds | peak GiB |")
     print("|---|---:|---:|---:|---:|---:|")
-    for name, (seconds, worked, memory, rows) in found.items():
+    for name, (seconds, worked, memory, rows) in figures.items():
         ratio = seconds / base
         print(f"| {name} | {rows:,} | {seconds:.1f} | {ratio:.2f} | {worked:.1f} | {memory:.2f} |")
 

@@ -44,9 +44,9 @@ def ranked(
     """A score per row by each way to use the marks."""
     marks = Marks(np.isin(np.arange(rows), yes), np.isin(np.arange(rows), no))
     alone = Marks(marks.yes, np.zeros(rows, dtype=bool))
-    found = like(vectors, yes, rows)
+    liked = like(vectors, yes, rows)
     likeness = np.full(rows, -1.0)
-    likeness[found.positions] = found.scores
+    likeness[liked.positions] = liked.scores
     return {
         "like these, the mean of the yes": likeness,
         "concept, the yes only": probability(vectors, alone),
@@ -54,19 +54,19 @@ def ranked(
     }
 
 
-def time_words(rows: pd.DataFrame, wanted: int) -> None:
+def time_words(rows: pd.DataFrame, count: int) -> None:
     """Print what it takes to find words in so many rows, the given ones over and over."""
-    many = pd.concat([rows[list(COLUMNS)]] * (wanted // len(rows) + 1), ignore_index=True)
-    many = many.head(wanted)
+    many = pd.concat([rows[list(COLUMNS)]] * (count // len(rows) + 1), ignore_index=True)
+    many = many.head(count)
     size = sum(int(many[c].str.len().sum()) for c in COLUMNS) / 1e6
     print(f"\n{len(many):,} rows, {size:.0f} million characters:\n")
     print("| words | found | seconds | processor seconds |")
     print("|---|---:|---:|---:|")
     for query in ("the", "oil prices", '"oil prices" -record', "nothing holds this"):
         begin, busy = time.perf_counter(), time.process_time()
-        found = len(words(many, query))
+        hits = len(words(many, query))
         spent, busy = time.perf_counter() - begin, time.process_time() - busy
-        print(f"| {query} | {found:,} | {spent:.2f} | {busy:.2f} |")
+        print(f"| {query} | {hits:,} | {spent:.2f} | {busy:.2f} |")
 
 
 def main() -> None:
@@ -93,20 +93,20 @@ def main() -> None:
             yes = rng.choice(np.flatnonzero(of_class), arguments.marks, replace=False)
             no = rng.choice(np.flatnonzero(~of_class), arguments.marks, replace=False)
             rest = ~np.isin(np.arange(len(rows)), [*yes, *no])
-            for way, score in ranked(vectors, yes, no, len(rows)).items():
+            for method, score in ranked(vectors, yes, no, len(rows)).items():
                 precision = average_precision_score(of_class[rest], score[rest])
-                results.setdefault(way, []).append(float(precision))
+                results.setdefault(method, []).append(float(precision))
             fits += 2
     spent = time.perf_counter() - begin
     print(
         f"{len(rows):,} texts in {len(np.unique(labels))} classes, {arguments.marks} yes and "
-        f"{arguments.marks} no of one class, {len(results[way])} draws; {1000 * spent / fits:.0f} ms "
+        f"{arguments.marks} no of one class, {len(results[method])} draws; {1000 * spent / fits:.0f} ms "
         f"a ranking; fewer than {LEAST_AGAINST} no: untagged rows stand in.\n"
     )
     print("| way | average precision | worst draw |")
     print("|---|---:|---:|")
-    for way, found in results.items():
-        print(f"| {way} | {np.mean(found):.3f} | {np.min(found):.3f} |")
+    for method, precisions in results.items():
+        print(f"| {method} | {np.mean(precisions):.3f} | {np.min(precisions):.3f} |")
     time_words(rows, arguments.words)
 
 

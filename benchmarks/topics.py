@@ -52,10 +52,10 @@ def remembered(path: Path | None, make: Callable[[], np.ndarray]) -> np.ndarray:
     """An array from a file, or made and written there."""
     if path is not None and path.exists():
         return np.load(path)
-    made = make()
+    result = make()
     if path is not None:
-        np.save(path, made)
-    return made
+        np.save(path, result)
+    return result
 
 
 def reduced(vectors: np.ndarray) -> np.ndarray:
@@ -98,12 +98,12 @@ def leiden(indices: np.ndarray, similarities: np.ndarray, count: int, seed: int)
     for _ in range(12):
         middle = float(np.sqrt(low * high))
         random.seed(seed)
-        found = graph.community_leiden(
+        communities = graph.community_leiden(
             "modularity", weights="weight", resolution=middle, n_iterations=5
         )
-        if abs(len(found) - count) < abs(best.max() + 1 - count):
-            best = np.array(found.membership)
-        low, high = (middle, high) if len(found) < count else (low, middle)
+        if abs(len(communities) - count) < abs(best.max() + 1 - count):
+            best = np.array(communities.membership)
+        low, high = (middle, high) if len(communities) < count else (low, middle)
     return best
 
 
@@ -158,14 +158,14 @@ def compare(name: str, texts: list[str], labels: np.ndarray, cache: Path | None)
             one = leiden(indices, similarities, count, 0)
             tell("Leiden", labels, [one], 0.0)
         own, spent = timed(lambda s, k=count: ours(vectors, indices, texts, k, 0, s))
-        tell("**topics**", labels, [np.array(made["topic"]) for made in own], spent)
+        tell("**topics**", labels, [np.array(table["topic"]) for table in own], spent)
         if count == usual:
-            tell("**themes**", labels, [np.array(made["theme"]) for made in own], spent)
-    whose, found = densities(plane)
-    inside = found >= 0
-    tell(f"BERTopic's UMAP + HDBSCAN ({whose})", labels, [found], 0.0)
+            tell("**themes**", labels, [np.array(table["theme"]) for table in own], spent)
+    whose, density = densities(plane)
+    inside = density >= 0
+    tell(f"BERTopic's UMAP + HDBSCAN ({whose})", labels, [density], 0.0)
     left = f"the same, {1 - inside.mean():.0%} outliers left out"
-    tell(left, labels[inside], [found[inside]], 0.0)
+    tell(left, labels[inside], [density[inside]], 0.0)
 
 
 def main() -> None:
@@ -173,11 +173,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks topics")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{os.cpu_count()} cores")
     for name, read in (("AG News", ag_news), ("CLINC150", clinc)):
-        compare(name, *read(asked.data), asked.cache)
+        compare(name, *read(options.data), options.cache)
 
 
 if __name__ == "__main__":

@@ -75,10 +75,10 @@ def operations() -> dict[str, Callable[[str], Any]]:
     from tests.conftest import make_dataset
 
     def rows(t: str) -> Any:
-        made = make_dataset([("Say it.", t), (t, "It is so.")]).rows
-        made = made.assign(response_tokens=9.0, language="en", prompt_language="en", topic="")
-        made = made.assign(theme="", problems="")
-        return made.assign(**{c: 1.0 for c in ("prompt_tokens", "quality")}).sort_index()
+        frame = make_dataset([("Say it.", t), (t, "It is so.")]).rows
+        frame = frame.assign(response_tokens=9.0, language="en", prompt_language="en", topic="")
+        frame = frame.assign(theme="", problems="")
+        return frame.assign(**{c: 1.0 for c in ("prompt_tokens", "quality")}).sort_index()
 
     def batched(operation, params):
         return lambda t: run_batch(Batch(operation.name, params, rows(t)))
@@ -90,15 +90,15 @@ def operations() -> dict[str, Callable[[str], Any]]:
 
         return check
 
-    columns, found = rows("x"), {}
+    columns, checks = rows("x"), {}
     for operation in registry.operations().values():
         params = operation.check({})
         if operation.batched and all(c in columns for c in operation.columns_read(params)):
-            found[operation.name] = batched(operation, params)
+            checks[operation.name] = batched(operation, params)
     for name in ("drop_exact_duplicates", "drop_near_duplicates"):
         operation = registry.operation(name)
-        found[name] = whole(operation, operation.check({}))
-    return found
+        checks[name] = whole(operation, operation.check({}))
+    return checks
 
 
 def seconds(check: Callable[[str], Any], given: str) -> float:
@@ -116,7 +116,7 @@ def grows(check: Callable[[str], Any], piece: str, once: float) -> float:
 
 def too_slow(everything: dict[str, Callable[[str], Any]], pieces: Iterable[str]) -> list[str]:
     """A sentence for each check and piece where eight times the text takes much longer than that."""
-    told = []
+    sentences = []
     pieces = list(pieces)
     for name, check in everything.items():
         check(text("warm "))
@@ -124,12 +124,12 @@ def too_slow(everything: dict[str, Callable[[str], Any]], pieces: Iterable[str])
         for piece in pieces:
             once = seconds(check, text(piece))
             if once > LONG and (ratio := grows(check, piece, once)) > MOST:
-                told.append(
+                sentences.append(
                     f"{name} on {piece[:20]!r}: 8 times the text took {ratio:.0f} times as long"
                 )
         sys.stdout.write(f"{name} {time.perf_counter() - begin:.1f}\n")
         sys.stdout.flush()
-    return told
+    return sentences
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ class TrigramEncoder:
     name = "trigrams"
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.encoded: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        self.asked += texts
+        self.encoded += texts
         vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             row[0] = 0.01  # a text without trigrams has a direction too

@@ -60,38 +60,44 @@ class Opened:
 
 def opened(path: Path, *, lines: int | None = None, **options: Any) -> Opened:
     """Read a file, hold it to so many lines, and hold the quick way of reading to the same."""
-    found = Opened()
+    contents = Opened()
     for result in read(path, **options):
         if isinstance(result, Read):
-            found.examples.append(result)
+            contents.examples.append(result)
         elif isinstance(result, Refusal):
             assert result.reject.message, result
-            found.rejected.append(result.reject)
+            contents.rejected.append(result.reject)
         elif isinstance(result, Blank):
-            found.blank += result.lines
+            contents.blank += result.lines
         else:
             assert isinstance(result, Fact)
-            found.notes.append((result.note.key, result.note.text))
+            contents.notes.append((result.note.key, result.note.text))
     if lines is not None:
-        assert found.lines == lines, found
+        assert contents.lines == lines, contents
     assert said_together(path, **options) == [
-        (r.raw.row, r.raw.offset, r.example[:5]) for r in found.examples
+        (r.raw.row, r.raw.offset, r.example[:5]) for r in contents.examples
     ]
-    return found
+    return contents
 
 
 def said_together(path: Path, **options: Any) -> list[tuple[int, int | None, tuple[Any, ...]]]:
     """Rows, offsets and what goes into a dataset, by the way that takes many records at once."""
-    said: list[tuple[int, int | None, tuple[Any, ...]]] = []
+    rows: list[tuple[int, int | None, tuple[Any, ...]]] = []
     for result in read_all(path, **options):
         if isinstance(result, Read):
-            said.append((result.raw.row, result.raw.offset, result.example[:5]))
+            rows.append((result.raw.row, result.raw.offset, result.example[:5]))
         elif isinstance(result, Many):
-            made = result.examples
+            examples = result.examples
             for i, offset in enumerate(result.offsets):
-                values = (made.format, made.messages[i], None, made.metadata[i], made.shapes[i])
-                said.append((result.row + i, offset, values))
-    return said
+                values = (
+                    examples.format,
+                    examples.messages[i],
+                    None,
+                    examples.metadata[i],
+                    examples.shapes[i],
+                )
+                rows.append((result.row + i, offset, values))
+    return rows
 
 
 def objects(records: Iterable[Any]) -> bytes:

@@ -33,7 +33,7 @@ LINE = orjson.dumps(GOOD)
 
 
 @pytest.fixture
-def made(tmp_path):
+def file_of(tmp_path):
     """Writes bytes under a name and gives the path."""
 
     def make(content, name="data.jsonl"):
@@ -62,29 +62,29 @@ def parsed(path, tmp_path, **options):
 # --- encodings ------------------------------------------------------------------------------
 
 
-def test_a_byte_order_mark_is_left_out_and_said_and_offsets_count_it(made):
-    found = opened(made(b"\xef\xbb\xbf" + LINE + b"\n" + LINE + b"\n"), lines=2)
-    assert found.records == [GOOD, GOOD]
-    assert found.note("encoding") == "utf-8-sig"
-    assert [r.raw.offset for r in found.examples] == [3, 3 + len(LINE) + 1]
+def test_a_byte_order_mark_is_left_out_and_said_and_offsets_count_it(file_of):
+    contents = opened(file_of(b"\xef\xbb\xbf" + LINE + b"\n" + LINE + b"\n"), lines=2)
+    assert contents.records == [GOOD, GOOD]
+    assert contents.note("encoding") == "utf-8-sig"
+    assert [r.raw.offset for r in contents.examples] == [3, 3 + len(LINE) + 1]
 
 
 @pytest.mark.parametrize("name", ["data.jsonl", "data.json", "data.csv"])
-def test_utf_16_with_a_mark_is_decoded_and_said(made, name):
+def test_utf_16_with_a_mark_is_decoded_and_said(file_of, name):
     text = {
         "data.jsonl": LINE.decode() + "\n",
         "data.json": "[" + LINE.decode() + "]",
         "data.csv": "prompt,completion\nName a planet.,Saturn.\n",
     }[name]
-    found = opened(made(text.encode("utf-16"), name))
-    assert found.records == [GOOD]
-    assert found.note("encoding") == "utf-16"
+    contents = opened(file_of(text.encode("utf-16"), name))
+    assert contents.records == [GOOD]
+    assert contents.note("encoding") == "utf-16"
 
 
-def test_utf_16_without_a_mark_is_a_guess_that_is_said(made):
-    found = opened(made((LINE.decode() + "\n").encode("utf-16-le")), lines=1)
-    assert found.records == [GOOD]
-    assert "guess" in found.note("guess")
+def test_utf_16_without_a_mark_is_a_guess_that_is_said(file_of):
+    contents = opened(file_of((LINE.decode() + "\n").encode("utf-16-le")), lines=1)
+    assert contents.records == [GOOD]
+    assert "guess" in contents.note("guess")
 
 
 @pytest.mark.parametrize(
@@ -99,22 +99,22 @@ def test_utf_16_without_a_mark_is_a_guess_that_is_said(made):
     ],
 )
 @pytest.mark.parametrize("name", ["data.jsonl", "data.json"])
-def test_another_encoding_is_guessed_and_the_guess_is_said(made, encoding, prompt, answer, name):
+def test_another_encoding_is_guessed_and_the_guess_is_said(file_of, encoding, prompt, answer, name):
     record = {"prompt": prompt, "completion": answer}
     text = json.dumps(record, ensure_ascii=False)
     text = f"[{text}]" if name == "data.json" else f"{text}\n" * 3
-    found = opened(made(text.encode(encoding), name))
-    assert found.records == [record] * (1 if name == "data.json" else 3)
-    assert found.note("encoding") == encoding
-    assert "which is a guess" in found.note("guess")
+    contents = opened(file_of(text.encode(encoding), name))
+    assert contents.records == [record] * (1 if name == "data.json" else 3)
+    assert contents.note("encoding") == encoding
+    assert "which is a guess" in contents.note("guess")
 
 
-def test_a_wrong_guess_can_be_overruled(made, tmp_path):
+def test_a_wrong_guess_can_be_overruled(file_of, tmp_path):
     record = {
         "prompt": "Was ist ein Fluß?",
         "completion": "Wasser in einem Bett, größer als Bäche.",
     }
-    path = made(json.dumps(record, ensure_ascii=False).encode("cp850") + b"\n")
+    path = file_of(json.dumps(record, ensure_ascii=False).encode("cp850") + b"\n")
     assert opened(path, lines=1).records != [record]
     assert opened(path, lines=1, encoding="cp850").records == [record]
     assert preview(path, encoding="cp850").encoding == "cp850"
@@ -124,38 +124,40 @@ def test_a_wrong_guess_can_be_overruled(made, tmp_path):
         opened(path, encoding="base64")
 
 
-def test_chinese_on_one_long_line_stays_utf_8(made):
+def test_chinese_on_one_long_line_stays_utf_8(file_of):
     record = {"instruction": "解释" * 100_000, "output": "好" * 200_000}
-    found = opened(made(json.dumps([record], ensure_ascii=False)), lines=1)
-    assert found.records == [record]
-    assert found.note("encoding") == "utf-8"
+    contents = opened(file_of(json.dumps([record], ensure_ascii=False)), lines=1)
+    assert contents.records == [record]
+    assert contents.note("encoding") == "utf-8"
 
 
-def test_one_invalid_byte_costs_its_line_only(made):
+def test_one_invalid_byte_costs_its_line_only(file_of):
     bad = b'{"prompt": "Caf\xe9?", "completion": "Yes."}'
     content = lines_of(*[LINE] * 500, bad, *[LINE] * 500)
-    found = opened(made(content), lines=1_001)
-    assert found.codes == ["not_utf8"]
-    reject = found.rejected[0]
+    contents = opened(file_of(content), lines=1_001)
+    assert contents.codes == ["not_utf8"]
+    reject = contents.rejected[0]
     assert (reject.row, reject.raw) == (501, bad)
     assert content[reject.offset :].startswith(bad)
     assert "byte 16" in reject.message
 
 
-def test_an_invalid_byte_in_an_array_costs_its_record_only(made):
+def test_an_invalid_byte_in_an_array_costs_its_record_only(file_of):
     bad = b'{"prompt": "Caf\xe9?", "completion": "Yes."}'
-    path = made(b"[\n" + b",\n".join([LINE] * 10 + [bad] + [LINE] * 10) + b"\n]", "data.json")
-    found = opened(path, lines=21)
-    assert found.codes == ["not_utf8"]
-    assert found.rejected[0].raw == bad
-    assert path.read_bytes()[found.rejected[0].offset :].startswith(bad)
+    path = file_of(b"[\n" + b",\n".join([LINE] * 10 + [bad] + [LINE] * 10) + b"\n]", "data.json")
+    contents = opened(path, lines=21)
+    assert contents.codes == ["not_utf8"]
+    assert contents.rejected[0].raw == bad
+    assert path.read_bytes()[contents.rejected[0].offset :].startswith(bad)
 
 
-def test_what_another_encoding_cannot_decode_costs_its_line_only(made):
+def test_what_another_encoding_cannot_decode_costs_its_line_only(file_of):
     text = json.dumps({"prompt": "水是什么？", "completion": "氢和氧。"}, ensure_ascii=False)
     good = text.encode("gb18030")
-    found = opened(made(lines_of(good, good[:13] + b"\xff" + good[13:], good)), encoding="gb18030")
-    assert (len(found.examples), found.codes) == (2, ["not_utf8"])
+    contents = opened(
+        file_of(lines_of(good, good[:13] + b"\xff" + good[13:], good)), encoding="gb18030"
+    )
+    assert (len(contents.examples), contents.codes) == (2, ["not_utf8"])
 
 
 # --- characters -----------------------------------------------------------------------------
@@ -163,57 +165,59 @@ def test_what_another_encoding_cannot_decode_costs_its_line_only(made):
 
 @pytest.mark.parametrize("control", ["\x00", "\x07", "\t", "\x1f"])
 @pytest.mark.parametrize("filler", [0, 20])
-def test_a_raw_control_character_in_a_string_costs_its_line(made, control, filler):
+def test_a_raw_control_character_in_a_string_costs_its_line(file_of, control, filler):
     bad = f'{{"prompt": "a{control}b", "completion": "c"}}'
-    found = opened(made(lines_of(bad, *[LINE] * (filler + 1))), lines=filler + 2)
-    assert found.codes == ["control_character"]
-    assert len(found.examples) == filler + 1
+    contents = opened(file_of(lines_of(bad, *[LINE] * (filler + 1))), lines=filler + 2)
+    assert contents.codes == ["control_character"]
+    assert len(contents.examples) == filler + 1
 
 
-def test_an_escaped_nul_is_kept(made):
-    found = opened(made(r'{"prompt": "a\u0000b", "completion": "c"}'), lines=1)
-    assert found.records[0]["prompt"] == "a\0b"
+def test_an_escaped_nul_is_kept(file_of):
+    contents = opened(file_of(r'{"prompt": "a\u0000b", "completion": "c"}'), lines=1)
+    assert contents.records[0]["prompt"] == "a\0b"
 
 
-def test_half_a_surrogate_becomes_a_replacement_character_and_is_counted(made):
+def test_half_a_surrogate_becomes_a_replacement_character_and_is_counted(file_of):
     line = r'{"prompt": "half \ud800 here", "completion": "pair \ud83d\ude00", "\udc00": "key"}'
     for content, name in [(line, "data.jsonl"), (f"[{line}]", "data.json")]:
-        found = opened(made(content, name), lines=1)
-        assert found.records == [{"prompt": "half � here", "completion": "pair 😀", "�": "key"}]
-        assert found.repairs == ["lone_surrogate"]
-        assert found.examples[0].raw.raw.decode() == line
+        contents = opened(file_of(content, name), lines=1)
+        assert contents.records == [{"prompt": "half � here", "completion": "pair 😀", "�": "key"}]
+        assert contents.repairs == ["lone_surrogate"]
+        assert contents.examples[0].raw.raw.decode() == line
 
 
-def test_keys_that_a_repair_would_make_equal_are_refused(made):
-    found = opened(made(r'{"prompt": "a", "completion": "b", "\ud800": 1, "\udc00": 2}'), lines=1)
-    assert found.codes == ["duplicate_key"]
+def test_keys_that_a_repair_would_make_equal_are_refused(file_of):
+    contents = opened(
+        file_of(r'{"prompt": "a", "completion": "b", "\ud800": 1, "\udc00": 2}'), lines=1
+    )
+    assert contents.codes == ["duplicate_key"]
 
 
 @pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\u000b", "\x0c", "\x1c", "\x1e"])
-def test_unusual_line_breaks_inside_a_string_never_split_a_line(made, odd):
+def test_unusual_line_breaks_inside_a_string_never_split_a_line(file_of, odd):
     record = {"prompt": f"one{odd}two", "completion": "three"}
     escaped = orjson.dumps(record)
     raw = json.dumps(record, ensure_ascii=False).encode() if ord(odd) > 31 else escaped
-    assert opened(made(lines_of(raw, escaped, LINE)), lines=3).records == [record, record, GOOD]
-    table = made(f"prompt,completion\none{odd}two,three\n", "data.csv")
+    assert opened(file_of(lines_of(raw, escaped, LINE)), lines=3).records == [record, record, GOOD]
+    table = file_of(f"prompt,completion\none{odd}two,three\n", "data.csv")
     assert opened(table, lines=2).records == [record]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 @pytest.mark.parametrize("last", [True, False])
-def test_every_line_end_is_accepted(made, end, last):
+def test_every_line_end_is_accepted(file_of, end, last):
     text = end.join([LINE.decode()] * 3 + ["", LINE.decode()]) + (end if last else "")
-    found = opened(made(text), lines=5)
-    assert (found.records, found.blank) == ([GOOD] * 4, 1)
+    contents = opened(file_of(text), lines=5)
+    assert (contents.records, contents.blank) == ([GOOD] * 4, 1)
     table = end.join(["prompt,completion", "Name a planet.,Saturn."] + ([""] if last else []))
-    assert opened(made(table, "data.csv"), lines=2).records == [GOOD]
+    assert opened(file_of(table, "data.csv"), lines=2).records == [GOOD]
 
 
-def test_mixed_line_ends_are_accepted(made):
+def test_mixed_line_ends_are_accepted(file_of):
     content = LINE + b"\r\n" + LINE + b"\r" + LINE + b"\n\r\n" + LINE
-    found = opened(made(content), lines=5)
-    assert (found.records, found.blank) == ([GOOD] * 4, 1)
-    assert all(content[r.raw.offset :].startswith(LINE) for r in found.examples)
+    contents = opened(file_of(content), lines=5)
+    assert (contents.records, contents.blank) == ([GOOD] * 4, 1)
+    assert all(content[r.raw.offset :].startswith(LINE) for r in contents.examples)
 
 
 @pytest.mark.parametrize(
@@ -231,16 +235,16 @@ def test_mixed_line_ends_are_accepted(made):
     ],
 )
 @pytest.mark.parametrize("name", ["data.jsonl", "data.json", "data.csv", "data.parquet"])
-def test_strange_texts_are_kept_as_they_are(made, tmp_path, text, name):
+def test_strange_texts_are_kept_as_they_are(file_of, tmp_path, text, name):
     record = {"prompt": text, "completion": f"about {text}"}
     if name == "data.parquet":
         path = tmp_path / name
         pq.write_table(pa.Table.from_pylist([record]), path)
     elif name == "data.csv":
         rows = ",".join('"' + v.replace('"', '""') + '"' for v in record.values())
-        path = made(f"prompt,completion\n{rows}\n", name)
+        path = file_of(f"prompt,completion\n{rows}\n", name)
     else:
-        path = made(orjson.dumps([record] if name == "data.json" else record), name)
+        path = file_of(orjson.dumps([record] if name == "data.json" else record), name)
     assert opened(path).records == [record]
 
 
@@ -275,42 +279,46 @@ def test_strange_texts_are_kept_as_they_are(made, tmp_path, text, name):
         ('{"colour": "red"}', "field"),
     ],
 )
-def test_a_bad_line_is_refused_with_a_sentence_and_the_others_load(made, bad, code):
+def test_a_bad_line_is_refused_with_a_sentence_and_the_others_load(file_of, bad, code):
     content = lines_of(LINE, bad, LINE)
-    found = opened(made(content), lines=3)
-    assert found.records == [GOOD, GOOD]
-    assert found.codes == [code]
-    reject = found.rejected[0]
+    contents = opened(file_of(content), lines=3)
+    assert contents.records == [GOOD, GOOD]
+    assert contents.codes == [code]
+    reject = contents.rejected[0]
     assert (reject.row, reject.offset, reject.raw) == (2, len(LINE) + 1, bad.encode())
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_bad_first_line_does_not_change_what_the_file_is(made, first):
+def test_a_bad_first_line_does_not_change_what_the_file_is(file_of, first):
     bad = '{"prompt": "a", "completion": '
-    found = opened(made(lines_of(*([bad, LINE, LINE] if first else [LINE, LINE, bad]))), lines=3)
-    assert (found.records, found.codes) == ([GOOD, GOOD], ["cut"])
+    contents = opened(
+        file_of(lines_of(*([bad, LINE, LINE] if first else [LINE, LINE, bad]))), lines=3
+    )
+    assert (contents.records, contents.codes) == ([GOOD, GOOD], ["cut"])
 
 
-def test_a_comma_after_each_line_refuses_the_lines_and_says_why(made):
-    found = opened(made(lines_of(*[LINE + b","] * 3, LINE)), lines=4)
-    assert found.codes == ["trailing_comma"] * 3
-    assert "remove it" in found.rejected[0].message
+def test_a_comma_after_each_line_refuses_the_lines_and_says_why(file_of):
+    contents = opened(file_of(lines_of(*[LINE + b","] * 3, LINE)), lines=4)
+    assert contents.codes == ["trailing_comma"] * 3
+    assert "remove it" in contents.rejected[0].message
 
 
-def test_both_values_of_a_duplicate_key_are_shown(made):
-    found = opened(made('{"prompt": "a", "completion": "left", "completion": "right"}'), lines=1)
-    assert '"left"' in found.rejected[0].message and '"right"' in found.rejected[0].message
-    assert found.rejected[0].field == "completion"
+def test_both_values_of_a_duplicate_key_are_shown(file_of):
+    contents = opened(
+        file_of('{"prompt": "a", "completion": "left", "completion": "right"}'), lines=1
+    )
+    assert '"left"' in contents.rejected[0].message and '"right"' in contents.rejected[0].message
+    assert contents.rejected[0].field == "completion"
 
 
-def test_a_truncated_array_loads_up_to_the_cut(made):
+def test_a_truncated_array_loads_up_to_the_cut(file_of):
     text = orjson.dumps([GOOD] * 4, option=orjson.OPT_INDENT_2)
-    found = opened(made(text[: len(text) - 20], "data.json"), lines=4)
-    assert (found.records, found.codes) == ([GOOD] * 3, ["cut"])
-    assert "looks cut" in found.note("cut")
-    found = opened(made(text[: text.rindex(b"}") + 1], "data.json"), lines=4)
-    assert found.records == [GOOD] * 4
-    assert "looks cut" in found.note("cut")
+    contents = opened(file_of(text[: len(text) - 20], "data.json"), lines=4)
+    assert (contents.records, contents.codes) == ([GOOD] * 3, ["cut"])
+    assert "looks cut" in contents.note("cut")
+    contents = opened(file_of(text[: text.rindex(b"}") + 1], "data.json"), lines=4)
+    assert contents.records == [GOOD] * 4
+    assert "looks cut" in contents.note("cut")
 
 
 @pytest.mark.parametrize(
@@ -330,43 +338,43 @@ def test_a_truncated_array_loads_up_to_the_cut(made):
     ],
 )
 @pytest.mark.parametrize("indent", [0, 2])
-def test_a_bad_record_of_an_array_is_refused_and_reading_goes_on_at_the_next(made, bad, indent):
+def test_a_bad_record_of_an_array_is_refused_and_reading_goes_on_at_the_next(file_of, bad, indent):
     good = json.dumps(GOOD, indent=indent or None)
-    path = made("[" + ",\n".join([good, good, bad, good, good]) + "]", "data.json")
-    found = opened(path, lines=5)
-    assert found.records == [GOOD] * 4
-    assert found.rejected[0].raw.decode() == bad
-    assert path.read_bytes()[found.rejected[0].offset :].startswith(bad.encode())
+    path = file_of("[" + ",\n".join([good, good, bad, good, good]) + "]", "data.json")
+    contents = opened(path, lines=5)
+    assert contents.records == [GOOD] * 4
+    assert contents.rejected[0].raw.decode() == bad
+    assert path.read_bytes()[contents.rejected[0].offset :].startswith(bad.encode())
 
 
-def test_commas_too_many_or_missing_between_records_are_said(made):
+def test_commas_too_many_or_missing_between_records_are_said(file_of):
     good = LINE.decode()
-    found = opened(made(f"[{good},,{good} {good},]", "data.json"), lines=3)
-    assert found.records == [GOOD] * 3
-    assert found.note("commas").startswith("3 commas")
+    contents = opened(file_of(f"[{good},,{good} {good},]", "data.json"), lines=3)
+    assert contents.records == [GOOD] * 3
+    assert contents.note("commas").startswith("3 commas")
 
 
-def test_text_after_an_array_is_not_lost(made):
+def test_text_after_an_array_is_not_lost(file_of):
     good = LINE.decode()
-    found = opened(made(f"[{good}]\nand more\n[{good}]\n{good}", "data.json"), lines=4)
-    assert found.records == [GOOD] * 3
-    assert (found.codes, found.rejected[0].raw) == (["text_outside"], b"and more")
+    contents = opened(file_of(f"[{good}]\nand more\n[{good}]\n{good}", "data.json"), lines=4)
+    assert contents.records == [GOOD] * 3
+    assert (contents.codes, contents.rejected[0].raw) == (["text_outside"], b"and more")
 
 
-def test_objects_printed_over_many_lines_one_after_another_load(made):
+def test_objects_printed_over_many_lines_one_after_another_load(file_of):
     text = "\n".join([json.dumps(GOOD, indent=4)] * 3)
-    assert opened(made(text), lines=3).records == [GOOD] * 3
+    assert opened(file_of(text), lines=3).records == [GOOD] * 3
 
 
 # --- numbers --------------------------------------------------------------------------------
 
 
-def test_nan_and_infinity_become_null_and_are_counted(made):
+def test_nan_and_infinity_become_null_and_are_counted(file_of):
     line = '{"prompt": "a", "completion": "b", "x": NaN, "y": [-Infinity, Infinity]}'
     for content, name in [(line, "data.jsonl"), (f"[{line}]", "data.json")]:
-        found = opened(made(content, name), lines=1)
-        assert (found.records[0]["x"], found.records[0]["y"]) == (None, [None, None])
-        assert found.repairs == ["not_a_number"]
+        contents = opened(file_of(content, name), lines=1)
+        assert (contents.records[0]["x"], contents.records[0]["y"]) == (None, [None, None])
+        assert contents.repairs == ["not_a_number"]
 
 
 @pytest.mark.parametrize(
@@ -383,25 +391,25 @@ def test_nan_and_infinity_become_null_and_are_counted(made):
         "9" * 5_000,
     ],
 )
-def test_a_number_that_would_be_rounded_is_kept_as_text(made, digits):
+def test_a_number_that_would_be_rounded_is_kept_as_text(file_of, digits):
     line = f'{{"prompt": "a", "completion": "b", "id": {digits}, "x": null}}'
     for content, name in [(lines_of(line, LINE), "data.jsonl"), (f"[{line}]", "data.json")]:
-        found = opened(made(content, name))
-        assert found.records[0]["id"] == digits
-        assert found.repairs == ["number_as_text"]
+        contents = opened(file_of(content, name))
+        assert contents.records[0]["id"] == digits
+        assert contents.repairs == ["number_as_text"]
 
 
 @pytest.mark.parametrize("number", ["9007199254740992", "-1", "0.1", "1.5e3", "0", "1E2"])
-def test_a_number_that_is_exact_stays_a_number(made, number):
-    found = opened(made(f'{{"prompt": "a", "completion": "b", "id": {number}}}'), lines=1)
-    assert found.records[0]["id"] == json.loads(number)
-    assert found.repairs == []
+def test_a_number_that_is_exact_stays_a_number(file_of, number):
+    contents = opened(file_of(f'{{"prompt": "a", "completion": "b", "id": {number}}}'), lines=1)
+    assert contents.records[0]["id"] == json.loads(number)
+    assert contents.repairs == []
 
 
-def test_ids_of_mixed_kinds_load_and_come_back(made):
+def test_ids_of_mixed_kinds_load_and_come_back(file_of):
     records = [{**GOOD, "id": i} for i in (1, "two", None, 3.5, [4], {"five": 5}, True)]
-    found = opened(made(objects(records)), lines=7)
-    assert [again(read.example) for read in found.examples] == records
+    contents = opened(file_of(objects(records)), lines=7)
+    assert [again(read.example) for read in contents.examples] == records
 
 
 def again(example):
@@ -411,28 +419,28 @@ def again(example):
 # --- limits ---------------------------------------------------------------------------------
 
 
-def test_nesting_of_ten_thousand_levels_is_refused_and_nothing_crashes(made, tmp_path):
+def test_nesting_of_ten_thousand_levels_is_refused_and_nothing_crashes(file_of, tmp_path):
     deep = b'{"prompt": ' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}"
-    report, _, rejected = parsed(made(lines_of(LINE, deep, LINE)), tmp_path)
+    report, _, rejected = parsed(file_of(lines_of(LINE, deep, LINE)), tmp_path)
     assert (report.examples, rejected["code"].tolist()) == (2, ["too_deep"])
     assert "limit nesting" in rejected["message"][0]
 
 
 @pytest.mark.parametrize(("levels", "good"), [(64, True), (65, False), (3_000, False)])
-def test_nesting_is_limited(made, levels, good):
+def test_nesting_is_limited(file_of, levels, good):
     for inner in (
         '{"a":' * (levels - 1) + "1" + "}" * (levels - 1),
         "[" * (levels - 1) + "]" * (levels - 1),
     ):
         line = f'{{"prompt": "a", "completion": "b", "x": {inner}}}'
         for content, name in [(line, "data.jsonl"), (f"[{line},{LINE.decode()}]", "data.json")]:
-            found = opened(made(content, name))
-            assert found.codes == ([] if good else ["too_deep"])
+            contents = opened(file_of(content, name))
+            assert contents.codes == ([] if good else ["too_deep"])
 
 
-def test_a_row_of_fifty_megabytes_is_refused_and_the_next_is_at_its_place(made, tmp_path):
+def test_a_row_of_fifty_megabytes_is_refused_and_the_next_is_at_its_place(file_of, tmp_path):
     content = lines_of(LINE, b'{"prompt": "' + b"a" * 50_000_000 + b'"}', LINE)
-    path = made(content)
+    path = file_of(content)
     report, examples, rejected = parsed(path, tmp_path)
     assert (report.examples, rejected["code"].tolist()) == (2, ["row_too_long"])
     assert "limit row_mb" in rejected["message"][0]
@@ -441,40 +449,40 @@ def test_a_row_of_fifty_megabytes_is_refused_and_the_next_is_at_its_place(made, 
     assert opened(path, lines=3, limits=Limits(row_mb=60)).codes == ["field"]
 
 
-def test_a_long_record_of_an_array_is_refused_and_the_next_loads(made):
+def test_a_long_record_of_an_array_is_refused_and_the_next_loads(file_of):
     long = orjson.dumps({"prompt": "a" * 3_000_000, "completion": "b"})
-    path = made(b"[" + b",".join([LINE, long, LINE, LINE]) + b"]", "data.json")
-    found = opened(path, lines=4, limits=Limits(row_mb=1))
-    assert (found.records, found.codes) == ([GOOD] * 3, ["row_too_long"])
-    assert path.read_bytes()[found.examples[1].raw.offset :].startswith(LINE)
+    path = file_of(b"[" + b",".join([LINE, long, LINE, LINE]) + b"]", "data.json")
+    contents = opened(path, lines=4, limits=Limits(row_mb=1))
+    assert (contents.records, contents.codes) == ([GOOD] * 3, ["row_too_long"])
+    assert path.read_bytes()[contents.examples[1].raw.offset :].startswith(LINE)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "json", "parquet"])
-def test_more_than_two_thousand_columns_are_refused(made, tmp_path, kind):
+def test_more_than_two_thousand_columns_are_refused(file_of, tmp_path, kind):
     record = {**GOOD, **{f"c{i}": "x" for i in range(1_999)}}
     if kind == "parquet":
         pq.write_table(pa.Table.from_pylist([record]), tmp_path / "data.parquet")
         path = tmp_path / "data.parquet"
     elif kind == "csv":
-        path = made(",".join(record) + "\n" + ",".join(record.values()) + "\n", "data.csv")
+        path = file_of(",".join(record) + "\n" + ",".join(record.values()) + "\n", "data.csv")
     else:
-        path = made(orjson.dumps([record] if kind == "json" else record), f"data.{kind}")
+        path = file_of(orjson.dumps([record] if kind == "json" else record), f"data.{kind}")
     if kind in ("csv", "parquet"):
         with pytest.raises(CurationError, match="2,001 columns.*limit columns"):
             opened(path)
     else:
-        found = opened(path, lines=1)
-        assert found.codes == ["too_many_columns"]
-        assert "limit columns" in found.rejected[0].message
+        contents = opened(path, lines=1)
+        assert contents.codes == ["too_many_columns"]
+        assert "limit columns" in contents.rejected[0].message
 
 
-def test_time_is_limited(made, tmp_path):
+def test_time_is_limited(file_of, tmp_path):
     with pytest.raises(CurationError, match="limit seconds"):
-        parse(made(LINE), tmp_path / "out", limits=Limits(seconds=0))
+        parse(file_of(LINE), tmp_path / "out", limits=Limits(seconds=0))
 
 
-def test_memory_is_limited(made, tmp_path):
-    path = made(orjson.dumps({"prompt": "a" * 300_000_000, "completion": "b"}))
+def test_memory_is_limited(file_of, tmp_path):
+    path = file_of(orjson.dumps({"prompt": "a" * 300_000_000, "completion": "b"}))
     with pytest.raises(CurationError, match="limit memory_mb"):
         parse(path, tmp_path / "out", limits=Limits(memory_mb=900, row_mb=2_000))
 
@@ -491,79 +499,81 @@ PACKERS = {
 
 @pytest.mark.parametrize("kind", PACKERS)
 @pytest.mark.parametrize("name", ["data.jsonl.{}", "without-an-ending", "data.csv.{}"])
-def test_packed_files_are_known_by_their_first_bytes(made, kind, name):
+def test_packed_files_are_known_by_their_first_bytes(file_of, kind, name):
     text = b"prompt,completion\nName a planet.,Saturn.\n" if "csv" in name else LINE + b"\n"
-    found = opened(made(PACKERS[kind](text), name.format(kind)))
-    assert found.records == [GOOD]
+    contents = opened(file_of(PACKERS[kind](text), name.format(kind)))
+    assert contents.records == [GOOD]
 
 
 @pytest.mark.parametrize("kind", PACKERS)
-def test_a_packed_file_of_two_parts_is_read_to_its_end(made, kind):
-    path = made(PACKERS[kind](LINE + b"\n") + PACKERS[kind](LINE + b"\n"))
+def test_a_packed_file_of_two_parts_is_read_to_its_end(file_of, kind):
+    path = file_of(PACKERS[kind](LINE + b"\n") + PACKERS[kind](LINE + b"\n"))
     assert opened(path, lines=2).records == [GOOD, GOOD]
 
 
 @pytest.mark.parametrize("kind", PACKERS)
-def test_a_bomb_is_refused_with_the_limits_name(made, kind):
-    path = made(PACKERS[kind](b" " * 30_000_000))
+def test_a_bomb_is_refused_with_the_limits_name(file_of, kind):
+    path = file_of(PACKERS[kind](b" " * 30_000_000))
     with pytest.raises(CurationError, match="limit expansion"):
         opened(path)
 
 
 @pytest.mark.parametrize("kind", PACKERS)
-def test_a_packed_file_that_is_cut_gives_what_comes_before(made, kind):
+def test_a_packed_file_that_is_cut_gives_what_comes_before(file_of, kind):
     records = [{**GOOD, "n": os.urandom(60).hex()} for _ in range(8_000)]
     packed = PACKERS[kind](objects(records))
-    found = opened(made(packed[: len(packed) * 2 // 3]))
-    assert found.codes[-1] == "damaged"
-    assert found.codes[:-1] in ([], ["cut"])
+    contents = opened(file_of(packed[: len(packed) * 2 // 3]))
+    assert contents.codes[-1] == "damaged"
+    assert contents.codes[:-1] in ([], ["cut"])
     if kind != "xz":  # one block, of which nothing can be had before it is whole
-        assert len(found.examples) > 1_000
-    assert found.records == records[: len(found.examples)]
+        assert len(contents.examples) > 1_000
+    assert contents.records == records[: len(contents.examples)]
 
 
-def test_a_packed_file_that_is_damaged_from_the_start_is_refused(made):
+def test_a_packed_file_that_is_damaged_from_the_start_is_refused(file_of):
     with pytest.raises(CurationError, match="damaged"):
-        opened(made(gzip.compress(LINE)[:10] + b"\xff" * 50))
+        opened(file_of(gzip.compress(LINE)[:10] + b"\xff" * 50))
     with pytest.raises(CurationError, match="packed twice"):
-        opened(made(gzip.compress(gzip.compress(LINE))))
+        opened(file_of(gzip.compress(gzip.compress(LINE))))
 
 
 # --- tables ---------------------------------------------------------------------------------
 
 
-def test_ragged_rows_are_refused_and_the_others_load(made):
+def test_ragged_rows_are_refused_and_the_others_load(file_of):
     text = "prompt,completion\na,b\na,b,c\nonly one\nc,d\n"
-    found = opened(made(text, "data.csv"), lines=5)
-    assert [list(r.values()) for r in found.records] == [["a", "b"], ["c", "d"]]
-    assert found.codes == ["ragged", "ragged"]
-    assert [r.raw for r in found.rejected] == [b"a,b,c", b"only one"]
-    assert "3 cells where 2 are expected" in found.rejected[0].message
+    contents = opened(file_of(text, "data.csv"), lines=5)
+    assert [list(r.values()) for r in contents.records] == [["a", "b"], ["c", "d"]]
+    assert contents.codes == ["ragged", "ragged"]
+    assert [r.raw for r in contents.rejected] == [b"a,b,c", b"only one"]
+    assert "3 cells where 2 are expected" in contents.rejected[0].message
 
 
-def test_an_unbalanced_quote_costs_its_line_and_no_other(made):
+def test_an_unbalanced_quote_costs_its_line_and_no_other(file_of):
     text = 'prompt,completion\na,b\n"c,d\ne,f\ng,"h\ni,j\n"k ""l""","m\nn"\n'
-    found = opened(made(text, "data.csv"), lines=7)
-    assert [list(r.values()) for r in found.records] == [
+    contents = opened(file_of(text, "data.csv"), lines=7)
+    assert [list(r.values()) for r in contents.records] == [
         ["a", "b"],
         ["e", "f"],
         ["i", "j"],
         ['k "l"', "m\nn"],
     ]
-    assert found.codes == ["quotes", "quotes"]
-    assert found.rejected[0].raw == b'"c,d'
+    assert contents.codes == ["quotes", "quotes"]
+    assert contents.rejected[0].raw == b'"c,d'
 
 
-def test_a_quote_inside_a_cell_that_does_not_begin_with_one_is_a_character(made):
-    found = opened(made('prompt,completion\nA 5" pipe?,It is 12.7 cm\nx,y\n', "data.csv"), lines=3)
-    assert found.records[0] == {"prompt": 'A 5" pipe?', "completion": "It is 12.7 cm"}
+def test_a_quote_inside_a_cell_that_does_not_begin_with_one_is_a_character(file_of):
+    contents = opened(
+        file_of('prompt,completion\nA 5" pipe?,It is 12.7 cm\nx,y\n', "data.csv"), lines=3
+    )
+    assert contents.records[0] == {"prompt": 'A 5" pipe?', "completion": "It is 12.7 cm"}
 
 
-def test_line_ends_inside_a_cell_are_kept_as_they_are(made):
+def test_line_ends_inside_a_cell_are_kept_as_they_are(file_of):
     content = b'prompt,completion\r\n"a\r\nb","c\nd\re"\r\n'
-    found = opened(made(content, "data.csv"), lines=2)
-    assert found.records == [{"prompt": "a\r\nb", "completion": "c\nd\re"}]
-    assert content[found.examples[0].raw.offset :].startswith(found.examples[0].raw.raw)
+    contents = opened(file_of(content, "data.csv"), lines=2)
+    assert contents.records == [{"prompt": "a\r\nb", "completion": "c\nd\re"}]
+    assert content[contents.examples[0].raw.offset :].startswith(contents.examples[0].raw.raw)
 
 
 @pytest.mark.parametrize(
@@ -573,56 +583,56 @@ def test_line_ends_inside_a_cell_are_kept_as_they_are(made):
         ("prompt,,completion", "column 2 of the header has no name"),
     ],
 )
-def test_a_header_with_double_or_missing_names_is_refused(made, header, message):
+def test_a_header_with_double_or_missing_names_is_refused(file_of, header, message):
     with pytest.raises(CurationError, match=message):
-        opened(made(f"{header}\na,b,c\nd,e,f\n", "data.csv"))
+        opened(file_of(f"{header}\na,b,c\nd,e,f\n", "data.csv"))
 
 
-def test_the_unnamed_index_that_pandas_writes_gets_a_name(made):
-    found = opened(made(",prompt,completion\n0,a,b\n1,c,d\n", "data.csv"), lines=3)
-    assert found.records[1] == {"column_1": "1", "prompt": "c", "completion": "d"}
+def test_the_unnamed_index_that_pandas_writes_gets_a_name(file_of):
+    contents = opened(file_of(",prompt,completion\n0,a,b\n1,c,d\n", "data.csv"), lines=3)
+    assert contents.records[1] == {"column_1": "1", "prompt": "c", "completion": "d"}
 
 
-def test_without_a_header_columns_are_named_and_said(made):
+def test_without_a_header_columns_are_named_and_said(file_of):
     rows = [
         f"{'pos' if i % 2 else 'neg'},I have seen film number {i} and it was so." for i in range(9)
     ]
-    found = opened(made("\n".join(rows), "data.csv"), lines=9)
-    assert {r["label"] for r in found.records} == {"pos", "neg"}
-    assert found.records[3]["text"] == "I have seen film number 3 and it was so."
-    assert "no header" in found.note("header")
+    contents = opened(file_of("\n".join(rows), "data.csv"), lines=9)
+    assert {r["label"] for r in contents.records} == {"pos", "neg"}
+    assert contents.records[3]["text"] == "I have seen film number 3 and it was so."
+    assert "no header" in contents.note("header")
 
 
-def test_cells_stay_text(made):
+def test_cells_stay_text(file_of):
     cells = ["NA", "null", "None", "007", "yes", "nan", "", "1e5", "2024-01-01", " x "]
     rows = "\n".join(f"question {i},{cell}" for i, cell in enumerate(cells))
-    found = opened(made(f"prompt,completion\n{rows}\n", "data.csv"), lines=11)
-    assert [r["completion"] for r in found.records] == cells
+    contents = opened(file_of(f"prompt,completion\n{rows}\n", "data.csv"), lines=11)
+    assert [r["completion"] for r in contents.records] == cells
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
-def test_the_separator_is_found_and_shown(made, delimiter):
+def test_the_separator_is_found_and_shown(file_of, delimiter):
     rows = [["prompt", "completion"], ["What, then?", "This"], ["And, so?", "That"], ["Why?", "So"]]
     text = "\n".join(delimiter.join(f'"{c}"' if delimiter in c else c for c in r) for r in rows)
     for name in ("data.csv", "data"):
-        path = made(text, name)
-        found = opened(path, lines=4)
-        assert [list(r.values()) for r in found.records] == rows[1:]
-        assert found.note("delimiter") == delimiter
+        path = file_of(text, name)
+        contents = opened(path, lines=4)
+        assert [list(r.values()) for r in contents.records] == rows[1:]
+        assert contents.note("delimiter") == delimiter
     assert preview(path).delimiter == delimiter
 
 
-def test_quotes_in_a_tsv_that_uses_none_are_characters(made):
+def test_quotes_in_a_tsv_that_uses_none_are_characters(file_of):
     rows = [("text", "label"), ('"Yes," he said', "a"), ('the "foo"', "b"), ("plain", "a")]
-    found = opened(made("".join("\t".join(r) + "\n" for r in rows), "data.tsv"), lines=4)
-    assert [tuple(r.values()) for r in found.records] == rows[1:]
-    assert "Quotes are part of the text" in found.note("quotes")
+    contents = opened(file_of("".join("\t".join(r) + "\n" for r in rows), "data.tsv"), lines=4)
+    assert [tuple(r.values()) for r in contents.records] == rows[1:]
+    assert "Quotes are part of the text" in contents.note("quotes")
 
 
-def test_prose_in_a_txt_file_is_one_text_a_line(made):
+def test_prose_in_a_txt_file_is_one_text_a_line(file_of):
     text = "Well, here we are.\nIt rains, and it pours, again.\nNo.\n"
-    found = opened(made(text, "words.txt"), lines=3)
-    assert [r["text"] for r in found.records] == text.splitlines()
+    contents = opened(file_of(text, "words.txt"), lines=3)
+    assert [r["text"] for r in contents.records] == text.splitlines()
 
 
 # --- Parquet and Arrow ----------------------------------------------------------------------
@@ -634,13 +644,13 @@ def written(tmp_path, table, name="data.parquet", **options):
     return path
 
 
-def test_a_truncated_or_false_parquet_file_is_one_sentence(made, tmp_path):
+def test_a_truncated_or_false_parquet_file_is_one_sentence(file_of, tmp_path):
     whole = written(tmp_path, pa.Table.from_pylist([GOOD] * 50)).read_bytes()
     for content in (whole[:-9], whole[: len(whole) // 2], b"PAR1" + b"x" * 90, b"PAR1"):
         with pytest.raises(CurationError, match="not a whole Parquet file") as caught:
-            opened(made(content, "data.parquet"))
+            opened(file_of(content, "data.parquet"))
         assert "\n" not in str(caught.value)
-    assert opened(made(LINE, "really-json.parquet"), lines=1).records == [GOOD]
+    assert opened(file_of(LINE, "really-json.parquet"), lines=1).records == [GOOD]
 
 
 def test_a_parquet_file_without_rows_says_so(tmp_path):
@@ -670,8 +680,8 @@ def test_every_type_of_column_comes_through(tmp_path):
             "none": pa.nulls(1),
         }
     )
-    found = opened(written(tmp_path, table), lines=1)
-    assert found.records[0] == {
+    contents = opened(written(tmp_path, table), lines=1)
+    assert contents.records[0] == {
         "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
         "large": "x",
         "kind": "k",
@@ -687,13 +697,13 @@ def test_every_type_of_column_comes_through(tmp_path):
         "map": [["k", 1]],
         "none": None,
     }
-    assert set(found.repairs) == {
+    assert set(contents.repairs) == {
         "number_as_text",
         "time_as_text",
         "binary_as_base64",
         "not_a_number",
     }
-    assert found.answers == ["b"]
+    assert contents.answers == ["b"]
 
 
 def test_two_parquet_columns_of_one_name_are_refused_by_name(tmp_path):
@@ -712,22 +722,24 @@ def test_a_small_parquet_file_that_holds_much_is_refused(tmp_path):
 
 def test_a_long_parquet_row_is_refused_and_the_others_load(tmp_path):
     rows = [GOOD, {"prompt": os.urandom(800_000).hex(), "completion": "b"}, GOOD]
-    found = opened(written(tmp_path, pa.Table.from_pylist(rows)), limits=Limits(row_mb=1), lines=3)
-    assert (found.records, found.codes) == ([GOOD, GOOD], ["row_too_long"])
+    contents = opened(
+        written(tmp_path, pa.Table.from_pylist(rows)), limits=Limits(row_mb=1), lines=3
+    )
+    assert (contents.records, contents.codes) == ([GOOD, GOOD], ["row_too_long"])
 
 
 def test_bad_text_in_a_parquet_column_costs_its_row_only(tmp_path):
     raw = pa.array([b"good", b"\xff\xfe", b"fine"])
     text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
-    found = opened(written(tmp_path, pa.table({"text": text})), lines=3)
-    assert [r["text"] for r in found.records] == ["good", "fine"]
-    assert found.codes == ["value"]
+    contents = opened(written(tmp_path, pa.table({"text": text})), lines=3)
+    assert [r["text"] for r in contents.records] == ["good", "fine"]
+    assert contents.codes == ["value"]
 
 
 def test_a_date_beyond_the_calendar_costs_its_row_only(tmp_path):
     days = pa.array([1, 2**30], pa.int32()).cast(pa.date32())
-    found = opened(written(tmp_path, pa.table({"text": ["a", "b"], "day": days})), lines=2)
-    assert (len(found.examples), found.codes) == (1, ["value"])
+    contents = opened(written(tmp_path, pa.table({"text": ["a", "b"], "day": days})), lines=2)
+    assert (len(contents.examples), contents.codes) == (1, ["value"])
 
 
 @pytest.mark.parametrize("kind", ["file", "stream", "feather"])
@@ -748,8 +760,13 @@ def test_arrow_and_feather_files_load(tmp_path, kind):
 
 
 def test_a_column_called_huggingface_by_a_stranger_does_no_harm(tmp_path):
-    for said in (b"[]", b"{", b'{"info": {"features": 7}}', b'{"info": {"features": {"a": 1}}}'):
-        table = pa.Table.from_pylist([GOOD]).replace_schema_metadata({b"huggingface": said})
+    for metadata in (
+        b"[]",
+        b"{",
+        b'{"info": {"features": 7}}',
+        b'{"info": {"features": {"a": 1}}}',
+    ):
+        table = pa.Table.from_pylist([GOOD]).replace_schema_metadata({b"huggingface": metadata})
         assert opened(written(tmp_path, table), lines=1).records == [GOOD]
 
 
@@ -764,7 +781,7 @@ def zipped(members):
     return sink.getvalue()
 
 
-def test_members_that_cannot_be_trusted_are_refused_and_the_others_load(made):
+def test_members_that_cannot_be_trusted_are_refused_and_the_others_load(file_of):
     link = zipfile.ZipInfo("link.jsonl")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     members = [
@@ -779,49 +796,49 @@ def test_members_that_cannot_be_trusted_are_refused_and_the_others_load(made):
         ("README.md", "# Read me"),
         ("last.json", b"[" + LINE + b"]"),
     ]
-    found = opened(made(zipped(members), "data.zip"), lines=3 + 5 + 1)
-    assert found.records == [GOOD] * 3
-    assert [r.source for r in found.examples] == [
+    contents = opened(file_of(zipped(members), "data.zip"), lines=3 + 5 + 1)
+    assert contents.records == [GOOD] * 3
+    assert [r.source for r in contents.examples] == [
         "data.zip/good.jsonl",
         "data.zip/folder/data.csv",
         "data.zip/last.json",
     ]
-    assert found.codes == ["member"] * 5
-    said = " ".join(r.message for r in found.rejected)
+    assert contents.codes == ["member"] * 5
+    messages = " ".join(r.message for r in contents.rejected)
     for words in ("outside the archive", "a link", "inside an archive", "a picture"):
-        assert words in said
-    assert "a page" in found.note("not_data")
+        assert words in messages
+    assert "a page" in contents.note("not_data")
 
 
-def test_a_member_with_a_password_is_refused_and_the_others_load(made):
+def test_a_member_with_a_password_is_refused_and_the_others_load(file_of):
     content = bytearray(zipped([("locked.jsonl", LINE), ("open.jsonl", LINE)]))
     content[6] |= 1  # the flag in the member's own header, and in the directory
     content[content.index(b"PK\x01\x02") + 8] |= 1
-    found = opened(made(bytes(content), "data.zip"), lines=2)
-    assert found.records == [GOOD]
-    assert "password" in found.rejected[0].message
+    contents = opened(file_of(bytes(content), "data.zip"), lines=2)
+    assert contents.records == [GOOD]
+    assert "password" in contents.rejected[0].message
 
 
-def test_a_damaged_member_is_refused_and_the_others_load(made):
+def test_a_damaged_member_is_refused_and_the_others_load(file_of):
     content = bytearray(zipped([("bad.jsonl", LINE * 50), ("good.jsonl", LINE)]))
     content[60] ^= 0xFF
-    found = opened(made(bytes(content), "data.zip"))
-    assert found.records[-1] == GOOD
-    assert found.codes == ["member"]
+    contents = opened(file_of(bytes(content), "data.zip"))
+    assert contents.records[-1] == GOOD
+    assert contents.codes == ["member"]
 
 
-def test_a_zip_bomb_and_a_cut_zip_are_refused(made):
+def test_a_zip_bomb_and_a_cut_zip_are_refused(file_of):
     with pytest.raises(CurationError, match="limit expansion"):
-        opened(made(zipped([("a.csv", b" " * 30_000_000)]), "data.zip"))
+        opened(file_of(zipped([("a.csv", b" " * 30_000_000)]), "data.zip"))
     with pytest.raises(CurationError, match="not a whole zip archive"):
-        opened(made(zipped([("a.jsonl", LINE)])[:40], "data.zip"))
+        opened(file_of(zipped([("a.jsonl", LINE)])[:40], "data.zip"))
 
 
 @pytest.mark.parametrize("name", ["[Content_Types].xml", "xl/workbook.xml"])
-def test_a_workbook_renamed_to_csv_gets_a_sentence(made, name):
+def test_a_workbook_renamed_to_csv_gets_a_sentence(file_of, name):
     content = zipped([(name, "<x/>"), ("[Content_Types].xml", "<x/>")][: 1 if "[" in name else 2])
     with pytest.raises(CurationError, match="Office document.*save the sheet as CSV"):
-        opened(made(content, "sheet.csv"))
+        opened(file_of(content, "sheet.csv"))
 
 
 # --- not a file of data ---------------------------------------------------------------------
@@ -829,15 +846,15 @@ def test_a_workbook_renamed_to_csv_gets_a_sentence(made, name):
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" \n\t\n", b"\xef\xbb\xbf", b"[]", b" [ ] \n"])
 @pytest.mark.parametrize("name", ["data.jsonl", "data.json", "data.csv", "data"])
-def test_an_empty_file_has_no_examples_and_says_so(made, content, name):
-    found = opened(made(content, name))
-    assert (found.examples, found.rejected) == ([], [])
-    assert "no examples" in found.note("empty")
-    assert found.blank == content.count(b"\n") * (b"[" not in content)
+def test_an_empty_file_has_no_examples_and_says_so(file_of, content, name):
+    contents = opened(file_of(content, name))
+    assert (contents.examples, contents.rejected) == ([], [])
+    assert "no examples" in contents.note("empty")
+    assert contents.blank == content.count(b"\n") * (b"[" not in content)
 
 
-def test_a_header_alone_has_no_examples_and_says_so(made, tmp_path):
-    report, examples, _ = parsed(made("prompt,completion\n", "data.csv"), tmp_path)
+def test_a_header_alone_has_no_examples_and_says_so(file_of, tmp_path):
+    report, examples, _ = parsed(file_of("prompt,completion\n", "data.csv"), tmp_path)
     assert (report.lines, report.blank, len(examples)) == (1, 1, 0)
     assert any("no examples" in note for note in report.notes)
 
@@ -858,9 +875,9 @@ def test_a_header_alone_has_no_examples_and_says_so(made, tmp_path):
     ],
 )
 @pytest.mark.parametrize("name", ["data.jsonl", "data.csv", "data.parquet"])
-def test_what_is_no_dataset_is_refused_by_what_it_is(made, content, what, name):
+def test_what_is_no_dataset_is_refused_by_what_it_is(file_of, content, what, name):
     with pytest.raises(CurationError, match=what):
-        opened(made(content, name))
+        opened(file_of(content, name))
 
 
 def test_a_folder_a_pipe_a_device_and_a_missing_file_are_refused(tmp_path):
@@ -898,16 +915,16 @@ def test_a_file_without_permission_is_refused():
             opened(path)
 
 
-def test_a_file_that_grows_or_shrinks_while_it_is_read_never_crashes_the_reader(made):
-    path = made(lines_of(*[LINE] * 5_000))
+def test_a_file_that_grows_or_shrinks_while_it_is_read_never_crashes_the_reader(file_of):
+    path = file_of(lines_of(*[LINE] * 5_000))
     from curation.sources import read
 
     results = read(path)
-    seen = [next(results) for _ in range(10)]
+    items = [next(results) for _ in range(10)]
     with path.open("r+b") as stream:
         stream.truncate(1_000)
-    seen += list(results)
-    assert len(seen) >= 10
+    items += list(results)
+    assert len(items) >= 10
 
 
 # --- conversations --------------------------------------------------------------------------
@@ -942,19 +959,19 @@ RESULT = {"role": "tool", "content": "4"}
         ([USER, ANSWER, USER], "ends_with_user"),
     ],
 )
-def test_conversations_that_need_attention_load_with_a_code(made, turns, code):
+def test_conversations_that_need_attention_load_with_a_code(file_of, turns, code):
     record = {"messages": turns, "id": 7}
-    found = opened(made(orjson.dumps(record)), lines=1)
-    assert code in found.attention[0] if code else not found.attention[0]
-    assert again(found.examples[0].example) == record
+    contents = opened(file_of(orjson.dumps(record)), lines=1)
+    assert code in contents.attention[0] if code else not contents.attention[0]
+    assert again(contents.examples[0].example) == record
 
 
 @pytest.mark.parametrize("answer", ["", " ", None])
-def test_an_empty_answer_of_a_pair_needs_attention_and_comes_back(made, answer):
+def test_an_empty_answer_of_a_pair_needs_attention_and_comes_back(file_of, answer):
     record = {"instruction": "Name a planet.", "input": "", "output": answer}
-    found = opened(made(orjson.dumps(record)), lines=1)
-    assert "empty_answer" in found.attention[0]
-    assert again(found.examples[0].example) == record
+    contents = opened(file_of(orjson.dumps(record)), lines=1)
+    assert "empty_answer" in contents.attention[0]
+    assert again(contents.examples[0].example) == record
 
 
 @pytest.mark.parametrize(
@@ -970,13 +987,13 @@ def test_an_empty_answer_of_a_pair_needs_attention_and_comes_back(made, answer):
         [],
     ],
 )
-def test_a_turn_that_is_none_is_refused_with_its_place(made, turn):
-    found = opened(made(orjson.dumps({"messages": [USER, turn]})), lines=1)
-    assert found.codes == ["field"]
-    assert "messages" in found.rejected[0].message and found.rejected[0].field
+def test_a_turn_that_is_none_is_refused_with_its_place(file_of, turn):
+    contents = opened(file_of(orjson.dumps({"messages": [USER, turn]})), lines=1)
+    assert contents.codes == ["field"]
+    assert "messages" in contents.rejected[0].message and contents.rejected[0].field
 
 
-def test_pictures_and_sounds_are_kept_as_references(made):
+def test_pictures_and_sounds_are_kept_as_references(file_of):
     parts = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": "http://unreachable.invalid/cat.png"}},
@@ -984,54 +1001,54 @@ def test_pictures_and_sounds_are_kept_as_references(made):
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
     ]
     record = {"messages": [{"role": "user", "content": parts}, ANSWER]}
-    found = opened(made(orjson.dumps(record)), lines=1)
-    turns = found.examples[0].example.turns
+    contents = opened(file_of(orjson.dumps(record)), lines=1)
+    turns = contents.examples[0].example.turns
     assert turns[0]["content"] == "What is this?"
     assert turns[0]["parts"] == parts
-    assert again(found.examples[0].example) == record
+    assert again(contents.examples[0].example) == record
 
 
 # --- sizes, ids and names -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["data.jsonl", "data.json", "data.csv"])
-def test_a_prompt_of_a_million_characters_loads(made, name):
+def test_a_prompt_of_a_million_characters_loads(file_of, name):
     record = {"prompt": "字a " * 333_334, "completion": "b"}
     if name == "data.csv":
-        path = made(f'prompt,completion\n{record["prompt"]},b\n"{record["prompt"]}",b\n', name)
+        path = file_of(f'prompt,completion\n{record["prompt"]},b\n"{record["prompt"]}",b\n', name)
         assert opened(path, lines=3).records == [record, record]
     else:
-        path = made(json.dumps([record] if name == "data.json" else record), name)
+        path = file_of(json.dumps([record] if name == "data.json" else record), name)
         assert opened(path, lines=1).records == [record]
 
 
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv"])
-def test_files_of_one_and_two_rows_load(made, count, ending):
+def test_files_of_one_and_two_rows_load(file_of, count, ending):
     content = {
         "jsonl": LINE + b"\n",
         "json": b"[" + b",".join([LINE] * count) + b"]",
         "csv": b"prompt,completion\n" + b"Name a planet.,Saturn.\n" * count,
     }[ending]
     content = content * count if ending == "jsonl" else content
-    assert opened(made(content, f"data.{ending}")).records == [GOOD] * count
+    assert opened(file_of(content, f"data.{ending}")).records == [GOOD] * count
 
 
-def test_identical_rows_are_all_kept_with_the_same_hash(made, tmp_path):
-    report, examples, _ = parsed(made(lines_of(*[LINE] * 30_000)), tmp_path)
+def test_identical_rows_are_all_kept_with_the_same_hash(file_of, tmp_path):
+    report, examples, _ = parsed(file_of(lines_of(*[LINE] * 30_000)), tmp_path)
     assert report.examples == 30_000
     assert examples["content_hash"].nunique() == 1
     assert examples["source_row"].tolist() == list(range(1, 30_001))
 
 
-def test_the_same_id_twice_or_none_changes_nothing(made, tmp_path):
+def test_the_same_id_twice_or_none_changes_nothing(file_of, tmp_path):
     records = [{**GOOD, "id": "a"}, {**GOOD, "id": "a"}, GOOD]
-    _, examples, _ = parsed(made(objects(records)), tmp_path)
+    _, examples, _ = parsed(file_of(objects(records)), tmp_path)
     assert examples["content_hash"].nunique() == 1
     assert [orjson.loads(m)["id"] if m else None for m in examples["metadata"]] == ["a", "a", None]
 
 
-def test_columns_named_like_our_own_come_back_and_are_said(made, tmp_path):
+def test_columns_named_like_our_own_come_back_and_are_said(file_of, tmp_path):
     own = {
         "dropped_by": "me",
         "split": "dev",
@@ -1041,11 +1058,11 @@ def test_columns_named_like_our_own_come_back_and_are_said(made, tmp_path):
         "shape": "s",
     }
     records = [{**GOOD, **own}, {**GOOD, **own, "messages": "not turns"}]
-    path = made(objects(records))
-    found = opened(path, lines=2)
-    assert [again(r.example) for r in found.examples] == records
+    path = file_of(objects(records))
+    contents = opened(path, lines=2)
+    assert [again(r.example) for r in contents.examples] == records
     for name in [*own, "messages"]:
-        assert name in found.note("reserved")
+        assert name in contents.note("reserved")
     report, examples, _ = parsed(path, tmp_path)
     assert examples["label"].isna().all()
     assert sum("dropped_by" in note for note in report.notes) == 1

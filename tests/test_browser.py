@@ -64,15 +64,15 @@ def wait_for_jobs(workspace: Path, count: int, timeout: float = 600) -> None:
     """Wait until that many jobs were started in the project and all of them ended well."""
     end = time.time() + timeout
     while time.time() < end:
-        found = [
+        statuses = [
             json.loads(p.read_text()) for p in workspace.glob("*/jobs/*/status.json") if p.exists()
         ]
-        failed = [j for j in found if j["state"] in ("failed", "lost", "cancelled")]
+        failed = [j for j in statuses if j["state"] in ("failed", "lost", "cancelled")]
         assert not failed, failed
-        if len(found) >= count and all(j["state"] == "done" for j in found):
+        if len(statuses) >= count and all(j["state"] == "done" for j in statuses):
             return
         time.sleep(0.5)
-    raise AssertionError(f"jobs did not end: {found}")
+    raise AssertionError(f"jobs did not end: {statuses}")
 
 
 def lasso(

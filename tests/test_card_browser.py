@@ -93,8 +93,8 @@ def opened(browser, app, project):
                 cookie = {"name": "curation-name", "value": who, "url": app.address}
                 context.add_cookies([cookie])
         page = context.new_page()
-        page.asked = []
-        page.on("request", lambda r: page.asked.append(r.url))
+        page.requested = []
+        page.on("request", lambda r: page.requested.append(r.url))
         query = "&".join(f"{k}={v}" for k, v in {"project": project.path.name, **address}.items())
         page.goto(f"{app.address}/annotate?{query}")
         if who:
@@ -331,8 +331,8 @@ def test_notes_tags_ratings_and_labels_by_keys(opened, project):
     assert second != example, "a label goes on"
     page.keyboard.press("2")
     saved(page)
-    said = [(e.example_id, e.kind, e.value) for e in events(project)][30:]
-    assert said == [
+    decisions = [(e.example_id, e.kind, e.value) for e in events(project)][30:]
+    assert decisions == [
         (example, "note", "look again"),
         (example, "tag", "sums"),
         (example, "rate", 4),
@@ -451,12 +451,12 @@ def test_leaving_asks_while_something_is_unsaved(opened, project, app):
     page = opened()
     app.kill()
     press(page, "k")
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.dismiss()))
     page.close(run_before_unload=True)
     page.wait_for_timeout(500)
     app.start()
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
     saved(page, 90)
     assert len(decided(project)) == 1
 
@@ -502,7 +502,7 @@ def test_a_card_is_text_only_whatever_the_dataset_says(opened, project, app):
     page.keyboard.press("x")
     assert page.locator(".turn.assistant .text").last.inner_text().count("long") > folded
     assert page.evaluate("window.hacked") is None
-    assert not [url for url in page.asked if "evil.example" in url]
+    assert not [url for url in page.requested if "evil.example" in url]
     page.keyboard.press("e")
     page.keyboard.type("x")
     page.keyboard.press("Control+Enter")

@@ -66,8 +66,8 @@ def refused(*arguments: str | Path) -> str:
     """The one sentence with which a command says that it could not."""
     status, out, err = run(*arguments)
     assert status == 1 and "Traceback" not in err
-    said = err.strip().split("\n")
-    return said[-1]
+    messages = err.strip().split("\n")
+    return messages[-1]
 
 
 @pytest.fixture
@@ -156,13 +156,13 @@ def test_people_read_tables_and_sentences(project, tmp_path):
 def test_rows_have_their_columns_in_every_format(project, tmp_path):
     fixed = "id source_file source_row dropped_by split prompt response messages label".split()
     status, out, err = run("rows", project)
-    found = lines(out)
-    assert status == 0 and len(found) == 11
-    assert all(list(row)[:9] == fixed for row in found)
-    assert {r["source_row"] for r in found} == set(range(1, 12))
-    assert {r["source_file"] for r in found} == {"chats.jsonl"}
-    assert found[0]["messages"][0] == {"role": "user", "content": "What stands at place 0?"}
-    assert all(isinstance(r["response_tokens"], int) for r in found)
+    rows = lines(out)
+    assert status == 0 and len(rows) == 11
+    assert all(list(row)[:9] == fixed for row in rows)
+    assert {r["source_row"] for r in rows} == set(range(1, 12))
+    assert {r["source_file"] for r in rows} == {"chats.jsonl"}
+    assert rows[0]["messages"][0] == {"role": "user", "content": "What stands at place 0?"}
+    assert all(isinstance(r["response_tokens"], int) for r in rows)
     kept, dropped = (
         lines(run("rows", project, "--kept")[1]),
         lines(run("rows", project, "--dropped")[1]),
@@ -174,7 +174,7 @@ def test_rows_have_their_columns_in_every_format(project, tmp_path):
         "keep_between",
         "select_random",
     }
-    ids = sorted(r["id"] for r in found)
+    ids = sorted(r["id"] for r in rows)
     for ending, read in [
         ("jsonl", lambda p: pd.DataFrame(lines(p.read_text("utf-8")))),
         ("parquet", pd.read_parquet),
@@ -206,8 +206,8 @@ def test_rows_are_remembered_from_the_last_run(project):
 
 def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     run("run", project)
-    found = lines(run("rows", project)[1])
-    kept = next(r for r in found if r["dropped_by"] is None)
+    rows = lines(run("rows", project)[1])
+    kept = next(r for r in rows if r["dropped_by"] is None)
     story = answer("explain", project, kept["id"])
     assert story["id"] == kept["id"] and story["fate"] == "kept"
     assert story["source"] == {
@@ -217,15 +217,15 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     }
     whats = [e["what"] for e in story["events"]]
     assert whats == ["read", "measured", "chosen", "placed"]
-    twin = next(r for r in found if r["dropped_by"] == "drop_exact_duplicates")
-    told = {e["what"]: e["text"] for e in answer("explain", project, twin["id"])["events"]}
-    assert "duplicate of" in told["dropped"] and "placed" not in told
-    made = tmp_path / "made.jsonl"
-    made.write_text(
+    twin = next(r for r in rows if r["dropped_by"] == "drop_exact_duplicates")
+    texts = {e["what"]: e["text"] for e in answer("explain", project, twin["id"])["events"]}
+    assert "duplicate of" in texts["dropped"] and "placed" not in texts
+    decisions_file = tmp_path / "made.jsonl"
+    decisions_file.write_text(
         f'{{"id": "{kept["id"]}", "kind": "drop", "value": null}}\n'
         f'{{"id": "{twin["id"]}", "kind": "note", "value": "seen"}}\n'
     )
-    done = answer("decide", project, "--from", made, "--annotator", "Ann")
+    done = answer("decide", project, "--from", decisions_file, "--annotator", "Ann")
     assert done == {"appended": 2, "ignored": 0, "conflicts": 0, "withheld": 0}
     status, out, err = run("explain", project, kept["id"])
     assert status == 0 and "dropped by people" in out and "by Ann" in out
@@ -260,8 +260,8 @@ def test_the_beginning_of_an_id_is_enough_when_it_is_unique(project):
 
 
 def test_operations_are_told_from_the_registry():
-    told = answer("operations")["operations"]
-    assert [o["name"] for o in told] == list(operations())
+    listed = answer("operations")["operations"]
+    assert [o["name"] for o in listed] == list(operations())
     (one,) = answer("operations", "drop_near_duplicates")["operations"]
     assert {p["name"] for p in one["params"]} >= {"similarity"}
 
@@ -285,10 +285,10 @@ def test_every_command_and_option_explains_itself():
     for name, command in root.commands.items():
         assert command.help, name
         for parameter in command.params:
-            told = getattr(parameter, "help", None)
+            help_text = getattr(parameter, "help", None)
             if getattr(parameter, "hidden", False) or parameter.metavar in ("ID", "NAME"):
                 continue
-            assert told, f"{name}: {parameter.name}"
+            assert help_text, f"{name}: {parameter.name}"
     status, out, _ = run("app", "--help")
     assert status == 0 and "--port" in out
     documented = "new import run rows explain decide decisions export operations doctor demo app"
@@ -328,8 +328,8 @@ def test_what_cannot_be_done_is_one_sentence_and_harms_nothing(project, tmp_path
     for name, (text, message) in wrong.items():
         path = tmp_path / f"{name}.yaml"
         path.write_text(text)
-        said = refused("run", project, "--recipe", path)
-        assert pd.Series([said]).str.contains(message).all(), said
+        sentence = refused("run", project, "--recipe", path)
+        assert pd.Series([sentence]).str.contains(message).all(), sentence
     for command, message in [
         (["run", tmp_path / "nowhere"], "is not a project"),
         (["run", project, "--recipe", tmp_path / "no.yaml"], "cannot be read"),
@@ -378,9 +378,9 @@ def test_no_space_left_is_one_sentence_and_the_project_is_as_before(project, tmp
             text=True,
             cwd=ROOT,
         )
-        said = done.stderr.strip().split("\n")[-1]
+        message = done.stderr.strip().split("\n")[-1]
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-        assert "File too large" in said, said
+        assert "File too large" in message, message
     assert not (tmp_path / "out").exists() and not (tmp_path / "rows.csv").exists()
     opened = Project.open(project)
     assert len(opened.imports) == 1 and len(opened.replay().kept) == 6
@@ -389,12 +389,12 @@ def test_no_space_left_is_one_sentence_and_the_project_is_as_before(project, tmp
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_a_project_that_opens_and_goes_on(tmp_path, number):
-    made = make_project(tmp_path, LARGE)
-    command = [sys.executable, "-m", "curation", "run", str(made.path), "--engine", "serial"]
+    large = make_project(tmp_path, LARGE)
+    command = [sys.executable, "-m", "curation", "run", str(large.path), "--engine", "serial"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
-    cache = made.path / "cache" / "steps"
+    cache = large.path / "cache" / "steps"
     while not list(cache.rglob("*.arrow")):
         assert process.poll() is None
     process.send_signal(number)
@@ -404,7 +404,7 @@ def test_an_interrupted_run_leaves_a_project_that_opens_and_goes_on(tmp_path, nu
         "Cancelled. What was finished is kept; run again to go on from there."
     )
     finished = {p: p.stat().st_ino for p in cache.rglob("*.arrow")}
-    opened = Project.open(made.path)
+    opened = Project.open(large.path)
     assert len(opened.examples) == LARGE and not opened.view().current
     dataset = opened.run()
     assert len(dataset) == LARGE and opened.view().current
@@ -454,10 +454,10 @@ def test_a_file_of_unknown_columns_says_how_to_name_them(tmp_path):
 
 def test_decisions_printed_and_read_again_add_nothing_and_a_later_one_counts(project, tmp_path):
     kept = lines(run("rows", project)[1])[0]["id"]
-    made, out = tmp_path / "again.jsonl", tmp_path / "out.jsonl"
-    made.write_text(f'\ufeff{{"id": "{kept}", "kind": "rate", "value": 4}}\n')
+    copy, out = tmp_path / "again.jsonl", tmp_path / "out.jsonl"
+    copy.write_text(f'\ufeff{{"id": "{kept}", "kind": "rate", "value": 4}}\n')
     for _ in range(2):
-        assert answer("decide", project, "--from", made, "--annotator", "Ann")["appended"] == 1
+        assert answer("decide", project, "--from", copy, "--annotator", "Ann")["appended"] == 1
     run("decisions", project, "--to", out)
     again = answer("decide", project, "--from", out, "--annotator", "Ben")
     assert (again["appended"], again["ignored"]) == (0, 2)

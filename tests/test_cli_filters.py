@@ -66,8 +66,8 @@ def test_a_name_that_is_not_there_is_refused_and_changes_nothing(project, comman
         "export": ["--to", tmp_path / "out"],
         "decide": ["--kind", "drop", "--annotator", "Ada", "--yes"],
     }.get(command, [])
-    said = refused(command, project, "--filter", "mod=de", *more)
-    assert "There is no column 'mod'; near to it: mood" in said
+    message = refused(command, project, "--filter", "mod=de", *more)
+    assert "There is no column 'mod'; near to it: mood" in message
     assert "near to it: 'fr'" in refused(command, project, "--filter", "mood=fro", *more)
     assert "is no filter" in refused(command, project, "--filter", "mood", *more)
     assert not (tmp_path / "out").exists() and Project.open(project).people() is None
@@ -119,8 +119,8 @@ def test_a_queue_is_listed_in_the_order_of_the_page(project):
 
 def test_a_delivery_of_some_rows_says_so_in_manifest_and_receipts(project, tmp_path):
     out = tmp_path / "out"
-    asked = ("--filter", "mood=de|fr", "--words", "river -17")
-    status, text, err = run("export", project, "--to", out, *asked)
+    options = ("--filter", "mood=de|fr", "--words", "river -17")
+    status, text, err = run("export", project, "--to", out, *options)
     assert status == 0, err
     assert "left out: it does not meet the filter of this delivery" in text
     manifest = json.loads((out / "manifest.json").read_text())

@@ -31,7 +31,7 @@ def written(folder, name, records):
     return path
 
 
-def asked(records):
+def with_questions(records):
     return [
         {"prompt": f"What is number {n}?", "response": f"It is {n}.", **r}
         for n, r in enumerate(records)
@@ -40,7 +40,7 @@ def asked(records):
 
 @pytest.fixture
 def project(make_project):
-    return make_project({"judged.jsonl": json_lines(asked(ANSWERS))})
+    return make_project({"judged.jsonl": json_lines(with_questions(ANSWERS))})
 
 
 def metadata(records):
@@ -193,8 +193,8 @@ def test_a_value_that_no_example_has_is_named_with_those_near_to_it(project):
 def test_near_values_are_found_among_many_and_the_most_frequent_named_else():
     values = pd.Series([f"word{n}" for n in range(40)] + ["common"] * 9, dtype="str")
     assert "near to it: 'word7'" in unknown_values(values, ["Word7"], "topic")[0]
-    (said,) = unknown_values(values, ["§§§"], "topic")
-    assert said.startswith("No example has '§§§' as its topic; the most frequent: 'common', ")
+    (sentence,) = unknown_values(values, ["§§§"], "topic")
+    assert sentence.startswith("No example has '§§§' as its topic; the most frequent: 'common', ")
     assert unknown_values(values, ["common", "word1"], "topic") == []
     assert unknown_values(values, [f"x{n}§" for n in range(30)], "t")[-1].startswith(
         "20 more of the"
@@ -216,7 +216,7 @@ def test_text_where_a_number_is_read_is_refused_with_the_columns_of_numbers(proj
 def test_a_measured_column_claims_its_name_and_the_files_own_is_reached_with_a_prefix(tmp_path):
     project = Project.create(tmp_path / "p")
     records = [{"turns": 7, "split": "test", "dropped_by": "x", "id": "a", "pinned": 1, "keep": 0}]
-    project.add(written(tmp_path, "f.jsonl", asked(records * 2)))
+    project.add(written(tmp_path, "f.jsonl", with_questions(records * 2)))
     before = Step("keep_between", score="turns", low=5)
     assert kept(project, before) == [1, 2], "nothing claims the name yet"
     assert kept(project, Step("lengths"), before) == []
@@ -235,7 +235,7 @@ def test_a_measured_column_claims_its_name_and_the_files_own_is_reached_with_a_p
 def test_balance_and_strata_by_a_column_of_the_file(tmp_path):
     project = Project.create(tmp_path / "p")
     records = [{"level": n % 2 + 1, "easy": n % 4 == 0} for n in range(40)]
-    project.add(written(tmp_path, "f.jsonl", asked(records)))
+    project.add(written(tmp_path, "f.jsonl", with_questions(records)))
     dataset = project.replay(Recipe((Step("split", validation=0, test=0.2, stratify="level"),)))
     test = dataset.rows["split"] == "test"
     assert dataset.column("level")[test].value_counts().to_dict() == {1: 4, 2: 4}
@@ -275,7 +275,7 @@ def test_a_cleaner_and_a_score_see_a_changed_file(project, tmp_path):
     step = Step("keep_between", score="rating", low=3)
     assert kept(project, step) == [1, 3, 4]
     changed = [{**ANSWERS[0], "rating": 0.5}, *ANSWERS[1:]]
-    project.add(written(tmp_path, "judged.jsonl", asked(changed)), replace=True)
+    project.add(written(tmp_path, "judged.jsonl", with_questions(changed)), replace=True)
     assert kept(project, step) == [3, 4]
 
 

@@ -34,16 +34,18 @@ ALL = [
 
 @pytest.mark.parametrize("command", ALL, ids=lambda c: " ".join(c.words)[:60])
 def test_the_command_line_takes_every_command_of_the_pages(command):
-    known = typer.main.get_command(app).commands[command.name]
-    context = known.make_context(command.name, [*command.words, "--job", "20260101-000000-abcdef"])
+    registered = typer.main.get_command(app).commands[command.name]
+    context = registered.make_context(
+        command.name, [*command.words, "--job", "20260101-000000-abcdef"]
+    )
     assert str(P) in map(str, context.params.values())
     assert context.params["job"]
 
 
 def test_options_reach_the_parameters_they_are_meant_for():
     def taken(command: commands.Command) -> dict:
-        known = typer.main.get_command(app).commands[command.name]
-        return known.make_context(command.name, list(command.words)).params
+        registered = typer.main.get_command(app).commands[command.name]
+        return registered.make_context(command.name, list(command.words)).params
 
     assert taken(commands.compare(P, "gsm8k", "prompt", "x"))["of"] == "prompt"
     assert (

@@ -38,11 +38,11 @@ def placed(rows: pd.DataFrame, store) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def operations():
-    known = registry.operations()
+    before = registry.operations()
     registry.embed("Placed")(placed)
     yield
     registry._operations.clear()
-    registry._operations.update(known)
+    registry._operations.update(before)
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def test_the_tagged_rank_their_like_before_all_others(dataset, tmp_path, store):
     ids = dataset.rows.index
     say(store, "tag", ids[:3], "cooking tips")
     say(store, "tag", ids[20:23], "not cooking tips")
-    found = replay(dataset, tmp_path, store).run(RECIPE).rows[COLUMN]
-    assert found.between(0, 1).all()
-    assert found.iloc[:20].min() > found.iloc[20:].max()
+    scores = replay(dataset, tmp_path, store).run(RECIPE).rows[COLUMN]
+    assert scores.between(0, 1).all()
+    assert scores.iloc[:20].min() > scores.iloc[20:].max()
     receipt = replay(dataset, tmp_path, store).run(RECIPE).explain(ids[0])
     assert COLUMN in receipt[-1]["text"]
 
@@ -144,9 +144,9 @@ def test_names_of_columns_are_made_of_parameters():
     (sign,) = operation.columns_made({"tag": "🙂", "against": ""})
     assert re.fullmatch("concept_[0-9a-f]{8}", sign)
     alike = ["c", "C", "C++", "C#", "c ", "a b", "a_b", "a  b", " a b", "a-b"]
-    made = [operation.columns_made({"tag": tag, "against": ""})[0] for tag in alike]
-    assert len(set(made)) == len(alike) and all(map(operation.can_make, made))
-    assert made[0] == "concept_c" and re.fullmatch("concept_c_[0-9a-f]{8}", made[2])
+    columns = [operation.columns_made({"tag": tag, "against": ""})[0] for tag in alike]
+    assert len(set(columns)) == len(alike) and all(map(operation.can_make, columns))
+    assert columns[0] == "concept_c" and re.fullmatch("concept_c_[0-9a-f]{8}", columns[2])
     assert not operation.can_make("conceptual") and not operation.can_make("a_concept_b")
     assert registry.operation("lengths").can_make("prompt_tokens")
 
@@ -216,10 +216,10 @@ def test_a_row_marked_both_ways_counts_as_neither_and_one_without_vector_has_no_
     vectors[[0, 7]] = np.nan
     moved = vectors.copy()
     moved[2] = -moved[2]  # both ways, so that neither side nor the random others learn from it
-    found = probability(vectors, marks)
+    probabilities = probability(vectors, marks)
     others = np.delete(np.arange(40), [0, 2, 7])
-    assert (probability(moved, marks)[others] == found[others]).all()
-    assert np.isnan(found).nonzero()[0].tolist() == [0, 7]
+    assert (probability(moved, marks)[others] == probabilities[others]).all()
+    assert np.isnan(probabilities).nonzero()[0].tolist() == [0, 7]
     alone = probability(vectors[1:2], Marks(np.array([True]), np.array([False])))
     assert alone.tolist() == [1.0]
 
@@ -236,9 +236,9 @@ def test_marks_left_out_say_how_well_they_are_told_apart(dataset):
 # --- on the Browse page ---------------------------------------------------------------------
 
 
-def browse(**said) -> AppTest:
+def browse(**session) -> AppTest:
     app = AppTest.from_file(str(ROOT / "pages/explore/browse.py"), default_timeout=120)
-    for name, value in {"annotator": "Ann", "browse-mode": "Concept", **said}.items():
+    for name, value in {"annotator": "Ann", "browse-mode": "Concept", **session}.items():
         app.session_state[name] = value
     app.run()
     assert not app.exception, app.exception[0].message
@@ -251,7 +251,7 @@ def press(app: AppTest, label: str) -> None:
 
 
 def tags(project: Project) -> dict[str, list[str]]:
-    return {i: sorted(said) for i, said in project.people().tags.items() if said}
+    return {i: sorted(of_example) for i, of_example in project.people().tags.items() if of_example}
 
 
 def test_marking_ranks_the_rest_and_becomes_a_score_of_the_recipe(project):

@@ -153,11 +153,11 @@ def answer(
         "basis": Basis() if basis is None else basis,
         "progress": silent,
     }
-    made = operation.run(*(offers[name] for name in operation.inputs), **params)
+    result = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":
-        made = made[0] if isinstance(made, tuple) else made
-        return pd.DataFrame(made, index=rows.index).reindex(dataset.rows.index)
-    return as_columns(operation, made, rows.index, params).reindex(dataset.rows.index)
+        result = result[0] if isinstance(result, tuple) else result
+        return pd.DataFrame(result, index=rows.index).reindex(dataset.rows.index)
+    return as_columns(operation, result, rows.index, params).reindex(dataset.rows.index)
 
 
 def part(dataset: Dataset, positions) -> Dataset:
@@ -252,8 +252,8 @@ def test_the_example_of_its_docstring_comes_out_as_it_says(operation, model_stor
         if isinstance(stated, dict):
             for name, value in stated.items():
                 number = isinstance(value, int | float)
-                wanted = pytest.approx(value, abs=0.005) if number else value
-                assert real[name] == wanted, f"line {line}: {name}"
+                expected = pytest.approx(value, abs=0.005) if number else value
+                assert real[name] == expected, f"line {line}: {name}"
         else:
             assert real == stated, f"line {line}"
     assert len(set(map(str, results))) > 1, "an example shows two outcomes"
@@ -285,26 +285,26 @@ def test_every_parameter_has_a_default_that_passes_its_own_check_and_can_be_draw
 @every_operation
 def test_it_answers_for_every_row_with_the_columns_it_declares(operation, prepared, store):
     dataset = prepared(operation)
-    made = answer(operation, dataset, store)
+    result = answer(operation, dataset, store)
     if operation.kind == "clean":
-        assert set(made.columns) == {"messages"} and made.index.isin(dataset.rows.index).all()
+        assert set(result.columns) == {"messages"} and result.index.isin(dataset.rows.index).all()
         return
-    assert made.index.equals(dataset.rows.index)
+    assert result.index.equals(dataset.rows.index)
     if operation.kind == "embed":
-        assert np.allclose(np.linalg.norm(made, axis=1), 1, atol=1e-3)
+        assert np.allclose(np.linalg.norm(result, axis=1), 1, atol=1e-3)
         return
     makes = set(operation.columns_made(arguments(operation, len(dataset))))
-    assert makes <= set(made.columns) <= CONTROL | makes
+    assert makes <= set(result.columns) <= CONTROL | makes
     assert not makes & set(BASE_COLUMNS), "what was imported is nobody's to measure"
-    assert not any(pd.api.types.is_object_dtype(t) for t in made.dtypes), (
+    assert not any(pd.api.types.is_object_dtype(t) for t in result.dtypes), (
         "no Python objects in cells"
     )
     for kind, column in (("filter", "keep"), ("select", "keep"), ("split", "split")):
-        assert operation.kind != kind or column in made
+        assert operation.kind != kind or column in result
     if operation.kind == "split":
-        assert set(made["split"]) <= {"train", "validation", "test"}
+        assert set(result["split"]) <= {"train", "validation", "test"}
     if operation.kind == "select":
-        assert made["keep"].sum() == arguments(operation, len(dataset))["budget"]
+        assert result["keep"].sum() == arguments(operation, len(dataset))["budget"]
 
 
 @every_operation
@@ -323,8 +323,8 @@ def test_no_row_and_one_row_are_fine(operation, prepared, store):
     dataset = prepared(operation)
     for positions in ([0], [13], [len(dataset) - 1]):
         one = part(dataset, positions)
-        made = answer(operation, one, store)
-        assert len(made) == 1 or operation.kind == "clean" and len(made) == 0
+        result = answer(operation, one, store)
+        assert len(result) == 1 or operation.kind == "clean" and len(result) == 0
     nothing = part(dataset, [])
     if operation.kind == "select":
         with pytest.raises(CurationError, match="only 0 are kept"):
@@ -369,7 +369,7 @@ def test_every_input_that_is_described_is_supplied_and_no_other():
 
 
 def test_two_modules_that_claim_one_name_are_both_named():
-    known = dict(registry._operations)
+    registered = dict(registry._operations)
     lengths = registry.operation("lengths")
 
     def claimant(batch):
@@ -383,7 +383,7 @@ def test_two_modules_that_claim_one_name_are_both_named():
         assert "somebody.elses.lengths" in str(refused.value)
         registry.add(lengths)  # a module that is read again claims its own name
     finally:
-        assert registry._operations == known
+        assert registry._operations == registered
 
 
 def test_an_operation_that_cannot_be_drawn_or_run_is_refused_when_it_is_read():

@@ -82,37 +82,39 @@ def report(name: str, kind: str, delta: pd.DataFrame) -> StepReport:
 @pytest.mark.parametrize("lost", list(SUBJECTS))
 def test_a_dataset_that_lost_one_topic_lists_exactly_that_topic_as_the_gap(lost):
     whole, vectors = set_of_subjects()
-    gone = (whole.rows["topic"] == lost).to_numpy()
-    part = Dataset(whole.rows[~gone], vectors[~gone])
-    found = compare(part, vectors, list(whole.rows.index))
-    (gap,) = gaps(found, whole.rows["prompt"], found.about["reach"])
-    assert set(gap.missing) == set(whole.rows.index[gone])
+    removed = (whole.rows["topic"] == lost).to_numpy()
+    part = Dataset(whole.rows[~removed], vectors[~removed])
+    compared = compare(part, vectors, list(whole.rows.index))
+    (gap,) = gaps(compared, whole.rows["prompt"], compared.about["reach"])
+    assert set(gap.missing) == set(whole.rows.index[removed])
     assert lost in gap.name or any(word in gap.name for word in SUBJECTS[lost].split())
-    assert found.within(found.about["reach"]) == pytest.approx(1 - 1 / len(SUBJECTS))
+    assert compared.within(compared.about["reach"]) == pytest.approx(1 - 1 / len(SUBJECTS))
     assert gap.closing == () and gap.closed == 0, "nothing was dropped that could close it"
 
 
 def test_a_reference_equal_to_the_dataset_has_no_gap_and_nothing_is_over_represented():
     whole, vectors = set_of_subjects()
-    found = compare(whole, vectors, list(whole.rows.index))
-    assert found.within(found.about["reach"]) == 1.0
-    assert gaps(found, whole.rows["prompt"], found.about["reach"]) == []
-    assert over_represented(found, 1.0).empty
-    assert (found.rows["nearest"] == found.rows.index).all()
-    assert np.allclose(found.rows["map_x"], whole.rows["map_x"], atol=0.35)
+    compared = compare(whole, vectors, list(whole.rows.index))
+    assert compared.within(compared.about["reach"]) == 1.0
+    assert gaps(compared, whole.rows["prompt"], compared.about["reach"]) == []
+    assert over_represented(compared, 1.0).empty
+    assert (compared.rows["nearest"] == compared.rows.index).all()
+    assert np.allclose(compared.rows["map_x"], whole.rows["map_x"], atol=0.35)
 
 
 def test_dropped_rows_that_would_close_a_gap_are_named_and_before_is_beside_after():
     whole, vectors = set_of_subjects()
-    gone = (whole.rows["topic"] == "ships").to_numpy()
-    found = compare(without(whole, gone), vectors, list(whole.rows.index))
-    reach = found.about["reach"]
-    assert (found.within(reach, "before"), found.last) == (1.0, "kept")
-    assert found.within(reach) == pytest.approx(5 / 6)
-    (gap,) = gaps(found, whole.rows["prompt"], reach)
-    assert set(gap.closing) <= set(whole.rows.index[gone]) and gap.closed == PER_SUBJECT
+    removed = (whole.rows["topic"] == "ships").to_numpy()
+    compared = compare(without(whole, removed), vectors, list(whole.rows.index))
+    reach = compared.about["reach"]
+    assert (compared.within(reach, "before"), compared.last) == (1.0, "kept")
+    assert compared.within(reach) == pytest.approx(5 / 6)
+    (gap,) = gaps(compared, whole.rows["prompt"], reach)
+    assert set(gap.closing) <= set(whole.rows.index[removed]) and gap.closed == PER_SUBJECT
     kept_again = compare(
-        without(whole, gone & ~whole.rows.index.isin(gap.closing)), vectors, list(whole.rows.index)
+        without(whole, removed & ~whole.rows.index.isin(gap.closing)),
+        vectors,
+        list(whole.rows.index),
     )
     assert kept_again.within(reach) == 1.0, "keeping them does close it"
 
@@ -125,16 +127,16 @@ def test_a_selection_is_a_stage_of_its_own_with_chance_beside_it():
     cut = without(rest, ~filtered & ~chosen, "select_random")
     delta = pd.DataFrame({"keep": chosen[~filtered]}, index=whole.rows.index[~filtered])
     data = cut.replace(steps=(report("select_random", "select", delta),))
-    found = compare(data, vectors, list(whole.rows.index))
-    assert found.about["stages"] == {"before": 96, "kept": 80, "chosen": 5}
-    assert found.last == "chosen"
-    low, high = found.by_chance(0.8)
+    compared = compare(data, vectors, list(whole.rows.index))
+    assert compared.about["stages"] == {"before": 96, "kept": 80, "chosen": 5}
+    assert compared.last == "chosen"
+    low, high = compared.by_chance(0.8)
     assert 0 < low <= high < 1
     all_of_it = compare(whole, vectors, list(whole.rows.index))
     assert all_of_it.by_chance(0.8) is None, "chance covers the whole as well"
-    again = Compared.from_table(found.to_table())
-    assert again.about == found.about
-    assert again.within(0.8, "kept") == found.within(0.8, "kept")
+    again = Compared.from_table(compared.to_table())
+    assert again.about == compared.about
+    assert again.within(0.8, "kept") == compared.within(0.8, "kept")
 
 
 def test_rows_dropped_before_they_were_embedded_count_in_no_stage():
@@ -150,20 +152,20 @@ def test_rows_dropped_before_they_were_embedded_count_in_no_stage():
 def test_what_is_cut_leaves_each_topic_at_the_multiple_of_its_share():
     whole, vectors = set_of_subjects()
     topics = whole.rows["topic"]
-    asked = np.flatnonzero((topics == "bread") | (topics == "stars"))[:20]  # 16 bread, 4 stars
-    found = compare(whole, vectors[asked], list(whole.rows.index[asked]))
-    over = over_represented(found, 1.0).set_index("topic")
+    positions = np.flatnonzero((topics == "bread") | (topics == "stars"))[:20]  # 16 bread, 4 stars
+    compared = compare(whole, vectors[positions], list(whole.rows.index[positions]))
+    over = over_represented(compared, 1.0).set_index("topic")
     assert set(over.index) == set(SUBJECTS) - {"bread", "stars"} and (over["cut"] == 0).all()
     assert np.isinf(over["ratio"]).all()
-    cut = over_represented(found, 1.0, untouched=True).set_index("topic")
+    cut = over_represented(compared, 1.0, untouched=True).set_index("topic")
     assert (cut["keep"] == 0).all() and cut["cut"].sum() == 64
-    table = dict(found.about)
-    few = Compared(found.rows, {**table, "topics": {"bread": 100, "stars": 300}})
+    table = dict(compared.about)
+    few = Compared(compared.rows, {**table, "topics": {"bread": 100, "stars": 300}})
     (line,) = over_represented(few, 1.0).to_dict("records")
     assert (line["topic"], line["keep"], line["cut"]) == ("stars", 25, 275)
     assert line["keep"] / (line["keep"] + 100) == pytest.approx(4 / 20)
     assert line["beyond_chance"]
-    close = Compared(found.rows, {**table, "topics": {"bread": 78, "stars": 22}})
+    close = Compared(compared.rows, {**table, "topics": {"bread": 78, "stars": 22}})
     (line,) = over_represented(close, 1.0).to_dict("records")
     assert not line["beyond_chance"] and line["cut"] == 0, "4 of 20 may as well be 22 %"
 
@@ -181,9 +183,9 @@ def test_quotas_hold_beside_balance():
     assert frame["topic"][chosen["keep"]].value_counts().to_dict() == {"b": 9, "a": 3}
     none = choose("diverse", frame, vectors, budget=12, balance="topic", quotas=["a=0", "b = 5"])
     assert frame["topic"][none["keep"]].value_counts().to_dict() == {"b": 5}
-    held, _ = pool(pinned=(0, 4))
-    kept = choose("diverse", held, vectors, budget=12, balance="topic", quotas=["a = 0"])
-    assert held["topic"][kept["keep"]].value_counts().to_dict() == {"b": 10, "a": 2}
+    pinned_pool, _ = pool(pinned=(0, 4))
+    kept = choose("diverse", pinned_pool, vectors, budget=12, balance="topic", quotas=["a = 0"])
+    assert pinned_pool["topic"][kept["keep"]].value_counts().to_dict() == {"b": 10, "a": 2}
 
 
 @pytest.mark.parametrize(
@@ -205,9 +207,9 @@ def test_a_quota_that_cannot_be_used_is_a_sentence(quotas, balance, sentence):
 
 def test_prompts_to_write_data_for_are_json_lines_in_the_order_asked_for():
     whole, vectors = set_of_subjects()
-    found = compare(whole, vectors, list(whole.rows.index))
+    compared = compare(whole, vectors, list(whole.rows.index))
     ids = tuple(whole.rows.index[[3, 1]])
-    lines = as_json_lines(found, whole.rows["prompt"], ids, "bread").splitlines()
+    lines = as_json_lines(compared, whole.rows["prompt"], ids, "bread").splitlines()
     assert [json.loads(line) for line in lines] == [
         {"prompt": whole.rows.at[i, "prompt"], "region": "bread", "similarity": 1.0} for i in ids
     ]
@@ -217,17 +219,17 @@ def cuts(last: str) -> tuple[Compared, pd.DataFrame]:
     stages = {"before": 400, "kept": 400, "chosen": 400}
     rows = pd.DataFrame({"kept": 1.0, "chosen": 1.0, "topic": ["bread"] * 16 + ["stars"] * 4})
     stages = {name: n for name, n in stages.items() if name == last or last == "chosen"}
-    found = Compared(rows, {"stages": stages, "topics": {"bread": 100, "stars": 300}})
-    return found, over_represented(found, 1.0)
+    compared = Compared(rows, {"stages": stages, "topics": {"bread": 100, "stars": 300}})
+    return compared, over_represented(compared, 1.0)
 
 
 def test_cuts_become_a_budget_and_quotas_for_select():
-    found, over = cuts("kept")
+    compared, over = cuts("kept")
     budgets = {"budget": 125, "balance": "topic", "quotas": ["stars = 25"]}
-    assert quotas.of_cuts(found, over) == budgets
-    found, over = cuts("chosen")  # then no other topic may grow either
-    assert quotas.of_cuts(found, over)["quotas"] == ["bread = 100", "stars = 25"]
-    excess = Excess.of(found, over)
+    assert quotas.of_cuts(compared, over) == budgets
+    compared, over = cuts("chosen")  # then no other topic may grow either
+    assert quotas.of_cuts(compared, over)["quotas"] == ["bread = 100", "stars = 25"]
+    excess = Excess.of(compared, over)
     assert (excess.cut, excess.total, excess.left) == (275, 400, 125)
     assert (list(excess.touched["topic"]), len(excess.never), excess.beyond_chance) == (
         ["stars"],
@@ -253,18 +255,18 @@ def test_a_quota_takes_the_place_of_the_former_of_its_topic():
 
 
 def test_what_was_compared_is_said_with_what_was_left_out():
-    found = Compared(pd.DataFrame(), {"of": "both", "rows": 9, "stages": {"before": 9}})
-    assert basis(found) == "Compared by prompt and response."
-    found = Compared(pd.DataFrame(), {"of": "prompt", "rows": 1_009, "stages": {"before": 9}})
-    assert basis(found) == (
+    compared = Compared(pd.DataFrame(), {"of": "both", "rows": 9, "stages": {"before": 9}})
+    assert basis(compared) == "Compared by prompt and response."
+    compared = Compared(pd.DataFrame(), {"of": "prompt", "rows": 1_009, "stages": {"before": 9}})
+    assert basis(compared) == (
         "Compared by prompt; 1,000 rows were dropped before they were embedded and do not count."
     )
 
 
 def test_what_may_be_a_copy_of_the_reference_stands_beside_it_and_what_was_dropped_is_gone():
     near = {"kept": [0.97, 0.2, 0.99, 0.95], "nearest": ["a", "b", "c", "a"]}
-    found = Compared(pd.DataFrame(near, index=[*"wxyz"]), {"stages": {"before": 9, "kept": 9}})
-    copied = copies(found)
+    compared = Compared(pd.DataFrame(near, index=[*"wxyz"]), {"stages": {"before": 9, "kept": 9}})
+    copied = copies(compared)
     assert copied["example"].to_dict() == {"y": "c", "w": "a", "z": "a"}
     assert copied["similarity"].is_monotonic_decreasing
     rows = pd.DataFrame({"prompt": ["A?", "B?"], "dropped_by": [None, None]}, index=["a", "b"])
@@ -280,10 +282,10 @@ def test_what_may_be_a_copy_of_the_reference_stands_beside_it_and_what_was_dropp
 def test_what_the_selection_takes_out_of_reach_is_told(last, lost):
     stages = {"before": 9, "kept": 9} | ({"chosen": 4} if last == "chosen" else {})
     rows = pd.DataFrame({"kept": [0.9, 0.8, 0.9, 0.1], "chosen": [0.9, 0.2, 0.9, 0.1]})
-    found = Compared(rows, {"stages": stages})
-    assert found.lost_by_choice(0.5) == pytest.approx(lost)
-    assert found.points_since(0.5, "kept") == pytest.approx(-100 * lost)
-    assert found.count_within(0.5) == 3 - bool(lost)
+    compared = Compared(rows, {"stages": stages})
+    assert compared.lost_by_choice(0.5) == pytest.approx(lost)
+    assert compared.points_since(0.5, "kept") == pytest.approx(-100 * lost)
+    assert compared.count_within(0.5) == 3 - bool(lost)
 
 
 def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():
@@ -293,22 +295,22 @@ def test_a_row_that_is_kept_by_now_or_gone_closes_no_gap():
 
 def questions(tmp_path, count=6):
     path = tmp_path / "maths.jsonl"
-    made = [
+    records = [
         {"question": f"A train of {i} waggons loses {i - 1}; how many are left?", "answer": "One."}
         for i in range(2, 2 + count)
     ]
-    path.write_text("".join(json.dumps(q) + "\n" for q in made), "utf-8")
+    path.write_text("".join(json.dumps(q) + "\n" for q in records), "utf-8")
     return path
 
 
 def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_path):
     reference, _ = project.references.add(questions(tmp_path))
     first = compare_with(project, reference)
-    made = list(reference.results.glob("*.arrow"))
-    assert len(made) == 1 and first.about["of"] == "both"
+    files = list(reference.results.glob("*.arrow"))
+    assert len(files) == 1 and first.about["of"] == "both"
     computed = project.vectors.computed
     assert compare_with(project, reference).rows.equals(first.rows)
-    assert project.vectors.computed == computed and list(reference.results.glob("*.arrow")) == made
+    assert project.vectors.computed == computed and list(reference.results.glob("*.arrow")) == files
     prompts = compare_with(project, reference, "prompt")
     assert prompts.about["of"] == "prompt" and not prompts.rows["kept"].equals(first.rows["kept"])
     otherwise = replace(reference, settings={"format": "text", "mapping": {}})
@@ -316,9 +318,9 @@ def test_a_project_remembers_a_comparison_until_something_changes(project, tmp_p
         "read in another way"
     )
     own, _ = project.references.add(project.path, "itself")
-    found = compare_with(project, own)
-    assert found.within(found.about["reach"]) == 1.0
-    assert over_represented(found, 1.0).empty
+    compared = compare_with(project, own)
+    assert compared.within(compared.about["reach"]) == 1.0
+    assert over_represented(compared, 1.0).empty
 
 
 def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_path, monkeypatch):
@@ -336,12 +338,12 @@ def test_a_comparison_is_remembered_under_the_view_it_was_made_of(project, tmp_p
 
     with monkeypatch.context() as patch:
         patch.setattr(Project, "view", interrupted)
-        made = compare_with(project, reference)
+        compared = compare_with(project, reference)
     later = compare_with(project, reference)
-    assert made.about["stages"] != later.about["stages"]
+    assert compared.about["stages"] != later.about["stages"]
     project.decisions.undo("Ben")
     assert comparison_key(project, reference) == before
-    assert compare_with(project, reference).about["stages"] == made.about["stages"]
+    assert compare_with(project, reference).about["stages"] == compared.about["stages"]
 
 
 def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
@@ -416,10 +418,10 @@ def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, 
 def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_path, monkeypatch):
     reference, _ = project.references.add(questions(tmp_path))
     compare_with(project, reference)
-    read, seen = pd.read_parquet, []
+    read, files_read = pd.read_parquet, []
 
     def counting(source, *args, **kwargs):
-        seen.append(str(getattr(source, "name", source)))
+        files_read.append(str(getattr(source, "name", source)))
         return read(source, *args, **kwargs)
 
     monkeypatch.setattr(pd, "read_parquet", counting)
@@ -427,7 +429,7 @@ def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_p
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
     assert not app.exception
-    assert sum(name == str(reference.folder / "examples.parquet") for name in seen) == 1
+    assert sum(name == str(reference.folder / "examples.parquet") for name in files_read) == 1
 
 
 def test_dropped_rows_are_kept_from_the_page(project, tmp_path):

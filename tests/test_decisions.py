@@ -45,8 +45,8 @@ def unprivileged() -> dict[str, int]:
         return {}
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
-            found = pwd.getpwnam(name)
-            return {"user": found.pw_uid, "group": found.pw_gid}
+            account = pwd.getpwnam(name)
+            return {"user": account.pw_uid, "group": account.pw_gid}
     pytest.skip("PostgreSQL does not run as root, and there is no other user")
 
 
@@ -54,10 +54,10 @@ def unprivileged() -> dict[str, int]:
 def postgres_server():
     """A PostgreSQL of our own on a socket in a temporary folder."""
     pytest.importorskip("psycopg", reason="the driver for PostgreSQL is not installed")
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
-    if not found:
+    commands = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
+    if not commands:
         pytest.skip("PostgreSQL is not installed in /usr/lib/postgresql")
-    programs, who = Path(found[-1]).parent, unprivileged()
+    programs, who = Path(commands[-1]).parent, unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
     folder.chmod(0o755)
     if who:
@@ -369,8 +369,8 @@ def test_overruling_what_was_not_on_screen_is_told(local, theirs, mine, conflict
     done = local.append([Decision("a", *mine, annotator="Ann")])
     assert [e.example_id for e in done.conflicts] == (["a"] if conflict else [])
     assert done.appended == 1 and len(local.events()) == 3
-    seen = local.append([Decision("b", *mine, annotator="Ann", base_revision=2)])
-    assert seen.conflicts == []
+    saved = local.append([Decision("b", *mine, annotator="Ann", base_revision=2)])
+    assert saved.conflicts == []
 
 
 def test_the_same_answer_is_no_conflict(local):
@@ -671,15 +671,15 @@ def switches(events: list[Event]) -> dict[str, bool]:
     kind = {e.op_id: e.kind for e in events}
     targets: dict[str, list[str]] = {}
 
-    def switch(op: str, wanted: bool) -> None:
-        if on[op] == wanted:
+    def switch(op: str, switch_on: bool) -> None:
+        if on[op] == switch_on:
             return
-        on[op] = wanted
-        switch_all(targets.get(op, []), wanted == (kind[op] == "redo"))
+        on[op] = switch_on
+        switch_all(targets.get(op, []), switch_on == (kind[op] == "redo"))
 
-    def switch_all(ops: list[str], wanted: bool) -> None:
-        for op in ops if wanted else reversed(ops):  # what was done last is taken back first
-            switch(op, wanted)
+    def switch_all(ops: list[str], switch_on: bool) -> None:
+        for op in ops if switch_on else reversed(ops):  # what was done last is taken back first
+            switch(op, switch_on)
 
     for n, event in enumerate(events):
         if event.kind in ("undo", "redo"):
@@ -702,24 +702,24 @@ SINGLE = {
 def model(events: list[Event]) -> dict:
     """What events say, in plain dictionaries."""
     on = switches(events)
-    said = [e for e in events if on[e.op_id] and e.kind not in ("undo", "redo")]
-    found: dict = {"undone": {op for op, is_on in on.items() if not is_on}, "notes": {}}
+    effective = [e for e in events if on[e.op_id] and e.kind not in ("undo", "redo")]
+    expected: dict = {"undone": {op for op, is_on in on.items() if not is_on}, "notes": {}}
     for name, kinds in SINGLE.items():
-        found[name] = {e.example_id: e for e in said if e.kind in kinds}
+        expected[name] = {e.example_id: e for e in effective if e.kind in kinds}
     for name, (put, take) in {"tags": ("tag", "untag"), "flags": ("flag", "unflag")}.items():
-        newest = {(e.example_id, e.value): e for e in said if e.kind in (put, take)}
-        found[name] = {}
+        newest = {(e.example_id, e.value): e for e in effective if e.kind in (put, take)}
+        expected[name] = {}
         for (example, value), e in newest.items():
             if e.kind == put:
-                found[name].setdefault(example, {})[value] = e
-    for e in said:
+                expected[name].setdefault(example, {})[value] = e
+    for e in effective:
         if e.kind == "note":
-            found["notes"][e.example_id] = (*found["notes"].get(e.example_id, ()), e)
-    return found
+            expected["notes"][e.example_id] = (*expected["notes"].get(e.example_id, ()), e)
+    return expected
 
 
 people, examples, words = (st.sampled_from(s) for s in ("AB", "xyz", "uv"))
-said = st.one_of(
+statements = st.one_of(
     st.sampled_from([("keep", None), ("drop", None), ("skip", None), ("edit", TURNS)]),
     st.tuples(st.sampled_from(["label", "tag", "untag", "note", "flag", "unflag"]), words),
     st.tuples(st.just("rate"), st.integers(1, 5)),
@@ -742,9 +742,9 @@ class StoreMachine(RuleBasedStateMachine):
         return DecisionStore(self.folder / "d.db", journal=self.folder / "d.jsonl")
 
     def appended(self, decisions: list[Decision]) -> list[str]:
-        known = {e.op_id for e in self.events}
+        op_ids = {e.op_id for e in self.events}
         done = self.store.append(decisions)
-        fresh = [d for d in decisions if d.op_id not in known]
+        fresh = [d for d in decisions if d.op_id not in op_ids]
         assert (done.appended, done.ignored) == (len(fresh), len(decisions) - len(fresh))
         self.take(fresh)
         return [d.op_id for d in decisions]
@@ -756,11 +756,13 @@ class StoreMachine(RuleBasedStateMachine):
         ]
         self.events += new
 
-    @rule(target=ops, who=people, example=examples, what=said, batch=st.sampled_from(["", "k"]))
+    @rule(
+        target=ops, who=people, example=examples, what=statements, batch=st.sampled_from(["", "k"])
+    )
     def append(self, who, example, what, batch):
         return self.appended([Decision(example, *what, annotator=who, batch=batch)])[0]
 
-    @rule(target=batches, who=people, what=said)
+    @rule(target=batches, who=people, what=statements)
     def append_bulk(self, who, what):
         name = uuid.uuid4().hex
         self.appended([Decision(i, *what, annotator=who, batch=name) for i in "xyz"])

@@ -65,8 +65,8 @@ def ops(opened: DecisionStore) -> list[str]:
 def in_both(opened: DecisionStore) -> list[Event]:
     """The events, after making sure that the journal has just these."""
     events = opened.events()
-    found = journals.read(opened.journal)
-    assert (list(found.events), found.damaged, found.torn) == (events, (), b"")
+    entries = journals.read(opened.journal)
+    assert (list(entries.events), entries.damaged, entries.torn) == (events, (), b"")
     return events
 
 
@@ -86,10 +86,10 @@ def test_nothing_acknowledged_is_lost_when_killed(place):
         process.kill()
         acknowledged += process.communicate()[0].split()
     opened = reopened(place)
-    found = ops(opened)
-    assert len(acknowledged) > 20 and set(acknowledged) <= set(found)
-    assert len(found) == len(set(found)) <= len(acknowledged) + 4
-    assert [e.seq for e in in_both(opened)] == list(range(1, len(found) + 1))
+    found_ops = ops(opened)
+    assert len(acknowledged) > 20 and set(acknowledged) <= set(found_ops)
+    assert len(found_ops) == len(set(found_ops)) <= len(acknowledged) + 4
+    assert [e.seq for e in in_both(opened)] == list(range(1, len(found_ops) + 1))
     assert check(opened) == []
     opened.close()
 
@@ -428,8 +428,8 @@ def test_a_damaged_file_is_rebuilt_and_kept(local, tmp_path):
     with open(path, "rb+") as stream:
         stream.seek(6 * 4096)
         stream.write(b"\xff" * 8192)
-    found = codes(local)
-    assert found and found[0] in ("pages", "database")
+    found_codes = codes(local)
+    assert found_codes and found_codes[0] in ("pages", "database")
     repair(local)
     assert check(local) == [] and local.events() == before
     assert local.append(some(1, 400)).last == 401
@@ -727,8 +727,8 @@ def test_each_migration_after_the_present_version_runs_once_in_order(local, monk
 def test_a_migration_that_does_not_end_changes_nothing(place, store, monkeypatch, point):
     store.append(some(3))
 
-    def stop(here: str) -> None:
-        if here == point:
+    def stop(reached: str) -> None:
+        if reached == point:
             raise KeyboardInterrupt
 
     def fail(connection: sa.Connection) -> None:
@@ -783,14 +783,14 @@ print(store.append([Decision("a", "keep", op_id=sys.argv[3])]).appended)
 """
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_eight_processes_create_or_migrate_at_once(tmp_path, there):
+@pytest.mark.parametrize("existing", [True, False])
+def test_eight_processes_create_or_migrate_at_once(tmp_path, existing):
     where, journal = tmp_path / "decisions.db", tmp_path / "journal.jsonl"
-    if there:
+    if existing:
         first = DecisionStore(where, journal=journal)
         first.append(some(2))
         first.close()
-    code = MIGRATE if there else MIGRATE.replace("schema.VERSION = 2", "")
+    code = MIGRATE if existing else MIGRATE.replace("schema.VERSION = 2", "")
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(where), str(journal), f"p{n}"],
@@ -811,9 +811,9 @@ def test_eight_processes_create_or_migrate_at_once(tmp_path, there):
     with closing(sqlite3.connect(where)) as connection:
         count = connection.execute("SELECT count(*) FROM curation_events").fetchone()[0]
         version = connection.execute("SELECT value FROM curation_about WHERE name = 'schema'")
-        assert (count, version.fetchone()[0]) == ((10, "2") if there else (8, "1"))
-    found = journals.read(journal)
-    assert [e.seq for e in found.events] == list(range(1, count + 1)) and not found.damaged
+        assert (count, version.fetchone()[0]) == ((10, "2") if existing else (8, "1"))
+    entries = journals.read(journal)
+    assert [e.seq for e in entries.events] == list(range(1, count + 1)) and not entries.damaged
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,11 @@ def test_the_newest_delivery_stands_first_and_is_had_as_one_file(project):
         manifest = project.export(folder / name)
         os.utime(folder / name / "manifest.json", (1_000_000 - age, 1_000_000 - age))
     (folder / "half").mkdir()
-    found = deliveries(project.path)
-    assert [delivery.name for delivery in found] == ["second", "first"]
-    assert found[0].manifest["files"] == manifest["files"]
-    assert found[0].card.startswith("---")
-    with zipfile.ZipFile(io.BytesIO(found[0].zipped())) as archive:
+    listed = deliveries(project.path)
+    assert [delivery.name for delivery in listed] == ["second", "first"]
+    assert listed[0].manifest["files"] == manifest["files"]
+    assert listed[0].card.startswith("---")
+    with zipfile.ZipFile(io.BytesIO(listed[0].zipped())) as archive:
         names = archive.namelist()
     assert "second/manifest.json" in names
     assert {f"second/{file['path']}" for file in manifest["files"]} <= set(names)

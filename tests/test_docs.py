@@ -21,9 +21,9 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    assert found
-    return found.group(1)
+    fenced = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert fenced
+    return fenced.group(1)
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_the_recipe_in_the_readme_is_one():
 
 
 def test_pages_that_are_made_say_what_the_program_says():
-    made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
-    pages = dict(made["pages"]())
+    module = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
+    pages = dict(module["pages"]())
     for path, text in pages.items():
         assert path.read_text("utf-8") == text, f"{path.name}: run python docs/make_reference.py"
     by_name = {path.name: text for path, text in pages.items()}

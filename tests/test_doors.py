@@ -101,7 +101,7 @@ def test_a_cookie_of_another_app_keeps_nobody_out():
 
 
 def test_only_known_names_and_addresses_in_numbers_are_answered(app):
-    for host, wanted in [
+    for host, expected in [
         (f"127.0.0.1:{app.port}", 403),
         (f"LOCALHOST:{app.port}", 403),
         ("[::1]", 403),
@@ -109,7 +109,7 @@ def test_only_known_names_and_addresses_in_numbers_are_answered(app):
         (f"localhost.rebound.example:{app.port}", 421),
         ("", 421),
     ]:
-        assert answer(f"{app.address}/", Host=host)[0] == wanted, host
+        assert answer(f"{app.address}/", Host=host)[0] == expected, host
 
 
 def test_every_answer_forbids_frames_and_other_hosts(app):
@@ -157,9 +157,9 @@ def context():
 
 
 def test_the_browser_asks_no_host_but_the_app_s(app, context):
-    page, asked, refused = context.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("websocket", lambda socket: asked.append(socket.url))
+    page, addresses, refused = context.new_page(), [], []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.on("websocket", lambda socket: addresses.append(socket.url))
     page.on("console", lambda line: refused.append(line.text) if "Content Sec" in line.text else 0)
     page.goto(f"{app.address}/?token={TOKEN}")
     settled(page)
@@ -170,8 +170,8 @@ def test_the_browser_asks_no_host_but_the_app_s(app, context):
         settled(page)
         page.wait_for_timeout(300)
     own = ("data:", "blob:", f"{app.address}/", f"{app.address.replace('http', 'ws')}/")
-    assert len(asked) > 50
-    assert [url for url in asked if not url.startswith(own)] == []
+    assert len(addresses) > 50
+    assert [url for url in addresses if not url.startswith(own)] == []
     assert refused == [], "nothing that a page needs is kept from it"
     page.close()
 
@@ -309,8 +309,8 @@ def test_rights_are_what_the_umask_says_and_the_project_is_one_s_own(tmp_path, u
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p").stat().st_mode & 0o777 == 0o700
     for path in [*(tmp_path / "p").rglob("*"), tmp_path / "out", *(tmp_path / "out").rglob("*")]:
-        wanted = folder if path.is_dir() else file
-        assert path.stat().st_mode & 0o777 & ~wanted == 0, path
+        expected = folder if path.is_dir() else file
+        assert path.stat().st_mode & 0o777 & ~expected == 0, path
     assert (tmp_path / "out" / "manifest.json").stat().st_mode & 0o777 == file
     assert (tmp_path / "out").stat().st_mode & 0o777 == folder
 
@@ -318,8 +318,8 @@ def test_rights_are_what_the_umask_says_and_the_project_is_one_s_own(tmp_path, u
 def test_options_that_protect_are_those_of_this_streamlit():
     from streamlit import config
 
-    known = set(config._config_options_template)
-    assert set(server.OPTIONS) <= known
+    options = set(config._config_options_template)
+    assert set(server.OPTIONS) <= options
     assert Path(server.script()) == ROOT / "app.py"
 
 

@@ -150,12 +150,12 @@ def test_ids_of_calls_are_drawn_at_random_and_do_not_count():
 
 def test_the_receipt_names_the_kept_row_and_how_near_it_is():
     rows = rows_of([("How?", "So."), ("HOW?", "so."), ("Why?", "Because.")])
-    made = drop_exact_duplicates(rows)
+    delta = drop_exact_duplicates(rows)
     head = rows.index[0]
-    assert made["keep"].tolist() == [True, False, True]
-    assert made["reason"].iloc[1] == f"duplicate of {head} (similarity 1.00)"
-    assert made["duplicate_group"].fillna("").tolist() == [head, head, ""]
-    assert made["duplicate_of"].fillna("").tolist() == ["", head, ""]
+    assert delta["keep"].tolist() == [True, False, True]
+    assert delta["reason"].iloc[1] == f"duplicate of {head} (similarity 1.00)"
+    assert delta["duplicate_group"].fillna("").tolist() == [head, head, ""]
+    assert delta["duplicate_of"].fillna("").tolist() == ["", head, ""]
 
 
 def test_the_kept_row_is_the_first_the_longest_or_the_best():
@@ -170,23 +170,23 @@ def test_the_kept_row_is_the_first_the_longest_or_the_best():
 # --- asked the same, answered otherwise -----------------------------------------------------------
 
 
-def groups(made: pd.DataFrame) -> list[set[int]]:
-    places = made["conflict"].reset_index(drop=True)
+def groups(delta: pd.DataFrame) -> list[set[int]]:
+    places = delta["conflict"].reset_index(drop=True)
     return [set(part.index) for name, part in places.groupby(places) if name]
 
 
 def test_equal_texts_of_two_labels_both_stay_and_are_a_finding():
     rows = rows_of([("Shares fell.", ""), ("SHARES   FELL.", ""), ("It rained.", "")], list("bsb"))
-    for made in (drop_exact_duplicates(rows), drop_near_duplicates(rows, silent)):
-        assert made["keep"].all() and groups(made) == [{0, 1}]
-        assert made["conflict"].iloc[2] == ""
+    for delta in (drop_exact_duplicates(rows), drop_near_duplicates(rows, silent)):
+        assert delta["keep"].all() and groups(delta) == [{0, 1}]
+        assert delta["conflict"].iloc[2] == ""
 
 
 def test_nearly_equal_texts_of_two_labels_both_stay_and_are_a_finding():
     text = "the ferry left the quay at nine with all of its cargo and twelve sailors on board today"
     rows = rows_of([(text, ""), (f"{text} again", ""), (f"{text} again", "")], ["a", "b", "b"])
-    made = drop_near_duplicates(rows, silent)
-    assert made["keep"].tolist() == [True, True, False] and groups(made) == [{0, 1}]
+    delta = drop_near_duplicates(rows, silent)
+    assert delta["keep"].tolist() == [True, True, False] and groups(delta) == [{0, 1}]
 
 
 def test_one_prompt_answered_in_two_ways_is_a_finding_and_two_near_answers_are_copies():
@@ -195,17 +195,17 @@ def test_one_prompt_answered_in_two_ways_is_a_finding_and_two_near_answers_are_c
     )
     rows = rows_of([("Repot?", whole), ("Repot?", f"{whole} well"), ("repot?", "Ask a gardener.")])
     assert groups(drop_exact_duplicates(rows)) == [{0, 1, 2}]
-    made = drop_near_duplicates(rows, silent, keep="longest")
-    assert made["keep"].tolist() == [False, True, True] and groups(made) == [{1, 2}]
+    delta = drop_near_duplicates(rows, silent, keep="longest")
+    assert delta["keep"].tolist() == [False, True, True] and groups(delta) == [{1, 2}]
 
 
 def test_rows_dropped_by_prompt_alone_say_that_they_are_answered_otherwise():
     rows = rows_of([("How?", "So."), ("How?", "Not so."), ("How?", "So.")])
     for drop in (drop_exact_duplicates, lambda r, **p: drop_near_duplicates(r, silent, **p)):
-        made = drop(rows, by="prompt")
-        assert made["keep"].tolist() == [True, False, False] and groups(made) == [{0, 1}]
-        assert made["reason"].iloc[1].endswith("but it is answered otherwise")
-        assert not made["reason"].iloc[2].endswith("otherwise")
+        delta = drop(rows, by="prompt")
+        assert delta["keep"].tolist() == [True, False, False] and groups(delta) == [{0, 1}]
+        assert delta["reason"].iloc[1].endswith("but it is answered otherwise")
+        assert not delta["reason"].iloc[2].endswith("otherwise")
     labels = drop_exact_duplicates(rows_of([("a", ""), ("a", "")], ["x", "y"]), by="prompt")
     assert "the labels disagree: y here, x there" in labels["reason"].iloc[1]
 
@@ -215,8 +215,8 @@ def test_the_report_counts_conflicts_and_the_receipt_tells_them():
     delta = drop_exact_duplicates(rows)
     report = StepReport("exact", "drop_exact_duplicates", "Exact", "filter", {}, "", delta)
     assert report.conflicts == 2 and report.to_dict()["conflicts"] == 2
-    told = [e for e in report.events(rows.index[1]) if e["what"] == "in conflict"]
-    assert len(told) == 1 and told[0]["text"].startswith("1 more asked the same")
+    conflicts = [e for e in report.events(rows.index[1]) if e["what"] == "in conflict"]
+    assert len(conflicts) == 1 and conflicts[0]["text"].startswith("1 more asked the same")
     assert report.events(rows.index[2]) == []
     (note,) = operation("drop_exact_duplicates").notes({}, rows, delta)
     assert note.startswith("2 examples have the same prompt")
@@ -249,15 +249,15 @@ def crowd() -> pd.DataFrame:
 def test_a_row_goes_when_it_is_near_a_kept_one_and_only_then(crowd, threshold, monkeypatch):
     monkeypatch.setattr(near_duplicates, "RARER", 0)  # no templates here
     sets = [shingles(text) for text in crowd["response"]]
-    made = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
-    kept = np.flatnonzero(made["keep"])
+    delta = drop_near_duplicates(crowd, silent, similarity=threshold, by="response")
+    kept = np.flatnonzero(delta["keep"])
     assert 20 < len(kept) < len(crowd) - 30
-    for i, (name, row) in enumerate(made.iterrows()):
+    for i, (name, row) in enumerate(delta.iterrows()):
         nearest = max((jaccard(sets[i], sets[j]) for j in kept if j != i), default=0)
         assert (nearest >= threshold) != row["keep"], name
         if not row["keep"]:
             head = crowd.index.get_loc(row["duplicate_of"])
-            assert made["keep"].iloc[head]
+            assert delta["keep"].iloc[head]
             assert row["similarity"] == jaccard(sets[i], sets[head]) == nearest
 
 
@@ -310,9 +310,9 @@ def test_one_template_filled_with_different_words_stays_and_its_copies_do_not():
     assert drop_near_duplicates(rows, silent)["keep"].tolist() == [True] * 5 + [False] * 5
     edited = [f"{NOTE.replace('small', 'little')}{guest}" for guest in GUESTS[:2]]
     rows = rows_of([(text, "other") for text in [*(NOTE + g for g in GUESTS), *edited]])
-    made = drop_near_duplicates(rows, silent)
-    assert made["keep"].tolist() == [True] * 5 + [False] * 2
-    assert made["duplicate_of"].tolist()[5:] == rows.index[:2].tolist()
+    delta = drop_near_duplicates(rows, silent)
+    assert delta["keep"].tolist() == [True] * 5 + [False] * 2
+    assert delta["duplicate_of"].tolist()[5:] == rows.index[:2].tolist()
 
 
 def test_edited_copies_of_one_text_are_no_template():
@@ -329,17 +329,17 @@ def test_a_template_with_many_slots_is_finished_and_the_step_says_what_was_not_c
     rng = random.Random(1)
     fill = [" ".join(rng.choice(GUESTS).split()[:1] + [f"room {i}"]) for i in range(60)]
     rows = rows_of([(NOTE + text, "other") for text in [*fill, *fill[:9]]])
-    made = drop_near_duplicates(rows, silent)
-    assert made["keep"].tolist() == [True] * 60 + [False] * 9
+    delta = drop_near_duplicates(rows, silent)
+    assert delta["keep"].tolist() == [True] * 60 + [False] * 9
     notes = operation("drop_near_duplicates").notes
-    assert any("resemble more than 5 kept ones" in note for note in notes({}, rows, made))
+    assert any("resemble more than 5 kept ones" in note for note in notes({}, rows, delta))
     assert notes({}, rows, drop_near_duplicates(rows.iloc[:3], silent)) == []
 
 
 def test_a_text_that_stands_thousands_of_times_is_one_group():
     rows = rows_of([("Say hello to the whole wide world.", "Hello, world.")] * 3_000)
-    made = drop_near_duplicates(rows, silent)
-    assert made["keep"].sum() == 1 and made["duplicate_group"].nunique() == 1
+    delta = drop_near_duplicates(rows, silent)
+    assert delta["keep"].sum() == 1 and delta["duplicate_group"].nunique() == 1
 
 
 def test_short_and_empty_texts_are_near_only_when_they_are_the_same():
@@ -378,30 +378,32 @@ def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(make_pro
     project.decisions.append([Decision(ids[0], "drop", annotator="Ann")])
     for dataset in (project.view().dataset, project.run()):
         assert kept(dataset) == [False, True, False, True]
-        told = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
-        assert len(told) == 1 and f"comes back: {ids[0]}" in told[0]
+        sentences = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
+        assert len(sentences) == 1 and f"comes back: {ids[0]}" in sentences[0]
 
 
 def test_copies_are_not_compared_again_for_a_decision_about_another_example(monkeypatch):
     data = make_dataset([("One?", "One."), ("one?", "one."), ("Two?", "Two."), ("Three?", "3.")])
     first, copy, *others = data.rows.index
-    found = drop_exact_duplicates(data.rows)
-    step = StepReport(*["drop_exact_duplicates"] * 2, "", "filter", {}, "", delta=found)
+    delta = drop_exact_duplicates(data.rows)
+    step = StepReport(*["drop_exact_duplicates"] * 2, "", "filter", {}, "", delta=delta)
     data = overlay.lay(data, step)
     assert list(data.rows.index[data.rows["dropped_by"].notna()]) == [copy]
-    made, runs = operation("drop_exact_duplicates"), []
+    exact, runs = operation("drop_exact_duplicates"), []
 
     def run(rows, *rest, **params):
         runs.append(list(rows["prompt"]))
-        return made.run(rows, *rest, **params)
+        return exact.run(rows, *rest, **params)
 
-    counted = SimpleNamespace(inputs=made.inputs, version=made.version, run=run)
+    counted = SimpleNamespace(inputs=exact.inputs, version=exact.version, run=run)
     monkeypatch.setattr(overlay, "operation", lambda use: counted)
     monkeypatch.setattr(overlay, "_again", Memory(8))
 
     def dropped(dataset, *ids: str) -> list[str]:
-        said = pd.DataFrame({"keep": False, "reason": "dropped"}, index=pd.Index(ids, dtype="str"))
-        rows = overlay.lay(dataset, overlay.PeopleLayer("People", "", said).report("")).rows
+        decided = pd.DataFrame(
+            {"keep": False, "reason": "dropped"}, index=pd.Index(ids, dtype="str")
+        )
+        rows = overlay.lay(dataset, overlay.PeopleLayer("People", "", decided).report("")).rows
         return list(rows.index[rows["dropped_by"].notna()])
 
     for other in others:

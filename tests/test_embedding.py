@@ -65,22 +65,22 @@ def test_the_bundled_model_puts_what_means_alike_together():
 def test_equal_texts_are_embedded_once_and_remembered(tmp_path):
     store, encoder = VectorStore(tmp_path), TrigramEncoder()
     vectors = store.embed(["one text", "another", "one text", "one text"], encoder)
-    assert sorted(encoder.asked) == ["another", "one text"] and store.computed == 2
+    assert sorted(encoder.encoded) == ["another", "one text"] and store.computed == 2
     assert (vectors[0] == vectors[2]).all() and (vectors[0] != vectors[1]).any()
     again, later = VectorStore(tmp_path), TrigramEncoder()
     assert (again.embed(["another", "one text"], later) == vectors[[1, 0]]).all()
-    assert later.asked == [] and again.remembered(later) == 2
+    assert later.encoded == [] and again.remembered(later) == 2
 
 
 def test_vectors_are_those_of_the_encoder_in_any_order_and_keep_unit_length(tmp_path):
     encoder = TrigramEncoder()
-    wanted = encoder.encode(TEXTS)
+    expected = encoder.encode(TEXTS)
     store = VectorStore(tmp_path)
-    found = store.embed(TEXTS, encoder, chunk=7)
-    assert np.abs(found - wanted).max() < 1e-3, "half precision, and each text its own vector"
-    assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-3
-    assert (store.embed(TEXTS[::-1], encoder) == found[::-1]).all()
-    assert store.embed([], encoder).shape == (0, wanted.shape[1])
+    vectors = store.embed(TEXTS, encoder, chunk=7)
+    assert np.abs(vectors - expected).max() < 1e-3, "half precision, and each text its own vector"
+    assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-3
+    assert (store.embed(TEXTS[::-1], encoder) == vectors[::-1]).all()
+    assert store.embed([], encoder).shape == (0, expected.shape[1])
 
 
 def test_models_do_not_share_vectors(tmp_path):
@@ -89,20 +89,20 @@ def test_models_do_not_share_vectors(tmp_path):
     store = VectorStore(tmp_path)
     store.embed(TEXTS, one)
     store.embed(TEXTS, two)
-    assert len(two.asked) == len(TEXTS)
+    assert len(two.encoded) == len(TEXTS)
 
 
 def test_a_store_that_only_remembers_computes_nothing(tmp_path):
     store, encoder = VectorStore(tmp_path), TrigramEncoder()
-    wanted = store.embed(TEXTS[:5], encoder)
-    encoder.asked.clear()
+    expected = store.embed(TEXTS[:5], encoder)
+    encoder.encoded.clear()
     remembering = store.remembering()
-    assert (remembering.embed(TEXTS[:5], encoder) == wanted).all()
+    assert (remembering.embed(TEXTS[:5], encoder) == expected).all()
     with pytest.raises(NotRemembered):
         remembering.embed(TEXTS[:6], encoder)
     with pytest.raises(NotRemembered):
         VectorStore(tmp_path, tmp_path / "encoders.json").remembering().encoder()
-    assert encoder.asked == [] and not (tmp_path / "encoders.json").exists()
+    assert encoder.encoded == [] and not (tmp_path / "encoders.json").exists()
 
 
 TITLE = "tiny@0123456789ab"
@@ -155,7 +155,7 @@ KILLED = """
 
     class Killed(TrigramEncoder):
         def encode(self, texts):
-            if len(self.asked) >= 3 * CHUNK:  # in the middle of the fourth chunk
+            if len(self.encoded) >= 3 * CHUNK:  # in the middle of the fourth chunk
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().encode(texts)
 
@@ -170,7 +170,7 @@ def test_a_killed_run_goes_on_and_computes_at_most_one_chunk_twice(tmp_path):
     store, encoder = VectorStore(tmp_path), TrigramEncoder()
     assert store.remembered(encoder) == 3 * CHUNK
     vectors = store.embed(TEXTS, encoder, chunk=CHUNK)
-    assert len(encoder.asked) == len(TEXTS) - 3 * CHUNK
+    assert len(encoder.encoded) == len(TEXTS) - 3 * CHUNK
     assert (vectors == VectorStore(tmp_path / "other").embed(TEXTS, encoder)).all()
 
 
@@ -178,7 +178,7 @@ def test_a_killed_run_goes_on_and_computes_at_most_one_chunk_twice(tmp_path):
 def test_a_damaged_chunk_is_a_miss_and_is_written_again(tmp_path, reopened):
     encoder = TrigramEncoder()
     store = VectorStore(tmp_path)
-    wanted = store.embed(TEXTS, encoder, chunk=10)
+    expected = store.embed(TEXTS, encoder, chunk=10)
     damaged = sorted(tmp_path.rglob("*.arrow"))[0]
     data = bytearray(damaged.read_bytes())
     data[-20] ^= 1
@@ -186,9 +186,9 @@ def test_a_damaged_chunk_is_a_miss_and_is_written_again(tmp_path, reopened):
     store = VectorStore(tmp_path)
     assert store.remembered(encoder) == 30
     store = VectorStore(tmp_path) if reopened else store
-    encoder.asked.clear()
-    assert (store.embed(TEXTS, encoder, chunk=10) == wanted).all()
-    assert len(encoder.asked) == 10
+    encoder.encoded.clear()
+    assert (store.embed(TEXTS, encoder, chunk=10) == expected).all()
+    assert len(encoder.encoded) == 10
     assert VectorStore(tmp_path).remembered(encoder) == 40
 
 
@@ -236,10 +236,10 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit_and_its_code_is_never_run(
 ):
     import sentence_transformers
 
-    asked = []
+    texts_read = []
 
     def loaded(model, **options):
-        asked.append((model, options))
+        texts_read.append((model, options))
         raise OSError("no network here")
 
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", loaded)
@@ -253,7 +253,7 @@ def test_a_model_of_the_hub_is_pinned_to_its_commit_and_its_code_is_never_run(
     assert encoder.name.startswith("owner/name@0123456789ab/")
     with pytest.raises(CurationError):
         encoder.encode(["text"])
-    ((model, options),) = asked
+    ((model, options),) = texts_read
     assert model == "owner/name" and options["revision"] == commit
     assert options["trust_remote_code"] is False
     assert options["model_kwargs"] == {"use_safetensors": True}
@@ -317,14 +317,14 @@ def test_among_many_rows_most_neighbours_are_found_and_the_share_is_told(monkeyp
     vectors = rng.normal(size=(3_000, 16)) + 3 * rng.normal(size=(20, 16))[np.arange(3_000) % 20]
     vectors[:40] = vectors[0]  # twins, more of them than neighbours
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    told: list[str] = []
-    indices, similarities = nearest(vectors, 10, lambda share, text: told.append(text))
+    messages: list[str] = []
+    indices, similarities = nearest(vectors, 10, lambda share, text: messages.append(text))
     assert (indices != np.arange(3_000)[:, None]).all() and (indices >= 0).all()
     own = np.take_along_axis(vectors @ vectors.T, indices.astype(np.int64), axis=1)
     assert np.allclose(own, similarities, atol=1e-5)
-    found = (similarities >= brute_force(vectors, 10)[:, -1:] - 1e-5).mean()
-    assert found >= 0.95
-    assert "true neighbours found in a sample" in told[-1]
+    recall = (similarities >= brute_force(vectors, 10)[:, -1:] - 1e-5).mean()
+    assert recall >= 0.95
+    assert "true neighbours found in a sample" in messages[-1]
 
 
 def test_a_row_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch):
@@ -375,12 +375,12 @@ def test_packs_hold_every_text_once_and_few_tokens():
 
 
 def test_the_benchmark_leaves_out_what_is_hopeless_and_is_remembered(own_cache, monkeypatch):
-    asked = []
+    calls = []
 
     def backend(name, vector):
         def make(model):
             def encode(texts):
-                asked.append(name)
+                calls.append(name)
                 return np.tile(np.float32(vector), (len(texts), 1))
 
             return encode
@@ -402,11 +402,11 @@ def test_the_benchmark_leaves_out_what_is_hopeless_and_is_remembered(own_cache, 
     assert [r.backend for r in results] == ["plain", "other"]
     assert benchmark.fastest(results) == "plain"
     assert results[1].similarity == pytest.approx(0.6)
-    asked.clear()
-    assert benchmark.measurements("model", None) == results and asked == []
+    calls.clear()
+    assert benchmark.measurements("model", None) == results and calls == []
     monkeypatch.setattr(benchmark, "module_version", lambda name: "other code")
     benchmark.measurements("model", None, seconds=0.01)
-    assert asked, "another design of the benchmark is another benchmark"
+    assert calls, "another design of the benchmark is another benchmark"
     monkeypatch.setattr(benchmark, "module_version", lambda name: "slow")
     seconds = iter([0.1, 1.0])
     monkeypatch.setattr(benchmark, "_seconds", lambda encode, texts: next(seconds, 0.1))
@@ -469,10 +469,10 @@ def test_switching_to_windows_embeds_the_long_texts_alone(tmp_path):
     store, rows = Trigrams(tmp_path), frame(["bread", " ".join(f"river{i}" for i in range(200))])
     heads, cut = embed(rows, store, silent)
     assert cut["tokens_cut"].iloc[0] == 0 < cut["tokens_cut"].iloc[1]
-    store.tiny.asked.clear()
+    store.tiny.encoded.clear()
     whole, cut = embed(rows, store, silent, long="windows")
     pieces = tokenizer_of().windows(rows["prompt"].iloc[1])
-    assert sorted(store.tiny.asked) == sorted(pieces) and len(pieces) > 1
+    assert sorted(store.tiny.encoded) == sorted(pieces) and len(pieces) > 1
     assert (cut["tokens_cut"] == 0).all() and (whole[0] == heads[0]).all()
     mean = TrigramEncoder().encode(pieces).mean(axis=0)
     assert np.allclose(whole[1], mean / np.linalg.norm(mean), atol=1e-3)
@@ -483,16 +483,16 @@ def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
     texts = ["bread", " ".join(f"river{i}" for i in range(200))]
     dataset = make_dataset([(text, "") for text in texts])
     recipe = Recipe((Step("embed"),))
-    found = []
+    runs = []
     for _ in range(2):
         replay = Replay(
             Source("x", dataset), Cache(tmp_path / "cache"), Trigrams(tmp_path / "vectors")
         )
-        found.append(replay.run(recipe))
-    assert found[1].steps[-1].cached and not found[0].steps[-1].cached
-    assert found[0].rows["tokens_cut"].tolist() == found[1].rows["tokens_cut"].tolist()
-    assert sorted(found[1].rows["tokens_cut"] > 0) == [False, True]
-    assert (found[0].vectors == found[1].vectors).all()
+        runs.append(replay.run(recipe))
+    assert runs[1].steps[-1].cached and not runs[0].steps[-1].cached
+    assert runs[0].rows["tokens_cut"].tolist() == runs[1].rows["tokens_cut"].tolist()
+    assert sorted(runs[1].rows["tokens_cut"] > 0) == [False, True]
+    assert (runs[0].vectors == runs[1].vectors).all()
 
 
 def test_static_embeddings_are_made_once_and_their_agreement_is_kept(
@@ -526,8 +526,8 @@ def test_static_embeddings_are_made_once_and_their_agreement_is_kept(
 
 
 def test_a_static_embedding_of_a_text_without_a_known_token_has_a_direction(own_cache, tiny_model):
-    made = load_encoder(str(tiny_model), "draft").encode(["", "bread"])
-    assert np.allclose(np.linalg.norm(made, axis=1), 1)
+    vectors = load_encoder(str(tiny_model), "draft").encode(["", "bread"])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
 
 
 def test_static_embeddings_hold_every_id_that_the_tokenizer_can_give_out(

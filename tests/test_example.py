@@ -90,18 +90,20 @@ def key(file: str, row: int) -> str:
     return f"{file}:{row}"
 
 
-def at(frame: pd.DataFrame, row_column: str) -> pd.DataFrame:
+def by_place(frame: pd.DataFrame, row_column: str) -> pd.DataFrame:
     """A frame by file and row of file."""
     return frame.set_axis([key(*k) for k in zip(frame["source"], frame[row_column], strict=True)])
 
 
-def found(example: Example, fault: dict) -> bool:
+def is_found(example: Example, fault: dict) -> bool:
     """Whether the reader or operation that should find a fault has found it, by name."""
     kind, place = fault["fault"], key(fault["file"], fault["row"])
     if kind in READERS:
-        refused = at(example.project.rejected, "row")
+        refused = by_place(example.project.rejected, "row")
         return place in refused.index and refused.at[place, "code"] in CODES.get(kind, {kind})
-    row = at(example.result.rows.assign(id=example.result.rows.index), "source_row").loc[place]
+    row = by_place(example.result.rows.assign(id=example.result.rows.index), "source_row").loc[
+        place
+    ]
     if kind in PROBLEMS:
         return PROBLEMS[kind] in row["problems"].split(",")
     if kind in ATTENTION:
@@ -130,7 +132,7 @@ def found(example: Example, fault: dict) -> bool:
     ids=lambda f: f"{f['fault']}-{key(f['file'], f['row'])}",
 )
 def test_a_planted_fault_is_found_by_name(example, fault):
-    assert found(example, fault), fault["note"]
+    assert is_found(example, fault), fault["note"]
 
 
 def test_every_kind_of_problem_is_planted():
@@ -147,7 +149,7 @@ def test_every_kind_of_problem_is_planted():
 
 
 def test_rows_without_a_planted_fault_are_left_alone(example):
-    rows = at(example.result.rows, "source_row")
+    rows = by_place(example.result.rows, "source_row")
     planted = {key(f["file"], f["row"]) for f in PLANTED}
     clean = rows[~rows.index.isin(planted)]
     suspected = clean[
@@ -161,7 +163,7 @@ def test_rows_without_a_planted_fault_are_left_alone(example):
     assert len(clean) > 350
     assert len(touched) == 0, "text that was clean is not changed"
     assert len(suspected) <= 2, suspected[["problems", "attention", "dropped_by"]].to_string()
-    refused = at(example.project.rejected, "row").index
+    refused = by_place(example.project.rejected, "row").index
     assert set(refused) <= planted
 
 

@@ -123,16 +123,16 @@ def delivered(tmp_path_factory):
 
 
 def records(out: Path, name: str):
-    found = []
+    rows_read = []
     for path in sorted((out / name).glob("*.json*")):
         if path.name != "dataset_info.json":
             text = path.read_bytes()
-            found += (
+            rows_read += (
                 orjson.loads(text)
                 if path.suffix == ".json"
                 else [orjson.loads(line) for line in text.split(b"\n") if line]
             )
-    return found
+    return rows_read
 
 
 def original(out: Path):
@@ -281,10 +281,10 @@ def test_llama_factory_gets_all_tags_and_only_rows_that_it_keeps(delivered):
         rows = json.loads((folder / entry["file_name"]).read_text("utf-8"))
         for row in rows:
             assert set(entry["columns"].values()) == set(row) - {"curation_id"}
-            said = [t[entry["tags"]["role_tag"]] for t in row["conversations"]]
-            assert len(said) % 2 == 0
-            assert set(said[::2]) <= {"human", "observation"}
-            assert set(said[1::2]) <= {"gpt", "function_call"}
+            roles = [t[entry["tags"]["role_tag"]] for t in row["conversations"]]
+            assert len(roles) % 2 == 0
+            assert set(roles[::2]) <= {"human", "observation"}
+            assert set(roles[1::2]) <= {"gpt", "function_call"}
             assert all(isinstance(t["value"], str) for t in row["conversations"])
     talk = next(r for r in records(out, "llamafactory") if r["tools"])
     (tool,) = json.loads(talk["tools"])
@@ -320,18 +320,18 @@ def test_calls_made_at_once_are_all_delivered_or_the_row_is_counted(make_project
 
 
 def test_images_are_not_lost_in_silence(make_project, tmp_path):
-    seen = [
+    parts = [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "x"}},
     ]
-    rows = [{"messages": [turn("user", seen), turn("assistant", "A cat.")]}, *chats()[:2]]
+    rows = [{"messages": [turn("user", parts), turn("assistant", "A cat.")]}, *chats()[:2]]
     project = make_project(rows)
     manifest = project.export(tmp_path / "out", ["trl", "openai", "alpaca", "hf", "original"])
     assert manifest["did_not_fit"] == {"trl": 1, "alpaca": 1}
     assert manifest["not_in"]["trl"]["media"]["why"] == "it holds an image, audio or a file"
     assert original(tmp_path / "out") == rows
     shown = records(tmp_path / "out", "openai")[0]["messages"][0]["content"]
-    assert shown == seen, "the service takes images by their address"
+    assert shown == parts, "the service takes images by their address"
 
 
 def test_the_original_is_lossless(delivered):
@@ -351,16 +351,16 @@ def test_what_is_delivered_comes_back_with_the_same_turns(delivered, tmp_path, n
     mine = kept[(export.left_out(kept) == "").to_numpy()]
     if name in ("trl", "axolotl"):  # a null has no place in a chat template
         back = [[t if t.content else replace(t, content=None) for t in turns] for turns in back]
-    wanted = []
+    expected = []
     for messages, label in zip(mine["messages"], mine["label"], strict=True):
         turns = load_messages(messages)
-        said = [(t.role, t.content) for t in turns]
+        spoken = [(t.role, t.content) for t in turns]
         if isinstance(label, str):
-            said.append(("assistant", label))
+            spoken.append(("assistant", label))
         if name == "alpaca" and any(t.more.get("tool_calls") for t in turns):
             continue
-        wanted.append(said)
-    assert sorted(map(str, wanted)) == sorted(
+        expected.append(spoken)
+    assert sorted(map(str, expected)) == sorted(
         str([(t.role, t.content) for t in turns]) for turns in back
     )
     if name in ("trl", "openai", "axolotl"):
@@ -393,8 +393,8 @@ def test_no_cell_of_the_table_for_people_is_a_formula(delivered, tmp_path):
         format.dump([format.row(r) for r in export.examples(data.rows)])
     )
     with open(tmp_path / "x.csv", encoding="utf-8", newline="") as stream:
-        found = [r["response"] for r in csv.DictReader(stream)]
-    assert found == [f"'{t}" for t in awkward[:10]] + awkward[10:]
+        responses = [r["response"] for r in csv.DictReader(stream)]
+    assert responses == [f"'{t}" for t in awkward[:10]] + awkward[10:]
 
 
 @pytest.mark.parametrize(
@@ -415,8 +415,8 @@ def test_no_cell_of_the_table_for_people_is_a_formula(delivered, tmp_path):
 )
 def test_each_fault_has_its_code_of_the_cookbook(record, code):
     good = {"messages": [turn("user", "x"), turn("assistant", None, tool_calls=[CALL])]}
-    found = check_turns([good, record])
-    assert code in {p.code for p in found} and {p.row for p in found} == {2}
+    problems = check_turns([good, record])
+    assert code in {p.code for p in problems} and {p.row for p in problems} == {2}
 
 
 def test_a_weight_belongs_to_an_assistant_and_is_0_or_1():
@@ -498,8 +498,8 @@ def test_names_that_are_numbers_are_texts_in_every_format(make_project, tmp_path
     (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
     assert row["messages"][0]["name"] == "5"
     assert original(tmp_path / "out") == [record]
-    made, origin = odd_turns(*record["messages"])
-    export.export(made, origin, tmp_path / "other", ["hf", "trl"])
+    dataset, origin = odd_turns(*record["messages"])
+    export.export(dataset, origin, tmp_path / "other", ["hf", "trl"])
     (row,) = records(tmp_path / "other", "trl")
     assert row["messages"][0]["name"] == "5"
 
@@ -507,12 +507,12 @@ def test_names_that_are_numbers_are_texts_in_every_format(make_project, tmp_path
 @pytest.mark.parametrize("calls", [["foo"], "foo", '["foo"]', {"name": "foo"}, 5])
 def test_calls_that_nobody_can_read_are_counted_and_stop_nothing(tmp_path, calls):
     ask = turn("user", "Name a planet.")
-    made, origin = odd_turns(ask, turn("assistant", "Saturn.", tool_calls=calls))
-    manifest = export.export(made, origin, tmp_path / "out", ["csv"])
+    dataset, origin = odd_turns(ask, turn("assistant", "Saturn.", tool_calls=calls))
+    manifest = export.export(dataset, origin, tmp_path / "out", ["csv"])
     assert manifest["delivered"] == 1
     for name in ("hf", "openai", "sharegpt", "trl"):
         with pytest.raises(CurationError, match="can hold none of the 1 examples"):
-            export.export(made, origin, tmp_path / "out", [name])
+            export.export(dataset, origin, tmp_path / "out", [name])
 
 
 def test_a_turn_with_an_empty_list_of_calls_is_delivered_without_it(make_project, tmp_path):
@@ -535,8 +535,8 @@ def test_calls_without_a_function_are_not_delivered_as_empty_ones(make_project, 
 @pytest.mark.parametrize("weight", ["half", [1], {"a": 1}])
 def test_a_weight_that_is_no_number_stops_nothing_and_is_not_lost(tmp_path, weight):
     answer = turn("assistant", "Saturn.", weight=weight)
-    made, origin = odd_turns(turn("user", "Name a planet."), answer)
-    manifest = export.export(made, origin, tmp_path / "out", ["hf", "trl", "openai"])
+    dataset, origin = odd_turns(turn("user", "Name a planet."), answer)
+    manifest = export.export(dataset, origin, tmp_path / "out", ["hf", "trl", "openai"])
     assert manifest["did_not_fit"] == {}
     assert manifest["lost"] == {
         "hf": {},
@@ -549,8 +549,8 @@ def test_a_weight_that_is_no_number_stops_nothing_and_is_not_lost(tmp_path, weig
 
 def test_a_whole_weight_is_one_however_a_table_wrote_it(tmp_path):
     answer = turn("assistant", "Saturn.", weight=1.0)
-    made, origin = odd_turns(turn("user", "Name a planet."), answer)
-    export.export(made, origin, tmp_path / "out", ["hf"])
+    dataset, origin = odd_turns(turn("user", "Name a planet."), answer)
+    export.export(dataset, origin, tmp_path / "out", ["hf"])
     (row,) = pd.read_parquet(tmp_path / "out/data/train-00000-of-00001.parquet").to_dict("records")
     assert [t["weight"] for t in row["messages"]] == [None, 1]
 
@@ -648,12 +648,12 @@ def test_a_swap_cut_off_half_way_brings_the_old_delivery_back(delivered, tmp_pat
 
 def test_an_export_into_the_folder_one_stands_in_works(delivered, tmp_path, monkeypatch):
     project, _, _ = delivered
-    here = tmp_path / "here"
-    here.mkdir()
+    folder = tmp_path / "here"
+    folder.mkdir()
     opened = Project.open(project.path.resolve())
-    monkeypatch.chdir(here)
+    monkeypatch.chdir(folder)
     opened.export(".", ["trl"])
-    assert (here / "manifest.json").is_file()
+    assert (folder / "manifest.json").is_file()
 
 
 NO_SPACE = """
@@ -746,8 +746,12 @@ def test_a_card_shows_strange_texts_and_does_nothing_else(make_project, tmp_path
 
 def test_an_example_in_the_card_is_nobodys_address_or_number(tmp_path):
     project = Project.create(tmp_path / "p")
-    asked = ["Write to karin.aas@posteo.no for me.", "Call +47 412 34 567 for me.", "Name a fjord."]
-    rows = [{"prompt": text, "completion": f"Answer {i}."} for i in (1, 2) for text in asked]
+    prompts = [
+        "Write to karin.aas@posteo.no for me.",
+        "Call +47 412 34 567 for me.",
+        "Name a fjord.",
+    ]
+    rows = [{"prompt": text, "completion": f"Answer {i}."} for i in (1, 2) for text in prompts]
     project.add(lines(tmp_path / "x.jsonl", rows))
     project.recipe += Step("drop_exact_duplicates", by="prompt")
     project.export(tmp_path / "out", ["trl"])

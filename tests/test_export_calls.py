@@ -23,8 +23,8 @@ TOOL = {
 
 
 def call(arguments, id=None, name="bus_at"):
-    made = {"type": "function", "function": {"name": name, "arguments": arguments}}
-    return {"id": id, **made} if id else made
+    entry = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"id": id, **entry} if id else entry
 
 
 def talk(calls, *results, answer="At nine."):
@@ -84,12 +84,12 @@ def test_trl_reads_arguments_as_objects_and_tools_as_they_were(make_project, tmp
     make_project(rows).export(tmp_path / "out", ["trl"], allow_attention=True)
     loaded = reads_back(tmp_path)
     assert len(loaded) == len(rows)
-    wanted = [
+    expected = [
         [c["function"]["arguments"] for t in row["messages"] for c in t.get("tool_calls", [])]
         for row in rows
     ]
-    wanted = [[json.loads(a) if isinstance(a, str) else a for a in listed] for listed in wanted]
-    found = [
+    expected = [[json.loads(a) if isinstance(a, str) else a for a in listed] for listed in expected]
+    loaded_arguments = [
         [
             c["function"]["arguments"]
             for t in row["messages"]
@@ -98,7 +98,9 @@ def test_trl_reads_arguments_as_objects_and_tools_as_they_were(make_project, tmp
         for row in loaded
     ]  # fmt: skip
     key = json.dumps
-    assert sorted(map(key, found)) == sorted(map(key, wanted)), "no nulls of other rows' keys"
+    assert sorted(map(key, loaded_arguments)) == sorted(map(key, expected)), (
+        "no nulls of other rows' keys"
+    )
     tools = [json.loads(row["tools"]) for row in loaded if row["tools"]]
     assert tools == [[TOOL]] * (len(rows) - 1)
 
@@ -109,11 +111,17 @@ def test_every_template_that_knows_tools_shows_every_call_as_it_is(make_project,
     manifest = make_project(rows).export(
         tmp_path / "out", ["trl"], allow_attention=True
     )  # fmt: skip
-    found = manifest["rendering"]["trl"]
-    assert found["rows"] == found["of"] == len(rows)
-    assert found["templates"] >= 25 and found["raise"] == found["change"] == {}
-    assert "gemma" in found["without_tools"] and "qwen3" not in found["without_tools"]
-    text = rendering.rendered(found)
+    rendering_entry = manifest["rendering"]["trl"]
+    assert rendering_entry["rows"] == rendering_entry["of"] == len(rows)
+    assert (
+        rendering_entry["templates"] >= 25
+        and rendering_entry["raise"] == rendering_entry["change"] == {}
+    )
+    assert (
+        "gemma" in rendering_entry["without_tools"]
+        and "qwen3" not in rendering_entry["without_tools"]
+    )
+    text = rendering.rendered(rendering_entry)
     assert "none raises; none changes a call" in text and "gemma" in text
     loaded = list(reads_back(tmp_path))
     lines = (tmp_path / "out" / "trl" / "train.jsonl").read_text("utf-8").splitlines()
@@ -173,8 +181,8 @@ def test_templates_that_raise_or_change_a_call_are_named_with_their_rows(monkeyp
 
 def test_without_trl_it_is_said_that_nothing_was_rendered(monkeypatch):
     monkeypatch.setattr(rendering, "find_templates", dict)
-    found = rendering.survey([{"messages": GOOD["objects"]}])
-    assert rendering.rendered(found) == "Not rendered: TRL is not installed."
+    surveyed = rendering.survey([{"messages": GOOD["objects"]}])
+    assert rendering.rendered(surveyed) == "Not rendered: TRL is not installed."
     assert rendering.survey([{"messages": [turn("user", "Hi.")]}]) == {}
 
 
@@ -229,9 +237,9 @@ def test_results_stand_in_the_order_of_their_calls_and_get_the_ids_that_are_miss
     order = [t.get("tool_call_id") for t in settled(PARALLEL)]
     assert order == [None, None, "a", "b", None]
     half = talk([call({}, "a"), call({})], turn("tool", "1"), turn("tool", "2"))
-    made = settled(half)
-    ids = [c["id"] for c in made[1]["tool_calls"]]
-    assert [t["tool_call_id"] for t in made[2:4]] == ids and len(set(ids)) == 2
+    settled_call = settled(half)
+    ids = [c["id"] for c in settled_call[1]["tool_calls"]]
+    assert [t["tool_call_id"] for t in settled_call[2:4]] == ids and len(set(ids)) == 2
     none = talk([call({})], turn("tool", "1"))
     assert settled(none) == none, "where no id is given none is made up"
     assert list(call_problems(settled(half))) == list(call_problems(settled(none))) == []
@@ -242,5 +250,5 @@ def test_axolotl_gets_a_list_of_tools_with_schemas_as_text(make_project, tmp_pat
     row = json.loads(text_of(tmp_path / "out", "axolotl"))
     (tool,) = row["tools"]
     assert json.loads(tool["function"]["parameters"]) == TOOL["function"]["parameters"]
-    (made,) = row["messages"][1]["tool_calls"]
-    assert json.loads(made["function"]["arguments"]) == {"stop": "Mill"}
+    (tool_call,) = row["messages"][1]["tool_calls"]
+    assert json.loads(tool_call["function"]["arguments"]) == {"stop": "Mill"}

@@ -128,14 +128,14 @@ def written(example, name, folder):
         rows = dataset_of(example).rows
         words = {rows.index[0]: example.get("words", {})}
     format = export.delivery_formats()[name]
-    made = fitted(format, rows, words)
-    records = list(made.records.values())
+    fitted_rows = fitted(format, rows, words)
+    records = list(fitted_rows.records.values())
     if not records:
-        return made, ""
+        return fitted_rows, ""
     data = format.dump(format.order(records))
     if name == "hf":
-        return made, str(pd.read_parquet(io.BytesIO(data)).to_dict("records"))
-    return made, data.decode()
+        return fitted_rows, str(pd.read_parquet(io.BytesIO(data)).to_dict("records"))
+    return fitted_rows, data.decode()
 
 
 @pytest.mark.parametrize("part", MARKED)
@@ -145,11 +145,11 @@ def test_each_part_is_in_the_file_or_named_in_the_manifest(tmp_path, name, part)
     if name.endswith("preference"):
         example.setdefault("rejected", [turn("assistant", "No.")])
     title = TITLES.get(part) or part.replace("turn:", "turn key ").replace("column:", "column ")
-    made, text = written(example, name, tmp_path)
-    if made.refused:
+    record, text = written(example, name, tmp_path)
+    if record.refused:
         assert name == "alpaca" and part in ("tool_calls", "call_ids", "fine_numbers")
         return
-    lost = made.losses()
+    lost = record.losses()
     if title in lost or TITLES["tool_calls"] in lost:
         assert set(lost) - {TITLES["call_ids"]} <= {title, TITLES["tool_calls"]}
         assert "marker7" not in text
@@ -200,8 +200,8 @@ def test_reasoning_stands_where_each_trainer_reads_it(tmp_path):
 
 def test_a_column_that_says_nothing_is_not_lost(tmp_path):
     example = {"messages": named(), "metadata": {"tools": "[]", "n": None, "zero": 0, "no": False}}
-    made, _ = written(example, "trl", tmp_path)
-    assert made.losses() == {"column no": 1, "column zero": 1}
+    record, _ = written(example, "trl", tmp_path)
+    assert record.losses() == {"column no": 1, "column zero": 1}
 
 
 @pytest.mark.parametrize(
@@ -228,10 +228,10 @@ def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, 
     project.add(tmp_path / "x.jsonl")
     format = export.delivery_formats()["original"]
     rows = project.examples.rows
-    (made,) = fitted(format, rows).records.values()
-    assert made == {**record, ID: rows.index[0]}, "without a label it is as it was"
-    (made,) = fitted(format, rows.assign(label="spam")).records.values()
-    assert made == {**delivered, ID: rows.index[0]}
+    (fitted_record,) = fitted(format, rows).records.values()
+    assert fitted_record == {**record, ID: rows.index[0]}, "without a label it is as it was"
+    (fitted_record,) = fitted(format, rows.assign(label="spam")).records.values()
+    assert fitted_record == {**delivered, ID: rows.index[0]}
 
 
 @pytest.mark.parametrize(
@@ -247,26 +247,26 @@ def test_a_label_that_people_gave_is_in_the_record_as_it_came(tmp_path, record, 
 )
 def test_only_the_column_that_a_part_was_read_from_is_not_lost(part, columns, lost):
     format = export.delivery_formats()["trl"]
-    made = fitted(format, dataset_of({**MARKED[part], "metadata": columns}).rows)
-    losses = made.losses()
+    fitted_rows = fitted(format, dataset_of({**MARKED[part], "metadata": columns}).rows)
+    losses = fitted_rows.losses()
     losses.pop("rejected answers", None)
     assert losses == lost
 
 
 def test_images_are_not_lost_without_a_word_in_answers_or_columns():
-    seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "No."}]
-    example = {"messages": named(), "rejected": [turn("assistant", "No.", parts=seen)]}
-    made = fitted(export.delivery_formats()["trl-preference"], dataset_of(example).rows)
-    assert set(made.refused.values()) == {"media"}
-    made = fitted(export.delivery_formats()["trl"], dataset_of(example).rows)
-    assert made.losses() == {"rejected answers": 1}, "the answer is not in it at all"
+    parts = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "No."}]
+    example = {"messages": named(), "rejected": [turn("assistant", "No.", parts=parts)]}
+    fitted_rows = fitted(export.delivery_formats()["trl-preference"], dataset_of(example).rows)
+    assert set(fitted_rows.refused.values()) == {"media"}
+    fitted_rows = fitted(export.delivery_formats()["trl"], dataset_of(example).rows)
+    assert fitted_rows.losses() == {"rejected answers": 1}, "the answer is not in it at all"
     for images, lost in (["b.jpg"], {"column images": 1}), (["a.jpg"], {}):
         example = {
-            "messages": named(question={"parts": seen}),
+            "messages": named(question={"parts": parts}),
             "metadata": {"images": images},
         }
-        made = fitted(export.delivery_formats()["llamafactory"], dataset_of(example).rows)
-        assert made.losses() == lost
+        fitted_rows = fitted(export.delivery_formats()["llamafactory"], dataset_of(example).rows)
+        assert fitted_rows.losses() == lost
 
 
 def test_what_is_lost_is_said_in_words():
@@ -303,18 +303,21 @@ def test_a_pair_of_answers_is_delivered_for_preferences(tmp_path):
 
 
 def test_a_text_beside_an_image_is_that_of_today(tmp_path):
-    seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "Wht?"}]
-    example = {"messages": [turn("user", "What?", parts=seen), turn("assistant", "A buoy.")]}
+    parts = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "Wht?"}]
+    example = {"messages": [turn("user", "What?", parts=parts), turn("assistant", "A buoy.")]}
     export.export(dataset_of(example), ORIGIN, tmp_path / "out", ["llamafactory", "openai"])
     (row,) = json.loads(text_of(tmp_path / "out", "llamafactory"))
     assert row["conversations"][0]["value"] == "<image>\nWhat?"
     row = json.loads(text_of(tmp_path / "out", "openai"))
-    assert row["messages"][0]["content"] == [seen[0], {"type": "text", "text": "What?"}]
+    assert row["messages"][0]["content"] == [parts[0], {"type": "text", "text": "What?"}]
 
 
 def test_images_stand_beside_their_places_for_llama_factory(tmp_path):
-    seen = [{"type": "image_url", "image_url": {"url": "a.jpg"}}, {"type": "text", "text": "What?"}]
-    example = {"messages": [turn("user", "What?", parts=seen), turn("assistant", "A buoy.")]}
+    parts = [
+        {"type": "image_url", "image_url": {"url": "a.jpg"}},
+        {"type": "text", "text": "What?"},
+    ]
+    example = {"messages": [turn("user", "What?", parts=parts), turn("assistant", "A buoy.")]}
     export.export(dataset_of(example), ORIGIN, tmp_path / "out", ["llamafactory"])
     (row,) = json.loads(text_of(tmp_path / "out", "llamafactory"))
     assert row["images"] == ["a.jpg"] and row["conversations"][0]["value"] == "<image>\nWhat?"
@@ -349,10 +352,12 @@ def test_a_row_of_an_unexpected_shape_is_refused_and_the_others_are_written():
         return example
 
     rows = make_dataset([("odd", "a"), ("plain", "b")]).rows
-    made = fitted(replace(export.delivery_formats()["trl"], row=row, check=lambda rows: []), rows)
-    assert list(made.records) == [rows.index[1]]
-    assert made.refused == {rows.index[0]: "unexpected_shape"}
-    assert "TypeError: no text" in made.reasons["unexpected_shape"]
+    fitted_rows = fitted(
+        replace(export.delivery_formats()["trl"], row=row, check=lambda rows: []), rows
+    )
+    assert list(fitted_rows.records) == [rows.index[1]]
+    assert fitted_rows.refused == {rows.index[0]: "unexpected_shape"}
+    assert "TypeError: no text" in fitted_rows.reasons["unexpected_shape"]
 
 
 @pytest.mark.parametrize("name", ["trl", "axolotl", "openai", "hf", "llamafactory"])

@@ -76,8 +76,8 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
     assert receipts.at[ids[2], "reason"] == "dropped by Bo Nord"
     assert receipts.at[ids[3], "decided_by"] == "flag by Ada Berg"
     assert receipts["before"].notna().sum() == 1
-    said = [json.loads(line) for line in (tmp_path / "out" / "decisions.jsonl").open()]
-    assert len(said) == 6 and {line["annotator"] for line in said} == {"Ada Berg", "Bo Nord"}
+    lines = [json.loads(line) for line in (tmp_path / "out" / "decisions.jsonl").open()]
+    assert len(lines) == 6 and {line["annotator"] for line in lines} == {"Ada Berg", "Bo Nord"}
     assert manifest["lost"]["trl"] == {
         "column n": 5,
         "people's flags for review": 1,
@@ -149,18 +149,20 @@ def test_pseudonyms_stand_for_people_in_every_file(decided, tmp_path):
 def test_a_note_of_a_carried_decision_names_nobody_under_pseudonyms(make_project):
     project = make_project(ROWS)
     one, two, *_ = project.examples.rows.index
-    told = "Carried over from 0123 (a.jsonl, row 2): kept by Ann Secret; Ann Secret: by hand"
+    note = "Carried over from 0123 (a.jsonl, row 2): kept by Ann Secret; Ann Secret: by hand"
     project.decisions.append(
         [
             Decision(one, "keep", annotator="Ann Secret"),
-            Decision(two, "note", told, annotator="Cay"),
+            Decision(two, "note", note, annotator="Cay"),
             Decision(one, "note", "Ask Ann Secret.", annotator="Cay"),
         ]
     )
     people = People.of(project.people(), pseudonyms=True)
-    said = {(line["id"], line["kind"]): line for line in people.lines(project.examples.rows.index)}
-    assert said[two, "note"]["value"] == told.replace("Ann Secret", "annotator 1")
-    assert said[one, "note"]["value"] == "Ask Ann Secret.", "what people wrote stays theirs"
+    exported = {
+        (line["id"], line["kind"]): line for line in people.lines(project.examples.rows.index)
+    }
+    assert exported[two, "note"]["value"] == note.replace("Ann Secret", "annotator 1")
+    assert exported[one, "note"]["value"] == "Ask Ann Secret.", "what people wrote stays theirs"
     assert people.text("kept by Ann Secretary") == "kept by Ann Secretary"
 
 
@@ -189,9 +191,9 @@ def test_every_delivered_row_maps_to_its_id(decided, tmp_path):
     assert places.groupby("file").size().to_dict() == files
     assert all(set(rows["id"]) == set(ids) - {ids[2]} for _, rows in places.groupby("file"))
     answers = project.replay().rows["response"]
-    told = places[places["file"] == "openai/train.jsonl"].set_index("row")["id"]
+    id_of_row = places[places["file"] == "openai/train.jsonl"].set_index("row")["id"]
     for number, line in enumerate((tmp_path / "out/openai/train.jsonl").open(), 1):
-        assert json.loads(line)["messages"][-1]["content"] == answers[told[number]]
+        assert json.loads(line)["messages"][-1]["content"] == answers[id_of_row[number]]
 
 
 @pytest.mark.parametrize(
@@ -226,14 +228,14 @@ def test_ids_that_rows_bring_stay_theirs_and_no_other_row_gets_them():
 
 def test_decisions_stay_with_their_row_when_a_delivery_is_added(make_project, tmp_path):
     project = make_project(ROWS[:1])
-    (there,) = project.examples.rows.index
-    project.decisions.append([Decision(there, "drop", annotator="Ann")])
-    edited = {"messages": [turn("user", "Question 0?"), turn("assistant", "Better.")], ID: there}
+    (example,) = project.examples.rows.index
+    project.decisions.append([Decision(example, "drop", annotator="Ann")])
+    edited = {"messages": [turn("user", "Question 0?"), turn("assistant", "Better.")], ID: example}
     project.add(lines(tmp_path / "delivered.jsonl", [edited]))
     rows = project.replay().rows
-    assert rows.at[there, "source"] == "rows.jsonl"
+    assert rows.at[example, "source"] == "rows.jsonl"
     dropped = rows["dropped_by"].fillna("") != ""
-    assert dropped.to_dict() == {name: name == there for name in rows.index}
+    assert dropped.to_dict() == {name: name == example for name in rows.index}
 
 
 def test_a_delivery_s_name_never_leads_out_of_the_project(decided, monkeypatch):

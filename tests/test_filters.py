@@ -71,7 +71,7 @@ def labelled(widgets, label):
     return next(w for w in widgets if w.label == label)
 
 
-def said(app):
+def captions(app):
     return " ".join(c.value for c in app.caption)
 
 
@@ -180,19 +180,19 @@ def test_a_wrong_name_is_refused_with_those_near_to_it(project):
 
 def test_browse_hides_what_was_not_measured_only_when_asked(project):
     app = opened("explore/browse")
-    assert "**320** of" in said(app)
+    assert "**320** of" in captions(app)
     labelled(app.multiselect, "Filter by").set_value(["rating"]).run()
-    assert "**320** of" in said(app), "a full range hides nothing"
+    assert "**320** of" in captions(app), "a full range hides nothing"
     which = app.button_group(key="browse-rating-which")
     assert which.options == ["in the range (240)", "not measured (80)"]
     labelled(app.slider, "rating").set_value((3.0, 4.5)).run()
-    assert "**176** of" in said(app)
+    assert "**176** of" in captions(app)
     which = app.button_group(key="browse-rating-which")
     which.set_value(["measured"]).run()
-    assert "**96** of" in said(app)
+    assert "**96** of" in captions(app)
     which = app.button_group(key="browse-rating-which")
     which.set_value([""]).run()
-    assert "**80** of" in said(app)
+    assert "**80** of" in captions(app)
     assert not app.exception
 
 
@@ -201,7 +201,7 @@ def test_a_long_list_is_not_cut_in_silence_and_all_of_it_can_be_found(project):
     labelled(app.multiselect, "Filter by").set_value(["place"]).run()
     field = labelled(app.multiselect, "place")
     assert len(field.options) == filters.OFFERED < 320
-    assert "20 less frequent values are not in the list; type to find them." in said(app)
+    assert "20 less frequent values are not in the list; type to find them." in captions(app)
     find = labelled(app.text_input, "place: find among 320")
     find.set_value("PLACE 31").run()
     options = labelled(app.multiselect, "place").options
@@ -210,7 +210,7 @@ def test_a_long_list_is_not_cut_in_silence_and_all_of_it_can_be_found(project):
     find = labelled(app.text_input, "place: find among 320")
     find.set_value("").run()
     assert labelled(app.multiselect, "place").value == ["place 319"], "what was chosen stays"
-    assert "**1** of" in said(app)
+    assert "**1** of" in captions(app)
     assert [c.value for c in app.code] == ["--filter 'place=place 319'"], (
         "as the command line has it"
     )

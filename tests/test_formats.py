@@ -152,10 +152,10 @@ def same(one, two):
 def test_what_was_read_is_written_back_exactly(name, data):
     record = {**data.draw(RECORDS[name]), **data.draw(OTHERS)}
     record = dict(data.draw(st.permutations(list(record.items()))))
-    made = convert(record)
-    assert made.format == name
+    converted = convert(record)
+    assert converted.format == name
     assert same(back(record), record)
-    derive(made.messages, made.label)
+    derive(converted.messages, converted.label)
 
 
 @settings(max_examples=200, deadline=None)
@@ -163,13 +163,13 @@ def test_what_was_read_is_written_back_exactly(name, data):
 def test_any_record_is_an_example_that_comes_back_or_is_refused_by_name(record):
     for name in ("auto", *formats.names()):
         try:
-            made = convert(record, format=name)
+            converted = convert(record, format=name)
         except FieldError as error:
             assert str(error)
             continue
-        assert same(write(*made[:5]), record)
-        assert orjson.loads(made.messages) == made.turns
-        derive(made.messages, made.label)
+        assert same(write(*converted[:5]), record)
+        assert orjson.loads(converted.messages) == converted.turns
+        derive(converted.messages, converted.label)
 
 
 @settings(max_examples=300, deadline=None)
@@ -197,13 +197,13 @@ def test_records_converted_together_are_as_each_alone(records):
             together.metadata[i],
             together.shapes[i],
         ) == (alone.format, alone.messages, alone.metadata, alone.shape)
-        said = (together.prompts[i], together.responses[i], together.systems[i])
-        assert said == (prompt, response, system)
+        derived = (together.prompts[i], together.responses[i], together.systems[i])
+        assert derived == (prompt, response, system)
         assert ("", "") == (alone.tools, alone.rejected)
         assert alone.label is None
     counts = Counter((c, role) for record in records for c, role in convert(record).columns.items())
-    told = {(c, r): n for c, roles in together.columns.items() for r, n in roles.items() if n}
-    assert told == counts
+    tally = {(c, r): n for c, roles in together.columns.items() for r, n in roles.items() if n}
+    assert tally == counts
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ def test_records_converted_together_are_as_each_alone(records):
 )
 def test_formats_are_told_apart_by_the_names_of_columns(keys, name, prompt, response):
     record = {key: key for key in keys.split()}
-    made = convert(record)
-    assert made.format == name
-    assert derive(made.messages, made.label)[:2] == (prompt, response)
+    converted = convert(record)
+    assert converted.format == name
+    assert derive(converted.messages, converted.label)[:2] == (prompt, response)
 
 
 def test_a_lone_turn_is_no_text():
@@ -262,8 +262,17 @@ def test_roles_go_by_many_names():
         {"from": role, "value": "x"}
         for role in ("System", "human", "gpt", "user", "Assistant", "observation", "tool", "bot")
     ]
-    said = [role for role, _ in roles_and_contents({"conversations": value})]
-    assert said == ["system", "user", "assistant", "user", "assistant", "tool", "tool", "assistant"]
+    roles = [role for role, _ in roles_and_contents({"conversations": value})]
+    assert roles == [
+        "system",
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "tool",
+        "tool",
+        "assistant",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -308,9 +317,9 @@ def test_a_function_call_is_a_tool_call_and_back():
         {"from": "observation", "value": "2"},
         {"from": "gpt", "value": "2."},
     ]
-    made = convert({"conversations": turns, "tools": "[]"})
-    assert made.turns[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": {"a": 1}}
-    assert derive(made.messages)[3] == ""
+    converted = convert({"conversations": turns, "tools": "[]"})
+    assert converted.turns[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": {"a": 1}}
+    assert derive(converted.messages)[3] == ""
     assert same(
         back({"conversations": turns, "tools": "[]"}), {"conversations": turns, "tools": "[]"}
     )
@@ -361,8 +370,8 @@ WRAPPED = {"type": "function", "function": ADD}
 )
 def test_tools_are_one_list_however_they_are_written(value):
     record = {"prompt": "1 and 1?", "completion": "2", "tools": value}
-    made = convert(record)
-    assert orjson.loads(made.tools) == [WRAPPED]
+    converted = convert(record)
+    assert orjson.loads(converted.tools) == [WRAPPED]
     assert same(back(record), record)
 
 
@@ -375,10 +384,10 @@ def test_nulls_within_tools_are_of_a_table_only():
 
 def test_a_column_that_holds_more_than_tools_is_left_over():
     record = {"prompt": "1?", "completion": "2", "tools": [{"name": "f"}, {"type": "web_search"}]}
-    made = convert(record)
-    assert [tool["function"] for tool in orjson.loads(made.tools)] == [{"name": "f"}]
-    assert made.columns["tools"] == "metadata"
-    assert orjson.loads(made.metadata) == {"tools": record["tools"]}
+    converted = convert(record)
+    assert [tool["function"] for tool in orjson.loads(converted.tools)] == [{"name": "f"}]
+    assert converted.columns["tools"] == "metadata"
+    assert orjson.loads(converted.metadata) == {"tools": record["tools"]}
 
 
 @pytest.mark.parametrize("more", [{"index": 0}, {"extra_content": {"google": "x"}}])
@@ -394,9 +403,9 @@ def test_further_keys_of_a_call_stay(more):
 @pytest.mark.parametrize("written", ["{broken", "a: int", ["a"]])
 def test_parameters_that_are_no_object_stay_as_they_are(written):
     record = {"prompt": "1?", "completion": "2", "tools": [{"name": "f", "parameters": written}]}
-    made = convert(record)
-    assert orjson.loads(made.tools)[0]["function"] == {"name": "f", "parameters": written}
-    assert bare(orjson.loads(made.tools)[0])["parameters"]["type"] == "object"
+    converted = convert(record)
+    assert orjson.loads(converted.tools)[0]["function"] == {"name": "f", "parameters": written}
+    assert bare(orjson.loads(converted.tools)[0])["parameters"]["type"] == "object"
 
 
 @pytest.mark.parametrize("value", [None, "", [], "none", 5, ["x"], [{}], "{broken", [[ADD]]])
@@ -430,18 +439,18 @@ def test_what_describes_no_tool_is_none(value):
     ],
 )
 def test_of_a_preference_pair_the_chosen_is_taken_and_the_rejected_kept(record):
-    made = convert(record)
-    assert made.format == "preference"
-    assert derive(made.messages)[:2] == ("a", "b")
-    assert orjson.loads(made.metadata)["rejected"] == record["rejected"]
+    converted = convert(record)
+    assert converted.format == "preference"
+    assert derive(converted.messages)[:2] == ("a", "b")
+    assert orjson.loads(converted.metadata)["rejected"] == record["rejected"]
     assert same(back(record), record)
 
 
 def test_labels_by_number_get_their_names_and_come_back_as_numbers():
     record = {"text": "good film", "label": 1}
-    made = convert(record, label_names=["neg", "pos"])
-    assert made.label == "pos"
-    assert same(write(*made[:5]), record)
+    converted = convert(record, label_names=["neg", "pos"])
+    assert converted.label == "pos"
+    assert same(write(*converted[:5]), record)
     with pytest.raises(FieldError, match="label 7 has no name; 2 names were given"):
         convert({"text": "a", "label": 7}, label_names=["neg", "pos"])
     assert convert({"text": "a", "label": "²"}, label_names=["neg"]).label == "²"
@@ -450,11 +459,16 @@ def test_labels_by_number_get_their_names_and_come_back_as_numbers():
 @pytest.mark.parametrize("label", [None, "", "  "])
 def test_a_text_that_has_no_label_yet_is_an_example_to_label(label):
     record = {"text": "good film", "label": label}
-    made = convert(record)
-    assert (made.format, made.label) == ("label", None)
-    assert derive(made.messages, None)[3] == "no_answer"
+    converted = convert(record)
+    assert (converted.format, converted.label) == ("label", None)
+    assert derive(converted.messages, None)[3] == "no_answer"
     assert same(back(record), record)
-    assert write(made.format, made.messages, "pos", made.metadata, made.shape)["label"] == "pos"
+    assert (
+        write(converted.format, converted.messages, "pos", converted.metadata, converted.shape)[
+            "label"
+        ]
+        == "pos"
+    )
 
 
 # --- mapping by hand ------------------------------------------------------------------------
@@ -463,25 +477,25 @@ def test_a_text_that_has_no_label_yet_is_an_example_to_label(label):
 def test_a_mapping_says_which_column_is_which():
     record = {"q": "Why?", "ctx": "It rains.", "a": "So.", "sys": "Be kind.", "id": 4}
     mapping = {"prompt": "q", "input": "ctx", "response": "a", "system": "sys"}
-    made = convert(record, mapping=mapping)
-    assert derive(made.messages)[:3] == ("Why?\n\nIt rains.", "So.", "Be kind.")
-    assert orjson.loads(made.metadata) == {"id": 4}
+    converted = convert(record, mapping=mapping)
+    assert derive(converted.messages)[:3] == ("Why?\n\nIt rains.", "So.", "Be kind.")
+    assert orjson.loads(converted.metadata) == {"id": 4}
     assert same(back(record, mapping=mapping), record)
 
 
 def test_a_mapping_goes_before_the_names_of_other_columns():
     record = {"instruction": "no", "output": "no", "prompt": "no", "mine": "a", "yours": "b"}
     mapping = {"prompt": "mine", "response": "yours"}
-    made = convert(record, mapping=mapping)
-    assert (made.format, *derive(made.messages)[:2]) == ("completion", "a", "b")
+    converted = convert(record, mapping=mapping)
+    assert (converted.format, *derive(converted.messages)[:2]) == ("completion", "a", "b")
     assert same(back(record, mapping=mapping), record)
-    assert orjson.loads(made.metadata)["prompt"] == "no"
+    assert orjson.loads(converted.metadata)["prompt"] == "no"
 
 
 def test_a_mapping_of_text_and_label_and_of_messages():
     record = {"headline": "x", "topic": "y", "k": "z"}
-    made = convert(record, mapping={"text": "k", "label": "headline"})
-    assert (made.format, made.label) == ("label", "x")
+    converted = convert(record, mapping={"text": "k", "label": "headline"})
+    assert (converted.format, converted.label) == ("label", "x")
     record = {"log": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     assert convert(record, mapping={"messages": "log"}).format == "messages"
 
@@ -515,9 +529,13 @@ def test_a_mapping_that_names_what_is_not_there_is_refused():
     ],
 )
 def test_an_edited_answer_is_written_in_its_place_and_nothing_else_changes(record):
-    made = convert(record)
-    turns = [*made.turns[:-1], {**made.turns[-1], "content": "better"}]
+    converted = convert(record)
+    turns = [*converted.turns[:-1], {**converted.turns[-1], "content": "better"}]
     written = write(
-        made.format, orjson.dumps(turns).decode(), made.label, made.metadata, made.shape
+        converted.format,
+        orjson.dumps(turns).decode(),
+        converted.label,
+        converted.metadata,
+        converted.shape,
     )
     assert same(written, json.loads(json.dumps(record).replace('"c"', '"better"')))

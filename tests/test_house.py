@@ -309,8 +309,9 @@ def riddles(code):
 
 
 def packages():
-    """Package of `curation`, module of it, or `pages` → its files."""
-    homes = {path.stem: path for path in (ROOT / "curation").iterdir()} | {"pages": ROOT / "pages"}
+    """Package or module of `curation`, or a folder beside it → its files."""
+    homes = {path.stem: path for path in (ROOT / "curation").iterdir()}
+    homes |= {folder: ROOT / folder for folder in ("pages", "tests", "benchmarks")}
     return {
         name: sorted(home.rglob("*.py")) if home.is_dir() else [home]
         for name, home in homes.items()

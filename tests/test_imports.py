@@ -78,9 +78,9 @@ def test_of_a_cloned_dataset_the_data_is_read_and_the_rest_is_named(project, tmp
     os.mkfifo(folder / "pipe")
     done = curate("import", project.path, folder, "--json")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["examples"], told["rejected"]) == (2, 0)
-    reasons = {entry["name"]: entry["reason"] for entry in told["left_out"]}
+    report = json.loads(done.stdout)
+    assert (report["examples"], report["rejected"]) == (2, 0)
+    reasons = {entry["name"]: entry["reason"] for entry in report["left_out"]}
     assert set(reasons) == {
         f"tea/{name}"
         for name in [".git", ".gitattributes", "LICENSE", "README.md", "broken.parquet"]
@@ -165,8 +165,8 @@ def test_files_of_one_name_in_two_folders_are_two(project, tmp_path):
     assert all(e["already"] for e in project.add(one, two))
     three = pairs(tmp_path / "fr" / "train.jsonl", "thé")
     done = curate("import", project.path, three, "--replace", "--json")
-    (told,) = json.loads(done.stdout)["files"]
-    assert (told["name"], told["replaced"]) == ("train.jsonl", ["train.jsonl"])
+    (entry,) = json.loads(done.stdout)["files"]
+    assert (entry["name"], entry["replaced"]) == ("train.jsonl", ["train.jsonl"])
     assert names(project) == ["en/train.jsonl", "train.jsonl"] and len(project.examples) == 3
 
 
@@ -221,9 +221,9 @@ def test_a_name_that_is_no_text_is_shown_with_replacements(project, tmp_path):
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 3_000, "a\0b"])
 def test_an_absurd_path_is_a_sentence(project, path):
-    with pytest.raises(CurationError, match="cannot be read|NUL|does not exist") as told:
+    with pytest.raises(CurationError, match="cannot be read|NUL|does not exist") as raised:
         project.add(path)
-    assert len(str(told.value)) < 1_500
+    assert len(str(raised.value)) < 1_500
 
 
 # --- what is never lost -----------------------------------------------------------------------
@@ -333,25 +333,25 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
     path = pairs(tmp_path / "tea.jsonl", "oolong from Taiwan", "sencha frmo Japan", "assam", "mate")
     project.add(path)
     ids = {p: str(i) for i, p in project.examples.rows["prompt"].items()}
-    typo, gone = ids["What is sencha frmo Japan?"], ids["What is mate?"]
+    typo, removed = ids["What is sencha frmo Japan?"], ids["What is mate?"]
     project.decisions.append(
         [
             Decision(typo, "drop", annotator="Ann"),
             Decision(typo, "tag", "green", annotator="Ben"),
-            Decision(gone, "keep", annotator="Ann"),
+            Decision(removed, "keep", annotator="Ann"),
         ]
     )
     pairs(path, "oolong from Taiwan", "sencha from Japan", "assam")
-    told = json.loads(curate("import", project.path, path, "--json").stdout)
-    assert set(told["decisions_without_row"]) == {typo, gone}
+    report = json.loads(curate("import", project.path, path, "--json").stdout)
+    assert set(report["decisions_without_row"]) == {typo, removed}
     assert (
         "2 decided examples"
         in {c["name"]: c for c in doctor.examine(project.path)}["rows of decisions"]["text"]
     )
-    found = {offer.former_id: offer for offer in carry.offers(project)}
+    offers = {offer.former_id: offer for offer in carry.offers(project)}
     fresh = next(i for i, p in project.examples.rows["prompt"].items() if "from Japan" in p)
-    assert (found[typo].id, found[typo].place) == (fresh, "tea.jsonl, row 2")
-    assert found[gone].id == "", "an unchanged neighbour is never offered"
+    assert (offers[typo].id, offers[typo].place) == (fresh, "tea.jsonl, row 2")
+    assert offers[removed].id == "", "an unchanged neighbour is never offered"
     done = curate("carry", project.path, "--annotator", "Cay", "--json")
     assert json.loads(done.stdout)["carried"] == 1, done
     people = Project.open(project.path).people()
@@ -359,9 +359,9 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
     (note,) = people.notes[fresh]
     assert "tea.jsonl, row 2" in note.value and "dropped; tagged green" in note.value
     assert "Ann" not in note.value, "a delivery with pseudonyms writes notes as they are"
-    assert carry.without_row(project) == [gone]
+    assert carry.without_row(project) == [removed]
     project.decisions.undo("Cay")
-    assert set(carry.without_row(project)) == {typo, gone}
+    assert set(carry.without_row(project)) == {typo, removed}
     assert fresh not in project.people().verdicts
 
 

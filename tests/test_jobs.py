@@ -68,7 +68,7 @@ def run_with(project: Project, engine: str) -> Command:
 
 def group(leader: int) -> list[int]:
     """Processes that live in a process group."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -76,8 +76,8 @@ def group(leader: int) -> list[int]:
             except OSError:
                 continue
             if int(number) == leader and state != "Z":
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ LIMITS = Limits(row_mb=4_000 / 2**20)
 
 
 @pytest.fixture
-def made(tmp_path):
+def file_of(tmp_path):
     def make(value, name="data.json"):
         path = tmp_path / name
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -50,34 +50,34 @@ def made(tmp_path):
 
 @pytest.mark.parametrize("orient", ["split", "records", "index", "columns", "table"])
 @pytest.mark.parametrize("indent", [None, 2])
-def test_every_way_in_which_pandas_writes_named_columns_is_read(made, orient, indent):
+def test_every_way_in_which_pandas_writes_named_columns_is_read(file_of, orient, indent):
     text = FRAME.to_json(orient=orient, indent=indent)
-    records = opened(made(text), lines=3).records
+    records = opened(file_of(text), lines=3).records
     assert [{k: r[k] for k in ROWS[0]} for r in records] == ROWS
 
 
-def test_columns_keep_their_names_and_are_not_left_out(made):
-    found = opened(made(FRAME[["answer", "question"]].to_json(orient="split")), lines=3)
-    assert found.answers == [row["answer"] for row in ROWS]
-    assert found.note("beside") == "Beside the records stood 'index'; that was left out."
+def test_columns_keep_their_names_and_are_not_left_out(file_of):
+    contents = opened(file_of(FRAME[["answer", "question"]].to_json(orient="split")), lines=3)
+    assert contents.answers == [row["answer"] for row in ROWS]
+    assert contents.note("beside") == "Beside the records stood 'index'; that was left out."
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-def test_columns_as_lists_are_rows(made, indent):
+def test_columns_as_lists_are_rows(file_of, indent):
     columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
-    assert opened(made(json.dumps(columns, indent=indent)), lines=3).records == ROWS
+    assert opened(file_of(json.dumps(columns, indent=indent)), lines=3).records == ROWS
     chats = {"messages": CHATS, "id": [7, 8, 9]}
-    assert opened(made(json.dumps(chats, indent=indent)), lines=3).records == [
+    assert opened(file_of(json.dumps(chats, indent=indent)), lines=3).records == [
         {"messages": chat, "id": i} for chat, i in zip(CHATS, [7, 8, 9], strict=True)
     ]
     splits = {"train": columns, "test": {name: cells[:1] for name, cells in columns.items()}}
-    records = opened(made(json.dumps(splits, indent=indent)), lines=4).records
+    records = opened(file_of(json.dumps(splits, indent=indent)), lines=4).records
     assert [r["split"] for r in records] == ["train"] * 3 + ["test"]
 
 
-def test_rows_by_name_keep_the_name(made):
+def test_rows_by_name_keep_the_name(file_of):
     named = {"smoked": ROWS[0], "white": ROWS[1]}
-    assert opened(made(named), lines=2).records == [
+    assert opened(file_of(named), lines=2).records == [
         {"id": "smoked", **ROWS[0]},
         {"id": "white", **ROWS[1]},
     ]
@@ -94,42 +94,43 @@ def test_rows_by_name_keep_the_name(made):
         {"messages": ["Which tea?", "This tea."]},
     ],
 )
-def test_a_record_that_holds_lists_or_objects_is_one_record(made, record):
+def test_a_record_that_holds_lists_or_objects_is_one_record(file_of, record):
     assert spread(record) is None
-    assert opened(made(record), lines=1).records == [record]
+    assert opened(file_of(record), lines=1).records == [record]
 
 
-def test_rows_of_the_hub_are_unwrapped_and_cut_cells_refused(made):
+def test_rows_of_the_hub_are_unwrapped_and_cut_cells_refused(file_of):
     rows = [{"row_idx": i, "row": row, "truncated_cells": []} for i, row in enumerate(ROWS)]
     rows[1]["truncated_cells"] = ["answer"]
-    found = opened(made({"features": [], "rows": rows, "num_rows_total": 3}), lines=3)
-    assert found.records == [ROWS[0], ROWS[2]]
-    assert (found.codes, found.rejected[0].field) == (["cut_cells"], "answer")
+    contents = opened(file_of({"features": [], "rows": rows, "num_rows_total": 3}), lines=3)
+    assert contents.records == [ROWS[0], ROWS[2]]
+    assert (contents.codes, contents.rejected[0].field) == (["cut_cells"], "answer")
     lines = "".join(json.dumps(row) + "\n" for row in rows)
-    assert opened(made(lines, "rows.jsonl"), lines=3).records == [ROWS[0], ROWS[2]]
+    assert opened(file_of(lines, "rows.jsonl"), lines=3).records == [ROWS[0], ROWS[2]]
 
 
 @pytest.mark.parametrize("style", ["role", "from"])
-def test_bare_chats_are_records(made, style):
+def test_bare_chats_are_records(file_of, style):
     names = {"role": "role", "content": "content"}
     if style == "from":
         names = {"role": "from", "content": "value"}
     chats = [[{names[k]: v for k, v in turn.items()} for turn in chat] for chat in CHATS]
-    found = opened(made(chats), lines=3)
-    assert found.answers == ["Yes."] * 3
+    contents = opened(file_of(chats), lines=3)
+    assert contents.answers == ["Yes."] * 3
     assert (
-        opened(made("\n".join(map(json.dumps, chats)), "a.jsonl"), lines=3).answers == ["Yes."] * 3
+        opened(file_of("\n".join(map(json.dumps, chats)), "a.jsonl"), lines=3).answers
+        == ["Yes."] * 3
     )
-    assert opened(made(chats[0]), lines=1).answers == ["Yes."], "an array that is one chat"
+    assert opened(file_of(chats[0]), lines=1).answers == ["Yes."], "an array that is one chat"
 
 
-def test_a_table_of_columns_may_be_longer_than_a_row(made):
+def test_a_table_of_columns_may_be_longer_than_a_row(file_of):
     columns = {name: [row[name] * 40 for row in ROWS * 100] for name in ROWS[0]}
-    found = opened(made(columns), lines=300, limits=LIMITS)
-    assert len(found.examples) == 300
+    contents = opened(file_of(columns), lines=300, limits=LIMITS)
+    assert len(contents.examples) == 300
     columns["answer"][3] = "x" * 5_000
-    found = opened(made(columns), lines=300, limits=LIMITS)
-    assert (len(found.examples), found.codes) == (299, ["row_too_long"])
+    contents = opened(file_of(columns), lines=300, limits=LIMITS)
+    assert (len(contents.examples), contents.codes) == (299, ["row_too_long"])
 
 
 def test_a_class_that_nobody_chose_is_no_label(tmp_path):
@@ -137,23 +138,23 @@ def test_a_class_that_nobody_chose_is_no_label(tmp_path):
     beside = {b"huggingface": orjson.dumps({"info": {"features": names}})}
     table = pa.table({"text": ["green", "?", "cow"], "label": [0, -1, 1]})
     pq.write_table(table.replace_schema_metadata(beside), tmp_path / "a.parquet")
-    found = opened(tmp_path / "a.parquet", lines=3)
-    assert [r.example.label for r in found.examples] == ["tea", None, "milk"]
+    contents = opened(tmp_path / "a.parquet", lines=3)
+    assert [r.example.label for r in contents.examples] == ["tea", None, "milk"]
 
 
 # --- YAML -------------------------------------------------------------------------------------
 
 
-def test_a_list_in_yaml_is_read_with_its_values_as_written(made):
+def test_a_list_in_yaml_is_read_with_its_values_as_written(file_of):
     text = "- question: Which tea?\n  answer: yes\n  at: 12:30\n  n: 007\n  day: 2024-01-02\n"
     text += "  x: 1.5\n  y: null\n  z: true\n"
-    (record,) = opened(made(text, "a.yaml"), lines=1).records
+    (record,) = opened(file_of(text, "a.yaml"), lines=1).records
     assert list(record.values()) == ["Which tea?", "yes", "12:30", "007", "2024-01-02", 1.5] + [
         None,
         True,
     ]
     under = "version: 2\nexamples:\n" + "".join(f"  {line}\n" for line in text.splitlines())
-    assert opened(made(under, "b.yml"), lines=1).records == [record]
+    assert opened(file_of(under, "b.yml"), lines=1).records == [record]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +169,8 @@ def test_a_list_in_yaml_is_read_with_its_values_as_written(made):
         ("- tea\n- milk\n", "without a list of records"),
     ],
 )
-def test_other_yaml_is_refused_with_a_sentence(made, text, reason):
-    path = made(text, "a.yaml")
+def test_other_yaml_is_refused_with_a_sentence(file_of, text, reason):
+    path = file_of(text, "a.yaml")
     if text.startswith("["):
         path.write_text("a: " + text)
     with pytest.raises(CurationError, match=reason):
@@ -180,11 +181,11 @@ def test_other_yaml_is_refused_with_a_sentence(made, text, reason):
 
 
 @pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r", "\ufeffsep=;"])
-def test_the_separator_of_a_first_line_is_believed_and_is_no_record(made, first):
+def test_the_separator_of_a_first_line_is_believed_and_is_no_record(file_of, first):
     text = f"{first}\nquestion;answer\nWhich, tea?;This, or that.\n"
-    found = opened(made(text, "a.csv"), lines=3)
-    assert found.records == [{"question": "Which, tea?", "answer": "This, or that."}]
-    assert (found.note("delimiter"), found.blank) == (";", 2)
+    contents = opened(file_of(text, "a.csv"), lines=3)
+    assert contents.records == [{"question": "Which, tea?", "answer": "This, or that."}]
+    assert (contents.note("delimiter"), contents.blank) == (";", 2)
 
 
 # --- rows over the limit ----------------------------------------------------------------------
@@ -277,22 +278,22 @@ def test_a_row_of_a_table_over_the_limit_takes_no_other_along(kinds, size, heade
 )
 def test_the_end_of_an_element_is_found_wherever_its_pieces_end(value, sizes):
     text = json.dumps([value])
-    brackets, at = Brackets(), 0
+    brackets, position = Brackets(), 0
     rest = f"{text}, [1]"
     for size in itertools.cycle(sizes):
-        end = brackets.end(rest, at, min(at + size, len(rest)))
+        end = brackets.end(rest, position, min(position + size, len(rest)))
         if end is not None:
             assert end == len(text)
             return
-        at += size
-        assert at < len(rest)
+        position += size
+        assert position < len(rest)
 
 
-def test_a_table_in_which_every_row_is_too_long_is_no_header(made):
+def test_a_table_in_which_every_row_is_too_long_is_no_header(file_of):
     text = io.StringIO()
     text.write(("x" * 5_000 + ",y\n") * 3)
-    found = opened(made(text.getvalue(), "a.csv"), lines=3, limits=LIMITS)
-    assert found.codes == ["row_too_long"] * 3
+    contents = opened(file_of(text.getvalue(), "a.csv"), lines=3, limits=LIMITS)
+    assert contents.codes == ["row_too_long"] * 3
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
@@ -316,7 +317,7 @@ def test_repeated_values_within_the_limit_are_read(tmp_path):
     tags = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), labels[:3])
     table = pa.table({"text": ["tea"] * 2_100, "label": labels, "tags": [None] * 2_100})
     pq.write_table(table, tmp_path / "a.parquet")
-    found = opened(tmp_path / "a.parquet", lines=2_100)
-    assert [r.example.label for r in found.examples[:3]] == ["green", None, "black"]
+    contents = opened(tmp_path / "a.parquet", lines=2_100)
+    assert [r.example.label for r in contents.examples[:3]] == ["green", None, "black"]
     pq.write_table(pa.table({"text": ["a", "b", "c"], "tags": tags}), tmp_path / "b.parquet")
     assert opened(tmp_path / "b.parquet", lines=3).records[0]["tags"] == ["green"]

@@ -30,7 +30,7 @@ def people_of(*decisions):
     return fold(Event.of(d, n, 0.0) for n, d in enumerate(decisions, 1))
 
 
-def said(*decisions) -> list[StepReport]:
+def layers_of(*decisions) -> list[StepReport]:
     """The layers of what people decided, in their order."""
     layers = interleaved([], str, people_of(*decisions))
     return [layer.report("people's") for layer in layers]
@@ -137,7 +137,7 @@ def test_people_overrule_every_step_and_the_layer_remembers_whom():
         Decision(IDS[2], "drop", None, "Ann"),
         Decision("not-here", "drop", None, "Ann"),
     ]
-    (verdicts,) = said(*decided)
+    (verdicts,) = layers_of(*decided)
     laid = lay(stepped, verdicts)
     assert dropped_by(laid) == [None, "people", "people", None]
     assert laid.rows["pinned"].tolist() == [True, False, False, False]
@@ -158,7 +158,7 @@ def exact(ids=IDS, name="drop_exact_duplicates") -> StepReport:
 
 
 def test_the_next_best_copy_comes_back_and_says_why():
-    (verdicts,) = said(Decision(IDS[0], "drop", None, "Ann"))
+    (verdicts,) = layers_of(Decision(IDS[0], "drop", None, "Ann"))
     laid = lay(lay(DATASET, exact()), verdicts)
     assert dropped_by(laid) == ["people", None, "drop_exact_duplicates", None]
     delta = laid.steps[-1].delta
@@ -171,7 +171,9 @@ def test_the_next_best_copy_comes_back_and_says_why():
 
 @pytest.mark.parametrize("before", [False, True])
 def test_no_copy_comes_back_that_somebody_else_dropped(before):
-    (verdicts,) = said(Decision(IDS[0], "drop", None, "Ann"), Decision(IDS[1], "drop", None, "Ann"))
+    (verdicts,) = layers_of(
+        Decision(IDS[0], "drop", None, "Ann"), Decision(IDS[1], "drop", None, "Ann")
+    )
     other = layer(IDS, name="other", keep=[True, True, False, True], reason="x")
     steps = [other, exact()] if before else [exact(), other]
     dataset = DATASET
@@ -186,7 +188,7 @@ def test_a_view_of_a_run_knows_what_people_say_now_and_not_what_they_said():
     drop, keep = Decision(IDS[3], "drop", None, "Ann"), Decision(IDS[1], "keep", None, "Ann")
     ran = DATASET
     vectors = np.eye(4, dtype=np.float32)
-    for step in (exact(), *said(drop)):
+    for step in (exact(), *layers_of(drop)):
         ran = lay(ran, step)
     ran = ran.replace(vectors=vectors)
     memory: Memory = Memory()
@@ -206,7 +208,7 @@ def test_a_view_of_a_run_knows_what_people_say_now_and_not_what_they_said():
 
 def test_a_selection_is_laid_without_the_rows_that_somebody_keeps_since():
     chosen = layer(IDS, kind="select", name="chosen", keep=[True, False, False, False], reason="")
-    (pinned,) = said(Decision(IDS[1], "keep", None, "Ann"))
+    (pinned,) = layers_of(Decision(IDS[1], "keep", None, "Ann"))
     ran = lay(lay(DATASET, pinned), chosen)  # it knew of one, and left it out all the same
     people = people_of(Decision(IDS[1], "keep", None, "Ann"), Decision(IDS[2], "keep", None, "Bo"))
     shown, _ = over(Source("digest", DATASET), ran, people, Memory())

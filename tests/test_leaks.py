@@ -26,10 +26,10 @@ def test_leak_safe_is_said_only_of_what_was_shown_to_be():
     assert not leaks(rows, None, 0.95)["leak_safe"]
     near = apart.copy()
     near[3] = near[0]
-    found = leaks(rows, near, 0.95)
-    assert not found["leak_safe"] and found["above_threshold"] == 1
-    assert found["nearest"]["similarity"] == 1.0
-    assert set(found["nearest"]["splits"]) == {"test", "train"}
+    report = leaks(rows, near, 0.95)
+    assert not report["leak_safe"] and report["above_threshold"] == 1
+    assert report["nearest"]["similarity"] == 1.0
+    assert set(report["nearest"]["splits"]) == {"test", "train"}
     blind = apart.copy()
     blind[1] = np.nan
     assert leaks(rows, blind, 0.95)["not_embedded"] == 1
@@ -57,14 +57,14 @@ def test_the_pairs_above_the_threshold_are_named_and_what_to_do_is_said():
     vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     splits = ["train", "test", "validation", "validation", "test", "train"]
     rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(6)], splits)
-    found = leaks(rows, vectors, 0.95)
+    report = leaks(rows, vectors, 0.95)
     ids = rows.index.tolist()
-    assert found["above_threshold"] == 3 and "drop one of each" in found["text"]
-    assert [(set(p["ids"]), sorted(p["splits"])) for p in found["pairs"]] == [
+    assert report["above_threshold"] == 3 and "drop one of each" in report["text"]
+    assert [(set(p["ids"]), sorted(p["splits"])) for p in report["pairs"]] == [
         ({ids[3], ids[4]}, ["test", "validation"]),
         ({ids[0], ids[1]}, ["test", "train"]),
     ], "nearest first, and two that name each other are one pair"
-    assert found["nearest"] == found["pairs"][0] and found["threshold"] == 0.95
+    assert report["nearest"] == report["pairs"][0] and report["threshold"] == 0.95
     assert leaks(rows, vectors, 1.0)["pairs"] == []
 
 
@@ -74,11 +74,11 @@ def test_leaks_are_found_whatever_the_size_of_a_block(monkeypatch):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     splits = rng.choice(["train", "validation", "test"], 400).tolist()
     rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(400)], splits)
-    told = []
-    whole = leaks(rows, vectors, 0.6, lambda share, text: told.append(share))
+    shares = []
+    whole = leaks(rows, vectors, 0.6, lambda share, text: shares.append(share))
     monkeypatch.setattr(sys.modules[leaks.__module__], "BLOCK", 7)
     assert leaks(rows, vectors, 0.6) == whole
-    assert told[-1] == 1.0 and len(whole["pairs"]) == 100 < whole["above_threshold"]
+    assert shares[-1] == 1.0 and len(whole["pairs"]) == 100 < whole["above_threshold"]
     near = vectors @ vectors.T
     names = np.array(splits)
     near[names[:, None] == names] = -1

@@ -48,8 +48,8 @@ def clusters(rows: int, groups: int = 5, width: int = 16) -> tuple[np.ndarray, n
 def place(vectors: np.ndarray, kept: Basis | None = None, **params) -> np.ndarray:
     rows = pd.DataFrame(index=[f"{i:05}" for i in range(len(vectors))])
     neighbours = lambda k, part=slice(None): nearest(vectors[part], k)  # noqa: E731
-    made = mapping.project_map(rows, vectors, neighbours, kept or Basis(), silent, **params)
-    return made.to_numpy()
+    places = mapping.project_map(rows, vectors, neighbours, kept or Basis(), silent, **params)
+    return places.to_numpy()
 
 
 def test_two_runs_give_the_same_map_and_another_seed_another():
@@ -243,9 +243,9 @@ def test_a_tile_of_the_treemap_says_which_topic_it_is(rows):
     assert size["theme 0"] == inner == (rows["theme"] == "theme 0").sum()
     assert size[treemap.ROOT] == len(rows)
     framed = treemap.figure(rows, "dropped_by", ("theme 0", "topic 1")).data[0]
-    at = framed.ids.index("theme 0\x1ftopic 1")
-    assert max(framed.marker.line.width) == framed.marker.line.width[at]
-    assert framed.marker.line.width.count(framed.marker.line.width[at]) == 1
+    tile = framed.ids.index("theme 0\x1ftopic 1")
+    assert max(framed.marker.line.width) == framed.marker.line.width[tile]
+    assert framed.marker.line.width.count(framed.marker.line.width[tile]) == 1
 
 
 def test_a_name_at_the_edge_is_moved_inwards_so_that_none_of_it_is_cut_off(rows):
@@ -319,17 +319,17 @@ def test_what_is_special_is_what_the_rest_is_not():
     chosen = np.arange(80) % 2 == 0
     vectors = unit(np.random.default_rng(0).normal(size=(80, 8)))
     vectors[:20] = np.nan
-    found = special.special(Dataset(rows, vectors), chosen, ~chosen)
-    assert {"knead", "dough"} <= set(found.words) and "comet" not in found.words
+    facts = special.special(Dataset(rows, vectors), chosen, ~chosen)
+    assert {"knead", "dough"} <= set(facts.words) and "comet" not in facts.words
     assert (
-        sentences(found, {})[1:]
+        sentences(facts, {})[1:]
         == [
             f"source {markdown('*bread*')}: 100% of this part, 0% of the rest",  # and a theme is all in itself
             "quality: median 0.861 in this part, 0.4 in the rest",
         ]
     )
-    assert len(found.spread) == special.SPREAD and min(found.spread) >= "20"
-    assert set(found.spread) <= set(rows.index[chosen])
+    assert len(facts.spread) == special.SPREAD and min(facts.spread) >= "20"
+    assert set(facts.spread) <= set(rows.index[chosen])
     plain = special.special(Dataset(rows), chosen, ~chosen)
     assert plain.spread == list(rows.index[chosen][: special.SPREAD])
 
@@ -388,9 +388,9 @@ def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
 
 
 def test_the_row_nearest_to_a_click_is_found(rows):
-    at = rows.iloc[7]
+    row = rows.iloc[7]
     some = rows.assign(map_x=rows["map_x"].where(np.arange(len(rows)) != 0))  # one has no place
-    assert layout.nearest(some, at["map_x"] + 1e-6, at["map_y"]) == str(rows.index[7])
+    assert layout.nearest(some, row["map_x"] + 1e-6, row["map_y"]) == str(rows.index[7])
 
 
 def test_the_rows_of_a_map_are_counted():
@@ -446,7 +446,10 @@ def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
         "the most likely of the others is open"
     )
     press(app, "No, it is not")
-    assert {t for said in project.people().tags.values() for t in said} == {"maths", "not maths"}
+    assert {t for of_example in project.people().tags.values() for t in of_example} == {
+        "maths",
+        "not maths",
+    }
 
 
 def test_the_best_are_those_of_the_rows_that_meet_the_filter(project):

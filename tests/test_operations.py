@@ -176,21 +176,21 @@ def test_cleaning_changes_turns_and_keeps_everything_else_of_them():
         {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
     ]
     rows.iloc[1, rows.columns.get_loc("messages")] = orjson.dumps(turns).decode()
-    made = run_batch(Batch("fix_text", operation("fix_text").check({}), rows))
-    assert len(made) == 2
-    assert orjson.loads(made["messages"].iloc[1]) == [{**turns[0], "content": "café"}, turns[1]]
+    delta = run_batch(Batch("fix_text", operation("fix_text").check({}), rows))
+    assert len(delta) == 2
+    assert orjson.loads(delta["messages"].iloc[1]) == [{**turns[0], "content": "café"}, turns[1]]
 
 
 # --- language -------------------------------------------------------------------------------------
 
 
-def told(*pairs) -> list[tuple[str, str]]:
-    made = run_batch(Batch("language", operation("language").check({}), rows_of(list(pairs))))
-    return list(zip(made["prompt_language"].fillna(""), made["language"].fillna(""), strict=True))
+def languages(*pairs) -> list[tuple[str, str]]:
+    delta = run_batch(Batch("language", operation("language").check({}), rows_of(list(pairs))))
+    return list(zip(delta["prompt_language"].fillna(""), delta["language"].fillna(""), strict=True))
 
 
 def test_languages_of_short_prompts_answers_code_and_scripts():
-    assert told(
+    assert languages(
         ("How can I stop putting things off?", "Make the first step so small that it is easy."),
         ("When should I plant tulip bulbs?", "In autumn, once the soil has cooled a little."),
         ("Wie entsteht Nebel?", "Feuchte Luft kühlt ab, und es bilden sich feine Tröpfchen."),
@@ -205,25 +205,27 @@ def test_languages_of_short_prompts_answers_code_and_scripts():
             "На один стакан крупы возьмите два стакана воды.",
         ),
     ) == [(c, c) for c in ("en", "en", "de", "es", "zh", "ja", "ru")]
-    assert told(("2 + 2", "4"), ("```python\nfor i in range(9):\n    print(i)\n```", "x = 1")) == [
+    assert languages(
+        ("2 + 2", "4"), ("```python\nfor i in range(9):\n    print(i)\n```", "x = 1")
+    ) == [
         ("", ""),
         ("", ""),
     ]
-    assert told(("Which city lies on the Spree, in one word?", "Berlin"))[0][1] == "en", (
+    assert languages(("Which city lies on the Spree, in one word?", "Berlin"))[0][1] == "en", (
         "a short answer takes the language of both"
     )
 
 
 def test_language_is_right_for_97_of_100_sentences_from_40_characters_on(shared_data):
     rng = random.Random(1)
-    right = asked = 0
+    right = total = 0
     for path in sorted((shared_data / "language").glob("*.txt")):
         least = 20 if path.stem in ("zh", "ja") else 40
         lines = [line for line in path.read_text("utf-8").splitlines() if len(line) >= least]
-        answers = told(*((line, "") for line in rng.sample(lines, 60)))
+        answers = languages(*((line, "") for line in rng.sample(lines, 60)))
         right += sum(code == path.stem for code, _ in answers)
-        asked += len(answers)
-    assert asked == 360 and right >= 0.97 * asked
+        total += len(answers)
+    assert total == 360 and right >= 0.97 * total
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -232,8 +234,8 @@ def test_language_is_right_for_97_of_100_sentences_from_40_characters_on(shared_
 def problems(prompt: str, response: str, label: str | None = None) -> set[str]:
     rows = rows_of([(prompt, response)], [label])
     for name in ("lengths", "language", "answer_checks"):
-        made = run_batch(Batch(name, operation(name).check({}), rows))
-        rows = rows.assign(**{c: made[c] for c in made})
+        delta = run_batch(Batch(name, operation(name).check({}), rows))
+        rows = rows.assign(**{c: delta[c] for c in delta})
     return set(filter(None, rows["problems"].iloc[0].split(",")))
 
 
@@ -472,11 +474,11 @@ def test_a_call_is_an_answer_without_text():
     rows = rows_of([("Light, please.", "x")])
     turns = orjson.loads(rows["messages"].iloc[0])
     for more, expected in (({"tool_calls": [{"id": "1"}]}, False), ({}, True)):
-        said = [turns[0], {"role": "assistant", "content": None, **more}]
-        row = with_derived(rows.assign(messages=orjson.dumps(said).decode()))
+        spoken = [turns[0], {"role": "assistant", "content": None, **more}]
+        row = with_derived(rows.assign(messages=orjson.dumps(spoken).decode()))
         row = row.assign(language=None, prompt_language=None, response_tokens=0.0)
-        made = run_batch(Batch("answer_checks", {}, row))
-        assert ("empty_answer" in made["problems"].iloc[0]) == expected
+        delta = run_batch(Batch("answer_checks", {}, row))
+        assert ("empty_answer" in delta["problems"].iloc[0]) == expected
 
 
 def test_a_labelled_text_is_judged_by_its_text_only():
@@ -494,9 +496,9 @@ def test_a_loop_is_measured_by_its_share():
 def test_bad_answers_are_dropped_by_the_chosen_rules_only():
     batch = pd.DataFrame({"problems": ["", "html", "refusal,html", None]}, index=list("abcd"))
     assert drop_bad_answers(batch)["keep"].tolist() == [True, True, False, True]
-    made = drop_bad_answers(batch, rules=["html"])
-    assert made["keep"].tolist() == [True, False, False, True]
-    assert made["reason"].tolist() == [
+    delta = drop_bad_answers(batch, rules=["html"])
+    assert delta["keep"].tolist() == [True, False, False, True]
+    assert delta["reason"].tolist() == [
         "",
         "HTML was left in the text",
         "HTML was left in the text",
@@ -509,9 +511,9 @@ def test_bad_answers_are_dropped_by_the_chosen_rules_only():
 
 def test_keep_between_includes_its_bounds_and_says_why():
     batch = pd.DataFrame({"n": [1.0, 2.0, 3.0, 4.0, np.nan]}, index=list("abcde"))
-    made = keep_between(batch, score="n", low=2, high=3)
-    assert made["keep"].tolist() == [False, True, True, False, True]
-    assert made["reason"].tolist()[:4] == ["n = 1, below 2", "", "", "n = 4, above 3"]
+    delta = keep_between(batch, score="n", low=2, high=3)
+    assert delta["keep"].tolist() == [False, True, True, False, True]
+    assert delta["reason"].tolist()[:4] == ["n = 1, below 2", "", "", "n = 4, above 3"]
     strict = keep_between(batch, score="n", low=0, keep_missing=False)
     assert strict["keep"].tolist() == [True] * 4 + [False]
     assert strict["reason"].iloc[4] == "n was not measured"
@@ -588,8 +590,8 @@ def test_a_tokenizer_that_is_no_regular_file_is_refused_unread(path, tmp_path, m
 
 def test_lengths_count_tokens_turns_and_characters():
     rows = rows_of([("Hello world", "Yes."), ("", "")])
-    made = run_batch(Batch("lengths", operation("lengths").check({}), rows))
-    assert made.iloc[0].to_dict() == {
+    delta = run_batch(Batch("lengths", operation("lengths").check({}), rows))
+    assert delta.iloc[0].to_dict() == {
         "prompt_characters": 11,
         "response_characters": 4,
         "prompt_tokens": 2,

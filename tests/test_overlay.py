@@ -137,11 +137,11 @@ def test_after_any_decisions_a_view_shows_what_a_fresh_replay_would(acts, share,
         (s.name, s.title, s.kept_in, s.kept_out, s.dropped, s.changed) for s in fresh.steps
     ]
     for example in IDS:
-        told, anew = (
+        laid_over, anew = (
             [e for e in dataset.explain(example) if e["step"] != "thirds"]  # of whom was kept
             for dataset in (shown, fresh)
         )
-        assert told == anew
+        assert laid_over == anew
 
 
 def test_a_selection_leaves_out_nothing_that_was_kept_since_and_chooses_what_it_chose():
@@ -159,14 +159,14 @@ def test_a_selection_leaves_out_nothing_that_was_kept_since_and_chooses_what_it_
 
 def test_the_receipt_holds_both_texts_of_an_edit_and_who_overruled_whom():
     last, first = IDS[5], IDS[0]
-    said = [("keep", last, None), ("drop", first, None), ("edit", first, turns("new"))]
+    decisions = [("keep", last, None), ("drop", first, None), ("edit", first, turns("new"))]
     events = [
         Event.of(Decision(i, kind, value, "Ann", op_id=f"{n}"), n, 0.0)
-        for n, (kind, i, value) in enumerate(said, 1)
+        for n, (kind, i, value) in enumerate(decisions, 1)
     ]
     shown = replayed(events)
-    told = {e["what"]: e for e in shown.explain(last) if e["step"] == "people"}
-    assert told["kept"]["text"] == "kept by Ann, although early dropped it"
+    events_of = {e["what"]: e for e in shown.explain(last) if e["step"] == "people"}
+    assert events_of["kept"]["text"] == "kept by Ann, although early dropped it"
     (change,) = [e for e in shown.explain(first) if e["title"] == "Edits and labels"]
     assert orjson.loads(change["before"])[1]["content"] == "answer 0 is long enough."
     assert orjson.loads(change["after"])[1]["content"] == "new"
@@ -233,12 +233,12 @@ def test_the_receipt_of_a_project_says_what_became_of_each_decision(project):
     project.decisions.append([Decision(first, "drop", None, "Ben")])
     project.decisions.append([Decision(first, "label", "x", "Ben")])
     project.decisions.undo("Ben")
-    told = [e for e in project.explain(first) if e["step"] == "decision"]
-    assert [(e["what"], e["text"]) for e in told] == [
+    decided = [e for e in project.explain(first) if e["step"] == "decision"]
+    assert [(e["what"], e["text"]) for e in decided] == [
         ("edit", "2 turns"),
         ("keep", "overruled by Ben"),
         ("drop", ""),
         ("label", "x, taken back"),
         ("undo", f'{{"op_id": "{project.decisions.events()[3].op_id}"}}'),
     ]
-    assert told[0]["value"] == turns("mended") and told[1]["overruled_by"] == "Ben"
+    assert decided[0]["value"] == turns("mended") and decided[1]["overruled_by"] == "Ben"

@@ -30,8 +30,8 @@ def built(source: Path, out: Path, what: str) -> Path:
     code = f"import setuptools.build_meta as b; b.build_{what}({str(out)!r})"
     done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    (made,) = out.iterdir()
-    return made
+    (archive,) = out.iterdir()
+    return archive
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +75,11 @@ def test_what_lies_beside_the_app_by_chance_is_not_packed(sdist, installed):
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_the_pages(installed):
-    wanted = {f"curation/{name}" for name in contents(ROOT / "curation")}
-    wanted |= {f"curation/web/pages/{name}" for name in contents(ROOT / "pages")}
-    wanted |= {"curation/web/app.py", "curation/web/.streamlit/config.toml"}
+    expected = {f"curation/{name}" for name in contents(ROOT / "curation")}
+    expected |= {f"curation/web/pages/{name}" for name in contents(ROOT / "pages")}
+    expected |= {"curation/web/app.py", "curation/web/.streamlit/config.toml"}
     packed = {name for name in contents(installed) if ".dist-info/" not in name}
-    assert packed == wanted
+    assert packed == expected
 
 
 def test_the_app_and_the_commands_run_outside_the_repository(installed, tmp_path):

@@ -32,9 +32,9 @@ def opened(page: str) -> AppTest:
 
 
 def button(app: AppTest, label: str):
-    found = [b for b in app.button if label in b.label]
-    assert found, f"no button {label!r} among {[b.label for b in app.button]}"
-    return found[0]
+    buttons = [b for b in app.button if label in b.label]
+    assert buttons, f"no button {label!r} among {[b.label for b in app.button]}"
+    return buttons[0]
 
 
 @pytest.mark.parametrize("page", [p.stem for p in PAGES])
@@ -61,18 +61,18 @@ def test_an_empty_project_says_what_to_do_on_every_page(tmp_path, monkeypatch, p
 def test_uploads_of_yesterday_go_with_the_folders_that_hold_nothing(tmp_path):
     from curation.ui import uploads
 
-    made = Project.create(tmp_path / "p")
-    old = [made.path / "uploads" / name for name in ("id-a.jsonl", "id/a.jsonl")]
-    young = made.path / "uploads" / "other" / "b.jsonl"
+    project = Project.create(tmp_path / "p")
+    old = [project.path / "uploads" / name for name in ("id-a.jsonl", "id/a.jsonl")]
+    young = project.path / "uploads" / "other" / "b.jsonl"
     for path in (*old, young):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"{}")
     for path in (*old, old[1].parent):
         os.utime(path, (0, 0))
     upload = SimpleNamespace(file_id="new", name="c d.jsonl", getvalue=lambda: b"text")
-    path = uploads.kept(made, upload)
+    path = uploads.kept(project, upload)
     assert (path.name, path.read_bytes()) == ("new-c-d.jsonl", b"text")
-    left = {p for p in (made.path / "uploads").rglob("*")}
+    left = {p for p in (project.path / "uploads").rglob("*")}
     assert left == {path, young, young.parent}
 
 
@@ -91,9 +91,9 @@ def test_only_what_lies_below_the_folder_that_may_be_read_is_read_by_path(tmp_pa
     with pytest.raises(CurationError, match="does not exist"):
         uploads.allowed("b.jsonl")
     for absurd in ("x" * 5_000, "a/" * 3_000, "a\0b", "\udce9"):
-        with pytest.raises(CurationError, match="can be read|does not exist") as told:
+        with pytest.raises(CurationError, match="can be read|does not exist") as raised:
             uploads.allowed(absurd)
-        assert len(str(told.value)) < 1_500
+        assert len(str(raised.value)) < 1_500
 
 
 def test_by_default_only_workspace_and_starting_folder_are_open_and_nothing_hidden(
@@ -174,24 +174,24 @@ def test_an_upload_that_was_just_imported_is_said_to_be_in_the_project(project):
 
 
 def test_decisions_whose_row_is_gone_are_shown_and_carried_over(tmp_path, monkeypatch):
-    made = Project.create(tmp_path / "projects" / "tea")
+    project = Project.create(tmp_path / "projects" / "tea")
     path = tmp_path / "tea.jsonl"
     path.write_text('{"prompt": "Which tea is smokd?", "completion": "Lapsang souchong."}\n')
-    made.add(path)
-    (old,) = made.examples.rows.index
-    made.decisions.append([Decision(old, "keep", annotator="Ann")])
+    project.add(path)
+    (old,) = project.examples.rows.index
+    project.decisions.append([Decision(old, "keep", annotator="Ann")])
     path.write_text('{"prompt": "Which tea is smoked?", "completion": "Lapsang souchong."}\n')
     (tmp_path / "README.md").write_text("# Tea\n")
-    made.add(path)
+    project.add(path)
     monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path / "projects"))
-    monkeypatch.setenv("CURATION_PROJECT", str(made.path))
+    monkeypatch.setenv("CURATION_PROJECT", str(project.path))
     app = opened("load")
     assert any("no longer there" in w.value for w in app.warning)
     next(t for t in app.toggle if t.key == "carry-show").set_value(True).run()
     next(b for b in app.button if b.key == "carry-go").click().run()
     assert not app.exception
-    (fresh,) = made.examples.rows.index
-    assert Project.open(made.path).people().verdicts[fresh].kind == "keep"
+    (fresh,) = project.examples.rows.index
+    assert Project.open(project.path).people().verdicts[fresh].kind == "keep"
     assert not any("no longer there" in w.value for w in app.warning)
 
 
@@ -268,9 +268,9 @@ def test_meanwhile_is_said_only_of_what_was_decided_after_the_button_was_drawn(p
     app = opened("browse")
     app.text_input(key="browse-words").set_value("python").run()
     button(app, "Yes, drop").click().run()
-    said = [text for text, _ in app.session_state["flashes"]]
-    assert any("Dropped" in text for text in said)
-    assert not any("meanwhile" in text for text in said)
+    messages = [text for text, _ in app.session_state["flashes"]]
+    assert any("Dropped" in text for text in messages)
+    assert not any("meanwhile" in text for text in messages)
 
 
 def whole(page: str) -> AppTest:
@@ -337,8 +337,8 @@ def test_a_page_says_what_has_changed_since_it_was_cached(project):
     app = opened("browse")
     assert any("people decided about 1 example" in i.value for i in app.info)
     project.recipe += Step("embed", of="prompt")
-    said = [i.value for i in app.run().info]
-    assert any("the recipe was changed and people" in text for text in said), said
+    notes = [i.value for i in app.run().info]
+    assert any("the recipe was changed and people" in text for text in notes), notes
 
 
 def test_lines_of_a_list_stay_as_they_are_until_they_are_touched(project):
@@ -376,8 +376,8 @@ def test_the_choices_of_a_list_are_in_words_and_saved_as_the_recipe_has_them(pro
 def test_who_is_at_the_keyboard_is_remembered_as_a_cookie_that_can_hold_no_code(project):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.text_input(key="annotator").set_value("A'; alert(1) </script>").run()
-    (said,) = (h for h in app.get("html") if "cookie" in h.proto.body)
-    assert "curation-name=A%27%3B%20alert%281%29%20%3C%2Fscript%3E; path=/" in said.proto.body
+    (script,) = (h for h in app.get("html") if "cookie" in h.proto.body)
+    assert "curation-name=A%27%3B%20alert%281%29%20%3C%2Fscript%3E; path=/" in script.proto.body
     assert not [h for h in app.run().get("html") if "cookie" in h.proto.body], "it is said once"
 
 

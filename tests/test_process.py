@@ -195,11 +195,11 @@ def test_a_worker_ends_when_its_parent_is_killed():
 
 def test_an_embedding_that_is_interrupted_again_and_again_always_ends(tmp_path, tiny_model):
     """Also in the conversion and the benchmark of backends, where the exception passes native code."""
-    made = make_project(tmp_path, 60)
-    made.recipe = Recipe((Step("embed", model=str(tiny_model)),))
+    project = make_project(tmp_path, 60)
+    project.recipe = Recipe((Step("embed", model=str(tiny_model)),))
     environment = {"XDG_CACHE_HOME": str(tmp_path / "own")}  # so that each runs the benchmark
     for attempt in range(20):
-        process = started("-m", "curation", "run", str(made.path), env=environment)
+        process = started("-m", "curation", "run", str(project.path), env=environment)
         time.sleep(random.Random(attempt).uniform(0.1, 8))
         process.send_signal(signal.SIGINT)
         status, out, err = finished(process)
@@ -207,7 +207,7 @@ def test_an_embedding_that_is_interrupted_again_and_again_always_ends(tmp_path, 
             assert (status, out) == (130, ""), err
             assert err.endswith(SENTENCE) and "Traceback" not in err and "ignored" not in err
             assert err.count(SENTENCE) == 1
-    assert Project.open(made.path).run().vectors.shape[0] == 60
+    assert Project.open(project.path).run().vectors.shape[0] == 60
 
 
 # --- streams -------------------------------------------------------------------------------------

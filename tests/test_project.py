@@ -174,8 +174,8 @@ def test_a_view_says_what_has_changed_since_the_last_run(project):
     project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
     view = project.view()
     assert not view.current
-    said = "Since the last run the recipe was changed and people decided about 1 example."
-    assert view.note.startswith(said)
+    sentence = "Since the last run the recipe was changed and people decided about 1 example."
+    assert view.note.startswith(sentence)
     assert view.dataset.rows.at[chosen, "dropped_by"] == "people", "decisions show at once"
 
 
@@ -412,12 +412,12 @@ def test_every_line_and_every_example_is_accounted_for(tmp_path_factory, lines, 
             recipe += step
         dataset = project.replay(recipe)
         assert len(dataset.kept) + len(dataset.dropped) == report["examples"]
-        at = report["examples"]
+        left = report["examples"]
         for step in dataset.steps:
-            assert (step.kept_in, step.kept_out) == (at, at - step.dropped)
-            at = step.kept_out
-        assert at == len(dataset.kept)
-        assert dataset.kept["split"].notna().all() == ("split" in recipe.names or not at)
+            assert (step.kept_in, step.kept_out) == (left, left - step.dropped)
+            left = step.kept_out
+        assert left == len(dataset.kept)
+        assert dataset.kept["split"].notna().all() == ("split" in recipe.names or not left)
 
 
 def test_a_refused_line_can_be_mended_and_is_then_no_longer_refused(tmp_path):
@@ -485,15 +485,15 @@ def test_a_dataset_by_id_is_added_split_by_split(tmp_path, monkeypatch):
 
 
 def test_a_dataset_is_fetched_at_the_commit_that_a_name_stood_for(tmp_path, monkeypatch):
-    asked = []
+    requests = []
 
     class Api:
         def dataset_info(self, id, revision=None, timeout=None):
-            asked.append((id, revision))
+            requests.append((id, revision))
             return types.SimpleNamespace(sha="0123456789abcdef" * 2)
 
     def load_dataset(where, name=None, **options):
-        asked.append((where, options))
+        requests.append((where, options))
         raise OSError("that is all there is to see")
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(HfApi=Api))
@@ -501,8 +501,8 @@ def test_a_dataset_is_fetched_at_the_commit_that_a_name_stood_for(tmp_path, monk
     monkeypatch.setitem(sys.modules, "datasets", fake)
     with pytest.raises(CurationError):
         hub.load("owner/name", tmp_path, revision="main")
-    assert asked[0] == ("owner/name", "main")
-    where, options = asked[1]
+    assert requests[0] == ("owner/name", "main")
+    where, options = requests[1]
     assert where == "owner/name" and options["revision"] == "0123456789abcdef" * 2
     assert not options.get("trust_remote_code")
 
@@ -529,16 +529,16 @@ def test_files_imported_by_several_processes_at_once_are_all_there(project, tmp_
 
 
 def test_readers_do_not_wait_for_a_file_that_is_being_read(project, tmp_path):
-    seen, reader = [], ThreadPoolExecutor(1)
+    counts, reader = [], ThreadPoolExecutor(1)
 
     def look(share, text):
-        seen.append(reader.submit(lambda: len(project.examples)).result(timeout=20))
+        counts.append(reader.submit(lambda: len(project.examples)).result(timeout=20))
 
     write(
         tmp_path / "long.jsonl", [(f"How much is {i} and one?", f"{i + 1}.") for i in range(6000)]
     )
     project.add(tmp_path / "long.jsonl", progress=look)
-    assert seen and set(seen) == {8}
+    assert counts and set(counts) == {8}
     assert len(project.examples) == 6008
 
 
@@ -680,7 +680,7 @@ def test_a_delivery_vouches_for_the_decisions_it_was_made_of(project, tmp_path):
 def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment):
     project.recipe = Recipe((Step("split"),))
     fresh = [(f"Another question {n}?", f"Another answer {n}.") for n in range(9)]
-    made, interrupted, real = {}, [], Examples.now
+    projects, interrupted, real = {}, [], Examples.now
 
     def interrupt(share=0.0, text=""):
         if not interrupted:
@@ -694,14 +694,14 @@ def test_a_delivery_is_made_of_one_source(project, tmp_path, monkeypatch, moment
         return read
 
     def export(dataset, origin, *rest, **options):
-        made.update(dataset=dataset, origin=origin)
+        projects.update(dataset=dataset, origin=origin)
         return {}
 
     monkeypatch.setattr(Examples, "now", source)
     monkeypatch.setattr(deliveries, "export", export)
     progress = interrupt if moment == "while the recipe runs" else silent
     project.export(tmp_path / "out", ["trl"], progress=progress)
-    dataset, origin = made["dataset"], made["origin"]
+    dataset, origin = projects["dataset"], projects["origin"]
     assert interrupted and set(origin.imported.index) == set(dataset.rows.index)
     assert [e["report"]["examples"] for e in origin.imports] == [len(dataset)]
 
@@ -744,8 +744,8 @@ def test_a_new_file_moves_nothing_on_the_map_until_it_is_drawn_anew(example_proj
     pd.testing.assert_frame_equal(after.loc[both], before.loc[both])
 
     steps = list(project.recipe.steps)
-    at = next(i for i, step in enumerate(steps) if step.use == "project_map")
-    project.recipe = project.recipe.changed(at, Step("project_map", seed=1))
+    position = next(i for i, step in enumerate(steps) if step.use == "project_map")
+    project.recipe = project.recipe.changed(position, Step("project_map", seed=1))
     assert not project.view().current
     anew = project.run().rows[["map_x", "map_y"]].dropna()
     assert not np.allclose(anew.loc[both], before.loc[both])

@@ -47,9 +47,9 @@ def project() -> Iterator[Project]:
     rows = (orjson.dumps({"prompt": p, "completion": c}) + b"\n" for p, c in PAIRS)
     (folder / "pairs.jsonl").write_bytes(b"".join(rows))
     steps = (Step("drop_exact_duplicates"), Step("split", validation=0.3))
-    made = Project.create(folder / "p", recipe=Recipe(steps))
-    made.add(folder / "pairs.jsonl")
-    yield made
+    project = Project.create(folder / "p", recipe=Recipe(steps))
+    project.add(folder / "pairs.jsonl")
+    yield project
     subprocess.run(["chmod", "-R", "u+w", folder], check=True)
     shutil.rmtree(folder)
 

@@ -33,43 +33,43 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_every_row_loads_and_comes_back_as_it_was(shared_data, name):
     count, format = FILES[name]
-    found = opened(shared_data / name, lines=count)
-    assert (found.rejected, found.blank) == ([], 0)
-    assert {read.example.format for read in found.examples} == {format}
-    for read in found.examples:
+    contents = opened(shared_data / name, lines=count)
+    assert (contents.rejected, contents.blank) == ([], 0)
+    assert {read.example.format for read in contents.examples} == {format}
+    for read in contents.examples:
         again = formats.write(*read.example[:5])
         assert orjson.dumps(again) == orjson.dumps(read.raw.value)
 
 
 def test_a_published_file_that_is_no_json_loads_all_the_same(shared_data):
-    found = opened(shared_data / "zh" / "alpaca_zh_malformed.json", lines=2_801)
-    assert len(found.examples) == 2_801
-    assert found.note("commas").startswith("1 commas or brackets")
+    contents = opened(shared_data / "zh" / "alpaca_zh_malformed.json", lines=2_801)
+    assert len(contents.examples) == 2_801
+    assert contents.note("commas").startswith("1 commas or brackets")
 
 
 def test_pairs_of_text_and_label_under_the_names_of_splits_load(shared_data):
     path = shared_data / "classify" / "clinc150_full.json"
-    found = opened(path, lines=23_700)
-    assert len(found.examples) == 23_700
-    splits = {orjson.loads(read.example.metadata)["split"] for read in found.examples}
+    contents = opened(path, lines=23_700)
+    assert len(contents.examples) == 23_700
+    splits = {orjson.loads(read.example.metadata)["split"] for read in contents.examples}
     assert splits == {"train", "val", "test", "oos_train", "oos_val", "oos_test"}
     content = path.read_bytes()
-    for read in found.examples[::1_000]:
+    for read in contents.examples[::1_000]:
         assert content[read.raw.offset :].startswith(read.raw.raw)
 
 
 def test_a_zip_of_tables_without_headers_loads_every_question(shared_data):
-    found = opened(shared_data / "benchmarks" / "mmlu.zip")
-    assert found.rejected == []
-    questions = [r for r in found.examples if r.source.endswith(".csv")]
+    contents = opened(shared_data / "benchmarks" / "mmlu.zip")
+    assert contents.rejected == []
+    questions = [r for r in contents.examples if r.source.endswith(".csv")]
     assert len(questions) == 15_858  # what a plain reader of CSV counts
     assert {r.example.format for r in questions} == {"label"}
 
 
 def test_records_of_no_known_format_are_refused_with_their_columns(shared_data):
-    found = opened(shared_data / "duplicates" / "msrp_paraphrase_train.tsv", lines=4_077)
-    assert (found.examples, found.blank) == ([], 1)
-    assert found.rejected[0].columns == ("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String")
+    contents = opened(shared_data / "duplicates" / "msrp_paraphrase_train.tsv", lines=4_077)
+    assert (contents.examples, contents.blank) == ([], 1)
+    assert contents.rejected[0].columns == ("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String")
     mapped = opened(
         shared_data / "duplicates" / "msrp_paraphrase_train.tsv",
         mapping={"prompt": "#1 String", "response": "#2 String"},

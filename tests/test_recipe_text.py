@@ -48,16 +48,16 @@ RECIPE = Recipe.from_yaml(TEXT)
 
 def lines_changed(recipe, text=TEXT):
     """Lines that went, with a minus, and that came, with a plus."""
-    made = edited(text, recipe)
-    assert Recipe.from_yaml(made) == recipe
-    lines = difflib.unified_diff(text.splitlines(), made.splitlines(), n=0, lineterm="")
+    changed_text = edited(text, recipe)
+    assert Recipe.from_yaml(changed_text) == recipe
+    lines = difflib.unified_diff(text.splitlines(), changed_text.splitlines(), n=0, lineterm="")
     return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 def with_params(use, changes, enabled=None):
-    at = RECIPE.names.index(use)
-    step = RECIPE.steps[at]
-    return RECIPE.changed(at, replace_params(step, {**step.params, **changes}, enabled))
+    position = RECIPE.names.index(use)
+    step = RECIPE.steps[position]
+    return RECIPE.changed(position, replace_params(step, {**step.params, **changes}, enabled))
 
 
 def test_nothing_changed_is_the_same_to_the_letter():
@@ -94,8 +94,8 @@ def test_a_switch_touches_its_own_line_only(use, changed):
 
 
 def test_off_and_on_again_is_as_it_was():
-    at = RECIPE.names.index("lengths")
-    off = RECIPE.changed(at, replace_params(RECIPE.steps[at], {}, False))
+    position = RECIPE.names.index("lengths")
+    off = RECIPE.changed(position, replace_params(RECIPE.steps[position], {}, False))
     assert edited(edited(TEXT, off), RECIPE) == TEXT
 
 
@@ -191,9 +191,11 @@ def test_a_step_that_says_it_is_on_says_it_is_off():
     )
     recipe = Recipe.from_yaml(text)
     off = Recipe(tuple(replace_params(step, step.params, False) for step in recipe))
-    made = edited(text, off)
-    assert made == text.replace("true", "false").replace("yes", "false")
-    assert edited(made, recipe).splitlines()[1] == "  - {lengths: {}, enabled: true}   # count"
+    changed_text = edited(text, off)
+    assert changed_text == text.replace("true", "false").replace("yes", "false")
+    assert (
+        edited(changed_text, recipe).splitlines()[1] == "  - {lengths: {}, enabled: true}   # count"
+    )
 
 
 STEPS = st.lists(

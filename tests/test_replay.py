@@ -360,7 +360,7 @@ def test_another_tokenizer_in_the_same_folder_counts_anew(dataset, tmp_path):
     assert counts == [2, len("Pain.")]
 
 
-def seen(rows, vectors):
+def looked_at(rows, vectors):
     """Look at the vectors."""
     CALLS.append("seen")
     return vectors[:, 0]
@@ -372,7 +372,7 @@ EMBEDDED = Recipe((Step("first_of_each"), Step("embed"), Step("seen")))
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A vector store whose models are tiny encoders; `backend` is the benchmark's choice."""
-    registry.score("Seen")(seen)
+    registry.score("Seen")(looked_at)
     monkeypatch.setattr("curation.embedding.store.title_of", lambda model: "tiny@1234")
     monkeypatch.setattr("curation.embedding.store.fastest_backend", lambda model: _Tiny.backend)
     monkeypatch.setattr("curation.embedding.store.load_encoder", _Tiny)
@@ -435,10 +435,10 @@ def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, st
 def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, store, monkeypatch):
     from curation.embedding import neighbours as module
 
-    asked, real = [], module.nearest
+    calls, real = [], module.nearest
 
     def nearest(vectors, k, progress):
-        asked.append(k)
+        calls.append(k)
         return real(vectors, k, progress)
 
     nearest.__module__ = module.__name__
@@ -459,7 +459,7 @@ def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, s
     many = make_dataset([(f"Question number {i}?", f"answer {i * i}") for i in range(80)])
     recipe = Recipe((Step("embed"), Step("fifteen"), Step("forty")))
     replay(many, tmp_path, store=store).run(recipe)
-    assert asked == [50]
+    assert calls == [50]
 
 
 @pytest.mark.parametrize("count", [2, 30])
@@ -595,10 +595,10 @@ def test_an_operation_of_another_module_is_known_in_the_workers(tmp_path, monkey
     frame = pd.DataFrame({**texts, "messages": "[]"})
     engine = Processes(2)
     try:
-        made = list(engine.run([Batch("theirs", {"n": 1}, frame)] * 8))
+        results = list(engine.run([Batch("theirs", {"n": 1}, frame)] * 8))
     finally:
         engine.close()
-    assert [m["theirs"].tolist() for m in made] == [[1, 2]] * 8
+    assert [m["theirs"].tolist() for m in results] == [[1, 2]] * 8
 
 
 def test_an_ended_worker_is_a_sentence_and_the_next_run_has_new_ones(dataset):
@@ -625,10 +625,10 @@ def test_batches_are_remembered_with_their_labels(tmp_path):
     texts = make_dataset(PAIRS[:2], ["one", None]).rows
     for label, length in (("one", 3), ("seven", 5)):
         rows = texts.assign(label=pd.Series([label, None], index=texts.index, dtype="str"))
-        made = Replay(Source(f"source {label}", Dataset(rows)), Cache(tmp_path / "cache")).run(
+        dataset = Replay(Source(f"source {label}", Dataset(rows)), Cache(tmp_path / "cache")).run(
             recipe
         )
-        assert made.rows["marked"].tolist() == [length, 0], "the texts are the same"
+        assert dataset.rows["marked"].tolist() == [length, 0], "the texts are the same"
 
 
 def test_the_bounds_of_a_parameter_are_allowed_and_a_number_beyond_all_is_a_sentence():
@@ -646,21 +646,21 @@ def test_the_bounds_of_a_parameter_are_allowed_and_a_number_beyond_all_is_a_sent
 def test_what_an_operation_keeps_to_is_of_one_encoder(dataset, tmp_path, store):
     def kept_to(rows, vectors, basis):
         """Whether there was something to keep to."""
-        known = basis.load() is not None
+        existed = basis.load() is not None
         basis.save(pa.table({"n": [1]}))
-        return np.full(len(rows), float(known))
+        return np.full(len(rows), float(existed))
 
     registry.score("Kept to")(kept_to)
     recipe = Recipe((Step("embed"), Step("kept_to")))
     bases = Bases(tmp_path / "basis")
 
-    def known(other: str) -> float:
+    def share_kept_to(other: str) -> float:
         """With a cache of its own, so that nothing but the basis is left of a run before."""
         cache = Cache(tmp_path / other)
         ran = Replay(Source("source", dataset), cache, store=store, bases=bases).run(recipe)
         return ran.rows["kept_to"].iloc[0]
 
-    assert [known("a"), known("b")] == [0.0, 1.0]
+    assert [share_kept_to("a"), share_kept_to("b")] == [0.0, 1.0]
     store._choices.unlink()
     _Tiny.backend = "torch-bfloat16"
-    assert known("c") == 0.0, "places among vectors of another encoder mean nothing"
+    assert share_kept_to("c") == 0.0, "places among vectors of another encoder mean nothing"

@@ -26,7 +26,7 @@ def rows_of(*texts: str | tuple[str, str]) -> pd.DataFrame:
     return make_dataset([t if isinstance(t, tuple) else (t, "") for t in texts]).rows
 
 
-def found(rows: pd.DataFrame, query: str) -> list[int]:
+def hits_of(rows: pd.DataFrame, query: str) -> list[int]:
     return search.words(rows, query).positions.tolist()
 
 
@@ -52,24 +52,24 @@ def found(rows: pd.DataFrame, query: str) -> list[int]:
     ],
 )
 def test_all_words_must_occur_whatever_their_case_and_width(dataset, query, expected):
-    assert set(found(dataset.rows, query)) == expected
+    assert set(hits_of(dataset.rows, query)) == expected
 
 
 def test_letters_of_another_width_in_the_data_are_found_too():
     rows = rows_of("Ｐｙｔｈｏｎ　３ を使う", "python 3", "PYTHON3", "ﾃﾞｰﾀ", "ruby")
-    assert set(found(rows, "python")) == {0, 1, 2}
-    assert set(found(rows, '"python 3"')) == {0, 1}
-    assert set(found(rows, "-ｐｙｔｈｏｎ")) == {3, 4}
-    assert set(found(rows_of("12 m² of oak", "CO₂", "12 km"), "m2")) == {0}
+    assert set(hits_of(rows, "python")) == {0, 1, 2}
+    assert set(hits_of(rows, '"python 3"')) == {0, 1}
+    assert set(hits_of(rows, "-ｐｙｔｈｏｎ")) == {3, 4}
+    assert set(hits_of(rows_of("12 m² of oak", "CO₂", "12 km"), "m2")) == {0}
 
 
 def test_composition_and_the_kind_of_apostrophe_do_not_count_and_accents_do():
     rows = rows_of(
         "a cafe\u0301 on the quay", "a café", "a cafe", "I don’t know", "I don't", "don`t"
     )
-    assert set(found(rows, "café")) == set(found(rows, "cafe\u0301")) == {0, 1}
-    assert set(found(rows, "cafe")) == {2}
-    assert set(found(rows, "don't")) == set(found(rows, "don’t")) == {3, 4}
+    assert set(hits_of(rows, "café")) == set(hits_of(rows, "cafe\u0301")) == {0, 1}
+    assert set(hits_of(rows, "cafe")) == {2}
+    assert set(hits_of(rows, "don't")) == set(hits_of(rows, "don’t")) == {3, 4}
     assert search.marked("cafe\u0301s, cafés", "café") == [
         ("cafe\u0301", True), ("s, ", False), ("café", True), ("s", False),
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def test_composition_and_the_kind_of_apostrophe_do_not_count_and_accents_do():
 def test_a_column_that_changed_is_read_anew():
     for text in ("für", "fuer", "für"):
         rows = rows_of(text, "plain")
-        assert found(rows, "für") == ([0] if text == "für" else [])
+        assert hits_of(rows, "für") == ([0] if text == "für" else [])
 
 
 def test_signs_of_regular_expressions_are_plain_text():
@@ -98,21 +98,21 @@ def test_signs_of_regular_expressions_are_plain_text():
         ("{a}", {3}),
         ("?", {2}),
     ]:
-        assert set(found(rows, query)) == expected, query
+        assert set(hits_of(rows, query)) == expected, query
 
 
 def test_a_query_without_words_finds_nothing_and_filters_nothing(dataset):
     for query in ("", "   ", '""', '"  "'):
-        assert found(dataset.rows, query) == []
+        assert hits_of(dataset.rows, query) == []
         assert search.matches(dataset.rows, query).all()
-    assert found(dataset.rows.iloc[:0], "sky") == []
+    assert hits_of(dataset.rows.iloc[:0], "sky") == []
 
 
 def test_a_missing_text_holds_no_words_and_lone_surrogates_do_no_harm(dataset):
     rows = dataset.rows.assign(response=pd.Series(None, index=dataset.rows.index, dtype="str"))
-    assert found(rows, "planet") == [1]
-    assert found(rows, "saturn") == []
-    assert found(rows, "\udcff") == found(rows, "?")
+    assert hits_of(rows, "planet") == [1]
+    assert hits_of(rows, "saturn") == []
+    assert hits_of(rows, "\udcff") == hits_of(rows, "?")
 
 
 def test_side_by_side_comes_before_apart_and_the_prompt_before_the_response():
@@ -122,14 +122,14 @@ def test_side_by_side_comes_before_apart_and_the_prompt_before_the_response():
         ("A stone bridge", "Yes."),
         ("bridge, of which stone", "Yes."),
     )
-    assert found(rows, "stone bridge")[0] == 2
-    assert found(rows, "stone bridge")[-1] == 1
-    assert found(rows, "stone") == sorted(found(rows, "stone"), key=lambda i: i not in (2, 3))
+    assert hits_of(rows, "stone bridge")[0] == 2
+    assert hits_of(rows, "stone bridge")[-1] == 1
+    assert hits_of(rows, "stone") == sorted(hits_of(rows, "stone"), key=lambda i: i not in (2, 3))
 
 
 def test_more_often_in_less_text_comes_first():
     rows = rows_of(("q", "salt " + "and much else besides that is not it " * 9), ("q", "salt salt"))
-    assert found(rows, "salt") == [1, 0]
+    assert hits_of(rows, "salt") == [1, 0]
 
 
 def plain(text: str) -> str:
@@ -142,7 +142,7 @@ words_ = some.text("abAB ä光.*(", max_size=12)
 @given(some.lists(words_, min_size=1, max_size=6), some.text("abä光.*(", min_size=1, max_size=3))
 def test_a_word_is_found_where_python_finds_it(texts, word):
     rows = pd.DataFrame({c: pd.Series(texts, dtype="str") for c in search.COLUMNS})
-    assert set(found(rows, word)) == {i for i, t in enumerate(texts) if plain(word) in plain(t)}
+    assert set(hits_of(rows, word)) == {i for i, t in enumerate(texts) if plain(word) in plain(t)}
 
 
 @given(some.lists(some.text("xy -\"'", max_size=8), max_size=5))
@@ -196,11 +196,11 @@ def test_without_embeddings_a_sentence_says_what_to_do(dataset):
 
 
 def test_the_query_is_read_by_the_encoder_of_the_last_embed_step(monkeypatch, tmp_path):
-    asked = []
+    models = []
 
     class Store(VectorStore):
         def encoder(self, model="", backend="auto"):
-            asked.append((model, backend))
+            models.append((model, backend))
             return TrigramEncoder()
 
     class Report:
@@ -210,7 +210,7 @@ def test_the_query_is_read_by_the_encoder_of_the_last_embed_step(monkeypatch, tm
     monkeypatch.setattr(search, "_encoders", {})
     steps = [Report("embed", model="one", way="auto"), Report("embed", model="two", way="draft")]
     vector = search.query_vector("sky", [*steps, Report("score")], Store(tmp_path))
-    assert asked == [("two", "draft")]
+    assert models == [("two", "draft")]
     assert vector == pytest.approx(TrigramEncoder().encode(["sky"])[0])
 
 
@@ -259,11 +259,11 @@ def test_lit_words_make_no_markup_of_the_data(nasty):
 # --- where people search --------------------------------------------------------------------
 
 
-def browse(mode: str = "Words", **said) -> AppTest:
+def browse(mode: str = "Words", **session) -> AppTest:
     app = AppTest.from_file(str(ROOT / "pages/explore/browse.py"), default_timeout=120)
     app.session_state["annotator"] = "Ann"
     app.session_state["browse-mode"] = mode
-    for name, value in said.items():
+    for name, value in session.items():
         app.session_state[name.replace("_", "-") if name.startswith("browse") else name] = value
     app.run()
     assert not app.exception, app.exception[0].message
@@ -327,10 +327,10 @@ def test_without_embeddings_browse_says_what_to_do(tmp_path, monkeypatch, main_m
 
 def test_the_command_prints_id_similarity_and_first_line(project):
     rows = project.view().dataset.rows
-    said = answer("search", project.path, "water", "--top", "3")
+    result = answer("search", project.path, "water", "--top", "3")
     hits = search.words(rows, "water")
-    assert said["found"] == len(hits)
-    assert [h["id"] for h in said["hits"]] == list(rows.index[hits.positions[:3]])
+    assert result["found"] == len(hits)
+    assert [h["id"] for h in result["hits"]] == list(rows.index[hits.positions[:3]])
     first = str(project.view().dataset.kept.index[0])
     alike = answer("search", project.path, "--like", first[:12], "--top", "5")["hits"]
     assert len(alike) == 5 and first not in [h["id"] for h in alike]

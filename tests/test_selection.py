@@ -107,10 +107,10 @@ def test_quotas_sum_to_the_budget_and_stay_within_each_group(sizes, budget):
 )
 def test_quotas_count_what_is_held_already(groups, budget):
     sizes = [max(pair) for pair in groups]
-    held = [min(pair) for pair in groups]
-    shares = quotas(sizes, budget, held)
-    assert sum(shares) == max(sum(held), min(budget, sum(sizes)))
-    assert all(h <= n <= s for h, n, s in zip(held, shares, sizes, strict=True))
+    pinned = [min(pair) for pair in groups]
+    shares = quotas(sizes, budget, pinned)
+    assert sum(shares) == max(sum(pinned), min(budget, sum(sizes)))
+    assert all(h <= n <= s for h, n, s in zip(pinned, shares, sizes, strict=True))
 
 
 def pool(rows: int = 40, pinned: tuple[int, ...] = ()) -> tuple[pd.DataFrame, np.ndarray]:
@@ -159,9 +159,9 @@ def test_balance_gives_each_value_an_even_share_as_far_as_it_goes():
     chosen = choose("diverse", frame, vectors, budget=28, balance="topic")
     assert chosen["keep"].sum() == 28
     assert frame["topic"][chosen["keep"]].value_counts().to_dict() == {"b": 18, "a": 10}
-    held = pool(pinned=(0, 4, 8))[0]
-    chosen = choose("diverse", held, vectors, budget=8, balance="topic")
-    assert held["topic"][chosen["keep"]].value_counts().to_dict() == {"a": 4, "b": 4}
+    pinned = pool(pinned=(0, 4, 8))[0]
+    chosen = choose("diverse", pinned, vectors, budget=8, balance="topic")
+    assert pinned["topic"][chosen["keep"]].value_counts().to_dict() == {"a": 4, "b": 4}
     most = pool(pinned=(0, 4, 8, 12, 16, 20))[0]
     chosen = choose("diverse", most, vectors, budget=8, balance="topic")
     assert most["topic"][chosen["keep"]].value_counts().to_dict() == {"a": 6, "b": 2}
@@ -210,12 +210,12 @@ def test_missing_scores_are_taken_last():
 
 def test_coverage_measures_know_a_hand_made_case():
     vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]
-    found = measures(vectors, vectors[[0, 2]], ["a", "b"])
-    assert found["facility_location"] == pytest.approx(0.75)
-    assert found["radius"] == pytest.approx(1.0)
-    assert found["within_reach"] == pytest.approx(0.75)
-    assert found["vendi"] == pytest.approx(2.0), "two directions, each with half of the weight"
-    assert found["topic_entropy"] == pytest.approx(1.0)
+    table = measures(vectors, vectors[[0, 2]], ["a", "b"])
+    assert table["facility_location"] == pytest.approx(0.75)
+    assert table["radius"] == pytest.approx(1.0)
+    assert table["within_reach"] == pytest.approx(0.75)
+    assert table["vendi"] == pytest.approx(2.0), "two directions, each with half of the weight"
+    assert table["topic_entropy"] == pytest.approx(1.0)
 
 
 def test_a_greedy_choice_covers_better_than_any_of_ten_random_ones():

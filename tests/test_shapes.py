@@ -30,9 +30,9 @@ def system(text):
 
 
 def turns_of(record, **options):
-    made = convert(record, **options)
-    assert same(write(*made[:5]), record)
-    return made.turns
+    converted = convert(record, **options)
+    assert same(write(*converted[:5]), record)
+    return converted.turns
 
 
 # --- every part of a prompt -----------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_every_part_of_a_prompt_is_in_the_conversation(record, turns):
 
 
 @pytest.mark.parametrize(
-    ("choices", "answer", "told"),
+    ("choices", "answer", "expected"),
     [
         (["nest", "bed"], 1, "bed"),
         (["nest", "bed"], 7, "7"),
@@ -83,10 +83,12 @@ def test_every_part_of_a_prompt_is_in_the_conversation(record, turns):
         ('["nest", "bed"]', 0, "nest"),
     ],
 )
-def test_choices_follow_the_question_and_a_number_is_the_text_it_stands_for(choices, answer, told):
+def test_choices_follow_the_question_and_a_number_is_the_text_it_stands_for(
+    choices, answer, expected
+):
     turns = turns_of({"question": ASK, "choices": choices, "answer": answer})
     assert turns[0]["content"] == f"{ASK}\n\nA. nest\nB. bed"
-    assert turns[1]["content"] == told
+    assert turns[1]["content"] == expected
 
 
 def test_the_longer_of_two_ways_to_tell_a_conversation_is_taken():
@@ -102,7 +104,7 @@ def test_the_longer_of_two_ways_to_tell_a_conversation_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("record", "told"),
+    ("record", "expected"),
     [
         (
             {"prompt": ASK, "completion": TELL, "stars": 0, "note": None, "tag": ""},
@@ -122,8 +124,8 @@ def test_the_longer_of_two_ways_to_tell_a_conversation_is_taken():
         ),
     ],
 )
-def test_what_became_of_each_column_that_holds_something_is_told(record, told):
-    assert convert(record).columns == told
+def test_what_became_of_each_column_that_holds_something_is_told(record, expected):
+    assert convert(record).columns == expected
 
 
 def test_an_import_and_its_preview_say_what_became_of_each_column(tmp_path):
@@ -131,7 +133,7 @@ def test_an_import_and_its_preview_say_what_became_of_each_column(tmp_path):
     plain = [{"system_prompt": "S", "question": ASK, "response": TELL, "tag": t} for t in "ab"]
     others = [{**plain[0], "stars": 3, "tag": ""}, {"messages": TALK, "response": "?", "stars": 0}]
     path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in (*plain, *others)))
-    told = {
+    expected = {
         "system_prompt": {"system": 3},
         "question": {"prompt": 3},
         "response": {"response": 3, "metadata": 1},
@@ -140,7 +142,7 @@ def test_an_import_and_its_preview_say_what_became_of_each_column(tmp_path):
         "messages": {"messages": 1},
     }
     report = sources.parse(path, tmp_path / "out")
-    assert report.columns == told == sources.preview(path).became
+    assert report.columns == expected == sources.preview(path).became
     assert (report + report).columns["response"] == {"response": 6, "metadata": 2}
     lines = columns_told(report.to_dict())
     assert lines[0].startswith("  read: system_prompt as the system text, question as the prompt")
@@ -170,11 +172,11 @@ PARTS = [
 @pytest.mark.parametrize("absent", [None, "", []])
 def test_columns_of_other_rows_hide_nothing(part, format, turns, absent):
     record = {**dict.fromkeys(UNION, absent), **part}
-    made = convert(record)
-    assert (made.format, made.turns) == (format, turns)
+    converted = convert(record)
+    assert (converted.format, converted.turns) == (format, turns)
     assert same(back(record), record)
     if absent is None:
-        assert set(made.columns) == {k for k, v in part.items() if v}
+        assert set(converted.columns) == {k for k, v in part.items() if v}
 
 
 @pytest.mark.parametrize("absent", [None, ""])
@@ -184,8 +186,8 @@ def test_a_text_is_no_prompt_for_an_answer_that_other_rows_have(absent):
 
 
 def test_a_row_that_lacks_its_answer_is_no_text_to_learn_by_heart():
-    made = convert({"instruction": ASK, "output": "", "text": f"Below is … {ASK}"})
-    assert (made.format, derive(made.messages)[3]) == ("alpaca", "empty_answer")
+    converted = convert({"instruction": ASK, "output": "", "text": f"Below is … {ASK}"})
+    assert (converted.format, derive(converted.messages)[3]) == ("alpaca", "empty_answer")
 
 
 def test_nulls_that_a_table_made_are_no_arguments():
@@ -205,7 +207,7 @@ def test_nulls_that_a_table_made_are_no_arguments():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "canonical", "told"),
+    ("key", "value", "canonical", "expected"),
     [
         ("reasoning_content", "Hm.", "reasoning_content", "Hm."),
         ("thinking", "Hm.", "reasoning_content", "Hm."),
@@ -221,10 +223,10 @@ def test_nulls_that_a_table_made_are_no_arguments():
         ("colour", [1], "colour", [1]),
     ],
 )
-def test_fields_of_a_turn_have_one_name_each(key, value, canonical, told):
+def test_fields_of_a_turn_have_one_name_each(key, value, canonical, expected):
     turns = turns_of({"messages": [USER, {**ANSWER, key: value}]})
-    assert turns[1] == {**ANSWER, canonical: told}
-    assert type(turns[1][canonical]) is type(told)
+    assert turns[1] == {**ANSWER, canonical: expected}
+    assert type(turns[1][canonical]) is type(expected)
 
 
 def test_a_null_field_of_a_turn_is_none():
@@ -234,9 +236,9 @@ def test_a_null_field_of_a_turn_is_none():
 
 @pytest.mark.parametrize("column", ["reasoning", "Complex_CoT", "thinking", "chain of thought"])
 def test_a_column_of_reasoning_goes_to_the_answer(column):
-    told = [USER, {**ANSWER, "reasoning_content": "Hm."}]
-    assert turns_of({"Question": ASK, column: "Hm.", "Response": TELL}) == told
-    assert turns_of({"messages": TALK, column: "Hm."}) == told
+    expected = [USER, {**ANSWER, "reasoning_content": "Hm."}]
+    assert turns_of({"Question": ASK, column: "Hm.", "Response": TELL}) == expected
+    assert turns_of({"messages": TALK, column: "Hm."}) == expected
 
 
 def test_reasoning_between_tags_stays_in_the_text():
@@ -272,8 +274,8 @@ def test_a_conversation_is_one_whoever_speaks(spoken):
 
 def test_an_export_of_chatgpt_is_its_newest_branch():
     def node(parent, role=None, *parts):
-        said = {"author": {"role": role}, "content": {"content_type": "text", "parts": [*parts]}}
-        return {"message": said if role else None, "parent": parent}
+        message = {"author": {"role": role}, "content": {"content_type": "text", "parts": [*parts]}}
+        return {"message": message if role else None, "parent": parent}
 
     mapping = {
         "root": node(None),
@@ -301,18 +303,18 @@ def test_a_system_column_that_holds_a_turn_is_the_systems(given):
 
 def test_a_system_column_of_which_nothing_can_be_read_is_left_over():
     for record in ({"prompt": ASK, "completion": TELL}, {"messages": TALK}):
-        made = convert({"system": {"tone": "kind"}, **record})
-        assert made.turns == TALK
-        assert made.columns["system"] == "metadata"
-        assert orjson.loads(made.metadata) == {"system": {"tone": "kind"}}
+        converted = convert({"system": {"tone": "kind"}, **record})
+        assert converted.turns == TALK
+        assert converted.columns["system"] == "metadata"
+        assert orjson.loads(converted.metadata) == {"system": {"tone": "kind"}}
 
 
 def test_calls_of_other_weight_or_reasoning_are_turns_of_their_own():
     call = {"from": "function_call", "value": '{"name": "f", "arguments": {}}'}
     human = {"from": "human", "value": ASK}
-    made = turns_of({"conversations": [human, call, {**call, "reasoning": "Hm.", "weight": 0}]})
-    assert [turn.get("reasoning_content") for turn in made] == [None, None, "Hm."]
-    assert [turn.get("weight") for turn in made] == [None, None, 0]
+    turns = turns_of({"conversations": [human, call, {**call, "reasoning": "Hm.", "weight": 0}]})
+    assert [turn.get("reasoning_content") for turn in turns] == [None, None, "Hm."]
+    assert [turn.get("weight") for turn in turns] == [None, None, 0]
 
 
 def test_thoughts_before_a_call_are_its_reasoning():
@@ -332,30 +334,30 @@ def test_a_row_of_an_exported_parquet_file_is_read_with_all_that_it_holds():
     row = dict.fromkeys(("tools", "source", "metadata", *WORDS))
     row |= {"id": "1", "turns": turns, "label": "true", "rejected": [{**ANSWER, "content": "No."}]}
     record = pa.Table.from_pylist([_hf_row(row)], schema=SCHEMA).to_pylist()[0]
-    made = convert(record, table=True)
-    assert made.turns == turns
-    assert (made.label, orjson.loads(made.rejected)) == ("true", row["rejected"])
-    assert made.columns["label"] == "label"
-    assert made.columns["rejected"] == "rejected"
-    assert same(write(*made[:5]), record)
+    converted = convert(record, table=True)
+    assert converted.turns == turns
+    assert (converted.label, orjson.loads(converted.rejected)) == ("true", row["rejected"])
+    assert converted.columns["label"] == "label"
+    assert converted.columns["rejected"] == "rejected"
+    assert same(write(*converted[:5]), record)
 
 
 def test_all_thoughts_of_a_turn_are_its_reasoning():
     thoughts = [{"type": "thinking", "thinking": text} for text in ("One.", "Two.")]
-    said = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": TELL}]}
-    assert turns_of({"messages": [USER, said]})[1]["reasoning_content"] == "One.\n\nTwo."
+    message = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": TELL}]}
+    assert turns_of({"messages": [USER, message]})[1]["reasoning_content"] == "One.\n\nTwo."
 
 
 def test_pictures_in_a_content_that_is_an_object_are_parts():
     content = {"text": "q", "image": "x.png"}
-    made = turns_of({"messages": [{"role": "user", "content": content}, ANSWER]})
-    assert made[0] == {"role": "user", "content": "q", "parts": [content]}
+    turns = turns_of({"messages": [{"role": "user", "content": content}, ANSWER]})
+    assert turns[0] == {"role": "user", "content": "q", "parts": [content]}
     picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://x"}
     for texts in (["q"], []):
         message = {"author": {"role": "user"}, "content": {"parts": [picture, *texts]}}
         tree = {"a": {"parent": None, "message": message}}
-        made = turns_of({"mapping": tree})
-        assert made == [{"role": "user", "content": "".join(texts), "parts": [picture, *texts]}]
+        turns = turns_of({"mapping": tree})
+        assert turns == [{"role": "user", "content": "".join(texts), "parts": [picture, *texts]}]
 
 
 # --- tools and calls ------------------------------------------------------------------------
@@ -371,7 +373,7 @@ def called(turn):
 
 @pytest.mark.parametrize("speaker", ["function_call", "tool_call"])
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         ('{"name": "fly", "arguments": {"to": "Fez"}}', FLY),
         ('{"name": "fly", "arguments": "{\\"to\\": \\"Fez\\"}"}', FLY),
@@ -385,10 +387,10 @@ def called(turn):
         ("fly to Fez", [("", "fly to Fez")]),
     ],
 )
-def test_a_call_of_sharegpt_keeps_name_and_arguments(speaker, value, told):
+def test_a_call_of_sharegpt_keeps_name_and_arguments(speaker, value, expected):
     spoken = [{"from": "human", "value": ASK}, {"from": speaker, "value": value}]
     turns = turns_of({"conversations": spoken})
-    assert called(turns[1]) == told and turns[1]["content"] is None
+    assert called(turns[1]) == expected and turns[1]["content"] is None
     assert derive(orjson.dumps(turns).decode())[3] == "", "a call may be the answer"
 
 
@@ -444,18 +446,18 @@ def test_functions_of_old_are_calls_and_tools():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "content"),
     [
         ('<tool_call>\n{"name": "fly", "arguments": {"to": "Fez"}}\n</tool_call>', None),
         ('Wait. <tool_call>{"name": "fly", "arguments": {"to": "Fez"}}</tool_call>', "Wait."),
         ('<functioncall> {"name": "fly", "arguments": \'{"to": "Fez"}\'} <|endoftext|>', None),
     ],
 )
-def test_calls_within_a_text_are_calls(text, said):
+def test_calls_within_a_text_are_calls(text, content):
     spoken = [{"from": "human", "value": ASK}, {"from": "gpt", "value": text}]
     result = {"from": "tool", "value": "<tool_response>\ndone\n</tool_response>"}
     turns = turns_of({"conversations": [*spoken, result]})
-    assert called(turns[1]) == FLY and turns[1]["content"] == said
+    assert called(turns[1]) == FLY and turns[1]["content"] == content
     assert turns[2] == {"role": "tool", "content": "done"}
 
 
@@ -524,15 +526,15 @@ def test_tools_within_a_system_turn_are_the_records():
 @pytest.mark.parametrize("column", ["label", "kto_tag"])
 def test_an_answer_that_is_marked_as_bad_is_none(record, truth, column):
     bad = {**record, column: truth}
-    made = convert(bad)
-    assert (made.turns, made.label) == ([USER], None)
-    assert orjson.loads(made.rejected) == [ANSWER]
-    assert derive(made.messages, None, made.rejected)[3] == "marked_bad"
+    converted = convert(bad)
+    assert (converted.turns, converted.label) == ([USER], None)
+    assert orjson.loads(converted.rejected) == [ANSWER]
+    assert derive(converted.messages, None, converted.rejected)[3] == "marked_bad"
     assert same(back(bad), bad)
     good = convert({**record, column: not isinstance(truth, str) or "true"})
     assert (good.turns, good.label, good.rejected) == (TALK, None, "")
     mended = orjson.dumps([USER, ANSWER]).decode()
-    written = write(made.format, mended, None, made.metadata, made.shape)
+    written = write(converted.format, mended, None, converted.metadata, converted.shape)
     assert str(written[column]).lower() == "true"
 
 
@@ -549,10 +551,10 @@ def test_an_answer_that_is_marked_as_bad_is_none(record, truth, column):
 )
 def test_labels_of_people_are_labels_unless_they_were_refused(more, label, rejected):
     record = {"text": ASK, **more}
-    made = convert(record)
-    assert (made.turns, made.label, made.rejected) == ([USER], label, rejected)
+    converted = convert(record)
+    assert (converted.turns, converted.label, converted.rejected) == ([USER], label, rejected)
     assert same(back(record), record)
-    code = derive(made.messages, made.label, made.rejected)[3]
+    code = derive(converted.messages, converted.label, converted.rejected)[3]
     assert code == ("" if label else "marked_bad" if rejected else "no_answer")
 
 
@@ -590,9 +592,9 @@ def test_a_title_is_no_answer(record):
 )
 def test_of_a_preference_the_other_answer_is_kept_apart(record):
     for more, before in (({}, []), ({"system": "S"}, [system("S")])):
-        made = convert({**record, **more})
-        assert made.format == "preference" and made.turns == [*before, *TALK]
-        assert orjson.loads(made.rejected) == [{**ANSWER, "content": "In bed."}]
+        converted = convert({**record, **more})
+        assert converted.format == "preference" and converted.turns == [*before, *TALK]
+        assert orjson.loads(converted.rejected) == [{**ANSWER, "content": "In bed."}]
         assert same(back({**record, **more}), {**record, **more})
 
 
@@ -602,7 +604,7 @@ def test_a_preference_has_a_history():
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "expected"),
     [
         ({"answers": [TELL, "In bed."]}, TELL),
         ({"answers": {"text": [TELL], "answer_start": [3]}}, TELL),
@@ -610,9 +612,9 @@ def test_a_preference_has_a_history():
         ({"generations": ["In bed.", TELL], "ratings": [1, None]}, "In bed."),
     ],
 )
-def test_of_several_answers_the_best_or_the_first_is_taken_and_all_are_kept(answers, told):
+def test_of_several_answers_the_best_or_the_first_is_taken_and_all_are_kept(answers, expected):
     record = {"question": ASK, **answers}
-    assert turns_of(record)[-1]["content"] == told
+    assert turns_of(record)[-1]["content"] == expected
     assert answers.items() <= orjson.loads(convert(record).metadata).items()
 
 
@@ -623,9 +625,9 @@ def test_of_several_answers_the_best_or_the_first_is_taken_and_all_are_kept(answ
 @pytest.mark.parametrize("many", [True, False])
 def test_media_are_a_list_in_the_metadata(role, many):
     record = {role: ["a"]} if many else {role[:-1]: "a"}
-    made = convert({**record, "messages": TALK})
-    assert orjson.loads(made.metadata) == {role: ["a"]}
-    assert made.columns[next(iter(record))] == role
+    converted = convert({**record, "messages": TALK})
+    assert orjson.loads(converted.metadata) == {role: ["a"]}
+    assert converted.columns[next(iter(record))] == role
     assert same(back({**record, "messages": TALK}), {**record, "messages": TALK})
 
 
@@ -699,14 +701,14 @@ SHAPED = st.one_of(
 def test_a_record_of_any_shape_is_read_and_comes_back(record, others, table):
     record = {**others, **record}
     try:
-        made = convert(record, table=table)
+        converted = convert(record, table=table)
     except FieldError as error:
         assert str(error)
         return
-    assert same(write(*made[:5]), record)
-    assert orjson.loads(made.messages) == made.turns
-    derive(made.messages, made.label, made.rejected)
-    for turn in made.turns:
+    assert same(write(*converted[:5]), record)
+    assert orjson.loads(converted.messages) == converted.turns
+    derive(converted.messages, converted.label, converted.rejected)
+    for turn in converted.turns:
         assert list(turn)[:2] == ["role", "content"]
         assert list(turn)[2:] == sorted(list(turn)[2:])
 
@@ -715,17 +717,21 @@ def test_an_edit_changes_its_own_turn_and_leaves_the_others_as_they_were():
     call = {"from": "function_call", "value": '{"name":  "fly"}'}
     spoken = [{"from": "human", "value": ASK}, call, {"from": "observation", "value": "up"}]
     record = {"conversations": [*spoken, {"from": "gpt", "value": TELL}], "tools": "[]", "id": 3}
-    made = convert(record)
-    edited = [*made.turns[:-1], {**made.turns[-1], "content": "Standing."}]
-    written = write("sharegpt", orjson.dumps(edited).decode(), None, made.metadata, made.shape)
+    converted = convert(record)
+    edited = [*converted.turns[:-1], {**converted.turns[-1], "content": "Standing."}]
+    written = write(
+        "sharegpt", orjson.dumps(edited).decode(), None, converted.metadata, converted.shape
+    )
     assert written == {
         **record,
         "conversations": [*spoken, {"from": "gpt", "value": "Standing."}],
     }
     record = {"messages": [USER, {**ANSWER, "train": True, "text": "x"}], "system": [{"text": "S"}]}
-    made = convert(record)
-    edited = [*made.turns[:-1], {**made.turns[-1], "content": "Standing."}]
-    written = write("messages", orjson.dumps(edited).decode(), None, made.metadata, made.shape)
+    converted = convert(record)
+    edited = [*converted.turns[:-1], {**converted.turns[-1], "content": "Standing."}]
+    written = write(
+        "messages", orjson.dumps(edited).decode(), None, converted.metadata, converted.shape
+    )
     assert written["messages"][0] == USER and written["messages"][1]["content"] == "Standing."
 
 

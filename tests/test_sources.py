@@ -35,12 +35,12 @@ FUZZ = settings(
 
 def cut_up(data, sizes):
     """Bytes in chunks of these sizes, over and over."""
-    at, chunks = 0, []
+    position, chunks = 0, []
     for size in itertools.cycle(sizes):
-        if at >= len(data):
+        if position >= len(data):
             return chunks
-        chunks.append(data[at : at + size])
-        at += size
+        chunks.append(data[position : position + size])
+        position += size
 
 
 SIZES = st.lists(st.integers(1, 40), min_size=1, max_size=4)
@@ -126,17 +126,17 @@ def test_the_quick_parser_says_what_the_strict_one_says(text):
         return
     parser = Parser(Limits(nesting=4))
     try:
-        found = ("good", repr(parser.parse(line)), sorted(parser.repairs))
+        outcome = ("good", repr(parser.parse(line)), sorted(parser.repairs))
     except Bad as error:
-        found = ("bad", error.code, str(error))
-    assert found == strictly(text)
+        outcome = ("bad", error.code, str(error))
+    assert outcome == strictly(text)
     try:
         value, end, raw = parser.parse_at(f"  {text},", 2)
     except Bad as error:
-        assert found[0] == "bad" or error.code == found[1]
+        assert outcome[0] == "bad" or error.code == outcome[1]
     else:
-        if found[0] == "good":
-            assert (repr(value), sorted(parser.repairs)) == found[1:]
+        if outcome[0] == "good":
+            assert (repr(value), sorted(parser.repairs)) == outcome[1:]
             assert raw.decode() == text
 
 
@@ -236,9 +236,9 @@ MUTANTS = st.tuples(
 
 
 def mutated(seed, changes):
-    for at, size, fresh in changes:
-        at %= len(seed) + 1
-        seed = seed[:at] + fresh + seed[at + size :]
+    for position, size, fresh in changes:
+        position %= len(seed) + 1
+        seed = seed[:position] + fresh + seed[position + size :]
     return seed
 
 
@@ -251,13 +251,13 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(tmp_path, data, name):
     path = tmp_path / name
     path.write_bytes(data)
     try:
-        found = opened(path)
+        contents = opened(path)
     except CurationError as error:
         assert str(error) and "\n" not in str(error)
         return
-    for found_example in found.examples:
+    for found_example in contents.examples:
         orjson.loads(found_example.example.messages)
-    for reject in found.rejected:
+    for reject in contents.rejected:
         reject.message.encode("utf-8")
 
 
@@ -303,8 +303,8 @@ def test_a_document_is_the_same_wherever_chunks_end_and_offsets_are_true(data, s
 
 def test_a_record_that_is_broken_never_takes_another_along():
     good = orjson.dumps(GOOD)
-    for at in range(len(good)):
-        bad = good[:at] + b"\x01" + good[at + 1 :]
+    for position in range(len(good)):
+        bad = good[:position] + b"\x01" + good[position + 1 :]
         for between in (b",", b",\n", b",\n  "):
             text = b"[" + between.join([good] * 3 + [bad] + [good] * 3) + b"]"
             items = list(json_document([text], LIMITS))
@@ -326,14 +326,14 @@ def test_a_broken_first_record_takes_no_other_along():
 def test_records_under_keys_carry_the_key_as_their_split(tmp_path):
     path = tmp_path / "data.json"
     path.write_bytes(orjson.dumps({"version": 2, "train": [GOOD, GOOD], "test": [["hi", "greet"]]}))
-    found = opened(path, lines=3)
-    assert found.records == [
+    contents = opened(path, lines=3)
+    assert contents.records == [
         {**GOOD, "split": "train"},
         {**GOOD, "split": "train"},
         {"text": "hi", "label": "greet", "split": "test"},
     ]
-    assert "2 records were read from under the key 'train'" in found.note("key")
-    assert "'version'" in found.note("beside")
+    assert "2 records were read from under the key 'train'" in contents.note("key")
+    assert "'version'" in contents.note("beside")
 
 
 def test_records_under_a_key_that_says_nothing_carry_no_split(tmp_path):
@@ -357,10 +357,10 @@ def test_a_broken_record_under_a_key_costs_itself_only(tmp_path):
     path = tmp_path / "data.json"
     good = json.dumps(GOOD)
     path.write_text(f'{{"data": [{good}, {good[:-9]}, {good}], "test": [{good}]}}')
-    found = opened(path, lines=4)
-    assert (found.records, found.codes) == (
+    contents = opened(path, lines=4)
+    assert (contents.records, contents.codes) == (
         [GOOD, GOOD, {**GOOD, "split": "test"}],
-        ["cut"] if found.codes == ["cut"] else ["not_json"],
+        ["cut"] if contents.codes == ["cut"] else ["not_json"],
     )
 
 
@@ -369,10 +369,10 @@ def test_a_document_larger_than_the_window_is_read_through_it(tmp_path):
     records = [{"prompt": f"{i} " * 500, "completion": "字" * 300} for i in range(2_000)]
     for document in (records, {"data": records}):
         path.write_text(json.dumps(document, ensure_ascii=False))
-        found = opened(path, lines=2_000)
-        assert found.records == records
+        contents = opened(path, lines=2_000)
+        assert contents.records == records
         content = path.read_bytes()
-        assert all(content[r.raw.offset :].startswith(r.raw.raw) for r in found.examples[::97])
+        assert all(content[r.raw.offset :].startswith(r.raw.raw) for r in contents.examples[::97])
 
 
 # --- in processes ---------------------------------------------------------------------------
@@ -391,12 +391,12 @@ def test_a_file_read_in_parts_gives_the_rows_of_the_whole(tmp_path, monkeypatch,
     path = tmp_path / "data.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + end.join(lines).encode())
     content = path.read_bytes()
-    found = parts(path, path.name, LIMITS, None, 5, 1_000)
-    assert len(found) == 5 and (found[0].offset, found[-1].end) == (3, len(content))
+    regions = parts(path, path.name, LIMITS, None, 5, 1_000)
+    assert len(regions) == 5 and (regions[0].offset, regions[-1].end) == (3, len(content))
     whole = list(read(path))
-    pieces = list(itertools.chain.from_iterable(read(path, part=part) for part in found))
+    pieces = list(itertools.chain.from_iterable(read(path, part=part) for part in regions))
     assert [r for r in pieces if r != whole[0]] == whole[1:]
-    for part in found[1:]:
+    for part in regions[1:]:
         assert content[: part.offset].decode("utf-8-sig").count("\n") == part.before
 
 
@@ -406,15 +406,17 @@ def test_two_processes_write_what_one_writes(tmp_path):
     ]
     path = tmp_path / "data.jsonl"
     path.write_bytes(objects(records[:40_000]) + b"\n{oops\n" + objects(records[40_000:]))
-    seen = []
-    one = parse(path, tmp_path / "one", workers=1, progress=lambda share, text: seen.append(share))
+    shares = []
+    one = parse(
+        path, tmp_path / "one", workers=1, progress=lambda share, text: shares.append(share)
+    )
     two = parse(path, tmp_path / "two", workers=2)
     assert len(list((tmp_path / "two" / "examples.parquet").iterdir())) == 2
     for a, b in zip(rows_of(tmp_path / "one"), rows_of(tmp_path / "two"), strict=True):
         pd.testing.assert_frame_equal(a, b)
     assert {**one.to_dict(), "seconds": 0} == {**two.to_dict(), "seconds": 0}
     assert (one.lines, one.examples, one.rejected, one.blank) == (80_002, 80_000, 1, 1)
-    assert seen == sorted(seen) and 0 < seen[-1] <= 1
+    assert shares == sorted(shares) and 0 < shares[-1] <= 1
 
 
 def test_files_that_are_no_plain_lines_are_read_in_one_piece(tmp_path):
@@ -445,12 +447,16 @@ def test_a_reading_that_is_cancelled_leaves_no_process(tmp_path):
 def test_a_preview_shows_the_beginning_and_what_a_mapping_may_use(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("Frage;Antwort\nWarum?;Darum.\nWie?;So.\n")
-    seen = preview(path)
-    assert (seen.examples, seen.columns, seen.delimiter) == ([], ["Frage", "Antwort"], ";")
-    assert seen.rejected[0]["code"] == "field"
-    seen = preview(path, mapping={"prompt": "Frage", "response": "Antwort"}, rows=1)
-    assert seen.formats == {"completion": 1.0}
-    assert orjson.loads(seen.examples[0]["messages"])[1]["content"] == "Darum."
+    beginning = preview(path)
+    assert (beginning.examples, beginning.columns, beginning.delimiter) == (
+        [],
+        ["Frage", "Antwort"],
+        ";",
+    )
+    assert beginning.rejected[0]["code"] == "field"
+    beginning = preview(path, mapping={"prompt": "Frage", "response": "Antwort"}, rows=1)
+    assert beginning.formats == {"completion": 1.0}
+    assert orjson.loads(beginning.examples[0]["messages"])[1]["content"] == "Darum."
 
 
 # --- folders of `datasets`, and the Hub -----------------------------------------------------
@@ -470,8 +476,8 @@ def films():
 def test_a_saved_dataset_is_one_dataset_with_the_names_of_its_classes(tmp_path, films):
     films.save_to_disk(str(tmp_path / "films"), num_shards=2)
     assert is_saved_dataset(tmp_path / "films")
-    found = opened(tmp_path / "films", lines=3)
-    assert [r.example.label for r in found.examples] == ["pos", "neg", None]
+    contents = opened(tmp_path / "films", lines=3)
+    assert [r.example.label for r in contents.examples] == ["pos", "neg", None]
     report = parse(tmp_path / "films", tmp_path / "out")
     assert (report.examples, report.formats) == (3, {"label": 3})
 
@@ -481,12 +487,14 @@ def test_the_splits_of_a_saved_dataset_become_metadata(tmp_path, films):
 
     folder = tmp_path / "films"
     datasets.DatasetDict({"train": films, "test": films.select([1])}).save_to_disk(str(folder))
-    found = opened(folder, lines=4)
-    splits = [orjson.loads(r.example.metadata)["split"] for r in found.examples]
+    contents = opened(folder, lines=4)
+    splits = [orjson.loads(r.example.metadata)["split"] for r in contents.examples]
     assert splits == ["test", "train", "train", "train"]
     one, two = pack(folder, tmp_path / "one.zip"), pack(folder, tmp_path / "two.zip")
     assert one.read_bytes() == two.read_bytes()
-    assert [r.example for r in opened(one, lines=4).examples] == [r.example for r in found.examples]
+    assert [r.example for r in opened(one, lines=4).examples] == [
+        r.example for r in contents.examples
+    ]
 
 
 def test_other_folders_are_no_saved_dataset(tmp_path):
@@ -502,12 +510,12 @@ def test_what_datasets_can_open_is_fetched_split_by_split(tmp_path, films):
     films.to_parquet(str(folder / "train.parquet"))
     films.select([1]).to_parquet(str(folder / "test.parquet"))
     heard = []
-    found = hub.write_splits(
+    files = hub.write_splits(
         str(folder), tmp_path / "out", progress=lambda share, text: heard.append(text)
     )
-    assert [path.name for path in found] == ["films-train.parquet", "films-test.parquet"]
-    assert pq.read_table(found[0]).column_names == ["text", "label", "split"]
-    examples = opened(found[1], lines=1).examples
+    assert [path.name for path in files] == ["films-train.parquet", "films-test.parquet"]
+    assert pq.read_table(files[0]).column_names == ["text", "label", "split"]
+    examples = opened(files[1], lines=1).examples
     assert (examples[0].example.label, examples[0].example.metadata) == ("neg", '{"split":"test"}')
     assert "Fetching train: 3 rows" in heard
     (alone,) = hub.write_splits(str(folder), tmp_path / "alone", split="test")

@@ -93,7 +93,7 @@ def test_shares_that_leave_nothing_to_train_on_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("params", "said"),
+    ("params", "sentence"),
     [
         ({"validation": 0.95}, "validation must be between 0 and 0.9, not 0.95"),
         ({"test": -0.1}, "test must be between 0 and 0.9, not -0.1"),
@@ -101,8 +101,8 @@ def test_shares_that_leave_nothing_to_train_on_are_refused():
         ({"seed": 2**70}, "seed must be between 0 and 2,147,483,647"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_with_the_bounds(params, said):
-    with pytest.raises(RecipeError, match=said):
+def test_what_is_out_of_bounds_is_refused_with_the_bounds(params, sentence):
+    with pytest.raises(RecipeError, match=sentence):
         registry.operation("split").check(params)
 
 

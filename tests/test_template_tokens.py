@@ -63,9 +63,9 @@ def test_tokens_within_turns_leave_a_row_out_of_a_delivery():
     ]
     rows = make_dataset([*pairs, ("A hill?", "The Brocken.")]).rows
     assert export.left_out(rows).tolist() == ["template_tokens"] * 3 + [""]
-    said = pd.Series(['[{"role":"assistant","content":"x [/INST]"}]', "", "", ""], dtype="str")
+    messages = pd.Series(['[{"role":"assistant","content":"x [/INST]"}]', "", "", ""], dtype="str")
     rejected = make_dataset([("A hill?", f"{i}.") for i in range(4)]).rows.assign(
-        rejected=said.to_numpy()
+        rejected=messages.to_numpy()
     )
     assert export.left_out(rejected).tolist() == ["template_tokens", "", "", ""]
     assert has_token("plain </s>") and not has_token("plain", '["a"]')

@@ -49,49 +49,49 @@ def near_of(vectors: np.ndarray):
     return lambda k, part=slice(None): nearest(vectors[part], k)
 
 
-def found(rows: pd.DataFrame, vectors: np.ndarray, basis: Basis | None = None, **params):
+def topics_of(rows: pd.DataFrame, vectors: np.ndarray, basis: Basis | None = None, **params):
     return topics(rows, vectors, near_of(vectors), basis or Basis(), silent, **params)
 
 
 def test_topics_agree_with_the_groups_there_are_and_themes_hold_them_together():
     rows, vectors, kind = groups(400, 12)
-    made = found(rows, vectors, topics=12, themes=4)
-    assert adjusted_mutual_info_score(kind, made["topic"]) > 0.9
-    assert made["topic"].nunique() == 12 and made["theme"].nunique() == 4
-    assert (made.groupby("topic")["theme"].nunique() == 1).all()
-    pd.testing.assert_frame_equal(made, found(rows, vectors, topics=12, themes=4))
+    table = topics_of(rows, vectors, topics=12, themes=4)
+    assert adjusted_mutual_info_score(kind, table["topic"]) > 0.9
+    assert table["topic"].nunique() == 12 and table["theme"].nunique() == 4
+    assert (table.groupby("topic")["theme"].nunique() == 1).all()
+    pd.testing.assert_frame_equal(table, topics_of(rows, vectors, topics=12, themes=4))
 
 
 def test_no_more_topics_than_different_vectors():
     rows, vectors, _ = groups(30, 3, noise=0)
-    made = found(rows, vectors, topics=9)
-    assert made["topic"].nunique() == 3
+    table = topics_of(rows, vectors, topics=9)
+    assert table["topic"].nunique() == 3
 
 
 def test_added_rows_leave_the_others_topics_in_place(tmp_path):
     rows, vectors, kind = groups(300, 8, noise=0.4)
     basis = Basis(tmp_path / "basis.arrow")
-    first = found(rows[:200], vectors[:200], basis, topics=8)
-    grown = found(rows, vectors, basis, topics=8)
+    first = topics_of(rows[:200], vectors[:200], basis, topics=8)
+    grown = topics_of(rows, vectors, basis, topics=8)
     pd.testing.assert_frame_equal(grown[:200], first)
     assert set(grown["topic"]) == set(first["topic"])
     assert adjusted_mutual_info_score(kind[200:], grown["topic"][200:]) > 0.8
-    back = found(rows[100:], vectors[100:], basis, topics=8)
+    back = topics_of(rows[100:], vectors[100:], basis, topics=8)
     pd.testing.assert_frame_equal(back, grown[100:])
 
 
 def test_what_another_run_found_anew_meanwhile_is_left_as_it_is(tmp_path):
     rows, vectors, _ = groups(300, 8, noise=0.4)
     basis, other = Basis(tmp_path / "basis.arrow"), Basis(tmp_path / "other.arrow")
-    found(rows[:200], vectors[:200], basis, topics=8)
-    found(rows, vectors, other, topics=5)
+    topics_of(rows[:200], vectors[:200], basis, topics=8)
+    topics_of(rows, vectors, other, topics=5)
 
     class Overtaken(Basis):
         def locked(self):
             self.save(other.load())
             return super().locked()
 
-    found(rows, vectors, Overtaken(basis.path), topics=8)
+    topics_of(rows, vectors, Overtaken(basis.path), topics=8)
     assert basis.load().equals(other.load())
 
 
@@ -99,18 +99,18 @@ def test_what_another_run_found_anew_meanwhile_is_left_as_it_is(tmp_path):
 def test_topics_are_found_anew_when_the_rows_are_others(start, end, tmp_path):
     rows, vectors, _ = groups(500, 10, noise=0.4)
     basis = Basis(tmp_path / "basis.arrow")
-    found(rows[:200], vectors[:200], basis)
+    topics_of(rows[:200], vectors[:200], basis)
     part = slice(start, end)
-    anew = found(rows[part], vectors[part])
-    pd.testing.assert_frame_equal(found(rows[part], vectors[part], basis), anew)
+    anew = topics_of(rows[part], vectors[part])
+    pd.testing.assert_frame_equal(topics_of(rows[part], vectors[part], basis), anew)
 
 
 def test_who_tries_a_filter_comes_back_to_the_same_topics(tmp_path):
     rows, vectors, _ = groups(400, 8, noise=0.4)
     basis = Basis(tmp_path / "basis.arrow")
-    before = found(rows[:399], vectors[:399], basis)
-    pd.testing.assert_frame_equal(found(rows[:120], vectors[:120], basis), before[:120])
-    pd.testing.assert_frame_equal(found(rows, vectors, basis)[:399], before)
+    before = topics_of(rows[:399], vectors[:399], basis)
+    pd.testing.assert_frame_equal(topics_of(rows[:120], vectors[:120], basis), before[:120])
+    pd.testing.assert_frame_equal(topics_of(rows, vectors, basis)[:399], before)
 
 
 def test_of_many_rows_a_part_makes_the_topics_and_twins_share_theirs(tmp_path, monkeypatch):
@@ -119,10 +119,10 @@ def test_of_many_rows_a_part_makes_the_topics_and_twins_share_theirs(tmp_path, m
     monkeypatch.setattr("curation.basis.FITTED", 120)
     monkeypatch.setattr("curation.operations.topics.FITTED", 120)
     basis = Basis(tmp_path / "basis.arrow")
-    made = found(rows, vectors, basis, topics=8)
-    assert (made["topic"].to_numpy()[:200] == made["topic"].to_numpy()[200:]).all()
-    assert adjusted_mutual_info_score(kind[:200], made["topic"][:200]) > 0.7
-    pd.testing.assert_frame_equal(found(rows[1:], vectors[1:], basis, topics=8), made[1:])
+    table = topics_of(rows, vectors, basis, topics=8)
+    assert (table["topic"].to_numpy()[:200] == table["topic"].to_numpy()[200:]).all()
+    assert adjusted_mutual_info_score(kind[:200], table["topic"][:200]) > 0.7
+    pd.testing.assert_frame_equal(topics_of(rows[1:], vectors[1:], basis, topics=8), table[1:])
 
 
 def test_ward_merges_what_costs_least_and_heeds_sizes():
@@ -155,9 +155,9 @@ def test_singular_and_plural_are_one_word_in_the_spelling_met_most():
 
 def test_no_two_names_are_alike():
     same = ["oven", "bread", "flour", "yeast"]
-    made = names([same, same, same[:2], same[:2], []], taken=["oven · bread"])
-    assert made[:2] == ["oven · bread · flour", "oven · bread · yeast"]
-    assert made[2:] == ["oven · bread (2)", "oven · bread (3)", "other"]
+    labels = names([same, same, same[:2], same[:2], []], taken=["oven · bread"])
+    assert labels[:2] == ["oven · bread · flour", "oven · bread · yeast"]
+    assert labels[2:] == ["oven · bread (2)", "oven · bread (3)", "other"]
 
 
 def test_words_lose_endings_behind_an_apostrophe():
@@ -180,12 +180,12 @@ FRAME = pd.DataFrame(
 
 
 def test_renaming_relabels_both_columns_merges_and_ignores_what_is_not_there():
-    made = rename_topics(
+    table = rename_topics(
         FRAME, names=["bread = Baking = fun", "rolls = Baking = fun", "sea = Sea", "moon = Moon"]
     )
-    assert made["topic"].tolist()[:3] == ["Baking = fun", "Baking = fun", "ships"]
-    assert made["theme"].tolist()[:3] == ["food", "food", "Sea"]
-    assert made.iloc[3].isna().all()
+    assert table["topic"].tolist()[:3] == ["Baking = fun", "Baking = fun", "ships"]
+    assert table["theme"].tolist()[:3] == ["food", "food", "Sea"]
+    assert table.iloc[3].isna().all()
 
 
 @pytest.mark.parametrize("line", ["bread", "bread = ", " = Baking", "bread=Baking"])
@@ -237,7 +237,7 @@ class Endpoint(HTTPServer):
     """A small OpenAI-compatible endpoint that remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict, str | None]] = []
+        self.requests: list[tuple[str, dict, str | None]] = []
         self.status, self.body, self.location = 200, None, ""
         super().__init__(("127.0.0.1", 0), Answer)
 
@@ -250,13 +250,13 @@ class Answer(BaseHTTPRequestHandler):
     server: Endpoint
 
     def do_GET(self) -> None:  # what a followed redirect would ask
-        self.server.asked.append((self.path, {}, self.headers.get("Authorization")))
+        self.server.requests.append((self.path, {}, self.headers.get("Authorization")))
         self.send_response(200)
         self.end_headers()
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append((self.path, asked, self.headers.get("Authorization")))
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append((self.path, question, self.headers.get("Authorization")))
         reply = {"choices": [{"message": {"content": '"Found name"'}}]}
         body = json.dumps(reply).encode() if self.server.body is None else self.server.body
         self.send_response(self.server.status)
@@ -291,7 +291,7 @@ def test_an_endpoint_gives_names_and_no_two_alike(endpoint, monkeypatch):
     monkeypatch.setenv(naming.KEY, "secret")
     given = naming.names_by_model(TOPICS, endpoint.url, "tiny")
     assert given == {"bread · oven": "Found name", "ship · quay": "Found name (ship)"}
-    path, body, key = endpoint.asked[0]
+    path, body, key = endpoint.requests[0]
     assert (path, body["model"], key) == ("/v1/chat/completions", "tiny", "Bearer secret")
     sent = json.loads(body["messages"][1]["content"])
     assert sent == {"words": ["bread", "oven"], "texts": ["Bake it."] * 5}
@@ -320,7 +320,7 @@ def test_the_key_goes_to_no_other_address(endpoint, monkeypatch, status):
     endpoint.status, endpoint.location = status, f"{endpoint.url}/elsewhere"
     with pytest.raises(CurationError, match="leads on to .*/elsewhere, where nothing was sent"):
         naming.names_by_model(TOPICS, endpoint.url, "tiny")
-    assert [path for path, _, _ in endpoint.asked] == ["/v1/chat/completions"]
+    assert [path for path, _, _ in endpoint.requests] == ["/v1/chat/completions"]
 
 
 def test_an_endpoint_that_is_not_there_is_a_sentence(endpoint):
@@ -359,7 +359,7 @@ def test_the_command_lists_topics_and_writes_names_into_the_recipe(
     kept = Project.open(folder).view().dataset.kept
     assert {t["name"]: t["size"] for t in shown} == kept["topic"].value_counts().to_dict()
     assert all(t["words"] and t["examples"] for t in shown)
-    assert Project.open(folder).recipe == before and endpoint.asked == []
+    assert Project.open(folder).recipe == before and endpoint.requests == []
 
     old = shown[0]["name"]
     done = CliRunner().invoke(app, ["topics", str(folder), "--rename", f"{old} = My topic"])
@@ -369,7 +369,7 @@ def test_the_command_lists_topics_and_writes_names_into_the_recipe(
 
     done = CliRunner().invoke(app, ["topics", str(folder), "--name-by", endpoint.url, "--json"])
     assert done.exit_code == 0, done.output
-    assert len(endpoint.asked) == len(shown)
+    assert len(endpoint.requests) == len(shown)
     given = json.loads(done.stdout.splitlines()[-1])["renamed"]
     assert len(given) == len(set(given.values())) == len(shown)
     names = set(Project.open(folder).run().kept["topic"])

@@ -37,7 +37,7 @@ def _cut_parquet() -> bytes:
 
 def write(folder: Path) -> dict[str, str]:
     """Write the files into a folder; name → what the page must say of it."""
-    made = {
+    contents = {
         "deep.jsonl": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"\n" + GOOD, "nested deeper"),
         "bomb.jsonl.gz": (gzip.compress(b"[" + b" " * 60_000_000, 9), "limit expansion"),
         "long.jsonl": (b'{"prompt": "' + b"x" * 50_000_000 + b'"}\n' + GOOD, "limit row_mb"),
@@ -49,6 +49,6 @@ def write(folder: Path) -> dict[str, str]:
         "twice.csv": (b"prompt,prompt,completion\na,b,c\n", "twice"),
         "broken.jsonl": (b'{"prompt": "a", "prompt": "b"}\n\x00\xff{{{\n' + GOOD, "stands twice"),
     }
-    for name, (data, _) in made.items():
+    for name, (data, _) in contents.items():
         (folder / name).write_bytes(data)
-    return {name: sentence for name, (_, sentence) in made.items()}
+    return {name: sentence for name, (_, sentence) in contents.items()}
