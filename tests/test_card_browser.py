@@ -191,7 +191,7 @@ def test_a_key_before_a_card_is_painted_is_not_counted(opened, project):
     }""")
     pressed = press(page, "k")
     second = painted(page)["example"]
-    page.get_by_text("it was not counted").wait_for()
+    page.get_by_text("The key was ignored").wait_for()
     saved(page)
     assert decided(project) == pressed
     assert painted(page)["example"] == second != pressed[0][0]
@@ -265,7 +265,7 @@ def test_an_edit_put_aside_outlives_another_card_and_a_reload(opened, project):
     press(page, "b")
     press(page, "e")
     page.keyboard.press("Escape")
-    assert "E takes it up again" not in page.locator(".notice").inner_text()
+    assert "Press E to continue it" not in page.locator(".notice").inner_text()
     assert [e.kind for e in events(project)] == ["keep", "keep", "skip", "edit"]
 
 

@@ -267,7 +267,7 @@ def test_marking_ranks_the_rest_and_becomes_a_score_of_the_recipe(project):
     assert app.session_state[f"open-example-{project.path}"] not in tags(project), (
         "the next one is open"
     )
-    press(app, "Make it a score of the recipe")
+    press(app, "Add this score to the recipe")
     recipe = Project.open(project.path).recipe
     assert Step("concept", tag="maths") in recipe.steps
     assert not [b for b in app.button if b.label.startswith("Make it a score")]

@@ -374,7 +374,7 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
     part = next(g for g in app.segmented_control if g.label == "Show")
     part.set_value("Over-represented").run()
     assert not app.exception
-    assert button(app, "Hand the budgets to Select")
+    assert button(app, "Send the budgets to Select")
     part.set_value("Copies").run()
     app.slider(key="coverage-copies").set_value(0.8).run()
     assert not app.exception
@@ -464,5 +464,5 @@ def test_budgets_arrive_at_select(project):
     assert next(n for n in app.number_input if n.label == "Budget").value == 200
     assert next(t for t in app.text_area if t.label == "Quotas").value == f"{topic} = 3"
     assert "quotas" not in project.recipe.to_yaml(), "nothing is changed before it is saved"
-    button(app, "Let go").click().run()
+    button(app, "Discard").click().run()
     assert next(n for n in app.number_input if n.label == "Budget").value != 200

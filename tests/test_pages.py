@@ -151,7 +151,7 @@ def test_an_upload_of_a_name_that_is_here_asks_whether_it_takes_that_place(proje
     line = b'{"prompt": "Tea?", "completion": "Yes."}\n'
     app.file_uploader[0].set_value([(name, line, "")]).run()
     assert button().disabled, "nothing is replaced, and nothing doubled, unasked"
-    (place,) = [g for g in app.segmented_control if g.label and "is here already" in g.label]
+    (place,) = [g for g in app.segmented_control if g.label and "project already has" in g.label]
     place.set_value("Keep both").run()
     assert not button().disabled
     app.file_uploader[0].set_value([("new.jsonl", line, "")]).run()
@@ -165,8 +165,8 @@ def test_an_upload_that_was_just_imported_is_said_to_be_in_the_project(project):
     data = (project.path / "source" / entry["stored"]).read_bytes()
     app.file_uploader[0].set_value([(entry["name"], data, "")]).run()
     assert not app.exception, app.exception[0].message
-    assert not [g for g in app.segmented_control if g.label and "is here already" in g.label]
-    assert any("It is in the project" in caption.value for caption in app.caption)
+    assert not [g for g in app.segmented_control if g.label and "project already has" in g.label]
+    assert any("The project has this file" in caption.value for caption in app.caption)
     assert button().disabled, "reading it so again would add nothing"
     format = next(s for s in app.selectbox if s.label == "Format")
     format.set_value(format.options[-1]).run()
@@ -245,7 +245,7 @@ def test_without_a_name_nothing_is_decided_for_many(project):
     app = AppTest.from_file(str(next(p for p in PAGES if p.stem == "browse"))).run(timeout=120)
     app.text_input(key="browse-words").set_value("python").run()
     assert not [b for b in app.button if "Yes" in b.label]
-    assert any("Say who you are" in c.value for c in app.caption)
+    assert any("Type your name" in c.value for c in app.caption)
 
 
 def test_many_are_decided_after_saying_how_many_as_one_action(project):

@@ -19,14 +19,14 @@ from curation.errors import CurationError
 from curation.project import Project
 from curation.ui import state
 
-NAMELESS = "Say who you are on the left first; decisions carry a name."
+NAMELESS = "Type your name on the left first. Decisions are saved under a name."
 
 
 @dataclass(frozen=True)
 class Act:
-    """Something that a person does with an example, or with many.
+    """A decision or another action of a person on one example or on many.
 
-    label, icon: of the button. about: what it does, in a sentence. kind, value: of the decision; an
+    label, icon: of the button. about: its effect, in a sentence. kind, value: of the decision; an
     act without a kind decides nothing. done: the word shown afterwards, before the number of examples.
     run: what a click does instead of deciding. page: the page that a click opens with the example.
     """
@@ -46,11 +46,13 @@ class Act:
         return self.label.lower().replace(" ", "-")
 
 
-KEEP = Act("Keep", ":material/check:", "A step that drops them is overruled.", "keep", None, "Kept")
+KEEP = Act(
+    "Keep", ":material/check:", "They stay, even where a step drops them.", "keep", None, "Kept"
+)
 DROP = Act(
     "Drop",
     ":material/close:",
-    "They stay in the file; Undo takes it back.",
+    "They stay in the file. You can undo this.",
     "drop",
     None,
     "Dropped",
@@ -63,9 +65,11 @@ REVIEW = Act(
     "review",
     "Sent to review:",
 )
-TAG = Act("Tag", "", "A tag makes them a set to filter by and combine.", "tag", None, "Tagged")
+TAG = Act("Tag", "", "You can filter by this tag later.", "tag", None, "Tagged")
 UNTAG = Act("Untag", "", "", "untag", None, "Untagged")
-LABEL = Act("Label", "", "Their class, in place of any other.", "label", None, "Labelled")
+LABEL = Act(
+    "Label", "", "Their class. It replaces the label that they have.", "label", None, "Labelled"
+)
 EDIT = Act("Edit", ":material/edit:", page="pages/review/annotate.py")
 
 
@@ -106,8 +110,8 @@ def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, b
         return False
     if saved.conflicts:
         state.flash(
-            f"{len(saved.conflicts):,} of these were also decided by somebody else meanwhile; "
-            "both are kept.",
+            f"Somebody else also decided {len(saved.conflicts):,} of these meanwhile; "
+            "both decisions are kept.",
             ":material/group:",
         )
     if count := saved.appended:

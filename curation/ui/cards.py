@@ -23,7 +23,7 @@ _AVATARS = {
 
 
 def conversation(messages: Sequence[Message] | str, query: str = "") -> None:
-    """The turns of an example, each under its role; words that were looked for stand out."""
+    """Draw the turns of an example, each under its role; searched words stand out."""
     turns = load_messages(messages) if isinstance(messages, str) else messages
     for message in turns:
         with st.chat_message(message.role, avatar=_AVATARS.get(message.role, ":material/help:")):
@@ -50,9 +50,9 @@ def conversation(messages: Sequence[Message] | str, query: str = "") -> None:
 
 
 def fate(row: pd.Series, titles: Mapping[str, str]) -> None:
-    """Kept or dropped, split, label and attention, as badges.
+    """Draw kept or dropped, split, label and attention as badges.
 
-    titles: of what drops rows, by the values of dropped_by.
+    titles: value of dropped_by → its words for people.
     """
     with st.container(horizontal=True):
         if isinstance(by := row["dropped_by"], str):
@@ -79,7 +79,7 @@ def fate(row: pd.Series, titles: Mapping[str, str]) -> None:
 
 
 def receipt(events: Sequence[dict[str, Any]]) -> None:
-    """What happened to one example, oldest first."""
+    """Draw the events of one example, oldest first."""
     table = pd.DataFrame(
         [
             {

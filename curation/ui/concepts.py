@@ -1,4 +1,4 @@
-"""Marking examples as belonging to a concept or not, and ranking the others by it."""
+"""Marks examples as belonging to a concept or not, and ranks the others by it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from curation.ui.text import markdown
 
 
 def concept_of(key: str) -> str:
-    """The concept that is being marked at a place; empty while there is none."""
+    """The concept that is being marked on a page; empty while there is none."""
     if widget_value(f"{key}-mode") != "Concept":
         return ""
     return str(widget_value(f"{key}-concept") or "").strip()
@@ -38,7 +38,7 @@ def _against(tag: str) -> str:
 def controls(
     project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
 ) -> SearchResult | None:
-    """Draw the choice of a concept and what is known of it; the examples most likely to belong to it.
+    """Draw the choice of a concept and its marks; return the examples most likely to belong to it.
 
     key, among: as in `curation.ui.search.controls`. middle, right: the places for its widgets.
     """
@@ -63,17 +63,17 @@ def controls(
     search.embedded_by(view.dataset.steps)
     if not tag:
         st.caption(
-            "A concept is a tag: name it, mark some examples as yes and some as no, and all others "
-            "are ranked by how likely they belong to it."
+            "A concept is a tag. Name it and mark some examples as yes and some as no. All others "
+            "are then ranked by how likely they belong to it."
         )
         return None
     marks = marked(people, (tag, _against(tag)))
     place = st.container(horizontal=True, vertical_alignment="center")
     if not marks[tag]:
         place.caption(
-            "Nothing is marked yet. Open an example that belongs to it and press “Yes, it is”: the "
-            "others are then ranked. To find the first, search by words or meaning, or draw around "
-            "a region of the map."
+            "Nothing is marked yet. Open an example that belongs to it and press “Yes, it is”. The "
+            "others are then ranked. To find a first example, search by words or meaning, or draw "
+            "around a region of the map."
         )
         return None
     about = digest(marks)
@@ -85,8 +85,8 @@ def controls(
         "Least sure first",
         key=f"{key}-unsure",
         persist_state="session",
-        help="Ask about the examples whose probability is nearest to one half, which teach the most "
-        "and bring the no that a model needs.",
+        help="Lists the examples with a probability near one half first. Marking these teaches the "
+        "model most.",
     )
     hits = taken(scores, top, among, unsure=unsure)
     counts = f"**{len(marks[tag]):,}** yes · **{len(marks[_against(tag)]):,}** no"
@@ -97,26 +97,26 @@ def controls(
 
 def _quality(precision: float | None, no: int) -> str:
     if precision is None:
-        few = "; until there are ten no, random others count as no" if no < 10 else ""
-        return f" · mark five of each to see how well they are told apart{few}"
-    return f" · told apart with an average precision of {precision:.2f}, cross-validated"
+        few = "; below ten no, random others count as no" if no < 10 else ""
+        return f" · mark five of each to see how good the ranking is{few}"
+    return f" · average precision {precision:.2f}, cross-validated"
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
 ) -> tuple[Mask, float | None]:
-    """How likely each example belongs to a concept, and how well the marks are told apart."""
+    """Probabilities that examples belong to a concept, and the precision on the marks."""
     return ranked(_dataset, _people, tag)
 
 
 def _offer_step(project: Project, tag: str, place: Any, key: str) -> None:
     recipe = project.recipe
     if any(s.use == "concept" and s.params.get("tag") == tag for s in recipe):
-        place.caption(":material/check: a score of the recipe")
+        place.caption(":material/check: the recipe measures it")
         return
     place.button(
-        "Make it a score of the recipe",
+        "Add this score to the recipe",
         icon=":material/playlist_add:",
         key=f"{key}-concept-step",
         on_click=_add_step,
@@ -125,19 +125,19 @@ def _offer_step(project: Project, tag: str, place: Any, key: str) -> None:
 
 
 def _add_step(project: Project, tag: str, base: str) -> None:
-    """Put the concept at the end of what the recipe measures."""
+    """Add the concept after the other steps that measure."""
     try:
         project.save_recipe(project.recipe + Step("concept", tag=tag), base)
     except RecipeConflict:
-        state.flash("Somebody else changed the recipe meanwhile; try again.", ":material/error:")
+        state.flash("Somebody else changed the recipe meanwhile. Try again.", ":material/error:")
     except CurationError as error:
         state.flash(f"Not added: {error}", ":material/error:")
     else:
-        state.flash("Added to the recipe; run it to have the score.")
+        state.flash("Added to the recipe. Run it to get the score.")
 
 
 def mark_buttons(project: Project, key: str, example_id: str) -> None:
-    """Yes and no for an example, while a concept is being marked."""
+    """Draw Yes and No for an example, while a concept is being marked."""
     tag = concept_of(key)
     if not tag:
         return
@@ -156,7 +156,7 @@ def mark_buttons(project: Project, key: str, example_id: str) -> None:
                 icon=icon,
                 key=f"{key}-{label[:2].strip(',')}-{example_id}",
                 type="primary" if own in tags else "secondary",
-                help="It is marked so; press again to take the mark away." if own in tags else None,
+                help="It has this mark. Press again to remove it." if own in tags else None,
                 on_click=mark,
                 args=(project, key, example_id, own, other, tags, op, base),
             )
@@ -172,7 +172,7 @@ def mark(
     op: str,
     base: int,
 ) -> None:
-    """Tag an example as yes or no, and not as the other; a second time takes the tag away."""
+    """Tag an example as yes or no and remove the other tag; a second time removes the tag."""
     if own in tags:
         decisions = [(UNTAG, example_id, own)]
     else:
@@ -184,12 +184,12 @@ def mark(
 
 
 def just_marked(key: str) -> Slot[bool | None]:
-    """True when an example was marked since the page was drawn, False when a mark was taken away."""
+    """True after an example was marked on the drawn page, False after a mark was removed."""
     return Slot(f"{key}-marked", None)
 
 
 def open_next(project: Project, key: str, ids: Iterable[str]) -> None:
-    """After a mark open the first example of a list that nobody has marked yet."""
+    """Open the first unmarked example of a list after a mark."""
     if not just_marked(key).take(project):
         return
     tag = concept_of(key)

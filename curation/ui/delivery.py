@@ -1,4 +1,4 @@
-"""A delivery: whether it may be trained on, what it does not hold, and its files."""
+"""A delivery: whether its splits are apart, which parts are missing, and its files."""
 
 from __future__ import annotations
 
@@ -47,32 +47,32 @@ def draw(deliveries: Sequence[Delivery]) -> None:
 
 
 def _draw_verdict(leaks: dict[str, Any]) -> None:
-    """Whether the splits are known to be apart."""
+    """Draw whether the splits are known to be apart."""
     if not leaks.get("leak_safe"):
         text = leaks.get("text") or "This delivery is not known to be leak-safe; see the manifest."
         st.warning(markdown(text, 400), icon=":material/leak_add:")
         return
-    text = "Leak-safe: no prompt and no near-duplicate stands in two splits."
+    text = "Leak-safe: no prompt and no near-duplicate is in two splits."
     if nearest := leaks.get("nearest"):
         text += f" The nearest pair across splits has similarity {nearest['similarity']:.3f}."
     st.success(text, icon=":material/verified:")
 
 
 def _draw_not_held(manifest: dict[str, Any]) -> None:
-    """Rows that a format refused, parts that it has no place for, and how templates took it."""
+    """Draw the rows that a format refused, the parts it has no place for, and template results."""
     titles = {name: format.title for name, format in delivery_formats().items()}
     lines = sentences.excluded(manifest["excluded"])
     lines += sentences.not_held(manifest["not_in"], manifest["lost"], titles)
     if lines:
         st.markdown("\n".join(f"- {markdown(line, 600)}" for line in lines))
     else:
-        st.caption("Nothing is lost in any of its formats.")
+        st.caption("No format loses anything.")
     for name, entry in manifest["rendering"].items():
         st.caption(f"{markdown(titles.get(name, name))}: {markdown(rendered(entry), 600)}")
 
 
 def _draw_files(files: list[dict[str, Any]]) -> None:
-    """The files with their sizes, and their checksums to copy."""
+    """Draw the files with their sizes, and their checksums to copy."""
     table = pd.DataFrame(files)
     table["size"] = [size_text(count) for count in table["bytes"]]
     tables.draw(table, FILE, tallest=480)

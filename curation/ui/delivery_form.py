@@ -17,12 +17,12 @@ from curation.ui.text import markdown
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _outlook(path: str, fingerprint: str, _dataset: Dataset) -> Outlook:
-    """What a delivery would hold."""
+    """The content of a delivery of this dataset."""
     return Outlook.of(_dataset)
 
 
 def draw(project: Project, view: View) -> None:
-    """Choose what goes into the folder, and start the export."""
+    """Draw the choices for a delivery, and the button that starts the export."""
     outlook = _outlook(str(project.path), view.fingerprint, view.dataset)
     formats = _draw_formats(outlook)
     left, right = st.columns([2, 3], vertical_alignment="bottom")
@@ -31,21 +31,21 @@ def draw(project: Project, view: View) -> None:
     )
     with right:
         allow = st.toggle(
-            f"Also the {outlook.not_fit:,} that are not fit to train on",
+            f"Include {outlook.not_fit:,} examples that need attention",
             key="allow-attention",
             disabled=not outlook.not_fit,
-            help="A trainer cannot use them as they stand: an empty answer, two turns of the same "
-            "role, tokens of a chat template in the text …",
+            help="A trainer cannot use them as they are: an answer is empty, two turns have the same "
+            "role, the text holds tokens of a chat template …",
         )
         pseudonyms = st.toggle(
             "Pseudonyms for people",
             key="pseudonyms",
-            help="Manifest, card, receipts and decisions say annotator 1, annotator 2 … "
+            help="Manifest, card, receipts and decisions hold “annotator 1”, “annotator 2” … "
             "instead of names.",
         )
     rows = outlook.rows(allow)
     if not view.current:
-        st.caption("The recipe is run first, because something has changed since the last run.")
+        st.caption("The recipe runs first, because something has changed since the last run.")
     st.button(
         f"Export {rows:,} examples" if view.current else "Run and export",
         type="primary",
@@ -58,7 +58,7 @@ def draw(project: Project, view: View) -> None:
 
 
 def _draw_formats(outlook: Outlook) -> list[str]:
-    """Choose formats; each says what it is for and what it has no place for."""
+    """Draw the choice of formats; each shows its purpose and the parts that it loses."""
     formats = delivery_formats()
     chosen = st.multiselect(
         "Formats",

@@ -1,4 +1,4 @@
-"""What the kept examples are: lengths, languages, labels, quality, splits and topics."""
+"""Charts of the kept examples: lengths, languages, labels, quality, splits and topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLES = {
 
 
 def draw(kept: pd.DataFrame) -> None:
-    """A chart for each column that says anything of a kept example."""
+    """Draw a chart for each column that has a value for a kept example."""
     columns = st.columns(2, gap="large")
     for i, (name, title) in enumerate(TITLES.items()):
         if name not in kept or kept[name].isna().all():

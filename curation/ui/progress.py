@@ -1,4 +1,4 @@
-"""How far people are: examples looked at, by whom, and what they said."""
+"""Progress of the review: examples looked at, by annotator and by decision."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from curation.ui.tables import Column
 
 
 def draw(project: Project, total: int) -> None:
-    """The share of `total` examples, and who decided how many."""
+    """Draw the share of `total` examples, and the number of each annotator."""
     progress = Progress.of(project.people(), total)
     if progress is None:
-        st.caption("Nobody decided anything yet.")
+        st.caption("There are no decisions yet.")
         st.page_link(
             "pages/review/annotate.py",
             label="Start on the Annotate page",

@@ -1,4 +1,4 @@
-"""Quotas that the Map and Coverage pages make for the Select page, where they wait to be saved."""
+"""Quotas that the Map and Coverage pages send to the Select page, where a person saves them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from curation.ui import state
 from curation.ui.slots import Slot
 
 HANDED = Slot[Mapping[str, Any]]("select-handed", {})
-"""Parameters of `select_diverse` with which the Select page opens; empty while none wait."""
+"""Parameters of `select_diverse` with which the Select page opens; empty for none."""
 
 
 def popover(project: Project, part: pd.DataFrame) -> None:
-    """A field that lets the choice take no more than so many of a topic; `part` may be chosen."""
+    """Draw a field for the greatest number of chosen examples of a topic; part: rows that may be chosen."""
     with st.popover("Quota", icon=":material/pie_chart:"):
         sizes = part["topic"].value_counts()
         topic = st.selectbox(
             "Topic",
             sizes.index,
             key="map-quota-topic",
-            format_func=lambda t: f"{t} ({sizes[t]:,} here)",
+            format_func=lambda t: f"{t} ({sizes[t]:,})",
         )
         most = st.number_input("Choose at most", 0, None, value=100, step=10, key="map-quota-most")
         st.button(
-            "Hand it to Select",
+            "Send to Select",
             key="map-quota-go",
             type="primary",
             on_click=_hand,
@@ -38,7 +38,9 @@ def popover(project: Project, part: pd.DataFrame) -> None:
 
 
 def _hand(project: Project, topic: str, most: int) -> None:
-    """Let the Select page open with a quota of a topic beside those that were set before."""
+    """Add a quota of a topic to the parameters with which the Select page opens."""
     now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
     HANDED.set(project, with_quota(HANDED.get(project) or now, topic, most))
-    state.flash(f"At most {most:,} of “{topic}”: the Select page has it, not saved yet.")
+    state.flash(
+        f"The Select page has the quota: at most {most:,} of “{topic}”. It is not saved yet."
+    )

@@ -1,4 +1,4 @@
-"""The row of controls that finds examples: by words, by meaning, like these, by a concept."""
+"""The controls of a search: by words, by meaning, by similar examples, by a concept."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MODES = {
 
 
 def controls(project: Project, view: View, key: str, among: Mask) -> SearchResult | None:
-    """Draw the row of controls; None while nothing is looked for.
+    """Draw the controls and return the result; None while nothing is searched.
 
-    key: of the place, so that two pages may look for different things. among: True for the rows of
-    which the best are wanted.
+    key: of the page, so that two pages may have different searches. among: True for the rows that
+    are searched.
     """
     left, middle, right = st.columns([10, 10, 3], vertical_alignment="center")
     with left:
@@ -59,7 +59,7 @@ def controls(project: Project, view: View, key: str, among: Mask) -> SearchResul
 
 
 def _switched(project: Project, key: str) -> None:
-    """Take along what was typed, or the example that is open, into another mode of search."""
+    """Copy the typed text, or the open example, into another mode of search."""
     mode, opened = widget_value(f"{key}-mode"), state.OPEN.get(project)
     fields = {"Words": f"{key}-words", "Meaning": f"{key}-meaning"}
     if mode in fields and not widget_value(fields[mode]):
@@ -103,12 +103,12 @@ def _words(path: str, fingerprint: str, query: str, _rows: pd.DataFrame) -> Hits
 def _by_meaning(
     project: Project, view: View, key: str, among: Mask, middle: Any, right: Any
 ) -> SearchResult | None:
-    text = _text(middle, f"{key}-meaning", "say in your own words what it is about")
+    text = _text(middle, f"{key}-meaning", "describe the topic in your own words")
     top, least = limits(right, f"{key}-meaning", "similarity")
     search.embedded_by(view.dataset.steps)
     if not text:
         return None
-    with middle, st.spinner("Looking for what means alike …"):
+    with middle, st.spinner("Searching by meaning …"):
         scores = _meaning(str(project.path), view.fingerprint, text, project, view.dataset)
     return SearchResult.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
 
@@ -152,7 +152,7 @@ def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Datas
 
 
 def like(key: str) -> Act:
-    """The act that searches a place for what is like an example, and like those given already."""
+    """The act that searches for examples similar to one and to those chosen before."""
 
     def add(project: Project, example_id: str) -> None:
         set_widget(f"{key}-mode", "Like this")
@@ -160,5 +160,5 @@ def like(key: str) -> Act:
         if example_id not in chosen:
             set_widget(f"{key}-like", [*chosen, example_id])
 
-    about = "Search for examples that are like it."
+    about = "Search for similar examples."
     return Act("Like this", ":material/join_inner:", about, run=add)

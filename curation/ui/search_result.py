@@ -1,4 +1,4 @@
-"""What a search result adds to a table of rows, and the field that limits how many there are."""
+"""Columns that a search result adds to a table, and the field that limits a result."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from curation.ui.tables import Column
 def beside(
     part: pd.DataFrame, positions: Positions, result: SearchResult | None
 ) -> tuple[Column, ...]:
-    """Add what a search says of the rows at some positions; return the columns that it adds.
+    """Add the scores of a search to the rows at some positions; return the added columns.
 
-    A search by words adds none, but texts begin where the words are.
+    A search by words adds no column; texts begin at the words instead.
     """
     if result is None:
         return ()
@@ -32,7 +32,7 @@ def beside(
 
 
 def limits(place: Any, key: str, what: str) -> tuple[int, float]:
-    """How many at most, and how similar or probable at least."""
+    """Draw and return the greatest number of results and the least score."""
     top = int(widget_value(f"{key}-top", TOP))
     least = float(widget_value(f"{key}-least", 0.0))
     with place.popover(f"Best {top:,}" + (f", ≥ {least:.2f}" if least else ""), width="stretch"):
@@ -44,7 +44,7 @@ def limits(place: Any, key: str, what: str) -> tuple[int, float]:
             step=100,
             key=f"{key}-top",
             persist_state="session",
-            help="Of those that meet the filter.",
+            help="Counts only examples that meet the filter.",
         )
         st.slider(
             f"Least {what}",

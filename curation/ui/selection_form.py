@@ -18,7 +18,7 @@ from curation.ui.text import markdown
 
 
 def draw(project: Project, dataset: Dataset) -> None:
-    """Choose a method and its parameters; the button saves and runs the recipe."""
+    """Draw the choice of a method and its parameters; the button saves and runs the recipe."""
     recipe, handed = project.recipe, quotas.HANDED.get(project)
     if handed:
         _draw_handed(project, handed)
@@ -56,7 +56,7 @@ def draw(project: Project, dataset: Dataset) -> None:
 
 
 def _current(recipe: Recipe, handed: Mapping[str, Any]) -> Step | None:
-    """The selection with which the form opens: the recipe's, with parameters that were handed over."""
+    """The selection with which the form opens: the recipe's, with parameters from another page."""
     current = recipe.selection
     if not handed:
         return current
@@ -65,14 +65,14 @@ def _current(recipe: Recipe, handed: Mapping[str, Any]) -> Step | None:
 
 
 def _draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
-    """Say where the values of the form come from, and let them go."""
+    """Show that values of the form come from another page, with a button to discard them."""
     line = st.columns([5, 1], vertical_alignment="center")
     line[0].info(
-        f"{len(handed['quotas'])} quotas were handed over; nothing is changed before you save.",
+        f"{len(handed['quotas'])} quotas came from another page. They count after you save.",
         icon=":material/my_location:",
     )
     line[1].button(
-        "Let go",
+        "Discard",
         key="select-let-go",
         width="stretch",
         on_click=_let_go,
@@ -81,14 +81,14 @@ def _draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
 
 
 def _let_go(project: Project) -> None:
-    """Forget the parameters that were handed over."""
+    """Forget the parameters from another page."""
     quotas.HANDED.take(project)
 
 
 def _draw_parameters(
     method: Operation, current: Step | None, dataset: Dataset, handed: Mapping[str, Any]
 ) -> Step:
-    """The form of a method, which keeps the values of the current selection where it is the same."""
+    """Draw the form of a method, with the values of the current selection of that method."""
     st.caption(markdown(method.help, 400))
     of_numbers = numbers(dataset)
     params = form.parameters(

@@ -1,4 +1,4 @@
-"""A selection's result: how many, what it covers beside chance, its topics, and why each was chosen."""
+"""A selection's result: counts, coverage compared with chance, topics, and reasons."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ FIRST = 200
 
 
 def draw(project: Project, view: View) -> None:
-    """What was chosen, topic by topic, and how that compares with chance."""
+    """Draw the chosen rows by topic, and their coverage compared with chance."""
     dataset, choice = view.dataset, Choice.of(view.dataset)
     if choice is None:
-        st.caption("Choose a method and run it to see what it takes.")
+        st.caption("Choose a method and run it to see what it chooses.")
         return
     with st.container(horizontal=True):
         charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
@@ -44,7 +44,7 @@ def draw(project: Project, view: View) -> None:
             charts.number(title, f"{chosen:.3g}", f"{pool:.3g} in the pool")
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("What it covers beside random", anchor=False)
+        st.subheader("Coverage compared with random choices", anchor=False)
         if dataset.vectors is None:
             st.caption("Coverage needs embeddings.")
         else:
@@ -52,9 +52,9 @@ def draw(project: Project, view: View) -> None:
             _draw_measures(_measured(str(project.path), fingerprint, dataset, choice))
     with right:
         if "topic" in dataset.rows:
-            st.subheader("Topics: chosen beside the pool", anchor=False)
+            st.subheader("Topics: share of the chosen and of the pool", anchor=False)
             charts.shares(choice.topic_shares(dataset.rows), key="select-topics")
-    st.subheader("The first chosen, and why", anchor=False)
+    st.subheader("The first chosen examples, with reasons", anchor=False)
     first = choice.reasons.head(FIRST).rename("reason").to_frame()
     tables.draw(first.join(dataset.rows[["prompt", "response"]]), CHOSEN, tallest=300)
 
@@ -66,7 +66,7 @@ def _measured(path: str, fingerprint: str, _dataset: Dataset, _choice: Choice) -
 
 
 def _draw_measures(table: pd.DataFrame) -> None:
-    """Measures of the choice beside those of random choices."""
+    """Draw measures of the choice beside those of random choices."""
     worse = table.loc[table["verdict"] == "worse", "measure"]
     if len(worse):
         st.warning(
@@ -75,6 +75,6 @@ def _draw_measures(table: pd.DataFrame) -> None:
         )
     tables.draw(table, MEASURES)
     st.caption(
-        "Random: ten subsets of the same size, the least and the most of them. "
-        "A method that stays inside the band is no better than chance there."
+        "Random: the least and the greatest value of ten random subsets of the same size. "
+        "Between them, the method is not better than chance."
     )

@@ -33,8 +33,8 @@ OPTIONS: dict[str, Any] = {
     "server.enableXsrfProtection": True,
     "server.trustedUserHeaders": "{}",
 }
-"""What protects the person, and no settings file of some folder may change. The rest, as the theme,
-stands in `.streamlit/config.toml` beside the app."""
+"""Settings that protect the person; no settings file may change them. Other settings, such as the
+theme, are in `.streamlit/config.toml` beside the app."""
 
 
 def script() -> Path:
@@ -135,7 +135,7 @@ def announce(address: str, token: str, tickets: set[str]) -> None:
 
 
 def report_fault(error: Exception) -> bool:
-    """Show what went wrong on a page: a sentence, or for a bug a reference to the log's trace."""
+    """Show an error on a page: its sentence, or for a bug a reference to the trace in the log."""
     import streamlit as st
 
     from curation.ui.text import markdown
@@ -147,8 +147,8 @@ def report_fault(error: Exception) -> bool:
     _log.error("Reference %s: %s; its trace stands above.", reference, type(error).__name__)
     with st.container(key="fault"):
         st.error(
-            "Something went wrong here, which is a fault of this program. What happened stands in "
-            f"the log of `curate app`, under the reference **{reference}**.",
+            "Something went wrong. This is a fault of the program. The log of `curate app` has the "
+            f"details, under the reference **{reference}**.",
             icon=":material/error:",
         )
     return True

@@ -1,4 +1,4 @@
-"""What a browser session knows: which project, which row, who. The truth is on disk."""
+"""The state of a browser session: project, example, annotator. The truth is on disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPEN = Slot[str | None]("open-example", None)
 """The id of the example that the session looks at."""
 
 MOST_LETTERS = 100
-"""Of a name, so many are remembered by the browser."""
+"""Letters of a name that the browser remembers."""
 
 
 def workspace() -> Path:
@@ -47,13 +47,13 @@ def project_paths() -> list[Path]:
 
 
 def address(path: Path) -> str:
-    """What stands for a project in a page's address: its folder's name; its path where two share it."""
+    """A project's word in a page's address: its folder's name; its path where two share the name."""
     alike = [p for p in project_paths() if p.name == path.name]
     return path.name if alike == [path] else str(path)
 
 
 def _addressed(name: str) -> Path | None:
-    """The project that an address names; None when it is not there."""
+    """The project that an address names; None when there is none."""
     return next((p for p in project_paths() if name in (str(p), address(p))), None)
 
 
@@ -75,7 +75,7 @@ def reservations(path: str) -> Reservations:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Tells a project folder from another that is put in its place; empty when it is gone."""
+    """Identity of a project folder, which another folder in its place does not have; empty for none."""
     try:
         about = (path / "project.toml").stat()
     except OSError:
@@ -84,7 +84,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def present(project: Project) -> None:
-    """Raise CurationError when a project that is open was deleted, renamed or replaced meanwhile."""
+    """Raise CurationError when an open project was deleted, renamed or replaced."""
     path = project.path
     stamp = _stamp(path)
     if not stamp or _stamps.get(project) != stamp:
@@ -94,15 +94,15 @@ def present(project: Project) -> None:
 def missing_project(name: str) -> str:
     """The message about a project whose folder is missing or another."""
     return (
-        f"The project {name} is not here any more: it was deleted, renamed or replaced. Nothing is "
-        "saved to it from here. Choose a project on the left, or put the folder back and reload."
+        f"The project {name} is not here any more: it was deleted, renamed or replaced. This page "
+        "saves nothing to it. Choose a project on the left, or put the folder back and reload."
     )
 
 
 def current_project() -> Project | None:
     """The project that the address names, else the session's; None while there is none at all.
 
-    Raises CurationError when the one that was named or open is gone; it is never another instead.
+    Raises CurationError when that project is missing; another is never taken instead.
     """
     chosen = chosen_path()
     if chosen is None:
@@ -117,7 +117,7 @@ def current_project() -> Project | None:
 
 
 def chosen_path() -> Path | None:
-    """The folder of the page's project, which may be one that is gone or cannot be opened."""
+    """The folder of the page's project, which may be missing or damaged."""
     if named := st.query_params.get("project"):
         return _addressed(named) or workspace() / slug(Path(named).name)
     if chosen := st.session_state.get(_PROJECT):
@@ -164,7 +164,7 @@ def need_view() -> tuple[Project, View]:
 
 
 def annotated(project: Project, view: View) -> View:
-    """The view with what people said beside the scores: verdict, tags and flags."""
+    """The view with people's verdicts, tags and flags as columns."""
     people = project.people()
     if people is None:
         return view
@@ -187,7 +187,7 @@ def session_id() -> str:
 
 
 def annotator() -> str:
-    """Who is at the keyboard; empty until they said so."""
+    """The annotator's name; empty until it is typed."""
     return str(st.session_state.get(_ANNOTATOR) or "").strip()
 
 
@@ -197,7 +197,7 @@ def name_given(key: str) -> None:
 
 
 def recall_annotator() -> None:
-    """Begin a session, which a reload of the page does too, with the name this browser remembers."""
+    """Begin a session, also after a reload, with the name that this browser remembers."""
     if _ANNOTATOR not in st.session_state:
         cookie: Any = st.context.cookies.get(_COOKIE)
         name = unquote(cookie)[:MOST_LETTERS] if isinstance(cookie, str) else ""
@@ -205,7 +205,7 @@ def recall_annotator() -> None:
 
 
 def remember_annotator() -> None:
-    """Have the browser remember who is at the keyboard, where that has changed."""
+    """Have the browser remember the annotator's name after a change."""
     name = annotator()[:MOST_LETTERS]
     if name != st.session_state.get(_REMEMBERED, ""):
         st.session_state[_REMEMBERED] = name
@@ -219,7 +219,7 @@ def remember_annotator() -> None:
 
 @dataclass(frozen=True)
 class MapView:
-    """What a session looks at on the map of one project.
+    """The part of the map of one project that a session looks at.
 
     shapes: the lassos and boxes that were drawn, as Plotly gives them. part: the rectangle that is
     looked into, None for all. group: a theme or (theme, topic) that was chosen in the treemap.
@@ -233,7 +233,7 @@ class MapView:
 
 
 MAP = Slot("map-view", MapView())
-"""What the session looks at on the map."""
+"""The session's view of the map."""
 
 
 def look_at(project: Project, **changes: Any) -> None:
@@ -247,13 +247,13 @@ def dark() -> bool:
 
 
 def flash(text: str, icon: str = ":material/check:") -> None:
-    """Say something at the next drawing of the page: callbacks run before it."""
+    """Show a message at the next drawing of the page; callbacks run before it."""
     st.session_state.setdefault("flashes", []).append((text, icon))
 
 
 @contextmanager
 def flashing_errors() -> Iterator[None]:
-    """Say at the next drawing what could not be done in the block, which ends there."""
+    """Show an error of the block at the next drawing; the block ends there."""
     try:
         yield
     except errors.CurationError as error:
@@ -261,5 +261,5 @@ def flashing_errors() -> Iterator[None]:
 
 
 def flashes() -> list[tuple[str, str]]:
-    """What is to be said now; each is said once."""
+    """The messages to show now; each is shown once."""
     return list(st.session_state.pop("flashes", []))

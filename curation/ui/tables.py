@@ -1,4 +1,4 @@
-"""The one table of the app: columns described as data, examples with their texts, a row that is picked."""
+"""Every table of the app: columns described as data, examples with their texts, a picked row."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def draw(
 ) -> str | None:
     """Draw a table; return the id of the row that was clicked, if rows can be picked.
 
-    A missing value is an empty cell, and a column that the frame has not is left out. tallest:
-    pixels; a table of few rows is as high as they are. pick: whether a row can be clicked; the id is
+    A missing value is an empty cell. A column that the frame does not have is left out. tallest:
+    pixels; a table of few rows is as high as its rows. pick: whether a row can be clicked; the id is
     the frame's index as text.
     """
     columns = [column for column in columns if column.name in frame]
@@ -115,7 +115,7 @@ TEXTS = (
     Column("response", kind="excerpt", width=340),
     Column("dropped_by"),
 )
-"""What every table of examples shows."""
+"""Columns of every table of examples."""
 
 
 def examples(
@@ -141,5 +141,5 @@ def examples(
     columns = [*before, *TEXTS, *more]
     picked = draw(part, columns, key=key, tallest=tallest, pick=key is not None)
     if total > SHOWN:
-        st.caption(f"The first {SHOWN:,} of {total:,} are listed; actions are about all of them.")
+        st.caption(f"The first {SHOWN:,} of {total:,} are listed; actions apply to all of them.")
     return picked

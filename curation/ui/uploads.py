@@ -77,8 +77,8 @@ def _check_visible(text: str, path: Path) -> None:
     for part in path.parts:
         if part.startswith(".") and part not in (".", ".."):
             raise CurationError(
-                f"{shown(text)} leads through {shown(part)}, which is hidden; nothing hidden is "
-                "read by its path. Copy the file elsewhere, or upload it."
+                f"{shown(text)} leads through {shown(part)}, which is hidden; hidden files are not "
+                "read by path. Copy the file elsewhere, or upload it."
             )
 
 

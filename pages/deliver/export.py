@@ -12,7 +12,7 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Export",
-        "Files that a trainer reads, checked with its own rules, with a receipt for every row.",
+        "Files that a trainer reads, checked with its rules, and the history of every row.",
     )
     project, view = state.need_view()
     shell.stale(view)

@@ -1,4 +1,4 @@
-"""Select: a budget, a method, and what the choice covers beside chance."""
+"""Select: a budget, a method, and the coverage of the choice compared with chance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Select",
-        "Choose a good and diverse part under a budget, and see what it covers beside chance.",
+        "Choose a good and diverse part within a budget, and compare its coverage with chance.",
     )
     project, view = state.need_view()
     shell.stale(view)

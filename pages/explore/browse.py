@@ -25,7 +25,7 @@ from curation.ui.text import markdown
 
 LIKE = search.like("browse")
 
-# Columns that are shown beside the text, where they say anything.
+# Columns that are shown beside the text, where they have values.
 COLUMNS = (
     "source",
     "language",
@@ -66,7 +66,9 @@ def draw_table(
     before = search_result.beside(part, places[:SHOWN], result)
     usual = [name for name in COLUMNS if name in part and part[name].notna().any()]
     after = list(dict.fromkeys([*chosen, *usual]))
-    tallest = 300 if result is not None and result.tag else 420  # the buttons to mark stay in sight
+    tallest = (
+        300 if result is not None and result.tag else 420
+    )  # so that the buttons that mark stay in sight
     part = with_titles(dataset, part)
     return tables.examples(
         part, f"browse-table-{key}", before=before, after=after, tallest=tallest, total=len(places)
@@ -77,12 +79,12 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Browse",
-        "Find examples by words, by meaning or by likeness; open one to read it and its receipt.",
+        "Find examples by words, meaning or similarity. Open one to read it and its history.",
     )
     project, view = state.need_view()
     shell.stale(view)
     rows = view.dataset.rows
-    top = st.container()  # drawn last: what is found depends on the filter
+    top = st.container()  # drawn last: the search result depends on the filter
     left, right = st.columns([11, 3])
     with left:
         meets = filters.filters(view.dataset, "browse").mask(view.dataset)

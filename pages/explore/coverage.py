@@ -1,4 +1,4 @@
-"""Coverage: the dataset beside another set of texts, what it lacks and what it has too much of."""
+"""Coverage: the dataset compared with another set of texts: what is missing, what is too much."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
 
 
 def draw_compared(project: Project, view: View, reference: ReferenceSet, name: str) -> None:
-    """The comparison of that name, or else the newest there is, with a word on it."""
+    """Draw the comparison of that name, else the newest one with a note that it is older."""
     remembered = newest(reference, name)
     if remembered is None:
         st.caption("Not compared yet.")
@@ -29,8 +29,8 @@ def draw_compared(project: Project, view: View, reference: ReferenceSet, name: s
     own_name, compared = remembered
     if own_name != name:
         st.info(
-            "The data, the recipe, the decisions or what is compared have changed since this was "
-            "computed; compare again to see it as it is.",
+            "The data, the recipe, the decisions or the reference set have changed since this "
+            "comparison. Compare again to update it.",
             icon=":material/history:",
         )
     left, right = st.columns([7, 4], gap="large")
@@ -55,8 +55,8 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Coverage",
-        "Hold the dataset against a benchmark, a task or another set: what it lacks, what it has "
-        "too much of.",
+        "Compare the dataset with a benchmark, a task or another set: what is missing, what is too "
+        "much.",
     )
     project, view = state.need_view()
     shell.stale(view)

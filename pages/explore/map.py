@@ -13,13 +13,13 @@ def draw() -> None:
     project, view = state.need_view()
     shell.header(
         "Map",
-        "Examples that mean alike lie together: draw around a region, list it, act on all of it.",
+        "Examples with a similar meaning lie together. Draw around a region to list it and act on it.",
     )
     shell.stale(view)
     rows = view.dataset.rows
     if "map_x" not in rows:
         st.info(
-            "The recipe is running; the map is here when it has ended."
+            "The recipe is running. The map appears when it has ended."
             if shell.running(project)
             else "There is no map yet: the recipe needs the steps Embeddings and Map, and a run.",
             icon=":material/scatter_plot:",

@@ -1,4 +1,4 @@
-"""Overview: how much there is, what was taken away, and what it is about."""
+"""Overview: how many examples there are, what each step dropped, and their topics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE = (
 
 
 def draw_counts(counts: Counts) -> None:
-    """The numbers that are asked for first."""
+    """Draw the main numbers."""
     box = partial(charts.number, height="stretch")
     with st.container(horizontal=True):
         box("Examples", f"{counts.examples:,}")
@@ -31,31 +31,33 @@ def draw_counts(counts: Counts) -> None:
         box(
             "Need attention",
             f"{counts.attention:,}",
-            help="They load, but a trainer cannot use them as they stand; "
-            "exports leave them out unless allowed.",
+            help="They were read, but a trainer cannot use them as they are. "
+            "An export leaves them out unless you include them.",
         )
         box("Refused on import", f"{counts.refused:,}")
         box("Decided by people", f"{counts.decided:,}")
 
 
 def draw_funnel(dataset: Dataset) -> None:
-    """What each step took away, beside the topics of what is left."""
+    """Draw what each step dropped, beside the topics of the kept examples."""
     if not dataset.steps:
-        st.caption("Run the recipe to see what it takes away.")
+        st.caption("Run the recipe to see what it drops.")
         return
     left, right = st.columns([3, 2], gap="large")
     with left:
         charts.funnel(dataset, key="funnel")
     with right:
         if "topic" in dataset.kept:
-            st.caption("The largest topics of what is kept")
+            st.caption("The largest topics of the kept examples")
             charts.counts(dataset.kept["topic"], top=14, key="funnel-topics")
 
 
 def draw() -> None:
     """The page."""
     project, view = state.need_view()
-    shell.header("Overview", "How much there is, what each step took away, and what it is about.")
+    shell.header(
+        "Overview", "How many examples there are, what each step dropped, and their topics."
+    )
     shell.stale(view)
     draw_counts(Counts.of(view.dataset, project.imports, project.people()))
     part = st.segmented_control(

@@ -57,7 +57,7 @@ def draw() -> None:
     """The page."""
     shell.header(
         "Load",
-        "Any SFT file opens; every line is an example, a refused line with a reason, or blank.",
+        "Open any SFT file. Every line is an example, a refused line with a reason, or blank.",
     )
     project = state.current_project()
     if project is None:

@@ -1,4 +1,4 @@
-// Fields that a key opens: the texts of an example, a list to choose from, a note, a rating, the keys.
+// Fields that a key opens: texts to edit, a list to choose from, a note, a rating, the list of keys.
 
 /** Words of two texts as [[sign, text]], sign "=" for both, "-" for the first, "+" for the second. */
 function difference(before, after) {
@@ -53,10 +53,10 @@ function diffView(before, after) {
     text.length > 160 ? `${text.slice(0, text.indexOf(" ", 60) + 1 || 60)}… ${text.slice(text.lastIndexOf(" ", text.length - 60))}` : text;
   const tags = { "=": "span", "-": "del", "+": "ins" };
   return difference(before, after).map(([sign, text]) =>
-    el(tags[sign], {}, seen(sign === "=" ? short(text) : text)));
+    el(tags[sign], {}, visible(sign === "=" ? short(text) : text)));
 }
 
-/** The turns of a card as fields, in their places; `texts` says what differs from the card. */
+/** The turns of a card as fields in their places; `texts` returns the fields that were changed. */
 function editor(turns, draft, changed) {
   const fields = [];
   const timers = new Map();
@@ -66,9 +66,9 @@ function editor(turns, draft, changed) {
   };
   const field = (turn, index, key, label) => {
     const before = turn[key] === null || turn[key] === undefined ? "" : turn[key];
-    const known = draft.find(([i, k]) => i === index && k === key);
+    const drafted = draft.find(([i, k]) => i === index && k === key);
     const area = el("textarea", { dir: "auto", "aria-label": label, spellcheck: "true", rows: 1 });
-    area.value = known ? known[2] : before;
+    area.value = drafted ? drafted[2] : before;
     const diff = el("div", { class: "diff", dir: "auto", "aria-label": "What changed" });
     const show = () => {
       diff.replaceChildren(...(area.value === before.replace(/\r\n?/g, "\n") ? [] : diffView(before, area.value)));
@@ -96,9 +96,9 @@ function editor(turns, draft, changed) {
     else if (typeof turn.content === "string" || !turn.tool_calls) body.push(...field(turn, index, "content", named));
     if (Array.isArray(turn.tool_calls)) body.push(...turn.tool_calls.map(call));
     return el("section", { class: `turn ${ROLES[role] ? role : "other"}` },
-      el("header", { class: "role" }, seen(named)), el("div", { class: "body" }, body));
+      el("header", { class: "role" }, visible(named)), el("div", { class: "body" }, body));
   });
-  // A field knows no carriage returns; a text that was not touched keeps its own.
+  // A field has no carriage returns; an unchanged text keeps its own.
   const texts = () => fields
     .filter(({ area, before }) => area.value !== before.replace(/\r\n?/g, "\n"))
     .map(({ area, index, key }) => [index, key, area.value]);
@@ -138,7 +138,7 @@ function chooser(title, word, options, current, pick) {
       el("div", {
         class: "option", id: `option-${i}`, role: "option", "aria-selected": String(i === active), dir: "auto",
         onclick: () => pick(value),
-      }, seen(text), current.includes(value) ? el("span", { class: "quiet" }, " · set") : null)));
+      }, visible(text), current.includes(value) ? el("span", { class: "quiet" }, " · set") : null)));
     const chosen = list.children[active];
     input.setAttribute("aria-activedescendant", chosen ? chosen.id : "");
     if (chosen) chosen.scrollIntoView({ block: "nearest" });
@@ -167,11 +167,11 @@ function chooser(title, word, options, current, pick) {
 }
 
 function noteField(notes, save) {
-  const area = el("textarea", { "aria-label": "Note", rows: 2, placeholder: "for whoever comes next", maxlength: 5000 });
+  const area = el("textarea", { "aria-label": "Note", rows: 2, placeholder: "for the next person", maxlength: 5000 });
   return {
     kind: "note",
     title: "Note",
-    node: el("div", {}, el("div", { class: "paneltitle" }, "Note ", el("span", { class: "quiet" }, "Enter saves, Shift+Enter begins a line, Esc leaves")), area),
+    node: el("div", {}, el("div", { class: "paneltitle" }, "Note ", el("span", { class: "quiet" }, "Enter saves, Shift+Enter starts a new line, Esc closes")), area),
     focus: () => area.focus({ preventScroll: true }),
     text: () => area.value.trim(),
     key: (event) => {
@@ -199,10 +199,10 @@ function ratingField(current, save) {
 
 const HELP = [
   ["K", "keep"], ["D", "drop"], ["1 – 9", "give the label with this number"], ["L", "choose or type a label"],
-  ["E", "edit the texts; Ctrl+Enter saves, Esc leaves"], ["S", "skip: it comes again at the end"],
-  ["F", "send to review, for somebody else; in review already, skip"], ["T", "tag"], ["N", "note"], ["R", "rate from 1 to 5"],
-  ["B", "back to the card before"], ["U or Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
-  ["X", "show or fold what is long"], ["?", "these keys"],
+  ["E", "edit the texts; Ctrl+Enter saves, Esc closes"], ["S", "skip: it comes back at the end"],
+  ["F", "send to review, for somebody else; in the review queue: skip"], ["T", "tag"], ["N", "note"], ["R", "rate from 1 to 5"],
+  ["B", "back to the previous card"], ["U or Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
+  ["X", "show or hide long texts"], ["?", "these keys"],
 ];
 
 function helpField() {

@@ -1,4 +1,4 @@
-// Keys and what they ask for, and a card as it is after an answer.
+// Keys and their actions, and a card after an answer.
 
 const LEAVE = lookup({ keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" });
 const STAY = lookup({ tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated" });
@@ -13,7 +13,7 @@ const KEYS = lookup({
   u: "undo", x: "unfold", "?": "help",
 });
 
-/** The action's key of an event, whatever the keyboard's script or Caps Lock; "" for none. */
+/** The action's key of an event, for any keyboard script and with Caps Lock; "" for none. */
 function pressed(event) {
   if (event.key === "?") return "?";
   const digit = /^[1-9]$/.test(event.key) ? event.key : (!event.shiftKey && (/^(?:Digit|Numpad)([1-9])$/.exec(event.code) || [])[1]) || "";
@@ -24,7 +24,7 @@ function pressed(event) {
   return event.key.length === 1 && /^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : "";
 }
 
-/** A card as it is after an answer, until the server's own word comes. */
+/** A card after an answer, until the server's reply comes. */
 function applied(card, kind, value, by) {
   const next = { ...card };
   if (kind === "keep" || kind === "drop") next.fate = { kept: kind === "keep", by, person: true };
@@ -37,7 +37,7 @@ function applied(card, kind, value, by) {
   else if (kind === "edit") {
     const turns = parsed(value.messages, []);
     value.texts.forEach(([index, key, text]) => { turns[index][key] = text; });
-    // What is drawn; the text that it was made of is kept for a further edit, letter by letter.
+    // The turns are drawn; `base` keeps the exact former text for a further edit.
     Object.assign(next, { messages: JSON.stringify(turns), base: value.messages, texts: value.texts, edited: by });
   }
   return next;

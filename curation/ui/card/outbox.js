@@ -1,5 +1,5 @@
-// Answers on their way to the disk. An answer is kept in this tab's storage until the server says that
-// it is saved; the whole list is sent each time, so losing or repeating a message loses nothing.
+// Answers that are not on disk yet. The tab's storage keeps an answer until the server reports it saved.
+// Each request holds the whole list, so a lost or repeated message loses nothing; the price is size.
 
 const WAIT = 4000; // milliseconds until a request without a reply is sent again
 
@@ -8,24 +8,24 @@ function newId() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What this tab remembers of a project: unsaved answers, where one is and was, half-written edits by example. */
+/** This tab's memory of a project: unsaved answers, the card, the trail of cards, drafts of edits by example. */
 class Memory {
   constructor(project) {
     this.key = `curation-card:${project}`;
-    let known = {};
+    let stored = {};
     try {
-      known = JSON.parse(sessionStorage.getItem(this.key)) || {};
+      stored = JSON.parse(sessionStorage.getItem(this.key)) || {};
     } catch {
-      known = {};
+      stored = {};
     }
-    this.unsaved = Array.isArray(known.unsaved) ? known.unsaved : [];
-    this.trail = Array.isArray(known.trail) ? known.trail : [];
-    this.drafts = Object.assign(Object.create(null), known.drafts);
-    this.at = known.at || null;
+    this.unsaved = Array.isArray(stored.unsaved) ? stored.unsaved : [];
+    this.trail = Array.isArray(stored.trail) ? stored.trail : [];
+    this.drafts = Object.assign(Object.create(null), stored.drafts);
+    this.at = stored.at || null;
     this.whole = true;
   }
 
-  /** Write it down; false when this browser has no room, and a reload would lose it. */
+  /** Save the memory; false when the browser's storage is full and a reload would lose it. */
   keep() {
     const { unsaved, trail, drafts, at } = this;
     try {
@@ -38,30 +38,30 @@ class Memory {
   }
 }
 
-/** This tab's name for the server; a reload keeps it, a second tab has another. */
+/** This tab's id for the server; a reload keeps it, a second tab has another. */
 function pageId() {
   try {
-    const known = sessionStorage.getItem("curation-card-page") || newId();
-    sessionStorage.setItem("curation-card-page", known);
-    return known;
+    const id = sessionStorage.getItem("curation-card-page") || newId();
+    sessionStorage.setItem("curation-card-page", id);
+    return id;
   } catch {
     return newId();
   }
 }
 
-/** Sends requests one at a time: what was said meanwhile goes with the next. */
+/** Sends requests one at a time; answers given meanwhile go with the next. */
 class Outbox {
   constructor(memory, describe, send) {
     this.memory = memory;
     this.describe = describe;
     this.send = send;
-    this.sent = Date.now(); // numbers requests, also those of an earlier life of this page
+    this.sent = Date.now(); // number of the newest request; higher than before a reload
     this.waiting = 0;
     this.again = false;
     this.timer = null;
   }
 
-  /** Ask now, or right after the reply to what was asked last. */
+  /** Send a request now, or right after the reply to the last one. */
   flush() {
     if (this.waiting) {
       this.again = true;
@@ -75,17 +75,17 @@ class Outbox {
     this.send({ ...this.describe(), sent: this.sent, answers: this.memory.unsaved });
   }
 
-  /** Send again what has had no reply. */
+  /** Send again after a missing reply. */
   restart() {
     this.waiting = 0;
     this.flush();
   }
 
-  /** Take a reply in: what is on disk, or can never be, leaves the list. */
+  /** Handle a reply: answers that are on disk, or refused, leave the list. */
   heard(reply) {
-    const gone = new Set([...(reply.saved || []), ...Object.keys(reply.refused || {})]);
-    if (gone.size) {
-      this.memory.unsaved = this.memory.unsaved.filter((answer) => !gone.has(answer.op));
+    const settled = new Set([...(reply.saved || []), ...Object.keys(reply.refused || {})]);
+    if (settled.size) {
+      this.memory.unsaved = this.memory.unsaved.filter((answer) => !settled.has(answer.op));
       this.memory.keep();
     }
     if (reply.to === this.waiting) {

@@ -1,9 +1,9 @@
-// The page: one card painted, the next ones at hand, and keys that act on the card that was painted.
+// The page: one painted card, the next cards in memory, and keys that act on the painted card.
 
 const memories = new Map();
 let guarded = false;
 
-/** This tab's memory of a project; shared by all lives of the component in one load of the page. */
+/** This tab's memory of a project; all instances of the component in one page load share it. */
 function memoryOf(project) {
   if (!memories.has(project)) memories.set(project, Object.assign(new Memory(project), { acts: [], undone: [] }));
   if (!guarded) {
@@ -40,7 +40,7 @@ class Page extends Shell {
     this.listeners.forEach(([name, heard]) => window.addEventListener(name, heard, true));
   }
 
-  /** Let go of the window; what is unsaved stays in this tab's memory. */
+  /** Remove the listeners; unsaved answers stay in this tab's memory. */
   close() {
     this.endEdit();
     this.listeners.forEach(([name, heard]) => window.removeEventListener(name, heard, true));
@@ -49,14 +49,14 @@ class Page extends Shell {
     clearTimeout(this.noteTimer);
   }
 
-  // --- what the server says ---------------------------------------------------------------
+  // --- replies of the server ---------------------------------------------------------------
 
   update({ data, setStateValue }) {
     this.annotator = data.annotator;
     this.titles = data.queues;
     if (this.project !== data.project) this.enter(data.project, setStateValue);
     if (this.memory.who !== data.annotator) {
-      // What somebody else did here is not for this person to take back.
+      // This person must not undo what another person did.
       Object.assign(this.memory, { who: data.annotator, acts: [], undone: [] });
       this.lastAction = null;
     }
@@ -73,18 +73,18 @@ class Page extends Shell {
     this.standing();
   }
 
-  /** Begin with a project: its unsaved answers are sent at once, and the address says where to open. */
+  /** Open a project: send its unsaved answers, and open the card that the address names. */
   enter(project, setStateValue) {
     this.endEdit();
-    const wanted = new URLSearchParams(location.search);
+    const query = new URLSearchParams(location.search);
     const names = this.titles.map(([name]) => name);
     this.project = project;
     this.memory = memoryOf(project);
-    this.queue = names.includes(wanted.get("queue")) ? wanted.get("queue") : names[0];
-    // The address is a moment behind; it wins where it was changed by somebody else than this page.
+    this.queue = names.includes(query.get("queue")) ? query.get("queue") : names[0];
+    // This page writes the address late; it counts where something else than this page changed it.
     const { at } = this.memory;
-    const behind = at && at.queue === this.queue && at.address === wanted.get("example");
-    this.want = (behind ? at.example : wanted.get("example")) || "";
+    const behind = at && at.queue === this.queue && at.address === query.get("example");
+    this.want = (behind ? at.example : query.get("example")) || "";
     Object.assign(this, { cards: new Map(), upcoming: [], card: null, left: null, session: null });
     this.outbox?.stop();
     this.outbox = new Outbox(this.memory, () => this.describe(), (request) => setStateValue("request", request));
@@ -92,8 +92,8 @@ class Page extends Shell {
   }
 
   describe() {
-    const held = [...(this.card ? [this.card.id] : []), ...this.upcoming];
-    const have = Object.fromEntries(held.filter((id) => this.cards.has(id)).map((id) => [id, this.cards.get(id).revision]));
+    const ids = [...(this.card ? [this.card.id] : []), ...this.upcoming];
+    const have = Object.fromEntries(ids.filter((id) => this.cards.has(id)).map((id) => [id, this.cards.get(id).revision]));
     return { project: this.project, page: this.page, queue: this.queue, at: this.card ? this.card.id : this.want, have };
   }
 
@@ -112,7 +112,7 @@ class Page extends Shell {
     this.drawDigits();
   }
 
-  /** The ids that come next, as far as their cards are here. */
+  /** The next ids, up to the first one without a card. */
   order(data, answered) {
     let ids = data.order;
     if (this.queue === "everything") {
@@ -120,7 +120,7 @@ class Page extends Shell {
       if (at >= 0) ids = ids.slice(at + 1);
       else if (this.card && data.at !== this.card.id) ids = this.upcoming;
     } else {
-      // The server leaves out what was on the screen when it was asked; an undo has put it off since.
+      // The server leaves out the card on the screen; an undo may have moved it back to the queue.
       if (this.upcoming.includes(data.at)) ids = [data.at, ...ids];
       ids = ids.filter((id) => id !== this.card?.id && !answered.has(id));
     }
@@ -133,7 +133,7 @@ class Page extends Shell {
     [...this.cards.keys()].filter((id) => !needed.has(id)).forEach((id) => this.cards.delete(id));
   }
 
-  /** Show a first card: the one that was asked for, else the front of the queue. */
+  /** Show a first card: the one that the address names, else the first of the queue. */
   open(data) {
     if (this.want && data.gone && data.at === this.want) {
       this.say("That example is not in this project any more.");
@@ -147,7 +147,7 @@ class Page extends Shell {
     else this.nothing("✓ This queue is empty. Choose another, or send examples to review from the Map or Browse.");
   }
 
-  /** Take in what was said of the painted card meanwhile; its text changes only before one's eyes. */
+  /** Update the painted card with newer decisions; a changed text is drawn with a notice. */
   renew(card) {
     const before = this.card;
     if (this.edit) return;
@@ -166,7 +166,7 @@ class Page extends Shell {
 
   // --- painting ---------------------------------------------------------------------------
 
-  /** Paint a card; until it is on the screen no key decides about it. */
+  /** Paint a card; no key decides about it before it is on the screen. */
   show(id) {
     const card = this.cards.get(id);
     this.closePanel();
@@ -192,7 +192,7 @@ class Page extends Shell {
     if (draft && draft.open && draft.messages === plainly(card.messages) && !this.undrawn) this.startEdit();
   }
 
-  /** Draw the card; one that cannot be drawn says so, and can be skipped like any other. */
+  /** Draw the card; a card that cannot be drawn shows a message and can be skipped. */
   drawCard() {
     const { card } = this;
     this.undrawn = false;
@@ -237,7 +237,7 @@ class Page extends Shell {
 
   // --- keys -------------------------------------------------------------------------------
 
-  /** Keep what is typed into a field of ours from the app's own shortcuts. */
+  /** Stop keys in our fields from reaching the app's shortcuts. */
   quiet(event) {
     const target = event.composedPath()[0];
     if (isField(target) && this.shell.contains(target)) event.stopPropagation();
@@ -254,9 +254,9 @@ class Page extends Shell {
     if (used) event.preventDefault();
   }
 
-  /** A key in one of our fields; true when it is none of the letters. */
+  /** Handle a key in one of our fields; true when it is not text. */
   inField(event) {
-    const held = event.ctrlKey || event.metaKey || event.altKey;
+    const modified = event.ctrlKey || event.metaKey || event.altKey;
     if (event.key === "Escape") {
       if (this.edit) this.leaveEdit();
       else this.closePanel(true);
@@ -268,27 +268,27 @@ class Page extends Shell {
       return true;
     }
     if (event.repeat && event.key === "Enter") return true;
-    return Boolean(this.field && !held && this.field.key(event));
+    return Boolean(this.field && !modified && this.field.key(event));
   }
 
   onCard(event, ours) {
-    const held = event.ctrlKey || event.metaKey;
-    if (held && !event.altKey && event.key.toLowerCase() === "z") {
+    const control = event.ctrlKey || event.metaKey;
+    if (control && !event.altKey && event.key.toLowerCase() === "z") {
       if (!event.repeat) this.press(event.shiftKey ? "redo" : "undo", event.timeStamp);
       return true;
     }
-    if (held && this.edit && event.key === "Enter") {
+    if (control && this.edit && event.key === "Enter") {
       if (!event.repeat) this.saveEdit();
       return true;
     }
-    if (held || event.altKey) return false;
+    if (control || event.altKey) return false;
     if (event.key === "Escape") {
       if (this.edit) this.leaveEdit();
       else if (this.field) this.closePanel(true);
       else return false;
       return true;
     }
-    if (event.repeat && ours && (event.key === "Enter" || event.key === " ")) return true; // a held button
+    if (event.repeat && ours && (event.key === "Enter" || event.key === " ")) return true; // a button that is kept pressed
     const key = pressed(event);
     const digit = /^[1-9]$/.test(key);
     if (!digit && !(key in KEYS)) return false;
@@ -297,16 +297,16 @@ class Page extends Shell {
     return true;
   }
 
-  /** Do what a key or button asks of the painted card; `when` it was pressed tells which that was. */
+  /** Act on the painted card; `when`: time of the key, which must be after the card was painted. */
   press(action, when) {
     if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField());
-    if (this.edit) return this.hint("Save the edit with Ctrl+Enter, or leave it with Esc, first.");
+    if (this.edit) return this.hint("First save the edit with Ctrl+Enter or close it with Esc.");
     if (action in { keep: 1, drop: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
-      if (when < this.shownAt) return this.say("A key came before this card was on the screen; it was not counted.");
-      if (this.undrawn && action !== "skip" && action !== "flag") return this.say("This example cannot be shown; skip it with S, or send it to review with F.");
+      if (when < this.shownAt) return this.say("You pressed a key before this card was on the screen. The key was ignored.");
+      if (this.undrawn && action !== "skip" && action !== "flag") return this.say("This example cannot be shown. Skip it with S or send it to review with F.");
     }
-    if (this.field?.text() && action !== this.field.kind) return this.hint(`Save the ${this.field.kind} with Enter, or leave it with Esc, first.`);
+    if (this.field?.text() && action !== this.field.kind) return this.hint(`First save the ${this.field.kind} with Enter or close it with Esc.`);
     if (/^\d$/.test(action)) return this.digit(Number(action));
     return this[`do_${action}`] ? this[`do_${action}`]() : undefined;
   }
@@ -363,7 +363,7 @@ class Page extends Shell {
 
   post(answer) {
     this.memory.unsaved.push(answer);
-    if (!this.memory.keep()) this.say("This browser has no room left; what is not yet saved would not survive a reload.", true);
+    if (!this.memory.keep()) this.say("This browser’s storage is full. A reload would lose unsaved answers.", true);
     this.drawUnsaved();
     setTimeout(() => this.outbox.flush(), 0);
     this.later();
@@ -378,7 +378,7 @@ class Page extends Shell {
     }
   }
 
-  /** Go to an example and come back to the present one after it. */
+  /** Show an example, and the present one after it. */
   visit(id) {
     if (this.card && this.card.id !== id) this.upcoming.unshift(this.card.id);
     this.upcoming = this.upcoming.filter((other) => other !== id);
@@ -390,7 +390,7 @@ class Page extends Shell {
     if (id === undefined) return;
     this.visit(id);
     this.memory.keep();
-    setTimeout(() => this.outbox.flush(), 0); // what was said of it since
+    setTimeout(() => this.outbox.flush(), 0); // to get newer decisions about it
   }
 
   do_undo() {
@@ -399,7 +399,7 @@ class Page extends Shell {
     if (!act && !last) return this.say("There is nothing to undo.");
     const example = act ? act.card.id : last.example;
     const target = act ? { batch: act.op } : last.target;
-    // The last reply may name it still as what an undo would take back.
+    // The last reply may still offer this action for an undo.
     this.undoneTargets.add(JSON.stringify(target));
     if (last && this.undoneTargets.has(JSON.stringify(last.target))) this.lastAction = null;
     if (act) {
@@ -436,9 +436,9 @@ class Page extends Shell {
     return { op: newId(), example, revision: 0, kind, value: target, by: this.annotator, time: Date.now() / 1000, queue: this.queue };
   }
 
-  /** Go over to another queue. */
+  /** Switch to another queue. */
   choose(name) {
-    if (this.edit || this.field?.text()) return this.hint("Save or leave what you are writing first.");
+    if (this.edit || this.field?.text()) return this.hint("First save or close your text.");
     if (name === this.queue) return undefined;
     Object.assign(this, { queue: name, upcoming: [], want: "", left: null });
     this.nothing("Loading…");
@@ -462,7 +462,7 @@ class Page extends Shell {
     return undefined;
   }
 
-  /** Remember what is written so far; of a text that is another by now the draft is left alone. */
+  /** Save the draft; a draft of another version of the text stays as it is. */
   keepDraft(open) {
     if (!this.edit) return;
     const { id } = this.card;
@@ -471,10 +471,10 @@ class Page extends Shell {
     const texts = this.edit.texts();
     if (texts.length) drafts[id] = { messages, texts, open };
     else if (drafts[id]?.messages === messages) delete drafts[id];
-    if (!this.memory.keep()) this.say("This browser has no room left; this edit would not survive a reload.", true);
+    if (!this.memory.keep()) this.say("This browser’s storage is full. A reload would lose this edit.", true);
   }
 
-  /** Stop editing without a word; the card that is edited is still this one. */
+  /** Stop editing without a message; the edited card is still the present one. */
   endEdit(open = true) {
     if (!this.edit) return;
     this.keepDraft(open);
@@ -483,7 +483,7 @@ class Page extends Shell {
   }
 
   leaveEdit() {
-    if (this.edit.texts().length) this.say("The edit was not saved; E takes it up again.");
+    if (this.edit.texts().length) this.say("The edit was not saved. Press E to continue it.");
     this.endEdit(false);
     this.turns.replaceChildren(...conversation(this.card));
     this.modes();
@@ -497,7 +497,7 @@ class Page extends Shell {
       this.leaveEdit();
       return this.say("Nothing was changed.");
     }
-    // Numbers in calls are not what they were once this page has read and written them.
+    // JavaScript may change numbers in calls, so the server applies the texts to the exact base.
     const { messages, base = messages, texts: earlier = [] } = this.card;
     const again = new Set(texts.map(([index, key]) => `${index} ${key}`));
     const all = [...earlier.filter(([index, key]) => !again.has(`${index} ${key}`)), ...texts];

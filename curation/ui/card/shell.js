@@ -1,4 +1,4 @@
-// What the page looks like: its bar, its buttons, the line above a card, notices and fields.
+// The parts of the page: its bar, its buttons, the line above a card, notices and fields.
 
 class Shell {
   build() {
@@ -16,7 +16,7 @@ class Shell {
     this.verdicts = el("div", { class: "verdicts" }, button("drop", "D", "✕ Drop"), button("keep", "K", "✓ Keep"));
     this.others = el("div", { class: "others" }, ACTIONS.map(([action, key, text]) => button(action, key, text)));
     this.editing = el("div", { class: "verdicts", hidden: true },
-      el("button", { type: "button", class: "act", onclick: () => this.leaveEdit() }, el("span", {}, "Leave"), el("kbd", {}, "Esc")),
+      el("button", { type: "button", class: "act", onclick: () => this.leaveEdit() }, el("span", {}, "Close"), el("kbd", {}, "Esc")),
       el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), el("kbd", {}, "Ctrl+Enter")));
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
@@ -30,19 +30,19 @@ class Shell {
     const { fate } = card;
     const by = fate.by ? (fate.person ? `● ${fate.by}` : fate.by) : "";
     const chip = (kind, ...text) => el("span", { class: `chip ${kind}` }, text);
-    const chips = [chip(fate.kept ? "kept" : "dropped", fate.kept ? "✓ kept" : "✕ dropped", by ? (fate.kept ? " by " : ": ") : "", by ? seen(by) : "")];
-    if (card.label) chips.push(chip("label", "label ", el("b", { dir: "auto" }, seen(card.label))));
-    if (card.edited) chips.push(chip("person", `● edited by `, seen(card.edited)));
+    const chips = [chip(fate.kept ? "kept" : "dropped", fate.kept ? "✓ kept" : "✕ dropped", by ? (fate.kept ? " by " : ": ") : "", by ? visible(by) : "")];
+    if (card.label) chips.push(chip("label", "label ", el("b", { dir: "auto" }, visible(card.label))));
+    if (card.edited) chips.push(chip("person", `● edited by `, visible(card.edited)));
     if (card.rating !== null) chips.push(chip("person", `● rated ${card.rating}`));
     if (card.flags.length) chips.push(chip("person", "● in review"));
-    card.tags.forEach((tag) => chips.push(chip("person", "● ", seen(tag),
-      el("button", { type: "button", class: "off", "aria-label": `Take the tag ${tag} off`, tabindex: -1, onclick: () => this.act("untag", tag) }, "×"))));
-    card.facts.forEach(([name, value]) => chips.push(chip("fact", `${name} `, seen(value))));
+    card.tags.forEach((tag) => chips.push(chip("person", "● ", visible(tag),
+      el("button", { type: "button", class: "off", "aria-label": `Remove the tag ${tag}`, tabindex: -1, onclick: () => this.act("untag", tag) }, "×"))));
+    card.facts.forEach(([name, value]) => chips.push(chip("fact", `${name} `, visible(value))));
     const lines = [];
     card.attention.forEach((sentence) => lines.push(el("p", { class: "attention" }, `▲ Needs attention: ${sentence}.`)));
-    if (card.reason && !(fate.person && fate.kept)) lines.push(el("p", { class: "quiet" }, "Why: ", seen(card.reason)));
-    card.notes.forEach(([who, text]) => lines.push(el("p", { class: "said" }, el("b", {}, seen(who || "somebody")), ": ", seen(text))));
-    return el("header", { class: "head" }, el("div", { class: "chips" }, chips, el("span", { class: "where" }, seen(card.source))), lines);
+    if (card.reason && !(fate.person && fate.kept)) lines.push(el("p", { class: "quiet" }, "Why: ", visible(card.reason)));
+    card.notes.forEach(([who, text]) => lines.push(el("p", { class: "said" }, el("b", {}, visible(who || "somebody")), ": ", visible(text))));
+    return el("header", { class: "head" }, el("div", { class: "chips" }, chips, el("span", { class: "where" }, visible(card.source))), lines);
   }
 
   drawDigits() {
@@ -54,12 +54,12 @@ class Shell {
     const more = this.labels.length - offered.length;
     this.digits.replaceChildren(
       ...offered.map((label, i) => el("button", { type: "button", class: "act labelled", "aria-pressed": String(label === this.card?.label),
-        onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, seen(label)), el("kbd", {}, String(i + 1)))),
+        onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, visible(label)), el("kbd", {}, String(i + 1)))),
       ...(more > 0 ? [el("button", { type: "button", class: "act labelled", onclick: (event) => this.press("label", event.timeStamp) },
         el("span", {}, `${number(more)} more`), el("kbd", {}, "L"))] : []));
   }
 
-  /** Which buttons there are: those of a card, or those of an edit. */
+  /** Show the buttons of a card, or those of an edit. */
   modes() {
     const idle = !this.card;
     this.verdicts.hidden = this.others.hidden = Boolean(this.edit);
@@ -71,7 +71,7 @@ class Shell {
     });
   }
 
-  /** How many answers are not on disk yet. */
+  /** Draw the number of answers that are not on disk yet. */
   drawUnsaved() {
     const count = this.memory.unsaved.length;
     const words = count ? `${plural(count, "answer")} not yet saved` : "all saved";
@@ -81,7 +81,7 @@ class Shell {
     this.saving.dataset.unsaved = count;
   }
 
-  /** How many wait, and how many answers are not on disk yet. */
+  /** Draw the size of each queue, and the number of answers that are not on disk yet. */
   standing() {
     this.drawUnsaved();
     const counts = { ...this.counts };
@@ -96,18 +96,18 @@ class Shell {
     this.modes();
   }
 
-  /** Say something beside the card; with an example, offer to show it. */
+  /** Show a message beside the card; with an example, a button that opens it. */
   say(text, stays = false, example = "") {
     clearTimeout(this.noteTimer);
     const show = example && example !== this.card?.id
       ? el("button", { type: "button", class: "more", onclick: () => this.visit(example) }, "Show it") : null;
     const shut = stays ? el("button", { type: "button", class: "off", "aria-label": "Close", onclick: () => (this.note.hidden = true) }, "×") : null;
-    this.note.replaceChildren(el("span", {}, seen(text)), ...[show, shut].filter(Boolean));
+    this.note.replaceChildren(el("span", {}, visible(text)), ...[show, shut].filter(Boolean));
     this.note.hidden = false;
     if (!stays) this.noteTimer = setTimeout(() => (this.note.hidden = true), 5000);
   }
 
-  /** Let keys scroll the card, unless somebody types elsewhere. */
+  /** Let keys scroll the card, unless another field has the focus. */
   rest() {
     const active = document.activeElement;
     if (active === document.body || active === null || active === this.root.host || this.root.contains(active))
@@ -132,7 +132,7 @@ class Shell {
     if (rest || focused) this.pane.focus({ preventScroll: true });
   }
 
-  /** Tell the address and the rest of the page, when there is time. */
+  /** Update the address and the rest of the page after the current work. */
   later() {
     if (this.laterTimer) return;
     this.laterTimer = setTimeout(() => {
@@ -158,7 +158,7 @@ class Shell {
     this.whereabouts();
   }
 
-  /** Remember where one is, for a reload before the address says so. */
+  /** Save the card, for a reload before the address names it. */
   whereabouts() {
     const address = new URLSearchParams(location.search).get("example");
     this.memory.at = { queue: this.queue, example: this.card ? this.card.id : this.want, address };

@@ -1,5 +1,5 @@
-// Text of a dataset as nodes of the page. It enters by text nodes only, so nothing in it is markup,
-// a link, or a picture that would be fetched.
+// Text of a dataset as nodes of the page. It becomes text nodes only, so nothing in it is markup,
+// a link, or a picture that the browser fetches.
 
 /** A new element with attributes, and children that are nodes or plain text. */
 function el(tag, attributes, ...children) {
@@ -13,7 +13,7 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
-/** Words by their names, of which only what was put in is found, whatever a dataset asks it for. */
+/** A dictionary without inherited keys, so that a dataset's word finds only its own entries. */
 const lookup = (...words) => Object.assign(Object.create(null), ...words);
 
 const number = (value) => Number(value).toLocaleString("en-US");
@@ -37,15 +37,15 @@ const JOINED = /^(?:\p{M}|\p{Extended_Pictographic}|\p{Emoji_Modifier}|(?![\p{Sc
 const code = (character) =>
   `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
-/** Whether a joiner does its work, in an emoji or in a script that has joiners. */
+/** Whether a joiner has an effect: in an emoji, or in a script with joiners. */
 function joins(text, index) {
   const before = [...text.slice(Math.max(0, index - 3), index)].pop() || "";
   const after = String.fromCodePoint(text.codePointAt(index + 1) || 32);
   return JOINED.test(before) && (JOINED.test(after) || /[\p{L}\p{M}\s]/u.test(after));
 }
 
-/** Text as nodes, with a badge in the place of each run of a character that cannot be seen. */
-function seen(text) {
+/** Text as nodes, with a badge in the place of each run of an invisible character. */
+function visible(text) {
   const nodes = [];
   let from = 0;
   const runs = [];
@@ -76,10 +76,10 @@ function seen(text) {
 /** A text cut into blocks: {kind: "text" | "code" | "table", text or rows, language}. */
 function blocks(text) {
   const lines = text.split("\n");
-  const found = [];
+  const parts = [];
   let plain = [];
   const flush = () => {
-    if (plain.some((line) => line.trim())) found.push({ kind: "text", text: plain.join("\n") });
+    if (plain.some((line) => line.trim())) parts.push({ kind: "text", text: plain.join("\n") });
     plain = [];
   };
   for (let i = 0; i < lines.length; i += 1) {
@@ -88,20 +88,20 @@ function blocks(text) {
       let end = i + 1;
       while (end < lines.length && !closes(lines[end], fence)) end += 1;
       flush();
-      found.push({ kind: "code", text: lines.slice(i + 1, end).join("\n"), language: fence.language });
+      parts.push({ kind: "code", text: lines.slice(i + 1, end).join("\n"), language: fence.language });
       i = end;
     } else if (lines[i].includes("|") && isRule(lines[i + 1], cells(lines[i]).length)) {
       let end = i + 2;
       while (end < lines.length && lines[end].includes("|")) end += 1;
       flush();
-      found.push({ kind: "table", rows: [lines[i], ...lines.slice(i + 2, end)].map(cells) });
+      parts.push({ kind: "table", rows: [lines[i], ...lines.slice(i + 2, end)].map(cells) });
       i = end - 1;
     } else {
       plain.push(lines[i]);
     }
   }
   flush();
-  return found;
+  return parts;
 }
 
 function opening(line) {
@@ -115,7 +115,7 @@ function closes(line, fence) {
   return bare.length >= fence.length && bare === fence.sign.repeat(bare.length);
 }
 
-/** The cells of a line of a table; a pipe behind a backslash stands in a cell. */
+/** The cells of a line of a table; a pipe after a backslash is part of a cell. */
 function cells(line) {
   const bare = line.trim();
   const inner = bare.slice(bare.startsWith("|") ? 1 : 0, bare.endsWith("|") ? -1 : undefined);
@@ -137,14 +137,14 @@ const LONG_TEXT = 2400;
 const LONG_LINES = 32;
 const LONG_TABLE = 8;
 
-/** The beginning of a text that is too long to show at once; the text itself when it is not. */
+/** The beginning of a long text, or the whole of a short one. */
 function beginning(text) {
   let end = Math.min(text.length, LONG_TEXT);
-  let at = -1;
+  let position = -1;
   for (let lines = 0; lines < LONG_LINES; lines += 1) {
-    at = text.indexOf("\n", at + 1);
-    if (at === -1 || at >= end) break;
-    if (lines === LONG_LINES - 1) end = at;
+    position = text.indexOf("\n", position + 1);
+    if (position === -1 || position >= end) break;
+    if (lines === LONG_LINES - 1) end = position;
   }
   if (text.length - end < 400 && text.slice(end).split("\n").length < 6) return text;
   if (end < text.length) {
@@ -154,7 +154,7 @@ function beginning(text) {
   return text.slice(0, end);
 }
 
-/** A block that begins short; its button, and the key X, shows all of it. */
+/** A shortened block; its button, and the key X, shows all of it. */
 function folded(short, whole, label) {
   const holder = el("div", { class: "fold" });
   const shut = () => {
@@ -178,16 +178,16 @@ function folded(short, whole, label) {
 }
 
 function textBlock(text) {
-  const whole = () => el("div", { class: "text", dir: "auto" }, seen(text));
+  const whole = () => el("div", { class: "text", dir: "auto" }, visible(text));
   const start = beginning(text);
   if (start.length === text.length) return whole();
-  const short = () => el("div", { class: "text", dir: "auto" }, seen(start), "…");
+  const short = () => el("div", { class: "text", dir: "auto" }, visible(start), "…");
   return folded(short, whole, `Show ${number(text.length - start.length)} more characters`);
 }
 
 function codeBlock(text, language) {
-  const pre = (part) => el("pre", { class: "code", dir: "ltr" }, el("code", {}, seen(part)));
-  const head = language ? [el("div", { class: "language" }, seen(language))] : [];
+  const pre = (part) => el("pre", { class: "code", dir: "ltr" }, el("code", {}, visible(part)));
+  const head = language ? [el("div", { class: "language" }, visible(language))] : [];
   const start = beginning(text);
   const body =
     start.length === text.length
@@ -198,7 +198,7 @@ function codeBlock(text, language) {
 
 function tableBlock(rows) {
   const [head, ...body] = rows;
-  const line = (tag) => (row) => el("tr", {}, head.map((_, i) => el(tag, { dir: "auto" }, seen(row[i] || ""))));
+  const line = (tag) => (row) => el("tr", {}, head.map((_, i) => el(tag, { dir: "auto" }, visible(row[i] || ""))));
   const table = (part) =>
     el("div", { class: "tablebox" },
       el("table", {}, el("thead", {}, line("th")(head)), el("tbody", {}, part.map(line("td")))));

@@ -11,7 +11,7 @@ function parsed(text, otherwise) {
   }
 }
 
-/** Turns as this page would write them, to tell whether two texts say the same. */
+/** Turns as this page writes them, to compare two texts. */
 const plainly = (messages) => JSON.stringify(parsed(messages, []));
 
 const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
@@ -21,17 +21,17 @@ function call(value) {
   const name = typeof called.name === "string" && called.name ? called.name : "(no name)";
   const given = called.arguments === undefined ? called.parameters : called.arguments;
   const again = typeof given === "string" ? parsed(given, given) : given;
-  const id = value && value.id ? el("span", { class: "quiet" }, seen(String(value.id))) : null;
+  const id = value && value.id ? el("span", { class: "quiet" }, visible(String(value.id))) : null;
   return el("div", { class: "call" },
-    el("div", { class: "callname" }, "calls ", el("code", {}, seen(name)), id),
+    el("div", { class: "callname" }, "calls ", el("code", {}, visible(name)), id),
     given === undefined || given === null ? null : codeBlock(pretty(again), ""));
 }
 
-/** Pictures and other media as what the file says of them; nothing of it is ever fetched. */
+/** Pictures and other media as their address or data in words; the browser never fetches them. */
 function media(parts) {
   return parts
     .filter((part) => part && typeof part === "object" && part.type !== "text")
-    .map((part) => el("div", { class: "media" }, `${part.type || "part"}: `, el("code", {}, seen(address(part)))));
+    .map((part) => el("div", { class: "media" }, `${part.type || "part"}: `, el("code", {}, visible(address(part)))));
 }
 
 function address(part) {
@@ -44,8 +44,8 @@ function address(part) {
 function turn(value, index) {
   const role = String(value.role);
   const extra = [];
-  if (value.name) extra.push(el("span", {}, seen(String(value.name))));
-  if (value.tool_call_id) extra.push(el("span", { class: "quiet" }, "answers ", seen(String(value.tool_call_id))));
+  if (value.name) extra.push(el("span", {}, visible(String(value.name))));
+  if (value.tool_call_id) extra.push(el("span", { class: "quiet" }, "answers ", visible(String(value.tool_call_id))));
   if (value.weight !== undefined && value.weight !== null)
     extra.push(el("span", { class: "quiet" }, value.weight === 0 || value.weight === false ? "not trained on" : `weight ${value.weight}`));
   const body = [];
@@ -61,9 +61,9 @@ function turn(value, index) {
   if (typeof value.tool_calls === "string" && value.tool_calls) body.push(codeBlock(value.tool_calls, "calls, as text"));
   if (!body.length) body.push(el("div", { class: "quiet" }, "nothing"));
   for (const key of Object.keys(value).filter((name) => !KNOWN.has(name)).sort())
-    body.push(el("div", { class: "quiet" }, seen(`${key}: ${pretty(value[key])}`.slice(0, 500))));
+    body.push(el("div", { class: "quiet" }, visible(`${key}: ${pretty(value[key])}`.slice(0, 500))));
   return el("section", { class: `turn ${ROLES[role] ? role : "other"}`, "data-turn": index },
-    el("header", { class: "role" }, el("span", {}, seen(ROLES[role] || role)), extra),
+    el("header", { class: "role" }, el("span", {}, visible(ROLES[role] || role)), extra),
     el("div", { class: "body" }, body));
 }
 
@@ -72,10 +72,10 @@ function tools(list) {
   const whole = () =>
     el("div", {}, named.map((tool) =>
       el("div", { class: "call" },
-        el("div", { class: "callname" }, el("code", {}, seen(String(tool.name || "(no name)")))),
-        tool.description ? el("div", { class: "text", dir: "auto" }, seen(String(tool.description))) : null,
+        el("div", { class: "callname" }, el("code", {}, visible(String(tool.name || "(no name)")))),
+        tool.description ? el("div", { class: "text", dir: "auto" }, visible(String(tool.description))) : null,
         tool.parameters ? codeBlock(pretty(tool.parameters), "") : null)));
-  const short = () => el("div", { class: "toolnames" }, named.map((tool) => el("code", {}, seen(String(tool.name || "(no name)")))));
+  const short = () => el("div", { class: "toolnames" }, named.map((tool) => el("code", {}, visible(String(tool.name || "(no name)")))));
   return el("section", { class: "turn tools" },
     el("header", { class: "role" }, plural(list.length, "tool")),
     el("div", { class: "body" }, folded(short, whole, "Show what they take")));
@@ -89,7 +89,7 @@ function conversation(card) {
   const nodes = [];
   if (Array.isArray(offered) && offered.length) nodes.push(tools(offered));
   nodes.push(...turns.map(turn));
-  if (!turns.length) nodes.push(el("p", { class: "quiet" }, "There is no turn in it."));
+  if (!turns.length) nodes.push(el("p", { class: "quiet" }, "This example has no turns."));
   if (Array.isArray(rejected) && rejected.length) {
     nodes.push(el("h3", { class: "rejected" }, "Not preferred"));
     nodes.push(...rejected.map((value, i) => {
@@ -99,14 +99,14 @@ function conversation(card) {
       return node;
     }));
   }
-  if (card.cut) nodes.push(el("p", { class: "attention" }, `▲ ${number(card.cut)} characters more are in the file; this example is too long to show whole.`));
+  if (card.cut) nodes.push(el("p", { class: "attention" }, `▲ ${number(card.cut)} more characters are in the file; this example is too long to show whole.`));
   return nodes;
 }
 
-/** The first words of what was asked, for announcements and notes. */
+/** The first words of the question, for announcements. */
 function excerpt(card, length = 80) {
   const turns = parsed(card.messages, []);
-  const asked = turns.find((t) => t.role === "user" && t.content) || turns.find((t) => t.content) || {};
-  const line = String(asked.content || "no text").replace(UNSEEN, "").slice(0, 4 * length).replace(/\s+/g, " ").trim();
+  const question = turns.find((t) => t.role === "user" && t.content) || turns.find((t) => t.content) || {};
+  const line = String(question.content || "no text").replace(UNSEEN, "").slice(0, 4 * length).replace(/\s+/g, " ").trim();
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }

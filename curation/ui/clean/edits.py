@@ -1,4 +1,4 @@
-"""Edits of a recipe on the page: each is saved at once, unless somebody else saved since."""
+"""Edits of a recipe: each is saved at once, unless somebody else saved since."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STEP = Slot("step", 0)
 """The number of the step that is open."""
 
 PAINTED = Slot("clean-painted", "")
-"""The revision of the recipe that stands on the session's screen."""
+"""The revision of the recipe on the session's screen."""
 
 CONFLICT = Slot[tuple[str, str] | None]("conflict", None)
-"""Their recipe and one's own, as YAML, while a conflict is not settled."""
+"""The other's recipe and one's own, as YAML, while there is a conflict."""
 
 
 def save(project: Project, recipe: Recipe, base: str) -> None:
-    """Save an edited recipe; a conflict is shown in the page's place, a mistake as a message.
+    """Save an edited recipe; a conflict replaces the page, a mistake is a message.
 
     base: the revision that was on the screen when the edit was made.
     """
@@ -47,7 +47,7 @@ def add(project: Project, recipe: Recipe, name: str) -> None:
 
 
 def move(project: Project, recipe: Recipe, position: int, by: int) -> None:
-    """Move a step; across a phase's border it stays, with a sentence."""
+    """Move a step within its phase; a move out of it is refused with a sentence."""
     try:
         moved = recipe.moved(position, by)
     except CurationError as error:
@@ -58,13 +58,13 @@ def move(project: Project, recipe: Recipe, position: int, by: int) -> None:
 
 
 def remove(project: Project, recipe: Recipe, position: int) -> None:
-    """Remove a step; what it measured stays remembered should it come back."""
+    """Remove a step; its results stay in the cache."""
     save(project, recipe.without(position), recipe.revision)
     STEP.set(project, max(0, position - 1))
 
 
 def change(project: Project, recipe: Recipe, position: int, params: Mapping[str, Any]) -> bool:
-    """Give a step other parameters and draw the page again; a mistake is said in place, and False."""
+    """Give a step other parameters and draw the page again; show a mistake and return False."""
     step = recipe.steps[position]
     if params == dict(step.params):
         return True
@@ -83,7 +83,7 @@ def change(project: Project, recipe: Recipe, position: int, params: Mapping[str,
 
 def draw_conflict(project: Project, theirs: str, yours: str) -> None:
     """Show both versions of a recipe that two people changed at once."""
-    st.warning("Somebody else changed the recipe while you did. Choose which version stays.")
+    st.warning("Somebody else changed the recipe at the same time. Choose the version to keep.")
     for column, title, text in zip(
         st.columns(2), ("Theirs, saved now", "Yours"), (theirs, yours), strict=True
     ):
@@ -99,6 +99,6 @@ def draw_conflict(project: Project, theirs: str, yours: str) -> None:
 
 
 def _take(project: Project, text: str, theirs: str) -> None:
-    """Settle a conflict by saving one of the two versions; a third one is a conflict again."""
+    """Settle a conflict by saving one of the two versions."""
     CONFLICT.take(project)
     save(project, Recipe.from_yaml(text), Recipe.from_yaml(theirs).revision)

@@ -1,4 +1,4 @@
-"""The open step: its parameters, its place, and what it did."""
+"""The open step: its parameters, its position, and its effect."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> N
     if report is not None:
         effect.draw(dataset, report, step)
     elif step.enabled:
-        sentence = "This step has not been run with these settings yet."
+        sentence = "This step has not run with these settings yet."
         st.info(sentence, icon=":material/schedule:")
     else:
         st.info("This step is switched off.", icon=":material/schedule:")
 
 
 def _draw_parameters(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> bool:
-    """The form; what is changed in it is saved. False while it holds a mistake."""
+    """Draw the form and save its changes; False while it holds a mistake."""
     step, name = recipe.steps[position], recipe.names[position]
     if not step.operation.params:
         st.caption("It has no parameters.")
         return True
-    # Keys carry what the step holds: when somebody else changes it, fresh widgets show that, and
-    # none of this session's old ones writes its own value back.
+    # Keys hold a digest of the parameters. After somebody else changed them, new widgets show the
+    # change, and no old widget of this session writes its value back.
     key = f"step-{name}-{position}-{cache.key(dict(step.params))[:8]}"
     columns, numbers = nameable(dataset, name)
     column = step.arguments.get("column")
@@ -57,7 +57,7 @@ def _draw_parameters(project: Project, recipe: Recipe, dataset: Dataset, positio
 
 
 def _draw_place(project: Project, recipe: Recipe, position: int) -> None:
-    """Buttons that move the step up or down, or remove it."""
+    """Draw buttons that move the step up or down, or remove it."""
     base = recipe.revision
     with st.container(horizontal=True):
         st.button(

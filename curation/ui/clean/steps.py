@@ -1,4 +1,4 @@
-"""The list of steps: what each did, in a line, and the field that adds one."""
+"""The list of steps: a line with the effect of each, and the field that adds one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PHASE_TITLES = {
 
 
 def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> None:
-    """A line for each step, by phase, a field that adds one, and the recipe as YAML."""
+    """Draw a line for each step, by phase, a field that adds one, and the recipe as YAML."""
     if not recipe.steps:
         st.info("The recipe is empty. Add a step.", icon=":material/playlist_add:")
     reports = {report.name: report for report in dataset.steps}
@@ -44,7 +44,7 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> Non
 def _draw_line(
     project: Project, recipe: Recipe, position: int, report: StepReport | None, chosen: bool
 ) -> None:
-    """A step's title, which opens it, what it did, and the switch."""
+    """Draw a step's title, which opens it, its effect, and its switch."""
     step, base = recipe.steps[position], recipe.revision
     switched = replace_params(step, step.params, not step.enabled)
     st.button(
@@ -67,7 +67,7 @@ def _draw_line(
 
 
 def _effect(report: StepReport | None, step: Step) -> str:
-    """What a step did, in a few words."""
+    """The effect of a step, in a few words."""
     if not step.enabled:
         return "off"
     if report is None:
@@ -83,7 +83,7 @@ def _effect(report: StepReport | None, step: Step) -> str:
 
 
 def _draw_add(project: Project, recipe: Recipe) -> None:
-    """A step may be added at the end of its phase."""
+    """Draw the field that adds a step at the end of its phase."""
     with st.popover("Add a step", icon=":material/add:", width="stretch"):
         operation = st.selectbox(
             "Operation",

@@ -1,4 +1,4 @@
-"""Which reference set is compared, by which side of the examples, and the job that compares."""
+"""Choice of the reference set and of the side of the examples, and the job that compares."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from curation.ui.text import markdown
 SIDES = {
     "": "as the recipe embeds",
     "prompt": "prompts only",
-    "response": "responses",
-    "both": "both",
+    "response": "responses only",
+    "both": "prompts and responses",
 }
 
 
@@ -34,7 +34,7 @@ def remove(project: Project, reference: ReferenceSet) -> None:
 
 
 def draw(project: Project, references: list[ReferenceSet]) -> tuple[ReferenceSet, str]:
-    """Which reference set, and which sides are compared."""
+    """Draw the choice of a reference set and of the sides that are compared, and return both."""
     columns = st.columns([4, 3, 2, 2, 2], vertical_alignment="bottom")
     of_slug = {t.slug: t for t in references}
     reference = of_slug[
@@ -52,8 +52,8 @@ def draw(project: Project, references: list[ReferenceSet]) -> tuple[ReferenceSet
         key="coverage-of",
         persist_state="session",
         format_func=lambda o: SIDES[o],
-        help="Prompts only embeds the dataset's prompts first, which takes minutes for tens of "
-        "thousands.",
+        help="A side that the recipe does not embed is embedded first. This takes minutes for tens of "
+        "thousands of rows.",
     )
     active = jobs.at_work(project.path, "coverage", newest=shell.RECENT)
     columns[2].button(

@@ -1,4 +1,4 @@
-"""A reference set held against the dataset at a reach, with what is worked out of it, remembered."""
+"""A comparison of the dataset with a reference set at a threshold, with its cached results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from curation.ui.coverage import figure as figures
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A reference set held against the dataset at a reach, which all panels are about.
+    """A comparison of the dataset with a reference set at a threshold, which all panels share.
 
     name: of the comparison on disk. prompts: the reference set's, by id. gaps: those with the most
     rows first.
@@ -48,7 +48,7 @@ class Comparison:
     ) -> Comparison:
         """What was compared, at a reach."""
         folder = str(reference.folder)
-        # The same bytes added anew may have been read in another way, hence the time.
+        # The same bytes may have been added again with another reading, hence the time.
         prompts = _prompts(folder, reference.sha256, reference.time, reference)
         gaps = _gaps(folder, name, reach, compared, prompts)
         return cls(project, view, reference, name, compared, reach, prompts, gaps)
@@ -65,13 +65,13 @@ class Comparison:
 
 
 def newest(reference: ReferenceSet, name: str) -> tuple[str, Compared] | None:
-    """The comparison of that name, or else the newest there is, and its own name."""
+    """The comparison of that name, else the newest one, with its name."""
     names = coverage.by_age(reference.results)
     for other in sorted(names, key=lambda other: other != name):
         compared = _read(str(reference.results), other)
         if compared is not None:
             return other, compared
-        _read.clear(str(reference.results), other)  # it is damaged, and may be computed afresh
+        _read.clear(str(reference.results), other)  # it is damaged and may be computed again
     return None
 
 

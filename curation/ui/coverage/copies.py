@@ -1,4 +1,4 @@
-"""Examples that may be rows of the reference set, beside these."""
+"""Examples that may be copies of rows of the reference set, beside these rows."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ COPIES = (
 
 
 def draw(comparison: Comparison) -> None:
-    """Examples that may be rows of the reference set, beside these, and a button that drops them."""
+    """Draw examples that may be copies of reference rows, beside these, and drop them by a button."""
     left, right = st.columns([3, 3], vertical_alignment="center", gap="large")
     least = left.slider("From a similarity of", 0.8, 1.0, COPY, step=0.01, key="coverage-copies")
     pairs = copies_kept(
         copies(comparison.compared, float(least)), comparison.prompts, comparison.rows
     )
     right.caption(
-        "A benchmark whose questions stand in the training data measures memory. Read the pairs: "
-        "alike is not the same. To find questions with other answers, compare by prompts only."
+        "If the training data holds a benchmark's questions, the benchmark measures memory. Read the "
+        "pairs: similar is not equal. To find questions with other answers, compare by prompts only."
     )
     if pairs.empty:
         st.success(

@@ -1,4 +1,4 @@
-"""A reference set beside the dataset: both on one map, tables of what lacks and what is too much."""
+"""A figure of the dataset and a reference set on one map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from curation.ui.map import figure as maps
 from curation.ui.text import hover, short
 
 WITHIN, OUT, OURS = "#1f77d0", "#e4572e", "#9aa9a9"
-"""Two colours that are told apart also by those who see no red or no green, on light and dark."""
+"""Colours that colour-blind people distinguish, on light and dark pages."""
 
 PLOT_PIXELS = (1_000, 520)
 """About the room that the points have on a screen of 1440 pixels."""

@@ -20,14 +20,14 @@ GAPS = (
     Column("size", "rows", "count", 50, help="Rows of the reference set in the region."),
     Column("name", "region", width=170),
     Column("share", kind="percent", width=60),
-    Column("closing", kind="count", width=65, help="Dropped rows within reach of what is missing."),
+    Column("closing", kind="count", width=65, help="Dropped rows near the missing ones."),
 )
 LISTED = 5  # examples of a gap that are shown side by side
 CHARACTERS = 700
 
 
 def draw(comparison: Comparison) -> None:
-    """Regions out of reach; the one picked with its examples beside the nearest of ours."""
+    """Draw regions out of reach, and the picked one with its rows beside our nearest examples."""
     gaps, reference = comparison.gaps, comparison.reference
     if not gaps:
         st.success("Every row of the reference set is within reach.", icon=":material/check:")
@@ -44,14 +44,14 @@ def draw(comparison: Comparison) -> None:
             "application/x-ndjson",
             icon=":material/download:",
             on_click="ignore",
-            help="JSON Lines of the reference set's prompts out of reach: a list to write data for.",
+            help="The prompts out of reach as JSON Lines: a list of topics to write examples for.",
         )
     with right:
         draw_gap(comparison, gaps[int(picked or 0)])
 
 
 def draw_gap(comparison: Comparison, gap: Gap) -> None:
-    """One gap: what can be done about it, and its farthest rows beside the nearest of ours."""
+    """Draw one gap: its actions, and its farthest rows beside our nearest examples."""
     compared, prompts, rows = comparison.compared, comparison.prompts, comparison.rows
     st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
     closing = still_dropped(rows, gap.closing)
@@ -70,15 +70,15 @@ def draw_gap(comparison: Comparison, gap: Gap) -> None:
             actions.ask(comparison.project, KEEP, closing, "gap-keep", about=about)
     if closing:
         with st.expander(
-            f"{len(closing):,} dropped within reach; they would close {gap.closed:,} of "
+            f"{len(closing):,} dropped rows are near; they would close {gap.closed:,} of "
             f"{len(gap.missing):,}"
         ):
             tables.examples(with_titles(comparison.view.dataset, rows.loc[closing]), tallest=200)
     else:
-        st.caption("No dropped row would close any of it: this has to be written or found.")
+        st.caption("No dropped row would close this gap: new examples are needed.")
     heads = st.columns(2)
-    heads[0].caption("The reference set asks, farthest first")
-    heads[1].caption("The nearest that is kept")
+    heads[0].caption("Prompt of the reference set, farthest first")
+    heads[1].caption("The nearest kept example")
     similarities = compared.rows[compared.last]
     for i in gap.missing[:LISTED]:
         pair = st.columns(2)

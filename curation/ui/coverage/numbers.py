@@ -1,4 +1,4 @@
-"""How much of the reference set is within reach, at which similarity, and what was compared."""
+"""The share of the reference set within reach, the threshold, and the compared rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curation.ui.coverage.comparison import Comparison
 
 
 def draw(comparison: Comparison) -> None:
-    """The shares within reach by stage, how many gaps, and what the selection has lost."""
+    """Draw the shares within reach by stage, the number of gaps, and the loss by the selection."""
     compared, reach = comparison.compared, comparison.reach
     within, total = compared.within(reach), len(compared.rows)
     chance = compared.by_chance(reach)
@@ -44,7 +44,7 @@ def draw(comparison: Comparison) -> None:
 
 
 def draw_reach(compared: Compared, reference: ReferenceSet) -> float:
-    """The slider of the threshold over how similarities are spread."""
+    """Draw the slider of the threshold above the histogram of similarities."""
     usual = compared.about["reach"]
     reach = st.slider(
         "Within reach from a similarity of",
@@ -53,7 +53,7 @@ def draw_reach(compared: Compared, reference: ReferenceSet) -> float:
         min(0.95, max(0.2, float(usual))),
         step=0.01,
         key=f"coverage-reach-{reference.slug}",
-        help=f"Begins at {usual:.2f}: three of four of your own examples have another of yours at "
+        help=f"The default is {usual:.2f}: three of four of your examples have another of yours at "
         "least as near.",
     )
     charts.histogram(
@@ -70,6 +70,6 @@ def basis(compared: Compared) -> str:
     """What was compared, in a sentence."""
     of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]
     without = n - embedded["before"]
-    left_out = f"; {without:,} rows were dropped before they were embedded and do not count"
+    left_out = f"; {without:,} rows were dropped before embedding and do not count"
     sides = "prompt and response" if of == "both" else of
     return f"Compared by {sides}{left_out if without > 0 else ''}."

@@ -1,4 +1,4 @@
-"""Topics that stand for more of the dataset than of the reference set, and budgets that cut them."""
+"""Topics with a larger share of the dataset than of the reference set, and budgets that cut them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from curation.ui.tables import Column
 
 OVER = (
     Column("topic"),
-    Column("here", "rows here", "count"),
-    Column("share_here", kind="percent", digits=2),
+    Column("here", "rows in dataset", "count"),
+    Column("share_here", "share in dataset", "percent", digits=2),
     Column("share_reference", "share in reference set", "percent", digits=2),
     Column("ratio", kind="number", digits=1),
     Column("keep", kind="count"),
@@ -21,14 +21,13 @@ OVER = (
     Column(
         "beyond_chance",
         kind="check",
-        help="Also when the share of the reference set is put at the upper end of its 95 % "
-        "interval.",
+        help="True also for the upper end of the 95 % interval of the share in the reference set.",
     ),
 )
 
 
 def draw(comparison: Comparison) -> None:
-    """Topics that stand for more of ours than of the reference set, and how much to cut."""
+    """Draw topics with a larger share than in the reference set, and how many rows to cut."""
     compared = comparison.compared
     if not compared.about["topics"]:
         st.caption("This needs topics: add the step Topics to the recipe and run it.")
@@ -43,22 +42,22 @@ def draw(comparison: Comparison) -> None:
         key="coverage-multiple",
     )
     untouched = right.toggle(
-        "Cut also what the reference set never touches",
+        "Also cut topics that the reference set does not have",
         key="coverage-untouched",
-        help="Most sets hold more than one reference set asks for, so these stay unless you say so.",
+        help="Most datasets have more topics than one reference set, so these stay by default.",
     )
     over = over_represented(compared, multiple, untouched)
     if over.empty:
-        st.success("No topic stands for more than that.", icon=":material/check:")
+        st.success("No topic has a larger share than that.", icon=":material/check:")
         return
     excess = Excess.of(compared, over)
     st.caption(
-        f"{len(excess.touched):,} topics have more than {multiple:g} times their share of the "
-        f"reference set, {excess.beyond_chance:,} of them beyond chance; {len(excess.never):,} it "
-        f"never touches. Cutting as listed leaves {excess.left:,} of {excess.total:,} rows."
+        f"{len(excess.touched):,} topics have more than {multiple:g} times their share in the "
+        f"reference set, {excess.beyond_chance:,} of them beyond chance. It does not have "
+        f"{len(excess.never):,} topics. These cuts leave {excess.left:,} of {excess.total:,} rows."
     )
     if st.button(
-        f"Hand the budgets to Select: cut {excess.cut:,}",
+        f"Send the budgets to Select: cut {excess.cut:,}",
         key="coverage-hand",
         icon=":material/checklist:",
         disabled=not excess.cut,
@@ -66,13 +65,13 @@ def draw(comparison: Comparison) -> None:
         quotas.HANDED.set(comparison.project, of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
     st.caption(
-        "A budget says how many of a topic are taken, not which: compare again after the selection, "
-        "for it may leave out rows that are near the reference set."
+        "A budget limits the number of rows of a topic; it does not say which. Compare again after "
+        "the selection: it may leave out rows that are near the reference set."
     )
     untouched_columns = [c for c in OVER if c.name not in ("share_reference", "ratio")]
     for part, title, columns in (
-        (excess.touched, "More here than in the reference set", OVER),
-        (excess.never, "Never touched by the reference set", untouched_columns),
+        (excess.touched, "A larger share than in the reference set", OVER),
+        (excess.never, "Not in the reference set", untouched_columns),
     ):
         if len(part):
             st.caption(f"**{title}**")

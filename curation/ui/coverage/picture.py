@@ -21,6 +21,6 @@ def draw(comparison: Comparison) -> None:
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
     )
     st.caption(
-        "A row of the reference set is drawn between its nearest examples, so one out of reach lies where "
-        "it would belong, not beside anything like it."
+        "A row of the reference set is drawn between its nearest examples. A row out of reach has no "
+        "similar example near it."
     )

@@ -1,4 +1,4 @@
-"""What became of a file's columns, as a table."""
+"""The parts of an example that a file's columns became, as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curation.ui.tables import Column
 
 
 def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
-    """Draw which column became what, and in how many of the rows seen; first what is left over.
+    """Draw which column became which part, in how many rows; columns of the metadata come first.
 
     became: column → role → rows, as an import reports it.
     """
@@ -27,7 +27,7 @@ def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
     inside = len(became) - left
     parts = f"{inside} of {len(became)} columns" if len(became) > 1 else "The column"
     sentence = f"{parts} went into the example" if inside else "No column went into the example"
-    st.caption(f"{sentence}; {left} left in the metadata." if left else f"{sentence}.")
+    st.caption(f"{sentence}; {left} stayed in the metadata." if left else f"{sentence}.")
     table = pd.DataFrame(
         [
             {"column": column, "became": f"{'○' if over else '✓'} {meaning}", "rows": count}

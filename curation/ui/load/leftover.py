@@ -1,4 +1,4 @@
-"""What an import left over: files that are no data, and decisions whose row is gone."""
+"""Leftovers of an import: files that are no data, and decisions without a row."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from curation.ui import state, tables
 from curation.ui.tables import Column
 
 OFFER = (
-    Column("decided"),
-    Column("was"),
-    Column("now", "may be now"),
-    Column("alike", kind="progress"),
+    Column("decided", "decision"),
+    Column("was", "text before"),
+    Column("now", "text now"),
+    Column("alike", "similarity", "progress"),
 )
-"""A decision without a row beside the row that it may be about now."""
+"""A decision without a row, beside the most similar row."""
 
 
 def draw_left_out(project: Project) -> None:
@@ -31,15 +31,15 @@ def draw_left_out(project: Project) -> None:
 
 
 def draw_without_row(project: Project) -> None:
-    """Decisions about rows that a corrected file no longer has, and what they may be about now."""
+    """Draw decisions about rows that a changed file no longer has, and similar rows."""
     examples = carrying.without_row(project)
     if not examples:
         return
     what = (
         "1 decided example is" if len(examples) == 1 else f"{len(examples):,} decided examples are"
     )
-    st.warning(f"{what} no longer there: its file was changed.", icon=":material/link_off:")
-    if not st.toggle("Show the rows that they may be now", key="carry-show"):
+    st.warning(f"{what} no longer in the data: a file was changed.", icon=":material/link_off:")
+    if not st.toggle("Show the most similar rows of the changed file", key="carry-show"):
         return
     offers = carrying.offers(project)
     table = pd.DataFrame(
@@ -56,18 +56,18 @@ def draw_without_row(project: Project) -> None:
     tables.draw(table, OFFER)
     able = [offer for offer in offers if offer.id]
     st.button(
-        f"Carry {len(able):,} over",
+        f"Carry over {len(able):,}",
         key="carry-go",
         icon=":material/move_down:",
         disabled=not able or not state.annotator(),
         on_click=carry_over,
         args=(project, able),
-        help="One action under your name, with a note of where each is from; undo takes it back.",
+        help="Decides the new rows in the same way, under your name. You can undo it.",
     )
 
 
 def carry_over(project: Project, offers: list[carrying.Offer]) -> None:
-    """Decide of new rows what was decided of the old ones."""
+    """Decide about new rows as about the old ones."""
     with state.flashing_errors():
         count = carrying.carry(project, offers, state.annotator())
         state.flash(f"{count:,} carried over")

@@ -1,4 +1,4 @@
-"""What is recognised in one file, and what the person says of it."""
+"""Recognition of one file, and the person's corrections of it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ FIELDS = {
 class FileToRead:
     """A file that a person points at, and how it is to be read.
 
-    replace: it takes the place of another of its name; None until the person said so. imported: it
-    is in the project, and was read so.
+    replace: whether it replaces another of its name; None until the person chose. imported: whether
+    it is in the project with this reading.
     """
 
     path: Path
@@ -50,16 +50,18 @@ class FileToRead:
 
 
 def draw(project: Project, path: Path, name: str) -> FileToRead:
-    """What was recognised in one file, and the person's own word on it."""
+    """Draw the recognition of one file and the widgets that correct it."""
     key = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()  # two may share a name
     entry = _entry(project, path, name)
     before = Reading.of_import(entry) if entry else Reading()
     if path.is_dir():
-        st.caption("A folder: every file in it is read, each in the format that is recognised.")
+        st.caption("A folder: every file in it is read in its recognised format.")
         return FileToRead(path, name, before)
     changed = path.stat().st_mtime
     if entry and _digest(str(path), changed) == entry["sha256"]:
-        st.caption(":material/check: It is in the project. Another reading takes its place.")
+        st.caption(
+            ":material/check: The project has this file. If you read it differently, that replaces it."
+        )
         reading = _draw_reading(project, path, name, before, key)
         return FileToRead(path, name, reading, True, imported=reading == before)
     replace = _draw_place(project, path, name, key) if entry else False
@@ -83,13 +85,13 @@ def _digest(path: str, changed: float) -> str:
 
 
 def _draw_place(project: Project, path: Path, name: str, key: str) -> bool | None:
-    """Whether a file takes the place of another of its name; None until the person said so."""
+    """Whether a file replaces another of its name; None until the person chose."""
     origin = _origin(project, path)
     if origin and any(entry["origin"] == origin for entry in project.imports):
         return False  # it is that file's next version
     choice = st.segmented_control(
-        f"{markdown(name)} is here already",
-        ["Put this one in its place", "Keep both"],
+        f"The project already has {markdown(name)}",
+        ["Replace it", "Keep both"],
         key=f"place-{key}",
     )
     return None if choice is None else choice != "Keep both"
@@ -97,7 +99,7 @@ def _draw_place(project: Project, path: Path, name: str, key: str) -> bool | Non
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at the file …")
 def _preview(path: str, changed: float, name: str, reading: Reading, limits: sources.Limits) -> Any:
-    """What a file holds, as far as its beginning tells."""
+    """The content of a file's beginning."""
     return sources.preview(
         Path(path),
         name=name,
@@ -109,7 +111,7 @@ def _preview(path: str, changed: float, name: str, reading: Reading, limits: sou
 
 
 def _draw_reading(project: Project, path: Path, name: str, before: Reading, key: str) -> Reading:
-    """The file's beginning beside the widgets that say how it is read; before: how it was."""
+    """Draw a file's beginning beside widgets for its reading; before: its former reading."""
 
     settings: dict[str, Any] = dict(project.limits)
     limits = sources.Limits(**settings)
@@ -136,11 +138,11 @@ def _reading(beginning: Any, before: Reading, key: str) -> Reading:
         names,
         index=names.index(before.format),
         key=f"format-{key}",
-        format_func=lambda name: "recognised by itself" if name == "auto" else name,
+        format_func=lambda name: "recognise automatically" if name == "auto" else name,
     )
     mapping = dict[str, str]()
     if beginning.columns and st.toggle(
-        "Say which column is which", value=bool(before.mapping), key=f"map-{key}"
+        "Choose the columns", value=bool(before.mapping), key=f"map-{key}"
     ):
         columns = list(beginning.columns)
         for field, title in FIELDS.items():

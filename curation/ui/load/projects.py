@@ -34,7 +34,7 @@ def draw(project: Project | None) -> None:
             icon=":material/school:",
             width="stretch",
             on_click=_open_example,
-            help="A few hundred examples in several languages, with faults planted in them.",
+            help="A few hundred examples in several languages, with known faults.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The rows above the map: search, picture, colour, filter, quality, and what it is narrowed to."""
+"""The rows above the map: search, picture, colour, filter, quality, and chips of the filters."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from curation.ui.text import markdown
 def draw(project: Project, view: View) -> Scene:
     """Draw the rows; return what they choose."""
     rows = view.dataset.rows
-    top = st.container()  # drawn last: what is found depends on the filter
+    top = st.container()  # drawn last: the search result depends on the filter
     bar = st.container(horizontal=True, vertical_alignment="center")
     group = state.MAP.get(project).group
-    if group and not layout.in_group(rows, group).any():  # it was renamed, or is gone
+    if group and not layout.in_group(rows, group).any():  # it was renamed or removed
         state.look_at(project, group=())
     look = _look(bar, view.dataset)
     on_map = rows["map_x"].notna().to_numpy()
@@ -74,13 +74,13 @@ def _filter(bar: DeltaGenerator, dataset: Dataset) -> Filter:
 
 
 def _chips(project: Project, bar: DeltaGenerator) -> None:
-    """What the map is narrowed to, each with a click to let go."""
+    """Draw what limits the map; a click removes it."""
     looking, look = state.MAP.get(project), partial(look_button, bar, project)
     if looking.group:
         name = markdown(looking.group[-1], 32)
         look(name, "map-group", ":material/close:", group=())
     if looking.marked:
-        about = "Let go of the example that was shown on the map."
+        about = "Remove the ring around the example."
         look("Ring", "map-ring", ":material/close:", about, marked="")
     if looking.part:
         look("Whole map", "map-whole", ":material/zoom_out_map:", part=None)

@@ -1,4 +1,4 @@
-"""The map as it is drawn on the page: what was found and drawn around is marked on it."""
+"""The map on the page, with marks for the search result and the drawn shapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from curation.ui.map.scene import Scene
 from curation.ui.slots import widget_value
 
 RINGS = 2_000
-"""Rows that were found and have a ring, at most."""
+"""Greatest number of rows of a search result that have a ring."""
 
 
 def draw(scene: Scene) -> None:
@@ -55,9 +55,9 @@ def count(scene: Scene) -> str:
 
 
 def keep_shapes(project: Project) -> None:
-    """Note what was drawn, as the chart's callback: a figure that changes would forget it.
+    """Save the drawn shapes, as the chart's callback: a figure that changes would forget them.
 
-    A point that was clicked is opened and has a ring; what was drawn before stays.
+    A clicked point opens its example and gets a ring; the shapes stay.
     """
     drawn = widget_value("map-chart")["selection"]
     shapes = {kind: drawn[kind] for kind in ("lasso", "box") if drawn.get(kind)}
@@ -75,7 +75,7 @@ def _ringed(scene: Scene) -> tuple[pd.DataFrame, str]:
     rows, result, marked = scene.rows, scene.result, scene.looking.marked
     best: Positions | list[int] = [] if result is None else positions(result, scene.meets)
     ringed = rows.iloc[best[:RINGS]]
-    title = f"found ({len(best):,})" if len(ringed) else "this one"
+    title = f"search result ({len(best):,})" if len(ringed) else "this one"
     if marked in rows.index and scene.on_map[rows.index.get_loc(marked)]:
         ringed = pd.concat([rows.loc[[marked]], ringed.drop(marked, errors="ignore")])
     return ringed, title

@@ -1,4 +1,4 @@
-"""How good the map is and what it rests on, in sentences ready to be drawn."""
+"""The quality of the map and its vectors, in sentences for the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from curation.ui.text import markdown
 
 
 def truth(project: Project, view: View, on_map: Mask) -> list[str]:
-    """How far those that lie near each other are near in meaning; nothing for a handful."""
+    """Sentences on how far neighbours on the map are near in meaning; none for a few rows."""
     drawn = next((r.fingerprint for r in view.dataset.steps if "map_x" in r.columns), "")
     some = layout.measured_on(on_map)
     value = _trust(str(project.path), drawn, some, view.dataset, on_map)
@@ -21,7 +21,7 @@ def truth(project: Project, view: View, on_map: Mask) -> list[str]:
         return []
     return [
         f"Trustworthiness {value:.3f} of 1: how far the 15 nearest on the map are near in "
-        f"meaning, measured on {some:,} examples. Distances between far groups mean little."
+        f"meaning, measured on {some:,} examples. Long distances on the map mean little."
     ]
 
 
@@ -33,7 +33,7 @@ def _trust(
 
 
 def vectors(project: Project, view: View) -> list[str]:
-    """What the vectors of a view are, and what they leave out."""
+    """Sentences on the vectors of a view and the texts that they cut."""
     steps = [report for report in view.dataset.steps if report.kind == "embed"]
     if not steps:
         return []
@@ -49,28 +49,30 @@ def vectors(project: Project, view: View) -> list[str]:
         )
     rows = view.dataset.rows
     if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
-        lines.append(f"{cut:,} texts are longer than the model reads; their first part counts.")
+        lines.append(
+            f"{cut:,} texts are longer than the model reads; only their first part counts."
+        )
     return lines
 
 
 def draw(project: Project, view: View, on_map: Mask) -> None:
-    """How true the map is, what it rests on, and drawing it anew."""
-    st.markdown("**How true is this map?**")
+    """Draw the quality of the map, its vectors, and the button that draws it anew."""
+    st.markdown("**Quality of this map**")
     for line in [*truth(project, view, on_map), *vectors(project, view)]:
         st.caption(line)
     st.button(
         "Draw anew",
         key="map-anew",
         icon=":material/restart_alt:",
-        help="New examples are put between their nearest, so that nothing else moves. "
-        "Drawing anew lets all of them shape the map and the topics; everything may move.",
+        help="New examples are placed between their nearest, and nothing else moves. If you draw "
+        "anew, all examples shape the map and the topics, and everything may move.",
         on_click=_draw_anew,
         args=(project, project.recipe.revision),
     )
 
 
 def _draw_anew(project: Project, base: str) -> None:
-    """Take the next seed for what keeps its places, so that all examples shape it, and run."""
+    """Take the next seed for the map and the topics, so that all examples shape them, and run."""
     with state.flashing_errors():
         project.save_recipe(project.drawn_anew(), base)
         shell.start_run(project)

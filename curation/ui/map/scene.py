@@ -1,4 +1,4 @@
-"""What the Map page shows now, which all of its panels are about."""
+"""The rows and the view of the Map page, which all of its panels share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Scene:
     """The rows of a view that the page is about.
 
     on_map: those that have a place. filtered: those of them that meet the filter. meets: those of
-    these that lie in the group that was chosen in the treemap. result: what was found among them.
+    these that lie in the group that was chosen in the treemap. result: of the search among them.
     """
 
     project: Project
@@ -68,16 +68,19 @@ class Selection:
 
     @classmethod
     def of(cls, scene: Scene) -> Selection | None:
-        """What was found, drawn around or filtered; None where that is everything or nothing."""
+        """The rows of the search, the shape or the filter; None where these are all or none."""
         looking, result = scene.looking, scene.result
-        chosen, title = scene.meets, "in it" if looking.group else "meet the filter"
+        chosen, title = scene.meets, "in this group" if looking.group else "meet the filter"
         everything = not looking.group and bool((chosen == scene.on_map).all())
         if result is not None and (chosen & result.mask).any():
-            chosen, title, everything = chosen & result.mask, "found", False
+            chosen, title, everything = chosen & result.mask, "in the search result", False
         else:
             result = None
         drawn = bool(looking.shapes) and not scene.look.tiles
         if drawn:
             chosen = chosen & layout.selected(scene.rows, looking.shapes)
-            title, everything = "selected" if result is None else "of those found selected", False
+            title, everything = (
+                "selected" if result is None else "of the search result selected",
+                False,
+            )
         return cls(chosen, title, drawn, result) if chosen.any() and not everything else None

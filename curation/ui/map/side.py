@@ -1,4 +1,4 @@
-"""Beside the map: the selection, what is special about it, its examples, and what can be done."""
+"""Beside the map: the selection, its special words and values, its examples and actions."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ LIKE = search.like("map")
 SHOW = Act(
     "Show it",
     ":material/my_location:",
-    "Put a ring about it on the map.",
+    "Draw a ring around it on the map.",
     run=lambda project, example_id: state.look_at(project, marked=example_id),
 )
 
 
 def draw(scene: Scene) -> None:
-    """The selection where there is one, else what there is to do."""
+    """Draw the selection where there is one, else a hint."""
     project, rows, looking = scene.project, scene.rows, scene.looking
     if scene.look.tiles:
         treemap.draw_topic(project, looking.group)
@@ -50,7 +50,7 @@ def draw(scene: Scene) -> None:
     if not scene.look.tiles:
         st.caption(
             ":material/lasso_select: Draw around points to see what they are. Scroll to zoom; "
-            "double-click to let go. With the tool :material/drag_pan: a click opens a point."
+            "double-click to remove the shape. With the tool :material/drag_pan: a click opens a point."
         )
     if opened and opened in rows.index and (concepts.concept_of("map") or opened == looking.marked):
         draw_example(scene, opened, None)
@@ -61,7 +61,7 @@ def draw(scene: Scene) -> None:
 
 
 def draw_selection(scene: Scene, selection: Selection) -> None:
-    """What is in the selection, what is special about it, and what can be done with it."""
+    """Draw the selection: actions, its special words and values, and its examples."""
     project, view, rows = scene.project, scene.view, scene.rows
     chosen, result = selection.mask, selection.result
     part = rows[chosen]
@@ -72,7 +72,7 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
         look("Zoom", "map-zoom", ":material/zoom_in:", about, part=layout.around(part))
-        look("Let go", "map-let-go", ":material/deselect:", shapes={})
+        look("Remove shape", "map-let-go", ":material/deselect:", shapes={})
     at_choice = rows[chosen & candidates(view.dataset)]
     if "topic" in rows and at_choice["topic"].notna().any():
         with row:
@@ -81,7 +81,7 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
     of_part = special.remembered(*key, view.dataset, chosen, scene.on_map & ~chosen)
     if result is not None and result.name and len(result.scores):
         st.caption(
-            f"From a {result.name} of {result.scores.max():.2f} down to {result.scores.min():.2f}."
+            f"{result.name.capitalize()} from {result.scores.max():.2f} to {result.scores.min():.2f}."
         )
     if facts := special.sentences(of_part, titles(view.dataset)):
         st.caption("  \n".join(facts))
@@ -94,9 +94,9 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
 def draw_list(
     scene: Scene, order: Positions, spread: list[str], result: SearchResult | None
 ) -> None:
-    """Examples of the selection, and the one that is open; redrawn without the map.
+    """Draw the examples of the selection and the open one; drawn again without the map.
 
-    order: positions of the selected rows, best first where something was looked for.
+    order: positions of the selected rows, best first for a search.
     """
     project, rows = scene.project, scene.rows
     if concepts.just_marked("map").get(project) is not None:
@@ -110,7 +110,7 @@ def draw_list(
         required=True,
         label_visibility="collapsed",
         persist_state="session",
-        help=f"{SPREAD} that lie far from each other, or the list of all",
+        help=f"Show {SPREAD} examples that lie far from each other, or all of them.",
     )
     places = rows.index.get_indexer(pd.Index(spread)) if which == "spread out" else order
     part = rows.iloc[places[:SHOWN]].copy()
@@ -128,7 +128,7 @@ def draw_list(
 
 
 def draw_example(scene: Scene, example_id: str, result: SearchResult | None) -> None:
-    """The example that is open, and what can be done from it."""
+    """Draw the open example and its actions."""
     project, row = scene.project, scene.view.dataset.row(example_id)
     with st.container(border=True):
         cards.fate(row, titles(scene.view.dataset))

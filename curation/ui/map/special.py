@@ -1,4 +1,4 @@
-"""What is special about a selection, in sentences ready to be drawn."""
+"""Special words and values of a selection, in sentences for the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def remembered(
     _chosen: Mask,
     _rest: Mask,
 ) -> Special:
-    """What sets the chosen rows apart from the rest; `about` is a digest of which they are."""
+    """The differences of the chosen rows from the rest; about: a digest of the chosen rows."""
     return special(_dataset, _chosen, _rest)
 
 

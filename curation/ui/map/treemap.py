@@ -104,13 +104,13 @@ def _figure(
     _rows: pd.DataFrame,
     _meets: Mask,
 ) -> go.Figure:
-    """The treemap of a view; the key says all that it depends on."""
+    """The treemap of a view; its arguments without underscore are the cache key."""
     needed = dict.fromkeys(("theme", "topic", "dropped_by", colour))
     return figure(_rows[[c for c in needed if c in _rows]][_meets], colour, chosen)
 
 
 def keep_group(project: Project) -> None:
-    """Note which theme or topic was clicked in the treemap; a second click lets it go."""
+    """Save the clicked theme or topic of the treemap; a second click removes it."""
     points = widget_value("map-treemap")["selection"]["points"]
     if points:
         clicked = str(points[0].get("id", ROOT))
@@ -132,7 +132,7 @@ def draw(project: Project, view: View, colour: str, meets: Mask) -> None:
 
 
 def draw_topic(project: Project, chosen: tuple[str, ...]) -> None:
-    """What was clicked in the treemap and a field for another name; else what a click does."""
+    """Draw the clicked tile and a field for another name; without one, a hint."""
     if not chosen:
         st.caption(":material/category: Click a tile to see its examples and to rename it.")
         return
@@ -169,4 +169,4 @@ def rename(project: Project, group: tuple[str, ...], name: str, base: str) -> No
         project.save_recipe(renamed(project.recipe, group[-1], name, originals), base)
         state.look_at(project, group=())
         shell.start_run(project)  # everything but the names is remembered
-        state.flash(f"“{group[-1]}” is “{name}” when the run has ended.")
+        state.flash(f"“{group[-1]}” is called “{name}” when the run has ended.")
