@@ -66,7 +66,7 @@ def pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def in_a_process(*arguments: str) -> dict[str, Any]:
-    """What a call of this module printed last, from a fresh process."""
+    """The last line that a call of this module prints in a fresh process."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.map", *arguments],
         check=True,

@@ -1,4 +1,4 @@
-"""What operations do to published data, beside what people or other programs said of the same rows.
+"""The results of operations on published data, beside those of people or other programs.
 
 python -m benchmarks operations [--data FOLDER] [NAME…]
 

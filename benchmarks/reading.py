@@ -1,4 +1,4 @@
-"""How long one million JSON lines take to become examples, beside other readers of the same file.
+"""The time in which one million JSON lines become examples, beside other readers of the file.
 
 Run `python -m benchmarks.reading [--rows N]`; every reader gets a fresh process, and its time and
 peak memory are those of that process and its children together.

@@ -1,4 +1,4 @@
-"""What becomes of every file in a folder: lines, examples, refusals, formats, encodings.
+"""The report of every file in a folder: lines, examples, refusals, formats, encodings.
 
 python -m benchmarks real_files FOLDER…
 """

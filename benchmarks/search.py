@@ -1,4 +1,4 @@
-"""How well a few marks rank the rest, beside likeness to the same; words among a million rows.
+"""The precision of a ranking by a few marks, beside similarity; words among a million rows.
 
 python -m benchmarks search ag_news_7600.csv [--rows 2000] [--marks 10] [--draws 10] [--words 1000000]
     [--into DIR]

@@ -18,7 +18,7 @@ LONG = 0.3
 """Seconds on one text from which on a check is looked at again; most take a hundredth of it."""
 
 MOST = 24.0
-"""How much longer eight times the text may take: 8 where time grows with the text, 64 with its square."""
+"""Limit for the time of a text eight times as long: linear growth gives 8, square growth 64."""
 
 PIECES = [
     " ", "-", "a", "7", "[", "]", "(", "<", "<p", "<p ", "</", "&", "&a", '"', "'", "“", "`", "```", "~~~",
@@ -27,7 +27,7 @@ PIECES = [
     "[INST]", "<|", "{", "}", "\\", "$", "😀", "ก", "क्\u200d", "sorry I ", "as an ai ", "n/a ", "\n1. ",
     "\n# instruction", "\nhuman:", "\n@@ -1", "\n    ", "(at)", "[ at ]", "eyJ", "sk-", "<no", "\u2060", "don't ",
 ]  # fmt: skip
-"""What is repeated until a text is long; each also with an end that no pattern expects."""
+"""Pieces that are repeated to a long text, also with an end that no pattern expects."""
 
 
 def text(piece: str, size: int = SIZE) -> str:
@@ -37,7 +37,7 @@ def text(piece: str, size: int = SIZE) -> str:
 
 
 def checks() -> dict[str, Callable[[str], Any]]:
-    """What reads or shows a text alone, by name."""
+    """Functions that read or show a text alone, by name."""
     from curation import answers, personal, words
     from curation.dataset import Message, derive, dump_messages
     from curation.looking import search
@@ -108,7 +108,7 @@ def seconds(check: Callable[[str], Any], given: str) -> float:
 
 
 def grows(check: Callable[[str], Any], piece: str, once: float) -> float:
-    """How much longer than an eighth a text takes; `once` is what it took already."""
+    """The time of a text divided by the time of an eighth of it; once: its time in a first run."""
     whole = min(once, seconds(check, text(piece)))
     eighth = min(seconds(check, text(piece, SIZE // 8)) for _ in range(2))
     return whole / max(eighth, LONG / 100)

@@ -58,7 +58,7 @@ STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn"}
 """Audit events of a started process."""
 
 PROCESS = ("", 0)
-"""What stands among a test's calls when it starts a process: that may call anything."""
+"""Mark among a test's calls for a started process, which may call anything."""
 
 MEMORY = 8 << 30
 """Bytes that a mutant may allocate."""

@@ -1,4 +1,4 @@
-"""What the tests of reading share: a file made, opened, and nothing of it lost."""
+"""Helpers of the tests of reading: make a file, open it, and check that no line is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Opened:
 
     @property
     def lines(self) -> int:
-        """What the file is said to hold."""
+        """The formats of the file."""
         return len(self.examples) + len(self.rejected) + self.blank
 
     @property
@@ -40,7 +40,7 @@ class Opened:
 
     @property
     def repairs(self) -> list[str]:
-        """What was repaired, in order."""
+        """The repairs, in order."""
         return [code for read in self.examples for code in read.raw.repairs]
 
     @property

@@ -22,7 +22,7 @@ def project(make_project) -> Project:
 
 
 def answer(example: str, kind: str = "keep", value=None, **more) -> dict:
-    """What a browser sends for one key."""
+    """The answer that a browser sends for one key."""
     fresh = {
         "op": f"{example}-{kind}",
         "revision": 0,

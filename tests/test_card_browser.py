@@ -19,7 +19,7 @@ PANE = """() => {
     const saving = host?.shadowRoot?.querySelector('.saving');
     return pane ? {...pane.dataset, unsaved: Number(saving.dataset.unsaved)} : {};
 }"""
-"""What is on the screen: the example, its revision, whether it is painted, and what is unsaved."""
+"""The state of the screen: the example, its revision, whether it is painted, unsaved answers."""
 
 
 def rows() -> list[dict]:

@@ -53,7 +53,7 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
 
 
 def answer(*arguments: str | Path) -> dict:
-    """What a command with --json prints: one object on one line, and nothing else."""
+    """The output of a command with --json: one object on one line, and nothing else."""
     status, out, err = run(*arguments, "--json")
     assert status == 0, err
     assert out.count("\n") == 1

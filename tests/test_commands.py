@@ -1,4 +1,4 @@
-"""What pages start as jobs is what the command line takes."""
+"""Jobs that pages start are commands that the command line takes."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def example_of(operation: Operation) -> tuple[dict, list, list]:
 
 
 def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) -> list:
-    """What becomes of each row of an example: kept or dropped, a split, or columns and `nearest`.
+    """The result for each row of an example: kept or dropped, a split, or columns and `nearest`.
 
     nearest: the number of the line whose vector or place on the map is the nearest.
     """

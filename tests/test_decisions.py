@@ -103,7 +103,7 @@ def new_schema(url: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request, tmp_path):
-    """Where a store lives, and its journal, on each database."""
+    """The addresses of a store and its journal, on each database."""
     where: str | Path = tmp_path / "decisions.db"
     if request.param == "postgres":
         where = new_schema(request.getfixturevalue("postgres_server"))
@@ -700,7 +700,7 @@ SINGLE = {
 
 
 def model(events: list[Event]) -> dict:
-    """What events say, in plain dictionaries."""
+    """The state that events give, in plain dictionaries."""
     on = switches(events)
     effective = [e for e in events if on[e.op_id] and e.kind not in ("undo", "redo")]
     expected: dict = {"undone": {op for op, is_on in on.items() if not is_on}, "notes": {}}

@@ -880,7 +880,7 @@ def test_network_file_systems_are_refused(tmp_path, kind, refused):
 
 @contextmanager
 def counted(store: DecisionStore, what: str) -> Iterator[list[int]]:
-    """How often the store's database meets an event of SQLAlchemy within the block."""
+    """Count an event of SQLAlchemy on the store's database within the block."""
     met: list[int] = []
     engine = store.database.engine
     listener = lambda *arguments: met.append(1)  # noqa: E731

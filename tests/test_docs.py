@@ -1,4 +1,4 @@
-"""What the documents say is so: the README's commands and example run, the reference is current."""
+"""The documents are true: the README's commands and example run, the reference is current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a careful administrator meets at the app's door."""
+"""The protections of the app that a careful administrator checks."""
 
 from __future__ import annotations
 

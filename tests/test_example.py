@@ -59,7 +59,7 @@ DROPPED_BY = {
 }
 
 BY_PEOPLE = {"wrong_label"}
-"""What a person finds on the page of annotation; no operation claims to."""
+"""Faults that a person finds on the Annotate page; no operation looks for them."""
 
 SHORT = 4
 """Tokens below which a text that wants an explanation is too short."""
@@ -202,7 +202,7 @@ def test_the_example_s_topics_are_many_by_its_authors_words():
 
 
 def summary(result: Dataset) -> list[dict]:
-    """What each step did, in numbers that do not depend on the machine."""
+    """The effect of each step, in numbers that do not depend on the machine."""
     return [
         {"step": s.name, "kept": s.kept_out, "dropped": s.dropped, "changed": s.changed}
         for s in result.steps

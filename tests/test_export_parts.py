@@ -1,4 +1,4 @@
-"""Nothing is lost without a word: every part of an example is in each format, or named."""
+"""Every part of an example is in each format, or the export names it as lost."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def text_of(folder: Path, name: str) -> str:
 
 
 def written(example, name, folder):
-    """What a format loses of an example, and what its file says."""
+    """The parts of an example that a format loses, and the text of its file."""
     words = None
     if name == "original" and {"tools", "rejected"} & set(example):
         project = Project.create(folder / "p")  # it gives back what was read

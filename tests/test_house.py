@@ -110,7 +110,7 @@ def imports_of(tree):
 
 
 def upward_imports(path, code):
-    """What is wrong with the imports of a file, by its path in `curation` and its text."""
+    """Faults of the imports of a file, by its path in `curation` and its text."""
     own = Path(path).parts[0].removesuffix(".py")
     if own not in FLOOR:
         return [f"{path} has no floor"]
@@ -158,7 +158,7 @@ def test_an_import_that_points_up_or_aside_is_found_wherever_it_stands(path, cod
 
 
 def upward_rooms(package, rooms, codes):
-    """What is wrong with the imports between the modules of a package: name → code."""
+    """Faults of the imports between the modules of a package; codes: name → code."""
     row = {name: number for number, line in enumerate(rooms.split("\n")) for name in line.split()}
     home, wrong = f"curation.{package}", [f"{name} has no row" for name in codes if name not in row]
     for name, code in codes.items():

@@ -1,4 +1,4 @@
-"""What became of imported files together, their refused lines, and how a file is said to be read."""
+"""The summary of imported files, their refused lines, and the description of a reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files an import takes, by what a file is known again, and what a killed import leaves."""
+"""Imports: which files are taken, how a file is recognised again, and what a killed import leaves."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_people_overrule_every_step_and_the_layer_remembers_whom():
 
 
 def exact(ids=IDS, name="drop_exact_duplicates") -> StepReport:
-    """What drop_exact_duplicates finds when it keeps the first of the three copies."""
+    """The result of drop_exact_duplicates when it keeps the first of the three copies."""
     registry.operations()
     params = registry.operation("drop_exact_duplicates").check({})
     kept_for = pd.Series([None, IDS[0], IDS[0], None], IDS, dtype="str").loc[ids]

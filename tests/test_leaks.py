@@ -1,4 +1,4 @@
-"""What a delivery says of leaks: shared prompts, groups and conversations, and the nearest pairs."""
+"""Leaks in a delivery's manifest: shared prompts, groups and conversations, and the nearest pairs."""
 
 from __future__ import annotations
 

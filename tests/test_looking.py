@@ -1,4 +1,4 @@
-"""What can be asked of a dataset without a screen: counts, and the columns that a step may name."""
+"""Questions about a dataset without a screen: counts, and the columns that a step may name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is sent anywhere unless somebody asks for it: every command, its children and its forks."""
+"""No command, child or fork uses the network unless a person asks for it."""
 
 from __future__ import annotations
 

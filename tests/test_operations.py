@@ -1,4 +1,4 @@
-"""What each operation finds, changes and leaves alone, on texts a person can check."""
+"""The effect of each operation on texts that a person can check."""
 
 from __future__ import annotations
 

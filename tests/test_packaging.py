@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 PARTS = ["curation", "pages", ".streamlit"]
 FILES = ["app.py", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
 STRAY = ["my-customers.jsonl", "salaries.csv", "notes.json", "scratch.py"]
-"""What may lie in a checkout beside app.py and is none of the package."""
+"""Files of a checkout beside app.py that are not part of the package."""
 
 
 def built(source: Path, out: Path, what: str) -> Path:

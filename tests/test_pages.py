@@ -219,7 +219,7 @@ def test_a_project_that_was_just_made_is_the_one_the_sidebar_names(project, tmp_
 
 
 def card_data(app: AppTest) -> dict:
-    """What the card's component was given."""
+    """The data that the card's component got."""
     (component,) = app.get("bidi_component")
     return json.loads(component.proto.json)
 

@@ -1,4 +1,4 @@
-"""How a command ends: at any moment, in one sentence, with streams that may be closed."""
+"""The end of a command: at any moment, in one sentence, also with closed streams."""
 
 from __future__ import annotations
 

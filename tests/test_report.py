@@ -1,4 +1,4 @@
-"""What a step did to which rows: the examples that it dropped or changed."""
+"""The report of a step: the examples that it dropped or changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an editor is told of recipes is what the program takes."""
+"""The schema for editors accepts the recipes that the program accepts."""
 
 from __future__ import annotations
 

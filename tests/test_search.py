@@ -271,7 +271,7 @@ def browse(mode: str = "Words", **session) -> AppTest:
 
 
 def opened(project: Project, example_id: str) -> dict[str, str]:
-    """What a session keeps while an example is open."""
+    """The values of a session with an open example."""
     return {f"open-example-{project.path}": str(example_id)}
 
 

@@ -31,7 +31,7 @@ def graph_of(vectors: np.ndarray, k: int = 50):
 
 
 def facility_location(graph, chosen):
-    """How well a subset covers all rows: the sum of each row's similarity to its nearest chosen."""
+    """The coverage of all rows by a subset: the sum of each row's similarity to its nearest chosen."""
     starts, covered, weight = graph
     reached = np.zeros(len(starts) - 1)
     for j in chosen:

@@ -1,4 +1,4 @@
-"""What a browser session keeps: each project has values of its own."""
+"""Values of a browser session: each project has its own."""
 
 from __future__ import annotations
 

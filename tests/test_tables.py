@@ -13,7 +13,7 @@ from curation.ui.tables import Column
 
 @pytest.fixture
 def drawn(monkeypatch) -> list[dict]:
-    """What Streamlit was given of each table; its second row is clicked."""
+    """The arguments that Streamlit got for each table; its second row is clicked."""
     calls: list[dict] = []
 
     def dataframe(table, **options):

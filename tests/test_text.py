@@ -1,4 +1,4 @@
-"""What texts are made of: scripts, words, folding, code and prose, and names for folders."""
+"""Texts: scripts, words, folding, code and prose, and names for folders."""
 
 from __future__ import annotations
 

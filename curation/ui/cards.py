@@ -1,4 +1,4 @@
-"""One example as a conversation, with its receipt; untrusted text is only ever shown as text."""
+"""An example as a conversation, with its receipt; untrusted text is shown as text only."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The door of the web app: who may come in, under which name, and what every answer is sent with.
+"""The door of the web app: it checks token and host name, and adds headers to every answer.
 
 Whoever reaches the port acts with the rights of the account that started the app, and on a machine
-of several accounts everybody reaches it. So the start address carries a token, which the door turns
-into a cookie; without either nothing is answered, neither page, upload nor live connection.
+of several accounts everybody reaches it. So the start address has a token, which the door turns into
+a cookie. A request without either is refused: page, upload and live connection.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPEN = "/_stcore/health"
 """Answered without a token, so that a supervisor can see whether the app is up."""
 
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
-"""What Streamlit serves and nothing here needs."""
+"""Addresses that Streamlit serves and this app does not need."""
 
 FRONT = "/overview"
 """The page at the address without a path; Streamlit finds none under its name."""
@@ -88,7 +88,7 @@ class Door:
         self._tickets = tickets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, turn its token into a cookie, or refuse it."""
+        """Pass a request on, turn its token into a cookie, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}

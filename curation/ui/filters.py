@@ -20,7 +20,7 @@ OFFERED = 300
 
 
 def narrowed(key: str) -> int:
-    """How many conditions the widgets of `filters` under a key hold now."""
+    """The number of conditions in the widgets of `filters` under a key."""
     return int(widget_value(f"{key}-fate", "all") != "all") + len(picked(key))
 
 

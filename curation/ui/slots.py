@@ -1,7 +1,7 @@
 """Values that a browser session keeps: of a project, in a slot; of a widget, under its key.
 
-No other module but `state` reads or writes the session's own dictionary. What a session keeps may be
-lost at any time, by a reload of the page; the truth is on disk.
+Only this module and `state` use the session's dictionary. A session may lose its values at any time,
+by a reload of the page; the truth is on disk.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Slot(Generic[Value]):
-    """One value that a session keeps of each project.
+    """A value that a session keeps for each project.
 
-    Another project has a value of its own, so none ever sees that of another. default: the value
+    Each project has its own value, and none sees the value of another. default: the value
     while none was set; it must not be changed in place.
     """
 

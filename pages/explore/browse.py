@@ -39,7 +39,7 @@ COLUMNS = (
 
 
 def draw_example(project: Project, example_id: str, result: SearchResult | None) -> None:
-    """One example: conversation on the left, receipt on the right."""
+    """Draw one example: conversation on the left, receipt on the right."""
     dataset = project.view().dataset
     if example_id not in dataset.rows.index:
         st.caption("This example is not in the dataset any more.")

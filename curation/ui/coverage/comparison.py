@@ -46,7 +46,7 @@ class Comparison:
         compared: Compared,
         reach: float,
     ) -> Comparison:
-        """What was compared, at a reach."""
+        """The comparison at a threshold."""
         folder = str(reference.folder)
         # The same bytes may have been added again with another reading, hence the time.
         prompts = _prompts(folder, reference.sha256, reference.time, reference)

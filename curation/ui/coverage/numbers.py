@@ -67,7 +67,7 @@ def draw_reach(compared: Compared, reference: ReferenceSet) -> float:
 
 
 def basis(compared: Compared) -> str:
-    """What was compared, in a sentence."""
+    """The compared sides and rows, in a sentence."""
     of, n, embedded = compared.about["of"], compared.about["rows"], compared.about["stages"]
     without = n - embedded["before"]
     left_out = f"; {without:,} rows were dropped before embedding and do not count"

@@ -1,4 +1,4 @@
-"""Which files a person points at: uploads, a path, a dataset of the Hub, or the bundled example."""
+"""The choice of files: uploads, a path, a dataset of the Hub, or the bundled example."""
 
 from __future__ import annotations
 

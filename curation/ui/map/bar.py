@@ -40,7 +40,7 @@ def draw(project: Project, view: View) -> Scene:
 
 
 def _look(bar: DeltaGenerator, dataset: Dataset) -> Look:
-    """How the examples are drawn: map or treemap, by which column coloured, with names or not."""
+    """Draw and return the look: map or treemap, the column for the colour, names or not."""
     picture = bar.segmented_control(
         "Picture",
         ["map", "treemap"],

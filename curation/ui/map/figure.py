@@ -14,7 +14,7 @@ from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
 
 HOVER_POINTS = 20_000
-"""Up to so many points each carries the beginning of its prompt; above, that would be megabytes."""
+"""Greatest number of points that carry the beginning of their prompt; more would be megabytes."""
 
 CATEGORIES = len(PALETTE) - 1
 
@@ -25,11 +25,11 @@ NAMED = 18
 """Topics whose names are written on the map at most."""
 
 NAMED_SHARE = 0.002
-"""Of the examples in sight, the share that a topic needs for its name to be written there."""
+"""Share of the visible examples that a topic needs to have its name written."""
 
 
 def count(shown: int, missing: int, of: int = 0, dropped: int = 0) -> str:
-    """How many of the rows are drawn, and how many have no place, in a sentence or two.
+    """The numbers of rows that are drawn and that have no place, in a sentence or two.
 
     of: how many there are on the whole map, where a part of it is looked into. dropped: of those
     that are drawn, how many the recipe or somebody has dropped.
@@ -107,7 +107,7 @@ def figure(
 
 
 VEIL = {False: "rgba(255,255,255,0.62)", True: "rgba(15,20,21,0.62)"}
-"""What lies over the map outside of what was drawn around, on a light and on a dark page."""
+"""Colour over the map outside of a drawn shape: dark page → colour."""
 
 
 def with_marks(
@@ -185,7 +185,7 @@ CELLS = 220
 
 
 def _density(rows: pd.DataFrame, span: Range) -> go.Heatmap:
-    """How many rows lie where, on a scale of logarithms, in one colour that fades to nothing."""
+    """The density of rows on a logarithmic scale, in one colour that fades to nothing."""
     x, y = rows["map_x"].to_numpy(dtype=float), rows["map_y"].to_numpy(dtype=float)
     counts, xs, ys = np.histogram2d(x, y, bins=CELLS, range=list(span))
     values = np.log10(counts.T, where=counts.T > 0, out=np.full(counts.T.shape, np.nan))

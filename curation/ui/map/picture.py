@@ -45,7 +45,7 @@ def draw(scene: Scene) -> None:
 
 
 def count(scene: Scene) -> str:
-    """How many rows are drawn, how many are dropped, and how many have no place."""
+    """The numbers of rows that are drawn, dropped, and without a place."""
     counts = layout.MapCounts.of(
         scene.rows, scene.meets, None if scene.look.tiles else scene.looking.part
     )

@@ -15,7 +15,7 @@ from curation.ui import state
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How the examples are drawn.
+    """The look of the examples on the map.
 
     tiles: as a treemap instead of a map. colour: the column that colours them. names: whether the
     names of topics are written on the map.
@@ -49,7 +49,7 @@ class Scene:
 
     @property
     def looking(self) -> state.MapView:
-        """What the session looks at."""
+        """The session's view of the map."""
         return state.MAP.get(self.project)
 
 
