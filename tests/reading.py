@@ -25,7 +25,7 @@ class Opened:
 
     @property
     def lines(self) -> int:
-        """The formats of the file."""
+        """The number of lines: examples, refused and blank ones."""
         return len(self.examples) + len(self.rejected) + self.blank
 
     @property
@@ -35,7 +35,7 @@ class Opened:
 
     @property
     def codes(self) -> list[str]:
-        """Why the others did not."""
+        """The codes of the refused lines."""
         return [reject.code for reject in self.rejected]
 
     @property
