@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from curation.project import Project
 
 NOT_AT_HAND = (
-    "What the last run computed is not at hand: it was forgotten, or the program was changed since. "
-    "Run the recipe; if that does not help, start the app anew."
+    "The results of the last run are not available: they were forgotten, or the program changed. "
+    "Run the recipe. If that does not help, start the app again."
 )
 NEVER_RUN = "The recipe has not been run on these examples yet."
-SHOWN_THEN = "What you see is the last run with today's decisions on it."
+SHOWN_THEN = "This page shows the last run with today's decisions."
 
 PATIENCE = 2.0
 """Seconds of work that a page may do before it shows something; more is a job."""
