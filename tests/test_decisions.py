@@ -454,6 +454,22 @@ def test_every_kind_counts_in_its_fingerprint(local, decision, changes_rows):
     assert (local.state().fingerprint() != empty) is changes_rows
 
 
+def test_an_example_is_changed_when_a_decision_of_the_kind_counts_that_did_not_before(local):
+    local.append([Decision("a", "keep", annotator="Ann"), Decision("b", "tag", "x", "Ann")])
+    before = local.state()
+    assert before.changed_examples(None, KINDS) == {"a", "b"}
+    assert before.changed_examples(None, ["keep", "drop"]) == {"a"}
+    local.append([Decision("a", "drop", annotator="Bo"), Decision("b", "label", "y", "Bo")])
+    local.append([Decision("c", "tag", "x", "Bo")])
+    after = local.state()
+    assert after.changed_examples(before, KINDS) == {"a", "b", "c"}
+    assert after.changed_examples(before, ["keep", "drop"]) == {"a"}
+    assert after.changed_examples(before, ["tag"]) == {"c"}
+    local.undo("Bo")
+    assert local.state().changed_examples(after, KINDS) == {"c"}
+    assert local.state().changed_examples(before, ["tag"]) == set()
+
+
 # --- what is refused --------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from curation.dataset import derive
 from curation.errors import CurationError
 from curation.export.trainers.sharegpt import bare
 from curation.formats import FieldError, convert, convert_texts, recognise, write
+from curation.formats.names import COLUMNS, MEANINGS
 
 TEXT = st.one_of(
     st.text(max_size=20),
@@ -539,3 +540,8 @@ def test_an_edited_answer_is_written_in_its_place_and_nothing_else_changes(recor
         converted.shape,
     )
     assert same(written, json.loads(json.dumps(record).replace('"c"', '"better"')))
+
+
+def test_every_role_of_a_column_has_words_for_people():
+    assert set(COLUMNS) - set(MEANINGS) == {"instances"}, "seed tasks are read as their answers"
+    assert all(words.strip() for words in MEANINGS.values())
