@@ -398,7 +398,7 @@ def test_a_filter_of_a_delivery_leaves_out_the_other_rows_and_says_so(tmp_path):
 
 @pytest.mark.parametrize("silent", [{"content": None}, {}])
 def test_a_call_without_text_has_an_empty_text_for_templates(silent):
-    asked, calling = {"content": "Is it open?", "role": "user"}, {"tool_calls": [CALL], **silent}
-    turns = chat_turns([asked, {**calling, "role": "assistant"}])
+    question, calling = {"content": "Is it open?", "role": "user"}, {"tool_calls": [CALL], **silent}
+    turns = chat_turns([question, {**calling, "role": "assistant"}])
     assert turns == [turn("user", "Is it open?"), turn("assistant", "", tool_calls=[CALL])]
     assert [list(t) for t in turns] == [["role", "content"], ["role", "content", "tool_calls"]]
