@@ -1,4 +1,4 @@
-"""Operations: plain functions that a decorator makes known to the engine, the app and the CLI.
+"""Operations: plain functions that a decorator registers for the engine, the app and the CLI.
 
 The positional parameters of an operation are data that the engine supplies by name (see `INPUTS`).
 Keyword-only parameters belong to the user: annotation and default are the form, the check of the
@@ -64,7 +64,7 @@ INPUTS = {
 """
 PHASES = ("clean", "measure", "select", "split")
 EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "note")
-"""Kinds of decisions that count as people's word on an example; see `curation.decisions`."""
+"""Kinds of decisions about an example; see `curation.decisions`."""
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""
 
@@ -92,12 +92,12 @@ KINDS = {
     "select": "select",
     "split": "split",
 }
-"""Kind of operation → the phase of a recipe in which it may stand."""
+"""Kind of operation → its phase of a recipe."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A named step that a recipe can use; made by the decorators below and nowhere else.
+    """A named step that a recipe can use; only the decorators below make one.
 
     makes: the columns it adds; `{tag}` in a name stands for the value of the parameter `tag`. needs:
     columns it reads beyond the text. slow: too long to wait for inside a page, or a function of the
@@ -134,7 +134,7 @@ class Operation:
         return self.slow(params) if callable(self.slow) else self.slow
 
     def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
-        """What results depend on besides code, parameters and rows, as a small JSON value."""
+        """Other things that results depend on, besides code, parameters and rows, as a JSON value."""
         return self.depends(params, store, decide) if self.depends else None
 
     def read_of(self, params: Mapping[str, Any], people: Any) -> Any:
@@ -159,7 +159,7 @@ class Operation:
 
     @property
     def phase(self) -> str:
-        """The phase of a recipe it belongs to: clean, measure, select or split."""
+        """Its phase of a recipe: clean, measure, select or split."""
         return KINDS[self.kind]
 
     @property
@@ -233,12 +233,12 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
 
         return register
 
-    decorate.__doc__ = f"Make a function known as a `{kind}` operation under a title."
+    decorate.__doc__ = f"Register a function as a `{kind}` operation under a title."
     return decorate
 
 
 def add(operation: Operation) -> None:
-    """Make an operation known; raises RecipeError when another module already claims the name."""
+    """Register an operation; raises RecipeError when another module has registered the name."""
     other = _operations.get(operation.name)
     if other is not None and other.run.__module__ != operation.run.__module__:
         raise RecipeError(
@@ -282,7 +282,7 @@ def _describe(
 
 
 def _source(function: Callable[..., Any]) -> str:
-    """The source of a function's module; of one typed at a prompt, its compiled code."""
+    """The source of a function's module; the compiled code of a function typed at a prompt."""
     try:
         return inspect.getsource(inspect.getmodule(function) or function)
     except (OSError, TypeError):
@@ -306,7 +306,7 @@ def _discover() -> None:
 
 
 def operations() -> dict[str, Operation]:
-    """Every known operation by name, in phase order and then by name."""
+    """Every operation by name, in phase order and then by name."""
     _discover()
     order = {kind: i for i, kind in enumerate(KINDS)}
     return dict(sorted(_operations.items(), key=lambda item: (order[item[1].kind], item[0])))

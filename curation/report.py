@@ -44,7 +44,7 @@ class StepReport:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of it, such as a value that no row has."""
+        """Sentences for a person, such as one about a value that no row has."""
         return list(self.delta.attrs.get("notes", []))
 
     @property
@@ -58,7 +58,7 @@ class StepReport:
         """The rows that the step dropped, by id: reason, twin, and similarity where it measured one.
 
         rows: of the dataset after the recipe. twin: id of the row that stays in its place, "" for
-        none. The least similar rows come first, for they show whether a threshold is right.
+        none. The least similar rows come first, because they show whether a threshold is right.
         """
         ids = rows.index[rows["dropped_by"] == self.name]
         delta = self.delta.reindex(ids)
@@ -98,9 +98,9 @@ class StepReport:
         }
 
     def events(self, example_id: str) -> list[dict[str, Any]]:
-        """What it did to one row, as events of a receipt.
+        """The events of one row in this step, for its receipt.
 
-        A changed text stands in them as `before` and `after`, each a conversation's canonical JSON.
+        The event of a changed text has `before` and `after`, each a conversation's canonical JSON.
         """
         if example_id not in self.delta.index:
             return []
@@ -118,7 +118,8 @@ class StepReport:
         if isinstance(group := row.get("conflict"), str) and group:
             others = int((self.delta["conflict"] == group).sum()) - 1
             text = (
-                f"{others:,} more asked the same, answered or labelled otherwise (conflict {group})"
+                f"{others:,} more with the same prompt and a different answer or label "
+                f"(conflict {group})"
             )
             events.append(("in conflict", text))
         if "split" in row and pd.notna(row["split"]):
@@ -140,7 +141,7 @@ class StepReport:
         ]
 
     def _fate(self, example_id: str, keep: bool, reason: str) -> list[tuple[str, str]]:
-        """Kept or dropped, and whom that overrules."""
+        """Whether the row was kept or dropped, and the step or person that this overrules."""
         if self.kind == PEOPLE:
             if self.overruled is not None and example_id in self.overruled.index:
                 who = self.overruled[example_id]

@@ -13,13 +13,13 @@ from curation.text.scripts import han_count, holds_kana, is_han
 
 WORDS_PER_TEXT = 120
 TEXTS_PER_GROUP = 500
-"""Most texts that a group's name is made of, evenly spread; more change a third word at most."""
+"""Most texts that a group's name is made of, evenly spread; more texts change few names."""
 
 TOP = 12
 """Words of a group that its name may hold and that two-word terms may contain."""
 
 PAIRED = 0.4
-"""Share of a word's texts in which it must stand beside the same other word to be named with it."""
+"""Least share of a word's texts in which another word is next to it, to name both together."""
 
 SHOWN = 3
 SEPARATOR = " · "

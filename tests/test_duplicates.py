@@ -216,7 +216,7 @@ def test_the_report_counts_conflicts_and_the_receipt_tells_them():
     report = StepReport("exact", "drop_exact_duplicates", "Exact", "filter", {}, "", delta)
     assert report.conflicts == 2 and report.to_dict()["conflicts"] == 2
     conflicts = [e for e in report.events(rows.index[1]) if e["what"] == "in conflict"]
-    assert len(conflicts) == 1 and conflicts[0]["text"].startswith("1 more asked the same")
+    assert len(conflicts) == 1 and conflicts[0]["text"].startswith("1 more with the same prompt")
     assert report.events(rows.index[2]) == []
     (note,) = operation("drop_exact_duplicates").notes({}, rows, delta)
     assert note.startswith("2 examples have the same prompt")

@@ -1,6 +1,6 @@
-"""Rules for answers: what is wrong with one, each rule a function of prompt and response.
+"""Rules for faults of answers, each a function of prompt and response.
 
-A rule may look at what the prompt asks for: an answer that is right because of it is not wrong.
+A rule may read the prompt: an answer that the prompt asks for is not wrong.
 """
 
 from __future__ import annotations

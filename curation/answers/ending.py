@@ -13,7 +13,7 @@ _NEVER_LAST = set(
 )
 """Words that end no sentence in their language, and mean nothing else in others at a line's end."""
 _SELDOM_LAST = set("to of with for by as from into than which is are was were a".split())
-"""Words that end a sentence only where they belong to a question word or to one that is left out."""
+"""Words that end a sentence only after a question word, or where such a word is left out."""
 _ASKING = re.compile(
     r"\b(?:which|what|who|whom|whose|where|when|why|how|that|whatever|whoever|something|someone|anything|nothing|"
     r"everything|things?|options?|answer|choice|letter|grade|type|class|group|variant|vitamin|it|they|he|she|you|we|i)\b",
@@ -42,7 +42,7 @@ _SENTENCE_END = re.compile(
     r"(?<=[^\W\dA-Z_][.!?])\s+|(?<=\d[.!?])\s+|(?<=\s[!?])\s+|(?<=[^A-Za-z0-9\s][。！？])"
 )
 _SIGNS = re.compile(r"[#@=(){}<>\[\]|\\]|://|www\.|\s[-–—―~]\s")
-"""Signs that truncated prose seldom holds: hashtags, formulas, links, the name after a quotation."""
+"""Signs that are rare in truncated prose: hashtags, formulas, links, the name after a quotation."""
 _ASKS_A_LINE = re.compile(
     r"\b(?:lines?|poem|verse|stanza|rhyme|lyrics?|haiku|couplet|letter|greeting|salutation|opening|title|sentence)\b|诗|句",
     re.IGNORECASE,
@@ -101,7 +101,7 @@ def _last_han_word(text: str) -> str:
 
 
 def repetition(text: str) -> float:
-    """Share of a text that its longest loop takes up; 0 below 20 words.
+    """The longest loop of a text as a share of the text; 0 below 20 words.
 
     A loop is a phrase that follows itself at least twice. A chorus is no loop, nor is a list whose
     items begin alike, because the text between them differs.
@@ -141,7 +141,7 @@ _ASKS_DIALOGUE = re.compile(
 
 
 def is_merged(prompt: str, response: str) -> bool:
-    """Whether another instruction, or somebody else's next turn, follows inside the answer."""
+    """Whether another instruction, or another speaker's turn, follows inside the answer."""
     answer = response.strip()
     if _MERGED.search(answer, 1) and not _MERGED.search(prompt):
         return True

@@ -1,4 +1,4 @@
-"""Characters left over from elsewhere: a wrong encoding, HTML, a chat template."""
+"""Leftover characters of a wrong encoding, of HTML and of chat templates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ASKS_MARKUP = re.compile(
 
 
 def has_html(prompt: str, response: str) -> bool:
-    """Whether tags or entities were left in the text where nobody asked for any."""
+    """Whether tags or entities were left in a text that was not to have any."""
     return any(
         ("<" in text or "&" in text)
         and not ABOUT_HTML.search(text)

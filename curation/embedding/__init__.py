@@ -1,6 +1,6 @@
 """Vectors of texts: models, the backends that compute them, vectors on disk, and neighbours.
 
-models       where a model lies, its title, loading it
+models       the folder of a model, its title, loading it
 tokenizer    the tokens of a text, the model's limit, windows of longer texts
 backends     how a model is computed on this machine
 benchmark    which backend is the fastest on this machine

@@ -139,7 +139,7 @@ def encode_tokens(model: Any, sequences: np.ndarray) -> np.ndarray:
 def _packs(
     model: Any, texts: Sequence[str], tokens: int
 ) -> Iterator[tuple[list[int], dict[str, Any]]]:
-    """Rows of like length and their tensors, as many rows a pack as hold up to `tokens` tokens."""
+    """Rows of similar length and their tensors, in packs of at most `tokens` tokens."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
     for start in range(0, len(order), GROUP):
         group = order[start : start + GROUP]
@@ -198,7 +198,7 @@ def _workers() -> ThreadPoolExecutor:
 
     def alone() -> None:
         torch.set_num_threads(1)
-        torch.zeros(2).sum()  # what counts for a thread is settled at its first computation
+        torch.zeros(2).sum()  # the first computation of a thread fixes its settings
 
     workers = ThreadPoolExecutor(cores, "encode", alone)
     for work in [workers.submit(all_there.wait) for _ in range(cores)]:
@@ -217,7 +217,7 @@ def _openvino_library() -> Any:
     import openvino
     from openvino.tools.ovc import convert_impl, telemetry_stub, telemetry_utils, utils
 
-    for module in (convert_impl, telemetry_utils, utils):  # imported by somebody before
+    for module in (convert_impl, telemetry_utils, utils):  # modules that were imported before
         module.tm = telemetry_stub
     return openvino
 
@@ -266,7 +266,7 @@ def _openvino(model: Any, precision: str) -> Encode:
 
 
 def _openvino_packed(model: Any, precision: str) -> Encode:
-    """One stream a core: no core waits for another, however many other things the machine does."""
+    """Compute packs in one stream a core, so that no core waits for another on a busy machine."""
     import torch
 
     names, graph = _graph(model)

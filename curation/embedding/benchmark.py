@@ -5,7 +5,7 @@ EXACT_ENOUGH of plain single precision. A result is remembered for the machine, 
 versions of the libraries.
 
 Accepted: it takes some seconds, once. Two machines may choose differently; so a project keeps the
-choice, and the benchmark runs only where there is none to keep to.
+choice, and the benchmark runs only without one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXACT_ENOUGH = 0.9995
 """Least cosine similarity to float32 that a backend must keep on every text of the benchmark."""
 
 WORTH_IT = 1.15
-"""How much faster a backend must be than a plainer one to be chosen, so that noise never decides."""
+"""Least gain in speed over a plainer backend for a choice, so that noise never decides."""
 
 
 @dataclass(frozen=True)

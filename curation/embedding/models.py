@@ -1,4 +1,4 @@
-"""Embedding models: where one lies, what identifies it, and how it is loaded.
+"""Embedding models: their folders, their titles, and loading them.
 
 Guarantee: models of equal titles give equal vectors. A title holds a digest of every file of a
 folder that changes a vector, or the commit of a model of the Hub. Weights are read as safetensors
@@ -50,11 +50,11 @@ def location_of(model: str) -> Path | str:
 
 
 def title_of(model: str) -> str:
-    """A model's name with the beginning of a digest of all that changes its vectors.
+    """A model's name, and the beginning of a digest of everything that changes its vectors.
 
     For a folder these are weights, pooling, modules and tokenizer. For a model of the Hub the
     digest is the commit that was fetched. Loads nothing. Raises CurationError when the folder or
-    the weights are not there.
+    the weights are missing.
     """
     folder = Path(location_of(model))
     if not folder.is_dir():
@@ -90,10 +90,10 @@ def load_from(location: str, title: str) -> Any:
             location,
             device=_device(),
             trust_remote_code=False,
-            # A commit that was fetched before stays, whatever the Hub has by then.
+            # A commit that was fetched before stays, even if the Hub has a newer one.
             revision=None if is_folder else _commit(location) or None,
             model_kwargs={"use_safetensors": True},
-            # What was fetched before loads without the Hub, and what was not fails at once.
+            # A fetched model loads without the Hub, and another fails at once.
             local_files_only=is_folder or not _hub_answers(),
         )
     except Exception as error:
@@ -107,7 +107,7 @@ def _device() -> str:
 
 
 def _hub_answers() -> bool:
-    """Whether the Hub can be reached. Without this question a load retries for minutes."""
+    """Whether the Hub can be reached. Without this check a load retries for minutes."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -122,7 +122,7 @@ def _hub_answers() -> bool:
 
 
 def _failure(location: str, error: str) -> str:
-    """The sentence that says why a model could not be loaded."""
+    """The sentence for a model that could not be loaded."""
     if Path(location).exists():
         first = error.strip().split("\n")[0][:200]
         return f"The folder {location} holds no sentence-transformers model that can be loaded: {first}"

@@ -1,7 +1,8 @@
 """The nearest neighbours of vectors, by cosine.
 
 Guarantee: exact up to EXACT_ROWS rows, or EXACT_PAIRS comparisons for other vectors. Above, the index
-looks into as many cells as find RECALL of the true neighbours of a sample, and says that share.
+searches so many cells that it finds RECALL of the true neighbours of a sample, and reports that
+share.
 
 Accepted: above the limits a few neighbours in a hundred are not the nearest. All vectors lie in
 memory.
@@ -35,8 +36,8 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and cosine similarities of the k nearest others of each row, both (rows, k).
 
-    Exact up to EXACT_ROWS rows; above, an inverted file (Jégou et al. 2011) that looks into as many
-    cells as find RECALL of the true neighbours of a sample; the progress text says what was measured.
+    Exact up to EXACT_ROWS rows; above, an inverted file (Jégou et al. 2011) that searches so many
+    cells that it finds RECALL of the true neighbours of a sample; the progress text has the recall.
     """
     rows = len(vectors)
     k = max(0, min(k, rows - 1))
@@ -50,7 +51,8 @@ def nearest(
         block = slice(start, min(rows, start + BLOCK))
         near_similarities, near_rows = _search(index, data, data[block], k + 1)
         own = near_rows == np.arange(block.start, block.stop)[:, None]
-        own[~own.any(axis=1), -1] = True  # a twin took its place: leave out the last instead
+        # Where an equal vector took a row's own place, the last one is left out instead.
+        own[~own.any(axis=1), -1] = True
         indices[block] = near_rows[~own].reshape(len(own), k)
         similarities[block] = near_similarities[~own].reshape(len(own), k)
         progress(block.stop / rows, f"{block.stop:,} of {rows:,} neighbourhoods{recall}")
@@ -101,7 +103,7 @@ def _index(
     index.train(data[np.sort(draw.choice(rows, min(rows, 64 * cells), replace=False))])
     index.add(data)
     sample = data[np.sort(draw.choice(rows, min(rows, SAMPLE), replace=False))]
-    # A twin of the k-th neighbour is as good as it, so the similarity counts and not the row.
+    # A row equal to the k-th neighbour is as good, so the similarity counts and not the row.
     least = faiss.knn(sample, data, k + 1, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1:] - 1e-6
     index.nprobe, recall = 2, 0.0
     while recall < least_recall and index.nprobe < cells:

@@ -6,7 +6,7 @@ components keep most of the differences, and frequent tokens count less (Arora e
 Guarantee: the token vectors are made once on a machine and are the same whether made or read back.
 
 Accepted: static embeddings are hundreds of times faster than the model and agree with it only
-roughly. Every project that uses them measures how far (see `agreement`).
+roughly. Every project that uses them measures the agreement (see `agreement`).
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ tokens of a text count, must raise it, or a project would mix vectors of both de
 
 WIDTH = 256
 RARITY = 1e-4
-"""How often a token must be in all text to count half as much as the rarest."""
+"""Frequency of a token that counts half as much as the rarest."""
 
 SAMPLE = 500
 NEAREST = 10
-"""The agreement with the full model is that of so many texts' so many nearest among each other."""
+"""Number of texts, and of the nearest neighbours of each, that the agreement is measured on."""
 
 
 def static_name(title: str) -> str:
@@ -100,7 +100,7 @@ def _path(title: str) -> Path:
 def distilled(model: str = "") -> np.ndarray:
     """A vector for each token of the model's vocabulary, (vocabulary, width) float32.
 
-    Special tokens and those never given out get zeros. Raises CurationError without the model.
+    Special tokens and unused ones get zeros. Raises CurationError without the model.
     """
     own = tokenizer_of(model)
     before, after = _special_tokens(own)

@@ -37,7 +37,7 @@ UNDECIDED = "undecided"
 
 
 class NotRemembered(CurationError):
-    """A store that may not compute vectors was asked for some that are not on disk."""
+    """A store that may not compute vectors lacks some of those that are needed."""
 
     def __init__(self) -> None:
         super().__init__("Some vectors are not there yet; run the recipe.")
@@ -120,7 +120,7 @@ class VectorStore:
         return used
 
     def static_agreement(self, model: str = "") -> float | None:
-        """Share of the full model's ten nearest texts that static embeddings share; None if unmeasured.
+        """Share of the full model's ten nearest texts that static embeddings find; None if unmeasured.
 
         See `measure_static`.
         """
@@ -130,7 +130,7 @@ class VectorStore:
     def measure_static(
         self, texts: Sequence[str], model: str = "", progress: Progress = silent
     ) -> float | None:
-        """Embed at most 500 of the texts by the full model too, and keep how far the static agree.
+        """Embed at most 500 of the texts by the full model too, and keep the agreement of both.
 
         The sample is the texts with the lowest digests: it stays while the texts stay, and changes
         little when some are added. An agreement that was measured on as many texts before is kept,

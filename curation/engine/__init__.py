@@ -1,4 +1,4 @@
-"""How operations are run: in this process or in worker processes, with the same results."""
+"""Engines: they run operations in this process or in worker processes, with the same results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Engine(Protocol):
         """One frame of new columns per batch, in order."""
 
     def close(self) -> None:
-        """Stop whatever it started; unfinished batches are forgotten."""
+        """Stop the workers; unfinished batches are lost."""
 
 
 class Serial:
@@ -45,19 +45,17 @@ class Serial:
 
 
 def _run_in_worker(module: str, batch: Batch) -> pd.DataFrame:
-    importlib.import_module(
-        module
-    )  # an operation is known once the module that defines it is there
+    importlib.import_module(module)  # registers the operation
     return run_batch(batch)
 
 
 class Processes:
     """Batches spread over worker processes, one a core.
 
-    Workers are started on first use and end with the block or the process. They start as fresh
-    interpreters, so that a page server's threads and locks are never copied, and by loky, which
-    unlike the standard library does not run the caller's main script again in each of them: that
-    may be a page, or a script without a guard.
+    Workers start on first use and end with the block or the process. They are fresh interpreters, so
+    that a page server's threads and locks are never copied. They are started by loky, because the
+    standard library would run the caller's main script again in each of them, which may be a page
+    or a script without a guard.
     """
 
     name = "processes"
@@ -73,7 +71,7 @@ class Processes:
         """
         todo = list(batches)
         module = registry.operation(todo[0].operation).run.__module__ if todo else ""
-        if len(todo) < 2 * self.workers or module == "__main__":  # which workers do not have
+        if len(todo) < 2 * self.workers or module == "__main__":  # workers do not have __main__
             return map(run_batch, todo)
         if self._pool is None:
             from loky import ProcessPoolExecutor
@@ -94,7 +92,7 @@ class Processes:
             ) from None
 
     def close(self) -> None:
-        """Stop the workers; unfinished batches are forgotten."""
+        """Stop the workers; unfinished batches are lost."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, kill_workers=True)
             self._pool = None

@@ -24,7 +24,7 @@ interrupted step repeats seconds, not minutes."""
 
 @dataclass(frozen=True)
 class Batch:
-    """A call to be made: operation, checked parameters, and the slice of rows."""
+    """A call of an operation: its name, its checked parameters, and the slice of rows."""
 
     operation: str
     params: Mapping[str, Any]
@@ -43,7 +43,7 @@ def run_batch(batch: Batch) -> pd.DataFrame:
 def as_columns(
     operation: Operation, answer: Any, index: pd.Index, params: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """An operation's answer as named columns on the rows it was asked about.
+    """An operation's answer as named columns of the rows that it read.
 
     A single column gets the name that the operation makes with these parameters, in most cases its
     own (`keep` for filter and select, `split` for split); a frame keeps its own. Raises
@@ -70,7 +70,7 @@ def as_columns(
 
 
 def _run_clean(operation: Operation, batch: Batch) -> pd.DataFrame:
-    """New `messages` for the rows whose text changed: the operation sees turns, one a row."""
+    """New `messages` of the rows whose text changed; the operation reads turns, one a row."""
     conversations = [orjson.loads(text) for text in batch.rows["messages"]]
     turns = [turn for turns in conversations for turn in turns if turn["content"]]
     before = [turn["content"] for turn in turns]

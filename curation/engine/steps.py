@@ -58,7 +58,7 @@ class Steps:
     ) -> tuple[pd.DataFrame, np.ndarray | None]:
         """The delta of an operation on a dataset, and the dataset's vectors after it.
 
-        name: the step's in its recipe. Raises CurationError where it cannot do its work.
+        name: the step's in its recipe. Raises CurationError when the operation cannot run.
         """
         self._demand(operation, params, dataset)
         names = operation.columns_read(params)
@@ -90,7 +90,7 @@ class Steps:
         return delta, vectors
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
-        """Raise CurationError for a missing column, with its maker, or for one without numbers."""
+        """Raise CurationError for a missing column, with its maker, or for a column without numbers."""
         numeric = operation.numbers_read(params)
         for name in operation.columns_read(params):
             values = dataset.column(name)
@@ -105,7 +105,7 @@ class Steps:
                 except CurationError as error:
                     raise CurationError(
                         f"{operation.name} reads numbers, but in {name!r} {error}; columns of "
-                        f"numbers are: {_some(dataset.numbers)}."
+                        f"numbers are: {_first_names(dataset.numbers)}."
                     ) from None
 
     def _in_batches(
@@ -139,7 +139,7 @@ class Steps:
         return pd.concat(parts)
 
     def basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
-        """The table that a step keeps to; it holds for one step, its parameters and its vectors."""
+        """The table that a step keeps to, for its name, its parameters and its vectors."""
         space = [
             [r.use, r.params, registry.operation(r.use).depends_on(r.params, self.store)]
             for r in before
@@ -159,7 +159,7 @@ def _noted(
 
 
 def _hint(dataset: Dataset, column: str) -> str:
-    """How to get a column that is not there."""
+    """Advice on how to get a missing column."""
     makers = [
         o.name
         for o in registry.operations().values()
@@ -169,11 +169,11 @@ def _hint(dataset: Dataset, column: str) -> str:
         return f"add {makers[0]} before it"
     columns = [*dataset.scores, *dataset.own_names]
     near = difflib.get_close_matches(column.removeprefix(PREFIX), columns, n=3)
-    return f"near to it are: {', '.join(near)}" if near else f"there are: {_some(columns)}"
+    return f"near to it are: {', '.join(near)}" if near else f"there are: {_first_names(columns)}"
 
 
-def _some(names: Sequence[str]) -> str:
-    """The first of some names."""
+def _first_names(names: Sequence[str]) -> str:
+    """The first names in a list, and the number of the others."""
     more = f" and {len(names) - 20:,} more" if len(names) > 20 else ""
     return f"{', '.join(names[:20])}{more}" or "none yet"
 

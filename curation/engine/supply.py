@@ -1,4 +1,4 @@
-"""The inputs that operations ask for by name (see `registry.INPUTS`), made when they are asked for.
+"""The inputs that operations name (see `registry.INPUTS`), made when they are needed.
 
 Guarantee: rows, vectors and neighbours of one call are in the same order, that of the ids, so the order
 of a file changes no result. Neighbours are remembered by the vectors themselves.
@@ -83,8 +83,8 @@ def embedded(
 ) -> np.ndarray:
     """Vectors of rows outside of a replay, (rows, width) float32, by an `embed` operation.
 
-    Raises NotRemembered for a store that may not compute and lacks a text, CurationError where the
-    operation cannot do its work.
+    Raises NotRemembered for a store that may not compute and lacks a text, CurationError when the
+    operation cannot run.
     """
     embed = operation(use)
     answer = embed.run(*Supply(rows, store=store, progress=progress).of(embed), **params)
