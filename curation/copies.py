@@ -60,6 +60,14 @@ def verified(folder: Path, entry: Mapping[str, Any]) -> Path:
     return copy
 
 
+def has_content_of(folder: Path, entry: Mapping[str, Any], path: Path) -> bool:
+    """Whether a file holds the bytes of an import; one of another size is not read."""
+    copy = folder / "source" / str(entry["stored"])
+    if not path.is_file() or (copy.is_file() and copy.stat().st_size != path.stat().st_size):
+        return False
+    return files.content_of(path) == entry["sha256"]
+
+
 def read(
     folder: Path, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
 ) -> tuple[Tables, ImportReport]:

@@ -219,7 +219,7 @@ def test_a_long_list_is_not_cut_in_silence_and_all_of_it_can_be_found(project):
 def test_names_that_are_shortened_alike_stay_two():
     long = "An example of a name that is a good deal longer than what fits beside a bar, number "
     counts = pd.Series({f"{long}{n}": n + 1 for n in range(3)})
-    titles = filters._titles(list(counts.index), counts)
+    titles = filters._titles(list(counts.index), counts, {})
     assert len(set(titles.values())) == 3
 
     def page() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from curation import Project, carry, doctor, files
+from curation import Project, carry, copies, doctor, files
 from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.sources import not_data
@@ -375,3 +375,25 @@ def test_two_files_given_one_name_at_once_both_stay(tmp_path):
     both = [tmp_path / "y" / "a.jsonl", tmp_path / "z" / "a.jsonl"]
     project.add(*both, names=["a.jsonl"] * 2, replace=True)
     assert sorted(project.examples.rows["prompt"]) == ["Second?", "Third?"]
+
+
+def test_a_file_is_compared_with_an_import_by_size_first_and_read_once(
+    project, tmp_path, monkeypatch
+):
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"prompt": "Why?", "response": "So."}\n')
+    project.add(file)
+    (entry,) = project.imports
+    read, sha256 = [], files.sha256
+    monkeypatch.setattr(files, "sha256", lambda path: read.append(path) or sha256(path))
+    assert copies.has_content_of(project.path, entry, file)
+    assert copies.has_content_of(project.path, entry, file)
+    assert read == [file]
+    file.write_text('{"prompt": "Why?", "response": "No."}\n')
+    os.utime(file, ns=(0, 0))
+    assert not copies.has_content_of(project.path, entry, file)
+    assert read == [file, file]
+    file.write_text('{"prompt": "Why?", "response": "Because."}\n')
+    assert not copies.has_content_of(project.path, entry, file)
+    assert not copies.has_content_of(project.path, entry, tmp_path)
+    assert read == [file, file], "a file of another size and a folder are not read"

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from curation.columns import as_numbers, as_text
-from curation.dataset import BASE_COLUMNS, Dataset
+from curation.dataset import ATTENTION, BASE_COLUMNS, Dataset
 from curation.report import PEOPLE
 
 CATEGORIES = (
@@ -126,6 +126,13 @@ def with_shown(dataset: Dataset, column: str) -> pd.DataFrame:
     if values is None or column in dataset.rows:
         return dataset.rows
     return dataset.rows.assign(**{column: values})
+
+
+def names_of_values(dataset: Dataset, column: str) -> dict[str, str]:
+    """Return value → its words for people, where a column holds names of the code."""
+    if column == "dropped_by":
+        return {"": "kept", **titles(dataset)}
+    return dict(ATTENTION) if column == "attention" else {}
 
 
 def titles(dataset: Dataset) -> dict[str, str]:

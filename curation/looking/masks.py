@@ -7,12 +7,16 @@ import zlib
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-Mask: TypeAlias = np.ndarray
+Mask: TypeAlias = NDArray[np.bool_]
 """True for each row of the set, (rows,) bool."""
 
-Positions: TypeAlias = np.ndarray
+Positions: TypeAlias = NDArray[np.int64]
 """Positions of the rows of the set, in the order in which they are shown."""
+
+Scores: TypeAlias = NDArray[np.floating]
+"""A number for each row, (rows,) float; NaN for a row that was not measured."""
 
 SHOWN = 2_000
 """Rows of a table sent to the browser; counts and actions cover all rows."""

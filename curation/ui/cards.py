@@ -72,7 +72,7 @@ def fate(row: pd.Series, titles: Mapping[str, str]) -> None:
         for code in str(row.get("attention") or "").split(","):
             if code:
                 st.badge(
-                    f"needs attention: {ATTENTION.get(code, code)}",
+                    f"needs attention: {markdown(ATTENTION.get(code, code))}",
                     icon=":material/warning:",
                     color="orange",
                 )
@@ -92,4 +92,4 @@ def receipt(events: Sequence[dict[str, Any]]) -> None:
         ]
     )
     columns = [Column("step"), Column("what"), Column("detail", width="large"), Column("by")]
-    tables.draw(table, columns, tallest=10_000)
+    tables.draw(table, columns, tallest=None)

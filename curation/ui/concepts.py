@@ -12,7 +12,7 @@ from curation.dataset import Dataset
 from curation.errors import CurationError, RecipeConflict
 from curation.looking import search
 from curation.looking.concepts import ranked, taken
-from curation.looking.masks import Mask
+from curation.looking.masks import Mask, Scores
 from curation.looking.result import SearchResult
 from curation.operations.concept import marked
 from curation.project import Project, View
@@ -105,7 +105,7 @@ def _quality(precision: float | None, no: int) -> str:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
-) -> tuple[Mask, float | None]:
+) -> tuple[Scores, float | None]:
     """Probabilities that examples belong to a concept, and the precision on the marks."""
     return ranked(_dataset, _people, tag)
 

@@ -37,11 +37,11 @@ def draw(deliveries: Sequence[Delivery]) -> None:
         type="primary",
         icon=":material/download:",
     )
-    splits = ", ".join(f"{rows:,} {split}" for split, rows in manifest["splits"].items())
+    splits = ", ".join(f"{rows:,} {markdown(split)}" for split, rows in manifest["splits"].items())
     right.markdown(f"**{markdown(delivery.name)}** · {splits}")
     _draw_not_held(manifest)
     _draw_files(manifest["files"])
-    st.caption(f"In the folder `{markdown(str(delivery.folder), 300)}`")
+    st.caption(f"In the folder {markdown(str(delivery.folder), 300)}")
     if delivery.card and st.toggle("Show the dataset card", key="card-shown"):
         st.code(delivery.card, language="markdown", wrap_lines=True)
 

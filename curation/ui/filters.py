@@ -9,11 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from curation.columns import as_numbers, as_text
-from curation.dataset import ATTENTION, Dataset
-from curation.looking.columns import LISTS, categories, numbers, titles, words_of
+from curation.dataset import Dataset
+from curation.looking.columns import LISTS, categories, names_of_values, numbers, words_of
 from curation.looking.filter import Condition, Filter, Range
 from curation.ui.slots import widget_value
-from curation.ui.text import short
+from curation.ui.text import short, title_of
 
 OFFERED = 300
 """Number of values of a column that are sent to the browser; others are found by typing."""
@@ -72,9 +72,8 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
                 conditions += _tags(words_of(series).explode(), key)
             else:
                 texts = words_of(series).explode() if column in LISTS else as_text(series)
-                names = titles(dataset) if column == "dropped_by" else {}
-                names = ATTENTION if column == "attention" else names
-                chosen = one_of(column.replace("_", " "), texts, f"{key}-{column}", names)
+                names = names_of_values(dataset, column)
+                chosen = one_of(title_of(column), texts, f"{key}-{column}", names)
                 conditions += [Condition(column, chosen)] if chosen else []
     if conditions:  # as `curate rows` and other commands take it
         st.code(" ".join(f"--filter {shlex.quote(str(c))}" for c in conditions), language=None)
@@ -97,7 +96,7 @@ def _range(values: pd.Series, column: str, key: str) -> Condition:
     none = len(values) - len(measured)
     low, high = float(measured.min()), float(measured.max())
     bounds: Range = (low, high)
-    label = column.replace("_", " ")
+    label = title_of(column)
     if low < high:
         bounds = st.slider(label, low, high, (low, high), key=key)
     else:
@@ -132,7 +131,8 @@ def one_of(
     """A list of a column's values to choose from, the most frequent first, with their counts.
 
     Missing values can be chosen too. Of very many values the most frequent are offered, and a field
-    finds the others. names: value → its words for people, where these differ.
+    finds the others. names: value → its words for people, where these differ;
+    of "" where missing has a word. label: harmless Markdown.
     """
     counts = texts.fillna("").value_counts()
     values = [v for v in counts.index if v] + ([""] if "" in counts.index else [])
@@ -160,7 +160,7 @@ def _titles(values: list[str], counts: pd.Series, names: Mapping[str, str]) -> d
     lines: dict[str, str] = {}
     taken = set[str]()
     for n, value in enumerate(values):
-        name = short(names.get(value, value), 80) if value else "none"
+        name = short(names.get(value, value or "none"), 80)
         name = f"{name} ({int(counts.get(value, 0)):,})"
         lines[value] = name if name not in taken else f"{name} · {n + 1}"
         taken.add(lines[value])

@@ -10,7 +10,7 @@ import streamlit as st
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.looking import search
-from curation.looking.masks import Mask
+from curation.looking.masks import Mask, Scores
 from curation.looking.result import SearchResult
 from curation.looking.search import Hits
 from curation.project import Project, View
@@ -114,7 +114,9 @@ def _by_meaning(
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _meaning(path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset) -> Mask:
+def _meaning(
+    path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset
+) -> Scores:
     assert _dataset.vectors is not None  # there is an embed step
     vector = search.query_vector(text, _dataset.steps, _project.vectors)
     return search.similarity(_dataset.vectors, vector)
@@ -145,7 +147,7 @@ def _by_likeness(
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> Mask:
+def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> Scores:
     assert _dataset.vectors is not None  # there is an embed step
     places = _dataset.rows.index.get_indexer(pd.Index(ids))
     return search.likeness(_dataset.vectors, places)

@@ -80,13 +80,13 @@ def draw(
     columns: Sequence[Column],
     *,
     key: str | None = None,
-    tallest: int = 420,
+    tallest: int | None = 420,
     pick: bool = False,
 ) -> str | None:
     """Draw a table; return the id of the row that was clicked, if rows can be picked.
 
     A missing value is an empty cell. A column that the frame does not have is left out. tallest:
-    pixels; a table of few rows is as high as its rows. pick: whether a row can be clicked; the id is
+    most pixels; None for a table as high as its rows. pick: whether a row can be clicked; the id is
     the frame's index as text.
     """
     columns = [column for column in columns if column.name in frame]
@@ -97,7 +97,7 @@ def draw(
     options: dict[str, Any] = {
         "hide_index": True,
         "width": "stretch",
-        "height": "content" if height <= tallest else tallest,
+        "height": "content" if tallest is None or height <= tallest else tallest,
         "key": key,
         "placeholder": "",
         "column_config": {column.name: column.config() for column in columns},

@@ -29,6 +29,11 @@ def markdown(text: object, limit: int = 200) -> str:
     return _MARKDOWN.sub(r"\\\1", _LINK.sub("\\g<0>\u2060", short(text, limit)))
 
 
+def title_of(column: str) -> str:
+    """A column's name as a title in Markdown: without underscores, and harmless."""
+    return markdown(column.replace("_", " "), 80)
+
+
 def highlighted(pieces: Iterable[tuple[str, bool]]) -> str:
     """Pieces of untrusted text as harmless Markdown, lines and spaces kept, the marked ones lit."""
     # The joiner keeps the spaces at the beginning from being stripped.

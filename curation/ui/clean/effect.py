@@ -11,7 +11,7 @@ from curation.recipe import Step
 from curation.report import StepReport
 from curation.ui import charts, tables
 from curation.ui.tables import Column
-from curation.ui.text import changed_lines, markdown, short
+from curation.ui.text import changed_lines, markdown, short, title_of
 
 DROPPED = (
     Column("reason", "why"),
@@ -63,7 +63,7 @@ def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None
             measured_columns,
             default=measured_columns[0],
             key=f"col-{report.name}",
-            format_func=lambda column: column.replace("_", " "),
+            format_func=title_of,
             label_visibility="collapsed",
         )
         if column:

@@ -10,6 +10,7 @@ from curation import commands
 from curation.demo import EXAMPLE, FILES
 from curation.project import Project
 from curation.ui import shell, uploads
+from curation.ui.text import markdown
 
 
 def draw(project: Project) -> list[tuple[Path, str]]:
@@ -52,7 +53,7 @@ def _at_a_path() -> list[tuple[Path, str]]:
         "Path of a file or folder",
         key="load-path",
         placeholder=str(roots[-1] / "data.jsonl"),
-        help=f"Under {' or '.join(map(str, roots))}. Set CURATION_FILES to allow another folder.",
+        help=f"Under {' or '.join(markdown(str(root)) for root in roots)}. Set CURATION_FILES to allow another folder.",
     ).strip()
     if not text:
         return []

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation import files, formats, sources
+from curation import copies, formats, sources
 from curation.incoming import origin_of
 from curation.project import Project
 from curation.reading import Reading
@@ -57,8 +57,7 @@ def draw(project: Project, path: Path, name: str) -> FileToRead:
     if path.is_dir():
         st.caption("A folder: every file in it is read in its recognised format.")
         return FileToRead(path, name, before)
-    changed = path.stat().st_mtime
-    if entry and _digest(str(path), changed) == entry["sha256"]:
+    if entry and _is_imported(project, entry, path):
         st.caption(
             ":material/check: The project has this file. If you read it differently, that replaces it."
         )
@@ -79,9 +78,10 @@ def _origin(project: Project, path: Path) -> str:
     return "" if uploads.is_upload(project, path) else origin_of(path)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _digest(path: str, changed: float) -> str:
-    return files.sha256(Path(path))
+def _is_imported(project: Project, entry: dict[str, Any], path: Path) -> bool:
+    """Whether the import holds the bytes of the file, which may take seconds to read."""
+    with st.spinner("Looking whether it is in the project …"):
+        return copies.has_content_of(project.path, entry, path)
 
 
 def _draw_place(project: Project, path: Path, name: str, key: str) -> bool | None:
@@ -98,8 +98,14 @@ def _draw_place(project: Project, path: Path, name: str, key: str) -> bool | Non
 
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at the file …")
-def _preview(path: str, changed: float, name: str, reading: Reading, limits: sources.Limits) -> Any:
-    """The content of a file's beginning."""
+def _preview(
+    path: str,
+    version: tuple[int, int],
+    name: str,
+    reading: Reading,
+    limits: sources.Limits,
+) -> Any:
+    """The content of a file's beginning. version: the file's size and time."""
     return sources.preview(
         Path(path),
         name=name,
@@ -117,7 +123,9 @@ def _draw_reading(project: Project, path: Path, name: str, before: Reading, key:
     limits = sources.Limits(**settings)
 
     def preview(reading: Reading) -> Any:
-        return _preview(str(path), path.stat().st_mtime, name, reading, limits)
+        status = path.stat()
+        version = (status.st_size, status.st_mtime_ns)
+        return _preview(str(path), version, name, reading, limits)
 
     left, right = st.columns([2, 3], gap="large")
     with left:

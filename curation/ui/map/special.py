@@ -9,7 +9,7 @@ import streamlit as st
 from curation.dataset import Dataset
 from curation.looking.masks import Mask
 from curation.looking.special import Fact, Special, special
-from curation.ui.text import markdown
+from curation.ui.text import markdown, title_of
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -38,7 +38,7 @@ def sentences(special: Special, titles: Mapping[str, str]) -> list[str]:
 
 
 def _sentence(fact: Fact, titles: Mapping[str, str]) -> str:
-    name = fact.column.replace("_", " ")
+    name = title_of(fact.column)
     if not fact.value:
         return f"{name}: median {fact.inside:.3g} in this part, {fact.outside:.3g} in the rest"
     shares = f"{fact.inside:.0%} of this part, {fact.outside:.0%} of the rest"
