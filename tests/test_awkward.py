@@ -288,6 +288,22 @@ def test_a_bad_line_is_refused_with_a_sentence_and_the_others_load(file_of, bad,
     assert (reject.row, reject.offset, reject.raw) == (2, len(LINE) + 1, bad.encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("42", "a number"),
+        ("4.5", "a number"),
+        ('"x"', "a text"),
+        ("null", "null"),
+        ("true", "a truth value"),
+        ("[1, 2]", "an array"),
+    ],
+)
+def test_a_line_that_is_no_object_is_refused_with_what_it_is(file_of, line, kind):
+    (reject,) = opened(file_of(lines_of(LINE, line)), lines=2).rejected
+    assert reject.message == f"this is {kind}, not an object with named fields."
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_bad_first_line_does_not_change_what_the_file_is(file_of, first):
     bad = '{"prompt": "a", "completion": '
@@ -869,6 +885,7 @@ def test_a_header_alone_has_no_examples_and_says_so(file_of, tmp_path):
         (b"\x93NUMPY\x01\x00", "a NumPy array"),
         (b"\x7fELF\x02\x01\x01\x00", "a program"),
         (b"SQLite format 3\x00", "an SQLite database"),
+        (b"FEA1\x00\x00\x00\x00", "a Feather file of the first version"),
         (bytes(range(32)) * 4, "a binary file"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (b"<?xml version='1.0'?><a/>", "a web page or XML"),
