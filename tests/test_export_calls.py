@@ -179,6 +179,11 @@ def test_templates_that_raise_or_change_a_call_are_named_with_their_rows(monkeyp
     )
 
 
+def test_without_trl_there_are_no_templates(monkeypatch):
+    monkeypatch.setattr(rendering.importlib.util, "find_spec", lambda name: None)
+    assert rendering.find_templates.__wrapped__() == {}
+
+
 def test_without_trl_it_is_said_that_nothing_was_rendered(monkeypatch):
     monkeypatch.setattr(rendering, "find_templates", dict)
     surveyed = rendering.survey([{"messages": GOOD["objects"]}])
