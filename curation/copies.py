@@ -65,7 +65,7 @@ def has_content_of(folder: Path, entry: Mapping[str, Any], path: Path) -> bool:
     copy = folder / "source" / str(entry["stored"])
     if not path.is_file() or (copy.is_file() and copy.stat().st_size != path.stat().st_size):
         return False
-    return files.content_of(path) == entry["sha256"]
+    return bool(files.content_of(path) == entry["sha256"])
 
 
 def read(
