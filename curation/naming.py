@@ -24,7 +24,7 @@ from curation.errors import CurationError
 from curation.operations.topics import naming_texts, new_names
 from curation.recipe import Recipe, Step
 from curation.text.folding import one_line
-from curation.words import Naming
+from curation.topic_names import Naming
 
 KEY = "CURATION_API_KEY"
 """Environment variable with the key of the endpoint, if it needs one."""

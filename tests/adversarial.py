@@ -38,7 +38,7 @@ def text(piece: str, size: int = SIZE) -> str:
 
 def checks() -> dict[str, Callable[[str], Any]]:
     """Functions that read or show a text alone, by name."""
-    from curation import answers, personal, words
+    from curation import answers, personal, topic_names
     from curation.dataset import Message, derive, dump_messages
     from curation.looking import search
     from curation.text import folding
@@ -54,7 +54,7 @@ def checks() -> dict[str, Callable[[str], Any]]:
         "folded": folding.folded,
         "folded words": lambda t: folding.folded(t, False),
         "words": text_words.words,
-        "topic words": words.topic_words,
+        "topic words": topic_names.topic_words,
         "marked": lambda t: search.marked(t, 'a "1 2" don\'t é'),
         "snippet": lambda t: search.snippet(t, "zz x"),
         "query": search.Query.parse,

@@ -22,7 +22,7 @@ from curation.errors import CurationError
 from curation.operations.topics import merged, new_names, rename_topics, topics
 from curation.project import Project
 from curation.recipe import Recipe, Step
-from curation.words import Naming, names, topic_words
+from curation.topic_names import Naming, names, topic_words
 from tests.conftest import make_dataset
 
 SUBJECTS = {

@@ -77,7 +77,7 @@ def _closing(part: pd.DataFrame, reach: float) -> tuple[tuple[str, ...], int]:
 
 def own_words(texts: Sequence[str], groups: np.ndarray) -> dict[int, str]:
     """A name of up to three words for each group: frequent in it, rare elsewhere (c-TF-IDF)."""
-    from curation.words import Naming, names
+    from curation.topic_names import Naming, names
 
     labels, place = np.unique(groups, return_inverse=True)
     terms = Naming(texts, place, len(labels)).terms(np.arange(len(labels)))

@@ -22,7 +22,7 @@ from curation.basis import (
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import SEEDS, Range, group
-from curation.words import Naming, names, topic_words
+from curation.topic_names import Naming, names, topic_words
 
 __all__ = ["rename_topics", "theme_count", "topic_count", "topic_words", "topics"]
 

@@ -1,4 +1,4 @@
-"""The words of texts, and names for groups of texts from their most distinctive words."""
+"""Words that may name a topic, and names for groups of texts from their most distinctive words."""
 
 from __future__ import annotations
 
