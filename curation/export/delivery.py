@@ -114,7 +114,7 @@ def export(
         progress(0.95, "Checking for leaks")
         manifest = _manifest(dataset, origin, people, why, results, listed, delivered)
         if only:
-            manifest["filter"] = only.texts()
+            manifest["filter"] = only.options()
         manifest["leaks"] = leaks(
             delivered,
             _vectors(dataset, delivered.index),

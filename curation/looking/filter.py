@@ -11,7 +11,7 @@ A condition has the text that the Browse page shows:
 `missing` means rows without a value. A text in double quotes, as in JSON, may hold any sign.
 
 Guarantee: `parse` reads back the text of every condition, and the command line, the pages and a
-delivery's manifest use the same text.
+delivery's manifest use the same text, quoted for a shell.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import difflib
 import json
 import math
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -119,8 +120,9 @@ class Condition:
         column = json.dumps(self.column, ensure_ascii=False) if odd else self.column
         pieces, sign = [_quoted(value) if value else MISSING for value in self.values], "="
         if self.bounds is not None:
-            low, high = ("" if math.isinf(b) else f"{b:.15g}" for b in self.bounds)
-            one_sided = bool(low) != bool(high) and set(self.values) <= {""} and not self.negated
+            low, high = ("" if math.isinf(b) else _digits(b) for b in self.bounds)
+            few = self.values in ((), ("",)) and not self.negated
+            one_sided = few and bool(low) != bool(high)
             pieces.insert(0, low + high if one_sided else f"{low}..{high}")
             sign = (">=" if low else "<=") if one_sided else "="
         return f"{column}{'!=' if self.negated else sign}{'|'.join(pieces)}"
@@ -173,6 +175,12 @@ def _quoted(value: str) -> str:
     return value
 
 
+def _digits(number: float) -> str:
+    """Return the shortest text that reads back as the same number: 4, 0.1, 0.30000000000000004."""
+    short = f"{number:.15g}"
+    return short if float(short) == number else repr(number)
+
+
 @dataclass(frozen=True)
 class Filter:
     """Conditions that must all hold, and words as in `curation.looking.search.words`."""
@@ -185,10 +193,11 @@ class Filter:
         """Read conditions; raises CurationError for a text that is not a condition."""
         return cls(tuple(Condition.parse(text) for text in texts), words)
 
-    def texts(self) -> list[str]:
-        """Return its conditions and its words as they are written on the command line."""
-        words = [f"--words {self.words}"] if self.words.strip() else []
-        return [*map(str, self.conditions), *words]
+    def options(self) -> list[str]:
+        """Return its conditions and its words as options of the command line, quoted for a shell."""
+        conditions = [f"--filter {shlex.quote(str(condition))}" for condition in self.conditions]
+        words = [f"--words {shlex.quote(self.words)}"] if self.words.strip() else []
+        return [*conditions, *words]
 
     def __bool__(self) -> bool:
         """Return whether it has a condition or words."""

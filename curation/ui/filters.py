@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 
 import pandas as pd
@@ -76,7 +75,7 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
                 chosen = one_of(title_of(column), texts, f"{key}-{column}", names)
                 conditions += [Condition(column, chosen)] if chosen else []
     if conditions:  # as `curate rows` and other commands take it
-        st.code(" ".join(f"--filter {shlex.quote(str(c))}" for c in conditions), language=None)
+        st.code(" ".join(Filter(tuple(conditions)).options()), language=None)
     return Filter(tuple(conditions))
 
 
