@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from curation import export, files
 from curation.dataset import Progress
 from curation.engine import Engine
+from curation.looking.filter import Filter
+from curation.overlay import with_decisions
 
 if TYPE_CHECKING:
     from curation.project import Project
@@ -24,6 +26,7 @@ def deliver(
 ) -> dict[str, Any]:
     """Run the recipe, write a delivery folder and return its manifest; see `Project.export`."""
     export.check(out, formats)  # before the work, not after it
+    _check_filter(project, options.get("only"))
     recipe, seq = project.recipe, project.last_decision()
     source, imports = project.source_with_files()
     replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
@@ -43,6 +46,12 @@ def deliver(
         },
     )
     return export.export(dataset, origin, out, formats, progress=progress, **options)
+
+
+def _check_filter(project: Project, only: Filter | None) -> None:
+    """Raise CurationError for a column or value that the last run lacks, if that is still current."""
+    if only and (view := project.view()).current:
+        only.checked(with_decisions(view.dataset, project.people()))
 
 
 def check(

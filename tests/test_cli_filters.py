@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pandas as pd
 import pytest
 
 from curation import Project, Recipe, Step
+from curation.decisions import Decision, DecisionStore
 from curation.looking.queues import queue
 from tests.test_cli import answer, lines, refused, run
 
@@ -42,6 +44,11 @@ def project(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "mills")
 
 
+def conditions_of(texts):
+    """The arguments that a shell makes of a manifest's filter."""
+    return tuple(shlex.split(" ".join(texts)))
+
+
 def numbers(*arguments):
     """The rows of the file that `curate rows` prints."""
     status, out, err = run("rows", *arguments)
@@ -60,6 +67,15 @@ def test_rows_are_those_of_which_every_condition_holds(project):
     assert len(numbers(project, "--kept", "--dropped")) == 20
 
 
+def test_a_delivery_by_a_wrong_name_is_refused_before_the_work(project, tmp_path, monkeypatch):
+    def work(opened):
+        raise AssertionError("the recipe was run")
+
+    monkeypatch.setattr(Project, "source_with_files", work)
+    message = refused("export", project, "--to", tmp_path / "out", "--filter", "mod=de")
+    assert "There is no column 'mod'; near to it: mood" in message
+
+
 @pytest.mark.parametrize("command", ["rows", "queue", "export", "decide"])
 def test_a_name_that_is_not_there_is_refused_and_changes_nothing(project, command, tmp_path):
     more = {
@@ -75,10 +91,11 @@ def test_a_name_that_is_not_there_is_refused_and_changes_nothing(project, comman
 
 def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
     about = ("decide", project, "--filter", "mood=de", "--annotator", "Ada")
-    assert answer(*about, "--kind", "drop") == {"examples": 5, "appended": 0}
+    nothing = {"examples": 5, "appended": 0, "ignored": 0, "conflicts": 0, "withheld": 0}
+    assert answer(*about, "--kind", "drop") == nothing
     assert Project.open(project).people() is None
     assert "nothing is saved without --yes" in run(*about, "--kind", "drop")[1]
-    assert answer(*about, "--kind", "drop", "--yes") == {"examples": 5, "appended": 5}
+    assert answer(*about, "--kind", "drop", "--yes") == {**nothing, "appended": 5}
     assert numbers(project, "--filter", "dropped_by=people") == [1, 5, 9, 13, 17]
     assert answer(*about, "--kind", "tag", "--value", "north", "--yes")["appended"] == 5
     assert numbers(project, "--filter", "tags=north", "--filter", "rating>=8") == [17]
@@ -86,6 +103,37 @@ def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
     assert Project.open(project).people().tags == {}
     Project.open(project).decisions.undo("Ada")
     assert numbers(project, "--filter", "kept") == [n for n in range(20) if n % 10]
+
+
+def test_a_name_is_saved_without_the_blanks_around_it(project, tmp_path):
+    about = ("decide", project, "--annotator", " Ada ", "--words", '"mill 3"')
+    answer(*about, "--kind", "drop", "--yes")
+    (event,) = Project.open(project).decisions.events()
+    file = tmp_path / "decisions.jsonl"
+    file.write_text(json.dumps({"id": event.example_id, "kind": "keep"}))
+    run("decide", project, "--annotator", " Ada ", "--from", file)
+    events = Project.open(project).decisions.events()
+    assert [(event.kind, event.annotator) for event in events] == [("drop", "Ada"), ("keep", "Ada")]
+
+
+def test_decisions_of_a_filter_and_of_a_file_are_reported_alike(project, tmp_path, monkeypatch):
+    """Bob decides after the filter has been applied, before its decisions are appended."""
+    chosen = Project.open(project).examples.rows.index[3]
+    bob = [Decision(chosen, "keep", annotator="Bob")]
+    append = DecisionStore.append
+
+    def late(store, decisions):
+        monkeypatch.setattr(DecisionStore, "append", append)
+        append(store, bob)
+        return append(store, decisions)
+
+    monkeypatch.setattr(DecisionStore, "append", late)
+    about = ("decide", project, "--annotator", "Ada")
+    many = answer(*about, "--words", '"mill 3"', "--kind", "drop", "--yes")
+    assert many == {"examples": 1, "appended": 1, "ignored": 0, "conflicts": 1, "withheld": 0}
+    file = tmp_path / "decisions.jsonl"
+    file.write_text(json.dumps({"id": chosen, "kind": "keep"}))
+    assert answer(*about, "--from", file).keys() == many.keys()
 
 
 def test_what_cannot_be_decided_for_many_is_refused(project):
@@ -124,7 +172,8 @@ def test_a_delivery_of_some_rows_says_so_in_manifest_and_receipts(project, tmp_p
     assert status == 0, err
     assert "left out: it does not meet the filter of this delivery" in text
     manifest = json.loads((out / "manifest.json").read_text())
-    assert manifest["filter"] == ["mood=de|fr", "--words river -17"]
+    assert manifest["filter"] == ["--filter 'mood=de|fr'", "--words 'river -17'"]
+    assert conditions_of(manifest["filter"]) == options
     assert manifest["delivered"] == 9
     receipts = pd.read_parquet(out / "receipts.parquet")
     kept = receipts[receipts["dropped_by"].isna()]

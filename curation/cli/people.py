@@ -48,18 +48,52 @@ def decide(
 
     Both are one action that can be undone. A line of a file whose op_id is known counts once.
     """
+    annotator = annotator.strip()
+    if not annotator:
+        raise CurationError("Decisions carry a name: give --annotator NAME.")
     conditions, opened = Filter.parse(filter or [], words), Project.open(project)
     if (source is None) == (not conditions):
         raise typer.BadParameter("give either --from FILE, or --kind with --filter or --words")
     if source is not None:
-        append_file(opened, source, annotator, as_json)
+        decisions, withheld = of_file(opened, source, annotator)
+        save(opened, decisions, withheld, as_json)
         return
     decisions = of_filter(opened, conditions, kind, value, annotator)
-    many = f"{len(decisions):,} example{'s' if len(decisions) != 1 else ''}"
+    save(opened, decisions, 0, as_json, title=kind, yes=yes)
+
+
+def save(
+    opened: Project,
+    decisions: list[Decision],
+    withheld: int,
+    as_json: bool,
+    *,
+    title: str = "",
+    yes: bool = True,
+) -> None:
+    """Append decisions, all or none, and print the numbers; without `yes`, append nothing.
+
+    withheld: number of decisions whose texts a file does not hold. title: first word of the report.
+    """
     done = opened.decisions.append(decisions) if yes else None
-    result = {"examples": len(decisions), "appended": done.appended if done else 0}
-    text = f"{kind}: {many}" if yes else f"{kind}: {many}; nothing is saved without --yes"
-    show(result, as_json, text)
+    result = {
+        "examples": len({decision.example_id for decision in decisions}),
+        "appended": done.appended if done else 0,
+        "ignored": done.ignored if done else 0,
+        "conflicts": len(done.conflicts) if done else 0,
+        "withheld": withheld,
+    }
+    parts = [f"{title}: {result['examples']:,} example{'s' if result['examples'] != 1 else ''}"]
+    if done is None:
+        parts.append("nothing is saved without --yes")
+    else:
+        parts.append(
+            f"{done.appended:,} appended, {done.ignored:,} known by their op_id, "
+            f"{len(done.conflicts):,} conflicts"
+        )
+    if withheld:
+        parts.append(f"{withheld:,} edits passed over, whose texts the file does not hold")
+    show(result, as_json, "; ".join(parts if title else parts[1:]))
 
 
 def of_filter(
@@ -67,12 +101,10 @@ def of_filter(
 ) -> list[Decision]:
     """Make one decision for every example that meets a filter.
 
-    Raises CurationError for a kind or value that does not fit, or a missing name.
+    Raises CurationError for a kind or value that does not fit.
     """
     if kind not in BULK:
         raise CurationError(f"--kind is one of: {', '.join(BULK)}; not {kind!r}.")
-    if not annotator.strip():
-        raise CurationError("Decisions carry a name: give --annotator NAME.")
     people = opened.people()
     dataset, mask = filtered(opened, conditions)
     decided: Any = value or ("review" if kind in ("flag", "unflag") else None)
@@ -92,28 +124,18 @@ def of_filter(
     return decisions
 
 
-def append_file(opened: Project, source: Path, annotator: str, as_json: bool) -> None:
-    """Append the decisions of a file, all or none."""
+def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decision], int]:
+    """Read the decisions of a file, and the number of those whose texts it does not hold.
+
+    Raises CurationError for a line that is not a decision.
+    """
     from curation.decisions import read_decisions
 
     examples = opened.examples.rows
     lines = read_decisions(read_text(source), annotator, examples.index)
     if lines.problems:
         raise CurationError(f"{source.name}, {lines.problems[0]}")
-    done = opened.decisions.append(lines.decisions)
-    value = {
-        "appended": done.appended,
-        "ignored": done.ignored,
-        "conflicts": len(done.conflicts),
-        "withheld": lines.withheld,
-    }
-    text = (
-        f"{done.appended:,} appended, {done.ignored:,} known by their op_id, "
-        f"{len(done.conflicts):,} conflicts"
-    )
-    if lines.withheld:
-        text += f"; {lines.withheld:,} edits passed over, whose texts the file does not hold"
-    show(value, as_json, text)
+    return lines.decisions, lines.withheld
 
 
 def list_decisions(
