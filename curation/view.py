@@ -102,7 +102,7 @@ class Views:
         project, source = self._project, self._project.source()
         last = project.last_decision()
         base = self._base(source, last)
-        dataset, note = source.dataset, NOT_AT_HAND if base.recipe else NEVER_RUN
+        dataset, note = source.dataset, NEVER_RUN if base.recipe is None else NOT_AT_HAND
         try:
             recipe = project.recipe
             dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
@@ -117,7 +117,9 @@ class Views:
             with suppress(CurationError):  # the cache may have lost the last run
                 if base.recipe is not None:
                     dataset = base.replay.run(base.recipe, compute=nothing)
-                    note = f"{self._changes(base.recipe, base.seq) or error} {SHOWN_THEN}"
+                    note = f"{error} {SHOWN_THEN}"
+                    if changes := self._changes(base.recipe, base.seq):
+                        note = f"{changes} {SHOWN_THEN}"
         dataset, mark = overlay.over(source, dataset, project.people(last), project.memory)
         return View(dataset, False, note, mark)
 

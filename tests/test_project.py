@@ -28,7 +28,7 @@ from curation.errors import CurationError, RecipeConflict, RecipeError
 from curation.examples import Examples
 from curation.recipe import Recipe
 from curation.sources import hub
-from curation.view import Views
+from curation.view import SHOWN_THEN, Views
 from tests.conftest import PAIRS
 
 
@@ -177,6 +177,15 @@ def test_a_view_says_what_has_changed_since_the_last_run(project):
     sentence = "Since the last run the recipe was changed and people decided about 1 example."
     assert view.note.startswith(sentence)
     assert view.dataset.rows.at[chosen, "dropped_by"] == "people", "decisions show at once"
+
+
+def test_a_recipe_that_cannot_be_read_is_reported_over_a_run_without_steps(project):
+    project.recipe = Recipe()
+    project.run()
+    (project.path / "recipe.yaml").write_text("steps: [")
+    view = project.view()
+    assert not view.current and len(view.dataset) == len(project.examples)
+    assert "recipe.yaml" in view.note and view.note.endswith(SHOWN_THEN)
 
 
 def remembered(project: Project) -> set[str]:
