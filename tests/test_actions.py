@@ -57,6 +57,31 @@ def test_many_are_asked_about_first_and_decided_as_one(project, label, kind, val
     assert len({e.batch for e in events}) == 1 and len({e.op_id for e in events}) == 3
 
 
+def test_every_drawing_of_a_button_for_many_is_an_act_of_its_own(project):
+    app = opened()
+    for _ in range(2):
+        button(app, "Yes, drop 3").click().run()
+        assert flashes(app)[-1] == "Dropped 3 examples"
+    events = project.decisions.events()
+    assert len(events) == 6 and len({e.batch for e in events}) == 2
+    project.decisions.undo("Ann")
+    assert len(project.people().verdicts) == 3, "the first act still stands"
+
+
+def test_what_somebody_else_decided_since_the_drawing_is_reported(project):
+    app = opened()
+    earlier = project.decisions.append([Decision("x", "tag", "y", "Bob")]).last
+    app.run()
+    chosen = project.examples.rows.index[1]
+    project.decisions.append([Decision(chosen, "keep", annotator="Bob")])
+    button(app, "Yes, drop 3").click().run()
+    assert flashes(app) == [
+        "1 of these were also decided by somebody else meanwhile; both are kept.",
+        "Dropped 3 examples",
+    ]
+    assert {e.base_revision for e in project.decisions.events()[-3:]} == {earlier}
+
+
 def test_a_word_is_said_of_many(project):
     app = opened()
     assert button(app, "Tag 3").disabled

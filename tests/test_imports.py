@@ -352,6 +352,9 @@ def test_decisions_on_corrected_rows_are_told_offered_and_carried_over_as_one_ac
     fresh = next(i for i, p in project.examples.rows["prompt"].items() if "from Japan" in p)
     assert (offers[typo].id, offers[typo].place) == (fresh, "tea.jsonl, row 2")
     assert offers[removed].id == "", "an unchanged neighbour is never offered"
+    listed = json.loads(curate("carry", project.path, "--json").stdout)["offers"]
+    (offer,) = [entry for entry in listed if entry["gone"] == typo]
+    assert offer["id"] == fresh and sorted(offer["said"]) == ["dropped by Ann", "tagged green"]
     done = curate("carry", project.path, "--annotator", "Cay", "--json")
     assert json.loads(done.stdout)["carried"] == 1, done
     people = Project.open(project.path).people()
