@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pydoc
 import re
 import runpy
 import shlex
@@ -96,3 +97,11 @@ def test_links_and_pictures_exist():
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_function_of_the_walks_is_there():
+    text = (ROOT / "docs" / "walks.md").read_text("utf-8")
+    names = re.findall(r"^\| `(curation\.[\w.]+)`", text, re.MULTILINE)
+    assert len(names) > 25
+    for name in names:
+        assert callable(pydoc.locate(name)), name
