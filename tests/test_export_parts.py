@@ -389,7 +389,10 @@ def test_a_filter_of_a_delivery_leaves_out_the_other_rows_and_says_so(tmp_path):
     rows, why = export.delivery.offered(dataset, only=only)
     assert list(rows["response"]) == ["Rye."] and list(why) == ["filter", "filter", ""]
     manifest = export.export(dataset, ORIGIN, tmp_path / "out", ["trl"], only=only)
-    assert manifest["filter"] == ["label=land", "--words bread"] and manifest["delivered"] == 1
+    assert (
+        manifest["filter"] == ["--filter label=land", "--words bread"]
+        and manifest["delivered"] == 1
+    )
     assert manifest["excluded"] == {"it does not meet the filter of this delivery": 2}
     assert "filter" not in export.export(dataset, ORIGIN, tmp_path / "all", ["trl"])
     with pytest.raises(CurationError, match="Nothing is kept"):
