@@ -299,7 +299,9 @@ def test_only_the_interface_knows_streamlit():
 DRAWING = {"charts.py", "coverage/figure.py", "map/figure.py", "map/treemap.py"}
 """Modules of ui/ that compute where points, bars and names are drawn."""
 
-STATISTICS = {"groupby", "quantile", "median", "std", "cumsum", "argsort", "corr"}
+STATISTICS = set(
+    "groupby quantile median std cumsum argsort corr value_counts sum mean min max between".split()
+)
 
 
 def test_screens_do_no_arithmetic_about_data():

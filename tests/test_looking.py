@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
-from curation.looking.columns import in_words, nameable, values_of, with_shown, with_titles
+from curation.looking import layout
+from curation.looking.columns import (
+    count_within,
+    counts_of,
+    in_words,
+    nameable,
+    range_of,
+    values_of,
+    with_shown,
+    with_titles,
+)
 from curation.looking.counts import Counts, Progress
+from curation.looking.result import SearchResult
 from tests.conftest import json_lines
 
 
@@ -90,3 +102,15 @@ def test_names_of_rules_are_words_and_other_columns_stay_as_they_are():
     assert in_words(problems).tolist() == ["empty answer,refusal", ""]
     team = problems.rename("team")
     assert in_words(team) is team
+
+
+def test_what_filters_and_panels_say_of_a_column_is_counted():
+    numbers = pd.Series([1.0, 2.0, 2.5, 4.0])
+    assert range_of(numbers) == (1.0, 4.0)
+    assert count_within(numbers, (2.0, 2.5)) == 2
+    assert list(counts_of(pd.Series(["b", "a", "a", None])).items()) == [("a", 2), ("b", 1)]
+    rows = pd.DataFrame({"tokens_cut": [0.0, 3.0, None, 1.0]})
+    assert layout.count_cut(rows) == 2
+    assert layout.count_cut(rows[[]]) == 0
+    result = SearchResult("Meaning", np.array([2, 0]), np.array([0.9, 0.3]), 4)
+    assert result.range == (0.3, 0.9)

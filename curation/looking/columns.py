@@ -97,6 +97,21 @@ def nameable(dataset: Dataset, step: str) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys([*before, *base, *own])), of_numbers
 
 
+def range_of(values: pd.Series) -> tuple[float, float]:
+    """Return the least and the greatest number of a column that has one."""
+    return float(values.min()), float(values.max())
+
+
+def count_within(values: pd.Series, bounds: tuple[float, float]) -> int:
+    """Return how many numbers of a column lie within bounds, both included."""
+    return int(values.between(*bounds).sum())
+
+
+def counts_of(texts: pd.Series) -> dict[str, int]:
+    """Map the values of a column to their numbers of rows, the most frequent first."""
+    return {str(value): int(count) for value, count in texts.value_counts().items()}
+
+
 def values_of(dataset: Dataset, column: str) -> list[str]:
     """Return the values of a column as text, the most frequent first; none for a missing column."""
     values = dataset.column(column)

@@ -101,6 +101,10 @@ class Compared:
         """Return True for each row of the reference set that is out of reach."""
         return np.asarray(self.rows[self.last] < reach - 1e-6)
 
+    def count_missing(self, reach: float) -> int:
+        """Return the number of rows of the reference set that are out of reach."""
+        return int(self.missing(reach).sum())
+
     def lost_by_choice(self, reach: float) -> float:
         """Return the share of the reference set that the selection put out of reach."""
         return self.within(reach, "kept") - self.within(reach) if self.last == "chosen" else 0.0

@@ -140,6 +140,11 @@ def nearest(rows: pd.DataFrame, x: float, y: float) -> str:
     return str(rows.index[int(np.nanargmin(apart))])
 
 
+def count_cut(rows: pd.DataFrame) -> int:
+    """Return the number of rows whose text is longer than the model reads."""
+    return int((rows["tokens_cut"].fillna(0) > 0).sum()) if "tokens_cut" in rows else 0
+
+
 def measured_on(on_map: np.ndarray) -> int:
     """Return the number of examples on which a map of so many rows is measured."""
     return int(np.clip(MEASURED // max(1, int(on_map.sum())), 50, 1_000))

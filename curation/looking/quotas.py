@@ -40,5 +40,10 @@ def candidates(dataset: Dataset) -> np.ndarray:
     return np.asarray(fate.isna() | fate.isin(steps))
 
 
+def count_candidates(dataset: Dataset) -> int:
+    """Return the number of rows that the selection may take."""
+    return int(candidates(dataset).sum())
+
+
 def _line(topic: str, count: int) -> str:
     return f"{topic} = {count}"

@@ -39,6 +39,11 @@ class SearchResult:
         return NUMBERS.get(self.mode, "")
 
     @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest score; there must be one."""
+        return float(self.scores.min()), float(self.scores.max())
+
+    @property
     def mask(self) -> np.ndarray:
         """True for each row of the result."""
         chosen = np.zeros(self.rows, dtype=bool)

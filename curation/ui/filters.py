@@ -9,7 +9,16 @@ import streamlit as st
 
 from curation.columns import as_numbers, as_text
 from curation.dataset import Dataset
-from curation.looking.columns import LISTS, categories, names_of_values, numbers, words_of
+from curation.looking.columns import (
+    LISTS,
+    categories,
+    count_within,
+    counts_of,
+    names_of_values,
+    numbers,
+    range_of,
+    words_of,
+)
 from curation.looking.filter import Condition, Filter, Range
 from curation.ui.slots import widget_value
 from curation.ui.text import short, title_of
@@ -93,7 +102,7 @@ def _range(values: pd.Series, column: str, key: str) -> Condition:
     """Draw the widgets for a number: its range, and whether rows without one count."""
     measured = values.dropna()
     none = len(values) - len(measured)
-    low, high = float(measured.min()), float(measured.max())
+    low, high = range_of(measured)
     bounds: Range = (low, high)
     label = title_of(column)
     if low < high:
@@ -103,7 +112,7 @@ def _range(values: pd.Series, column: str, key: str) -> Condition:
     if not none:
         return Condition(column, bounds=bounds)
     parts = {
-        "measured": f"in the range ({_inside(measured, bounds):,})",
+        "measured": f"in the range ({count_within(measured, bounds):,})",
         "": f"not measured ({none:,})",
     }
     chosen = st.pills(
@@ -120,10 +129,6 @@ def _range(values: pd.Series, column: str, key: str) -> Condition:
     )
 
 
-def _inside(values: pd.Series, bounds: Range) -> int:
-    return int(values.between(*bounds).sum())
-
-
 def one_of(
     label: str, texts: pd.Series, key: str, names: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
@@ -133,8 +138,8 @@ def one_of(
     finds the others. names: value → its words for people, where these differ;
     of "" where missing has a word. label: harmless Markdown.
     """
-    counts = texts.fillna("").value_counts()
-    values = [v for v in counts.index if v] + ([""] if "" in counts.index else [])
+    counts = counts_of(texts.fillna(""))
+    values = [v for v in counts if v] + ([""] if "" in counts else [])
     offered = values
     if len(values) > OFFERED:
         sought = st.text_input(
@@ -154,13 +159,15 @@ def one_of(
     return tuple(st.multiselect(label, offered, key=key, format_func=lambda v: lines.get(v, v)))
 
 
-def _titles(values: list[str], counts: pd.Series, names: Mapping[str, str]) -> dict[str, str]:
+def _titles(
+    values: list[str], counts: Mapping[str, int], names: Mapping[str, str]
+) -> dict[str, str]:
     """Value → its line in a list, no two alike."""
     lines: dict[str, str] = {}
     taken = set[str]()
     for n, value in enumerate(values):
         name = short(names.get(value, value or "none"), 80)
-        name = f"{name} ({int(counts.get(value, 0)):,})"
+        name = f"{name} ({counts.get(value, 0):,})"
         lines[value] = name if name not in taken else f"{name} · {n + 1}"
         taken.add(lines[value])
     return lines

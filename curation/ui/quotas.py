@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from curation.looking.columns import counts_of
 from curation.looking.quotas import with_quota
 from curation.project import Project
 from curation.ui import state
@@ -20,10 +21,10 @@ HANDED = Slot[Mapping[str, Any]]("select-handed", {})
 def popover(project: Project, part: pd.DataFrame) -> None:
     """Draw a field for the greatest number of chosen examples of a topic; part: rows that may be chosen."""
     with st.popover("Quota", icon=":material/pie_chart:"):
-        sizes = part["topic"].value_counts()
+        sizes = counts_of(part["topic"])
         topic = st.selectbox(
             "Topic",
-            sizes.index,
+            list(sizes),
             key="map-quota-topic",
             format_func=lambda t: f"{t} ({sizes[t]:,})",
         )

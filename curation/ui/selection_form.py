@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.looking.columns import categories, numbers
-from curation.looking.quotas import candidates
+from curation.looking.quotas import count_candidates
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
@@ -35,7 +35,7 @@ def draw(project: Project, dataset: Dataset) -> None:
         horizontal=True,
     )
     step = _draw_parameters(methods[name], current, dataset, handed) if name else None
-    pool = int(candidates(dataset).sum())
+    pool = count_candidates(dataset)
     st.caption(f"{pool:,} examples are kept before the selection.")
     budget = step.arguments["budget"] if step else pool
     if isinstance(budget, int) and budget > pool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from curation.comparison import comparison_key
@@ -12,10 +14,10 @@ from curation.ui.coverage import choice, copies, gaps, numbers, over, picture
 from curation.ui.coverage.comparison import Comparison, newest
 from curation.ui.slots import set_widget
 
-PARTS = {
+PARTS: dict[str, Callable[[Comparison], None]] = {
     "Map": picture.draw,
     "Gaps": gaps.draw,
-    "Over-represented": over.draw,
+    "Over-represented": lambda comparison: over.draw(comparison.project, comparison.compared),
     "Copies": copies.draw,
 }
 
@@ -38,7 +40,7 @@ def draw_compared(project: Project, view: View, reference: ReferenceSet, name: s
         reach = numbers.draw_reach(compared, reference)
     comparison = Comparison.of(project, view, reference, own_name, compared, reach)
     with left:
-        numbers.draw(comparison)
+        numbers.draw(compared, reach, len(comparison.gaps))
         part = st.segmented_control(
             "Show",
             list(PARTS),

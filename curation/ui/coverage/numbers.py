@@ -8,12 +8,10 @@ from curation.looking import coverage
 from curation.looking.coverage import Compared
 from curation.reference_sets import ReferenceSet
 from curation.ui import charts
-from curation.ui.coverage.comparison import Comparison
 
 
-def draw(comparison: Comparison) -> None:
+def draw(compared: Compared, reach: float, gaps: int) -> None:
     """Draw the shares within reach by stage, the number of gaps, and the loss by the selection."""
-    compared, reach = comparison.compared, comparison.reach
     within, total = compared.within(reach), len(compared.rows)
     chance = compared.by_chance(reach)
     with st.container(horizontal=True):
@@ -32,8 +30,8 @@ def draw(comparison: Comparison) -> None:
                 st.metric(title, share, f"{points:+.1f} points since", border=True)
             else:
                 charts.number(title, share, "nothing lost since")
-        missing = f"{int(compared.missing(reach).sum()):,} rows out of reach"
-        charts.number("Gaps", f"{len(comparison.gaps):,}", missing)
+        missing = f"{compared.count_missing(reach):,} rows out of reach"
+        charts.number("Gaps", f"{gaps:,}", missing)
     st.caption(basis(compared))
     if (lost := compared.lost_by_choice(reach)) >= 0.01:
         st.warning(

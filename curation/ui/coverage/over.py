@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from curation.looking.coverage import Compared
 from curation.looking.gaps import Excess, over_represented
 from curation.looking.quotas import of_cuts
+from curation.project import Project
 from curation.ui import quotas, tables
-from curation.ui.coverage.comparison import Comparison
 from curation.ui.tables import Column
 
 OVER = (
@@ -26,9 +27,8 @@ OVER = (
 )
 
 
-def draw(comparison: Comparison) -> None:
+def draw(project: Project, compared: Compared) -> None:
     """Draw topics with a larger share than in the reference set, and how many rows to cut."""
-    compared = comparison.compared
     if not compared.about["topics"]:
         st.caption("This needs topics: add the step Topics to the recipe and run it.")
         return
@@ -62,7 +62,7 @@ def draw(comparison: Comparison) -> None:
         icon=":material/checklist:",
         disabled=not excess.cut,
     ):
-        quotas.HANDED.set(comparison.project, of_cuts(compared, over))
+        quotas.HANDED.set(project, of_cuts(compared, over))
         st.switch_page("pages/deliver/select.py")
     st.caption(
         "A budget limits the number of rows of a topic; it does not say which. Compare again after "

@@ -27,16 +27,17 @@ def draw(project: Project, view: View) -> Scene:
     group = state.MAP.get(project).group
     if group and not layout.in_group(rows, group).any():  # it was renamed or removed
         state.look_at(project, group=())
+    looking = state.MAP.get(project)
     look = _look(bar, view.dataset)
     on_map = rows["map_x"].notna().to_numpy()
     filtered = on_map & _filter(bar, view.dataset).mask(view.dataset)
-    meets = filtered & layout.in_group(rows, state.MAP.get(project).group)
+    meets = filtered & layout.in_group(rows, looking.group)
     with bar.popover("About", icon=":material/info:"):
         quality.draw(project, view, on_map)
-    _chips(project, bar)
+    _chips(project, looking, bar)
     with top:
         result = search.controls(project, view, "map", meets)
-    return Scene(project, view, look, on_map, filtered, meets, result)
+    return Scene(project, view, look, looking, on_map, filtered, meets, result)
 
 
 def _look(bar: DeltaGenerator, dataset: Dataset) -> Look:
@@ -73,9 +74,9 @@ def _filter(bar: DeltaGenerator, dataset: Dataset) -> Filter:
         return filters.filters(dataset, "map", narrow=True)
 
 
-def _chips(project: Project, bar: DeltaGenerator) -> None:
+def _chips(project: Project, looking: state.MapView, bar: DeltaGenerator) -> None:
     """Draw what limits the map; a click removes it."""
-    looking, look = state.MAP.get(project), partial(look_button, bar, project)
+    look = partial(look_button, bar, project)
     if looking.group:
         name = markdown(looking.group[-1], 32)
         look(name, "map-group", ":material/close:", group=())

@@ -47,8 +47,7 @@ def vectors(project: Project, view: View) -> list[str]:
         lines.append(
             f":material/draft: This is a draft.{how} Set the way of Embeddings to auto for the rest."
         )
-    rows = view.dataset.rows
-    if "tokens_cut" in rows and (cut := int((rows["tokens_cut"].fillna(0) > 0).sum())):
+    if cut := layout.count_cut(view.dataset.rows):
         lines.append(
             f"{cut:,} texts are longer than the model reads; only their first part counts."
         )

@@ -30,13 +30,15 @@ class Look:
 class Scene:
     """The rows of a view that the page is about.
 
-    on_map: those that have a place. filtered: those of them that meet the filter. meets: those of
-    these that lie in the group that was chosen in the treemap. result: of the search among them.
+    looking: what the session looked at when the page was drawn. on_map: those that have a place.
+    filtered: those of them that meet the filter. meets: those of these that lie in the group that
+    was chosen in the treemap. result: of the search among them.
     """
 
     project: Project
     view: View
     look: Look
+    looking: state.MapView
     on_map: Mask
     filtered: Mask
     meets: Mask
@@ -46,11 +48,6 @@ class Scene:
     def rows(self) -> pd.DataFrame:
         """All rows of the view."""
         return self.view.dataset.rows
-
-    @property
-    def looking(self) -> state.MapView:
-        """The session's view of the map."""
-        return state.MAP.get(self.project)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,9 +80,8 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
     key = (str(project.path), view.fingerprint, digest(chosen))
     of_part = special.remembered(*key, view.dataset, chosen, scene.on_map & ~chosen)
     if result is not None and result.name and len(result.scores):
-        st.caption(
-            f"{result.name.capitalize()} from {result.scores.max():.2f} to {result.scores.min():.2f}."
-        )
+        least, greatest = result.range
+        st.caption(f"{result.name.capitalize()} from {greatest:.2f} to {least:.2f}.")
     if facts := special.sentences(of_part, titles(view.dataset)):
         st.caption("  \n".join(facts))
     best_first = positions(result, chosen)
@@ -122,7 +121,7 @@ def draw_list(
     ):
         state.OPEN.set(project, picked)
     opened = state.OPEN.get(project)
-    clicked = opened == scene.looking.marked
+    clicked = opened == state.MAP.get(project).marked  # the fragment's scene may be older
     if opened and opened in rows.index and (clicked or rows.index.get_loc(opened) in order):
         draw_example(scene, opened, result)
 
