@@ -160,9 +160,11 @@ class Views:
         if project.recipe_text() != recipe.to_yaml() and project.recipe != recipe:
             changes.append("the recipe was changed")
         if new := len(self._decided(recipe, seq)):
-            about = "1 example" if new == 1 else f"{new:,} examples"
-            changes.append(f"people decided about {about}")
-        return f"Since the last run {' and '.join(changes)}." if changes else ""
+            changes.append(
+                "1 example was decided" if new == 1 else f"{new:,} examples were decided"
+            )
+        sentence = f"{' and '.join(changes)} since the last run." if changes else ""
+        return sentence[:1].upper() + sentence[1:]
 
     def _decided(self, recipe: Recipe, seq: int) -> set[str]:
         """Examples with decisions after event `seq` that such a recipe reads."""

@@ -229,7 +229,7 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     assert done == {"examples": 2, "appended": 2, "ignored": 0, "conflicts": 0, "withheld": 0}
     status, out, err = run("explain", project, kept["id"])
     assert status == 0 and "dropped by people" in out and "by Ann" in out
-    assert "Since the last run people decided about 1 example." in err
+    assert "1 example was decided since the last run." in err
     events = lines(run("decisions", project)[1])
     assert [(e["kind"], e["annotator"]) for e in events] == [("drop", "Ann"), ("note", "Ann")]
     assert run("decisions", project, "--to", tmp_path / "events.jsonl")[0] == 0
@@ -293,6 +293,13 @@ def test_every_command_and_option_explains_itself():
     assert status == 0 and "--port" in out
     documented = "new import run rows explain decide decisions export operations doctor demo app"
     assert set(root.commands) >= set(documented.split())
+
+
+def test_a_flag_has_no_type_in_the_help():
+    for command in (["--help"], ["reference", "--help"]):
+        status, out, _ = run(*command)
+        assert status == 0 and "--help" in out and "bool" not in out
+    assert "<path>" in out, "an option with a value has one"
 
 
 def test_wrong_use_is_status_2(project):

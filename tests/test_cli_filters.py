@@ -97,7 +97,8 @@ def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
     assert "nothing is saved without --yes" in run(*about, "--kind", "drop")[1]
     assert answer(*about, "--kind", "drop", "--yes") == {**nothing, "appended": 5}
     assert numbers(project, "--filter", "dropped_by=people") == [1, 5, 9, 13, 17]
-    assert answer(*about, "--kind", "tag", "--value", "north", "--yes")["appended"] == 5
+    tagged = run(*about, "--kind", "tag", "--value", "north", "--yes")[1]
+    assert tagged.startswith("tag: saved for 5 examples as one action; 5 appended")
     assert numbers(project, "--filter", "tags=north", "--filter", "rating>=8") == [17]
     Project.open(project).decisions.undo("Ada")
     assert Project.open(project).people().tags == {}
@@ -162,6 +163,9 @@ def test_a_queue_is_listed_in_the_order_of_the_page(project):
     assert value == {"queue": "dropped", "examples": 2, "ids": [ids[0], ids[10]]}
     french = answer("queue", project, "--filter", "mood=fr")
     assert french["ids"] == [ids[n] for n in (7, 11, 15, 19, 3)], "skipped ones last"
+    status, out, err = run("queue", project, "review")
+    assert (status, out) == (0, "") and err.endswith("Nothing waits in the queue review.\n")
+    assert answer("queue", project, "review")["ids"] == []
     assert "there are: undecided, review" in refused("queue", project, "undecide")
 
 

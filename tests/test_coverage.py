@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, Step
+from curation.cli.compare import coverage_text
 from curation.comparison import compare_with, comparison_key
 from curation.dataset import Dataset
 from curation.decisions import Decision
@@ -370,7 +371,7 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
     assert any("Not compared yet" in c.value for c in opened().caption)
     compare_with(project, reference)
     app = opened()
-    assert {m.label for m in app.metric} >= {"Within reach", "Before the recipe", "Gaps"}
+    assert {m.label for m in app.metric} >= {"Within reach", "With an embedding", "Gaps"}
     part = next(g for g in app.segmented_control if g.label == "Show")
     part.set_value("Over-represented").run()
     assert not app.exception
@@ -466,3 +467,12 @@ def test_budgets_arrive_at_select(project):
     assert "quotas" not in project.recipe.to_yaml(), "nothing is changed before it is saved"
     button(app, "Discard").click().run()
     assert next(n for n in app.number_input if n.label == "Budget").value != 200
+
+
+def test_each_share_names_the_examples_that_it_counts():
+    value = {"reference": "Sums", "rows": 4, "reach": 0.62, "by_chance": None, "copies": 0}
+    value |= {"within_reach": {"before": 0.75, "kept": 0.5}, "gaps": [], "over_represented": []}
+    assert coverage_text(value) == (
+        "Sums: 4 rows; share within reach (similarity 0.62 or more) of an example: "
+        "75.0% among those with an embedding, 50.0% among those kept"
+    )

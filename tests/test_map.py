@@ -522,7 +522,7 @@ def test_the_map_is_drawn_while_people_decide(project):
     some = rows.index[rows["map_x"].notna()][:5]
     project.decisions.append([Decision(i, "drop", None, "Bo") for i in some])
     app = page(project, shapes=everything(project))
-    assert any("people decided about" in i.value for i in app.info)
+    assert any("decided since the last run" in i.value for i in app.info)
 
 
 @pytest.mark.parametrize("error", [EOFError(), OSError(28, "full"), UnpicklingError()])

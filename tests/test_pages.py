@@ -335,7 +335,7 @@ def test_a_page_says_what_has_changed_since_it_was_cached(project):
     chosen = str(project.view().dataset.kept.index[0])
     project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
     app = opened("browse")
-    assert any("people decided about 1 example" in i.value for i in app.info)
+    assert any("1 example was decided since the last run" in i.value for i in app.info)
     project.recipe += Step("embed", of="prompt")
     notes = [i.value for i in app.run().info]
     assert any("the recipe was changed and people" in text for text in notes), notes

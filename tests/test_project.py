@@ -174,7 +174,7 @@ def test_a_view_says_what_has_changed_since_the_last_run(project):
     project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
     view = project.view()
     assert not view.current
-    sentence = "Since the last run the recipe was changed and people decided about 1 example."
+    sentence = "The recipe was changed and 1 example was decided since the last run."
     assert view.note.startswith(sentence)
     assert view.dataset.rows.at[chosen, "dropped_by"] == "people", "decisions show at once"
 
@@ -205,9 +205,7 @@ def test_new_decisions_are_laid_over_the_last_run_and_nothing_is_computed(projec
         [Decision(edited, "edit", turns, "Ann"), Decision(dropped, "drop", annotator="Ann")]
     )
     view = project.view()
-    assert not view.current and view.note.startswith(
-        "Since the last run people decided about 2 examples."
-    )
+    assert not view.current and view.note.startswith("2 examples were decided since the last run.")
     assert view.dataset.rows.at[edited, "prompt"] == "New?"
     assert view.dataset.rows.at[dropped, "dropped_by"] == "people"
     assert remembered(project) == before
@@ -225,7 +223,7 @@ def test_what_changes_no_result_and_what_was_undone_ask_for_no_run(project):
     assert project.view().current and project.view().fingerprint == ran.fingerprint
     project.decisions.append([Decision(chosen, "drop", annotator="Ann")])
     first = project.view()
-    assert not first.current and "decided about 1 example." in first.note
+    assert not first.current and "1 example was decided since" in first.note
     project.decisions.append([Decision(chosen, "tag", "odder", "Ann")])
     assert project.view().fingerprint == first.fingerprint
     project.decisions.undo("Ann"), project.decisions.undo("Ann")

@@ -97,6 +97,16 @@ def test_a_mapping_says_which_column_is_which(project, tmp_path):
     assert reference.examples[["prompt", "response"]].to_numpy().tolist() == [["Why?", "So."]]
 
 
+def test_a_list_that_is_named_as_a_prompt_is_refused_with_what_it_is(project, tmp_path):
+    path = tmp_path / "turns.jsonl"
+    path.write_text('{"turns": ["Write a poem", "Now a shorter one"], "number": 1}\n')
+    with pytest.raises(CurationError, match="with prompt=turns: the column holds a list. Name a"):
+        project.references.add(path, mapping={"prompt": "turns"})
+    for mapping in ({"messages": "turns"}, {}):
+        reference, _ = project.references.add(path, "Poems", mapping=mapping)
+        assert reference.rows == 1
+
+
 def test_of_another_project_the_kept_rows_or_all(project, tmp_path):
     other = Project.create(tmp_path / "other")
     other.add(lines(tmp_path / "mixed.jsonl", [*QUESTIONS, QUESTIONS[0]]))

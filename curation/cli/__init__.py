@@ -10,11 +10,13 @@ import typer
 
 from curation import __version__
 from curation.cli import about, compare, data, deliver, look, people, rows
+from curation.cli.options import Command, Group
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
 
 app = typer.Typer(
     name="curate",
+    cls=Group,
     help="Curate supervised fine-tuning data: clean, look, decide, choose, deliver.",
     no_args_is_help=True,
     add_completion=False,
@@ -46,7 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 """Every command by its name, in the order of `curate --help`."""
 
 for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, cls=Command)(_command)
 
 
 def print_version(show: bool) -> None:

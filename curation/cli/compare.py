@@ -145,10 +145,10 @@ def coverage_text(value: dict[str, Any]) -> str:
     from curation.looking.gaps import COPY
 
     reached = value["within_reach"].items()
-    shares = ", ".join(f"{share:.1%} {STAGES[stage]}" for stage, share in reached)
+    shares = ", ".join(f"{share:.1%} among those {STAGES[stage]}" for stage, share in reached)
     lines = [
-        f"{value['reference']}: {value['rows']:,} rows; of these, an example is within reach "
-        f"(similarity {value['reach']:.2f} or more) of {shares}"
+        f"{value['reference']}: {value['rows']:,} rows; share within reach (similarity "
+        f"{value['reach']:.2f} or more) of an example: {shares}"
     ]
     if value["by_chance"]:
         low, high = value["by_chance"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from curation.engine import Engine, make_engine
 from curation.errors import CurationError
@@ -32,6 +33,26 @@ Words = Annotated[
 ]
 Map = Annotated[list[str] | None, typer.Option("--map", help="field=column, as prompt=question.")]
 ProjectIfAny = Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project folder.")]
+
+
+class _PlainFlags:
+    """A command whose help shows no type beside a flag, which takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the command's parameters, with `--help`."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command of `curate`."""
+
+
+class Group(_PlainFlags, TyperGroup):
+    """`curate` itself."""
 
 
 def mapping_of(map: list[str] | None) -> dict[str, str]:

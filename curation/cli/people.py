@@ -83,7 +83,8 @@ def save(
         "conflicts": len(done.conflicts) if done else 0,
         "withheld": withheld,
     }
-    parts = [f"{title}: {result['examples']:,} example{'s' if result['examples'] != 1 else ''}"]
+    many = f"{result['examples']:,} example{'s' if result['examples'] != 1 else ''}"
+    parts = [f"{title}: saved for {many} as one action" if done else f"{title}: {many}"]
     if done is None:
         parts.append("nothing is saved without --yes")
     else:

@@ -122,4 +122,7 @@ def list_queue(
     dataset, mask = filtered(opened, conditions, engine)
     positions = queue(dataset.rows, opened.people(), name)
     ids = [str(i) for i in dataset.rows.index[positions[mask[positions]]]]
-    show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))
+    if as_json or ids:
+        show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))
+    else:
+        sys.stderr.write(f"Nothing waits in the queue {name}.\n")

@@ -60,6 +60,13 @@ def convert(
     """
     plan = plan_of(record, format, mapped_roles(record, mapping) if mapping else None)
     if not plan.format:
+        lists = [f"{k}={c}" for k, c in (mapping or {}).items() if type(record.get(c)) is list]
+        if lists:
+            raise FieldError(
+                "",
+                f"no format is known with {', '.join(lists)}: the column holds a list. Name a list "
+                "of turns as messages, or name no column.",
+            )
         keys = ", ".join(map(str, list(record)[:8])) or "none"
         raise FieldError("", f"no format is known for the columns {keys}; {WHICH_COLUMN}")
     form = get(plan.format)

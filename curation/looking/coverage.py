@@ -17,7 +17,7 @@ from curation.dataset import Dataset, Progress, silent
 from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
 
-STAGES = {"before": "before the recipe", "kept": "kept", "chosen": "chosen"}
+STAGES = {"before": "with an embedding", "kept": "kept", "chosen": "chosen"}
 """Parts of the dataset that are compared with a reference set → their names: all rows with vectors,
 rows after the filters, rows after a selection."""
 

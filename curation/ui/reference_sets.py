@@ -95,9 +95,7 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
         path = uploads.allowed(text) if text else None
         source = path.name if path else ""
     else:
-        upload = st.file_uploader(
-            "JSON Lines, JSON, CSV or Parquet, plain or compressed", key="reference-upload"
-        )
+        upload = st.file_uploader(uploads.FORMATS, key="reference-upload")
         path, source = (uploads.kept(project, upload), upload.name) if upload else (None, "")
     columns = st.text_input(
         "Columns, when they are not recognised",

@@ -17,6 +17,9 @@ from curation.ui import state
 
 DAY = 24 * 60 * 60
 
+FORMATS = "JSON Lines, JSON, CSV, TSV or Parquet, plain or compressed"
+"""Label of a field for uploads."""
+
 
 def kept(project: Project, upload: Any) -> Path:
     """Save an upload as a file, which a job reads instead of the app.

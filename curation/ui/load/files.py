@@ -39,7 +39,7 @@ def draw(project: Project) -> list[tuple[Path, str]]:
     if origin == "Path":
         return _at_a_path()
     files = st.file_uploader(
-        "JSON Lines, JSON, CSV, TSV or Parquet, plain or compressed",
+        uploads.FORMATS,
         accept_multiple_files=True,
         key="load-upload",
     )
