@@ -76,7 +76,7 @@ def test_what_somebody_else_decided_since_the_drawing_is_reported(project):
     project.decisions.append([Decision(chosen, "keep", annotator="Bob")])
     button(app, "Yes, drop 3").click().run()
     assert flashes(app) == [
-        "1 of these were also decided by somebody else meanwhile; both are kept.",
+        "Somebody else also decided 1 of these meanwhile; both decisions are kept.",
         "Dropped 3 examples",
     ]
     assert {e.base_revision for e in project.decisions.events()[-3:]} == {earlier}
