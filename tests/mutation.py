@@ -46,7 +46,7 @@ PACKAGES = {
     "recipe": ("recipe*.py", "recipe recipe_text"),
     "reading": (
         "sources/*.py formats/*.py",
-        "sources json_shapes formats shapes awkward reading real_files",
+        "sources json_shapes formats shapes awkward reading real_files imports",
     ),
 }
 """Package → its files in `curation`, and the test files that answer for it."""

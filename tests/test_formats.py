@@ -542,6 +542,17 @@ def test_an_edited_answer_is_written_in_its_place_and_nothing_else_changes(recor
     assert same(written, json.loads(json.dumps(record).replace('"c"', '"better"')))
 
 
+def test_an_edit_of_a_record_read_in_a_chosen_format_changes_its_own_column_only():
+    chat = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+    record = {"question": "a", "answer": ["c"], "messages": chat}
+    assert convert(record).format == "messages"
+    converted = convert(record, format="completion")
+    question, answer = converted.turns
+    edited = orjson.dumps([{**question, "content": "better"}, answer]).decode()
+    written = write("completion", edited, None, converted.metadata, converted.shape)
+    assert same(written, {**record, "question": "better"})
+
+
 def test_every_role_of_a_column_has_words_for_people():
     assert set(COLUMNS) - set(MEANINGS) == {"instances"}, "seed tasks are read as their answers"
     assert all(words.strip() for words in MEANINGS.values())

@@ -17,7 +17,7 @@ import pytest
 from curation import Project, carry, copies, doctor, files
 from curation.decisions import Decision
 from curation.errors import CurationError
-from curation.sources import not_data
+from curation.sources import about, not_data
 
 POINTER = (
     "version https://git-lfs.github.com/spec/v1\n"
@@ -133,10 +133,26 @@ def test_data_may_be_called_as_it_likes(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["LICENSE-MIT", "README_de.txt", "a/requirements-dev.txt", "Makefile", "Setup.PY.gz"]
+    "name",
+    [
+        *("LICENSE-MIT", "README_de.txt", "a/requirements-dev.txt", "Makefile", "Setup.PY.gz"),
+        *("talk.wav", "Film.MP4"),
+    ],
 )
 def test_names_of_what_is_no_data(name):
     assert not_data(name).startswith("it is ")
+
+
+def test_every_listed_name_and_ending_is_recognised():
+    for what, endings in about.ENDINGS.items():
+        assert {not_data(f"a{ending}") for ending in endings} == {f"it is {what}."}
+    for what, names in about.NAMES.items():
+        assert {not_data(name) for name in names} == {f"it is {what}."}
+    assert all("describes the data" in not_data(name) for name in about.METADATA)
+    assert {not_data(f"readme{ending}") for ending in about.TABLES} == {""}
+    assert {not_data(f"readme.md{ending}") for ending in about.PACKED} == {
+        "it is a page, not data."
+    }
 
 
 def test_text_that_is_called_json_is_refused_line_by_line(project, tmp_path):

@@ -294,6 +294,7 @@ def test_a_table_in_which_every_row_is_too_long_is_no_header(file_of):
     text.write(("x" * 5_000 + ",y\n") * 3)
     contents = opened(file_of(text.getvalue(), "a.csv"), lines=3, limits=LIMITS)
     assert contents.codes == ["row_too_long"] * 3
+    assert [reject.row for reject in contents.rejected] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
