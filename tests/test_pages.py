@@ -55,7 +55,7 @@ def test_an_empty_project_says_what_to_do_on_every_page(tmp_path, monkeypatch, p
     app.switch_page(str(next(p for p in PAGES if p.stem == page).relative_to(ROOT)))
     app.run()
     assert not app.exception, app.exception[0].message
-    assert not app.error
+    assert not app.error and len(app.title) == 1
 
 
 def test_uploads_of_yesterday_go_with_the_folders_that_hold_nothing(tmp_path):
@@ -142,6 +142,8 @@ def test_two_uploads_of_one_name_are_looked_at_side_by_side(project):
     app.file_uploader[0].set_value([("x.jsonl", row, "") for row in rows]).run()
     assert not app.exception, app.exception[0].message
     assert len([s for s in app.selectbox if s.label == "Format"]) == 2
+    parts = "2 of 2 columns went into the example in the first row."
+    assert [c.value for c in app.caption if "went into" in c.value] == [parts] * 2
 
 
 def test_an_upload_of_a_name_that_is_here_asks_whether_it_takes_that_place(project):
@@ -250,6 +252,8 @@ def test_without_a_name_nothing_is_decided_for_many(project):
 
 def test_many_are_decided_after_saying_how_many_as_one_action(project):
     app = opened("browse")
+    sources = project.view().dataset.rows["source"].nunique()
+    assert ("source" in app.dataframe[0].value) == (sources > 1)
     app.text_input(key="browse-words").set_value("python").run()
     drop = button(app, "Yes, drop")
     count = int(drop.label.split()[-1].replace(",", ""))
@@ -338,7 +342,7 @@ def test_a_page_says_what_has_changed_since_it_was_cached(project):
     assert any("1 example was decided since the last run" in i.value for i in app.info)
     project.recipe += Step("embed", of="prompt")
     notes = [i.value for i in app.run().info]
-    assert any("the recipe was changed and people" in text for text in notes), notes
+    assert any("The recipe was changed and 1 example" in text for text in notes), notes
 
 
 def test_lines_of_a_list_stay_as_they_are_until_they_are_touched(project):

@@ -180,11 +180,11 @@ def for_many(project: Project, ids: Sequence[str], key: str) -> None:
     if not state.annotator():
         st.caption(NAMELESS)
         return
-    columns = [*st.columns(2), *st.columns([10, 8, 9])]
-    for act, column in zip((KEEP, DROP, REVIEW), columns, strict=False):
-        ask(project, act, ids, f"{key}-{act.key}", place=column)
-    for act, column in zip((TAG, LABEL), columns[3:], strict=True):
-        _ask_word(project, act, ids, f"{key}-{act.key}", column)
+    place = st.container(horizontal=True)  # it wraps, so that no label is cut
+    for act in (KEEP, DROP, REVIEW):
+        ask(project, act, ids, f"{key}-{act.key}", place=place)
+    for act in (TAG, LABEL):
+        _ask_word(project, act, ids, f"{key}-{act.key}", place)
 
 
 def ask(
@@ -199,7 +199,7 @@ def ask(
         return
     many = f"{len(ids):,}"
     label = f"{act.label} {many}…"
-    with place.popover(label, icon=act.icon, width="stretch", disabled=not ids, key=key):
+    with place.popover(label, icon=act.icon, disabled=not ids, key=key):
         examples = f"example{'s' if len(ids) != 1 else ''}"
         st.markdown(f"{act.label} **{many}** {examples}? {about or act.about}")
         _go(project, act, ids, act.value, f"Yes, {act.label.lower()} {many}", key)
@@ -207,7 +207,7 @@ def ask(
 
 def _ask_word(project: Project, act: Act, ids: Sequence[str], key: str, place: Any) -> None:
     """Draw a popover that gives one word to all the given examples."""
-    with place.popover(act.label, width="stretch", disabled=not ids):
+    with place.popover(act.label, disabled=not ids):
         word = st.text_input(act.label, key=key, placeholder="e.g. maths", help=act.about).strip()
         _go(project, act, ids, word, f"{act.label} {len(ids):,}", key, disabled=not word)
 

@@ -12,12 +12,11 @@ from curation.ui import charts, tables
 from curation.ui.tables import Column
 
 MEASURES = (
-    Column("measure"),
-    *(
-        Column(name, kind="number", width=80)
-        for name in ("chosen", "random, least", "random, most")
-    ),
-    Column("verdict"),
+    Column("measure", width=190),
+    Column("chosen", kind="number", width=75),
+    Column("random, least", kind="number", width=100),
+    Column("random, most", kind="number", width=100),
+    Column("verdict", width=90),
 )
 """A measure of a choice beside those of random choices."""
 
@@ -42,7 +41,7 @@ def draw(project: Project, view: View) -> None:
         charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
         for title, (chosen, pool) in choice.medians(dataset.rows).items():
             charts.number(title, f"{chosen:.3g}", f"{pool:.3g} in the pool")
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Coverage compared with random choices", anchor=False)
         if dataset.vectors is None:

@@ -111,9 +111,9 @@ def draw(
 
 
 TEXTS = (
-    Column("prompt", kind="excerpt", width=300),
-    Column("response", kind="excerpt", width=340),
-    Column("dropped_by"),
+    Column("prompt", kind="excerpt", width=240),
+    Column("response", kind="excerpt", width=260),
+    Column("dropped_by", width=170),
 )
 """Columns of every table of examples."""
 

@@ -64,7 +64,12 @@ def draw_table(
     chosen = [order] * bool(order) + filters.picked("browse")
     part = dataset.with_columns(chosen, dataset.rows.iloc[places[:SHOWN]].copy())
     before = search_result.beside(part, places[:SHOWN], result)
-    usual = [name for name in COLUMNS if name in part and part[name].notna().any()]
+    one_source = dataset.rows["source"].nunique() == 1
+    usual = [
+        name
+        for name in COLUMNS
+        if name in part and part[name].notna().any() and not (name == "source" and one_source)
+    ]
     after = list(dict.fromkeys([*chosen, *usual]))
     tallest = (
         300 if result is not None and result.tag else 420

@@ -10,11 +10,11 @@ from curation.ui.map import bar, picture, side, treemap
 
 def draw() -> None:
     """The page."""
-    project, view = state.need_view()
     shell.header(
         "Map",
         "Examples with a similar meaning lie together. Draw around a region to list it and act on it.",
     )
+    project, view = state.need_view()
     shell.stale(view)
     rows = view.dataset.rows
     if "map_x" not in rows:

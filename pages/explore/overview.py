@@ -54,10 +54,10 @@ def draw_funnel(dataset: Dataset) -> None:
 
 def draw() -> None:
     """The page."""
-    project, view = state.need_view()
     shell.header(
         "Overview", "How many examples there are, what each step dropped, and their topics."
     )
+    project, view = state.need_view()
     shell.stale(view)
     draw_counts(Counts.of(view.dataset, project.imports, project.people()))
     part = st.segmented_control(

@@ -11,10 +11,10 @@ from curation.ui import tables
 from curation.ui.tables import Column
 
 
-def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
+def draw_columns(became: dict[str, dict[str, int]], read: int, key: str) -> None:
     """Draw which column became which part, in how many rows; columns of the metadata come first.
 
-    became: column → role → rows, as an import reports it.
+    became: column → role → rows, as an import reports it. read: number of the first rows.
     """
     if not became:
         return
@@ -26,7 +26,8 @@ def draw_columns(became: dict[str, dict[str, int]], key: str) -> None:
     left = len({column for over, column, *_ in rows if over})
     inside = len(became) - left
     parts = f"{inside} of {len(became)} columns" if len(became) > 1 else "The column"
-    sentence = f"{parts} went into the example" if inside else "No column went into the example"
+    first = f"in the first {f'{read:,} rows' if read > 1 else 'row'}"
+    sentence = f"{parts if inside else 'No column'} went into the example {first}"
     st.caption(f"{sentence}; {left} stayed in the metadata." if left else f"{sentence}.")
     table = pd.DataFrame(
         [

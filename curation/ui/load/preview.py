@@ -188,7 +188,8 @@ def _draw_facts(beginning: Any, key: str) -> None:
     st.caption(" · ".join(fact for fact in facts if fact))
     for note in beginning.notes:
         st.caption(f":material/info: {markdown(note, 300)}")
-    draw_columns(beginning.became, f"columns-{key}")
+    read = len(beginning.examples) + len(beginning.rejected)
+    draw_columns(beginning.became, read, f"columns-{key}")
 
 
 def _draw_examples(beginning: Any, key: str) -> None:
@@ -201,7 +202,7 @@ def _draw_examples(beginning: Any, key: str) -> None:
             if len(beginning.examples) > 1
             else 1
         )
-        with st.container(border=True, height=320):
+        with st.container(border=True, height=320, autoscroll=False):
             example = beginning.examples[int(number) - 1]
             if example.get("label"):
                 st.badge(markdown(example["label"], 60), icon=":material/sell:")
