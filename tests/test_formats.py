@@ -15,7 +15,7 @@ from curation.dataset import derive
 from curation.errors import CurationError
 from curation.export.trainers.sharegpt import bare
 from curation.formats import FieldError, convert, convert_texts, recognise, write
-from curation.formats.names import COLUMNS, MEANINGS
+from curation.formats.names import COLUMNS, MEANINGS, speaker
 
 TEXT = st.one_of(
     st.text(max_size=20),
@@ -240,6 +240,102 @@ def test_formats_are_told_apart_by_the_names_of_columns(keys, name, prompt, resp
     assert derive(converted.messages, converted.label)[:2] == (prompt, response)
 
 
+CHAT = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+
+
+@pytest.mark.parametrize(
+    ("role", "names", "value", "others"),
+    [
+        (
+            "prompt",
+            "prompt instruction question query problem request task input inputs user human q "
+            "document article text context source title",
+            "Why?",
+            {"reply": "So."},
+        ),
+        (
+            "response",
+            "completion response answer output outputs solution canonical_solution reply assistant "
+            "gpt bot answers answer_key a generations responses completions annotation targets "
+            "target summary chosen",
+            "So.",
+            {"prompt": "Why?"},
+        ),
+        (
+            "input",
+            "input context contexts passage passages background body question query problem",
+            "Rain.",
+            {"instruction": "Why?", "output": "So."},
+        ),
+        ("input", "text", "Rain.", {"task": "Why?", "output": "So."}),
+        (
+            "system",
+            "system system_prompt system_message system_instruction system_instructions "
+            "sys_prompt sys",
+            "Be brief.",
+            {"prompt": "Why?", "output": "So."},
+        ),
+        (
+            "reasoning",
+            "reasoning_content reasoning thinking thought thoughts cot complex_cot "
+            "chain_of_thought reasoning_trace rationale",
+            "Hm.",
+            {"prompt": "Why?", "output": "So."},
+        ),
+        (
+            "history",
+            "history chat_history dialog_history conversation_history",
+            [["Who?", "Me."]],
+            {"prompt": "Why?", "output": "So."},
+        ),
+        ("choices", "choices options", ["a", "b"], {"prompt": "Why?", "output": "So."}),
+        (
+            "messages",
+            "messages conversations conversation dialogue dialog chat chat_messages turns items "
+            "data",
+            CHAT,
+            {},
+        ),
+        (
+            "tools",
+            "tools functions available_tools tool_definitions",
+            [{"name": "fly"}],
+            {"messages": CHAT},
+        ),
+        (
+            "chosen",
+            "chosen preferred_output chosen_response response_chosen",
+            "So.",
+            {"prompt": "Why?", "rejected": "No."},
+        ),
+        (
+            "rejected",
+            "rejected non_preferred_output dispreferred_output rejected_response response_rejected",
+            "No.",
+            {"prompt": "Why?", "chosen": "So."},
+        ),
+        ("good", "label kto_tag", True, {"prompt": "Why?", "completion": "So."}),
+        (
+            "text",
+            "text sentence content utterance review document body tweet full_text article "
+            "headline title",
+            "It rains.",
+            {"label": "weather"},
+        ),
+        (
+            "label",
+            "label class category intent labels target sentiment label_name topic",
+            "weather",
+            {"text": "It rains."},
+        ),
+    ],
+)
+def test_a_column_plays_its_role_under_each_of_its_names(role, names, value, others):
+    for name in names.split():
+        assert convert({name: value, **others}).columns[name] == role, name
+        assert convert({name.title(): value, **others}).columns[name.title()] == role, name
+
+
 def test_a_lone_turn_is_no_text():
     assert recognise({"role": "user", "content": "Hello?"}) == ("", 0.0)
 
@@ -258,22 +354,29 @@ def roles_and_contents(record):
     return [(t["role"], t["content"]) for t in convert(record).turns]
 
 
-def test_roles_go_by_many_names():
-    value = [
-        {"from": role, "value": "x"}
-        for role in ("System", "human", "gpt", "user", "Assistant", "observation", "tool", "bot")
-    ]
-    roles = [role for role, _ in roles_and_contents({"conversations": value})]
-    assert roles == [
-        "system",
-        "user",
-        "assistant",
-        "user",
-        "assistant",
-        "tool",
-        "tool",
-        "assistant",
-    ]
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        ("user", "human user prompter customer"),
+        (
+            "assistant",
+            "gpt assistant ai bot chatbot chatgpt model bing bard claude function_call tool_call "
+            "tool_calls",
+        ),
+        ("system", "system developer"),
+        (
+            "tool",
+            "observation tool tool_response tool_result tool_output function function_response "
+            "function_result ipython",
+        ),
+    ],
+)
+def test_roles_go_by_many_names(role, names):
+    for name in names.split():
+        assert speaker(name) == speaker(f"{name.title()}:") == role, name
+        assert speaker(name.replace("_", " ")) == speaker(name.replace("_", "-")) == role, name
+        value = [{"from": name.upper(), "value": "x"}]
+        assert roles_and_contents({"conversations": value})[0][0] == role, name
 
 
 @pytest.mark.parametrize(
