@@ -26,16 +26,7 @@ from curation.ui.text import markdown
 LIKE = search.like("browse")
 
 # Columns that are shown beside the text, where they have values.
-COLUMNS = (
-    "source",
-    "language",
-    "topic",
-    "quality",
-    "response_tokens",
-    "split",
-    "label",
-    "tags",
-)
+COLUMNS = "source language topic quality response_tokens split label tags".split()
 
 
 def draw_example(project: Project, example_id: str, result: SearchResult | None) -> None:
