@@ -94,5 +94,5 @@ def test_a_word_is_said_of_many(project):
 def test_nobody_decides_without_a_name(project: Project):
     app = opened("")
     button(app, "Keep").click().run()
-    assert "Say who you are" in flashes(app)[0] and project.decisions.events() == []
+    assert "Type your name" in flashes(app)[0] and project.decisions.events() == []
     assert not [b for b in app.button if b.label.startswith(("Yes", "Tag", "Label"))]
