@@ -81,9 +81,21 @@ def test_utf_16_with_a_mark_is_decoded_and_said(file_of, name):
     assert contents.note("encoding") == "utf-16"
 
 
-def test_utf_16_without_a_mark_is_a_guess_that_is_said(file_of):
-    contents = opened(file_of((LINE.decode() + "\n").encode("utf-16-le")), lines=1)
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("width", ["utf-16", "utf-32"])
+def test_a_mark_of_any_width_and_order_names_the_encoding(file_of, width, order):
+    contents = opened(
+        file_of(("\ufeff" + LINE.decode() + "\n").encode(f"{width}-{order}")), lines=1
+    )
     assert contents.records == [GOOD]
+    assert contents.note("encoding") == width
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_a_guess_that_is_said(file_of, encoding):
+    contents = opened(file_of((LINE.decode() + "\n").encode(encoding)), lines=1)
+    assert contents.records == [GOOD]
+    assert contents.note("encoding") == encoding
     assert "guess" in contents.note("guess")
 
 
@@ -158,6 +170,15 @@ def test_what_another_encoding_cannot_decode_costs_its_line_only(file_of):
         file_of(lines_of(good, good[:13] + b"\xff" + good[13:], good)), encoding="gb18030"
     )
     assert (len(contents.examples), contents.codes) == (2, ["not_utf8"])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("ascii", "é"), ("euc_kr", "\x80"), ("big5", "Ā"), ("shift_jis", "뀀")]
+)
+def test_what_another_encoding_cannot_decode_is_not_read_as_utf_8(file_of, encoding, text):
+    bad = json.dumps({"prompt": f"{text}?", "completion": "Yes."}, ensure_ascii=False)
+    contents = opened(file_of(lines_of(LINE, bad, LINE)), lines=3, encoding=encoding)
+    assert (contents.records, contents.codes) == ([GOOD, GOOD], ["not_utf8"])
 
 
 # --- characters -----------------------------------------------------------------------------
@@ -686,6 +707,8 @@ def test_every_type_of_column_comes_through(tmp_path):
             "price": pa.array([decimal.Decimal("12.3400")]),
             "when": pa.array([when]),
             "day": pa.array([when.date()]),
+            "clock": pa.array([when.time()]),
+            "span": pa.array([datetime.timedelta(days=1, seconds=2)]),
             "raw": pa.array([b"text"]),
             "binary": pa.array([b"\xff\x00"]),
             "big": pa.array([2**63 + 1], pa.uint64()),
@@ -704,6 +727,8 @@ def test_every_type_of_column_comes_through(tmp_path):
         "price": "12.3400",
         "when": "2024-05-01T12:30:00.123456",
         "day": "2024-05-01",
+        "clock": "12:30:00.123456",
+        "span": "1 day, 0:00:02",
         "raw": "text",
         "binary": "/wA=",
         "big": "9223372036854775809",

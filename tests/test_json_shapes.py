@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from curation.errors import CurationError
 from curation.sources import Limits
+from curation.sources.columnar import plain_size
 from curation.sources.document import json_document
 from curation.sources.limits import Blank, Raw, Reject
 from curation.sources.lines import json_lines
@@ -322,3 +323,27 @@ def test_repeated_values_within_the_limit_are_read(tmp_path):
     assert [r.example.label for r in contents.examples[:3]] == ["green", None, "black"]
     pq.write_table(pa.table({"text": ["a", "b", "c"], "tags": tags}), tmp_path / "b.parquet")
     assert opened(tmp_path / "b.parquet", lines=3).records[0]["tags"] == ["green"]
+
+
+TEXTS = pa.array(["ab", "c", None, "ab"])
+NUMBERS = pa.array([1, 2, 1], pa.int64())
+
+
+@pytest.mark.parametrize(
+    ("values", "size"),
+    [
+        (NUMBERS, 24),
+        (NUMBERS.dictionary_encode(), 24),
+        (TEXTS.dictionary_encode(), 5),
+        (pa.array([None], pa.string()).dictionary_encode(), 0),
+        (pa.DictionaryArray.from_arrays([0, 0, 0], pa.array([[1, 2]])), 3 * 24),
+        (pa.array([[1, 2], [3]]), 2 * 8 + 24),
+        (pa.array([[1, 2], [3]], pa.large_list(pa.int64())), 2 * 8 + 24),
+        (pa.array([[1, 2], [3, 4]], pa.list_(pa.int64(), 2)), 2 * 8 + 32),
+        (pa.array([[(1, 2)], [(3, 4)]], pa.map_(pa.int64(), pa.int64())), 2 * 8 + 16 + 16),
+        (pa.array([{"a": 1, "b": 2}]), 16),
+        (pa.record_batch({"a": NUMBERS, "b": NUMBERS}), 3 * 4 + 48),
+    ],
+)
+def test_the_size_of_values_is_that_of_each_written_out(values, size):
+    assert plain_size(values) == size

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import subprocess
+import sys
 import zipfile
 
 import orjson
@@ -15,8 +17,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from curation.errors import Cancelled, CurationError
+from curation.formats import convert
 from curation.sources import Limits, hub, is_saved_dataset, pack, parse, preview
-from curation.sources.__main__ import example_columns, example_row
+from curation.sources.__main__ import Tally, example_columns, example_row
 from curation.sources.document import json_document
 from curation.sources.limits import Raw
 from curation.sources.lines import json_lines, split_lines
@@ -457,6 +460,54 @@ def test_a_preview_shows_the_beginning_and_what_a_mapping_may_use(tmp_path):
     beginning = preview(path, mapping={"prompt": "Frage", "response": "Antwort"}, rows=1)
     assert beginning.formats == {"completion": 1.0}
     assert orjson.loads(beginning.examples[0]["messages"])[1]["content"] == "Darum."
+
+
+# --- reports --------------------------------------------------------------------------------
+
+
+def test_rows_that_do_not_fit_an_encoding_are_told_when_they_are_many(tmp_path):
+    path = tmp_path / "data.jsonl"
+    lines = [json.dumps(GOOD) for _ in range(38)]
+    strange = json.dumps({"prompt": "Käse?", "completion": "Ja."}, ensure_ascii=False)
+    for odd, good, expected in [
+        (3, 38, "3 rows do not fit the encoding; name another if it is wrong."),
+        (2, 37, "2 rows do not fit the encoding; name another if it is wrong."),
+        (2, 38, None),
+        (1, 3, None),
+    ]:
+        path.write_text("\n".join([*lines[:good], *[strange] * odd]), "utf-8")
+        report = parse(path, tmp_path / "out", encoding="ascii")
+        assert (report.examples, report.rejected) == (good, odd)
+        assert [note for note in report.notes if "encoding" in note] == [expected] * bool(expected)
+
+
+def test_progress_tells_the_share_that_was_read_and_the_examples(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_bytes(orjson.dumps([GOOD] * 12_000))
+    reports = []
+    parse(path, tmp_path / "out", progress=lambda share, text: reports.append((share, text)))
+    size = path.stat().st_size
+    assert [text for _, text in reports] == [f"Reading: {n},000 examples" for n in (5, 10)]
+    assert [share for share, _ in reports] == pytest.approx([5 / 12, 10 / 12], abs=100 / size)
+
+
+def test_columns_beyond_the_first_two_thousand_are_counted_as_one():
+    tally, example = Tally(), convert(GOOD)
+    for start in (0, 1_998, 1_998):
+        columns = {f"c{i}": "metadata" for i in range(start, start + 2_000)}
+        tally.example(example._replace(columns=columns))
+    became = tally.became()
+    assert len(became) == 2_001
+    assert became["c0"] == {"metadata": 1} and became["c1999"] == {"metadata": 3}
+    assert became["…"] == {"metadata": 2 * 1_998}
+
+
+def test_a_fault_of_the_reader_is_told_as_one(tmp_path):
+    answer = tmp_path / "answer.json"
+    task = json.dumps({"what": "parse", "limits": {}})
+    command = [sys.executable, "-m", "curation.sources", str(answer)]
+    subprocess.run(command, input=task, text=True, check=True)
+    assert "a fault of this program (KeyError: 'out')" in json.loads(answer.read_text())["error"]
 
 
 # --- folders of `datasets`, and the Hub -----------------------------------------------------

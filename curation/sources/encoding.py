@@ -27,6 +27,7 @@ _MARKS = {
 _HAN = "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年"
 """Characters of every second Chinese sentence; in text of another encoding they are rare."""
 _ESCAPED = re.compile("[\udc80-\udcff]")
+_BEGINNING = re.compile("[\udcc2-\udcf4]")
 
 
 class Stream(Protocol):
@@ -122,10 +123,14 @@ def _guessed(sample: bytes) -> str:
 
 
 def _marked(error: UnicodeError) -> tuple[str, int]:
-    """Undecodable bytes as bytes that are never UTF-8, so that their line is rejected too."""
+    """Undecodable bytes as bytes that are never UTF-8, so that their line is rejected too.
+
+    A byte that could begin a sequence of UTF-8 is followed by 255, which no sequence holds.
+    """
     assert isinstance(error, UnicodeDecodeError)
     bad = error.object[error.start : error.end]
     text = "".join(chr(0xDC00 + byte) if byte > 127 else chr(byte) for byte in bad)
+    text = _BEGINNING.sub("\\g<0>\udcff", text)
     return text if _ESCAPED.search(text) else f"{text}\udcff", error.end
 
 
