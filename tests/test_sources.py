@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from types import SimpleNamespace
 
 import orjson
 import pandas as pd
@@ -588,6 +589,62 @@ def test_a_dataset_that_cannot_be_fetched_is_one_sentence(tmp_path, monkeypatch)
     (tmp_path / "empty").mkdir()
     with pytest.raises(CurationError, match="could not be fetched"):
         hub.write_splits(str(tmp_path / "empty"), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message", "reason"),
+    [
+        ("RepositoryNotFoundError", "404", "there is no such dataset, or it is private."),
+        ("DatasetNotFoundError", "404", "there is no such dataset, or it is private."),
+        ("GatedRepoError RepositoryNotFoundError", "403", "it is open only to who has accepted"),
+        ("RevisionNotFoundError", "404", "it has no such revision."),
+        ("DataFilesNotFoundError", "none", "it holds no data files that can be read without"),
+        ("EmptyDatasetError", "none", "it holds no data files."),
+        ("OfflineModeIsEnabled", "off", "cannot be reached from here. Download the dataset"),
+        ("LocalEntryNotFoundError", "off", "cannot be reached from here. Download the dataset"),
+        ("ReadTimeout TransportError", "slow", "cannot be reached from here. Download the dataset"),
+        ("TimeoutError", "slow", "cannot be reached from here. Download the dataset"),
+        ("OddError", " it broke.\nby line 7", "it broke."),
+    ],
+)
+def test_why_a_dataset_cannot_be_fetched_is_told(tmp_path, monkeypatch, kinds, message, reason):
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    error = Exception
+    for kind in reversed(kinds.split()):
+        error = type(kind, (error,), {})
+
+    def failing(self, id, **options):
+        raise error(message)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", failing)
+    with pytest.raises(CurationError) as caught:
+        hub.load("owner/films", tmp_path / "out")
+    start, _, explanation = str(caught.value).partition(": ")
+    assert start == "The dataset owner/films could not be fetched"
+    assert reason in explanation and ("Download" in explanation) == ("Download" in reason)
+
+
+def test_a_revision_is_pinned_to_its_commit(tmp_path, monkeypatch):
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    calls = []
+
+    def dataset_info(self, id, *, revision, timeout):
+        calls.append((id, revision))
+        return SimpleNamespace(sha="c0ffee")
+
+    def write_splits(*arguments, **options):
+        calls.append((arguments, options))
+        return [tmp_path / "films-train.parquet"]
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", dataset_info)
+    monkeypatch.setattr(hub, "write_splits", write_splits)
+    options = {"split": "train", "name": "en", "progress": print}
+    fetched = hub.load("owner/films", tmp_path, revision="main", **options)
+    assert fetched == hub.Fetched("owner/films", "c0ffee", [tmp_path / "films-train.parquet"])
+    assert calls == [
+        ("owner/films", "main"),
+        (("owner/films", tmp_path), {**options, "revision": "c0ffee"}),
+    ]
 
 
 def test_only_an_owner_and_a_name_are_an_id_of_the_hub(tmp_path, monkeypatch):
