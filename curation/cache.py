@@ -72,7 +72,7 @@ class Memory(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Value | None:
-        """What was put under that name."""
+        """Return the value that was put under that name."""
         with self._lock:
             if name in self._values:
                 self._values.move_to_end(name)
@@ -104,7 +104,7 @@ class Cache:
         return self.folder / name[:2] / f"{name}.arrow"
 
     def get(self, name: str) -> pa.Table | None:
-        """What was put under that name; None when it is absent or damaged."""
+        """Return the table that was put under that name; None when it is absent or damaged."""
         path = self._path(name)
         with contextlib.suppress(OSError):
             os.utime(path)  # what was used last is forgotten last

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from curation.sources import ImportReport
 
 Tables = dict[str, pd.DataFrame]
-"""What reading a file gave: the rows of each of TABLES."""
+"""The rows of each of TABLES that reading a file gave."""
 
 
 def keep(project: Path, file: Incoming) -> tuple[Path, str]:

@@ -161,7 +161,7 @@ def attention_codes(
 
 
 def _whole_codes(roles: Sequence[str], label: str | None) -> Iterator[str]:
-    """What is wrong with the order of roles as a whole."""
+    """Yield the codes of faults in the order of roles as a whole."""
     if not roles:
         yield "no_messages"
     if any(role not in ROLES for role in roles):
@@ -180,7 +180,7 @@ def _whole_codes(roles: Sequence[str], label: str | None) -> Iterator[str]:
 def _turn_codes(
     turns: Sequence[dict[str, Any]], roles: Sequence[str], i: int, blank: bool
 ) -> Iterator[str]:
-    """What is wrong with one turn, given the one before and after it."""
+    """Yield the codes of faults of one turn, given the one before and after it."""
     role, before, calls = roles[i], roles[i - 1] if i else "", turns[i].get("tool_calls")
     if blank and role == "assistant" and not calls:
         yield "empty_answer"
@@ -312,7 +312,7 @@ class Dataset:
 
     @property
     def own_names(self) -> dict[str, str]:
-        """How each column of the files is written here → its name in the file.
+        """Map each name of a file's column in this table to its name in the file.
 
         `column:NAME` where the plain name means something else.
         """

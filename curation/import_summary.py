@@ -15,7 +15,7 @@ COUNTS = ("lines", "examples", "rejected", "blank")
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What became of some files, by the entries of their imports.
+    """The outcome of reading some files, by the entries of their imports.
 
     files: entries of the files that were read, in order; with `already` where a file's bytes were
     there before, whose lines do not count. left_out: name → reason, of files that are no data.
@@ -45,7 +45,7 @@ class ImportSummary:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        """What a person should know of how a file was read, each with the file's name."""
+        """The notes on how files were read, each with the file's name."""
         return [(e["name"], note) for e in self._fresh for note in e["report"].get("notes", [])]
 
     def table(self) -> pd.DataFrame:

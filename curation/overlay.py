@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 class PeopleState(Protocol):
-    """What layers need of people's decisions; `curation.decisions.State` is one."""
+    """People's decisions as layers read them; `curation.decisions.State` is one."""
 
     def edits_frame(self) -> pd.DataFrame:
         """Rows edited or labelled: index id; messages and label (missing: not touched), reason."""
@@ -49,7 +49,7 @@ class PeopleState(Protocol):
 
 
 class PeopleTable(Protocol):
-    """What `with_decisions` needs of people's decisions; `curation.decisions.State` is one."""
+    """People's decisions as `with_decisions` reads them; `curation.decisions.State` is one."""
 
     def frame(self, columns: Sequence[str] = ...) -> pd.DataFrame:
         """One row per example that somebody touched, by id."""
@@ -57,7 +57,7 @@ class PeopleTable(Protocol):
 
 @dataclass(frozen=True)
 class PeopleLayer:
-    """What people say of the rows, at one of the two places where it lands."""
+    """People's decisions on the rows, at one of the two places in the recipe where they count."""
 
     title: str
     fingerprint: str
@@ -177,7 +177,7 @@ def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
 
 
 def _dropped_by(dropped: pd.Series, step: str, keep: pd.Series) -> pd.Series:
-    """Who dropped each row, after a step that drops what is still kept."""
+    """Name who dropped each row, after a step that drops what is still kept."""
     result = dropped.copy()
     refused = keep.index[~keep]
     still = result.loc[refused].isna()
@@ -186,7 +186,7 @@ def _dropped_by(dropped: pd.Series, step: str, keep: pd.Series) -> pd.Series:
 
 
 def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:
-    """Who dropped each row, and which are pinned, after people, who overrule every step."""
+    """Name who dropped each row, and which are pinned, after people, who overrule every step."""
     dropped = rows["dropped_by"].astype(object).to_numpy(copy=True)
     dropped[places[keep]] = None
     dropped[places[~keep]] = PEOPLE
@@ -245,7 +245,7 @@ def _kept_again(step: StepReport, rows: pd.DataFrame) -> pd.Index:
 
 
 _again = Memory[pd.Index](8)
-"""What `_kept_again` found."""
+"""The rows that `_kept_again` keeps again."""
 
 _NO_HEIRS = pd.DataFrame(
     {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},

@@ -85,7 +85,7 @@ class Project:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What project.toml says; raises CurationError when it cannot be read."""
+        """The content of project.toml; raises CurationError when it cannot be read."""
         return read_settings(self.path)
 
     @property
@@ -102,7 +102,7 @@ class Project:
 
     @property
     def imports(self) -> list[dict[str, Any]]:
-        """What was imported, oldest first: name, sha256, settings, and the report of each file."""
+        """The imports, oldest first: name, sha256, settings, and the report of each file."""
         return self._imports.entries
 
     def add(
@@ -255,7 +255,7 @@ class Project:
 
     @property
     def bases(self) -> Bases:
-        """What operations keep to so that new rows move no others: the map's places, topics."""
+        """The bases of operations, to which they keep so that new rows move no others: places, topics."""
         return Bases(self.path / "basis")
 
     @property
@@ -275,7 +275,7 @@ class Project:
         engine: Engine | None = None,
         progress: Progress = silent,
     ) -> Replay:
-        """What replays a source with the decisions of now, or of after event `until`."""
+        """Return the replay of a source with the decisions of now, or of after event `until`."""
         return Replay(
             source=source,
             cache=Cache(self.path / "cache" / "steps"),
@@ -329,7 +329,7 @@ class Project:
         return dataset
 
     def view(self) -> View:
-        """What pages show: today's recipe if that is a matter of moments, else the last run's.
+        """Return the view of pages: of today's recipe if that takes moments, else of the last run.
 
         Decisions made since the last run are laid over either, and nothing is computed for them.
         """
@@ -389,7 +389,7 @@ class Project:
         engine: Engine | None = None,
         progress: Progress = silent,
     ) -> dict[str, dict[str, Any]]:
-        """What a delivery would hold, refuse and lose in each format, by replaying the recipe.
+        """Count what a delivery would hold, refuse and lose in each format, by replaying the recipe.
 
         All formats unless some are named; see `curation.export.survey`.
         """

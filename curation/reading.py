@@ -1,4 +1,4 @@
-"""How a file is read: what a person says of it, as settings of an import and as options of a command."""
+"""A person's choices for reading a file, as settings of an import and as options of a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reading:
-    """What a person says of how a file is read; what they leave out is recognised.
+    """A person's choices for reading a file; whatever they leave out is recognised.
 
     mapping: field → column, as {"prompt": "question"}. label_names: by the label's number.
     encoding: a Python codec, "" for a guess.

@@ -33,7 +33,7 @@ DEFAULT_RECIPE = Recipe(
         Step("split", validation=0.05, test=0.05),
     )
 )
-"""What a new project starts with from the app and the command line: safe for most SFT data."""
+"""The recipe of a new project made by the app or the command line: safe for most SFT data."""
 
 
 def begin(folder: Path, recipe: Recipe) -> None:

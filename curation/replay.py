@@ -31,7 +31,7 @@ from curation.registry import SEEDS, operation
 from curation.report import PEOPLE, StepReport
 
 Compute = Callable[[Step], bool]
-"""Which steps may be computed when they are not remembered."""
+"""A test of whether a step that is not remembered may be computed."""
 
 
 class NotCached(CurationError):

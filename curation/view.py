@@ -1,4 +1,4 @@
-"""What pages show of a project: today's recipe where that is a matter of moments, else the last run.
+"""The view of a project on pages: of today's recipe where that takes moments, else of the last run.
 
 Nothing is computed here that could take long or that has no bound, such as a pattern that somebody
 wrote, and nothing is computed while the project is locked: a page waits for nobody else's page.
@@ -35,7 +35,7 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class View:
-    """What pages show: a replayed dataset with today's decisions on it.
+    """A view of a project: a replayed dataset with today's decisions on it.
 
     current: whether it is what the recipe and the decisions give now; otherwise `note` says what
     has changed since, and the dataset is that of the last run.

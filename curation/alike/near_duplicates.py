@@ -196,7 +196,7 @@ def _proposed(shingles_: Sequence[int], postings: dict[int, list[int]]) -> tuple
 def _best(
     own: Sequence[Side], others: Sequence[Sequence[Side]], threshold: float
 ) -> tuple[int, float]:
-    """Which of the others is nearest on its less similar side, and that similarity; -1 for none."""
+    """Return the other that is nearest on its less similar side, and that similarity; -1 for none."""
     if not others:
         return -1, 0.0
     least = np.minimum.reduce(

@@ -103,7 +103,7 @@ def cover(
 
 
 def coverage_summary(compared: Any, reference: Any, reach: float | None) -> dict[str, Any]:
-    """What `curate coverage --json` prints."""
+    """Return the output of `curate coverage --json`."""
     from curation.looking.gaps import copies, gaps, over_represented
 
     threshold = compared.about["reach"] if reach is None else reach

@@ -120,7 +120,7 @@ def import_files(
 
 
 def import_text(entries: list[dict[str, Any]]) -> list[str]:
-    """What became of each file, for people, a line each."""
+    """Tell people the outcome of each file, a line each."""
     summary = ImportSummary.of(entries)
     read = summary.files
     lines = [
@@ -182,7 +182,7 @@ def run(
 
 
 def run_summary(opened: Project, dataset: Dataset, seconds: float) -> dict[str, Any]:
-    """What `curate run --json` prints."""
+    """Return the output of `curate run --json`."""
     return {
         "examples": len(dataset),
         "kept": len(dataset.kept),

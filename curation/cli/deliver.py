@@ -78,7 +78,7 @@ def check(
 
 
 def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
-    """What `curate export --json` prints."""
+    """Return the output of `curate export --json`."""
     names = "files splits delivered excluded did_not_fit not_in lost rendering leaks".split()
     return {**{k: manifest[k] for k in names}, "manifest": str(to / "manifest.json")}
 
@@ -100,7 +100,7 @@ def export_text(value: dict[str, Any]) -> str:
 
 
 def check_text(value: Mapping[str, Any]) -> str:
-    """What each format would hold, for people."""
+    """Tell people how many rows each format would hold."""
     from curation.export import sentences
 
     lines = [f"{entry['rows']:>10,} rows  {name}" for name, entry in value.items()]

@@ -28,7 +28,7 @@ class Delivery:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What is in it, what is not, and why; raises CurationError when it cannot be read."""
+        """The manifest: its rows, what was left out, and why; raises CurationError when it is unreadable."""
         path = self.folder / MANIFEST
         try:
             manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -53,7 +53,7 @@ class Delivery:
 
 
 def folder_of(project: Path) -> Path:
-    """Where the deliveries of a project folder lie that pages make."""
+    """Return the folder of the deliveries that pages make."""
     return project / "exports"
 
 

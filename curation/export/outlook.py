@@ -1,4 +1,4 @@
-"""What a delivery of a dataset would hold, told before it is made and without replaying a recipe.
+"""The content of a delivery before it is made, without replaying a recipe.
 
 It is quick: of the parts that a format may have no place for, only the first rows are looked at.
 `survey` counts all of them.
@@ -19,7 +19,7 @@ LOOKED_AT = 20_000
 
 @dataclass(frozen=True)
 class Outlook:
-    """How many rows a delivery would hold.
+    """The counts of a delivery before it is made.
 
     kept: rows. not_fit: those of them that a trainer cannot use as they stand. parts: of the rows
     beside roles and texts, and how many of the first rows have each; see `without_place`.

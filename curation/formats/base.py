@@ -30,7 +30,7 @@ class FieldError(CurationError):
 
 
 class Plan(NamedTuple):
-    """How a record is read: its format, the confidence in it, and the column of each role.
+    """The reading of a record: its format, the confidence in it, and the column of each role.
 
     chats: columns that may hold the conversation.
     """

@@ -170,7 +170,7 @@ def over_represented(
 
 @dataclass(frozen=True, eq=False)
 class Excess:
-    """What `over_represented` lists, in two parts, and what is left when it is cut.
+    """The list of `over_represented` in two parts, and the rows left when it is cut.
 
     touched, never: topics that the reference set touches and those that it never does.
     beyond_chance: of those touched. cut, left, total: rows of the dataset.

@@ -113,7 +113,7 @@ def _model() -> Any:
 
 
 def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> float | None:
-    """How well a model of some marks ranks the others, yes before no; 1 at best.
+    """Measure how well a model of some marks ranks the others, yes before no; 1 at best.
 
     Cross-validated over at most five folds; None with fewer than five of either.
     """

@@ -113,7 +113,7 @@ class Unpacked:
         return b"".join(pieces)
 
     def _piece(self, size: int) -> bytes:
-        """What one call of the decompressor gives; sets the fault where it gives up."""
+        """Return the bytes of one call of the decompressor; set the fault where it gives up."""
         try:
             piece = cast(bytes, self._stream.read1(size))
             if not piece and self._zstd and self._ends_early():
@@ -150,7 +150,7 @@ def _damaged(error: Exception) -> Damaged:
 
 
 def look(path: Path, limits: Limits, encoding: str | None = None) -> Opened:
-    """What a file holds, by its first bytes; raises Refused with a sentence for what is no data.
+    """Recognise a file by its first bytes; raise Refused with a sentence where it is no data.
 
     A text whose encoding is given may hold any bytes.
     """
@@ -188,7 +188,7 @@ def _packed(head: bytes) -> str:
 
 
 def _foreign(head: bytes, encoding: str | None) -> str | None:
-    """What a file is that is no dataset; None for text."""
+    """Name a file that is no dataset; None for text."""
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
             return name
