@@ -115,9 +115,9 @@ def explore_the_map(page) -> None:
     settled(page)
 
     page.get_by_text("Meaning", exact=True).click()
-    page.get_by_placeholder("say in your own words").fill("cooking with vegetables")
+    page.get_by_placeholder("describe the topic in your own words").fill("cooking with vegetables")
     page.keyboard.press("Enter")
-    page.locator("h3", has_text="in the search result").wait_for(timeout=120_000)
+    page.locator("h3", has_text="search result").wait_for(timeout=120_000)
     settled(page)
     shot(page, "map-found")
     teach_a_concept(page)

@@ -260,7 +260,7 @@ def test_what_was_compared_is_said_with_what_was_left_out():
     assert basis(compared) == "Compared by prompt and response."
     compared = Compared(pd.DataFrame(), {"of": "prompt", "rows": 1_009, "stages": {"before": 9}})
     assert basis(compared) == (
-        "Compared by prompt; 1,000 rows were dropped before they were embedded and do not count."
+        "Compared by prompt; 1,000 rows were dropped before embedding and do not count."
     )
 
 
