@@ -238,7 +238,7 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
         RECIPE.replace("lengths", "type_token_ratio: {}\n  - lengths")
     )
     err = run("explain", project, kept["id"])[2]
-    assert "type_token_ratio has not been run" in err or "the recipe was changed" in err
+    assert "type_token_ratio has not been run" in err or "The recipe was changed" in err
     after = answer("run", project)
     assert after["kept"] == 6, "another took its place"
     assert "no example" in refused("decide", project, "--from", bad(tmp_path), "--annotator", "Ann")

@@ -110,6 +110,7 @@ def test_the_decisions_of_a_delivery_can_be_read_elsewhere(decided, tmp_path):
         check=True,
     )
     assert json.loads(printed.stdout) == {
+        "examples": 4,
         "appended": 6,
         "ignored": 0,
         "conflicts": 0,
