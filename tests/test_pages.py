@@ -188,13 +188,13 @@ def test_decisions_whose_row_is_gone_are_shown_and_carried_over(tmp_path, monkey
     monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path / "projects"))
     monkeypatch.setenv("CURATION_PROJECT", str(project.path))
     app = opened("load")
-    assert any("no longer there" in w.value for w in app.warning)
+    assert any("no longer in the data" in w.value for w in app.warning)
     next(t for t in app.toggle if t.key == "carry-show").set_value(True).run()
     next(b for b in app.button if b.key == "carry-go").click().run()
     assert not app.exception
     (fresh,) = project.examples.rows.index
     assert Project.open(project.path).people().verdicts[fresh].kind == "keep"
-    assert not any("no longer there" in w.value for w in app.warning)
+    assert not any("no longer in the data" in w.value for w in app.warning)
 
 
 def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
