@@ -362,17 +362,17 @@ def test_another_tokenizer_in_the_same_folder_counts_anew(dataset, tmp_path):
 
 def looked_at(rows, vectors):
     """Look at the vectors."""
-    CALLS.append("seen")
+    CALLS.append("looked_at")
     return vectors[:, 0]
 
 
-EMBEDDED = Recipe((Step("first_of_each"), Step("embed"), Step("seen")))
+EMBEDDED = Recipe((Step("first_of_each"), Step("embed"), Step("looked_at")))
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A vector store whose models are tiny encoders; `backend` is the benchmark's choice."""
-    registry.score("Seen")(looked_at)
+    registry.score("Looked at")(looked_at)
     monkeypatch.setattr("curation.embedding.store.title_of", lambda model: "tiny@1234")
     monkeypatch.setattr("curation.embedding.store.fastest_backend", lambda model: _Tiny.backend)
     monkeypatch.setattr("curation.embedding.store.load_encoder", _Tiny)
@@ -402,7 +402,7 @@ def test_results_from_vectors_follow_the_backend_that_computed_them(dataset, tmp
         replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
     assert not store._choices.exists(), "a page runs no benchmark"
     replay(dataset, tmp_path, store=store).run(EMBEDDED)
-    assert CALLS.count("seen") == 2
+    assert CALLS.count("looked_at") == 2
 
 
 def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):
