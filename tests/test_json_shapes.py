@@ -84,6 +84,14 @@ def test_rows_by_name_keep_the_name(file_of):
     ]
 
 
+def test_a_table_of_one_column_by_names_is_rows():
+    table = {"text": {"smoked": "Lapsang.", "white": "Bai Mudan."}}
+    assert spread(table) == [
+        {"id": "smoked", "text": "Lapsang."},
+        {"id": "white", "text": "Bai Mudan."},
+    ]
+
+
 @pytest.mark.parametrize(
     "record",
     [

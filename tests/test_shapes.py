@@ -483,6 +483,8 @@ def test_answers_that_are_lists_of_calls_are_calls_where_tools_answer():
     }
     arguments = {"near": "Fez", "of": ["stork"], "high": True}
     assert called(turns_of(record)[1]) == [("Find Nests", arguments), ("land", {})]
+    record["messages"][1]["content"] = f"{text}\n"
+    assert called(turns_of(record)[1]) == [("Find Nests", arguments), ("land", {})]
     record["messages"][1]["content"] = "[fly(__import__('os').system('x'))]"
     assert "tool_calls" not in turns_of(record)[1]
 
@@ -596,6 +598,16 @@ def test_of_a_preference_the_other_answer_is_kept_apart(record):
         assert converted.format == "preference" and converted.turns == [*before, *TALK]
         assert orjson.loads(converted.rejected) == [{**ANSWER, "content": "In bed."}]
         assert same(back({**record, **more}), {**record, **more})
+
+
+def test_an_edit_of_a_preference_of_whole_conversations_keeps_the_other_turns():
+    record = {"system": "S", "chosen": TALK, "rejected": [USER, {**ANSWER, "content": "In bed."}]}
+    converted = convert(record)
+    edited = [*converted.turns[:-1], {**ANSWER, "content": "Standing."}]
+    written = write(
+        "preference", orjson.dumps(edited).decode(), None, converted.metadata, converted.shape
+    )
+    assert written == {**record, "chosen": [USER, {**ANSWER, "content": "Standing."}]}
 
 
 def test_a_preference_has_a_history():

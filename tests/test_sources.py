@@ -368,6 +368,15 @@ def test_a_broken_record_under_a_key_costs_itself_only(tmp_path):
     )
 
 
+def test_a_broken_field_between_records_is_a_row_of_its_own(tmp_path):
+    path = tmp_path / "data.json"
+    good = json.dumps(GOOD)
+    path.write_text(f'{{"train": [{good}], oops: 3, "test": [{good}]}}')
+    contents = opened(path, lines=3)
+    assert [(r.row, r.raw) for r in contents.rejected] == [(2, b"oops: 3")]
+    assert [r.raw.row for r in contents.examples] == [1, 3]
+
+
 def test_a_document_larger_than_the_window_is_read_through_it(tmp_path):
     path = tmp_path / "data.json"
     records = [{"prompt": f"{i} " * 500, "completion": "字" * 300} for i in range(2_000)]
@@ -430,6 +439,7 @@ def test_files_that_are_no_plain_lines_are_read_in_one_piece(tmp_path):
         b"a,b\n" * 500,
         ("{}\n" * 500).encode("utf-16"),
         b"{}\r" * 500,
+        ('{"prompt": "Käse, groß?", "completion": "Größe über Süße."}\n' * 50).encode("cp1252"),
     ):
         path.write_bytes(content)
         assert parts(path, "data", LIMITS, None, 4, 10) == []
@@ -645,6 +655,23 @@ def test_a_revision_is_pinned_to_its_commit(tmp_path, monkeypatch):
         ("owner/films", "main"),
         (("owner/films", tmp_path), {**options, "revision": "c0ffee"}),
     ]
+
+
+def test_the_configuration_and_the_revision_are_those_that_were_named(tmp_path, monkeypatch, films):
+    import datasets
+
+    calls = []
+
+    def load_dataset(*arguments, **options):
+        calls.append((arguments, options))
+        return films.to_iterable_dataset()
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    options = {"split": "test", "revision": "c0ffee"}
+    (path,) = hub.write_splits("owner/films", tmp_path, name="en", **options)
+    assert calls == [(("owner/films", "en"), {**options, "streaming": True})]
+    assert path.name == "films-test.parquet"
+    assert pq.read_table(path).column("split").to_pylist() == ["test"] * 3
 
 
 def test_only_an_owner_and_a_name_are_an_id_of_the_hub(tmp_path, monkeypatch):
