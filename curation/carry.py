@@ -173,10 +173,10 @@ def _without_names(summary: Summary) -> Iterator[str]:
 
 def _former_rows(project: Project, hashes: set[str]) -> Iterator[Mapping[str, Any]]:
     """Rows of former versions of files, oldest version first, with the name of the version now."""
-    for now, rows in project.former_rows():
+    for name, rows in project.former_rows():
         version = frozenset(rows["content_hash"])
         for row in rows[rows["content_hash"].isin(hashes)].to_dict("records"):
-            yield {**{str(k): v for k, v in row.items()}, "now": now, "version": version}
+            yield {**{str(k): v for k, v in row.items()}, "now": name, "version": version}
 
 
 class _NewRows:
