@@ -24,7 +24,7 @@ FLOORS = """
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
-    view deliver examples
+    view deliver examples training
     project
     comparison demo doctor
     ui

@@ -1,0 +1,1 @@
+"""Training on what a recipe chose, and measuring whether the choice helped."""
