@@ -5,10 +5,12 @@ Guarantee: a checked value has one canonical form, so equal recipes have equal f
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 from curation.errors import RecipeError
 
@@ -144,3 +146,41 @@ def parameter_of(name: str, annotation: Any, default: Any) -> Parameter:
         raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
     numeric = annotation is Numbers
     return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric)
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[list[str], dict[str, Parameter]]:
+    """A function's positional parameters by name, and its keyword-only ones as `Parameter`.
+
+    Raises RecipeError for a keyword-only parameter without a default, or that no form can draw.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    positional, params = [], {}
+    for parameter in inspect.signature(function).parameters.values():
+        name = parameter.name
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            positional.append(name)
+        elif parameter.default is parameter.empty:
+            raise RecipeError(f"{function.__name__}: parameter {name!r} needs a default")
+        else:
+            params[name] = parameter_of(name, hints.get(name, str), parameter.default)
+    return positional, params
+
+
+def checked(
+    owner: str, parameters: Mapping[str, Parameter], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All values in their canonical form, defaults filled in.
+
+    Raises RecipeError, which names the owner, for an unknown name and for a value out of range.
+    """
+    unknown = [name for name in values if name not in parameters]
+    if unknown:
+        names = ", ".join(parameters) or "none"
+        raise RecipeError(f"{owner} has no parameter {unknown[0]!r}; it knows: {names}")
+    result = {}
+    for name, parameter in parameters.items():
+        try:
+            result[name] = parameter.check(values.get(name, parameter.default))
+        except RecipeError as error:
+            raise RecipeError(f"{owner}: {error}") from None
+    return result

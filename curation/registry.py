@@ -12,13 +12,20 @@ import importlib
 import inspect
 import pkgutil
 import re
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from curation.errors import RecipeError
-from curation.parameters import SEEDS, Column, Numbers, Parameter, Range, parameter_of
+from curation.parameters import (
+    SEEDS,
+    Column,
+    Numbers,
+    Parameter,
+    Range,
+    checked,
+    parameters_of,
+)
 from curation.text.slug import column_word
 from curation.versions import code_version
 
@@ -186,19 +193,10 @@ class Operation:
 
     def check(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters, defaults filled in; raises RecipeError naming the known ones."""
-        unknown = [name for name in params if name not in self.params]
-        if unknown:
-            names = ", ".join(self.params) or "none"
-            raise RecipeError(f"{self.name} has no parameter {unknown[0]!r}; it knows: {names}")
-        checked = {}
-        for name, parameter in self.params.items():
-            try:
-                checked[name] = parameter.check(params.get(name, parameter.default))
-            except RecipeError as error:
-                raise RecipeError(f"{self.name}: {error}") from None
+        values = checked(self.name, self.params, params)
         if self.agrees is not None:
-            self.agrees(checked)
-        return checked
+            self.agrees(values)
+        return values
 
     def numbers_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns that have to hold numbers in a call with these parameters."""
@@ -259,19 +257,10 @@ def _describe(
     reads: Reads | None,
 ) -> Operation:
     name = function.__name__
-    hints = typing.get_type_hints(function, include_extras=True)
-    inputs, params = [], {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            if parameter.default is parameter.empty:
-                raise RecipeError(f"{name}: parameter {parameter.name!r} needs a default")
-            params[parameter.name] = parameter_of(
-                parameter.name, hints.get(parameter.name, str), parameter.default
-            )
-        elif parameter.name in INPUTS:
-            inputs.append(parameter.name)
-        else:
-            raise RecipeError(f"{name}: unknown input {parameter.name!r}; known: {tuple(INPUTS)}")
+    inputs, params = parameters_of(function)
+    unknown = [input for input in inputs if input not in INPUTS]
+    if unknown:
+        raise RecipeError(f"{name}: unknown input {unknown[0]!r}; known: {tuple(INPUTS)}")
     if not inputs or inputs[0] not in ("batch", "rows"):
         raise RecipeError(f"{name}: the first parameter must be `batch` or `rows`")
     if makes is None:

@@ -17,7 +17,7 @@ FLOORS = """
     lock process parameters formats topic_names answers
     registry
     files recipe rejected commands
-    cache manifest decisions history recipe_text schema
+    cache manifest decisions history recipe_text schema runs
     columns basis recipe_file
     dataset
     alike selection carry embedding sources jobs overlay
@@ -26,7 +26,7 @@ FLOORS = """
     imports reference_sets replay export naming
     view deliver examples training
     project
-    comparison demo doctor
+    comparison demo doctor training
     ui
     cli
     __main__ __init__
@@ -127,6 +127,9 @@ ROOMS = {
         delivery_form load reference_sets search selection_form
         map
         coverage
+    """,
+    "training": """
+        __init__ intervals learners metrics
     """,
     "alike": """
         shingles sides
