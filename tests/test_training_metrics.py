@@ -1,0 +1,170 @@
+"""Metrics against scikit-learn's, and the bootstrap against draws made one by one."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
+
+from curation.training.metrics import (
+    calibration,
+    classification,
+    difference_variance,
+    language,
+    length_bins,
+)
+
+CLASSES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def answers():
+    """Labels of three of four classes, and probabilities that favour the right one a little."""
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    scores = rng.normal(size=(200, 4)) + 1.5 * np.eye(4)[labels]
+    return labels, np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def test_figures_are_those_of_scikit_learn(answers):
+    labels, probabilities = answers
+    predicted = probabilities.argmax(axis=1)
+    result = classification(labels, probabilities, CLASSES)
+    assert result["accuracy"] == pytest.approx(accuracy_score(labels, predicted))
+    assert result["log_loss"] == pytest.approx(log_loss(labels, probabilities, labels=range(4)))
+    assert result["confusion"] == confusion_matrix(labels, predicted, labels=range(4)).tolist()
+    each = precision_recall_fscore_support(labels, predicted, labels=range(3), zero_division=0)
+    for name, values in zip(("precision", "recall", "f1", "support"), each, strict=True):
+        assert [row[name] for row in result["classes"][:3]] == pytest.approx(list(values))
+    macro = precision_recall_fscore_support(
+        labels, predicted, labels=range(3), average="macro", zero_division=0
+    )
+    assert [result[n] for n in ("precision", "recall", "macro_f1")] == pytest.approx(macro[:3])
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_a_class_without_test_rows_is_named_and_left_out_of_the_means(answers):
+    result = classification(*answers, CLASSES)
+    assert result["untested"] == ["d"]
+    assert result["classes"][3]["recall"] is None and result["classes"][3]["f1"] is None
+
+
+def test_a_probability_of_zero_gives_a_finite_loss():
+    sure = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert classification(np.array([1, 1]), sure, "ab")["log_loss"] == pytest.approx(18.02, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "labels, probabilities",
+    [([], np.zeros((0, 2))), ([0], np.ones((1, 3)) / 3), ([0], np.array([[np.nan, 0.5]]))],
+)
+def test_what_cannot_be_measured_is_refused(labels, probabilities):
+    with pytest.raises(ValueError):
+        classification(np.array(labels, dtype=int), probabilities, "ab")
+
+
+def test_calibration_by_hand():
+    confidence = np.repeat([0.6, 0.9], 10)
+    correct = np.repeat([True, False, True], [6, 9, 5])  # 6 of 10, then 5 of 10
+    result = calibration(confidence, correct)
+    assert result["error"] == pytest.approx((0.0 + 0.4) / 2)
+    assert result["bins"] == [
+        {"confidence": pytest.approx(0.6), "accuracy": pytest.approx(0.6), "rows": 10},
+        {"confidence": pytest.approx(0.9), "accuracy": pytest.approx(0.5), "rows": 10},
+    ]
+
+
+def test_calibration_does_not_depend_on_the_order_of_rows():
+    rng = np.random.default_rng(1)
+    confidence, correct = np.repeat(rng.random(3), 50), rng.random(150) < 0.5
+    order = rng.permutation(150)
+    again = calibration(confidence[order], correct[order])
+    assert again["error"] == pytest.approx(calibration(confidence, correct)["error"])
+
+
+def test_a_calibrated_classifier_has_a_small_error():
+    rng = np.random.default_rng(2)
+    confidence = rng.uniform(0.5, 1, 20_000)
+    right = rng.random(20_000)
+    assert calibration(confidence, right < confidence)["error"] < 0.015
+    assert calibration(confidence, right < confidence - 0.2)["error"] == pytest.approx(
+        0.2, abs=0.015
+    )
+
+
+def test_loss_per_token_weighs_tokens_and_groups_add_up():
+    losses, tokens = np.array([2.0, 30.0, 3.0]), np.array([1, 10, 3])
+    result = language(losses, tokens, {"topic": ["x", "y", "x"], "length": [1, 2, 1]})
+    assert result["loss"] == pytest.approx(35 / 14)
+    assert result["perplexity"] == pytest.approx(np.exp(35 / 14))
+    topics = result["groups"]["topic"]
+    assert (topics["x"]["loss"], topics["x"]["tokens"]) == (pytest.approx(5 / 4), 4)
+    assert sum(group["examples"] for group in topics.values()) == 3
+    assert list(result["groups"]["length"]) == ["1", "2"]
+    assert language(losses[:0], tokens[:0])["perplexity"] is None
+
+
+def test_bins_of_length_hold_about_equally_many():
+    names = length_bins(np.arange(1, 101))
+    assert list(dict.fromkeys(names)) == ["1 to 25", "26 to 50", "51 to 75", "76 to 100"]
+    assert length_bins(np.array([7, 7, 7])) == ["7"] * 3
+    assert length_bins(np.array([])) == []
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "accuracy"])
+def test_the_bootstrap_is_the_one_that_draws_rows(metric):
+    rng = np.random.default_rng(3)
+    labels = rng.choice(4, 60, p=[0.5, 0.3, 0.17, 0.03])
+    a, b = (
+        [np.where(rng.random(60) < good, labels, rng.integers(5, size=60)) for _ in range(3)]
+        for good in (0.8, 0.6)
+    )
+
+    def score(predicted, rows):
+        if metric == "accuracy":
+            return accuracy_score(labels[rows], predicted[rows])
+        present = np.unique(labels[rows])
+        return f1_score(
+            labels[rows], predicted[rows], labels=present, average="macro", zero_division=0
+        )
+
+    same = np.random.default_rng(4)
+    differences = []
+    for counts in same.multinomial(60, np.full(60, 1 / 60), size=50):
+        rows = np.repeat(np.arange(60), counts)
+        means = [np.mean([score(p, rows) for p in arm]) for arm in (a, b)]
+        differences.append(means[0] - means[1])
+    variance = difference_variance(a, b, labels, metric, np.random.default_rng(4), draws=50)
+    assert variance == pytest.approx(np.var(differences, ddof=1), rel=1e-4)
+
+
+def test_equal_predictions_differ_nowhere_and_more_rows_mean_less_variance():
+    rng = np.random.default_rng(5)
+
+    def arms(n):
+        labels = rng.integers(2, size=n)
+        return [[np.where(rng.random(n) < g, labels, 1 - labels)] for g in (0.9, 0.7)], labels
+
+    (a, b), labels = arms(2_000)
+    assert difference_variance(a, a, labels, "macro_f1", rng) == 0
+    large = difference_variance(a, b, labels, "accuracy", rng)
+    # The difference of two independent shares: (p(1 − p) + q(1 − q)) / n.
+    assert large == pytest.approx((0.9 * 0.1 + 0.7 * 0.3) / 2_000, rel=0.2)
+
+
+def test_draws_are_the_same_in_pieces(monkeypatch):
+    rng = np.random.default_rng(6)
+    labels = rng.integers(3, size=40)
+    a, b = [rng.integers(3, size=40)], [rng.integers(3, size=40)]
+    whole = difference_variance(a, b, labels, "macro_f1", np.random.default_rng(7), draws=30)
+    monkeypatch.setattr("curation.training.metrics.CELLS", 40 * 7)
+    parts = difference_variance(a, b, labels, "macro_f1", np.random.default_rng(7), draws=30)
+    assert parts == pytest.approx(whole)
