@@ -73,7 +73,7 @@ def classification(
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """The quotient, 0 where the denominator is 0."""
-    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)
+    return np.asarray(np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0))
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
@@ -201,6 +201,5 @@ class _Counts:
         both, predicted = (
             (weights @ part).reshape(shape) for part in (self._both, self._predicted)
         )
-        tested = support > 0
-        f1 = _ratio(2 * both, predicted + support[:, None])
-        return np.asarray((f1.mean(axis=1) * tested).sum(axis=1) / tested.sum(axis=1))
+        f1 = _ratio(2 * both, predicted + support[:, None])  # 0 for classes without a row
+        return np.asarray(f1.mean(axis=1).sum(axis=1) / (support > 0).sum(axis=1))
