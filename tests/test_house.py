@@ -129,7 +129,9 @@ ROOMS = {
         coverage
     """,
     "training": """
-        __init__ intervals learners metrics
+        __init__ intervals learners metrics picture
+        answers
+        report
     """,
     "alike": """
         shingles sides
