@@ -281,11 +281,54 @@ def splits(data: Path) -> Iterator[Line]:
         yield "split", file, len(rows), figure
 
 
+def labelled(data: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Texts with their labels: news, titles of Chinese news, and thirty intents; 3,000 of each."""
+    text = (data / "classify/ag_news_7600.csv").read_text("utf-8")
+    news = [(f"{title} {body}", label) for label, title, body in csv.reader(text.splitlines())]
+    titles = (data / "classify/thucnews_titles_10k.tsv").read_text("utf-8").splitlines()
+    intents = [
+        (text, label)
+        for part in json.loads((data / "classify/clinc150_full.json").read_text("utf-8")).values()
+        for text, label in part
+    ]
+    thirty = sorted({label for _, label in intents})[:30]
+    for name, pairs in (
+        ("AG News", news),
+        ("THUCNews titles", [tuple(line.split("\t")) for line in titles]),
+        ("CLINC, 30 intents", [pair for pair in intents if pair[1] in thirty]),
+    ):
+        places = np.random.default_rng(0).choice(len(pairs), 3_000, replace=False)
+        yield name, [pairs[i] for i in places]
+
+
+def labels(data: Path) -> Iterator[Line]:
+    """Labels of which a fifth were exchanged for others by chance, and those that are named."""
+    for name, pairs in labelled(data):
+        rng, names = np.random.default_rng(0), sorted({label for _, label in pairs})
+        right = np.array([names.index(label) for _, label in pairs])
+        others = (right + rng.integers(1, len(names), len(right))) % len(names)
+        given = np.where(rng.random(len(right)) < 0.2, others, right)
+        records = [{"text": t, "label": names[i]} for (t, _), i in zip(pairs, given, strict=True)]
+        rows = replayed(records, Step("embed"), Step("label_quality")).rows
+        places = rows["source_row"].to_numpy() - 1
+        wrong, named = (given != right)[places], rows["wrong_label"].to_numpy(dtype=bool)
+        suggested = [names.index(label) for label in rows["suggested_label"][wrong & named]]
+        figure = (
+            f"of the named {share(int((wrong & named).sum()), int(named.sum()))} are wrong; of the "
+            f"wrong {share(int((wrong & named).sum()), int(wrong.sum()))} are named, and "
+            f"{np.mean(suggested == right[places][wrong & named]):.1%} of these are suggested right; "
+            f"right ones named {share(int((named & ~wrong).sum()), int((~wrong).sum()))}"
+        )
+        yield "label_quality", name, len(rows), figure
+        value = ranked(-rows["label_quality"], wrong)
+        yield "label_quality", name, len(rows), f"ROC AUC {value:.3f} of a wrong label"
+
+
 PARTS: dict[str, Callable[[Path], Iterable[Line]]] = {
     part.__name__: part
     for part in (
         *(cleaners, duplicates, languages, scores, corrections, personal, attention),
-        *(selections, splits),
+        *(selections, splits, labels),
     )
 }
 

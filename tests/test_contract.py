@@ -223,7 +223,7 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
         i: dict.fromkeys(row.get("tags", ()))
         for i, row in zip(dataset.rows.index, rows, strict=True)
     }
-    decisions = SimpleNamespace(tags=tags)
+    decisions = SimpleNamespace(tags=tags, labels={})
     result = answer(operation, dataset, store, None, operation.check(params), decisions)
     if "keep" in result:
         return ["kept" if keep else "dropped" for keep in result["keep"]]

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curation.cache import Cache
@@ -42,7 +43,7 @@ def plain(value: object) -> object:
         return None if math.isnan(value) else round(float(value), 3) + 0.0
     if isinstance(value, np.bool_ | np.integer):
         return value.item()
-    return value
+    return None if value is pd.NA else value
 
 
 def output(operation: Operation, store: VectorStore, cache: Cache) -> str:
@@ -58,7 +59,7 @@ def output(operation: Operation, store: VectorStore, cache: Cache) -> str:
     tags = dict(
         zip(dataset.rows.index, ({"cooking": None}, {}, {"not cooking": None}), strict=False)
     )
-    result = answer(operation, dataset, store, None, checked, SimpleNamespace(tags=tags))
+    result = answer(operation, dataset, store, None, checked, SimpleNamespace(tags=tags, labels={}))
     head = {"step": operation.name, "params": params, "rows": len(dataset)}
     if operation.kind == "embed":
         result = result.assign(nearest=nearest_of(dataset, result.to_numpy()))[["nearest"]]

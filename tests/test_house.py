@@ -20,7 +20,7 @@ FLOORS = """
     cache manifest decisions history recipe_text schema runs
     columns basis recipe_file
     dataset
-    alike selection carry embedding sources jobs overlay
+    alike selection label_errors carry embedding sources jobs overlay
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -36,8 +36,8 @@ FLOORS = """
 FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name in row.split()}
 
 NARROW = {
-    "operations": "alike answers basis cache columns dataset embedding errors files registry "
-    "selection text topic_names",
+    "operations": "alike answers basis cache columns dataset embedding errors files label_errors "
+    "registry selection text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -106,7 +106,7 @@ ROOMS = {
         concepts filter gaps quotas result special
     """,
     "operations": """
-        __init__ clean concept duplicates embed filters language lengths map quality select split topics
+        __init__ clean concept duplicates embed filters labels language lengths map quality select split topics
     """,
     "cli": """
         options terminal

@@ -24,6 +24,8 @@ CATEGORIES = (
     "tags",
     "flags",
     "verdict",
+    "suggested_label",
+    "wrong_label",
 )
 """Columns of few values that a dataset may have besides its files' own."""
 

@@ -1,0 +1,83 @@
+"""Labels that are probably wrong: confident learning on probabilities, on arrays only.
+
+Guarantee: the order of the rows changes nothing. A label is compared with probabilities of a model
+that has not seen that row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from curation.dataset import Progress, silent
+
+DIGITS = 6
+"""Digits of a probability, few enough that any number of threads gives the same."""
+
+
+class Judged(NamedTuple):
+    """One value a row.
+
+    quality: the probability of the given label, 0 to 1. suggested: the most probable class. wrong:
+    whether the label is probably wrong.
+    """
+
+    quality: np.ndarray
+    suggested: np.ndarray
+    wrong: np.ndarray
+
+
+def judged(probabilities: np.ndarray, labels: np.ndarray) -> Judged:
+    """Judge labels by probabilities of a model that has not seen the rows.
+
+    probabilities: (rows, classes). labels: (rows,), the number of each row's class. The joint counts of
+    given and probable classes estimate how many labels of each class are wrong; that many rows go,
+    by the margin to the other class (Northcutt et al. 2021, prune by noise rate, by cleanlab).
+    """
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_self_confidence_for_each_label
+
+    wrong = find_label_issues(labels, probabilities, n_jobs=1)
+    quality = get_self_confidence_for_each_label(labels, probabilities)
+    return Judged(quality, probabilities.argmax(axis=1), np.asarray(wrong, dtype=bool))
+
+
+def held_out_probabilities(
+    vectors: np.ndarray,
+    labels: np.ndarray,
+    fold_numbers: np.ndarray,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """Return the probability of each class for each row, by models that have not seen the row.
+
+    A logistic regression is fitted once a fold to the rows of all other folds. vectors: (rows,
+    width), unit length. labels: (rows,), numbers from 0, at least two rows each. Returns (rows,
+    classes) in six digits.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    result = np.zeros((len(labels), int(labels.max()) + 1))
+    exact = vectors.astype(np.float64)  # in float32 the digits depend on how many threads add up
+    folds = np.unique(fold_numbers)
+    for n, fold in enumerate(folds):
+        held_out = fold_numbers == fold
+        # Weaker regularisation learns the wrong labels: C = 10 finds fewer and takes more right ones.
+        model = LogisticRegression(C=1.0, max_iter=1_000)
+        model.fit(exact[~held_out], labels[~held_out])
+        result[np.ix_(held_out, model.classes_)] = model.predict_proba(exact[held_out])
+        progress((n + 1) / len(folds), f"fold {n + 1} of {len(folds)}")
+    return np.round(result, DIGITS)
+
+
+def stratified_folds(ids: Sequence[str], labels: np.ndarray, folds: int) -> np.ndarray:
+    """Return the number of each row's fold, by a hash of its id.
+
+    Each class is spread over the folds as evenly as its size allows.
+    """
+    draws = np.array([hashlib.blake2b(i.encode(), digest_size=8).hexdigest() for i in ids], "U16")
+    numbers = np.empty(len(labels), dtype=int)
+    numbers[np.lexsort([draws, labels])] = np.arange(len(labels)) % folds
+    return numbers

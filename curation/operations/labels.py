@@ -1,0 +1,150 @@
+"""Labels of examples: which are probably wrong, and a filter that drops those."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from curation.dataset import Progress
+from curation.label_errors import held_out_probabilities, judged, stratified_folds
+from curation.registry import Range, filter, score
+
+MOST = 500
+"""Labels that can be told apart. With more the probabilities of 50,000 rows take gigabytes."""
+
+
+class Labelled(Protocol):
+    """The part of people's decisions that is read; `curation.decisions.State` has it."""
+
+    @property
+    def labels(self) -> Mapping[str, object]:
+        """Example → the newest label that a person gave it."""
+
+    def fingerprint(self, kinds: tuple[str, ...]) -> str:
+        """Equal for equal decisions of those kinds."""
+
+
+def _reads(params: Mapping[str, Any], decisions: Labelled | None) -> str:
+    return "" if decisions is None else decisions.fingerprint(("label",))
+
+
+def _comparable(labels: pd.Series) -> np.ndarray:
+    """Return True for rows whose label another row has too, where there are two such labels."""
+    sizes = labels.map(labels.value_counts()).fillna(0).to_numpy(dtype=int)
+    comparable = sizes >= 2
+    count = labels[comparable].nunique()
+    return comparable if 2 <= count <= MOST else np.zeros(len(labels), dtype=bool)
+
+
+def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say which labels were not measured, and why."""
+    labels = rows["label"].dropna()
+    sizes = labels.value_counts()
+    single = sorted(sizes.index[sizes == 1])
+    if len(labels) == 0:
+        return ["No example has a label, so nothing was measured."] if len(rows) else []
+    if len(sizes) - len(single) < 2:
+        return ["Fewer than two labels have two examples, so there is nothing to compare."]
+    if len(sizes) - len(single) > MOST:
+        return [f"There are more than {MOST} labels, too many to tell apart; nothing was measured."]
+    names = ", ".join(repr(name[:40]) for name in single[:5]) + (" …" if len(single) > 5 else "")
+    return [f"Labels with a single example were not measured: {names}."] if single else []
+
+
+@score(
+    "Label quality",
+    makes=("label_quality", "suggested_label", "wrong_label"),
+    slow=True,
+    reads=_reads,
+    notes=_notes,
+)
+def label_quality(
+    rows: pd.DataFrame,
+    vectors: np.ndarray,
+    decisions: Labelled | None,
+    progress: Progress,
+    *,
+    folds: Annotated[
+        int, "parts of the data; each is judged by a model of all others", Range(2, 20)
+    ] = 5,
+) -> pd.DataFrame:
+    """Score how well each label fits its text, and name the labels that are probably wrong.
+
+    What it does:
+        Fits a logistic regression to the vectors of four fifths of the labelled rows and asks it
+        about the last fifth, five times. `label_quality` is the probability of the given label,
+        `suggested_label` the most probable one. Confident learning estimates how many labels are
+        wrong and names them in `wrong_label`. A label that a person gave is never called wrong.
+        Rows without a label, and labels that a single row has, are not measured. Needs embeddings.
+    Why:
+        A wrong label teaches the opposite of what is meant, and the methods that look for rare rows
+        find wrong ones first.
+    Example:
+        {prompt: Bake the bread for an hour., label: food} → {wrong_label: false}
+        {prompt: Bake the rolls for an hour., label: food} → {wrong_label: false}
+        {prompt: Bake the cake for an hour., label: food} → {wrong_label: false}
+        {prompt: Bake the pie for an hour., label: space} → {wrong_label: true, suggested_label: food}
+        {prompt: The planet has two moons., label: space} → {wrong_label: false}
+        {prompt: The planet has nine moons., label: space} → {wrong_label: false}
+        {prompt: The planet has a small moon., label: space} → {wrong_label: false}
+    Measured precision:
+        3,000 texts of each set, a fifth of the labels exchanged by chance. AG News, 4 labels: 73.6 %
+        of the named labels are wrong, 89.2 % of the wrong ones are named, and 8.5 % of the others.
+        CLINC, 30 labels: 95.4 %, 88.6 % and 1.1 %. Published probabilities of 20 newsgroups: the 95
+        known label errors are named, 55 of the 82 that people confirmed among them.
+    Source:
+        Confident learning (Northcutt et al. 2021), by cleanlab.
+    """
+    quality = np.full(len(rows), np.nan)
+    wrong = pd.array([None] * len(rows), dtype="boolean")
+    suggested = np.full(len(rows), None, dtype=object)
+    measured = _comparable(rows["label"])
+    if measured.any():
+        ids = rows.index[measured].astype(str)
+        names, labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)
+        fold_numbers = stratified_folds(ids, labels, folds)
+        probabilities = held_out_probabilities(vectors[measured], labels, fold_numbers, progress)
+        answer = judged(probabilities, labels)
+        by_person = ids.isin([] if decisions is None else list(decisions.labels))
+        quality[measured] = answer.quality
+        suggested[measured] = names[answer.suggested]
+        wrong[measured] = answer.wrong & ~by_person
+    return pd.DataFrame(
+        {
+            "label_quality": quality,
+            "suggested_label": pd.Series(suggested, index=rows.index, dtype="str"),
+            "wrong_label": wrong,
+        },
+        index=rows.index,
+    )
+
+
+@filter("Drop wrong labels", needs=("wrong_label", "suggested_label"))
+def drop_wrong_labels(batch: pd.DataFrame) -> pd.DataFrame:
+    """Drop rows whose label is probably wrong.
+
+    What it does:
+        Reads the columns of Label quality. The reason names the given and the suggested label. A
+        label that a person gave stays.
+    Why:
+        Leaving the row out teaches as much as correcting its label, and needs nobody's time.
+    Example:
+        {label: space, suggested_label: food, wrong_label: true} → dropped
+        {label: food, suggested_label: food, wrong_label: false} → kept
+    Measured precision:
+        It drops what label_quality names: of 3,000 texts of AG News 765, of which 563 had a wrong
+        label; of CLINC 586, of which 559 had.
+    Source:
+        Confident learning (Northcutt et al. 2021), by cleanlab.
+    """
+    wrong = batch["wrong_label"].fillna(False).to_numpy(dtype=bool)
+    reasons = [
+        f"labelled {given!r}, but {suggested!r} fits better"
+        for given, suggested in zip(batch["label"], batch["suggested_label"], strict=True)
+    ]
+    return pd.DataFrame({"keep": ~wrong, "reason": pd.Series(reasons, dtype="str")}).set_axis(
+        batch.index
+    )
