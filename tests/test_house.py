@@ -129,7 +129,7 @@ ROOMS = {
         coverage
     """,
     "training": """
-        __init__ intervals learners metrics picture
+        __init__ intervals learners metrics models picture
         answers
         report
     """,

@@ -58,12 +58,20 @@ def title_of(model: str) -> str:
     """
     folder = Path(location_of(model))
     if not folder.is_dir():
-        commit = _commit(model)
+        commit = commit_of(model)
         return f"{model}@{commit[:12]}" if commit else model
+    return folder_title(folder, folder.name if model else "all-MiniLM-L6-v2")
+
+
+def folder_title(folder: Path, name: str) -> str:
+    """A name, and the beginning of a digest of all files of a folder that a model is loaded from.
+
+    Raises CurationError when the weights are missing.
+    """
     paths = _model_files(folder)
     if not any(path.suffix == ".safetensors" for path in paths):
         raise CurationError(f"The folder {folder} holds no weights as safetensors.")
-    return f"{folder.name if model else 'all-MiniLM-L6-v2'}@{_digest(folder, paths)[:12]}"
+    return f"{name}@{_digest(folder, paths)[:12]}"
 
 
 def load_model(model: str = "") -> Any:
@@ -91,10 +99,10 @@ def load_from(location: str, title: str) -> Any:
             device=_device(),
             trust_remote_code=False,
             # A commit that was fetched before stays, even if the Hub has a newer one.
-            revision=None if is_folder else _commit(location) or None,
+            revision=None if is_folder else commit_of(location) or None,
             model_kwargs={"use_safetensors": True},
             # A fetched model loads without the Hub, and another fails at once.
-            local_files_only=is_folder or not _hub_answers(),
+            local_files_only=is_folder or not hub_answers(),
         )
     except Exception as error:
         raise CurationError(_failure(location, str(error))) from error
@@ -106,7 +114,7 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Whether the Hub can be reached. Without this check a load retries for minutes."""
     from huggingface_hub import constants
 
@@ -142,7 +150,7 @@ def _model_files(folder: Path) -> list[Path]:
     )
 
 
-def _commit(model: str) -> str:
+def commit_of(model: str) -> str:
     """The commit of a model of the Hub that was fetched before; empty while there is none."""
     from huggingface_hub import constants
 
