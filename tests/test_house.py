@@ -129,7 +129,8 @@ ROOMS = {
         coverage
     """,
     "training": """
-        __init__ intervals learners metrics models picture
+        __init__ intervals metrics models picture pytorch recurrent
+        learners
         answers
         report
     """,
