@@ -112,11 +112,11 @@ def reporters(folder: Path) -> list[Any]:
     callbacks: list[Any] = []
     if importlib.util.find_spec("tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
-        from transformers.integrations import TensorBoardCallback
+        from transformers.integrations.integration_utils import TensorBoardCallback
 
         callbacks.append(TensorBoardCallback(SummaryWriter(str(folder / "tensorboard"))))  # type: ignore[no-untyped-call]
     if os.environ.get("MLFLOW_TRACKING_URI") and importlib.util.find_spec("mlflow"):
-        from transformers.integrations import MLflowCallback
+        from transformers.integrations.integration_utils import MLflowCallback
 
         callbacks.append(MLflowCallback())  # type: ignore[no-untyped-call]
     return callbacks
