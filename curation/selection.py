@@ -48,15 +48,13 @@ def greedy(
     quality: np.ndarray | None = None,
     alpha: float = 0.0,
     first: Sequence[int] = (),
-    allowed: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> Chosen:
     """Take the row of greatest (1 − alpha) · gain + alpha · quality, budget times (QDIT, Bukharin 2023).
 
     gain is the rise of facility location divided by its standard deviation among first picks;
-    quality (rows,) is standardised. `first` are taken before all others, and count. `allowed`
-    (rows,) limits what may be taken, not what is covered. Lazy evaluation (Minoux 1978): exact,
-    since gains only fall. Ties go to the lower position.
+    quality (rows,) is standardised. `first` are taken before all others, and count. Lazy evaluation
+    (Minoux 1978): exact, since gains only fall. Ties go to the lower position.
     """
     starts, covered, weight = graph
     rows = len(starts) - 1
@@ -83,7 +81,7 @@ def greedy(
 
     for j in first:
         take(int(j), gain_of(int(j)))
-    free = np.flatnonzero(~taken if allowed is None else allowed & ~taken)
+    free = np.flatnonzero(~taken)
     heap = [(-((1 - alpha) * alone[j] / scale + bonus[j]), int(j), -1) for j in free]
     heapq.heapify(heap)
     while len(order) < budget and heap:
@@ -107,28 +105,30 @@ def standardised(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(numbers), (numbers - finite.mean()) / finite.std(), 0.0)
 
 
-def quotas(sizes: Sequence[int], budget: int, least: Sequence[int] = ()) -> list[int]:
-    """Even shares of a budget: none above its group's size, and none below `least`.
+def places(
+    weights: Sequence[float], room: Sequence[int], budget: int, least: Sequence[int]
+) -> list[int]:
+    """Return the group of each place of a budget beyond `least`, in the order of award.
 
-    The rest of small groups goes to larger ones; the shares of `least` are taken from all others.
+    Each place goes to the group with the greatest weight / (2 · places + 1) that has room (Webster's
+    or Sainte-Laguë's method): shares are in proportion to the weights, what a small group cannot
+    take goes to the others, and a larger budget only adds places. Ties go to the lower position.
     """
-    given = list(least) or [0] * len(sizes)
-    free = list(range(len(sizes)))
-    while True:
-        left = budget - sum(n for i, n in enumerate(given) if i not in free)
-        share = dict(zip(free, _even([sizes[i] for i in free], left), strict=True))
-        short = {i for i in free if share[i] < given[i]}
-        if not short:
-            return [share.get(i, n) for i, n in enumerate(given)]
-        free = [i for i in free if i not in short]
-
-
-def _even(sizes: Sequence[int], budget: int) -> list[int]:
-    given, left = [0] * len(sizes), max(0, budget)
-    for n, i in enumerate(sorted(range(len(sizes)), key=lambda i: sizes[i])):
-        given[i] = min(sizes[i], left // (len(sizes) - n))
-        left -= given[i]
-    return given
+    counts = list(least)
+    queue = [
+        (-weight / (2 * count + 1), i)
+        for i, (weight, count) in enumerate(zip(weights, counts, strict=True))
+        if count < room[i]
+    ]
+    heapq.heapify(queue)
+    awarded = list[int]()
+    while queue and len(awarded) < budget - sum(least):
+        _, i = heapq.heappop(queue)
+        awarded.append(i)
+        counts[i] += 1
+        if counts[i] < room[i]:
+            heapq.heappush(queue, (-weights[i] / (2 * counts[i] + 1), i))
+    return awarded
 
 
 def spread_out(vectors: np.ndarray, count: int) -> np.ndarray:

@@ -132,6 +132,17 @@ def test_a_label_of_a_single_row_is_not_measured_and_the_others_are():
     assert np.flatnonzero(answer["label_quality"].isna()).tolist() == [20, 21]
 
 
+def test_a_note_doubts_embeddings_that_call_many_labels_wrong():
+    rows, vectors = places(60, tuple(range(0, 24)))
+    share = label_quality(rows, vectors, None, silent)["wrong_label"].mean()
+    _, sentences = notes(rows, vectors)
+    assert share > 0.25 and sentences == [
+        f"{share:.0%} of the labels look wrong. The embeddings may not tell these labels apart: "
+        "look at some before you drop them."
+    ]
+    assert notes(*places())[1] == []
+
+
 def test_too_many_labels_are_not_measured(monkeypatch):
     monkeypatch.setattr(operation, "MOST", 1)
     answer, sentences = notes(*places())

@@ -14,10 +14,16 @@ from curation.dataset import Dataset, silent
 from curation.embedding import nearest
 from curation.errors import CurationError
 from curation.looking.choice import Choice, beside_random, measures, nearest_chosen
-from curation.operations.select import select_diverse, select_highest, select_random
+from curation.operations import select as operation
+from curation.operations.select import (
+    select_balanced,
+    select_diverse,
+    select_highest,
+    select_random,
+)
 from curation.recipe import Recipe, Step
 from curation.report import StepReport
-from curation.selection import coverage_graph, greedy, quotas, standardised
+from curation.selection import coverage_graph, greedy, places, standardised
 from tests.conftest import make_dataset
 
 
@@ -92,25 +98,36 @@ def test_gains_add_up_to_what_is_covered_and_only_fall():
     assert set(chosen.best[chosen.best >= 0]) <= set(chosen.order)
 
 
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(0, 200))
-def test_quotas_sum_to_the_budget_and_stay_within_each_group(sizes, budget):
-    given_ = quotas(sizes, budget)
-    assert sum(given_) == min(budget, sum(sizes))
-    assert all(0 <= g <= s for g, s in zip(given_, sizes, strict=True))
-    open_ = [g for g, s in zip(given_, sizes, strict=True) if g < s]
-    assert not open_ or max(given_) - min(open_) <= 1, "nobody gets two more than an open group"
+GROUPS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6)
+"""Groups as the greater and the lesser of two numbers: their rows, and those that are pinned."""
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6),
-    st.integers(0, 80),
-)
-def test_quotas_count_what_is_held_already(groups, budget):
-    sizes = [max(pair) for pair in groups]
-    pinned = [min(pair) for pair in groups]
-    shares = quotas(sizes, budget, pinned)
-    assert sum(shares) == max(sum(pinned), min(budget, sum(sizes)))
-    assert all(h <= n <= s for h, n, s in zip(pinned, shares, sizes, strict=True))
+@given(GROUPS, st.integers(0, 80), st.sampled_from([0, 0.5, 1]))
+def test_places_fill_the_budget_and_stay_within_each_group(groups, budget, power):
+    sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
+    awarded = places([size**power for size in sizes], sizes, budget, pinned)
+    counts = np.bincount(awarded, minlength=len(sizes)) + pinned
+    assert counts.sum() == max(sum(pinned), min(budget, sum(sizes)))
+    assert all(counts <= sizes)
+    assert places([size**power for size in sizes], sizes, budget + 1, pinned)[: len(awarded)] == (
+        awarded
+    )
+
+
+@given(GROUPS, st.integers(0, 80))
+def test_even_places_differ_by_one_at_most_where_there_is_room(groups, budget):
+    sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
+    counts = np.bincount(places([1.0] * len(sizes), sizes, budget, pinned), minlength=len(sizes))
+    totals = counts + pinned
+    open_ = [t for t, size in zip(totals, sizes, strict=True) if t < size]
+    served = [t for t, count in zip(totals, counts, strict=True) if count]
+    assert not open_ or not served or max(served) - min(open_) <= 1
+
+
+def test_places_by_hand():
+    assert np.bincount(places([1, 1, 1], [2, 50, 50], 22, [0, 0, 0])).tolist() == [2, 10, 10]
+    assert np.bincount(places([10, 5, 1], [100, 25, 1], 16, [0, 0, 0])).tolist() == [10, 5, 1]
+    assert np.bincount(places([100, 25, 1], [100, 25, 1], 50, [0, 0, 0])).tolist() == [40, 10]
 
 
 def pool(rows: int = 40, pinned: tuple[int, ...] = ()) -> tuple[pd.DataFrame, np.ndarray]:
@@ -127,12 +144,18 @@ def pool(rows: int = 40, pinned: tuple[int, ...] = ()) -> tuple[pd.DataFrame, np
 def choose(name: str, frame: pd.DataFrame, vectors: np.ndarray, **params) -> pd.DataFrame:
     if name == "random":
         return select_random(frame, **params)
+    if name == "balanced":
+        return select_balanced(frame, **params)
     if name == "highest":
         return select_highest(frame, **params)
-    return select_diverse(frame, vectors, lambda k: nearest(vectors, k), silent, **params)
+
+    def neighbours(k, positions=slice(None)):
+        return nearest(vectors[positions], k)
+
+    return select_diverse(frame, vectors, neighbours, silent, **params)
 
 
-@pytest.mark.parametrize("name", ["diverse", "random", "highest"])
+@pytest.mark.parametrize("name", ["diverse", "random", "highest", "balanced"])
 def test_rows_kept_by_a_person_come_first_and_count(name):
     frame, vectors = pool(pinned=(5, 17))
     chosen = choose(name, frame, vectors, budget=10)
@@ -144,7 +167,7 @@ def test_rows_kept_by_a_person_come_first_and_count(name):
     assert more["keep"].tolist() == frame["pinned"].tolist(), "a person overrules the budget"
 
 
-@pytest.mark.parametrize("name", ["diverse", "random", "highest"])
+@pytest.mark.parametrize("name", ["diverse", "random", "highest", "balanced"])
 def test_a_budget_above_what_is_kept_is_one_sentence(name):
     frame, vectors = pool()
     with pytest.raises(
@@ -165,6 +188,93 @@ def test_balance_gives_each_value_an_even_share_as_far_as_it_goes():
     most = pool(pinned=(0, 4, 8, 12, 16, 20))[0]
     chosen = choose("diverse", most, vectors, budget=8, balance="topic")
     assert most["topic"][chosen["keep"]].value_counts().to_dict() == {"a": 6, "b": 2}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(4, 16), st.integers(2, 5), st.integers(0, 10_000))
+def test_inside_a_group_the_choice_is_nearly_the_best_for_that_group(rows, budget, seed):
+    frame, _ = pool(16)
+    groups = np.random.default_rng(seed).integers(0, 2, rows)
+    frame = frame.iloc[:rows].assign(topic=np.array(["a", "b"])[groups])
+    vectors, budget = unit_vectors(rows, seed), min(budget, rows)
+    keep = choose("diverse", frame, vectors, budget=budget, balance="topic", quality=0.0)["keep"]
+    assert keep.sum() == budget
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        graph, own = graph_of(vectors[members]), np.flatnonzero(keep.to_numpy()[members])
+        best = max(facility_location(graph, c) for c in combinations(range(len(members)), len(own)))
+        assert facility_location(graph, own) >= (1 - 1 / np.e) * best - 1e-9
+
+
+def test_a_label_takes_no_row_that_lies_among_those_of_another_label():
+    """One text about food has the label astronomy: among all rows it would cover the most."""
+    food, space = np.eye(6)[:2]
+    centres = np.array([space] * 6 + [food] * 22)
+    vectors = centres + 0.3 * np.random.default_rng(2).random((28, 6))
+    vectors[6] = food
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    frame = pool(28)[0].assign(label=["astronomy"] * 7 + ["food"] * 21)
+    astronomy = (frame["label"] == "astronomy").to_numpy()
+    graph = graph_of(vectors)
+    assert max(np.flatnonzero(astronomy), key=lambda j: facility_location(graph, [j])) == 6
+    keep = choose("diverse", frame, vectors, budget=2, balance="label", quality=0.0)["keep"]
+    assert keep.to_numpy()[:6].sum() == 1 and keep.to_numpy()[7:].sum() == 1
+
+
+def sizes_of(frame: pd.DataFrame, column: str, **params) -> dict[str, int]:
+    """The number of chosen rows of each value."""
+    return frame[column][choose("balanced", frame, None, **params)["keep"]].value_counts().to_dict()
+
+
+def test_shares_are_equal_by_the_root_or_in_proportion():
+    frame = pool(40)[0].assign(label=["rare"] * 4 + ["common"] * 36)
+    for shares, rare in (("equal", 4), ("root", 3), ("proportional", 1)):
+        counts = sizes_of(frame, "label", budget=12, shares=shares)
+        assert counts == {"rare": rare, "common": 12 - rare}, shares
+    assert sizes_of(frame, "label", budget=12) == {"rare": 3, "common": 9}, (
+        "the root is the default"
+    )
+
+
+def test_a_balanced_choice_is_the_beginning_of_a_larger_one():
+    frame, _ = pool()
+    small, large = (
+        choose("balanced", frame, None, budget=budget, by="topic") for budget in (9, 21)
+    )
+    assert small["rank"].dropna().equals(large["rank"][small["keep"]])
+    other = choose("balanced", frame, None, budget=9, by="topic", seed=1)
+    assert not other["keep"].equals(small["keep"])
+
+
+def test_a_column_that_nobody_named_is_label_topic_or_source_and_a_note_says_which():
+    frame, _ = pool()
+    labelled = frame.assign(label=["x", None] * 20)
+    for rows, column in (
+        (labelled, "label"),
+        (labelled.assign(label="x"), "topic"),
+        (frame.assign(label="x", topic="y", source="z"), "source"),
+        (frame.drop(columns="topic"), "source"),
+    ):
+        (note,) = operation._notes({"by": None}, rows, frame)
+        assert note.startswith(f"The choice is balanced by {column}: ")
+        by_name = choose("balanced", rows, None, budget=10, by=column)
+        pd.testing.assert_frame_equal(choose("balanced", rows, None, budget=10), by_name)
+    assert operation._notes({"by": "topic"}, frame, frame) == []
+
+
+def test_balanced_rows_say_their_value_and_respect_quotas():
+    frame, _ = pool()
+    chosen = choose("balanced", frame, None, budget=20, by="topic", quotas=["b = 12"])
+    assert frame["topic"][chosen["keep"]].value_counts().to_dict() == {"b": 12, "a": 8}
+    assert set(chosen["reason"]) == {
+        "drawn by chance, topic is a",
+        "drawn by chance, topic is b",
+        "not within the budget",
+    }
+    with pytest.raises(
+        CurationError, match="quota names 'c', which no kept example has as its topic"
+    ):
+        choose("balanced", frame, None, budget=20, by="topic", quotas=["c = 12"])
 
 
 def test_quality_alone_takes_the_highest_scores_and_diversity_alone_ignores_them():

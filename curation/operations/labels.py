@@ -39,6 +39,10 @@ def _comparable(labels: pd.Series) -> np.ndarray:
     return comparable if 2 <= count <= MOST else np.zeros(len(labels), dtype=bool)
 
 
+MANY = 0.25
+"""Share of wrong labels above which a note doubts the embeddings; data with so many are rare."""
+
+
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Say which labels were not measured, and why."""
     labels = rows["label"].dropna()
@@ -50,8 +54,17 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
         return ["Fewer than two labels have two examples, so there is nothing to compare."]
     if len(sizes) - len(single) > MOST:
         return [f"There are more than {MOST} labels, too many to tell apart; nothing was measured."]
-    names = ", ".join(repr(name[:40]) for name in single[:5]) + (" …" if len(single) > 5 else "")
-    return [f"Labels with a single example were not measured: {names}."] if single else []
+    notes = []
+    if single:
+        names = ", ".join(repr(name[:40]) for name in single[:5])
+        more = " …" if len(single) > 5 else ""
+        notes.append(f"Labels with a single example were not measured: {names}{more}.")
+    if (share := answer["wrong_label"].mean()) > MANY:
+        notes.append(
+            f"{share:.0%} of the labels look wrong. The embeddings may not tell these labels apart: "
+            "look at some before you drop them."
+        )
+    return notes
 
 
 @score(
@@ -92,9 +105,10 @@ def label_quality(
         {prompt: The planet has a small moon., label: space} → {wrong_label: false}
     Measured precision:
         3,000 texts of each set, a fifth of the labels exchanged by chance. AG News, 4 labels: 73.6 %
-        of the named labels are wrong, 89.2 % of the wrong ones are named, and 8.5 % of the others.
-        CLINC, 30 labels: 95.4 %, 88.6 % and 1.1 %. Published probabilities of 20 newsgroups: the 95
-        known label errors are named, 55 of the 82 that people confirmed among them.
+        of the named labels are wrong, 89.4 % of the wrong ones are named, and 8.5 % of the others.
+        CLINC, 30 labels: 95.4 %, 88.6 % and 1.1 %. Chinese titles (THUCNews, 10 labels), which the
+        bundled English model hardly understands: 40.9 %, 77.2 % and 29.7 %. Published probabilities
+        of 20 newsgroups: 95 labels are named, among them 55 of the 82 that people called wrong.
     Source:
         Confident learning (Northcutt et al. 2021), by cleanlab.
     """
@@ -103,12 +117,12 @@ def label_quality(
     suggested = np.full(len(rows), None, dtype=object)
     measured = _comparable(rows["label"])
     if measured.any():
-        ids = rows.index[measured].astype(str)
+        ids = rows.index[measured].astype(str).tolist()
         names, labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)
         fold_numbers = stratified_folds(ids, labels, folds)
         probabilities = held_out_probabilities(vectors[measured], labels, fold_numbers, progress)
         answer = judged(probabilities, labels)
-        by_person = ids.isin([] if decisions is None else list(decisions.labels))
+        by_person = np.isin(ids, [] if decisions is None else list(decisions.labels))
         quality[measured] = answer.quality
         suggested[measured] = names[answer.suggested]
         wrong[measured] = answer.wrong & ~by_person
@@ -135,7 +149,7 @@ def drop_wrong_labels(batch: pd.DataFrame) -> pd.DataFrame:
         {label: space, suggested_label: food, wrong_label: true} → dropped
         {label: food, suggested_label: food, wrong_label: false} → kept
     Measured precision:
-        It drops what label_quality names: of 3,000 texts of AG News 765, of which 563 had a wrong
+        It drops what label_quality names: of 3,000 texts of AG News 766, of which 564 had a wrong
         label; of CLINC 586, of which 559 had.
     Source:
         Confident learning (Northcutt et al. 2021), by cleanlab.

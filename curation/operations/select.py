@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from curation.columns import as_numbers, as_text
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import SEEDS, Column, Numbers, Range, select
-from curation.selection import coverage_graph, greedy
-from curation.selection import quotas as even_quotas
+from curation.selection import coverage_graph, greedy, places
 
-Neighbours = Callable[[int], tuple[np.ndarray, np.ndarray]]
+Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 NEIGHBOURS = 50
 """Rows that one row can cover; a dense graph of 50,000 rows would take 10 GB."""
 
 Budget = Annotated[int, "how many examples to choose", Range(1, None)]
+Shares = Literal["equal", "root", "proportional"]
 _QUALITY = Numbers("quality")
 _TOKENS = Numbers("response_tokens")
 
@@ -79,18 +79,56 @@ def _limits(lines: list[str], balance: str | None) -> dict[str, int]:
     return limits
 
 
-def _capacities(
-    names: list[str], sizes: list[int], limits: dict[str, int], balance: str | None
-) -> list[int]:
-    """Most rows of each value; raises CurationError for a quota of a value that no row has."""
+def _awarded(
+    values: pd.Series, pinned: np.ndarray, budget: int, quotas: list[str], shares: Shares
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Distribute a budget among the values of a column, which is called by its name.
+
+    Returns the values, the number of each row's value, and the number of the value that gets each
+    place that no pinned row has. Raises CurationError for a quota of a value that no row has.
+    """
+    limits = _limits(quotas, str(values.name))
+    names, numbers, sizes = np.unique(
+        as_text(values).to_numpy(dtype=str), return_inverse=True, return_counts=True
+    )
     unknown = [name for name in limits if name not in names]
     if unknown:
-        shown = ", ".join(repr(name) for name in names[:8]) + (" …" if len(names) > 8 else "")
+        shown = ", ".join(repr(str(name)) for name in names[:8]) + (" …" if len(names) > 8 else "")
         raise CurationError(
-            f"A quota names {unknown[0]!r}, which no kept example has as its {balance}; there are: "
+            f"A quota names {unknown[0]!r}, which no kept example has as its {values.name}; there are: "
             f"{shown}. Correct the quotas or leave this one out."
         )
-    return [min(size, limits.get(name, size)) for name, size in zip(names, sizes, strict=True)]
+    own = np.bincount(numbers[pinned], minlength=len(names))
+    most = np.array([min(n, limits.get(name, n)) for name, n in zip(names, sizes, strict=True)])
+    room = np.maximum(most, own)  # rows that a person kept may exceed a quota and the budget
+    power = {"equal": 0.0, "root": 0.5, "proportional": 1.0}[shares]
+    return names, numbers, places((sizes**power).tolist(), room.tolist(), budget, own.tolist())
+
+
+def _within_groups(
+    neighbours: Neighbours,
+    numbers: np.ndarray,
+    awarded: list[int],
+    pinned: np.ndarray,
+    values: np.ndarray,
+    quality: float,
+    progress: Progress,
+) -> list[int]:
+    """Positions in the order of choice: the pinned ones, then one for each place of a group.
+
+    numbers: the group of each row. awarded: the group of each place. A gain counts the rows of the
+    group alone: by the rows of others, those with a wrong label would gain the most.
+    """
+    counts, chosen = np.bincount(awarded, minlength=numbers.max() + 1), []
+    for n, count in enumerate(counts):
+        members = np.flatnonzero(numbers == n)
+        graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(members) - 1), members))
+        first = np.flatnonzero(np.isin(members, pinned))
+        size = len(first) + int(count)
+        order = greedy(graph, size, values[members], quality, list(first)).order
+        chosen.append(iter(members[order[len(first) :]].tolist()))
+        progress((n + 1) / len(counts), f"{n + 1} of {len(counts)} groups")
+    return [*map(int, pinned), *(next(chosen[n]) for n in awarded)]
 
 
 @select("Quality × diversity", makes=("rank", "gain", "covered_by"), slow=True)
@@ -122,9 +160,10 @@ def select_diverse(
     What it does:
         Takes, one after the other, the example with the greatest (1 − quality) · gain in facility
         location + quality · score, both standardised, on the graph of the 50 nearest neighbours.
-        Rows that a person kept come first and count. Records rank, gain, and for rows that were not
-        chosen the chosen row that covers them. Raises CurationError for a budget above what is
-        kept, and for quotas that cannot be read or name a value that no row has.
+        With `balance` each value has its own graph and its share of the places. Rows that a person
+        kept come first and count. Records rank, gain, and for rows that were not chosen the chosen
+        row that covers them. Raises CurationError for a budget above what is kept, and for quotas
+        that cannot be read or name a value that no row has.
     Why:
         A small set teaches as much as a large one when nothing in it is bad and little is left out.
     Example:
@@ -142,27 +181,17 @@ def select_diverse(
         QDIT (Bukharin et al. 2023); facility location by greedy choice (Nemhauser et al. 1978).
     """
     pinned = _pinned(rows, budget)
-    limits = _limits(quotas, balance)
     ids = rows.index.to_numpy()
     graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(rows) - 1)))
     values = as_numbers(rows[score]).to_numpy()
     if balance is None:
-        chosen = greedy(
-            graph, max(budget, len(pinned)), values, quality, list(pinned), progress=progress
-        )
+        _limits(quotas, None)
+        size = max(budget, len(pinned))
+        chosen = greedy(graph, size, values, quality, list(pinned), progress=progress)
     else:
-        groups = as_text(rows[balance]).to_numpy()
-        names, sizes = np.unique(groups, return_counts=True)
-        order = list(map(int, pinned))
-        pinned_counts = [int((groups[pinned] == name).sum()) for name in names]
-        room = _capacities(names.tolist(), sizes.tolist(), limits, balance)
-        # Rows that a person kept may exceed a quota, as they may exceed the budget.
-        room = [max(most, own) for most, own in zip(room, pinned_counts, strict=True)]
-        shares = even_quotas(room, budget, pinned_counts)
-        for n, name in enumerate(names):
-            size = len(order) + shares[n] - pinned_counts[n]
-            order = list(greedy(graph, size, values, quality, order, groups == name).order)
-            progress((n + 1) / len(names), f"{balance}: {n + 1} of {len(names)}")
+        groups = rows[balance].rename(balance)
+        _, numbers, awarded = _awarded(groups, pinned, budget, quotas, "equal")
+        order = _within_groups(neighbours, numbers, awarded, pinned, values, quality, progress)
         chosen = greedy(graph, len(order), values, quality, order)
     keep = np.zeros(len(rows), dtype=bool)
     keep[chosen.order] = True
@@ -225,9 +254,85 @@ def select_random(
     Source:
         A uniform draw without replacement, by BLAKE2b.
     """
-    draws = [hashlib.blake2b(f"{seed}\x00{i}".encode(), digest_size=8).digest() for i in rows.index]
-    order = np.array(sorted(range(len(rows)), key=lambda i: draws[i]), dtype=int)
-    return _ranked(rows, order, budget, lambda i: "drawn by chance")
+    return _ranked(rows, _by_chance(rows.index, seed), budget, lambda i: "drawn by chance")
+
+
+def _by_chance(ids: pd.Index, seed: int) -> np.ndarray:
+    """Positions by a hash of seed and id."""
+    draws = [hashlib.blake2b(f"{seed}\x00{i}".encode(), digest_size=8).digest() for i in ids]
+    return np.array(sorted(range(len(ids)), key=lambda i: draws[i]), dtype=int)
+
+
+def _balancing(rows: pd.DataFrame) -> str:
+    """The first of label, topic and source that has two values; source where none has."""
+    several = (c for c in ("label", "topic") if c in rows and rows[c].nunique(dropna=False) > 1)
+    return next(several, "source")
+
+
+def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Name the column that the choice is balanced by, where nobody named one."""
+    if params["by"]:
+        return []
+    return [
+        f"The choice is balanced by {_balancing(rows)}: the first of label, topic and source with "
+        "two values."
+    ]
+
+
+@select("Random, balanced", makes=("rank",), notes=_notes)
+def select_balanced(
+    rows: pd.DataFrame,
+    *,
+    budget: Budget = 1_000,
+    by: Annotated[
+        Column | None,
+        "the column whose values share the places; empty for the first of label, topic and source "
+        "with two values",
+    ] = None,
+    shares: Annotated[
+        Shares,
+        "a value's places: equal, by the root of its examples, or in proportion to them",
+    ] = "root",
+    quotas: Annotated[
+        list[str], "how many of a value at most, as `cooking = 40`; others share the rest"
+    ] = [],  # noqa: B006 - read only, and a form shows it as a list
+    seed: Annotated[int, "another seed, another sample", Range(0, SEEDS - 1)] = 0,
+) -> pd.DataFrame:
+    """Choose examples by chance, with a fair share for each value of a column.
+
+    What it does:
+        Awards the places one after the other to the value that is furthest below its share, and
+        draws the example by a hash of seed and id. What a small value cannot take goes to the
+        others. Ranks are in that order, so half of a choice is the choice of half the budget.
+        Rows that a person kept come first and count. Raises CurationError for a budget above what
+        is kept, and for quotas that cannot be read or name a value that no row has.
+    Why:
+        A plain draw repeats the imbalance of the data: rare labels and topics get few examples.
+    Example:
+        with: {budget: 2}
+        {prompt: Shares fell., label: business} → dropped
+        {prompt: Oil rose., label: business} → dropped
+        {prompt: The bank opens., label: business} → kept
+        {prompt: The striker scored., label: sports} → kept
+    Measured precision:
+        Not measured.
+    Source:
+        Places by the method of Webster and Sainte-Laguë.
+    """
+    pinned = _pinned(rows, budget)
+    column = by or _balancing(rows)
+    values = rows[column].rename(column)
+    names, numbers, awarded = _awarded(values, pinned, budget, quotas, shares)
+    drawn = _by_chance(rows.index, seed)
+    drawn = drawn[~np.isin(drawn, pinned)]
+    queues = [iter(drawn[numbers[drawn] == n]) for n in range(len(names))]
+    order = np.array([next(queues[n]) for n in awarded], dtype=int)
+    return _ranked(
+        rows,
+        order,
+        budget,
+        lambda i: f"drawn by chance, {column} is {names[numbers[i]] or 'missing'}",
+    )
 
 
 @select("Highest score", makes=("rank",))
