@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 from curation import Project
-from curation.cli.terminal import peak_rss_mb
 from curation.comparison import compare_with
 from curation.looking.gaps import gaps, over_represented
+from curation.process import peak_rss_mb
 
 
 def main() -> None:

@@ -71,3 +71,13 @@ def compare(project: Path, reference: str, side: str, title: str) -> Command:
     """Compare the dataset with a reference set, by its slug; side: "" for whole examples."""
     words = (str(project), f"--reference={reference}", *([f"--of={side}"] if side else []))
     return Command("coverage", words, f"Coverage of {title}")
+
+
+def train(project: Path, run_id: str) -> Command:
+    """Do what is left of a training run."""
+    return Command("train", (str(project), f"--run={run_id}"), "Training run")
+
+
+def estimate(project: Path, plan: Path) -> Command:
+    """Probe what a training run will take; plan: its JSON file."""
+    return Command("train", (str(project), f"--plan={plan}", "--estimate"), "Estimate")

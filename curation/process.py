@@ -24,6 +24,11 @@ from typing import Any
 
 from curation.errors import Cancelled
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 GRACE = 1.2
 """Seconds between the first signal and the end, for closing what is open."""
 
@@ -201,3 +206,11 @@ def _flush() -> None:
                 with suppress(OSError):
                     sys.stderr.write(f"The output could not be written: {error.strerror}.\n")
                 sys.exit(1)
+
+
+def peak_rss_mb() -> float | None:
+    """Return the most memory that this process used, in MB; None where the system gives none."""
+    if resource is None:
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

@@ -18,13 +18,14 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from curation import files
+from curation import files, lock
 from curation.errors import CurationError
 
 
@@ -64,6 +65,26 @@ class Run:
             return (self.path / "notes.txt").read_text("utf-8")
         except FileNotFoundError:
             return ""
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Be the only one at work on it for a block; raises CurationError when another is."""
+        with open(self.path / ".lock", "ab") as stream:
+            if not lock.take(stream.fileno(), patience=0):
+                raise CurationError(f"The run {self.id} is at work already; cancel it first.")
+            try:
+                yield
+            finally:
+                lock.let_go(stream.fileno())
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a process is at work on it now."""
+        try:
+            with open(self.path / ".lock", "rb") as stream:
+                return not lock.share(stream.fileno())
+        except OSError:
+            return False
 
     def write_notes(self, text: str) -> None:
         """Replace the notes."""

@@ -29,6 +29,8 @@ ALL = [
     commands.add_reference(P, Path("gsm8k.jsonl"), "", ["--source=x", "--map=prompt=q"]),
     commands.compare(P, "gsm8k", "", "GSM8K"),
     commands.compare(P, "gsm8k", "prompt", "GSM8K"),
+    commands.train(P, "20260101-000000-abcd"),
+    commands.estimate(P, P / "runs" / "draft.json"),
 ]
 
 

@@ -24,7 +24,7 @@ FLOORS = """
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
-    view deliver examples training
+    view deliver examples
     project
     comparison demo doctor training
     ui
@@ -110,7 +110,7 @@ ROOMS = {
     """,
     "cli": """
         options terminal
-        compare data deliver look rows
+        compare data deliver look rows train
         about people
         __init__
     """,
@@ -131,11 +131,16 @@ ROOMS = {
     "training": """
         __init__ intervals metrics models picture pytorch recurrent
         learners
-        answers
+        arms
+        plan
+        holdout verdict
+        pool
+        run
+        answers estimate
         report
     """,
     "alike": """
-        shingles sides
+        overlaps shingles sides
         near_duplicates
         __init__
     """,

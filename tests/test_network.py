@@ -122,6 +122,16 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("schema")
     curate("queue", project)
     curate("doctor", project)
+    labelled = [
+        {"text": f"{'rain' if i % 2 else 'sun'} {i} today", "label": i % 2} for i in range(200)
+    ]
+    (tmp_path / "labelled.jsonl").write_text("".join(json.dumps(r) + "\n" for r in labelled))
+    curate("new", tmp_path / "weather")
+    curate("import", tmp_path / "weather", tmp_path / "labelled.jsonl")
+    plan = ("--learner", "logistic", "--arm", "random", "--budget", 20, "--seeds", 1)
+    run = json.loads(curate("train", tmp_path / "weather", *plan, "--json"))["run"]
+    curate("evaluate", tmp_path / "weather", run)
+    curate("runs", tmp_path / "weather")
     serve(project, environment)
     assert used == set(COMMANDS) - {"app", "demo"}, (
         "a demo is a new, an import, a run and an export"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from curation import __version__
-from curation.cli import about, compare, data, deliver, look, people, rows
+from curation.cli import about, compare, data, deliver, look, people, rows, train
 from curation.cli.options import Command, Group
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
@@ -36,6 +36,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,
+    "train": train.train,
+    "evaluate": train.evaluate,
+    "runs": train.list_runs,
     "reference": compare.reference,
     "coverage": compare.cover,
     "topics": look.list_topics,

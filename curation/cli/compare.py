@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from curation.cli.options import AsJson, JobId, Map, ProjectPath, mapping_of
-from curation.cli.terminal import peak_rss_mb, show, working
+from curation.cli.terminal import show, working
+from curation.process import peak_rss_mb
 from curation.project import Project
 
 

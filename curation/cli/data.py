@@ -19,13 +19,14 @@ from curation.cli.options import (
     mapping_of,
     read_text,
 )
-from curation.cli.terminal import peak_rss_mb, show, working
+from curation.cli.terminal import show, working
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
 from curation.formats.names import MEANINGS
 from curation.import_summary import ImportSummary, line_sum
+from curation.process import peak_rss_mb
 from curation.project import Project
 from curation.reading import Reading
 from curation.recipe import Recipe

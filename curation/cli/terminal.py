@@ -14,11 +14,6 @@ from curation import jobs
 from curation.dataset import Progress
 from curation.errors import CurationError
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
-
 OUTSIDE = {
     getattr(errno, name)
     for name in (
@@ -74,11 +69,3 @@ def in_a_sentence() -> Iterator[None]:
             raise
         what = error.filename or "A file"
         raise CurationError(f"{what} could not be read or written: {error.strerror}.") from error
-
-
-def peak_rss_mb() -> float | None:
-    """Return the most memory that this process used, in MB; None where the system gives none."""
-    if resource is None:
-        return None
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

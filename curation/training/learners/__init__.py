@@ -149,13 +149,15 @@ Fit = Callable[..., Outcome]
 class Learner:
     """A learner by its name; only the decorator below makes one.
 
-    needs_vectors: whether `Part.vectors` must be there. params: its settings.
+    needs_vectors: whether `Part.vectors` must be there. seeded: whether another seed gives another
+    result on the same examples. params: its settings.
     """
 
     name: str
     title: str
     task: Task
     needs_vectors: bool
+    seeded: bool
     fit: Fit = field(repr=False)
     params: Mapping[str, Parameter] = field(hash=False, repr=False)
 
@@ -174,14 +176,14 @@ Function = TypeVar("Function", bound=Fit)
 
 
 def learner(
-    title: str, *, task: Task, needs_vectors: bool = False
+    title: str, *, task: Task, needs_vectors: bool = False, seeded: bool = True
 ) -> Callable[[Function], Function]:
     """Register a function as a learner under a title."""
 
     def register(function: Function) -> Function:
         _, params = parameters_of(function)
         name = function.__name__
-        _learners[name] = Learner(name, title, task, needs_vectors, function, params)
+        _learners[name] = Learner(name, title, task, needs_vectors, seeded, function, params)
         return function
 
     return register

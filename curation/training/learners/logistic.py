@@ -11,7 +11,9 @@ from curation.parameters import Range
 from curation.training.learners import Cost, Data, Outcome, Point, Work, learner
 
 
-@learner("Logistic regression on embeddings", task="classification", needs_vectors=True)
+@learner(
+    "Logistic regression on embeddings", task="classification", needs_vectors=True, seeded=False
+)
 def logistic(
     data: Data,
     work: Work,

@@ -1,0 +1,53 @@
+"""Which rows of one set are nearly the same as a row of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+BLOCK = 2_000
+"""Rows that are compared with all others at once, so that the products stay small."""
+
+
+def greatest_jaccard(
+    sets: Sequence[np.ndarray], others: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The greatest Jaccard similarity of each set to any of the others, and whose it is.
+
+    sets, others: sorted distinct shingles, one set a row; see `shingles`. Returns similarities
+    (rows,), 0 to 1, and positions among the others (rows,), -1 where no shingle is shared. Exact:
+    a sparse product counts the shared shingles of every pair.
+    """
+    similarity, nearest = np.zeros(len(sets)), np.full(len(sets), -1)
+    sizes = np.array([len(s) for s in others], dtype=np.int64)
+    if not len(sets) or not sizes.sum():
+        return similarity, nearest
+    vocabulary = np.unique(np.concatenate([s for s in others if len(s)]))
+    other = _incidence(others, vocabulary).T.tocsr()
+    for start in range(0, len(sets), BLOCK):
+        block = sets[start : start + BLOCK]
+        shared = (_incidence(block, vocabulary) @ other).tocoo()
+        own = np.array([len(s) for s in block], dtype=np.int64)
+        score = shared.data / (own[shared.row] + sizes[shared.col] - shared.data)
+        for row, column, value in zip(shared.row, shared.col, score, strict=True):
+            if value > similarity[start + row]:
+                similarity[start + row], nearest[start + row] = value, column
+    return similarity, nearest
+
+
+def _incidence(sets: Sequence[np.ndarray], vocabulary: np.ndarray) -> Any:
+    """A sparse matrix (sets, vocabulary) of ones where a set has a shingle."""
+    from scipy.sparse import csr_matrix
+
+    columns, starts = [], [0]
+    for values in sets:
+        places = np.searchsorted(vocabulary, values)
+        places = places[places < len(vocabulary)]
+        present = places[np.isin(vocabulary[places], values)]
+        columns.append(present)
+        starts.append(starts[-1] + len(present))
+    flat = np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+    shape = (len(sets), len(vocabulary))
+    return csr_matrix((np.ones(len(flat), dtype=np.int32), flat, starts), shape=shape)

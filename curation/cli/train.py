@@ -1,0 +1,239 @@
+"""Training runs: did curation help?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curation import runs
+from curation.cli.options import AsJson, JobId, ProjectPath, read_text
+from curation.cli.terminal import show, working
+from curation.errors import CurationError
+from curation.project import Project
+from curation.runs import Run
+
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="An id of a run, or as much of one as is unique.")
+]
+
+
+def train(
+    project: ProjectPath,
+    learner: Annotated[
+        str, typer.Option(help="logistic, lstm, encoder, small_gpt or causal_lm.")
+    ] = "",
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the learner."),
+    ] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arm",
+            help="curated, kept, random, balanced, balanced:COLUMN, longest, everything, recipe:FILE or "
+            "export:FOLDER; may be given several times.",
+        ),
+    ] = None,
+    budget: Annotated[
+        list[int] | None,
+        typer.Option("--budget", min=2, help="How many examples; several make a curve."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Paired repetitions.")] = None,
+    test: Annotated[
+        str, typer.Option(help="The test set: share, or given for the files' own.")
+    ] = "",
+    test_share: Annotated[float | None, typer.Option(help="Its share of the examples.")] = None,
+    equal: Annotated[str, typer.Option(help="What arms have equal: examples or tokens.")] = "",
+    plan: Annotated[
+        Path | None, typer.Option(help="A plan as JSON, in place of the options above.")
+    ] = None,
+    run: Annotated[str, typer.Option("--run", help="Go on with the run of that id.")] = "",
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only probe how long it will take.")
+    ] = False,
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Train on what was chosen and on what was not, and say whether curation helped.
+
+    A test set is taken out first; the recipe then chooses from the rest, as do random and the other
+    arms. Each is trained on at each budget with paired seeds.
+    """
+    from curation.training.estimate import estimate as probe
+    from curation.training.run import execute
+
+    opened = Project.open(project)
+    with working(project, job) as (progress, result):
+        if run:
+            begun = runs.open_run(project, run)
+        else:
+            chosen = _plan(opened, learner, set or [], plan)
+            given = {
+                "arms": tuple(arm or ()),
+                "budgets": tuple(budget or ()),
+                "seeds": seeds,
+                "test": test,
+                "test_share": test_share,
+                "equal": equal,
+            }
+            chosen = replace(chosen, **{k: v for k, v in given.items() if v}).check()
+            if estimate:
+                value = asdict(probe(opened, chosen, progress))
+                result.update(value)
+                show(value, as_json, estimate_text(value))
+                return
+            begun = runs.create(project, chosen.to_json())
+        result["run"] = begun.id
+        with begun.working():
+            result.update(execute(opened, begun, progress))
+    show(result, as_json, run_text(begun))
+
+
+def _plan(project: Project, learner: str, settings: list[str], file: Path | None) -> Any:
+    """The plan of a file, or the default one for the project's examples."""
+    from curation.training.plan import Plan, plan_for
+
+    if file is not None:
+        try:
+            value = json.loads(read_text(file))
+        except ValueError as error:
+            raise CurationError(f"{file} is no JSON: {error}.") from None
+        return Plan.from_json(value)
+    return plan_for(project, learner, dict(map(_setting, settings)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON where it is that, and otherwise as text."""
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise typer.BadParameter("write --set as name=value, for example --set epochs=3")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def evaluate(
+    project: ProjectPath,
+    run: RunId,
+    as_json: AsJson = False,
+) -> None:
+    """Show the verdict of a run, every arm, and each class of its first arm."""
+    opened = runs.open_run(project, run)
+    if opened.verdict is None:
+        raise CurationError(
+            f"The run {opened.id} has no results; go on with it: curate train {project} --run {opened.id}"
+        )
+    value = {"run": opened.id, "plan": opened.plan, **opened.verdict, "fits": opened.fits()}
+    show(value, as_json, run_text(opened) + class_text(opened))
+
+
+def list_runs(
+    project: ProjectPath,
+    delete: Annotated[str, typer.Option(help="Delete the run of that id.")] = "",
+    note: Annotated[
+        str,
+        typer.Option(metavar="ID=TEXT", help="Write a note on a run, in place of its former one."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List training runs, newest first; write a note on one, or delete one."""
+    if delete:
+        with (deleted := runs.open_run(project, delete)).working():
+            runs.delete(deleted)
+    if note:
+        name, sign, text = note.partition("=")
+        if not sign:
+            raise typer.BadParameter("write --note as ID=TEXT")
+        runs.open_run(project, name).write_notes(text)
+    listed = [summary(run) for run in runs.all_runs(project)]
+    lines = [
+        f"{entry['run']}  {entry['learner']}, {entry['done']} of {entry['fits']} fits"
+        f"{'; ' + entry['sentence'] if entry['sentence'] else ''}"
+        f"{'  — ' + entry['notes'] if entry['notes'] else ''}"
+        for entry in listed
+    ]
+    show({"runs": listed}, as_json, "\n".join(lines) or "There is no training run yet.")
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """A run in a line."""
+    from curation.training.plan import Plan
+
+    plan, verdict = Plan.from_json(run.plan), run.verdict
+    return {
+        "run": run.id,
+        "learner": plan.learner,
+        "arms": list(plan.arms),
+        "budgets": list(plan.budgets),
+        "done": len(run.fits()),
+        "fits": len(plan.cells()),
+        "sentence": verdict["sentence"] if verdict else "",
+        "notes": run.notes,
+    }
+
+
+def estimate_text(value: dict[str, Any]) -> str:
+    """What a run will take, for people."""
+    lines = [
+        f"About {_duration(value['seconds'])} for {value['fits']:,} fits, the longest "
+        f"{_duration(value['seconds_per_fit'])}; {value['memory_mb']:,.0f} MB of memory.",
+        *(
+            [f"{value['tokens_per_second']:,.0f} tokens a second."]
+            if value["tokens_per_second"]
+            else []
+        ),
+        *value["warnings"],
+        *([value["refused"]] if value["refused"] else []),
+    ]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} min" if seconds >= 90 else f"{seconds:,.0f} s"
+
+
+def run_text(run: Run) -> str:
+    """A run's verdict and its arms, for people."""
+    verdict = run.verdict
+    assert verdict is not None
+    scale = verdict["scale"]
+    lines = [run.id, verdict["sentence"], *verdict["warnings"]]
+    if run.holdout is not None:
+        lines.append(run.holdout["text"])
+    lines.append(f"\n{'':26}{'budget':>8}{'train':>8}{verdict['metric']:>10}  95 % interval")
+    for row in verdict["arms"]:
+        low, high = (
+            "" if row[k] is None else f"{row[k] * scale:.1f}" if scale != 1 else f"{row[k]:.3f}"
+            for k in ("low", "high")
+        )
+        mean = f"{row['mean'] * scale:.1f}" if scale != 1 else f"{row['mean']:.3f}"
+        budget = "all" if row["budget"] is None else f"{row['budget']:,}"
+        lines.append(
+            f"{row['title'][:25]:<26}{budget:>8}{row['train']:>8,}{mean:>10}  {low} to {high}"
+        )
+    return "\n".join(lines)
+
+
+def class_text(run: Run) -> str:
+    """Precision, recall and F1 of each class in the first arm's last fit; empty without classes."""
+    fits = [fit for fit in run.fits() if not fit.get("error") and fit["metrics"].get("classes")]
+    first = run.plan["arms"][0]
+    own = [fit for fit in fits if fit["arm"] == first]
+    if not own:
+        return ""
+    fit = max(own, key=lambda entry: (entry["budget"] or 0, -entry["seed"]))
+    lines = [
+        f"\n\n{fit['title']}, {fit['train']:,} examples, seed {fit['seed'] + 1}",
+        f"{'':24}precision  recall      F1    test   train",
+    ]
+    for entry in fit["metrics"]["classes"]:
+        numbers = "".join(f"{entry[name]:8.3f}" for name in ("precision", "recall", "f1"))
+        lines.append(
+            f"{entry['name'][:22]:<24} {numbers}{entry['support']:>8,}{entry['train']:>8,}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""What arms choose from: the examples without the test set, replayed by each arm's recipe.
+
+Guarantee: the source of every replay has no test or validation example in it, so no step can read
+one; and arms without people's decisions know none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from curation.basis import Bases
+from curation.cache import Memory, key
+from curation.columns import FileColumns
+from curation.dataset import Dataset, Progress, silent
+from curation.errors import CurationError
+from curation.overlay import PeopleState, Source
+from curation.project import Project
+from curation.recipe import Recipe
+from curation.training.arms import Arm, filters_of, recipe_of
+from curation.training.holdout import Holdout, usable
+from curation.training.plan import Plan
+
+Replaying = Callable[[Source, PeopleState | None, Recipe, Progress], Dataset]
+"""Gives the dataset that a recipe and decisions make of a source."""
+
+CHARACTERS_A_TOKEN = 4
+"""By which tokens are estimated before a model's own tokenizer counts them; about right in English."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rows that an arm trains on, the first chosen first, and what has to be said about it."""
+
+    rows: pd.DataFrame
+    note: str = ""
+
+
+def only(source: Source, ids: tuple[str, ...]) -> Source:
+    """A source that holds these ids only; its digest says which."""
+    rows = source.dataset.rows
+    kept = rows.index.isin(ids)
+    part = rows[kept]
+    return Source(
+        key(source.digest, "pool", sorted(ids)), Dataset(part, own=FileColumns(part["metadata"]))
+    )
+
+
+@dataclass
+class Pool:
+    """The pool of a run. people: decisions, for the arms that know them."""
+
+    plan: Plan
+    holdout: Holdout
+    source: Source
+    people: PeopleState | None
+    replaying: Replaying
+    progress: Progress = silent
+    _rows: dict[tuple[str, bool], pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def raw(self) -> pd.DataFrame:
+        """The pool's rows as they were imported."""
+        return self.source.dataset.rows
+
+    def _replay(self, recipe: Recipe, with_people: bool) -> pd.DataFrame:
+        name = recipe.revision, with_people
+        if name not in self._rows:
+            people = self.people if with_people else None
+            dataset = self.replaying(self.source, people, recipe, self.progress)
+            if len(self._rows) > 32:
+                self._rows.clear()
+            rows = dataset.kept
+            self._rows[name] = rows[usable(rows, self.holdout.task)]
+        return self._rows[name]
+
+    def choose(self, arm: Arm, budget: int | None, seed: int) -> Choice:
+        """The rows that an arm trains on; raises CurationError where its recipe cannot be run.
+
+        An arm that has fewer than the budget takes all, and its note says so. Where tokens are
+        equal, the order of choice is followed until the budget's tokens are spent.
+        """
+        if arm.kind == "export":
+            return self._delivered(Path(arm.argument))
+        task = self.holdout.task
+        recipe = Recipe.from_yaml(self.plan.recipe)
+
+        def at_size(size: int) -> Recipe:
+            return recipe_of(arm, recipe, size, seed, task == "classification", _recipe_in)
+
+        if budget is None:
+            return Choice(self._replay(at_size(1), arm.with_people))
+        available = self._replay(filters_of(at_size(1)), arm.with_people)
+        if available.empty:
+            raise CurationError(f"{arm.title}: nothing is kept to choose from.")
+        wanted_size = budget if self.plan.equal == "examples" else 2 * budget
+        size = min(wanted_size, len(available))
+        rows = self._ordered(at_size(size), arm)
+        if self.plan.equal == "tokens":
+            return self._within_tokens(rows, budget, arm)
+        few = f"{arm.title} has {len(rows):,} examples for a budget of {budget:,}."
+        return Choice(rows, few if len(rows) < budget else "")
+
+    def _ordered(self, recipe: Recipe, arm: Arm) -> pd.DataFrame:
+        """The chosen rows in the order of choice; by arms that know nobody, as imported."""
+        rows = self._replay(recipe, arm.with_people)
+        if "rank" in rows:
+            rows = rows.sort_values("rank", kind="stable")
+        return rows if arm.with_people else self.raw.loc[rows.index]
+
+    def _within_tokens(self, rows: pd.DataFrame, budget: int, arm: Arm) -> Choice:
+        tokens = budget * float(lengths(self.raw, self.holdout.task).mean())
+        spent = np.cumsum(lengths(rows, self.holdout.task))
+        count = max(1, int(np.searchsorted(spent, tokens, side="right")))
+        few = spent[-1] < 0.95 * tokens
+        note = f"{arm.title} has {spent[-1] / tokens:.0%} of the budget's tokens." if few else ""
+        return Choice(rows.iloc[:count], note)
+
+    def _delivered(self, folder: Path) -> Choice:
+        try:
+            table = pd.read_parquet(
+                folder / "receipts.parquet", columns=["id", "delivered", "split"]
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise CurationError(f"{folder} is no delivery that can be read: {error}.") from None
+        train = table[table["delivered"] & (table["split"].fillna("train") == "train")]
+        rows = self.raw[self.raw.index.isin(train["id"])]
+        if rows.empty:
+            raise CurationError(f"No training row of the delivery {folder} is in the pool.")
+        return Choice(rows, f"{len(rows):,} of the delivery's {len(train):,} rows are in the pool.")
+
+
+def lengths(rows: pd.DataFrame, task: str) -> np.ndarray:
+    """Estimated tokens of each row, (rows,): of the text, or of the whole conversation."""
+    column = "prompt" if task == "classification" else "messages"
+    characters = rows[column].fillna("").str.len().to_numpy(dtype=float)
+    return np.maximum(1.0, characters / CHARACTERS_A_TOKEN)
+
+
+def _recipe_in(path: str) -> Recipe:
+    try:
+        return Recipe.from_yaml(Path(path).read_text("utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CurationError(f"The recipe {path} cannot be read: {error}.") from None
+
+
+def replaying_of(project: Project) -> Replaying:
+    """A project's own replay on other examples.
+
+    It remembers steps in the project's cache. Topics are found anew, because those of the project
+    have read the test set.
+    """
+
+    def replay(
+        source: Source, people: PeopleState | None, recipe: Recipe, progress: Progress
+    ) -> Dataset:
+        base = project.replaying(source, progress=progress)
+        return replace(base, people=people, bases=Bases(), memory=Memory()).run(recipe)
+
+    return replay
