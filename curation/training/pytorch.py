@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Optimizer = Literal["adam", "adamw", "rmsprop"]
 
+UNFAMILIAR = 0.2
+"""Share of unknown words or tokens in the test part from which on a note names it."""
+
 ClassWeights = Literal["none", "balanced"]
 
 

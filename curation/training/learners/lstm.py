@@ -15,7 +15,7 @@ import math
 import pickle
 import time
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from curation.files import replacing
 from curation.parameters import Range
 from curation.training.learners import Cost, Data, Outcome, Part, Point, Work, learner
 from curation.training.pytorch import (
+    UNFAMILIAR,
     ClassWeights,
     Optimizer,
     check_loss,
@@ -47,9 +48,6 @@ ANSWERED = 256
 
 LONGEST_STEP = 1.0
 """Largest norm of a gradient; a longer one is shortened."""
-
-UNFAMILIAR = 0.2
-"""Share of unknown words in the test part from which on a note names it."""
 
 
 @learner("LSTM, trained from scratch", task="classification")
@@ -115,7 +113,8 @@ def lstm(
 class _State:
     """How far a training is; all of it is in the checkpoint.
 
-    waited: epochs since the lowest validation loss. best: the weights of that epoch.
+    waited: epochs since the lowest validation loss. best: the weights of that epoch. points: of the
+    learning curve, as tuples.
     """
 
     epoch: int = 0
@@ -125,6 +124,7 @@ class _State:
     waited: int = 0
     lowest: float = math.inf
     best: dict[str, torch.Tensor] = field(default_factory=dict)
+    points: list[tuple[float, ...]] = field(default_factory=list)
 
 
 class _Training:
@@ -151,16 +151,20 @@ class _Training:
         train, validation = (words.numbers(part.texts) for part in (data.train, data.validation))
         labels, validation_labels = _labels(data.train), _labels(data.validation)
         self._resume()
+        for values in self.state.points:
+            self.work.report(Point(*values))
         started = time.monotonic() - self.state.seconds
         while self.state.step < steps and not 0 < patience <= self.state.waited:
             loss = self._epoch(train, labels, batch, steps)
             validation_loss = self._loss(validation, validation_labels)
             self._remember(validation_loss)
             self.state.seconds = time.monotonic() - started
-            self._save()
             state = self.state
             passes = state.step / math.ceil(len(train) / batch)
-            self.work.report(Point(state.step, passes, loss, validation_loss, state.seconds))
+            point = Point(state.step, passes, loss, validation_loss, state.seconds)
+            state.points.append(astuple(point))
+            self._save()
+            self.work.report(point)
             shown = validation_loss if validation else loss
             self.work.progress(state.step / steps, f"epoch {state.epoch}, loss {shown:.3f}")
         self.model.load_state_dict(self.state.best)
