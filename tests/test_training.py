@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from curation import Project, Step, runs
 from curation.cli import app
+from curation.dataset import silent
 from curation.decisions import Decision
 from curation.errors import Cancelled, CurationError
 from curation.recipe import Recipe
@@ -108,9 +109,8 @@ def label_and_drop(project: Project, labelled: str, label: str, dropped: str) ->
 
 
 def held_out(project: Project, chosen: Plan):
-    decided = replaying_of(project)(
-        project.source(), project.people(), Recipe(()), lambda s, t: None
-    )
+    replay = replaying_of(project)(project.source(), project.people(), silent)
+    decided = replay.run(Recipe(()))
     return hold_out(project.examples.rows, decided.with_columns(["split"]), chosen)
 
 

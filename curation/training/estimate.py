@@ -19,6 +19,7 @@ from typing import Any
 from curation.dataset import Progress, silent
 from curation.process import peak_rss_mb
 from curation.project import Project
+from curation.registry import operation
 from curation.runs import Run
 from curation.training.arms import Arm
 from curation.training.learners import Data, Part, Work
@@ -75,16 +76,28 @@ def estimate(project: Project, plan: Plan, progress: Progress = silent) -> Estim
         total = sum(fits) * plan.seeds - sum(fixed) * (plan.seeds - 1)
     else:
         total = sum(fits) * plan.seeds
+    choosing, unknown = _choosing(project, bench)
     memory = peak_rss_mb() or 0.0
     return Estimate(
-        seconds=total,
+        seconds=total + choosing,
         fits=len(plan.cells()),
         seconds_per_fit=max(fits),
         tokens_per_second=cost.tokens_per_second,
         memory_mb=memory,
-        warnings=bench.holdout.warnings,
+        warnings=(*bench.holdout.warnings, *unknown),
         refused=_refusal(memory),
     )
+
+
+def _choosing(project: Project, bench: Bench) -> tuple[float, list[str]]:
+    """Seconds that the arms' recipes take, and a sentence on steps that were never timed here."""
+    steps = [step for text in bench.plan.arms for step in bench.pool.missing(Arm.parse(text))]
+    once = list(dict.fromkeys(steps))  # arms share what they have in common
+    seconds, never = project.history.estimate(once, len(bench.holdout.pool))
+    if not never:
+        return seconds, []
+    titles = ", ".join(operation(name).title for name in never)
+    return seconds, [f"Not counted, because they were never run here: {titles}."]
 
 
 def _sizes(bench: Bench) -> list[tuple[str, int, int | None]]:

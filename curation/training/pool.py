@@ -21,12 +21,13 @@ from curation.errors import CurationError
 from curation.overlay import PeopleState, Source
 from curation.project import Project
 from curation.recipe import Recipe
+from curation.replay import Replay
 from curation.training.arms import Arm, filters_of, recipe_of
 from curation.training.holdout import Holdout, usable
 from curation.training.plan import Plan
 
-Replaying = Callable[[Source, PeopleState | None, Recipe, Progress], Dataset]
-"""Gives the dataset that a recipe and decisions make of a source."""
+Replaying = Callable[[Source, PeopleState | None, Progress], Replay]
+"""Gives the replay of a source with people's decisions."""
 
 CHARACTERS_A_TOKEN = 4
 """By which tokens are estimated before a model's own tokenizer counts them; about right in English."""
@@ -71,7 +72,7 @@ class Pool:
         name = recipe.revision, with_people
         if name not in self._rows:
             people = self.people if with_people else None
-            dataset = self.replaying(self.source, people, recipe, self.progress)
+            dataset = self.replaying(self.source, people, self.progress).run(recipe)
             if len(self._rows) > 32:
                 self._rows.clear()
             rows = dataset.kept
@@ -86,24 +87,31 @@ class Pool:
         """
         if arm.kind == "export":
             return self._delivered(Path(arm.argument))
-        task = self.holdout.task
-        recipe = Recipe.from_yaml(self.plan.recipe)
-
-        def at_size(size: int) -> Recipe:
-            return recipe_of(arm, recipe, size, seed, task == "classification", _recipe_in)
-
         if budget is None:
-            return Choice(self._replay(at_size(1), arm.with_people))
-        available = self._replay(filters_of(at_size(1)), arm.with_people)
+            return Choice(self._replay(self._recipe(arm, 1, seed), arm.with_people))
+        available = self._replay(filters_of(self._recipe(arm, 1, seed)), arm.with_people)
         if available.empty:
             raise CurationError(f"{arm.title}: nothing is kept to choose from.")
         wanted_size = budget if self.plan.equal == "examples" else 2 * budget
         size = min(wanted_size, len(available))
-        rows = self._ordered(at_size(size), arm)
+        rows = self._ordered(self._recipe(arm, size, seed), arm)
         if self.plan.equal == "tokens":
             return self._within_tokens(rows, budget, arm)
         few = f"{arm.title} has {len(rows):,} examples for a budget of {budget:,}."
         return Choice(rows, few if len(rows) < budget else "")
+
+    def missing(self, arm: Arm) -> list[str]:
+        """The operations that an arm's first choice has to compute, in order."""
+        if arm.kind == "export":
+            return []
+        recipe = self._recipe(arm, 1, 0)
+        people = self.people if arm.with_people else None
+        return self.replaying(self.source, people, silent).missing(recipe)
+
+    def _recipe(self, arm: Arm, size: int, seed: int) -> Recipe:
+        own = Recipe.from_yaml(self.plan.recipe)
+        labelled = self.holdout.task == "classification"
+        return recipe_of(arm, own, size, seed, labelled, _recipe_in)
 
     def _ordered(self, recipe: Recipe, arm: Arm) -> pd.DataFrame:
         """The chosen rows in the order of choice; by arms that know nobody, as imported."""
@@ -155,10 +163,8 @@ def replaying_of(project: Project) -> Replaying:
     have read the test set.
     """
 
-    def replay(
-        source: Source, people: PeopleState | None, recipe: Recipe, progress: Progress
-    ) -> Dataset:
+    def replay(source: Source, people: PeopleState | None, progress: Progress) -> Replay:
         base = project.replaying(source, progress=progress)
-        return replace(base, people=people, bases=Bases(), memory=Memory()).run(recipe)
+        return replace(base, people=people, bases=Bases(), memory=Memory())
 
     return replay

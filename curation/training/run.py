@@ -90,7 +90,7 @@ class Bench:
         plan = Plan.from_json(run.plan).check()
         source, people = project.source(), project.people()
         replay = replaying_of(project)
-        decided = replay(source, people, Recipe(()), silent).with_columns(["split"])
+        decided = replay(source, people, silent).run(Recipe(())).with_columns(["split"])
         receipt = run.read("receipt.json")
         if receipt is not None and receipt["examples"] != source.digest:
             raise CurationError(
