@@ -31,6 +31,19 @@ def greatest_jaccard(
         shared = (_incidence(block, vocabulary) @ other).tocoo()
         own = np.array([len(s) for s in block], dtype=np.int64)
         score = shared.data / (own[shared.row] + sizes[shared.col] - shared.data)
+        order = np.lexsort((-shared.col, score, shared.row))
+        last = np.append(np.diff(shared.row[order]) != 0, True)[: len(order)]
+        best = order[last]
+        similarity[start + shared.row[best]] = score[best]
+        nearest[start + shared.row[best]] = shared.col[best]
+    return similarity, nearest
+    vocabulary = np.unique(np.concatenate([s for s in others if len(s)]))
+    other = _incidence(others, vocabulary).T.tocsr()
+    for start in range(0, len(sets), BLOCK):
+        block = sets[start : start + BLOCK]
+        shared = (_incidence(block, vocabulary) @ other).tocoo()
+        own = np.array([len(s) for s in block], dtype=np.int64)
+        score = shared.data / (own[shared.row] + sizes[shared.col] - shared.data)
         for row, column, value in zip(shared.row, shared.col, score, strict=True):
             if value > similarity[start + row]:
                 similarity[start + row], nearest[start + row] = value, column
@@ -43,11 +56,9 @@ def _incidence(sets: Sequence[np.ndarray], vocabulary: np.ndarray) -> Any:
 
     columns, starts = [], [0]
     for values in sets:
-        places = np.searchsorted(vocabulary, values)
-        places = places[places < len(vocabulary)]
-        present = places[np.isin(vocabulary[places], values)]
-        columns.append(present)
-        starts.append(starts[-1] + len(present))
+        places = np.minimum(np.searchsorted(vocabulary, values), len(vocabulary) - 1)
+        columns.append(places[vocabulary[places] == values])
+        starts.append(starts[-1] + len(columns[-1]))
     flat = np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
     shape = (len(sets), len(vocabulary))
     return csr_matrix((np.ones(len(flat), dtype=np.int32), flat, starts), shape=shape)
