@@ -129,7 +129,7 @@ ROOMS = {
         coverage
     """,
     "training": """
-        __init__ intervals metrics models picture pytorch recurrent trainer
+        __init__ conversations intervals metrics models picture pytorch recurrent trainer
         finetuning
         learners
         arms

@@ -12,7 +12,8 @@ PLAIN = (
 
 MARKED = (
     "{% for m in messages %}<{{ m['role'] }}>{% if m['role'] == 'assistant' %}{% generation %}"
-    "{{ m['content'] }}<|end|>{% endgeneration %}{% else %}{{ m['content'] }}<|end|>{% endif %}\n"
+    "{{ m['content'] }}<|end|>{% endgeneration %}{% else %}{{ m['content'] }}<|end|>{% endif %}"
+    "{{ '\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 """The same with generation marks."""

@@ -52,26 +52,28 @@ class LanguageModel:
     title: str
 
 
-def load_causal_lm(name: str, *, half: bool = False) -> LanguageModel:
+def load_causal_lm(name: str) -> LanguageModel:
     """Load a causal language model: "" for the bundled one, a folder, a GGUF, or a Hub name.
 
-    half: hold the weights in bfloat16. Raises CurationError when there is no such model, or when it
+    Weights are float32. Raises CurationError when there is no such model, or when it
     is not one that can be read safely.
     """
     try:
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
     except ImportError:
         raise MissingExtra("transformers", "lm") from None
     folder = folder_of(name, "causal")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
-            dtype=torch.bfloat16 if half else torch.float32,
+            dtype=torch.float32,
         )
     except (*_FAILURES, SafetensorError) as error:
         raise _unreadable(name or BUNDLED_NAME, error) from error
@@ -269,3 +271,10 @@ def _convert(gguf: Path, folder: Path) -> None:
 def _unreadable(name: str, error: Exception) -> CurationError:
     first = str(error).strip().split("\n")[0][:200]
     return CurationError(f"The model {name} cannot be read: {first}")
+
+
+def need_trl() -> None:
+    """Raise MissingExtra where TRL or what it needs is not installed."""
+    for package in ("torch", "transformers", "trl", "peft", "accelerate", "datasets"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(package, "lm")

@@ -1,0 +1,145 @@
+"""Conversations as tokens, and which of the tokens are answers.
+
+Guarantee: a token counts as answer only where the chat template shows that it is one: by its
+generation marks, or, without them, because the prompt as the model gets it is the beginning of the
+whole conversation. A template of which neither is true is refused in a sentence; the loss is never
+computed on a guess.
+
+An answer ends with the token that ends its turn, so that a model learns to stop. All answers of a
+conversation count. One exception: without marks, an earlier answer that the template shows
+differently once the conversation goes on (as templates that leave reasoning out) does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from curation.dataset import Message
+from curation.errors import CurationError
+
+Span = tuple[int, int]
+"""First character of an answer, and the one after its last."""
+
+IGNORED = -100
+"""The label of a token that is not learned."""
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}:"
+    "{% if message['role'] == 'assistant' %}{% generation %}"
+    " {{ message['content'] }}{{ eos_token }}{% endgeneration %}"
+    "{% else %} {{ message['content'] }}{% endif %}{{ '\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""The chat template for a model without one; a plain line break after a block would be left out."""
+
+_MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A conversation as tokens.
+
+    ids: numbers of tokens. labels: the same, and IGNORED where a token is no answer. cut: whether
+    tokens beyond the longest length were left out.
+    """
+
+    ids: list[int]
+    labels: list[int]
+    cut: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def answer_tokens(self) -> int:
+        """The number of tokens of answers; the first of all tokens is never predicted."""
+        return sum(label != IGNORED for label in self.labels[1:])
+
+
+class Unrendered(CurationError):
+    """A conversation that the chat template refuses, such as two prompts without an answer."""
+
+
+def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Tokens:
+    """Return the tokens of a conversation, `longest` at most.
+
+    tokenizer: a fast tokenizer with a chat template. Raises Unrendered where the template refuses
+    the conversation, and CurationError where the template or the tokenizer cannot show which tokens
+    are answers.
+    """
+    text, spans = spans_of(tokenizer, [turn_of(message) for message in messages])
+    if not tokenizer.is_fast:
+        raise CurationError(
+            "The tokenizer of this model does not say which characters a token stands for, so "
+            "answers cannot be told from prompts. Take a model with a tokenizer.json."
+        )
+    # The template writes the special tokens itself.
+    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
+    labels = [IGNORED] * len(ids)
+    for start, end in spans:
+        for place, (first, last) in enumerate(offsets):
+            if last > start and first < end and last > first:
+                labels[place] = ids[place]
+    return Tokens(ids[:longest], labels[:longest], len(ids) > longest)
+
+
+def turn_of(message: Message) -> dict[str, Any]:
+    """Return a turn as chat templates read it; content that is missing is empty."""
+    return {**message.to_dict(), "content": message.content or ""}
+
+
+def render(tokenizer: Any, turns: Sequence[dict[str, Any]], *, prompt: bool = False) -> str:
+    """Return a conversation as text; prompt: with the beginning of an answer to come.
+
+    Raises Unrendered where the chat template refuses it.
+    """
+    return _rendered(tokenizer, turns, add_generation_prompt=prompt)[0]
+
+
+def _rendered(
+    tokenizer: Any, turns: Sequence[dict[str, Any]], **options: bool
+) -> tuple[str, list[Span]]:
+    from jinja2 import TemplateError
+    from transformers.utils import chat_template_utils
+
+    renderer: Any = chat_template_utils.render_jinja_template  # its annotations are not its types
+    try:
+        texts, marks = renderer(
+            conversations=[list(turns)],
+            chat_template=tokenizer.get_chat_template(),
+            **tokenizer.special_tokens_map,
+            **options,
+        )
+    except (TemplateError, TypeError, ValueError, KeyError) as error:
+        raise Unrendered(f"The chat template refuses a conversation: {error}") from error
+    return texts[0], [(start, end) for start, end in marks[0]] if marks else []
+
+
+def spans_of(tokenizer: Any, turns: Sequence[dict[str, Any]]) -> tuple[str, list[Span]]:
+    """Return a conversation as text, and the spans of its answers in it.
+
+    Raises Unrendered and CurationError as `tokens_of` does.
+    """
+    if _MARKED.search(tokenizer.get_chat_template()):
+        text, marks = _rendered(tokenizer, turns, return_assistant_tokens_mask=True)
+        return text, marks
+    text = render(tokenizer, turns)
+    spans = []
+    for number, turn in enumerate(turns):
+        if turn["role"] != "assistant":
+            continue
+        before = render(tokenizer, turns[:number], prompt=True)
+        until = render(tokenizer, turns[: number + 1]).rstrip()
+        if text.startswith(before) and text.startswith(until):
+            spans.append((len(before), len(until)))
+        elif number + 1 == len(turns):
+            raise CurationError(
+                "The chat template of this model has no generation marks and shows a prompt "
+                "differently once its answer follows, so answers cannot be told from prompts. "
+                "Take a model whose template has {% generation %} marks."
+            )
+    return text, spans
