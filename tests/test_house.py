@@ -134,7 +134,7 @@ ROOMS = {
         learners
         arms
         plan
-        holdout verdict
+        holdout trackers verdict
         pool
         run
         answers estimate

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import math
 import re
+import sys
+import types
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -379,7 +383,7 @@ def test_a_run_writes_every_fit_and_its_verdict(tmp_path, counting):
     assert sum(entry["train"] for entry in fit["metrics"]["classes"]) == 30
     curve = run.curve(fit["key"])
     assert curve["train_loss"].tolist() == [0.5] and curve["validation_loss"].isna().all()
-    assert not list(run.path.glob("fits/*/work/checkpoint"))
+    assert not list(run.path.glob("fits/*/work"))
     assert {row["arm"] for row in run.verdict["arms"]} == {"curated", "random", "everything"}
     assert run.read("receipt.json")["examples"] == project.source_digest
 
@@ -602,3 +606,34 @@ def test_an_estimate_leaves_nothing_behind(tmp_path, counting):
     value = json.loads(probed.stdout)
     assert value["seconds"] > 0 and value["fits"] == len(plan_for(project, "count_words").cells())
     assert not runs.all_runs(project.path)
+
+
+# --- trackers -----------------------------------------------------------------------------------
+
+
+def test_curves_are_written_for_tensorboard(tmp_path, counting):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = begin(project_of(tmp_path, examples(300)), plan(arms=("random",), seeds=1))
+    execute(Project.open(tmp_path / "p"), run)
+    events = EventAccumulator(str(run.path / "tensorboard" / run.fits()[0]["key"]))
+    events.Reload()
+    assert [event.value for event in events.Scalars("train_loss")] == [0.5]
+    assert events.Tags()["scalars"] == ["train_loss"]  # a loss that was not measured is no number
+
+
+def test_mlflow_gets_a_run_only_where_its_address_is_set(tmp_path, counting, monkeypatch):
+    logged = []
+    module = types.ModuleType("mlflow")
+    module.__spec__ = importlib.machinery.ModuleSpec("mlflow", None)
+    module.start_run = lambda run_name: nullcontext(logged.append(run_name))
+    module.log_params = logged.append
+    module.log_metrics = lambda values, step: logged.append((step, values))
+    monkeypatch.setitem(sys.modules, "mlflow", module)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    project = project_of(tmp_path, examples(300))
+    execute(project, begin(project, plan(arms=("random",), seeds=1)))
+    assert logged == []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path / "mlruns"))
+    execute(project, begin(project, plan(arms=("random",), seeds=1, settings={"rate": 3.0})))
+    assert logged == ["random-60-0", {"rate": 3.0, "stop": 0}, (1, {"train_loss": 0.5})]

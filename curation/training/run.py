@@ -37,14 +37,12 @@ from curation.training.holdout import Holdout, hold_out
 from curation.training.learners import Data, Learner, Outcome, Part, Point, Work, learner_of
 from curation.training.plan import Cell, Plan
 from curation.training.pool import Pool, only, replaying_of
+from curation.training.trackers import tracking
 from curation.training.verdict import verdict
 from curation.versions import module_version
 
 PACKAGES = ("numpy", "scikit-learn", "torch", "transformers", "trl", "peft", "cleanlab")
 """Packages whose versions a run notes, where they are installed."""
-
-KEPT_OF_WORK = "tensorboard"
-"""What stays of a fit's working folder when it is done."""
 
 
 def execute(project: Project, run: Run, progress: Progress = silent) -> dict[str, Any]:
@@ -186,18 +184,19 @@ class Bench:
             values = {k: v if math.isfinite(v) else None for k, v in asdict(point).items()}
             with open(curve, "a", encoding="utf-8") as stream:
                 stream.write(json.dumps(values) + "\n")
+            for tracker in trackers:
+                tracker(point)
 
+        settings = self.plan.settings
         try:
-            outcome = self.learner.fit(
-                data,
-                Work(cell.seed, work, self.steps(cell), progress, report),
-                **self.plan.settings,
-            )
+            with tracking(self.run.path / "tensorboard", cell.key, settings) as trackers:
+                given = Work(cell.seed, work, self.steps(cell), progress, report)
+                outcome = self.learner.fit(data, given, **settings)
         except MemoryError:
             raise CurationError(
                 "There was not enough memory: take a smaller model, batch or length of text."
             ) from None
-        _clear(work)
+        shutil.rmtree(work, ignore_errors=True)
         return outcome
 
     def _measured(self, data: Data, outcome: Outcome) -> dict[str, Any]:
@@ -268,13 +267,6 @@ class Bench:
 def _check(data: Data) -> None:
     if data.train.labels is not None and len(np.unique(data.train.labels)) < 2:
         raise CurationError("What was chosen has one class only; there is nothing to tell apart.")
-
-
-def _clear(work: Path) -> None:
-    """Remove the checkpoints of a fit that is done."""
-    for path in work.iterdir():
-        if path.name != KEPT_OF_WORK:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
