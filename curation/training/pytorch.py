@@ -5,11 +5,8 @@ torch is imported inside functions, so that listing the learners stays fast.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -104,22 +101,3 @@ def device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def reporters(folder: Path) -> list[Any]:
-    """Return the callbacks by which a transformers Trainer reports a run.
-
-    TensorBoard's files go to `folder`/tensorboard where it is installed; MLflow is told where its
-    address is set in MLFLOW_TRACKING_URI. A Trainer with `report_to="none"` reports to no other.
-    """
-    callbacks: list[Any] = []
-    if importlib.util.find_spec("tensorboard"):
-        from torch.utils.tensorboard import SummaryWriter
-        from transformers.integrations.integration_utils import TensorBoardCallback
-
-        callbacks.append(TensorBoardCallback(SummaryWriter(str(folder / "tensorboard"))))  # type: ignore[no-untyped-call]
-    if os.environ.get("MLFLOW_TRACKING_URI") and importlib.util.find_spec("mlflow"):
-        from transformers.integrations.integration_utils import MLflowCallback
-
-        callbacks.append(MLflowCallback())  # type: ignore[no-untyped-call]
-    return callbacks

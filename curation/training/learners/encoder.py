@@ -22,7 +22,6 @@ from curation.training.pytorch import (
     Optimizer,
     computing,
     device,
-    reporters,
     weights_of_classes,
 )
 
@@ -90,7 +89,6 @@ def encoder(
             callbacks=[
                 curve,
                 *([EarlyStoppingCallback(stops)] if stops else []),
-                *reporters(work.folder),
             ],
         )
         trainer.remove_callback(PrinterCallback)

@@ -27,7 +27,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from curation.dataset import Message, Progress, silent
 from curation.training.conversations import IGNORED, Tokens, render, turn_of
 from curation.training.learners import Cost, Point, Work
-from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of, reporters
+from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of
 from curation.training.trainer import Curve, last_checkpoint
 
 PARTS = 5
@@ -234,7 +234,7 @@ def fit(
             train_dataset=rows,
             eval_dataset=table_of(checked) if checked else None,
             processing_class=tokenizer,
-            callbacks=[curve, *extra, *reporters(work.folder)],
+            callbacks=[curve, *extra],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=last_checkpoint(work.folder))
