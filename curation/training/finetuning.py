@@ -129,12 +129,12 @@ class Trainer(TransformersTrainer):
         return loss
 
 
-def logits(model: nn.Module, tokenizer: Any, rows: Sequence[Example]) -> np.ndarray:
+def logits(model: Classifier, tokenizer: Any, rows: Sequence[Example]) -> np.ndarray:
     """Logits of some examples, (texts, classes) float32; computed in order of length."""
     model.eval()
-    collate = DataCollatorWithPadding(tokenizer)
+    collate: Any = DataCollatorWithPadding(tokenizer)
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]["input_ids"]))
-    result = np.zeros((len(rows), model.head.out_features), dtype=np.float32)  # type: ignore[union-attr, arg-type]
+    result = np.zeros((len(rows), model.head.out_features), dtype=np.float32)
     for start in range(0, len(order), ANSWERED):
         chosen = order[start : start + ANSWERED]
         batch = [{k: v for k, v in rows[row].items() if k != "labels"} for row in chosen]

@@ -124,7 +124,7 @@ class _State:
     waited: int = 0
     lowest: float = math.inf
     best: dict[str, torch.Tensor] = field(default_factory=dict)
-    points: list[tuple[float, ...]] = field(default_factory=list)
+    points: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class _Training:
