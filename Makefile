@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint golden bench mutation clean
+.PHONY: run test lint golden bench bench-lift mutation clean
 
 run: $(STAMP)
 	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --to projects/example
@@ -22,6 +22,9 @@ golden: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(NAME)
+
+bench-lift: $(STAMP)
+	$(BIN)/python -m benchmarks lift
 
 mutation: $(STAMP)
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1
