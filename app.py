@@ -29,6 +29,7 @@ pages = st.navigation(
         "Deliver": [
             st.Page("pages/deliver/select.py", title="Select", icon=":material/checklist:"),
             st.Page("pages/deliver/export.py", title="Export", icon=":material/outbox:"),
+            st.Page("pages/deliver/train.py", title="Train", icon=":material/model_training:"),
         ],
     }
 )

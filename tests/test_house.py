@@ -126,7 +126,7 @@ ROOMS = {
         clean concepts shell
         delivery_form load reference_sets search selection_form
         map
-        coverage
+        coverage train
     """,
     "training": """
         __init__ conversations intervals metrics models picture pytorch recurrent trainer
@@ -139,6 +139,7 @@ ROOMS = {
         run
         answers estimate
         report
+        standing
     """,
     "alike": """
         overlaps shingles sides
@@ -308,7 +309,13 @@ def test_only_the_interface_knows_streamlit():
             assert not [m for m in modules if m.split(".")[0] == "streamlit"], path
 
 
-DRAWING = {"charts.py", "coverage/figure.py", "map/figure.py", "map/treemap.py"}
+DRAWING = {
+    "charts.py",
+    "coverage/figure.py",
+    "map/figure.py",
+    "map/treemap.py",
+    "train/figure.py",
+}
 """Modules of ui/ that compute where points, bars and names are drawn."""
 
 STATISTICS = set(

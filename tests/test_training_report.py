@@ -14,6 +14,14 @@ from curation.training import answers, picture, report
 from curation.training.picture import Dot
 from tests.training_runs import write_run
 
+
+@pytest.fixture
+def project(make_project):
+    """150 short texts of three classes."""
+    rows = [{"text": f"Text number {n}.", "label": "abc"[n % 3]} for n in range(150)]
+    return make_project(rows)
+
+
 ATTACK = "<script>alert('1')</script>\x00&"
 
 

@@ -59,7 +59,7 @@ def write_run(
             "test": len(ids),
             "validation": 20,
             "pool": len(pool),
-            "copies_taken_out": 3,
+            "copies": 3,
             "text": f"{len(ids)} examples to test on were taken out first.",
             "warnings": ["The test set is small: its intervals are wide."],
             "classes": list(classes),
@@ -107,19 +107,22 @@ def write_run(
             f"fits/{key}/fit.json",
             {
                 "arm": arm,
+                "title": TITLES.get(arm, arm),
                 "budget": budget,
                 "seed": seed,
+                "key": key,
                 "train": len(chosen),
                 "tokens": 40 * len(chosen),
                 "metrics": {
                     "accuracy": accuracy,
-                    "macro_precision": accuracy,
-                    "macro_recall": accuracy,
+                    "precision": accuracy,
+                    "recall": accuracy,
                     "macro_f1": accuracy,
                     "log_loss": 0.7,
-                    "calibration_error": 0.08,
-                    "classes": {
-                        name: {
+                    "calibration": {"error": 0.08, "bins": []},
+                    "classes": [
+                        {
+                            "name": name,
                             "precision": 0.9 - 0.6 * i / len(classes),
                             "recall": 0.8,
                             "f1": 0.85 - 0.6 * i / len(classes),
@@ -127,7 +130,7 @@ def write_run(
                             "train": 12 + i,
                         }
                         for i, name in enumerate(classes)
-                    },
+                    ],
                 },
                 "cost": {
                     "seconds": 1.5,
@@ -178,6 +181,8 @@ def _verdict(scores: dict[tuple[str, int | None], list[float]]) -> dict:
             {
                 "arm": arm,
                 "against": "random",
+                "title": TITLES.get(arm, arm),
+                "against_title": "Random",
                 "budget": budget,
                 "mean": gain,
                 "low": gain - 0.02,
@@ -191,6 +196,8 @@ def _verdict(scores: dict[tuple[str, int | None], list[float]]) -> dict:
     return {
         "metric": "macro_f1",
         "higher_is_better": True,
+        "unit": "points of macro-F1",
+        "scale": 100.0,
         "sentence": "Curated beats random by 12.0 points of macro-F1, 95 % interval 10.0 to 14.0, "
         "2 seeds.",
         "warnings": ["Two seeds say little about the spread."],

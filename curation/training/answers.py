@@ -7,6 +7,7 @@ are the values of any column of the dataset, such as its topics.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,23 @@ from curation.training.picture import Dot, Sign
 
 NEAR = 5
 """Training rows that are listed for a failing example."""
+
+
+def main_fit(verdict: Mapping[str, Any], fits: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the fit that details are shown of: first arm, greatest budget, first seed."""
+    order = {
+        arm: number for number, arm in enumerate(dict.fromkeys(a["arm"] for a in verdict["arms"]))
+    }
+    return min(
+        fits,
+        key=lambda fit: (order.get(fit["arm"], len(order)), -(fit["budget"] or 0), fit["seed"]),
+        default=None,
+    )
+
+
+def fit_words(fit: Mapping[str, Any]) -> str:
+    """Return a fit's arm, budget and seed in words."""
+    return f"{fit['title']}, {budget_words(fit['budget'])}, seed {fit['seed'] + 1}"
 
 
 def wrong(answers: pd.DataFrame) -> pd.Series:
@@ -61,11 +79,11 @@ def cell(answers: pd.DataFrame, label: str, predicted: str) -> list[str]:
 def per_class(fit: dict[str, Any]) -> pd.DataFrame:
     """Return a row for each class of a fit: precision, recall, f1, test and training examples.
 
-    The class with the lowest f1 comes first.
+    The class with the lowest f1 comes first; classes without test examples come last.
     """
-    columns = ["precision", "recall", "f1", "support", "train"]
-    table = pd.DataFrame.from_dict(fit["metrics"].get("classes", {}), orient="index")
-    table = table.reindex(columns=columns).rename_axis("class").reset_index()
+    columns = ["name", "precision", "recall", "f1", "support", "train"]
+    table = pd.DataFrame(fit["metrics"].get("classes", []), columns=columns)
+    table = table.rename(columns={"name": "class", "support": "test"})
     return table.sort_values("f1", kind="stable", ignore_index=True)
 
 
@@ -111,13 +129,23 @@ def region_sentence(table: pd.DataFrame) -> str:
     )
 
 
-def losses(answers: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
+def failing(answers: pd.DataFrame, places: pd.Series, region: str) -> pd.DataFrame:
+    """Return the wrong answers in a region, the surest first."""
+    inside = as_text(places).reindex(answers.index) == region
+    return answers[wrong(answers) & inside].sort_values("probability", ascending=False)
+
+
+def losses(
+    answers: pd.DataFrame, places: pd.Series, choice: pd.Index | None = None
+) -> pd.DataFrame:
     """Return the loss of a language model by region, the highest first.
 
-    Columns: region, examples, tokens, loss (nats per token), perplexity, and before (the loss per
-    token before training) where it was measured. places: id → region.
+    Columns: region, examples, tokens, loss (nats per token), perplexity, before (the loss per token
+    before training) where it was measured, and train (training examples) where the choice is given.
+    places: id → region.
     """
-    region = as_text(places).reindex(answers.index).fillna("")
+    places = as_text(places)
+    region = places.reindex(answers.index).fillna("")
     inside = region != ""
     columns = [c for c in ("loss", "loss_before", "tokens") if c in answers]
     grouped = answers.loc[inside, columns].groupby(region[inside])
@@ -125,10 +153,19 @@ def losses(answers: pd.DataFrame, places: pd.Series) -> pd.DataFrame:
     table = pd.DataFrame({"examples": grouped.size(), "tokens": sums["tokens"].astype("int64")})
     table["loss"] = sums["loss"] / sums["tokens"]
     table["perplexity"] = np.exp(table["loss"])
-    if "loss_before" in sums and answers["loss_before"].notna().any():
+    if "loss_before" in sums:
         table["before"] = sums["loss_before"] / sums["tokens"]
+    if choice is not None:
+        trained = places.reindex(choice).value_counts()
+        table["train"] = trained.reindex(table.index).fillna(0).astype("int64")
     table = table.rename_axis("region").reset_index()
     return table.sort_values("loss", ascending=False, kind="stable", ignore_index=True)
+
+
+def hardest(answers: pd.DataFrame, count: int = 200) -> pd.DataFrame:
+    """Return the answers of a language model with the highest loss per token, the highest first."""
+    per_token = (answers["loss"] / answers["tokens"]).rename("loss_per_token")
+    return answers.assign(loss_per_token=per_token).nlargest(count, "loss_per_token")
 
 
 def lengths(answers: pd.DataFrame) -> pd.Series:
@@ -212,7 +249,8 @@ def neighbours(
 def dots(verdict: dict[str, Any]) -> list[tuple[str, list[Dot]]]:
     """Return the arms of a verdict by budget, as rows of `picture.intervals`.
 
-    An arm is better or worse where its comparison with the first reference says so.
+    An arm is better or worse where its comparison with the first reference says so. Numbers are in
+    the verdict's unit.
     """
     against = next((c["against"] for c in verdict["comparisons"]), "")
     results = {
@@ -222,13 +260,21 @@ def dots(verdict: dict[str, Any]) -> list[tuple[str, list[Dot]]]:
     }
     signs: dict[str, Sign] = {"better": "better", "worse": "worse"}
     groups: dict[str, list[Dot]] = {}
+    scale = verdict["scale"]
     for entry in verdict["arms"]:
         result = results.get((entry["arm"], entry["budget"]), "")
         plain: Sign = "reference" if not result else "same"
-        mean, low, high = (_number(entry[name]) for name in ("mean", "low", "high"))
+        mean, low, high = (_number(entry[name]) * scale for name in ("mean", "low", "high"))
         dot = Dot(entry["title"], mean, low, high, signs.get(result, plain))
         groups.setdefault(budget_words(entry["budget"]), []).append(dot)
     return list(groups.items())
+
+
+def axis(verdict: dict[str, Any]) -> str:
+    """Return the verdict's unit, and whether more of it is better."""
+    return (
+        f"{verdict['unit']}" if verdict["higher_is_better"] else f"{verdict['unit']} (less: better)"
+    )
 
 
 def budget_words(budget: int | None) -> str:

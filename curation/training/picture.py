@@ -54,7 +54,7 @@ def intervals(
     groups = [(title, dots) for title, dots in groups if dots]
     numbers = [v for _, dots in groups for d in dots for v in (d.mean, d.low, d.high)]
     low, high, ticks = _scale(numbers)
-    height = 34 + sum(26 + LINE * len(dots) for _, dots in groups)
+    height = 40 + sum(26 + LINE * len(dots) for _, dots in groups)
 
     def across(value: float) -> float:
         return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
@@ -62,9 +62,9 @@ def intervals(
     parts, y = list[str](), 8.0
     for tick in ticks:
         x = across(tick)
-        parts.append(_line(x, 8, x, height - 30, ink, "stroke-opacity='.15'"))
-        parts.append(_text(x, height - 14, _number(tick), ink, "middle", 11))
-    parts.append(_text(WIDTH - RIGHT + 12, height - 14, axis, ink, "start", 11))
+        parts.append(_line(x, 8, x, height - 32, ink, "stroke-opacity='.15'"))
+        parts.append(_text(x, height - 18, _number(tick), ink, "middle", 11))
+    parts.append(_text(LEFT + (WIDTH - LEFT - RIGHT) / 2, height - 3, axis, ink, "middle", 11))
     for title, dots in groups:
         parts.append(_text(8, y + 14, title, ink, "start", 12, "font-weight='600'"))
         y += 26
@@ -79,11 +79,12 @@ def _dot(dot: Dot, y: float, across: Callable[[float], float], ink: str) -> list
     parts = [_text(20, y + 4, one_line(dot.name, 34), ink, "start", 12)]
     if not math.isfinite(dot.mean):
         return [*parts, _text(LEFT, y + 4, "not measured", ink, "start", 11)]
-    number = _number(dot.mean, 3)
+    digits = 1 if abs(dot.mean) >= 20 else 3
+    number = _number(dot.mean, digits)
     if math.isfinite(dot.low) and math.isfinite(dot.high):
         look = "stroke-width='3' stroke-opacity='.75'"
         parts.append(_line(across(dot.low), y, across(dot.high), y, colour, look))
-        number += f"  ± {_number((dot.high - dot.low) / 2, 3)}"
+        number += f"  ± {_number((dot.high - dot.low) / 2, digits)}"
     parts.append(_mark(dot.sign, across(dot.mean), y, colour))
     return [*parts, _text(WIDTH - RIGHT + 12, y + 4, number, ink, "start", 12)]
 

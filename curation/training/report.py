@@ -42,12 +42,12 @@ def html(run: Run) -> str:
     verdict = run.verdict
     if verdict is None:
         raise CurationError(f"The run {run.id} has nothing to compare yet; resume it first.")
-    fits, plan = run.fits(), run.plan
+    fits = [fit for fit in run.fits() if not fit.get("error")]
     parts = [
         "<h1>Did curation help?</h1>",
         f"<p class='verdict'>{escape(verdict['sentence'])}</p>",
         *(f"<p class='warning'>{escape(text)}</p>" for text in warnings(run)),
-        picture.intervals(answers_of.dots(verdict), verdict["metric"], verdict["sentence"]),
+        picture.intervals(answers_of.dots(verdict), answers_of.axis(verdict), verdict["sentence"]),
         LEGEND,
         "<h2>Every arm</h2>",
         _arms(verdict),
@@ -62,8 +62,9 @@ def html(run: Run) -> str:
     parts += ["<h2>What it cost</h2>", _costs(fits)]
     if run.notes.strip():
         parts += ["<h2>Notes</h2>", f"<pre>{escape(run.notes)}</pre>"]
-    parts += ["<h2>Plan, versions and hashes</h2>", _pre(plan)]
-    parts += [_pre(holdout)] if holdout else []
+    parts.append("<h2>Plan, versions and hashes</h2>")
+    written = (run.plan, holdout, run.read("receipt.json"))
+    parts += [_pre(value) for value in written if value is not None]
     title = f"Run {run.id}"
     return (
         f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>"
@@ -81,15 +82,23 @@ LEGEND = (
 
 
 def warnings(run: Run) -> list[str]:
-    """Return the warnings about a run: of its test set, of its comparison, and of its fits."""
+    """Return the warnings about a run: of its test set, and of its comparison."""
     texts = [*(run.holdout or {}).get("warnings", []), *(run.verdict or {}).get("warnings", [])]
-    notes = (note for fit in run.fits() for note in fit.get("notes", []))
-    return list(dict.fromkeys([*texts, *notes]))
+    return list(dict.fromkeys(texts))
 
 
 def _arms(verdict: Mapping[str, Any]) -> str:
     metric = str(verdict["metric"])
-    names = ["train", "seeds", "accuracy", "precision", "recall", "calibration_error", "seconds"]
+    names = [
+        "train",
+        "seeds",
+        "accuracy",
+        "precision",
+        "recall",
+        "perplexity",
+        "calibration_error",
+        "seconds",
+    ]
     rows = [
         [
             arm["title"],
@@ -103,11 +112,10 @@ def _arms(verdict: Mapping[str, Any]) -> str:
 
 
 def _comparisons(verdict: Mapping[str, Any]) -> str:
-    titles = {arm["arm"]: arm["title"] for arm in verdict["arms"]}
     rows = [
         [
-            titles.get(c["arm"], c["arm"]),
-            titles.get(c["against"], c["against"]),
+            c["title"],
+            c["against_title"],
             answers_of.budget_words(c["budget"]),
             _interval(c),
             c["n"],
@@ -127,17 +135,16 @@ def _interval(entry: Mapping[str, Any]) -> str:
 
 def _details(run: Run, verdict: Mapping[str, Any], fits: Sequence[dict[str, Any]]) -> list[str]:
     """Return the parts about one fit: the first arm's, at its greatest budget, with its first seed."""
-    fit = main_fit(verdict, fits)
+    fit = answers_of.main_fit(verdict, fits)
     if fit is None:
         return []
-    title = next((a["title"] for a in verdict["arms"] if a["arm"] == fit["arm"]), fit["arm"])
-    about = f"{title}, {answers_of.budget_words(fit['budget'])}, seed {fit['seed']}"
+    about = answers_of.fit_words(fit)
     table_of = run.answers(fit["key"])
     if "predicted" not in table_of:
         return [f"<h2>Lengths: {escape(about)}</h2>", _losses(table_of), *_samples(fit)]
     classes = answers_of.per_class(fit)
     curve = picture.lines(
-        {title: answers_of.reliability(table_of)},
+        {fit["title"]: answers_of.reliability(table_of)},
         "probability of the answer",
         "share that is right",
         "A reliability chart: on the dashed line, probabilities are right.",
@@ -151,18 +158,6 @@ def _details(run: Run, verdict: Mapping[str, Any], fits: Sequence[dict[str, Any]
         "<h2>Are its probabilities right?</h2>",
         curve,
     ]
-
-
-def main_fit(verdict: Mapping[str, Any], fits: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the fit that details are shown of: first arm, greatest budget, first seed."""
-    order = {
-        arm: number for number, arm in enumerate(dict.fromkeys(a["arm"] for a in verdict["arms"]))
-    }
-    return min(
-        fits,
-        key=lambda fit: (order.get(fit["arm"], len(order)), -(fit["budget"] or 0), fit["seed"]),
-        default=None,
-    )
 
 
 def _confusion(table_of: Any) -> str:
@@ -224,6 +219,6 @@ def _pre(value: Mapping[str, Any]) -> str:
 
 def _digest(run: Run) -> str:
     """Return the checksums of the files that the report was made from."""
-    names = ("plan.json", "holdout.json", "verdict.json")
+    names = ("plan.json", "holdout.json", "receipt.json", "verdict.json")
     present = [name for name in names if (run.path / name).exists()]
     return " · ".join(f"{name} SHA-256 {files.sha256(run.path / name)}" for name in present)

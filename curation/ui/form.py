@@ -1,18 +1,26 @@
-"""Draws an operation's parameters as a form: the signature is the only description."""
+"""Draws the parameters of an operation or a learner as a form: the signature is the only description."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 
-from curation.registry import Operation, Parameter
+from curation.parameters import Parameter
 from curation.ui.filters import OFFERED
 
 
+class HasParameters(Protocol):
+    """An operation, a learner, or anything else with parameters by name."""
+
+    @property
+    def params(self) -> Mapping[str, Parameter]:
+        """Its parameters."""
+
+
 def parameters(
-    operation: Operation,
+    owner: HasParameters,
     values: Mapping[str, Any],
     *,
     key: str,
@@ -27,7 +35,7 @@ def parameters(
     values that are offered for a list parameter.
     """
     chosen: dict[str, Any] = {}
-    shown = [p for p in operation.params.values() if p.name not in skip]
+    shown = [p for p in owner.params.values() if p.name not in skip]
     offered = {p.name: (choices or {}).get(p.name, ()) for p in shown}
     narrow = [p for p in shown if not _of_lines(p, offered[p.name])]
     places = st.columns(min(3, len(narrow))) if narrow else []

@@ -110,6 +110,52 @@ def draw(
     return str(table.index[rows[0]]) if rows and rows[0] < len(table) else None
 
 
+def matrix(counts: pd.DataFrame, key: str, *, tallest: int = 620) -> tuple[str, str] | None:
+    """Draw a square table of counts; return the names of row and column of the clicked cell.
+
+    counts: rows and columns have the same names. Cells are shaded by their share of the row, those
+    on the diagonal in another colour.
+    """
+    names = [str(name) for name in counts.columns]
+    totals = [sum(row) or 1 for row in counts.to_numpy().tolist()]
+    table = pd.DataFrame(counts.to_numpy(), columns=[f"c{n}" for n in range(len(names))])
+    table.insert(0, "name", [short(name, 40) for name in names])
+    shaded = table.style.apply(
+        lambda column: _shades(column, totals), subset=list(table.columns[1:])
+    )
+    config = {"name": st.column_config.TextColumn("label", pinned=True)}
+    config |= {
+        f"c{n}": st.column_config.NumberColumn(short(name, 24), format="%,d", help=short(name, 200))
+        for n, name in enumerate(names)
+    }
+    height = HEAD + LINE * len(table)
+    event: Any = st.dataframe(
+        shaded,
+        hide_index=True,
+        height="content" if height <= tallest else tallest,
+        key=key,
+        column_config=config,
+        on_select="rerun",
+        selection_mode="single-cell",
+    )
+    for row, column in event["selection"]["cells"]:
+        if column != "name" and row < len(names):
+            return names[row], names[int(column[1:])]
+    return None
+
+
+def _shades(column: pd.Series, totals: Sequence[int]) -> list[str]:
+    """The style of each cell of a matrix's column."""
+    own = int(str(column.name)[1:])
+    return [
+        f"background-color: rgba({'0, 158, 115' if n == own else '213, 94, 0'}, "
+        f"{0.6 * value / total:.2f})"
+        if value
+        else "color: rgba(127, 140, 141, 0.6)"
+        for n, (value, total) in enumerate(zip(column, totals, strict=True))
+    ]
+
+
 TEXTS = (
     Column("prompt", kind="excerpt", width=240),
     Column("response", kind="excerpt", width=260),

@@ -1,0 +1,1 @@
+"""Panels of the page Train, one subject a module."""
