@@ -21,6 +21,7 @@ import pandas as pd
 
 from curation import Project, Step
 from curation.dataset import Dataset
+from curation.embedding import load_encoder
 from curation.export.leaks import leaks
 from curation.looking.choice import beside_random
 from curation.personal import is_personal
@@ -133,6 +134,20 @@ def paraphrases(data: Path) -> Iterator[Line]:
             f"at {similarity}: {share(sum(same), len(same))} pairs that are alike are paraphrases"
         )
         yield "drop_near_duplicates", "duplicates/msrp_paraphrase_train.tsv", len(pairs), figure
+
+
+def meanings(data: Path) -> Iterator[Line]:
+    """The same pairs by the cosine of their vectors."""
+    file = "duplicates/msrp_paraphrase_train.tsv"
+    text = (data / file).read_text("utf-8-sig")
+    pairs = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
+    encoder = load_encoder("")
+    one, two = (encoder.encode([pair[side] for pair in pairs]) for side in (3, 4))
+    cosine, same = (one * two).sum(axis=1), np.array([pair[0] == "1" for pair in pairs])
+    for similarity in (0.97, 0.95, 0.9):
+        near = cosine >= similarity
+        figure = f"at {similarity}: {share(int(same[near].sum()), int(near.sum()))} pairs are paraphrases"
+        yield "drop_similar", file, len(pairs), figure
 
 
 def near(one: str, two: str, similarity: float) -> bool:
@@ -328,7 +343,7 @@ PARTS: dict[str, Callable[[Path], Iterable[Line]]] = {
     part.__name__: part
     for part in (
         *(cleaners, duplicates, languages, scores, corrections, personal, attention),
-        *(selections, splits, labels),
+        *(selections, splits, labels, meanings),
     )
 }
 

@@ -53,19 +53,23 @@ def held_out_probabilities(
 ) -> np.ndarray:
     """Return the probability of each class for each row, by models that have not seen the row.
 
-    A logistic regression is fitted once a fold to the rows of all other folds. vectors: (rows,
-    width), unit length. labels: (rows,), numbers from 0, at least two rows each. Returns (rows,
-    classes) in six digits.
+    A logistic regression is fitted once a fold to the rows of all other folds. A class weighs as
+    much as the root of its rows. vectors: (rows, width), unit length. labels: (rows,), numbers from
+    0, at least two rows each. Returns (rows, classes) in six digits.
     """
     from sklearn.linear_model import LogisticRegression
 
     result = np.zeros((len(labels), int(labels.max()) + 1))
     exact = vectors.astype(np.float64)  # in float32 the digits depend on how many threads add up
+    sizes = np.bincount(labels)
+    # With equal rows right rows of rare classes go, 15 % of them in CLINC with a long tail and 8 %
+    # so; with equal classes, wrong ones of frequent classes stay.
+    weights = dict(enumerate(len(labels) / sizes**0.5 / (sizes**0.5).sum()))
     folds = np.unique(fold_numbers)
     for n, fold in enumerate(folds):
         held_out = fold_numbers == fold
         # Weaker regularisation learns the wrong labels: C = 10 finds fewer and takes more right ones.
-        model = LogisticRegression(C=1.0, max_iter=1_000)
+        model = LogisticRegression(C=1.0, class_weight=weights, max_iter=1_000)
         model.fit(exact[~held_out], labels[~held_out])
         result[np.ix_(held_out, model.classes_)] = model.predict_proba(exact[held_out])
         progress((n + 1) / len(folds), f"fold {n + 1} of {len(folds)}")

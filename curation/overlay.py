@@ -9,10 +9,11 @@ decisions in the place of those that a run knew, and an undo after a run shows w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -134,7 +135,8 @@ def lay(dataset: Dataset, layer: StepReport) -> Dataset:
             former = rows["dropped_by"].iloc[places]
             overruled = former[former.notna()]
             columns |= _decided(rows, places, delta["keep"].to_numpy())
-            heirs = _heirs(dataset.steps, rows.assign(dropped_by=columns["dropped_by"]))
+            decided = dataset.replace(rows=rows.assign(dropped_by=columns["dropped_by"]))
+            heirs = _heirs(decided)
             if len(heirs):
                 columns["dropped_by"][heirs.index] = None
                 delta = pd.concat([delta, heirs])
@@ -198,14 +200,14 @@ def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[s
     }
 
 
-def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
+def _heirs(dataset: Dataset) -> pd.DataFrame:
     """The copies that come back because a person dropped the row that was kept for them.
 
     Columns keep and reason. What a step dropped as copies of such rows is given to its operation
     again, alone: those that it keeps come back, so that the next best of each group stays.
     """
-    heirs = [_NO_HEIRS]
-    for step in steps:
+    heirs, rows = [_NO_HEIRS], dataset.rows
+    for step in dataset.steps:
         kept_for = step.delta.get("duplicate_of")
         if kept_for is None:
             continue
@@ -213,7 +215,7 @@ def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
         copies = kept_for[kept_for.isin(dropped)]
         copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
         if len(copies):
-            back = copies.loc[_kept_again(step, rows.loc[copies.index].sort_index())]
+            back = copies.loc[_kept_again(step, dataset, copies.index.sort_values())]
             reasons = [
                 f"comes back: {i}, which was kept for it, was dropped by people" for i in back
             ]
@@ -222,21 +224,26 @@ def _heirs(steps: Sequence[StepReport], rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(heirs)
 
 
-def _kept_again(step: StepReport, rows: pd.DataFrame) -> pd.Index:
+def _kept_again(step: StepReport, dataset: Dataset, ids: pd.Index) -> pd.Index:
     """The rows that a step's operation keeps when it is given these alone.
 
     Remembered by the rows, for most decisions of people leave the copies as they were.
     """
-    again = operation(step.use)
-    name = ""
+    again, rows = operation(step.use), dataset.rows.loc[ids]
+    offers: dict[str, Any] = {"rows": rows, "progress": silent}
+    name, places = "", b""
+    if "vectors" in again.inputs:
+        assert dataset.vectors is not None
+        offers["vectors"] = dataset.vectors[dataset.rows.index.get_indexer(ids)]
+        places = offers["vectors"].tobytes()
     with suppress(TypeError):  # a column of lists
         content = pd.util.hash_pandas_object(rows).to_numpy()
         name = key(
-            step.use, again.version, step.params, list(rows.columns), list(rows.index), content
+            *(step.use, again.version, step.params, list(rows.columns), list(ids), content),
+            hashlib.blake2b(places, digest_size=16).hexdigest(),
         )
     kept = _again.get(name) if name else None
     if kept is None:
-        offers = {"rows": rows, "progress": silent}
         answer = again.run(*(offers[i] for i in again.inputs), **step.params)
         kept = answer.index[answer["keep"].to_numpy()]
         if name:
@@ -262,7 +269,7 @@ def over(
     splits are the run's. A row that somebody keeps since the run is left out by no selection: that
     chose without knowing. Returns the dataset and its fingerprint.
     """
-    dataset, mark = source.dataset, key("over", source.digest)
+    dataset, mark = source.dataset.replace(vectors=ran.vectors), key("over", source.digest)
     pinned = _pinned(ran)
     steps = [report for report in ran.steps if report.use != PEOPLE]
     for layer in interleaved(steps, lambda report: KINDS[report.kind], people):

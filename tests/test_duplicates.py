@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 from curation import Step, overlay
-from curation.alike import jaccard, near_duplicates, shingles
+from curation.alike import jaccard, near_duplicates, near_vectors, nearest_vectors, shingles
 from curation.cache import Memory
 from curation.dataset import silent, with_derived
 from curation.decisions import Decision
-from curation.operations.duplicates import drop_exact_duplicates, drop_near_duplicates
+from curation.operations.duplicates import (
+    drop_exact_duplicates,
+    drop_near_duplicates,
+    drop_similar,
+)
 from curation.registry import operation
 from curation.report import StepReport
 from curation.text.folding import folded
@@ -362,6 +366,78 @@ def test_one_sign_or_vowel_in_a_short_answer_is_another_answer():
     assert drop_near_duplicates(rows_of(pairs), silent)["keep"].all()
 
 
+# --- nearly the same meaning ----------------------------------------------------------------------
+
+
+def on_a_circle(*degrees: float) -> np.ndarray:
+    """Unit vectors by their angles."""
+    angles = np.deg2rad(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("block", [1, 3, 1_024])
+def test_vectors_are_compared_with_all_kept_ones_whatever_the_size_of_blocks(monkeypatch, block):
+    monkeypatch.setattr(near_vectors, "BLOCK", block)
+    drawn = np.random.default_rng(4).normal(size=(40, 3))
+    vectors = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    order = np.random.default_rng(5).permutation(40)
+    leader, cosine = nearest_vectors(vectors, order, 0.9, silent)
+    kept: list[int] = []
+    for i in order:
+        near = vectors[kept] @ vectors[i]
+        expected = kept[near.argmax()] if kept and near.max() >= 0.9 else i
+        kept += [i] if expected == i else []
+        assert leader[i] == expected
+        assert cosine[i] == pytest.approx(1 if expected == i else near.max(), abs=1e-5)
+    assert 5 < len(kept) < 35
+
+
+def test_equal_vectors_are_similar_at_a_similarity_of_one():
+    drawn = np.random.default_rng(4).normal(size=(20, 384)).astype(np.float32)
+    vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    twice = np.concatenate([vectors, vectors])
+    assert (nearest_vectors(twice, np.arange(40), 1.0, silent)[0][20:] == np.arange(20)).all()
+
+
+def similar(rows: pd.DataFrame, vectors: np.ndarray, **params) -> list[bool]:
+    return drop_similar(rows, vectors, silent, **params)["keep"].tolist()
+
+
+def test_a_row_goes_only_when_a_kept_row_is_that_similar():
+    rows, vectors = rows_of([(f"{i}?", "x") for i in range(4)]), on_a_circle(0, 12, 24, 90)
+    rows["source_row"] = range(4)
+    answer = drop_similar(rows, vectors, silent, similarity=0.97)
+    assert answer["keep"].tolist() == [True, False, True, True], "the third is far from the first"
+    first, second, *_ = rows.index
+    assert answer["reason"][second] == f"duplicate of {first} (similarity 0.98)"
+    assert answer["duplicate_group"].fillna("").tolist() == [first, first, "", ""]
+    turned = drop_similar(rows[::-1], vectors[::-1], silent, similarity=0.97)
+    pd.testing.assert_frame_equal(turned[::-1], answer)
+
+
+def test_of_similar_rows_the_one_that_the_user_wants_stays():
+    rows, vectors = rows_of([("a?", "x"), ("b?", "longer")]), on_a_circle(0, 5)
+    rows["score"] = [1.0, 2.0]
+    assert similar(rows, vectors) == [True, False]
+    assert similar(rows, vectors, keep="longest") == [False, True]
+    assert similar(rows, vectors, best_by="score") == [False, True]
+
+
+def test_similar_rows_with_different_labels_stay_unless_all_are_compared():
+    rows, vectors = (
+        rows_of([(f"{i}", "") for i in range(4)], ["x", "y", "x", None]),
+        on_a_circle(*[0] * 4),
+    )
+    rows["source_row"] = range(4)
+    assert similar(rows, vectors) == [True, True, False, True]
+    assert similar(rows, vectors, within=None) == [True, False, False, False]
+    answer = drop_similar(rows, vectors, silent, within=None)
+    assert answer["reason"].iloc[1].endswith("; but the labels disagree: y here, x there")
+    assert similar(rows.assign(source=["p", "p", "q", "q"]), vectors, within="source") == [
+        *[True, False, True, False]
+    ]
+
+
 # --- people and copies ----------------------------------------------------------------------------
 
 
@@ -380,6 +456,31 @@ def test_the_next_best_copy_comes_back_when_a_person_drops_the_kept_one(make_pro
         assert kept(dataset) == [False, True, False, True]
         sentences = [e["text"] for e in dataset.explain(ids[1]) if e["what"] == "kept"]
         assert len(sentences) == 1 and f"comes back: {ids[0]}" in sentences[0]
+
+
+def test_the_next_best_of_similar_rows_comes_back_too_during_a_run_and_after_it():
+    data = make_dataset([(f"{i}?", "x") for i in range(4)])
+    data = data.replace(
+        rows=data.rows.assign(source_row=range(4)), vectors=on_a_circle(0, 5, 5, 90)
+    )
+    first, *_ = ids = list(data.rows.index)
+    delta = drop_similar(data.rows, data.vectors, silent)
+    step = StepReport("drop_similar", "drop_similar", "", "filter", {}, "", delta=delta)
+    ran = overlay.lay(data, step)
+    assert ran.rows["dropped_by"].isna().tolist() == [True, False, False, True]
+    decided = pd.DataFrame(
+        {"keep": False, "reason": "dropped"}, index=pd.Index([first], dtype="str")
+    )
+    people = SimpleNamespace(
+        edits_frame=lambda: decided.iloc[:0],
+        verdicts_frame=lambda: decided,
+        fingerprint=lambda kinds: "",
+    )
+    during = overlay.lay(ran, overlay.PeopleLayer("People", "", decided).report(""))
+    source = overlay.Source("", data.replace(vectors=None))
+    after, _ = overlay.over(source, ran, people, Memory(8))
+    for dataset in (during, after):
+        assert list(dataset.kept.index) == [ids[1], ids[3]]
 
 
 def test_copies_are_not_compared_again_for_a_decision_about_another_example(monkeypatch):

@@ -142,7 +142,7 @@ ROOMS = {
         standing
     """,
     "alike": """
-        overlaps shingles sides
+        near_vectors overlaps shingles sides
         near_duplicates
         __init__
     """,

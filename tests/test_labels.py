@@ -47,6 +47,17 @@ def test_every_class_is_spread_over_the_folds_and_a_row_stays_in_its_fold():
     assert turned[::-1].tolist() == folds.tolist()
 
 
+def test_a_rare_class_keeps_its_right_rows():
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0, 1], [190, 10])
+    vectors = np.eye(40)[labels] + rng.normal(scale=0.2, size=(200, 40))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    folds = stratified_folds([str(i) for i in range(200)], labels, 5)
+    probabilities = held_out_probabilities(vectors, labels, folds)
+    assert probabilities[labels == 1, 1].mean() > 0.6, "0.39 where each row weighs the same"
+    assert not judged(probabilities, labels).wrong.any()
+
+
 def test_a_row_is_judged_by_models_that_have_not_seen_it():
     drawn = np.random.default_rng(0).normal(size=(60, 20))
     vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
