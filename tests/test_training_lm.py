@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from curation.dataset import Message
@@ -253,6 +255,32 @@ def test_early_stopping_takes_the_best_weights(folder, tmp_path):
     best = min(losses.values())
     assert stopped.losses.sum() / stopped.tokens.sum() == pytest.approx(best, rel=0.2)
     assert best < list(losses.values())[-1]
+
+
+def test_early_stopping_counts_on_after_a_fit_was_killed(tmp_path):
+    wrong = part(chat(turns[0].content, "zzz") for turns in DATA.train.messages)
+    data = Data(wrong, DATA.validation, DATA.test)
+    model = str(save_tiny(tmp_path / "model"))
+    settings = {"model": model, "rate": 0.05, "batch": 4, "epochs": 5, "samples": 0, "patience": 2}
+    whole = fit(data, tmp_path / "whole", **settings)
+
+    def killing(point):
+        if point.step == whole.cost.steps - 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(data, tmp_path / "killed", report=killing, **settings)
+    resumed = fit(data, tmp_path / "killed", **settings)
+    assert resumed.cost.steps == whole.cost.steps < 15
+    assert resumed.losses.tolist() == whole.losses.tolist()
+
+
+def test_a_tokenizer_without_an_end_is_a_sentence(tmp_path):
+    model = save_tiny(tmp_path / "model")
+    settings = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": None}))
+    with pytest.raises(CurationError, match="no token that ends a text"):
+        fit(DATA, tmp_path, model=str(model), samples=0)
 
 
 def test_a_loss_that_is_no_number_is_a_sentence(tmp_path):

@@ -86,8 +86,16 @@ def learn(
 
 
 def _ready(student: Student) -> Any:
-    """Return the tokenizer with a chat template and a token for padding."""
+    """Return the tokenizer with a chat template and a token for padding.
+
+    Raises CurationError for one without a token that ends an answer.
+    """
     tokenizer = student.tokenizer
+    if tokenizer.eos_token is None:
+        raise CurationError(
+            "The tokenizer of this model names no token that ends a text, so the model could not "
+            "learn where an answer ends. Name one as eos_token in its tokenizer_config.json."
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     if not tokenizer.chat_template:

@@ -285,6 +285,7 @@ def _arguments(
         save_steps=1 / PARTS,
         save_total_limit=1,
         load_best_model_at_end=stops_early,
+        restore_callback_states_from_checkpoint=True,  # how long no loss was lower
         metric_for_best_model="eval_loss" if stops_early else None,
         greater_is_better=False if stops_early else None,
         logging_steps=1 / (4 * PARTS),
