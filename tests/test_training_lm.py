@@ -336,9 +336,12 @@ SMALL = {"layers": 1, "width": 32, "heads": 2, "context": 32, "batch": 4, "vocab
 
 
 def test_a_small_gpt_learns_a_toy_language_in_equal_tokens(tmp_path):
-    outcome = fit(DATA, tmp_path, "small_gpt", rate=0.01, steps=150, **SMALL)
-    assert outcome.cost.tokens == 150 * 4 * 32 and outcome.losses_before is None
+    data = Data(counting(24), DATA.validation, DATA.test)
+    settings = {**SMALL, "width": 48, "context": 64}
+    outcome = fit(data, tmp_path, "small_gpt", rate=0.01, steps=120, **settings)
+    assert outcome.cost.tokens == 120 * 4 * 64 and outcome.losses_before is None
     assert outcome.losses.sum() / outcome.tokens.sum() < 1.0
+    assert outcome.notes == ()
     assert outcome.samples[0].after.split()[1:2] == ["is"] and outcome.samples[0].before == ""
 
 
@@ -353,7 +356,7 @@ def test_all_arms_of_a_small_gpt_count_the_same_tokens_and_chinese_is_written():
 
 
 def test_small_gpts_of_other_examples_are_measured_in_the_same_tokens(tmp_path):
-    others = part([chat("Sing.", "La la la la la la la.")])
+    others = part([chat("Sing it. " * 9, "La la la la la la la.")])  # longer than a block
     fits = [
         fit(Data(train, DATA.validation, DATA.test), tmp_path / name, "small_gpt", steps=1, **SMALL)
         for name, train in (("a", DATA.train), ("b", others))

@@ -6,6 +6,7 @@ Import this module inside a function: it needs torch, transformers and TRL.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -53,7 +54,8 @@ def learn(
     """
     with computing(work.seed):
         model, tokenizer = student.model.to(device()), _ready(student)
-        train, notes = encoded(tokenizer, data.train, how.longest, "training")
+        longest = sys.maxsize if blocks else how.longest  # blocks go on where the last one ended
+        train, notes = encoded(tokenizer, data.train, longest, "training")
         train = [row for row in train if row.answer_tokens]
         if not train:
             raise CurationError(
@@ -139,11 +141,11 @@ def _rows(train: Sequence[Tokens], answers_only: bool) -> Dataset:
 def _blocks(train: Sequence[Tokens], how: sft.Schooling, seed: int) -> Dataset:
     """Cut all tokens, in random order of the examples, into blocks of equal length.
 
-    There are as many as whole steps take; too few for one step are repeated.
+    There are as many as whole steps take; the last ones are filled from the beginning again.
     """
     order = np.random.default_rng(seed).permutation(len(train))
     tokens = np.concatenate([train[place].ids for place in order])
-    steps = max(1, len(tokens) // (how.longest * how.batch))
+    steps = -(-len(tokens) // (how.longest * how.batch))
     blocks = np.resize(tokens, (steps * how.batch, how.longest))
     return Dataset.from_dict({"input_ids": blocks.tolist(), "labels": blocks.tolist()})
 
