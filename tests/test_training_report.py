@@ -109,6 +109,6 @@ def test_an_axis_has_round_ticks_around_all_numbers():
 
 def test_arms_are_grouped_by_budget_with_the_sign_of_their_comparison(project):
     groups = dict(answers.dots(write_run(project).verdict))
-    assert list(groups) == ["60 examples", "All that the arm has"]
+    assert list(groups) == ["60 examples", "Without a budget"]
     signs = {dot.name: dot.sign for dot in groups["60 examples"]}
     assert signs == {"Curated": "better", "Random": "reference"}

@@ -279,7 +279,7 @@ def axis(verdict: dict[str, Any]) -> str:
 
 def budget_words(budget: int | None) -> str:
     """Return a budget in words."""
-    return "All that the arm has" if budget is None else f"{budget:,} examples"
+    return "Without a budget" if budget is None else f"{budget:,} examples"
 
 
 def _number(value: float | None) -> float:

@@ -28,7 +28,7 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Colours of lines, of Okabe and Ito; later ones are dashed as well."""
 
 WIDTH = 860
-LEFT, RIGHT, LINE = 230, 130, 24
+LEFT, RIGHT, LINE = 200, 110, 24
 """Pixels for names, for numbers, and for each row of dots."""
 
 
@@ -43,40 +43,51 @@ class Dot:
     sign: Sign
 
 
+Groups = Sequence[tuple[str, Sequence[Dot]]]
+"""Rows of dots, each group under its title."""
+
+
 def intervals(
-    groups: Iterable[tuple[str, Sequence[Dot]]], axis: str, alt: str, ink: str = "currentColor"
+    groups: Groups,
+    axis: str,
+    alt: str,
+    ink: str = "currentColor",
+    *,
+    width: int = WIDTH,
+    beside: Groups = (),
 ) -> str:
     """Return rows of dots with their intervals, under a title for each group.
 
     axis: the measure and its unit. alt: the picture's finding, for who cannot see it. ink: the
-    colour of texts and lines.
+    colour of texts and lines. width: pixels. beside: groups of another picture with the same axis.
     """
     groups = [(title, dots) for title, dots in groups if dots]
-    numbers = [v for _, dots in groups for d in dots for v in (d.mean, d.low, d.high)]
-    low, high, ticks = _scale(numbers)
+    every = [dot for _, dots in [*groups, *beside] for dot in dots]
+    low, high, ticks = _scale([v for d in every for v in (d.mean, d.low, d.high)])
+    right = width - RIGHT
     height = 40 + sum(26 + LINE * len(dots) for _, dots in groups)
 
     def across(value: float) -> float:
-        return LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (value - low) / (high - low) * (right - LEFT)
 
     parts, y = list[str](), 8.0
     for tick in ticks:
         x = across(tick)
         parts.append(_line(x, 8, x, height - 32, ink, "stroke-opacity='.15'"))
         parts.append(_text(x, height - 18, _number(tick), ink, "middle", 11))
-    parts.append(_text(LEFT + (WIDTH - LEFT - RIGHT) / 2, height - 3, axis, ink, "middle", 11))
+    parts.append(_text((LEFT + right) / 2, height - 3, axis, ink, "middle", 11))
     for title, dots in groups:
         parts.append(_text(8, y + 14, title, ink, "start", 12, "font-weight='600'"))
         y += 26
         for dot in dots:
-            parts += _dot(dot, y + LINE / 2 - 4, across, ink)
+            parts += _dot(dot, y + LINE / 2 - 4, across, right, ink)
             y += LINE
-    return _svg(height, alt, parts)
+    return _svg(width, height, alt, parts)
 
 
-def _dot(dot: Dot, y: float, across: Callable[[float], float], ink: str) -> list[str]:
+def _dot(dot: Dot, y: float, across: Callable[[float], float], right: float, ink: str) -> list[str]:
     colour = COLOURS[dot.sign]
-    parts = [_text(20, y + 4, one_line(dot.name, 34), ink, "start", 12)]
+    parts = [_text(20, y + 4, one_line(dot.name, 28), ink, "start", 12)]
     if not math.isfinite(dot.mean):
         return [*parts, _text(LEFT, y + 4, "not measured", ink, "start", 11)]
     digits = 1 if abs(dot.mean) >= 20 else 3
@@ -86,7 +97,7 @@ def _dot(dot: Dot, y: float, across: Callable[[float], float], ink: str) -> list
         parts.append(_line(across(dot.low), y, across(dot.high), y, colour, look))
         number += f"  ± {_number((dot.high - dot.low) / 2, digits)}"
     parts.append(_mark(dot.sign, across(dot.mean), y, colour))
-    return [*parts, _text(WIDTH - RIGHT + 12, y + 4, number, ink, "start", 12)]
+    return [*parts, _text(right + 12, y + 4, number, ink, "start", 12)]
 
 
 def _mark(sign: Sign, x: float, y: float, colour: str) -> str:
@@ -108,12 +119,13 @@ def lines(
     ink: str = "currentColor",
     *,
     diagonal: bool = False,
+    width: int = WIDTH,
     height: int = 260,
 ) -> str:
     """Return lines through points (x, y), each with its name.
 
     across, up: titles of the axes with their units. diagonal: whether the line of equal x and y is
-    drawn, as in a reliability chart. Points that are not finite are left out.
+    drawn, as in a reliability chart. width, height: pixels. Points that are not finite are left out.
     """
     finite = {
         name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
@@ -124,8 +136,8 @@ def lines(
     corner = [(0.0, 0.0), (1.0, 1.0)] if diagonal else []
     low_x, high_x, x_ticks = _scale([x for x, _ in [*every, *corner]])
     low_y, high_y, y_ticks = _scale([y for _, y in [*every, *corner]])
-    left, right, top, bottom = 64, 200, 12, 44
-    wide, tall = WIDTH - left - right, height - top - bottom
+    left, right, top, bottom = 64, 170, 12, 44
+    wide, tall = width - left - right, height - top - bottom
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
@@ -162,7 +174,7 @@ def lines(
         key = f"stroke-width='2' {dash}"
         parts.append(_line(left + wide + 12, y - 4, left + wide + 36, y - 4, colour, key))
         parts.append(_text(left + wide + 42, y, one_line(name, 22), ink, "start", 11))
-    return _svg(height, alt, parts)
+    return _svg(width, height, alt, parts)
 
 
 def _scale(numbers: Sequence[float]) -> tuple[float, float, list[float]]:
@@ -188,10 +200,10 @@ def _safe(text: str) -> str:
     return escape("".join(c for c in text if c.isprintable()))
 
 
-def _svg(height: float, alt: str, parts: Iterable[str]) -> str:
+def _svg(width: int, height: float, alt: str, parts: Iterable[str]) -> str:
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height:.0f}' "
-        f"width='{WIDTH}' height='{height:.0f}' role='img' aria-label='{_safe(alt)}' "
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height:.0f}' "
+        f"width='{width}' height='{height:.0f}' role='img' aria-label='{_safe(alt)}' "
         f"font-family='system-ui, sans-serif'>{''.join(parts)}</svg>"
     )
 

@@ -14,15 +14,15 @@ CLASS = (
     Column("f1", "F1", "number"),
     Column("precision", kind="number"),
     Column("recall", kind="number"),
-    Column("train", "training examples", "count"),
-    Column("test", "test examples", "count"),
+    Column("train", "trained on", "count"),
+    Column("test", "tested on", "count"),
 )
 """A class of a fit."""
 
 
 def draw(scene: Scene) -> None:
     """Draw the classes, the worst first, and the reliability chart."""
-    left, right = st.columns([4, 5], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Classes, the worst first", anchor=False)
         tables.draw(answers.per_class(scene.fit), CLASS)
@@ -37,6 +37,7 @@ def draw(scene: Scene) -> None:
             alt,
             ink(),
             diagonal=True,
+            width=560,
             height=300,
         )
         st.image(chart, width="stretch", alt=alt)

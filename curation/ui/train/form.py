@@ -42,10 +42,16 @@ def draw(project: Project, view: View) -> None:
         return
     fits = len(plan.cells())
     st.caption(
-        f"{fits:,} fits: {len(plan.arms)} arms, {len(plan.budgets)} budgets, {plan.seeds} seeds. "
+        f"{fits:,} fits: {_counted(len(plan.arms), 'arm')}, {_counted(len(plan.budgets), 'budget')}, "
+        f"{_counted(plan.seeds, 'seed')}. "
         "The test set is taken out first, and nothing is chosen by it."
     )
     _draw_start(project, plan)
+
+
+def _counted(number: int, word: str) -> str:
+    """A number with its word, in the plural where it is one."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _draw_learner(project: Project) -> Learner:
@@ -68,10 +74,9 @@ def _draw_arms(project: Project, view: View, usual: Plan) -> tuple[str, ...]:
     st.markdown("**What to compare**")
     plain = [kind for kind in KINDS if kind not in NEEDS_ARGUMENT]
     chosen = list[str]()
-    places = st.columns(2)
-    for number, kind in enumerate(plain):
-        title, about = KINDS[kind]
-        with places[number % 2]:
+    with st.container(gap="xxsmall"):
+        for kind in plain:
+            title, about = KINDS[kind]
             if st.checkbox(f"**{title}**: {about}", kind in usual.arms, key=f"train-arm-{kind}"):
                 chosen.append(kind)
     left, middle, right = st.columns(3)
@@ -88,7 +93,10 @@ def _draw_arms(project: Project, view: View, usual: Plan) -> tuple[str, ...]:
         chosen += [
             f"export:{folder}"
             for folder in middle.multiselect(
-                "Earlier deliveries", list(written), key="train-exports", format_func=written.get
+                "Earlier deliveries",
+                list(written),
+                key="train-exports",
+                format_func=lambda folder: written[folder],
             )
         ]
     if path := right.text_input(

@@ -27,8 +27,8 @@ def draw_regions(scene: Scene) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         column = choose_column(scene)
-        if column:
-            places = scene.dataset.column(column)
+        places = scene.dataset.column(column) if column else None
+        if places is not None:
             tables.draw(answers.losses(scene.table, places, scene.choice), REGION)
     with right:
         st.caption("By length of the answer")

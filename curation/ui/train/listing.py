@@ -161,7 +161,7 @@ def _draw_pair(run: Run, other: Run) -> None:
                 st.caption("It has nothing to compare yet.")
                 continue
             st.markdown(f"**{markdown(one.verdict['sentence'], 900)}**")
-            result.draw_chart(one)
+            result.draw_chart(one, wide=False)
             if one.notes:
                 st.text(one.notes)
 

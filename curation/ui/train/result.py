@@ -11,11 +11,15 @@ import streamlit as st
 from curation.project import Project
 from curation.runs import Run
 from curation.training import answers, picture, report
+from curation.training.picture import WIDTH
 from curation.ui import tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 from curation.ui.train import classes, confusion, cost, language, regions
 from curation.ui.train.scene import Scene, ink
+
+MOST_ROWS, HALF = 12, 570
+"""Dots up to which a chart has one column; pixels of each of two columns."""
 
 Draw = Callable[[Scene], None]
 
@@ -75,27 +79,35 @@ def draw_verdict(run: Run) -> None:
     """Draw the sentence, the chart of all arms, and the warnings of a run."""
     verdict = run.verdict
     if verdict is None:
-        st.info("There is nothing to compare yet.", icon=":material/hourglass:")
+        st.caption("There is nothing to compare yet.")
         return
     st.subheader(markdown(verdict["sentence"], 900), anchor=False)
     draw_chart(run)
-    warnings = report.warnings(run)
-    for text in warnings[:2]:
-        st.warning(markdown(text, 600), icon=":material/warning:")
-    if len(warnings) > 2:
-        with st.expander(f"{len(warnings) - 2} more remarks"):
-            for text in warnings[2:]:
-                st.markdown(f"- {markdown(text, 600)}")
+    first, *others = report.warnings(run) or [""]
+    if first:
+        st.warning(markdown(first, 600), icon=":material/warning:")
+    if others:
+        with st.expander(f"{len(others):,} more to know about this run"):
+            st.markdown("\n".join(f"- {markdown(text, 600)}" for text in others))
 
 
-def draw_chart(run: Run) -> None:
-    """Draw a dot and an interval for each arm and budget."""
+def draw_chart(run: Run, *, wide: bool = True) -> None:
+    """Draw a dot and an interval for each arm and budget; wide: in two columns where they are many."""
     verdict = run.verdict
     if verdict is None or not verdict["arms"]:
         return
-    alt = str(verdict["sentence"])
-    chart = picture.intervals(answers.dots(verdict), answers.axis(verdict), alt, ink())
-    st.image(chart, width="content", alt=alt)
+    groups, alt = answers.dots(verdict), str(verdict["sentence"])
+    axis = answers.axis(verdict)
+    if wide and len(verdict["arms"]) > MOST_ROWS and len(groups) > 1:
+        half = len(groups) // 2
+        parts = [groups[:half], groups[half:]]
+        for place, part in zip(st.columns(2), parts, strict=True):
+            chart = picture.intervals(part, axis, alt, ink(), width=HALF, beside=groups)
+            place.image(chart, width="stretch", alt=alt)
+    else:
+        width = WIDTH if wide else HALF
+        chart = picture.intervals(groups, axis, alt, ink(), width=width)
+        st.image(chart, width="content" if wide else "stretch", alt=alt)
     st.caption(
         "▲ better · ▼ worse · ○ no difference shown · ■ what they are compared with. A line is a "
         "95 % interval of the mean over the seeds."

@@ -95,10 +95,11 @@ def draw_examples(
     if not present:
         return
     part = with_titles(scene.dataset, rows.loc[present])
+    part = part.drop(columns=[c for c in ("response", "dropped_by") if not any(part[c].fillna(""))])
     first: list[Column] = []
     if before is not None:
-        part = part.assign(**{name: before[name].reindex(present) for name in before})
-        first = [tables.column_for(part[name]) for name in before]
+        part = part.assign(**{str(name): before[name].reindex(present) for name in before})
+        first = [tables.column_for(part[str(name)]) for name in before]
     actions.for_many(scene.project, present, f"train-{key}")
     after = ("topic", "label_quality", "suggested_label")
     picked = tables.examples(part, f"train-{key}-table", before=first, after=after, tallest=300)
