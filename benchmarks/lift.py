@@ -62,6 +62,8 @@ Select = Callable[[int, int], Step]
 """(budget, seed) → a step."""
 
 WRONG = (Step("label_quality"), Step("drop_wrong_labels"))
+SIMILAR = (Step("drop_similar", similarity=0.97, within="label"),)
+SIMILAR_ANYWHERE = (Step("drop_similar", similarity=0.97, within=None),)
 COPIES_BY_WORDS = (
     Step("drop_exact_duplicates", by="prompt"),
     Step("drop_near_duplicates", by="prompt"),
@@ -116,6 +118,30 @@ SELECTORS: dict[str, Arm] = {
 FILTERS: dict[str, tuple[tuple[Step, ...], Sequence[str]]] = {
     "": ((), list(SELECTORS)),
     "wrong labels out → ": (WRONG, list(SELECTORS)),
+    "similar out → ": (
+        SIMILAR,
+        ["random", "balanced, root shares", "everything"],
+    ),
+    "wrong labels out → similar out → ": (
+        WRONG + SIMILAR,
+        [
+            "random",
+            "balanced, equal shares",
+            "balanced, root shares",
+            "facility location",
+            "facility location, balanced",
+            "most confident",
+            "everything",
+        ],
+    ),
+    "wrong labels out → similar of any label out → ": (
+        WRONG + SIMILAR_ANYWHERE,
+        ["balanced, root shares"],
+    ),
+    "similar out → wrong labels out → ": (
+        SIMILAR + WRONG,
+        ["balanced, equal shares", "balanced, root shares", "everything"],
+    ),
     "copies by words out → wrong labels out → ": (
         COPIES_BY_WORDS + WRONG,
         [
@@ -136,14 +162,11 @@ ARMS: dict[str, Arm] = {
     for name in names
 }
 
-FULL = [name for name in ARMS if name.startswith("copies by words out → wrong labels out → ")]
+FULL = [name for name in ARMS if name.startswith("wrong labels out → similar out → ")]
 CONTROLS = ["random", "wrong labels out → random", *FULL]
 """Arms that are run on a clean and balanced pool too."""
 
-PERMUTED = [
-    "wrong labels out → random",
-    "copies by words out → wrong labels out → balanced, root shares",
-]
+PERMUTED = ["wrong labels out → random", "wrong labels out → similar out → balanced, root shares"]
 """Arms that are run with the columns of wrong labels permuted among the rows."""
 
 

@@ -49,6 +49,8 @@ def test_faults_are_planted_in_their_shares_and_written_down():
         elif origin in right:
             assert (pool.labels[i] != right[origin]) == pool.flipped[i]
         assert text in right or pool.garbled[i] or pool.copied[i]
+    changed = [text not in right for text in pool.texts] & pool.copied & ~pool.garbled
+    assert 25 <= changed.sum() <= 30  # half of the copies, but for those that are garbled
     assert planting.planted(clean, 3).texts == pool.texts
     assert planting.planted(clean, 4).texts != pool.texts
 
@@ -117,6 +119,13 @@ def test_differences_are_bold_where_holm_leaves_them_below_five_in_a_hundred():
     assert tables.shown(interval, 0.06) == "+.123 ± .023"
     assert tables.shown(interval._replace(mean=-0.1, low=-0.2, high=0.0)) == "-.100 ± .100"
     assert tables.shown(interval._replace(n=1, high=np.nan)) == "+.123 (one seed)"
+
+
+def test_the_more_arms_a_table_has_the_less_is_bold(scores, monkeypatch):
+    interval = Interval(0.1234, 0.1, 0.1468, 10, 9.0, 0.03)
+    monkeypatch.setattr(scores, "lift", lambda *place: interval)
+    assert tables.lifts(scores, ["good"]).count("**") == 2
+    assert tables.lifts(scores, ["good", "half"]).count("**") == 0
 
 
 def test_the_gap_to_the_ceiling_is_that_between_random_and_clean_rows(scores):
