@@ -108,13 +108,15 @@ def test_an_interrupted_fit_gives_what_an_undisturbed_one_gives(fit, data, tmp_p
             raise Stop
 
     settings = {**SMALL, "epochs": 5, "layers": 2}
-    undisturbed = fit(data, folder="whole", **settings)
+    expected: list[Point] = []
+    undisturbed = fit(data, folder="whole", points=expected, **settings)
     (tmp_path / "half").mkdir()
     with pytest.raises(Stop):
         learner_of("lstm").fit(data, Work(0, tmp_path / "half", report=stop), **settings)
     points: list[Point] = []
     resumed = fit(data, folder="half", points=points, **settings)
     assert [point.epoch for point in points] == [1, 2, 3, 4, 5]
+    assert [point.train_loss for point in points] == [point.train_loss for point in expected]
     assert np.array_equal(resumed.probabilities, undisturbed.probabilities)
     assert (resumed.cost.steps, resumed.cost.tokens) == (
         undisturbed.cost.steps,
@@ -146,6 +148,7 @@ def test_it_stops_early_and_keeps_the_best_weights(fit, data):
         data.validation,
         data.classes,
     )
+    assert fit(swapped, epochs=20, patience=2, steps=81, folder="steps").cost.steps == 81
     points: list[Point] = []
     outcome = fit(swapped, epochs=20, patience=2, points=points)
     losses = [point.validation_loss for point in points]
@@ -160,6 +163,23 @@ def test_without_a_validation_part_the_last_epoch_counts(fit, data):
     outcome = fit(empty, epochs=10, patience=1, points=points)
     assert len(points) == 10 and np.isnan(points[-1].validation_loss)
     assert accuracy(outcome, data.test) >= 0.9
+
+
+def test_each_epoch_has_an_order_of_its_own(fit, data, monkeypatch):
+    from curation.training import recurrent
+
+    orders = []
+    own = recurrent.batches
+
+    def recording(*arguments):
+        parts = list(own(*arguments))
+        orders.append(np.concatenate(parts).tolist())
+        return iter(parts)
+
+    monkeypatch.setattr(recurrent, "batches", recording)
+    fit(data, epochs=2, patience=0)
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(60))
 
 
 def test_balanced_weights_lift_a_rare_class(fit):

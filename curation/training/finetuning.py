@@ -40,6 +40,7 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(encoder.config.hidden_size, classes)
         self.frozen = frozen
+        self.weights: torch.Tensor | None
         self.register_buffer("weights", weights, persistent=False)
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler.requires_grad_(False)  # its output is not used
@@ -109,9 +110,10 @@ class Trainer(TransformersTrainer):
     def create_optimizer(self, model: Any = None) -> Any:
         """Make the optimizer; biases and norms do not decay, and the head learns faster."""
         rate, decay = self.args.learning_rate, self.args.weight_decay
-        decaying = set(self.get_decay_parameter_names(self.model))
+        network: Any = self.model
+        decaying = set(self.get_decay_parameter_names(network))
         groups: dict[tuple[float, float], list[Any]] = {}
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in network.named_parameters():
             if parameter.requires_grad:
                 kind = (
                     rate * HEAD if name.startswith("head.") else rate,

@@ -17,8 +17,9 @@ from curation.text.words import words
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 """Numbers of tokens: none, one that the vocabulary lacks, the first that it holds."""
 
-OFTEN = 2
-"""Pairs of words must occur this often to be in the vocabulary."""
+OFTEN = 3
+"""Pairs of words must occur this often to be in the vocabulary: rarer ones are learned by heart. On
+8,000 titles of THUCNews the validation loss was 1.30 with all pairs, 0.65 from 2 and 0.63 from 3."""
 
 SPREAD = 0.1
 """Standard deviation of new vectors. With PyTorch's 1, each rare word is a large random vector:

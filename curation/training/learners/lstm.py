@@ -58,7 +58,7 @@ def lstm(
     optimizer: Annotated[Optimizer, "how the gradient becomes a step"] = "adam",
     rate: Annotated[float, "size of a step", Range(1e-6, 1.0)] = 2e-3,
     epochs: Annotated[int, "most passes over the examples", Range(1, 1000)] = 20,
-    batch: Annotated[int, "examples for each step", Range(1, 4096)] = 64,
+    batch: Annotated[int, "examples for each step", Range(1, 4096)] = 32,
     width: Annotated[int, "width of the vectors and of each direction", Range(4, 2048)] = 128,
     layers: Annotated[int, "LSTMs on top of each other", Range(1, 8)] = 1,
     dropout: Annotated[float, "share of the values hidden in training", Range(0, 0.9)] = 0.5,
