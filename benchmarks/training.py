@@ -96,7 +96,7 @@ def speed(data: Path, _: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     loaded = load_causal_lm("")
     texts = [turns[1].content for turns in conversations(data / "sft" / "lima_train.json")]
-    rows = [ids for ids in loaded.tokenizer(texts)["input_ids"] if len(ids) >= 256][:4]
+    rows = [ids for ids in loaded.tokenizer(texts)["input_ids"] if len(ids) >= 256][:2]
     ids = torch.tensor([row[:256] for row in rows])
     halves = ids.clone()
     halves[:, :128] = -100  # an answer as long as its prompt

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from curation.dataset import Message
+from curation.dataset import Message, silent
 from curation.errors import CurationError
 from curation.training.conversations import IGNORED, Unrendered, spans_of, tokens_of
-from curation.training.learners import Data, Part, Work, learner_of
+from curation.training.learners import Data, Part, Work, learner_of, unheard
 from tests.tiny_lm import MARKED, PLAIN, byte_tokenizer, save_tiny, tiny_model
 
 pytest.importorskip("trl")
@@ -43,10 +43,19 @@ def folder(request, tmp_path_factory):
     return str(save_tiny(tmp_path_factory.mktemp(request.param) / request.param, request.param))
 
 
-def fit(data, folder, name="causal_lm", *, report=None, steps=None, seed=0, **settings):
-    extra = {} if report is None else {"report": report}
+def fit(
+    data,
+    folder,
+    name="causal_lm",
+    *,
+    report=unheard,
+    progress=silent,
+    steps=None,
+    seed=0,
+    **settings,
+):
     learner = learner_of(name)
-    work = Work(seed, folder, steps, **extra)
+    work = Work(seed, folder, steps, progress, report)
     return learner.fit(data, work, **learner.check(settings))
 
 
@@ -227,7 +236,16 @@ def test_a_fit_that_was_killed_goes_on_from_its_checkpoint_and_ends_the_same(fol
     assert checkpoint.name == "checkpoint-6"
     (tmp_path / "killed" / "checkpoint-7").mkdir()  # one that was being written
     points.clear()
-    resumed = fit(DATA, tmp_path / "killed", report=points.append, **settings)
+    texts = []
+    resumed = fit(
+        DATA,
+        tmp_path / "killed",
+        report=points.append,
+        progress=lambda _, text: texts.append(text),
+        **settings,
+    )
+    steps = [text for text in texts if text.startswith("step")]
+    assert steps == [f"step {step} of 10" for step in (7, 8, 9, 10)]
     assert resumed.losses.tolist() == whole.losses.tolist()
     assert resumed.cost.steps == 10 and resumed.cost.tokens == whole.cost.tokens
     losses = [
@@ -244,7 +262,7 @@ def test_early_stopping_takes_the_best_weights(folder, tmp_path):
     settings = {"model": folder, "rate": 0.05, "batch": 4, "epochs": 4, "samples": 0}
     points = []
     stopped = fit(
-        Data(wrong, DATA.validation, DATA.test),
+        Data(wrong, DATA.test, DATA.test),
         tmp_path,
         patience=1,
         report=points.append,
@@ -253,8 +271,10 @@ def test_early_stopping_takes_the_best_weights(folder, tmp_path):
     losses = {p.step: p.validation_loss for p in points if p.validation_loss > 0}
     assert stopped.cost.steps == max(losses) < 12
     best = min(losses.values())
-    assert stopped.losses.sum() / stopped.tokens.sum() == pytest.approx(best, rel=0.2)
+    assert stopped.losses.sum() / stopped.tokens.sum() == pytest.approx(best, rel=1e-4)
     assert best < list(losses.values())[-1]
+    data = Data(wrong, DATA.validation, DATA.test)
+    assert fit(data, tmp_path / "fixed", patience=1, steps=12, **settings).cost.steps == 12
 
 
 def test_early_stopping_counts_on_after_a_fit_was_killed(tmp_path):
@@ -290,7 +310,8 @@ def test_a_loss_that_is_no_number_is_a_sentence(tmp_path):
     broken.save_pretrained(tmp_path / "model")
     byte_tokenizer().save_pretrained(tmp_path / "model")
     with pytest.raises(CurationError, match="The loss was no number at step"):
-        fit(DATA, tmp_path, model=str(tmp_path / "model"), samples=0)
+        data = Data(DATA.train, part([]), DATA.test)
+        fit(data, tmp_path, model=str(tmp_path / "model"), samples=0)
 
 
 def test_examples_beyond_the_longest_length_are_counted(tmp_path):
