@@ -318,13 +318,14 @@ def labelled(data: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 def labels(data: Path) -> Iterator[Line]:
     """Labels of which a fifth were exchanged for others by chance, and those that are named."""
+    steps = (Step("embed"), Step("label_quality"), Step("training_dynamics"))
     for name, pairs in labelled(data):
         rng, names = np.random.default_rng(0), sorted({label for _, label in pairs})
         right = np.array([names.index(label) for _, label in pairs])
         others = (right + rng.integers(1, len(names), len(right))) % len(names)
         given = np.where(rng.random(len(right)) < 0.2, others, right)
         records = [{"text": t, "label": names[i]} for (t, _), i in zip(pairs, given, strict=True)]
-        rows = replayed(records, Step("embed"), Step("label_quality")).rows
+        rows = replayed(records, *steps).rows
         places = rows["source_row"].to_numpy() - 1
         wrong, named = (given != right)[places], rows["wrong_label"].to_numpy(dtype=bool)
         suggested = [names.index(label) for label in rows["suggested_label"][wrong & named]]
@@ -335,8 +336,9 @@ def labels(data: Path) -> Iterator[Line]:
             f"right ones named {share(int((named & ~wrong).sum()), int((~wrong).sum()))}"
         )
         yield "label_quality", name, len(rows), figure
-        value = ranked(-rows["label_quality"], wrong)
-        yield "label_quality", name, len(rows), f"ROC AUC {value:.3f} of a wrong label"
+        for use, score in (("label_quality", "label_quality"), ("training_dynamics", "confidence")):
+            value = ranked(-rows[score], wrong)
+            yield use, name, len(rows), f"low {score}: ROC AUC {value:.3f} of a wrong label"
 
 
 PARTS: dict[str, Callable[[Path], Iterable[Line]]] = {

@@ -10,9 +10,14 @@ import pandas as pd
 import pytest
 
 from curation.dataset import silent
-from curation.label_errors import held_out_probabilities, judged, stratified_folds
+from curation.label_errors import (
+    given_label_by_epoch,
+    held_out_probabilities,
+    judged,
+    stratified_folds,
+)
 from curation.operations import labels as operation
-from curation.operations.labels import drop_wrong_labels, label_quality
+from curation.operations.labels import drop_wrong_labels, label_quality, training_dynamics
 from tests.conftest import make_dataset
 
 
@@ -143,15 +148,19 @@ def test_a_label_of_a_single_row_is_not_measured_and_the_others_are():
     assert np.flatnonzero(answer["label_quality"].isna()).tolist() == [20, 21]
 
 
-def test_a_note_doubts_embeddings_that_call_many_labels_wrong():
-    rows, vectors = places(60, tuple(range(0, 24)))
-    share = label_quality(rows, vectors, None, silent)["wrong_label"].mean()
-    _, sentences = notes(rows, vectors)
-    assert share > 0.25 and sentences == [
-        f"{share:.0%} of the labels look wrong. The embeddings may not tell these labels apart: "
-        "look at some before you drop them."
+def test_where_many_labels_look_wrong_none_is_dropped_and_a_note_says_so():
+    rows, _ = places(10)
+    wrong = pd.array([True] * 3 + [False] * 6 + [None], dtype="boolean")
+    rows = rows.assign(wrong_label=wrong, suggested_label="other")
+    outcome = drop_wrong_labels(rows, most=0.3)
+    assert outcome["keep"].all()
+    assert operation._spared({"most": 0.3}, rows, outcome) == [
+        "33% of the labels look wrong, so none was dropped: the embeddings may not tell the labels "
+        "apart. Look at some; if they are wrong, raise “most”."
     ]
-    assert notes(*places())[1] == []
+    outcome = drop_wrong_labels(rows, most=0.34)
+    assert outcome["keep"].tolist() == [False] * 3 + [True] * 7
+    assert operation._spared({"most": 0.34}, rows, outcome) == []
 
 
 def test_too_many_labels_are_not_measured(monkeypatch):
@@ -161,3 +170,31 @@ def test_too_many_labels_are_not_measured(monkeypatch):
         "There are more than 1 labels, too many to tell apart; nothing was measured."
     ]
     assert answer["label_quality"].isna().all()
+
+
+def test_the_first_step_of_training_is_the_one_of_adam():
+    vectors, labels = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])
+    (once,) = given_label_by_epoch(vectors, labels, 1)
+    # The first step of Adam is the rate, whatever the gradient: logits of +0.01 and −0.01. The biases
+    # of two opposite errors stay 0.
+    assert once == pytest.approx([1 / (1 + np.exp(-0.02))] * 2, abs=1e-4)
+    assert (np.diff(given_label_by_epoch(vectors, labels, 20), axis=0) > 0).all()
+
+
+def test_wrong_labels_are_learnt_last():
+    rows, vectors = places()
+    answer = training_dynamics(rows, vectors, silent)
+    lowest = answer["confidence"].nsmallest(2).index
+    assert set(rows.loc[lowest, "prompt"]) == {"Text 3.", "Text 8."}
+    assert answer["variability"].between(0, 0.5, inclusive="neither").all()
+    more = training_dynamics(rows, vectors, silent, epochs=30)
+    assert more["confidence"].drop(lowest).mean() > answer["confidence"].drop(lowest).mean()
+
+
+def test_dynamics_of_what_has_no_label_are_not_measured():
+    rows, vectors = places()
+    rows = rows.assign(label=rows["label"].where(np.arange(60) % 4 > 0).astype("str"))
+    answer = training_dynamics(rows, vectors, silent)
+    assert answer["confidence"].isna().equals(rows["label"].isna())
+    bare = rows.assign(label=pd.Series(None, index=rows.index, dtype="str"))
+    assert training_dynamics(bare, vectors, silent).isna().all(axis=None)

@@ -1,4 +1,4 @@
-"""Labels of examples: which are probably wrong, and a filter that drops those."""
+"""Labels of examples: how they fit their texts, how they are learnt, and a filter of wrong ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.label_errors import held_out_probabilities, judged, stratified_folds
+from curation.label_errors import (
+    given_label_by_epoch,
+    held_out_probabilities,
+    judged,
+    stratified_folds,
+)
 from curation.registry import Range, filter, score
 
 MOST = 500
@@ -39,10 +44,6 @@ def _comparable(labels: pd.Series) -> np.ndarray:
     return comparable if 2 <= count <= MOST else np.zeros(len(labels), dtype=bool)
 
 
-MANY = 0.25
-"""Share of wrong labels above which a note doubts the embeddings; data with so many are rare."""
-
-
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Say which labels were not measured, and why."""
     labels = rows["label"].dropna()
@@ -54,17 +55,8 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
         return ["Fewer than two labels have two examples, so there is nothing to compare."]
     if len(sizes) - len(single) > MOST:
         return [f"There are more than {MOST} labels, too many to tell apart; nothing was measured."]
-    notes = []
-    if single:
-        names = ", ".join(repr(name[:40]) for name in single[:5])
-        more = " …" if len(single) > 5 else ""
-        notes.append(f"Labels with a single example were not measured: {names}{more}.")
-    if (share := answer["wrong_label"].mean()) > MANY:
-        notes.append(
-            f"{share:.0%} of the labels look wrong. The embeddings may not tell these labels apart: "
-            "look at some before you drop them."
-        )
-    return notes
+    names = ", ".join(repr(name[:40]) for name in single[:5]) + (" …" if len(single) > 5 else "")
+    return [f"Labels with a single example were not measured: {names}."] if single else []
 
 
 @score(
@@ -105,9 +97,9 @@ def label_quality(
         {prompt: The planet has a small moon., label: space} → {wrong_label: false}
     Measured precision:
         3,000 texts of each set, a fifth of the labels exchanged by chance. AG News, 4 labels: 73.6 %
-        of the named labels are wrong, 89.4 % of the wrong ones are named, and 8.5 % of the others.
-        CLINC, 30 labels: 95.4 %, 88.6 % and 1.1 %. Chinese titles (THUCNews, 10 labels), which the
-        bundled English model hardly understands: 40.9 %, 77.2 % and 29.7 %. Published probabilities
+        of the named labels are wrong, 89.1 % of the wrong ones are named, and 8.5 % of the others.
+        CLINC, 30 labels: 95.2 %, 88.7 % and 1.2 %. Chinese titles (THUCNews, 10 labels), which the
+        bundled English model hardly understands: 41.2 %, 77.2 % and 29.4 %. Published probabilities
         of 20 newsgroups: 95 labels are named, among them 55 of the 82 that people called wrong.
     Source:
         Confident learning (Northcutt et al. 2021), by cleanlab.
@@ -136,29 +128,98 @@ def label_quality(
     )
 
 
-@filter("Drop wrong labels", needs=("wrong_label", "suggested_label"))
-def drop_wrong_labels(batch: pd.DataFrame) -> pd.DataFrame:
+def _share_wrong(rows: pd.DataFrame) -> float:
+    """The share of the measured labels that look wrong."""
+    wrong = rows["wrong_label"].dropna()
+    return float(wrong.mean()) if len(wrong) else 0.0
+
+
+def _spared(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say that too many labels look wrong to drop any."""
+    if (share := _share_wrong(rows)) <= params["most"]:
+        return []
+    return [
+        f"{share:.0%} of the labels look wrong, so none was dropped: the embeddings may not tell the "
+        "labels apart. Look at some; if they are wrong, raise “most”."
+    ]
+
+
+@filter("Drop wrong labels", needs=("wrong_label", "suggested_label"), notes=_spared)
+def drop_wrong_labels(
+    rows: pd.DataFrame,
+    *,
+    most: Annotated[
+        float, "drop none where a larger share of the labels looks wrong", Range(0, 1, 0.01)
+    ] = 0.28,
+) -> pd.DataFrame:
     """Drop rows whose label is probably wrong.
 
     What it does:
         Reads the columns of Label quality. The reason names the given and the suggested label. A
-        label that a person gave stays.
+        label that a person gave stays. Where more than `most` of the labels look wrong nothing is
+        dropped and a note says so.
     Why:
-        Leaving the row out teaches as much as correcting its label, and needs nobody's time.
+        Leaving the row out teaches as much as correcting its label, and needs nobody's time. But
+        embeddings that do not understand the language call right labels wrong.
     Example:
+        with: {most: 0.5}
         {label: space, suggested_label: food, wrong_label: true} → dropped
         {label: food, suggested_label: food, wrong_label: false} → kept
     Measured precision:
-        It drops what label_quality names: of 3,000 texts of AG News 766, of which 564 had a wrong
-        label; of CLINC 586, of which 559 had.
+        It drops what label_quality names: of 3,000 texts of AG News 764, of which 562 had a wrong
+        label; of CLINC 588, of which 560 had. With 20 % of the labels exchanged 19 to 26 % look
+        wrong. Of Chinese titles by the bundled English model 30 % look wrong when none is, and a
+        classifier of what is left loses 0.036 of macro-F1: hence the limit of 28 %.
     Source:
         Confident learning (Northcutt et al. 2021), by cleanlab.
     """
-    wrong = batch["wrong_label"].fillna(False).to_numpy(dtype=bool)
+    wrong = rows["wrong_label"].fillna(False).to_numpy(dtype=bool)
+    if _share_wrong(rows) > most:
+        wrong = np.zeros(len(rows), dtype=bool)
     reasons = [
         f"labelled {given!r}, but {suggested!r} fits better"
-        for given, suggested in zip(batch["label"], batch["suggested_label"], strict=True)
+        for given, suggested in zip(rows["label"], rows["suggested_label"], strict=True)
     ]
     return pd.DataFrame({"keep": ~wrong, "reason": pd.Series(reasons, dtype="str")}).set_axis(
-        batch.index
+        rows.index
     )
+
+
+@score("Training dynamics", makes=("confidence", "variability"), slow=True, notes=_notes)
+def training_dynamics(
+    rows: pd.DataFrame,
+    vectors: np.ndarray,
+    progress: Progress,
+    *,
+    epochs: Annotated[int, "times that the model sees all rows", Range(2, 100)] = 10,
+) -> pd.DataFrame:
+    """Score how surely and how steadily a small model learns each example's label.
+
+    What it does:
+        Trains a softmax layer on the vectors of all labelled rows, by Adam in batches of 32.
+        `confidence` is the mean over the epochs of the probability of the given label,
+        `variability` its standard deviation. Rows without a label, and labels that a single row
+        has, are not measured. Needs embeddings.
+    Why:
+        Rows of low confidence are hard or have a wrong label. Rows of high variability are those
+        from which a model learns while it trains.
+    Example:
+        {prompt: Bake the bread for an hour., label: food} → {confidence: 0.65}
+        {prompt: Bake the rolls for an hour., label: food} → {confidence: 0.64}
+        {prompt: Bake the pie for an hour., label: space} → {confidence: 0.54}
+        {prompt: The planet has two moons., label: space} → {confidence: 0.76}
+        {prompt: The planet has nine moons., label: space} → {confidence: 0.77}
+    Measured precision:
+        3,000 texts of each set, a fifth of the labels exchanged by chance: low confidence tells wrong
+        labels from right ones with a ROC AUC of 0.966 (AG News) and 1.000 (CLINC); `label_quality`
+        0.962 and 1.000. Low variability is weaker (0.799 and 0.990).
+    Source:
+        Dataset Cartography (Swayamdipta et al. 2020), on vectors instead of a whole model.
+    """
+    confidence, variability = (np.full(len(rows), np.nan) for _ in range(2))
+    measured = _comparable(rows["label"])
+    if measured.any():
+        labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)[1]
+        given = given_label_by_epoch(vectors[measured], labels, epochs, progress)
+        confidence[measured], variability[measured] = given.mean(axis=0), given.std(axis=0)
+    return pd.DataFrame({"confidence": confidence, "variability": variability}, index=rows.index)
