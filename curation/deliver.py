@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from curation import export, files
 from curation.dataset import Progress
 from curation.engine import Engine
+from curation.export.proof import proof
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
+from curation.runs import all_runs
 
 if TYPE_CHECKING:
     from curation.project import Project
@@ -44,6 +46,7 @@ def deliver(
             for basis in replay.bases_of(dataset).values()
             if basis.path is not None and basis.exists
         },
+        proof=proof(all_runs(project.path), recipe, source.digest),
     )
     return export.export(dataset, origin, out, formats, progress=progress, **options)
 

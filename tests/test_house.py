@@ -93,7 +93,7 @@ ROOMS = {
         __init__
     """,
     "export": """
-        calls deliveries folder leaks rendering sentences
+        calls deliveries folder leaks proof rendering sentences
         parts
         card delivery_format origin preference
         fitting trainers

@@ -16,6 +16,7 @@ import yaml
 from curation.dataset import Dataset
 from curation.export import sentences
 from curation.export.parts import TITLES
+from curation.export.proof import limits
 from curation.export.rendering import rendered
 from curation.personal import is_personal
 
@@ -108,6 +109,8 @@ def card(
         parts.append(f"\nEmbeddings were computed with {backends}.")
     parts.append(_people(manifest))
     parts.append(_leaks(manifest["leaks"]))
+    if "proof" in manifest:
+        parts.append(_proof(manifest["proof"]))
     if "response_tokens" in rows:
         total = int(rows["response_tokens"].sum())
         parts.append(
@@ -186,6 +189,29 @@ def _leaks(leaks: dict[str, Any]) -> str:
     if nearest:
         text += f" The nearest pair across splits has cosine similarity {nearest['similarity']}."
     return f"\n## Splits\n\n{text}\n"
+
+
+def _proof(result: dict[str, Any]) -> str:
+    """Return the card's part on what training showed."""
+    scale, texts = result["scale"], [result["sentence"], limits(result), result["test_set"]]
+    lines = ["\n## Did curation help?\n", *(f"{_line(t, 900)}\n" for t in texts if t)]
+    lines.append(f"| arm | budget | {_line(result['unit'])} | 95 % interval | seeds |")
+    lines.append("|---|---|---|---|---|")
+    for arm in result["arms"]:
+        budget = "all" if arm["budget"] is None else f"{arm['budget']:,}"
+        mean, low, high = (
+            "" if arm[n] is None else f"{arm[n] * scale:.{1 if scale > 1 else 3}f}"
+            for n in ("mean", "low", "high")
+        )
+        interval = f"{low} to {high}" if low and high else "none"
+        lines.append(
+            f"| {_line(arm['title'], 60)} | {budget} | {mean} | {interval} | {arm['seeds']} |"
+        )
+    learner = f"{_line(result['learner'], 40)}"
+    lines.append(
+        f"\nMeasured by training with the learner {learner}; run {_line(result['run'], 40)}.\n"
+    )
+    return "\n".join(lines)
 
 
 def _gaps(rows: Any, manifest: dict[str, Any]) -> str:

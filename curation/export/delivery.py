@@ -306,6 +306,7 @@ def _manifest(
         },
         "encoders": dict(origin.encoders),
         "bases": dict(origin.bases),
+        **({"proof": dict(origin.proof)} if origin.proof is not None else {}),
         "versions": _versions(),
         "files": listed,
     }

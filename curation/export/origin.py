@@ -28,7 +28,8 @@ class Origin:
     name: the project's name. imports: reports of the files read. recipe: its YAML. people: the
     state of people's decisions; None without any. encoders: model → backend that computed its
     vectors. bases: name → SHA-256 of results of earlier runs that operations kept. imported: id →
-    turns of the example as they were read.
+    turns of the example as they were read. proof: what training on the choice showed, see
+    `curation.export.proof`; None where nobody trained.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Origin:
     encoders: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[str, str] = field(default_factory=dict)
     imported: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
+    proof: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -261,13 +261,18 @@ def dots(verdict: dict[str, Any]) -> list[tuple[str, list[Dot]]]:
     signs: dict[str, Sign] = {"better": "better", "worse": "worse"}
     groups: dict[str, list[Dot]] = {}
     scale = verdict["scale"]
-    for entry in verdict["arms"]:
+    for entry in by_budget(verdict["arms"]):
         result = results.get((entry["arm"], entry["budget"]), "")
         plain: Sign = "reference" if not result else "same"
         mean, low, high = (_number(entry[name]) * scale for name in ("mean", "low", "high"))
         dot = Dot(entry["title"], mean, low, high, signs.get(result, plain))
         groups.setdefault(budget_words(entry["budget"]), []).append(dot)
     return list(groups.items())
+
+
+def by_budget(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries of a verdict by budget, the least first, those without a budget last."""
+    return sorted(entries, key=lambda entry: (entry["budget"] is None, entry["budget"] or 0))
 
 
 def axis(verdict: dict[str, Any]) -> str:

@@ -92,7 +92,7 @@ def _dot(dot: Dot, y: float, across: Callable[[float], float], right: float, ink
         return [*parts, _text(LEFT, y + 4, "not measured", ink, "start", 11)]
     digits = 1 if abs(dot.mean) >= 20 else 3
     number = _number(dot.mean, digits)
-    if math.isfinite(dot.low) and math.isfinite(dot.high):
+    if math.isfinite(dot.low) and math.isfinite(dot.high) and dot.low < dot.high:
         look = "stroke-width='3' stroke-opacity='.75'"
         parts.append(_line(across(dot.low), y, across(dot.high), y, colour, look))
         number += f"  ± {_number((dot.high - dot.low) / 2, digits)}"

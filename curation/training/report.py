@@ -106,7 +106,7 @@ def _arms(verdict: Mapping[str, Any]) -> str:
             _interval(arm),
             *(arm.get(name) for name in names),
         ]
-        for arm in verdict["arms"]
+        for arm in answers_of.by_budget(verdict["arms"])
     ]
     return table(["arm", "budget", metric, *names], rows)
 
@@ -123,7 +123,7 @@ def _comparisons(verdict: Mapping[str, Any]) -> str:
             c["p_holm"],
             c["verdict"],
         ]
-        for c in verdict["comparisons"]
+        for c in answers_of.by_budget(verdict["comparisons"])
     ]
     return table(["arm", "against", "budget", "difference", "n", "p", "p by Holm", ""], rows)
 

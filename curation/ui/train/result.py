@@ -151,11 +151,11 @@ def draw_arms(run: Run) -> None:
         st.caption(markdown(holdout["text"], 600))
     name = str(verdict["metric"]).replace("_", "-").replace("macro-f1", "macro-F1")
     arms = tuple(Column("mean", name, "number") if c.name == "mean" else c for c in ARM)
-    table = pd.DataFrame(verdict["arms"])
+    table = pd.DataFrame(answers.by_budget(verdict["arms"]))
     tables.draw(table.dropna(axis="columns", how="all"), arms)
     if verdict["comparisons"]:
         st.caption(
             "Differences, paired by seed; above 0 the arm is better. p by Holm counts all "
             "comparisons of this run together."
         )
-        tables.draw(pd.DataFrame(verdict["comparisons"]), COMPARISON)
+        tables.draw(pd.DataFrame(answers.by_budget(verdict["comparisons"])), COMPARISON)
