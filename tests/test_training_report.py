@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from typer.testing import CliRunner
 
+from curation.cli import app
 from curation.errors import CurationError
 from curation.training import answers, picture, report
 from curation.training.picture import Dot
@@ -71,6 +73,15 @@ def test_of_many_classes_the_most_confused_pairs_are_listed(project):
     assert "label \\ predicted" in few
     many = report.html(write_run(project, classes=[f"class {n}" for n in range(30)]))
     assert "label \\ predicted" not in many and "most frequent of" in many
+
+
+def test_the_command_writes_the_report_beside_what_it_prints(project, tmp_path):
+    run, path = write_run(project), tmp_path / "report.html"
+    words = ["evaluate", str(project.path), run.id, "--report", str(path)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert run.verdict["sentence"] in result.output
+    assert path.read_text("utf-8") == report.html(run)
 
 
 def test_a_run_that_was_ended_early_has_no_report_and_says_what_to_do(project):

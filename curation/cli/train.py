@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curation import runs
+from curation import files, runs
 from curation.cli.options import AsJson, JobId, ProjectPath, read_text
 from curation.cli.terminal import show, working
 from curation.errors import CurationError
@@ -120,14 +120,21 @@ def _setting(text: str) -> tuple[str, Any]:
 def evaluate(
     project: ProjectPath,
     run: RunId,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the whole result to this HTML file, too.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the verdict of a run, every arm, and each class of its first arm."""
+    from curation.training.report import html
+
     opened = runs.open_run(project, run)
     if opened.verdict is None:
         raise CurationError(
             f"The run {opened.id} has no results; go on with it: curate train {project} --run {opened.id}"
         )
+    if report is not None:
+        files.write_text(report, html(opened))
     value = {"run": opened.id, "plan": opened.plan, **opened.verdict, "fits": opened.fits()}
     show(value, as_json, run_text(opened) + class_text(opened))
 
