@@ -101,6 +101,32 @@ def test_every_optimizer_learns(fit, data, optimizer):
     assert accuracy(fit(data, optimizer=optimizer, epochs=6), data.test) >= 0.7
 
 
+def test_biases_and_norms_do_not_decay_and_the_head_moves_faster(fit, data, monkeypatch):
+    from curation.training import finetuning
+
+    groups = []
+    own = finetuning.optimizer_of
+    monkeypatch.setattr(
+        finetuning,
+        "optimizer_of",
+        lambda how, parts, rate: groups.extend(parts) or own(how, parts, rate),
+    )
+    fit(data, epochs=1, decay=0.5)
+    decays = {group["weight_decay"] for group in groups for p in group["params"] if p.ndim == 1}
+    assert decays == {0.0}
+    assert {g["weight_decay"] for g in groups for p in g["params"] if p.ndim > 1} == {0.5}
+    rates = {tuple(p.shape): group["lr"] for group in groups for p in group["params"]}
+    assert rates[(2, 16)] == 10 * SMALL["rate"] == 10 * rates[(16, 16)]
+
+
+def test_a_frozen_encoder_hides_nothing_in_training(bert):
+    from curation.training.finetuning import Classifier
+    from curation.training.models import load_encoder
+
+    network = Classifier(load_encoder(str(bert)).model, 2, None, frozen=True).train()
+    assert network.dropout.training and not network.encoder.training
+
+
 def test_a_frozen_encoder_does_not_move(fit, data, bert, monkeypatch):
     from curation.training import finetuning
 
@@ -190,6 +216,18 @@ def test_an_answer_stands_in_the_row_of_its_text(fit, data):
     )
     first, second = (fit(d, epochs=1, folder=f) for d, f in ((data, "a"), (turned, "b")))
     assert second.probabilities[order] == pytest.approx(first.probabilities, abs=1e-6)
+
+
+def test_an_answer_does_not_depend_on_the_other_texts_of_its_batch(fit, data):
+    first, second = (
+        fit(
+            Data(data.train, data.validation, part_of(texts, [0] * len(texts)), data.classes),
+            epochs=1,
+            folder=str(len(texts)),
+        ).probabilities
+        for texts in (["old apple"], ["old apple", "we " * 40])
+    )
+    assert first[0] == pytest.approx(second[0], abs=1e-6)
 
 
 def test_what_the_tokenizer_cannot_read_is_said(fit, data):

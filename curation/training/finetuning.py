@@ -21,7 +21,9 @@ ANSWERED = 64
 """Examples answered at once."""
 
 HEAD = 10.0
-"""The head begins at random and moves so many times faster than the pretrained weights."""
+"""The head begins at random and moves so many times faster than the pretrained weights. Alone on a
+frozen encoder it needs that; beside a moving one it made no difference that could be shown (macro-F1
+0.846 instead of 0.840 with 200 examples of AG News, one seed)."""
 
 Example = dict[str, Any]
 
@@ -29,7 +31,9 @@ Example = dict[str, Any]
 class Classifier(nn.Module):
     """An encoder, the mean of its tokens' vectors, and a linear layer; gives a loss for labels.
 
-    frozen: the encoder stays as it is, and the layer alone learns.
+    frozen: the encoder stays as it is, and the layer alone learns. Measured beside BERT's own pooling
+    of the first token, on 200 examples of AG News for 3 epochs with two seeds: macro-F1 0.846 and
+    0.829 against 0.863 and 0.807, log loss 0.40 and 0.48 against 0.49 and 0.63.
     """
 
     def __init__(
