@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -17,7 +18,7 @@ from curation.recipe import Step
 from curation.training import standing
 from curation.ui import tables
 from tests.conftest import ROOT
-from tests.training_runs import write_run
+from tests.training_runs import write_language_run, write_run
 
 pytestmark = pytest.mark.usefixtures("main_module")
 
@@ -241,3 +242,36 @@ def test_a_run_whose_process_is_killed_is_stopped_and_no_longer_at_work(news):
     process.kill()
     process.wait()
     assert standing.Standing.of(run).resumable
+
+
+def test_a_language_model_has_losses_samples_and_its_hardest_answers(news):
+    write_language_run(news)
+    app = part(opened(), "Regions")
+    losses = app.dataframe[0].value
+    assert losses["loss"].tolist() == [3.0] and losses["before"].tolist() == [4.0]
+    assert losses["train"].tolist() == [60]
+    app = part(app, "Answers")
+    assert [t.value for t in app.text] == ["Why is **the sky** blue?", "a", "b", "Light."]
+    assert len(part(app, "Hardest").dataframe[0].value) == 60
+
+
+def test_rows_with_wrong_labels_go_to_review_from_the_page(news, monkeypatch):
+    dataset = news.view().dataset
+    suspects = dataset.rows.index[[3, 5]]
+    rows = dataset.rows.assign(
+        wrong_label=dataset.rows.index.isin(suspects), label_quality=0.5, suggested_label="world"
+    )
+    view = replace(news.view(), dataset=dataset.replace(rows=rows))
+    monkeypatch.setattr(Project, "view", lambda self: view)
+    write_run(news)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.session_state["annotator"] = "Ann"
+    app.run()
+    app.switch_page("pages/deliver/train.py").run()
+    assert not app.exception, app.exception[0].message
+    assert "2 rows; 0 of them are dropped." in [c.value for c in app.caption]
+    next(b for b in app.button if b.key == "train-suspects-go").click().run()
+    assert set(Project.open(news.path).people().flags) == set(suspects)
+    assert [step.use for step in news.recipe] == ["fix_text"]
+    next(b for b in app.button if b.label == "Drop these rows").click().run()
+    assert "drop_wrong_labels" in [step.use for step in Project.open(news.path).recipe]

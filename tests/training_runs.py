@@ -204,3 +204,23 @@ def _verdict(scores: dict[tuple[str, int | None], list[float]]) -> dict:
         "arms": entries,
         "comparisons": comparisons,
     }
+
+
+def write_language_run(project: Project, *, seeds: int = 2, test: int = 60) -> Run:
+    """Write a run of a language model, with the project's first rows as its test set."""
+    run = write_run(project, ("curated", "random"), seeds=seeds, learner="small_gpt", test=test)
+    run.write("holdout.json", {**run.read("holdout.json"), "task": "language_modelling"})
+    ids, rng = project.examples.rows.index[:test], np.random.default_rng(3)
+    tokens = rng.integers(4, 300, size=len(ids))
+    for fit in run.fits():
+        losses = {"loss": tokens * 3.0, "tokens": tokens, "loss_before": tokens * 4.0}
+        table = pd.DataFrame(losses, index=ids)
+        table.to_parquet(run.path / "fits" / fit["key"] / "answers.parquet")
+        total = int(tokens.sum())
+        metrics = {"loss": 3.0, "perplexity": 20.1, "tokens": total, "loss_before": 4.0}
+        sample = {"id": str(ids[0]), "prompt": "Why is **the sky** blue?", "reference": "Light."}
+        fit = {**fit, "metrics": metrics, "samples": [{**sample, "before": "a", "after": "b"}]}
+        run.write(f"fits/{fit['key']}/fit.json", fit)
+    about = {"metric": "loss", "higher_is_better": False, "unit": "nats per token", "scale": 1.0}
+    run.write("verdict.json", {**run.read("verdict.json"), **about})
+    return run

@@ -92,7 +92,7 @@ def _dot(dot: Dot, y: float, across: Callable[[float], float], right: float, ink
         return [*parts, _text(LEFT, y + 4, "not measured", ink, "start", 11)]
     digits = 1 if abs(dot.mean) >= 20 else 3
     number = _number(dot.mean, digits)
-    if math.isfinite(dot.low) and math.isfinite(dot.high) and dot.low < dot.high:
+    if round(dot.high - dot.low, digits) > 0:  # false without an interval, and for equal fits
         look = "stroke-width='3' stroke-opacity='.75'"
         parts.append(_line(across(dot.low), y, across(dot.high), y, colour, look))
         number += f"  ± {_number((dot.high - dot.low) / 2, digits)}"
@@ -182,7 +182,7 @@ def _scale(numbers: Sequence[float]) -> tuple[float, float, list[float]]:
     finite = [v for v in numbers if math.isfinite(v)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
     if high - low < 1e-9:
-        low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
+        low, high = low - 0.02 * (abs(low) or 1), high + 0.02 * (abs(high) or 1)
     rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)

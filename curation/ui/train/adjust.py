@@ -1,4 +1,4 @@
-"""What to adjust in the data: labels that are probably wrong."""
+"""What to adjust in the data: labels that are probably wrong, and what training shows of a row."""
 
 from __future__ import annotations
 
@@ -17,14 +17,30 @@ from curation.ui.tables import Column
 LABELS = ("label_quality", "drop_wrong_labels")
 """Steps that find labels that are probably wrong, and drop those rows."""
 
+DYNAMICS = ("training_dynamics",)
+"""The step that measures confidence and variability."""
+
 SUSPECT = (Column("label"), Column("suggested_label"), Column("label_quality", kind="number"))
 """What is shown of a row whose label is probably wrong."""
 
 
 def draw(project: Project, view: View) -> None:
     """Draw the rows with wrong labels, and offer the steps that measure them."""
-    st.subheader("Labels that are probably wrong", anchor=False)
-    _draw_labels(project, view)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Labels that are probably wrong", anchor=False)
+        _draw_labels(project, view)
+    with right:
+        st.subheader("What training shows of a row", anchor=False)
+        st.caption(
+            "Confidence: how sure a small model is of the given label while it learns. Low finds wrong "
+            "labels. Variability: how much that changes. High finds the rows that teach."
+        )
+        if {"confidence", "variability"} <= set(view.dataset.rows.columns):
+            st.markdown("Both are columns now: sort by them in Browse, colour the map by them.")
+            st.page_link("pages/explore/browse.py", label="Browse", icon=":material/table_rows:")
+        else:
+            _draw_add(project, DYNAMICS, "Measure them")
 
 
 def _draw_labels(project: Project, view: View) -> None:

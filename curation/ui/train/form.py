@@ -168,8 +168,10 @@ def _numbers(texts: Sequence[str]) -> tuple[int, ...]:
 def _draw_start(project: Project, plan: Plan) -> None:
     """Draw the estimate of this plan, or the button that makes it, and the button that trains."""
     busy = listing.job_at_work(project) is not None
-    row = st.container(horizontal=True, vertical_alignment="center")
     estimate = _estimate(project, plan)
+    for text in estimate["warnings"] if estimate else ():
+        st.warning(markdown(text, 400), icon=":material/warning:")
+    row = st.container(horizontal=True, vertical_alignment="center")
     if estimate is None:
         row.button(
             "Estimating…" if busy else "Estimate the time",
@@ -184,8 +186,6 @@ def _draw_start(project: Project, plan: Plan) -> None:
         return
     if estimate["refused"]:
         st.error(markdown(estimate["refused"], 400), icon=":material/memory:")
-    for text in estimate["warnings"]:
-        st.warning(markdown(text, 400), icon=":material/warning:")
     row.button(
         f"Train, {duration(estimate['seconds'])}",
         key="train-go",

@@ -22,14 +22,14 @@ REGION = (
 """A region of the test set."""
 
 COLLECT = (
-    Column("prompt", kind="excerpt", width="large"),
+    Column("prompt", kind="excerpt", width="medium"),
     Column("label"),
     Column("predicted", "taken for"),
     Column("topic"),
-    Column("in_topic", "training examples of the topic", "count"),
-    Column("similarity", "nearest training example", "number", digits=2),
-    Column("nearest_label", "its label"),
-    Column("nearest_prompt", "its prompt", "excerpt", width="medium"),
+    Column("in_topic", "trained on in it", "count"),
+    Column("similarity", "similarity", "number", digits=2),
+    Column("nearest_label", "nearest label"),
+    Column("nearest_prompt", "nearest trained on", "excerpt", width="medium"),
 )
 """A failing test example and its nearest training example."""
 
@@ -99,8 +99,7 @@ def draw_collect(scene: Scene) -> None:
         return
     st.caption(
         "Test examples that fail, those first that no training example is near: collect examples like "
-        "them. Where the nearest one is near and has another label, one of the two labels is wrong "
-        "more often than not."
+        "them. Where the nearest one is near and has another label, compare the two labels."
     )
     tables.draw(table, COLLECT)
     st.download_button(
