@@ -63,6 +63,16 @@ def test_regions_that_fail_with_few_training_examples_come_first(table):
     assert of.region_sentence(regions.tail(1)) == ""
 
 
+def test_many_wrong_answers_among_many_training_examples_come_later():
+    table = pd.DataFrame(
+        {"label": ["a"] * 5, "predicted": ["b"] * 5, "probability": [0.5] * 5}, index=list("abcde")
+    )
+    trained = [f"t{n}" for n in range(20)]
+    places = pd.Series(["big"] * 3 + ["small"] * 2 + ["big"] * 20, index=[*"abcde", *trained])
+    regions = of.regions(table, pd.Index(trained), places)
+    assert regions["region"].tolist() == ["small", "big"]
+
+
 def test_losses_of_a_region_weigh_each_token_equally():
     table = pd.DataFrame(
         {"loss": [10.0, 40.0, 4.0], "loss_before": [20.0, 40.0, 4.0], "tokens": [10, 10, 2]},

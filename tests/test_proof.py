@@ -9,7 +9,6 @@ import pytest
 from curation.export.deliveries import folder_of
 from curation.export.proof import limits, proof
 from curation.recipe import Recipe, Step
-from curation.runs import all_runs
 from tests.test_escaping import RENDERER
 from tests.training_runs import write_run
 
@@ -64,7 +63,7 @@ def test_a_run_of_this_recipe_counts_before_a_newer_one_of_another(news):
     recipe, digest = news.recipe, news.source().digest
     news.recipe = Recipe((Step("fix_text"), Step("drop_exact_duplicates")))
     other = measured(news)
-    result = proof(all_runs(news.path), recipe, digest)
+    result = proof([other, own], recipe, digest)  # newest first
     assert result["run"] == own.id and limits(result) == ""
     assert proof([other], recipe, digest)["same_recipe"] is False
 

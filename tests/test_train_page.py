@@ -17,6 +17,7 @@ from curation.project import Project
 from curation.recipe import Step
 from curation.training import standing
 from curation.ui import tables
+from curation.ui.train import listing
 from tests.conftest import ROOT
 from tests.training_runs import write_language_run, write_run
 
@@ -202,6 +203,12 @@ def test_a_run_that_a_later_version_planned_does_not_hide_the_others(news):
     newer.write("plan.json", {"arms": ["curated"], "unknown": 1})
     table = standing.listing(runs.all_runs(news.path))
     assert "another version" in table.loc[newer.id, "state"]
+    app = AppTest.from_file(str(ROOT / "pages" / "deliver" / "train.py"), default_timeout=120)
+    app.session_state[listing.CHOSEN.key(news)] = newer.id
+    app.run()
+    assert not app.exception and "another version" in app.error[0].value
+    app.button(key="train-delete").click().run()
+    assert not newer.path.exists() and not app.exception
 
 
 def test_steps_that_find_wrong_labels_are_added_to_the_recipe_by_one_click(news):

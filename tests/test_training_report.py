@@ -14,7 +14,7 @@ from curation.cli import app
 from curation.errors import CurationError
 from curation.training import answers, picture, report
 from curation.training.picture import Dot
-from tests.training_runs import write_run
+from tests.training_runs import write_language_run, write_run
 
 
 @pytest.fixture
@@ -66,6 +66,13 @@ def test_a_report_fetches_nothing_and_names_that_are_markup_are_text(project):
     assert not page.tags & {"script", "img", "link", "iframe", "object"}
     assert not page.attributes & {"src", "href", "onerror", "onload"}
     assert text.count("&lt;script&gt;") > 4
+
+
+def test_a_language_models_report_has_lengths_and_samples(project):
+    text = report.html(write_language_run(project))
+    assert "Lengths: Curated, 60 examples, seed 1" in text and "nats per token" in text
+    row = "<td>Why is **the sky** blue?</td><td>Light.</td><td>a</td><td>b</td>"
+    assert row in text and "What is taken for what" not in text
 
 
 def test_of_many_classes_the_most_confused_pairs_are_listed(project):

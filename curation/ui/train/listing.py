@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from curation import commands, jobs, runs
+from curation.errors import CurationError
 from curation.project import Project
 from curation.runs import Run
 from curation.training import picture
@@ -48,7 +49,11 @@ def job_at_work(project: Project) -> jobs.Status | None:
 
 def draw_state(project: Project, run: Run) -> None:
     """Draw how far an unfinished run is, with its curve, and Resume or Cancel."""
-    standing = Standing.of(run)
+    try:
+        standing = Standing.of(run)
+    except CurationError as error:  # of another version; it can still be deleted
+        st.error(markdown(error, 400), icon=":material/error:")
+        return
     if standing.finished:
         return
     job = job_at_work(project)
