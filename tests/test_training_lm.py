@@ -83,6 +83,19 @@ def test_answers_are_labelled_token_by_token(template):
     assert tokens.labels == expected and tokens.answer_tokens == 7 and not tokens.cut
 
 
+def test_special_tokens_come_from_the_template_alone():
+    from tokenizers.processors import TemplateProcessing
+
+    plain, adding = byte_tokenizer(), byte_tokenizer()
+    first = ("<|pad|>", 0)
+    adding.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|pad|> $A", special_tokens=[first]
+    )
+    assert adding("a")["input_ids"][0] == 0
+    turns = chat("Hi?", "Yo")
+    assert tokens_of(adding, turns, 999) == tokens_of(plain, turns, 999)
+
+
 def test_a_cut_conversation_keeps_its_beginning_and_says_so():
     whole = tokens_of(byte_tokenizer(), chat("Hi?", "Yo"), 999)
     cut = tokens_of(byte_tokenizer(), chat("Hi?", "Yo"), len(whole) - 3)

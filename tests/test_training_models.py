@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -113,6 +115,39 @@ def test_a_gguf_without_a_tokenizer_is_a_sentence_and_leaves_nothing(tmp_path, c
     shutil.copy(folder / "model.gguf", folder / "second.gguf")
     with pytest.raises(CurationError, match="holds 2 GGUF files"):
         load_causal_lm(str(folder))
+
+
+def test_a_gguf_is_converted_once_for_all_who_need_it_at_the_same_time(
+    tmp_path, cache, monkeypatch
+):
+    conversions = []
+
+    def slowly(gguf, folder):
+        conversions.append(gguf)
+        time.sleep(0.2)
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+
+    monkeypatch.setattr(models, "_convert", slowly)
+    write_gguf(tmp_path / "model.gguf", tokens=True)
+    with ThreadPoolExecutor(3) as pool:
+        folders = set(pool.map(lambda _: models.converted(tmp_path / "model.gguf", "m"), range(3)))
+    assert len(conversions) == len(folders) == 1
+    assert [path.name for path in folders.pop().iterdir()] == ["config.json"]
+
+
+def test_a_conversion_that_fails_leaves_nothing_to_be_taken_for_a_model(
+    tmp_path, cache, monkeypatch
+):
+    def failing(gguf, folder):
+        folder.mkdir()
+        raise CurationError("no space")
+
+    monkeypatch.setattr(models, "_convert", failing)
+    write_gguf(tmp_path / "model.gguf", tokens=True)
+    with pytest.raises(CurationError, match="no space"):
+        models.converted(tmp_path / "model.gguf", "m")
+    assert [path.suffix for path in cache.iterdir()] == [".lock"]
 
 
 def test_a_broken_gguf_is_a_sentence(tmp_path, cache):
