@@ -245,7 +245,8 @@ def test_a_run_whose_process_is_killed_is_stopped_and_no_longer_at_work(news):
     )
     process = subprocess.Popen([sys.executable, "-c", code, run.path], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"on\n"
-    assert standing.Standing.of(run).words.startswith("at work")
+    at_work = standing.Standing.of(run)
+    assert at_work.words.startswith("at work") and not at_work.resumable
     process.kill()
     process.wait()
     assert standing.Standing.of(run).resumable

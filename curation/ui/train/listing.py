@@ -57,7 +57,7 @@ def draw_state(project: Project, run: Run) -> None:
     if standing.finished:
         return
     job = job_at_work(project)
-    if standing.at_work or job is not None:
+    if job is not None or not standing.resumable:
         st.fragment(_draw_live, run_every=2.0)(project, run)
         return
     left, right = st.columns([5, 1], vertical_alignment="center")
