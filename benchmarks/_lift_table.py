@@ -31,7 +31,7 @@ class Scores:
         classes, self._right = np.unique(labels, return_inverse=True)
         self._of: dict[Place, dict[int, np.ndarray]] = {}
         self._rows: dict[Place, list[int]] = {}
-        for cell in cells:
+        for cell in (cell for cell in cells if learner in cell):
             place = (cell["pool"], cell["arm"], cell["budget"])
             predicted = np.array([int(digit, 36) for digit in cell[learner]])
             self._of.setdefault(place, {})[cell["seed"]] = predicted

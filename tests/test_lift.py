@@ -176,7 +176,7 @@ def test_a_benchmark_that_was_ended_goes_on(tmp_path, monkeypatch):
     before = cells()
     # More than there is takes everything; the last arm has one score for all budgets.
     assert [c["rows"] for c in before] == [10, 92, 92]
-    assert before[1]["plain"] == before[2]["plain"]
+    assert before[1]["weighted"] == before[2]["weighted"]
     assert before[2]["flipped"] == pool.flipped.sum()
     scores = tables.Scores(before, test.labels, "plain")
     assert scores.mean("planted", "random", 1_000) == 1.0
