@@ -67,7 +67,9 @@ def counting(monkeypatch):
     """A learner that counts words by class, quick and exact; its calls are noted."""
     calls: list[learners.Data] = []
 
-    def count_words(data, work, *, rate: float = 1.0, stop: int = 0) -> Outcome:
+    def count_words(
+        data, work, *, rate: float = 1.0, stop: int = 0, broken: bool = False
+    ) -> Outcome:
         """Count the words of each class."""
         calls.append(data)
         if stop and len(calls) == stop:
@@ -80,7 +82,7 @@ def counting(monkeypatch):
         scores = np.array(
             [[rate + sum(c[w] for w in text.split()) for c in counts] for text in data.test.texts]
         )
-        shares = scores / scores.sum(axis=1, keepdims=True)
+        shares = scores / scores.sum(axis=1, keepdims=True) * (np.nan if broken else 1)
         return Outcome(Cost(0.1, 10, 1, 30, 1e3), probabilities=shares, notes=("It only counts.",))
 
     registered = dict(learners._learners)
@@ -193,10 +195,16 @@ def test_a_given_test_set_is_taken_as_it_is(tmp_path, counting, own_column):
         path.write_text("".join(json.dumps(row) + "\n" for row in test))
         project.add(path)
     assert plan_for(project, "count_words").test == "given"
-    holdout = held_out(project, plan(test="given"))
+    project.recipe += Step("split")
+    mine = replace(plan(test="given"), recipe=project.recipe.to_yaml())
+    holdout = held_out(project, mine)
+    column = "split" if own_column else "source"
+    assert f"`given: {column}`" in " ".join(holdout.warnings)
     prompts = project.examples.rows["prompt"]
     assert set(prompts[list(holdout.test)]) == {row["text"] for row in test}
     assert 10 <= len(holdout.validation) <= 30
+    mine = replace(mine, recipe=Recipe((Step("split", given=column),)).to_yaml())
+    assert "given" not in " ".join(held_out(project, mine).warnings)
 
 
 def test_without_a_given_test_set_none_is_made_up(tmp_path, counting):
@@ -236,7 +244,7 @@ def test_an_arm_is_a_recipe_at_its_budget():
     ) + Step("split")
 
     def of(text):
-        return recipe_of(Arm.parse(text), own, 7, 2, True, lambda path: own)
+        return recipe_of(Arm.parse(text), own, 7, 2, True)
 
     assert [s.use for s in of("curated")] == ["lengths", "keep_between", "select_diverse"]
     assert of("curated").selection.arguments["budget"] == 7
@@ -244,7 +252,7 @@ def test_an_arm_is_a_recipe_at_its_budget():
     assert of("random").selection.arguments == {"budget": 7, "seed": 2}
     assert of("longest").selection.arguments["score"] == "prompt_tokens"
     assert of("everything").steps == ()
-    without = recipe_of(Arm("curated"), own.with_selection(None), 7, 2, True, lambda path: own)
+    without = recipe_of(Arm("curated"), own.with_selection(None), 7, 2, True)
     assert without.selection.use == "select_random"
 
 
@@ -316,12 +324,19 @@ def test_the_training_rows_of_a_delivery_are_an_arm(tmp_path, counting):
     project.recipe += Step("select_random", budget=100)
     project.recipe += Step("split", test=0.2, validation=0.0)
     project.export(tmp_path / "out", formats=["csv"])
-    choice = pool_of(project, plan()).choose(Arm("export", str(tmp_path / "out")), None, 0)
+    arm = f"export:{tmp_path / 'out'}"
+    pool = pool_of(project, plan(arms=(arm,)).check())
+    choice = pool.choose(Arm.parse(arm), None, 0)
     receipts = pd.read_parquet(tmp_path / "out" / "receipts.parquet").set_index("id")
     assert set(receipts.loc[choice.rows.index, "split"]) == {"train"}
     assert 40 <= len(choice.rows) <= 80 and "are in the pool" in choice.note
     with pytest.raises(CurationError, match="no delivery that can be read"):
-        pool_of(project, plan()).choose(Arm("export", str(tmp_path)), None, 0)
+        plan(arms=(f"export:{tmp_path}",)).check()
+    project.recipe += Step("lengths")
+    project.export(tmp_path / "out", formats=["csv"])
+    (tmp_path / "out" / "receipts.parquet").write_bytes(b"another")
+    with pytest.raises(CurationError, match="not the one that this run began with"):
+        pool.choose(Arm.parse(arm), None, 0)
 
 
 def test_a_source_of_some_rows_has_a_digest_of_its_own(tmp_path):
@@ -446,6 +461,109 @@ def test_of_two_at_work_on_one_run_the_second_is_refused(tmp_path):
     assert not run.at_work
 
 
+def test_people_give_labels_to_train_on_too(tmp_path, counting):
+    rows = [
+        {"prompt": row["text"], "response": "-", "topic": row["label"]} for row in examples(300)
+    ]
+    project = project_of(tmp_path, rows)
+    ids = project.examples.rows.index
+    own = project.examples.column("topic")
+    project.decisions.append([Decision(i, "label", own[i], "Ann") for i in ids])
+    pool = pool_of(project, plan())
+    assert len(pool.choose(Arm("kept"), None, 0).rows) > 180
+    with pytest.raises(CurationError, match="nothing is kept"):
+        pool.choose(Arm("random"), 60, 0)
+
+
+def test_people_who_keep_more_than_the_budget_do_not_make_an_arm_larger(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    ids = project.examples.rows.index
+    project.decisions.append([Decision(i, "keep", None, "Ann") for i in ids[:200]])
+    choice = pool_of(project, plan()).choose(Arm("curated"), 30, 0)
+    assert len(choice.rows) == 30 and "People kept more than the budget" in choice.note
+
+
+def test_a_run_goes_on_with_the_decisions_of_its_beginning(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    run = begin(project, plan(arms=("random", "curated"), seeds=3, settings={"stop": 3}))
+    with pytest.raises(Cancelled):
+        execute(project, run)
+    test = Bench.of(project, run).holdout.test
+    project.decisions.append([Decision(i, "label", "a new one", "Ann") for i in test[:20]])
+    execute(project, run)
+    labels = [run.answers(fit["key"]).loc[list(test), "label"].tolist() for fit in run.fits()]
+    assert all(label == labels[0] for label in labels) and "a new one" not in labels[0]
+
+
+def test_a_recipe_of_a_file_is_the_one_that_the_run_began_with(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    file = tmp_path / "other.yaml"
+    file.write_text(Recipe((Step("select_random", budget=60, seed=0),)).to_yaml())
+    arm = f"recipe:{file}"
+    chosen = replace(plan(arms=(arm,)), recipe=project.recipe.to_yaml()).check()
+    pool = pool_of(project, chosen)
+    before = pool.choose(Arm.parse(arm), 60, 0).rows.index
+    file.write_text(Recipe((Step("lengths"), Step("select_highest", budget=60))).to_yaml())
+    again = pool_of(project, Plan.from_json(json.loads(json.dumps(chosen.to_json()))))
+    assert again.choose(Arm.parse(arm), 60, 0).rows.index.equals(before)
+
+
+def test_a_failed_fit_is_tried_again_when_the_run_goes_on(tmp_path, counting, monkeypatch):
+    project = project_of(tmp_path, examples(300))
+    run = begin(project, plan(arms=("random",), seeds=2))
+    whole = Bench.outcome
+
+    def full(self, data, cell, folder, progress):
+        raise CurationError("There was not enough memory.")
+
+    monkeypatch.setattr(Bench, "outcome", full)
+    with pytest.raises(CurationError, match="not enough memory"):
+        execute(project, run)
+    monkeypatch.setattr(Bench, "outcome", whole)
+    execute(project, run)
+    assert len(run.fits()) == 2 and not [fit for fit in run.fits() if fit.get("error")]
+
+
+def test_answers_that_are_no_numbers_are_a_sentence_in_the_run(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    run = begin(project, plan(arms=("random", "everything"), settings={"broken": True}))
+    with pytest.raises(CurationError, match="no numbers"):
+        execute(project, run)
+    assert len(run.fits()) == 6
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"seeds": "3"},
+        {"seeds": 2.5},
+        {"budgets": ["500"]},
+        {"budgets": [500.5]},
+        {"test_share": None},
+        {"recipe": 3},
+        {"arms": "random"},
+    ],
+)
+def test_a_plan_of_odd_types_is_a_sentence(value):
+    with pytest.raises(CurationError, match="cannot be"):
+        Plan.from_json(value)
+
+
+def test_a_short_copy_with_another_word_is_found(tmp_path, counting):
+    rows = examples(300)
+    project = project_of(tmp_path, rows, "first")
+    test = held_out(project, plan()).test
+    texts = project.examples.rows.loc[list(test), "prompt"]
+    copies = [{"text": f"{text} x", "label": "food"} for text in texts]
+    both = project_of(tmp_path, rows + copies, "second")
+    holdout = held_out(both, plan())
+    prompts = both.examples.rows["prompt"]
+    taken = set(prompts[[*holdout.test, *holdout.validation]])
+    left = set(prompts[list(holdout.pool)])
+    near = {f"{text} x" for text in taken} | {text.removesuffix(" x") for text in taken}
+    assert len(near & set(prompts)) > 20 and not near & left
+
+
 def test_runs_are_opened_by_the_beginning_of_their_ids(tmp_path):
     first, second = (runs.create(tmp_path, {"n": n}) for n in (1, 2))
     assert runs.open_run(tmp_path, second.id) == second
@@ -458,10 +576,29 @@ def test_runs_are_opened_by_the_beginning_of_their_ids(tmp_path):
     assert runs.all_runs(tmp_path) == [second] and not first.path.exists()
 
 
+def test_a_budget_beyond_the_pool_leaves_no_run_behind(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    done = call("train", project.path, "--learner", "count_words", "--budget", "5000")
+    assert done.exit_code == 1 and "more than the 210 examples" in str(done.exception)
+    assert not runs.all_runs(project.path)
+
+
+def test_a_run_goes_on_with_its_own_plan_only(tmp_path, counting):
+    project = project_of(tmp_path, examples(300))
+    run = begin(project, plan())
+    done = call("train", project.path, "--run", run.id, "--seeds", "9")
+    assert done.exit_code == 2 and "own plan" in done.output
+
+
 # --- the verdict --------------------------------------------------------------------------------
 
 
-def fake_run(tmp_path, values: dict[tuple[str, int | None], list[float]], rows: int = 500) -> Run:
+def fake_run(
+    tmp_path,
+    values: dict[tuple[str, int | None], list[float]],
+    rows: int = 500,
+    once: tuple[str, ...] = (),
+) -> Run:
     """A run whose fits of each arm and budget are right about a share of the test set."""
     budgets = tuple(sorted({b for _, b in values if b is not None}))
     arms = tuple(dict.fromkeys(arm for arm, _ in values))
@@ -479,6 +616,7 @@ def fake_run(tmp_path, values: dict[tuple[str, int | None], list[float]], rows: 
             table = pd.DataFrame({"label": labels, "predicted": predicted})
             table.to_parquet(run.path / "fits" / key / "answers.parquet")
             fit = {"arm": arm, "title": arm, "budget": budget, "seed": seed, "train": budget or 900}
+            fit["choice"] = f"{arm} {0 if arm in once else seed}"
             metrics = {"macro_f1": share, "accuracy": share}
             cost = {"seconds": 1.0, "flops": 1.0, "tokens": 1, "steps": 1, "parameters": 1}
             run.write(f"fits/{key}/fit.json", {**fit, "metrics": metrics, "cost": cost})
@@ -536,11 +674,44 @@ def test_the_chance_of_a_test_set_is_what_drawing_others_gives(metric):
 
 def test_many_comparisons_are_corrected_for(tmp_path):
     values = {("curated", b): [0.80, 0.82, 0.81] for b in range(10, 30)}
-    values |= {("random", b): [0.78, 0.79, 0.79] for b in range(10, 30)}
+    values |= {("random", b): [0.782, 0.790, 0.795] for b in range(10, 30)}
     result = verdict(fake_run(tmp_path, values, rows=20_000))
     assert all(entry["p"] < 0.05 for entry in result["comparisons"][:3])
     assert result["comparisons"][0]["verdict"] == "no difference shown"
     assert "so many are compared at once" in result["sentence"]
+
+
+def test_one_choice_for_all_seeds_may_be_a_lucky_one(tmp_path):
+    """A draw by chance that is called a method is rarely called better or worse than chance."""
+    rng = np.random.default_rng(3)
+    alarms = []
+    for world in range(60):
+        draws = rng.normal(0.7, 0.02, 11)
+        values = {("curated", 60): [draws[0]] * 10, ("random", 60): list(draws[1:])}
+        run = fake_run(tmp_path / str(world), values, rows=2_000, once=("curated",))
+        alarms.append(verdict(run)["comparisons"][0]["verdict"] != "no difference shown")
+    assert sum(alarms) <= 7  # one in twenty is due, half of them without the spread of chance
+
+
+def test_without_chance_beside_it_nothing_shows_how_lucky_one_choice_is(tmp_path):
+    values = {("curated", 60): [0.8, 0.8, 0.8], ("everything", None): [0.9, 0.9, 0.9]}
+    run = fake_run(tmp_path, values, once=("curated", "everything"))
+    assert "add random" in " ".join(verdict(run)["warnings"])
+
+
+def test_an_arm_without_its_whole_budget_is_named_with_what_it_has(tmp_path):
+    values = {("curated", 200): [0.9, 0.91, 0.9], ("random", 200): [0.6, 0.61, 0.6]}
+    run = fake_run(tmp_path, values)
+    for fit in run.fits():
+        if fit["arm"] == "curated":
+            run.write(f"fits/{fit['key']}/fit.json", {**fit, "train": 24})
+    assert "at 200 examples (it has 24) by" in verdict(run)["sentence"]
+
+
+def test_the_interval_of_an_arm_holds_the_chance_of_the_test_set(tmp_path):
+    run = fake_run(tmp_path, {("everything", None): [0.9] * 3, ("random", 9): [0.5, 0.6, 0.5]})
+    row = next(row for row in verdict(run)["arms"] if row["arm"] == "everything")
+    assert 0.02 < row["high"] - row["low"] < 0.08  # 500 test rows: about ± 0.026
 
 
 def test_one_seed_shows_nothing(tmp_path):
@@ -588,6 +759,7 @@ def test_a_run_from_the_command_line(tmp_path, counting):
     assert json.loads(done.stdout)["run"] == run.id and run.plan["settings"] == {
         "rate": 2.0,
         "stop": 0,
+        "broken": False,
     }
     again = call("train", project.path, "--run", run.id)
     assert again.exit_code == 0 and len(counting) == 4 - 2  # curated is random here
@@ -636,4 +808,8 @@ def test_mlflow_gets_a_run_only_where_its_address_is_set(tmp_path, counting, mon
     assert logged == []
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(tmp_path / "mlruns"))
     execute(project, begin(project, plan(arms=("random",), seeds=1, settings={"rate": 3.0})))
-    assert logged == ["random-60-0", {"rate": 3.0, "stop": 0}, (1, {"train_loss": 0.5})]
+    assert logged == [
+        "random-60-0",
+        {"rate": 3.0, "stop": 0, "broken": False},
+        (1, {"train_loss": 0.5}),
+    ]

@@ -37,17 +37,6 @@ def greatest_jaccard(
         similarity[start + shared.row[best]] = score[best]
         nearest[start + shared.row[best]] = shared.col[best]
     return similarity, nearest
-    vocabulary = np.unique(np.concatenate([s for s in others if len(s)]))
-    other = _incidence(others, vocabulary).T.tocsr()
-    for start in range(0, len(sets), BLOCK):
-        block = sets[start : start + BLOCK]
-        shared = (_incidence(block, vocabulary) @ other).tocoo()
-        own = np.array([len(s) for s in block], dtype=np.int64)
-        score = shared.data / (own[shared.row] + sizes[shared.col] - shared.data)
-        for row, column, value in zip(shared.row, shared.col, score, strict=True):
-            if value > similarity[start + row]:
-                similarity[start + row], nearest[start + row] = value, column
-    return similarity, nearest
 
 
 def _incidence(sets: Sequence[np.ndarray], vocabulary: np.ndarray) -> Any:

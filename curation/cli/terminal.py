@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ OUTSIDE = {
 }
 """Errors of the system that are no bug of the program: no space, no permission, a wrong path."""
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def say(text: str) -> None:
     """Print a line for people."""
@@ -31,8 +34,12 @@ def say(text: str) -> None:
 
 
 def show(value: Any, as_json: bool, text: str) -> None:
-    """Print a result: as one JSON object, or as text for people."""
-    say(json.dumps(value, ensure_ascii=False, default=str) if as_json else text)
+    """Print a result: as one JSON object, or as text for people.
+
+    Control characters of the text, such as those that colour or clear a terminal, are data and are
+    shown as signs.
+    """
+    say(json.dumps(value, ensure_ascii=False, default=str) if as_json else _CONTROLS.sub("�", text))
 
 
 def bar(share: float, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,27 +70,36 @@ def train(
     opened = Project.open(project)
     with working(project, job) as (progress, result):
         if run:
+            given = (learner, set, arm, budget, seeds, test, test_share, equal, plan)
+            if estimate or any(value not in (None, "") for value in given):
+                raise typer.BadParameter("a run goes on with its own plan: give --run alone")
             begun = runs.open_run(project, run)
         else:
             chosen = _plan(opened, learner, set or [], plan)
-            given = {
-                "arms": tuple(arm or ()),
-                "budgets": tuple(budget or ()),
+            changes = {
+                "arms": tuple(arm) if arm else None,
+                "budgets": tuple(budget) if budget else None,
                 "seeds": seeds,
-                "test": test,
+                "test": test or None,
                 "test_share": test_share,
-                "equal": equal,
+                "equal": equal or None,
             }
-            chosen = replace(chosen, **{k: v for k, v in given.items() if v}).check()
+            chosen = replace(chosen, **{k: v for k, v in changes.items() if v is not None}).check()
             if estimate:
                 value = asdict(probe(opened, chosen, progress))
                 result.update(value)
                 show(value, as_json, estimate_text(value))
                 return
             begun = runs.create(project, chosen.to_json())
+        sys.stderr.write(f"If it is ended, go on with: curate train {project} --run {begun.id}\n")
         result["run"] = begun.id
         with begun.working():
-            result.update(execute(opened, begun, progress))
+            try:
+                result.update(execute(opened, begun, progress))
+            except CurationError:
+                if not begun.fits():  # it could not even begin
+                    runs.delete(begun)
+                raise
     show(result, as_json, run_text(begun))
 
 
@@ -152,36 +162,28 @@ def list_runs(
     if delete:
         with (deleted := runs.open_run(project, delete)).working():
             runs.delete(deleted)
+        sys.stderr.write(f"Deleted the run {deleted.id}.\n")
     if note:
         name, sign, text = note.partition("=")
         if not sign:
             raise typer.BadParameter("write --note as ID=TEXT")
         runs.open_run(project, name).write_notes(text)
-    listed = [summary(run) for run in runs.all_runs(project)]
-    lines = [
-        f"{entry['run']}  {entry['learner']}, {entry['done']} of {entry['fits']} fits"
-        f"{'; ' + entry['sentence'] if entry['sentence'] else ''}"
-        f"{'  — ' + entry['notes'] if entry['notes'] else ''}"
-        for entry in listed
+    from curation.training.standing import listing
+
+    table = listing(runs.all_runs(project))
+    entries = [
+        {"run": run, **{name: value for name, value in row.items() if value == value}}
+        for run, row in zip(table.index, table.to_dict("records"), strict=True)
     ]
-    show({"runs": listed}, as_json, "\n".join(lines) or "There is no training run yet.")
-
-
-def summary(run: Run) -> dict[str, Any]:
-    """A run in a line."""
-    from curation.training.plan import Plan
-
-    plan, verdict = Plan.from_json(run.plan), run.verdict
-    return {
-        "run": run.id,
-        "learner": plan.learner,
-        "arms": list(plan.arms),
-        "budgets": list(plan.budgets),
-        "done": len(run.fits()),
-        "fits": len(plan.cells()),
-        "sentence": verdict["sentence"] if verdict else "",
-        "notes": run.notes,
-    }
+    lines = [
+        "  ".join(
+            str(entry[name])
+            for name in ("run", "learner", "state", "verdict", "notes")
+            if entry.get(name)
+        )
+        for entry in entries
+    ]
+    show({"runs": entries}, as_json, "\n".join(lines) or "There is no training run yet.")
 
 
 def estimate_text(value: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ takes the rows of an earlier delivery that are in the pool, whoever chose them a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +49,9 @@ class Arm:
         """The arm that a text names; raises CurationError for any other text."""
         kind, _, argument = text.strip().partition(":")
         if kind not in KINDS:
-            raise CurationError(f"There is no arm {kind!r}; there are: {', '.join(KINDS)}.")
+            raise CurationError(
+                f"There is no arm {kind!r}; there are: {', '.join(map(_written, KINDS))}."
+            )
         if kind in NEEDS_ARGUMENT and not argument:
             raise CurationError(f"The arm {kind} needs {NEEDS_ARGUMENT[kind]}: {kind}:PATH.")
         if argument and kind not in (*NEEDS_ARGUMENT, "balanced"):
@@ -92,12 +93,11 @@ def recipe_of(
     budget: int,
     seed: int,
     labelled: bool,
-    read: Callable[[str], Recipe],
 ) -> Recipe:
     """The recipe by which an arm chooses `budget` examples; an arm without a budget ignores it.
 
-    project: the project's recipe. labelled: whether the task is classification. read: gives the
-    recipe of a file. Splits are left out, because the test set is taken out already. A recipe
+    project: the project's recipe, or the one that the arm names. labelled: whether the task is
+    classification. Splits are left out, because the test set is taken out already. A recipe
     without a selection chooses by chance among what it keeps, which shows what its filters are
     worth.
     """
@@ -114,12 +114,17 @@ def recipe_of(
         return Recipe((*measured, step))
     if arm.kind in ("everything", "export"):
         return Recipe(())
-    own = read(arm.argument) if arm.kind == "recipe" else project
-    filters = filters_of(own)
+    filters = filters_of(project)
     if arm.kind == "kept":
         return filters
-    enabled = Recipe(tuple(step for step in own.steps if step.enabled))
+    enabled = Recipe(tuple(step for step in project.steps if step.enabled))
     return filters + _at_budget(enabled.selection or Step("select_random"), budget, seed)
+
+
+def _written(kind: str) -> str:
+    """How an arm of a kind is written."""
+    argument = {"recipe": ":FILE", "export": ":FOLDER", "balanced": "[:COLUMN]"}
+    return kind + argument.get(kind, "")
 
 
 def filters_of(recipe: Recipe) -> Recipe:

@@ -7,6 +7,7 @@ Accepted: a paraphrase is not recognised as a copy.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,11 +20,16 @@ from curation.dataset import Progress, silent
 from curation.errors import CurationError
 from curation.operations.split import split
 from curation.parameters import Column
+from curation.recipe import Recipe
+from curation.text.folding import caseless
 from curation.training.learners import Task
 from curation.training.plan import Plan, given_column
 
 COPY = 0.8
 """Jaccard similarity of two prompts from which one counts as a copy of the other."""
+
+SHORT, GRAM = 160, 3
+"""Characters, without spaces, up to which texts are compared by their runs of three too."""
 
 LEAST, SMALL = 20, 200
 """A test set below the first number is refused; below the second its intervals are wide."""
@@ -49,9 +55,9 @@ class Holdout:
     def text(self) -> str:
         """How the sets were made, in one sentence."""
         copies = (
-            "no other example resembles one of them"
+            "no other example has nearly the same words as one of them"
             if not self.copies
-            else f"{self.copies:,} that resemble one of them were taken out of the pool"
+            else f"{self.copies:,} with nearly the same words as one of them were taken out of the pool"
         )
         return (
             f"{len(self.test):,} examples to test on and {len(self.validation):,} to stop by were "
@@ -92,21 +98,24 @@ def hold_out(
     test, validation = (
         rows.index[(names == name).to_numpy() & fit_to_ask] for name in ("test", "validation")
     )
-    warnings = _checked_size(rows.loc[test], task, classes)
+    warnings = [*_checked_size(rows.loc[test], task, classes), *_delivered_test(rows, plan)]
     progress(0.3, "Looking for copies of the test set")
-    pool = imported[of_imported & (names.reindex(imported.index) == "train").to_numpy()]
-    near = _copies(pool, rows.loc[[*test, *validation]])
-    pool = pool[~near]
+    trained = (names.reindex(imported.index) == "train").to_numpy()
+    away = [*test, *validation]
+    texts = [*rows.loc[away, "prompt"], *imported.loc[away, "prompt"]]
+    either = pd.concat([part.loc[trained, "prompt"] for part in (imported, decided)])
+    near = either.index[_copies(either, texts)].unique()
+    pool = imported[trained & ~imported.index.isin(near)]
     progress(1.0, "The test set is out")
     if len(pool) < 2:
         raise CurationError("Nothing is left to choose from beside the test set; import more.")
-    labels = {*classes, *pool["label"].dropna()} if task == "classification" else set()
+    labels = {*classes, *imported.loc[pool.index, "label"].dropna()} if classes else set()
     return Holdout(
         task,
         tuple(test),
         tuple(validation),
         tuple(pool.index),
-        int(near.sum()),
+        len(near),
         tuple(sorted(map(str, labels))),
         tuple(warnings),
     )
@@ -179,10 +188,42 @@ def _checked_size(test: pd.DataFrame, task: Task, classes: Sequence[str]) -> lis
     return warnings
 
 
-def _copies(pool: pd.DataFrame, held_out: pd.DataFrame) -> np.ndarray:
-    """A mask of the pool's rows whose prompt is nearly that of a row that was taken out."""
-    sets, others = (
-        [shingles(text) for text in rows["prompt"].fillna("")] for rows in (pool, held_out)
-    )
-    similarity, _ = greatest_jaccard(sets, others)
-    return similarity >= COPY
+def _delivered_test(rows: pd.DataFrame, plan: Plan) -> list[str]:
+    """A warning where the recipe's own split would put the files' test examples elsewhere."""
+    if plan.test != "given":
+        return []
+    given, steps = given_column(rows), Recipe.from_yaml(plan.recipe).steps
+    splits = [step for step in steps if step.enabled and step.operation.kind == "split"]
+    if all(step.arguments.get("given") == given for step in splits):
+        return []
+    return [
+        "The recipe's split ignores which examples the files call test, so a delivery would have some of "
+        f"them to train on: give that step `given: {given}`."
+    ]
+
+
+def _copies(texts: pd.Series, held_out: Sequence[str]) -> np.ndarray:
+    """A mask of the texts that are nearly one of those that were taken out.
+
+    By words, and by characters where a text is so short that one other word changes most shingles.
+    """
+    near = np.zeros(len(texts), dtype=bool)
+    for sets_of in (shingles, _characters):
+        sets, others = (list(map(sets_of, part)) for part in (texts.fillna(""), held_out))
+        near |= greatest_jaccard(sets, others)[0] >= COPY
+    return near
+
+
+def _characters(text: str) -> np.ndarray:
+    """The character shingles of a short text, sorted; none for a longer one, which has words enough."""
+    plain = "".join(caseless(text).split())
+    if len(plain) > SHORT:
+        return np.zeros(0, dtype=np.uint64)
+    pieces = {plain[i : i + GRAM] for i in range(max(1, len(plain) - GRAM + 1))}
+    codes = {
+        int.from_bytes(
+            hashlib.blake2b(p.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
+        )
+        for p in pieces
+    }
+    return np.array(sorted(codes), dtype=np.uint64)

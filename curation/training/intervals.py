@@ -29,6 +29,7 @@ def paired(
     clusters: Sequence[object] | np.ndarray | None = None,
     level: float = 0.95,
     extra_variance: float = 0.0,
+    draw_variance: float = 0.0,
 ) -> Interval:
     """Return the t-interval of the mean of paired differences.
 
@@ -37,7 +38,9 @@ def paired(
     intervals that cover the true mean. extra_variance: variance that all differences share and
     their spread cannot show, such as that of one test set; it is added to the variance of the
     mean and taken as known exactly, and the degrees of freedom grow by the Welch–Satterthwaite
-    formula. p is two-sided. Raises ValueError where a difference is not finite.
+    formula. draw_variance: variance of the mean, estimated from as many observations, such as
+    that of a choice which was drawn once for all seeds. p is two-sided. Raises ValueError where a
+    difference is not finite.
     """
     from scipy.stats import t
 
@@ -51,7 +54,7 @@ def paired(
     mean = float(values.mean()) if n else np.nan
     if n < 2:
         return Interval(mean, np.nan, np.nan, n, max(0, n - 1), np.nan)
-    sampling = float(values.var(ddof=1)) / n
+    sampling = float(values.var(ddof=1)) / n + draw_variance
     variance = sampling + extra_variance
     df = (n - 1) * (variance / sampling) ** 2 if sampling else (np.inf if extra_variance else n - 1)
     if not variance:

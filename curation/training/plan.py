@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from curation import files
 from curation.errors import CurationError
 from curation.operations.split import given_splits
 from curation.project import Project
 from curation.recipe import Recipe
-from curation.training.arms import Arm
+from curation.training.arms import NEEDS_ARGUMENT, Arm
 from curation.training.learners import Task, learner_of
 
 MOST_SEEDS = 100
@@ -32,7 +34,7 @@ class Plan:
     budgets: numbers of examples (equal: examples), or of examples whose tokens are the budget
     (equal: tokens). seeds: paired repetitions. test: "share" for a share of the examples, or
     "given" for those whose files call them test. recipe: the project's recipe as text, when the run
-    was made. label: the column of labels, empty for the examples' own.
+    was made. files: what the arms' files held then: the text of a recipe, the digest of a delivery.
     """
 
     learner: str = "logistic"
@@ -46,6 +48,7 @@ class Plan:
     equal: Literal["examples", "tokens"] = "examples"
     split_seed: int = SPLIT_SEED
     recipe: str = "version: 1\nsteps: []\n"
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def task(self) -> Task:
@@ -73,10 +76,12 @@ class Plan:
         if self.test not in ("share", "given") or self.equal not in ("examples", "tokens"):
             raise CurationError("test is share or given, and equal is examples or tokens.")
         Recipe.from_yaml(self.recipe, "the plan's recipe").check()
-        return Plan(**{**self._values(), "settings": settings})
-
-    def _values(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        now = {
+            arm.argument: _held_by(arm)
+            for arm in arms
+            if arm.kind in NEEDS_ARGUMENT and arm.argument not in self.files
+        }
+        return replace(self, settings=settings, files={**self.files, **now})
 
     def to_json(self) -> dict[str, Any]:
         """The plan as a JSON object."""
@@ -85,11 +90,15 @@ class Plan:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Plan:
         """The plan of a JSON object; raises CurationError for one of another version."""
-        try:
-            plan = cls(**value)
-            return cls(**{**value, "arms": tuple(plan.arms), "budgets": tuple(plan.budgets)})
-        except TypeError as error:
-            raise CurationError(f"The plan was made by another version: {error}.") from None
+        usual = cls().to_json()
+        for name, entry in value.items():
+            if name not in usual:
+                raise CurationError(
+                    f"The plan was made by another version: {name} is no part of it."
+                )
+            _check_type(name, entry, usual[name])
+        lists = {name: tuple(value[name]) for name in ("arms", "budgets") if name in value}
+        return cls(**{**value, **lists})
 
     def cells(self) -> list[Cell]:
         """Every fit of the plan: seeds outermost, so that a run ended early is still paired."""
@@ -99,6 +108,40 @@ class Plan:
                 budgets = self.budgets if Arm.parse(text).takes_budget else (None,)
                 cells += [Cell(text, budget, seed) for budget in budgets]
         return cells
+
+
+def _check_type(name: str, value: Any, usual: Any) -> None:
+    """Raise CurationError for a value of another type than the usual one."""
+    number = isinstance(usual, int | float)
+    items = value if isinstance(value, list | tuple) else []
+    right = {
+        "arms": bool(items) and all(isinstance(item, str) for item in items),
+        "budgets": isinstance(value, list | tuple) and all(type(item) is int for item in items),
+        "seeds": type(value) is int,
+        "split_seed": type(value) is int,
+    }.get(name, isinstance(value, (int, float) if number else type(usual)))
+    if not right or isinstance(value, bool):
+        raise CurationError(f"The plan's {name} cannot be {value!r}; usual is {usual!r}.")
+
+
+def _held_by(arm: Arm) -> str:
+    """What an arm's file holds: the text of a recipe, which is checked, or a delivery's digest."""
+    if arm.kind == "export":
+        return delivery_digest(Path(arm.argument))
+    try:
+        text = Path(arm.argument).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CurationError(f"The recipe {arm.argument} cannot be read: {error}.") from None
+    Recipe.from_yaml(text, arm.argument).check()
+    return text
+
+
+def delivery_digest(folder: Path) -> str:
+    """The digest of a delivery's receipts; raises CurationError for a folder that has none."""
+    try:
+        return files.sha256(folder / "receipts.parquet")
+    except OSError as error:
+        raise CurationError(f"{folder} is no delivery that can be read: {error}.") from None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from curation.recipe import Recipe
 from curation.replay import Replay
 from curation.training.arms import Arm, filters_of, recipe_of
 from curation.training.holdout import Holdout, usable
-from curation.training.plan import Plan
+from curation.training.plan import Plan, delivery_digest
 
 Replaying = Callable[[Source, PeopleState | None, Progress], Replay]
 """Gives the replay of a source with people's decisions."""
@@ -92,13 +92,20 @@ class Pool:
         available = self._replay(filters_of(self._recipe(arm, 1, seed)), arm.with_people)
         if available.empty:
             raise CurationError(f"{arm.title}: nothing is kept to choose from.")
-        wanted_size = budget if self.plan.equal == "examples" else 2 * budget
-        size = min(wanted_size, len(available))
+        most = budget if self.plan.equal == "examples" else 2 * budget
+        size = min(most, len(available))
         rows = self._ordered(self._recipe(arm, size, seed), arm)
         if self.plan.equal == "tokens":
             return self._within_tokens(rows, budget, arm)
-        few = f"{arm.title} has {len(rows):,} examples for a budget of {budget:,}."
-        return Choice(rows, few if len(rows) < budget else "")
+        note = ""
+        if len(rows) < budget:
+            note = f"{arm.title} has {len(rows):,} examples for a budget of {budget:,}."
+        elif len(rows) > budget:
+            note = (
+                f"People kept more than the budget: {arm.title} has {len(rows):,} examples, of which "
+                f"the first {budget:,} are trained on."
+            )
+        return Choice(rows.head(budget), note)
 
     def missing(self, arm: Arm) -> list[str]:
         """The operations that an arm's first choice has to compute, in order."""
@@ -111,7 +118,10 @@ class Pool:
     def _recipe(self, arm: Arm, size: int, seed: int) -> Recipe:
         own = Recipe.from_yaml(self.plan.recipe)
         labelled = self.holdout.task == "classification"
-        return recipe_of(arm, own, size, seed, labelled, _recipe_in)
+        other = self.plan.files.get(arm.argument, "")
+        if arm.kind == "recipe":
+            own = Recipe.from_yaml(other, arm.argument)
+        return recipe_of(arm, own, size, seed, labelled)
 
     def _ordered(self, recipe: Recipe, arm: Arm) -> pd.DataFrame:
         """The chosen rows in the order of choice; by arms that know nobody, as imported."""
@@ -121,7 +131,9 @@ class Pool:
         return rows if arm.with_people else self.raw.loc[rows.index]
 
     def _within_tokens(self, rows: pd.DataFrame, budget: int, arm: Arm) -> Choice:
-        tokens = budget * float(lengths(self.raw, self.holdout.task).mean())
+        task = self.holdout.task
+        sound = self.raw[usable(self.raw, task)]
+        tokens = budget * float(lengths(sound if len(sound) else rows, task).mean())
         spent = np.cumsum(lengths(rows, self.holdout.task))
         count = max(1, int(np.searchsorted(spent, tokens, side="right")))
         few = spent[-1] < 0.95 * tokens
@@ -129,14 +141,12 @@ class Pool:
         return Choice(rows.iloc[:count], note)
 
     def _delivered(self, folder: Path) -> Choice:
-        try:
-            table = pd.read_parquet(
-                folder / "receipts.parquet", columns=["id", "delivered", "split"]
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise CurationError(f"{folder} is no delivery that can be read: {error}.") from None
+        if self.plan.files.get(str(folder)) != delivery_digest(folder):
+            raise CurationError(f"The delivery {folder} is not the one that this run began with.")
+        columns = ["id", "delivered", "split"]
+        table = pd.read_parquet(folder / "receipts.parquet", columns=columns)
         train = table[table["delivered"] & (table["split"].fillna("train") == "train")]
-        rows = self.raw[self.raw.index.isin(train["id"])]
+        rows = self.raw[self.raw.index.isin(train["id"]) & usable(self.raw, self.holdout.task)]
         if rows.empty:
             raise CurationError(f"No training row of the delivery {folder} is in the pool.")
         return Choice(rows, f"{len(rows):,} of the delivery's {len(train):,} rows are in the pool.")
@@ -147,13 +157,6 @@ def lengths(rows: pd.DataFrame, task: str) -> np.ndarray:
     column = "prompt" if task == "classification" else "messages"
     characters = rows[column].fillna("").str.len().to_numpy(dtype=float)
     return np.maximum(1.0, characters / CHARACTERS_A_TOKEN)
-
-
-def _recipe_in(path: str) -> Recipe:
-    try:
-        return Recipe.from_yaml(Path(path).read_text("utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CurationError(f"The recipe {path} cannot be read: {error}.") from None
 
 
 def replaying_of(project: Project) -> Replaying:

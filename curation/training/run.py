@@ -55,7 +55,7 @@ def execute(project: Project, run: Run, progress: Progress = silent) -> dict[str
     cells = bench.plan.cells()
     fits = {fit["key"]: fit for fit in run.fits()}
     for number, cell in enumerate(cells):
-        if cell.key in fits:
+        if cell.key in fits and not fits[cell.key].get("error"):
             continue
         within = part_of(progress, number, len(cells))
         fits[cell.key] = bench.fit(cell, within, list(fits.values()))
@@ -86,11 +86,14 @@ class Bench:
     def of(cls, project: Project, run: Run, progress: Progress = silent) -> Bench:
         """Read the project, and take the test set out unless the run has one already."""
         plan = Plan.from_json(run.plan).check()
-        source, people = project.source(), project.people()
+        source, receipt = project.source(), run.read("receipt.json")
+        if receipt is None:
+            receipt = _receipt(source.digest, plan, project)
+            run.write("receipt.json", receipt)
+        people = project.people(receipt["decisions"])  # those of its beginning, to its end
         replay = replaying_of(project)
         decided = replay(source, people, silent).run(Recipe(())).with_columns(["split"])
-        receipt = run.read("receipt.json")
-        if receipt is not None and receipt["examples"] != source.digest:
+        if receipt["examples"] != source.digest:
             raise CurationError(
                 "The examples have changed since this run began, so its test set means another "
                 "thing; start a new run."
@@ -99,7 +102,12 @@ class Bench:
         if holdout is None:
             holdout = hold_out(source.dataset.rows, decided, plan, progress)
             _remember(run, holdout)
-            run.write("receipt.json", _receipt(source.digest, plan, project))
+        large = [budget for budget in plan.budgets if budget > len(holdout.pool)]
+        if large:
+            raise CurationError(
+                f"The budget {large[0]:,} is more than the {len(holdout.pool):,} examples that are left "
+                "beside the test set; take a smaller one."
+            )
         pool = Pool(plan, holdout, only(source, holdout.pool), people, replay)
         held_out = decided.loc[[*holdout.test, *holdout.validation]]
         return cls(project, run, plan, holdout, pool, held_out)
@@ -137,13 +145,6 @@ class Bench:
         step = next((s for s in steps if s.operation.kind == "embed"), Step("embed"))
         return embedded(step.use, step.arguments, rows, self.project.vectors, progress)
 
-    def steps(self, cell: Cell) -> int | None:
-        """The optimizer steps of a cell, where arms are compared at equal ones."""
-        settings = self.plan.settings
-        if self.plan.equal == "examples" or cell.budget is None or "batch" not in settings:
-            return None
-        return math.ceil(cell.budget * int(settings.get("epochs", 1)) / int(settings["batch"]))
-
     def fit(self, cell: Cell, progress: Progress, former: list[dict[str, Any]]) -> dict[str, Any]:
         """Do one fit and write it; a fit of the same examples that needs no other seed is copied."""
         folder = self.run.path / "fits" / cell.key
@@ -154,7 +155,8 @@ class Bench:
         progress(0.0, name)
         try:
             choice = self.pool.choose(arm, cell.budget, cell.seed)
-            fingerprint = self.fingerprint(choice.rows, cell)
+            content = _content(choice.rows)
+            fingerprint = self.fingerprint(content, cell)
             same = next((f for f in former if f.get("fingerprint") == fingerprint), None)
             if same is not None:
                 self._copied(same["key"], folder)
@@ -164,9 +166,11 @@ class Bench:
                 outcome = self.outcome(data, cell, folder, lambda s, t: progress(s, f"{name}: {t}"))
                 self._write_answers(folder, outcome)
                 fit = {**about, **self._measured(data, outcome), "fingerprint": fingerprint}
+            fit["choice"] = content
             fit["notes"] = [*filter(None, [choice.note]), *fit.get("learner_notes", [])]
             _write_table(folder / "choice.parquet", pd.DataFrame(index=choice.rows.index))
         except CurationError as error:
+            shutil.rmtree(folder / "work", ignore_errors=True)
             fit = {**about, "error": str(error)}
         fit["key"] = cell.key
         self.run.write(f"fits/{cell.key}/fit.json", fit)
@@ -190,13 +194,18 @@ class Bench:
         settings = self.plan.settings
         try:
             with tracking(self.run.path / "tensorboard", cell.key, settings) as trackers:
-                given = Work(cell.seed, work, self.steps(cell), progress, report)
+                given = Work(cell.seed, work, progress=progress, report=report)
                 outcome = self.learner.fit(data, given, **settings)
         except MemoryError:
             raise CurationError(
                 "There was not enough memory: take a smaller model, batch or length of text."
             ) from None
         shutil.rmtree(work, ignore_errors=True)
+        for values in (outcome.probabilities, outcome.losses):
+            if values is not None and not np.isfinite(values).all():
+                raise CurationError(
+                    "The answers are no numbers: the training went astray. Try a lower rate."
+                )
         return outcome
 
     def _measured(self, data: Data, outcome: Outcome) -> dict[str, Any]:
@@ -248,20 +257,24 @@ class Bench:
             if (self.run.path / "fits" / former / name).exists():
                 shutil.copyfile(self.run.path / "fits" / former / name, folder / name)
 
-    def fingerprint(self, rows: pd.DataFrame, cell: Cell) -> str:
-        """Equal for fits that give the same answers."""
-        content = hashlib.blake2b(digest_size=16)
-        for column in ("messages", "label"):
-            content.update("\0".join(rows[column].fillna("")).encode("utf-8", "surrogatepass"))
+    def fingerprint(self, content: str, cell: Cell) -> str:
+        """Equal for fits that give the same answers; content: digest of the rows to train on."""
         seed = cell.seed if self.learner.seeded else None
         return key(
             "fit",
             module_version(self.learner.fit.__module__),
             dict(self.plan.settings),
-            content.hexdigest(),
+            content,
             seed,
-            self.steps(cell),
         )
+
+
+def _content(rows: pd.DataFrame) -> str:
+    """A digest of what a learner reads of some rows, in their order."""
+    content = hashlib.blake2b(digest_size=16)
+    for column in ("messages", "label"):
+        content.update("\0".join(rows[column].fillna("")).encode("utf-8", "surrogatepass"))
+    return content.hexdigest()
 
 
 def _check(data: Data) -> None:

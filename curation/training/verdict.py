@@ -1,8 +1,9 @@
 """The verdict of a run: every arm, and by how much each choice beats what it is compared with.
 
-Differences are positive where the arm is better, whatever the metric. Their intervals cover two
+Differences are positive where the arm is better, whatever the metric. Their intervals cover the
 sources of chance: the seeds (which examples were drawn, how the learner began), and which examples
-happened to be in the test set, which all seeds share.
+happened to be in the test set, which all seeds share. Where a method gives one choice for all seeds,
+the seeds cannot show how lucky it is; the spread of choices by chance stands for that.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ METRICS = {
     "language_modelling": ("loss", False, "nats per token", 1.0),
 }
 """Task → metric, whether more is better, its unit, and what a difference is multiplied by in words."""
+
+CHANCE = frozenset({"random", "balanced"})
+"""Arms that draw by chance."""
 
 FEW = 3
 """Seeds below which the verdict says that they are few."""
@@ -60,8 +64,11 @@ def verdict(run: Run) -> dict[str, Any]:
         "unit": unit,
         "scale": scale,
         "sentence": _sentence(comparisons, unit, scale),
-        "warnings": [*holdout.get("warnings", ()), *_warnings(fits, failed, groups)],
-        "arms": [_arm_row(key, group, metric) for key, group in groups.items()],
+        "warnings": [
+            *holdout.get("warnings", ()),
+            *_warnings(fits, failed, groups, any(entry["undrawn"] for entry in comparisons)),
+        ],
+        "arms": [_arm_row(key, group, metric, judge) for key, group in groups.items()],
         "comparisons": comparisons,
     }
 
@@ -112,7 +119,13 @@ class _Judge:
             for one, two in pairs
         ]
         shared = self._test_variance(pairs) if pairs else 0.0
-        interval = paired(differences, level=LEVEL, extra_variance=shared)
+        drawn = [self._drawn_once(groups, fits) for fits in (mine, theirs)]
+        interval = paired(
+            differences,
+            level=LEVEL,
+            extra_variance=shared,
+            draw_variance=sum(variance or 0.0 for variance in drawn),
+        )
         return {
             "arm": subject,
             "against": other,
@@ -121,21 +134,52 @@ class _Judge:
             "budget": budget,
             **{name: _json(getattr(interval, name)) for name in ("mean", "low", "high", "p")},
             "n": interval.n,
+            "train": [fits[seeds[0]]["train"] if seeds else 0 for fits in (mine, theirs)],
+            "undrawn": None in drawn,
             "test_set_error": math.sqrt(shared),
         }
+
+    def _drawn_once(self, groups: dict[tuple[str, int | None], Fits], fits: Fits) -> float | None:
+        """The variance of a choice that is one for all seeds; 0 where each seed has its own.
+
+        Nothing shows how lucky one choice is but the spread of chance: that of the draws by chance
+        at the same budget stands for it. None where there are no such draws.
+        """
+        values = list(fits.values())
+        if len(values) < 2 or values[0]["budget"] is None:
+            return 0.0
+        if len({fit.get("choice") for fit in values}) > 1:
+            return 0.0
+        chance = [
+            list(group.values())
+            for (arm, budget), group in groups.items()
+            if budget == values[0]["budget"] and Arm.parse(arm).kind in CHANCE and len(group) > 1
+        ]
+        if not chance:
+            return None
+        spreads = [np.var([f["metrics"][self._metric] for f in g], ddof=1) for g in chance]
+        return float(max(spreads))
+
+    def of_arm(self, fits: list[dict[str, Any]]) -> float:
+        """The variance of an arm's mean that comes with this test set."""
+        return _sum_of_squares([self._influence(fit["key"]) for fit in fits])
 
     def _test_variance(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> float:
         """The variance of the mean difference that comes with this test set."""
         gaps = [self._influence(one["key"]) - self._influence(two["key"]) for one, two in pairs]
-        gap = np.mean(gaps, axis=0)
-        n = len(gap)
-        return float(n / (n - 1) * (gap**2).sum()) if n > 1 else 0.0
+        return _sum_of_squares(gaps)
 
     def _influence(self, key: str) -> np.ndarray:
         if key not in self._influences:
             answers = self._run.answers(key)
             self._influences[key] = influence(answers, self._metric)
         return self._influences[key]
+
+
+def _sum_of_squares(influences: list[np.ndarray]) -> float:
+    mean = np.mean(influences, axis=0)
+    n = len(mean)
+    return float(n / (n - 1) * (mean**2).sum()) if n > 1 else 0.0
 
 
 def influence(answers: pd.DataFrame, metric: str) -> np.ndarray:
@@ -170,14 +214,17 @@ def _word(entry: dict[str, Any]) -> str:
     return "better" if entry["mean"] > 0 else "worse"
 
 
-def _arm_row(key: tuple[str, int | None], group: Fits, metric: str) -> dict[str, Any]:
+def _arm_row(
+    key: tuple[str, int | None], group: Fits, metric: str, judge: _Judge
+) -> dict[str, Any]:
     fits = list(group.values())
 
     def mean(value: Any) -> float | None:
         numbers = [n for fit in fits if (n := value(fit)) is not None]
         return float(np.mean(numbers)) if numbers else None
 
-    interval = paired([fit["metrics"][metric] for fit in fits], level=LEVEL)
+    values = [fit["metrics"][metric] for fit in fits]
+    interval = paired(values, level=LEVEL, extra_variance=judge.of_arm(fits))
     return {
         "arm": key[0],
         "title": Arm.parse(key[0]).title,
@@ -201,8 +248,14 @@ def _warnings(
     fits: list[dict[str, Any]],
     failed: list[dict[str, Any]],
     groups: dict[tuple[str, int | None], Fits],
+    undrawn: bool,
 ) -> list[str]:
     warnings = []
+    if undrawn:
+        warnings.append(
+            "A choice that is the same for all seeds may be a lucky one, and without an arm by chance "
+            "nothing shows how lucky: add random."
+        )
     if failed:
         reasons = list(dict.fromkeys(f"{fit['title']}: {fit['error']}" for fit in failed))
         warnings.append(f"{len(failed):,} fits could not be done. {' '.join(reasons[:3])}")
@@ -237,6 +290,9 @@ def _clause(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
     other = entries[0]["against_title"].lower()
     budgets = [f"{entry['budget']:,}" for entry in entries if entry["budget"] is not None]
     place = f" at {_listed(budgets)} examples" if budgets else ""
+    short = [e for e in entries if e["budget"] and e["train"][0] < 0.95 * e["budget"]]
+    if short:
+        place += f" (it has {_listed([format(e['train'][0], ',') for e in short])})"
     low_high = [
         f"{_number(entry['low'] * scale)} to {_number(entry['high'] * scale)}" for entry in entries
     ]
