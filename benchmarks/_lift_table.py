@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from curation.training.intervals import Interval, holm, paired
-from curation.training.metrics import difference_variance
+from curation.training.metrics import influence_on_f1, variance_of_test_set
 
 Cells = Sequence[Mapping[str, Any]]
-DRAWS = 300
-"""Bootstrap draws of the test rows, for the variance that all seeds share."""
 
 Place = tuple[str, str, int]
 """Pool, arm and budget of a cell."""
@@ -69,14 +67,11 @@ class Scores:
             return None
         seeds = sorted(mine.keys() & theirs.keys())
         differences = [self._macro_f1(mine[s]) - self._macro_f1(theirs[s]) for s in seeds]
-        shared = difference_variance(
-            [mine[s] for s in seeds],
-            [theirs[s] for s in seeds],
-            self._right,
-            "macro_f1",
-            np.random.default_rng(0),
-            DRAWS,
-        )
+        gaps = [
+            influence_on_f1(self._right, mine[s]) - influence_on_f1(self._right, theirs[s])
+            for s in seeds
+        ]
+        shared = variance_of_test_set(gaps) if gaps else 0.0
         return paired(differences, extra_variance=shared)
 
 

@@ -9,7 +9,6 @@ import pytest
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
-    f1_score,
     log_loss,
     precision_recall_fscore_support,
 )
@@ -17,7 +16,6 @@ from sklearn.metrics import (
 from curation.training.metrics import (
     calibration,
     classification,
-    difference_variance,
     language,
     length_bins,
 )
@@ -117,54 +115,3 @@ def test_bins_of_length_hold_about_equally_many():
     assert list(dict.fromkeys(names)) == ["1 to 25", "26 to 50", "51 to 75", "76 to 100"]
     assert length_bins(np.array([7, 7, 7])) == ["7"] * 3
     assert length_bins(np.array([])) == []
-
-
-@pytest.mark.parametrize("metric", ["macro_f1", "accuracy"])
-def test_the_bootstrap_is_the_one_that_draws_rows(metric):
-    rng = np.random.default_rng(3)
-    labels = rng.choice(4, 60, p=[0.5, 0.3, 0.17, 0.03])
-    a, b = (
-        [np.where(rng.random(60) < good, labels, rng.integers(5, size=60)) for _ in range(3)]
-        for good in (0.8, 0.6)
-    )
-
-    def score(predicted, rows):
-        if metric == "accuracy":
-            return accuracy_score(labels[rows], predicted[rows])
-        present = np.unique(labels[rows])
-        return f1_score(
-            labels[rows], predicted[rows], labels=present, average="macro", zero_division=0
-        )
-
-    same = np.random.default_rng(4)
-    differences = []
-    for counts in same.multinomial(60, np.full(60, 1 / 60), size=50):
-        rows = np.repeat(np.arange(60), counts)
-        means = [np.mean([score(p, rows) for p in arm]) for arm in (a, b)]
-        differences.append(means[0] - means[1])
-    variance = difference_variance(a, b, labels, metric, np.random.default_rng(4), draws=50)
-    assert variance == pytest.approx(np.var(differences, ddof=1), rel=1e-4)
-
-
-def test_equal_predictions_differ_nowhere_and_more_rows_mean_less_variance():
-    rng = np.random.default_rng(5)
-
-    def arms(n):
-        labels = rng.integers(2, size=n)
-        return [[np.where(rng.random(n) < g, labels, 1 - labels)] for g in (0.9, 0.7)], labels
-
-    (a, b), labels = arms(2_000)
-    assert difference_variance(a, a, labels, "macro_f1", rng) == 0
-    large = difference_variance(a, b, labels, "accuracy", rng)
-    # The difference of two independent shares: (p(1 − p) + q(1 − q)) / n.
-    assert large == pytest.approx((0.9 * 0.1 + 0.7 * 0.3) / 2_000, rel=0.2)
-
-
-def test_draws_are_the_same_in_pieces(monkeypatch):
-    rng = np.random.default_rng(6)
-    labels = rng.integers(3, size=40)
-    a, b = [rng.integers(3, size=40)], [rng.integers(3, size=40)]
-    whole = difference_variance(a, b, labels, "macro_f1", np.random.default_rng(7), draws=30)
-    monkeypatch.setattr("curation.training.metrics.CELLS", 40 * 7)
-    parts = difference_variance(a, b, labels, "macro_f1", np.random.default_rng(7), draws=30)
-    assert parts == pytest.approx(whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,6 @@ BINS = 15
 """Bins of the reliability chart, where there are enough rows for FULL in each."""
 
 FULL = 10
-
-Metric = Literal["macro_f1", "accuracy"]
-
-DRAWS = 1_000
-CELLS = 4_000_000
-"""Weights of bootstrap draws that are in memory at once."""
 
 
 def classification(
@@ -147,59 +141,34 @@ def length_bins(lengths: np.ndarray, bins: int = 4) -> list[str]:
     return [names[i] for i in number]
 
 
-def difference_variance(
-    a: Sequence[np.ndarray],
-    b: Sequence[np.ndarray],
-    labels: np.ndarray,
-    metric: Metric,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-) -> float:
-    """Return the variance of mean(metric of a) − mean(metric of b) over draws of the test examples.
+def influence_on_f1(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return how far each test example moves the macro-F1, (n,); the numbers sum to 0.
 
-    a, b: predicted classes, (n,) for each seed. All seeds are judged on the same examples, so the
-    spread over seeds does not show this variance; it is the `extra_variance` of an interval. Each
-    draw takes n of the examples with replacement, as weights on the counts that the metric is made
-    of. A class that a draw holds no row of is left out of its macro mean.
+    labels, predicted: (n,) names or numbers of classes. An F1 is a ratio of sums over examples,
+    2 · hits / (predictions + rows of the class); it is linearised (Cochran 1977, chapter 6), so that
+    the squares of these numbers add up to its variance over draws of the test set.
     """
-    labels = np.asarray(labels)
-    n = len(labels)
-    first, second = (_Counts(labels, predictions, metric) for predictions in (a, b))
-    differences = []
-    batch = max(1, CELLS // max(n, 1))
-    for start in range(0, draws, batch):
-        size = min(batch, draws - start)
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float32)
-        differences.append(first.mean(weights) - second.mean(weights))
-    return float(np.concatenate(differences).var(ddof=1))
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    classes, total = np.unique(labels), np.zeros(len(labels))
+    for name in classes:
+        own, guess = labels == name, predicted == name
+        whole = own.sum() + guess.sum()
+        f1 = 2 * (own & guess).sum() / whole
+        total += (2.0 * (own & guess) - f1 * (own * 1.0 + guess)) / whole
+    return np.asarray(total / len(classes))
 
 
-class _Counts:
-    """Indicators of the counts that a metric is made of, (n, …), for all seeds of an arm."""
+def influence_on_loss(losses: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Return how far each test answer moves the loss per token, (n,); see `influence_on_f1`."""
+    losses, tokens = np.asarray(losses, dtype=float), np.asarray(tokens, dtype=float)
+    return np.asarray((losses - losses.sum() / tokens.sum() * tokens) / tokens.sum())
 
-    def __init__(self, labels: np.ndarray, predictions: Sequence[np.ndarray], metric: Metric):
-        self._metric = metric
-        stacked = np.stack([np.asarray(p) for p in predictions], axis=1)  # (n, seeds)
-        self._seeds = stacked.shape[1]
-        if metric == "accuracy":
-            self._right = (stacked == labels[:, None]).mean(axis=1, dtype=np.float32)
-            return
-        classes = np.unique(labels)
-        support = labels[:, None] == classes  # (n, classes)
-        predicted = stacked[:, :, None] == classes  # (n, seeds, classes)
-        flat = (len(labels), self._seeds * len(classes))
-        self._support = support.astype(np.float32)
-        self._predicted = predicted.reshape(flat).astype(np.float32)
-        self._both = (predicted & support[:, None]).reshape(flat).astype(np.float32)
 
-    def mean(self, weights: np.ndarray) -> np.ndarray:
-        """The metric's mean over seeds for each draw, (draws,)."""
-        if self._metric == "accuracy":
-            return np.asarray(weights @ self._right / weights.sum(axis=1))
-        support = weights @ self._support
-        shape = (len(weights), self._seeds, support.shape[1])
-        both, predicted = (
-            (weights @ part).reshape(shape) for part in (self._both, self._predicted)
-        )
-        f1 = _ratio(2 * both, predicted + support[:, None])  # 0 for classes without a row
-        return np.asarray(f1.mean(axis=1).sum(axis=1) / (support > 0).sum(axis=1))
+def variance_of_test_set(influences: Sequence[np.ndarray]) -> float:
+    """Return the variance of a mean over seeds that comes with the choice of the test examples.
+
+    influences: (n,) for each seed; for a difference of two arms, the differences of theirs.
+    """
+    mean = np.mean(influences, axis=0)
+    n = len(mean)
+    return float(n / (n - 1) * (mean**2).sum()) if n > 1 else 0.0

@@ -18,6 +18,7 @@ import pandas as pd
 from curation.runs import Run
 from curation.training.arms import CHOSEN, Arm
 from curation.training.intervals import holm, paired
+from curation.training.metrics import influence_on_f1, influence_on_loss, variance_of_test_set
 
 LEVEL = 0.95
 
@@ -162,12 +163,12 @@ class _Judge:
 
     def of_arm(self, fits: list[dict[str, Any]]) -> float:
         """The variance of an arm's mean that comes with this test set."""
-        return _sum_of_squares([self._influence(fit["key"]) for fit in fits])
+        return variance_of_test_set([self._influence(fit["key"]) for fit in fits])
 
     def _test_variance(self, pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> float:
         """The variance of the mean difference that comes with this test set."""
         gaps = [self._influence(one["key"]) - self._influence(two["key"]) for one, two in pairs]
-        return _sum_of_squares(gaps)
+        return variance_of_test_set(gaps)
 
     def _influence(self, key: str) -> np.ndarray:
         if key not in self._influences:
@@ -176,31 +177,11 @@ class _Judge:
         return self._influences[key]
 
 
-def _sum_of_squares(influences: list[np.ndarray]) -> float:
-    mean = np.mean(influences, axis=0)
-    n = len(mean)
-    return float(n / (n - 1) * (mean**2).sum()) if n > 1 else 0.0
-
-
 def influence(answers: pd.DataFrame, metric: str) -> np.ndarray:
-    """How far each test example moves a metric, (rows,), in the metric's unit; they sum to 0.
-
-    Both metrics are made of ratios of sums over examples: a loss per token is one, an F1 is
-    2 · hits / (predictions + rows of the class). Each ratio is linearised (Cochran 1977, chapter
-    6), so that the squares of these numbers add up to the variance over draws of the test set.
-    """
+    """How far each test example moves a metric, (rows,), in the metric's unit."""
     if metric == "loss":
-        losses, tokens = (answers[name].to_numpy(dtype=float) for name in ("loss", "tokens"))
-        return np.asarray((losses - losses.sum() / tokens.sum() * tokens) / tokens.sum())
-    labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
-    classes = np.unique(labels)
-    total = np.zeros(len(labels))
-    for name in classes:
-        own, guess = labels == name, predicted == name
-        whole = own.sum() + guess.sum()
-        f1 = 2 * (own & guess).sum() / whole
-        total += (2.0 * (own & guess) - f1 * (own * 1.0 + guess)) / whole
-    return total / len(classes)
+        return influence_on_loss(answers["loss"].to_numpy(), answers["tokens"].to_numpy())
+    return influence_on_f1(answers["label"].to_numpy(), answers["predicted"].to_numpy())
 
 
 def _json(value: float) -> float | None:
