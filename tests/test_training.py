@@ -714,6 +714,12 @@ def test_the_interval_of_an_arm_holds_the_chance_of_the_test_set(tmp_path):
     assert 0.02 < row["high"] - row["low"] < 0.08  # 500 test rows: about ± 0.026
 
 
+def test_one_arm_alone_is_what_it_reaches(tmp_path):
+    sentence = verdict(fake_run(tmp_path, {("everything", None): [0.9]}))["sentence"]
+    assert sentence.startswith("Everything reaches 90.0 points of macro-F1 (95 % interval 87.")
+    assert "no other arm" in sentence
+
+
 def test_one_seed_shows_nothing(tmp_path):
     result = verdict(fake_run(tmp_path, {("curated", 9): [0.9], ("random", 9): [0.1]}))
     assert "One seed shows no interval" in result["sentence"]
@@ -764,7 +770,10 @@ def test_a_run_from_the_command_line(tmp_path, counting):
     again = call("train", project.path, "--run", run.id)
     assert again.exit_code == 0 and len(counting) == 4 - 2  # curated is random here
     shown = call("evaluate", project.path, run.id)
-    assert "precision  recall" in shown.stdout and "Curated" in shown.stdout
+    assert re.search(r"precision +recall +F1 Curated +F1 Random\n", shown.stdout)
+    fits = [fit for fit in run.fits() if fit["arm"] == "random"]
+    f1 = np.mean([fit["metrics"]["classes"][0]["f1"] for fit in fits])
+    assert re.search(rf"^food .* {f1:.3f}$", shown.stdout, re.MULTILINE)
     assert call("runs", project.path, "--note", f"{run.id}=first try").exit_code == 0
     assert "first try" in call("runs", project.path).stdout
     assert call("runs", project.path, "--delete", run.id).exit_code == 0

@@ -214,35 +214,39 @@ def run_text(run: Run) -> str:
     lines = [run.id, verdict["sentence"], *verdict["warnings"]]
     if run.holdout is not None:
         lines.append(run.holdout["text"])
-    lines.append(f"\n{'':26}{'budget':>8}{'train':>8}{verdict['metric']:>10}  95 % interval")
+    digits = 1 if scale != 1 else 3
+    more = [name for name in ("accuracy", "precision", "recall") if verdict["metric"] != "loss"]
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value * scale:.{digits}f}"
+
+    heads = "".join(f"{name:>11}" for name in more)
+    lines.append(f"\n{'':26}{'budget':>8}{'train':>8}{verdict['metric']:>10}  95 % interval{heads}")
     for row in verdict["arms"]:
-        low, high = (
-            "" if row[k] is None else f"{row[k] * scale:.1f}" if scale != 1 else f"{row[k]:.3f}"
-            for k in ("low", "high")
-        )
-        mean = f"{row['mean'] * scale:.1f}" if scale != 1 else f"{row['mean']:.3f}"
         budget = "all" if row["budget"] is None else f"{row['budget']:,}"
+        interval = f"{number(row['low'])} to {number(row['high'])}"
+        others = "".join(f"{number(row[name]):>11}" for name in more)
         lines.append(
-            f"{row['title'][:25]:<26}{budget:>8}{row['train']:>8,}{mean:>10}  {low} to {high}"
+            f"{row['title'][:25]:<26}{budget:>8}{row['train']:>8,}{number(row['mean']):>10}  "
+            f"{interval:<13}{others}"
         )
     return "\n".join(lines)
 
 
 def class_text(run: Run) -> str:
-    """Precision, recall and F1 of each class in the first arm's last fit; empty without classes."""
-    fits = [fit for fit in run.fits() if not fit.get("error") and fit["metrics"].get("classes")]
-    first = run.plan["arms"][0]
-    own = [fit for fit in fits if fit["arm"] == first]
-    if not own:
+    """Precision, recall and F1 of each class, first arm first, and the F1 of the others; "" without."""
+    from curation.training.answers import by_class
+
+    table = by_class(run)
+    if table.empty:
         return ""
-    fit = max(own, key=lambda entry: (entry["budget"] or 0, -entry["seed"]))
-    lines = [
-        f"\n\n{fit['title']}, {fit['train']:,} examples, seed {fit['seed'] + 1}",
-        f"{'':24}precision  recall      F1    test   train",
-    ]
-    for entry in fit["metrics"]["classes"]:
-        numbers = "".join(f"{entry[name]:8.3f}" for name in ("precision", "recall", "f1"))
-        lines.append(
-            f"{entry['name'][:22]:<24} {numbers}{entry['support']:>8,}{entry['train']:>8,}"
+    names = [str(name) for name in table.columns]
+    width = max(12, *(len(name) + 2 for name in names))
+    lines = ["\n\nEach class at the greatest budget, means over the seeds"]
+    lines.append(" " * 24 + "".join(f"{name:>{width}}" for name in names))
+    for name, row in table.iterrows():
+        cells = "".join(
+            f"{value:>{width},.0f}" if value > 1 else f"{value:>{width}.3f}" for value in row
         )
+        lines.append(f"{str(name)[:22]:<24}{cells}")
     return "\n".join(lines)

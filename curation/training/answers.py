@@ -16,6 +16,7 @@ import pandas as pd
 from curation.columns import as_text
 from curation.dataset import Dataset
 from curation.embedding.neighbours import nearest_in
+from curation.runs import Run
 from curation.training.metrics import calibration, length_bins
 from curation.training.picture import Dot, Sign
 
@@ -85,6 +86,33 @@ def per_class(fit: dict[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame(fit["metrics"].get("classes", []), columns=columns)
     table = table.rename(columns={"name": "class", "support": "test"})
     return table.sort_values("f1", kind="stable", ignore_index=True)
+
+
+def by_class(run: Run) -> pd.DataFrame:
+    """Return each class of a run's fits at their greatest budget, as means over the seeds.
+
+    Columns: test (examples), precision and recall of the first arm, and the F1 of every arm under its
+    title. Empty for a language model and before any fit.
+    """
+    fits = [fit for fit in run.fits() if not fit.get("error") and fit["metrics"].get("classes")]
+    columns: dict[str, pd.Series] = {}
+    for arm in run.plan["arms"]:
+        own = [fit for fit in fits if fit["arm"] == arm]
+        greatest = max((fit["budget"] or 0 for fit in own), default=0)
+        entries = [
+            entry
+            for fit in own
+            if (fit["budget"] or 0) == greatest
+            for entry in fit["metrics"]["classes"]
+        ]
+        if not entries:
+            continue
+        means = pd.DataFrame(entries).groupby("name", sort=False).mean()
+        if not columns:
+            columns = {"test": means["support"]}
+            columns |= {name: means[name] for name in ("precision", "recall")}
+        columns[f"F1 {own[0]['title']}"] = means["f1"]
+    return pd.DataFrame(columns)
 
 
 def regions(answers: pd.DataFrame, choice: pd.Index, places: pd.Series) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -59,17 +60,18 @@ def verdict(run: Run) -> dict[str, Any]:
         entry["p_holm"] = None if math.isnan(p) else float(p)
         entry["verdict"] = _word(entry)
     failed = [fit for fit in run.fits() if fit.get("error")]
+    rows = [_arm_row(key, group, metric, judge) for key, group in groups.items()]
     return {
         "metric": metric,
         "higher_is_better": higher,
         "unit": unit,
         "scale": scale,
-        "sentence": _sentence(comparisons, unit, scale),
+        "sentence": _sentence(comparisons, unit, scale) or _alone(rows, unit, scale),
         "warnings": [
             *holdout.get("warnings", ()),
             *_warnings(fits, failed, groups, any(entry["undrawn"] for entry in comparisons)),
         ],
-        "arms": [_arm_row(key, group, metric, judge) for key, group in groups.items()],
+        "arms": rows,
         "comparisons": comparisons,
     }
 
@@ -205,7 +207,11 @@ def _arm_row(
         return float(np.mean(numbers)) if numbers else None
 
     values = [fit["metrics"][metric] for fit in fits]
-    interval = paired(values, level=LEVEL, extra_variance=judge.of_arm(fits))
+    chance = judge.of_arm(fits)
+    interval = paired(values, level=LEVEL, extra_variance=chance)
+    if len(values) == 1:  # the chance of the test set is all that one fit can show
+        half = NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt(chance)
+        interval = interval._replace(low=interval.mean - half, high=interval.mean + half)
     return {
         "arm": key[0],
         "title": Arm.parse(key[0]).title,
@@ -254,9 +260,7 @@ def _sentence(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
     if not tested:
         n = max((entry["n"] for entry in entries), default=0)
         return (
-            "There is nothing to compare yet."
-            if not n
-            else "One seed shows no interval: nothing can be said about a difference yet."
+            "One seed shows no interval: nothing can be said about a difference yet." if n else ""
         )
     name, subject = tested[0]["title"], tested[0]["arm"]
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -264,6 +268,18 @@ def _sentence(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
         if entry["arm"] == subject:
             groups.setdefault((entry["against"], entry["verdict"]), []).append(entry)
     return f"{name} {'; '.join(_clause(group, unit, scale) for group in groups.values())}."
+
+
+def _alone(rows: list[dict[str, Any]], unit: str, scale: float) -> str:
+    """What the only arm reaches."""
+    if not rows:
+        return "There is nothing to compare yet."
+    row = rows[0]
+    low, high = (_number((row[name] or math.nan) * scale) for name in ("low", "high"))
+    return (
+        f"{row['title']} reaches {_number(row['mean'] * scale)} {unit} (95 % interval {low} to {high}) "
+        f"with {row['train']:,} examples; there is no other arm to compare it with."
+    )
 
 
 def _clause(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
