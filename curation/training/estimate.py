@@ -1,6 +1,6 @@
 """What a run will take, from a short probe: seconds, tokens a second, memory.
 
-The probe does three small fits of the plan's own learner and takes what a step and what a test
+The probe does four small fits of the plan's own learner and takes what a step and what a test
 example cost from their differences, so that loading a model is counted once a fit and not once a
 step. It is a guess from this machine at this moment: another load, another figure.
 """
@@ -26,8 +26,11 @@ from curation.training.learners import Data, Part, Work
 from curation.training.plan import Plan
 from curation.training.run import Bench
 
-STEPS = (2, 6)
-"""Optimizer steps of the first and the second probe."""
+STEPS = (2, 6, 40)
+"""Optimizer steps of a short probe, and of a longer one: the last where steps are quick."""
+
+QUICK = 3.0
+"""Seconds of a short probe below which steps are quick."""
 
 TESTED = (8, 40)
 """Test examples of the first and the third probe."""
@@ -132,7 +135,7 @@ class _Costs:
 
 
 class _Probe:
-    """Three small fits."""
+    """A few small fits."""
 
     def __init__(self, bench: Bench, folder: Path, progress: Progress) -> None:
         self._bench, self._folder, self._progress = bench, folder, progress
@@ -143,18 +146,20 @@ class _Probe:
             self._fit(data, None, TESTED[1])  # the first one imports
             seconds, _ = self._fit(data, None, TESTED[1])
             return _Costs(0.0, 0.0, 0.0, seconds / len(data.train), 0.0)
+        self._fit(data, STEPS[0], TESTED[0])  # the first one imports
         short, _ = self._fit(data, STEPS[0], TESTED[0])
-        longer, tokens = self._fit(data, STEPS[1], TESTED[0])
+        more = STEPS[2] if short < QUICK else STEPS[1]
+        longer, tokens = self._fit(data, more, TESTED[0])
         tested, _ = self._fit(data, STEPS[0], TESTED[1])
-        step = max(longer - short, 0.0) / (STEPS[1] - STEPS[0])
+        step = max(longer - short, 0.0) / (more - STEPS[0])
         row = max(tested - short, 0.0) / (TESTED[1] - TESTED[0])
         loading = max(short - STEPS[0] * step - TESTED[0] * row, 0.0)
-        speed = tokens / (STEPS[1] * step) if step else 0.0
+        speed = tokens / (more * step) if step else 0.0
         return _Costs(loading, step, row, 0.0, speed)
 
     def _fit(self, data: Data, steps: int | None, tested: int) -> tuple[float, int]:
         self._number += 1
-        self._progress(0.3 + 0.2 * self._number, f"Probe {self._number}")
+        self._progress(0.3 + 0.15 * self._number, f"Probe {self._number}")
         work = self._folder / f"probe-{self._number}"
         work.mkdir()
         settings = dict(self._bench.plan.settings)

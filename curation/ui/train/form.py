@@ -182,7 +182,7 @@ def _draw_start(project: Project, plan: Plan) -> None:
             on_click=_probe,
             args=(project, plan),
         )
-        row.caption("Three short fits show how long the run will take on this machine.")
+        row.caption("A few short fits show how long the run will take on this machine.")
         return
     if estimate["refused"]:
         st.error(markdown(estimate["refused"], 400), icon=":material/memory:")

@@ -110,7 +110,7 @@ def draw_chart(run: Run, *, wide: bool = True) -> None:
         st.image(chart, width="content" if wide else "stretch", alt=alt)
     st.caption(
         "▲ better · ▼ worse · ○ no difference shown · ■ what they are compared with. A line is a "
-        "95 % interval of the mean over the seeds."
+        "95 % interval: the chance of the seeds and of the test set."
     )
 
 
