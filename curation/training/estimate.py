@@ -70,7 +70,11 @@ def estimate(project: Project, plan: Plan, progress: Progress = silent) -> Estim
         sizes = _sizes(bench)
         largest = max(sizes, key=lambda entry: entry[1])
         rows = bench.pool.choose(Arm.parse(largest[0]), largest[2], 0).rows
-        data = bench.data(rows.head(ROWS))
+        started = time.monotonic()
+        data = bench.data(rows.head(ROWS), lambda s, text: progress(0.3, text))
+        read = len(data.train) + len(data.validation) + len(data.test)
+        # Embeddings are computed once for all fits; those of the test set show how fast.
+        reading = (time.monotonic() - started) / read * len(bench.holdout.pool)
         probe = _Probe(bench, Path(folder), progress)
         cost = probe.cost(data)
     fits = [cost.fit(size, len(bench.holdout.test), plan.settings) for _, size, _ in sizes]
@@ -82,7 +86,7 @@ def estimate(project: Project, plan: Plan, progress: Progress = silent) -> Estim
     choosing, unknown = _choosing(project, bench)
     memory = peak_rss_mb() or 0.0
     return Estimate(
-        seconds=total + choosing,
+        seconds=total + choosing + reading,
         fits=len(plan.cells()),
         seconds_per_fit=max(fits),
         tokens_per_second=cost.tokens_per_second,
