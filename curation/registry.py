@@ -150,7 +150,7 @@ class Operation:
             return None
         if self.reads is not None:
             return self.reads(params, people)
-        return None if people is None else people.fingerprint(EVERY_KIND)
+        return "" if people is None else people.fingerprint(EVERY_KIND)
 
     def columns_made(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns that a call with these parameters adds."""

@@ -756,3 +756,17 @@ def test_a_new_file_moves_nothing_on_the_map_until_it_is_drawn_anew(example_proj
     assert not project.view().current
     anew = project.run().rows[["map_x", "map_y"]].dropna()
     assert not np.allclose(anew.loc[both], before.loc[both])
+
+
+def test_a_step_that_reads_decisions_stays_remembered_when_the_first_one_is_made(make_project):
+    """Before the first decision there is no store; after it there is one without any at that time."""
+    rows = [{"text": f"{'rain' if n % 2 else 'sun'} {n}", "label": n % 2} for n in range(12)]
+    project = make_project(rows, Step("embed", way="draft"), Step("label_quality"))
+    plain = project.run()
+    first = plain.rows.index[0]
+    project.decisions.append([Decision(first, "drop", None, "Ann")])
+    shown = project.view()
+    assert "not available" not in shown.note and "label_quality" in shown.dataset.rows
+    assert shown.dataset.rows.at[first, "dropped_by"] == "people"
+    project.decisions.undo("Ann")
+    assert project.view().dataset.rows["dropped_by"].isna().all()

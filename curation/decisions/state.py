@@ -133,10 +133,11 @@ class State:
         """Return a hash of the decisions of those kinds that count, equal in any order.
 
         It covers kind, value (an edit's whole text) and annotator, because results show these. It
-        does not cover numbers, times and overruled decisions.
+        does not cover numbers, times and overruled decisions. It is empty where none counts, so that a
+        project without decisions and one whose decisions were undone are alike.
         """
         marks = [(k, hex(mark)) for k in sorted(set(kinds)) if (mark := self.marks.get(k, 0))]
-        return hashlib.blake2b(orjson.dumps(marks), digest_size=16).hexdigest()
+        return hashlib.blake2b(orjson.dumps(marks), digest_size=16).hexdigest() if marks else ""
 
     def changed_examples(self, former: State | None, kinds: Iterable[str]) -> set[str]:
         """Return the examples whose verdict, edit, label or tags differ from an earlier state.
