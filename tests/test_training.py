@@ -85,7 +85,7 @@ def counting(monkeypatch):
         shares = scores / scores.sum(axis=1, keepdims=True) * (np.nan if broken else 1)
         return Outcome(Cost(0.1, 10, 1, 30, 1e3), probabilities=shares, notes=("It only counts.",))
 
-    registered = dict(learners._learners)
+    registered = dict(learners.learners())
     monkeypatch.setattr(learners, "_learners", registered)
     learners.learner("Counting", task="classification", seeded=False)(count_words)
     return calls
@@ -360,6 +360,8 @@ def test_a_source_of_some_rows_has_a_digest_of_its_own(tmp_path):
         ({"test_share": 0.9}, "test_share must be"),
         ({"settings": {"speed": 1}}, "no parameter 'speed'"),
         ({"learner": "oracle"}, "no learner 'oracle'"),
+        ({"learner": "encoder", "settings": {"model": "."}}, "config.json"),
+        ({"learner": "causal_lm", "settings": {"model": "."}}, "config.json"),
         ({"equal": "time"}, "equal is examples or tokens"),
     ],
 )

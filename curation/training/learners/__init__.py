@@ -21,6 +21,7 @@ import numpy as np
 from curation.dataset import Message, Progress, silent
 from curation.errors import CurationError
 from curation.parameters import Parameter, checked, parameters_of
+from curation.training.models import Kind, checked_folder
 
 Task = Literal["classification", "language_modelling"]
 
@@ -150,7 +151,8 @@ class Learner:
     """A learner by its name; only the decorator below makes one.
 
     needs_vectors: whether `Part.vectors` must be there. seeded: whether another seed gives another
-    result on the same examples. params: its settings.
+    result on the same examples. model: the kind of model that its setting `model` names, if any.
+    params: its settings.
     """
 
     name: str
@@ -158,6 +160,7 @@ class Learner:
     task: Task
     needs_vectors: bool
     seeded: bool
+    model: Kind | None
     fit: Fit = field(repr=False)
     params: Mapping[str, Parameter] = field(hash=False, repr=False)
 
@@ -167,8 +170,16 @@ class Learner:
         return " ".join((inspect.getdoc(self.fit) or "").split("\n\n")[0].split())
 
     def check(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings, defaults filled in; raises RecipeError naming the accepted ones."""
-        return checked(self.name, self.params, settings)
+        """All settings, defaults filled in.
+
+        Raises RecipeError naming the accepted ones, and CurationError for a folder whose model
+        cannot be read safely.
+        """
+        values = checked(self.name, self.params, settings)
+        name = values.get("model", "")
+        if self.model and name and Path(name).is_dir():
+            checked_folder(Path(name), name, self.model)
+        return values
 
 
 _learners: dict[str, Learner] = {}
@@ -176,14 +187,19 @@ Function = TypeVar("Function", bound=Fit)
 
 
 def learner(
-    title: str, *, task: Task, needs_vectors: bool = False, seeded: bool = True
+    title: str,
+    *,
+    task: Task,
+    needs_vectors: bool = False,
+    seeded: bool = True,
+    model: Kind | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as a learner under a title."""
 
     def register(function: Function) -> Function:
         _, params = parameters_of(function)
         name = function.__name__
-        _learners[name] = Learner(name, title, task, needs_vectors, seeded, function, params)
+        _learners[name] = Learner(name, title, task, needs_vectors, seeded, model, function, params)
         return function
 
     return register

@@ -9,7 +9,7 @@ from curation.training.learners import Data, Outcome, Work, learner
 from curation.training.models import load_causal_lm, need_trl
 
 
-@learner("A pretrained language model, trained further", task="language_modelling")
+@learner("A pretrained language model, trained further", task="language_modelling", model="causal")
 def causal_lm(
     data: Data,
     work: Work,

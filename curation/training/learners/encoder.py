@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 
-@learner("Fine-tuned encoder", task="classification")
+@learner("Fine-tuned encoder", task="classification", model="encoder")
 def encoder(
     data: Data,
     work: Work,
