@@ -28,6 +28,9 @@ from curation.training.plan import Plan, given_column
 COPY = 0.8
 """Jaccard similarity of two prompts from which one counts as a copy of the other."""
 
+SHORT_COPY = 0.9
+"""The same for the characters of short texts: below it, texts of one template are no copies."""
+
 SHORT, GRAM = 160, 3
 """Characters, without spaces, up to which texts are compared by their runs of three too."""
 
@@ -208,9 +211,9 @@ def _copies(texts: pd.Series, held_out: Sequence[str]) -> np.ndarray:
     By words, and by characters where a text is so short that one other word changes most shingles.
     """
     near = np.zeros(len(texts), dtype=bool)
-    for sets_of in (shingles, _characters):
+    for sets_of, enough in ((shingles, COPY), (_characters, SHORT_COPY)):
         sets, others = (list(map(sets_of, part)) for part in (texts.fillna(""), held_out))
-        near |= greatest_jaccard(sets, others)[0] >= COPY
+        near |= greatest_jaccard(sets, others)[0] >= enough
     return near
 
 
