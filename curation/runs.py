@@ -42,7 +42,7 @@ class Run:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What is compared; raises CurationError when the file is lost or damaged."""
+        """The plan: arms, budgets, seeds and learner; raises CurationError when the file is lost or damaged."""
         plan = self.read("plan.json")
         if plan is None:
             raise CurationError(f"The run {self.id} has no plan that can be read; delete it.")
@@ -50,7 +50,7 @@ class Run:
 
     @property
     def holdout(self) -> dict[str, Any] | None:
-        """How the test set was made; None before that."""
+        """The summary of the test set; None before it was taken out."""
         return self.read("holdout.json")
 
     @property

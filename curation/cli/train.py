@@ -187,7 +187,7 @@ def list_runs(
 
 
 def estimate_text(value: dict[str, Any]) -> str:
-    """What a run will take, for people."""
+    """The estimate of a run as text."""
     lines = [
         f"About {_duration(value['seconds'])} for {value['fits']:,} fits, the longest "
         f"{_duration(value['seconds_per_fit'])}; {value['memory_mb']:,.0f} MB of memory.",

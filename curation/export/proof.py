@@ -1,4 +1,4 @@
-"""What training on a choice showed, for the manifest and the card of a delivery.
+"""The result of training on a choice, for the manifest and the card of a delivery.
 
 Guarantee: a result that was measured with another recipe or on other examples says so.
 """

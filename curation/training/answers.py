@@ -1,4 +1,4 @@
-"""What a fit's answers say about the data: which classes and regions fail, and what to collect.
+"""Tables about the answers of a fit: which classes and regions fail, and what to collect.
 
 Each function takes the answers of one fit, as `Run.answers` gives them, and returns a table. Regions
 are the values of any column of the dataset, such as its topics.

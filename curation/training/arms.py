@@ -65,7 +65,7 @@ class Arm:
 
     @property
     def title(self) -> str:
-        """What people read."""
+        """The arm's name on pages and in reports."""
         title = KINDS[self.kind][0]
         if self.kind in NEEDS_ARGUMENT:
             return f"{title} {Path(self.argument).name}"
@@ -122,7 +122,7 @@ def recipe_of(
 
 
 def _written(kind: str) -> str:
-    """How an arm of a kind is written."""
+    """The text by which an arm of a kind is named in a plan."""
     argument = {"recipe": ":FILE", "export": ":FOLDER", "balanced": "[:COLUMN]"}
     return kind + argument.get(kind, "")
 

@@ -1,4 +1,4 @@
-"""What a run will take, from a short probe: seconds, tokens a second, memory.
+"""The cost of a run, from a short probe: seconds, tokens a second, memory.
 
 The probe does four small fits of the plan's own learner and takes what a step and what a test
 example cost from their differences, so that loading a model is counted once a fit and not once a
@@ -44,7 +44,7 @@ MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take.
+    """The seconds, memory and fits of a run.
 
     seconds: in all. fits: how many. seconds_per_fit: of the dearest. tokens_per_second: in training;
     0 where the learner counts none. memory_mb: most memory of the probe. refused: why the run
@@ -186,7 +186,7 @@ def _first(part: Part, count: int) -> Part:
 
 
 def _refusal(memory_mb: float) -> str:
-    """Why a run that takes that much memory should not be started; empty where it can be."""
+    """The reason against a run that takes that much memory; empty where it fits."""
     if not hasattr(os, "sysconf"):
         return ""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20

@@ -55,7 +55,7 @@ class Classifier(nn.Module):
         """Set the mode; a frozen encoder stays without dropout."""
         super().train(mode)
         if self.frozen:
-            self.encoder.eval()
+            self.encoder.eval()  # torch's switch to inference: no dropout; it runs no code
         return self
 
     def forward(self, labels: torch.Tensor | None = None, **inputs: torch.Tensor) -> Any:
@@ -137,7 +137,7 @@ class Trainer(TransformersTrainer):
 
 def logits(model: Classifier, tokenizer: Any, rows: Sequence[Example]) -> np.ndarray:
     """Logits of some examples, (texts, classes) float32; computed in order of length."""
-    model.eval()
+    model.eval()  # torch's switch to inference: no dropout; it runs no code
     collate: Any = DataCollatorWithPadding(tokenizer)
     order = sorted(range(len(rows)), key=lambda row: len(rows[row]["input_ids"]))
     result = np.zeros((len(rows), model.head.out_features), dtype=np.float32)

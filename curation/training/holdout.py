@@ -56,7 +56,7 @@ class Holdout:
 
     @property
     def text(self) -> str:
-        """How the sets were made, in one sentence."""
+        """A sentence on the sizes of the sets and the copies taken out."""
         copies = (
             "no other example has nearly the same words as one of them"
             if not self.copies

@@ -28,7 +28,7 @@ SHARES = (0.02, 0.5)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run compares.
+    """The arms, budgets, seeds and learner of a run.
 
     learner, settings: see `curation.training.learners`. arms: ways to choose, as text; see `Arm`.
     budgets: numbers of examples (equal: examples), or of examples whose tokens are the budget
@@ -52,7 +52,7 @@ class Plan:
 
     @property
     def task(self) -> Task:
-        """What the learner learns."""
+        """The task of the learner."""
         return learner_of(self.learner).task
 
     def check(self) -> Plan:
@@ -125,7 +125,7 @@ def _check_type(name: str, value: Any, usual: Any) -> None:
 
 
 def _held_by(arm: Arm) -> str:
-    """What an arm's file holds: the text of a recipe, which is checked, or a delivery's digest."""
+    """The content of an arm's file: the text of a recipe, which is checked, or a delivery's digest."""
     if arm.kind == "export":
         return delivery_digest(Path(arm.argument))
     try:

@@ -17,7 +17,7 @@ from curation.training.plan import Plan
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a run is.
+    """The progress of a run.
 
     done: finished fits, failed ones among them. total: fits of its plan. at_work: whether a process
     works on it now.

@@ -180,7 +180,7 @@ class _Judge:
 
 
 def influence(answers: pd.DataFrame, metric: str) -> np.ndarray:
-    """How far each test example moves a metric, (rows,), in the metric's unit."""
+    """The influence of each test example on a metric, (rows,), in the metric's unit."""
     if metric == "loss":
         return influence_on_loss(answers["loss"].to_numpy(), answers["tokens"].to_numpy())
     return influence_on_f1(answers["label"].to_numpy(), answers["predicted"].to_numpy())
@@ -271,7 +271,7 @@ def _sentence(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
 
 
 def _alone(rows: list[dict[str, Any]], unit: str, scale: float) -> str:
-    """What the only arm reaches."""
+    """A sentence on the metric of the first arm."""
     if not rows:
         return "There is nothing to compare yet."
     row = rows[0]
@@ -283,7 +283,7 @@ def _alone(rows: list[dict[str, Any]], unit: str, scale: float) -> str:
 
 
 def _clause(entries: list[dict[str, Any]], unit: str, scale: float) -> str:
-    """What was found beside one other arm, at the budgets of one verdict."""
+    """A clause on the comparisons with one other arm, at the budgets of one verdict."""
     other = entries[0]["against_title"].lower()
     budgets = [f"{entry['budget']:,}" for entry in entries if entry["budget"] is not None]
     place = f" at {_listed(budgets)} examples" if budgets else ""

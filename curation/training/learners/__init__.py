@@ -53,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Data:
-    """What one fit gets: examples to train on, to stop early by, and to answer for.
+    """The data of one fit: examples to train on, to stop early by, and to answer for.
 
     The test part's labels and answers are for measuring only: no learner may choose anything by
     them. classes: names of the classes; empty for language modelling.
@@ -125,7 +125,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one fit gave.
+    """The answers and the cost of one fit.
 
     probabilities: (test, classes), for classification. losses, tokens: (test,), the summed negative
     log-likelihood of each answer, in nats, and its number of tokens, for language modelling;

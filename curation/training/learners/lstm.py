@@ -111,7 +111,7 @@ def lstm(
 
 @dataclass
 class _State:
-    """How far a training is; all of it is in the checkpoint.
+    """The state of a training, all of which is in the checkpoint.
 
     waited: epochs since the lowest validation loss. best: the weights of that epoch. points: of the
     learning curve, as tuples.

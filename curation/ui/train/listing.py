@@ -82,7 +82,7 @@ def resume(project: Project, run: Run) -> None:
 
 
 def _last_error(project: Project) -> str:
-    """How the last training job ended, where it failed."""
+    """The error of the last training job; empty where it did not fail."""
     newest = jobs.all_jobs(project.path, shell.RECENT)
     last = next((job for job in newest if job.command == "train"), None)
     if last is None or last.state not in ("failed", "lost"):

@@ -47,7 +47,7 @@ Schedule = Literal["cosine", "linear", "constant"]
 
 @dataclass(frozen=True)
 class Schooling:
-    """How a model is trained.
+    """The settings of a training.
 
     batch: rows of a step. warm_up: share of the steps in which the rate rises. rank: of LoRA's
     matrices; 0 trains all weights. packed: the rows are conversations to be packed into rows of
