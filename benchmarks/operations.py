@@ -23,7 +23,8 @@ from curation import Project, Step
 from curation.dataset import Dataset
 from curation.embedding import load_encoder
 from curation.export.leaks import leaks
-from curation.looking.choice import beside_random
+from curation.looking.chance import beside_chance
+from curation.looking.choice import Choice
 from curation.personal import is_personal
 from curation.recipe import Recipe
 from curation.registry import operation
@@ -268,11 +269,12 @@ def selections(data: Path) -> Iterator[Line]:
         Step("select_random", budget=500),
     ):
         dataset = replayed(sample, *MEASURE, Step("embed", way="draft"), step)
-        table = beside_random(dataset, list(dataset.rows.index), list(dataset.kept.index))
-        reach = table.iloc[0]
+        choice = Choice.of(dataset)
+        assert choice is not None
+        reach = beside_chance(dataset, choice).table.iloc[0]
         figure = (
             f"{dict(step.params)}: mean similarity to the nearest chosen {reach['chosen']:.3f}, of ten random "
-            f"choices {reach['random, least']:.3f} to {reach['random, most']:.3f}; mean quality "
+            f"choices {reach['random_low']:.3f} to {reach['random_high']:.3f}; mean quality "
             f"{dataset.kept['quality'].mean():.2f}, of all {dataset.rows['quality'].mean():.2f}"
         )
         yield step.use, "a sample of Alpaca", len(dataset.rows), figure

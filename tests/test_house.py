@@ -102,8 +102,8 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns counts coverage layout masks queues search
-        concepts filter gaps quotas result special
+        __init__ choice columns counts coverage layout masks measures queues search
+        chance concepts filter gaps quotas result special
     """,
     "operations": """
         __init__ clean concept duplicates embed filters labels language lengths map quality select split topics

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.dataset import Dataset, silent
+from curation.dataset import silent
 from curation.embedding import nearest
 from curation.errors import CurationError
-from curation.looking.choice import Choice, beside_random, measures, nearest_chosen
 from curation.operations import select as operation
 from curation.operations.select import (
     select_balanced,
@@ -22,7 +21,6 @@ from curation.operations.select import (
     select_random,
 )
 from curation.recipe import Recipe, Step
-from curation.report import StepReport
 from curation.selection import coverage_graph, greedy, places, standardised
 from tests.conftest import make_dataset
 
@@ -316,61 +314,6 @@ def test_missing_scores_are_taken_last():
     frame.iloc[:35, frame.columns.get_loc("quality")] = np.nan
     best = choose("highest", frame, vectors, budget=5, score="quality")
     assert best["keep"].tolist() == [False] * 35 + [True] * 5
-
-
-def test_coverage_measures_know_a_hand_made_case():
-    vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]
-    table = measures(vectors, vectors[[0, 2]], ["a", "b"])
-    assert table["facility_location"] == pytest.approx(0.75)
-    assert table["radius"] == pytest.approx(1.0)
-    assert table["within_reach"] == pytest.approx(0.75)
-    assert table["vendi"] == pytest.approx(2.0), "two directions, each with half of the weight"
-    assert table["topic_entropy"] == pytest.approx(1.0)
-
-
-def test_a_greedy_choice_covers_better_than_any_of_ten_random_ones():
-    frame, _ = pool(200)
-    centres = unit_vectors(12, 9, 8)
-    vectors = centres[np.arange(200) ** 2 % 12] + 0.1 * unit_vectors(200, 2, 8)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    chosen = choose("diverse", frame, vectors, budget=12, quality=0.0)["keep"]
-    table = beside_random(Dataset(frame, vectors), list(frame.index), list(frame.index[chosen]))
-    verdicts = dict(zip(table["measure"], table["verdict"], strict=True))
-    assert verdicts["Mean similarity to the nearest chosen"] == "better"
-    assert "worse" not in [v for m, v in verdicts.items() if m.startswith("Farthest")]
-    assert "Entropy over topics, in bits" in verdicts
-
-
-def test_the_nearest_chosen_is_found_whatever_the_size_of_blocks(monkeypatch):
-    vectors, chosen = unit_vectors(50, 1), unit_vectors(23, 2)
-    monkeypatch.setattr("curation.looking.choice.BLOCK", 7)
-    assert np.allclose(nearest_chosen(vectors, chosen), (vectors @ chosen.T).max(axis=1))
-
-
-def test_the_choice_of_a_dataset_names_chosen_pool_reasons_and_shares(dataset):
-    ids = dataset.rows.index
-    rows = dataset.rows.assign(
-        topic=["eggs", "stars", "stars", "eggs", "words", "water", "code", "plants"],
-        quality=[1.0, 2, 3, 4, 5, 6, 7, 8],
-    )
-    delta = pd.DataFrame(
-        {
-            "keep": [True, False, True, False],
-            "reason": ["second", "no", "first", "no"],
-            "rank": pd.array([2, None, 1, None], dtype="Int64"),
-        },
-        index=ids[:4],
-    )
-    assert Choice.of(dataset) is None
-    report = StepReport("pick", "pick", "Pick", "select", {}, "f1", delta)
-    choice = Choice.of(Dataset(rows, steps=(report,)))
-    assert list(choice.chosen) == [ids[0], ids[2]] and list(choice.pool) == list(ids[:4])
-    assert choice.reasons.to_dict() == {ids[2]: "first", ids[0]: "second"}
-    assert list(choice.reasons.index) == [ids[2], ids[0]]
-    assert choice.medians(rows) == {"Median quality": (2.0, 2.5)}
-    shares = choice.topic_shares(rows)
-    assert shares.loc["eggs"].to_dict() == {"pool": 0.5, "chosen": 0.5}
-    assert set(shares.index) == {"eggs", "stars"}, "topics outside of the pool are not compared"
 
 
 def test_a_recipe_has_one_selection_in_the_place_of_every_other():

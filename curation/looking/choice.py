@@ -1,37 +1,46 @@
-"""A selection's result, compared with its pool and with random choices of the same size."""
+"""A selection's result: order, reasons, and shares of topics, labels, sources and shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from curation.columns import as_text
 from curation.dataset import Dataset
+from curation.report import StepReport
 
 MEDIANS = {"quality": "Median quality", "response_tokens": "Median response tokens"}
 """Columns whose medians are compared between a choice and its pool → titles."""
 
-DRAWS = 10
-"""Random choices of the same size that a choice is compared with."""
+SHAPE = "conversation"
+"""The name of the column of `shapes`, which no dataset has by itself."""
 
-BLOCK = 4_096
-"""Rows and chosen rows compared at once: 64 MB of similarities, whatever the budget."""
+GROUPS = {
+    "topic": "Topic",
+    "language": "Language",
+    "source": "Source",
+    "label": "Label",
+    SHAPE: "Kind of conversation",
+}
+"""Columns whose shares before and after a choice are compared → titles."""
+
+FEWEST = 5
+"""Examples of a group that a fair choice would take at least, before it can be called starved."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """The chosen rows of a recipe's selection, and its pool.
 
-    chosen, pool: ids. reasons: reason of each choice by id, the first chosen first. fingerprint:
-    fingerprint of the selection's step.
+    chosen: ids, the first chosen first. pool: ids. report: report of the selection's step; its
+    delta holds keep, reason and rank, and some methods' gain and covered_by.
     """
 
     chosen: pd.Index
     pool: pd.Index
-    reasons: pd.Series = field(repr=False)
-    fingerprint: str
+    report: StepReport = field(repr=False)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Choice | None:
@@ -40,9 +49,8 @@ class Choice:
         if report is None:
             return None
         delta = report.delta[report.delta["keep"]]
-        order = delta.sort_values("rank") if "rank" in delta else delta
-        reasons = order["reason"] if "reason" in order else pd.Series("", index=order.index)
-        return cls(delta.index, report.delta.index, reasons, report.fingerprint)
+        order = delta.sort_values("rank", kind="stable") if "rank" in delta else delta
+        return cls(order.index, report.delta.index, report)
 
     def medians(self, rows: pd.DataFrame) -> dict[str, tuple[float, float]]:
         """Map title → medians of chosen rows and of the pool, for measured columns of MEDIANS."""
@@ -55,106 +63,122 @@ class Choice:
             if column in rows
         }
 
-    def topic_shares(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return each topic's share of the pool and of the chosen rows, the pool's largest first."""
-        parts = {"pool": self.pool, "chosen": self.chosen}
-        shares = {
-            name: rows.loc[ids, "topic"].value_counts(normalize=True) for name, ids in parts.items()
-        }
-        return pd.DataFrame(shares).fillna(0.0).sort_values("pool", ascending=False)
+    def reasons(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the chosen rows' texts with why they were chosen, the first chosen first.
+
+        Columns: rank, reason, gain where the method has one, stands_for (rows of the pool whose
+        nearest chosen row it is) where the method says what covers what, prompt, response.
+        """
+        delta = self.report.delta.loc[self.chosen]
+        table = delta[[c for c in ("rank", "reason", "gain") if c in delta]]
+        if "covered_by" in self.report.delta:
+            counts = self.report.delta["covered_by"].value_counts()
+            table = table.assign(stands_for=counts.reindex(self.chosen).fillna(0).astype(int))
+        return table.join(rows[["prompt", "response"]])
+
+    def rejected(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the pool that were not chosen: reason, covered_by, prompt, response.
+
+        covered_by: id of the chosen row that is near; "" for none. Rows that nothing covers come first.
+        """
+        delta = self.report.delta[~self.report.delta["keep"]]
+        covered = as_text(delta["covered_by"]) if "covered_by" in delta else ""
+        table = pd.DataFrame({"reason": delta["reason"], "covered_by": covered}, index=delta.index)
+        return table.sort_values("covered_by", kind="stable").join(rows[["prompt", "response"]])
 
 
-def nearest_chosen(vectors: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the cosine similarity of every row to the nearest chosen vector, (rows,)."""
-    near = np.full(len(vectors), -np.inf, dtype=np.float32)
-    for start in range(0, len(vectors), BLOCK):
-        rows, mine = vectors[start : start + BLOCK], near[start : start + BLOCK]
-        for first in range(0, len(chosen), BLOCK):
-            np.maximum(mine, (rows @ chosen[first : first + BLOCK].T).max(axis=1), out=mine)
-    return near
+def shapes(rows: pd.DataFrame) -> pd.Series:
+    """Return each row's kind of conversation: the first that applies of four.
 
-
-def measures(
-    vectors: np.ndarray, chosen: np.ndarray, topics: Sequence[str] | None = None
-) -> dict[str, float]:
-    """Measure how well chosen vectors, (budget, width), cover all, (rows, width).
-
-    facility_location: mean similarity of a row to its nearest chosen. radius: greatest distance
-    (1 − cosine) of any row to it. within_reach: share of rows with a chosen one at 0.7 or nearer.
-    vendi: Vendi score (Friedman and Dieng 2023), linear kernel: the effective number of distinct
-    examples chosen. topic_entropy: of the topics of the chosen, in bits.
+    tools; several turns, where a person speaks more than once; system prompt; one question.
     """
-    near = nearest_chosen(vectors, chosen)
-    part = chosen.astype(np.float64)
-    spectrum = np.linalg.eigvalsh(part.T @ part / len(part))
-    values = {
-        "facility_location": float(near.mean()),
-        "radius": float(1 - near.min()),
-        "within_reach": float((near >= 0.7).mean()),
-        "vendi": float(np.exp(_entropy(spectrum[spectrum > 1e-12]))),
+    parts = {name: has.to_numpy() for name, has in _features(rows).items()}
+    kinds = np.select(list(parts.values()), list(parts), "one question")
+    return pd.Series(kinds, index=rows.index, dtype="str")
+
+
+def _features(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Map kind of conversation → True for the rows that have it; a row may have several."""
+    messages = rows["messages"]
+    # Quotation marks within a text are escaped, so these patterns are lines between turns only.
+    calls = messages.str.contains('"role":"tool"|"tool_calls":', regex=True)
+    return {
+        "tools": calls | (as_text(rows["tools"]) != ""),
+        "several turns": messages.str.count('"role":"user"') > 1,
+        "system prompt": as_text(rows["system"]) != "",
     }
-    if topics is not None:
-        _, counts = np.unique(np.asarray(topics, dtype=str), return_counts=True)
-        values["topic_entropy"] = float(_entropy(counts) / np.log(2))
-    return values
 
 
-def _entropy(weights: np.ndarray) -> float:
-    """Return the Shannon entropy of positive weights, in nats."""
-    shares = weights / weights.sum()
-    return float(-(shares * np.log(shares)).sum())
+def groups(dataset: Dataset) -> list[str]:
+    """Return the columns of GROUPS in which the kept and dropped rows of a dataset differ."""
+    rows = dataset.rows
+    several = [c for c in GROUPS if c in rows and as_text(rows[c]).nunique() > 1]
+    return [*several, *([SHAPE] if shapes(rows).nunique() > 1 else [])]
 
 
-NAMES = {
-    "facility_location": "Mean similarity to the nearest chosen",
-    "within_reach": "Share with a chosen one within reach (0.7)",
-    "radius": "Farthest example from any chosen (less is better)",
-    "vendi": "Effective number of distinct examples",
-    "topic_entropy": "Entropy over topics, in bits",
-}
+def values_by(dataset: Dataset, column: str, ids: pd.Index) -> pd.Series:
+    """Return the values of some rows in a column of GROUPS, as text; "missing" for none."""
+    rows = dataset.rows.loc[ids]
+    return shapes(rows) if column == SHAPE else as_text(rows[column]).replace("", "missing")
 
 
-def beside_random(
-    dataset: Dataset, pool: Sequence[str], chosen: Sequence[str], sample: int = 20_000
-) -> pd.DataFrame:
-    """Compare a choice's measures with those of ten random choices of its size from its pool.
+def shares(dataset: Dataset, choice: Choice, column: str) -> pd.DataFrame:
+    """Return each group's share of the pool and of the chosen rows, the pool's largest first.
 
-    Columns: measure, chosen, random least, random most, verdict. When the pool is larger than
-    `sample`, the choice has to cover a random part of it, so that this takes seconds.
+    Columns: pool, chosen; indexed by the values of a column of GROUPS.
     """
-    assert dataset.vectors is not None
-    ids = pd.Index(sorted(pool))
-    vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
-    embedded = ~np.isnan(vectors[:, 0])
-    ids, vectors = ids[embedded], vectors[embedded]
-    mine = np.flatnonzero(ids.isin(chosen))
-    topics = (
-        dataset.rows.loc[ids, "topic"].fillna("").to_numpy() if "topic" in dataset.rows else None
-    )
-    rng = np.random.default_rng(0)
-    to_cover = vectors
-    if len(ids) > sample:
-        to_cover = vectors[np.sort(rng.choice(len(ids), sample, replace=False))]
+    values = values_by(dataset, column, choice.pool)
+    parts = {"pool": values, "chosen": values.loc[choice.chosen]}
+    table = pd.DataFrame({name: v.value_counts(normalize=True) for name, v in parts.items()})
+    return table.fillna(0.0).sort_values("pool", ascending=False, kind="stable")
 
-    def measured(part: np.ndarray) -> dict[str, float]:
-        return measures(to_cover, vectors[part], None if topics is None else topics[part])
 
-    ours = measured(mine)
-    band = [measured(rng.choice(len(ids), len(mine), replace=False)) for _ in range(DRAWS)]
-    rows = []
-    for name, title in NAMES.items():
-        if name not in ours:
+@dataclass(frozen=True)
+class Starved:
+    """What a choice starves.
+
+    groups: one row per group with fewer than half of its fair share: column (of GROUPS), value,
+    pool, fair (places in proportion to the pool), chosen, and examples, three ids that were not
+    chosen; the most missed first. by_chance: how many such groups a random choice would have.
+    """
+
+    groups: pd.DataFrame
+    by_chance: float
+
+
+def starved(dataset: Dataset, choice: Choice) -> Starved:
+    """Return the groups of which fewer than half their share was chosen.
+
+    A group counts when a fair choice would take FEWEST of it or more. Topics, languages, sources,
+    labels and, each by itself, tools, several turns and system prompts.
+    """
+    from scipy.stats import hypergeom
+
+    pool, size = choice.pool, len(choice.chosen)
+    chosen = pool.isin(choice.chosen)
+    lines, by_chance = list[dict[str, object]](), 0.0
+    for column, value, has in _groups_of(dataset, pool):
+        count, taken = int(has.sum()), int((has & chosen).sum())
+        fair = count * size / len(pool)
+        if fair < FEWEST or count == len(pool):
             continue
-        low, high = min(b[name] for b in band), max(b[name] for b in band)
-        better = ours[name] < low if name == "radius" else ours[name] > high
-        worse = ours[name] > high if name == "radius" else ours[name] < low
-        rows.append(
-            {
-                "measure": title,
-                "chosen": round(ours[name], 4),
-                "random, least": round(low, 4),
-                "random, most": round(high, 4),
-                "verdict": "better" if better else "worse" if worse else "within chance",
-            }
-        )
-    return pd.DataFrame(rows)
+        by_chance += float(hypergeom.cdf(np.ceil(fair / 2) - 1, len(pool), count, size))
+        if taken < fair / 2:
+            examples = list(pool[has & ~chosen][:3])
+            line = {"column": column, "value": value, "pool": count, "fair": fair}
+            lines.append({**line, "chosen": taken, "examples": examples})
+    names = ["column", "value", "pool", "fair", "chosen", "examples"]
+    table = pd.DataFrame(lines, columns=names)
+    order = (table["fair"] - table["chosen"]).sort_values(ascending=False, kind="stable").index
+    return Starved(table.loc[order].reset_index(drop=True), by_chance)
+
+
+def _groups_of(dataset: Dataset, pool: pd.Index) -> list[tuple[str, str, np.ndarray]]:
+    """Return column, value and members (True for rows of the pool) of every group."""
+    rows, listed = dataset.rows.loc[pool], list[tuple[str, str, np.ndarray]]()
+    for column in GROUPS:
+        if column in rows:
+            values = as_text(rows[column])
+            names = [name for name in values.unique() if name]
+            listed += [(column, name, (values == name).to_numpy()) for name in names]
+    return listed + [(SHAPE, name, has.to_numpy()) for name, has in _features(rows).items()]

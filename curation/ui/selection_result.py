@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.looking.choice import Choice, beside_random
+from curation.looking.chance import Beside, beside_chance
+from curation.looking.choice import Choice, shares
 from curation.project import Project, View
 from curation.ui import charts, tables
 from curation.ui.tables import Column
 
 MEASURES = (
-    Column("measure", width=190),
+    Column("measure", width=230),
+    Column("verdict", width=150),
     Column("chosen", kind="number", width=75),
-    Column("random, least", kind="number", width=100),
-    Column("random, most", kind="number", width=100),
-    Column("verdict", width=90),
+    Column("random_low", "random, least", kind="number", width=100),
+    Column("random_high", "random, most", kind="number", width=100),
+    Column("balanced_low", "balanced, least", kind="number", width=100),
+    Column("balanced_high", "balanced, most", kind="number", width=100),
 )
 """A measure of a choice beside those of random choices."""
 
@@ -47,33 +49,31 @@ def draw(project: Project, view: View) -> None:
         if dataset.vectors is None:
             st.caption("Coverage needs embeddings.")
         else:
-            fingerprint = f"{view.fingerprint}-{choice.fingerprint}"
+            fingerprint = f"{view.fingerprint}-{choice.report.fingerprint}"
             _draw_measures(_measured(str(project.path), fingerprint, dataset, choice))
     with right:
         if "topic" in dataset.rows:
             st.subheader("Topics: share of the chosen and of the pool", anchor=False)
-            charts.shares(choice.topic_shares(dataset.rows), key="select-topics")
+            charts.shares(shares(dataset, choice, "topic"), key="select-topics")
     st.subheader("The first chosen examples, with reasons", anchor=False)
-    first = choice.reasons.head(FIRST).rename("reason").to_frame()
-    tables.draw(first.join(dataset.rows[["prompt", "response"]]), CHOSEN, tallest=300)
+    tables.draw(choice.reasons(dataset.rows).head(FIRST), CHOSEN, tallest=300)
 
 
-@st.cache_data(max_entries=16, show_spinner="Comparing with random subsets …")
-def _measured(path: str, fingerprint: str, _dataset: Dataset, _choice: Choice) -> pd.DataFrame:
-    """Coverage of the chosen rows beside ten random subsets of the same size."""
-    return beside_random(_dataset, list(_choice.pool), list(_choice.chosen))
+@st.cache_data(max_entries=16, show_spinner="Comparing with random choices …")
+def _measured(path: str, fingerprint: str, _dataset: Dataset, _choice: Choice) -> Beside:
+    """The choice beside random ones of the same budget."""
+    return beside_chance(_dataset, _choice)
 
 
-def _draw_measures(table: pd.DataFrame) -> None:
+def _draw_measures(beside: Beside) -> None:
     """Draw measures of the choice beside those of random choices."""
-    worse = table.loc[table["verdict"] == "worse", "measure"]
-    if len(worse):
+    if beside.worse:
         st.warning(
-            f"Worse than all ten random choices by: {'; '.join(worse)}.",
+            f"Worse than all ten random choices by: {'; '.join(beside.worse)}.",
             icon=":material/trending_down:",
         )
-    tables.draw(table, MEASURES)
+    tables.draw(beside.table, MEASURES)
     st.caption(
-        "Random: the least and the greatest value of ten random subsets of the same size. "
-        "Between them, the method is not better than chance."
+        "Least and greatest value of ten random choices of the same size, and of ten that are "
+        "balanced. Between them, the method is not better than chance."
     )
