@@ -20,6 +20,9 @@ Column = NewType("Column", str)
 Numbers = NewType("Numbers", str)
 """The same for a column of numbers; the engine refuses any other."""
 
+ReferenceNames = NewType("ReferenceNames", list[str])
+"""A parameter of this type names reference sets of the project; without a name, all of them."""
+
 SEEDS = 2**31
 """Seeds that a step may have, from 0."""
 
@@ -47,7 +50,8 @@ class Parameter:
     """One keyword-only parameter, with all that a form or a check needs.
 
     type is one of "integer", "number", "flag", "choice", "column", "list" and "text"; choices
-    are what a choice may be, or the items of a list. numeric: a column of numbers.
+    are what a choice may be, or the items of a list. numeric: a column of numbers. references: a list
+    of names of reference sets.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Parameter:
     bounds: Range | None = None
     optional: bool = False
     numeric: bool = False
+    references: bool = False
 
     def check(self, value: Any) -> Any:
         """The value in its canonical form; raises RecipeError with the accepted values."""
@@ -135,6 +140,9 @@ def parameter_of(name: str, annotation: Any, default: Any) -> Parameter:
         Numbers: "column",
     }
     choices: tuple[Any, ...] = ()
+    references = annotation is ReferenceNames
+    if references:
+        annotation = list[str]
     if get_origin(annotation) is Literal:
         kind, choices = "choice", get_args(annotation)
     elif get_origin(annotation) is list:
@@ -145,7 +153,7 @@ def parameter_of(name: str, annotation: Any, default: Any) -> Parameter:
     else:
         raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
     numeric = annotation is Numbers
-    return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric)
+    return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric, references)
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[list[str], dict[str, Parameter]]:

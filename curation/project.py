@@ -285,6 +285,7 @@ class Project:
             engine=engine or Serial(),
             progress=progress,
             memory=self.memory,
+            references=self.references,
         )
 
     def _replay(

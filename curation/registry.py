@@ -14,7 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from curation.errors import RecipeError
 from curation.parameters import (
@@ -23,6 +23,7 @@ from curation.parameters import (
     Numbers,
     Parameter,
     Range,
+    ReferenceNames,
     checked,
     parameters_of,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Operation",
     "Parameter",
     "Range",
+    "ReferenceNames",
     "add",
     "clean",
     "embed",
@@ -56,10 +58,17 @@ INPUTS = {
     "`label`, and the columns named by `needs` or by a `Column` parameter; for a `clean` operation "
     "one row per turn, with columns `text` and `role`",
     "rows": "every row that is still kept, all columns, sorted by id",
-    "vectors": "the embeddings of the rows, (rows, width) float32, unit length",
+    "vectors": "the embeddings of the rows, (rows, width) float32, unit length; where the parameter may "
+    "be None, None without embeddings",
     "neighbours": "a function of k and, for some of the rows, of their positions; it returns indices "
     "and cosine similarities, both (rows, k), nearest first, without the row itself; indices count "
     "among those positions",
+    "embedder": "a function of a frame with prompt and response, and of a side (prompt, response or "
+    "both; as the recipe embeds without one); it returns vectors by the recipe's embed step, "
+    "(rows, width) float32; where the parameter may be None, None without embeddings",
+    "targets": "a function of names; it returns these reference sets of the project, or all without a "
+    "name, each with name, sha256 and `examples`, a frame with prompt and response; the names are a "
+    "parameter of type ReferenceNames",
     "store": "the vector store (see `curation.embedding`)",
     "decisions": "the state of people's decisions",
     "basis": "a table that the operation keeps to in later runs (see `curation.basis`)",
@@ -113,7 +122,7 @@ class Operation:
     make a choice that is still open, which can take seconds. reads: the part of people's decisions that
     its results depend on, where decisions are an input; without it, all of them. notes: sentences for
     a person about its answer, such as a value that no row has. agrees: refuses parameters that make
-    no sense together.
+    no sense together. spared: inputs that are None where the engine has none.
     """
 
     name: str
@@ -129,6 +138,7 @@ class Operation:
     reads: Reads | None = None
     notes: Notes | None = None
     agrees: Agrees | None = None
+    spared: tuple[str, ...] = ()
 
     @functools.cached_property
     def version(self) -> str:
@@ -202,6 +212,10 @@ class Operation:
         """The columns that have to hold numbers in a call with these parameters."""
         return tuple(params[p.name] for p in self.params.values() if p.numeric and params[p.name])
 
+    def references_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The reference sets that a call with these parameters names; none of them means all."""
+        return tuple(name for p in self.params.values() if p.references for name in params[p.name])
+
     def columns_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns beyond the text that a call with these parameters reads."""
         named = [params[p.name] for p in self.params.values() if p.type == "column"]
@@ -258,6 +272,8 @@ def _describe(
 ) -> Operation:
     name = function.__name__
     inputs, params = parameters_of(function)
+    hints = get_type_hints(function)
+    spared = tuple(name for name in inputs if type(None) in get_args(hints.get(name)))
     unknown = [input for input in inputs if input not in INPUTS]
     if unknown:
         raise RecipeError(f"{name}: unknown input {unknown[0]!r}; known: {tuple(INPUTS)}")
@@ -266,7 +282,18 @@ def _describe(
     if makes is None:
         makes = (name,) if kind in ("score", "group") else ()
     return Operation(
-        name, kind, title, function, makes, needs, slow, tuple(inputs), params, depends, reads
+        name,
+        kind,
+        title,
+        function,
+        makes,
+        needs,
+        slow,
+        tuple(inputs),
+        params,
+        depends,
+        reads,
+        spared=spared,
     )
 
 

@@ -29,6 +29,7 @@ from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
 from curation.report import PEOPLE, StepReport
+from curation.targets import NONE, References, digests
 
 Compute = Callable[[Step], bool]
 """A test of whether a step that is not remembered may be computed."""
@@ -69,7 +70,8 @@ class Replay:
     """Everything a replay needs besides the recipe.
 
     source: the examples as imported. people: decisions, or None. store: the vector store that
-    `embed` operations get. bases: the tables that operations keep to.
+    `embed` operations get. bases: the tables that operations keep to. references: sets that
+    operations compare the examples with.
     """
 
     source: Source
@@ -80,9 +82,12 @@ class Replay:
     engine: Engine = field(default_factory=Serial)
     progress: Progress = silent
     memory: Memory[Dataset] = field(default_factory=Memory)
+    references: References = NONE
 
     def __post_init__(self) -> None:
-        self._steps = Steps(self.cache, self.store, self.people, self.bases, self.engine)
+        self._steps = Steps(
+            self.cache, self.store, self.people, self.bases, self.engine, self.references
+        )
 
     def run(
         self, recipe: Recipe, *, upto: int | None = None, compute: Compute = everything
@@ -150,6 +155,8 @@ class Replay:
         depends = operation.depends_on(params, self.store, decide)
         if "decisions" in operation.inputs:
             depends = [depends, operation.read_of(params, self.people)]
+        if "targets" in operation.inputs:
+            depends = [depends, digests(self.references, operation.references_read(params))]
         return key(before, stage.name, operation.version, params, depends)
 
     def _decide(

@@ -18,6 +18,7 @@ from curation.errors import CurationError
 from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import NotCached, Replay, nothing
+from curation.targets import digests
 
 if TYPE_CHECKING:
     from curation.project import Project
@@ -95,6 +96,7 @@ class Views:
             project.recipe_text(),
             project.last_decision(),
             project.source_digest,
+            digests(project.references, ()),
             project.history.changed,
         )
 

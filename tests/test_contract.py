@@ -17,7 +17,7 @@ from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
 from curation.embedding import VectorStore, load_encoder, nearest
 from curation.engine.batches import BATCH_COLUMNS, Batch, as_columns, run_batch
-from curation.engine.supply import Supply
+from curation.engine.supply import Supply, embedded
 from curation.errors import CurationError, RecipeError
 from curation.operations.quality import RULES
 from curation.overlay import Source
@@ -60,6 +60,22 @@ PAIRS = [
 LABELLED = [("The striker scored twice.", "sports"), ("Shares fell.", "business")] * 2
 
 
+BENCHMARK = SimpleNamespace(
+    name="sums",
+    slug="sums",
+    sha256="0",
+    settings={},
+    examples=make_dataset(
+        [
+            ("How many eggs do four hens lay in a week if each of them lays one every day?", "28"),
+            ("How do I boil an egg?", "In boiling water."),
+            ("什么是光合作用？", "植物利用阳光把二氧化碳和水变成糖和氧气。"),
+        ]
+    ).rows,
+)
+"""The only reference set of every operation that compares with one."""
+
+
 class TinyStore(VectorStore):
     """A vector store whose every model is the tiny encoder."""
 
@@ -100,7 +116,7 @@ def before(operation: Operation, params=None, given=()) -> Recipe:
         for column in columns
         if column not in BASE_COLUMNS and column not in given
     ]
-    if {"vectors", "neighbours"} & set(operation.inputs):
+    if {"vectors", "neighbours", "embedder"} & set(operation.inputs):
         makers.append(registry.operation("embed"))
     recipe = Recipe()
     for maker in makers:
@@ -149,6 +165,8 @@ def answer(
         "vectors": vectors,
         "neighbours": lambda k, part=slice(None): nearest(vectors[part], k),
         "store": store,
+        "embedder": lambda part, of="": embedded("embed", {"of": of or "both"}, part, store),
+        "targets": lambda names: [BENCHMARK],
         "decisions": decisions,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
@@ -364,7 +382,7 @@ def test_every_kind_has_an_operation():
 
 def test_every_input_that_is_described_is_supplied_and_no_other():
     supplied = {name for name in dir(Supply(pd.DataFrame())) if not name.startswith("_")}
-    assert supplied - {"of", "dataset", "cache"} == set(registry.INPUTS) - {"batch"}
+    assert supplied - {"of", "dataset", "cache", "references"} == set(registry.INPUTS) - {"batch"}
     assert all(set(operation.inputs) <= set(registry.INPUTS) for operation in OPERATIONS)
 
 

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors report text versions personal reading
-    lock process parameters formats topic_names answers
+    lock process parameters formats topic_names answers targets
     registry
     files recipe rejected commands
     cache manifest decisions history recipe_text schema runs
@@ -37,7 +37,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike answers basis cache columns dataset embedding errors files label_errors "
-    "registry selection text topic_names",
+    "registry selection targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -106,7 +106,8 @@ ROOMS = {
         chance concepts filter gaps quotas result special
     """,
     "operations": """
-        __init__ clean concept duplicates embed filters labels language lengths map quality select split topics
+        __init__ clean concept decontaminate duplicates embed filters labels language lengths map quality
+        select split topics
     """,
     "cli": """
         options terminal
@@ -142,8 +143,8 @@ ROOMS = {
         standing
     """,
     "alike": """
-        near_vectors overlaps shingles sides
-        near_duplicates
+        near_vectors numbers overlaps shingles sides
+        contamination near_duplicates
         __init__
     """,
     "answers": """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,28 @@ from curation.text.folding import caseless
 from curation.text.scripts import is_unspaced
 from curation.text.words import units
 
-WORDS, CHARACTERS = 5, 6
-"""Length of a shingle: five words; six characters where words are not set apart by spaces."""
+
+class Gram(NamedTuple):
+    """Length of a run: in words, and in characters where words are not set apart by spaces."""
+
+    words: int
+    characters: int
+
+
+SHINGLE = Gram(words=5, characters=6)
+"""Length of a shingle."""
+
+
+class Grams(NamedTuple):
+    """The runs of a text in their order: hashes, uint64, and the length of one.
+
+    units: words or characters of the text. spaced: whether they are words.
+    """
+
+    hashes: np.ndarray
+    length: int
+    units: int
+    spaced: bool
 
 
 def shingles(text: str) -> np.ndarray:
@@ -25,16 +46,24 @@ def shingles(text: str) -> np.ndarray:
     Words and signs of folded text; characters where the script sets no spaces. A text shorter than
     one shingle is one shingle.
     """
+    hashed = np.sort(grams(text, SHINGLE).hashes)
+    if not len(hashed):
+        return hashed
+    return np.asarray(hashed[np.concatenate([[True], hashed[1:] != hashed[:-1]])])
+
+
+def grams(text: str, gram: Gram) -> Grams:
+    """The runs of a text's words and signs, or of its characters; a shorter text is one run."""
     plain = caseless(text)
-    if not plain.isascii() and is_unspaced(plain):
-        pieces: list[str] = [c for c in plain if not c.isspace()]
-        length = CHARACTERS
+    spaced = plain.isascii() or not is_unspaced(plain)
+    if spaced:
+        pieces, length = units(plain), gram.words
     else:
-        pieces, length = units(plain), WORDS
+        pieces, length = [c for c in plain if not c.isspace()], gram.characters
     if not pieces:
         pieces = plain.split()
     if not pieces:
-        return np.zeros(0, dtype=np.uint64)
+        return Grams(np.zeros(0, dtype=np.uint64), length, 0, spaced)
     codes = np.array(list(map(_codes.__getitem__, pieces)), dtype=np.uint64)
     if len(_codes) > 2_000_000:
         _codes.clear()
@@ -42,8 +71,7 @@ def shingles(text: str) -> np.ndarray:
     rolled = np.zeros(len(codes) - length + 1, dtype=np.uint64)
     for i in range(length):
         rolled = rolled * np.uint64(0x9E3779B97F4A7C15) + codes[i : i + len(rolled)]
-    hashed = np.sort(_mixed(rolled))
-    return np.asarray(hashed[np.concatenate([[True], hashed[1:] != hashed[:-1]])])
+    return Grams(_mixed(rolled), length, len(codes), spaced)
 
 
 class _Codes(dict[str, int]):

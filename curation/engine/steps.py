@@ -28,6 +28,7 @@ from curation.engine.supply import Supply
 from curation.errors import CurationError
 from curation.registry import Operation
 from curation.report import StepReport
+from curation.targets import NONE, References
 
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
 
@@ -38,7 +39,7 @@ class Steps:
 
     cache: where batches and neighbours are remembered. store: the vector store that `embed`
     operations get. people: decisions, for operations that read them. bases: the tables that
-    operations keep to.
+    operations keep to. references: the project's reference sets.
     """
 
     cache: Cache
@@ -46,6 +47,7 @@ class Steps:
     people: Any = None
     bases: Bases = field(default_factory=Bases)
     engine: Engine = field(default_factory=Serial)
+    references: References = NONE
 
     def compute(
         self,
@@ -76,6 +78,7 @@ class Steps:
             progress=progress,
             dataset=dataset,
             cache=self.cache,
+            references=self.references,
         )
         answer = operation.run(*supply.of(operation), **params)
         if operation.kind != "embed":

@@ -10,7 +10,7 @@ that needs 51 waits for 100.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ from curation.cache import Cache, key
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
 from curation.registry import Operation, operation
+from curation.report import StepReport
+from curation.targets import NONE, References, Target, chosen
 from curation.versions import module_version
 
 _WIDTHS = (50, 100, 200)
@@ -37,6 +39,7 @@ class Supply:
     """The inputs of one call of an operation on some rows.
 
     dataset: where the vectors of the rows are. cache: where neighbours are remembered, if anywhere.
+    references: the project's reference sets.
     """
 
     rows: pd.DataFrame
@@ -46,16 +49,33 @@ class Supply:
     progress: Progress = silent
     dataset: Dataset | None = None
     cache: Cache | None = None
+    references: References = NONE
 
     def of(self, operation: Operation) -> list[Any]:
         """The inputs of an operation, in the order of its positional parameters.
 
         Raises CurationError where it needs embeddings and there are none.
         """
-        embedded = self.dataset is not None and self.dataset.vectors is not None
-        if {"vectors", "neighbours"} & set(operation.inputs) and not embedded:
+        absent = self._absent & set(operation.inputs)
+        if absent - set(operation.spared):
             raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
-        return [getattr(self, name) for name in operation.inputs]
+        return [None if name in absent else getattr(self, name) for name in operation.inputs]
+
+    @property
+    def _absent(self) -> set[str]:
+        """The inputs that this dataset cannot supply."""
+        absent = set[str]()
+        if self.dataset is None or self.dataset.vectors is None:
+            absent |= {"vectors", "neighbours"}
+        if self._embedding is None:
+            absent.add("embedder")
+        return absent
+
+    @property
+    def _embedding(self) -> StepReport | None:
+        """The step that the dataset's vectors come from."""
+        steps = self.dataset.steps if self.dataset is not None else ()
+        return next((report for report in reversed(steps) if report.kind == "embed"), None)
 
     @property
     def vectors(self) -> np.ndarray:
@@ -72,6 +92,23 @@ class Supply:
             return _neighbours(vectors, k, self.cache, self.progress)
 
         return neighbours
+
+    @property
+    def embedder(self) -> Callable[..., np.ndarray]:
+        """A function of rows and of a side, which embeds them as the dataset's rows were embedded."""
+        step = self._embedding
+        assert step is not None
+
+        def embedder(rows: pd.DataFrame, of: str = "") -> np.ndarray:
+            params = {**step.params, **({"of": of} if of else {})}
+            return embedded(step.use, params, rows, self.store, self.progress)
+
+        return embedder
+
+    @property
+    def targets(self) -> Callable[[Sequence[str]], list[Target]]:
+        """A function of names, which returns the reference sets of these names, or all."""
+        return lambda names: chosen(self.references, names)
 
 
 def embedded(

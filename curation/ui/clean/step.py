@@ -8,7 +8,7 @@ from curation import cache
 from curation.dataset import Dataset
 from curation.looking.columns import nameable, values_of
 from curation.project import Project
-from curation.recipe import Recipe
+from curation.recipe import Recipe, Step
 from curation.ui import form
 from curation.ui.clean import edits, effect
 from curation.ui.text import markdown
@@ -51,9 +51,15 @@ def _draw_parameters(project: Project, recipe: Recipe, dataset: Dataset, positio
         key=key,
         columns=columns,
         numbers=numbers,
-        choices={"values": values} if values else {},
+        choices={**({"values": values} if values else {}), **_named_sets(project, step)},
     )
     return edits.change(project, recipe, position, params)
+
+
+def _named_sets(project: Project, step: Step) -> dict[str, list[str]]:
+    """The reference sets that a step may name, by its parameter."""
+    names = [p.name for p in step.operation.params.values() if p.references]
+    return {name: [t.name for t in project.references.all()] for name in names}
 
 
 def _draw_place(project: Project, recipe: Recipe, position: int) -> None:

@@ -1,0 +1,185 @@
+"""Examples that hold rows of a benchmark or of another reference set.
+
+Guarantee: every row of the sets is compared with every example. Accepted: a paraphrase that shares
+no run of words is found by its embedding only, and one with other numbers is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from curation.alike.contamination import GRAM, Overlaps, overlaps
+from curation.alike.numbers import numbers
+from curation.dataset import Progress, part_of
+from curation.embedding.neighbours import nearest_in
+from curation.registry import Range, ReferenceNames, filter
+from curation.targets import Target
+
+Side = Literal["prompt", "response", "both"]
+Embedder = Callable[..., np.ndarray]
+
+CANDIDATES = 5
+"""Nearest rows of a set whose numbers are compared with an example's."""
+
+_TITLES = {"prompt": "the prompt", "response": "the answer", "both": "the example"}
+
+
+def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
+    """Say how many examples hold a row of which set, and that meanings were not compared."""
+    notes, sets = [], answer.attrs.get("sets", [])
+    counts = answer["contaminated_by"].dropna().value_counts()
+    for name in sets:
+        count = int(counts[counts.index.str.startswith(f"{name}: ")].sum())
+        notes.append(f"{count:,} examples hold a row of {name}.")
+    if answer.attrs.get("by_words"):
+        notes.append("Without embeddings only words were compared; add embed before this step.")
+    return notes
+
+
+@filter(
+    "Benchmark contamination",
+    makes=("contaminated_by", "contamination"),
+    slow=True,
+    notes=_notes,
+)
+def decontaminate(
+    rows: pd.DataFrame,
+    targets: Callable[[Sequence[str]], list[Target]],
+    embedder: Embedder | None,
+    progress: Progress,
+    *,
+    sets: Annotated[
+        ReferenceNames, "names of reference sets, such as a benchmark; none means all of them"
+    ] = [],  # type: ignore[assignment] # noqa: B006 - never changed
+    sides: Annotated[
+        list[Side], "what is compared with the same side of the set's rows; answers may be restyled"
+    ] = ["prompt"],  # noqa: B006 - never changed
+    overlap: Annotated[
+        float,
+        "share of a set's row, in runs of 8 words that the example has too, from which it is a copy",
+        Range(0.1, 1.0, 0.05),
+    ] = 0.5,
+    run: Annotated[
+        int, "words in a row that both have, from which it is a copy", Range(GRAM.words, 200)
+    ] = 13,
+    similarity: Annotated[
+        float | None,
+        "cosine of the embeddings from which it is a copy in other words; nothing compares only words",
+        Range(0.5, 1.0, 0.01),
+    ] = 0.9,
+    action: Annotated[
+        Literal["drop", "flag"], "drop them, or keep them and name the row they hold"
+    ] = "drop",
+) -> pd.DataFrame:
+    """Find examples that hold a row of a benchmark, and drop or flag them.
+
+    What it does:
+        Compares each example with every row of the reference sets, on each of the `sides`. It is a
+        copy where both share a run of 13 words, or where half of the row's words stand in runs of 8
+        that the example has too (21 and 13 characters in scripts without spaces). Runs that more
+        than 10 rows of the set share do not count, and an answer below 8 words is not compared.
+        With embeddings it is a copy too where the cosine reaches `similarity` and both hold the
+        same numbers. The reason names set, row and measure; `contaminated_by` names set and row.
+    Why:
+        A model that was trained on a benchmark's questions is measured on its memory.
+    Example:
+        with: {}
+        {prompt: "Name a planet with rings, please.", response: Saturn.} → kept
+        {prompt: How many eggs do four hens lay in a week if each of them lays one every day?} → dropped
+    Measured precision:
+        Not measured yet.
+    Source:
+        Runs of 13 words: GPT-3 (Brown et al. 2020). Half of the words in runs of 8: Tülu 3 (Lambert
+        et al. 2024). Embeddings, because rewordings escape runs: Yang et al. 2023.
+    """
+    chosen = targets(sets)
+    reasons = pd.Series("", index=rows.index, dtype="str")
+    holder = pd.Series([None] * len(rows), index=rows.index, dtype="str")
+    strength = np.zeros(len(rows))
+    steps = [(target, side) for target in chosen for side in dict.fromkeys(sides)]
+    for n, (target, side) in enumerate(steps):
+        part = part_of(progress, n, len(steps))
+        part(0.0, target.name)
+        own, others = _texts(rows, side), _texts(target.examples, side)
+        least = GRAM.words if side == "response" else 1
+        copies = overlaps(own.tolist(), others.tolist(), part, least=least)
+        hits = _by_words(copies, overlap, run, _TITLES[side])
+        if embedder is not None and similarity is not None:
+            near = _by_meaning(
+                own, others, rows, target.examples, embedder, side, similarity, least
+            )
+            hits = {**near, **hits}
+        for position, (other, measure, value) in hits.items():
+            if value > strength[position]:
+                name = f"{target.name}: row {target.examples['source_row'].iloc[other]}"
+                strength[position] = value
+                holder.iloc[position] = name
+                reasons.iloc[position] = f"{measure} {name}"
+    clean = strength == 0
+    columns = pd.DataFrame(
+        {
+            "keep": clean | (action == "flag"),
+            "reason": reasons,
+            "contaminated_by": holder,
+            "contamination": np.where(clean, np.nan, strength),
+        },
+        index=rows.index,
+    )
+    columns.attrs["sets"] = [target.name for target in chosen]
+    columns.attrs["by_words"] = embedder is None and similarity is not None
+    return columns
+
+
+Hits = dict[int, tuple[int, str, float]]
+"""Position of an example → position of the set's row, the measure in words, and its value."""
+
+
+def _texts(rows: pd.DataFrame, side: Side) -> pd.Series:
+    prompt, response = (rows[name].fillna("") for name in ("prompt", "response"))
+    return {"prompt": prompt, "response": response, "both": prompt + "\n\n" + response}[side]
+
+
+def _by_words(copies: Overlaps, overlap: float, run: int, title: str) -> Hits:
+    hits: Hits = {}
+    for i in np.flatnonzero((copies.share >= overlap - 1e-9) | (copies.run >= run)).tolist():
+        share = float(copies.share[i])
+        measure = (
+            f"{title} holds {share:.0%} of"
+            if share >= overlap - 1e-9
+            else f"{title} holds a run of {copies.run[i]} words of"
+        )
+        hits[i] = (int(copies.nearest[i]), measure, share)
+    return hits
+
+
+def _by_meaning(
+    own: pd.Series,
+    others: pd.Series,
+    rows: pd.DataFrame,
+    references: pd.DataFrame,
+    embedder: Embedder,
+    side: Side,
+    similarity: float,
+    least: int,
+) -> Hits:
+    """Texts near to a reference text by their embeddings and with the same numbers."""
+    ours, theirs = (
+        np.flatnonzero((texts.str.split().str.len() >= least).to_numpy()) for texts in (own, others)
+    )
+    if not len(ours) or not len(theirs):
+        return {}
+    vectors = embedder(rows.iloc[ours], side), embedder(references.iloc[theirs], side)
+    nearest, cosines = nearest_in(*vectors, CANDIDATES)
+    hits: Hits = {}
+    for i in np.flatnonzero(cosines[:, 0] >= similarity).tolist():
+        position = int(ours[i])
+        for j, cosine in zip(theirs[nearest[i]].tolist(), cosines[i].tolist(), strict=True):
+            if cosine >= similarity and numbers(own.iloc[position]) == numbers(others.iloc[j]):
+                measure = f"{_TITLES[side]} means nearly the same ({cosine:.2f}) as"
+                hits[position] = (j, measure, cosine)
+                break
+    return hits

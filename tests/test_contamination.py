@@ -1,0 +1,146 @@
+"""Contamination: examples that hold rows of reference sets, and steps that read such sets."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from curation.alike.contamination import COMMON, overlaps
+from curation.alike.numbers import Templates, numbers
+from curation.errors import CurationError
+from curation.recipe import Recipe, Step
+
+HENS = (
+    "Mia has four hens on her farm by the lake, and each of them lays one brown egg every single day. "
+    "How many eggs do the hens lay in a week?"
+)
+BOATS = (
+    "A harbour rents small boats to visitors for nine coins an hour, and larger ones for twice as much. "
+    "What does a large boat cost for an afternoon of three hours?"
+)
+SUMS = "".join(
+    json.dumps({"question": question, "answer": answer}) + "\n"
+    for question, answer in ((HENS, "28 eggs."), (BOATS, "54 coins."))
+)
+RECORDS = [
+    {"prompt": f"Solve this step by step, please:\n{HENS}", "response": "Restyled, it is 28."},
+    {"prompt": "Why is the sky blue?", "response": f"Because. {BOATS}"},
+    {"prompt": "How do tides work?", "response": "The moon pulls at the sea."},
+]
+WORDS = Step("decontaminate", similarity=None)
+
+
+@pytest.fixture
+def project(make_project, tmp_path):
+    fresh = make_project(RECORDS, WORDS)
+    path = tmp_path / "sums.jsonl"
+    path.write_text(SUMS, "utf-8")
+    fresh.references.add(path)
+    return fresh
+
+
+def in_order(dataset):
+    return dataset.rows.sort_values("source_row")
+
+
+def test_a_question_inside_of_a_longer_prompt_is_named_with_its_set_and_row(project):
+    rows = in_order(project.replay())
+    assert rows["dropped_by"].notna().tolist() == [True, False, False]
+    assert rows["contaminated_by"].iloc[0] == "sums: row 1"
+    report = project.replay().steps[0]
+    reason = report.delta["reason"][rows.index[0]]
+    assert reason == "the prompt holds 100% of sums: row 1"
+    assert "1 examples hold a row of sums." in report.notes
+
+
+def test_what_is_flagged_is_kept_and_named(project):
+    rows = in_order(project.replay(Recipe((Step("decontaminate", action="flag"),))))
+    assert rows["dropped_by"].isna().all()
+    assert rows["contaminated_by"].notna().tolist() == [True, False, False]
+
+
+def test_whole_examples_and_answers_are_compared_where_asked(project):
+    both = Step("decontaminate", sides=["prompt", "both"], similarity=None)
+    rows = in_order(project.replay(Recipe((both,))))
+    assert rows["contaminated_by"].fillna("").tolist() == ["sums: row 1", "sums: row 2", ""]
+
+
+def test_a_step_is_run_again_when_its_set_changes_and_not_for_another_one(project, tmp_path):
+    recipe = Recipe((Step("decontaminate", sets=["sums"], similarity=None),))
+    once = project.replay(recipe)
+    assert once.rows["dropped_by"].notna().sum() == 1
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"question": "How do tides work?", "answer": "So."}) + "\n")
+    project.references.add(other)
+    again = project.replay(recipe)
+    assert again.steps[0].fingerprint == once.steps[0].fingerprint, "another set is not read"
+    assert project.replay().rows["dropped_by"].notna().sum() == 2, "without names all sets are"
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text(SUMS.splitlines()[1] + "\n")
+    project.references.add(changed, "sums")
+    after = project.replay(recipe)
+    assert after.steps[0].fingerprint != once.steps[0].fingerprint
+    assert after.rows["dropped_by"].notna().sum() == 0
+
+
+def test_a_set_that_is_missing_is_named(make_project, project):
+    with pytest.raises(CurationError, match="no reference set 'gone'.*there are: sums"):
+        project.replay(Recipe((Step("decontaminate", sets=["gone"]),)))
+    project.references.remove("sums")
+    with pytest.raises(CurationError, match="There is no reference set to compare with: add one"):
+        project.replay()
+
+
+def test_the_view_of_a_project_notices_a_new_reference_set(project, tmp_path):
+    project.run()
+    assert project.view().current
+    path = tmp_path / "more.jsonl"
+    path.write_text(json.dumps({"question": "How do tides work?", "answer": "So."}) + "\n")
+    project.references.add(path)
+    assert not project.view().current
+
+
+def test_a_share_counts_the_words_of_the_reference_and_not_of_the_text():
+    words = [f"word{n}" for n in range(40)]
+    whole = " ".join(words)
+    part = "before " * 30 + " ".join(words[:10]) + " between " * 30 + " ".join(words[24:34])
+    result = overlaps([whole, part, "nothing of it", ""], [whole])
+    assert result.nearest.tolist() == [0, 0, -1, -1]
+    assert result.share == pytest.approx([1, 0.5, 0, 0]) and result.run.tolist() == [40, 10, 0, 0]
+
+
+def test_runs_of_many_references_are_boilerplate():
+    task = "Answer the following question with one letter and say nothing else at all:"
+    references = [f"{task} is item{n} one of them?" for n in range(COMMON + 1)]
+    assert overlaps([f"{task} how are you today?"], references).nearest.tolist() == [-1]
+    assert overlaps([references[3]], references).nearest.tolist() == [3]
+    few = overlaps([f"{task} how are you today?"], references[:COMMON])
+    assert few.run.tolist() == [13]
+
+
+def test_a_short_reference_is_held_by_its_equal_only():
+    result = overlaps(["Name a planet!", "Name a planet or a star.", "Name"], ["name a planet"])
+    assert result.nearest.tolist() == [0, -1, -1]
+    assert overlaps(["yes"], ["Yes."], least=8).nearest.tolist() == [-1]
+
+
+def test_scripts_without_spaces_are_compared_by_characters():
+    text = "植物利用阳光把二氧化碳和水变成糖和氧气，这个过程叫做光合作用，它发生在叶绿体里。"
+    result = overlaps([f"请解释：{text}", text[:20], "今天天气很好。"], [text])
+    assert result.nearest.tolist() == [0, 0, -1]
+    assert result.share[0] == 1 and 0.4 < result.share[1] < 0.6
+    assert result.run[1] == round(19 * 8 / 13), "in words"
+
+
+def test_numbers_are_the_same_however_they_are_written():
+    assert numbers("Three hens, 1,000 eggs and 2.50 coins") == {"3", "1000", "2.5"}
+    assert numbers("none at all") == frozenset()
+
+
+def test_texts_of_one_template_differ_in_numbers_alone():
+    texts = ["What is 3 plus 4?", "What is 3 plus 14?", "what is 3  plus 4", "What is 3 and 4?"]
+    templates = Templates(texts)
+    first = np.zeros(4, dtype=int)
+    assert templates.differ(first, np.arange(4)).tolist() == [False, True, False, False]
