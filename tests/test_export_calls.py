@@ -7,8 +7,8 @@ import json
 import pytest
 
 from curation import export
+from curation.chat.calls import call_problems, settled
 from curation.export import rendering
-from curation.export.calls import call_problems, settled
 from tests.test_export import turn
 from tests.test_export_parts import ORIGIN, dataset_of, text_of
 

@@ -21,6 +21,7 @@ FLOORS = """
     columns basis recipe_file
     dataset
     alike selection label_errors carry embedding sources jobs overlay
+    chat
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -36,7 +37,7 @@ FLOORS = """
 FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name in row.split()}
 
 NARROW = {
-    "operations": "alike answers basis cache columns dataset embedding errors files label_errors "
+    "operations": "alike answers basis cache chat columns dataset embedding errors files label_errors "
     "registry selection targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
@@ -77,6 +78,10 @@ ROOMS = {
         reading
         __init__ __main__
     """,
+    "chat": """
+        __init__ calls template
+        tokens
+    """,
     "engine": """
         batches supply
         __init__
@@ -93,7 +98,7 @@ ROOMS = {
         __init__
     """,
     "export": """
-        calls deliveries folder leaks proof rendering sentences
+        deliveries folder leaks proof rendering sentences
         parts
         card delivery_format origin preference
         fitting trainers

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from curation.chat.template import Unrendered, spans_of
 from curation.dataset import Message, silent
 from curation.errors import CurationError
-from curation.training.conversations import IGNORED, Unrendered, spans_of, tokens_of
+from curation.training.conversations import IGNORED, tokens_of
 from curation.training.learners import Data, Part, Work, learner_of, unheard
 from tests.tiny_lm import MARKED, PLAIN, byte_tokenizer, save_tiny, tiny_model
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pandas as pd
 
+from curation.chat.calls import call_problems, plain, settled
 from curation.dataset import ID
-from curation.export.calls import call_problems, settled
 from curation.export.parts import WORDS, NotHeld
 from curation.formats.base import is_calls
 
@@ -105,27 +104,14 @@ def examples(
     nothing: Mapping[str, Any] = dict.fromkeys(WORDS)
     for values in zip(rows.index, *(rows[c] for c in names), strict=True):
         row = dict(zip(["id", *names], values, strict=True))
-        row["turns"] = settled([_plain(turn) for turn in orjson.loads(row["messages"])])
+        row["turns"] = settled([plain(turn) for turn in orjson.loads(row["messages"])])
         for name in ("tools", "rejected"):
             row[name] = orjson.loads(row[name]) if row[name] else []
-        row["rejected"] = [_plain(turn) for turn in row["rejected"]]
+        row["rejected"] = [plain(turn) for turn in row["rejected"]]
         row["label"] = row["label"] if isinstance(row["label"], str) else None
         columns = orjson.loads(row["metadata"]) if row["metadata"] else {}
         row["columns"] = {name: value for name, value in columns.items() if name != ID}
         yield {**row, **nothing, **((words or {}).get(row["id"], {}))}
-
-
-def _plain(turn: Row) -> Row:
-    """Return a turn without empty cells, and with its calls as objects instead of JSON text."""
-    plain = {k: v for k, v in turn.items() if v is not None or k == "content"}
-    for key in ("name", "tool_call_id"):
-        if not isinstance(plain.get(key, ""), str):
-            plain[key] = orjson.dumps(plain[key]).decode()
-    calls = plain.pop("tool_calls", None)
-    if isinstance(calls, str):
-        with suppress(orjson.JSONDecodeError):
-            calls = orjson.loads(calls)
-    return {**plain, "tool_calls": calls} if calls else plain
 
 
 def chat(row: Row) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from curation.export.calls import has_fine_numbers, without_ids
+from curation.chat.calls import has_fine_numbers, without_ids
 from curation.formats.base import is_calls
 from curation.formats.names import SQUEEZED, squeezed
 

@@ -12,30 +12,16 @@ differently once the conversation goes on (as templates that leave reasoning out
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curation.chat.template import spans_of
 from curation.dataset import Message
 from curation.errors import CurationError
 
-Span = tuple[int, int]
-"""First character of an answer, and the one after its last."""
-
 IGNORED = -100
 """The label of a token that is not learned."""
-
-PLAIN_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] | capitalize }}:"
-    "{% if message['role'] == 'assistant' %}{% generation %}"
-    " {{ message['content'] }}{{ eos_token }}{% endgeneration %}"
-    "{% else %} {{ message['content'] }}{% endif %}{{ '\\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
-)
-"""The chat template for a model without one; a plain line break after a block would be left out."""
-
-_MARKED = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 @dataclass(frozen=True)
@@ -59,10 +45,6 @@ class Tokens:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-class Unrendered(CurationError):
-    """A conversation that the chat template refuses, such as two prompts without an answer."""
-
-
 def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Tokens:
     """Return the tokens of a conversation, `longest` at most.
 
@@ -71,6 +53,12 @@ def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Toke
     are answers.
     """
     text, spans = spans_of(tokenizer, [turn_of(message) for message in messages])
+    if spans is None:
+        raise CurationError(
+            "The chat template of this model has no generation marks and shows a prompt "
+            "differently once its answer follows, so answers cannot be told from prompts. "
+            "Take a model whose template has {% generation %} marks."
+        )
     if not tokenizer.is_fast:
         raise CurationError(
             "The tokenizer of this model does not say which characters a token stands for, so "
@@ -90,56 +78,3 @@ def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Toke
 def turn_of(message: Message) -> dict[str, Any]:
     """Return a turn as chat templates read it; content that is missing is empty."""
     return {**message.to_dict(), "content": message.content or ""}
-
-
-def render(tokenizer: Any, turns: Sequence[dict[str, Any]], *, prompt: bool = False) -> str:
-    """Return a conversation as text; prompt: with the beginning of an answer to come.
-
-    Raises Unrendered where the chat template refuses it.
-    """
-    return _rendered(tokenizer, turns, add_generation_prompt=prompt)[0]
-
-
-def _rendered(
-    tokenizer: Any, turns: Sequence[dict[str, Any]], **options: bool
-) -> tuple[str, list[Span]]:
-    from jinja2 import TemplateError
-    from transformers.utils import chat_template_utils
-
-    renderer: Any = chat_template_utils.render_jinja_template  # its annotations are not its types
-    try:
-        texts, marks = renderer(
-            conversations=[list(turns)],
-            chat_template=tokenizer.get_chat_template(),
-            **tokenizer.special_tokens_map,
-            **options,
-        )
-    except (TemplateError, TypeError, ValueError, KeyError) as error:
-        raise Unrendered(f"The chat template refuses a conversation: {error}") from error
-    return texts[0], [(start, end) for start, end in marks[0]] if marks else []
-
-
-def spans_of(tokenizer: Any, turns: Sequence[dict[str, Any]]) -> tuple[str, list[Span]]:
-    """Return a conversation as text, and the spans of its answers in it.
-
-    Raises Unrendered and CurationError as `tokens_of` does.
-    """
-    if _MARKED.search(tokenizer.get_chat_template()):
-        text, marks = _rendered(tokenizer, turns, return_assistant_tokens_mask=True)
-        return text, marks
-    text = render(tokenizer, turns)
-    spans = []
-    for number, turn in enumerate(turns):
-        if turn["role"] != "assistant":
-            continue
-        before = render(tokenizer, turns[:number], prompt=True)
-        until = render(tokenizer, turns[: number + 1]).rstrip()
-        if text.startswith(before) and text.startswith(until):
-            spans.append((len(before), len(until)))
-        elif number + 1 == len(turns):
-            raise CurationError(
-                "The chat template of this model has no generation marks and shows a prompt "
-                "differently once its answer follows, so answers cannot be told from prompts. "
-                "Take a model whose template has {% generation %} marks."
-            )
-    return text, spans

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import yaml
 
+from curation.chat.calls import with_text
 from curation.dataset import ID
-from curation.export.calls import with_text
 from curation.export.delivery_format import (
     DeliveryFormat,
     Row,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from curation.export.calls import with_ids, with_text
+from curation.chat.calls import with_ids, with_text
 from curation.export.delivery_format import DeliveryFormat, Problem, Row, chat_turns, row_problems
 from curation.export.parts import NotHeld, media_of
 

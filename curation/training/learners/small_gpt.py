@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from curation.chat.template import PLAIN_TEMPLATE
 from curation.parameters import Range
-from curation.training.conversations import PLAIN_TEMPLATE
 from curation.training.learners import Data, Outcome, Part, Work, learner
 from curation.training.models import need_trl
 

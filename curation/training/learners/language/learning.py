@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from datasets import Dataset
 
+from curation.chat.template import PLAIN_TEMPLATE, Unrendered
 from curation.dataset import Message, part_of
 from curation.errors import CurationError
-from curation.training.conversations import PLAIN_TEMPLATE, Tokens, Unrendered, tokens_of
+from curation.training.conversations import Tokens, tokens_of
 from curation.training.learners import Data, Outcome, Part, Sample, Work
 from curation.training.learners.language import sft
 from curation.training.pytorch import computing, device

@@ -24,8 +24,9 @@ from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from curation.chat.template import render
 from curation.dataset import Message, Progress, silent
-from curation.training.conversations import IGNORED, Tokens, render, turn_of
+from curation.training.conversations import IGNORED, Tokens, turn_of
 from curation.training.learners import Cost, Point, Work
 from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of
 from curation.training.trainer import Curve, last_checkpoint

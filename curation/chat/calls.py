@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -10,6 +11,19 @@ import orjson
 from curation.formats.base import is_calls
 
 Row = dict[str, Any]
+
+
+def plain(turn: Row) -> Row:
+    """Return a turn without empty cells, and with its calls as objects instead of JSON text."""
+    cells = {k: v for k, v in turn.items() if v is not None or k == "content"}
+    for key in ("name", "tool_call_id"):
+        if not isinstance(cells.get(key, ""), str):
+            cells[key] = orjson.dumps(cells[key]).decode()
+    calls = cells.pop("tool_calls", None)
+    if isinstance(calls, str):
+        with suppress(orjson.JSONDecodeError):
+            calls = orjson.loads(calls)
+    return {**cells, "tool_calls": calls} if calls else cells
 
 
 def without_ids(calls: Sequence[Row]) -> list[Row]:

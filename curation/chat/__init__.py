@@ -1,0 +1,1 @@
+"""Conversations as chat templates read them: calls, rendering, and tokens."""
