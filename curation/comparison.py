@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from curation.cache import key
-from curation.dataset import Progress, part_of, silent
+from curation.dataset import Dataset, Progress, part_of, silent
+from curation.embedding.store import NotRemembered
 from curation.engine.supply import embedded
 from curation.errors import CurationError
 from curation.looking import coverage
@@ -63,3 +65,16 @@ def compare_with(
     compared = replace(compared, about={**compared.about, "of": params["of"]})
     coverage.remember(reference.results, name, compared)
     return compared
+
+
+def remembered_vectors(project: Project, dataset: Dataset) -> dict[str, np.ndarray]:
+    """Map the name of each reference set whose vectors are remembered → them, (rows, width).
+
+    They are those of the side and the model of the recipe's embeddings; nothing is computed.
+    """
+    step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
+    vectors, store = dict[str, np.ndarray](), project.vectors.remembering()
+    for reference in project.references.all() if step is not None else []:
+        with suppress(NotRemembered):
+            vectors[reference.name] = embedded(step.use, step.params, reference.examples, store)
+    return vectors

@@ -104,8 +104,8 @@ def test_the_knee_is_where_a_curve_bends():
     sizes = list(range(1, 101))
     bent = np.minimum(np.arange(1, 101) / 20, 1.0)
     assert measures.knee(sizes, bent) == 20
-    assert measures.knee(sizes, np.arange(100.0)) == 100, "a straight line does not bend"
-    assert measures.knee([5], np.array([0.3])) == 5
+    assert measures.knee(sizes, np.arange(100.0)) is None, "a straight line does not bend"
+    assert measures.knee([5], np.array([0.3])) is None
 
 
 def test_a_choice_that_covers_beats_chance_and_one_corner_loses():
@@ -115,13 +115,13 @@ def test_a_choice_that_covers_beats_chance_and_one_corner_loses():
     good = beside_chance(dataset, chosen_by(dataset, firsts))
     verdicts = dict(zip(good.table["measure"], good.table["verdict"], strict=True))
     assert verdicts[chance.NAMES["facility_location"]].startswith("better than random")
-    assert chance.NAMES["facility_location"] not in good.worse
+    assert good.counts("random")[0] >= 1
     corner = list(np.flatnonzero(group == group[0])[:12])
     bad = beside_chance(dataset, chosen_by(dataset, corner))
     verdicts = dict(zip(bad.table["measure"], bad.table["verdict"], strict=True))
     for name in ("facility_location", "novelsum", "vendi", "topic_entropy"):
         assert verdicts[chance.NAMES[name]] == "worse than random and balanced", name
-        assert chance.NAMES[name] in bad.worse
+    assert bad.counts("random")[1] >= 4 and bad.counts("balanced")[1] >= 4
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_curves_end_at_the_whole_choice_and_rise_with_it():
     assert coverage["chosen"].is_monotonic_increasing
     last = beside.table.set_index("measure").loc[chance.NAMES["facility_location"]]
     assert coverage["chosen"].iloc[-1] == last["chosen"]
-    assert beside.knee in sizes_up_to(40)
+    assert beside.knee is None or beside.knee in sizes_up_to(40)
 
 
 def test_rows_without_a_vector_and_single_rows_are_no_fault():

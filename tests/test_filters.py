@@ -334,7 +334,7 @@ def test_every_button_of_clean_carries_the_revision_it_was_painted_from(project,
 
 def test_select_saves_with_the_revision_it_was_painted_from(project, monkeypatch):
     app = opened("deliver/select")
-    app.radio(key="method").set_value("select_random").run()
+    app.selectbox(key="method").set_value("select_random").run()
     labelled(app.number_input, "Budget").set_value(10).run()
     theirs = change_elsewhere(project)
     app.button(key="select-go").click().run()

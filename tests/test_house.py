@@ -128,11 +128,11 @@ ROOMS = {
     "ui": """
         __init__ door slots text
         charts filters server state tables
-        actions card cards delivery form measures progress quotas search_result selection_result uploads
+        actions card cards delivery form measures progress quotas search_result uploads
         clean concepts shell
-        delivery_form load reference_sets search selection_form
+        delivery_form load reference_sets search
         map
-        coverage train
+        coverage select train
     """,
     "training": """
         __init__ conversations intervals metrics models picture pytorch recurrent trainer
@@ -320,6 +320,7 @@ DRAWING = {
     "coverage/figure.py",
     "map/figure.py",
     "map/treemap.py",
+    "select/figure.py",
     "train/figure.py",
 }
 """Modules of ui/ that compute where points, bars and names are drawn."""

@@ -429,7 +429,7 @@ def test_select_advises_a_balanced_choice_where_there_are_labels(project, monkey
         return any("start with Random, balanced" in c.value for c in opened("select").caption)
 
     assert project.view().dataset.rows["label"].notna().any() and advised()
-    monkeypatch.setattr("curation.ui.selection_form.categories", lambda dataset: [])
+    monkeypatch.setattr("curation.ui.select.form.categories", lambda dataset: [])
     assert not advised()
 
 

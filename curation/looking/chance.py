@@ -56,19 +56,25 @@ class Beside:
     table: one row per measure: measure (title), verdict, chosen, and the least and greatest value of
     each band: random_low, random_high, balanced_low, balanced_high. curves: for each measure of CURVES
     and each size: measure, size, and the same five columns. knee: size from which more chosen rows
-    add little coverage. covered: rows of the pool whose coverage was measured.
+    add little coverage; None where it rises evenly. covered: rows of the pool whose coverage was measured.
     """
 
     table: pd.DataFrame
     curves: pd.DataFrame
-    knee: int
+    knee: int | None
     covered: int
 
-    @property
-    def worse(self) -> list[str]:
-        """The measures by which all ten random choices are better."""
+    def counts(self, band: str) -> tuple[int, int]:
+        """Return by how many measures the choice is better, and worse, than all ten of a band."""
         table = self.table
-        return list(table.loc[table["verdict"].str.contains("worse than random"), "measure"])
+        sign = np.where(table["measure"].isin([NAMES[name] for name in LESS_IS_BETTER]), -1, 1)
+        above = (table["chosen"] > table[f"{band}_high"]).astype(int)
+        side = sign * (above - (table["chosen"] < table[f"{band}_low"]).astype(int))
+        return int((side > 0).sum()), int((side < 0).sum())
+
+    def by_measure(self) -> dict[str, pd.DataFrame]:
+        """Map the title of each measure of CURVES → its curve."""
+        return {str(title): part for title, part in self.curves.groupby("measure", sort=False)}
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,15 @@ def shares(dataset: Dataset, choice: Choice, column: str) -> pd.DataFrame:
     return table.fillna(0.0).sort_values("pool", ascending=False, kind="stable")
 
 
+def both(one: Choice, other: Choice) -> tuple[pd.Index, pd.Index, pd.Index, pd.Index]:
+    """Return the ids of a pool that neither of two choices holds, both, only the first, only the other."""
+    pool = one.pool
+    first, second = pool.isin(one.chosen), pool.isin(other.chosen)
+    masks = (~first & ~second, first & second, first & ~second, second & ~first)
+    neither, shared, only, others = (pool[mask] for mask in masks)
+    return neither, shared, only, others
+
+
 @dataclass(frozen=True)
 class Starved:
     """What a choice starves.

@@ -26,6 +26,7 @@ CATEGORIES = (
     "verdict",
     "suggested_label",
     "wrong_label",
+    "covered_by",
 )
 """Columns of few values that a dataset may have besides its files' own."""
 

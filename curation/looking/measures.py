@@ -117,17 +117,20 @@ def distinct_pairs(texts: Iterable[str]) -> float:
     return len(pairs) / total if total else 0.0
 
 
-def knee(sizes: Sequence[int], values: np.ndarray) -> int:
-    """Return the size at which a rising curve bends: the point farthest above its chord.
+BEND = 0.15
+"""Height above its chord, of 1, from which a curve has a knee; a straight line has none."""
 
-    Both axes are scaled to 0 … 1 first (Satopää et al. 2011). The last size where the curve does not
-    bend.
+
+def knee(sizes: Sequence[int], values: np.ndarray) -> int | None:
+    """Return the size at which a rising curve bends, the point farthest above its chord; or None.
+
+    Both axes are scaled to 0 … 1 first (Satopää et al. 2011).
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(values, dtype=float)
     if len(x) < 3 or x[-1] == x[0] or y[-1] <= y[0]:
-        return int(sizes[-1])
+        return None
     above = (y - y[0]) / (y[-1] - y[0]) - (x - x[0]) / (x[-1] - x[0])
-    return int(sizes[int(above.argmax())]) if above.max() > 0.05 else int(sizes[-1])
+    return int(sizes[int(above.argmax())]) if above.max() >= BEND else None
 
 
 def _entropy(weights: np.ndarray) -> float:

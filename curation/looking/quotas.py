@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Dataset
+from curation.looking.choice import Choice, values_by
 from curation.looking.coverage import Compared
+from curation.selection import places
 
 
 def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
@@ -31,6 +33,19 @@ def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
         "balance": "topic",
         "quotas": [_line(topic, count) for topic, count in limits.items()],
     }
+
+
+def fair_quotas(dataset: Dataset, choice: Choice, column: str) -> dict[str, Any]:
+    """Return the parameters that give each group of a column its share of the places.
+
+    column: of `choice.GROUPS`. The shares are those of the pool; the places are as many as were chosen.
+    """
+    sizes = values_by(dataset, column, choice.pool).value_counts().sort_index()
+    names, counts = [str(name) for name in sizes.index], [int(count) for count in sizes]
+    awarded = places(counts, counts, len(choice.chosen), [0] * len(counts))
+    fair = np.bincount(awarded, minlength=len(counts))
+    lines = [_line(name, int(count)) for name, count in zip(names, fair, strict=True)]
+    return {"balance": column, "quotas": lines}
 
 
 def candidates(dataset: Dataset) -> np.ndarray:

@@ -207,7 +207,7 @@ def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
     height = 60 + 34 * len(part)
     _draw(figure, height, key, showlegend=True, legend=legend, bargap=0.2)
     if len(table) > len(part):
-        st.caption(f"The {len(part)} largest of {len(table):,} topics.")
+        st.caption(f"The {len(part)} largest of {len(table):,}.")
 
 
 def funnel(dataset: Dataset, key: str | None = None) -> None:

@@ -1,23 +1,38 @@
-"""Select: a budget, a method, and the coverage of the choice compared with chance."""
+"""Select: a budget and a method, the choice beside chance, what it starves, and why each row."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import selection_form, selection_result, shell, state
+from curation.looking.choice import Choice
+from curation.ui import shell, state
+from curation.ui.select import compare, form, rows, shares, verdict
+from curation.ui.select.scene import Scene
 
 
 def draw() -> None:
     """The page."""
     shell.header(
         "Select",
-        "Choose a good and diverse part within a budget, and compare its coverage with chance.",
+        "Choose a good and diverse part within a budget, and see whether the choice beats chance.",
     )
     project, view = state.need_view()
     shell.stale(view)
-    with st.container(border=True):
-        selection_form.draw(project, view.dataset)
-    selection_result.draw(project, view)
+    form.draw(project, view.dataset)
+    choice = Choice.of(view.dataset)
+    if choice is None:
+        st.caption("Choose a method and run it to see what it chooses.")
+        return
+    scene = Scene(project, view, choice)
+    verdict.draw(scene)
+    left, right = st.columns(2, gap="large")
+    with left:
+        shares.draw(scene)
+    with right:
+        shares.draw_starved(scene)
+    verdict.draw_curves(scene)
+    compare.draw(scene)
+    rows.draw(scene)
 
 
 draw()

@@ -1,0 +1,56 @@
+"""The choice and that of a second method on one map."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.looking.choice import Choice, both
+from curation.recipe import Step
+from curation.registry import operations
+from curation.ui.select import figure
+from curation.ui.select.scene import Scene
+
+
+def draw(scene: Scene) -> None:
+    """Draw both choices where the second is remembered or quickly computed."""
+    st.subheader("Beside a second method", anchor=False)
+    if "map_x" not in scene.dataset.rows:
+        st.caption("This needs a map: add the step Map to the recipe and run it.")
+        return
+    methods = {o.name: o for o in operations().values() if o.kind == "select"}
+    methods.pop(scene.choice.report.use, None)
+    name = st.selectbox(
+        "Second method",
+        list(methods),
+        key="select-second",
+        index=None,
+        placeholder="choose a method of the same budget",
+        format_func=lambda name: methods[name].title,
+        label_visibility="collapsed",
+    )
+    if name is None:
+        return
+    second = _second(str(scene.project.path), scene.key, name, scene)
+    if second is None:
+        st.caption(
+            f"{methods[name].title} takes longer than a page may wait, or lacks something that it "
+            "needs. Run it once as the selection; after that it is remembered."
+        )
+        return
+    titles = (methods[name].title, scene.choice.report.title)
+    parts = both(scene.choice, second)
+    named = dict(
+        zip(("neither", "both", f"only {titles[1]}", f"only {titles[0]}"), parts, strict=True)
+    )
+    st.caption(f"{len(parts[1]):,} of {len(scene.choice.chosen):,} are the same.")
+    chart = figure.on_map(scene.dataset.rows, named)
+    st.plotly_chart(chart, width="stretch", key="select-map", config={"displayModeBar": False})
+
+
+@st.cache_data(max_entries=8, show_spinner="Choosing by the second method …")
+def _second(path: str, key: str, name: str, _scene: Scene) -> Choice | None:
+    """The choice of another method with the same budget; None where a page may not wait for it."""
+    params = _scene.choice.report.params
+    size = {k: params[k] for k in ("budget", "unit") if k in params}
+    recipe = _scene.project.recipe.with_selection(Step(name, **size))
+    return Choice.of(_scene.project.partial(recipe))

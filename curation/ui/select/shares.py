@@ -1,0 +1,79 @@
+"""Shares of the pool and of the choice, and what the choice starves."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.looking.choice import GROUPS, groups, shares
+from curation.looking.quotas import fair_quotas
+from curation.ui import charts, quotas, tables
+from curation.ui.select.scene import Scene
+from curation.ui.tables import Column
+from curation.ui.text import markdown, short
+
+EXAMPLES = (Column("prompt", kind="excerpt"), Column("response", kind="excerpt"))
+
+SHOWN = 6
+"""Starved groups that are shown at once."""
+
+
+def draw(scene: Scene) -> None:
+    """Draw the shares of each group before and after the choice."""
+    st.subheader("What goes in, what comes out", anchor=False)
+    columns = groups(scene.dataset)
+    if not columns:
+        st.caption("All examples have the same topic, language, source, label and shape.")
+        return
+    column = st.segmented_control(
+        "Shares by",
+        columns,
+        default=columns[0],
+        key="select-shares-by",
+        format_func=GROUPS.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+    )
+    if column:
+        charts.shares(shares(scene.dataset, scene.choice, column), key=f"select-shares-{column}")
+
+
+def draw_starved(scene: Scene) -> None:
+    """Draw the groups with fewer than half their share, each with examples and a quota."""
+    st.subheader("What the choice starves", anchor=False)
+    result = scene.starved()
+    lines = result.groups.to_dict("records")
+    if not lines:
+        st.caption(
+            ":material/check: No topic, language, source, label or kind of conversation has fewer "
+            "than half the examples that its share of the pool would give it."
+        )
+        return
+    st.caption(
+        f"{len(lines):,} groups have fewer than half the examples that their share of the pool would "
+        f"give them; a random choice has about {result.by_chance:.1f} such groups."
+    )
+    for number, line in enumerate(lines[:SHOWN]):
+        left, right = st.columns([5, 3], vertical_alignment="center")
+        name = f"{GROUPS[line['column']]}: {short(line['value'], 60)}"
+        with left.expander(
+            f"**{markdown(name)}** · {line['chosen']:,} chosen, {line['fair']:.0f} would be fair, "
+            f"{line['pool']:,} in the pool"
+        ):
+            tables.draw(scene.dataset.rows.loc[line["examples"]], EXAMPLES)
+        right.button(
+            "Make it a quota",
+            key=f"select-quota-{number}",
+            icon=":material/pie_chart:",
+            width="stretch",
+            help="Gives every group of this kind the places of its share, in the form above. "
+            "Nothing is saved yet.",
+            on_click=_hand,
+            args=(scene, line["column"]),
+        )
+    if len(lines) > SHOWN:
+        st.caption(f"and {len(lines) - SHOWN:,} more")
+
+
+def _hand(scene: Scene, column: str) -> None:
+    """Give the form quotas that are the fair shares of a column's groups."""
+    quotas.HANDED.set(scene.project, fair_quotas(scene.dataset, scene.choice, column))
