@@ -107,7 +107,7 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns counts coverage layout masks measures queues search
+        __init__ choice columns context counts coverage layout masks measures queues search
         chance concepts filter gaps quotas result special
     """,
     "operations": """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from curation.chat import tokens as chat
 from curation.errors import CurationError
 from curation.files import content_of
 from curation.registry import score
@@ -91,6 +92,87 @@ def lengths(
     names = ("prompt_characters", "response_characters", "prompt_tokens", "response_tokens")
     columns = {name: np.array(counts[name], dtype="int64") for name in names}
     return pd.DataFrame({**columns, "turns": np.array(turns, dtype="int64")}, index=batch.index)
+
+
+def _refusals(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """Sentences on the tokenizer, and on conversations that its template refuses or hides."""
+    tokenizer = chat.load_tokenizer(params["tokenizer"])
+    notes = [f"Counted by {tokenizer.description}."]
+    refused, hidden = frame["tokens"].isna(), frame["answer_tokens"].isna()
+    if refused.any():
+        count = next(tokenizer.counts(_conversations(rows[refused.to_numpy()].head(1))))
+        notes.append(f"{int(refused.sum()):,} examples have no count: {count.refusal}")
+    if hidden_only := int((hidden & ~refused).sum()):
+        notes.append(
+            f"The template does not show where the answers of {hidden_only:,} examples begin."
+        )
+    return notes
+
+
+def _conversations(rows: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
+    """Yield turns and tools of rows as a delivery gives them to a chat template."""
+    labels = rows["label"].astype(object).where(rows["label"].notna(), None)
+    for messages, tools, label in zip(rows["messages"], rows["tools"], labels, strict=True):
+        yield chat.as_delivered(
+            orjson.loads(messages), orjson.loads(tools) if tools else None, label
+        )
+
+
+@score(
+    "Tokens with the chat template",
+    makes=("tokens", "answer_tokens", "answer_places"),
+    needs=("tools",),
+    slow=True,  # a template and a tokenizer of somebody else
+    depends=lambda params, store, decide: chat.fingerprint(params["tokenizer"]),
+    notes=_refusals,
+)
+def chat_tokens(
+    batch: pd.DataFrame,
+    *,
+    tokenizer: Annotated[str, "a model's folder or Hub name; empty for the bundled WordPiece"] = "",
+) -> pd.DataFrame:
+    """Count the tokens of the whole conversation as the model reads it, tools and calls included.
+
+    What it does:
+        Renders each conversation with the model's own chat template, in the sandbox of
+        transformers, and counts the tokens of the text. answer_tokens are those of all answers,
+        answer_places their first and last, from 0. A tokenizer without a template gets a plain one,
+        each turn as its role, a colon and its text, and a note says so. A conversation that the
+        template refuses has no count. A label is the answer to its text. Rejected answers are not
+        counted.
+    Why:
+        A trainer cuts what is longer than its context, and what it cuts is most often the answer.
+        Tools and the marks of turns count too: a row with tools can be ten times longer rendered.
+    Example:
+        {prompt: Name a planet., response: Saturn.} → {tokens: 10, answer_places: 8-9}
+        {prompt: Name a planet., response: ""} → {tokens: 6, answer_tokens: 0}
+    Measured precision:
+        Exact: it counts what transformers renders.
+    Source:
+        apply_chat_template of transformers (Hugging Face), and the tokenizer that is named.
+    """
+    counts = list(chat.load_tokenizer(tokenizer).counts(_conversations(batch)))
+    return pd.DataFrame(
+        {
+            "tokens": np.array([_number(c.tokens) for c in counts], dtype="float64"),
+            "answer_tokens": np.array(
+                [_number(c.places and sum(b - a for a, b in c.places)) for c in counts],
+                dtype="float64",
+            ),
+            "answer_places": pd.Series(
+                [
+                    None if c.places is None else " ".join(f"{a}-{b - 1}" for a, b in c.places)
+                    for c in counts
+                ],
+                dtype="str",
+            ),
+        }
+    ).set_index(batch.index)
+
+
+def _number(count: Any) -> float:
+    """A count as a number; not a number where there is none."""
+    return np.nan if count is None else float(count or 0)
 
 
 @score("Type–token ratio")
