@@ -11,7 +11,8 @@ run: $(STAMP)
 
 test: $(STAMP) lint
 	$(BIN)/python tests/browser.py
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not alone" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m alone
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

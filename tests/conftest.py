@@ -26,6 +26,26 @@ from curation.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parent.parent
 
+ALONE = {
+    "test_browser",
+    "test_card_browser",
+    "test_doors",
+    "test_linear",
+    "test_network",
+    "test_packaging",
+    "test_process",
+    "test_train_browser",
+}
+"""Files whose tests drive a browser, compare times, signal processes or build a package."""
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests that run one after the other."""
+    for item in items:
+        if item.path.stem in ALONE:
+            item.add_marker(pytest.mark.alone)
+
+
 PAIRS = [
     ("How do I boil an egg?", "Put it in boiling water for eight minutes, then cool it."),
     ("Name a planet.", "Saturn, the one with the rings."),
