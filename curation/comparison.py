@@ -74,7 +74,9 @@ def remembered_vectors(project: Project, dataset: Dataset) -> dict[str, np.ndarr
     """
     step = next((r for r in reversed(dataset.steps) if r.kind == "embed"), None)
     vectors, store = dict[str, np.ndarray](), project.vectors.remembering()
-    for reference in project.references.all() if step is not None else []:
+    if step is None:
+        return vectors
+    for reference in project.references.all():
         with suppress(NotRemembered):
             vectors[reference.name] = embedded(step.use, step.params, reference.examples, store)
     return vectors

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from curation.errors import CurationError
 from curation.looking.choice import Choice, both
-from curation.recipe import Step
+from curation.recipe import Recipe, Step
 from curation.registry import operations
+from curation.replay import NotCached
 from curation.ui.select import figure
 from curation.ui.select.scene import Scene
+from curation.ui.text import markdown
 
 
 def draw(scene: Scene) -> None:
@@ -30,11 +33,15 @@ def draw(scene: Scene) -> None:
     )
     if name is None:
         return
-    second = _second(str(scene.project.path), scene.key, name, scene)
+    try:
+        second = _second(str(scene.project.path), scene.key, name, scene)
+    except CurationError as error:
+        st.caption(markdown(error, 300))
+        return
     if second is None:
         st.caption(
-            f"{methods[name].title} takes longer than a page may wait, or lacks something that it "
-            "needs. Run it once as the selection; after that it is remembered."
+            f"{methods[name].title} takes longer than a page may wait. Run it once as the "
+            "selection; after that it is remembered."
         )
         return
     titles = (methods[name].title, scene.choice.report.title)
@@ -47,10 +54,25 @@ def draw(scene: Scene) -> None:
     st.plotly_chart(chart, width="stretch", key="select-map", config={"displayModeBar": False})
 
 
+PATIENCE = 10_000
+"""Examples up to which a page waits for a slow method; more are a run of the recipe."""
+
+
 @st.cache_data(max_entries=8, show_spinner="Choosing by the second method …")
 def _second(path: str, key: str, name: str, _scene: Scene) -> Choice | None:
-    """The choice of another method with the same budget; None where a page may not wait for it."""
+    """The choice of another method with the same budget; None where a page may not wait for it.
+
+    Raises CurationError where the method lacks something that it needs.
+    """
     params = _scene.choice.report.params
-    size = {k: params[k] for k in ("budget", "unit") if k in params}
-    recipe = _scene.project.recipe.with_selection(Step(name, **size))
-    return Choice.of(_scene.project.partial(recipe))
+    step = Step(name, **{k: params[k] for k in ("budget", "unit") if k in params})
+    recipe = _scene.project.recipe.with_selection(step)
+    steps = recipe.steps[: recipe.names.index(name) + 1]
+    slow = step.operation.is_slow(step.arguments) and len(_scene.choice.pool) > PATIENCE
+    try:
+        dataset = _scene.project.replay(
+            Recipe(steps), compute=lambda other: other.use == name and not slow
+        )
+    except NotCached:
+        return None
+    return Choice.of(dataset)

@@ -188,8 +188,12 @@ def on_map(rows: pd.DataFrame, parts: dict[str, pd.Index]) -> go.Figure:
     rows: with map_x and map_y. parts: title → ids, in the order: neither, both, first, second.
     """
     figure = go.Figure()
-    looks = ((NEITHER, 0.25, "circle"), (BOTH, 0.9, "circle"))
-    looks += ((FIRST, 0.9, "triangle-up"), (SECOND, 0.9, "diamond"))
+    looks = (
+        (NEITHER, 0.25, "circle"),
+        (BOTH, 0.9, "circle"),
+        (FIRST, 0.9, "triangle-up"),
+        (SECOND, 0.9, "diamond"),
+    )
     for (title, ids), (colour, opacity, symbol) in zip(parts.items(), looks, strict=True):
         placed = rows.loc[ids]
         drawn = layout.sample(placed[placed["map_x"].notna()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from curation.ui import state, tables
@@ -82,6 +83,6 @@ def _link(
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _table(path: str, key: str, chosen: bool, _scene: Scene) -> object:
+def _table(path: str, key: str, chosen: bool, _scene: Scene) -> pd.DataFrame:
     rows, choice = _scene.dataset.rows, _scene.choice
     return (choice.reasons(rows) if chosen else choice.rejected(rows)).head(FIRST)
