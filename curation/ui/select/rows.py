@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -62,8 +64,9 @@ def draw(scene: Scene) -> None:
     line = st.container(horizontal=True, vertical_alignment="center")
     line.markdown(markdown(str(table.loc[picked, "prompt"]), 120))
     _link(scene, picked, "Open it", line)
-    if chosen and "stands_for" in table and int(table.loc[picked, "stands_for"]):
-        label = f"The {int(table.loc[picked, 'stands_for']):,} that it stands for"
+    row: Any = table.loc[picked]
+    if chosen and row.get("stands_for", 0):
+        label = f"The {row['stands_for']:,} that it stands for"
         if line.button(label, key="select-stands-for", icon=":material/filter_alt:"):
             set_widget("browse-fate", "all")
             set_widget("browse-columns", ["covered_by"])
