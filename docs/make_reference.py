@@ -14,6 +14,7 @@ from typing import Any
 from typer.main import get_command
 
 from curation.cli import app
+from curation.export.cures import CURES
 from curation.registry import PHASES, Operation, Parameter, operations
 
 FOLDER = Path(__file__).parent
@@ -127,10 +128,25 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+CHECKS = """\
+# Codes of checks
+
+Made from `curation.export.cures`. `curate check` and a delivery's manifest give these codes for rows that a
+trainer or a format refuses, each with what to do."""
+
+
+def checks_page() -> str:
+    """The reference of the codes for which a row is refused."""
+    lines = [CHECKS, "", "| code | what to do |", "|---|---|"]
+    lines += [f"| `{code}` | {plain(text)} |" for code, text in CURES.items()]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """Every page that is made, whole or in part, with its text."""
     yield FOLDER / "reference" / "operations.md", operations_page()
     yield FOLDER / "reference" / "commands.md", commands_page()
+    yield FOLDER / "reference" / "checks.md", checks_page()
     yield GUIDE, TABLE.sub(lambda _: commands_table(), GUIDE.read_text("utf-8"))
 
 

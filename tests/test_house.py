@@ -98,12 +98,13 @@ ROOMS = {
         __init__
     """,
     "export": """
-        deliveries folder leaks proof rendering sentences
+        cures deliveries folder leaks proof rendering sentences
         parts
         card delivery_format origin preference
         fitting trainers
+        accepted
         receipts tables
-        delivery
+        delivery file_check
         __init__ outlook
     """,
     "looking": """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
-from curation.cli.terminal import show, working
+from curation.cli.terminal import bar, in_a_sentence, show, working
+from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.project import Project
 
@@ -58,23 +60,109 @@ def export(
 
 
 def check(
-    project: ProjectPath,
+    target: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A project folder, or a data file or its folder.")
+    ],
     format: Formats = None,
     allow_attention: AllowAttention = False,
     engine: EngineName = "auto",
+    max_problems: Annotated[
+        str, typer.Option(help="Rows of a file that may have problems: 25, or 1%.")
+    ] = "0",
+    max_duplicates: Annotated[
+        str | None, typer.Option(help="Rows of a file that may be repeated: 25, or 1%.")
+    ] = None,
+    max_tokens: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LENGTH[:ROWS]",
+            help="A context length, and the rows that may be longer: 2048, or 2048:5%; may be given "
+            "several times.",
+        ),
+    ] = None,
+    min_rows: Annotated[int | None, typer.Option(min=0, help="Fewest rows of a file.")] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="Count tokens by this model's tokenizer and chat template, a folder or a Hub name."
+        ),
+    ] = None,
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
-    """Say what a delivery would hold, refuse and lose in each format, without writing it.
+    """Check a file by its trainer's rules, or say what a project's delivery would hold.
 
-    In every format if none is given.
+    A file, or a folder of files, needs one --format: each problem is named with its row, a code and
+    a cure. The exit status is 0 when it passes, 1 when it does not, and 2 when it cannot be checked.
+
+    For a project, say what a delivery would hold, refuse and lose in each format, without writing
+    it; in every format if none is given.
     """
-    with working(project, job) as (progress, result), engine_of(engine) as runner:
-        value = Project.open(project).check(
-            format, allow_attention=allow_attention, engine=runner, progress=progress
+    if (target / "project.toml").is_file():
+        with working(target, job) as (progress, result), engine_of(engine) as runner:
+            value = Project.open(target).check(
+                format, allow_attention=allow_attention, engine=runner, progress=progress
+            )
+            result.update(value)
+        show(value, as_json, check_text(value))
+        return
+    try:
+        value = _checked(
+            target, format or [], max_problems, max_duplicates, max_tokens, min_rows, tokenizer
         )
-        result.update(value)
-    show(value, as_json, check_text(value))
+    except CurationError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from None
+    show(value, as_json, file_check_text(value))
+    if not value["passed"]:
+        raise typer.Exit(1)
+
+
+def _checked(
+    path: Path,
+    formats: list[str],
+    problems: str,
+    duplicates: str | None,
+    tokens: list[str] | None,
+    least: int | None,
+    tokenizer: str | None,
+) -> dict[str, Any]:
+    """Check a file with the tolerances of the command line."""
+    from curation.export.file_check import Amount, Tolerances, check_file
+
+    if len(formats) != 1:
+        raise CurationError(f"Name one format to check {path} by, for example --format trl.")
+    tolerances = Tolerances(
+        problems=Amount.parse(problems),
+        duplicates=None if duplicates is None else Amount.parse(duplicates),
+        tokens=dict(Tolerances.length_of(text) for text in tokens or ()),
+        least=least,
+    )
+    with in_a_sentence():
+        return check_file(path, formats[0], tolerances, tokenizer, bar)
+
+
+def file_check_text(value: Mapping[str, Any]) -> str:
+    """Tell people the outcome of checking a file."""
+    lines = [f"{value['rows']:,} rows in {', '.join(value['files'])}, as {value['format']}"]
+    for problem in value["problems"]:
+        rows = [entry for entry in problem["first"] if entry["row"]]
+        lines.append(f"{problem['rows']:>10,} × {problem['code']}: {problem['why']}")
+        if rows:
+            more = ", …" if problem["rows"] > len(rows) else ""
+            numbers = ", ".join(f"{e['file']}:{e['row']}" for e in rows[:SHOWN])
+            lines.append(f"{'':13}{numbers}{', …' if len(rows) > SHOWN else more}")
+        lines.append(f"{'':13}{problem['cure']}")
+    lines.append(f"{value['duplicates']['rows']:>10,} duplicates")
+    if tokens := value.get("tokens"):
+        lines.append(f"{tokens['total']:>10,} tokens by {tokens['tokenizer']}")
+        lines += [f"{'':13}{cut['text']}" for cut in tokens["cuts"]]
+    lines += [f"{failure['text']} {failure['cure']}" for failure in value["failures"]]
+    return "\n".join([*lines, "It passes." if value["passed"] else "It does not pass."])
+
+
+SHOWN = 8
+"""Rows of a problem that are printed."""
 
 
 def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
