@@ -188,8 +188,9 @@ def list_runs(
 
 def estimate_text(value: dict[str, Any]) -> str:
     """The estimate of a run as text."""
+    fits = f"{value['fits']:,} fit{'' if value['fits'] == 1 else 's'}"
     lines = [
-        f"About {_duration(value['seconds'])} for {value['fits']:,} fits, the longest "
+        f"About {_duration(value['seconds'])} for {fits}, the longest "
         f"{_duration(value['seconds_per_fit'])}; {value['memory_mb']:,.0f} MB of memory.",
         *(
             [f"{value['tokens_per_second']:,.0f} tokens a second."]

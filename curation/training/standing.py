@@ -50,7 +50,7 @@ class Standing:
         """The standing as people read it."""
         if self.finished:
             failed = f", {self.failed:,} of them failed" if self.failed else ""
-            return f"finished: {self.total:,} fits{failed}"
+            return f"finished: {self.total:,} fit{'' if self.total == 1 else 's'}{failed}"
         word = "at work" if self.at_work else "stopped"
         return f"{word}: {self.done:,} of {self.total:,} fits done"
 

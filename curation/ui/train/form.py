@@ -42,7 +42,7 @@ def draw(project: Project, view: View) -> None:
         return
     fits = len(plan.cells())
     st.caption(
-        f"{fits:,} fits: {_counted(len(plan.arms), 'arm')}, {_counted(len(plan.budgets), 'budget')}, "
+        f"{_counted(fits, 'fit')}: {_counted(len(plan.arms), 'arm')}, {_counted(len(plan.budgets), 'budget')}, "
         f"{_counted(plan.seeds, 'seed')}. "
         "The test set is taken out first, and nothing is chosen by it."
     )
@@ -79,29 +79,31 @@ def _draw_arms(project: Project, view: View, usual: Plan) -> tuple[str, ...]:
             title, about = KINDS[kind]
             if st.checkbox(f"**{title}**: {about}", kind in usual.arms, key=f"train-arm-{kind}"):
                 chosen.append(kind)
-    left, middle, right = st.columns(3)
+    written = {str(delivery.folder): delivery.name for delivery in deliveries(project.path)}
+    fields = iter(st.columns(3))
     if "balanced" in chosen:
-        by = left.selectbox(
+        by = next(fields).selectbox(
             "Balance by",
             ["", *(c for c in categories(view.dataset) if c not in ("dropped_by", "split"))],
             key="train-balance",
             format_func=lambda name: name.replace("_", " ") or "label, else topic, else source",
         )
         chosen = [f"balanced:{by}" if by and arm == "balanced" else arm for arm in chosen]
-    written = {str(delivery.folder): delivery.name for delivery in deliveries(project.path)}
     if written:
         chosen += [
             f"export:{folder}"
-            for folder in middle.multiselect(
+            for folder in next(fields).multiselect(
                 "Earlier deliveries",
                 list(written),
                 key="train-exports",
                 format_func=lambda folder: written[folder],
             )
         ]
-    if path := right.text_input(
-        "Another recipe", key="train-recipe", placeholder="path of a recipe.yaml"
-    ).strip():
+    if (
+        path := next(fields)
+        .text_input("Another recipe", key="train-recipe", placeholder="path of a recipe.yaml")
+        .strip()
+    ):
         chosen.append(f"recipe:{uploads.allowed(path)}")
     return tuple(chosen)
 
