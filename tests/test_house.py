@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors report text versions personal reading
-    lock process parameters formats topic_names answers targets
+    lock process parameters formats topic_names answers targets allocation
     registry
     files recipe rejected commands
     cache manifest decisions history recipe_text schema runs
@@ -37,7 +37,7 @@ FLOORS = """
 FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name in row.split()}
 
 NARROW = {
-    "operations": "alike answers basis cache chat columns dataset embedding errors files label_errors "
+    "operations": "alike allocation answers basis cache chat columns dataset embedding errors files label_errors "
     "registry selection targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
@@ -149,8 +149,10 @@ ROOMS = {
         standing
     """,
     "alike": """
-        near_vectors numbers overlaps shingles sides
+        numbers shingles sides
         contamination near_duplicates
+        pairs
+        likeness near_vectors
         __init__
     """,
     "answers": """

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curation.export.leaks import leaks
+from curation.export.leaks import leak_ratio, leaks
 from tests.conftest import make_dataset
+
+WORDS = "apple boat cloud door engine field garden harbour island jacket kettle lamp meadow".split()
 
 
 def placed(pairs, splits, **columns):
@@ -56,15 +58,17 @@ def test_the_pairs_above_the_threshold_are_named_and_what_to_do_is_said():
     angles = np.deg2rad([0, 10, 30, 80, 82, 86])
     vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
     splits = ["train", "test", "validation", "validation", "test", "train"]
-    rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(6)], splits)
+    rows = placed([(f"Where is the {word}?", "There.") for word in WORDS[:6]], splits)
     report = leaks(rows, vectors, 0.95)
     ids = rows.index.tolist()
-    assert report["above_threshold"] == 3 and "drop one of each" in report["text"]
+    assert report["above_threshold"] == 3 and report["kinds"] == {"meaning": 3}
+    assert "3 nearly the same meaning (cosine of 0.95 or more)" in report["text"]
     assert [(set(p["ids"]), sorted(p["splits"])) for p in report["pairs"]] == [
         ({ids[3], ids[4]}, ["test", "validation"]),
         ({ids[0], ids[1]}, ["test", "train"]),
     ], "nearest first, and two that name each other are one pair"
     assert report["nearest"] == report["pairs"][0] and report["threshold"] == 0.95
+    assert set(report["nearest"]["prompts"]) == {"Where is the door?", "Where is the engine?"}
     assert leaks(rows, vectors, 1.0)["pairs"] == []
 
 
@@ -73,7 +77,9 @@ def test_leaks_are_found_whatever_the_size_of_a_block(monkeypatch):
     vectors = rng.normal(size=(400, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     splits = rng.choice(["train", "validation", "test"], 400).tolist()
-    rows = placed([(f"Question {i}?", f"Answer {i}.") for i in range(400)], splits)
+    words = [f"{a}{b}" for a in WORDS for b in (*WORDS, "s")]
+    words = [f"{word}{end}" for word in words for end in ("ly", "ness", "ish")][:400]
+    rows = placed([(f"{word} or not", f"{word}!") for word in words], splits)
     shares = []
     whole = leaks(rows, vectors, 0.6, lambda share, text: shares.append(share))
     monkeypatch.setattr(sys.modules[leaks.__module__], "BLOCK", 7)
@@ -85,3 +91,69 @@ def test_leaks_are_found_whatever_the_size_of_a_block(monkeypatch):
     assert whole["nearest"]["similarity"] == pytest.approx(near.max(), abs=1e-4)
     held_out = names != "train"
     assert whole["above_threshold"] == (near[held_out].max(axis=1).round(4) >= 0.6).sum()
+
+
+def story(n):
+    """A text of forty words that shares few runs with any other."""
+    rng = np.random.default_rng(n)
+    return " ".join(f"{WORDS[w]}{v}" for w, v in rng.integers(0, 13, size=(40, 2)))
+
+
+def test_fifty_test_rows_in_train_are_all_reported():
+    stories = [story(n) for n in range(200)]
+    edited = [f"Please answer: {text}" for text in stories[:25]] + stories[25:50]
+    rows = placed(
+        [(text, "One.") for text in [*stories, *edited]],
+        ["test"] * 60 + ["train"] * 190,
+    )
+    report = leaks(rows, None)
+    assert report["kinds"] == {"same_prompt": 25, "prompt_words": 25}
+    assert len(report["pairs"]) == 50 and not report["leak_safe"]
+    assert {i for pair in report["pairs"] for i in pair["ids"]} == {
+        *rows.index[:50],
+        *rows.index[200:],
+    }
+
+
+def test_a_template_with_another_number_is_no_leak_unless_the_answer_is_the_same():
+    text = "What is the sum of the first {} whole numbers, counted from one on?"
+    splits = ["train", "test"]
+    near = np.ones((2, 1), dtype=np.float32)
+    for answers, kinds in (
+        (("Ten.", "Six."), {}),
+        (("No idea.", "No idea."), {"meaning": 1}),
+    ):
+        rows = placed([(text.format(n), a) for n, a in zip((10, 11), answers, strict=True)], splits)
+        report = leaks(rows, near)
+        assert report["kinds"] == kinds and report["leak_safe"] == (not kinds)
+
+
+def test_a_neighbour_beyond_those_that_differ_in_numbers_is_reported():
+    prompts = [f"What is {n} plus two?" for n in range(30)]
+    rows = placed(
+        [(p, f"{n}.") for n, p in enumerate([*prompts, "Add two to it, please."])],
+        ["test", *["train"] * 30],
+    )
+    near = np.ones((31, 1), dtype=np.float32)
+    report = leaks(rows, near)
+    assert report["kinds"] == {"meaning": 1}
+    assert report["pairs"][0]["ids"] == [rows.index[0], rows.index[30]]
+
+
+def test_the_leak_ratio_is_that_of_its_definition():
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(60, 5))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = np.array(["train"] * 40 + ["validation"] * 5 + ["test"] * 15)
+    similar = (1 + vectors @ vectors.T) / 2
+    np.fill_diagonal(similar, 0)
+    across = names[:, None] != names
+
+    def ratio(mask):
+        return float(similar[mask].sum() / similar.sum())
+
+    result = leak_ratio(names, vectors.astype(np.float32))
+    assert result["split"] == pytest.approx(ratio(across), abs=1e-4)
+    draws = [rng.permutation(60) for _ in range(300)]
+    chance = np.mean([ratio(across[np.ix_(order, order)]) for order in draws])
+    assert result["random"] == pytest.approx(chance, abs=2e-3)

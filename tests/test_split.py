@@ -13,12 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import registry
+from curation.embedding import nearest
 from curation.errors import RecipeError
-from curation.operations.split import conversations, given_splits, leak_groups, split
+from curation.export.leaks import leaks
+from curation.operations.split import conversations, given_splits, leak_groups
+from curation.operations.split import split as split_step
 from curation.project import Project
 from curation.recipe import Recipe, Step
 from curation.text.folding import folded
 from tests.conftest import make_dataset
+
+
+def split(rows, **params):
+    """The split of each row, by words unless `copies` is given."""
+    return np.array(split_step(rows, **params)["split"], dtype=object)
 
 
 def rows_with(count, prompt="Question {}?", **columns):
@@ -228,13 +236,17 @@ def written_by(writers):
 def test_a_column_can_be_named_that_keeps_rows_together(make_project):
     result = make_project(written_by(f"w{n // 5}" for n in range(60)), TOGETHER).replay()
     sides = result.rows["split"].groupby(result.column("writer")).nunique()
-    assert (sides == 1).all() and result.steps[0].notes == []
+    assert (sides == 1).all()
+    assert result.steps[0].notes == [
+        "60 examples stay together with others, in 12 groups; the largest has 5."
+    ]
 
 
 def test_a_split_that_nothing_is_small_enough_for_stays_empty_and_says_so(make_project):
     result = make_project(written_by(["one"] * 60), TOGETHER).replay()
     assert set(result.rows["split"]) == {"train"}
-    assert result.steps[0].notes[0].startswith("test got 0 of 6 examples: the groups that stay")
+    assert result.steps[0].notes[0].endswith("in 1 group; the largest has 60.")
+    assert result.steps[0].notes[1].startswith("test got 0 of 6 examples: the groups that stay")
 
 
 def test_chains_of_what_belongs_together_are_one_group():
@@ -308,6 +320,89 @@ def test_a_seed_gives_the_same_split_in_every_version_of_this_program(seed, test
     assert np.flatnonzero(placed == "validation").tolist() == validation
 
 
+WORDS = "apple boat cloud door engine field garden harbour island jacket kettle lamp meadow".split()
+
+
+def texts_of(numbers):
+    """Sentences of words, some of which differ in a word or a number only."""
+    return [
+        f"Tell me how the {WORDS[n % 13]} and the {WORDS[n // 13 % 13]} came to the old town by the "
+        f"river when the {WORDS[n * 5 % 13]} was new" + f", in {n % 3} sentences" * (n % 2)
+        for n in numbers
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, 200), min_size=2, max_size=40),
+    share=st.sampled_from([0.1, 0.2, 0.3]),
+    seed=st.integers(0, 5),
+    embedded=st.booleans(),
+)
+def test_a_default_split_passes_the_default_check_for_any_rows(numbers, share, seed, embedded):
+    rng = np.random.default_rng(len(numbers) + seed)
+    rows = make_dataset(
+        [(t, f"It did, {n}.") for n, t in zip(numbers, texts_of(numbers), strict=True)]
+    ).rows
+    vectors = rng.normal(size=(201, 4))[[n // 3 for n in numbers]].astype(np.float32)
+    vectors += rng.normal(scale=0.05, size=vectors.shape)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    params = {"validation": share, "test": share, "seed": seed}
+    if embedded:
+        answer = split_step(rows, vectors, lambda k: nearest(vectors, k), **params)
+    else:
+        answer = split_step(rows, **params)
+    placed = rows.assign(split=answer["split"])
+    report = leaks(placed, vectors if embedded else None)
+    if report["checked"]:
+        assert report["kinds"] == {} and report["leak_safe"] == embedded, report["text"]
+    largest = int(answer["split_group"].value_counts().max()) if answer["split_group"].any() else 1
+    for name in ("validation", "test"):
+        count, due = int((answer["split"] == name).sum()), round(share * len(rows))
+        assert due - largest < count <= due or count == 0, "a share is met within the largest group"
+    order = rng.permutation(len(rows))
+    if embedded:
+        moved = vectors[order]
+        again = split_step(rows.iloc[order], moved, lambda k: nearest(moved, k), **params)
+    else:
+        again = split_step(rows.iloc[order], **params)
+    assert (again["split"].reindex(rows.index) == answer["split"]).all(), "any order of rows"
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=4, max_size=40),
+    kinds=st.integers(1, 4),
+    share=st.sampled_from([0.1, 0.2, 0.3]),
+)
+def test_strata_hold_over_rows_that_stay_together_too(sizes, kinds, share):
+    talks = [n for n, size in enumerate(sizes) for _ in range(size)]
+    rows = rows_with(len(talks), talk_id=lambda n: talks[n])
+    label = pd.Series([f"k{talks[n] % kinds}" for n in range(len(rows))], rows.index, dtype="str")
+    placed = split(
+        rows.assign(label=label, talk=[f"t{n}" for n in talks]),
+        test=share,
+        validation=0,
+        stratify="label",
+        together="talk",
+    )
+    table = pd.crosstab(label, pd.Series(placed, rows.index)).reindex(columns=["train", "test"])
+    off = table["test"].fillna(0) - share * label.value_counts()
+    assert (abs(off) < max(sizes) + 1).all(), "within one group of its share"
+
+
+def test_texts_of_one_template_that_differ_in_a_number_need_not_stay_together():
+    rows = rows_with(40, "What is the square root of the number {} in decimal notation?")
+    assert split_step(rows)["split_group"].isna().all()
+    words = rows_with(2, "What is the square root of the number nine in decimal notation, n{}?")
+    words["prompt"] = [
+        "How tall is the old tower in the middle of the town?",
+        "How tall is the old tower in the middle of the towns?",
+    ]
+    assert split_step(words)["split_group"].nunique() == 1
+    assert split_step(words, copies=False)["split_group"].isna().all()
+
+
 def test_no_rows_are_no_split():
     assert len(split(rows_with(3).iloc[:0], given="source", stratify="label")) == 0
 
@@ -316,5 +411,8 @@ def test_what_kept_rows_together_is_said():
     rows = rows_with(30, chat_id=lambda n: n // 3)
     operation = registry.operation("split")
     params = operation.check({"validation": 0.1, "test": 0.1})
-    answer = pd.DataFrame({"split": split(rows, **params)}, index=rows.index)
-    assert operation.notes(params, rows, answer) == ["Rows of one chat_id stay on one side."]
+    answer = split_step(rows, **params)
+    assert operation.notes(params, rows, answer) == [
+        "30 examples stay together with others, in 10 groups; the largest has 3.",
+        "Rows of one chat_id stay on one side.",
+    ]

@@ -1,14 +1,18 @@
-"""Rows of nearly the same meaning: the kept row whose vector each row's is nearest to.
+"""Rows of nearly the same meaning: pairs, and the kept row whose vector each row's is nearest to.
 
-Guarantee: every pair is compared, so none that reaches the threshold is missed. Accepted: time grows
-with the square of the rows: 20,000 rows of width 384 take 2 s of one core.
+Guarantee: every pair is compared, so none that reaches the threshold is missed; for `neighbour_pairs`
+where the neighbours are exact. Accepted: time grows with the square of the rows: 20,000 rows of width
+384 take 2 s of one core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from curation.dataset import Progress
+from curation.alike.pairs import Pairs
+from curation.dataset import Progress, silent
 
 BLOCK = 1_024
 """Rows that are compared at once."""
@@ -50,3 +54,53 @@ def nearest_vectors(
         kept = np.append(kept, block[stays])
         progress((start + len(block)) / len(order), f"{start + len(block):,} of {len(order):,}")
     return leader, cosine
+
+
+CELLS = 50_000_000
+"""Cosines that are computed at once: 200 MB."""
+
+WIDTH = 50
+"""Neighbours of each row that are looked at first; the map and a selection share them."""
+
+
+def neighbour_pairs(
+    vectors: np.ndarray, neighbours: Callable[..., tuple[np.ndarray, np.ndarray]], threshold: float
+) -> Iterator[Pairs]:
+    """Yield the pairs of rows whose cosine reaches a threshold, in blocks.
+
+    neighbours: a function of k; see `curation.registry.INPUTS`. A row whose WIDTH neighbours are all
+    that near is compared with every row.
+    """
+    indices, cosines = neighbours(WIDTH)
+    near = cosines >= threshold - ROUNDING
+    first, place = np.nonzero(near)
+    second = indices[first, place].astype(np.int64)
+    yield _ordered(first, second, cosines[first, place])
+    full = np.flatnonzero(near.all(axis=1)) if near.shape[1] else np.zeros(0, dtype=int)
+    if len(full) and near.shape[1] < len(vectors) - 1:
+        yield from vector_pairs(vectors, threshold, full, np.arange(len(vectors)))
+
+
+def vector_pairs(
+    vectors: np.ndarray,
+    threshold: float,
+    some: np.ndarray,
+    others: np.ndarray,
+    progress: Progress = silent,
+) -> Iterator[Pairs]:
+    """Yield the pairs of one of some rows and one of the others whose cosine reaches a threshold."""
+    data, size = vectors[others], max(1, min(BLOCK, CELLS // max(1, len(others))))
+    for start in range(0, len(some), size):
+        block = some[start : start + size]
+        cosines = vectors[block] @ data.T
+        i, j = np.nonzero(cosines >= threshold - ROUNDING)
+        different = block[i] != others[j]
+        i, j = i[different], j[different]
+        yield _ordered(block[i], others[j], cosines[i, j])
+        done = start + len(block)
+        progress(done / len(some), f"{done:,} of {len(some):,} compared by meaning")
+
+
+def _ordered(first: np.ndarray, second: np.ndarray, cosines: np.ndarray) -> Pairs:
+    lower, upper = np.minimum(first, second), np.maximum(first, second)
+    return Pairs(lower, upper, np.minimum(cosines, 1.0))

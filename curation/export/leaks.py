@@ -1,36 +1,52 @@
-"""Leaks between splits: equal prompts, groups and conversations, and near pairs.
+"""Leaks between splits: equal prompts, groups and conversations, and copies by words and by meaning.
 
-Guarantee: `leak_safe` is said only when every row was compared, exactly. Accepted cost: the time of
-an exact search over all pairs.
+Guarantee: `leak_safe` is said only when every row was compared, exactly, by the rules that the step
+`split` keeps rows together by. Accepted cost: the time of an exact search over all pairs.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from curation.dataset import Progress, silent
+from curation.alike.likeness import KINDS, LEAK, OtherNumbers, likenesses
+from curation.alike.pairs import Pairs
+from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
-from curation.text.folding import folded
+from curation.text.folding import folded, one_line
 
 LISTED = 100
-"""Pairs above the threshold that are listed."""
+"""Pairs that are listed."""
+
+SHOWN = 300
+"""Characters of a prompt that are listed with a pair."""
 
 BLOCK = 1_024
 """Held-out rows that are compared at once."""
 
+NEIGHBOURS = 5
+"""Nearest rows of other splits that are looked at for one that differs in more than numbers."""
+
+SAME = "same_prompt"
+"""The kind of pairs with an equal prompt."""
+
 
 def leaks(
-    rows: pd.DataFrame, vectors: np.ndarray | None, threshold: float, progress: Progress = silent
+    rows: pd.DataFrame,
+    vectors: np.ndarray | None,
+    threshold: float = LEAK,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Find equal prompts, duplicate groups and source conversations, and near pairs across splits.
+    """Find what stands in more than one split: equal prompts, groups, conversations, and copies.
 
     vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` is true only when
-    nothing is shared, no pair reaches the threshold and every row was compared; otherwise `text`
-    says what is wrong and what to do. `pairs` are those above the threshold, nearest first, at most
-    `LISTED`.
+    nothing is shared, no pair is a copy and every row was compared; otherwise `text` says what is
+    wrong and what to do. `kinds`: kind → examples of validation and test with such a pair. `pairs`:
+    of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts.
+    `leak_ratio`: see `leak_ratio`.
     """
     names = rows["split"].fillna("train").astype(str)
     if names.nunique() < 2:
@@ -39,17 +55,11 @@ def leaks(
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    shared = {
-        "same_prompt": _keys_in_several_splits(
-            rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False)), names
-        ),
-        "same_group": _keys_in_several_splits(rows["duplicate_group"], names)
-        if "duplicate_group" in rows
-        else 0,
-        "same_conversation": sum(
-            _keys_in_several_splits(ids, names) for ids in conversations(rows["metadata"]).values()
-        ),
-    }
+    shared = _shared_keys(rows, names)
+    compared = _Across(rows, names.to_numpy())
+    compared.add(SAME, _equal_prompts(rows, compared.codes))
+    for kind, pairs in likenesses(rows, (), compared.codes, part_of(progress, 0, 2)):
+        compared.add(kind, pairs)
     result: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
     sentences = []
     if any(shared.values()):
@@ -57,32 +67,68 @@ def leaks(
             f"{shared['same_prompt']:,} prompts, {shared['same_group']:,} duplicate groups and "
             f"{shared['same_conversation']:,} source conversations stand in more than one split."
         )
+    blind = 0
+    if vectors is None:
+        result["nearest"] = None
+    else:
+        nearest = _nearest(compared.names, vectors, OtherNumbers(rows), part_of(progress, 1, 2))
+        result["nearest"] = compared.entry("meaning", nearest, 0) if len(nearest.first) else None
+        near = nearest.similarity.round(4) >= threshold
+        compared.add("meaning", nearest.where(near))
+        result["above_threshold"] = int(near.sum())
+        result["leak_ratio"] = leak_ratio(compared.names, vectors)
+        blind = int(np.isnan(vectors[:, 0]).sum())
+    result["not_embedded"] = blind if vectors is not None else len(rows)
+    counts = compared.counts()
+    result["kinds"] = counts
+    result["pairs"] = compared.listed()
+    if copies := [f"{n:,} {KINDS[kind]}" for kind, n in counts.items() if kind in KINDS]:
+        sentences.append(
+            f"Examples of validation or test with a copy in another split: {', '.join(copies)} "
+            f"(cosine of {threshold:g} or more). Look at the pairs; the step split keeps them "
+            "together unless its similarity is higher or its splits are given."
+        )
     if vectors is None:
         sentences.append(
-            "Without embeddings only equal prompts, groups and conversations were checked; add the "
-            "step embed to have meanings compared too."
-        )
-        return {**result, "leak_safe": False, "text": " ".join(sentences)}
-    similarity, pairs = _nearest(names.to_numpy(), vectors, progress)
-    above = int((similarity >= threshold).sum())
-    listed = _listed_pairs(rows.index, names.to_numpy(), similarity, pairs)
-    blind = int(np.isnan(vectors[:, 0]).sum())
-    if above:
-        sentences.append(
-            f"{above:,} examples of validation or test have a neighbour in another split at "
-            f"similarity {threshold:g} or more: look at the pairs in manifest.json, drop one of each "
-            "and export again."
+            "Without embeddings only words, groups and conversations were compared; add the step embed "
+            "to have meanings compared too."
         )
     if blind:
         sentences.append(f"{blind:,} examples have no embedding and were not compared.")
+    return {**result, "leak_safe": not sentences, "text": " ".join(sentences)}
+
+
+def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | None:
+    """Return DataSAIL's scaled leakage of a split, and that of random splits of the same sizes.
+
+    L(π) = Σ s(x, x′) over pairs in different splits / Σ s(x, x′) over all pairs, with s = (1 + cosine)
+    / 2, of the embedded rows. Of random splits it is the mean over all of them, which is the share of
+    pairs in different splits. Both are exact: sums of vectors give the sums over pairs. None for
+    fewer than two rows. Joeres et al. 2025.
+    """
+    embedded = ~np.isnan(vectors[:, 0])
+    names, data = names[embedded], vectors[embedded].astype(np.float64)
+    rows = len(data)
+    if rows < 2:
+        return None
+    sums = [(int((names == n).sum()), data[names == n].sum(axis=0)) for n in np.unique(names)]
+    inside = sum(count**2 + float(total @ total) for count, total in sums)
+    whole = rows**2 + float(np.square(data.sum(axis=0)).sum())
+    own = rows + float(np.square(data).sum())
+    chance = (rows**2 - sum(count**2 for count, _ in sums)) / (rows**2 - rows)
+    return {"split": round((whole - inside) / (whole - own), 4), "random": round(chance, 4)}
+
+
+def _shared_keys(rows: pd.DataFrame, names: pd.Series) -> dict[str, int]:
+    """Count the prompts, duplicate groups and conversations that stand in more than one split."""
+    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
+    groups = rows["duplicate_group"] if "duplicate_group" in rows else None
     return {
-        **result,
-        "nearest": listed[0] if listed else None,
-        "above_threshold": above,
-        "pairs": [pair for pair in listed if pair["similarity"] >= threshold],
-        "not_embedded": blind,
-        "leak_safe": not sentences,
-        "text": " ".join(sentences),
+        "same_prompt": _keys_in_several_splits(prompts, names),
+        "same_group": 0 if groups is None else _keys_in_several_splits(groups, names),
+        "same_conversation": sum(
+            _keys_in_several_splits(ids, names) for ids in conversations(rows["metadata"]).values()
+        ),
     }
 
 
@@ -92,20 +138,116 @@ def _keys_in_several_splits(keys: pd.Series, names: pd.Series) -> int:
     return int((names[filled].groupby(keys[filled].to_numpy()).nunique() > 1).sum())
 
 
-def _nearest(
-    names: np.ndarray, vectors: np.ndarray, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest row of another split to each held-out row, nearest first.
+def _equal_prompts(rows: pd.DataFrame, codes: np.ndarray) -> Pairs:
+    """A pair for each row whose prompt stands in another split: with the first one there."""
+    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False)).tolist()
+    first = dict[str, dict[int, int]]()
+    for i, (prompt, code) in enumerate(zip(prompts, codes.tolist(), strict=True)):
+        if prompt:
+            first.setdefault(prompt, {}).setdefault(code, i)
+    pairs = [
+        (i, j)
+        for i, (prompt, code) in enumerate(zip(prompts, codes.tolist(), strict=True))
+        for other, j in first.get(prompt, {}).items()
+        if other != code
+    ]
+    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return Pairs(ends.min(axis=1), ends.max(axis=1), np.ones(len(ends)))
 
-    Returns cosine similarities (n,) to four digits and positions (n, 2), the held-out row's first.
-    The search is exact; it passes over all rows once for every block of held-out rows.
+
+class _Listed(NamedTuple):
+    """A pair of rows in two splits."""
+
+    similarity: float
+    kind: str
+    first: int
+    second: int
+
+
+class _Across:
+    """Pairs of rows in different splits, by kind."""
+
+    def __init__(self, rows: pd.DataFrame, names: np.ndarray) -> None:
+        self.names = names
+        self.codes = pd.factorize(names)[0]
+        self._ids = rows.index.astype(str)
+        self._prompts = rows["prompt"].fillna("")
+        responses = rows["response"].fillna("")
+        self._texts = {
+            "prompt_words": pd.factorize(self._prompts)[0],
+            "words": pd.factorize(self._prompts + "\n\n" + responses)[0],
+        }
+        self._members = dict[str, np.ndarray]()
+        self._pairs = dict[tuple[int, int], _Listed]()
+
+    def add(self, kind: str, pairs: Pairs) -> None:
+        """Add pairs of a kind; a pair that has one already keeps it."""
+        members = self._members.setdefault(kind, np.zeros(len(self.names), dtype=bool))
+        order = np.argsort(-pairs.similarity, kind="stable")
+        new = 0
+        for similarity, i, j in zip(*(v[order].tolist() for v in pairs[::-1]), strict=True):
+            i, j = min(i, j), max(i, j)
+            if (i, j) in self._pairs and self._pairs[i, j].kind != kind:
+                continue
+            members[[i, j]] = True
+            if new < LISTED:
+                new += (i, j) not in self._pairs
+                self._pairs.setdefault((i, j), _Listed(similarity, kind, i, j))
+
+    def counts(self) -> dict[str, int]:
+        """The number of examples of validation and test with a pair of each kind, equal ones included."""
+        counts = dict[str, int]()
+        for kind, members in self._members.items():
+            if kind in self._texts:  # only the first of equal texts was compared
+                own = self._texts[kind] * len(self.names) + self.codes
+                members = np.isin(own, own[members])
+            if count := int((members & (self.names != "train")).sum()):
+                counts[kind] = count
+        return counts
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The most similar pairs, at most LISTED."""
+        pairs = sorted(self._pairs.values(), key=lambda p: (-round(p.similarity, 4), p[2:]))
+        return [self._entry(pair) for pair in pairs[:LISTED]]
+
+    def entry(self, kind: str, pairs: Pairs, number: int) -> dict[str, Any]:
+        """One of some pairs, for a manifest."""
+        similarity, i, j = (float(v[number]) for v in pairs[::-1])
+        return self._entry(_Listed(similarity, kind, int(min(i, j)), int(max(i, j))))
+
+    def _entry(self, pair: _Listed) -> dict[str, Any]:
+        ends = [pair.first, pair.second]
+        return {
+            "kind": pair.kind,
+            "similarity": round(pair.similarity, 4),
+            "ids": [str(self._ids[i]) for i in ends],
+            "splits": [str(self.names[i]) for i in ends],
+            "prompts": [one_line(self._prompts.iloc[i], SHOWN) for i in ends],
+        }
+
+
+def _nearest(
+    names: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers, progress: Progress
+) -> Pairs:
+    """The nearest row of another split for each held-out row, the most similar first.
+
+    A row whose prompt differs in numbers alone is passed over. Exact: the search passes over all rows
+    once for every block of held-out rows.
     """
+    parts = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
+    parts += _nearest_blocks(names, vectors, other_numbers, progress)
+    first, second, similarity = (np.concatenate(v) for v in zip(*parts, strict=True))
+    order = np.lexsort([second, first, -similarity.round(4)])
+    return Pairs(first[order], second[order], np.minimum(similarity[order], 1.0))
+
+
+def _nearest_blocks(
+    names: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers, progress: Progress
+) -> Iterator[Pairs]:
     import faiss
 
     embedded = ~np.isnan(vectors[:, 0])
-    held_out = int((embedded & (names != "train")).sum())
-    similarity, pairs = [np.zeros(0, np.float32)], [np.zeros((0, 2), np.int64)]
-    done = 0
+    total, done = int((embedded & (names != "train")).sum()), 0
     for name in sorted(set(names) - {"train"}):
         mine, others = (np.flatnonzero(part & embedded) for part in (names == name, names != name))
         if not len(others):
@@ -113,32 +255,30 @@ def _nearest(
         data = vectors[others]
         for start in range(0, len(mine), BLOCK):
             block = mine[start : start + BLOCK]
-            similarities, neighbours = faiss.knn(
-                vectors[block], data, 1, metric=faiss.METRIC_INNER_PRODUCT
+            cosines, near = faiss.knn(
+                vectors[block],
+                data,
+                min(NEIGHBOURS, len(others)),
+                metric=faiss.METRIC_INNER_PRODUCT,
             )
-            similarity.append(similarities[:, 0])
-            pairs.append(np.column_stack([block, others[neighbours[:, 0]]]))
+            ends = np.repeat(block[:, None], near.shape[1], axis=1), others[near]
+            counted = ~other_numbers(ends[0].ravel(), ends[1].ravel()).reshape(near.shape)
+            best, row = counted.argmax(axis=1), np.arange(len(block))
+            clear = counted.any(axis=1)
+            yield Pairs(block[clear], ends[1][row, best][clear], cosines[row, best][clear])
+            if near.shape[1] < len(others):
+                yield from _beyond(block[~clear], others, vectors, other_numbers)
             done += len(block)
-            progress(done / held_out, f"Leaks: {done:,} of {held_out:,} compared")
-    closeness, found_pairs = np.concatenate(similarity).round(4), np.concatenate(pairs)
-    order = np.lexsort([*found_pairs.T, -closeness])
-    return closeness[order], found_pairs[order]
+            progress(done / total, f"Leaks: {done:,} of {total:,} compared")
 
 
-def _listed_pairs(
-    ids: pd.Index, names: np.ndarray, similarity: np.ndarray, pairs: np.ndarray
-) -> list[dict[str, Any]]:
-    """Return the first `LISTED` pairs by their ids; two rows that name each other are one pair."""
-    entries: dict[frozenset[int], dict[str, Any]] = {}
-    for close, (i, j) in zip(similarity.tolist(), pairs.tolist(), strict=True):
-        if len(entries) == LISTED:
-            break
-        entries.setdefault(
-            frozenset((i, j)),
-            {
-                "similarity": round(close, 4),
-                "ids": [str(ids[i]), str(ids[j])],
-                "splits": [str(names[i]), str(names[j])],
-            },
-        )
-    return list(entries.values())
+def _beyond(
+    some: np.ndarray, others: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers
+) -> Iterator[Pairs]:
+    """The nearest others of rows whose first neighbours differ in numbers alone."""
+    for position in some.tolist():
+        cosines = vectors[others] @ vectors[position]
+        counted = ~other_numbers(np.full(len(others), position), others)
+        if counted.any():
+            best = int(np.where(counted, cosines, -np.inf).argmax())
+            yield Pairs(np.array([position]), others[[best]], cosines[[best]])

@@ -14,6 +14,7 @@ import pandas as pd
 
 from curation.alike.contamination import GRAM, Overlaps, overlaps
 from curation.alike.numbers import numbers
+from curation.alike.shingles import grams
 from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
 from curation.registry import Range, ReferenceNames, filter
@@ -89,7 +90,7 @@ def decontaminate(
     Example:
         with: {}
         {prompt: "Name a planet with rings, please.", response: Saturn.} → kept
-        {prompt: How many eggs do four hens lay in a week if each of them lays one every day?} → dropped
+        {prompt: How many eggs do four hens lay in a week if each of them lays one every day} → dropped
     Measured precision:
         Not measured yet.
     Source:
@@ -168,7 +169,8 @@ def _by_meaning(
 ) -> Hits:
     """Texts near to a reference text by their embeddings and with the same numbers."""
     ours, theirs = (
-        np.flatnonzero((texts.str.split().str.len() >= least).to_numpy()) for texts in (own, others)
+        np.flatnonzero([grams(text, GRAM).units >= least for text in texts])
+        for texts in (own, others)
     )
     if not len(ours) or not len(theirs):
         return {}

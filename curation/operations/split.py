@@ -6,22 +6,25 @@ Accepted: a split may differ from its share, because groups are placed whole.
 
 from __future__ import annotations
 
-import hashlib
-import heapq
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from curation import registry
+from curation.alike.likeness import LEAK, likenesses
+from curation.alike.near_vectors import neighbour_pairs
+from curation.alike.pairs import Groups, Pairs
+from curation.allocation import assignments, units_of
 from curation.columns import FileColumns, as_numbers, as_text
+from curation.dataset import Progress, silent
 from curation.errors import RecipeError
 from curation.registry import SEEDS, Column, Range
 from curation.text.folding import folded
 
+Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
 NAMES = {
     "train": ("train", "training"),
@@ -34,6 +37,9 @@ BINS, FEW = 10, 20
 """Parts into which a column of more than FEW different numbers is cut to stratify by it."""
 
 _SPLIT_OF = {name: split for split, names in NAMES.items() for name in names}
+MARGIN = 1e-4
+"""Taken off the threshold for meanings, so that no rounding puts a pair above that of the leak check."""
+
 WIDEST = 0.2
 """Largest share of the rows that a value of a column `group` may have; above it, it is a category."""
 
@@ -63,12 +69,13 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     """Say what was kept together, how given splits were read, and which shares were not met."""
     notes = []
     placed = answer["split"].to_numpy()
+    notes += _group_notes(answer["split_group"].dropna())
     if params["together"] is None and (names := list(conversations(rows["metadata"]))):
         notes.append(f"Rows of one {' or one '.join(names)} stay on one side.")
     given = np.full(len(rows), "")
     if params["given"]:
         given = given_splits(rows[params["given"]])
-        notes += _given_notes(rows, params, given)
+        notes += _given_notes(rows, params, given, answer)
     for name in ("test", "validation"):
         in_split, free = placed == name, given == ""
         expected, count = round(params[name] * int(free.sum())), int((in_split & free).sum())
@@ -80,7 +87,20 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     return notes
 
 
-def _given_notes(rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarray) -> list[str]:
+def _group_notes(group: pd.Series) -> list[str]:
+    """Say how many rows stay together with others, and how large the largest group is."""
+    if group.empty:
+        return []
+    sizes = group.value_counts()
+    return [
+        f"{len(group):,} examples stay together with others, in {len(sizes):,} "
+        f"group{'s' * (len(sizes) > 1)}; the largest has {int(sizes.iloc[0]):,}."
+    ]
+
+
+def _given_notes(
+    rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarray, answer: pd.DataFrame
+) -> list[str]:
     texts = as_text(rows[params["given"]])
     unreadable = texts[(given == "") & (texts != "").to_numpy()]
     counts = [f"{int((given == name).sum()):,} {name}" for name in NAMES]
@@ -91,20 +111,27 @@ def _given_notes(rows: pd.DataFrame, params: Mapping[str, Any], given: np.ndarra
         notes.append(
             f"{len(unreadable):,} examples have a {params['given']} that is no split's name ({shown})."
         )
-    group = leak_groups(rows, params["together"])
-    is_given = given != ""
+    group, is_given = answer["split_group"].to_numpy(), given != ""
     sides = pd.Series(given[is_given]).groupby(group[is_given]).nunique()
     if straddling := int((sides > 1).sum()):
         notes.append(
-            f"{straddling:,} prompts, conversations or groups of duplicates stand in more than one "
+            f"{straddling:,} prompts, conversations or groups of copies stand in more than one "
             "of the given splits: that is a leak, and it was left as it is."
         )
     return notes
 
 
-@registry.split("Train, validation, test", agrees=_shares_leave_some, notes=_notes)
+@registry.split(
+    "Train, validation, test",
+    makes=("split_group",),
+    agrees=_shares_leave_some,
+    notes=_notes,
+)
 def split(
     rows: pd.DataFrame,
+    vectors: np.ndarray | None = None,
+    neighbours: Neighbours | None = None,
+    progress: Progress = silent,
     *,
     validation: Share = 0.05,
     test: Share = 0.05,
@@ -121,17 +148,26 @@ def split(
         "rows with the same value stay on one side; without it, columns with names such as "
         "conversation_id or source_id are used",
     ] = None,
+    copies: Annotated[bool, "examples of nearly the same words or meaning stay on one side"] = True,
+    similarity: Annotated[
+        float,
+        "cosine from which two examples mean the same; the leak check's own threshold",
+        Range(0.5, 1.0, 0.01),
+    ] = LEAK,
     seed: Annotated[int, "another seed, another split", Range(0, SEEDS - 1)] = 0,
-) -> np.ndarray:
+) -> pd.DataFrame:
     """Place each example in train, validation or test; what belongs together stays together.
 
     What it does:
-        Duplicate groups, equal prompts (folded), and rows of one source conversation never straddle
-        two splits, unless a column of given splits says so. A group's place is a hash of its
-        members' least id and the seed. Each split gets its share of the whole, and of each stratum
-        as much as whole rows allow: the rest goes to the strata with the largest remainders. A
-        group goes to the split that fits its strata best. Rows of one group with given rows follow
-        them.
+        Duplicate groups, equal prompts (folded), rows of one source conversation, and with `copies`
+        examples of nearly the same words or meaning never straddle two splits, unless a column of
+        given splits says so. Words: a Jaccard similarity of 0.8 of the prompts or of the whole
+        examples (0.9 of the characters of short ones). Meaning: with embeddings, a cosine of
+        `similarity`. Prompts that differ in numbers alone are not copies. Pairs join into groups,
+        and `split_group` names a group by its least id. A group's place is a hash of that id and
+        the seed. Each split gets its share of the whole, and of each stratum as much as whole rows
+        allow: the rest goes to the strata with the largest remainders. A group goes to the split
+        that fits its strata best. Rows of one group with given rows follow them.
     Why:
         A test that holds copies of what was trained on measures memory.
     Example:
@@ -145,17 +181,29 @@ def split(
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
-    group = leak_groups(rows, together)
+    alike = (
+        ()
+        if vectors is None or neighbours is None
+        else neighbour_pairs(vectors, neighbours, similarity - MARGIN)
+    )
+    group = leak_groups(rows, together, alike, copies=copies, progress=progress)
     placed = np.full(len(rows), "train", dtype=object)
     free = np.ones(len(rows), dtype=bool)
     if given:
         names = given_splits(rows[given])
         placed, free = _with_followers(names, group)
     strata = _strata(rows[stratify]) if stratify else np.zeros(len(rows), dtype=int)
-    units = _units(np.flatnonzero(free), group, strata, rows.index.astype(str).tolist(), seed)
-    for unit, name in _assignments(units, {"test": test, "validation": validation}):
+    units = units_of(np.flatnonzero(free), group, strata, rows.index.astype(str).tolist(), seed)
+    for unit, name in assignments(units, {"test": test, "validation": validation}):
         placed[unit.rows] = name
-    return placed
+    return pd.DataFrame({"split": placed, "split_group": _names(group, rows.index)}, rows.index)
+
+
+def _names(group: np.ndarray, index: pd.Index) -> pd.Series:
+    """The least id of each row's group; None for a row that is alone."""
+    ids = pd.Series(index.astype(str), index=index, dtype="str")
+    by_group = ids.groupby(group)
+    return by_group.transform("min").where((by_group.transform("size") > 1).to_numpy())
 
 
 def given_splits(values: pd.Series) -> np.ndarray:
@@ -211,27 +259,28 @@ def _words(name: str) -> str:
     )
 
 
-def leak_groups(rows: pd.DataFrame, together: str | None = None) -> np.ndarray:
+def leak_groups(
+    rows: pd.DataFrame,
+    together: str | None = None,
+    alike: Iterable[Pairs] = (),
+    *,
+    copies: bool = True,
+    progress: Progress = silent,
+) -> np.ndarray:
     """The number of the group, for each row, that must stay in one split.
 
     A group joins equal prompts (folded), duplicate groups, and rows of one conversation; `together`
-    names the column of conversations.
+    names the column of conversations. With `copies` it joins those by words, and those of the pairs
+    that are alike by meaning; see `curation.alike.likeness`.
     """
     if len(rows) == 0:
         return np.zeros(0, dtype=int)
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    first, second = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)]
+    groups = Groups(len(rows))
     for values in _keys(rows, together):
-        codes = pd.factorize(values.where(values != ""))[0]
-        with_value = np.flatnonzero(codes >= 0)
-        _, first_of, group = np.unique(codes[with_value], return_index=True, return_inverse=True)
-        first.append(with_value)
-        second.append(with_value[first_of][group])
-    pairs = (np.concatenate(first), np.concatenate(second))
-    links = coo_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=(len(rows), len(rows)))
-    return np.asarray(connected_components(links, directed=False)[1])
+        groups.join_equal(pd.factorize(values.where(values != ""))[0])
+    for likeness in likenesses(rows, alike, progress=progress) if copies else ():
+        groups.join(likeness.pairs.first, likeness.pairs.second)
+    return groups.labels
 
 
 def _keys(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
@@ -252,115 +301,3 @@ def _strata(values: pd.Series) -> np.ndarray:
         edges = np.unique(numbers.dropna().quantile(np.linspace(0, 1, BINS + 1)[1:-1]))
         return np.where(numbers.isna(), -1, np.searchsorted(edges, numbers, side="right"))
     return np.asarray(pd.factorize(as_text(values), sort=True)[0])
-
-
-class _Unit(NamedTuple):
-    """Rows that are placed together, their number in each stratum, and their random draw."""
-
-    rows: list[int]
-    counts: Mapping[int, int]
-    draw: bytes
-
-
-def _units(
-    positions: np.ndarray, group: np.ndarray, strata: np.ndarray, ids: Sequence[str], seed: int
-) -> list[_Unit]:
-    """The groups of the rows at some positions."""
-    members: dict[int, list[int]] = {}
-    for position, number in zip(positions.tolist(), group[positions].tolist(), strict=True):
-        members.setdefault(number, []).append(position)
-    of_row = strata.tolist()
-    units = []
-    for rows in members.values():
-        least = min(ids[row] for row in rows)
-        draw = hashlib.blake2b(f"{seed}\x00{least}".encode(), digest_size=8).digest()
-        units.append(_Unit(rows, Counter(of_row[row] for row in rows), draw))
-    return units
-
-
-def _assignments(
-    units: Sequence[_Unit], shares: Mapping[str, float]
-) -> Iterator[tuple[_Unit, str]]:
-    """Units with the split that they go to; the other units stay in train.
-
-    Each split is filled in the order of the draws: first with units that fit its places in their
-    strata, then, up to its share of the whole, with units that exceed these places by the least.
-    """
-    sizes: dict[int, int] = {}
-    for unit in units:
-        for stratum, count in unit.counts.items():
-            sizes[stratum] = sizes.get(stratum, 0) + count
-    total = sum(sizes.values())
-    left = sorted(units, key=lambda unit: unit.draw)
-    due = dict.fromkeys(sizes, 0.0)
-    for name, share in shares.items():
-        due = {stratum: due[stratum] + share * size for stratum, size in sizes.items()}
-        rows = round(share * total)
-        places = _places(rows, share, sizes, due, left)
-        taken = _filled(left, places, rows)
-        for unit in taken:
-            for stratum, count in unit.counts.items():
-                due[stratum] -= count
-            yield unit, name
-        taken_ids = set(map(id, taken))
-        left = [unit for unit in left if id(unit) not in taken_ids]
-
-
-def _places(
-    rows: int,
-    share: float,
-    sizes: Mapping[int, int],
-    due: Mapping[int, float],
-    left: Sequence[_Unit],
-) -> dict[int, int]:
-    """Number of places of each stratum, by largest remainders.
-
-    due: places that a stratum should have so far, so that one that was rounded up before comes later.
-    Ties are broken by the draws of the units that are left.
-    """
-    places = {stratum: int(share * size + 1e-9) for stratum, size in sizes.items()}
-    first_unit: dict[int, int] = {}
-    for n, unit in enumerate(left):
-        for stratum in unit.counts:
-            first_unit.setdefault(stratum, n)
-    order = sorted(
-        (s for s in sizes if s in first_unit),
-        key=lambda s: (-round(due[s] - places[s], 9), first_unit[s]),
-    )
-    for stratum in order[: max(0, rows - sum(places.values()))]:
-        places[stratum] += 1
-    return places
-
-
-def _filled(units: Sequence[_Unit], places: dict[int, int], size: int) -> list[_Unit]:
-    """The units that fill a split; size: the number of its rows."""
-    taken = list[_Unit]()
-
-    def excess(unit: _Unit) -> int:
-        return sum(max(0, count - max(0, places[s])) for s, count in unit.counts.items())
-
-    def take(unit: _Unit) -> None:
-        nonlocal size
-        taken.append(unit)
-        size -= len(unit.rows)
-        for stratum, count in unit.counts.items():
-            places[stratum] -= count
-
-    rest = list[tuple[int, int]]()
-    for n, unit in enumerate(units):
-        if len(unit.rows) <= size and excess(unit) == 0:
-            take(unit)
-        else:
-            rest.append((0, n))
-    rest = [(excess(units[n]), n) for _, n in rest if len(units[n].rows) <= size]
-    heapq.heapify(rest)
-    while rest and size > 0:  # excess only grows as places are taken, so the least is the least
-        former, n = heapq.heappop(rest)
-        if len(units[n].rows) > size:
-            continue
-        current = excess(units[n])
-        if current == former:
-            take(units[n])
-        else:
-            heapq.heappush(rest, (current, n))
-    return taken

@@ -1,38 +1,27 @@
 """The test set: taken out first, before anything is chosen, with all that resembles it.
 
-Guarantee: no example of the test or validation set, no near-duplicate of one (Jaccard similarity of
-its prompt at `COPY` or above), and none of its conversation is in the pool that arms choose from.
+Guarantee: no example of the test or validation set, no copy of one by the words of its prompt (see
+`curation.alike.pairs`), and none of its conversation is in the pool that arms choose from.
 Accepted: a paraphrase is not recognised as a copy.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from curation.alike import shingles
-from curation.alike.overlaps import greatest_jaccard
+from curation.alike.pairs import word_copies
 from curation.dataset import Progress, silent
 from curation.errors import CurationError
 from curation.operations.split import split
 from curation.parameters import Column
 from curation.recipe import Recipe
-from curation.text.folding import caseless
 from curation.training.learners import Task
 from curation.training.plan import Plan, given_column
-
-COPY = 0.8
-"""Jaccard similarity of two prompts from which one counts as a copy of the other."""
-
-SHORT_COPY = 0.9
-"""The same for the characters of short texts: below it, texts of one template are no copies."""
-
-SHORT, GRAM = 160, 3
-"""Characters, without spaces, up to which texts are compared by their runs of three too."""
 
 LEAST, SMALL = 20, 200
 """A test set below the first number is refused; below the second its intervals are wide."""
@@ -144,7 +133,7 @@ def _splits(rows: pd.DataFrame, plan: Plan) -> np.ndarray:
     """train, validation or test for each row; rows that belong together are in one of them."""
     stratify = Column("label") if plan.task == "classification" else None
     if plan.test == "share":
-        return split(
+        return _placed(
             rows,
             validation=plan.validation_share,
             test=plan.test_share,
@@ -156,10 +145,10 @@ def _splits(rows: pd.DataFrame, plan: Plan) -> np.ndarray:
         raise CurationError(
             "No example's file calls it test: there is no given test set. Take a share instead."
         )
-    names = split(rows, validation=0, test=0, given=Column(given))
+    names = _placed(rows, validation=0, test=0, given=Column(given))
     train = names == "train"
     if not (names == "validation").any():
-        names[train] = split(
+        names[train] = _placed(
             rows[train],
             validation=plan.validation_share,
             test=0,
@@ -205,28 +194,20 @@ def _delivered_test(rows: pd.DataFrame, plan: Plan) -> list[str]:
     ]
 
 
-def _copies(texts: pd.Series, held_out: Sequence[str]) -> np.ndarray:
+def _placed(rows: pd.DataFrame, **params: Any) -> np.ndarray:
+    """The split of each row; copies of the test set are taken out of the pool afterwards."""
+    return np.array(split(rows, copies=False, **params)["split"], dtype=object)
+
+
+def _copies(texts: pd.Series, out: Sequence[str]) -> np.ndarray:
     """A mask of the texts that are nearly one of those that were taken out.
 
     By words, and by characters where a text is so short that one other word changes most shingles.
     """
-    near = np.zeros(len(texts), dtype=bool)
-    for sets_of, enough in ((shingles, COPY), (_characters, SHORT_COPY)):
-        sets, others = (list(map(sets_of, part)) for part in (texts.fillna(""), held_out))
-        near |= greatest_jaccard(sets, others)[0] >= enough
-    return near
-
-
-def _characters(text: str) -> np.ndarray:
-    """The character shingles of a short text, sorted; none for a longer one, which has words enough."""
-    plain = "".join(caseless(text).split())
-    if len(plain) > SHORT:
-        return np.zeros(0, dtype=np.uint64)
-    pieces = {plain[i : i + GRAM] for i in range(max(1, len(plain) - GRAM + 1))}
-    codes = {
-        int.from_bytes(
-            hashlib.blake2b(p.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
-        )
-        for p in pieces
-    }
-    return np.array(sorted(codes), dtype=np.uint64)
+    every = [*texts.fillna(""), *out]
+    pool = np.arange(len(every)) < len(texts)
+    codes, names = pd.factorize(pd.Series(every))
+    near = np.zeros(len(names), dtype=bool)
+    for pairs in word_copies(every, pool):
+        near[codes[pairs.first]] = near[codes[pairs.second]] = True
+    return near[codes[: len(texts)]]
