@@ -40,6 +40,7 @@ def deliver(
         recipe.to_yaml(),
         project.people(seq),
         imported=source.dataset.rows["messages"],
+        rejected=project.rejected[list(export.REFUSED)],
         encoders=project.vectors.used(dataset.steps),
         bases={
             basis.path.name: files.sha256(basis.path)

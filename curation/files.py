@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import functools
 import hashlib
@@ -11,9 +12,10 @@ import stat
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from curation import lock
 from curation.errors import CurationError
@@ -22,7 +24,7 @@ UMASK = os.umask(0o077)
 """The account's umask at the start: rights that new files do not get."""
 os.umask(UMASK)
 
-SCRATCH = (".import-", ".pack-", ".hub-", ".mend-", ".incoming-", ".writing-")
+SCRATCH = (".import-", ".pack-", ".hub-", ".mend-", ".incoming-", ".export-", ".writing-")
 """Beginnings of names of temporary files and folders, which end with their program."""
 
 FRESH = 60.0
@@ -144,6 +146,29 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync(stream: IO[bytes]) -> None:
+    """Make what was written to a stream durable."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step; False where the system or the file system cannot."""
+    call = _exchanging()
+    return call is not None and call(os.fsencode(one), os.fsencode(other)) == 0
+
+
+@functools.cache
+def _exchanging() -> Callable[[bytes, bytes], int] | None:
+    """Return the system's call that swaps two paths, None where there is none."""
+    library: Any = ctypes.CDLL(None) if os.name == "posix" else None
+    if hasattr(library, "renameat2"):  # Linux; -100: the folder one stands in, 2: RENAME_EXCHANGE
+        return lambda one, other: int(library.renameat2(-100, one, -100, other, 2))
+    if hasattr(library, "renamex_np"):  # macOS; 2: RENAME_SWAP
+        return lambda one, other: int(library.renamex_np(one, other, 2))
+    return None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

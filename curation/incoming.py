@@ -15,7 +15,10 @@ LINK = "it is a link that leads out of the folder."
 ODD = "it is not a regular file."
 DELIVERED = "it describes a delivery, and holds no examples."
 
-RECORDS = ("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml")
+RECORDS = (
+    *("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml"),
+    *("dropped.parquet", "rejected.parquet"),
+)
 """Files of a delivery besides its formats; a folder with the first two is a delivery."""
 LETTERS = 200
 """Most letters of a path in a sentence."""

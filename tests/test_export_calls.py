@@ -64,6 +64,13 @@ BAD = {
 }  # fmt: skip
 
 
+def survey_of(rows):
+    collected = rendering.Rendering()
+    for row in rows:
+        collected.add(row)
+    return collected.result()
+
+
 def rows_of(*talks):
     return [{"messages": messages, "tools": [TOOL]} for messages in talks]
 
@@ -168,7 +175,7 @@ def test_templates_that_raise_or_change_a_call_are_named_with_their_rows(monkeyp
         {"messages": talk([call({"stop": stop})], turn("tool", "9")), "tools": json.dumps([TOOL])}
         for stop in ("Mill", "Bridge", "Mill")
     ]
-    survey = rendering.survey([*rows, {"messages": [turn("user", "Hi.")]}])
+    survey = survey_of([*rows, {"messages": [turn("user", "Hi.")]}])
     assert (survey["rows"], survey["of"], survey["templates"]) == (3, 3, 3)
     assert (survey["raise"], survey["change"]) == ({"strict": 2}, {"dull": 2})
     assert survey["without_tools"] == ["blind"]
@@ -186,9 +193,18 @@ def test_without_trl_there_are_no_templates(monkeypatch):
 
 def test_without_trl_it_is_said_that_nothing_was_rendered(monkeypatch):
     monkeypatch.setattr(rendering, "find_templates", dict)
-    surveyed = rendering.survey([{"messages": GOOD["objects"]}])
+    surveyed = survey_of([{"messages": GOOD["objects"]}])
     assert rendering.rendered(surveyed) == "Not rendered: TRL is not installed."
-    assert rendering.survey([{"messages": [turn("user", "Hi.")]}]) == {}
+    assert survey_of([{"messages": [turn("user", "Hi.")]}]) == {}
+
+
+def test_of_many_rows_an_even_part_is_rendered(monkeypatch):
+    monkeypatch.setattr(rendering, "RENDERED", 4)
+    monkeypatch.setattr(rendering, "find_templates", lambda: {"whole": lambda *args: str(args)})
+    monkeypatch.setattr(rendering, "_knows_tools", lambda render: True)
+    surveyed = survey_of({"messages": GOOD["objects"]} for _ in range(17))
+    assert (surveyed["rows"], surveyed["of"]) == (3, 17), "rows 1, 9 and 17"
+    assert rendering.rendered(surveyed).startswith("3 of 17 examples")
 
 
 def test_openai_gets_text_ids_and_results_that_name_their_calls(make_project, tmp_path):

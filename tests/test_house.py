@@ -102,8 +102,8 @@ ROOMS = {
         parts
         card delivery_format origin preference
         fitting trainers
-        accepted
-        receipts tables
+        accepted offer receipts shards tables
+        manifest
         delivery file_check
         __init__ outlook
     """,

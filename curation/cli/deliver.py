@@ -20,7 +20,7 @@ Formats = Annotated[
     typer.Option(
         "--format",
         help="alpaca, axolotl, csv, hf, llamafactory, llamafactory-preference, openai, original, "
-        "sharegpt, trl or trl-preference; may be given several times.",
+        "sharegpt, trl, trl-completion, trl-kto or trl-preference; may be given several times.",
     ),
 ]
 AllowAttention = Annotated[
@@ -36,6 +36,12 @@ def export(
     pseudonyms: Annotated[
         bool, typer.Option("--pseudonyms", help="Call people annotator 1, 2 … in all files.")
     ] = False,
+    with_dropped: Annotated[
+        bool, typer.Option("--with-dropped", help="Also the rows that were dropped or refused.")
+    ] = False,
+    shard_megabytes: Annotated[
+        int, typer.Option(help="Size from which a file is continued in another.", min=1)
+    ] = 500,
     filter: Filters = None,
     words: Words = "",
     engine: EngineName = "auto",
@@ -51,6 +57,8 @@ def export(
             allow_attention=allow_attention,
             pseudonyms=pseudonyms,
             only=only,
+            with_dropped=with_dropped,
+            shard_bytes=shard_megabytes * 1_000_000,
             engine=runner,
             progress=progress,
         )

@@ -6,13 +6,15 @@ does not hold is named in the manifest, with a reason.
 
 from __future__ import annotations
 
-from curation.export.delivery import check, export, left_out, survey
+from curation.export.delivery import check, export, survey
 from curation.export.delivery_format import DeliveryFormat, Problem, examples
 from curation.export.fitting import check_formats, delivery_formats, parts_in, without_place
-from curation.export.origin import Origin, People
+from curation.export.offer import left_out
+from curation.export.origin import REFUSED, Origin, People
 from curation.export.parts import TITLES
 
 __all__ = [
+    "REFUSED",
     "TITLES",
     "Origin",
     "People",

@@ -23,8 +23,6 @@ Entry = Mapping[str, Any]
 def accepted(name: str, record: Row, entry: Entry) -> Row:
     """Return a record of a format in the form of its rules; raises NotHeld for another shape."""
     reader = next((r for word, r in _READERS.items() if name.startswith(word)), None)
-    if name.startswith("trl") and "completion" in name:
-        reader = _pair
     return reader(record, entry) if reader else record
 
 
@@ -48,6 +46,12 @@ def _pair(record: Row, entry: Entry) -> Row:
         raise _missing(record, "prompt and completion")
     turns = _turns(record["prompt"], "user") + _turns(record["completion"], "assistant")
     return {**record, "messages": turns}
+
+
+def _judged(record: Row, entry: Entry) -> Row:
+    if not isinstance(record.get("label"), bool):
+        raise NotHeld("missing_key", "the row lacks label, true or false")
+    return _pair(record, entry)
 
 
 def _preference(record: Row, entry: Entry) -> Row:
@@ -162,6 +166,8 @@ def _is_tools(value: Any) -> bool:
 
 _READERS: dict[str, Callable[[Row, Entry], Row]] = {
     "trl-preference": _preference,
+    "trl-completion": _pair,
+    "trl-kto": _judged,
     "trl": _sft,
     "openai": _chat,
     "axolotl": _chat,

@@ -71,12 +71,18 @@ def card(
     }
     if languages is not None and any(languages.index):
         head["language"] = [code for code in languages.index[:20] if code]
-    hf = [f for f in manifest["files"] if f.get("format") == "hf"]
+    hf: dict[str, list[str]] = {}
+    for file in manifest["files"]:
+        if file.get("format") == "hf":
+            hf.setdefault(file["split"], []).append(file["path"])
     if hf:
         head["configs"] = [
             {
                 "config_name": "default",
-                "data_files": [{"split": f["split"], "path": f["path"]} for f in hf],
+                "data_files": [
+                    {"split": split, "path": paths if len(paths) > 1 else paths[0]}
+                    for split, paths in hf.items()
+                ],
             }
         ]
         head["dataset_info"] = info

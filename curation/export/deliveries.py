@@ -59,7 +59,7 @@ def folder_of(project: Path) -> Path:
 
 def deliveries(project: Path) -> list[Delivery]:
     """The deliveries below a project folder, the newest first."""
-    manifests = folder_of(project).glob(f"*/{MANIFEST}")
+    manifests = folder_of(project).glob(f"[!.]*/{MANIFEST}")  # a hidden one is being written
     ordered = sorted(manifests, key=lambda path: path.stat().st_mtime, reverse=True)
     return [Delivery(path.parent) for path in ordered]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 import pandas as pd
@@ -29,6 +29,20 @@ TURN_KEYS = (
 """Keys of a turn that trainers read, in the order in which they are written."""
 
 
+READ = (
+    "messages",
+    "label",
+    "tools",
+    "rejected",
+    "format",
+    "metadata",
+    "shape",
+    "source",
+    "source_row",
+)
+"""Columns of a dataset that examples are made of."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """A reason for which a trainer refuses or drops a row: its number from 1, a code, a sentence."""
@@ -38,16 +52,30 @@ class Problem:
     message: str
 
 
+class Survey(Protocol):
+    """Collects facts about the records of a format while they are written."""
+
+    def add(self, row: Row) -> None:
+        """Take note of a record."""
+
+    def result(self) -> dict[str, Any]:
+        """Return the facts; empty when there is nothing to say."""
+
+
+Extra = Callable[[Mapping[str, Sequence[str]], Mapping[str, Any]], dict[str, bytes]]
+"""(split → paths of its files, facts about the delivery) → path → bytes of further files."""
+
+
 @dataclass(frozen=True)
 class DeliveryFormat:
     """A delivery format.
 
     places: codes of the parts of an example that it can hold, see `curation.export.parts`. row:
-    example with those parts → record; raises NotHeld for an example that it cannot hold. check:
-    records → problems. order: records → records in the order of their file. dump: records → bytes
-    of one file. extra: (files written by split, facts) → further files, such as a ready
-    configuration. least: smallest number of records that the trainer accepts. examine: records →
-    further facts for the manifest.
+    example with those parts → its record or records; raises NotHeld for an example that it cannot
+    hold. check: records → problems. dump: writes records to a stream, one by one. leads: whether
+    records that add a key stand first in their file, see `Leading`. extra: (files by split, facts) →
+    further files, such as a ready configuration. least: smallest number of records that the trainer
+    accepts. survey: makes the collector of further facts for the manifest.
     """
 
     name: str
@@ -55,41 +83,49 @@ class DeliveryFormat:
     help: str
     ending: str
     places: frozenset[str]
-    row: Callable[[Row], Row]
+    row: Callable[[Row], Row | list[Row]]
     check: Callable[[Iterable[Row]], list[Problem]]
-    order: Callable[[list[Row]], list[Row]] = field(default=lambda rows: rows)
-    dump: Callable[[list[Row]], bytes] = field(default=lambda rows: jsonl(rows))
-    extra: Callable[[dict[str, str], dict[str, Any]], dict[str, bytes]] = field(
-        default=lambda files, facts: {}
-    )
+    dump: Callable[[Iterable[Row], BinaryIO], None]
+    leads: bool = False
+    extra: Extra | None = None
     least: int = 1
-    examine: Callable[[list[Row]], dict[str, Any]] = field(default=lambda rows: {})
+    survey: Callable[[], Survey] | None = None
 
 
-def jsonl(rows: Iterable[Row]) -> bytes:
-    """Return records as JSON Lines: UTF-8, no byte order mark, LF."""
-    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+def jsonl(rows: Iterable[Row], stream: BinaryIO) -> None:
+    """Write records as JSON Lines: UTF-8, no byte order mark, LF."""
+    for row in rows:
+        stream.write(orjson.dumps(row) + b"\n")
 
 
-def widest_first(rows: Iterable[Row]) -> list[Row]:
-    """Return chat records, with those that add a new key first.
+class Leading:
+    """Chooses the chat records that stand first in a file: those that add a new key.
 
     `datasets` infers the types from the first 10 MB and refuses a key that comes later.
     """
-    known_keys: set[str] = set()
-    lead, rest = list[Row](), list[Row]()
-    for row in rows:
+
+    def __init__(self) -> None:
+        self._known_keys: set[str] = set()
+
+    def adds(self, row: Row) -> bool:
+        """Return whether a record has a key that no record before it had."""
         keys = set(row)
-        for name in ("messages", "prompt", "chosen", "rejected"):
-            keys |= {f"{name} {key}" for turn in row.get(name, ()) for key in turn}
-        (rest if keys <= known_keys else lead).append(row)
-        known_keys |= keys
-    return [*lead, *rest]
+        for name in ("messages", "prompt", "completion", "chosen", "rejected"):
+            if isinstance(row.get(name), list):
+                keys |= {f"{name} {key}" for turn in row[name] for key in turn}
+        if keys <= self._known_keys:
+            return False
+        self._known_keys |= keys
+        return True
 
 
-def json_array(rows: Iterable[Row]) -> bytes:
-    """Return records as one JSON array, one record a line."""
-    return b"[\n" + b",\n".join(orjson.dumps(row) for row in rows) + b"\n]\n"
+def json_array(rows: Iterable[Row], stream: BinaryIO) -> None:
+    """Write records as one JSON array, one record a line."""
+    before = b"[\n"
+    for row in rows:
+        stream.write(before + orjson.dumps(row))
+        before = b",\n"
+    stream.write(b"\n]\n")
 
 
 def examples(
@@ -99,11 +135,9 @@ def examples(
 
     words: id → tags, rating, note and flags that people gave it.
     """
-    names = ["messages", "label", "tools", "rejected", "format", "metadata", "shape"]
-    names += ["source", "source_row"]
     nothing: Mapping[str, Any] = dict.fromkeys(WORDS)
-    for values in zip(rows.index, *(rows[c] for c in names), strict=True):
-        row = dict(zip(["id", *names], values, strict=True))
+    for values in zip(rows.index, *(rows[c] for c in READ), strict=True):
+        row = dict(zip(["id", *READ], values, strict=True))
         row["turns"] = settled([plain(turn) for turn in orjson.loads(row["messages"])])
         for name in ("tools", "rejected"):
             row[name] = orjson.loads(row[name]) if row[name] else []

@@ -6,17 +6,20 @@ import functools
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from curation.errors import CurationError
-from curation.export.delivery_format import DeliveryFormat, Row, examples
+from curation.export.delivery_format import READ, DeliveryFormat, Row, examples
 from curation.export.parts import NotHeld, fit, holds, title
 
 Words = Mapping[str, Mapping[str, Any]]
+
+CHUNK = 1_000
+"""Rows that are turned into records at once."""
 
 NAMED = 40
 """Lost parts that are named one by one; the others are one number."""
@@ -67,67 +70,96 @@ def _losses_by_title(counts: Mapping[str, int]) -> dict[str, int]:
     return losses
 
 
-@dataclass
-class Fitted:
-    """Rows of a dataset in one format.
+class Fitting:
+    """Rows of a dataset in one format, made and checked by its trainer's rules one after the other.
 
-    records: id → record. refused: id → code. reasons: code → sentence. lost: code of a part → rows
-    that are delivered without it.
+    Attributes, filled by `records`: delivered (rows,) bool; reasons: code → sentence, of the first
+    row refused for it; lost: code of a part → rows that are delivered without it.
     """
 
-    records: dict[str, Row] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    lost: Counter[str] = field(default_factory=Counter)
+    def __init__(
+        self, format: DeliveryFormat, rows: pd.DataFrame, words: Words | None = None
+    ) -> None:
+        self.format = format
+        self.delivered = np.zeros(len(rows), dtype=bool)
+        self.reasons: dict[str, str] = {}
+        self.lost = Counter[str]()
+        self._rows, self._words = rows[list(READ)], words
+        self._refused = np.zeros(len(rows), dtype=np.int16)
+
+    def records(self, places: np.ndarray) -> Iterator[tuple[int, Row]]:
+        """Yield the places of rows that the format takes, each with a record of the row.
+
+        A row of a shape that the format's writer does not expect is refused; the others are written.
+        """
+        for part in parts_of(places):
+            yield from self._records(part)
+
+    def _records(self, part: np.ndarray) -> Iterator[tuple[int, Row]]:
+        accepted: list[tuple[int, list[Row], set[str]]] = []
+        shown = examples(rows_at(self._rows, part), self._words)
+        for place, example in zip(part.tolist(), shown, strict=True):
+            try:
+                with_places, lost = fit(example, self.format.places)
+                row = self.format.row(with_places)
+            except NotHeld as refusal:
+                self._refuse(place, refusal.code, str(refusal))
+            except (TypeError, KeyError, ValueError) as error:
+                why = f"it is of a shape that cannot be written ({type(error).__name__}: {error})"
+                self._refuse(place, "unexpected_shape", why)
+            else:
+                accepted.append((place, row if isinstance(row, list) else [row], lost))
+        owners = [place for place, records, _ in accepted for _ in records]
+        for problem in self.format.check([row for _, records, _ in accepted for row in records]):
+            self._refuse(owners[problem.row - 1], problem.code, problem.message)
+        for place, records, lost in accepted:
+            if not self._refused[place]:
+                self.delivered[place] = True
+                self.lost.update(lost)
+                yield from ((place, record) for record in records)
+
+    def _refuse(self, place: int, code: str, why: str) -> None:
+        self.reasons.setdefault(code, why)
+        if not self._refused[place]:
+            self._refused[place] = 1 + list(self.reasons).index(code)
+
+    @property
+    def refused(self) -> pd.Series:
+        """The code for which each refused row is in no file of the format, by id."""
+        places = np.flatnonzero(self._refused)
+        codes = np.array(["", *self.reasons], dtype=object)[self._refused[places]]
+        return pd.Series(codes, index=self._rows.index[places], dtype="str")
 
     def refusals(self) -> dict[str, dict[str, Any]]:
         """Map code → number of rows, the sentence of one of them, and the first ids."""
-        by_code: dict[str, list[str]] = {}
-        for example, code in self.refused.items():
-            by_code.setdefault(code, []).append(example)
+        refused = self.refused
         return {
-            code: {"rows": len(ids), "why": self.reasons[code], "ids": ids[:3]}
-            for code, ids in sorted(by_code.items(), key=lambda item: -len(item[1]))
+            str(code): {
+                "rows": int(rows),
+                "why": self.reasons[str(code)],
+                "ids": refused.index[(refused == code).to_numpy()][:3].tolist(),
+            }
+            for code, rows in refused.value_counts().items()
         }
 
     def losses(self) -> dict[str, int]:
         """Map the title of a part → rows that are delivered without it, most first."""
         return _losses_by_title(self.lost)
 
-    def add(self, other: Fitted) -> None:
-        """Add the rows of another split."""
-        self.records |= other.records
-        self.refused |= other.refused
-        self.reasons = {**other.reasons, **self.reasons}
-        self.lost += other.lost
+
+def parts_of(places: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield places in parts of at most CHUNK, in their order."""
+    for start in range(0, len(places), CHUNK):
+        yield places[start : start + CHUNK]
 
 
-def fitted(format: DeliveryFormat, rows: pd.DataFrame, words: Words | None = None) -> Fitted:
-    """Make records of a format, each checked by its trainer's rules.
+def rows_at(rows: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
+    """Return the rows at some places.
 
-    A row of a shape that the format's writer does not expect is refused; the others are written.
+    Places near each other cost little: only the slice around them is copied, while a column of many
+    chunks would be copied whole.
     """
-    result = Fitted()
-    lost: dict[str, set[str]] = {}
-    for example in examples(rows, words):
-        name = str(example["id"])
-        try:
-            with_places, lost[name] = fit(example, format.places)
-            result.records[name] = format.row(with_places)
-        except NotHeld as refusal:
-            result.refused[name] = refusal.code
-            result.reasons.setdefault(refusal.code, str(refusal))
-        except (TypeError, KeyError, ValueError) as error:
-            result.refused[name] = "unexpected_shape"
-            why = f"it is of a shape that cannot be written ({type(error).__name__}: {error})"
-            result.reasons.setdefault("unexpected_shape", why)
-    ids = list(result.records)
-    for problem in format.check(list(result.records.values())):
-        name = ids[problem.row - 1]
-        if name not in result.refused:
-            result.refused[name] = problem.code
-            result.reasons.setdefault(problem.code, problem.message)
-            del result.records[name]
-    for name in result.records:
-        result.lost.update(lost[name])
-    return result
+    if not len(places):
+        return rows.iloc[:0]
+    low, high = int(places.min()), int(places.max()) + 1
+    return rows.iloc[low:high].iloc[places - low]

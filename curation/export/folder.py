@@ -1,14 +1,14 @@
 """The delivery folder: written beside its place, and swapped in whole.
 
-Guarantee: a crash at any moment leaves the former delivery or the new one. Only files that an export
-wrote are ever deleted. Accepted cost: disk space for two deliveries during the swap.
+Guarantee: a crash at any moment leaves the former delivery or the new one. Where a file system cannot
+swap two folders in one step, the former one stands aside for a moment, and the next export brings it
+back. Only files that an export wrote are ever deleted. Accepted cost: disk space for two deliveries
+during the swap.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,29 +44,30 @@ def replacing(out: Path) -> Iterator[Path]:
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise CurationError(f"{out.parent} cannot be written to: {error.strerror}.") from error
-    try:
-        yield folder
-        _put_in_place(folder, out)
+        files.clear_scratch(out.parent)
+        with files.scratch(out.parent, ".export-") as folder:
+            yield folder
+            _put_in_place(folder, out)
     except CurationError as error:
         raise CurationError(f"Nothing was delivered to {out}. {error}") from error
     except OSError as error:
         raise CurationError(
             f"Nothing was delivered to {out}; it could not be written: {error.strerror or error}."
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def put(
-    folder: Path, path: str, data: bytes, rows: int | None = None, format: str = "", split: str = ""
-) -> dict[str, Any]:
+def put(folder: Path, path: str, data: bytes, format: str = "") -> dict[str, Any]:
     """Write a file and return its entry for the manifest."""
     files.write_bytes(folder / path, data)
-    digest = hashlib.sha256(data).hexdigest()
-    about = {"path": path, "bytes": len(data), "sha256": digest}
+    return entry(folder, path, None, format)
+
+
+def entry(
+    folder: Path, path: str, rows: int | None = None, format: str = "", split: str = ""
+) -> dict[str, Any]:
+    """Return a written file's entry for the manifest."""
+    about = {"path": path, "bytes": (folder / path).stat().st_size}
+    about["sha256"] = files.sha256(folder / path)
     return {**about, "rows": rows, "format": format, "split": split}
 
 
@@ -89,20 +90,29 @@ def _foreign(folder: Path) -> str:
 
 
 def _put_in_place(folder: Path, out: Path) -> None:
-    """Swap the finished folder in; the old one is moved away first and deleted last."""
+    """Swap the finished folder in, in one step where the file system can."""
     check_folders(out)  # again, because somebody may have written there since
     folder.chmod(0o777 & ~files.UMASK)
+    for inner in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        files.sync_folder(inner)
     aside = _aside(out)
     if aside.exists() and not out.exists():  # the last swap was interrupted
         aside.rename(out)
     shutil.rmtree(aside, ignore_errors=True)
-    if out.exists():
-        out.rename(aside)
+    if not out.exists():
+        folder.rename(out)
+    elif not files.exchange(folder, out):
+        _swap_in_two_steps(folder, out)
+    files.sync_folder(out.parent)
+
+
+def _swap_in_two_steps(folder: Path, out: Path) -> None:
+    """Move the former folder away, then the finished one to its place."""
+    aside = _aside(out)
+    out.rename(aside)
     try:
         folder.rename(out)
     except OSError:
-        if aside.exists():
-            aside.rename(out)
+        aside.rename(out)
         raise
     shutil.rmtree(aside, ignore_errors=True)
-    files.sync_folder(out.parent)

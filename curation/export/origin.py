@@ -21,6 +21,10 @@ _TABLES = ("verdicts", "edits", "labels", "ratings")
 _NESTED = ("tags", "flags")
 
 
+REFUSED = ("source", "row", "offset", "field", "code", "message", "raw")
+"""Columns of lines that an import refused."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """The origin of a delivery.
@@ -28,7 +32,8 @@ class Origin:
     name: the project's name. imports: reports of the files read. recipe: its YAML. people: the
     state of people's decisions; None without any. encoders: model → backend that computed its
     vectors. bases: name → SHA-256 of results of earlier runs that operations kept. imported: id →
-    turns of the example as they were read. proof: what training on the choice showed, see
+    turns of the example as they were read. rejected: the lines that the import refused, see
+    `Project.rejected`. proof: what training on the choice showed, see
     `curation.export.proof`; None where nobody trained.
     """
 
@@ -39,6 +44,7 @@ class Origin:
     encoders: Mapping[str, str] = field(default_factory=dict)
     bases: Mapping[str, str] = field(default_factory=dict)
     imported: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
+    rejected: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REFUSED)))
     proof: Mapping[str, Any] | None = None
 
 
@@ -119,7 +125,7 @@ class People:
 
     def lines(self, delivered: pd.Index) -> Iterator[dict[str, Any]]:
         """Yield every decision as a record; an edit's text only where its example is delivered."""
-        inside = set(delivered)
+        inside = set(delivered[delivered.isin({example for example, _ in self.events})])
         for example, event in self.events:
             hidden = event.kind == "edit" and example not in inside
             yield {

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curation.dataset import Dataset
-from curation.export.delivery import left_out
 from curation.export.fitting import parts_in
+from curation.export.offer import left_out
 
 LOOKED_AT = 20_000
 """Rows that are looked at for parts that a format has no place for."""

@@ -16,7 +16,7 @@ Row = dict[str, Any]
 Render = Callable[[Sequence[Row], Any], str]
 
 RENDERED = 1_000
-"""Rows rendered at most; of more rows, an evenly spaced part is rendered."""
+"""Rows rendered at most; of more, half or more of so many, evenly spaced, are rendered."""
 
 _CALL: Row = {
     "id": "a1b2c3d4e",
@@ -34,37 +34,53 @@ _TOOL: Row = {
 _ASKED: Row = {"role": "user", "content": "Is there a quagga?"}
 
 
-def survey(rows: Sequence[Row]) -> dict[str, Any]:
-    """Render the rows that carry tools or reasoning with all chat templates.
+class Rendering:
+    """Collects an even part of the records that carry tools or reasoning, and renders them."""
 
-    Returns counts, versions, and for each template that supports tools: the number of rows that
-    raise, and of rows in which a call's name, keys or values are missing. without_tools names the
-    templates without support of tools. Templates that only add training marks are not rendered
-    again. `text` gives the reason when nothing was rendered.
-    """
-    carrying = [row for row in rows if _carries(row["messages"]) or row.get("tools")]
-    if not carrying:
-        return {}
-    templates = find_templates()
-    if not templates:
-        return {"rows": 0, "of": len(carrying), "text": "Not rendered: TRL is not installed."}
-    knowing = {name: render for name, render in templates.items() if _knows_tools(render)}
-    twins = {name for name in knowing if name.removesuffix("_training") in knowing.keys() - {name}}
-    part = carrying[:: -(-len(carrying) // RENDERED)]
-    results = {n: _results(part, render) for n, render in knowing.items() if n not in twins}
-    return {
-        "rows": len(part),
-        "of": len(carrying),
-        "versions": {name: importlib.metadata.version(name) for name in ("trl", "transformers")},
-        "templates": len(results),
-        "raise": {name: counts["raise"] for name, counts in results.items() if counts["raise"]},
-        "change": {name: counts["change"] for name, counts in results.items() if counts["change"]},
-        "without_tools": sorted(templates.keys() - knowing.keys()),
-    }
+    def __init__(self) -> None:
+        self._carrying = 0
+        self._part: list[Row] = []
+        self._apart = 1
+
+    def add(self, row: Row) -> None:
+        """Take note of a record; of more than RENDERED, each second one noted so far is left."""
+        if not (_carries(row["messages"]) or row.get("tools")):
+            return
+        if self._carrying % self._apart == 0:
+            self._part.append(row)
+        self._carrying += 1
+        if len(self._part) > RENDERED:
+            self._part, self._apart = self._part[::2], 2 * self._apart
+
+    def result(self) -> dict[str, Any]:
+        """Render the records with all chat templates.
+
+        Returns counts, versions, and for each template that supports tools: the number of rows that
+        raise, and of rows in which a call's name, keys or values are missing. without_tools names
+        the templates without support of tools. Templates that only add training marks are not
+        rendered again. `text` gives the reason when nothing was rendered.
+        """
+        if not self._carrying:
+            return {}
+        templates = find_templates()
+        if not templates:
+            return {"rows": 0, "of": self._carrying, "text": "Not rendered: TRL is not installed."}
+        knowing = {name: render for name, render in templates.items() if _knows_tools(render)}
+        twins = {n for n in knowing if n.removesuffix("_training") in knowing.keys() - {n}}
+        results = {n: _results(self._part, r) for n, r in knowing.items() if n not in twins}
+        return {
+            "rows": len(self._part),
+            "of": self._carrying,
+            "versions": {n: importlib.metadata.version(n) for n in ("trl", "transformers")},
+            "templates": len(results),
+            "raise": {name: counts["raise"] for name, counts in results.items() if counts["raise"]},
+            "change": {n: counts["change"] for n, counts in results.items() if counts["change"]},
+            "without_tools": sorted(templates.keys() - knowing.keys()),
+        }
 
 
 def rendered(survey: Mapping[str, Any]) -> str:
-    """Return the result of `survey` in one or two sentences."""
+    """Return the result of `Rendering` in one or two sentences."""
     if not survey.get("templates"):
         return str(survey.get("text", "Nothing to render."))
     share = (

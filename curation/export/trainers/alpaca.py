@@ -53,5 +53,5 @@ FORMAT = DeliveryFormat(
     ),  # so that the row is refused with this reason instead of losing its calls
     alpaca_row,
     check_alpaca,
-    dump=json_array,
+    json_array,
 )

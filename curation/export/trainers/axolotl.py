@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +16,6 @@ from curation.export.delivery_format import (
     chat_turns,
     check_turns,
     jsonl,
-    widest_first,
 )
 from curation.export.parts import NotHeld
 
@@ -61,14 +61,14 @@ def _entry(file: str) -> dict[str, Any]:
     }
 
 
-def _extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
+def _extra(files: Mapping[str, Sequence[str]], facts: Mapping[str, Any]) -> dict[str, bytes]:
     settings: dict[str, Any] = {
         "base_model": "Qwen/Qwen3-0.6B",
         "chat_template": "tokenizer_default",
-        "datasets": [_entry(files["train"])],
+        "datasets": [_entry(file) for file in files["train"]],
     }
     if "validation" in files:  # never with val_set_size, which would split at random
-        settings["test_datasets"] = [_entry(files["validation"])]
+        settings["test_datasets"] = [_entry(file) for file in files["validation"]]
     text = yaml.safe_dump({**settings, "output_dir": "./model"}, sort_keys=False)
     return {"axolotl/axolotl.yaml": f"# Run in this folder; choose a model.\n{text}".encode()}
 
@@ -93,7 +93,7 @@ FORMAT = DeliveryFormat(
     ),
     _row,
     check_turns,
-    widest_first,
     jsonl,
-    _extra,
+    leads=True,
+    extra=_extra,
 )

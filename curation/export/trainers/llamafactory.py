@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 import yaml
 
-from curation.export.delivery_format import DeliveryFormat, Problem, Row, json_array
+from curation.export.delivery_format import DeliveryFormat, Extra, Problem, Row, json_array
 from curation.export.parts import NotHeld
 from curation.export.preference import pair
 from curation.export.trainers.sharegpt import (
@@ -91,17 +91,17 @@ def _check_preference(rows: Iterable[Row]) -> list[Problem]:
     return problems
 
 
-def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
-    def extra(files: dict[str, str], facts: dict[str, Any]) -> dict[str, bytes]:
-        info = {
-            f"{facts['slug']}_{split}": {
-                "file_name": file.rpartition("/")[2],
-                "formatting": "sharegpt",
-                **entry,
-                "tags": TAGS,
-            }
-            for split, file in files.items()
-        }
+def _extra(name: str, settings: dict[str, Any], about: dict[str, Any]) -> Extra:
+    def extra(files: Mapping[str, Sequence[str]], facts: Mapping[str, Any]) -> dict[str, bytes]:
+        info: dict[str, dict[str, Any]] = {}
+        names: dict[str, str] = {}
+        for split, paths in files.items():
+            numbers = ["", *(f"_{n}" for n in range(2, 1 + len(paths)))]
+            entries = [f"{facts['slug']}_{split}{number}" for number in numbers]
+            names[split] = ",".join(entries)
+            for entry, path in zip(entries, paths, strict=True):
+                file = path.rpartition("/")[2]
+                info[entry] = {"file_name": file, "formatting": "sharegpt", **about, "tags": TAGS}
         config: dict[str, Any] = {
             "model_name_or_path": "Qwen/Qwen3-0.6B",
             "template": "qwen3",
@@ -109,10 +109,10 @@ def _extra(name: str, settings: dict[str, Any], entry: dict[str, Any]) -> Any:
             "do_train": True,
             "finetuning_type": "lora",
             "dataset_dir": ".",
-            "dataset": f"{facts['slug']}_train",
+            "dataset": names["train"],
         }
-        if "validation" in files:  # never with val_size, which would split at random
-            config["eval_dataset"] = f"{facts['slug']}_validation"
+        if "validation" in names:  # never with val_size, which would split at random
+            config["eval_dataset"] = names["validation"]
         config |= {"cutoff_len": 2048, "output_dir": "model"}
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         head = "# Run in this folder; choose a model, and the template that fits it.\n"
@@ -132,7 +132,7 @@ LLAMAFACTORY = DeliveryFormat(
     PLACES | {"media"},
     _row,
     _check,
-    dump=json_array,
+    json_array,
     extra=_extra("llamafactory", {"stage": "sft"}, {"columns": COLUMNS}),
 )
 PREFERENCE = DeliveryFormat(
@@ -143,7 +143,7 @@ PREFERENCE = DeliveryFormat(
     PLACES | {"rejected"},
     _preference_row,
     _check_preference,
-    dump=json_array,
+    json_array,
     extra=_extra(
         "llamafactory-preference",
         {"stage": "dpo", "pref_beta": 0.1},

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from curation.chat.calls import with_ids, with_text
-from curation.export.delivery_format import DeliveryFormat, Problem, Row, chat_turns, row_problems
+from curation.export.delivery_format import (
+    DeliveryFormat,
+    Problem,
+    Row,
+    chat_turns,
+    jsonl,
+    row_problems,
+)
 from curation.export.parts import NotHeld, media_of
 
 LEAST = 10
@@ -82,5 +89,6 @@ FORMAT = DeliveryFormat(
     frozenset({"name", "tool_calls", "call_ids", "fine_numbers", "weight", "media", "tools"}),
     _row,
     _check,
+    jsonl,
     least=LEAST,
 )

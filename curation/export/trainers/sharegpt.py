@@ -111,5 +111,5 @@ SHAREGPT = DeliveryFormat(
     PLACES,
     sharegpt_row,
     check_sharegpt,
-    dump=json_array,
+    json_array,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from curation import formats
 from curation.dataset import ID
-from curation.export.delivery_format import DeliveryFormat, Problem, Row
+from curation.export.delivery_format import DeliveryFormat, Problem, Row, jsonl
 from curation.export.parts import EVERYTHING, WORDS, NotHeld
 from curation.formats.base import is_calls
 
@@ -49,6 +50,17 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of the Hugging Face folder; values whose shape differs from row to row are JSON text."""
+
+
+GROUP = 5_000
+"""Rows of a group of a Parquet file, which are written at once."""
+
+
+def batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Yield lists of at most `size` records."""
+    remaining = iter(rows)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
 
 
 def _hf_row(row: Row) -> Row:
@@ -86,10 +98,10 @@ def _words(row: Row) -> Row:
     return {f"curation_{name}": row[name] for name in WORDS}
 
 
-def _parquet(rows: list[Row]) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink, compression="zstd")
-    return sink.getvalue()
+def _parquet(rows: Iterable[Row], stream: BinaryIO) -> None:
+    with pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer:
+        for batch in batched(rows, GROUP):
+            writer.write_table(pa.Table.from_pylist(batch, schema=SCHEMA))
 
 
 def _check_hf(rows: Iterable[Row]) -> list[Problem]:
@@ -103,19 +115,23 @@ def _check_hf(rows: Iterable[Row]) -> list[Problem]:
     ]
 
 
-def dataset_info(folder: Path, files: dict[str, str]) -> dict[str, Any]:
+def dataset_info(folder: Path, files: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the card's YAML on the Parquet files: features, and each split's size.
 
-    files: split → path. num_bytes is the size in memory, download_size the size of the files.
+    files: split → paths. num_bytes is the size in memory, download_size the size of the files.
     """
     splits = []
-    for split, path in files.items():
-        table = pq.read_table(folder / path)
-        splits.append({"name": split, "num_bytes": table.nbytes, "num_examples": len(table)})
+    for split, paths in files.items():
+        shards = [pq.ParquetFile(folder / path) for path in paths]
+        size = sum(s.read_row_group(n).nbytes for s in shards for n in range(s.num_row_groups))
+        rows = sum(shard.metadata.num_rows for shard in shards)
+        splits.append({"name": split, "num_bytes": size, "num_examples": rows})
     return {
         "features": _features(SCHEMA),
         "splits": splits,
-        "download_size": sum((folder / path).stat().st_size for path in files.values()),
+        "download_size": sum(
+            (folder / path).stat().st_size for paths in files.values() for path in paths
+        ),
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }
 
@@ -131,6 +147,12 @@ def _features(fields: Any) -> list[dict[str, Any]]:
 
 def _dtype(kind: Any) -> str:
     return "float64" if kind == pa.float64() else str(kind)
+
+
+CSV_COLUMNS = (
+    *(ID, "system", "prompt", "response", "rejected", "label", "source", "metadata"),
+    *(f"curation_{name}" for name in WORDS),
+)
 
 
 def _csv_row(row: Row) -> Row:
@@ -159,13 +181,14 @@ def safe_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _csv(rows: list[Row]) -> bytes:
-    sink = io.StringIO(newline="")
+def _csv(rows: Iterable[Row], stream: BinaryIO) -> None:
+    text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
     # all cells are quoted, because Python before 3.13 does not quote a lone carriage return
-    writer = csv.DictWriter(sink, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
-    return sink.getvalue().encode("utf-8")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(CSV_COLUMNS)
+    for row in rows:
+        writer.writerow(safe_cell(row[name]) for name in CSV_COLUMNS)
+    text.detach()
 
 
 def _original_row(row: Row) -> Row:
@@ -188,7 +211,7 @@ HF = DeliveryFormat(
     EVERYTHING,
     _hf_row,
     _check_hf,
-    dump=_parquet,
+    _parquet,
 )
 CSV = DeliveryFormat(
     "csv",
@@ -198,7 +221,7 @@ CSV = DeliveryFormat(
     frozenset({"rejected", "label", "column:*", *WORDS}),
     _csv_row,
     lambda rows: [],
-    dump=_csv,
+    _csv,
 )
 ORIGINAL = DeliveryFormat(
     "original",
@@ -208,4 +231,5 @@ ORIGINAL = DeliveryFormat(
     EVERYTHING,
     _original_row,
     lambda rows: [],
+    jsonl,
 )
