@@ -165,7 +165,7 @@ def main() -> None:
     arms = {name: about for name, about in ARMS.items() if about["use"] in operations()}
     for pool in options.pools:
         project = project_of(pool, options.data, options.out)
-        source = as_text(project.examples().rows["source"])
+        source = as_text(project.examples.rows["source"])
         print(f"\n### {pool}: {len(source):,} rows", flush=True)
         print(", ".join(f"{name} {count:,}" for name, count in source.value_counts().items()))
         tallies: dict[str, list[str]] = {name: [] for name in arms}

@@ -155,7 +155,7 @@ def test_rows_without_a_planted_fault_are_left_alone(example):
     suspected = clean[
         (clean["problems"].fillna("") != "")
         | (clean["attention"] != "")
-        | ~clean["dropped_by"].fillna("select_diverse").isin(["select_diverse"])
+        | ~clean["dropped_by"].fillna("select_balanced").isin(["select_balanced"])
     ]
     changed = example.result.steps[0].delta.index
     ids = rows.assign(id=example.result.rows.index)["id"]

@@ -25,11 +25,8 @@ def draw() -> None:
         return
     scene = Scene(project, view, choice)
     verdict.draw(scene)
-    left, right = st.columns(2, gap="large")
-    with left:
-        shares.draw(scene)
-    with right:
-        shares.draw_starved(scene)
+    shares.draw_starved(scene)
+    shares.draw(scene)
     verdict.draw_curves(scene)
     compare.draw(scene)
     rows.draw(scene)

@@ -53,7 +53,7 @@ def draw_starved(scene: Scene) -> None:
         f"give them; a random choice has about {result.by_chance:.1f} such groups."
     )
     for number, line in enumerate(lines[:SHOWN]):
-        left, right = st.columns([5, 3], vertical_alignment="center")
+        left, right = st.columns([7, 3], vertical_alignment="center")
         name = f"{GROUPS[line['column']]}: {short(line['value'], 60)}"
         with left.expander(
             f"**{markdown(name)}** · {line['chosen']:,} chosen, {line['fair']:.0f} would be fair, "

@@ -51,11 +51,9 @@ def draw(scene: Scene) -> None:
     text = sentence(beside, choice.report.use)
     worst = beside.counts("random")[1] > beside.counts("random")[0]
     st.markdown(f":material/trending_down: {text}" if worst else text)
-    left, right = st.columns([4, 1], gap="medium")
-    with left:
-        chart = figure.bands(beside.table)
-        st.plotly_chart(chart, width="stretch", key="select-bands", config=CHARTS)
-    with right:
+    chart = figure.bands(beside.table)
+    st.plotly_chart(chart, width="stretch", key="select-bands", config=CHARTS)
+    with st.container(horizontal=True):
         charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
         for title, (chosen, pool) in choice.medians(dataset.rows).items():
             charts.number(title, f"{chosen:.3g}", f"{pool:.3g} in the pool")
