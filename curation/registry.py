@@ -99,6 +99,9 @@ Notes = Callable[[Mapping[str, Any], Any, Any], list[str]]
 Agrees = Callable[[Mapping[str, Any]], None]
 """Raises RecipeError for checked parameters that make no sense together."""
 
+Unread = Callable[[Mapping[str, Any]], tuple[str, ...]]
+"""Checked parameters → names of those whose columns are then not read."""
+
 KINDS = {
     "clean": "clean",
     "embed": "measure",
@@ -122,7 +125,8 @@ class Operation:
     make a choice that is still open, which can take seconds. reads: the part of people's decisions that
     its results depend on, where decisions are an input; without it, all of them. notes: sentences for
     a person about its answer, such as a value that no row has. agrees: refuses parameters that make
-    no sense together. spared: inputs that are None where the engine has none.
+    no sense together. spared: inputs that are None where the engine has none. unread: the parameters
+    whose columns a call with these parameters does not read.
     """
 
     name: str
@@ -139,6 +143,7 @@ class Operation:
     notes: Notes | None = None
     agrees: Agrees | None = None
     spared: tuple[str, ...] = ()
+    unread: Unread | None = None
 
     @functools.cached_property
     def version(self) -> str:
@@ -210,7 +215,7 @@ class Operation:
 
     def numbers_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns that have to hold numbers in a call with these parameters."""
-        return tuple(params[p.name] for p in self.params.values() if p.numeric and params[p.name])
+        return tuple(params[p.name] for p in self._columns(params) if p.numeric)
 
     def references_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The reference sets that a call with these parameters names; none of them means all."""
@@ -218,8 +223,13 @@ class Operation:
 
     def columns_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns beyond the text that a call with these parameters reads."""
-        named = [params[p.name] for p in self.params.values() if p.type == "column"]
-        return tuple(dict.fromkeys([*self.needs, *(name for name in named if name)]))
+        return tuple(dict.fromkeys([*self.needs, *(params[p.name] for p in self._columns(params))]))
+
+    def _columns(self, params: Mapping[str, Any]) -> list[Parameter]:
+        """The parameters that name a column which a call reads."""
+        unread = self.unread(params) if self.unread else ()
+        columns = [p for p in self.params.values() if p.type == "column" and p.name not in unread]
+        return [p for p in columns if params[p.name]]
 
 
 _operations: dict[str, Operation] = {}
@@ -237,10 +247,11 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         reads: Reads | None = None,
         notes: Notes | None = None,
         agrees: Agrees | None = None,
+        unread: Unread | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
             described = _describe(kind, title, function, makes, needs, slow, depends, reads)
-            add(replace(described, notes=notes, agrees=agrees))
+            add(replace(described, notes=notes, agrees=agrees, unread=unread))
             return function
 
         return register

@@ -28,7 +28,7 @@ from curation.looking.gaps import (
     over_represented,
     still_dropped,
 )
-from curation.operations.select import select_diverse
+from curation.operations.select_coverage import select_diverse
 from curation.report import StepReport
 from curation.ui.coverage.numbers import basis
 from tests.conftest import ROOT, make_dataset

@@ -20,8 +20,8 @@ FLOORS = """
     cache manifest decisions history recipe_text schema runs
     columns basis recipe_file
     dataset
-    alike selection label_errors carry embedding sources jobs overlay
-    chat
+    alike label_errors carry embedding sources jobs overlay
+    chat choosing
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -37,8 +37,8 @@ FLOORS = """
 FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name in row.split()}
 
 NARROW = {
-    "operations": "alike allocation answers basis cache chat columns dataset embedding errors files label_errors "
-    "registry selection targets text topic_names",
+    "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
+    "files label_errors registry targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -113,7 +113,13 @@ ROOMS = {
     """,
     "operations": """
         __init__ clean concept decontaminate duplicates embed filters labels language lengths map quality
-        select split topics
+        select_chance select_target split topics
+        select_coverage select_score
+    """,
+    "choosing": """
+        clusters preference
+        budget distances facility information towards
+        __init__
     """,
     "cli": """
         options terminal

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from curation import Project, basis
 from curation.basis import Basis
+from curation.choosing.distances import spread_out
 from curation.dataset import Dataset, silent
 from curation.decisions import Decision
 from curation.embedding.neighbours import nearest, nearest_in, trustworthiness
@@ -22,7 +23,6 @@ from curation.looking.filter import Filter
 from curation.looking.masks import digest
 from curation.operations import map as mapping
 from curation.recipe import Recipe, Step
-from curation.selection import spread_out
 from curation.ui.map import figure as maps
 from curation.ui.map import treemap
 from curation.ui.map.special import sentences

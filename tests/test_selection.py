@@ -1,134 +1,30 @@
-"""Facility location, quotas and the operations that choose under a budget."""
+"""Operations that choose: budgets, pinned rows, shares, quotas and reasons, for every one registered."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from curation.dataset import silent
-from curation.embedding import nearest
+from curation.choosing.budget import COVERS
+from curation.dataset import Dataset
+from curation.engine.supply import Supply
 from curation.errors import CurationError
-from curation.operations import select as operation
-from curation.operations.select import (
-    select_balanced,
-    select_diverse,
-    select_highest,
-    select_random,
-)
+from curation.operations import select_chance
+from curation.operations.select_chance import select_random
 from curation.recipe import Recipe, Step
-from curation.selection import coverage_graph, greedy, places, standardised
+from curation.registry import operation, operations
 from tests.conftest import make_dataset
+from tests.test_choosing import facility_value, graph_of, unit_vectors
+
+SELECTORS = [o.name for o in operations().values() if o.kind == "select"]
 
 
-def unit_vectors(rows: int, seed: int, width: int = 4) -> np.ndarray:
-    drawn = np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-
-
-def graph_of(vectors: np.ndarray, k: int = 50):
-    return coverage_graph(*nearest(vectors, k))
-
-
-def facility_location(graph, chosen):
-    """The coverage of all rows by a subset: the sum of each row's similarity to its nearest chosen."""
-    starts, covered, weight = graph
-    reached = np.zeros(len(starts) - 1)
-    for j in chosen:
-        part = slice(starts[j], starts[j + 1])
-        np.maximum.at(reached, covered[part], weight[part])
-    return float(reached.sum())
-
-
-def naive_greedy(graph, budget, quality, alpha, first=()):
-    """The definition, word for word: every gain computed anew for every pick."""
-    rows = len(graph[0]) - 1
-    alone = np.array([facility_location(graph, [j]) for j in range(rows)])
-    scale = alone.std() or 1.0
-    bonus = alpha * standardised(quality)
-    chosen = list(first)
-    while len(chosen) < min(budget, rows):
-        reached = facility_location(graph, chosen)
-        values = {
-            j: (1 - alpha) * (facility_location(graph, [*chosen, j]) - reached) / scale + bonus[j]
-            for j in range(rows)
-            if j not in chosen
-        }
-        chosen.append(max(values, key=lambda j: (round(values[j], 9), -j)))
-    return chosen
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(2, 12), st.integers(1, 6), st.integers(0, 10_000))
-def test_greedy_is_at_least_63_percent_of_the_best_subset(rows, budget, seed):
-    graph = graph_of(unit_vectors(rows, seed))
-    budget = min(budget, rows)
-    ours = facility_location(graph, greedy(graph, budget).order)
-    best = max(facility_location(graph, c) for c in combinations(range(rows), budget))
-    assert (1 - 1 / np.e) * best <= ours <= best + 1e-9
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.integers(2, 40),
-    st.sampled_from([0, 0.25, 0.5, 0.75, 1]),
-    st.integers(0, 10_000),
-    st.integers(0, 3),
-)
-def test_lazy_greedy_takes_the_same_rows_as_naive_greedy(rows, alpha, seed, pinned):
-    graph = graph_of(unit_vectors(rows, seed), 6)
-    quality = np.random.default_rng(seed).random(rows)
-    first = list(range(min(pinned, rows)))
-    lazy = greedy(graph, rows // 2 + 1, quality, alpha, first)
-    assert lazy.order.tolist() == naive_greedy(graph, rows // 2 + 1, quality, alpha, first)
-
-
-def test_gains_add_up_to_what_is_covered_and_only_fall():
-    graph = graph_of(unit_vectors(60, 7))
-    chosen = greedy(graph, 20)
-    assert chosen.gains.sum() == pytest.approx(facility_location(graph, chosen.order))
-    assert (np.diff(chosen.gains) <= 1e-9).all()
-    assert chosen.similarity.sum() == pytest.approx(chosen.gains.sum())
-    assert set(chosen.best[chosen.best >= 0]) <= set(chosen.order)
-
-
-GROUPS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6)
-"""Groups as the greater and the lesser of two numbers: their rows, and those that are pinned."""
-
-
-@given(GROUPS, st.integers(0, 80), st.sampled_from([0, 0.5, 1]))
-def test_places_fill_the_budget_and_stay_within_each_group(groups, budget, power):
-    sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
-    awarded = places([size**power for size in sizes], sizes, budget, pinned)
-    counts = np.bincount(awarded, minlength=len(sizes)) + pinned
-    assert counts.sum() == max(sum(pinned), min(budget, sum(sizes)))
-    assert all(counts <= sizes)
-    assert places([size**power for size in sizes], sizes, budget + 1, pinned)[: len(awarded)] == (
-        awarded
-    )
-
-
-@given(GROUPS, st.integers(0, 80))
-def test_even_places_differ_by_one_at_most_where_there_is_room(groups, budget):
-    sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
-    counts = np.bincount(places([1.0] * len(sizes), sizes, budget, pinned), minlength=len(sizes))
-    totals = counts + pinned
-    open_ = [t for t, size in zip(totals, sizes, strict=True) if t < size]
-    served = [t for t, count in zip(totals, counts, strict=True) if count]
-    assert not open_ or not served or max(served) - min(open_) <= 1
-
-
-def test_places_by_hand():
-    assert np.bincount(places([1, 1, 1], [2, 50, 50], 22, [0, 0, 0])).tolist() == [2, 10, 10]
-    assert np.bincount(places([10, 5, 1], [100, 25, 1], 16, [0, 0, 0])).tolist() == [10, 5, 1]
-    assert np.bincount(places([100, 25, 1], [100, 25, 1], 50, [0, 0, 0])).tolist() == [40, 10]
-
-
-def pool(rows: int = 40, pinned: tuple[int, ...] = ()) -> tuple[pd.DataFrame, np.ndarray]:
+def pool(
+    rows: int = 40, pinned: tuple[int, ...] = (), width: int = 4
+) -> tuple[pd.DataFrame, np.ndarray]:
     dataset = make_dataset([(f"Question {i}?", "word " * (i % 9 + 1)) for i in range(rows)])
     frame = dataset.rows.sort_index()
     frame["quality"] = np.random.default_rng(1).random(rows)
@@ -136,24 +32,33 @@ def pool(rows: int = 40, pinned: tuple[int, ...] = ()) -> tuple[pd.DataFrame, np
     frame["topic"] = pd.Series(["a", "b", "b", "b"] * (rows // 4), index=frame.index, dtype="str")
     if pinned:
         frame["pinned"] = pd.Series(np.isin(np.arange(rows), pinned), index=frame.index)
-    return frame, unit_vectors(rows, 3)
+    frame["prompt_tokens"] = 3
+    return frame, unit_vectors(rows, 3, width)
 
 
-def choose(name: str, frame: pd.DataFrame, vectors: np.ndarray, **params) -> pd.DataFrame:
-    if name == "random":
-        return select_random(frame, **params)
-    if name == "balanced":
-        return select_balanced(frame, **params)
-    if name == "highest":
-        return select_highest(frame, **params)
+class Offers(Supply):
+    """The engine's inputs, with a reference set of five unit vectors and no encoder."""
 
-    def neighbours(k, positions=slice(None)):
-        return nearest(vectors[positions], k)
+    @property
+    def embedder(self):
+        return lambda rows, of="": unit_vectors(len(rows), 11, self.vectors.shape[1])
 
-    return select_diverse(frame, vectors, neighbours, silent, **params)
+    @property
+    def targets(self):
+        return lambda names: [SimpleNamespace(name="aims", examples=pd.DataFrame(index=range(5)))]
 
 
-@pytest.mark.parametrize("name", ["diverse", "random", "highest", "balanced"])
+def choose(name: str, frame: pd.DataFrame, vectors: np.ndarray | None = None, **params):
+    """The answer of `select_NAME`, or of an operation, for sorted rows and their vectors."""
+    of = operation(name if name in SELECTORS else f"select_{name}")
+    supply = Offers(frame, dataset=Dataset(frame, vectors))
+    return of.run(*(getattr(supply, i) for i in of.inputs), **of.check(params))
+
+
+every_selector = pytest.mark.parametrize("name", SELECTORS)
+
+
+@every_selector
 def test_rows_kept_by_a_person_come_first_and_count(name):
     frame, vectors = pool(pinned=(5, 17))
     chosen = choose(name, frame, vectors, budget=10)
@@ -165,14 +70,14 @@ def test_rows_kept_by_a_person_come_first_and_count(name):
     assert more["keep"].tolist() == frame["pinned"].tolist(), "a person overrules the budget"
 
 
-@pytest.mark.parametrize("name", ["diverse", "random", "highest", "balanced"])
+@every_selector
 def test_a_budget_above_what_is_kept_is_one_sentence(name):
     frame, vectors = pool()
     with pytest.raises(
         CurationError, match=r"^The budget is 41 .* only 40 are kept; lower [^.]*\.$"
     ):
         choose(name, frame, vectors, budget=41)
-    assert choose(name, frame, vectors, budget=40)["keep"].all()
+    assert choose(name, frame, vectors, budget=40)["keep"].all() or name == "select_distinct"
 
 
 def test_balance_gives_each_value_an_even_share_as_far_as_it_goes():
@@ -188,22 +93,6 @@ def test_balance_gives_each_value_an_even_share_as_far_as_it_goes():
     assert most["topic"][chosen["keep"]].value_counts().to_dict() == {"a": 6, "b": 2}
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(4, 16), st.integers(2, 5), st.integers(0, 10_000))
-def test_inside_a_group_the_choice_is_nearly_the_best_for_that_group(rows, budget, seed):
-    frame, _ = pool(16)
-    groups = np.random.default_rng(seed).integers(0, 2, rows)
-    frame = frame.iloc[:rows].assign(topic=np.array(["a", "b"])[groups])
-    vectors, budget = unit_vectors(rows, seed), min(budget, rows)
-    keep = choose("diverse", frame, vectors, budget=budget, balance="topic", quality=0.0)["keep"]
-    assert keep.sum() == budget
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        graph, own = graph_of(vectors[members]), np.flatnonzero(keep.to_numpy()[members])
-        best = max(facility_location(graph, c) for c in combinations(range(len(members)), len(own)))
-        assert facility_location(graph, own) >= (1 - 1 / np.e) * best - 1e-9
-
-
 def test_a_label_takes_no_row_that_lies_among_those_of_another_label():
     """One text about food has the label astronomy: among all rows it would cover the most."""
     food, space = np.eye(6)[:2]
@@ -214,7 +103,7 @@ def test_a_label_takes_no_row_that_lies_among_those_of_another_label():
     frame = pool(28)[0].assign(label=["astronomy"] * 7 + ["food"] * 21)
     astronomy = (frame["label"] == "astronomy").to_numpy()
     graph = graph_of(vectors)
-    assert max(np.flatnonzero(astronomy), key=lambda j: facility_location(graph, [j])) == 6
+    assert max(np.flatnonzero(astronomy), key=lambda j: facility_value(graph, [j])) == 6
     keep = choose("diverse", frame, vectors, budget=2, balance="label", quality=0.0)["keep"]
     assert keep.to_numpy()[:6].sum() == 1 and keep.to_numpy()[7:].sum() == 1
 
@@ -253,11 +142,13 @@ def test_a_column_that_nobody_named_is_label_topic_or_source_and_a_note_says_whi
         (frame.assign(label="x", topic="y", source="z"), "source"),
         (frame.drop(columns="topic"), "source"),
     ):
-        (note,) = operation._notes({"by": None}, rows, frame)
+        answer = choose("balanced", rows, budget=10)
+        (note,) = select_chance._notes({"by": None, "unit": "examples", "budget": 10}, rows, answer)
         assert note.startswith(f"The choice is balanced by {column}: ")
         by_name = choose("balanced", rows, None, budget=10, by=column)
         pd.testing.assert_frame_equal(choose("balanced", rows, None, budget=10), by_name)
-    assert operation._notes({"by": "topic"}, frame, frame) == []
+    named = {"by": "topic", "unit": "examples", "budget": 10}
+    assert select_chance._notes(named, frame, choose("balanced", frame, budget=10)) == []
 
 
 def test_balanced_rows_say_their_value_and_respect_quotas():
@@ -284,20 +175,29 @@ def test_quality_alone_takes_the_highest_scores_and_diversity_alone_ignores_them
     assert plain.equals(other) and not plain.equals(best)
 
 
-def test_a_row_not_chosen_names_the_chosen_row_that_covers_it():
-    frame, vectors = pool()
-    chosen = choose("diverse", frame, vectors, budget=6, quality=0.0)
-    place = {name: i for i, name in enumerate(frame.index)}
-    taken = [place[i] for i in frame.index[chosen["keep"]]]
-    for name, row in chosen[~chosen["keep"]].iterrows():
-        similar = vectors[taken] @ vectors[place[name]]
-        if row["covered_by"] == row["covered_by"]:
-            assert similar.max() == pytest.approx(
-                float(vectors[place[row["covered_by"]]] @ vectors[place[name]]), abs=1e-6
+@every_selector
+def test_a_row_not_chosen_names_the_nearest_chosen_row_only_above_a_similarity(name):
+    frame, vectors = pool(width=2)
+    chosen = choose(name, frame, vectors, budget=6)
+    if "covered_by" not in chosen:
+        assert set(chosen.loc[~chosen["keep"], "reason"]) == {"not within the budget"}
+        return
+    taken = np.flatnonzero(chosen["keep"])
+    similar = vectors @ vectors[taken].T
+    for i in np.flatnonzero(~chosen["keep"]):
+        row = chosen.iloc[i]
+        if similar[i].max() >= COVERS:
+            assert row["covered_by"] == frame.index[taken[similar[i].argmax()]]
+            assert (
+                row["reason"]
+                == f"covered by {row['covered_by']} (similarity {similar[i].max():.2f})"
             )
-            assert row["covered_by"] in row["reason"]
         else:
-            assert similar.max() <= 0
+            assert pd.isna(row["covered_by"]) and "nothing chosen is near it (0.70" in row["reason"]
+    counts = chosen["covered_by"].value_counts().reindex(frame.index[taken]).fillna(0)
+    assert chosen.loc[chosen["keep"], "stands_for"].tolist() == counts.tolist()
+    assert chosen["covered_by"].notna().any()
+    assert "gain" not in chosen or chosen["gain"].notna().sum() in (5, 6)
 
 
 def test_a_random_choice_of_others_does_not_move_when_a_row_goes():
@@ -323,3 +223,123 @@ def test_a_recipe_has_one_selection_in_the_place_of_every_other():
     assert [step.use for step in changed] == ["lengths", "select_diverse", "split"]
     assert [step.use for step in recipe.with_selection(None)] == ["lengths", "split"]
     assert Recipe().selection is None
+
+
+@every_selector
+def test_a_budget_in_tokens_is_never_exceeded_and_misses_less_than_an_example(name):
+    frame, vectors = pool()
+    cost = frame["prompt_tokens"] + frame["response_tokens"]
+    for budget in (60, 200, 777):
+        chosen = choose(name, frame, vectors, budget=budget, unit="tokens")
+        assert budget - cost.max() < cost[chosen["keep"]].sum() <= budget
+    few, many = (choose(name, frame, vectors, budget=b, unit="tokens") for b in (200, 300))
+    assert few["rank"].dropna().equals(many["rank"][few["keep"]])
+    whole = int(cost.sum())
+    if name != "select_distinct":
+        assert choose(name, frame, vectors, budget=whole, unit="tokens")["keep"].all()
+    with pytest.raises(
+        CurationError, match=rf"is {whole + 1:,} tokens but the 40 kept .* have {whole:,};"
+    ):
+        choose(name, frame, vectors, budget=whole + 1, unit="tokens")
+    with pytest.raises(
+        CurationError, match=r"^The first example .* has \d+ tokens and the budget is 1;"
+    ):
+        choose(name, frame, vectors, budget=1, unit="tokens")
+    with pytest.raises(CurationError, match="needs the columns .*: add lengths before it"):
+        choose(name, frame.drop(columns="prompt_tokens"), vectors, budget=60, unit="tokens")
+
+
+@every_selector
+def test_a_larger_budget_only_adds_to_the_choice_of_a_smaller_one(name):
+    frame, vectors = pool(pinned=(5, 17))
+    whole = choose(name, frame, vectors, budget=40)["rank"]
+    for budget in (3, 11, 30):
+        part = choose(name, frame, vectors, budget=budget)["rank"]
+        assert part.dropna().equals(whole[whole <= budget])
+
+
+def column_of(name: str) -> str:
+    """The parameter that names the column which shares the budget."""
+    return "by" if name == "select_balanced" else "balance"
+
+
+@every_selector
+@pytest.mark.parametrize("shares", ["equal", "root", "proportional", "free"])
+def test_quotas_bound_every_value_from_below_and_above(name, shares):
+    frame, vectors = pool()
+    frame["rating"] = [1, 2, 2, 2, 2, 2, 2, 2] * 5
+    params = {column_of(name): "rating", "shares": shares, "quotas": ["1 >= 4", "2 = 9"]}
+    chosen = choose(name, frame, vectors, budget=13, **params)
+    counts = frame["rating"][chosen["keep"]].value_counts().to_dict()
+    assert counts[1] >= 4 and counts[2] <= 9 and sum(counts.values()) == 13 - max(0, 4 - counts[1])
+    small = choose(name, frame, vectors, budget=5, **params)
+    assert frame["rating"][small["keep"]].tolist().count(1) >= 4, "the least comes first"
+
+
+@every_selector
+def test_equal_shares_are_even_by_any_column(name):
+    frame, vectors = pool()
+    frame["flag"] = [True, False, False, False] * 10
+    params = {column_of(name): "flag", "shares": "equal"}
+    chosen = choose(name, frame, vectors, budget=16, **params)
+    assert frame["flag"][chosen["keep"]].sum() == 8
+
+
+@pytest.mark.parametrize(
+    "quotas, message",
+    [
+        (["a"], "quota 'a' is not a value"),
+        (["a = many"], "quota 'a = many' is not a value"),
+        (["a = 3", "a = 4"], "second of its kind"),
+        (["c >= 3"], "names 'c', which no kept example has as its topic"),
+        (["a >= 9", "b >= 9"], "ask for 18 examples at least and the budget is 12"),
+    ],
+)
+def test_quotas_that_cannot_be_kept_are_refused_with_a_sentence(quotas, message):
+    frame, _ = pool()
+    with pytest.raises(CurationError, match=message):
+        choose("balanced", frame, budget=12, by="topic", quotas=quotas)
+    with pytest.raises(CurationError, match="Quotas need a column to balance by"):
+        choose("random", frame, budget=12, quotas=quotas)
+
+
+@every_selector
+def test_awkward_rows_are_chosen_to_the_number(name):
+    frame, vectors = pool(pinned=(2,))
+    vectors[10:20] = vectors[10]  # duplicates
+    vectors[[0, 7]] = np.nan  # rows that were not embedded
+    frame["quality"] = 1.0
+    frame.iloc[3, frame.columns.get_loc("quality")] = np.nan
+    for budget in (1, 13, 40):
+        chosen = choose(name, frame, vectors, budget=budget)
+        copies = chosen["keep"].iloc[10:20].sum() if name == "select_distinct" else 1
+        assert chosen["keep"].sum() == budget or (budget == 40 and copies == 1)
+        assert chosen["keep"].iloc[2] and chosen["rank"].iloc[2] == 1
+    pd.testing.assert_frame_equal(chosen, choose(name, frame, vectors, budget=budget))
+    one = choose(name, frame.iloc[:1], vectors[:1], budget=1)
+    assert one["keep"].all() and one["rank"].tolist() == [1]
+
+
+def test_a_choice_that_is_short_says_so_and_one_in_tokens_says_how_many():
+    frame, vectors = pool()
+    vectors[10:20] = vectors[10]
+    of = operation("select_distinct")
+    params = of.check({"budget": 40})
+    (note,) = of.notes(params, frame, choose("distinct", frame, vectors, budget=40))
+    assert note.startswith("24 examples were chosen of a budget of 40:")
+    params = of.check({"budget": 100, "unit": "tokens"})
+    answer = choose("distinct", frame, vectors, budget=100, unit="tokens")
+    spent = (frame["prompt_tokens"] + frame["response_tokens"])[answer["keep"]].sum()
+    (note,) = of.notes(params, frame, answer)
+    assert note.startswith(f"The choice has {spent} tokens in {answer['keep'].sum()} examples;")
+
+
+def test_without_quality_the_column_is_not_read():
+    of = operation("select_diverse")
+    assert (
+        of.columns_read(of.check({"quality": 0})) == () == of.numbers_read(of.check({"quality": 0}))
+    )
+    assert of.columns_read(of.check({})) == ("quality",)
+    frame, vectors = pool()
+    plain = choose("diverse", frame.drop(columns="quality"), vectors, budget=8, quality=0.0)
+    assert plain["reason"][plain["keep"]].str.match(r"rank \d, stands for \d+ others?$").all()

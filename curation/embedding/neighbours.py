@@ -31,6 +31,12 @@ SAMPLE = 1_000
 """Rows whose true neighbours are computed to measure the recall."""
 
 
+def without_gaps(vectors: np.ndarray) -> np.ndarray:
+    """Vectors with zeros in the place of NaN, so that a row without an embedding is near to nothing."""
+    gaps = np.isnan(vectors[:, 0]) if vectors.size else np.zeros(0, dtype=bool)
+    return np.where(gaps[:, None], np.float32(0), vectors) if gaps.any() else vectors
+
+
 def nearest(
     vectors: np.ndarray, k: int, progress: Progress = silent
 ) -> tuple[np.ndarray, np.ndarray]:

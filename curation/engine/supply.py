@@ -87,9 +87,11 @@ class Supply:
     def neighbours(self) -> Callable[..., Neighbours]:
         """A function of k and of positions among the rows, or of k alone for all rows."""
 
+        from curation.embedding.neighbours import without_gaps
+
         def neighbours(k: int, positions: Any = None) -> Neighbours:
             vectors = self.vectors if positions is None else self.vectors[positions]
-            return _neighbours(vectors, k, self.cache, self.progress)
+            return _neighbours(without_gaps(vectors), k, self.cache, self.progress)
 
         return neighbours
 

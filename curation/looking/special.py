@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curation.choosing.distances import spread_out
 from curation.dataset import Dataset
 from curation.looking.columns import numbers
-from curation.selection import spread_out
 
 READ = 600
 """Chosen rows whose words are counted, evenly spread."""

@@ -90,45 +90,38 @@ _DEFAULT: list[Rule] = [
 @score(
     "Answer checks",
     makes=("problems", "repetition", "quality"),
-    needs=("language", "prompt_language", "response_tokens"),
+    needs=("language", "prompt_language"),
 )
 def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
     """Name what is wrong with each answer, and score its quality from 0 to 1.
 
     What it does:
         `problems` lists the rules that an answer breaks, separated by commas. `repetition` is the
-        share of the answer that repeats itself. `quality` is l · d · 0.5^n: l grows with the
-        answer's tokens and is 0.9 at 64 (1 − 10^(−tokens/64)), d = min(1, 0.4 + type–token ratio),
-        n is the number of problems. A labelled text has no answer: only the rules about text apply
-        to it, and its quality is 0.5^n. A last turn that calls a tool is an answer without text.
+        share of the answer that repeats itself. `quality` says how little is wrong: it is
+        0.5^n · (1 − repetition), where n is the number of problems. A short answer in which nothing
+        is wrong has the quality 1, as a long one has; an empty one has 0. A labelled text has no answer: only the rules
+        about text apply to it. A last turn that calls a tool is an answer without text.
     Why:
-        Empty, cut, refused and looping answers teach a model to answer so. Length is part of the
-        quality because it is the baseline that many scorers fail to beat.
+        Empty, cut, refused and looping answers teach a model to answer so. Length is no part of the
+        quality: "Chicago Bulls" may be all that was asked for. Whether an answer is right or good
+        it does not say.
     Example:
-        {prompt: Name a planet., response: "N/A"} → {problems: placeholder_answer}
-        {prompt: "What is DNA made of?", response: ""} → {problems: empty_answer}
-        {prompt: Name a planet., response: "Saturn, the one with the rings."} → {problems: ""}
+        {prompt: Name a planet., response: "N/A"} → {problems: placeholder_answer, quality: 0.5}
+        {prompt: "What is DNA made of?", response: ""} → {problems: empty_answer, quality: 0.0}
+        {prompt: "Who won in 1998?", response: Chicago Bulls} → {problems: "", quality: 1.0}
     Measured precision:
         The rules: see drop_bad_answers. Personal data in 2,109 synthetic sentences with marked
         e-mail addresses, phone, card, account and identity numbers: all 406 texts found hold one,
-        and 406 of 412 that hold one are found. `quality` beside other judgements of 5,000 rows of
-        Alpaca (ROC AUC): 0.378 of a 4.5 or more by Claude (AlpaGasus), tokens alone 0.377; 0.858 of
-        Cherry's 5 % by IFD, tokens alone 0.903. It is mostly length (Spearman 0.96), so use it to
-        find bad rows and not to rank good ones.
+        and 406 of 412 that hold one are found. `quality` of 5,000 rows of Alpaca: Spearman −0.03 with
+        tokens, and 1 for 98 % of the rows. It tells bad rows and does not rank good ones: ROC AUC
+        0.500 of a 4.5 or more by Claude (AlpaGasus; tokens alone 0.377), and 0.497 of Cherry's 5 %
+        by IFD (tokens alone 0.903).
     Source:
-        This project's rules. Length as a baseline: Zhao et al. 2024.
+        This project's rules.
     """
     problems, repeats, quality = [], [], []
-    columns = (
-        "prompt",
-        "response",
-        "label",
-        "language",
-        "prompt_language",
-        "response_tokens",
-        "messages",
-    )
-    for prompt, response, label, language, prompt_language, tokens, messages in zip(
+    columns = ("prompt", "response", "label", "language", "prompt_language", "messages")
+    for prompt, response, label, language, prompt_language, messages in zip(
         *(batch[c] for c in columns), strict=True
     ):
         labelled = isinstance(label, str) and not response
@@ -137,14 +130,10 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
             broken.remove("empty_answer")
         if not labelled and _another_language(prompt, response, language, prompt_language):
             broken.append("wrong_language")
-        answer_words = words(response[:4_000])
-        variety = (
-            min(1.0, 0.4 + len(set(answer_words)) / len(answer_words)) if answer_words else 1.0
-        )
-        length = 1.0 if labelled else 1 - 10 ** (-(0 if tokens != tokens else tokens) / 64)
         problems.append(",".join(broken))
         repeats.append(repetition(response))
-        quality.append(length * (1.0 if labelled else variety) * 0.5 ** len(broken))
+        nothing = "empty_answer" in broken
+        quality.append(0.0 if nothing else 0.5 ** len(broken) * (1 - repeats[-1]))
     return pd.DataFrame(
         {
             "problems": pd.Series(problems, index=batch.index, dtype="str"),
