@@ -13,7 +13,7 @@ from curation.choosing.clusters import k_means
 from curation.choosing.distances import distinct, k_center, spread_out
 from curation.choosing.facility import coverage_graph, facility_location, standardised
 from curation.choosing.information import information
-from curation.choosing.preference import Groups, following, in_order, in_shares
+from curation.choosing.preference import Groups, following, in_order, in_shares, places
 from curation.choosing.towards import in_turns
 from curation.embedding import nearest
 
@@ -254,7 +254,7 @@ GROUPS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1,
 """Groups as the greater and the lesser of two numbers: their rows, and those that are pinned."""
 
 
-def places(weights, sizes, budget, pinned):
+def awards(weights, sizes, budget, pinned):
     """The group of each place of a budget, in the order of award."""
     numbers = np.repeat(np.arange(len(sizes)), sizes)
     starts = np.cumsum([0, *sizes[:-1]])
@@ -269,11 +269,11 @@ def places(weights, sizes, budget, pinned):
 @given(GROUPS, st.integers(0, 80), st.sampled_from([0, 0.5, 1]))
 def test_places_fill_the_budget_and_stay_within_each_group(groups, budget, power):
     sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
-    awarded = places([size**power for size in sizes], sizes, budget, pinned)
+    awarded = awards([size**power for size in sizes], sizes, budget, pinned)
     counts = np.bincount(awarded, minlength=len(sizes)) + pinned
     assert counts.sum() == max(sum(pinned), min(budget, sum(sizes)))
     assert all(counts <= sizes)
-    more = places([size**power for size in sizes], sizes, budget + 1, pinned)
+    more = awards([size**power for size in sizes], sizes, budget + 1, pinned)
     assert more[: len(awarded)] == awarded
 
 
@@ -281,7 +281,7 @@ def test_places_fill_the_budget_and_stay_within_each_group(groups, budget, power
 @given(GROUPS, st.integers(0, 80))
 def test_even_places_differ_by_one_at_most_where_there_is_room(groups, budget):
     sizes, pinned = [max(pair) for pair in groups], [min(pair) for pair in groups]
-    counts = np.bincount(places([1.0] * len(sizes), sizes, budget, pinned), minlength=len(sizes))
+    counts = np.bincount(awards([1.0] * len(sizes), sizes, budget, pinned), minlength=len(sizes))
     totals = counts + pinned
     open_ = [t for t, size in zip(totals, sizes, strict=True) if t < size]
     served = [t for t, count in zip(totals, counts, strict=True) if count]
@@ -289,6 +289,7 @@ def test_even_places_differ_by_one_at_most_where_there_is_room(groups, budget):
 
 
 def test_places_by_hand():
-    assert np.bincount(places([1, 1, 1], [2, 50, 50], 22, [0, 0, 0])).tolist() == [2, 10, 10]
-    assert np.bincount(places([10, 5, 1], [100, 25, 1], 16, [0, 0, 0])).tolist() == [10, 5, 1]
-    assert np.bincount(places([100, 25, 1], [100, 25, 1], 50, [0, 0, 0])).tolist() == [40, 10]
+    assert np.bincount(awards([1, 1, 1], [2, 50, 50], 22, [0, 0, 0])).tolist() == [2, 10, 10]
+    assert np.bincount(awards([10, 5, 1], [100, 25, 1], 16, [0, 0, 0])).tolist() == [10, 5, 1]
+    assert np.bincount(awards([100, 25, 1], [100, 25, 1], 50, [0, 0, 0])).tolist() == [40, 10]
+    assert places([100, 25, 1], 50).tolist() == [40, 10, 0]

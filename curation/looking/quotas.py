@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curation.choosing.preference import places
 from curation.dataset import Dataset
 from curation.looking.choice import Choice, values_by
 from curation.looking.coverage import Compared
-from curation.selection import places
 
 
 def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
@@ -42,8 +42,7 @@ def fair_quotas(dataset: Dataset, choice: Choice, column: str) -> dict[str, Any]
     """
     sizes = values_by(dataset, column, choice.pool).value_counts().sort_index()
     names, counts = [str(name) for name in sizes.index], [int(count) for count in sizes]
-    awarded = places(counts, counts, len(choice.chosen), [0] * len(counts))
-    fair = np.bincount(awarded, minlength=len(counts))
+    fair = places(counts, len(choice.chosen))
     lines = [_line(name, int(count)) for name, count in zip(names, fair, strict=True)]
     return {"balance": column, "quotas": lines}
 
