@@ -17,7 +17,7 @@ DELIVERED = "it describes a delivery, and holds no examples."
 
 RECORDS = (
     *("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml"),
-    *("dropped.parquet", "rejected.parquet"),
+    *("dropped.parquet", "rejected.parquet", "atlas.parquet", "croissant.json"),
 )
 """Files of a delivery besides its formats; a folder with the first two is a delivery."""
 LETTERS = 200

@@ -118,7 +118,7 @@ def test_what_was_dropped_or_refused_is_there_on_request(make_project, tmp_path)
     ]
     data = b"".join(orjson.dumps(row) + b"\n" for row in rows) + b"{broken\n"
     project = make_project({"rows.jsonl": data}, Step("drop_exact_duplicates"))
-    manifest = project.export(tmp_path / "out", ["trl"], with_dropped=True)
+    manifest = project.export(tmp_path / "out", ["trl"], also=["dropped"])
     for name in ("dropped.parquet", "rejected.parquet"):
         (entry,) = [f for f in manifest["files"] if f["path"] == name]
         assert entry["sha256"] == sha256(tmp_path / "out" / name)

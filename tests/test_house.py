@@ -103,7 +103,7 @@ ROOMS = {
         card delivery_format origin preference
         fitting trainers
         accepted offer receipts shards tables
-        manifest
+        atlas croissant manifest
         delivery file_check
         __init__ outlook
     """,

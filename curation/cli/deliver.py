@@ -36,9 +36,13 @@ def export(
     pseudonyms: Annotated[
         bool, typer.Option("--pseudonyms", help="Call people annotator 1, 2 … in all files.")
     ] = False,
-    with_dropped: Annotated[
-        bool, typer.Option("--with-dropped", help="Also the rows that were dropped or refused.")
-    ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="dropped: the rows that were dropped or refused; atlas: a table for Embedding "
+            "Atlas. May be given several times."
+        ),
+    ] = None,
     shard_megabytes: Annotated[
         int, typer.Option(help="Size from which a file is continued in another.", min=1)
     ] = 500,
@@ -57,7 +61,7 @@ def export(
             allow_attention=allow_attention,
             pseudonyms=pseudonyms,
             only=only,
-            with_dropped=with_dropped,
+            also=also or (),
             shard_bytes=shard_megabytes * 1_000_000,
             engine=runner,
             progress=progress,

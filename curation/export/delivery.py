@@ -6,7 +6,7 @@ and receipts are written in parts, so that the memory for them does not grow wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ import pandas as pd
 
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
-from curation.export import receipts
+from curation.export import atlas, receipts
 from curation.export.card import card
-from curation.export.delivery_format import DeliveryFormat, Row
+from curation.export.croissant import croissant
+from curation.export.delivery_format import DeliveryFormat, Row, Survey
 from curation.export.fitting import Fitting, check_formats, delivery_formats
 from curation.export.folder import check_folders, entry, put, replacing
 from curation.export.leaks import leaks
@@ -32,6 +33,13 @@ from curation.text.slug import slug
 
 UNREAD = ("messages", "rejected", "tools", "shape", "repairs")
 """Columns that neither the card nor the leak check reads."""
+
+
+ALSO = {
+    "dropped": "dropped and refused rows, with their texts and the reasons",
+    "atlas": "a table for Embedding Atlas, with places on the map and near neighbours",
+}
+"""Further tables of a delivery, written on request."""
 
 
 def check(out: Path, formats: Sequence[str]) -> None:
@@ -49,7 +57,7 @@ def export(
     allow_attention: bool = False,
     pseudonyms: bool = False,
     only: Filter = EVERYTHING,
-    with_dropped: bool = False,
+    also: Collection[str] = (),
     leak_similarity: float = 0.95,
     shard_bytes: int = LARGEST,
     progress: Progress = silent,
@@ -61,13 +69,14 @@ def export(
     format; the manifest gives the reason. A folder that an export made is replaced; any other that
     is not empty is refused. pseudonyms: people are called annotator 1, 2 … in all files. only:
     filter; kept rows that do not meet it are left out, and the manifest holds its conditions.
-    with_dropped: also dropped.parquet and rejected.parquet, with the texts of rows that are not
-    delivered. shard_bytes: size from which a file is continued in another.
+    also: names of ALSO, further tables that are written. shard_bytes: size from which a file is continued in another.
 
     Raises CurationError, and changes nothing, when a format is unknown, the filter names a missing
     column or value, no row is left to deliver, or the folder cannot be written.
     """
     check(out, formats)
+    if unknown := [name for name in also if name not in ALSO]:
+        raise CurationError(f"There is no table {unknown[0]!r}; choose from {', '.join(ALSO)}.")
     out = out.resolve()
     people = People.of(origin.people, pseudonyms)
     places, why = offered(dataset, allow_attention, only, origin.people)
@@ -83,6 +92,7 @@ def export(
             raise CurationError(_nothing_left(results, len(places)))
         read = [name for name in dataset.rows if name not in UNREAD]
         delivered = dataset.rows[read].iloc[places[written[places]]]
+        vectors = _vectors(dataset, delivered.index)
         progress(0.95, "Checking for leaks")
         listed = writer.listed
         manifest = manifest_of(
@@ -92,7 +102,7 @@ def export(
             manifest["filter"] = only.options()
         manifest["leaks"] = leaks(
             delivered,
-            _vectors(dataset, delivered.index),
+            vectors,
             leak_similarity,
             lambda share, text: progress(0.95 + 0.05 * share, text),
         )
@@ -109,10 +119,13 @@ def export(
         tables = receipts.Tables(dataset, origin, people, why, results)
         listed.append(receipts.write(folder, "receipts.parquet", tables.receipts()))
         listed.append(receipts.write(folder, "ids.parquet", writer.ids()))
-        if with_dropped:
+        if "dropped" in also:
             listed.append(receipts.write(folder, "dropped.parquet", tables.dropped()))
             listed.append(receipts.write(folder, "rejected.parquet", tables.rejected()))
+        if "atlas" in also:
+            listed.append(atlas.write(folder, delivered, vectors))
         listed.append(put(folder, "decisions.jsonl", _lines(people, delivered.index)))
+        listed.append(put(folder, "croissant.json", croissant(manifest, writer.samples)))
         put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
 
@@ -120,8 +133,8 @@ def export(
 class _Writer:
     """Writes the files of formats and keeps what the rest of a delivery needs to know of them.
 
-    results: the rows of each format. rendering: results of rendering, by format. listed: entries of
-    the manifest.
+    results: the rows of each format. rendering: results of rendering, by format. samples: format →
+    column → a value of it. listed: entries of the manifest.
     """
 
     def __init__(
@@ -133,23 +146,24 @@ class _Writer:
         self._shards: list[Shard] = []
         self.results: dict[str, Fitting] = {}
         self.rendering: dict[str, Any] = {}
+        self.samples: dict[str, dict[str, Any]] = {}
         self.listed: list[dict[str, Any]] = []
 
     def write(self, format: DeliveryFormat, places: np.ndarray) -> None:
         """Write the files of one format."""
         fitting = self.results[format.name] = Fitting(format, self._rows, self._words)
         survey = format.survey() if format.survey else None
-
-        def noted(part: np.ndarray) -> Iterator[tuple[int, Row]]:
-            for place, record in fitting.records(part):
-                if survey:
-                    survey.add(record)
-                yield place, record
-
+        sample = dict[str, Any]()
         paths: dict[str, list[str]] = {}
         for name in SPLITS:
             mine = places[(self._split == name).to_numpy()[places]]
-            shards = write_shards(format, name, noted(mine), self._folder, self._shard_bytes)
+            shards = write_shards(
+                format,
+                name,
+                _noted(fitting.records(mine), survey, sample),
+                self._folder,
+                self._shard_bytes,
+            )
             if not shards:
                 continue
             paths[name] = [shard.path for shard in shards]
@@ -160,6 +174,8 @@ class _Writer:
                 about = entry(self._folder, shard.path, len(shard.places), format.name, name)
                 self.listed.append({**about, "problems": [warning] if few else []})
             self._shards += shards
+        if sample:
+            self.samples[format.name] = sample
         if format.extra and "train" in paths:
             for path, data in format.extra(paths, self._facts).items():
                 self.listed.append(put(self._folder, path, data, format.name))
@@ -175,6 +191,19 @@ class _Writer:
                 rows = range(start + 1, start + 1 + len(part))
                 ids = self._rows.index[part]
                 yield pd.DataFrame({"file": shard.path, "row": rows, "id": ids})
+
+
+def _noted(
+    records: Iterator[tuple[int, Row]], survey: Survey | None, sample: dict[str, Any]
+) -> Iterator[tuple[int, Row]]:
+    """Yield records, show them to a survey, and add a value of each column to a sample."""
+    for place, record in records:
+        if survey:
+            survey.add(record)
+        for name, value in record.items():
+            if sample.get(name) is None:
+                sample[name] = value
+        yield place, record
 
 
 def survey(

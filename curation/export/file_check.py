@@ -34,8 +34,10 @@ NAMED = 20
 UNCHECKED = ("csv", "original")
 """Formats that no trainer reads, so that they have no rules."""
 
-_SIDE_FILES = ("manifest", "dataset_info", "croissant", "receipts", "ids", "decisions", "recipe")
-_SIDE_FILES += ("dropped", "rejected")
+_SIDE_FILES = (
+    *("manifest", "dataset_info", "croissant", "receipts", "ids", "decisions", "recipe"),
+    *("dropped", "rejected", "atlas"),
+)
 _ENDINGS = (".jsonl", ".json", ".parquet", ".csv")
 
 _ONE_TYPE = ("trl", "axolotl", "hf")

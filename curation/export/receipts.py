@@ -70,7 +70,7 @@ class Tables:
         imported = self._origin.imported
         if not imported.index.equals(rows.index):
             imported = imported.reindex(rows.index)
-        for part in _slices(len(rows)):
+        for part in slices(len(rows)):
             mine, delivered, before = rows.iloc[part], self._delivered[part], imported.iloc[part]
             changed = (before.notna() & (before != mine["messages"])).to_numpy(dtype=bool)
             shown = changed & delivered
@@ -98,7 +98,7 @@ class Tables:
     def dropped(self) -> Iterator[pd.DataFrame]:
         """Yield the rows that a step or a person dropped, with their texts and the reason."""
         rows = self._dataset.rows
-        for part in _slices(len(rows)):
+        for part in slices(len(rows)):
             mine = rows.iloc[part]
             dropped = mine["dropped_by"].notna().to_numpy()
             mine, reasons = mine[dropped], self._reasons.iloc[part][dropped]
@@ -127,7 +127,7 @@ class Tables:
         return [", ".join(codes.get(i, ())) for i in index]
 
 
-def _slices(rows: int) -> Iterator[slice]:
+def slices(rows: int) -> Iterator[slice]:
     """Yield slices of at most CHUNK rows; an empty one for no rows."""
     for start in range(0, max(rows, 1), CHUNK):
         yield slice(start, min(start + CHUNK, rows))
