@@ -22,7 +22,7 @@ import numpy as np
 from curation import Project, Recipe, Step
 from curation.columns import as_text
 from curation.dataset import Dataset
-from curation.looking.chance import Beside, beside_chance
+from curation.looking.chance import Beside, Chance, chance
 from curation.looking.choice import Choice, starved
 from curation.registry import operations
 
@@ -115,14 +115,16 @@ def results(
     project: Project, arms: Mapping[str, Mapping[str, Any]], budgets: Sequence[int]
 ) -> Iterator[tuple[str, int, Dataset, Choice, Beside]]:
     """Yield every arm at every budget: its name, budget, dataset, choice and what chance gives."""
-    for name, about in arms.items():
-        params = {key: value for key, value in about.items() if key != "use"}
-        for budget in budgets:
+    for budget in budgets:
+        random: Chance | None = None
+        for name, about in arms.items():
+            params = {key: value for key, value in about.items() if key != "use"}
             step = Step(about["use"], budget=budget, **params)
             dataset = project.replay(Recipe((*MEASURED, step)))
             choice = Choice.of(dataset)
             assert choice is not None
-            yield name, budget, dataset, choice, beside_chance(dataset, choice)
+            random = random or chance(dataset, choice)
+            yield name, budget, dataset, choice, random.beside(choice)
 
 
 def tally(beside: Beside) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,37 +121,61 @@ class _Pool:
         )
 
 
-def beside_chance(
+@dataclass(frozen=True)
+class Chance:
+    """Random choices of one budget from one pool, measured once for every choice beside them.
+
+    sizes: sizes at which curves are drawn. draws: band → measures of each of its choices.
+    """
+
+    pool: _Pool = field(repr=False)
+    sizes: list[int]
+    draws: Mapping[str, Sequence[Mapping[str, np.ndarray]]] = field(repr=False)
+
+    def beside(self, choice: Choice) -> Beside:
+        """Compare a choice of that budget from that pool with these."""
+        ours = self.pool.measured(_positions(self.pool, choice.chosen), self.sizes)
+        return _beside({"chosen": [ours], **self.draws}, self.sizes, len(self.pool.cover))
+
+
+def chance(
     dataset: Dataset,
     choice: Choice,
     references: Mapping[str, np.ndarray] | None = None,
     progress: Progress = silent,
-) -> Beside:
-    """Compare a choice with DRAWS random and DRAWS random balanced choices of its budget and pool.
+) -> Chance:
+    """Measure DRAWS random and DRAWS random balanced choices of a choice's budget and pool.
 
     They are the operations of BANDS with other seeds. Rows without a vector are left out.
     references: title → unit vectors of a reference set, (rows, width); each is one more measure: the
     share of it with a chosen example within reach. In a large pool a sample of rows has to be
     covered, the same for all choices. Raises AssertionError without embeddings.
     """
-    assert dataset.vectors is not None
     pool = _pool(dataset, choice, references or {})
-    ours = _positions(pool, choice.chosen)
-    sizes = sizes_up_to(len(ours))
-    values = {"chosen": [pool.measured(ours, sizes)]}
+    sizes = sizes_up_to(len(_positions(pool, choice.chosen)))
     rows = dataset.rows.loc[choice.pool.sort_values()]
-    budget = {"budget": len(choice.chosen)}
+    budget: dict[str, Any] = {"budget": len(choice.chosen)}
     if choice.report.params.get("unit") == "tokens":
         budget = {name: choice.report.params[name] for name in ("budget", "unit")}
+    draws: dict[str, list[Mapping[str, np.ndarray]]] = {band: [] for band in BANDS}
     for number, (band, name) in enumerate(BANDS.items()):
-        values[band] = []
         for seed in range(DRAWS):
             drawn = operation(name).run(rows, **budget, seed=FIRST_SEED + seed)
             order = drawn.loc[drawn["keep"], "rank"].sort_values(kind="stable").index
-            values[band].append(pool.measured(_positions(pool, order), sizes))
+            draws[band].append(pool.measured(_positions(pool, order), sizes))
             done = number * DRAWS + seed + 1
             progress(done / DRAWS / len(BANDS), f"{done} of {len(BANDS) * DRAWS} random choices")
-    return _beside(values, sizes, len(pool.cover))
+    return Chance(pool, sizes, draws)
+
+
+def beside_chance(
+    dataset: Dataset,
+    choice: Choice,
+    references: Mapping[str, np.ndarray] | None = None,
+    progress: Progress = silent,
+) -> Beside:
+    """Compare a choice with random ones of its budget and pool; see `chance`."""
+    return chance(dataset, choice, references, progress).beside(choice)
 
 
 def _pool(dataset: Dataset, choice: Choice, references: Mapping[str, np.ndarray]) -> _Pool:
