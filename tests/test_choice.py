@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,12 @@ import pytest
 from curation.dataset import Dataset
 from curation.looking import chance, measures
 from curation.looking.chance import beside_chance, sizes_up_to
-from curation.looking.choice import Choice, groups, shapes, shares, starved, values_by
+from curation.looking.choice import Choice, both, groups, shares, starved, values_by
+from curation.looking.quotas import parameters_of, with_column, with_least
+from curation.recipe import Recipe, Step
 from curation.registry import operation
 from curation.report import StepReport
+from curation.shapes import shapes
 from tests.conftest import make_dataset
 
 
@@ -282,10 +287,54 @@ def test_a_reason_counts_what_a_row_stands_for_and_a_rejected_row_names_who_cove
     dataset = pool(6)
     choice, ids = chosen_by(dataset, [0, 1]), dataset.rows.index
     covered = pd.Series([None, None, ids[0], ids[0], ids[1], None], index=ids, dtype="str")
-    report = choice.report
-    delta = report.delta.assign(covered_by=covered)
-    choice = Choice(choice.chosen, choice.pool, StepReport(*[*vars(report).values()][:6], delta))
+    stands_for = [2.0, 1.0, *[np.nan] * 4]
+    delta = choice.report.delta.assign(covered_by=covered, stands_for=stands_for)
+    choice = Choice(choice.chosen, choice.pool, replace(choice.report, delta=delta))
     assert list(choice.reasons(dataset.rows)["stands_for"]) == [2, 1]
     rejected = choice.rejected(dataset.rows)
     assert rejected.index[0] == ids[5] and rejected["covered_by"].iloc[0] == ""
     assert rejected.loc[ids[3], "covered_by"] == ids[0]
+
+
+def test_two_choices_part_a_pool_in_four():
+    dataset = pool(6)
+    parts = both(chosen_by(dataset, [0, 1, 2]), chosen_by(dataset, [2, 3]))
+    ids = dataset.rows.index
+    assert [list(part) for part in parts] == [[*ids[4:]], [ids[2]], [*ids[:2]], [ids[3]]]
+
+
+@pytest.mark.parametrize("use", ["select_balanced", "select_highest", "select_random"])
+def test_a_quota_of_a_starved_group_gives_it_its_share(use):
+    dataset, choice = starving(0)
+    line = starved(dataset, choice).groups.set_index("value").loc["zh"]
+    params = with_least({"budget": 40}, "language", "zh", round(line["fair"]))
+    if use == "select_balanced":
+        params["by"] = params.pop("balance")
+    elif use == "select_highest":
+        tokens = np.where(dataset.rows["language"] == "zh", 1, 9)
+        dataset = dataset.replace(rows=dataset.rows.assign(response_tokens=tokens))
+    params = operation(use).check(params)
+    answer = operation(use).run(dataset.rows, **params)
+    kept = dataset.rows.loc[answer["keep"], "language"]
+    assert (kept == "zh").sum() >= 10 and len(kept) == 40
+
+
+def test_a_quota_joins_those_of_its_column_and_replaces_those_of_another():
+    first = with_least({}, "topic", "stars", 4)
+    assert first == {"balance": "topic", "shares": "free", "quotas": ["stars >= 4"]}
+    second = with_least(with_least(first, "topic", "eggs", 3), "topic", "stars", 6)
+    assert second["quotas"] == ["eggs >= 3", "stars >= 6"]
+    other = with_least({**second, "shares": "root"}, "language", "zh", 2)
+    assert (other["balance"], other["shares"], other["quotas"]) == ("language", "free", ["zh >= 2"])
+    balanced = parameters_of(Step("select_balanced", by="topic", quotas=["stars = 9"]))
+    assert with_least(balanced, "topic", "eggs", 3)["quotas"] == ["stars = 9", "eggs >= 3"]
+    assert parameters_of(None) == {}
+
+
+def test_kinds_of_conversation_are_measured_where_a_selection_shares_by_them():
+    step = Step("select_random", balance="conversation", shares="free")
+    names = [s.use for s in with_column(Recipe((Step("lengths"), step, Step("split"))))]
+    assert names == ["lengths", "conversation", "select_random", "split"]
+    plain = Recipe((Step("select_random"),))
+    assert with_column(plain) == plain
+    assert with_column(with_column(Recipe((step,)))) == with_column(Recipe((step,)))

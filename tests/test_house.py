@@ -19,7 +19,7 @@ FLOORS = """
     files recipe rejected commands
     cache manifest decisions history recipe_text schema runs
     columns basis recipe_file
-    dataset
+    dataset shapes
     alike label_errors carry embedding sources jobs overlay
     chat choosing
     operations engine settings incoming
@@ -38,7 +38,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files label_errors registry targets text topic_names",
+    "files label_errors registry shapes targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -112,7 +112,8 @@ ROOMS = {
         chance concepts filter gaps quotas result special
     """,
     "operations": """
-        __init__ clean concept decontaminate duplicates embed filters labels language lengths map quality
+        __init__ clean concept conversation decontaminate duplicates embed filters labels language lengths
+        map quality
         select_chance select_target split topics
         select_coverage select_score
     """,

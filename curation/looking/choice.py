@@ -10,19 +10,17 @@ import pandas as pd
 from curation.columns import as_text
 from curation.dataset import Dataset
 from curation.report import StepReport
+from curation.shapes import COLUMN, features, shapes
 
 MEDIANS = {"quality": "Median quality", "response_tokens": "Median response tokens"}
 """Columns whose medians are compared between a choice and its pool → titles."""
-
-SHAPE = "conversation"
-"""The name of the column of `shapes`, which no dataset has by itself."""
 
 GROUPS = {
     "topic": "Topic",
     "language": "Language",
     "source": "Source",
     "label": "Label",
-    SHAPE: "Kind of conversation",
+    COLUMN: "Kind of conversation",
 }
 """Columns whose shares before and after a choice are compared → titles."""
 
@@ -66,14 +64,13 @@ class Choice:
     def reasons(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the chosen rows' texts with why they were chosen, the first chosen first.
 
-        Columns: rank, reason, gain where the method has one, stands_for (rows of the pool whose
-        nearest chosen row it is) where the method says what covers what, prompt, response.
+        Columns: rank, reason, gain where the method has one, stands_for (others that it
+        covers) where the method says what covers what, prompt, response.
         """
         delta = self.report.delta.loc[self.chosen]
         table = delta[[c for c in ("rank", "reason", "gain") if c in delta]]
-        if "covered_by" in self.report.delta:
-            counts = self.report.delta["covered_by"].value_counts()
-            table = table.assign(stands_for=counts.reindex(self.chosen).fillna(0).astype(int))
+        if "stands_for" in delta:
+            table = table.assign(stands_for=delta["stands_for"].fillna(0).astype(int))
         return table.join(rows[["prompt", "response"]])
 
     def rejected(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,39 +84,17 @@ class Choice:
         return table.sort_values("covered_by", kind="stable").join(rows[["prompt", "response"]])
 
 
-def shapes(rows: pd.DataFrame) -> pd.Series:
-    """Return each row's kind of conversation: the first that applies of four.
-
-    tools; several turns, where a person speaks more than once; system prompt; one question.
-    """
-    parts = {name: has.to_numpy() for name, has in _features(rows).items()}
-    kinds = np.select(list(parts.values()), list(parts), "one question")
-    return pd.Series(kinds, index=rows.index, dtype="str")
-
-
-def _features(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    """Map kind of conversation → True for the rows that have it; a row may have several."""
-    messages = rows["messages"]
-    # Quotation marks within a text are escaped, so these patterns are lines between turns only.
-    calls = messages.str.contains('"role":"tool"|"tool_calls":', regex=True)
-    return {
-        "tools": calls | (as_text(rows["tools"]) != ""),
-        "several turns": messages.str.count('"role":"user"') > 1,
-        "system prompt": as_text(rows["system"]) != "",
-    }
-
-
 def groups(dataset: Dataset) -> list[str]:
     """Return the columns of GROUPS in which the kept and dropped rows of a dataset differ."""
     rows = dataset.rows
-    several = [c for c in GROUPS if c in rows and as_text(rows[c]).nunique() > 1]
-    return [*several, *([SHAPE] if shapes(rows).nunique() > 1 else [])]
+    several = [c for c in GROUPS if c != COLUMN and c in rows and as_text(rows[c]).nunique() > 1]
+    return [*several, *([COLUMN] if shapes(rows).nunique() > 1 else [])]
 
 
 def values_by(dataset: Dataset, column: str, ids: pd.Index) -> pd.Series:
     """Return the values of some rows in a column of GROUPS, as text; "missing" for none."""
     rows = dataset.rows.loc[ids]
-    return shapes(rows) if column == SHAPE else as_text(rows[column]).replace("", "missing")
+    return shapes(rows) if column == COLUMN else as_text(rows[column]).replace("", "missing")
 
 
 def shares(dataset: Dataset, choice: Choice, column: str) -> pd.DataFrame:
@@ -186,8 +161,8 @@ def _groups_of(dataset: Dataset, pool: pd.Index) -> list[tuple[str, str, np.ndar
     """Return column, value and members (True for rows of the pool) of every group."""
     rows, listed = dataset.rows.loc[pool], list[tuple[str, str, np.ndarray]]()
     for column in GROUPS:
-        if column in rows:
+        if column in rows and column != COLUMN:
             values = as_text(rows[column])
             names = [name for name in values.unique() if name]
             listed += [(column, name, (values == name).to_numpy()) for name in names]
-    return listed + [(SHAPE, name, has.to_numpy()) for name, has in _features(rows).items()]
+    return listed + [(COLUMN, name, has.to_numpy()) for name, has in features(rows).items()]

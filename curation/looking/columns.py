@@ -18,6 +18,7 @@ CATEGORIES = (
     "label",
     "language",
     "topic",
+    "conversation",
     "dropped_by",
     "split",
     "attention",

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.choosing.preference import places
 from curation.dataset import Dataset
-from curation.looking.choice import Choice, values_by
 from curation.looking.coverage import Compared
+from curation.recipe import Recipe, Step
+from curation.shapes import COLUMN
+
+
+def parameters_of(selection: Step | None) -> dict[str, Any]:
+    """Return the parameters of a selection, the column that shares its budget always as `balance`."""
+    params = dict(selection.params) if selection is not None else {}
+    return {"balance" if key == "by" else key: value for key, value in params.items()}
 
 
 def with_quota(params: Mapping[str, Any], topic: str, most: int) -> dict[str, Any]:
@@ -35,16 +41,25 @@ def of_cuts(compared: Compared, over: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def fair_quotas(dataset: Dataset, choice: Choice, column: str) -> dict[str, Any]:
-    """Return the parameters that give each group of a column its share of the places.
+def with_least(params: Mapping[str, Any], column: str, value: str, least: int) -> dict[str, Any]:
+    """Return the parameters of a selection with at least so many rows of a value of a column.
 
-    column: of `choice.GROUPS`. The shares are those of the pool; the places are as many as were chosen.
+    Quotas of the same column stay; of another column they cannot, so they go. The other values share
+    what is left as the method prefers.
     """
-    sizes = values_by(dataset, column, choice.pool).value_counts().sort_index()
-    names, counts = [str(name) for name in sizes.index], [int(count) for count in sizes]
-    fair = places(counts, len(choice.chosen))
-    lines = [_line(name, int(count)) for name, count in zip(names, fair, strict=True)]
-    return {"balance": column, "quotas": lines}
+    former = params.get("quotas", []) if params.get("balance") == column else []
+    others = [q for q in former if q.rpartition(">=")[0].strip() != value]
+    shares = params.get("shares", "free") if params.get("balance") == column else "free"
+    quotas = [*others, f"{value} >= {least}"]
+    return {**params, "balance": column, "shares": shares, "quotas": quotas}
+
+
+def with_column(recipe: Recipe) -> Recipe:
+    """Return a recipe with the step that makes the kinds of conversation, where its selection needs it."""
+    column = parameters_of(recipe.selection).get("balance")
+    if column != COLUMN or any(step.use == COLUMN for step in recipe):
+        return recipe
+    return recipe + Step(COLUMN)
 
 
 def candidates(dataset: Dataset) -> np.ndarray:

@@ -9,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from curation.looking.columns import counts_of
-from curation.looking.quotas import with_quota
+from curation.looking.quotas import parameters_of, with_quota
 from curation.project import Project
 from curation.ui import state
 from curation.ui.slots import Slot
 
 HANDED = Slot[Mapping[str, Any]]("select-handed", {})
-"""Parameters of `select_diverse` with which the Select page opens; empty for none."""
+"""Parameters with which the Select page opens; empty for none."""
 
 
 def popover(project: Project, part: pd.DataFrame) -> None:
@@ -40,8 +40,8 @@ def popover(project: Project, part: pd.DataFrame) -> None:
 
 def _hand(project: Project, topic: str, most: int) -> None:
     """Add a quota of a topic to the parameters with which the Select page opens."""
-    now = next((s.params for s in project.recipe.steps if s.use == "select_diverse"), {})
-    HANDED.set(project, with_quota(HANDED.get(project) or now, topic, most))
+    params = HANDED.get(project) or parameters_of(project.recipe.selection)
+    HANDED.set(project, with_quota(params, topic, most))
     state.flash(
         f"The Select page has the quota: at most {most:,} of “{topic}”. It is not saved yet."
     )

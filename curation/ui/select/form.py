@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.looking.columns import categories, numbers
-from curation.looking.quotas import count_candidates
+from curation.looking.quotas import count_candidates, with_column
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import Operation, operations
@@ -165,6 +165,6 @@ def _draw_budget(value: int, pool: int, key: str) -> int:
 def _apply(project: Project, recipe: Recipe, base: str) -> None:
     """Save the recipe and run it."""
     with state.flashing_errors():
-        project.save_recipe(recipe, base)
+        project.save_recipe(with_column(recipe), base)
         _let_go(project)
         shell.start_run(project)

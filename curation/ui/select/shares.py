@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.looking.choice import GROUPS, groups, shares
-from curation.looking.quotas import fair_quotas
+from curation.looking.quotas import parameters_of, with_least
 from curation.ui import charts, quotas, tables
 from curation.ui.select.scene import Scene
 from curation.ui.tables import Column
@@ -65,15 +65,16 @@ def draw_starved(scene: Scene) -> None:
             key=f"select-quota-{number}",
             icon=":material/pie_chart:",
             width="stretch",
-            help="Gives every group of this kind the places of its share, in the form above. "
-            "Nothing is saved yet.",
+            help="Puts at least its fair number into the form above. Nothing is saved yet.",
             on_click=_hand,
-            args=(scene, line["column"]),
+            args=(scene, line["column"], line["value"], round(line["fair"])),
         )
     if len(lines) > SHOWN:
         st.caption(f"and {len(lines) - SHOWN:,} more")
 
 
-def _hand(scene: Scene, column: str) -> None:
-    """Give the form quotas that are the fair shares of a column's groups."""
-    quotas.HANDED.set(scene.project, fair_quotas(scene.dataset, scene.choice, column))
+def _hand(scene: Scene, column: str, value: str, least: int) -> None:
+    """Give the form a quota: at least so many examples of a group."""
+    project = scene.project
+    params = quotas.HANDED.get(project) or parameters_of(project.recipe.selection)
+    quotas.HANDED.set(project, with_least(params, column, value, least))
