@@ -1,6 +1,6 @@
 """Whether curation helps: recipes on data with planted faults, against random choices of the same size.
 
-python -m benchmarks lift [--out FOLDER] [--seeds 10] [--sets "AG News" …] [--quick]
+python -m benchmarks lift [--out FOLDER] [--seeds 10] [--sets "AG News" …] [--arms ARM …] [--quick]
 
 AG News, THUCNews titles and 30 intents of CLINC150. A third is the test set, taken out before
 anything else and never changed. The rest gets a long tail (10:1), 15 % copies in three classes, 20 %
@@ -43,9 +43,9 @@ from curation.replay import Replay
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "classify"
 BUDGETS = {
-    "AG News": (250, 500, 1_000),
-    "THUCNews": (250, 500, 1_000, 2_000),
-    "CLINC-30": (250, 500),
+    "AG News": (100, 250, 500, 1_000, 1_500),
+    "THUCNews": (100, 250, 500, 1_000, 2_000),
+    "CLINC-30": (60, 125, 250, 500, 750),
 }
 """Rows to choose; with more, a set has too few left after its wrong labels and copies are out."""
 
@@ -109,7 +109,14 @@ def diverse(**params: Any) -> Select:
     return lambda budget, seed: Step("select_diverse", budget=budget, **params)
 
 
+def chosen_by(use: str, **params: Any) -> Select:
+    """Return a choice by another method."""
+    return lambda budget, seed: Step(use, budget=budget, **params)
+
+
 CHECKED = (Step("lengths"), Step("language"), Step("answer_checks"))
+SURE = (Step("label_quality"),)
+"""The quality of a labelled row: how sure a model that did not see it is of its label."""
 
 SELECTORS: dict[str, Arm] = {
     "random": Arm((), random),
@@ -120,9 +127,15 @@ SELECTORS: dict[str, Arm] = {
     "facility location, balanced": Arm(CHECKED, diverse(quality=0, balance="label")),
     "quality × diversity (its defaults)": Arm(CHECKED, diverse()),
     "longest": Arm((Step("lengths"),), highest("prompt_tokens")),
-    "most confident": Arm((Step("label_quality"),), highest("label_quality")),
+    "most confident": Arm(SURE, highest("label_quality")),
+    "clusters × confidence": Arm(SURE, chosen_by("select_by_cluster", score="label_quality")),
+    "informative (MIG)": Arm(SURE, chosen_by("select_informative", score="label_quality")),
+    "distinct (DEITA)": Arm(SURE, chosen_by("select_distinct", score="label_quality")),
+    "k-center": Arm((), chosen_by("select_k_center")),
     "everything": Arm(),
 }
+
+NEW = ["clusters × confidence", "informative (MIG)", "distinct (DEITA)", "k-center"]
 
 FILTERS: dict[str, tuple[tuple[Step, ...], Sequence[str]]] = {
     "": ((), list(SELECTORS)),
@@ -140,6 +153,7 @@ FILTERS: dict[str, tuple[tuple[Step, ...], Sequence[str]]] = {
             "facility location",
             "facility location, balanced",
             "most confident",
+            *NEW,
             "everything",
         ],
     ),
@@ -334,16 +348,34 @@ def bench_of(name: str, data: Path, out: Path) -> Bench:
     return Bench(name, test, pool, lambda t: store.embed(t, encoder), out, encoder.name)
 
 
-def measured(bench: Bench, seed: int, budgets: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield every cell of one seed: the arms, the ceiling and the controls."""
+def measured(
+    bench: Bench, seed: int, budgets: Sequence[int], arms: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield every cell of one seed: the arms, the ceiling and the controls.
+
+    arms: names of those that are measured, beside random and the ceiling; empty for all and controls.
+    """
     tailed = planting.with_tail(bench.pool, seed)
     about = {"set": bench.name, "seed": seed}
     pool = planting.planted(tailed, seed)
     replay = bench.replay(pool, f"planted {seed}")
-    for name, arm in ARMS.items():
+    for name in dict.fromkeys(["random", *arms]) if arms else ARMS:
         yield from bench.cells(
-            replay, pool, arm, {**about, "pool": "planted", "arm": name}, budgets
+            replay, pool, ARMS[name], {**about, "pool": "planted", "arm": name}, budgets
         )
+    clean = planting.faultless(tailed)
+    ceiling = {**about, "pool": "planted", "arm": CEILING}
+    cleaned = bench.replay(clean, f"clean {seed}")
+    yield from bench.cells(cleaned, clean, SELECTORS["random"], ceiling, budgets)
+    if not arms:
+        yield from _controls(bench, seed, budgets, replay, pool)
+
+
+def _controls(
+    bench: Bench, seed: int, budgets: Sequence[int], replay: Replay, pool: planting.Pool
+) -> Iterator[dict[str, Any]]:
+    """Yield the cells of a pool with permuted columns, and of one that is clean and even."""
+    about = {"set": bench.name, "seed": seed}
     permuted = bench.permuted(replay, seed)
     for name in PERMUTED:
         steps = tuple(step for step in ARMS[name].before if step.use != "label_quality")
@@ -351,10 +383,6 @@ def measured(bench: Bench, seed: int, budgets: Sequence[int]) -> Iterator[dict[s
         yield from bench.cells(
             permuted, pool, arm, {**about, "pool": "permuted", "arm": name}, budgets
         )
-    clean = planting.faultless(tailed)
-    replay = bench.replay(clean, f"clean {seed}")
-    ceiling = {**about, "pool": "planted", "arm": CEILING}
-    yield from bench.cells(replay, clean, SELECTORS["random"], ceiling, budgets)
     even = planting.faultless(planting.parted(bench.pool, 0.5, seed)[0])
     replay = bench.replay(even, f"even {seed}")
     for name in CONTROLS:
@@ -371,6 +399,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--sets", nargs="+", default=list(BUDGETS), choices=list(BUDGETS))
     parser.add_argument("--quick", action="store_true", help="two seeds, the two smallest budgets")
+    parser.add_argument("--arms", nargs="+", help="these arms and random alone", choices=list(ARMS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     os.nice(10)
@@ -382,26 +411,27 @@ def main() -> None:
         bench = bench_of(name, options.data, options.out)
         cells = []
         for seed in range(seeds):
-            cells += measured(bench, seed, budgets)
+            cells += measured(bench, seed, budgets, options.arms or ())
+        weighted, plain = (Scores(cells, bench.test.labels, learner) for learner in LEARNERS)
+        print(f"\n### {name}: {len(bench.test.labels):,} test rows\n")
+        print(
+            lifts(weighted, [*ARMS, CEILING][1:] if not options.arms else options.arms), flush=True
+        )
+        if options.arms:
+            continue
         pool = bench.replay(planting.planted(planting.with_tail(bench.pool, 0), 0), "planted 0")
         caught = bench.leak(pool)
-        weighted, plain = (Scores(cells, bench.test.labels, learner) for learner in LEARNERS)
         parts = [
-            f"\n### {name}: {len(bench.test.labels):,} test rows",
-            lifts(weighted, [*ARMS, CEILING][1:]),
             gaps(weighted, FULL),
             "Without class weights:",
             lifts(plain, PLAIN[1:]),
             gaps(plain, FULL),
             filtered(cells),
             controls(weighted, CONTROLS, PERMUTED),
-        ]
-        print("\n\n".join(parts), flush=True)
-        print(
-            f"\nLeak check: {caught['before']} prompts of the test third in the pool, "
+            f"Leak check: {caught['before']} prompts of the test third in the pool, "
             f"{caught['after']} with {HIDDEN} hidden in it.",
-            flush=True,
-        )
+        ]
+        print("\n" + "\n\n".join(parts), flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from curation.choosing.clusters import k_means
 from curation.choosing.distances import distinct, k_center, spread_out
 from curation.choosing.facility import coverage_graph, facility_location, standardised
 from curation.choosing.information import information
-from curation.choosing.preference import Groups, following, in_order, in_shares, places
+from curation.choosing.preference import Groups, following, in_order, in_shares
 from curation.choosing.towards import in_turns
 from curation.embedding import nearest
 
@@ -292,4 +292,3 @@ def test_places_by_hand():
     assert np.bincount(awards([1, 1, 1], [2, 50, 50], 22, [0, 0, 0])).tolist() == [2, 10, 10]
     assert np.bincount(awards([10, 5, 1], [100, 25, 1], 16, [0, 0, 0])).tolist() == [10, 5, 1]
     assert np.bincount(awards([100, 25, 1], [100, 25, 1], 50, [0, 0, 0])).tolist() == [40, 10]
-    assert places([100, 25, 1], 50).tolist() == [40, 10, 0]

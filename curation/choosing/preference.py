@@ -113,19 +113,6 @@ def in_shares(groups: Groups, method: Method) -> Method:
     return shared
 
 
-def places(sizes: Sequence[int], budget: int) -> np.ndarray:
-    """Return how many places of a budget each of some groups gets in proportion to its size."""
-    numbers = np.repeat(np.arange(len(sizes)), sizes)
-    rows, none = np.arange(len(numbers)), np.zeros(0, dtype=np.int64)
-    groups = Groups.of(numbers, 1.0, np.ones(len(numbers)))
-    preference = in_shares(groups, in_order(rows))(rows, none)
-    counts, pick = np.zeros(len(sizes), dtype=np.int64), following(preference)
-    while pick is not None and counts.sum() < budget:
-        counts[numbers[pick[0]]] += 1
-        pick = following(preference, True)
-    return counts
-
-
 def within_limits(groups: Groups, method: Method) -> Method:
     """Prefer the least number of each group first, and then what the method prefers of all rows.
 

@@ -21,7 +21,7 @@ def conversation(batch: pd.DataFrame) -> pd.Series:
         shared by kind, and quotas can hold.
     Example:
         {prompt: Name a planet., response: Saturn.} → {conversation: one question}
-        {prompt: Shares fell., label: business} → {conversation: one question}
+        {prompt: Name a star., response: Sirius., system: Be brief.} → {conversation: system prompt}
     Measured precision:
         Exact: it reads the turns.
     Source:
