@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curation import export, files
 from curation.dataset import Progress
 from curation.engine import Engine
+from curation.export.contamination import references_read
 from curation.export.proof import proof
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
@@ -47,6 +48,7 @@ def deliver(
             for basis in replay.bases_of(dataset).values()
             if basis.path is not None and basis.exists
         },
+        references=references_read(project.references, dataset.steps),
         proof=proof(all_runs(project.path), recipe, source.digest),
     )
     return export.export(dataset, origin, out, formats, progress=progress, **options)

@@ -30,6 +30,10 @@ class Target(Protocol):
         """How its bytes were read."""
 
     @property
+    def rows(self) -> int:
+        """The number of its rows."""
+
+    @property
     def examples(self) -> pd.DataFrame:
         """Its rows, indexed by id, with prompt and response."""
 

@@ -9,7 +9,10 @@ import pytest
 
 from curation.alike.contamination import COMMON, overlaps
 from curation.alike.numbers import Templates, numbers
+from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.looking.contamination import contaminated
+from curation.looking.queues import queue
 from curation.recipe import Recipe, Step
 
 HENS = (
@@ -144,3 +147,35 @@ def test_texts_of_one_template_differ_in_numbers_alone():
     templates = Templates(texts)
     first = np.zeros(4, dtype=int)
     assert templates.differ(first, np.arange(4)).tolist() == [False, True, False, False]
+
+
+def test_flagged_examples_wait_in_a_queue_until_somebody_decides(project):
+    project.recipe = Recipe((Step("decontaminate", action="flag", similarity=None),))
+    dataset = project.run()
+    waiting = dataset.rows.index[queue(dataset.rows, project.people(), "contaminated")]
+    assert waiting.tolist() == in_order(dataset).index[:1].tolist()
+    bare = dataset.rows.drop(columns="contaminated_by")
+    assert len(queue(bare, None, "contaminated")) == 0
+    project.decisions.append([Decision(waiting[0], "keep", annotator="Ada")])
+    assert len(queue(dataset.rows, project.people(), "contaminated")) == 0
+
+
+def test_a_delivery_names_the_sets_their_digests_and_what_was_taken_out(project, tmp_path):
+    manifest = project.export(tmp_path / "out")
+    reference = project.references.get("sums")
+    about = {"name": "sums", "sha256": reference.sha256, "rows": 2}
+    assert manifest["references"] == [{**about, "read_by": ["decontaminate"]}]
+    (entry,) = manifest["contamination"]
+    assert entry["sets"] == [{**about, "examples": 1}]
+    assert (entry["examples"], entry["delivered"], entry["run"]) == (1, 0, 13)
+    project.recipe = Recipe((Step("decontaminate", action="flag", similarity=None),))
+    assert project.export(tmp_path / "out")["contamination"][0]["delivered"] == 1
+
+
+def test_what_the_step_names_is_shown_beside_the_rows_of_the_set(project):
+    dataset, examples = project.replay(), project.references.get("sums").examples
+    table = contaminated(dataset, "sums", examples)
+    assert table["asked"].tolist() == [HENS] and table["fate"].tolist() == ["✕ dropped"]
+    assert contaminated(dataset, "another", examples).empty
+    named = project.replay(Recipe((Step("decontaminate", sets=["sums"]),)))
+    assert contaminated(named, "another", examples) is None

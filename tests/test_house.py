@@ -98,7 +98,7 @@ ROOMS = {
         __init__
     """,
     "export": """
-        cures deliveries folder leaks proof rendering sentences
+        contamination cures deliveries folder leaks proof rendering sentences
         parts
         card delivery_format origin preference
         fitting trainers
@@ -108,7 +108,7 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns context counts coverage layout masks measures queues search
+        __init__ choice columns contamination context counts coverage layout masks measures queues search
         chance concepts filter gaps quotas result special
     """,
     "operations": """
@@ -136,9 +136,9 @@ ROOMS = {
     "ui": """
         __init__ door slots text
         charts filters server state tables
-        actions card cards delivery form measures progress quotas search_result uploads
+        actions card cards form leak_report measures progress quotas search_result uploads
         clean concepts shell
-        delivery_form load reference_sets search
+        delivery delivery_form load reference_sets search
         map
         coverage select train
     """,

@@ -119,6 +119,37 @@ def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | Non
     return {"split": round((whole - inside) / (whole - own), 4), "random": round(chance, 4)}
 
 
+def ratio_sentence(leaks: dict[str, Any]) -> str:
+    """Return the nearest pair and the leakage of a report in words; empty where nothing was compared."""
+    sentences = []
+    if nearest := leaks.get("nearest"):
+        sentences.append(
+            f"The nearest pair across splits has a cosine similarity of {nearest['similarity']:.3f}."
+        )
+    if ratio := leaks.get("leak_ratio"):
+        sentences.append(
+            f"The leakage (DataSAIL's L) is {ratio['split']:.3f}; of random splits of these sizes it "
+            f"is {ratio['random']:.3f}."
+        )
+    return " ".join(sentences)
+
+
+def listed_pairs(leaks: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pairs of a report for a table: likeness, similarity, splits, one and other (prompts)."""
+    words = {SAME: "the same prompt", **KINDS}
+    return [
+        {
+            "likeness": words[pair["kind"]],
+            "similarity": pair["similarity"],
+            "splits": " and ".join(pair["splits"]),
+            "one": pair["prompts"][0],
+            "other": pair["prompts"][1],
+        }
+        for pair in leaks.get("pairs", ())
+        if "prompts" in pair
+    ]
+
+
 def _shared_keys(rows: pd.DataFrame, names: pd.Series) -> dict[str, int]:
     """Count the prompts, duplicate groups and conversations that stand in more than one split."""
     prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from curation import __version__
 from curation.dataset import Dataset
+from curation.export.contamination import contamination
 from curation.export.fitting import Fitting
 from curation.export.offer import SPLITS, counted
 from curation.export.origin import Origin, People
@@ -78,6 +79,8 @@ def manifest_of(
         },
         "encoders": dict(origin.encoders),
         "bases": dict(origin.bases),
+        "references": [dict(entry) for entry in origin.references],
+        "contamination": contamination(dataset, delivered.index, origin.references),
         **({"proof": dict(origin.proof)} if origin.proof is not None else {}),
         "versions": _versions(),
         "files": listed,

@@ -34,7 +34,8 @@ class Origin:
     vectors. bases: name → SHA-256 of results of earlier runs that operations kept. imported: id →
     turns of the example as they were read. rejected: the lines that the import refused, see
     `Project.rejected`. proof: what training on the choice showed, see
-    `curation.export.proof`; None where nobody trained.
+    `curation.export.proof`; None where nobody trained. references: the reference sets that steps
+    read, each with name, sha256 and rows.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Origin:
     imported: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
     rejected: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REFUSED)))
     proof: Mapping[str, Any] | None = None
+    references: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ QUEUES = {
     "undecided": ("Undecided", "Kept examples that nobody decided yet."),
     "review": ("To review", "Examples that somebody sent to review."),
     "attention": ("Needs attention", "Examples that a trainer cannot use as they stand."),
+    "contaminated": (
+        "Holds a benchmark's row",
+        "Kept examples that hold a row of a benchmark or of another reference set.",
+    ),
     "dropped": ("Dropped by the recipe", "What the machine dropped, for a second look."),
     "everything": ("Everything", "All examples, decided or not."),
 }
@@ -78,6 +82,11 @@ def _candidates(rows: pd.DataFrame, people: State, name: str) -> np.ndarray:
         return waits
     if name == "attention":
         return (rows["attention"] != "").to_numpy(dtype=bool, copy=True)
+    if name == "contaminated":
+        holder = rows.get("contaminated_by")
+        if holder is None:
+            return np.zeros(len(rows), dtype=bool)
+        return (holder.notna() & rows["dropped_by"].isna()).to_numpy(dtype=bool, copy=True)
     # a row that a person dropped and released since the rows were made is undecided too
     dropped = (rows["dropped_by"].notna() & (rows["dropped_by"] != PEOPLE)).to_numpy(dtype=bool)
     return dropped.copy() if name == "dropped" else ~dropped

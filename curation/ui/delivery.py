@@ -11,7 +11,7 @@ import streamlit as st
 from curation.export import delivery_formats, sentences
 from curation.export.deliveries import Delivery, size_text
 from curation.export.rendering import rendered
-from curation.ui import tables
+from curation.ui import leak_report, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -27,7 +27,7 @@ def draw(deliveries: Sequence[Delivery]) -> None:
             "Delivery", deliveries, format_func=lambda d: d.name, key="delivery"
         )
     manifest = delivery.manifest
-    _draw_verdict(manifest["leaks"])
+    leak_report.draw(manifest["leaks"])
     left, right = st.columns([1, 3], vertical_alignment="center")
     left.download_button(
         "Download all (zip)",
@@ -44,18 +44,6 @@ def draw(deliveries: Sequence[Delivery]) -> None:
     st.caption(f"In the folder {markdown(str(delivery.folder), 300)}")
     if delivery.card and st.toggle("Show the dataset card", key="card-shown"):
         st.code(delivery.card, language="markdown", wrap_lines=True)
-
-
-def _draw_verdict(leaks: dict[str, Any]) -> None:
-    """Draw whether the splits are known to be apart."""
-    if not leaks.get("leak_safe"):
-        text = leaks.get("text") or "This delivery is not known to be leak-safe; see the manifest."
-        st.warning(markdown(text, 400), icon=":material/leak_add:")
-        return
-    text = "Leak-safe: no prompt and no near-duplicate is in two splits."
-    if nearest := leaks.get("nearest"):
-        text += f" The nearest pair across splits has similarity {nearest['similarity']:.3f}."
-    st.success(text, icon=":material/verified:")
 
 
 def _draw_not_held(manifest: dict[str, Any]) -> None:
