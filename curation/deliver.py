@@ -14,6 +14,7 @@ from curation.export.proof import proof
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
 from curation.runs import all_runs
+from curation.settings import read_about
 
 if TYPE_CHECKING:
     from curation.project import Project
@@ -50,6 +51,7 @@ def deliver(
         },
         references=references_read(project.references, dataset.steps),
         proof=proof(all_runs(project.path), recipe, source.digest),
+        about=read_about(project.path),
     )
     return export.export(dataset, origin, out, formats, progress=progress, **options)
 

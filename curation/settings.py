@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,38 @@ def read_limits(folder: Path) -> dict[str, float]:
         if value <= 0:
             raise CurationError(f"project.toml: limits.{name} must be above 0, not {value!r}.")
     return limits
+
+
+ABOUT = ("purpose", "licence", "contact")
+"""What a card says of a dataset that no column of it can say."""
+
+_TABLE = re.compile(r"^\[about\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
+
+
+def read_about(folder: Path) -> dict[str, str]:
+    """Return purpose, licence and contact, as far as they are stated, from the table `about`.
+
+    Raises CurationError for a value that is no text.
+    """
+    about = read_settings(folder).get("about", {})
+    wrong = [name for name, value in about.items() if not isinstance(value, str)]
+    if wrong:
+        raise CurationError(f"project.toml: about.{wrong[0]} must be a text in quotes.")
+    return {name: about[name] for name in ABOUT if about.get(name)}
+
+
+def write_about(folder: Path, about: Mapping[str, str]) -> None:
+    """Write purpose, licence and contact into project.toml; the rest of it stays as it is."""
+    path = folder / "project.toml"
+    read_settings(folder)  # what cannot be read is not written over
+    text = _TABLE.sub("", path.read_text("utf-8")).rstrip("\n") + "\n"
+    stated = {name: " ".join(about[name].split()) for name in ABOUT if about.get(name, "").strip()}
+    if stated:
+        lines = [f"{name} = {_quoted(value)}" for name, value in stated.items()]
+        text += "\n" + "\n".join(["[about]", *lines]) + "\n"
+    files.write_text(path, text)
+
+
+def _quoted(text: str) -> str:
+    """A text as a basic string of TOML, in which a control character is an escape."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,11 +12,11 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from curation.export.card import _line
+from curation.export.card_text import line
 from curation.ui.text import markdown
 
 RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-ESCAPERS = pytest.mark.parametrize("escape", [_line, markdown], ids=["card", "page"])
+ESCAPERS = pytest.mark.parametrize("escape", [line, markdown], ids=["card", "page"])
 
 ATTACKS = [
     "<script>alert(1)</script>",

@@ -23,7 +23,7 @@ from curation import Project, Step, export
 from curation.dataset import load_messages
 from curation.engine import Processes
 from curation.errors import Cancelled, CurationError
-from curation.export.card import _line
+from curation.export.card_text import line
 from curation.export.delivery_format import check_turns
 from curation.export.shards import write_shards
 from tests.conftest import ROOT, make_dataset
@@ -743,7 +743,7 @@ def test_a_card_shows_strange_texts_and_does_nothing_else(make_project, tmp_path
     assert "evil.example" in card, "the dropped row is the step's example"
     plain = re.sub(r"\\.", "", card)  # what a backslash escapes is shown as it is
     assert not re.search(r"[<>\[\]&]|https://|www\.|a@", plain.split("---\n")[2])
-    assert "www\u2060.bad.example" in _line(bad) and "a\u2060@bad" in _line(bad)
+    assert "www\u2060.bad.example" in line(bad) and "a\u2060@bad" in line(bad)
     head = yaml.safe_load(card.split("---\n")[1])
     assert head["size_categories"] == ["n<1K"] and "configs" not in head
 

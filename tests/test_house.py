@@ -98,9 +98,10 @@ ROOMS = {
         __init__
     """,
     "export": """
-        contamination cures deliveries folder leaks proof rendering sentences
+        blocks contamination cures deliveries folder leaks licences proof rendering sentences
         parts
         card delivery_format origin preference
+        card_page card_text
         fitting trainers
         accepted offer receipts shards tables
         atlas croissant manifest

@@ -12,8 +12,10 @@ import typer
 from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
 from curation.cli.terminal import bar, in_a_sentence, show, working
 from curation.errors import CurationError
+from curation.export.licences import describe
 from curation.looking.filter import Filter
 from curation.project import Project
+from curation.settings import check_settings, read_about
 
 Formats = Annotated[
     list[str] | None,
@@ -46,6 +48,13 @@ def export(
     shard_megabytes: Annotated[
         int, typer.Option(help="Size from which a file is continued in another.", min=1)
     ] = 500,
+    purpose: Annotated[
+        str | None, typer.Option(help="What it is made for; the project and the card keep it.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="A licence of the Hub, such as cc-by-4.0, or “other: NAME”.")
+    ] = None,
+    contact: Annotated[str | None, typer.Option(help="Whom to ask about it.")] = None,
     filter: Filters = None,
     words: Words = "",
     engine: EngineName = "auto",
@@ -54,6 +63,11 @@ def export(
 ) -> None:
     """Write the delivery folder, complete or not at all; in TRL's format if none is given."""
     only = Filter.parse(filter or [], words)
+    stated = {"purpose": purpose, "licence": licence, "contact": contact}
+    check_settings(project)
+    if any(text is not None for text in stated.values()):
+        fresh = {name: text for name, text in stated.items() if text is not None}
+        describe(project, {**read_about(project), **fresh})
     with working(project, job) as (progress, result), engine_of(engine) as runner:
         manifest = Project.open(project).export(
             to,

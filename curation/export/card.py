@@ -1,38 +1,116 @@
-"""The dataset card: contents, sources, steps, people's decisions, and known gaps.
+"""The dataset card: contents, sources, steps, people's decisions, evidence and known gaps.
 
-Guarantee: no text of an example can act as Markdown in the card, and no example in it holds personal
-data that the rules find.
+Guarantee: one model of the card is drawn twice, as Markdown and as a page of HTML, so both say the
+same. No example in it holds personal data that the rules find. Its texts are those of the data; the
+two renderers escape them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from curation.dataset import Dataset
 from curation.export import sentences
+from curation.export.blocks import (
+    Bars,
+    Block,
+    Card,
+    Histogram,
+    Intervals,
+    Listing,
+    Paragraph,
+    Section,
+    Table,
+)
+from curation.export.licences import licence_head
 from curation.export.parts import TITLES
 from curation.export.proof import limits
 from curation.export.rendering import rendered
+from curation.looking.context import LENGTHS, Contexts, percent
 from curation.personal import is_personal
+from curation.text.folding import one_line
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#!~&])")
 TRIED = 100
 """Dropped rows among which the card looks for an example without personal data."""
 
-_AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
-"""Places where a word joiner is put, so that renderers make no link of a bare address."""
+NOT_STATED = "not stated"
 
 
-def _line(text: object, limit: int = 160) -> str:
-    """Return a text of unknown origin as one line of Markdown without any markup."""
-    line = " ".join(str(text).split())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", _AUTOLINK.sub("\u2060", line))
+def card(
+    dataset: Dataset,
+    rows: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    info: Mapping[str, Any],
+    named: Callable[[str], str] = str,
+) -> Card:
+    """Return the card of a delivery.
+
+    rows: the delivered rows, without their conversations. info: description of the Hub's files, see
+    `dataset_info`; empty when there are none. named: function that replaces people's names in a
+    reason of a receipt.
+    """
+    splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
+    about = manifest.get("about", {})
+    facts = Table(
+        ("", ""),
+        tuple(
+            (word.capitalize(), about.get(word) or NOT_STATED)
+            for word in ("purpose", "licence", "contact")
+        ),
+    )
+    lead = Paragraph(f"{len(rows):,} examples in {splits}, curated from {manifest['examples']:,}.")
+    sections = [
+        Section("Where it came from", tuple(_sources(manifest))),
+        Section("What was done", tuple(_steps(dataset, manifest, named))),
+        Section("People's decisions", tuple(_people(manifest))),
+        Section("Splits", tuple(_splits(manifest))),
+        Section("Benchmarks", tuple(_benchmarks(manifest))),
+        *(
+            [Section("Did curation help?", tuple(_proof(manifest["proof"])))]
+            if "proof" in manifest
+            else []
+        ),
+        Section("Tokens", tuple(_tokens(dataset, rows))),
+        *_groups(rows),
+        Section("Personal data", tuple(_personal(dataset, rows))),
+        Section("What the formats do not hold", tuple(_formats(manifest))),
+        Section("Known gaps", (Listing(tuple(_gaps(dataset, manifest))),)),
+    ]
+    filled = tuple(section for section in sections if section.blocks)
+    return Card(str(manifest["name"]), _head(rows, manifest, info), (lead, facts), filled)
+
+
+def _head(
+    rows: pd.DataFrame, manifest: Mapping[str, Any], info: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the YAML head that the Hub reads."""
+    head: dict[str, Any] = {
+        "pretty_name": manifest["name"],
+        **licence_head(manifest.get("about", {}).get("licence", "")),
+        "size_categories": [_size(len(rows))],
+        "task_categories": [
+            "text-classification" if (rows["response"] == "").mean() > 0.5 else "text-generation"
+        ],
+        "tags": ["sft", "curated"],
+    }
+    languages = rows["language"].value_counts() if "language" in rows else None
+    if languages is not None and any(languages.index):
+        head["language"] = [code for code in languages.index[:20] if code]
+    files: dict[str, list[str]] = {}
+    for entry in manifest["files"]:
+        if entry.get("format") == "hf":
+            files.setdefault(entry["split"], []).append(entry["path"])
+    if files:
+        paths = [
+            {"split": split, "path": names[0] if len(names) == 1 else names}
+            for split, names in files.items()
+        ]
+        head["configs"] = [{"config_name": "default", "data_files": paths}]
+        head["dataset_info"] = dict(info)
+    return head
 
 
 def _size(rows: int) -> str:
@@ -47,92 +125,45 @@ def _size(rows: int) -> str:
     return "1M<n<10M"
 
 
-def card(
-    dataset: Dataset,
-    rows: pd.DataFrame,
-    manifest: dict[str, Any],
-    info: dict[str, Any],
-    named: Callable[[str], str] = str,
-) -> str:
-    """Return the card as Markdown with the Hub's YAML head.
+def _sources(manifest: Mapping[str, Any]) -> Iterator[Block]:
+    sources = manifest["sources"]
+    yield Table(
+        ("file", "lines", "examples", "rejected", "delivered", "SHA-256"),
+        tuple(
+            (
+                one_line(s["name"], 160),
+                *(f"{s[key]:,}" for key in ("lines", "examples", "rejected", "delivered")),
+                f"{s['sha256'][:16]}…",
+            )
+            for s in sources
+        ),
+        frozenset({1, 2, 3, 4}),
+    )
+    if len(sources) > 1:
+        bars = tuple((one_line(s["name"], 60), s["delivered"]) for s in sources)
+        yield Bars("Delivered examples by file", bars)
 
-    rows: the delivered rows. info: description of the Hub's files, see `dataset_info`; empty when
-    there are none. named: function that replaces people's names in a reason of a receipt.
-    """
-    languages = rows["language"].value_counts() if "language" in rows else None
-    head: dict[str, Any] = {
-        "pretty_name": manifest["name"],
-        "license": "unknown",
-        "size_categories": [_size(len(rows))],
-        "task_categories": [
-            "text-classification" if (rows["response"] == "").mean() > 0.5 else "text-generation"
-        ],
-        "tags": ["sft", "curated"],
-    }
-    if languages is not None and any(languages.index):
-        head["language"] = [code for code in languages.index[:20] if code]
-    hf: dict[str, list[str]] = {}
-    for file in manifest["files"]:
-        if file.get("format") == "hf":
-            hf.setdefault(file["split"], []).append(file["path"])
-    if hf:
-        head["configs"] = [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": split, "path": paths if len(paths) > 1 else paths[0]}
-                    for split, paths in hf.items()
-                ],
-            }
-        ]
-        head["dataset_info"] = info
-    parts = [
-        f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n# {_line(manifest['name'])}\n"
-    ]
-    parts.append(
-        f"{len(rows):,} examples in {', '.join(f'{n} {c:,}' for n, c in manifest['splits'].items())}, "
-        f"curated from {manifest['examples']:,}. The licence is that of the sources; it was not checked.\n"
+
+def _steps(
+    dataset: Dataset, manifest: Mapping[str, Any], named: Callable[[str], str]
+) -> Iterator[Block]:
+    yield Table(
+        ("step", "kept before", "dropped", "changed", "an example of what it dropped"),
+        tuple(_step(dataset, report, named) for report in dataset.steps),
+        frozenset({1, 2, 3}),
     )
-    parts.append(
-        "## Where it came from\n\n| file | lines | examples | rejected | delivered | SHA-256 |\n"
-        "|---|---|---|---|---|---|"
-    )
-    parts += [
-        f"| {_line(s['name'])} | {s['lines']:,} | {s['examples']:,} | {s['rejected']:,} "
-        f"| {s['delivered']:,} | `{s['sha256'][:16]}…` |"
-        for s in manifest["sources"]
-    ]
-    parts.append(
-        "\n## What was done\n\n"
-        "| step | kept before | dropped | changed | an example of what it dropped |\n"
-        "|---|---|---|---|---|"
-    )
-    parts += [_step(dataset, report, named) for report in dataset.steps]
-    backends = ", ".join(
-        f"{_line(m, 80)} by {_line(w, 40)}" for m, w in manifest["encoders"].items()
-    )
-    if backends:
-        parts.append(f"\nEmbeddings were computed with {backends}.")
-    parts.append(_people(manifest))
-    parts.append(_leaks(manifest["leaks"]))
-    if "proof" in manifest:
-        parts.append(_proof(manifest["proof"]))
-    if "response_tokens" in rows:
-        total = int(rows["response_tokens"].sum())
-        parts.append(
-            f"\n## Lengths\n\n{total:,} tokens in responses; median {rows['response_tokens'].median():.0f}.\n"
+    left = [("imported", len(dataset))]
+    left += [(r.title, r.kept_out) for r in dataset.steps if r.kept_out != r.kept_in]
+    if len(left) > 1:
+        yield Bars("Examples that are left after each step that drops some", tuple(left))
+    if manifest["encoders"]:
+        backends = ", ".join(
+            f"{one_line(m, 80)} by {one_line(w, 40)}" for m, w in manifest["encoders"].items()
         )
-    for column, title in (("language", "Languages"), ("topic", "Topics"), ("label", "Labels")):
-        if column in rows and rows[column].notna().any():
-            counts = rows[column].fillna("").replace("", "none").value_counts()
-            listed = ", ".join(f"{_line(n, 40)} {c:,}" for n, c in counts.head(30).items())
-            parts.append(f"\n## {title}\n\n{listed}\n")
-    parts.append(_formats(manifest))
-    parts.append("\n## Known gaps\n\n" + _gaps(rows, manifest))
-    return "\n".join(parts)
+        yield Paragraph(f"Embeddings were computed with {backends}.")
 
 
-def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> str:
+def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> tuple[str, ...]:
     dropped = (
         dataset.rows.index[dataset.rows["dropped_by"] == report.name] if report.dropped else []
     )
@@ -144,88 +175,207 @@ def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> str:
         and not is_personal(reason := named(str(reasons.get(example, ""))))
     )
     prompt, reason = next(shown, ("", ""))
-    sample = f"“{_line(prompt, 60)}”: {_line(reason, 80)}" if prompt or reason else ""
+    sample = f"“{one_line(prompt, 60)}”: {one_line(reason, 80)}" if prompt or reason else ""
     params = ", ".join(
-        f"{k} {_line(v, 40)}" for k, v in report.params.items() if v not in (None, "", [])
+        f"{k} {one_line(str(v), 40)}" for k, v in report.params.items() if v not in (None, "", [])
     )
-    return f"| {report.title} ({params}) | {report.kept_in:,} | {report.dropped:,} | {report.changed:,} | {sample} |"
+    counts = (f"{n:,}" for n in (report.kept_in, report.dropped, report.changed))
+    return f"{report.title} ({params})", *counts, sample
 
 
-def _people(manifest: dict[str, Any]) -> str:
+def _people(manifest: Mapping[str, Any]) -> Iterator[Block]:
     decisions = manifest["decisions"]
     lines = [
-        f"- {_line(name, 40)}: {', '.join(f'{kind} {n:,}' for kind, n in kinds.items())}"
+        f"{one_line(name, 40)}: {', '.join(f'{kind} {n:,}' for kind, n in kinds.items())}"
         for name, kinds in decisions["by_annotator"].items()
     ]
     if not lines:
-        return "\n## People's decisions\n\nNobody decided anything by hand.\n"
+        yield Paragraph("Nobody decided anything by hand.")
+        return
     lines += [
-        f"- {'1 delivered example has' if n == 1 else f'{n:,} delivered examples have'} {TITLES[word]}"
+        f"{'1 delivered example has' if n == 1 else f'{n:,} delivered examples have'} {TITLES[word]}"
         for word, n in decisions["delivered_with"].items()
     ]
-    lines.append(
-        "\nEvery decision that counts is in decisions.jsonl; receipts.parquet holds the texts that were changed, "
-        "before and after."
+    yield Listing(tuple(lines))
+    yield Paragraph(
+        "Every decision that counts is in decisions.jsonl; receipts.parquet holds the texts that were "
+        "changed, before and after."
     )
-    return "\n## People's decisions\n\n" + "\n".join(lines) + "\n"
+    if len(decisions["by_annotator"]) > 1:
+        yield Paragraph("Of each example the newest decision counts; agreement was not measured.")
 
 
-def _formats(manifest: dict[str, Any]) -> str:
-    """Return the card's part on rows that formats refused and parts that they have no place for."""
-    lines = [
-        text
-        for name, refusals in manifest["not_in"].items()
-        for text in sentences.not_in(name, refusals)
-    ]
-    lines += [
-        text for name, lost in manifest["lost"].items() if (text := sentences.lost(name, lost))
-    ]
-    lines += [f"{name}: {rendered(entry)}" for name, entry in manifest["rendering"].items()]
-    listed = "\n".join(f"- {_line(text, 600)}" for text in lines) or "Nothing is lost."
-    return f"\n## What the formats do not hold\n\n{listed}\n"
-
-
-def _leaks(leaks: dict[str, Any]) -> str:
-    nearest = leaks.get("nearest")
+def _splits(manifest: Mapping[str, Any]) -> Iterator[Block]:
+    leaks = manifest["leaks"]
     text = (
         "Leak-safe: no prompt, duplicate group or source conversation stands in two splits."
         if leaks.get("leak_safe")
         else leaks.get("text", "")
     )
-    if nearest:
+    if nearest := leaks.get("nearest"):
         text += f" The nearest pair across splits has cosine similarity {nearest['similarity']}."
-    return f"\n## Splits\n\n{text}\n"
+    if ratio := leaks.get("leak_ratio"):
+        text += (
+            f" Its scaled leakage is {ratio['split']}, that of random splits of these sizes "
+            f"{ratio['random']} (DataSAIL; lower is better)."
+        )
+    yield Paragraph(text)
+    if len(manifest["splits"]) > 1:
+        yield Bars("Examples by split", tuple(manifest["splits"].items()))
 
 
-def _proof(result: dict[str, Any]) -> str:
-    """Return the card's part on what training showed."""
-    scale, texts = result["scale"], [result["sentence"], limits(result), result["test_set"]]
-    lines = ["\n## Did curation help?\n", *(f"{_line(t, 900)}\n" for t in texts if t)]
-    lines.append(f"| arm | budget | {_line(result['unit'])} | 95 % interval | seeds |")
-    lines.append("|---|---|---|---|---|")
-    for arm in result["arms"]:
-        budget = "all" if arm["budget"] is None else f"{arm['budget']:,}"
-        mean, low, high = (
-            "" if arm[n] is None else f"{arm[n] * scale:.{1 if scale > 1 else 3}f}"
-            for n in ("mean", "low", "high")
+def _benchmarks(manifest: Mapping[str, Any]) -> Iterator[Block]:
+    """Yield, for each step that looked for rows of benchmarks, its sets and what it found."""
+    for entry in manifest["contamination"]:
+        sides = " and ".join(map(str, entry["sides"]))
+        holders, inside = entry["examples"], entry["delivered"]
+        yield Paragraph(
+            f"By {sides}, {holders:,} examples hold a row of a set; {inside:,} of them are delivered. "
+            f"A copy shares a run of {entry['run']} words, {entry['overlap']:.0%} of the set's row in "
+            f"runs of 8, or a cosine of {entry['similarity']}. What was done: {entry['action']}."
         )
-        interval = f"{low} to {high}" if low and high else "none"
-        lines.append(
-            f"| {_line(arm['title'], 60)} | {budget} | {mean} | {interval} | {arm['seeds']} |"
+        yield Table(
+            ("set", "its rows", "examples that hold one", "SHA-256"),
+            tuple(
+                (
+                    one_line(s["name"], 80),
+                    f"{s['rows']:,}",
+                    f"{s['examples']:,}",
+                    f"{s['sha256'][:16]}…",
+                )
+                for s in entry["sets"]
+            ),
+            frozenset({1, 2}),
         )
-    learner = f"{_line(result['learner'], 40)}"
-    lines.append(
-        f"\nMeasured by training with the learner {learner}; run {_line(result['run'], 40)}.\n"
+    if not manifest["contamination"]:
+        yield Paragraph("No benchmark was compared with these examples.")
+
+
+def _tokens(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
+    contexts = Contexts.of(rows)
+    if contexts is None:
+        if "response_tokens" in rows:
+            total, middle = int(rows["response_tokens"].sum()), rows["response_tokens"].median()
+            yield Paragraph(f"{total:,} tokens in responses; median {middle:.0f}.")
+        yield Paragraph(
+            "Whole conversations were not counted with a chat template (step chat_tokens)."
+        )
+        return
+    notes = [note for r in dataset.steps if r.use == "chat_tokens" for note in r.notes]
+    yield Paragraph(" ".join(notes))
+    sizes = contexts.lengths()
+    cuts = [contexts.cut(length) for length in LENGTHS]
+    text = (
+        f"{sizes['total']:,} tokens in {len(contexts.tokens):,} conversations; the middle one has "
+        f"{sizes['median']:,}, one in twenty more than {sizes['p95']:,}, the longest {sizes['most']:,}."
     )
-    return "\n".join(lines)
+    yield Histogram(text, tuple(contexts.histogram()), tuple(c.length for c in cuts if c.cut))
+    yield Table(
+        ("context length", "examples cut", "share", "tokens of answers lost", "share"),
+        tuple(
+            (
+                f"{c.length:,}",
+                f"{c.cut:,}",
+                percent(c.share),
+                f"{c.lost:,}",
+                percent(c.share_lost),
+            )
+            for c in cuts
+        ),
+        frozenset(range(5)),
+    )
 
 
-def _gaps(rows: Any, manifest: dict[str, Any]) -> str:
-    lines = [f"- {text}." for text in sentences.excluded(manifest["excluded"])]
-    if "problems" in rows:
-        personal = int(rows["problems"].fillna("").str.contains("personal_data").sum())
-        lines.append(
-            f"- {personal:,} delivered examples seem to hold personal data (rules only; nothing was removed for it)."
+def _groups(rows: pd.DataFrame) -> Iterator[Section]:
+    for column, title in (("language", "Languages"), ("topic", "Topics"), ("label", "Labels")):
+        if column in rows and rows[column].notna().any():
+            counts = rows[column].fillna("").replace("", "none").value_counts()
+            bars = tuple((one_line(str(n), 40), int(c)) for n, c in counts.head(30).items())
+            more = f", the 30 largest of {len(counts):,}" if len(counts) > 30 else ""
+            yield Section(title, (Bars(f"Delivered examples by {column}{more}", bars),))
+
+
+def _personal(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
+    """Yield what the rules found of personal data, and what became of it."""
+    if "problems" not in rows:
+        yield Paragraph("Personal data was not looked for (step answer_checks).")
+        return
+    names = dataset.rows["problems"].fillna("").str.contains("personal_data", regex=False)
+    inside = int(rows["problems"].fillna("").str.contains("personal_data", regex=False).sum())
+    dropped = dataset.rows.loc[names, "dropped_by"].dropna().value_counts()
+    titles = {report.name: report.title for report in dataset.steps}
+    lines = [f"{int(names.sum()):,} of {len(dataset):,} imported examples hold some, by the rules."]
+    lines += [
+        f"{count:,} of them were dropped by {titles.get(by, by)}." for by, count in dropped.items()
+    ]
+    lines.append(
+        f"{inside:,} delivered examples seem to hold personal data (rules only; nothing was removed "
+        "from their text)."
+    )
+    yield Listing(tuple(lines))
+
+
+def _formats(manifest: Mapping[str, Any]) -> Iterator[Block]:
+    """Yield the rows that formats refused and the parts that they have no place for."""
+    lines = sentences.not_held(manifest["not_in"], manifest["lost"])
+    lines += [f"{name}: {rendered(entry)}" for name, entry in manifest["rendering"].items()]
+    yield (
+        Listing(tuple(one_line(text, 600) for text in lines))
+        if lines
+        else Paragraph("Nothing is lost.")
+    )
+
+
+def _proof(result: Mapping[str, Any]) -> Iterator[Block]:
+    """Yield what training on the choice showed, with the interval of every arm."""
+    scale = result["scale"]
+    digits = 1 if scale > 1 else 3
+    for text in (result["sentence"], limits(result), result["test_set"]):
+        if text:
+            yield Paragraph(one_line(text, 900))
+    arms = result["arms"]
+    means = [
+        (one_line(_arm(arm), 60), *(arm[n] * scale for n in ("mean", "low", "high")))
+        for arm in arms
+        if None not in (arm["mean"], arm["low"], arm["high"])
+    ]
+    if means:
+        yield Intervals(
+            "Mean of each arm with its 95 % interval", str(result["unit"]), tuple(means)
         )
-    lines.append("- Facts in answers were not checked, and no licence of any source was.")
-    return "\n".join(lines) + "\n"
+    yield Table(
+        ("arm", "budget", str(result["unit"]), "95 % interval", "seeds"),
+        tuple(_measured(arm, scale, digits) for arm in arms),
+        frozenset({1, 2, 4}),
+    )
+    yield Paragraph(
+        f"Measured by training with the learner {one_line(result['learner'], 40)}; "
+        f"run {one_line(result['run'], 40)}."
+    )
+
+
+def _arm(arm: Mapping[str, Any]) -> str:
+    return str(arm["title"]) if arm["budget"] is None else f"{arm['title']}, {arm['budget']:,}"
+
+
+def _measured(arm: Mapping[str, Any], scale: float, digits: int) -> tuple[str, ...]:
+    mean, low, high = (
+        "" if arm[n] is None else f"{arm[n] * scale:.{digits}f}" for n in ("mean", "low", "high")
+    )
+    budget = "all" if arm["budget"] is None else f"{arm['budget']:,}"
+    interval = f"{low} to {high}" if low and high else "none"
+    return one_line(arm["title"], 60), budget, mean, interval, str(arm["seeds"])
+
+
+def _gaps(dataset: Dataset, manifest: Mapping[str, Any]) -> Sequence[str]:
+    about = manifest.get("about", {})
+    lines = [f"{text}." for text in sentences.excluded(manifest["excluded"])]
+    lines += [
+        f"The {word} is not stated."
+        for word in ("purpose", "licence", "contact")
+        if not about.get(word)
+    ]
+    if "proof" not in manifest:
+        lines.append("Nobody trained on it yet, so that it helps is not shown.")
+    lines.append("Facts in answers were not checked, and no licence of any source was.")
+    return lines

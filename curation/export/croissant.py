@@ -57,6 +57,7 @@ ENCODINGS = {
     ".json": "application/json",
     ".parquet": "application/x-parquet",
     ".csv": "text/csv",
+    ".html": "text/html",
     ".md": "text/markdown",
     ".yaml": "application/yaml",
     ".py": "text/x-python",

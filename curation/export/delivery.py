@@ -18,6 +18,8 @@ from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
 from curation.export import atlas, receipts
 from curation.export.card import card
+from curation.export.card_page import page
+from curation.export.card_text import markdown
 from curation.export.croissant import croissant
 from curation.export.delivery_format import DeliveryFormat, Row, Survey
 from curation.export.fitting import Fitting, check_formats, delivery_formats
@@ -111,8 +113,10 @@ def export(
             if f["format"] == "hf":
                 hub.setdefault(f["split"], []).append(f["path"])
         info = dataset_info(folder, hub) if hub else {}
+        contents = card(dataset, delivered, manifest, info, people.text)
         for path, data in (
-            ("README.md", card(dataset, delivered, manifest, info, people.text).encode()),
+            ("README.md", markdown(contents).encode()),
+            ("card.html", page(contents).encode()),
             ("recipe.yaml", origin.recipe.encode()),
         ):
             listed.append(put(folder, path, data))

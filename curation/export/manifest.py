@@ -53,6 +53,7 @@ def manifest_of(
     state = origin.people
     return {
         "name": origin.name,
+        "about": dict(origin.about),
         "examples": len(dataset),
         "kept": int(dataset.rows["dropped_by"].isna().sum()),
         "delivered": len(delivered),

@@ -35,7 +35,8 @@ class Origin:
     turns of the example as they were read. rejected: the lines that the import refused, see
     `Project.rejected`. proof: what training on the choice showed, see
     `curation.export.proof`; None where nobody trained. references: the reference sets that steps
-    read, each with name, sha256 and rows.
+    read, each with name, sha256 and rows. about: purpose, licence and contact, as far as somebody
+    stated them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Origin:
     rejected: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(REFUSED)))
     proof: Mapping[str, Any] | None = None
     references: Sequence[dict[str, Any]] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
