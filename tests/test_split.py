@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import registry
+from curation.alike import jaccard
+from curation.alike.pairs import Index
 from curation.embedding import nearest
 from curation.errors import RecipeError
 from curation.export.leaks import leaks
@@ -389,6 +391,26 @@ def test_strata_hold_over_rows_that_stay_together_too(sizes, kinds, share):
     table = pd.crosstab(label, pd.Series(placed, rows.index)).reindex(columns=["train", "test"])
     off = table["test"].fillna(0) - share * label.value_counts()
     assert (abs(off) < max(sizes) + 1).all(), "within one group of its share"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sets=st.lists(st.sets(st.integers(0, 25)), min_size=1, max_size=12),
+    others=st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=12),
+    threshold=st.sampled_from([0.5, 0.7, 0.8, 0.9, 1.0]),
+)
+def test_no_pair_of_sets_that_reaches_the_threshold_is_missed(sets, others, threshold):
+    one, two = ([np.array(sorted(s), dtype=np.uint64) for s in part] for part in (others, sets))
+    near = {
+        (i, j)
+        for i, a in enumerate(one)
+        for j, b in enumerate(two)
+        if len(a) and len(b) and jaccard(a, b) >= threshold - 1e-9
+    }
+    pairs = [
+        pair for p in Index(two, threshold).pairs_with(one) for pair in zip(*p[:2], strict=True)
+    ]
+    assert sorted(pairs) == sorted(near)
 
 
 def test_texts_of_one_template_that_differ_in_a_number_need_not_stay_together():

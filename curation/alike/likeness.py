@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from curation.alike.numbers import Templates
-from curation.alike.pairs import Pairs, word_copies
+from curation.alike.pairs import Pairs, Texts, word_copies
 from curation.dataset import Progress, part_of, silent
 
 LEAK = 0.95
@@ -39,21 +38,23 @@ def likenesses(
     rows: pd.DataFrame,
     alike: Iterable[Pairs] = (),
     apart: np.ndarray | None = None,
+    looked: np.ndarray | None = None,
     progress: Progress = silent,
 ) -> Iterator[Likeness]:
     """Yield the pairs of examples that are copies of each other, in blocks, by kind.
 
-    alike: pairs whose vectors are near enough. apart: a value for each row; by words, two rows of the
-    same value are no pair. Of equal texts only the first is compared. Two prompts that differ in
-    nothing but numbers are no copies of each other, unless both have the same answer.
+    alike: pairs whose vectors are near enough. apart, looked: see `word_copies`. Two prompts that
+    differ in nothing but numbers are no copies of each other, unless both have the same answer.
     """
-    prompts, responses = rows["prompt"].fillna(""), rows["response"].fillna("")
-    whole = (prompts + "\n\n" + responses).where(responses != "", "").tolist()
-    for pairs in word_copies(prompts.tolist(), apart, part_of(progress, 0, 2)):
+    prompts = Texts(rows["prompt"])
+    answered = rows["response"].where(rows["response"].fillna("") != "", "")
+    # A prompt without an answer is compared once.
+    whole = Texts(rows["prompt"].where(answered != "", ""), answered)
+    for pairs in word_copies(prompts, apart, looked, part_of(progress, 0, 2)):
         yield Likeness("prompt_words", pairs)
     differ = OtherNumbers(rows)
     for kind, blocks in (
-        ("words", word_copies(whole, apart, part_of(progress, 1, 2))),
+        ("words", word_copies(whole, apart, looked, part_of(progress, 1, 2))),
         ("meaning", alike),
     ):
         for pairs in blocks:
@@ -64,12 +65,15 @@ class OtherNumbers:
     """Whether two examples fill one template with other numbers, for pairs of positions."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        self._prompts = Templates(rows["prompt"].fillna("").tolist())
+        self._prompts = Texts(rows["prompt"])
         responses = rows["response"].fillna("")
-        self._answers = pd.factorize(responses)[0]
+        self._answers = Texts(responses).codes
         self._unanswered = (responses == "").to_numpy()
 
     def __call__(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """A mask of the pairs whose prompts differ in numbers alone and whose answers are not one."""
         other = (self._answers[i] != self._answers[j]) | self._unanswered[i]
-        return np.asarray(self._prompts.differ(i, j) & other)
+        mask = np.zeros(len(i), dtype=bool)
+        pairs = Pairs(i[other], j[other], np.zeros(int(other.sum())))
+        mask[other] = self._prompts.differ_in_numbers(pairs)
+        return mask

@@ -58,14 +58,10 @@ class Templates:
         self._whole = np.array([_digest(text) for text in plain], dtype=np.uint64)
         self._empty = np.array([_digest(_DIGITS.sub("0", text)) for text in plain], dtype=np.uint64)
 
-    def differ(self, i: np.ndarray, j: np.ndarray, other: Templates | None = None) -> np.ndarray:
-        """Whether text i differs from text j in nothing but numbers, for each pair of positions.
-
-        other: the texts that j counts; these texts themselves unless given.
-        """
-        others = other or self
-        same = self._empty[i] == others._empty[j]
-        return np.asarray(same & (self._whole[i] != others._whole[j]))
+    def differ(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Whether text i differs from text j in nothing but numbers, for each pair of positions."""
+        same = self._empty[i] == self._empty[j]
+        return np.asarray(same & (self._whole[i] != self._whole[j]))
 
 
 def _digest(text: str) -> int:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from curation.alike.near_duplicates import candidates
 from curation.alike.numbers import Templates
 from curation.alike.shingles import shingles
 from curation.dataset import Progress, part_of, silent
@@ -46,32 +46,77 @@ class Pairs(NamedTuple):
 NO_PAIRS = Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 
+class Texts:
+    """Texts by position, read when they are needed, so that a million long ones are never held twice.
+
+    parts: columns of texts; a text is the row of their parts that are not empty, joined by blank lines.
+    codes: (texts,), equal for equal texts and else different, but for a chance of one in 2⁶⁴ a pair.
+    """
+
+    def __init__(self, *parts: pd.Series) -> None:
+        self._parts = [part.fillna("") for part in parts]
+        hashed = np.zeros(len(parts[0]), dtype=np.uint64)
+        for part in self._parts:
+            own = pd.util.hash_array(np.asarray(part, dtype=object), categorize=False)
+            hashed = hashed * np.uint64(0x9E3779B97F4A7C15) + own
+        self.codes = pd.factorize(hashed)[0]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def read(self, positions: np.ndarray) -> list[str]:
+        """The texts at some positions."""
+        columns = [part.iloc[positions].tolist() for part in self._parts]
+        return ["\n\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
+
+    def differ_in_numbers(self, pairs: Pairs) -> np.ndarray:
+        """A mask of the pairs of texts that are equal but for their numbers."""
+        positions, places = np.unique(
+            np.concatenate([pairs.first, pairs.second]), return_inverse=True
+        )
+        i, j = np.split(places, 2)
+        return Templates(self.read(positions)).differ(i, j)
+
+
 def word_copies(
-    texts: Sequence[str], apart: np.ndarray | None = None, progress: Progress = silent
+    texts: Texts,
+    apart: np.ndarray | None = None,
+    looked: np.ndarray | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Pairs]:
     """Yield the pairs of texts with nearly the same words, without those that differ in numbers alone.
 
     apart: a value for each text; two texts with the same value are not compared. Of equal texts with
-    the same value only the first is compared; equal ones without `apart` are no pair.
+    the same value only the first is compared; equal ones without `apart` are no pair. looked: a mask;
+    of each pair at least one text is looked at. Memory grows with these, all unless given.
     """
-    first = distinct(texts, apart)
-    chosen = [texts[i] for i in first]
-    sides = None if apart is None else apart[first]
-    templates = Templates(chosen)
+    sides = np.zeros(len(texts), dtype=np.int64) if apart is None else apart.astype(np.int64)
+    _, first = np.unique(texts.codes * (sides.max(initial=0) + 1) + sides, return_index=True)
+    first = np.sort(first)
+    mask = np.ones(len(first), dtype=bool) if looked is None else looked[first]
+    order = np.concatenate([first[mask], first[~mask]])
     for n, (sets_of, enough) in enumerate(((shingles, COPY), (character_grams, SHORT_COPY))):
-        sets = [sets_of(text) for text in chosen]
-        for pairs in near_pairs(sets, enough, sides, part_of(progress, n, 2)):
-            copies = pairs.where(~templates.differ(pairs.first, pairs.second))
-            yield Pairs(first[copies.first], first[copies.second], copies.similarity)
+        part = part_of(progress, n, 2)
+        index = Index(
+            [s for block in _blocks(order[: mask.sum()]) for s in map(sets_of, texts.read(block))],
+            enough,
+        )
+        for block in _blocks(np.arange(len(order))):
+            part(float(block[0]) / len(order), f"{block[0]:,} of {len(order):,} compared by words")
+            sets = [sets_of(text) for text in texts.read(order[block])]
+            for pairs in index.pairs_with(sets):
+                i, j = block[pairs.first], pairs.second
+                fresh = j < i  # an indexed text stands before all that are not, and meets itself
+                if apart is not None:
+                    fresh &= apart[order[i]] != apart[order[j]]
+                copies = Pairs(order[j[fresh]], order[i[fresh]], pairs.similarity[fresh])
+                yield copies.where(~texts.differ_in_numbers(copies))
 
 
-def distinct(texts: Sequence[str], apart: np.ndarray | None = None) -> np.ndarray:
-    """The positions of the first of equal texts, for each value of `apart`; sorted."""
-    sides = [""] * len(texts) if apart is None else apart.tolist()
-    places = dict[tuple[str, object], int]()
-    for i, key in enumerate(zip(texts, sides, strict=True)):
-        places.setdefault(key, i)
-    return np.fromiter(places.values(), dtype=np.int64, count=len(places))
+def _blocks(positions: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions in parts of BLOCK."""
+    for start in range(0, len(positions), BLOCK):
+        yield positions[start : start + BLOCK]
 
 
 def character_grams(text: str) -> np.ndarray:
@@ -89,71 +134,79 @@ def character_grams(text: str) -> np.ndarray:
     return np.array(sorted(codes), dtype=np.uint64)
 
 
-def near_pairs(
-    sets: Sequence[np.ndarray],
-    threshold: float,
-    apart: np.ndarray | None = None,
-    progress: Progress = silent,
-) -> Iterator[Pairs]:
-    """Yield all pairs of sets whose Jaccard similarity reaches a threshold, in blocks.
+class Index:
+    """Sets of shingles, to find those whose Jaccard similarity to others reaches a threshold.
 
-    sets: sorted distinct shingles, one set a row. apart: a value for each set; two sets with the
-    same value are no pair. Two empty sets are no pair.
+    sets: sorted distinct shingles, one set a row. A pair whose similarity reaches t shares one of the
+    n − ⌈t·n⌉ + 1 rarest shingles of each (prefix filtering, Chaudhuri et al. 2006), so no pair is
+    missed; an empty set is near to none.
     """
-    from scipy.sparse import csr_matrix
 
-    proposals, _ = candidates(sets, threshold)
-    sizes = np.array([len(s) for s in sets], dtype=np.int64)
-    lengths = np.array([len(p) for p in proposals], dtype=np.int64)
-    flat = np.concatenate([*proposals, np.zeros(0, dtype=np.int64)]).astype(np.int64)
-    if not len(flat):
-        return
-    ranks, columns, counts = np.unique(flat, return_inverse=True, return_counts=True)
-    starts = np.append(0, np.cumsum(lengths))
-    proposed = csr_matrix(
-        (np.ones(len(flat), dtype=np.int32), columns, starts), shape=(len(sets), len(ranks))
-    )
-    by_shingle = proposed.T.tocsr()
-    hits = np.append(0, np.cumsum(proposed @ counts.astype(np.int64)))
-    whole = _incidence(sets)
-    begin = 0
-    while begin < len(sets):
-        end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
-        product = (proposed[begin:end] @ by_shingle).tocoo()
-        i, j = product.row.astype(np.int64) + begin, product.col.astype(np.int64)
-        likely = (j > i) & (
-            np.minimum(sizes[i], sizes[j]) >= threshold * np.maximum(sizes[i], sizes[j]) - 1e-9
-        )
-        if apart is not None:
-            likely &= apart[i] != apart[j]
-        yield _checked(i[likely], j[likely], whole, sizes, threshold)
-        begin = end
-        progress(begin / len(sets), f"{begin:,} of {len(sets):,} compared by words")
+    def __init__(self, sets: Sequence[np.ndarray], threshold: float) -> None:
+        self._threshold = threshold
+        self._sizes = np.array([len(s) for s in sets], dtype=np.int64)
+        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
+        self._vocabulary, counts = np.unique(flat, return_counts=True)
+        self._rank = np.empty(len(counts), dtype=np.int64)
+        self._rank[np.lexsort((self._vocabulary, counts))] = np.arange(len(counts))
+        self._whole, rarest = self._incidences(sets)
+        self._by_shingle = rarest.T.tocsr()
+        self._proposals = np.diff(self._by_shingle.indptr)
+
+    def pairs_with(self, sets: Sequence[np.ndarray]) -> Iterator[Pairs]:
+        """Yield the pairs of a set (first) and an indexed one (second) that reach the threshold."""
+        if not len(self._vocabulary) or not len(sets):
+            return
+        sizes = np.array([len(s) for s in sets], dtype=np.int64)
+        whole, rarest = self._incidences(sets)
+        hits = np.append(0, np.cumsum(rarest @ self._proposals))
+        begin = 0
+        while begin < len(sets):
+            end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
+            product = (rarest[begin:end] @ self._by_shingle).tocoo()
+            i, j = product.row.astype(np.int64) + begin, product.col.astype(np.int64)
+            less, more = np.minimum(sizes[i], self._sizes[j]), np.maximum(sizes[i], self._sizes[j])
+            likely = less >= self._threshold * more - 1e-9
+            i, j = i[likely], j[likely]
+            for start in range(0, len(i), CHECKED):
+                a, b = i[start : start + CHECKED], j[start : start + CHECKED]
+                shared = np.asarray(whole[a].multiply(self._whole[b]).sum(axis=1)).ravel()
+                similarity = shared / (sizes[a] + self._sizes[b] - shared)
+                near = similarity >= self._threshold - 1e-9
+                yield Pairs(a[near], b[near], similarity[near])
+            begin = end
+
+    def _incidences(self, sets: Sequence[np.ndarray]) -> tuple[Any, Any]:
+        """Two sparse matrices (sets, indexed shingles) of ones: all of a set's, and its rarest."""
+        from scipy.sparse import csr_matrix
+
+        sizes = np.array([len(s) for s in sets], dtype=np.int64)
+        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
+        places = np.searchsorted(self._vocabulary, flat)
+        places = np.minimum(places, max(0, len(self._vocabulary) - 1))
+        indexed = self._vocabulary[places] == flat if len(self._vocabulary) else flat > flat
+        # A shingle that is not indexed is rarer than any other.
+        rank = np.where(indexed, self._rank[places] if len(places) else 0, -1)
+        owner = np.repeat(np.arange(len(sets)), sizes)
+        order = np.lexsort((rank, owner))
+        nth = np.arange(len(flat)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
+        prefix = sizes - np.ceil(self._threshold * sizes - 1e-9).astype(np.int64) + 1
+        rarest = order[(nth < np.repeat(prefix, sizes)) & indexed[order]]
+        shape = (len(sets), len(self._vocabulary))
+
+        def ones(chosen: np.ndarray) -> Any:
+            data = np.ones(len(chosen), dtype=np.int32)
+            return csr_matrix((data, (owner[chosen], places[chosen])), shape=shape)
+
+        return ones(np.flatnonzero(indexed)), ones(rarest)
 
 
-def _incidence(sets: Sequence[np.ndarray]) -> Any:
-    """A sparse matrix (sets, shingles) of ones where a set has a shingle."""
-    from scipy.sparse import csr_matrix
+CHECKED = 50_000
+"""Pairs whose shared shingles are counted at once."""
 
-    flat = np.concatenate(sets)
-    vocabulary, columns = np.unique(flat, return_inverse=True)
-    starts = np.append(0, np.cumsum([len(s) for s in sets]))
-    shape = (len(sets), len(vocabulary))
-    return csr_matrix((np.ones(len(flat), dtype=np.int32), columns, starts), shape=shape)
-
-
-def _checked(
-    i: np.ndarray, j: np.ndarray, whole: Any, sizes: np.ndarray, threshold: float
-) -> Pairs:
-    """The pairs whose similarity, computed of all their shingles, reaches the threshold."""
-    parts = [NO_PAIRS]
-    for start in range(0, len(i), 50_000):
-        a, b = i[start : start + 50_000], j[start : start + 50_000]
-        shared = np.asarray(whole[a].multiply(whole[b]).sum(axis=1)).ravel()
-        similarity = shared / (sizes[a] + sizes[b] - shared)
-        near = similarity >= threshold - 1e-9
-        parts.append(Pairs(a[near], b[near], similarity[near]))
-    return Pairs(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+BLOCK = 10_000
+"""Texts that are read and compared at once."""
 
 
 PENDING = 2_000_000

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from curation.alike.likeness import KINDS, LEAK, OtherNumbers, likenesses
-from curation.alike.pairs import Pairs
+from curation.alike.pairs import Pairs, Texts
 from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
 from curation.text.folding import folded, one_line
@@ -58,7 +58,8 @@ def leaks(
     shared = _shared_keys(rows, names)
     compared = _Across(rows, names.to_numpy())
     compared.add(SAME, _equal_prompts(rows, compared.codes))
-    for kind, pairs in likenesses(rows, (), compared.codes, part_of(progress, 0, 2)):
+    out = compared.names != "train"
+    for kind, pairs in likenesses(rows, (), compared.codes, out, part_of(progress, 0, 2)):
         compared.add(kind, pairs)
     result: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
     sentences = []
@@ -203,10 +204,9 @@ class _Across:
         self.codes = pd.factorize(names)[0]
         self._ids = rows.index.astype(str)
         self._prompts = rows["prompt"].fillna("")
-        responses = rows["response"].fillna("")
         self._texts = {
-            "prompt_words": pd.factorize(self._prompts)[0],
-            "words": pd.factorize(self._prompts + "\n\n" + responses)[0],
+            "prompt_words": Texts(rows["prompt"]).codes,
+            "words": Texts(rows["prompt"], rows["response"]).codes,
         }
         self._members = dict[str, np.ndarray]()
         self._pairs = dict[tuple[int, int], _Listed]()

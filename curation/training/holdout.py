@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.alike.pairs import word_copies
+from curation.alike.pairs import Texts, word_copies
 from curation.dataset import Progress, silent
 from curation.errors import CurationError
 from curation.operations.split import split
@@ -204,10 +204,9 @@ def _copies(texts: pd.Series, out: Sequence[str]) -> np.ndarray:
 
     By words, and by characters where a text is so short that one other word changes most shingles.
     """
-    every = [*texts.fillna(""), *out]
+    every = Texts(pd.Series([*texts.fillna(""), *out], dtype="str"))
     pool = np.arange(len(every)) < len(texts)
-    codes, names = pd.factorize(pd.Series(every))
-    near = np.zeros(len(names), dtype=bool)
-    for pairs in word_copies(every, pool):
-        near[codes[pairs.first]] = near[codes[pairs.second]] = True
-    return near[codes[: len(texts)]]
+    near = np.zeros(len(every), dtype=bool)
+    for pairs in word_copies(every, pool, ~pool):
+        near[every.codes[pairs.first]] = near[every.codes[pairs.second]] = True
+    return near[every.codes[: len(texts)]]
