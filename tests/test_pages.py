@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -431,6 +432,40 @@ def test_select_advises_a_balanced_choice_where_there_are_labels(project, monkey
     assert project.view().dataset.rows["label"].notna().any() and advised()
     monkeypatch.setattr("curation.ui.select.form.categories", lambda dataset: [])
     assert not advised()
+
+
+def test_the_example_s_choice_is_drawn_by_chance_and_warns_of_nothing(project):
+    app = opened("select")
+    assert any("drawn by chance" in m.value for m in app.markdown)
+    assert not app.warning and not app.error
+    verdicts = next(t.value for t in app.dataframe if "verdict" in t.value)
+    assert len(verdicts) == 7 and list(verdicts.columns[:2]) == ["measure", "verdict"]
+
+
+def test_a_starved_group_becomes_a_quota_by_one_click_and_a_row_names_what_covers_it(project):
+    project.recipe = project.recipe.with_selection(Step("select_k_center", budget=60))
+    project.run()
+    app = opened("select")
+    button(app, "Make it a quota").click().run()
+    assert not app.exception
+    assert any("1 quota is in the form" in i.value for i in app.info)
+    quota = next(t for t in app.text_area if t.label == "Quotas").value
+    assert re.fullmatch(r".+ >= \d+", quota)
+    assert "quotas" not in project.recipe.to_yaml(), "nothing is changed before it is saved"
+    which = next(g for g in app.segmented_control if g.label == "Which")
+    which.set_value("not chosen").run()
+    assert not app.exception
+    rejected = app.dataframe[-1].value
+    assert rejected["reason"].str.contains("covered by|nothing chosen is near it").all()
+
+
+def test_a_second_method_stands_beside_the_choice_on_one_map(project):
+    app = opened("select")
+    app.selectbox(key="select-second").set_value("select_random").run()
+    assert not app.exception
+    assert any("are the same" in c.value for c in app.caption)
+    app.selectbox(key="select-second").set_value("select_like").run()
+    assert not app.exception, "it needs a reference set, and says so"
 
 
 def test_a_moved_threshold_computes_from_its_step_on_only(project):

@@ -100,8 +100,9 @@ def _current(recipe: Recipe, handed: Mapping[str, Any]) -> Step | None:
 def _draw_handed(project: Project, handed: Mapping[str, Any]) -> None:
     """Show that values of the form come from another page, with a button to discard them."""
     line = st.columns([5, 1], vertical_alignment="center")
+    count = len(handed["quotas"])
     line[0].info(
-        f"{len(handed['quotas'])} quotas are in the form. They count after you save.",
+        f"{count:,} {'quota is' if count == 1 else 'quotas are'} in the form. They count after you save.",
         icon=":material/my_location:",
     )
     line[1].button(
