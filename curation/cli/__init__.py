@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,
+    "push": deliver.push,
     "train": train.train,
     "evaluate": train.evaluate,
     "runs": train.list_runs,

@@ -12,6 +12,7 @@ import typer
 from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
 from curation.cli.terminal import bar, in_a_sentence, show, working
 from curation.errors import CurationError
+from curation.export.deliveries import size_text
 from curation.export.licences import describe
 from curation.looking.filter import Filter
 from curation.project import Project
@@ -189,6 +190,36 @@ def file_check_text(value: Mapping[str, Any]) -> str:
 
 SHOWN = 8
 """Rows of a problem that are printed."""
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="A delivery folder.", metavar="FOLDER")],
+    repository: Annotated[str, typer.Argument(help="owner/name", metavar="REPOSITORY")],
+    public: Annotated[bool, typer.Option("--public", help="Let everybody read it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it is sent.")] = False,
+    as_json: AsJson = False,
+    project: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    job: JobId = None,
+) -> None:
+    """Upload a delivery to the Hugging Face Hub, private unless --public, after showing what goes.
+
+    The token is that of huggingface_hub: HF_TOKEN, or the one that `hf auth login` stored.
+    """
+    from curation.export.push import Shipment, check_name
+    from curation.export.push import push as upload
+
+    check_name(repository)
+    shipment = Shipment.of(folder)
+    where = f"{'Public' if public else 'Private'} repository {repository} on the Hugging Face Hub"
+    lines = [f"{size_text(size):>10}  {path}" for path, size in sorted(shipment.files.items())]
+    if not as_json:
+        show(None, False, "\n".join([*lines, *shipment.sentences(), where]))
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Send it?")):
+        raise CurationError("Nothing was sent; look at the list above and say --yes.")
+    with working(project or folder, job) as (progress, result):
+        address = upload(folder, repository, private=not public, progress=progress)
+        result.update({"address": address, "private": not public, "files": shipment.files})
+    show(dict(result), as_json, f"Sent to {address}")
 
 
 def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:

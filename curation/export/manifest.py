@@ -74,10 +74,12 @@ def manifest_of(
             "events": state.last if state else 0,
             "fingerprint": state.fingerprint() if state else "",
             "by_annotator": people.counts(),
+            "pseudonyms": people.pseudonyms,
             "delivered_with": {
                 name: n for name in WORDS if (n := int((decisions[name].fillna("") != "").sum()))
             },
         },
+        "personal_data": _personal(delivered),
         "encoders": dict(origin.encoders),
         "bases": dict(origin.bases),
         "references": [dict(entry) for entry in origin.references],
@@ -86,6 +88,13 @@ def manifest_of(
         "versions": _versions(),
         "files": listed,
     }
+
+
+def _personal(delivered: pd.DataFrame) -> int | None:
+    """Return the number of rows that seem to hold personal data; None where no step looked."""
+    if "problems" not in delivered:
+        return None
+    return int(delivered["problems"].fillna("").str.contains("personal_data").sum())
 
 
 def _source(entry: Mapping[str, Any], sources: pd.Series) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class People:
         people = cls(names=names)
         return cls(tuple((i, people._renamed(e)) for i, e in events), names)
 
+    @property
+    def pseudonyms(self) -> bool:
+        """Whether the delivery calls people otherwise than they are called."""
+        return any(name != other for name, other in self.names.items())
+
     def _renamed(self, event: Any) -> Any:
         """Return an event with the names of the delivery, also those in a carried note."""
         value = event.value
@@ -89,7 +94,7 @@ class People:
 
         before: regular expression of the text before a name.
         """
-        if all(name == other for name, other in self.names.items()):
+        if not self.pseudonyms:
             return reason
         names = sorted((n for n in self.names if n), key=len, reverse=True)
         pattern = "|".join(re.escape(name) for name in names) or r"(?!)"
