@@ -99,7 +99,7 @@ ROOMS = {
     """,
     "export": """
         blocks contamination cures deliveries folder leaks licences proof rendering sentences
-        parts
+        parts push
         card delivery_format origin preference
         card_page card_text
         fitting trainers

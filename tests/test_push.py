@@ -25,8 +25,8 @@ TOKEN = "hf_notARealToken"
 class Hub:
     """A Hub on this machine with one repository; `log` holds method, path and body of each request."""
 
-    def __init__(self, private=True, held=(), status=200):
-        self.private, self.held, self.status = private, list(held), status
+    def __init__(self, private=True, present=(), status=200):
+        self.private, self.present, self.status = private, list(present), status
         self.log, self.tokens = [], set()
         hub = self
 
@@ -66,7 +66,7 @@ class Hub:
                 ]
             }
         if "/tree/" in path:
-            return [{"type": "file", "path": p, "size": 1, "oid": "0" * 40} for p in self.held]
+            return [{"type": "file", "path": p, "size": 1, "oid": "0" * 40} for p in self.present]
         if "/commit/" in path:
             return {
                 "commitUrl": f"{self.address}/datasets/ada/planets/commit/1",
@@ -77,7 +77,7 @@ class Hub:
             "id": "ada/planets",
             "private": self.private,
             "sha": "0" * 40,
-            "siblings": [{"rfilename": name} for name in self.held],
+            "siblings": [{"rfilename": name} for name in self.present],
         }
 
     def sent(self):
@@ -122,7 +122,7 @@ def delivery(tmp_path):
 
 def test_the_files_of_the_manifest_are_sent_and_nothing_else(hub, delivery):
     server = hub(
-        held=[".gitattributes", "manifest.json", "trl/train-00001-of-00002.jsonl", "a.txt"]
+        present=[".gitattributes", "manifest.json", "trl/train-00001-of-00002.jsonl", "a.txt"]
     )
     (delivery / "notes.txt").write_text("mine")
     address = push(delivery, "ada/planets")
@@ -150,7 +150,7 @@ def test_it_is_said_what_goes(delivery):
     "options, why",
     [
         ({"private": False}, "there already and public"),
-        ({"held": ["README.md", "model.bin"]}, "holds model.bin, which no export made"),
+        ({"present": ["README.md", "model.bin"]}, "holds model.bin, which no export made"),
         ({"status": 401}, "it knows no such token"),
         ({"status": 403}, "may not write there"),
     ],
@@ -191,10 +191,10 @@ def curate(server, *words):
 
 def test_the_command_lists_and_asks_before_it_sends(hub, delivery):
     server = hub()
-    asked = curate(server, str(delivery), "ada/planets")
-    assert asked.returncode == 1 and "say --yes" in asked.stderr and server.log == []
-    assert "trl/train.jsonl" in asked.stdout and "Private repository ada/planets" in asked.stdout
+    listed = curate(server, str(delivery), "ada/planets")
+    assert listed.returncode == 1 and "say --yes" in listed.stderr and server.log == []
+    assert "trl/train.jsonl" in listed.stdout and "Private repository ada/planets" in listed.stdout
     sent = curate(server, str(delivery), "ada/planets", "--yes")
     assert sent.returncode == 0, sent.stderr
     assert "trl/train.jsonl" in server.sent()
-    assert TOKEN not in asked.stdout + asked.stderr + sent.stdout + sent.stderr
+    assert TOKEN not in listed.stdout + listed.stderr + sent.stdout + sent.stderr

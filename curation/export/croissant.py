@@ -72,13 +72,14 @@ def croissant(manifest: Mapping[str, Any], samples: Mapping[str, Mapping[str, An
     samples: format → column → a value of it. A format's records are one record set, in which the
     field `split` is read from the names of the files.
     """
+    described = manifest["about"]
     files = [{**entry, "ending": _ending(entry["path"])} for entry in manifest["files"]]
     about = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": manifest["name"],
-        "description": f"{manifest['delivered']:,} examples for supervised fine-tuning, curated "
-        f"from {manifest['examples']:,}.",
+        "description": " ".join(filter(None, (_summary(manifest), described.get("purpose")))),
+        **({"license": described["licence"]} if described.get("licence") else {}),
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "distribution": [_file(file) for file in files],
         "recordSet": [_splits(manifest["splits"])],
@@ -96,6 +97,13 @@ def croissant(manifest: Mapping[str, Any], samples: Mapping[str, Mapping[str, An
         )
         about["recordSet"].append(_records(name, columns, mine[0]["ending"]))
     return orjson.dumps(about, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _summary(manifest: Mapping[str, Any]) -> str:
+    return (
+        f"{manifest['delivered']:,} examples for supervised fine-tuning, curated from "
+        f"{manifest['examples']:,}."
+    )
 
 
 def _ending(path: str) -> str:

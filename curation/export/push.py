@@ -154,8 +154,8 @@ def _check_repository(info: Any, repository: str, private: bool) -> None:
             f"{repository} is there already and public, so nothing was sent; ask for a public upload "
             "or name another."
         )
-    held = {file.rfilename for file in info.siblings or ()}
-    if held - _BY_ITSELF and MANIFEST not in held:
+    present = {file.rfilename for file in info.siblings or ()}
+    if present - _BY_ITSELF and MANIFEST not in present:
         raise CurationError(
-            f"{repository} holds {min(held - _BY_ITSELF)}, which no export made; name another."
+            f"{repository} holds {min(present - _BY_ITSELF)}, which no export made; name another."
         )
