@@ -61,6 +61,11 @@ def export(
     return Command("export", tuple(words), "Export")
 
 
+def check(project: Path) -> Command:
+    """Say what a delivery would hold, refuse and lose in every format."""
+    return Command("check", (str(project),), "Check before delivery")
+
+
 def add_reference(project: Path, source: Path, name: str, options: Iterable[str]) -> Command:
     """Read a reference set that the dataset is compared with; an empty name is made from the source's."""
     words = (str(project), str(source), *options, *([f"--name={name}"] if name else []))

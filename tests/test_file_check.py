@@ -12,7 +12,7 @@ import pytest
 
 from curation import Project
 from curation.errors import CurationError
-from curation.export.cures import CURES
+from curation.export.cures import CURES, findings
 from curation.export.file_check import UNCHECKED, Amount, Tolerances, check_file
 from curation.export.fitting import delivery_formats
 from curation.export.trainers.llamafactory import TAGS
@@ -278,3 +278,17 @@ def test_every_code_has_a_cure_and_every_cure_a_code():
     )
     assert {code for code in given if code not in CURES} == set()
     assert CURES.keys() - given == set()
+
+
+def test_a_survey_of_a_project_becomes_lines_with_cures():
+    refusal = {"rows": 1, "why": "it calls tools", "ids": []}
+    surveyed = {
+        "alpaca": {"not_in": {"calls_tools": refusal, "odd_turns": {**refusal, "rows": 3}}},
+        "trl": {"not_in": {}},
+    }
+    lines = findings(surveyed)
+    assert [(line["format"], line["code"], line["rows"]) for line in lines] == [
+        ("alpaca", "odd_turns", 3),
+        ("alpaca", "calls_tools", 1),
+    ]
+    assert all(line["cure"] == CURES[line["code"]] for line in lines)

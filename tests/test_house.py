@@ -139,7 +139,7 @@ ROOMS = {
         charts filters server state tables
         actions card cards form leak_report measures progress quotas search_result uploads
         clean concepts shell
-        delivery delivery_form load reference_sets search
+        about context delivery delivery_check delivery_form load reference_sets search
         map
         coverage select train
     """,

@@ -8,12 +8,15 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from curation import Project
 from curation.chat.tokens import as_delivered, load_tokenizer
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
-from curation.looking.context import Contexts, Cut, counted
+from curation.looking.context import Contexts, Cut, grouped
 from curation.registry import operation
+from curation.settings import read_about
 from tests.conftest import make_dataset
 from tests.tiny_lm import MARKED, PLAIN, byte_tokenizer
 
@@ -205,4 +208,47 @@ def test_columns_of_the_step_are_read_back(folders):
     assert Contexts.of(rows) is None
     cut = Contexts.of(table).cut(24)
     assert cut == Cut(24, rows=2, cut=2, emptied=0, answer_tokens=6, lost=2)
-    assert counted(table)["shape_of_talk"].tolist() == ["one question, one answer", "several turns"]
+    assert grouped(table)["conversation"].tolist() == ["one question", "several turns"]
+
+
+# The page's sections.
+
+
+def draw_sections(path):
+    """The script of a page with the sections of this theme."""
+    from curation import Project
+    from curation.ui import about, context, delivery_check
+
+    opened = Project.open(path)
+    view = opened.view()
+    context.draw(opened, view)
+    delivery_check.draw(opened, view)
+    about.draw(opened)
+
+
+@pytest.fixture
+def small(tmp_path):
+    rows = [{"messages": [user(f"Hi {n}?"), assistant("Yo " * 99 * n)]} for n in range(8)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    created = Project.create(tmp_path / "p")
+    created.add(tmp_path / "rows.jsonl")
+    created.run()
+    return created
+
+
+@pytest.mark.usefixtures("main_module")
+def test_the_page_counts_tokens_checks_and_keeps_what_people_state(small, folders):
+    app = AppTest.from_function(draw_sections, args=(str(small.path),), default_timeout=60).run()
+    app.text_input(key="context-tokenizer").set_value(str(folders / "plain")).run()
+    next(b for b in app.button if "Count tokens" in b.label).click().run()
+    assert small.recipe.to_yaml().count("chat_tokens") == 1
+    small.run()
+    app.run()
+    app.select_slider(key="context-length").set_value(512).run()
+    assert "512 tokens cut 6 of 8 examples" in app.warning[0].value
+    by_label = {field.label: field for field in app.text_input}
+    by_label["Purpose"].set_value("Teach *fjords*.")
+    by_label["Licence"].set_value("MIT")
+    next(b for b in app.button if "Keep" in b.label).click().run()
+    assert not app.exception
+    assert read_about(small.path) == {"purpose": "Teach *fjords*.", "licence": "mit"}

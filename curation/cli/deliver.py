@@ -127,10 +127,12 @@ def check(
     """
     if (target / "project.toml").is_file():
         with working(target, job) as (progress, result), engine_of(engine) as runner:
-            value = Project.open(target).check(
+            project = Project.open(target)
+            value = project.check(
                 format, allow_attention=allow_attention, engine=runner, progress=progress
             )
-            result.update(value)
+            view = project.view()  # of today's recipe, because every step of it is remembered now
+            result.update(formats=value, fingerprint=view.fingerprint if view.current else "")
         show(value, as_json, check_text(value))
         return
     try:

@@ -306,7 +306,8 @@ def _personal(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
     titles = {report.name: report.title for report in dataset.steps}
     lines = [f"{int(names.sum()):,} of {len(dataset):,} imported examples hold some, by the rules."]
     lines += [
-        f"{count:,} of them were dropped by {titles.get(by, by)}." for by, count in dropped.items()
+        f"{count:,} of them were dropped by {titles.get(str(by), by)}."
+        for by, count in dropped.items()
     ]
     lines.append(
         f"{inside:,} delivered examples seem to hold personal data (rules only; nothing was removed "

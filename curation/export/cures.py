@@ -5,6 +5,9 @@ Guarantee: every code that a check or a format gives has a cure; a test compares
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 CURES = {
     "attention": "Edit the example, or drop it with the step `drop_attention`.",
     "call_without_name": "Name the function of the call: {function: {name, arguments}}.",
@@ -67,3 +70,22 @@ CURES = {
 def cure(code: str) -> str:
     """Return what to do about a code; that of `attention` for a code of an example's own."""
     return CURES.get(code, CURES["attention"])
+
+
+def findings(surveyed: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a line for each format and code of a survey, the most rows first.
+
+    surveyed: see `curation.export.survey`. A line has format, code, rows, why and cure.
+    """
+    lines = [
+        {
+            "format": name,
+            "code": code,
+            "rows": refusal["rows"],
+            "why": refusal["why"],
+            "cure": cure(code),
+        }
+        for name, entry in surveyed.items()
+        for code, refusal in entry["not_in"].items()
+    ]
+    return sorted(lines, key=lambda line: -line["rows"])

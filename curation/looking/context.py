@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curation.shapes import COLUMN, shapes
+
 COLUMNS = ("tokens", "answer_tokens", "answer_places")
 """Columns of the step `chat_tokens`."""
 
@@ -165,17 +167,12 @@ class Contexts:
         ]
 
 
-def counted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have a count, with their shape: tools, several turns, system, plain."""
+GROUPS = ("conversation", "topic", "source", "language")
+"""Columns by which losses are told apart, as far as they are there."""
+
+
+def grouped(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Map the name of each grouping → the group of every counted row; kinds of conversation first."""
     part = rows[rows["tokens"].notna().to_numpy()]
-    turns = part["messages"].str.count('"role":').to_numpy()
-    shape = np.select(
-        [
-            (part["tools"].fillna("") != "").to_numpy(),
-            turns - (part["system"].fillna("") != "").to_numpy() > 2,
-            (part["system"].fillna("") != "").to_numpy(),
-        ],
-        ["with tools", "several turns", "with a system prompt"],
-        "one question, one answer",
-    )
-    return part.assign(shape_of_talk=shape)
+    part = part.assign(**{COLUMN: shapes(part)})
+    return {name: part[name] for name in GROUPS if name in part}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.export.deliveries import deliveries
-from curation.ui import delivery, delivery_form, shell, state
+from curation.ui import about, context, delivery, delivery_check, delivery_form, shell, state
 
 
 def draw() -> None:
@@ -21,6 +21,12 @@ def draw() -> None:
         delivery.draw(written)
     with st.expander("Make a delivery", expanded=not written, icon=":material/outbox:"):
         delivery_form.draw(project, view)
+    with st.expander("Check before delivery", icon=":material/fact_check:"):
+        delivery_check.draw(project, view)
+    with st.expander("What a context length cuts", icon=":material/content_cut:"):
+        context.draw(project, view)
+    with st.expander("Purpose, licence and contact", icon=":material/id_card:"):
+        about.draw(project)
 
 
 draw()
