@@ -379,6 +379,11 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
     part.set_value("Copies").run()
     app.slider(key="coverage-copies").set_value(0.8).run()
     assert not app.exception
+    before = project.recipe
+    app.button(key="coverage-decontaminate").click().run()
+    added = [step.params for step in project.recipe.steps if step.use == "decontaminate"]
+    assert not app.exception and added == [{"sets": [reference.name]}]
+    project.recipe = before
     reach = next(s for s in app.slider if s.label.startswith("Within reach"))
     reach.set_value(0.95)
     part = next(g for g in app.segmented_control if g.label == "Show")

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from curation.export.leaks import leak_ratio, leaks
 from tests.conftest import make_dataset
@@ -157,3 +158,35 @@ def test_the_leak_ratio_is_that_of_its_definition():
     draws = [rng.permutation(60) for _ in range(300)]
     chance = np.mean([ratio(across[np.ix_(order, order)]) for order in draws])
     assert result["random"] == pytest.approx(chance, abs=2e-3)
+
+
+def page() -> None:
+    import streamlit as st
+
+    from curation.ui import leak_report
+
+    leak_report.draw(st.session_state["leaks"])
+
+
+def drawn(report):
+    app = AppTest.from_function(page, default_timeout=60)
+    app.session_state["leaks"] = report
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+@pytest.mark.usefixtures("main_module")
+def test_the_page_shows_the_pairs_and_never_says_leak_safe_above_the_threshold():
+    rows = placed(
+        [("What is *a* harbour?", "A."), ("What is *a* harbour?", "B."), ("And a lamp?", "C.")],
+        ["train", "test", "train"],
+    )
+    report = leaks(rows, np.eye(3, dtype=np.float32))
+    app = drawn(report)
+    assert "1 prompts" in app.warning[0].value and not app.success
+    assert "DataSAIL" in app.warning[0].value
+    table = app.dataframe[0].value
+    assert table["one"].tolist() == table["other"].tolist() == ["What is *a* harbour?"]
+    safe = drawn(leaks(rows.iloc[1:], np.eye(2, dtype=np.float32)))
+    assert "Leak-safe" in safe.success[0].value and not safe.warning and not safe.dataframe

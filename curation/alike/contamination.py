@@ -15,8 +15,11 @@ import numpy as np
 from curation.alike.shingles import Gram, grams
 from curation.dataset import Progress, silent
 
-GRAM = Gram(words=8, characters=13)
-"""Length of the runs that are compared, in words, or in characters of scripts without spaces."""
+GRAM = Gram(words=8, characters=13, signs=False)
+"""Length of the runs that are compared, in words, or in characters of scripts without spaces.
+
+Signs do not count: the brackets of a worked sum make a run of 13 with a few numbers.
+"""
 
 COMMON = 10
 """Reference texts that may share a run; one that stands in more of them is left out (GPT-3's rule)."""

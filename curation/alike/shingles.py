@@ -18,10 +18,14 @@ from curation.text.words import units
 
 
 class Gram(NamedTuple):
-    """Length of a run: in words, and in characters where words are not set apart by spaces."""
+    """Length of a run: in words, and in characters where words are not set apart by spaces.
+
+    signs: whether signs such as + and < count as words.
+    """
 
     words: int
     characters: int
+    signs: bool = True
 
 
 SHINGLE = Gram(words=5, characters=6)
@@ -58,6 +62,8 @@ def grams(text: str, gram: Gram) -> Grams:
     spaced = plain.isascii() or not is_unspaced(plain)
     if spaced:
         pieces, length = units(plain), gram.words
+        if not gram.signs:
+            pieces = [piece for piece in pieces if piece[0].isalnum()]
     else:
         pieces, length = [c for c in plain if not c.isspace()], gram.characters
     if not pieces:

@@ -63,7 +63,7 @@ def decontaminate(
         float,
         "share of a set's row, in runs of 8 words that the example has too, from which it is a copy",
         Range(0.1, 1.0, 0.05),
-    ] = 0.5,
+    ] = 0.4,
     run: Annotated[
         int, "words in a row that both have, from which it is a copy", Range(GRAM.words, 200)
     ] = 13,
@@ -80,8 +80,8 @@ def decontaminate(
 
     What it does:
         Compares each example with every row of the reference sets, on each of the `sides`. It is a
-        copy where both share a run of 13 words, or where half of the row's words stand in runs of 8
-        that the example has too (21 and 13 characters in scripts without spaces). Runs that more
+        copy where both share a run of 13 words, or where two fifths of the row's words stand in runs
+        of 8 that the example has too (21 and 13 characters in scripts without spaces). Runs that more
         than 10 rows of the set share do not count, and an answer below 8 words is not compared.
         With embeddings it is a copy too where the cosine reaches `similarity` and both hold the
         same numbers. The reason names set, row and measure; `contaminated_by` names set and row.
@@ -92,10 +92,14 @@ def decontaminate(
         {prompt: "Name a planet with rings, please.", response: Saturn.} → kept
         {prompt: How many eggs do four hens lay in a week if each of them lays one every day} → dropped
     Measured precision:
-        Not measured yet.
+        60 of GSM8K's test questions, planted with restyled answers among 4,940 rows of Alpaca and
+        GSM8K's training set: by words of prompts it finds 50, 30 of 30 in a longer prompt, with
+        other names or with the question first, 8 of 10 with synonyms, 7 of 10 with all three and 5
+        of 10 with other names and numbers. Of all 7,473 training questions it names 4, which are
+        twins of test questions, and of 20,000 of Alpaca none (benchmarks, contamination).
     Source:
-        Runs of 13 words: GPT-3 (Brown et al. 2020). Half of the words in runs of 8: Tülu 3 (Lambert
-        et al. 2024). Embeddings, because rewordings escape runs: Yang et al. 2023.
+        Runs of 13 words: GPT-3 (Brown et al. 2020). A share of the words in runs of 8: Tülu 3
+        (Lambert et al. 2024), with a half. Embeddings, because rewordings escape runs: Yang et al. 2023.
     """
     chosen = targets(sets)
     reasons = pd.Series("", index=rows.index, dtype="str")
