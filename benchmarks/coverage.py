@@ -55,6 +55,17 @@ ARMS: dict[str, Mapping[str, Any]] = {
         "quality": 0.0,
         "balance": "topic",
     },
+    "facility location, topics in proportion": {
+        "use": "select_diverse",
+        "quality": 0.0,
+        "balance": "topic",
+        "shares": "proportional",
+    },
+    "quality × diversity, topics in proportion": {
+        "use": "select_diverse",
+        "balance": "topic",
+        "shares": "proportional",
+    },
     "clusters × quality": {"use": "select_by_cluster"},
     "informative (MIG)": {"use": "select_informative"},
     "distinct (DEITA)": {"use": "select_distinct"},

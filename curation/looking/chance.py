@@ -40,7 +40,7 @@ CURVES = ("facility_location", "novelsum")
 
 LESS_IS_BETTER = ("radius",)
 
-POINTS = 12
+POINTS = 8
 """Sizes at which a curve is drawn."""
 
 WORK = 10_000_000
@@ -154,6 +154,7 @@ def chance(
     pool = _pool(dataset, choice, references or {})
     sizes = sizes_up_to(len(_positions(pool, choice.chosen)))
     rows = dataset.rows.loc[choice.pool.sort_values()]
+    rows = rows.set_axis(rows.index.astype(object))  # the operations go through the ids one by one
     budget: dict[str, Any] = {"budget": len(choice.chosen)}
     if choice.report.params.get("unit") == "tokens":
         budget = {name: choice.report.params[name] for name in ("budget", "unit")}
