@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from curation.chat.calls import with_text
 from curation.dataset import ID
 from curation.export.delivery_format import (
     DeliveryFormat,
+    Problem,
     Row,
     chat_turns,
     check_turns,
@@ -40,6 +41,33 @@ def _tool(tool: Row) -> Row:
     if "parameters" in function:
         function["parameters"] = orjson.dumps(function["parameters"]).decode()
     return {**tool, "function": function}
+
+
+def _check(rows: Iterable[Row]) -> list[Problem]:
+    """Return problems of turns, and of tools that Axolotl could not read."""
+    listed = list(rows)
+    why = "tools, or the parameters of one, are not the list or the JSON text that Axolotl reads"
+    return [
+        *check_turns(listed),
+        *(
+            Problem(number, "invalid_tools", why)
+            for number, row in enumerate(listed, 1)
+            if not _are_tools(row.get("tools"))
+        ),
+    ]
+
+
+def _are_tools(value: Any) -> bool:
+    """Return whether Axolotl reads a value as tools: a list or its JSON text, with JSON in texts."""
+    try:
+        tools = orjson.loads(value) if isinstance(value, str) else value
+        functions = [t.get("function") or {} for t in tools or () if isinstance(t, dict)]
+        for function in functions:
+            if isinstance(parameters := function.get("parameters"), str):
+                orjson.loads(parameters)
+    except (orjson.JSONDecodeError, AttributeError):
+        return False
+    return isinstance(tools, list | None)
 
 
 def _entry(file: str) -> dict[str, Any]:
@@ -92,7 +120,7 @@ FORMAT = DeliveryFormat(
         }
     ),
     _row,
-    check_turns,
+    _check,
     jsonl,
     leads=True,
     extra=_extra,
