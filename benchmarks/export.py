@@ -1,4 +1,7 @@
-"""Deliveries of many rows: seconds, and the memory beyond what the dataset itself holds."""
+"""Deliveries of many rows: seconds, and the memory beyond what the dataset itself holds.
+
+All rows stand in one split, so that the leak check has nothing to compare; it is another's figure.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +21,8 @@ from curation.dataset import BASE_COLUMNS, Dataset, with_derived
 from curation.export import Origin, export
 
 CHUNK = 50_000
+
+WORDS = [f"{first}{last}" for first in "bcdfghklmnprstvw" for last in ("ale", "ind", "orm", "ust")]
 
 
 def write_examples(path: Path, rows: int) -> None:
@@ -33,16 +39,15 @@ def write_examples(path: Path, rows: int) -> None:
 
 def table(numbers: range) -> pd.DataFrame:
     """Examples with the given numbers."""
-    words = "a river carries water from the hills to the sea and leaves sand on its way"
-    messages, tools = [], []
-    for n in numbers:
-        question = f"Question {n}: what does the {n % 97}th sentence say? {words}"
-        answer = f"It says {n}. {words}. " * 3
-        messages.append(
-            f'[{{"role":"user","content":"{question}"}},'
-            f'{{"role":"assistant","content":"{answer}"}}]'
-        )
-        tools.append('[{"type":"function","function":{"name":"look_up"}}]' if n % 10 == 0 else "")
+    random = np.random.default_rng(numbers.start)
+    texts = [" ".join(chosen) for chosen in random.choice(WORDS, (len(numbers), 60)).tolist()]
+    messages = [
+        f'[{{"role":"user","content":"Question {n}: {text[:120]}?"}},'
+        f'{{"role":"assistant","content":"{text}."}}]'
+        for n, text in zip(numbers, texts, strict=True)
+    ]
+    tool = '[{"type":"function","function":{"name":"look_up"}}]'
+    tools = [tool if n % 10 == 0 else "" for n in numbers]
     frame = pd.DataFrame({"messages": messages, "tools": tools}, dtype="str")
     for name in ("rejected", "metadata", "shape", "repairs"):
         frame[name] = pd.Series("", index=frame.index, dtype="str")
@@ -53,8 +58,7 @@ def table(numbers: range) -> pd.DataFrame:
     frame["source_offset"] = 0
     dropped = ["keep_between" if n % 7 == 0 else None for n in numbers]
     frame["dropped_by"] = pd.Series(dropped, dtype="str")
-    splits = ["validation" if n % 20 == 0 else "train" for n in numbers]
-    frame["split"] = pd.Series(splits, dtype="str")
+    frame["split"] = pd.Series("train", index=frame.index, dtype="str")
     ids = pd.Index([f"{n:016x}" for n in numbers], name="id", dtype="str")
     return with_derived(frame.set_axis(ids))[list(BASE_COLUMNS)]
 

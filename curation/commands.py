@@ -52,13 +52,25 @@ def fetch(project: Path, dataset: str, revision: str) -> Command:
 
 
 def export(
-    project: Path, to: Path, formats: Iterable[str], allow_attention: bool, pseudonyms: bool
+    project: Path,
+    to: Path,
+    formats: Iterable[str],
+    allow_attention: bool,
+    pseudonyms: bool,
+    also: Iterable[str],
 ) -> Command:
-    """Write a delivery."""
+    """Write a delivery; also: further tables."""
     words = [str(project), f"--to={to}", *(f"--format={name}" for name in formats)]
     words += ["--allow-attention"] if allow_attention else []
     words += ["--pseudonyms"] if pseudonyms else []
+    words += [f"--also={name}" for name in also]
     return Command("export", tuple(words), "Export")
+
+
+def push(project: Path, delivery: Path, repository: str, public: bool) -> Command:
+    """Upload a delivery of a project to the Hugging Face Hub, after a person saw what goes."""
+    words = (str(delivery), repository, f"--project={project}", "--yes")
+    return Command("push", (*words, *(["--public"] if public else [])), f"Send to {repository}")
 
 
 def check(project: Path) -> Command:

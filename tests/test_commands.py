@@ -9,7 +9,7 @@ import typer
 
 from curation import commands
 from curation.cli import app
-from curation.export import delivery_formats
+from curation.export import ALSO, delivery_formats
 from curation.reading import Reading
 
 P = Path("a project")
@@ -23,8 +23,9 @@ ALL = [
     ),
     commands.fetch(P, "owner/name", ""),
     commands.fetch(P, "owner/name", "main"),
-    commands.export(P, P / "out", delivery_formats(), True, True),
-    commands.export(P, P / "out", [], False, False),
+    commands.export(P, P / "out", delivery_formats(), True, True, ALSO),
+    commands.push(P, P / "exports" / "delivery", "ada/planets", True),
+    commands.export(P, P / "out", [], False, False, ()),
     commands.add_reference(P, Path("gsm8k.jsonl"), "GSM8K test", ["--dropped"]),
     commands.add_reference(P, Path("gsm8k.jsonl"), "", ["--source=x", "--map=prompt=q"]),
     commands.compare(P, "gsm8k", "", "GSM8K"),
@@ -54,6 +55,7 @@ def test_options_reach_the_parameters_they_are_meant_for():
         taken(commands.add_reference(P, Path("q.jsonl"), "A name", ["--dropped"]))["dropped"]
         is True
     )
-    params = taken(commands.export(P, P / "out", ["trl", "hf"], True, False))
+    params = taken(commands.export(P, P / "out", ["trl", "hf"], True, False, ["atlas"]))
     assert (params["allow_attention"], params["pseudonyms"]) == (True, False)
+    assert list(params["also"]) == ["atlas"]
     assert list(params["format"]) == ["trl", "hf"] and params["to"] == P / "out"

@@ -139,7 +139,8 @@ ROOMS = {
         charts filters server state tables
         actions card cards form leak_report measures progress quotas search_result uploads
         clean concepts shell
-        about context delivery delivery_check delivery_form load reference_sets search
+        about context delivery_check delivery_form delivery_push load reference_sets search
+        delivery
         map
         coverage select train
     """,

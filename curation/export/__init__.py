@@ -6,7 +6,7 @@ does not hold is named in the manifest, with a reason.
 
 from __future__ import annotations
 
-from curation.export.delivery import check, export, survey
+from curation.export.delivery import ALSO, check, export, survey
 from curation.export.delivery_format import DeliveryFormat, Problem, examples
 from curation.export.fitting import check_formats, delivery_formats, parts_in, without_place
 from curation.export.offer import left_out
@@ -14,6 +14,7 @@ from curation.export.origin import REFUSED, Origin, People
 from curation.export.parts import TITLES
 
 __all__ = [
+    "ALSO",
     "REFUSED",
     "TITLES",
     "Origin",

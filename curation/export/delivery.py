@@ -37,10 +37,7 @@ UNREAD = ("messages", "rejected", "tools", "shape", "repairs")
 """Columns that neither the card nor the leak check reads."""
 
 
-ALSO = {
-    "dropped": "dropped and refused rows, with their texts and the reasons",
-    "atlas": "a table for Embedding Atlas, with places on the map and near neighbours",
-}
+ALSO = {"dropped": "Dropped and refused rows", "atlas": "Table for Embedding Atlas"}
 """Further tables of a delivery, written on request."""
 
 

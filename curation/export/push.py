@@ -87,9 +87,14 @@ class Shipment:
             yield "The splits are not shown to be leak-safe."
 
 
+def is_name(repository: str) -> bool:
+    """Return whether a repository is written owner/name."""
+    return _NAME.fullmatch(repository) is not None
+
+
 def check_name(repository: str) -> None:
     """Raise CurationError for a repository that is not written owner/name."""
-    if not _NAME.fullmatch(repository):
+    if not is_name(repository):
         raise CurationError(f"{repository!r} is no repository; write owner/name.")
 
 

@@ -11,7 +11,8 @@ import streamlit as st
 from curation.export import delivery_formats, sentences
 from curation.export.deliveries import Delivery, size_text
 from curation.export.rendering import rendered
-from curation.ui import leak_report, tables
+from curation.project import Project
+from curation.ui import delivery_push, leak_report, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -19,7 +20,7 @@ FILE = (Column("path"), Column("split"), Column("rows", kind="count"), Column("s
 """A file of a delivery."""
 
 
-def draw(deliveries: Sequence[Delivery]) -> None:
+def draw(project: Project, deliveries: Sequence[Delivery]) -> None:
     """Draw one of the deliveries, the first unless another is chosen."""
     delivery = deliveries[0]
     if len(deliveries) > 1:
@@ -42,6 +43,8 @@ def draw(deliveries: Sequence[Delivery]) -> None:
     _draw_not_held(manifest)
     _draw_files(manifest["files"])
     st.caption(f"In the folder {markdown(str(delivery.folder), 300)}")
+    with st.expander("Send it to the Hugging Face Hub", icon=":material/cloud_upload:"):
+        delivery_push.draw(project, delivery.folder)
     if delivery.card and st.toggle("Show the dataset card", key="card-shown"):
         st.code(delivery.card, language="markdown", wrap_lines=True)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation import commands
 from curation.dataset import Dataset
-from curation.export import delivery_formats, sentences, without_place
+from curation.export import ALSO, delivery_formats, sentences, without_place
 from curation.export.deliveries import folder_of
 from curation.export.outlook import Outlook
 from curation.project import Project, View
@@ -25,9 +25,18 @@ def draw(project: Project, view: View) -> None:
     """Draw the choices for a delivery, and the button that starts the export."""
     outlook = _outlook(str(project.path), view.fingerprint, view.dataset)
     formats = _draw_formats(outlook)
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, right = st.columns([2, 3], vertical_alignment="center")
     name = left.text_input(
         "Name of the delivery", value="delivery", key="export-name", persist_state="session"
+    )
+    also = left.pills(
+        "Also",
+        list(ALSO),
+        selection_mode="multi",
+        key="export-also",
+        format_func=ALSO.__getitem__,
+        help="Dropped rows come with their texts and the reasons. The table holds places on the map "
+        "and near neighbours.",
     )
     with right:
         allow = st.toggle(
@@ -53,7 +62,7 @@ def draw(project: Project, view: View) -> None:
         key="export-go",
         disabled=not formats or not name.strip() or not rows,
         on_click=_start,
-        args=(project, name.strip(), tuple(formats), allow, pseudonyms),
+        args=(project, name.strip(), tuple(formats), allow, pseudonyms, tuple(also)),
     )
 
 
@@ -77,8 +86,13 @@ def _draw_formats(outlook: Outlook) -> list[str]:
 
 
 def _start(
-    project: Project, name: str, formats: tuple[str, ...], allow: bool, pseudonyms: bool
+    project: Project,
+    name: str,
+    formats: tuple[str, ...],
+    allow: bool,
+    pseudonyms: bool,
+    also: tuple[str, ...],
 ) -> None:
     """Start the export as a job of its own."""
     out = folder_of(project.path) / slug(name)
-    shell.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms))
+    shell.start_job(project, commands.export(project.path, out, formats, allow, pseudonyms, also))

@@ -18,7 +18,7 @@ def draw() -> None:
     shell.stale(view)
     written = deliveries(project.path)
     if written:
-        delivery.draw(written)
+        delivery.draw(project, written)
     with st.expander("Make a delivery", expanded=not written, icon=":material/outbox:"):
         delivery_form.draw(project, view)
     with st.expander("Check before delivery", icon=":material/fact_check:"):
