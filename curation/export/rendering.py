@@ -88,8 +88,13 @@ def rendered(survey: Mapping[str, Any]) -> str:
         if survey["rows"] < survey["of"]
         else survey["rows"]
     )
+    examples = (
+        "example with tools or reasoning was"
+        if survey["of"] == 1
+        else ("examples with tools or reasoning were")
+    )
     text = (
-        f"{share} examples with tools or reasoning were rendered by {survey['templates']} chat "
+        f"{share} {examples} rendered by {survey['templates']} chat "
         f"templates of TRL {survey['versions']['trl']}"
     )
     for kind, one, none in (
