@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project
-from curation.chat.tokens import as_delivered, load_tokenizer
+from curation.chat.tokens import _places, as_delivered, load_tokenizer
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 from curation.looking.context import Contexts, Cut, grouped
@@ -169,6 +169,13 @@ def test_other_files_of_a_tokenizer_make_other_counts(tmp_path):
     before = depends({"tokenizer": str(tmp_path)}, None)
     byte_tokenizer(MARKED).save_pretrained(tmp_path)
     assert before and depends({"tokenizer": str(tmp_path)}, None) != before
+
+
+@pytest.mark.parametrize(
+    "span, tokens", [((0, 2), (0, 2)), ((1, 2), (1, 2)), ((1, 3), (1, 3)), ((3, 8), (3, 4))]
+)
+def test_a_span_of_characters_is_the_tokens_that_it_overlaps(span, tokens):
+    assert _places([(0, 1), (1, 2), (2, 3), (3, 8), (8, 9)], [span]) == (tokens,)
 
 
 # What a context length cuts.

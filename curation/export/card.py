@@ -177,10 +177,16 @@ def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> tuple[s
     prompt, reason = next(shown, ("", ""))
     sample = f"“{one_line(prompt, 60)}”: {one_line(reason, 80)}" if prompt or reason else ""
     params = ", ".join(
-        f"{k} {one_line(str(v), 40)}" for k, v in report.params.items() if v not in (None, "", [])
+        f"{k} {one_line(_plainly(v), 40)}"
+        for k, v in report.params.items()
+        if v not in (None, "", [])
     )
     counts = (f"{n:,}" for n in (report.kept_in, report.dropped, report.changed))
-    return f"{report.title} ({params})", *counts, sample
+    return f"{report.title} ({params})" if params else report.title, *counts, sample
+
+
+def _plainly(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _people(manifest: Mapping[str, Any]) -> Iterator[Block]:
@@ -265,6 +271,8 @@ def _tokens(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
     yield Paragraph(" ".join(notes))
     sizes = contexts.lengths()
     cuts = [contexts.cut(length) for length in LENGTHS]
+    enough = next((n for n, cut in enumerate(cuts) if not cut.cut), len(cuts))
+    cuts = cuts[: enough + 1]  # of those that cut nothing the smallest
     text = (
         f"{sizes['total']:,} tokens in {len(contexts.tokens):,} conversations; the middle one has "
         f"{sizes['median']:,}, one in twenty more than {sizes['p95']:,}, the longest {sizes['most']:,}."

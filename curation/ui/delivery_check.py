@@ -32,8 +32,8 @@ def draw(project: Project, view: View) -> None:
         "Check every format" if result is None else "Check again",
         icon=":material/fact_check:",
         key="check-go",
-        on_click=shell.start_job,
-        args=(project, commands.check(project.path)),
+        on_click=_start,
+        args=(project,),
     )
     right.caption("By the rules of each trainer, row by row; nothing is written.")
     if result is None:
@@ -51,6 +51,11 @@ def draw(project: Project, view: View) -> None:
     losses = [sentences.lost(titles.get(n, n), entry["lost"]) for n, entry in result.items()]
     with st.expander("Parts that a format has no place for"):
         st.markdown("\n".join(f"- {markdown(text, 600)}" for text in losses if text))
+
+
+def _start(project: Project) -> None:
+    """Start the check of every format as a job."""
+    shell.start_job(project, commands.check(project.path))
 
 
 def _newest(project: Project, view: View) -> dict[str, Any] | None:
