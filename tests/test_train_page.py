@@ -230,8 +230,8 @@ def test_a_click_on_a_cell_of_a_matrix_names_its_row_and_column(monkeypatch):
 
 def test_the_curve_of_the_fit_at_work_is_the_one_shown(news):
     run = write_run(news, finished=False)
-    key, curve = standing.newest_curve(run)
-    assert key == "everything-all-1" and len(curve) == 8
+    name, curve = standing.newest_curve(run)
+    assert name == "Everything, seed 2" and len(curve) == 8
     lines = standing.curve_lines(curve)
     assert lines["training loss"][0] == (10, 1.5)
     assert set(standing.curve_lines(curve.assign(validation_loss=None))) == {"training loss"}

@@ -38,7 +38,8 @@ def main_fit(verdict: Mapping[str, Any], fits: Sequence[dict[str, Any]]) -> dict
 
 def fit_words(fit: Mapping[str, Any]) -> str:
     """Return a fit's arm, budget and seed in words."""
-    return f"{fit['title']}, {budget_words(fit['budget'])}, seed {fit['seed'] + 1}"
+    budget = "" if fit["budget"] is None else f", {budget_words(fit['budget'])}"
+    return f"{fit['title']}{budget}, seed {fit['seed'] + 1}"
 
 
 def wrong(answers: pd.DataFrame) -> pd.Series:

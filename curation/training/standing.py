@@ -11,6 +11,8 @@ import pandas as pd
 
 from curation.errors import CurationError
 from curation.runs import Run
+from curation.training.answers import fit_words
+from curation.training.arms import Arm
 from curation.training.learners import learners
 from curation.training.plan import Plan
 
@@ -101,7 +103,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def newest_curve(run: Run) -> tuple[str, pd.DataFrame]:
-    """Return the key and the learning curve of the fit at work, or else of the last one."""
+    """Return the name and the learning curve of the fit at work, or else of the last one."""
     finished = {fit["key"] for fit in run.fits()}
     keys = list(run.started())
     at_work = [key for key in keys if key not in finished]
@@ -109,7 +111,10 @@ def newest_curve(run: Run) -> tuple[str, pd.DataFrame]:
     if not folders:
         return "", run.curve("")
     newest = max(folders, key=lambda folder: folder.stat().st_mtime)
-    return newest.name, run.curve(newest.name)
+    cells = {cell.key: cell for cell in Plan.from_json(run.plan).cells()}
+    cell = cells[newest.name]
+    about = {"title": Arm.parse(cell.arm).title, "budget": cell.budget, "seed": cell.seed}
+    return fit_words(about), run.curve(newest.name)
 
 
 def curve_lines(curve: pd.DataFrame) -> dict[str, list[tuple[float, float]]]:

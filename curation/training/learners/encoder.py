@@ -28,6 +28,9 @@ from curation.training.pytorch import (
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
+POINTS = 20
+"""Points of the training loss in a learning curve."""
+
 
 @learner("Fine-tuned encoder", task="classification", model="encoder")
 def encoder(
@@ -154,7 +157,8 @@ def _arguments(
         save_strategy="epoch",
         save_total_limit=1,
         restore_callback_states_from_checkpoint=True,
-        logging_strategy="epoch",
+        logging_strategy="steps",
+        logging_steps=1 / POINTS,
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,

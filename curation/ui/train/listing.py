@@ -98,7 +98,8 @@ def _draw_live(project: Project, run: Run) -> None:
     left, right = st.columns([5, 1], vertical_alignment="center")
     text = markdown(job.text, 200) if job is not None else "It was started in a terminal."
     words = standing.words if standing.at_work else "starting"
-    left.progress(standing.done / standing.total, text=f"**{words.capitalize()}** · {text}")
+    share = standing.done / standing.total if job is None else job.share
+    left.progress(share, text=f"**{words.capitalize()}** · {text}")
     if job is not None:
         right.button(
             "Cancel",
@@ -108,12 +109,12 @@ def _draw_live(project: Project, run: Run) -> None:
             on_click=jobs.cancel,
             args=(project.path, job.id),
         )
-    key, curve = newest_curve(run)
+    name, curve = newest_curve(run)
     if lines := curve_lines(curve):
-        alt = f"The loss of {key} so far, over {len(curve)} points."
+        alt = f"The loss of {name} so far, over {len(curve)} points."
         chart = picture.lines(lines, "step", "loss, nats", alt, ink(), height=220)
         st.image(chart, width="content", alt=alt)
-        st.caption(f"The loss of {markdown(key, 80)} so far")
+        st.caption(f"The loss so far: {markdown(name, 80)}")
 
 
 def draw(project: Project, every: Sequence[Run], run: Run) -> None:
