@@ -177,7 +177,11 @@ def split(
         {prompt: Name a star., response: Sirius.} → test
     Measured precision:
         GPTeacher's toolformer set, 7,671 rows without exact duplicates: no prompt stands in two
-        splits, by chance 50 do. Validation and test get their 384 rows each.
+        splits, by chance 50 do. Validation and test get their 384 rows each (without `copies`).
+        By words, Dolly's 2,000 rows have 40 in groups of at most 6; without `copies` 3 rows of
+        validation and test have a copy in another split, with them none. A mixed pool of 2,543: 24
+        rows, at most 5; 1 and none. LIMA's 1,029: no group. Pairs of prompts among Alpaca's 52,002
+        make groups of at most 5.
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
