@@ -139,7 +139,7 @@ def select_informative(
     if labels is None:
         count = min(4_096, round(4 * len(rows) ** 0.5))
         centres, numbers = k_means(embedded, count, seed)
-        own = [(number,) for number in numbers.tolist()]
+        own: list[tuple[int, ...]] = [(number,) for number in numbers.tolist()]
     else:
         own, centres = _labels(rows[labels], embedded)
     chosen = pool.choose(information(own, centres, values))

@@ -42,7 +42,7 @@ def select_like(
     unit: Units = "examples",
     like: Annotated[
         ReferenceNames, "reference sets of the project; each has a turn; none for all of them"
-    ] = [],  # noqa: B006 - read only, and a form shows it as a list
+    ] = ReferenceNames([]),  # noqa: B008 - read only, and a form shows it as a list
     side: Annotated[
         Literal["", "prompt", "response", "both"],
         "what of a reference set is embedded; empty for what the recipe embeds of the examples",
