@@ -99,6 +99,28 @@ def test_lazy_greedy_takes_the_same_rows_as_naive_greedy(rows, alpha, seed, pinn
     assert order_of(method, rows, max(0, count - len(first)), first) == naive
 
 
+def test_a_window_of_few_rows_gives_the_same_choice_as_one_of_all(monkeypatch):
+    vectors, quality = unit_vectors(150, 12), np.random.default_rng(3).random(150)
+    vectors[40:60] = vectors[40]  # ties
+    for alpha in (0, 0.4, 1):
+        method = facility_location(of_vectors(vectors, 8), quality, alpha)
+        whole = picks(method, 150, 150, first=[7], refused={9})
+        monkeypatch.setattr("curation.choosing.facility.WINDOW", 3)
+        assert picks(method, 150, 150, first=[7], refused={9}) == whole
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_rows_that_all_tie_are_taken_in_their_order(alpha):
+    vectors = np.repeat(unit_vectors(1, 1), 300, axis=0)
+    indices = (np.arange(300)[:, None] + np.arange(1, 4)) % 300
+    method = facility_location(
+        lambda k, part: (indices, np.full((300, 3), 0.5, np.float32)), np.ones(300), alpha
+    )
+    order = order_of(method, len(vectors), 300)
+    assert sorted(order) == list(range(300)) and order[0] == 0
+
+
 def test_gains_of_facility_location_add_up_to_what_is_covered_and_only_fall():
     vectors = unit_vectors(60, 7)
     taken = picks(facility_location(of_vectors(vectors)), 60, 20)

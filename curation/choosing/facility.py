@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,13 @@ Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 NEIGHBOURS = 50
 """Rows that one row can cover; a dense graph of 50,000 rows would take 10 GB."""
+
+
+WINDOW = 2_048
+"""Rows of the highest bounds among which the best is sought, before the others are looked at again."""
+
+FEW, MANY = 8, 256
+"""Rows whose gains are computed together: at first, and at most while none of them is the best."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,16 @@ class Graph:
         sums = np.add.reduceat(np.append(self.weights, 0.0), self.starts[:-1], dtype=np.float64)
         return np.asarray(sums) if len(self) else np.zeros(0)
 
-    def gain(self, row: int, reached: np.ndarray) -> float:
-        """How much a row adds to what is reached, (rows,)."""
-        part = slice(self.starts[row], self.starts[row + 1])
-        more = self.weights[part] - reached[self.covered[part]]
-        return float(more[more > 0].sum(dtype=np.float64))
+    def gains(self, rows: np.ndarray, reached: np.ndarray) -> np.ndarray:
+        """How much each of some rows adds to what is reached, (rows,)."""
+        begins = self.starts[rows]
+        counts = self.starts[rows + 1] - begins
+        ends = np.cumsum(counts)
+        places = np.repeat(begins - ends + counts, counts) + np.arange(ends[-1])
+        more = self.weights[places] - reached[self.covered[places]]
+        return np.add.reduceat(np.maximum(more, 0, out=more), ends - counts)
 
-    def take(self, row: int, reached: np.ndarray) -> None:
+    def take(self, row: int | np.integer, reached: np.ndarray) -> None:
         """Raise what is reached to what a row covers."""
         part = slice(self.starts[row], self.starts[row + 1])
         covered = self.covered[part]
@@ -84,23 +93,42 @@ def facility_location(
             graph.take(row, reached)
         bounds = factor * alone + bonus
         bounds[chosen] = -np.inf
-        untouched = np.argsort(-bounds, kind="stable")[: len(members) - len(chosen)].tolist()
-        untouched.reverse()
-        fresh, picks = list[tuple[float, int, int]](), 0
-        while untouched or fresh:
-            if untouched and (not fresh or (-bounds[untouched[-1]], untouched[-1]) < fresh[0][:2]):
-                row, evaluated = untouched.pop(), -1
-            else:
-                _, row, evaluated = heapq.heappop(fresh)
-            gain = graph.gain(row, reached)
-            if evaluated != picks:
-                heapq.heappush(fresh, (-(factor * gain + bonus[row]), row, picks))
-                continue
-            if (yield int(members[row]), gain):
-                graph.take(row, reached)
-                picks += 1
+        while (bounds > -np.inf).any():
+            window, limit = _highest(bounds)
+            values, fresh, many = bounds[window], np.zeros(len(window), dtype=bool), FEW
+            gains = np.zeros(len(window))
+            while True:
+                best = int(values.argmax())
+                if values[best] == -np.inf or (-values[best], window[best]) > limit:
+                    break
+                if not fresh[best]:  # what may be better than the best is evaluated with it
+                    some = np.arange(len(values))
+                    if many < len(values):  # of many that tie the best may not be among the highest
+                        some = np.append(np.argpartition(values, -many)[-many:], best)
+                    gains[some] = graph.gains(window[some], reached)
+                    now = factor * gains[some] + bonus[window[some]]
+                    values[some] = np.where(values[some] > -np.inf, now, -np.inf)
+                    fresh[some], many = True, min(2 * many, MANY)
+                    continue
+                if (yield int(members[window[best]]), float(gains[best])):
+                    graph.take(window[best], reached)
+                    fresh[:], many = False, FEW
+                values[best] = -np.inf
+            bounds[window] = values
 
     return method
+
+
+def _highest(bounds: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """The rows of the highest bounds, sorted, and (−bound, row) of the best of the others."""
+    if len(bounds) <= WINDOW:
+        return np.arange(len(bounds)), (np.inf, np.inf)
+    few = np.argpartition(bounds, -WINDOW - 1)[-WINDOW - 1 :]
+    least = bounds[few].min()
+    above, tied = np.flatnonzero(bounds > least), np.flatnonzero(bounds == least)
+    window = np.sort(np.append(above, tied[: WINDOW - len(above)]))
+    rest = tied[WINDOW - len(above) :]
+    return window, (-float(least), float(rest[0]))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
