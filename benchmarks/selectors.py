@@ -41,7 +41,7 @@ SLOW_UP_TO = 100_000
 """Rows up to which k-center runs, whose time grows with rows × budget."""
 
 
-def made(rows: int) -> tuple[np.ndarray, np.ndarray]:
+def points(rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors around √rows centres, of which the later have fewer points, and their centres."""
     draw = np.random.default_rng(0)
     count = round(rows**0.5)
@@ -109,7 +109,7 @@ METHODS: dict[str, Callable[[Data], Method]] = {
     "MIG": by_information,
     "clusters × quality": by_cluster,
     "distinct (DEITA)": lambda data: distinct(data.vectors, data.quality, 0.9),
-    "like a target of 1,000": lambda data: in_turns(data.vectors, [made(1_000)[0]]),
+    "like a target of 1,000": lambda data: in_turns(data.vectors, [points(1_000)[0]]),
     "k-center": lambda data: k_center(data.vectors),
 }
 
@@ -203,7 +203,7 @@ def main() -> None:
 
 def table(folder: Path, rows: int, budget: int, args: argparse.Namespace) -> None:
     """Print the lines of one number of rows."""
-    vectors, place = made(rows)
+    vectors, place = points(rows)
     np.save(folder / "vectors.npy", vectors)
     begin = time.process_time()
     exact = rows <= EXACT_UP_TO

@@ -59,14 +59,13 @@ def facility_value(graph, chosen) -> float:
 def naive_greedy(graph, budget, quality, alpha, first=()):
     """The definition, word for word: every gain computed anew for every pick."""
     rows = len(graph)
-    alone = np.array([facility_value(graph, [j]) for j in range(rows)])
-    scale = alone.std() or 1.0
     bonus = alpha * standardised(quality)
     chosen = list(first)
     while len(chosen) < min(budget, rows):
         reached = facility_value(graph, chosen)
         values = {
-            j: (1 - alpha) * (facility_value(graph, [*chosen, j]) - reached) / scale + bonus[j]
+            j: (1 - alpha) * np.log(max(0, facility_value(graph, [*chosen, j]) - reached) + 1e-9)
+            + bonus[j]
             for j in range(rows)
             if j not in chosen
         }

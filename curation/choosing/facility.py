@@ -19,6 +19,9 @@ NEIGHBOURS = 50
 WINDOW = 2_048
 """Rows of the highest bounds among which the best is sought, before the others are looked at again."""
 
+LEAST = 1e-9
+"""What a gain of nothing counts as, whose logarithm has to be finite."""
+
 FEW, MANY = 8, 256
 """Rows whose gains are computed together: at first, and at most while none of them is the best."""
 
@@ -75,23 +78,22 @@ def coverage_graph(indices: np.ndarray, similarities: np.ndarray) -> Graph:
 def facility_location(
     neighbours: Neighbours, quality: np.ndarray | None = None, alpha: float = 0.0
 ) -> Method:
-    """Prefer the row of greatest (1 − alpha) · gain + alpha · quality (QDIT, Bukharin 2023).
+    """Prefer the row of greatest (1 − alpha) · log gain + alpha · quality.
 
-    gain is the rise of facility location divided by its standard deviation among first picks;
-    quality, (rows,), is standardised. Only members are covered. Lazy evaluation (Minoux 1978) is
-    exact, since gains only fall. Ties go to the lower position.
+    gain is the rise of facility location; quality, (rows,), is standardised. The weighted sum of QDIT
+    (Bukharin 2023) without the logarithm is quality alone after the first picks, for gains shrink
+    and quality does not. Only members are covered. Lazy evaluation (Minoux 1978) is exact, since
+    gains only fall. Ties go to the lower position.
     """
     bonuses = None if quality is None else alpha * standardised(quality)
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
         graph = coverage_graph(*neighbours(min(NEIGHBOURS, len(members) - 1), members))
         bonus = np.zeros(len(members)) if bonuses is None else bonuses[members]
-        alone = graph.alone
-        factor = (1 - alpha) / (float(alone.std()) or 1.0)
         reached, chosen = np.zeros(len(members)), np.searchsorted(members, first)
         for row in chosen.tolist():
             graph.take(row, reached)
-        bounds = factor * alone + bonus
+        bounds = (1 - alpha) * np.log(graph.alone + LEAST) + bonus
         bounds[chosen] = -np.inf
         while (bounds > -np.inf).any():
             window, limit = _highest(bounds)
@@ -106,7 +108,7 @@ def facility_location(
                     if many < len(values):  # of many that tie the best may not be among the highest
                         some = np.append(np.argpartition(values, -many)[-many:], best)
                     gains[some] = graph.gains(window[some], reached)
-                    now = factor * gains[some] + bonus[window[some]]
+                    now = (1 - alpha) * np.log(gains[some] + LEAST) + bonus[window[some]]
                     values[some] = np.where(values[some] > -np.inf, now, -np.inf)
                     fresh[some], many = True, min(2 * many, MANY)
                     continue

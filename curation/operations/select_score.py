@@ -65,7 +65,10 @@ def select_highest(
     Measured precision:
         500 of 5,000 rows of Alpaca by tokens of the response, static vectors: the mean similarity
         of a row to its nearest chosen is 0.729, of ten random choices 0.731 to 0.738: length costs
-        a little coverage.
+        a little coverage. The published 1,000 longest answers of Alpaca: 906 are the same by the
+        tokens of WordPiece, 933 by words between spaces, 858 by characters, and 997 by words and
+        punctuation marks as NLTK's word_tokenize splits sentences into them, which is what its
+        authors seem to have counted; the other three lie at the cut.
     Source:
         Zhao et al. 2024, "Long is more for alignment".
     """
