@@ -84,7 +84,8 @@ def select_diverse(
         0.750 at 0.5, and the mean tokens rise from 71 to 137 and 166. Models trained on the choice:
         see benchmarks/README.md, lift.
     Source:
-        QDIT (Bukharin et al. 2023), with a product for its weighted sum; facility location by greedy choice (Nemhauser et al. 1978).
+        QDIT (Bukharin et al. 2023), with a product for its weighted sum; facility location by
+        greedy choice (Nemhauser et al. 1978).
     """
     values = as_numbers(rows[score]).to_numpy() if quality else None
     pool = Pool(rows, Rules(budget, unit, balance, shares, quotas), without_gaps(vectors), progress)
