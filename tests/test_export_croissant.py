@@ -54,6 +54,7 @@ def test_mlcroissant_finds_no_fault_and_reads_every_row_with_its_split(delivered
     for name in FORMATS:
         records = list(about.records(name))
         assert len(records) == 12, name
+        assert all(answer in str(records) for _, answer in PAIRS), name
         ids = [record[f"{name}/curation_id"].decode() for record in records]
         splits = [record[f"{name}/split"].decode() for record in records]
         assert dict(zip(ids, splits, strict=True)) == rows["split"].to_dict(), name
