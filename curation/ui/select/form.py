@@ -19,7 +19,7 @@ from curation.ui.text import markdown
 
 LABELLED = (
     "These examples have labels: start with Random, balanced. After the step Drop wrong labels it beats "
-    "a plain random choice of 500 by 0.08 to 0.16 of macro-F1, on three sets with planted faults."
+    "a plain random choice of 500 by 0.07 to 0.16 of macro-F1, on three sets with planted faults."
 )
 """Advice where examples have labels; the figures are those of benchmarks/README.md, lift."""
 
