@@ -179,6 +179,9 @@ def test_curves_end_at_the_whole_choice_and_rise_with_it():
     last = beside.table.set_index("measure").loc[chance.NAMES["facility_location"]]
     assert coverage["chosen"].iloc[-1] == last["chosen"]
     assert beside.knee is None or beside.knee in sizes_up_to(40)
+    size, value = coverage["size"].iloc[1], coverage["chosen"].iloc[1]
+    bent = replace(beside, knee=int(size))
+    assert bent.share_at_knee == pytest.approx(value / coverage["chosen"].iloc[-1])
 
 
 def test_rows_without_a_vector_and_single_rows_are_no_fault():

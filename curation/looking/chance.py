@@ -56,8 +56,8 @@ class Beside:
 
     table: one row per measure: measure (title), verdict, chosen, and the least and greatest value of
     each band: random_low, random_high, balanced_low, balanced_high. curves: for each measure of CURVES
-    and each size: measure, size, and the same five columns. knee: size from which more chosen rows
-    add little coverage; None where it rises evenly. covered: rows of the pool whose coverage was measured.
+    and each size: measure, size, and the same five columns. knee: size at which the curve of coverage
+    bends; None where it rises evenly. covered: rows of the pool whose coverage was measured.
     """
 
     table: pd.DataFrame
@@ -72,6 +72,12 @@ class Beside:
         above = (table["chosen"] > table[f"{band}_high"]).astype(int)
         side = sign * (above - (table["chosen"] < table[f"{band}_low"]).astype(int))
         return int((side > 0).sum()), int((side < 0).sum())
+
+    @property
+    def share_at_knee(self) -> float:
+        """The coverage of the choice's first rows, up to the knee, as a share of the whole choice's."""
+        curve = next(iter(self.by_measure().values())).set_index("size")["chosen"]
+        return float(curve[self.knee] / curve.iloc[-1])
 
     def by_measure(self) -> dict[str, pd.DataFrame]:
         """Map the title of each measure of CURVES → its curve."""

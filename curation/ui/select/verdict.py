@@ -29,15 +29,15 @@ DRAWN = ("select_random", "select_balanced")
 
 def sentence(beside: Beside, use: str) -> str:
     """Return in one sentence how a choice stands to chance."""
-    if use in DRAWN:
-        return "This choice is drawn by chance: most of its values lie within the bands."
     better, worse = beside.counts("random")
     even_better, even_worse = beside.counts("balanced")
-    return (
+    text = (
         f"Of {len(beside.table)} measures, {better} are better than in all ten random choices and "
         f"{worse} worse; {even_better} are better than in all ten random balanced ones and "
         f"{even_worse} worse."
     )
+    drawn = " This choice is drawn by chance itself: another seed gives other figures."
+    return text + (drawn if use in DRAWN else "")
 
 
 def draw(scene: Scene) -> None:
@@ -79,7 +79,8 @@ def draw_curves(scene: Scene) -> None:
     st.caption(
         "Each line is one run, read by rank: the first k of this choice. "
         + (
-            f"From {beside.knee:,} on, more examples add little coverage."
+            f"Coverage bends at {beside.knee:,}: so many reach {beside.share_at_knee:.0%} of the "
+            f"coverage of all {len(scene.choice.chosen):,}."
             if beside.knee is not None
             else "Coverage rises evenly: no number is enough."
         )
