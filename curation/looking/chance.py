@@ -75,7 +75,12 @@ class Beside:
 
     @property
     def share_at_knee(self) -> float:
-        """The coverage of the choice's first rows, up to the knee, as a share of the whole choice's."""
+        """The coverage of the choice's first rows, up to the knee, as a share of the whole choice's.
+
+        It is 1 without a knee.
+        """
+        if self.knee is None:
+            return 1.0
         curve = next(iter(self.by_measure().values())).set_index("size")["chosen"]
         return float(curve[self.knee] / curve.iloc[-1])
 
