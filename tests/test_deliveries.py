@@ -54,6 +54,15 @@ def test_a_damaged_manifest_is_a_sentence(project):
         delivery.manifest  # noqa: B018 - the property raises
 
 
+@pytest.mark.parametrize("text", ["[]", '{"files": []}'])
+def test_a_manifest_of_another_version_is_a_sentence(project, text):
+    project.export(folder_of(project.path) / "older")
+    (folder_of(project.path) / "older" / "manifest.json").write_text(text)
+    (delivery,) = deliveries(project.path)
+    with pytest.raises(CurationError, match="another version"):
+        delivery.manifest  # noqa: B018 - the property raises
+
+
 def test_the_outlook_is_what_the_export_then_holds(project, tmp_path):
     outlook = Outlook.of(project.replay())
     assert (outlook.kept, outlook.not_fit) == (3, 1)

@@ -14,6 +14,20 @@ from curation.errors import CurationError
 
 MANIFEST = "manifest.json"
 
+ENTRIES = {
+    "decisions",
+    "delivered",
+    "excluded",
+    "files",
+    "leaks",
+    "lost",
+    "not_in",
+    "personal_data",
+    "rendering",
+    "splits",
+}
+"""Entries of a manifest that are read again; one of another version may lack some."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -34,6 +48,8 @@ class Delivery:
             manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise CurationError(f"{path} cannot be read: {error}. Export again.") from None
+        if not isinstance(manifest, dict) or not ENTRIES <= manifest.keys():
+            raise CurationError(f"{path} was written by another version of curate. Export again.")
         return manifest
 
     @property

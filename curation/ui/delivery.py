@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from curation.errors import CurationError
 from curation.export import delivery_formats, sentences
 from curation.export.deliveries import Delivery, size_text
 from curation.export.rendering import rendered
@@ -27,7 +28,11 @@ def draw(project: Project, deliveries: Sequence[Delivery]) -> None:
         delivery = st.selectbox(
             "Delivery", deliveries, format_func=lambda d: d.name, key="delivery"
         )
-    manifest = delivery.manifest
+    try:
+        manifest = delivery.manifest
+    except CurationError as error:
+        st.warning(markdown(str(error), 400), icon=":material/warning:")
+        return
     leak_report.draw(manifest["leaks"])
     left, right = st.columns([1, 3], vertical_alignment="center")
     left.download_button(
