@@ -340,11 +340,18 @@ def texts_of(numbers):
     share=st.sampled_from([0.1, 0.2, 0.3]),
     seed=st.integers(0, 5),
     embedded=st.booleans(),
+    bare=st.sampled_from([1, 2, 99]),
 )
-def test_a_default_split_passes_the_default_check_for_any_rows(numbers, share, seed, embedded):
+def test_a_default_split_passes_the_default_check_for_any_rows(
+    numbers, share, seed, embedded, bare
+):
     rng = np.random.default_rng(len(numbers) + seed)
+    # Each so many-th is an answer without a prompt.
     rows = make_dataset(
-        [(t, f"It did, {n}.") for n, t in zip(numbers, texts_of(numbers), strict=True)]
+        [
+            (t, f"It did, {n}.") if n % bare else ("", t)
+            for n, t in zip(numbers, texts_of(numbers), strict=True)
+        ]
     ).rows
     vectors = rng.normal(size=(201, 4))[[n // 3 for n in numbers]].astype(np.float32)
     vectors += rng.normal(scale=0.05, size=vectors.shape)
@@ -423,6 +430,14 @@ def test_texts_of_one_template_that_differ_in_a_number_need_not_stay_together():
     ]
     assert split_step(words)["split_group"].nunique() == 1
     assert split_step(words, copies=False)["split_group"].isna().all()
+
+
+def test_equal_answers_without_a_prompt_stay_together():
+    story = "The keeper of the old harbour wrote down every boat that came in before the storm."
+    pairs = [("", story), ("  ", story.upper()), *((f"Why {word}?", "So.") for word in WORDS)]
+    for copies in (True, False):
+        answer = split_step(make_dataset(pairs).rows, copies=copies)
+        assert answer["split_group"].notna().tolist() == [True, True, *[False] * 13]
 
 
 def test_no_rows_are_no_split():

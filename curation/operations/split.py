@@ -273,9 +273,9 @@ def leak_groups(
 ) -> np.ndarray:
     """The number of the group, for each row, that must stay in one split.
 
-    A group joins equal prompts (folded), duplicate groups, and rows of one conversation; `together`
-    names the column of conversations. With `copies` it joins those by words, and those of the pairs
-    that are alike by meaning; see `curation.alike.likeness`.
+    A group joins equal prompts (folded), equal answers without a prompt, duplicate groups, and rows
+    of one conversation; `together` names the column of conversations. With `copies` it joins those
+    by words, and those of the pairs that are alike by meaning; see `curation.alike.likeness`.
     """
     if len(rows) == 0:
         return np.zeros(0, dtype=int)
@@ -289,7 +289,11 @@ def leak_groups(
 
 def _keys(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
     """Columns whose equal values mean that rows belong together; "" for none."""
-    yield rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
+    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
+    yield prompts
+    # An answer without a prompt is the whole example.
+    answers = rows["response"].fillna("").where(prompts == "", "")
+    yield answers.map(lambda answer: folded(answer, False))
     if "duplicate_group" in rows:
         yield rows["duplicate_group"].fillna("").astype("str")
     if together:
