@@ -130,6 +130,25 @@ def test_a_choice_that_covers_beats_chance_and_one_corner_loses():
 
 
 @pytest.mark.parametrize(
+    "directions, order, verdict, counts",
+    [
+        ([0] * 197 + [1, 2, 3], [0, 197, 198, 199], "better than random and balanced", (1, 0)),
+        ([0, 1] * 100, range(0, 40, 2), "worse than random and balanced", (0, 1)),
+    ],
+)
+def test_of_the_farthest_row_less_is_better_in_every_part_of_the_table(
+    directions, order, verdict, counts
+):
+    vectors = np.eye(4, dtype=np.float32)[directions]
+    dataset = Dataset(pool().rows.drop(columns="topic"), vectors)
+    beside = beside_chance(dataset, chosen_by(dataset, order))
+    radius = beside.table[beside.table["measure"] == chance.NAMES["radius"]]
+    assert radius["verdict"].tolist() == [verdict]
+    only = replace(beside, table=radius)
+    assert only.counts("random") == only.counts("balanced") == counts
+
+
+@pytest.mark.parametrize(
     "value, sign, verdict",
     [
         (5.0, 1, "within chance"),
@@ -277,8 +296,10 @@ def test_shares_before_and_after_are_of_pool_and_choice():
 def test_the_choice_of_a_dataset_has_order_reasons_and_medians():
     dataset = pool(8, quality=[1.0, 2, 3, 4, 5, 6, 7, 8])
     assert Choice.of(dataset) is None
-    choice = chosen_by(dataset, [2, 0])
     ids = dataset.rows.index
+    for order in ([1, 2, 0], [2, 1, 0], [0, 2, 1]):
+        assert list(chosen_by(dataset, order).chosen) == list(ids[order]), "by rank, not by id"
+    choice = chosen_by(dataset, [2, 0])
     assert list(choice.chosen) == [ids[2], ids[0]] and list(choice.pool) == list(ids)
     table = choice.reasons(dataset.rows)
     assert list(table["reason"]) == ["place 1", "place 2"]
