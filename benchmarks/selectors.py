@@ -57,13 +57,19 @@ def rough_neighbours(vectors: np.ndarray, place: np.ndarray) -> tuple[np.ndarray
     """The next rows of the same centre along one direction, and their cosines, both (rows, NEAREST)."""
     rows = len(vectors)
     order = np.lexsort([vectors[:, 0], place])
-    steps = [step for step in range(-NEAREST // 2, NEAREST // 2 + 1) if step]
+    ordered = vectors[order]  # read from one end to the other, which gathering rows is not
     indices = np.empty((rows, NEAREST), dtype=np.int32)
     similarities = np.empty((rows, NEAREST), dtype=np.float32)
-    for column, step in enumerate(steps):
-        other = np.roll(order, -step)
-        indices[order, column] = other
-        similarities[order, column] = np.einsum("ij,ij->i", vectors[order], vectors[other])
+    for step in range(1, NEAREST // 2 + 1):
+        cosines = np.einsum("ij,ij->i", ordered[:-step], ordered[step:])
+        wrapped = np.einsum("ij,ij->i", ordered[-step:], ordered[:step])
+        after = np.concatenate([cosines, wrapped])
+        for column, shift, values in (
+            (2 * step - 2, -step, after),
+            (2 * step - 1, step, np.roll(after, step)),
+        ):
+            indices[order, column] = np.roll(order, shift)
+            similarities[order, column] = values
     return indices, similarities
 
 
