@@ -7,7 +7,7 @@ that share a rare run of words, which is their square where very many rows fill 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,8 +57,7 @@ class Texts:
         self._parts = [part.fillna("") for part in parts]
         hashed = np.zeros(len(parts[0]), dtype=np.uint64)
         for part in self._parts:
-            own = pd.util.hash_array(np.asarray(part, dtype=object), categorize=False)
-            hashed = hashed * np.uint64(0x9E3779B97F4A7C15) + own
+            hashed = hashed * np.uint64(0x9E3779B97F4A7C15) + hashes(part)
         self.codes = pd.factorize(hashed)[0]
 
     def __len__(self) -> int:
@@ -76,6 +75,20 @@ class Texts:
         )
         i, j = np.split(places, 2)
         return Templates(self.read(positions)).differ(i, j)
+
+
+def hashes(texts: pd.Series, change: Callable[[str], str] | None = None) -> np.ndarray:
+    """Return a hash of each text, (texts,) uint64, of the text as changed where there is a change.
+
+    A block at a time, since all texts as Python's take more memory than their column.
+    """
+    hashed = np.zeros(len(texts), dtype=np.uint64)
+    for block in _blocks(np.arange(len(texts))):
+        some = np.asarray(texts.iloc[block[0] : block[-1] + 1], dtype=object)
+        if change is not None:
+            some = np.array([change(text) for text in some], dtype=object)
+        hashed[block] = pd.util.hash_array(some, categorize=False)
+    return hashed
 
 
 def word_copies(

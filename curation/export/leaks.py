@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from curation.alike.likeness import KINDS, LEAK, OtherNumbers, likenesses
-from curation.alike.pairs import Pairs, Texts
+from curation.alike.pairs import Pairs, Texts, hashes
 from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
 from curation.text.folding import folded, one_line
@@ -48,16 +48,17 @@ def leaks(
     of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts.
     `leak_ratio`: see `leak_ratio`.
     """
-    names = rows["split"].fillna("train").astype(str)
-    if names.nunique() < 2:
+    codes, split_names = pd.factorize(rows["split"].fillna("train").astype(str))
+    if len(split_names) < 2:
         return {
             "checked": False,
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    shared = _shared_keys(rows, names)
-    compared = _Across(rows, names.to_numpy())
-    compared.add(SAME, _equal_prompts(rows, compared.codes))
+    prompts = _prompt_codes(rows["prompt"])
+    shared = _shared_keys(rows, prompts, codes)
+    compared = _Across(rows, codes, np.asarray(split_names, dtype=object))
+    compared.add(SAME, _equal_prompts(prompts, codes))
     out = compared.names != "train"
     for kind, pairs in likenesses(rows, (), compared.codes, out, part_of(progress, 0, 2)):
         compared.add(kind, pairs)
@@ -151,39 +152,53 @@ def listed_pairs(leaks: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _shared_keys(rows: pd.DataFrame, names: pd.Series) -> dict[str, int]:
-    """Count the prompts, duplicate groups and conversations that stand in more than one split."""
-    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
+def _prompt_codes(prompts: pd.Series) -> np.ndarray:
+    """A number for each prompt, equal for equal folded ones; −1 for an empty one."""
+    hashed = hashes(prompts.fillna(""), lambda prompt: folded(prompt, False))
+    empty = hashes(pd.Series([""], dtype="str"))[0]
+    return np.where(hashed == empty, -1, pd.factorize(hashed)[0])
+
+
+def _shared_keys(rows: pd.DataFrame, prompts: np.ndarray, codes: np.ndarray) -> dict[str, int]:
+    """Count the prompts, duplicate groups and conversations that stand in more than one split.
+
+    prompts: see `_prompt_codes`. codes: the number of each row's split.
+    """
     groups = rows["duplicate_group"] if "duplicate_group" in rows else None
     return {
-        "same_prompt": _keys_in_several_splits(prompts, names),
-        "same_group": 0 if groups is None else _keys_in_several_splits(groups, names),
+        "same_prompt": _in_several_splits(prompts, codes),
+        "same_group": 0 if groups is None else _in_several_splits(_numbers(groups), codes),
         "same_conversation": sum(
-            _keys_in_several_splits(ids, names) for ids in conversations(rows["metadata"]).values()
+            _in_several_splits(_numbers(ids), codes)
+            for ids in conversations(rows["metadata"]).values()
         ),
     }
 
 
-def _keys_in_several_splits(keys: pd.Series, names: pd.Series) -> int:
-    """Count the keys that stand in more than one split."""
-    filled = (keys.notna() & (keys != "")).to_numpy()
-    return int((names[filled].groupby(keys[filled].to_numpy()).nunique() > 1).sum())
+def _numbers(keys: pd.Series) -> np.ndarray:
+    """A number for each key, −1 for a missing or empty one."""
+    return pd.factorize(keys.mask(keys.isna() | (keys == "")))[0]
 
 
-def _equal_prompts(rows: pd.DataFrame, codes: np.ndarray) -> Pairs:
-    """A pair for each row whose prompt stands in another split: with the first one there."""
-    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False)).tolist()
-    first = dict[str, dict[int, int]]()
-    for i, (prompt, code) in enumerate(zip(prompts, codes.tolist(), strict=True)):
-        if prompt:
-            first.setdefault(prompt, {}).setdefault(code, i)
-    pairs = [
-        (i, j)
-        for i, (prompt, code) in enumerate(zip(prompts, codes.tolist(), strict=True))
-        for other, j in first.get(prompt, {}).items()
-        if other != code
-    ]
-    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+def _in_several_splits(numbers: np.ndarray, codes: np.ndarray) -> int:
+    """Count the numbers from 0 that stand in more than one split."""
+    splits = int(codes.max()) + 1
+    filled = numbers >= 0
+    distinct = np.unique(numbers[filled].astype(np.int64) * splits + codes[filled])
+    return int((np.unique(distinct // splits, return_counts=True)[1] > 1).sum())
+
+
+def _equal_prompts(prompts: np.ndarray, codes: np.ndarray) -> Pairs:
+    """A pair for each row whose prompt stands in another split: with the first one of each."""
+    filled, pairs = prompts >= 0, [np.zeros((0, 2), dtype=np.int64)]
+    for split in range(int(codes.max()) + 1):
+        mine, others = (np.flatnonzero(filled & part) for part in (codes == split, codes != split))
+        first = np.full(int(prompts.max()) + 1, -1, dtype=np.int64)
+        first[prompts[mine[::-1]]] = mine[::-1]  # of equal prompts the last one written stays
+        partners = first[prompts[others]]
+        pairs.append(np.stack([others, partners], axis=1)[partners >= 0])
+    ends = np.concatenate(pairs)
+    ends = ends[np.lexsort([ends[:, 1], ends[:, 0]])]
     return Pairs(ends.min(axis=1), ends.max(axis=1), np.ones(len(ends)))
 
 
@@ -199,9 +214,9 @@ class _Listed(NamedTuple):
 class _Across:
     """Pairs of rows in different splits, by kind."""
 
-    def __init__(self, rows: pd.DataFrame, names: np.ndarray) -> None:
-        self.names = names
-        self.codes = pd.factorize(names)[0]
+    def __init__(self, rows: pd.DataFrame, codes: np.ndarray, split_names: np.ndarray) -> None:
+        self.names = split_names[codes]
+        self.codes = codes
         self._ids = rows.index.astype(str)
         self._prompts = rows["prompt"].fillna("")
         self._texts = {
