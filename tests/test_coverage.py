@@ -193,10 +193,15 @@ def test_quotas_hold_beside_balance():
     ("quotas", "balance", "sentence"),
     [
         (["a = 3"], None, "need a column to balance by"),
-        (["a: 3"], "topic", "is not a value, an equals sign and a whole number"),
-        (["a = -3"], "topic", "is not a value, an equals sign and a whole number"),
+        (["a: 3"], "topic", "is not a value, = or >=, and a whole number"),
+        (["a = -3"], "topic", "is not a value, = or >=, and a whole number"),
         (["a = 3", "a = 4"], "topic", "two quotas for 'a'"),
-        (["z = 3"], "topic", "names 'z', which no kept example has as its topic; there are: 'a'"),
+        (["a >= 3", "a>=4"], "topic", "two quotas for 'a'"),
+        (
+            ["a = 4", "z >= 3"],
+            "topic",
+            "names 'z', which no kept example has as its topic; there are: 'a'",
+        ),
     ],
 )
 def test_a_quota_that_cannot_be_used_is_a_sentence(quotas, balance, sentence):
@@ -440,7 +445,7 @@ def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_p
 
 def test_dropped_rows_are_kept_from_the_page(project, tmp_path):
     dropped = project.view().dataset.dropped
-    dropped = dropped[dropped["dropped_by"] == "select_diverse"].head(4)
+    dropped = dropped[dropped["dropped_by"] == "select_balanced"].head(4)
     path = tmp_path / "wanted.jsonl"
     path.write_text(
         "".join(json.dumps({"prompt": p, "response": r}) + "\n"

@@ -249,7 +249,8 @@ def test_an_arm_is_a_recipe_at_its_budget():
     assert [s.use for s in of("curated")] == ["lengths", "keep_between", "select_diverse"]
     assert of("curated").selection.arguments["budget"] == 7
     assert [s.use for s in of("kept")] == ["lengths", "keep_between"]
-    assert of("random").selection.arguments == {"budget": 7, "seed": 2}
+    drawn = of("random").selection.arguments
+    assert (drawn["budget"], drawn["seed"], drawn["unit"]) == (7, 2, "examples")
     assert of("longest").selection.arguments["score"] == "prompt_tokens"
     assert of("everything").steps == ()
     without = recipe_of(Arm("curated"), own.with_selection(None), 7, 2, True)

@@ -177,13 +177,7 @@ class Pool:
 
     def _limits(self, column: str, names: list[str]) -> tuple[dict[str, int], dict[str, int]]:
         """The least and the most rows of values."""
-        try:
-            least, most, unknown = limits_of(self.rules.quotas, names)
-        except ValueError as error:
-            raise CurationError(
-                f"The quota {str(error)!r} is not a value, = or >=, and a whole number, as in "
-                "cooking = 40, or it is the second of its kind for the value."
-            ) from None
+        least, most, unknown = limits_of(self.rules.quotas, names)
         if unknown:
             shown = ", ".join(map(repr, names[:8])) + (" …" if len(names) > 8 else "")
             raise CurationError(

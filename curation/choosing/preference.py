@@ -7,10 +7,13 @@ False when it may not be; either way it never yields that row again.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from curation.errors import CurationError
 
 Pick = tuple[int, float]
 """A row, and what it adds by the method's own measure; NaN where the method has none."""
@@ -154,20 +157,28 @@ def _refusing(
         pick = following(preference, taken)
 
 
+_QUOTA = re.compile(r"(|.*[^\s>])\s*(>=|=)\s*([0-9]+)", re.DOTALL)
+"""A value, what its number means, and the number; a value may hold = itself."""
+
+
 def limits_of(
     lines: Iterable[str], names: Sequence[str]
 ) -> tuple[dict[str, int], dict[str, int], list[str]]:
     """Read quotas: at least and at most, by value; and the values that are none of the names.
 
     A line is `value = count` for the most or `value >= count` for the least of a value. Raises
-    ValueError with the line that cannot be read, or whose value has a quota of that kind already.
+    CurationError for a line that cannot be read, or whose value has a quota of that kind already.
     """
     least, most = dict[str, int](), dict[str, int]()
     for line in lines:
-        sign = ">=" if ">=" in line else "="
-        name, mark, count = (part.strip() for part in line.rpartition(sign))
+        parts = _QUOTA.fullmatch(line.strip())
+        if not parts:
+            raise CurationError(
+                f"The quota {line!r} is not a value, = or >=, and a whole number, as in cooking = 40."
+            )
+        name, sign, count = parts.groups()
         limits = least if sign == ">=" else most
-        if not mark or not count.isdecimal() or name in limits:
-            raise ValueError(line)
+        if name in limits:
+            raise CurationError(f"There are two quotas for {name!r}; leave one of them out.")
         limits[name] = int(count)
     return least, most, [name for name in (*least, *most) if name not in names]

@@ -12,8 +12,6 @@ import typer
 from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
 from curation.cli.terminal import bar, in_a_sentence, show, working
 from curation.errors import CurationError
-from curation.export.deliveries import size_text
-from curation.export.licences import describe
 from curation.looking.filter import Filter
 from curation.project import Project
 from curation.settings import check_settings, read_about
@@ -67,6 +65,8 @@ def export(
     stated = {"purpose": purpose, "licence": licence, "contact": contact}
     check_settings(project)
     if any(text is not None for text in stated.values()):
+        from curation.export.licences import describe
+
         fresh = {name: text for name, text in stated.items() if text is not None}
         describe(project, {**read_about(project), **fresh})
     with working(project, job) as (progress, result), engine_of(engine) as runner:
@@ -207,6 +207,7 @@ def push(
 
     The token is that of huggingface_hub: HF_TOKEN, or the one that `hf auth login` stored.
     """
+    from curation.export.deliveries import size_text
     from curation.export.push import Shipment, check_name
     from curation.export.push import push as upload
 
