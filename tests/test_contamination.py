@@ -189,7 +189,7 @@ def texts(*numbers) -> str:
     return " ".join(f"word{n}" for n in numbers)
 
 
-def held(pairs, sets, vectors=None, **params):
+def named(pairs, sets, vectors=None, **params):
     """What `decontaminate` names for examples; sets: name → its pairs. vectors: text → a vector."""
     targets = [
         SimpleNamespace(
@@ -215,24 +215,26 @@ def held(pairs, sets, vectors=None, **params):
 def test_the_share_and_the_run_count_from_their_limits_on():
     sets = {"s": [(texts(*range(60)), "")]}
     two_runs = [(f"{texts(*range(12))} and {texts(*range(40, 52))}", "So.")]
-    assert held(two_runs, sets, overlap=0.4) == ["the prompt holds 40% of s: row 1"]
-    assert held(two_runs, sets, overlap=0.41) == [None]
+    assert named(two_runs, sets, overlap=0.4) == ["the prompt holds 40% of s: row 1"]
+    assert named(two_runs, sets, overlap=0.41) == [None]
     one_run = [(f"Tell me: {texts(*range(13))}", "So.")]
-    assert held(one_run, sets, run=13) == ["the prompt holds a run of 13 words of s: row 1"]
-    assert held(one_run, sets, run=14) == [None]
+    assert named(one_run, sets, run=13) == ["the prompt holds a run of 13 words of s: row 1"]
+    assert named(one_run, sets, run=14) == [None]
 
 
 def test_an_example_is_named_after_the_set_of_which_it_holds_most():
     part, whole = [(texts(*range(20), *range(50, 70)), "")], [(texts(*range(20)), "")]
     for sets in ({"part": part, "whole": whole}, {"whole": whole, "part": part}):
-        assert held([(texts(*range(20)), "So.")], sets) == ["the prompt holds 100% of whole: row 1"]
+        assert named([(texts(*range(20)), "So.")], sets) == [
+            "the prompt holds 100% of whole: row 1"
+        ]
 
 
 def test_answers_are_compared_with_answers_and_short_ones_are_not():
     short, long = texts(*range(7)), texts(*range(8))
     sets = {"s": [("One?", short), ("Two?", long)]}
     pairs = [("A?", short), ("B?", long), (long, "C.")]
-    reasons = held(pairs, sets, sides=["response"])
+    reasons = named(pairs, sets, sides=["response"])
     assert reasons == [None, "the answer holds 100% of s: row 2", None]
 
 
@@ -242,11 +244,11 @@ def test_meanings_count_from_their_limit_on_where_the_numbers_are_the_same():
     sets = {"s": [(other, ""), (same, "")]}
     reason = "the prompt means nearly the same (0.80) as s: row 2"
     limit = float(np.float32(0.8))
-    assert held([(own, "So.")], sets, vectors, similarity=limit) == [reason]
-    assert held([(own, "So.")], {"s": sets["s"][:0:-1]}, vectors, similarity=limit) == [
+    assert named([(own, "So.")], sets, vectors, similarity=limit) == [reason]
+    assert named([(own, "So.")], {"s": sets["s"][:0:-1]}, vectors, similarity=limit) == [
         reason.replace("row 2", "row 1")
     ]
-    assert held([(own, "So.")], sets, vectors, similarity=0.81) == [None]
-    assert held([(own, "So.")], sets, vectors, similarity=None) == [None]
-    words = held([(same, "So.")], sets, vectors, similarity=0.5)
+    assert named([(own, "So.")], sets, vectors, similarity=0.81) == [None]
+    assert named([(own, "So.")], sets, vectors, similarity=None) == [None]
+    words = named([(same, "So.")], sets, vectors, similarity=0.5)
     assert words == ["the prompt holds 100% of s: row 2"], "words are named before meanings"
