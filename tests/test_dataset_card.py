@@ -6,10 +6,11 @@ import html
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 import yaml
 
-from curation import Project, Step
+from curation import Project, Recipe, Step, export
 from curation.errors import CurationError
 from curation.export.blocks import (
     Bars,
@@ -24,7 +25,9 @@ from curation.export.blocks import (
 from curation.export.card_page import page
 from curation.export.card_text import line, markdown
 from curation.export.licences import LICENCES, checked_licence, describe, licence_head
+from curation.report import StepReport
 from curation.settings import read_about, read_settings, write_about
+from tests.conftest import make_dataset
 from tests.test_escaping import ATTACKS, RENDERER
 
 HOSTILE = [
@@ -202,6 +205,38 @@ def test_the_card_states_what_somebody_stated_and_what_nobody_did(delivered):
     assert head["license"] == "cc-by-4.0" and manifest["about"]["purpose"] == "Teach fjords."
     assert "| Purpose | Teach fjords. |" in text and "| Contact | not stated |" in text
     assert "The contact is not stated." in text and "The purpose is not stated." not in text
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "shown"),
+    [
+        ("{home}/models/own", "own"),
+        ("~/models/own", "own"),
+        ("./models/own", "own"),
+        (r"C:\\models\\own", "own"),
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("", ""),
+    ],
+)
+def test_no_file_names_the_folder_of_a_model(tokenizer, shown, tmp_path):
+    tokenizer = tokenizer.format(home=tmp_path)
+    data = make_dataset([("One?", "Yes."), ("Two?", "No.")])
+    recipe = Recipe((Step("chat_tokens", tokenizer=tokenizer),))
+    frame = pd.DataFrame(index=data.rows.index)
+    report = StepReport(
+        "chat_tokens", "chat_tokens", "Tokens", "score", {"tokenizer": tokenizer}, "f", frame
+    )
+    origin = export.Origin("p", [], recipe.to_yaml())
+    data = data.replace(
+        rows=data.rows.assign(split=pd.Series("train", index=data.rows.index, dtype="str")),
+        steps=(report,),
+    )
+    manifest = export.export(data, origin, tmp_path / "out", ["trl"])
+    assert manifest["steps"][0]["params"]["tokenizer"] == shown
+    assert Recipe.from_yaml(manifest["recipe"]).steps[0].params["tokenizer"] == shown
+    if tokenizer != shown:
+        for path in (tmp_path / "out").rglob("*"):
+            assert path.is_dir() or tokenizer.encode() not in path.read_bytes()
 
 
 def test_the_card_counts_tokens_and_what_a_context_cuts(delivered):

@@ -101,7 +101,7 @@ ROOMS = {
         blocks contamination cures deliveries folder leaks licences proof rendering sentences
         parts push
         card delivery_format origin preference
-        card_page card_text
+        card_page card_text places
         fitting trainers
         accepted offer receipts shards tables
         atlas croissant manifest

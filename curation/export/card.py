@@ -39,6 +39,10 @@ TRIED = 100
 NOT_STATED = "not stated"
 
 
+RARE = 0.005
+"""Share of the examples below which a language is not named to the Hub: a few are mistaken ones."""
+
+
 def card(
     dataset: Dataset,
     rows: pd.DataFrame,
@@ -98,7 +102,8 @@ def _head(
     }
     languages = rows["language"].value_counts() if "language" in rows else None
     if languages is not None and any(languages.index):
-        head["language"] = [code for code in languages.index[:20] if code]
+        often = languages[languages >= RARE * len(rows)]
+        head["language"] = [code for code in often.index[:20] if code]
     files: dict[str, list[str]] = {}
     for entry in manifest["files"]:
         if entry.get("format") == "hf":
@@ -235,10 +240,12 @@ def _benchmarks(manifest: Mapping[str, Any]) -> Iterator[Block]:
     for entry in manifest["contamination"]:
         sides = " and ".join(map(str, entry["sides"]))
         holders, inside = entry["examples"], entry["delivered"]
+        cosine = entry["similarity"]
+        meaning = " or" if cosine is None else f", has a cosine of {cosine}, or shares"
         yield Paragraph(
             f"By {sides}, {holders:,} examples hold a row of a set; {inside:,} of them are delivered. "
-            f"A copy shares a run of {entry['run']} words, {entry['overlap']:.0%} of the set's row in "
-            f"runs of 8, or a cosine of {entry['similarity']}. What was done: {entry['action']}."
+            f"A copy shares a run of {entry['run']} words{meaning} {entry['overlap']:.0%} of the set's row "
+            f"in runs of 8. What was done: {entry['action']}."
         )
         yield Table(
             ("set", "its rows", "examples that hold one", "SHA-256"),

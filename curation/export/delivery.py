@@ -28,6 +28,7 @@ from curation.export.leaks import leaks
 from curation.export.manifest import manifest_of
 from curation.export.offer import EVERYTHING, SPLITS, counted, offered
 from curation.export.origin import Origin, People
+from curation.export.places import without_folders
 from curation.export.shards import LARGEST, Shard, write_shards
 from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
@@ -77,6 +78,7 @@ def export(
     if unknown := [name for name in also if name not in ALSO]:
         raise CurationError(f"There is no table {unknown[0]!r}; choose from {', '.join(ALSO)}.")
     out = out.resolve()
+    dataset, origin = without_folders(dataset, origin)
     people = People.of(origin.people, pseudonyms)
     places, why = offered(dataset, allow_attention, only, origin.people)
     with replacing(out) as folder:

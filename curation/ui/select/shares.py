@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.looking.choice import GROUPS, groups, shares
+from curation.looking.choice import FEWEST, GROUPS, groups, shares
 from curation.looking.quotas import parameters_of, with_least
 from curation.ui import charts, quotas, tables
 from curation.ui.select.scene import Scene
@@ -44,8 +44,8 @@ def draw_starved(scene: Scene) -> None:
     lines = result.groups.to_dict("records")
     if not lines:
         st.caption(
-            ":material/check: No topic, language, source, label or kind of conversation has fewer "
-            "than half the examples that its share of the pool would give it."
+            ":material/check: No topic, language, source, label or kind of conversation that would get "
+            f"{FEWEST} or more by its share of the pool has fewer than half of them."
         )
         return
     st.caption(
