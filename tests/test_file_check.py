@@ -162,6 +162,38 @@ def test_llamafactory_is_checked_by_its_dataset_info(tmp_path):
     assert not check_file(path, "llamafactory", Tolerances(Amount(9)))["passed"]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"formatting": "sharegpt", "tags": ["role_tag"]},
+        {"formatting": "sharegpt", "tags": 3},
+        {"formatting": "sharegpt", "columns": ["messages"]},
+        {"columns": {"prompt": ["instruction"]}},
+    ],
+)
+def test_an_entry_of_dataset_info_of_another_shape_is_a_problem_of_the_file(entry, tmp_path):
+    path = llamafactory(tmp_path, [{"conversations": [HUMAN, GPT]}], entry)
+    assert codes(path, "llamafactory") == {"dataset_info": [0]}
+
+
+def test_a_file_that_only_the_import_can_read_does_not_pass(tmp_path):
+    """The import guesses encodings, looks below keys and takes a cut array; no trainer does."""
+    text, path = json.dumps([{"messages": [ASK, TELL]}]), tmp_path / "a.json"
+    files = {
+        "encoding": [text.encode("utf-16"), text.replace("Yo", "Yó").encode("cp1252")],
+        "cut": [text[:-1].encode()],
+        "nested": [f'{{"rows": {text}}}'.encode()],
+    }
+    for code, datas in files.items():
+        for data in datas:
+            path.write_bytes(data)
+            assert codes(path, "trl") == {code: [0]}, data
+            assert not check_file(path, "trl", Tolerances(Amount(9)))["passed"]
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert codes(path, "trl") == {}
+    assert "encoding" in codes(path, "openai")
+
+
 def test_hostile_rows_are_problems_and_never_the_end_of_the_check(tmp_path):
     odd = [
         {"messages": {"role": "user"}},
@@ -216,12 +248,14 @@ def test_tokens_are_counted_by_the_template_and_judged_by_length(tmp_path):
     assert outcome["tokens"]["most"] == fixed + 100 and outcome["tokens"]["longest"][0]["row"] == 3
 
 
-@pytest.mark.parametrize("text", ["", "a", "-1", "nan", "inf", "1%%", "%"])
+@pytest.mark.parametrize("text", ["", "a", "-1", "²", "nan", "inf", "1%%", "%"])
 def test_an_amount_that_is_none_is_refused(text):
     with pytest.raises(CurationError, match="no amount"):
         Amount.parse(text)
     with pytest.raises(CurationError):
         Tolerances.length_of(f"2048:{text or 'x'}")
+    with pytest.raises(CurationError):
+        Tolerances.length_of(text)
 
 
 def curate(*words, **options):
@@ -274,7 +308,8 @@ def test_every_code_has_a_cure_and_every_cure_a_code():
         for code in emitted(ast.parse(path.read_text("utf-8")))
     }
     given |= set(
-        "unexpected_shape template_tokens attention missing_instruction missing_output".split()
+        "unexpected_shape template_tokens attention missing_instruction missing_output "
+        "cut nested encoding".split()
     )
     assert {code for code in given if code not in CURES} == set()
     assert CURES.keys() - given == set()

@@ -14,6 +14,10 @@ import orjson
 
 from curation.export.parts import NotHeld
 from curation.export.trainers.llamafactory import COLUMNS, TAGS
+from curation.sources.limits import Note
+
+_FAULTS = {"not_data": "unreadable", "cut": "cut", "key": "nested", "beside": "nested"}
+"""Keys of notes on a file → codes: an import reads more kinds of files than a trainer does."""
 
 Row = dict[str, Any]
 Entry = Mapping[str, Any]
@@ -194,8 +198,24 @@ def entry_of(file: Path) -> tuple[Entry, list[tuple[str, str]]]:
     )
     if entry is None:
         return {}, [("dataset_info", f"dataset_info.json has no entry for {file.name}")]
+    for part in ("columns", "tags"):
+        named = entry.get(part) or {}
+        if not isinstance(named, dict) or not all(isinstance(v, str) for v in named.values()):
+            return {}, [("dataset_info", f"the entry's {part} are no names by name")]
     tags = entry.get("tags")
     if entry.get("formatting") == "sharegpt" and tags and (missing := TAGS.keys() - tags.keys()):
         names = ", ".join(sorted(missing))
         return entry, [("dataset_info_tags", f"the entry's tags lack {names}")]
     return entry, []
+
+
+def fault_of(name: str, note: Note) -> tuple[str, str] | None:
+    """Return the code and sentence of a note on a file that the trainer of a format does not forgive.
+
+    UTF-8 with a mark at its beginning is read by all but OpenAI.
+    """
+    if note.key == "encoding":
+        plain = ("utf-8", "ascii") if name == "openai" else ("utf-8", "ascii", "utf-8-sig")
+        text = f"its encoding is {note.text}, not plain UTF-8"
+        return None if note.text in plain else ("encoding", text)
+    return (_FAULTS[note.key], note.text) if note.key in _FAULTS else None

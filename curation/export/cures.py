@@ -13,6 +13,7 @@ CURES = {
     "call_without_name": "Name the function of the call: {function: {name, arguments}}.",
     "call_without_result": "Add a turn of role tool with the call's id, or end with the call.",
     "calls_tools": "Take a format with a place for calls, such as trl, openai or axolotl.",
+    "cut": "Write the file again; its end is missing.",
     "dangling_tool_call_id": "Let tool_call_id name the id of a call in the turn before.",
     "data_type": "Give the key the type of the format's description: texts as text, turns as a list of "
     "objects.",
@@ -21,6 +22,7 @@ CURES = {
     "as none.",
     "duplicates": "Drop them with the steps `drop_exact_duplicates` and `drop_near_duplicates`, or "
     "allow some: --max-duplicates 1%.",
+    "encoding": "Write the file as UTF-8 without a mark at its beginning.",
     "example_missing_assistant_message": "Write an answer of role assistant, or leave the row out.",
     "few_rows": "Add rows, or take another format; --min-rows names the least.",
     "file": "Mend the file before its rows; each problem names its cure.",
@@ -41,6 +43,7 @@ CURES = {
     "mixed_columns": "Keep rows of one kind in one file: all with messages, or all with prompt and "
     "completion.",
     "mixed_types": "Write the key with one type in all rows: `datasets` reads a column as one type.",
+    "nested": "Write the records as JSON Lines or as one array; a trainer does not look below a key.",
     "no_answer": "Let the last turn be the chosen answer.",
     "no_prompt": "Put a question before the answer.",
     "no_rejected": "Add a rejected answer, or take a format for answers alone.",

@@ -18,7 +18,7 @@ import orjson
 from curation.chat.tokens import SLICE, ChatTokenizer, as_delivered, load_tokenizer
 from curation.dataset import Progress, content_hash, silent
 from curation.errors import CurationError
-from curation.export.accepted import Entry, accepted, entry_of
+from curation.export.accepted import Entry, accepted, entry_of, fault_of
 from curation.export.cures import cure
 from curation.export.delivery_format import DeliveryFormat, Row
 from curation.export.fitting import delivery_formats
@@ -96,7 +96,7 @@ class Tolerances:
     def length_of(text: str) -> tuple[int, Amount]:
         """Read `2048` or `2048:5%`: a context length, and the rows that may be longer."""
         length, _, amount = text.partition(":")
-        if not length.strip().isdigit() or not int(length):
+        if not length.strip().isdecimal() or not int(length):
             raise CurationError(f"{text!r} is no length: write 2048, or 2048:5% to let some pass.")
         return int(length), Amount.parse(amount or "0")
 
@@ -214,10 +214,9 @@ class _Check:
             elif isinstance(result, Refusal):
                 row, offset = result.reject.row, result.reject.offset
                 problems = self._refused(result, entry)
-            elif isinstance(result, Fact) and result.note.key == "not_data":
-                self.note("unreadable", file.name, 0, result.note.text)
-                continue
             else:
+                if isinstance(result, Fact) and (fault := fault_of(self.format.name, result.note)):
+                    self.note(fault[0], file.name, 0, fault[1])
                 continue
             self.rows += 1
             self.bad += bool(problems)
