@@ -123,6 +123,7 @@ def delivery(tmp_path):
 def test_the_files_of_the_manifest_are_sent_and_nothing_else(hub, delivery):
     server = hub(
         present=[".gitattributes", "manifest.json", "trl/train-00001-of-00002.jsonl", "a.txt"]
+        + ["openai/train.jsonl", "dropped.parquet", "rejected.parquet", "atlas.parquet"]
     )
     (delivery / "notes.txt").write_text("mine")
     address = push(delivery, "ada/planets")
@@ -131,7 +132,13 @@ def test_the_files_of_the_manifest_are_sent_and_nothing_else(hub, delivery):
     written = {p.relative_to(delivery).as_posix(): p.read_bytes() for p in delivery.rglob("*.*")}
     assert written.pop("notes.txt") == b"mine" and files == written
     stale = [path for path, data in server.sent().items() if data is None]
-    assert stale == ["trl/train-00001-of-00002.jsonl"], "a shard of a former delivery"
+    assert stale == [  # a shard, another format, and what was dropped: rows that may have gone since
+        "trl/train-00001-of-00002.jsonl",
+        "openai/train.jsonl",
+        "dropped.parquet",
+        "rejected.parquet",
+        "atlas.parquet",
+    ]
     (created,) = [json.loads(body) for _, path, body in server.log if path.endswith("create")]
     assert (created["visibility"], created["type"]) == ("private", "dataset")
     assert server.tokens == {f"Bearer {TOKEN}"}

@@ -24,7 +24,9 @@ DESKTOP = (".DS_Store", "Thumbs.db")
 
 
 def check_folders(out: Path) -> None:
-    """Raise CurationError when the swap would delete a file that no export wrote."""
+    """Raise CurationError when the swap would delete a file that no export wrote, or the root."""
+    if not out.name:
+        raise CurationError(f"{out} is the root of the file system; name a folder below it.")
     for folder in (out, _aside(out)):
         if folder.exists() and not folder.is_dir():
             raise CurationError(f"{folder} is a file; choose another folder.")

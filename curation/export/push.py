@@ -16,8 +16,12 @@ from curation import files
 from curation.dataset import Progress, silent
 from curation.errors import CurationError, MissingExtra
 from curation.export.deliveries import MANIFEST, Delivery, size_text
+from curation.export.fitting import delivery_formats
 
 _NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+ON_REQUEST = ("dropped.parquet", "rejected.parquet", "atlas.parquet")
+"""Tables that an export writes only when it is asked to."""
 
 _BY_ITSELF = {".gitattributes", "README.md"}
 """Files that the Hub puts into a new repository."""
@@ -127,9 +131,7 @@ def push(
             repo_type="dataset",
             folder_path=folder,
             allow_patterns=sorted(shipment.files),
-            delete_patterns=sorted(
-                {f"{path.rpartition('/')[0]}/*" for path in shipment.files} - {"/*"}
-            ),
+            delete_patterns=_of_exports(),
             commit_message=f"{shipment.rows:,} examples",
         )
     except HfHubHTTPError as error:
@@ -139,6 +141,12 @@ def push(
     except (OSError, ValueError) as error:
         raise CurationError(f"{repository} could not be sent: {_first_line(error)}") from None
     return str(url)
+
+
+def _of_exports() -> list[str]:
+    """Return patterns of the files that some export writes and another does not."""
+    folders = ("data" if name == "hf" else name for name in delivery_formats())
+    return sorted([*(f"{folder}/*" for folder in folders), *ON_REQUEST])
 
 
 _REFUSALS = {
