@@ -773,3 +773,8 @@ def test_a_check_names_the_kept_rows_that_no_format_gets(tmp_path):
     (tmp_path / "pairs.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in rows))
     project.add(tmp_path / "pairs.jsonl")
     assert project.check(["trl"])["trl"]["excluded"] == {"an answer is empty": 1}
+
+
+def test_the_root_of_the_file_system_is_no_delivery_folder():
+    with pytest.raises(CurationError, match="is the root of the file system; name a folder below"):
+        export.check(Path("/"), ["trl"])

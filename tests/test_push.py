@@ -132,13 +132,16 @@ def test_the_files_of_the_manifest_are_sent_and_nothing_else(hub, delivery):
     written = {p.relative_to(delivery).as_posix(): p.read_bytes() for p in delivery.rglob("*.*")}
     assert written.pop("notes.txt") == b"mine" and files == written
     stale = [path for path, data in server.sent().items() if data is None]
-    assert stale == [  # a shard, another format, and what was dropped: rows that may have gone since
-        "trl/train-00001-of-00002.jsonl",
-        "openai/train.jsonl",
-        "dropped.parquet",
-        "rejected.parquet",
-        "atlas.parquet",
-    ]
+    assert (
+        stale
+        == [  # a shard, another format, and what was dropped: rows that may have gone since
+            "trl/train-00001-of-00002.jsonl",
+            "openai/train.jsonl",
+            "dropped.parquet",
+            "rejected.parquet",
+            "atlas.parquet",
+        ]
+    )
     (created,) = [json.loads(body) for _, path, body in server.log if path.endswith("create")]
     assert (created["visibility"], created["type"]) == ("private", "dataset")
     assert server.tokens == {f"Bearer {TOKEN}"}

@@ -343,3 +343,31 @@ def test_without_quality_the_column_is_not_read():
     frame, vectors = pool()
     plain = choose("diverse", frame.drop(columns="quality"), vectors, budget=8, quality=0.0)
     assert plain["reason"][plain["keep"]].str.match(r"rank \d, stands for \d+ others?$").all()
+
+
+@pytest.mark.parametrize("unit, budget", [("examples", 38), ("tokens", 400)])
+def test_a_quota_that_the_choice_does_not_meet_is_named(unit, budget):
+    frame, vectors = pool(pinned=tuple(range(1, 40, 4)))
+    for name in ("diverse", "balanced"):
+        of = operation(f"select_{name}")
+        column = {column_of(of.name): "topic"}
+        params = {"budget": budget, "unit": unit, "shares": "free", "quotas": ["a >= 12"], **column}
+        chosen = choose(name, frame, vectors, **params)
+        count = int((frame["topic"] == "a")[chosen["keep"]].sum())
+        notes = of.notes(of.check(params), frame, chosen)
+        text = f"{count} examples of 'a' were chosen, fewer than the 12 that its quota asks for"
+        assert any(note.startswith(text) for note in notes), notes
+        met = {**params, "quotas": ["a >= 2"]}
+        assert not [
+            n
+            for n in of.notes(of.check(met), frame, choose(name, frame, vectors, **met))
+            if "quota" in n
+        ]
+
+
+@every_selector
+def test_the_reason_of_a_row_without_a_score_says_so(name):
+    frame, vectors = pool()
+    frame[["quality", "response_tokens"]] = np.nan
+    chosen = choose(name, frame, vectors, budget=7)
+    assert not chosen["reason"].str.contains("nan").any()

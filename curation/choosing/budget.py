@@ -234,7 +234,7 @@ class Pool:
         ranks[chosen.order] = np.arange(1, len(chosen.order) + 1)
         if values is None:
             return lambda i: f"rank {ranks[i]:,}"
-        return lambda i: f"rank {ranks[i]:,}, {score} {values[i]:.2f}"
+        return lambda i: f"rank {ranks[i]:,}, {worth(score, values[i])}"
 
     def _nearest(self, order: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of each row that was not chosen the nearest chosen one, −1 for none, and its similarity."""
@@ -252,18 +252,44 @@ class Pool:
         return nearest, similarity
 
 
+def worth(score: str | None, value: float) -> str:
+    """Return a score and its value in words."""
+    return f"no {score}" if np.isnan(value) else f"{score} {value:.2f}"
+
+
+def _unmet(params: Mapping[str, Any], rows: pd.DataFrame, keep: pd.Series) -> list[str]:
+    """Return a sentence for each value that has fewer chosen examples than its quota asks for."""
+    column = params.get("balance") or params.get("by")
+    if not column or not params["quotas"]:
+        return []
+    values = as_text(rows[column])
+    chosen = values[keep.reindex(values.index)].value_counts()
+    least = limits_of(params["quotas"], ())[0]
+    return [
+        f"{int(chosen.get(name, 0)):,} examples of {name!r} were chosen, fewer than the {count:,} that "
+        f"its quota asks for; {int((values == name).sum()):,} could be chosen."
+        for name, count in least.items()
+        if chosen.get(name, 0) < count
+    ]
+
+
 def shortfall(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
-    """Return a sentence where a choice has fewer examples than its budget, or how many tokens it has."""
+    """Return sentences on a choice: quotas that it does not meet, fewer examples than its budget, or
+    how many tokens it has.
+    """
     budget, chosen = params["budget"], int(answer["keep"].sum())
+    unmet = _unmet(params, rows, answer["keep"])
     if params["unit"] == "tokens":
         part = rows.loc[answer.index[answer["keep"]], ["prompt_tokens", "response_tokens"]]
         tokens = int(part.to_numpy(dtype=float, na_value=0).sum())
         return [
-            f"The choice has {tokens:,} tokens in {chosen:,} examples; the budget is {budget:,}."
+            f"The choice has {tokens:,} tokens in {chosen:,} examples; the budget is {budget:,}.",
+            *unmet,
         ]
     if chosen >= budget:
-        return []
+        return unmet
     return [
+        *unmet,
         f"{chosen:,} examples were chosen of a budget of {budget:,}: by the method or by the quotas no "
-        "other may be chosen."
+        "other may be chosen.",
     ]

@@ -75,7 +75,7 @@ def _balancing(rows: pd.DataFrame) -> str:
 
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Name the column that the choice is balanced by, where nobody named one."""
-    fewer = shortfall(params, rows, answer)
+    fewer = shortfall({**params, "by": params["by"] or _balancing(rows)}, rows, answer)
     if params["by"]:
         return fewer
     return [

@@ -16,6 +16,7 @@ from curation.choosing.budget import (
     SharesOf,
     Units,
     shortfall,
+    worth,
 )
 from curation.choosing.clusters import k_means
 from curation.choosing.distances import distinct
@@ -75,7 +76,9 @@ def select_highest(
     values = as_numbers(rows[score]).to_numpy()
     pool = Pool(rows, Rules(budget, unit, balance, shares, quotas))
     chosen = pool.choose(in_order(highest_first(values, rows.index)))
-    return pool.answer(chosen, lambda i: f"{score} = {values[i]:.4g}")
+    return pool.answer(
+        chosen, lambda i: f"no {score}" if np.isnan(values[i]) else f"{score} = {values[i]:.4g}"
+    )
 
 
 @select("Distinct, best first", makes=("rank", "gain", "covered_by", "stands_for"), notes=shortfall)
@@ -121,7 +124,7 @@ def select_distinct(
     embedded = without_gaps(vectors)
     pool = Pool(rows, Rules(budget, unit, balance, shares, quotas), embedded, progress)
     chosen = pool.choose(distinct(embedded, values, most))
-    return pool.answer(chosen, lambda i: f"{score} {values[i]:.2f}")
+    return pool.answer(chosen, lambda i: worth(score, values[i]))
 
 
 @select("Best of each cluster", makes=("rank", "covered_by", "stands_for"), notes=shortfall)
@@ -192,7 +195,7 @@ def select_by_cluster(
         chosen,
         lambda i: (
             f"of a cluster of {sizes[numbers[i]]:,}"
-            + ("" if values is None else f", {score} {values[i]:.2f}")
+            + ("" if values is None else f", {worth(score, values[i])}")
         ),
     )
     return answer.drop(columns="gain")
