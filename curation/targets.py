@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -74,6 +75,22 @@ def chosen(references: References, names: Sequence[str]) -> list[Target]:
             "`curate reference PROJECT PATH`."
         )
     return list({target.slug: target for target in targets}.values())
+
+
+BETWEEN = "; "
+"""Between the rows of several sets that one example holds."""
+
+
+def held(name: str, row: int) -> str:
+    """Return a row of a reference set in words; see `row_of`."""
+    return f"{name}: row {row}"
+
+
+def row_of(holders: pd.Series, name: str) -> pd.Series:
+    """Return the row of a set that each text names, NaN for none; texts are of `held`, by BETWEEN."""
+    between, beginning = re.escape(BETWEEN), re.escape(held(name, 0).removesuffix("0"))
+    pattern = rf"(?:^|{between}){beginning}(\d+)(?:$|{between})"
+    return pd.to_numeric(holders.astype("str").str.extract(pattern)[0])
 
 
 def digests(references: References, names: Sequence[str]) -> list[list[Any]]:

@@ -74,6 +74,28 @@ def test_whole_examples_and_answers_are_compared_where_asked(project):
     assert rows["contaminated_by"].fillna("").tolist() == ["sums: row 1", "sums: row 2", ""]
 
 
+def test_an_example_that_holds_rows_of_two_sets_counts_for_both(project, tmp_path):
+    """One question stands in both sets, whose names begin alike, and in one of them in other words."""
+    path = tmp_path / "more.jsonl"
+    path.write_text(json.dumps({"question": f"Why? {HENS}", "answer": "28."}) + "\n", "utf-8")
+    project.references.add(path, "sums: more")
+    dataset = project.replay()
+    assert in_order(dataset)["contaminated_by"].iloc[0] == "sums: row 1; sums: more: row 1"
+    notes = dataset.steps[0].notes
+    for name in ("sums", "sums: more"):
+        assert f"1 examples hold a row of {name}." in notes
+        table = contaminated(dataset, name, project.references.get(name).examples)
+        assert table is not None and len(table) == 1
+        assert HENS in table["asked"].iloc[0]
+    sets = project.export(tmp_path / "out", formats=["trl"])["contamination"][0]["sets"]
+    assert [entry["examples"] for entry in sets] == [1, 1]
+
+
+def test_a_step_that_compares_nothing_is_refused():
+    with pytest.raises(CurationError, match="no side is named, so nothing would be compared"):
+        Recipe((Step("decontaminate", sides=[]),)).check()
+
+
 def test_a_step_is_run_again_when_its_set_changes_and_not_for_another_one(project, tmp_path):
     recipe = Recipe((Step("decontaminate", sets=["sums"], similarity=None),))
     once = project.replay(recipe)

@@ -99,12 +99,12 @@ ROOMS = {
     """,
     "export": """
         blocks contamination cures deliveries folder leaks licences proof rendering sentences
-        parts push
+        parts
         card delivery_format origin preference
         card_page card_text places
         fitting trainers
         accepted offer receipts shards tables
-        atlas croissant manifest
+        atlas croissant manifest push
         delivery file_check
         __init__ outlook
     """,

@@ -11,7 +11,7 @@ from curation.dataset import Dataset
 from curation.looking.contamination import STEP
 from curation.registry import operation
 from curation.report import PEOPLE, StepReport
-from curation.targets import References, chosen
+from curation.targets import References, chosen, row_of
 
 LIMITS = ("sides", "run", "overlap", "similarity", "action")
 """Its parameters that a manifest names."""
@@ -55,7 +55,7 @@ def _of_step(
     sets = [
         {
             **{k: v for k, v in reference.items() if k != "read_by"},
-            "examples": int(hits.str.startswith(f"{reference['name']}: ").sum()),
+            "examples": int(row_of(hits, reference["name"]).notna().sum()),
         }
         for reference in references
         if report.name in reference["read_by"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from curation.dataset import Dataset
+from curation.targets import row_of
 
 STEP = "decontaminate"
 """The operation whose findings are shown."""
@@ -23,10 +24,9 @@ def contaminated(dataset: Dataset, name: str, examples: pd.DataFrame) -> pd.Data
     if not named:
         return None
     delta = named[-1].delta
-    holder = delta["contaminated_by"].fillna("")
-    hits = delta[holder.str.startswith(f"{name}: row ")]
+    hits = delta[row_of(delta["contaminated_by"], name).notna()]
     hits = hits.sort_values("contamination", ascending=False, kind="stable")
-    rows = hits["contaminated_by"].str.removeprefix(f"{name}: row ").astype(int)
+    rows = row_of(hits["contaminated_by"], name).astype(int)
     prompts = examples.drop_duplicates("source_row").set_index("source_row")["prompt"]
     dropped = dataset.rows["dropped_by"].reindex(hits.index).notna()
     table = pd.DataFrame(

@@ -17,8 +17,9 @@ from curation.alike.numbers import numbers
 from curation.alike.shingles import grams
 from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
+from curation.errors import RecipeError
 from curation.registry import Range, ReferenceNames, filter
-from curation.targets import Target
+from curation.targets import BETWEEN, Target, held, row_of
 
 Side = Literal["prompt", "response", "both"]
 Embedder = Callable[..., np.ndarray]
@@ -32,19 +33,27 @@ _TITLES = {"prompt": "the prompt", "response": "the answer", "both": "the exampl
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Say how many examples hold a row of which set, and that meanings were not compared."""
     notes, sets = [], answer.attrs.get("sets", [])
-    counts = answer["contaminated_by"].dropna().value_counts()
+    holders = answer["contaminated_by"]
     for name in sets:
-        count = int(counts[counts.index.str.startswith(f"{name}: ")].sum())
+        count = int(row_of(holders, name).notna().sum())
         notes.append(f"{count:,} examples hold a row of {name}.")
     if answer.attrs.get("by_words"):
         notes.append("Without embeddings only words were compared; add embed before this step.")
     return notes
 
 
+def _names_a_side(params: Mapping[str, Any]) -> None:
+    if not params["sides"]:
+        raise RecipeError(
+            "decontaminate: no side is named, so nothing would be compared; name prompt, response or both"
+        )
+
+
 @filter(
     "Benchmark contamination",
     makes=("contaminated_by", "contamination"),
     slow=True,
+    agrees=_names_a_side,
     notes=_notes,
 )
 def decontaminate(
@@ -84,7 +93,7 @@ def decontaminate(
         of 8 that the example has too (21 and 13 characters in scripts without spaces). Runs that more
         than 10 rows of the set share do not count, and an answer below 8 words is not compared.
         With embeddings it is a copy too where the cosine reaches `similarity` and both hold the
-        same numbers. The reason names set, row and measure; `contaminated_by` names set and row.
+        same numbers. The reason names set, row and measure of the strongest; `contaminated_by` the row of each set.
     Why:
         A model that was trained on a benchmark's questions is measured on its memory.
     Example:
@@ -104,8 +113,8 @@ def decontaminate(
     """
     chosen = targets(sets)
     reasons = pd.Series("", index=rows.index, dtype="str")
-    holder = pd.Series([None] * len(rows), index=rows.index, dtype="str")
-    strength = np.zeros(len(rows))
+    holders = [dict[str, str]() for _ in range(len(rows))]
+    strength, strongest = np.zeros(len(rows)), dict[tuple[int, str], float]()
     steps = [(target, side) for target in chosen for side in dict.fromkeys(sides)]
     for n, (target, side) in enumerate(steps):
         part = part_of(progress, n, len(steps))
@@ -120,17 +129,23 @@ def decontaminate(
             )
             hits = {**near, **hits}
         for position, (other, measure, value) in hits.items():
+            name = held(target.name, target.examples["source_row"].iloc[other])
+            if value > strongest.get((position, target.name), 0.0):
+                strongest[position, target.name] = value
+                holders[position][target.name] = name
             if value > strength[position]:
-                name = f"{target.name}: row {target.examples['source_row'].iloc[other]}"
                 strength[position] = value
-                holder.iloc[position] = name
                 reasons.iloc[position] = f"{measure} {name}"
     clean = strength == 0
     columns = pd.DataFrame(
         {
             "keep": clean | (action == "flag"),
             "reason": reasons,
-            "contaminated_by": holder,
+            "contaminated_by": pd.Series(
+                [BETWEEN.join(names.values()) or None for names in holders],
+                index=rows.index,
+                dtype="str",
+            ),
             "contamination": np.where(clean, np.nan, strength),
         },
         index=rows.index,
