@@ -81,14 +81,14 @@ BETWEEN = "; "
 """Between the rows of several sets that one example holds."""
 
 
-def held(name: str, row: int) -> str:
+def row_name(name: str, row: int) -> str:
     """Return a row of a reference set in words; see `row_of`."""
     return f"{name}: row {row}"
 
 
 def row_of(holders: pd.Series, name: str) -> pd.Series:
-    """Return the row of a set that each text names, NaN for none; texts are of `held`, by BETWEEN."""
-    between, beginning = re.escape(BETWEEN), re.escape(held(name, 0).removesuffix("0"))
+    """Return the row of a set that each text names, NaN for none; texts are of `row_name`, by BETWEEN."""
+    between, beginning = re.escape(BETWEEN), re.escape(row_name(name, 0).removesuffix("0"))
     pattern = rf"(?:^|{between}){beginning}(\d+)(?:$|{between})"
     return pd.to_numeric(holders.astype("str").str.extract(pattern)[0])
 

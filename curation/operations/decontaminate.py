@@ -19,7 +19,7 @@ from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
 from curation.errors import RecipeError
 from curation.registry import Range, ReferenceNames, filter
-from curation.targets import BETWEEN, Target, held, row_of
+from curation.targets import BETWEEN, Target, row_name, row_of
 
 Side = Literal["prompt", "response", "both"]
 Embedder = Callable[..., np.ndarray]
@@ -129,7 +129,7 @@ def decontaminate(
             )
             hits = {**near, **hits}
         for position, (other, measure, value) in hits.items():
-            name = held(target.name, target.examples["source_row"].iloc[other])
+            name = row_name(target.name, target.examples["source_row"].iloc[other])
             if value > strongest.get((position, target.name), 0.0):
                 strongest[position, target.name] = value
                 holders[position][target.name] = name
