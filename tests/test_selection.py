@@ -290,7 +290,7 @@ def test_equal_shares_are_even_by_any_column(name):
     [
         (["a"], "quota 'a' is not a value"),
         (["a = many"], "quota 'a = many' is not a value"),
-        (["a = 3", "a = 4"], "second of its kind"),
+        (["a = 3", "a = 4"], "two quotas for 'a'"),
         (["c >= 3"], "names 'c', which no kept example has as its topic"),
         (["a >= 9", "b >= 9"], "ask for 18 examples at least and the budget is 12"),
     ],

@@ -260,7 +260,7 @@ def worth(score: str | None, value: float) -> str:
 def _unmet(params: Mapping[str, Any], rows: pd.DataFrame, keep: pd.Series) -> list[str]:
     """Return a sentence for each value that has fewer chosen examples than its quota asks for."""
     column = params.get("balance") or params.get("by")
-    if not column or not params["quotas"]:
+    if not column or not params.get("quotas"):
         return []
     values = as_text(rows[column])
     chosen = values[keep.reindex(values.index)].value_counts()
