@@ -190,3 +190,9 @@ def test_the_page_shows_the_pairs_and_never_says_leak_safe_above_the_threshold()
     assert table["one"].tolist() == table["other"].tolist() == ["What is *a* harbour?"]
     safe = drawn(leaks(rows.iloc[1:], np.eye(2, dtype=np.float32)))
     assert "Leak-safe" in safe.success[0].value and not safe.warning and not safe.dataframe
+
+
+def test_two_opposite_rows_have_no_leak_ratio():
+    names, vectors = np.array(["train", "test"]), np.array([[1.0, 0.0], [-1.0, 0.0]])
+    assert leak_ratio(names, vectors) is None
+    assert leak_ratio(names, np.array([[1.0, 0.0], [0.0, 1.0]])) == {"split": 1.0, "random": 1.0}

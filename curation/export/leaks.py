@@ -106,7 +106,7 @@ def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | Non
     L(π) = Σ s(x, x′) over pairs in different splits / Σ s(x, x′) over all pairs, with s = (1 + cosine)
     / 2, of the embedded rows. Of random splits it is the mean over all of them, which is the share of
     pairs in different splits. Both are exact: sums of vectors give the sums over pairs. None for
-    fewer than two rows. Joeres et al. 2025.
+    fewer than two rows, and for rows without any likeness. Joeres et al. 2025.
     """
     embedded = ~np.isnan(vectors[:, 0])
     names, data = names[embedded], vectors[embedded].astype(np.float64)
@@ -117,8 +117,11 @@ def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | Non
     inside = sum(count**2 + float(total @ total) for count, total in sums)
     whole = rows**2 + float(np.square(data.sum(axis=0)).sum())
     own = rows + float(np.square(data).sum())
+    pairs = whole - own
+    if pairs <= 1e-9 * rows**2:
+        return None
     chance = (rows**2 - sum(count**2 for count, _ in sums)) / (rows**2 - rows)
-    return {"split": round((whole - inside) / (whole - own), 4), "random": round(chance, 4)}
+    return {"split": round((whole - inside) / pairs, 4), "random": round(chance, 4)}
 
 
 def ratio_sentence(leaks: dict[str, Any]) -> str:
