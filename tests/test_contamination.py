@@ -91,9 +91,9 @@ def test_an_example_that_holds_rows_of_two_sets_counts_for_both(project, tmp_pat
     assert [entry["examples"] for entry in sets] == [1, 1]
 
 
-def test_a_step_that_compares_nothing_is_refused():
+def test_a_step_that_compares_nothing_is_refused(project):
     with pytest.raises(CurationError, match="no side is named, so nothing would be compared"):
-        Recipe((Step("decontaminate", sides=[]),)).check()
+        project.replay(Recipe((Step("decontaminate", sides=[]),)))
 
 
 def test_a_step_is_run_again_when_its_set_changes_and_not_for_another_one(project, tmp_path):

@@ -17,7 +17,7 @@ from curation.alike.numbers import numbers
 from curation.alike.shingles import grams
 from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
-from curation.errors import RecipeError
+from curation.errors import CurationError
 from curation.registry import Range, ReferenceNames, filter
 from curation.targets import BETWEEN, Target, row_name, row_of
 
@@ -42,18 +42,10 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     return notes
 
 
-def _names_a_side(params: Mapping[str, Any]) -> None:
-    if not params["sides"]:
-        raise RecipeError(
-            "decontaminate: no side is named, so nothing would be compared; name prompt, response or both"
-        )
-
-
 @filter(
     "Benchmark contamination",
     makes=("contaminated_by", "contamination"),
     slow=True,
-    agrees=_names_a_side,
     notes=_notes,
 )
 def decontaminate(
@@ -111,6 +103,10 @@ def decontaminate(
         Runs of 13 words: GPT-3 (Brown et al. 2020). A share of the words in runs of 8: Tülu 3
         (Lambert et al. 2024), with a half. Embeddings, because rewordings escape runs: Yang et al. 2023.
     """
+    if not sides:
+        raise CurationError(
+            "decontaminate: no side is named, so nothing would be compared; name prompt, response or both"
+        )
     chosen = targets(sets)
     reasons = pd.Series("", index=rows.index, dtype="str")
     holders = [dict[str, str]() for _ in range(len(rows))]
