@@ -141,7 +141,7 @@ def read_limits(folder: Path) -> dict[str, float]:
 
 
 ABOUT = ("purpose", "licence", "contact")
-"""What a card says of a dataset that no column of it can say."""
+"""The facts of a card that no column of the dataset holds."""
 
 _TABLE = re.compile(r"^\[about\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
 

@@ -28,7 +28,7 @@ class Target(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """How its bytes were read."""
+        """The settings with which it was read, such as format and mapping."""
 
     @property
     def rows(self) -> int:

@@ -104,20 +104,20 @@ def test_by_default_only_workspace_and_starting_folder_are_open_and_nothing_hidd
 
     places = [
         "home/.ssh/key",
-        "home/work/a.jsonl",
-        "home/work/.env/b.jsonl",
+        "home/start/a.jsonl",
+        "home/start/.env/b.jsonl",
         "home/projects/c.jsonl",
     ]
     for place in (*places, "home/other/d.jsonl"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text("{}")
     home = tmp_path / "home"
-    (home / "work" / "keys").symlink_to(home / ".ssh")
+    (home / "start" / "keys").symlink_to(home / ".ssh")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("CURATION_FILES", raising=False)
     monkeypatch.setenv("CURATION_WORKSPACE", str(home / "projects"))
-    monkeypatch.chdir(home / "work")
-    assert uploads.allowed("a.jsonl") == home / "work" / "a.jsonl"
+    monkeypatch.chdir(home / "start")
+    assert uploads.allowed("a.jsonl") == home / "start" / "a.jsonl"
     assert uploads.allowed("c.jsonl") == home / "projects" / "c.jsonl"
     assert uploads.allowed(str(home / "projects" / "c.jsonl")).exists()
     with pytest.raises(CurationError, match="is not under"):
@@ -129,7 +129,7 @@ def test_by_default_only_workspace_and_starting_folder_are_open_and_nothing_hidd
         uploads.allowed("keys/key")
     monkeypatch.setenv("CURATION_FILES", os.pathsep.join([str(home), str(tmp_path / "else")]))
     assert uploads.allowed("other/d.jsonl").exists()
-    for hidden in (".ssh/key", "work/keys/key", "work/.env/b.jsonl"):
+    for hidden in (".ssh/key", "start/keys/key", "start/.env/b.jsonl"):
         with pytest.raises(CurationError, match="hidden"):
             uploads.allowed(hidden)
     monkeypatch.setenv("CURATION_FILES", str(home / ".ssh"))

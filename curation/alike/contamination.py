@@ -27,7 +27,7 @@ COMMON = 10
 
 @dataclass(frozen=True)
 class Overlaps:
-    """What each text holds of the reference text of which it holds most; all (texts,).
+    """For each text, the reference text that it holds most of, and how much; all (texts,).
 
     nearest: that reference's position, -1 where no run is shared. share: of its words, those in runs
     of GRAM that the text has too, 0 to 1. run: the longest such run in words; characters of a script

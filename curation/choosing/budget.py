@@ -53,7 +53,7 @@ _POWERS = {"equal": 0.0, "root": 0.5, "proportional": 1.0, "free": 1.0}
 
 @dataclass(frozen=True)
 class Rules:
-    """What a choice keeps to: a budget in examples or tokens, and how values of a column share it."""
+    """The rules of a choice: a budget in examples or tokens, and its shares by the values of a column."""
 
     budget: int
     unit: Unit = "examples"
@@ -94,7 +94,7 @@ class Pool:
         object.__setattr__(self, "costs", self._costs())
 
     def _costs(self) -> np.ndarray:
-        """What each row spends of the budget, (rows,)."""
+        """The cost of each row, in examples or tokens of the budget, (rows,)."""
         budget, count = self.rules.budget, len(self.rows)
         if self.rules.unit == "examples":
             if budget > count:

@@ -21,7 +21,7 @@ WINDOW, SHARE = 2_048, 128
 many at least, and of many rows one in SHARE, since a look at a million bounds costs 7 ms."""
 
 LEAST = 1e-9
-"""What a gain of nothing counts as, whose logarithm has to be finite."""
+"""The least gain that a logarithm is taken of: that of 0 is not finite."""
 
 FEW, MANY = 8, 256
 """Rows whose gains are computed together: at first, and at most while none of them is the best."""
@@ -29,7 +29,7 @@ FEW, MANY = 8, 256
 
 @dataclass(frozen=True)
 class Graph:
-    """Which row covers which: row j covers `covered[starts[j] : starts[j + 1]]` with these weights."""
+    """The coverage graph: row j covers `covered[starts[j] : starts[j + 1]]` with these weights."""
 
     starts: np.ndarray
     covered: np.ndarray
@@ -40,12 +40,12 @@ class Graph:
 
     @property
     def alone(self) -> np.ndarray:
-        """What each row covers by itself, (rows,)."""
+        """The sum of the similarities that each row covers when it is chosen first, (rows,)."""
         sums = np.add.reduceat(np.append(self.weights, 0.0), self.starts[:-1], dtype=np.float64)
         return np.asarray(sums) if len(self) else np.zeros(0)
 
     def gains(self, rows: np.ndarray, reached: np.ndarray) -> np.ndarray:
-        """How much each of some rows adds to what is reached, (rows,)."""
+        """The gain in facility location of each of some rows, (rows,)."""
         begins = self.starts[rows]
         counts = self.starts[rows + 1] - begins
         ends = np.cumsum(counts)

@@ -60,7 +60,7 @@ POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-"
     f"{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
 )
-"""What the page allows itself: its own style sheet and nothing else."""
+"""The content security policy of the page: its own style sheet and nothing else."""
 
 WIDTH, LEFT, ROW = 760, 250, 26
 """Units of a chart, of which the names take LEFT, and the height of a line."""

@@ -1,4 +1,4 @@
-"""What to do about each code for which a row is refused: one cure a code, for people.
+"""The cure of each code for which a row is refused, for people.
 
 Guarantee: every code that a check or a format gives has a cure; a test compares them.
 """

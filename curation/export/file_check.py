@@ -80,7 +80,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What a check lets pass.
+    """The tolerances of a check.
 
     problems: rows that the trainer would refuse. duplicates: rows that stand in the file before;
     None for any number. tokens: context length → rows that may be longer. least: of rows; None for

@@ -119,7 +119,7 @@ def both(one: Choice, other: Choice) -> tuple[pd.Index, pd.Index, pd.Index, pd.I
 
 @dataclass(frozen=True)
 class Starved:
-    """What a choice starves.
+    """The groups that a choice starves.
 
     groups: one row per group with fewer than half of its fair share: column (of GROUPS), value,
     pool, fair (places in proportion to the pool), chosen, and examples, three ids that were not

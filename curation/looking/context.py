@@ -1,4 +1,4 @@
-"""What a context length cuts: rows, and tokens of their answers, as the step `chat_tokens` counts.
+"""The rows and the tokens of answers that a context length cuts, as the step `chat_tokens` counts.
 
 A trainer reads the first tokens of a conversation, as many as its context holds, and cuts the others.
 """

@@ -1,4 +1,4 @@
-"""What a context length cuts: a slider, the sentence, the lengths, and the groups that lose most."""
+"""The cuts by a context length: a slider, the sentence, the lengths, and the groups that lose most."""
 
 from __future__ import annotations
 

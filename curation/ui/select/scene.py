@@ -36,7 +36,7 @@ class Scene:
         return _beside(str(self.project.path), self.key, self.project, self.dataset, self.choice)
 
     def starved(self) -> Starved:
-        """What the choice starves."""
+        """The groups that the choice starves."""
         return _starved(str(self.project.path), self.key, self.dataset, self.choice)
 
 
