@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.ui.text import hover
+from curation.ui.text import hover, short
 
 ACCENT, MUTED, WARN = "#14a394", "#9aa9a9", "#e07a5f"
 PALETTE = (
@@ -127,9 +128,18 @@ def counts(
         st.caption(f"and {len(sizes) - top:,} others with {int(sizes.iloc[top:].sum()):,} examples")
 
 
-def name_bars(figure: go.Figure, names: Iterable[str], most: int = 48) -> None:
-    """Write a name beside each bar at 0, 1, 2 …; two names that are shortened alike keep two bars."""
-    texts = [hover(name, most) for name in names]
+def name_bars(figure: go.Figure, names: Iterable[str], width: int = 36) -> None:
+    """Write a name beside each bar at 0, 1, 2 …, on two lines of at most `width` characters.
+
+    Two names that look alike keep two bars.
+    """
+    texts = [
+        "<br>".join(
+            hover(line, width)
+            for line in textwrap.wrap(short(name, 400), width, max_lines=2, placeholder=" …")
+        )
+        for name in names
+    ]
     places = list(range(len(texts)))
     figure.update_yaxes(tickmode="array", tickvals=places, ticktext=texts, automargin=True)
 
@@ -201,7 +211,7 @@ def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
             for column, colour in (("pool", MUTED), ("chosen", ACCENT))
         ]
     )
-    name_bars(figure, part.index, 36)
+    name_bars(figure, part.index, 28)
     figure.update_xaxes(tickformat=".0%")
     legend = {"orientation": "h", "y": 1.06}
     height = 60 + 34 * len(part)
@@ -234,5 +244,5 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
         )
     )
     figure.update_xaxes(visible=False)
-    name_bars(figure, names[::-1], 40)
+    name_bars(figure, names[::-1])
     _draw(figure, 40 + 34 * len(names), key)

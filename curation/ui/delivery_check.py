@@ -16,7 +16,7 @@ from curation.ui.tables import Column
 from curation.ui.text import markdown
 
 FINDING = (
-    Column("format", width=150),
+    Column("format", width=210),
     Column("rows", kind="count", width=70),
     Column("code", width=170),
     Column("why", width="medium"),
@@ -39,10 +39,7 @@ def draw(project: Project, view: View) -> None:
     if result is None:
         return
     titles = {name: format.title for name, format in delivery_formats().items()}
-    holds = ", ".join(
-        f"{titles.get(name, name)} {entry['rows']:,}" for name, entry in result.items()
-    )
-    st.markdown(f"Examples that each format would hold: {markdown(holds, 900)}")
+    st.markdown(markdown(_holds({titles.get(n, n): e["rows"] for n, e in result.items()}), 900))
     lines = [{**line, "format": titles.get(line["format"])} for line in findings(result)]
     if not lines:
         st.success("No format refuses an example.", icon=":material/check:")
@@ -51,6 +48,15 @@ def draw(project: Project, view: View) -> None:
     losses = [sentences.lost(titles.get(n, n), entry["lost"]) for n, entry in result.items()]
     with st.expander("Parts that a format has no place for"):
         st.markdown("\n".join(f"- {markdown(text, 600)}" for text in losses if text))
+
+
+def _holds(rows: dict[str, int]) -> str:
+    """The formats that would hold most examples, then the others with their numbers."""
+    most = max(rows.values())
+    full = [title for title, count in rows.items() if count == most]
+    less = [f"{title} holds {count:,}" for title, count in rows.items() if count < most]
+    lead = f"{len(full)} of {len(rows)} formats would hold {most:,} examples: {', '.join(full)}."
+    return " ".join([lead, *([", ".join(less) + "."] if less else [])])
 
 
 def _start(project: Project) -> None:

@@ -58,7 +58,7 @@ def draw(scene: Scene) -> None:
     columns = CHOSEN if chosen else REJECTED
     picked = tables.draw(table, columns, tallest=320, pick=True, key=f"select-rows-{which}")
     if counts[str(which)] > FIRST:
-        st.caption(f"The first {FIRST:,} of {counts[str(which)]:,}. Click one for its links.")
+        st.caption(f"The first {FIRST:,} of {counts[str(which)]:,}. Tick a row to open it.")
     if picked is None:
         return
     line = st.container(horizontal=True, vertical_alignment="center")
