@@ -13,7 +13,7 @@ from curation.choosing.clusters import k_means
 from curation.choosing.distances import distinct, k_center, spread_out
 from curation.choosing.facility import coverage_graph, facility_location, standardised
 from curation.choosing.information import information
-from curation.choosing.preference import Groups, following, in_order, in_shares
+from curation.choosing.preference import Groups, following, in_order, in_shares, within_limits
 from curation.choosing.towards import in_turns
 from curation.embedding import nearest
 
@@ -175,23 +175,41 @@ def test_mig_takes_missing_scores_as_the_mean_and_rows_without_a_label_last():
     )
 
 
-def published_filter(vectors, scores, most, budget):
-    """DEITA's loop: in the order of scores, whatever is not near to what was taken before."""
-    chosen = []
-    for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
-        if not chosen or max(float(vectors[i] @ vectors[j]) for j in chosen) < most:
-            chosen.append(i)
-        if len(chosen) == budget:
+def authors_filter(vectors, scores, threshold, size):
+    """What the filter of hkust-nlp/deita decides with its default batch of one row, in float32.
+
+    The row of the highest score is taken unseen. Each next one is compared with all taken ones, and
+    is left out where one cosine is above the threshold; one at the threshold is taken.
+    """
+    by_score = np.argsort(-scores, kind="stable")
+    limit, taken = np.float32(threshold), [int(by_score[0])]
+    for row in by_score[1:].tolist():
+        if len(taken) >= size:
             break
-    return chosen
+        if not (vectors[taken] @ vectors[row] > limit).any():
+            taken.append(row)
+    return taken[:size]
 
 
 @pytest.mark.parametrize("most", [0.9, 0.3])
-def test_the_distinct_choice_is_the_list_of_the_published_loop(most):
+def test_the_distinct_choice_is_the_list_of_the_authors_filter(most, monkeypatch):
     vectors, scores = unit_vectors(700, 5, 3), np.random.default_rng(6).random(700)
-    ours = order_of(distinct(vectors, scores, most), 700, 200)
-    assert ours == published_filter(vectors, scores, most, 200)
-    assert most == 0.9 or len(ours) < 200, "at 0.3 no other row is distinct"
+    theirs = authors_filter(vectors, scores, most, 200)
+    assert order_of(distinct(vectors, scores, most), 700, 200) == theirs
+    assert most == 0.9 or len(theirs) < 200, "at 0.3 no other row is distinct"
+    monkeypatch.setattr("curation.choosing.distances.BLOCK", 7)
+    assert order_of(distinct(vectors, scores, most), 700, 200) == theirs
+
+
+@pytest.mark.parametrize("block", [1, 256])
+def test_a_row_at_the_threshold_is_distinct_as_the_authors_filter_has_it(block, monkeypatch):
+    monkeypatch.setattr("curation.choosing.distances.BLOCK", block)
+    most = np.float32(0.9)
+    above = np.nextafter(most, np.float32(1))
+    vectors = np.array([[1, 0, 0], [most, 0.4358899, 0], [above, 0, 0.4358898]], np.float32)
+    scores = np.array([3.0, 2.0, 1.0])
+    assert authors_filter(vectors, scores, 0.9, 3) == [0, 1]
+    assert order_of(distinct(vectors, scores, 0.9), 3, 3) == [0, 1]
 
 
 def farthest_first(vectors, count):
@@ -249,6 +267,35 @@ def test_like_targets_is_the_round_robin_of_the_nearest_unused_row():
     method = in_turns(vectors, targets)
     assert order_of(method, 500, 300) == round_robin(vectors, targets, 300)
     assert sorted(order_of(method, 500, 500)) == list(range(500))
+
+
+def test_equal_rows_are_taken_in_their_order_whatever_the_turn():
+    near, far = np.eye(3, dtype=np.float32)[:2]
+    # More equal rows than the nearest that are sorted at first; the farther ones stand before them.
+    vectors = np.concatenate([[far] * 3, [near] * 100, [far] * 3]).astype(np.float32)
+    expected = [*range(3, 103), 0, 1, 2, 103, 104, 105]
+    assert order_of(in_turns(vectors, [near[None]]), 106, 106) == expected
+    mixed = np.tile(np.stack([near, far]), (80, 1))
+    target = np.array([[0.8, 0.6, 0]], dtype=np.float32)
+    assert order_of(in_turns(mixed, [target]), 160, 160) == [*range(0, 160, 2), *range(1, 160, 2)]
+
+
+def test_groups_share_what_is_spent_and_not_the_number_of_rows():
+    numbers = np.repeat([0, 1], [6, 60])
+    costs = np.repeat([10.0, 1.0], [6, 60])
+    groups = Groups.of(numbers, 0.0, costs)
+    taken = order_of(in_shares(groups, in_order(np.arange(66))), 66, 33)
+    spent = np.bincount(numbers[taken], costs[taken])
+    assert spent.tolist() == [30, 30]
+
+
+def test_the_least_of_a_group_comes_first_and_no_row_more():
+    numbers = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    full, none = np.array([4, 4]), np.array([1.0, 1.0])
+    groups = Groups(numbers, none, full, np.array([0, 2]), np.ones(8))
+    assert order_of(within_limits(groups, in_order(np.arange(8))), 8, 4) == [4, 5, 0, 1]
+    pinned = order_of(within_limits(groups, in_order(np.arange(8))), 8, 3, first=[7])
+    assert pinned == [4, 0, 1], "a row of a person counts for the least"
 
 
 def test_a_refused_row_is_passed_over_and_costs_no_turn():

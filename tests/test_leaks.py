@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.alike.likeness import likenesses
+from curation.alike.pairs import Pairs
 from curation.export.leaks import leak_ratio, leaks
 from tests.conftest import make_dataset
 
@@ -127,6 +129,30 @@ def test_a_template_with_another_number_is_no_leak_unless_the_answer_is_the_same
         rows = placed([(text.format(n), a) for n, a in zip((10, 11), answers, strict=True)], splits)
         report = leaks(rows, near)
         assert report["kinds"] == kinds and report["leak_safe"] == (not kinds)
+
+
+def test_unanswered_prompts_that_differ_in_numbers_are_no_copies_and_others_are_one_kind():
+    text = "What is the sum of the first {} whole numbers, counted from one on, and why is it so?"
+    numbers = [(text.format(n), "") for n in (10, 11)]
+    near = np.ones((2, 1), dtype=np.float32)
+    assert leaks(placed(numbers, ["train", "test"]), near)["kinds"] == {}
+    words = [(f"{text.format('ten')} {end}", "") for end in ("Now.", "Nows.")]
+    assert _kinds(words) == {"prompt_words"}, "a prompt without an answer is compared once"
+
+
+def test_prompts_that_differ_in_numbers_are_no_copies_by_words_or_meaning_of_the_whole():
+    text = "What is the sum of the first {} whole numbers, counted from one on, and why is it so?"
+    answer = f"{story(1)} and so {{}}."
+    same = Pairs(np.array([0]), np.array([1]), np.array([1.0]))
+    numbers = [(text.format(n), answer.format(w)) for n, w in ((10, "on"), (11, "forth"))]
+    assert _kinds(numbers, [same]) == set()
+    words = [(text.format(n), answer.format(w)) for n, w in (("ten", "on"), ("nine", "forth"))]
+    assert _kinds(words, [same]) >= {"words", "meaning"}
+
+
+def _kinds(examples, alike=()):
+    rows = placed(examples, ["train"] * len(examples))
+    return {copy.kind for copy in likenesses(rows, alike) if len(copy.pairs.first)}
 
 
 def test_a_neighbour_beyond_those_that_differ_in_numbers_is_reported():

@@ -250,6 +250,43 @@ def test_a_budget_in_tokens_is_never_exceeded_and_misses_less_than_an_example(na
 
 
 @every_selector
+def test_a_row_without_a_token_count_is_passed_over_and_counted(name):
+    frame, vectors = pool(pinned=(5,))
+    frame["prompt_tokens"] = frame["prompt_tokens"].astype("Float64")
+    frame.iloc[[5, 8, 9, 10, 30], frame.columns.get_loc("prompt_tokens")] = pd.NA
+    cost = frame["prompt_tokens"] + frame["response_tokens"]
+    of = operation(name)
+    params = of.check({"budget": 500, "unit": "tokens"})
+    chosen = choose(name, frame, vectors, budget=500, unit="tokens")
+    assert chosen["keep"].iloc[[5, 8, 9, 10, 30]].tolist() == [True, *[False] * 4]
+    spent = int(cost[chosen["keep"]].sum())
+    assert 500 - cost.max() < spent <= 500, "such a row does not end the choice"
+    assert chosen["reason"].iloc[8] == "it has no token count"
+    notes = of.notes(params, frame, chosen)
+    assert any(note.startswith(f"The choice has {spent} tokens in") for note in notes), notes
+    assert "4 examples have no token count and could not be chosen." in notes
+    column = {column_of(name): "topic", "shares": "equal"}
+    fair = choose(name, frame, vectors, budget=400, unit="tokens", **column)
+    by_topic = cost[fair["keep"]].groupby(frame["topic"]).sum()
+    assert abs(by_topic["a"] - by_topic["b"]) <= cost.max(), "nor does it spend its group's share"
+
+
+def test_a_row_is_covered_at_the_stated_similarity_and_not_below():
+    frame, _ = pool()
+    least = np.float32(COVERS)
+    below = np.nextafter(least, np.float32(0))
+    vectors = np.zeros((40, 3), dtype=np.float32)
+    vectors[0] = [1, 0, 0]
+    vectors[1:20] = [least, np.sqrt(1 - least**2), 0]
+    vectors[20:] = [below, 0, np.sqrt(1 - below**2)]
+    frame["quality"] = [1.0] + [0.0] * 39
+    chosen = choose("by_cluster", frame, vectors, budget=1, clusters=1)
+    names = chosen["covered_by"].fillna("").tolist()
+    assert names == ["", *[frame.index[0]] * 19, *[""] * 20]
+    assert chosen["stands_for"].iloc[0] == 19
+
+
+@every_selector
 def test_a_larger_budget_only_adds_to_the_choice_of_a_smaller_one(name):
     frame, vectors = pool(pinned=(5, 17))
     whole = choose(name, frame, vectors, budget=40)["rank"]

@@ -432,6 +432,23 @@ def test_texts_of_one_template_that_differ_in_a_number_need_not_stay_together():
     assert split_step(words, copies=False)["split_group"].isna().all()
 
 
+def test_the_margin_below_the_threshold_is_of_a_rounding_and_no_more():
+    rows = make_dataset([(f"Why {word}?", f"{word} is so.") for word in WORDS]).rows
+    vectors = np.eye(13, 26, dtype=np.float32)
+    for one, other, cosine in ((0, 1, 0.95), (2, 3, 0.94995), (4, 5, 0.9495)):
+        vectors[other, [one, other]] = cosine, np.sqrt(1 - cosine**2)
+    groups = split_step(rows, vectors, lambda k: nearest(vectors, k))["split_group"]
+    assert groups.notna().tolist() == [*[True] * 4, *[False] * 9]
+
+
+def test_a_group_has_the_name_of_its_least_id():
+    rows = rows_with(12, chat_id=lambda n: n % 3)
+    for order in (rows.index, rows.index[::-1]):
+        groups = split_step(rows.loc[order])["split_group"]
+        members = groups.groupby(groups).apply(lambda part: min(part.index))
+        assert len(members) == 3 and (members.index == members).all()
+
+
 def test_equal_answers_without_a_prompt_stay_together():
     story = "The keeper of the old harbour wrote down every boat that came in before the storm."
     pairs = [("", story), ("  ", story.upper()), *((f"Why {word}?", "So.") for word in WORDS)]

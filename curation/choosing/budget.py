@@ -29,7 +29,7 @@ Budget = Annotated[int, "how many examples, or tokens, to choose", Range(1, None
 Units = Annotated[
     Unit,
     "what the budget counts; tokens are those of prompt and response, and the choice ends before the "
-    "example that would exceed it",
+    "example that would exceed it; one without a count is passed over",
 ]
 Balance = Annotated[
     Column | None,
@@ -94,7 +94,10 @@ class Pool:
         object.__setattr__(self, "costs", self._costs())
 
     def _costs(self) -> np.ndarray:
-        """The cost of each row, in examples or tokens of the budget, (rows,)."""
+        """The cost of each row, in examples or tokens of the budget, (rows,).
+
+        Infinite for a row without a token count, and 0 where a person keeps such a row.
+        """
         budget, count = self.rules.budget, len(self.rows)
         if self.rules.unit == "examples":
             if budget > count:
@@ -116,17 +119,23 @@ class Pool:
                 f"The budget is {budget:,} tokens but the {count:,} kept examples have {total:,.0f}; "
                 "lower the budget or loosen a filter."
             )
-        return np.where(np.isnan(tokens), np.inf, tokens)
+        costs = np.where(np.isnan(tokens), np.inf, tokens)
+        costs[self.pinned] = np.nan_to_num(tokens[self.pinned])
+        return costs
 
     def choose(self, method: Method) -> Chosen:
         """Take the pinned rows, and then what the method prefers until the budget is spent."""
         everything = np.arange(len(self.rows))
         preference = self._shared(method)(everything, self.pinned)
         order, gains = self.pinned.tolist(), [float("nan")] * len(self.pinned)
-        measured = self.costs[self.pinned]
-        spent = float(measured[np.isfinite(measured)].sum())
+        spent = float(self.costs[self.pinned].sum())
         pick = following(preference)
-        while pick is not None and spent + self.costs[pick[0]] <= self.rules.budget:
+        while pick is not None:
+            if np.isinf(self.costs[pick[0]]):
+                pick = following(preference, False)
+                continue
+            if spent + self.costs[pick[0]] > self.rules.budget:
+                break
             order.append(pick[0])
             gains.append(pick[1])
             spent += self.costs[pick[0]]
@@ -140,11 +149,10 @@ class Pool:
         return Chosen(np.array(order, dtype=np.int64), np.array(gains))
 
     def _too_long(self, pick: Pick) -> str:
-        cost = self.costs[pick[0]]
-        size = f"{cost:,.0f} tokens" if np.isfinite(cost) else "no token count"
         return (
-            f"The first example of the choice, {self.rows.index[pick[0]]}, has {size} and the budget is "
-            f"{self.rules.budget:,}; raise the budget or filter by length."
+            f"The first example of the choice, {self.rows.index[pick[0]]}, has "
+            f"{self.costs[pick[0]]:,.0f} tokens and the budget is {self.rules.budget:,}; raise the "
+            "budget or filter by length."
         )
 
     def _shared(self, method: Method) -> Method:
@@ -207,6 +215,8 @@ class Pool:
                 text = "kept by a person" if i in by_person else why(i)
                 if self.vectors is not None:
                     text += f", stands for {covers[i]:,} other{'s' if covers[i] != 1 else ''}"
+            elif np.isinf(self.costs[i]):
+                text = "it has no token count"
             elif nearest[i] >= 0:
                 text = f"covered by {names[nearest[i]]} (similarity {similarity[i]:.2f})"
             elif self.vectors is None:
@@ -275,15 +285,20 @@ def _unmet(params: Mapping[str, Any], rows: pd.DataFrame, keep: pd.Series) -> li
 
 def shortfall(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Return sentences on a choice: quotas that it does not meet, fewer examples than its budget, or
-    how many tokens it has.
+    how many tokens it has and how many examples have no count of them.
     """
     budget, chosen = params["budget"], int(answer["keep"].sum())
     unmet = _unmet(params, rows, answer["keep"])
     if params["unit"] == "tokens":
-        part = rows.loc[answer.index[answer["keep"]], ["prompt_tokens", "response_tokens"]]
-        tokens = int(part.to_numpy(dtype=float, na_value=0).sum())
+        counts = rows.loc[answer.index, ["prompt_tokens", "response_tokens"]].sum(
+            axis=1, skipna=False
+        )
+        tokens = int(counts[answer["keep"]].sum())
+        unknown = int((counts.isna() & ~answer["keep"]).sum())
+        passed = f"{unknown:,} example{'s have' if unknown != 1 else ' has'} no token count"
         return [
             f"The choice has {tokens:,} tokens in {chosen:,} examples; the budget is {budget:,}.",
+            *([f"{passed} and could not be chosen."] if unknown else []),
             *unmet,
         ]
     if chosen >= budget:

@@ -77,8 +77,10 @@ def distinct(vectors: np.ndarray, score: np.ndarray, most: float) -> Method:
     """Prefer rows by a score, the highest first, without those near to one already taken (DEITA).
 
     vectors: unit length, (rows, width). A row is passed over for good when its cosine to a taken row
-    is `most` or more. score: missing ones come last. Ties go to the lower position. The gain of a
-    row is its distance to the nearest taken one.
+    is above `most`; that the comparison is strict, and that a row is compared with taken rows alone,
+    is as in the authors' IterativeFilter (hkust-nlp/deita) with its default batch of one row. score:
+    missing ones come last. Ties go to the lower position, which theirs leave open. The gain of a row
+    is its distance to the nearest taken one.
     """
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
@@ -91,7 +93,7 @@ def distinct(vectors: np.ndarray, score: np.ndarray, most: float) -> Method:
             near = _nearest(vectors[block], vectors[taken_rows])
             among = vectors[block] @ vectors[block].T
             for i, row in enumerate(block.tolist()):
-                if near[i] >= most:
+                if near[i] > most:
                     continue
                 if (yield row, 1 - float(near[i]) if taken_rows else float("nan")):
                     taken_rows.append(row)

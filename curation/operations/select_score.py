@@ -92,7 +92,7 @@ def select_distinct(
     score: Annotated[Numbers, "the number that says how good an example is"] = _QUALITY,
     most: Annotated[
         float,
-        "an example is passed over when its cosine to one already chosen is this or more",
+        "an example is passed over when its cosine to one already chosen is above this",
         Range(-1, 1, 0.01),
     ] = 0.9,
     balance: Balance = None,
@@ -103,7 +103,7 @@ def select_distinct(
 
     What it does:
         Goes through the examples by score, equal ones by their ids, and takes each whose largest
-        cosine to those already taken is below `most`. Where distinct examples run out it chooses
+        cosine to those already taken is not above `most`. Where distinct examples run out it chooses
         fewer than the budget, and a note says how many. The gain is the distance to the nearest
         example taken before. Rows that a person kept come first and count. With `balance` each
         value is filtered by itself. Raises CurationError for a budget above what is kept, and for
@@ -116,7 +116,8 @@ def select_distinct(
         {prompt: "How do I bake bread at home??", quality: 0.8} → dropped
         {prompt: "What are the rings of Saturn made of?", quality: 0.5} → kept
     Measured precision:
-        Exact: at 0.9 the list is that of the published loop. Not measured: models trained on it.
+        Exact: at 0.9 the list is that of the authors' filter, which passes a row over above the
+        threshold and takes one that is at it. Not measured: models trained on it.
     Source:
         DEITA (Liu et al. 2024), its filter by representation.
     """
