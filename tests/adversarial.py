@@ -48,9 +48,12 @@ def checks() -> dict[str, Callable[[str], Any]]:
     def both(rule):
         return lambda t: (rule("Say it.", t), rule(t, "It is so."))
 
+    def sought(kind):
+        return lambda t: personal.find(t, [kind])
+
     return {
         **{f"rule {name}": both(rule) for name, (_, rule) in answers.RULES.items()},
-        **{f"personal {name}": kind for name, kind in personal.KINDS.items()},
+        **{f"personal {name}": sought(name) for name in personal.KINDS},
         "folded": folding.folded,
         "folded words": lambda t: folding.folded(t, False),
         "words": text_words.words,

@@ -164,6 +164,11 @@ ROOMS = {
         likeness near_vectors
         __init__
     """,
+    "personal": """
+        nearby
+        addresses keys numbers phones
+        __init__
+    """,
     "answers": """
         ending leftovers links missing refusal
         __init__
