@@ -107,7 +107,7 @@ def test_a_window_of_few_rows_gives_the_same_choice_as_one_of_all(monkeypatch):
     for alpha in (0, 0.4, 1):
         method = facility_location(of_vectors(vectors, 8), quality, alpha)
         whole = picks(method, 150, 150, first=[7], refused={9})
-        monkeypatch.setattr("curation.choosing.facility.WINDOW", 3)
+        monkeypatch.setattr("curation.choosing.preference.WINDOW", 3)
         assert picks(method, 150, 150, first=[7], refused={9}) == whole
         monkeypatch.undo()
 
@@ -222,9 +222,10 @@ def farthest_first(vectors, count):
     return chosen
 
 
-@pytest.mark.parametrize("block", [256, 16])
-def test_k_center_takes_the_farthest_row_again_and_again(block, monkeypatch):
+@pytest.mark.parametrize("block, window", [(256, 2_048), (16, 2_048), (16, 30), (256, 5)])
+def test_k_center_takes_the_farthest_row_again_and_again(block, window, monkeypatch):
     monkeypatch.setattr("curation.choosing.distances.BLOCK", block)
+    monkeypatch.setattr("curation.choosing.preference.WINDOW", window)
     vectors = unit_vectors(400, 8, 6)
     assert order_of(k_center(vectors), 400, 150) == farthest_first(vectors, 150)
     assert list(spread_out(vectors, 9)) == farthest_first(vectors, 9)
@@ -310,15 +311,19 @@ def test_a_refused_row_is_passed_over_and_costs_no_turn():
     assert 3 not in order_of(k_center(vectors), 4, 4, refused={3})
 
 
-def test_clusters_hold_what_lies_together():
+@pytest.mark.parametrize("flat", [1_024, 6])
+def test_clusters_hold_what_lies_together(flat, monkeypatch):
+    monkeypatch.setattr("curation.choosing.clusters.FLAT", flat)
     base = unit_vectors(5, 2, 16)
     vectors = base[np.arange(200) % 5] + 0.02 * unit_vectors(200, 3, 16)
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     centres, numbers = k_means(vectors, 20, 0)
-    assert len(centres) == len(np.unique(numbers)) <= 20
+    assert len(centres) == len(np.unique(numbers)) and 15 <= len(centres) <= 22
+    assert (vectors @ centres.T)[np.arange(200), numbers].min() > 0.9, "each is near its own centre"
     groups = {(number, i % 5) for i, number in enumerate(numbers.tolist())}
     assert len(groups) == len(centres), "no cluster holds rows of two bases"
     assert len(k_means(vectors[:3], 20, 0)[0]) == 3
+    assert len(k_means(np.repeat(vectors[:1], 30, axis=0), 20, 0)[0]) <= 20, "equal rows"
 
 
 GROUPS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6)

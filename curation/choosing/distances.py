@@ -2,53 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from curation.choosing.preference import Method, Preference
+from curation.choosing.preference import Method, Preference, highest
 
 BLOCK = 256
-"""Rows whose similarities to all others are computed together."""
+"""Rows whose similarities to others are computed together."""
 
-CELLS = 64_000_000
-"""Similarities that are kept at a time at most: 256 MB."""
+TOGETHER = 1_024
+"""Rows that are compared together with what was chosen since they were last looked at."""
+
+NO_VECTOR = np.float32(-2)
+"""The distance of a row without a vector, below that of any other, so that it comes last."""
 
 
 def k_center(vectors: np.ndarray) -> Method:
     """Prefer the row that is farthest from every chosen one (Gonzalez 1985).
 
     vectors: unit length, (rows, width). The first is the row nearest to the mean. Any row is at most
-    twice as far from a chosen one as with the best choice. Rows without a vector (zeros) come last.
-    Ties go to the lower position.
+    twice as far from a chosen one as with the best choice. Lazy evaluation is exact, since distances
+    only fall: only rows that may be the farthest are compared with what was chosen since they were
+    last looked at. Rows without a vector (zeros) come last. Ties go to the lower position.
     """
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
-        part = np.ascontiguousarray(vectors[members])
+        part = vectors if len(members) == len(vectors) else vectors[members]
         embedded = np.asarray(part.any(axis=1))
         start = np.searchsorted(members, first)
+        chosen = start[embedded[start]].tolist()
+        # A distance is the negative cosine here; before anything is chosen it is how typical a row is.
         typical = part @ part[embedded].mean(axis=0) if embedded.any() else np.zeros(len(part))
-        # What is nearest to the chosen has the greatest value; infinity is out of the question.
-        near = np.where(embedded, -typical, np.float32(2)).astype(np.float32)
-        if len(start):
-            near = np.where(embedded, _nearest(part, part[start]), np.float32(2))
-            near[start] = np.inf
-        alike, place = np.zeros((0, 0), dtype=np.float32), dict[int, int]()
-        chosen = len(start) > 0
-        for _ in range(len(members) - len(start)):
-            row = int(near.argmin())
-            distance = 1 - float(near[row]) if chosen and embedded[row] else float("nan")
-            taken = yield int(members[row]), distance
-            if taken and embedded[row]:
-                if row not in place:
-                    count = min(max(16, CELLS // len(near)), BLOCK, len(near))
-                    few = np.append(np.argpartition(near, count - 1)[:count], row)
-                    alike, place = part[few] @ part.T, {int(r): i for i, r in enumerate(few)}
-                similar = alike[place[row]]
-                open_ = np.isfinite(near) & embedded
-                near[open_] = similar[open_] if not chosen else np.maximum(near, similar)[open_]
-                chosen = True
-            near[row] = np.inf
+        far = -_nearest(part, part[chosen]) if chosen else typical
+        far = np.where(embedded, far, NO_VECTOR).astype(np.float32)
+        far[start] = -np.inf
+        compared, begun = np.full(len(part), len(chosen)), len(chosen) > 0
+        while (far > -np.inf).any():
+            window, limit = highest(far)
+            some = part[window]
+            values = np.minimum(far[window], -_fresh(some, part, chosen, compared[window]))
+            alike, place = np.zeros((0, 0), dtype=np.float32), dict[int, int]()
+            while True:
+                best = int(values.argmax())
+                if values[best] == -np.inf or (-values[best], window[best]) > limit:
+                    break
+                row, is_near = int(window[best]), bool(embedded[window[best]])
+                distance = 1 + float(values[best]) if chosen and is_near else float("nan")
+                taken = yield int(members[row]), distance
+                values[best] = -np.inf
+                if not taken or not is_near:
+                    continue
+                chosen.append(row)
+                if len(chosen) == 1:
+                    break
+                if best not in place:
+                    few = np.append(np.argsort(-values, kind="stable")[: BLOCK // 4], best)
+                    alike, place = some[few] @ some.T, {int(r): i for i, r in enumerate(few)}
+                np.minimum(values, -alike[place[best]], out=values)
+            far[window], compared[window] = values, len(chosen)
+            if chosen and not begun:  # from now on distances are those to the chosen
+                begun = True
+                far = np.where(embedded & (far > -np.inf), -(part @ part[chosen[0]]), far)
+                compared[:] = 1
 
     return method
+
+
+def _fresh(
+    rows: np.ndarray, part: np.ndarray, chosen: Sequence[int], compared: np.ndarray
+) -> np.ndarray:
+    """The greatest cosine of each row to the chosen ones after the first `compared` of them, (rows,)."""
+    near = np.full(len(rows), -np.inf, dtype=np.float32)
+    order = np.argsort(compared, kind="stable")
+    for start in range(0, len(order), TOGETHER):
+        some = order[start : start + TOGETHER]
+        near[some] = _nearest(rows[some], part[chosen[int(compared[some[0]]) :]])
+    return near
 
 
 def _nearest(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.choosing.preference import Method, Preference
+from curation.choosing.preference import Method, Preference, highest
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 """k and positions → indices among these positions and cosine similarities, both (rows, k)."""
 
 NEIGHBOURS = 50
 """Rows that one row can cover; a dense graph of 50,000 rows would take 10 GB."""
-
-
-WINDOW, SHARE = 2_048, 128
-"""Rows of the highest bounds among which the best is sought, before the others are looked at again: so
-many at least, and of many rows one in SHARE, since a look at a million bounds costs 7 ms."""
 
 LEAST = 1e-9
 """The least gain that a logarithm is taken of: that of 0 is not finite."""
@@ -97,7 +92,7 @@ def facility_location(
         bounds = (1 - alpha) * np.log(graph.alone + LEAST) + bonus
         bounds[chosen] = -np.inf
         while (bounds > -np.inf).any():
-            window, limit = _highest(bounds)
+            window, limit = highest(bounds)
             values, fresh, many = bounds[window], np.zeros(len(window), dtype=bool), FEW
             gains = np.zeros(len(window))
             while True:
@@ -120,19 +115,6 @@ def facility_location(
             bounds[window] = values
 
     return method
-
-
-def _highest(bounds: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """The rows of the highest bounds, sorted, and (−bound, row) of the best of the others."""
-    size = max(WINDOW, len(bounds) // SHARE)
-    if len(bounds) <= size:
-        return np.arange(len(bounds)), (np.inf, np.inf)
-    few = np.argpartition(bounds, -size - 1)[-size - 1 :]
-    least = bounds[few].min()
-    above, tied = np.flatnonzero(bounds > least), np.flatnonzero(bounds == least)
-    window = np.sort(np.append(above, tied[: size - len(above)]))
-    rest = tied[size - len(above) :]
-    return window, (-float(least), float(rest[0]))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from curation.basis import (
     vector_keys,
     with_former,
 )
+from curation.choosing.clusters import means_of, nearest_centre, refined, unit
 from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import SEEDS, Range, group
@@ -106,7 +107,7 @@ def topics(
         theme = merged(centres, np.bincount(near), themes or theme_count(len(centres)))
         progress(0.6, "naming them")
         current = _named(rows.iloc[part], near, theme, centres, len(keys))
-        place = near[first] if whole else _nearest(vectors[first], centres)
+        place = near[first] if whole else nearest_centre(vectors[first], centres)
         if not whole:
             place[: len(part)] = near
         with basis.locked():
@@ -116,7 +117,7 @@ def topics(
         averaged = vectors
         if len(rows) <= FITTED:
             averaged = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
-        place[new] = _nearest(averaged[first[new]], current.centres)
+        place[new] = nearest_centre(averaged[first[new]], current.centres)
         with basis.locked():
             latest = _Topics.of(basis) or current
             # Other centres are those of another run, which computed the topics anew.
@@ -230,8 +231,8 @@ def smoothed(vectors: np.ndarray, neighbours: Neighbours, count: int) -> np.ndar
         former, result = result, np.empty_like(result)
         for start in range(0, len(former), BLOCK):
             part = slice(start, start + BLOCK)
-            around = _unit(former[indices[part]].mean(axis=1))
-            result[part] = _unit(former[part] + around)
+            around = unit(former[indices[part]].mean(axis=1))
+            result[part] = unit(former[part] + around)
     return result
 
 
@@ -243,48 +244,19 @@ def clusters(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     """
     draw = np.random.default_rng(seed)
     cells = min(len(vectors), int(np.clip(4 * count, 100, max(600, 2 * count))))
-    centres = _k_means(vectors, vectors[_some(draw, len(vectors), cells)], ROUNDS)
-    cell = _nearest(vectors, centres)
+    centres = refined(vectors, vectors[_some(draw, len(vectors), cells)], ROUNDS)
+    cell = nearest_centre(vectors, centres)
     used, cell = np.unique(cell, return_inverse=True)
-    parts = merged(_means(vectors, cell, len(used)), np.bincount(cell), count)
-    centres = _unit(_means(vectors, parts[cell], int(parts.max()) + 1))
-    centres = _k_means(vectors, centres, ROUNDS)
-    place = _nearest(vectors, centres)
+    parts = merged(means_of(vectors, cell, len(used)), np.bincount(cell), count)
+    centres = unit(means_of(vectors, parts[cell], int(parts.max()) + 1))
+    centres = refined(vectors, centres, ROUNDS)
+    place = nearest_centre(vectors, centres)
     used, place = np.unique(place, return_inverse=True)
     return centres[used], place
 
 
 def _some(draw: np.random.Generator, size: int, count: int) -> np.ndarray:
     return np.sort(draw.choice(size, count, replace=False))
-
-
-def _k_means(vectors: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
-    """Unit centres after some rounds of spherical k-means; a centre that loses all rows stays."""
-    for _ in range(rounds):
-        place = _nearest(vectors, centres)
-        means = _means(vectors, place, len(centres))
-        centres = np.where(means.any(axis=1, keepdims=True), _unit(means), centres)
-    return centres
-
-
-def _nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    parts = [vectors[i : i + BLOCK] @ centres.T for i in range(0, len(vectors), BLOCK)]
-    return np.concatenate([part.argmax(axis=1) for part in parts])
-
-
-def _means(vectors: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
-    """The mean of each cluster's rows, (count, width); zeros for a cluster without rows."""
-    from scipy.sparse import csr_array
-
-    rows = len(vectors)
-    sums = csr_array((np.ones(rows, np.float32), (place, np.arange(rows))), shape=(count, rows))
-    sizes = np.maximum(1, np.bincount(place, minlength=count))
-    return np.asarray(sums @ vectors / sizes[:, None], dtype=np.float32)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), dtype=np.float32)
 
 
 def merged(centres: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
