@@ -108,10 +108,10 @@ def _verdicts(people: PeopleState) -> PeopleLayer:
     return PeopleLayer("Kept and dropped by people", fingerprint, people.verdicts_frame())
 
 
-def lay(dataset: Dataset, layer: StepReport) -> Dataset:
+def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) -> Dataset:
     """The dataset with a layer over it; the layer gets its counts and is the newest of its steps.
 
-    A person overrules every step; a step drops only what is still kept.
+    A person overrules every step; a step drops only what is still kept. people: decisions on copies.
     """
     rows, before, overruled = dataset.rows, None, None
     delta, by_people = layer.delta, layer.use == PEOPLE
@@ -136,7 +136,7 @@ def lay(dataset: Dataset, layer: StepReport) -> Dataset:
             overruled = former[former.notna()]
             columns |= _decided(rows, places, delta["keep"].to_numpy())
             decided = dataset.replace(rows=rows.assign(dropped_by=columns["dropped_by"]))
-            heirs = _heirs(decided)
+            heirs = _heirs(decided, people)
             if len(heirs):
                 columns["dropped_by"][heirs.index] = None
                 delta = pd.concat([delta, heirs])
@@ -200,7 +200,7 @@ def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[s
     }
 
 
-def _heirs(dataset: Dataset) -> pd.DataFrame:
+def _heirs(dataset: Dataset, people: PeopleState | None) -> pd.DataFrame:
     """The copies that come back because a person dropped the row that was kept for them.
 
     Columns keep and reason. What a step dropped as copies of such rows is given to its operation
@@ -215,7 +215,7 @@ def _heirs(dataset: Dataset) -> pd.DataFrame:
         copies = kept_for[kept_for.isin(dropped)]
         copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
         if len(copies):
-            back = copies.loc[_kept_again(step, dataset, copies.index.sort_values())]
+            back = copies.loc[_kept_again(step, dataset, people, copies.index.sort_values())]
             reasons = [
                 f"comes back: {i}, which was kept for it, was dropped by people" for i in back
             ]
@@ -224,22 +224,34 @@ def _heirs(dataset: Dataset) -> pd.DataFrame:
     return pd.concat(heirs)
 
 
-def _kept_again(step: StepReport, dataset: Dataset, ids: pd.Index) -> pd.Index:
+def _kept_again(
+    step: StepReport, dataset: Dataset, people: PeopleState | None, ids: pd.Index
+) -> pd.Index:
     """The rows that a step's operation keeps when it is given these alone.
 
     Remembered by the rows, for most decisions of people leave the copies as they were.
     """
+    from curation.alike import directly
+    from curation.embedding.neighbours import nearest, without_gaps
+
     again, rows = operation(step.use), dataset.rows.loc[ids]
-    offers: dict[str, Any] = {"rows": rows, "progress": silent}
+    offers: dict[str, Any] = {
+        "rows": rows,
+        "progress": silent,
+        "decisions": people,
+        "remembered": directly,
+    }
     name, places = "", b""
     if "vectors" in again.inputs:
         assert dataset.vectors is not None
-        offers["vectors"] = dataset.vectors[dataset.rows.index.get_indexer(ids)]
-        places = offers["vectors"].tobytes()
+        offers["vectors"] = vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
+        offers["neighbours"] = lambda k, some=slice(None): nearest(without_gaps(vectors)[some], k)
+        places = vectors.tobytes()
     with suppress(TypeError):  # a column of lists
         content = pd.util.hash_pandas_object(rows).to_numpy()
         name = key(
             *(step.use, again.version, step.params, list(rows.columns), list(ids), content),
+            again.read_of(step.params, people),
             hashlib.blake2b(places, digest_size=16).hexdigest(),
         )
     kept = _again.get(name) if name else None
@@ -282,7 +294,7 @@ def over(
                 report = _without(layer, _pinned(dataset).difference(pinned))
             else:
                 report = layer
-            laid = lay(dataset, report)
+            laid = lay(dataset, report, people)
             memory.put(mark, laid)
         dataset = laid
     return dataset.replace(vectors=ran.vectors), mark

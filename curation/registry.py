@@ -71,6 +71,8 @@ INPUTS = {
     "parameter of type ReferenceNames",
     "store": "the vector store (see `curation.embedding`)",
     "decisions": "the state of people's decisions",
+    "remembered": "a function of a list that names what is computed and all that it depends on besides "
+    "the code, and of a function that computes arrays by name; it returns these, computed once",
     "basis": "a table that the operation keeps to in later runs (see `curation.basis`)",
     "progress": "a function of the share that is done and a text",
 }
@@ -79,7 +81,19 @@ INPUTS = {
 `curation.engine.supply` makes them.
 """
 PHASES = ("clean", "measure", "select", "split")
-EVERY_KIND = ("keep", "drop", "edit", "label", "rate", "skip", "tag", "flag", "note")
+EVERY_KIND = (
+    "keep",
+    "drop",
+    "edit",
+    "label",
+    "rate",
+    "skip",
+    "tag",
+    "flag",
+    "note",
+    "apart",
+    "prefer",
+)
 """Kinds of decisions about an example; see `curation.decisions`."""
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""

@@ -163,7 +163,7 @@ class Replay:
         self, dataset: Dataset, layer: PeopleLayer, fingerprint: str, compute: Compute
     ) -> Dataset:
         begin = time.perf_counter()
-        after = lay(dataset, layer.report(fingerprint))
+        after = lay(dataset, layer.report(fingerprint), self.people)
         if after.vectors is not None:
             after = self._embed_revived(after, compute)
         return _timed(after, begin)

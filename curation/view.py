@@ -110,7 +110,7 @@ class Views:
             dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
             prints = base.replay.fingerprints(recipe)
             if not self._decided(recipe, base.seq) or (
-                _reads_tags(recipe)
+                _reads_more(recipe)
                 and project.replaying(source, last).fingerprints(recipe) == prints
             ):
                 return View(dataset, True, "", prints[-1])
@@ -171,7 +171,7 @@ class Views:
     def _decided(self, recipe: Recipe, seq: int) -> set[str]:
         """Examples with decisions after event `seq` that such a recipe reads."""
         now = self._project.people()
-        kinds = {"keep", "drop", "edit", "label", *(["tag"] if _reads_tags(recipe) else [])}
+        kinds = {"keep", "drop", "edit", "label", *(MORE_KINDS if _reads_more(recipe) else ())}
         return set() if now is None else now.changed_examples(self._project.people(seq), kinds)
 
 
@@ -189,6 +189,10 @@ def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError 
     return project.partial(Recipe()), stopped
 
 
-def _reads_tags(recipe: Recipe) -> bool:
+MORE_KINDS = ("tag", "apart", "prefer")
+"""Kinds of decisions that steps read, besides those that are laid over the rows."""
+
+
+def _reads_more(recipe: Recipe) -> bool:
     """Whether a step that reads more of people's decisions than their verdicts and edits is on."""
     return any("decisions" in step.operation.inputs for step in recipe if step.enabled)

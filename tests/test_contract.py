@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from curation import registry
+from curation.alike import directly
 from curation.basis import Basis
 from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
@@ -168,6 +169,7 @@ def answer(
         "embedder": lambda part, of="": embedded("embed", {"of": of or "both"}, part, store),
         "targets": lambda names: [BENCHMARK],
         "decisions": decisions,
+        "remembered": directly,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
     }
@@ -241,7 +243,7 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
         i: dict.fromkeys(row.get("tags", ()))
         for i, row in zip(dataset.rows.index, rows, strict=True)
     }
-    decisions = SimpleNamespace(tags=tags, labels={})
+    decisions = SimpleNamespace(tags=tags, labels={}, apart={}, preferred={})
     result = answer(operation, dataset, store, None, operation.check(params), decisions)
     if "keep" in result:
         return ["kept" if keep else "dropped" for keep in result["keep"]]

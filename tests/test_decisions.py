@@ -716,6 +716,7 @@ SINGLE = {
     "labels": ("label",),
     "ratings": ("rate",),
     "skips": ("skip",),
+    "preferred": ("prefer",),
 }
 
 
@@ -726,7 +727,11 @@ def model(events: list[Event]) -> dict:
     expected: dict = {"undone": {op for op, is_on in on.items() if not is_on}, "notes": {}}
     for name, kinds in SINGLE.items():
         expected[name] = {e.example_id: e for e in effective if e.kind in kinds}
-    for name, (put, take) in {"tags": ("tag", "untag"), "flags": ("flag", "unflag")}.items():
+    for name, (put, take) in {
+        "tags": ("tag", "untag"),
+        "flags": ("flag", "unflag"),
+        "apart": ("apart", ""),
+    }.items():
         newest = {(e.example_id, e.value): e for e in effective if e.kind in (put, take)}
         expected[name] = {}
         for (example, value), e in newest.items():
@@ -743,6 +748,7 @@ statements = st.one_of(
     st.sampled_from([("keep", None), ("drop", None), ("skip", None), ("edit", TURNS)]),
     st.tuples(st.sampled_from(["label", "tag", "untag", "note", "flag", "unflag"]), words),
     st.tuples(st.just("rate"), st.integers(1, 5)),
+    st.sampled_from([("prefer", None), ("apart", "v"), ("apart", "w")]),
 )
 
 

@@ -9,12 +9,30 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from curation import Step, overlay
-from curation.alike import jaccard, near_duplicates, near_vectors, nearest_vectors, shingles
-from curation.cache import Memory
+from curation.alike import (
+    Nearby,
+    Sides,
+    by_clusters,
+    by_neighbours,
+    compared,
+    cut,
+    jaccard,
+    near_duplicates,
+    near_vectors,
+    shingle_sets,
+    shingles,
+)
+from curation.alike.cutting import classes_of
+from curation.alike.pairs import Pairs
+from curation.cache import Cache, Memory
 from curation.dataset import silent, with_derived
-from curation.decisions import Decision
+from curation.decisions import Decision, read_decisions
+from curation.embedding import nearest
+from curation.engine.supply import Supply
+from curation.errors import CurationError
 from curation.operations.duplicates import (
     drop_exact_duplicates,
     drop_near_duplicates,
@@ -375,43 +393,58 @@ def on_a_circle(*degrees: float) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-@pytest.mark.parametrize("block", [1, 3, 1_024])
-def test_vectors_are_compared_with_all_kept_ones_whatever_the_size_of_blocks(monkeypatch, block):
-    monkeypatch.setattr(near_vectors, "BLOCK", block)
-    drawn = np.random.default_rng(4).normal(size=(40, 3))
-    vectors = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
-    order = np.random.default_rng(5).permutation(40)
-    leader, cosine = nearest_vectors(vectors, order, 0.9, silent)
+def neighbours_of(vectors: np.ndarray):
+    return lambda k, some=slice(None): nearest(vectors[some], k)
+
+
+def unit(drawn: np.ndarray) -> np.ndarray:
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("width", [1, 3, 50])
+def test_however_few_neighbours_are_known_every_row_near_to_a_kept_one_goes(monkeypatch, width):
+    monkeypatch.setattr(near_vectors, "WIDTH", width)
+    vectors = unit(np.random.default_rng(4).normal(size=(60, 3)))
+    order = np.random.default_rng(5).permutation(60)
+    nearby, more = by_neighbours(vectors, neighbours_of(vectors))
+    result = cut(nearby, order, 0.9, more=more)
     kept: list[int] = []
     for i in order:
         near = vectors[kept] @ vectors[i]
-        expected = kept[near.argmax()] if kept and near.max() >= 0.9 else i
-        kept += [i] if expected == i else []
-        assert leader[i] == expected
-        assert cosine[i] == pytest.approx(1 if expected == i else near.max(), abs=1e-5)
-    assert 5 < len(kept) < 35
+        goes = bool(kept) and near.max() >= 0.9
+        kept += [] if goes else [i]
+        assert (result.leader[i] != i) == goes
+        if goes:
+            assert vectors[result.leader[i]] @ vectors[i] == pytest.approx(result.similarity[i])
+            assert result.leader[i] in kept and result.similarity[i] >= 0.9
+            assert width < 50 or result.leader[i] == kept[near.argmax()]
+    assert 5 < len(kept) < 50
 
 
 def test_equal_vectors_are_similar_at_a_similarity_of_one():
-    drawn = np.random.default_rng(4).normal(size=(20, 384)).astype(np.float32)
-    vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    vectors = unit(np.random.default_rng(4).normal(size=(20, 384)))
     twice = np.concatenate([vectors, vectors])
-    assert (nearest_vectors(twice, np.arange(40), 1.0, silent)[0][20:] == np.arange(20)).all()
+    nearby, more = by_neighbours(twice, neighbours_of(twice))
+    assert (cut(nearby, np.arange(40), 1.0, more=more).leader[20:] == np.arange(20)).all()
+
+
+def dropped_similar(rows: pd.DataFrame, vectors: np.ndarray, **params) -> pd.DataFrame:
+    return drop_similar(rows, vectors, neighbours_of(vectors), **params)
 
 
 def similar(rows: pd.DataFrame, vectors: np.ndarray, **params) -> list[bool]:
-    return drop_similar(rows, vectors, silent, **params)["keep"].tolist()
+    return dropped_similar(rows, vectors, **params)["keep"].tolist()
 
 
 def test_a_row_goes_only_when_a_kept_row_is_that_similar():
     rows, vectors = rows_of([(f"{i}?", "x") for i in range(4)]), on_a_circle(0, 12, 24, 90)
     rows["source_row"] = range(4)
-    answer = drop_similar(rows, vectors, silent, similarity=0.97)
+    answer = dropped_similar(rows, vectors, similarity=0.97)
     assert answer["keep"].tolist() == [True, False, True, True], "the third is far from the first"
     first, second, *_ = rows.index
     assert answer["reason"][second] == f"duplicate of {first} (similarity 0.98)"
     assert answer["duplicate_group"].fillna("").tolist() == [first, first, "", ""]
-    turned = drop_similar(rows[::-1], vectors[::-1], silent, similarity=0.97)
+    turned = dropped_similar(rows[::-1], vectors[::-1], similarity=0.97)
     pd.testing.assert_frame_equal(turned[::-1], answer)
 
 
@@ -431,11 +464,169 @@ def test_similar_rows_with_different_labels_stay_unless_all_are_compared():
     rows["source_row"] = range(4)
     assert similar(rows, vectors) == [True, True, False, True]
     assert similar(rows, vectors, within=None) == [True, False, False, False]
-    answer = drop_similar(rows, vectors, silent, within=None)
+    answer = dropped_similar(rows, vectors, within=None)
     assert answer["reason"].iloc[1].endswith("; but the labels disagree: y here, x there")
     assert similar(rows.assign(source=["p", "p", "q", "q"]), vectors, within="source") == [
         *[True, False, True, False]
     ]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_clusters_find_the_pairs_inside_them(monkeypatch, count):
+    monkeypatch.setattr(near_vectors, "CLUSTER", 60 // count)
+    vectors = unit(np.random.default_rng(4).normal(size=(60, 3)))
+    nearby = by_clusters(vectors, 0.9)
+    pairs = set(zip(nearby.pairs.first.tolist(), nearby.pairs.second.tolist(), strict=True))
+    every = {(i, j) for j in range(60) for i in range(j) if vectors[i] @ vectors[j] >= 0.9}
+    assert pairs == every if count == 1 else len(every) / 2 < len(pairs) < len(every)
+    rows = rows_of([(f"{i}?", "x") for i in range(60)])
+    answer = dropped_similar(rows, vectors, similarity=0.9, compare="clusters")
+    assert (~answer["keep"]).sum() == len({head for head in answer.index[~answer["keep"]]}) > 5
+
+
+# --- found once, cut at any threshold ---------------------------------------------------------------
+
+
+def greedy(pairs: Pairs, order: np.ndarray, threshold: float) -> list[int]:
+    """The leader of each row by the definition, a row at a time."""
+    near: dict[int, dict[int, float]] = {}
+    for i, j, value in zip(*(values.tolist() for values in pairs), strict=True):
+        near.setdefault(i, {})[j] = near.setdefault(j, {})[i] = value
+    leader, rank = list(range(len(order))), {row: n for n, row in enumerate(order.tolist())}
+    kept: list[int] = []
+    for i in order.tolist():
+        heads = [j for j in kept if near.get(i, {}).get(j, 0) >= threshold]
+        leader[i] = min(heads, key=lambda j: (-near[i][j], rank[j]), default=i)
+        kept += [i] if leader[i] == i else []
+    return leader
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("threshold", [0.01, 0.5, 0.9])
+def test_a_cut_gives_what_one_row_after_the_other_gives(seed, threshold):
+    draw = np.random.default_rng(seed)
+    i, j = draw.integers(0, 80, (2, 300))
+    _, first = np.unique(np.minimum(i, j) * 80 + np.maximum(i, j), return_index=True)
+    i, j = i[first], j[first]
+    pairs = Pairs(np.minimum(i, j)[i != j], np.maximum(i, j)[i != j], draw.random((i != j).sum()))
+    order = draw.permutation(80)
+    kept = cut(Nearby(np.arange(80), pairs, np.zeros(80)), order, threshold)
+    assert kept.leader.tolist() == greedy(pairs, order, threshold)
+
+
+def test_rows_that_are_apart_are_no_pair_also_where_they_are_equal():
+    nearby = classes_of(np.array([7, 7, 7, -1, -1, 9]))
+    order = np.arange(6)
+    assert cut(nearby, order, 1.0).leader.tolist() == [0, 0, 0, 3, 4, 5]
+    assert cut(nearby, order, 1.0, np.array([[0, 1]])).leader.tolist() == [0, 1, 0, 3, 4, 5]
+    every = np.array([[0, 1], [0, 2], [1, 2]])
+    assert cut(nearby, order, 1.0, every).leader.tolist() == [0, 1, 2, 3, 4, 5]
+    near = Nearby(np.arange(3), Pairs(*np.array([[0, 0, 1], [1, 2, 2], [0.9] * 3])), np.zeros(3))
+    near = Nearby(
+        near.codes, Pairs(*(v.astype(int) for v in near.pairs[:2]), near.pairs[2]), near.full
+    )
+    assert cut(near, np.arange(3), 0.8).leader.tolist() == [0, 0, 0]
+    assert cut(near, np.arange(3), 0.8, np.array([[0, 1]])).leader.tolist() == [0, 1, 0]
+    assert cut(near, np.arange(3), 0.95).leader.tolist() == [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def thousands() -> list[list[np.ndarray]]:
+    """The shingles of 3,000 texts, each third one a copy of another with some words changed."""
+    draw = random.Random(7)
+    vocabulary = [f"w{i}" for i in range(400)]
+    texts = [" ".join(draw.choices(vocabulary, k=draw.randint(6, 40))) for _ in range(2_000)]
+    for _ in range(1_000):
+        words_ = draw.choice(texts).split()
+        for _ in range(draw.randint(1, 3)):
+            words_[draw.randrange(len(words_))] = draw.choice(vocabulary)
+        texts.append(" ".join(words_))
+    return shingle_sets(texts)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.9])
+def test_pairs_are_those_of_all_pairs_of_3_000_texts(thousands, threshold, monkeypatch):
+    monkeypatch.setattr(near_duplicates, "RARER", 0)  # no templates here
+    sides = Sides([thousands])
+    _, first = np.unique(sides.codes, return_index=True)
+    pairs, full = sides.pairs(threshold)
+    assert not full.any()
+    sets = [thousands[i] for i in first]
+    sizes = np.array([len(s) for s in sets])
+    _, columns = np.unique(np.concatenate(sets), return_inverse=True)
+    ones = csr_matrix((np.ones(len(columns)), columns, np.append(0, np.cumsum(sizes))))
+    shared = (ones @ ones.T).tocoo()
+    jaccards = shared.data / (sizes[shared.row] + sizes[shared.col] - shared.data)
+    near = (shared.row < shared.col) & (jaccards >= threshold)
+    every = dict(
+        zip(zip(shared.row[near], shared.col[near], strict=True), jaccards[near], strict=True)
+    )
+    assert len(every) > 5
+    assert (
+        dict(zip(zip(pairs.first, pairs.second, strict=True), pairs.similarity, strict=True))
+        == every
+    )
+
+
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_few_comparisons_leave_no_row_that_is_near_to_a_kept_one(crowd, most, monkeypatch):
+    monkeypatch.setattr(near_duplicates, "RARER", 0)
+    whole = drop_near_duplicates(crowd, silent, similarity=0.6, by="response", keep="longest")
+    monkeypatch.setattr(near_duplicates, "MOST", most)
+    few = drop_near_duplicates(crowd, silent, similarity=0.6, by="response", keep="longest")
+    sets = [shingles(text) for text in crowd["response"]]
+    kept = np.flatnonzero(few["keep"])
+    assert abs(len(kept) - whole["keep"].sum()) < 10
+    if most == 7:
+        near = [jaccard(sets[i], sets[j]) for n, i in enumerate(kept) for j in kept[:n]]
+        assert max(near) < 0.6
+
+
+def test_another_threshold_reads_no_text_again(crowd, tmp_path, monkeypatch):
+    step, cache = operation("drop_near_duplicates"), Cache(tmp_path)
+    supply = Supply(crowd, cache=cache)
+
+    def dropped(**params) -> list[bool]:
+        return step.run(*supply.of(step), **step.check(params))["keep"].tolist()
+
+    fresh = {
+        t: drop_near_duplicates(crowd, silent, similarity=t)["keep"].tolist() for t in (0.7, 0.9)
+    }
+    assert dropped(similarity=0.8) != fresh[0.7] != fresh[0.9]
+    monkeypatch.setattr(compared, "examples", None)  # whoever reads a text again fails
+    assert {t: dropped(similarity=t) for t in (0.7, 0.9)} == fresh
+    assert sum(dropped(similarity=0.7, keep="longest")) > 0
+    with pytest.raises(TypeError):
+        dropped(similarity=0.5)
+    changed = crowd.assign(messages=crowd["messages"].str.replace("ra", "le"))
+    with pytest.raises(TypeError):
+        step.run(*Supply(changed, cache=cache).of(step), **step.check({}))
+
+
+def test_the_oldest_or_the_newest_row_stays_by_a_column_of_dates():
+    rows = rows_of([("how?", "so"), ("How?", "So"), ("HOW?", "SO")])
+    rows["when"] = pd.Series(
+        ["2024-03-01", "2023-12-24T08:00:00Z", None], index=rows.index, dtype="str"
+    )
+    oldest = drop_exact_duplicates(rows, best_by="when", best="lowest")
+    assert oldest["keep"].tolist() == [False, True, False]
+    assert drop_exact_duplicates(rows, best_by="when")["keep"].tolist() == [True, False, False]
+    with pytest.raises(CurationError, match="'prompt' holds neither numbers nor dates"):
+        drop_exact_duplicates(rows, best_by="prompt")
+
+
+def test_nearly_the_same_prompt_with_another_answer_is_a_conflict_but_other_numbers_are_none():
+    prompt = "Tell me in a few words how many people lived on the island of Crete in the year 1900"
+    rows = rows_of(
+        [
+            (prompt, "Some 300,000 people."),
+            (f"Please {prompt[0].lower()}{prompt[1:]}", "Nobody knows."),
+            (prompt.replace("1900", "1950"), "About 450,000 of them."),
+            (prompt, "Some 300,000 people."),
+        ]
+    )
+    delta = drop_near_duplicates(rows, silent)
+    assert delta["keep"].tolist() == [True, True, True, False] and groups(delta) == [{0, 1}]
 
 
 # --- people and copies ----------------------------------------------------------------------------
@@ -464,7 +655,7 @@ def test_the_next_best_of_similar_rows_comes_back_too_during_a_run_and_after_it(
         rows=data.rows.assign(source_row=range(4)), vectors=on_a_circle(0, 5, 5, 90)
     )
     first, *_ = ids = list(data.rows.index)
-    delta = drop_similar(data.rows, data.vectors, silent)
+    delta = dropped_similar(data.rows, data.vectors)
     step = StepReport("drop_similar", "drop_similar", "", "filter", {}, "", delta=delta)
     ran = overlay.lay(data, step)
     assert ran.rows["dropped_by"].isna().tolist() == [True, False, False, True]
@@ -475,6 +666,8 @@ def test_the_next_best_of_similar_rows_comes_back_too_during_a_run_and_after_it(
         edits_frame=lambda: decided.iloc[:0],
         verdicts_frame=lambda: decided,
         fingerprint=lambda kinds: "",
+        apart={},
+        preferred={},
     )
     during = overlay.lay(ran, overlay.PeopleLayer("People", "", decided).report(""))
     source = overlay.Source("", data.replace(vectors=None))
@@ -496,7 +689,9 @@ def test_copies_are_not_compared_again_for_a_decision_about_another_example(monk
         runs.append(list(rows["prompt"]))
         return exact.run(rows, *rest, **params)
 
-    counted = SimpleNamespace(inputs=exact.inputs, version=exact.version, run=run)
+    counted = SimpleNamespace(
+        inputs=exact.inputs, version=exact.version, run=run, read_of=exact.read_of
+    )
     monkeypatch.setattr(overlay, "operation", lambda use: counted)
     monkeypatch.setattr(overlay, "_again", Memory(8))
 
@@ -532,3 +727,52 @@ def test_arguments_of_calls_are_compared_as_they_stand():
         ]
     )
     assert drop_exact_duplicates(rows)["keep"].all()
+
+
+def test_a_person_says_what_is_no_duplicate_and_which_copy_stays(make_project):
+    pairs = [("How?", "So."), ("HOW?", "so."), ("how?", "SO."), ("Why?", "Because.")]
+    rows = [{"prompt": prompt, "completion": answer} for prompt, answer in pairs]
+    project = make_project(rows, Step("drop_exact_duplicates"), Step("lengths"))
+    ids = list(project.run().rows.sort_values("source_row").index)
+
+    def kept() -> list[bool]:
+        return project.run().rows["dropped_by"].isna().loc[ids].tolist()
+
+    project.decisions.append([Decision(ids[2], "prefer", annotator="Ann")])
+    assert not project.view().current and kept() == [False, False, True, True]
+    project.decisions.append([Decision(ids[1], "apart", ids[2], "Ann")])
+    assert kept() == [False, True, True, True]
+    exported = "\n".join(orjson.dumps(e.to_dict()).decode() for e in project.decisions.events())
+    project.decisions.append([Decision(ids[2], "drop", annotator="Ann")])
+    assert kept() == [True, True, False, True], "of the copies of a dropped row the next best stays"
+    for _ in range(3):
+        project.decisions.undo("Ann")
+    assert kept() == [True, False, False, True]
+    lines = read_decisions(exported.replace('"op_id":"', '"op_id":"again'), "Bob", set(ids))
+    assert not lines.problems
+    project.decisions.append(lines.decisions)
+    project.add(json_lines_file(project, rows))
+    assert kept() == [False, True, True, True], "decisions hang on the texts"
+    assert "no duplicate of" in str(project.people().of(ids[1]).summary())
+
+
+def json_lines_file(project, rows: list[dict]):
+    path = project.path.parent / "rows.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
+    return path
+
+
+def test_two_copies_that_are_apart_both_come_back_for_the_dropped_one(make_project):
+    pairs = [("How?", "So."), ("HOW?", "so."), ("how?", "SO."), ("hoW?", "sO.")]
+    project = make_project(
+        [{"prompt": prompt, "completion": answer} for prompt, answer in pairs],
+        Step("drop_exact_duplicates"),
+    )
+    ids = list(project.run().rows.sort_values("source_row").index)
+    project.decisions.append([Decision(ids[1], "apart", ids[2], "Ann"), Decision(ids[0], "drop")])
+    assert project.run().rows["dropped_by"].isna().loc[ids].tolist() == [False, True, True, False]
+
+
+def test_an_example_is_not_apart_from_itself():
+    with pytest.raises(CurationError, match="apart from itself"):
+        Decision("a", "apart", "a", "Ann").check()

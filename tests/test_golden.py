@@ -59,7 +59,14 @@ def output(operation: Operation, store: VectorStore, cache: Cache) -> str:
     tags = dict(
         zip(dataset.rows.index, ({"cooking": None}, {}, {"not cooking": None}), strict=False)
     )
-    result = answer(operation, dataset, store, None, checked, SimpleNamespace(tags=tags, labels={}))
+    result = answer(
+        operation,
+        dataset,
+        store,
+        None,
+        checked,
+        SimpleNamespace(tags=tags, labels={}, apart={}, preferred={}),
+    )
     head = {"step": operation.name, "params": params, "rows": len(dataset)}
     if operation.kind == "embed":
         result = result.assign(nearest=nearest_of(dataset, result.to_numpy()))[["nearest"]]

@@ -20,8 +20,8 @@ FLOORS = """
     cache manifest decisions history recipe_text schema runs
     columns basis recipe_file
     dataset shapes
-    alike label_errors carry embedding sources jobs overlay
-    chat choosing
+    alike label_errors carry embedding sources jobs
+    chat choosing overlay
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -159,9 +159,10 @@ ROOMS = {
     """,
     "alike": """
         numbers shingles sides
-        contamination near_duplicates
-        pairs
-        likeness near_vectors
+        contamination pairs
+        cutting likeness preference
+        near_duplicates
+        compared near_vectors
         __init__
     """,
     "personal": """

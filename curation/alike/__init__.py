@@ -1,19 +1,30 @@
 """Examples compared: their two sides, equal sides, nearly equal sides, and near vectors."""
 
-from curation.alike.near_duplicates import Nearest, nearest_kept, side
-from curation.alike.near_vectors import nearest_vectors
-from curation.alike.shingles import jaccard, shingles
+from curation.alike.compared import By, Compared, Remembered, directly, exactly, nearly
+from curation.alike.cutting import Kept, Nearby, cut
+from curation.alike.near_duplicates import Sides
+from curation.alike.near_vectors import by_clusters, by_neighbours
+from curation.alike.shingles import jaccard, shingle_sets, shingles
 from curation.alike.sides import Example, Part, examples, same
 
 __all__ = [
+    "By",
+    "Compared",
     "Example",
-    "Nearest",
+    "Kept",
+    "Nearby",
     "Part",
+    "Remembered",
+    "Sides",
+    "by_clusters",
+    "by_neighbours",
+    "cut",
+    "directly",
+    "exactly",
     "examples",
     "jaccard",
-    "nearest_kept",
-    "nearest_vectors",
+    "nearly",
     "same",
+    "shingle_sets",
     "shingles",
-    "side",
 ]

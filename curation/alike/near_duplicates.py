@@ -1,220 +1,221 @@
-"""Near-duplicates: the kept row that each row is nearly the same as.
+"""Near-duplicates: the pairs of examples whose sides are nearly the same, down to a floor.
 
-Guarantee: no pair that reaches the threshold is missed while a row resembles no more than MOST kept
-rows. Accepted: a row that resembles more is compared with the MOST likeliest, so that time grows with
-the rows and not with their square; the number of such rows is reported.
+Guarantee: no pair that reaches the floor is missed, except between examples that are `full`: of these
+`Sides.between` finds the rest, among few. Accepted: a run of words proposes no more than MOST examples
+for a comparison, so that time grows with the rows and not with their square where many fill one
+template.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from curation.alike.shingles import overlap_mask, shingles, similarities
-from curation.alike.sides import Part
-from curation.dataset import Progress
+from curation.alike.pairs import Pairs, joined
+from curation.dataset import Progress, silent
 
 MOST = 100
-"""Kept rows that one shingle proposes for a comparison, and that one row is compared with."""
+"""Examples that one shingle proposes for a comparison, and that one example is compared with."""
 
+HITS = 2_000_000
+"""Shared shingles that are counted at once, so that the products stay small."""
 
-def side(parts: Sequence[Part]) -> np.ndarray:
-    """The shingles of one side of an example."""
-    return shingles("\n".join(text for _, text in parts))
-
-
-def candidates(
-    sets: Sequence[np.ndarray], threshold: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """For each set the shingles that propose near sets, and in how many sets each shingle stands.
-
-    A pair whose Jaccard similarity reaches t shares one of the n − ⌈t·n⌉ + 1 rarest shingles of each
-    (prefix filtering, Chaudhuri et al. 2006), so that no pair is missed. Shingles that
-    stand in one set propose no other and are left out.
-    """
-    sizes = np.array([len(s) for s in sets], dtype=np.int64)
-    if not sizes.sum():
-        return [np.zeros(0, dtype=np.int64) for _ in sets], [np.zeros(0) for _ in sets]
-    flat = np.concatenate([s for s in sets if len(s)])
-    distinct, number, counts = np.unique(flat, return_inverse=True, return_counts=True)
-    rank = np.empty(len(distinct), dtype=np.int64)
-    rank[np.lexsort((distinct, counts))] = np.arange(len(distinct))
-    owner = np.repeat(np.arange(len(sets)), sizes)
-    place = rank[number]
-    order = np.lexsort((place, owner))
-    starts = np.cumsum(sizes) - sizes
-    nth = np.arange(len(flat)) - np.repeat(starts, sizes)
-    # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
-    prefix = sizes - np.ceil(threshold * sizes - 1e-9).astype(np.int64) + 1
-    chosen = (nth < np.repeat(prefix, sizes)) & (counts[number[order]] > 1)
-    ends = np.cumsum(np.bincount(owner[chosen], minlength=len(sets)))
-    proposals = np.split(place[order][chosen], ends[:-1])
-    return proposals, np.split(counts[number], np.cumsum(sizes)[:-1])
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of an example as a sorted set of shingles, and in how many examples each stands."""
-
-    shingles: np.ndarray
-    common: np.ndarray
-
-    def fills_otherwise(self, other: Side) -> bool:
-        """Whether the two fill one template with different words.
-
-        Their common shingles stand in three rows or more, and their own ones are much rarer on both
-        sides. An edited copy is no such case, because it lacks shingles that most others have.
-        """
-        in_other = overlap_mask(self.shingles, other.shingles)
-        in_self = overlap_mask(other.shingles, self.shingles)
-        if in_other.all() or in_self.all() or not in_other.any():
-            return False
-        usual = float(np.median(self.common[in_other]))
-        apart = self.common[~in_other], other.common[~in_self]
-        return usual >= 3 and all(np.mean(part < usual * RARER) >= MOSTLY for part in apart)
-
+CHECKED = 20_000
+"""Pairs whose shared shingles are counted at once."""
 
 RARER, MOSTLY = 2 / 3, 0.8
 """A slot's words stand in fewer rows than two thirds of those that share the template; most of them."""
 
-CHECKED = 8
-"""Kept rows, the nearest first, that are checked for sharing no more than a template."""
 
+class Sides:
+    """Examples by the shingles of one side or of two; two are near when every side is.
 
-@dataclass
-class Nearest:
-    """The kept row that each row is nearly the same as.
-
-    leader: positions, (rows,); a row's own where it is kept. similarity: to the leader. rivals: pairs
-    of kept rows whose prompts are nearly the same and whose labels differ. cut: rows that resemble
-    more kept rows than they were compared with.
+    sets: the sorted shingles of each example, one list a side. labelled: examples whose second side is
+    a label, which does not help to find a pair. codes: the class of each example, (examples,); those
+    of one class have equal shingles. An example whose only compared side is empty is a class of its own, near to none.
     """
 
-    leader: np.ndarray
-    similarity: np.ndarray
-    rivals: list[tuple[int, int]]
-    cut: int
+    def __init__(
+        self, sets: Sequence[Sequence[np.ndarray]], labelled: np.ndarray | None = None
+    ) -> None:
+        self.codes, first = classes(sets)
+        self._sides = [_Incidence([side[i] for i in first]) for side in sets]
+        self._proposals = self._joint(None if labelled is None else labelled[first])
+
+    def __len__(self) -> int:
+        return int(self._proposals.shape[0])
+
+    def pairs(self, threshold: float, progress: Progress = silent) -> tuple[Pairs, np.ndarray]:
+        """The pairs of classes that are near, and the similarity up to which each class is full.
+
+        A full class shares rare shingles with more classes than it was compared with; 0 for one that
+        was compared with all.
+        """
+        return self.between(np.arange(len(self)), threshold, progress)
+
+    def between(
+        self, order: np.ndarray, threshold: float, progress: Progress = silent
+    ) -> tuple[Pairs, np.ndarray]:
+        """The same for some classes, of which the first in an order propose themselves to the others."""
+        near, full = [], np.zeros(len(self))
+        for rows, others, done in self._candidates(order, threshold, full):
+            progress(done, f"{int(done * len(order)):,} of {len(order):,} compared")
+            for start in range(0, len(rows), CHECKED):
+                part = slice(start, start + CHECKED)
+                near.append(self._near(order[rows[part]], order[others[part]], threshold))
+        return joined(near), full
+
+    def _near(self, a: np.ndarray, b: np.ndarray, threshold: float) -> Pairs:
+        """Those of some pairs that reach the threshold on every side and fill no template otherwise."""
+        least, templates = np.ones(len(a)), np.zeros(len(a), dtype=bool)
+        for side in self._sides:
+            alive = least >= threshold - 1e-9
+            a, b, least, templates = a[alive], b[alive], least[alive], templates[alive]
+            similarity, fills_otherwise = side.compare(a, b, threshold)
+            least, templates = np.minimum(least, similarity), templates | fills_otherwise
+        near = (least >= threshold - 1e-9) & ~templates
+        return Pairs(np.minimum(a, b)[near], np.maximum(a, b)[near], least[near])
+
+    def _joint(self, labelled: np.ndarray | None) -> Any:
+        """The shingles of all sides as one matrix (classes, shingles), its columns the rarest first."""
+        from scipy.sparse import hstack
+
+        matrices = [side.matrix for side in self._sides]
+        if labelled is not None:
+            matrices[1] = matrices[1].copy()
+            matrices[1].data[np.repeat(labelled, self._sides[1].sizes)] = 0
+            matrices[1].eliminate_zeros()
+        joint = hstack(matrices, format="csr", dtype=np.int32)
+        counts = np.bincount(joint.indices, minlength=joint.shape[1])
+        rank = np.empty(len(counts), dtype=np.int64)
+        rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
+        joint.indices = rank[joint.indices]
+        joint.has_sorted_indices = False
+        joint.sort_indices()
+        return joint
+
+    def _candidates(
+        self, order: np.ndarray, threshold: float, full: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+        """Yield places in `order` that share a rare shingle, (later, earlier), and the share done.
+
+        A pair whose Jaccard similarity reaches t shares one of the n − ⌈t·n⌉ + 1 rarest shingles of
+        each (prefix filtering, Chaudhuri et al. 2006), so that no pair is missed. Marks the full.
+        """
+        rarest = _rarest(self._proposals[order], threshold)
+        by_shingle = rarest.tocsc()  # the rows of a column are in order
+        place = np.arange(len(by_shingle.indices)) - np.repeat(
+            by_shingle.indptr[:-1], np.diff(by_shingle.indptr)
+        )
+        # At a higher threshold fewer shingles propose, and these are the rarest: a class is full while
+        # the first one that MOST others propose is among them.
+        crowded = place >= MOST
+        np.maximum.at(full, order[by_shingle.indices[crowded]], by_shingle.data[crowded])
+        by_shingle.data[:] = ~crowded
+        by_shingle.eliminate_zeros()
+        proposing, rarest = by_shingle.T.tocsr().astype(np.int32), (rarest != 0).astype(np.int32)
+        hits = np.append(0, np.cumsum(rarest @ np.diff(proposing.indptr)))
+        begin = 0
+        while begin < len(order):
+            end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
+            product = (rarest[begin:end] @ proposing).tocoo()
+            rows, others, shared = product.row.astype(np.int64) + begin, product.col, product.data
+            earlier = others < rows
+            rows, others, shared = rows[earlier], others[earlier].astype(np.int64), shared[earlier]
+            best = np.lexsort((others, -shared, rows))
+            rows, others = rows[best], others[best]
+            nth = np.arange(len(rows)) - np.searchsorted(rows, rows)
+            full[order[rows[nth >= MOST]]] = 1.0
+            yield rows[nth < MOST], others[nth < MOST], end / len(order)
+            begin = end
 
 
-def nearest_kept(
-    sides: Sequence[Sequence[np.ndarray]],
-    order: Sequence[int] | np.ndarray,
-    threshold: float,
-    progress: Progress,
-    labelled: np.ndarray | None = None,
-) -> Nearest:
-    """Drop, in an order of preference, each row that is near a row that is kept.
+class _Incidence:
+    """Sets of shingles as a sparse matrix of ones, and in how many sets each shingle stands."""
 
-    sides: one or two lists of sorted sets, one set a row; two rows are near when every side reaches
-    the threshold and none fills a template otherwise. labelled: rows whose second side is a label,
-    which does not help to find a pair. A row resembling more than MOST kept rows is compared with
-    those that share most of its rarest shingles, so that time grows with the rows and not with
-    their square.
+    def __init__(self, sets: Sequence[np.ndarray]) -> None:
+        from scipy.sparse import csr_matrix
+
+        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
+        vocabulary, columns, counts = np.unique(flat, return_inverse=True, return_counts=True)
+        self.sizes = np.array([len(s) for s in sets], dtype=np.int64)
+        ends = np.append(0, np.cumsum(self.sizes))
+        ones = np.ones(len(flat), dtype=np.int32)
+        self.matrix = csr_matrix((ones, columns, ends), shape=(len(sets), len(vocabulary)))
+        self._common = counts
+
+    def compare(
+        self, a: np.ndarray, b: np.ndarray, threshold: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The Jaccard similarity of pairs of sets, and whether they fill one template otherwise.
+
+        They do where their common shingles stand in three sets or more, and their own ones are much
+        rarer on both sides. An edited copy does not, because it lacks shingles that most others have.
+        """
+        both = self.matrix[a].multiply(self.matrix[b]).tocsr()
+        shared, sizes_a, sizes_b = np.diff(both.indptr), self.sizes[a], self.sizes[b]
+        union = sizes_a + sizes_b - shared
+        similarity = np.where(union, shared / np.maximum(union, 1), 1.0)
+        fills = (similarity >= threshold - 1e-9) & (shared > 0)
+        fills &= (shared < sizes_a) & (shared < sizes_b)
+        some = np.flatnonzero(fills)
+        usual = _medians(both[some], self._common)
+        rare = usual * RARER
+        in_both = _fewer(both[some], self._common, rare)
+        fills[some] = usual >= 3
+        for rows in (a, b):
+            apart = self.sizes[rows[some]] - shared[some]
+            rare_apart = _fewer(self.matrix[rows[some]], self._common, rare) - in_both
+            fills[some] &= rare_apart >= MOSTLY * apart
+        return similarity, fills
+
+
+def _medians(matrix: Any, values: np.ndarray) -> np.ndarray:
+    """The median of the values of each row's columns; every row has some."""
+    own, sizes = values[matrix.indices], np.diff(matrix.indptr)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    ordered = own[np.lexsort((own, owner))]
+    start = matrix.indptr[:-1]
+    return np.asarray((ordered[start + (sizes - 1) // 2] + ordered[start + sizes // 2]) / 2)
+
+
+def _fewer(matrix: Any, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """The number of each row's columns whose value is below the row's limit."""
+    sizes = np.diff(matrix.indptr)
+    below = values[matrix.indices] < np.repeat(limits, sizes)
+    return np.asarray(np.diff(np.append(0, np.cumsum(below))[matrix.indptr]))
+
+
+def _rarest(joint: Any, threshold: float) -> Any:
+    """The rarest shingles of each set that a near set has one of, without those of one set alone.
+
+    The value of each is the highest similarity at which it is one of those.
     """
-    rows = len(sides[0])
-    near = Nearest(np.arange(rows), np.ones(rows), [], 0)
-    copies = _copies(sides, order)
-    distinct = [int(i) for i in order if copies[i] == i]
-    of_label = [labelled is not None and bool(labelled[i]) for i in distinct]
-    sets = [
-        _joined([s[i] for s in sides], alone) for i, alone in zip(distinct, of_label, strict=True)
-    ]
-    proposals, common = candidates(sets, threshold)
-    postings: dict[int, list[int]] = {}
-    kept: dict[int, list[Side]] = {}
-    for done, i in enumerate(distinct):
-        if done % 5_000 == 0:
-            progress(done / rows, f"{done:,} of {rows:,} compared")
-        rarest = proposals[done].tolist()
-        own = _counted([s[i] for s in sides], common[done])
-        others, cut = _proposed(rarest, postings)
-        near.cut += cut
-        best, score = _best(own, [kept[j] for j in others], threshold)
-        if best >= 0:
-            near.leader[i], near.similarity[i] = others[best], score
-            continue
-        if of_label[done]:
-            near.rivals += [(i, j) for j in _similar_prompts(own[0], kept, others, threshold)]
-        if rarest:
-            kept[i] = own
-        for shingle in rarest:
-            rows_with_it = postings.setdefault(shingle, [])
-            if len(rows_with_it) < MOST:
-                rows_with_it.append(i)
-    near.leader = near.leader[copies]
-    near.similarity = near.similarity[copies]
-    return near
+    sizes = np.diff(joint.indptr)
+    nth = np.arange(len(joint.indices)) - np.repeat(joint.indptr[:-1], sizes)
+    # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
+    prefix = sizes - np.ceil(threshold * sizes - 1e-9).astype(np.int64) + 1
+    counts = np.bincount(joint.indices, minlength=joint.shape[1])
+    chosen = (nth < np.repeat(prefix, sizes)) & (counts[joint.indices] > 1)
+    rarest = joint.copy()
+    whole = np.repeat(sizes, sizes)
+    rarest.data = np.where(chosen, (whole - nth) / np.maximum(whole, 1), 0.0)
+    rarest.eliminate_zeros()
+    return rarest
 
 
-def _copies(sides: Sequence[Sequence[np.ndarray]], order: Sequence[int] | np.ndarray) -> np.ndarray:
-    """For each row the first one, in that order, with equal sets."""
-    first: dict[bytes, int] = {}
-    copies = np.arange(len(sides[0]))
-    for i in (int(i) for i in order):
-        if len(sides) == 1 and not len(sides[0][i]):  # the compared side is empty
-            continue
-        whole = hashlib.blake2b(b"\0".join(s[i].tobytes() for s in sides), digest_size=16).digest()
-        copies[i] = first.setdefault(whole, i)
-    return copies
-
-
-def _counted(sets: Sequence[np.ndarray], common: np.ndarray) -> list[Side]:
-    """The sides of a row. A label is not counted, so each of its shingles gets 1."""
-    counted, start = [], 0
-    for s in sets:
-        counts = common[start : start + len(s)]
-        counted.append(Side(s, counts if len(counts) == len(s) else np.ones(len(s))))
-        start += len(s)
-    return counted
-
-
-def _joined(sets: Sequence[np.ndarray], first_only: bool) -> np.ndarray:
-    """The sets of all sides as one; equal shingles of two sides become different ones."""
-    if len(sets) == 1 or first_only:
-        return sets[0]
-    return np.concatenate([s ^ np.uint64(k * 0x5851F42D4C957F2D) for k, s in enumerate(sets)])
-
-
-def _proposed(shingles_: Sequence[int], postings: dict[int, list[int]]) -> tuple[list[int], bool]:
-    """Kept rows that share some of the shingles, and whether there were more than are compared."""
-    lists = [postings[s] for s in shingles_ if s in postings]
-    if not lists:
-        return [], False
-    if len(lists) == 1:
-        return lists[0], len(lists[0]) >= MOST
-    full = any(len(p) >= MOST for p in lists)
-    rows, hits = np.unique(np.concatenate([np.array(p) for p in lists]), return_counts=True)
-    if len(rows) > MOST:
-        rows = np.sort(rows[np.argsort(-hits, kind="stable")[:MOST]])
-        full = True
-    return rows.tolist(), full
-
-
-def _best(
-    own: Sequence[Side], others: Sequence[Sequence[Side]], threshold: float
-) -> tuple[int, float]:
-    """Return the other that is nearest on its less similar side, and that similarity; -1 for none."""
-    if not others:
-        return -1, 0.0
-    least = np.minimum.reduce(
-        [similarities(a.shingles, [o[k].shingles for o in others]) for k, a in enumerate(own)]
-    )
-    for k in np.argsort(-least, kind="stable")[:CHECKED].tolist():
-        if least[k] < threshold:
-            break
-        if not any(a.fills_otherwise(b) for a, b in zip(own, others[k], strict=True)):
-            return k, float(least[k])
-    return -1, 0.0
-
-
-def _similar_prompts(
-    own: Side, kept: dict[int, list[Side]], rows: Sequence[int], threshold: float
-) -> list[int]:
-    """The kept rows among `rows` whose prompts are nearly the same."""
-    others = [kept[j][0] for j in rows]
-    similar = similarities(own.shingles, [o.shingles for o in others]) >= threshold
-    chosen = [k for k in np.flatnonzero(similar).tolist() if not own.fills_otherwise(others[k])]
-    return [rows[k] for k in chosen]
+def classes(sets: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The class of each example, numbered by their first examples, and the first of each class."""
+    numbers: dict[bytes, int] = {}
+    codes, first = np.zeros(len(sets[0]), dtype=np.int64), []
+    for i, parts in enumerate(zip(*sets, strict=True)):
+        whole = hashlib.blake2b(b"\0".join(s.tobytes() for s in parts), digest_size=16).digest()
+        if len(parts) == 1 and not len(parts[0]):
+            whole = i.to_bytes(8, "little")
+        codes[i] = numbers.setdefault(whole, len(numbers))
+        if codes[i] == len(first):
+            first.append(i)
+    return codes, np.array(first, dtype=np.int64)

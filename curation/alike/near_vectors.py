@@ -1,8 +1,8 @@
-"""Rows of nearly the same meaning: pairs, and the kept row whose vector each row's is nearest to.
+"""Rows of nearly the same meaning: the pairs of rows whose vectors are near.
 
-Guarantee: every pair is compared, so none that reaches the threshold is missed; for `neighbour_pairs`
-where the neighbours are exact. Accepted: time grows with the square of the rows: 20,000 rows of width
-384 take 2 s of one core.
+Guarantee: no pair that reaches a threshold is missed where the neighbours are exact; pairs of two
+clusters are missed by `by_clusters`. Accepted: rows that are near to more than WIDTH others are
+compared with every row that stays.
 """
 
 from __future__ import annotations
@@ -11,56 +11,89 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from curation.alike.pairs import Pairs
+from curation.alike.cutting import ROUNDING, More, Nearby
+from curation.alike.near_duplicates import classes
+from curation.alike.pairs import NO_PAIRS, Pairs, joined
 from curation.dataset import Progress, silent
 
 BLOCK = 1_024
 """Rows that are compared at once."""
-
-ROUNDING = 1e-5
-"""Error of a cosine of float32 vectors: equal ones need not have a cosine of 1."""
-
-
-def nearest_vectors(
-    vectors: np.ndarray, order: np.ndarray, threshold: float, progress: Progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the position of the row that stays in each row's place, and the cosine to it.
-
-    vectors: (rows, width), unit length. order: positions, the best to keep first; the others are not
-    compared. A row goes when its cosine to a kept row before it reaches the threshold, and its place
-    is taken by the nearest of these; any other row stays in its own place, with a cosine of 1.
-    """
-    leader, cosine = np.arange(len(vectors)), np.ones(len(vectors))
-    kept = np.zeros(0, dtype=int)
-    for start in range(0, len(order), BLOCK):
-        block = order[start : start + BLOCK]
-        near = np.full(len(block), -np.inf)
-        if len(kept):
-            cosines = vectors[block] @ vectors[kept].T
-            nearest = cosines.argmax(axis=1)
-            near = cosines[np.arange(len(block)), nearest]
-            leader[block] = kept[nearest]
-        inside = vectors[block] @ vectors[block].T
-        stays = np.zeros(len(block), dtype=bool)
-        for i, position in enumerate(block):
-            if stays.any() and (best := inside[i][stays].max()) > near[i]:
-                near[i] = best
-                leader[position] = block[stays][inside[i][stays].argmax()]
-            stays[i] = not near[i] >= threshold - ROUNDING
-            if stays[i]:
-                leader[position] = position
-            else:
-                cosine[position] = min(1.0, float(near[i]))
-        kept = np.append(kept, block[stays])
-        progress((start + len(block)) / len(order), f"{start + len(block):,} of {len(order):,}")
-    return leader, cosine
-
 
 CELLS = 50_000_000
 """Cosines that are computed at once: 200 MB."""
 
 WIDTH = 50
 """Neighbours of each row that are looked at first; the map and a selection share them."""
+
+
+Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
+"""A function of k and of positions; see `curation.registry.INPUTS`."""
+
+
+def by_neighbours(
+    vectors: np.ndarray, neighbours: Neighbours, within: np.ndarray | None = None
+) -> tuple[Nearby, More]:
+    """Rows with the pairs of each and its WIDTH nearest, and what finds more of the rows that stay.
+
+    Rows with equal vectors are one class. within: a value for each row; rows with different values
+    are not near.
+    """
+    codes, first = _codes(vectors, within)
+    some = () if len(first) == len(vectors) else (first,)
+    indices, cosines = neighbours(WIDTH, *some)
+    rows = np.repeat(np.arange(len(first)), indices.shape[1])
+    pairs = _ordered(rows, indices.ravel().astype(np.int64), cosines.ravel())
+    width = indices.shape[1]
+    full = cosines[:, -1].astype(float) if 0 < width < len(first) - 1 else np.zeros(len(first))
+    part = None if within is None else within[first]
+
+    def more(order: np.ndarray, doubtful: np.ndarray, threshold: float) -> Pairs:
+        blocks = vector_pairs(vectors[first], threshold, doubtful, order)
+        return joined(_inside(pairs, part) for pairs in blocks)
+
+    return Nearby(codes, _inside(pairs, part), full), more
+
+
+CLUSTER = 1_000
+"""Rows of a cluster on average; its pairs are compared at once."""
+
+
+def by_clusters(vectors: np.ndarray, threshold: float, within: np.ndarray | None = None) -> Nearby:
+    """Rows with the near pairs inside clusters by k-means: SemDeDup (Abbas et al. 2023).
+
+    A pair of two clusters is missed. within: see `by_neighbours`.
+    """
+    import faiss
+
+    codes, first = _codes(vectors, within)
+    data = np.ascontiguousarray(vectors[first], dtype=np.float32)
+    count = max(1, len(data) // CLUSTER)
+    near = [NO_PAIRS]
+    if len(data):
+        means = faiss.Kmeans(data.shape[1], count, niter=20, seed=0, spherical=True)
+        means.train(data)
+        cluster = means.index.search(data, 1)[1][:, 0]
+        order = np.argsort(cluster, kind="stable")
+        for some in np.split(order, np.cumsum(np.bincount(cluster, minlength=count))[:-1]):
+            near += vector_pairs(data, threshold, some, some)
+    pairs = joined(near)
+    part = None if within is None else within[first]
+    pairs = _inside(pairs.where(pairs.first < pairs.second), part)
+    return Nearby(codes, pairs, np.zeros(len(first)))
+
+
+def _codes(vectors: np.ndarray, within: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The class of each row, of those with equal vectors and values, and the first of each class.
+
+    A row without a vector, whose vector is zero, is a class of its own.
+    """
+    own = np.where(vectors.any(axis=1), -1, np.arange(len(vectors)))
+    return classes([list(vectors), list(own), *([] if within is None else [list(within)])])
+
+
+def _inside(pairs: Pairs, within: np.ndarray | None) -> Pairs:
+    """The pairs of rows with one value."""
+    return pairs if within is None else pairs.where(within[pairs.first] == within[pairs.second])
 
 
 def neighbour_pairs(

@@ -7,7 +7,7 @@ that share a rare run of words, which is their square where very many rows fill 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,11 @@ class Pairs(NamedTuple):
 
 
 NO_PAIRS = Pairs(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+def joined(parts: Iterable[Pairs]) -> Pairs:
+    """The pairs of several parts."""
+    return Pairs(*(np.concatenate(values) for values in zip(NO_PAIRS, *parts, strict=True)))
 
 
 class Texts:

@@ -1,13 +1,14 @@
 """Texts as sets of shingles: their hashes, and how similar two sets are.
 
 Guarantee: a text has the same shingles in every process and on every machine. Accepted: two different
-shingles may share a hash of 64 bits.
+shingles may share a hash of 50 bits; of the 6 million of Alpaca's 52,002 rows, one pair in a hundred sets.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -50,34 +51,81 @@ def shingles(text: str) -> np.ndarray:
     Words and signs of folded text; characters where the script sets no spaces. A text shorter than
     one shingle is one shingle.
     """
-    hashed = np.sort(grams(text, SHINGLE).hashes)
-    if not len(hashed):
-        return hashed
-    return np.asarray(hashed[np.concatenate([[True], hashed[1:] != hashed[:-1]])])
+    return shingle_sets([text])[0]
+
+
+def shingle_sets(texts: Sequence[str]) -> list[np.ndarray]:
+    """The shingles of each text, see `shingles`; many texts at once take a quarter of the time."""
+    sets = list[np.ndarray]()
+    for start in range(0, len(texts), BLOCK):
+        sets += _shingles_of_block(texts[start : start + BLOCK])
+    return sets
+
+
+OWNER_BITS = 14
+"""Bits for a text's number beside the 50 of a hash, so that one sort orders the shingles of a block."""
+
+BLOCK = 1 << OWNER_BITS
+"""Texts that are hashed and sorted at once."""
+
+
+def _shingles_of_block(texts: Sequence[str]) -> list[np.ndarray]:
+    runs = list(_runs(texts, SHINGLE))
+    hashed = np.concatenate([run.hashes for run in runs])
+    owner = np.repeat(np.arange(len(texts), dtype=np.uint64), [len(run.hashes) for run in runs])
+    bits = np.uint64(64 - OWNER_BITS)
+    ordered = np.sort(owner << bits | hashed >> np.uint64(OWNER_BITS))
+    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    ends = np.searchsorted(distinct, np.arange(1, len(texts), dtype=np.uint64) << bits)
+    return np.split(distinct & ((np.uint64(1) << bits) - np.uint64(1)), ends)
 
 
 def grams(text: str, gram: Gram) -> Grams:
     """The runs of a text's words and signs, or of its characters; a shorter text is one run."""
+    return next(_runs([text], gram))
+
+
+def _runs(texts: Sequence[str], gram: Gram) -> Iterator[Grams]:
+    """The runs of each text; the hashes of all texts are computed together."""
+    split = [_pieces(text, gram) for text in texts]
+    sizes = np.array([len(pieces) for pieces, _ in split])
+    codes = np.fromiter(
+        map(_codes.__getitem__, chain.from_iterable(pieces for pieces, _ in split)),
+        dtype=np.uint64,
+        count=int(sizes.sum()),
+    )
+    if len(_codes) > 2_000_000:
+        _codes.clear()
+    hashes: dict[int, np.ndarray] = {}
+    starts = np.cumsum(sizes) - sizes
+    for (pieces, spaced), start in zip(split, starts.tolist(), strict=True):
+        length = min(gram.words if spaced else gram.characters, len(pieces))
+        if length not in hashes:
+            hashes[length] = _rolled(codes, length)
+        # A run that begins less than its length before a text's end would cross into the next text.
+        runs = hashes[length][start : start + len(pieces) - length + 1] if length else codes[:0]
+        yield Grams(runs, length, len(pieces), spaced)
+
+
+def _pieces(text: str, gram: Gram) -> tuple[list[str], bool]:
+    """The words and signs of a text, or its characters, and whether they are words."""
     plain = caseless(text)
     spaced = plain.isascii() or not is_unspaced(plain)
     if spaced:
-        pieces, length = units(plain), gram.words
+        pieces = units(plain)
         if not gram.signs:
             pieces = [piece for piece in pieces if piece[0].isalnum()]
     else:
-        pieces, length = [c for c in plain if not c.isspace()], gram.characters
-    if not pieces:
-        pieces = plain.split()
-    if not pieces:
-        return Grams(np.zeros(0, dtype=np.uint64), length, 0, spaced)
-    codes = np.array(list(map(_codes.__getitem__, pieces)), dtype=np.uint64)
-    if len(_codes) > 2_000_000:
-        _codes.clear()
-    length = min(length, len(codes))
-    rolled = np.zeros(len(codes) - length + 1, dtype=np.uint64)
+        pieces = [c for c in plain if not c.isspace()]
+    return pieces or plain.split(), spaced
+
+
+def _rolled(codes: np.ndarray, length: int) -> np.ndarray:
+    """The hash of each run of a length."""
+    rolled = np.zeros(max(0, len(codes) - length + 1), dtype=np.uint64)
     for i in range(length):
         rolled = rolled * np.uint64(0x9E3779B97F4A7C15) + codes[i : i + len(rolled)]
-    return Grams(_mixed(rolled), length, len(codes), spaced)
+    return _mixed(rolled)
 
 
 class _Codes(dict[str, int]):

@@ -28,27 +28,30 @@ KINDS = (
     "flag",
     "unflag",
     "skip",
+    "apart",
+    "prefer",
     "undo",
     "redo",
 )
 
-_BARE_KINDS = ("keep", "drop", "skip")
+_BARE_KINDS = ("keep", "drop", "skip", "prefer")
 SWITCHES = ("undo", "redo")
 """Kinds that switch other events off and on."""
 
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
 
-_TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag")
-_NAMING_KINDS = ("label", "tag")
+_TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag", "apart")
+_NAMING_KINDS = ("label", "tag", "apart")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One decision of a person about one example.
 
-    value: turns for an edit, a label or tag as text, a number for rate, a reason for flag; for undo
-    and redo {"op_id": …} or {"batch": …}. content_hash: hash of the example on screen, before edits.
+    value: turns for an edit, a label or tag as text, a number for rate, a reason for flag, the id of
+    the example that this one is no duplicate of for apart; for undo and redo {"op_id": …} or
+    {"batch": …}. prefer: of copies this example stays. content_hash: hash of the example on screen, before edits.
     base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
     id made when the card is drawn; a second decision with the same id is ignored. batch: name shared
     by the decisions of one click, which are undone together. time: UTC seconds by the clock of the
@@ -76,6 +79,8 @@ class Decision:
             raise CurationError(f"A {self.kind} needs a text as its value, not {self.value!r}.")
         if self.kind in _NAMING_KINDS and not self.value.strip():
             raise CurationError(f"A {self.kind} needs a name that is not empty.")
+        if self.kind == "apart" and self.value == self.example_id:
+            raise CurationError("An example cannot be apart from itself; name another one.")
         if self.kind == "rate" and not _is_number(self.value):
             raise CurationError(f"A rate needs a number as its value, not {self.value!r}.")
         if self.kind == "edit" and not _is_conversation(self.value):

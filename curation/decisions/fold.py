@@ -3,7 +3,8 @@
 The rules, which tests compare with a naive model:
 
 - The latest event that is on wins, among the events with one subject. Subjects are the verdict of an
-  example, its edit, its label, its rating, each tag and each flag. Notes add up.
+  example, its edit, its label, its rating, each tag, each flag, each example that it is apart from, and
+  that it is preferred. Notes add up.
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on.
   Switching an undo or redo switches its targets too, so an undo of an undo is a redo. Switching on
   an event that is on changes nothing.
@@ -36,8 +37,9 @@ _SINGLE = {
     "label": "labels",
     "rate": "ratings",
     "skip": "skips",
+    "prefer": "preferred",
 }
-_NESTED = {"tag": "tags", "untag": "tags", "flag": "flags", "unflag": "flags"}
+_NESTED = {"tag": "tags", "untag": "tags", "flag": "flags", "unflag": "flags", "apart": "apart"}
 _EXAMPLE_TABLES = (*dict.fromkeys(_SINGLE.values()), *dict.fromkeys(_NESTED.values()), "notes")
 
 
@@ -256,7 +258,7 @@ class Fold:
         inner = dict(table.get(event.example_id, {}))
         if (former := inner.pop(event.value, None)) is not None:
             self._mark(former, -1)
-        if event.kind in ("tag", "flag"):
+        if event.kind in ("tag", "flag", "apart"):
             inner[event.value] = event
             self._mark(event, 1)
         if inner:

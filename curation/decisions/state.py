@@ -36,6 +36,8 @@ class Summary:
     flags: tuple[str, ...]
     notes: tuple[Event, ...]
     skip: Event | None = None
+    preferred: Event | None = None
+    apart: tuple[Event, ...] = ()
 
     def summary(self) -> list[str]:
         """Return a line for people about each decision."""
@@ -50,6 +52,8 @@ class Summary:
             lines.append(f"rated {self.rating.value} by {self.rating.annotator}")
         lines += [f"tagged {', '.join(self.tags)}"] if self.tags else []
         lines += [f"in review: {', '.join(self.flags)}"] if self.flags else []
+        lines += [f"stays for its copies by {self.preferred.annotator}"] if self.preferred else []
+        lines += [f"no duplicate of {e.value} by {e.annotator}" for e in self.apart]
         return lines + [f"{note.annotator}: {note.value}" for note in self.notes]
 
 
@@ -57,7 +61,8 @@ class Summary:
 class State:
     """The latest decisions on each example, without undone ones. Nobody may change a State.
 
-    verdicts, edits, labels, ratings, skips: example → event. tags, flags: example → value → event.
+    verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
+    value → event.
     notes: example → events, oldest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
     decisions that count, equal in any order. last: number of the newest event.
@@ -72,6 +77,8 @@ class State:
     flags: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     notes: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     skips: Mapping[str, Event] = field(default_factory=dict)
+    preferred: Mapping[str, Event] = field(default_factory=dict)
+    apart: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
@@ -88,6 +95,8 @@ class State:
             tuple(sorted(self.flags.get(example_id, ()))),
             tuple(self.notes.get(example_id, ())),
             self.skips.get(example_id),
+            self.preferred.get(example_id),
+            tuple(by[value] for by in (self.apart.get(example_id, {}),) for value in sorted(by)),
         )
 
     def frame(self, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
@@ -155,14 +164,12 @@ class State:
     def _counting_events(
         self, example: str, kinds: AbstractSet[str]
     ) -> list[tuple[str, bytes, str]]:
-        single = (self.verdicts, self.edits, self.labels)
+        single = (self.verdicts, self.edits, self.labels, self.preferred)
         events = [e for table in single if (e := table.get(example))]
-        tags = self.tags.get(example, {})
-        return [
-            (e.kind, orjson.dumps(e.value), e.annotator)
-            for e in [*events, *(tags[tag] for tag in sorted(tags))]
-            if e.kind in kinds
-        ]
+        for table in (self.tags, self.apart):
+            values = table.get(example, {})
+            events += [values[value] for value in sorted(values)]
+        return [(e.kind, orjson.dumps(e.value), e.annotator) for e in events if e.kind in kinds]
 
     @cached_property
     def _newest(self) -> dict[str, Event]:

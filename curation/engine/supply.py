@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,9 @@ from curation.registry import Operation, operation
 from curation.report import StepReport
 from curation.targets import NONE, References, Target, chosen
 from curation.versions import module_version
+
+if TYPE_CHECKING:
+    from curation.alike.compared import Arrays, Remembered
 
 _WIDTHS = (50, 100, 200)
 """Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
@@ -106,6 +109,25 @@ class Supply:
             return embedded(step.use, params, rows, self.store, self.progress)
 
         return embedder
+
+    @property
+    def remembered(self) -> Remembered:
+        """A function of a list and of a function that computes arrays, which it does once."""
+
+        def remembered(parts: Sequence[Any], compute: Callable[[], Arrays]) -> Arrays:
+            if self.cache is None:
+                return compute()
+            name = key("remembered", module_version(compute.__module__), *parts)
+            table = self.cache.get(name)
+            if table is not None:
+                return {
+                    c: table[c].combine_chunks().flatten().to_numpy() for c in table.column_names
+                }
+            arrays = compute()
+            self.cache.put(name, pa.table({c: [values] for c, values in arrays.items()}))
+            return arrays
+
+        return remembered
 
     @property
     def targets(self) -> Callable[[Sequence[str]], list[Target]]:

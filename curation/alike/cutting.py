@@ -1,0 +1,168 @@
+"""Near pairs, found once down to a floor, and cut at any threshold: who stays, and who goes for whom.
+
+Guarantee: a row goes exactly where it is near to a row that stays and comes before it in the order of
+preference, so that no chain of pairs takes a row that is near to nothing that stays. Accepted: rows of
+one class (equal ones) share their pairs, except one that a person told apart from another row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.alike.pairs import NO_PAIRS, Pairs, joined
+
+ROUNDING = 1e-5
+"""Error of a cosine of float32 vectors: equal ones need not have a cosine of 1."""
+
+More = Callable[[np.ndarray, np.ndarray, float], Pairs]
+"""(classes that stay, in order of preference; those of them that are full; threshold) → near pairs of
+the two that may be new."""
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """Rows in classes of equal ones, and pairs of classes that are near.
+
+    codes: the class of each row, (rows,). pairs: of classes. full: the similarity up to which a class
+    may be near to more classes than the pairs say, 0 for one that is not, (classes,).
+    """
+
+    codes: np.ndarray
+    pairs: Pairs
+    full: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name, for `of`."""
+        return {"codes": self.codes, "full": self.full, **self.pairs._asdict()}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Nearby:
+        """What `arrays` returned."""
+        pairs = Pairs(*(arrays[name] for name in Pairs._fields))
+        return cls(arrays["codes"], pairs, arrays["full"])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The row that stays for each row.
+
+    leader: positions, (rows,); a row's own where it stays. similarity: to the leader. cut: rows that
+    stay and may be near to others that stay, since they resemble too many.
+    """
+
+    leader: np.ndarray
+    similarity: np.ndarray
+    cut: int = 0
+
+
+def classes_of(keys: np.ndarray) -> Nearby:
+    """Rows with equal keys as one class, near to no other; a negative key equals none."""
+    keys = keys.copy()
+    keys[keys < 0] = keys.max(initial=0) + 1 + np.arange((keys < 0).sum())
+    _, codes = np.unique(keys, return_inverse=True)
+    return Nearby(codes, NO_PAIRS, np.zeros(codes.max(initial=-1) + 1))
+
+
+def cut(
+    nearby: Nearby,
+    order: np.ndarray,
+    threshold: float,
+    apart: np.ndarray | None = None,
+    more: More | None = None,
+) -> Kept:
+    """Keep, in an order of preference, each row that is near to no row that is kept before it.
+
+    order: positions of all rows, the best to keep first. apart: pairs of positions, (pairs, 2), that
+    are no duplicates. more: finds pairs that `nearby` may lack among full classes that stay.
+    """
+    rows = len(nearby.codes)
+    apart = np.zeros((0, 2), dtype=np.int64) if apart is None else apart
+    codes, pairs = _split(nearby, apart)
+    best = np.full(codes.max(initial=-1) + 1, -1)
+    best[codes[order[::-1]]] = order[::-1]
+    rank = np.empty(rows, dtype=np.int64)
+    rank[order] = np.arange(rows)
+    class_rank = rank[best]
+    full = np.zeros(len(best))
+    full[: len(nearby.full)] = nearby.full
+    barred = _keys(codes[apart[:, 0]], codes[apart[:, 1]], len(best))
+    reaching = _without(pairs.where(pairs.similarity >= threshold - ROUNDING), barred, len(best))
+    while True:
+        leader, similarity = _cut(reaching, class_rank)
+        stays = leader == np.arange(len(best))
+        doubtful = np.flatnonzero(stays & (full >= threshold - ROUNDING))
+        if more is None or not len(doubtful):
+            break
+        others = np.flatnonzero(stays[: len(nearby.full)])
+        others = others[np.argsort(class_rank[others])]
+        fresh = _without(more(others, doubtful, threshold), barred, len(best))
+        fresh = fresh.where(stays[fresh.first] & stays[fresh.second])
+        if not len(fresh.first):
+            break
+        reaching = joined([reaching, fresh])
+    leader_of_row = best[leader[codes]]
+    return Kept(
+        leader_of_row, np.where(best[codes] == leader_of_row, 1.0, similarity[codes]), len(doubtful)
+    )
+
+
+def _cut(pairs: Pairs, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The class that stays for each class, the nearest before it, and the similarity to it.
+
+    Each round decides all classes that no undecided class before them is near to.
+    """
+    swapped = rank[pairs.first] > rank[pairs.second]
+    ahead = np.where(swapped, pairs.second, pairs.first)
+    behind = np.where(swapped, pairs.first, pairs.second)
+    dropped = np.zeros(len(rank), dtype=bool)
+    first, second = ahead, behind
+    while len(first):
+        blocked = np.zeros(len(rank), dtype=bool)
+        blocked[second] = True
+        dropped[second[~blocked[first]]] = True
+        live = blocked[first] & ~dropped[first] & ~dropped[second]
+        first, second = first[live], second[live]
+    leader, similarity = np.arange(len(rank)), np.ones(len(rank))
+    goes = dropped[behind] & ~dropped[ahead]
+    ahead, behind, near = ahead[goes], behind[goes], pairs.similarity[goes]
+    nearest = np.lexsort((rank[ahead], -near, behind))[::-1]  # the nearest is written last
+    leader[behind[nearest]] = ahead[nearest]
+    similarity[behind[nearest]] = np.minimum(near[nearest], 1.0)
+    return leader, similarity
+
+
+def _split(nearby: Nearby, apart: np.ndarray) -> tuple[np.ndarray, Pairs]:
+    """Codes and pairs in which a row that is apart from another is a class of its own.
+
+    It leaves its class, unless no other would stay in it, and is near to the class and to what that
+    is near to.
+    """
+    if not len(apart):
+        return nearby.codes, nearby.pairs
+    codes, leaving = nearby.codes.copy(), np.unique(apart)
+    others = np.setdiff1d(np.arange(len(codes)), leaving)
+    alone = ~np.isin(codes[leaving], codes[others])
+    _, first = np.unique(codes[leaving[alone]], return_index=True)
+    leaving = np.setdiff1d(leaving, leaving[alone][first])
+    former, parts = codes[leaving].tolist(), [nearby.pairs]
+    for number, (row, home) in enumerate(zip(leaving.tolist(), former, strict=True)):
+        own, pairs = len(nearby.full) + number, joined(parts)
+        first, second = pairs.first == home, pairs.second == home
+        others = np.concatenate([pairs.second[first], pairs.first[second], [home]])
+        near = np.concatenate([pairs.similarity[first], pairs.similarity[second], [1.0]])
+        parts.append(Pairs(others, np.full(len(others), own), near))
+        codes[row] = own
+    return codes, joined(parts)
+
+
+def _keys(first: np.ndarray, second: np.ndarray, classes: int) -> np.ndarray:
+    return np.asarray(np.minimum(first, second) * classes + np.maximum(first, second))
+
+
+def _without(pairs: Pairs, barred: np.ndarray, classes: int) -> Pairs:
+    if not len(barred):
+        return pairs
+    return pairs.where(~np.isin(_keys(pairs.first, pairs.second, classes), barred))

@@ -1,0 +1,60 @@
+"""The row of a group of copies that stays: by people first, then by a column, length and place."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import CurationError
+
+Keep = Literal["first", "longest"]
+Best = Literal["highest", "lowest"]
+
+
+def preference(
+    rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best, decisions: Any
+) -> np.ndarray:
+    """Positions of the rows, the best to keep first; the order of the rows does not matter.
+
+    best_by: a column of numbers or dates; rows without a value come last. decisions: people's, where
+    the newest of the rows that somebody prefers comes first of all. Raises CurationError for a column
+    without numbers and dates.
+    """
+    sort_keys: list[np.ndarray] = [
+        rows.index.to_numpy().astype(str),
+        rows["source_row"].to_numpy(),
+        rows["source"].astype(str).to_numpy(),
+    ]
+    if keep == "longest":
+        sort_keys.append(-rows["messages"].str.len().to_numpy())
+    if best_by is not None:
+        values = _values(rows[best_by], best_by)
+        signed = -values if best == "highest" else values
+        sort_keys.append(np.where(np.isnan(signed), np.inf, signed))
+    preferred = {} if decisions is None else decisions.preferred
+    if preferred:
+        sort_keys.append(np.array([-preferred[i].seq if i in preferred else 0 for i in rows.index]))
+    return np.lexsort(sort_keys)
+
+
+def _values(column: pd.Series, name: str) -> np.ndarray:
+    """A column's numbers, or its dates in seconds; NaN for a value that is neither."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(float).to_numpy(na_value=np.nan)
+    if len(column) and np.isnan(numbers).all() and column.notna().any():
+        dates = pd.to_datetime(column.astype("str"), errors="coerce", utc=True, format="mixed")
+        if dates.isna().all():
+            raise CurationError(
+                f"the column {name!r} holds neither numbers nor dates; name another."
+            )
+        numbers = np.where(dates.isna(), np.nan, dates.astype("int64") / 1e9)
+    return np.asarray(numbers)
+
+
+def apart_pairs(ids: pd.Index, decisions: Any) -> np.ndarray:
+    """Pairs of positions, (pairs, 2), of which a person said that they are no duplicates."""
+    events = {} if decisions is None else decisions.apart
+    pairs = [(one, other) for one, others in events.items() for other in others]
+    places = ids.get_indexer([i for pair in pairs for i in pair]).reshape(-1, 2)
+    return np.sort(places[(places >= 0).all(axis=1)], axis=1)
