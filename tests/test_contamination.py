@@ -59,7 +59,7 @@ def test_a_question_inside_of_a_longer_prompt_is_named_with_its_set_and_row(proj
     report = project.replay().steps[0]
     reason = report.delta["reason"][rows.index[0]]
     assert reason == "the prompt holds 100% of sums: row 1"
-    assert "1 examples hold a row of sums." in report.notes
+    assert "1 example holds a row of sums." in report.notes
 
 
 def test_what_is_flagged_is_kept_and_named(project):
@@ -83,7 +83,7 @@ def test_an_example_that_holds_rows_of_two_sets_counts_for_both(project, tmp_pat
     assert in_order(dataset)["contaminated_by"].iloc[0] == "sums: row 1; sums: more: row 1"
     notes = dataset.steps[0].notes
     for name in ("sums", "sums: more"):
-        assert f"1 examples hold a row of {name}." in notes
+        assert f"1 example holds a row of {name}." in notes
         table = contaminated(dataset, name, project.references.get(name).examples)
         assert table is not None and len(table) == 1
         assert HENS in table["asked"].iloc[0]

@@ -13,6 +13,7 @@ import yaml
 from curation import Project, Recipe, Step, export
 from curation.errors import CurationError
 from curation.export.blocks import (
+    Address,
     Bars,
     Card,
     Histogram,
@@ -102,6 +103,15 @@ def test_no_text_is_markup_in_the_markdown(text):
     shown = html.unescape(re.sub(r"<[^>]*>", "", rendered)).replace("\u2060", "")
     assert shown.count(text) >= 8
     assert not re.search(r"(?<!\\)\$", body), "a formula needs a dollar sign"
+
+
+@pytest.mark.parametrize("address", ["ada_l@example.org", "https://example.org/a_b", "<b>@x.y</b>"])
+def test_a_contact_is_written_as_it_was_stated(address):
+    stated = Card("c", {}, (Table(("", ""), (("Contact", Address(address)),)),))
+    document = markdown(stated)
+    assert "\u2060" not in document
+    shown = re.sub(r"</?(?:a|table|thead|tbody|tr|th|td|h1)\b[^>]*>", "", RENDERER.render(document))
+    assert html.escape(address) in shown, "no text of it is a tag"
 
 
 def test_the_page_fetches_and_runs_nothing():

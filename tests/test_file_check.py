@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import json
 import subprocess
 import sys
@@ -65,6 +66,31 @@ def test_what_an_export_writes_passes_the_check_of_its_format(delivery, name):
     outcome = check_file(delivery, name, Tolerances(least=1))
     assert outcome["problems"] == [] and outcome["passed"], outcome
     assert outcome["rows"] > 0
+
+
+def forms_of(rows) -> dict[str, bytes]:
+    """The same records in the forms that an import reads, by name."""
+    texts = [json.dumps(row) for row in rows]
+    plain = "\n".join(texts).encode()
+    return {
+        "lines.jsonl": plain,
+        "windows.jsonl": b"\r\n\r\n".join(text.encode() for text in texts) + b"\r\n",
+        "lines.jsonl.gz": gzip.compress(plain),
+        "array.json": f"[{', '.join(texts)}]".encode(),
+        "indented.json": "\n".join(json.dumps(row, indent=1) for row in rows).encode(),
+        "one_line.jsonl": "".join(texts).encode(),
+    }
+
+
+@pytest.mark.parametrize("name", forms_of([]))
+def test_openai_reads_one_object_a_line_and_others_what_datasets_reads(name, tmp_path):
+    rows = [{"messages": [{**ASK, "content": f"Ask {n}?"}, TELL]} for n in range(12)]
+    path = tmp_path / name
+    path.write_bytes(forms_of(rows)[name])
+    expected = {} if name in ("lines.jsonl", "windows.jsonl") else {"not_lines": [0]}
+    assert codes(path, "openai") == expected
+    assert check_file(path, "openai")["passed"] == (not expected)
+    assert "not_lines" not in codes(path, "trl")
 
 
 TRL = {
@@ -309,7 +335,7 @@ def test_every_code_has_a_cure_and_every_cure_a_code():
     }
     given |= set(
         "unexpected_shape template_tokens attention missing_instruction missing_output "
-        "cut nested encoding".split()
+        "cut nested encoding not_lines".split()
     )
     assert {code for code in given if code not in CURES} == set()
     assert CURES.keys() - given == set()

@@ -202,8 +202,12 @@ def curate(server, *words):
 def test_the_command_lists_and_asks_before_it_sends(hub, delivery):
     server = hub()
     listed = curate(server, str(delivery), "ada/planets")
-    assert listed.returncode == 1 and "say --yes" in listed.stderr and server.log == []
+    assert listed.returncode == 3 and "say --yes" in listed.stderr and server.log == []
     assert "trl/train.jsonl" in listed.stdout and "Private repository ada/planets" in listed.stdout
+    shown = curate(server, str(delivery), "ada/planets", "--json")
+    value = json.loads(shown.stdout)
+    assert shown.returncode == 3 and value["sent"] is False and server.log == []
+    assert value["private"] is True and "trl/train.jsonl" in value["files"] and value["notes"]
     sent = curate(server, str(delivery), "ada/planets", "--yes")
     assert sent.returncode == 0, sent.stderr
     assert "trl/train.jsonl" in server.sent()

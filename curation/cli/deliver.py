@@ -193,6 +193,9 @@ def file_check_text(value: Mapping[str, Any]) -> str:
 SHOWN = 8
 """Rows of a problem that are printed."""
 
+NOT_SENT = 3
+"""The exit status of `curate push` when what would go was shown and nobody agreed."""
+
 
 def push(
     folder: Annotated[Path, typer.Argument(help="A delivery folder.", metavar="FOLDER")],
@@ -205,7 +208,9 @@ def push(
 ) -> None:
     """Upload a delivery to the Hugging Face Hub, private unless --public, after showing what goes.
 
-    The token is that of huggingface_hub: HF_TOKEN, or the one that `hf auth login` stored.
+    The exit status is 0 when it was sent, 1 when it could not be, and 3 when nobody agreed to send
+    it: without --yes a script is shown what would go. The token is that of huggingface_hub: HF_TOKEN,
+    or the one that `hf auth login` stored.
     """
     from curation.export.deliveries import size_text
     from curation.export.push import Shipment, check_name
@@ -218,10 +223,15 @@ def push(
     if not as_json:
         show(None, False, "\n".join([*lines, *shipment.sentences(), where]))
     if not yes and not (sys.stdin.isatty() and typer.confirm("Send it?")):
-        raise CurationError("Nothing was sent; look at the list above and say --yes.")
+        if as_json:
+            would = {"repository": repository, "private": not public, "files": shipment.files}
+            show({"sent": False, **would, "notes": list(shipment.sentences())}, True, "")
+        sys.stderr.write("Nothing was sent; look at what would go, and say --yes.\n")
+        raise typer.Exit(NOT_SENT)
     with working(project or folder, job) as (progress, result):
         address = upload(folder, repository, private=not public, progress=progress)
-        result.update({"address": address, "private": not public, "files": shipment.files})
+        about = {"address": address, "private": not public, "files": shipment.files}
+        result.update({"sent": True, **about})
     show(dict(result), as_json, f"Sent to {address}")
 
 

@@ -69,7 +69,9 @@ def search_examples(
         for hit in rows
     ]
     if not like and not meaning:
-        lines.append(f"{len(hits):,} examples hold these words.")
+        lines.append(
+            f"{len(hits):,} example{'s hold' if len(hits) != 1 else ' holds'} these words."
+        )
     show({"found": len(hits), "hits": rows}, as_json, "\n".join(lines))
 
 

@@ -6,6 +6,7 @@ column that dataset_info.json names. Each becomes the record that an export woul
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,19 @@ def fault_of(name: str, note: Note) -> tuple[str, str] | None:
         text = f"its encoding is {note.text}, not plain UTF-8"
         return None if note.text in plain else ("encoding", text)
     return (_FAULTS[note.key], note.text) if note.key in _FAULTS else None
+
+
+def fault_of_lines(file: Path, rows: int) -> tuple[str, str] | None:
+    """Return the code and sentence of a file that is not one JSON object a line, as OpenAI reads it.
+
+    rows: those read from it; an import reads compressed files, tables, arrays and records over
+    several lines too.
+    """
+    with open(file, "rb") as stream:
+        lines = (line for line in stream if line.strip())
+        first = next(lines, b"{").removeprefix(codecs.BOM_UTF8)
+        if not first.lstrip().startswith(b"{"):
+            return "not_lines", "it is compressed, a table or one JSON array, not JSON Lines"
+        if (count := 1 + sum(1 for _ in lines)) != rows:
+            return "not_lines", f"its {rows:,} records stand on {count:,} lines, not on one each"
+    return None

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Address(str):
+    """A text that an owner stated to be reached by, which a renderer may show as a link."""
+
+
 @dataclass(frozen=True)
 class Paragraph:
     """A paragraph of plain text."""

@@ -15,6 +15,7 @@ import pandas as pd
 from curation.dataset import Dataset
 from curation.export import sentences
 from curation.export.blocks import (
+    Address,
     Bars,
     Block,
     Card,
@@ -60,9 +61,10 @@ def card(
     about = manifest.get("about", {})
     facts = Table(
         ("", ""),
-        tuple(
-            (word.capitalize(), about.get(word) or NOT_STATED)
-            for word in ("purpose", "licence", "contact")
+        (
+            ("Purpose", about.get("purpose") or NOT_STATED),
+            ("Licence", about.get("licence") or NOT_STATED),
+            ("Contact", Address(about.get("contact") or NOT_STATED)),
         ),
     )
     lead = Paragraph(f"{len(rows):,} examples in {splits}, curated from {manifest['examples']:,}.")
@@ -243,7 +245,8 @@ def _benchmarks(manifest: Mapping[str, Any]) -> Iterator[Block]:
         cosine = entry["similarity"]
         meaning = " or" if cosine is None else f", has a cosine of {cosine}, or shares"
         yield Paragraph(
-            f"By {sides}, {holders:,} examples hold a row of a set; {inside:,} of them are delivered. "
+            f"By {sides}, {holders:,} example{'s hold' if holders != 1 else ' holds'} a row of a set; "
+            f"{inside:,} {'are' if inside != 1 else 'is'} delivered. "
             f"A copy shares a run of {entry['run']} words{meaning} {entry['overlap']:.0%} of the set's row "
             f"in runs of 8. What was done: {entry['action']}."
         )

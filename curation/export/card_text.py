@@ -1,6 +1,7 @@
 """A dataset card as Markdown, with the YAML head that the Hub reads.
 
-Guarantee: no text of a card can act as Markdown, HTML, a link or a formula.
+Guarantee: no text of a card can act as Markdown, HTML, a link or a formula. An Address, which the owner of
+the data stated, is written without an invisible character, so it may become a link.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import assert_never
 import yaml
 
 from curation.export.blocks import (
+    Address,
     Bars,
     Block,
     Card,
@@ -33,7 +35,9 @@ _AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 
 def line(text: object) -> str:
     """Return a text of unknown origin as one line of Markdown without any markup."""
-    safe = _MARKDOWN.sub(r"\\\1", _AUTOLINK.sub("\u2060", " ".join(str(text).split())))
+    plain = " ".join(str(text).split())
+    broken = plain if isinstance(text, Address) else _AUTOLINK.sub("\u2060", plain)
+    safe = _MARKDOWN.sub(r"\\\1", broken)
     return _BEGINNING.sub(r"\1\\\2", safe)
 
 

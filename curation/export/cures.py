@@ -48,6 +48,7 @@ CURES = {
     "no_prompt": "Put a question before the answer.",
     "no_rejected": "Add a rejected answer, or take a format for answers alone.",
     "no_turns": "Write at least a question and an answer, or leave the row out.",
+    "not_lines": "Write one JSON object a line, as plain text, into a file that ends in .jsonl.",
     "odd_turns": "Let question and answer come in pairs, so that the last turn is an answer.",
     "one_turn": "Add a question or an answer; the service takes no single turn.",
     "problems": "Each problem names its cure; --max-problems lets some rows pass.",

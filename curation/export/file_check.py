@@ -18,7 +18,7 @@ import orjson
 from curation.chat.tokens import SLICE, ChatTokenizer, as_delivered, load_tokenizer
 from curation.dataset import Progress, content_hash, silent
 from curation.errors import CurationError
-from curation.export.accepted import Entry, accepted, entry_of, fault_of
+from curation.export.accepted import Entry, accepted, entry_of, fault_of, fault_of_lines
 from curation.export.cures import cure
 from curation.export.delivery_format import DeliveryFormat, Row
 from curation.export.fitting import delivery_formats
@@ -203,7 +203,7 @@ class _Check:
         entry, faults = entry_of(file) if self.format.name.startswith("llamafactory") else ({}, [])
         for code, message in faults:
             self.note(code, file.name, 0, message)
-        size = max(1, file.stat().st_size)
+        size, before = max(1, file.stat().st_size), self.rows
         for result in read(file):
             if isinstance(result, Read):
                 row, example, offset = result.raw.row, result.example, result.raw.offset
@@ -225,6 +225,9 @@ class _Check:
             if self.rows % 5_000 == 0:
                 progress(min(1.0, (offset or 0) / size), f"Checked {self.rows:,} rows")
         self._count()
+        if self.format.name == "openai" and "encoding" not in self.findings:
+            if fault := fault_of_lines(file, self.rows - before):
+                self.note(fault[0], file.name, 0, fault[1])
 
     def _problems(self, record: Row, entry: Entry) -> list[tuple[str, str]]:
         """Return the codes and sentences of a record."""

@@ -36,7 +36,7 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     holders = answer["contaminated_by"]
     for name in sets:
         count = int(row_of(holders, name).notna().sum())
-        notes.append(f"{count:,} examples hold a row of {name}.")
+        notes.append(f"{count:,} example{'s hold' if count != 1 else ' holds'} a row of {name}.")
     if answer.attrs.get("by_words"):
         notes.append("Without embeddings only words were compared; add embed before this step.")
     return notes
