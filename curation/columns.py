@@ -63,6 +63,10 @@ class FileColumns:
         self._kinds: dict[str, str] | None = None
         self._held: OrderedDict[str, pd.Series] = OrderedDict()
 
+    def over(self, metadata: pd.Series, change: str) -> FileColumns:
+        """The columns of other metadata of the same rows; change: key of what changed them."""
+        return FileColumns(metadata, key(self._fingerprint, change), self._cache)
+
     @property
     def kinds(self) -> Mapping[str, str]:
         """Name → integer, float, boolean, number (written as text) or text; in the files' order."""

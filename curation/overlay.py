@@ -26,6 +26,9 @@ from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
 CONTROL = ("keep", "reason", "messages", "label", "split")
 """Columns of a delta that are not measured columns of the dataset."""
 
+BESIDE = ("tools", "rejected", "metadata")
+"""Texts of an example beside its conversation, which a cleaner may change too."""
+
 T = TypeVar("T")
 
 
@@ -123,6 +126,11 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
         fresh = fresh[fresh != rows.loc[fresh.index, "messages"]]
         before = rows.loc[fresh.index, "messages"]
         rows = rows.assign(messages=overlaid(rows["messages"], fresh))
+    own = dataset.own
+    for name in [name for name in BESIDE if name in delta]:
+        rows = rows.assign(**{name: overlaid(rows[name], delta[name].dropna())})
+        if name == "metadata":
+            own = own.over(rows[name], layer.fingerprint)
     if "label" in delta:
         rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
     if "messages" in delta or "label" in delta:
@@ -154,7 +162,7 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
         before=before,
         overruled=overruled,
     )
-    return dataset.replace(rows=after, steps=(*dataset.steps, report))
+    return dataset.replace(rows=after, steps=(*dataset.steps, report), own=own)
 
 
 def _measured(rows: pd.DataFrame, delta: pd.DataFrame) -> dict[str, pd.Series]:

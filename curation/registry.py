@@ -56,7 +56,7 @@ __all__ = [
 INPUTS = {
     "batch": "any slice of the rows, cut anywhere by the engine: a frame with the text columns, "
     "`label`, and the columns named by `needs` or by a `Column` parameter; for a `clean` operation "
-    "one row per turn, with columns `text` and `role`",
+    "that makes no columns one row per turn, with columns `text` and `role`",
     "rows": "every row that is still kept, all columns, sorted by id",
     "vectors": "the embeddings of the rows, (rows, width) float32, unit length; where the parameter may "
     "be None, None without embeddings",

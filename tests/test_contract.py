@@ -243,6 +243,12 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
         i: dict.fromkeys(row.get("tags", ()))
         for i, row in zip(dataset.rows.index, rows, strict=True)
     }
+    if operation.kind == "clean":
+        recipe = Recipe((Step(operation.name, **params),))
+        cleaned = Replay(Source("example", dataset), Cache(store.folder / "cache"), store).run(
+            recipe
+        )
+        return cleaned.rows.to_dict("records")
     decisions = SimpleNamespace(tags=tags, labels={}, apart={}, preferred={})
     result = answer(operation, dataset, store, None, operation.check(params), decisions)
     if "keep" in result:
@@ -263,7 +269,7 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
 @every_operation
 def test_the_example_of_its_docstring_comes_out_as_it_says(operation, model_store):
     params, rows, results = example_of(operation)
-    if operation.kind == "clean":
+    if operation.kind == "clean" and not operation.makes:
         batch = pd.DataFrame({"text": rows, "role": "user"})
         assert operation.run(batch, **operation.check(params)) == results
         return
@@ -307,7 +313,10 @@ def test_it_answers_for_every_row_with_the_columns_it_declares(operation, prepar
     dataset = prepared(operation)
     result = answer(operation, dataset, store)
     if operation.kind == "clean":
-        assert set(result.columns) == {"messages"} and result.index.isin(dataset.rows.index).all()
+        assert (
+            set(result.columns) == set(operation.makes or ["messages"])
+            and result.index.isin(dataset.rows.index).all()
+        )
         return
     assert result.index.equals(dataset.rows.index)
     if operation.kind == "embed":

@@ -38,7 +38,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files label_errors registry shapes targets text topic_names",
+    "files label_errors personal registry shapes targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -114,7 +114,7 @@ ROOMS = {
     """,
     "operations": """
         __init__ clean concept conversation decontaminate duplicates embed filters labels language lengths
-        map quality
+        map quality redact
         select_chance select_target split topics
         select_coverage select_score
     """,
@@ -169,6 +169,7 @@ ROOMS = {
         nearby
         addresses keys numbers phones
         __init__
+        redaction
     """,
     "answers": """
         ending leftovers links missing refusal

@@ -70,7 +70,18 @@ def as_columns(
 
 
 def _run_clean(operation: Operation, batch: Batch) -> pd.DataFrame:
-    """New `messages` of the rows whose text changed; the operation reads turns, one a row."""
+    """New texts of the rows that changed.
+
+    An operation that makes columns reads whole rows and answers with these columns; any other reads
+    turns, one a row, and its answer is in `messages`.
+    """
+    if operation.makes:
+        columns = as_columns(
+            operation, operation.run(batch.rows, **batch.params), batch.rows.index, batch.params
+        )
+        texts = [name for name in columns if name in batch.rows]
+        changed = (columns[texts] != batch.rows[texts]).any(axis=1)
+        return columns[changed.to_numpy(dtype=bool)]
     conversations = [orjson.loads(text) for text in batch.rows["messages"]]
     turns = [turn for turns in conversations for turn in turns if turn["content"]]
     before = [turn["content"] for turn in turns]

@@ -317,6 +317,7 @@ def _personal(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
     """Yield what the rules found of personal data, and what became of it."""
     if "problems" not in rows:
         yield Paragraph("Personal data was not looked for (step answer_checks).")
+        yield from map(Paragraph, sentences.redacted(dataset))
         return
     names = dataset.rows["problems"].fillna("").str.contains("personal_data", regex=False)
     inside = int(rows["problems"].fillna("").str.contains("personal_data", regex=False).sum())
@@ -327,11 +328,8 @@ def _personal(dataset: Dataset, rows: pd.DataFrame) -> Iterator[Block]:
         f"{count:,} of them were dropped by {titles.get(str(by), by)}."
         for by, count in dropped.items()
     ]
-    lines.append(
-        f"{inside:,} delivered examples seem to hold personal data (rules only; nothing was removed "
-        "from their text)."
-    )
-    yield Listing(tuple(lines))
+    lines.append(f"{inside:,} delivered examples seem to hold personal data (rules only).")
+    yield Listing((*lines, *sentences.redacted(dataset)))
 
 
 def _formats(manifest: Mapping[str, Any]) -> Iterator[Block]:

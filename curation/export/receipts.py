@@ -16,6 +16,8 @@ from curation.dataset import Dataset
 from curation.export.fitting import Fitting
 from curation.export.folder import entry
 from curation.export.origin import REFUSED, Origin, People
+from curation.personal import KINDS, is_personal
+from curation.personal.redaction import REDACTED, Redaction
 from curation.report import PEOPLE
 
 CHUNK = 50_000
@@ -63,7 +65,8 @@ class Tables:
 
         delivered: whether any file holds it. left_out: codes for which no format got it. not_in: the
         formats that refused it, each with its code. changed_by: steps and people that changed its
-        text. before, after: its turns as read and now, where it is delivered and was changed.
+        text. before, after: its turns as read and now, where it is delivered and was changed; where
+        personal data were redacted neither, as the originals stay in the project.
         decided_by, tags, rating, note, flags: people's decisions about it.
         """
         rows, people = self._dataset.rows, self._people
@@ -73,7 +76,7 @@ class Tables:
         for part in slices(len(rows)):
             mine, delivered, before = rows.iloc[part], self._delivered[part], imported.iloc[part]
             changed = (before.notna() & (before != mine["messages"])).to_numpy(dtype=bool)
-            shown = changed & delivered
+            shown = changed & delivered & ~self._is_withheld(before, mine)
             reasons = self._reasons.iloc[part]
             table = pd.DataFrame(
                 {
@@ -114,8 +117,22 @@ class Tables:
             )
 
     def rejected(self) -> Iterator[pd.DataFrame]:
-        """Yield the lines of files that the import refused, as bytes and with the reason."""
-        yield self._origin.rejected[list(REFUSED)]
+        """Yield the lines of files that the import refused, as bytes and with the reason.
+
+        Where personal data were redacted, the bytes are left out and the reasons are redacted too.
+        """
+        table = self._origin.rejected[list(REFUSED)]
+        if REDACTED in self._dataset.rows and len(table):
+            reasons = [Redaction(tuple(KINDS), [text]).text(text) for text in table["message"]]
+            table = table.assign(message=reasons, raw=None)
+        yield table
+
+    def _is_withheld(self, before: pd.Series, mine: pd.DataFrame) -> np.ndarray:
+        """Whether a row's text as read stays in the project, for personal data were redacted."""
+        if REDACTED not in self._dataset.rows:
+            return np.zeros(len(mine), dtype=bool)
+        personal = before.fillna("").map(is_personal) | mine[REDACTED].notna()
+        return personal.to_numpy(dtype=bool)
 
     def _not_in(self, index: pd.Index) -> list[str]:
         """Return the formats that refused each of some rows, with their codes."""

@@ -1,9 +1,12 @@
-"""Sentences on the rows and parts that a delivery does not hold."""
+"""Sentences on the rows, parts and personal data that a delivery does not hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from curation.dataset import Dataset
+from curation.personal.redaction import REDACTED
 
 SHOWN = 6
 """Parts that a sentence names; the others are counted."""
@@ -44,3 +47,12 @@ def not_held(
     ]
     sentences = (lost(names.get(name, name), parts) for name, parts in losses.items())
     return lines + [sentence for sentence in sentences if sentence]
+
+
+def redacted(dataset: Dataset) -> list[str]:
+    """Return sentences about the personal data that placeholders stand for, by kind."""
+    reports = [report for report in dataset.steps if REDACTED in report.columns]
+    if not reports:
+        return ["Nothing was redacted from their texts."]
+    notes = [note for report in reports for note in report.notes]
+    return [f"{report.title} put placeholders in their place." for report in reports] + notes

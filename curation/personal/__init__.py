@@ -14,7 +14,7 @@ from typing import NamedTuple
 from curation.personal import addresses, keys, numbers, phones
 from curation.personal.nearby import Finder
 
-__all__ = ["DEFAULT", "KINDS", "Finding", "Kind", "find", "is_personal", "kinds"]
+__all__ = ["DEFAULT", "KINDS", "Finding", "Kind", "find", "is_personal", "kinds", "might_hold"]
 
 
 class Kind(NamedTuple):
@@ -101,6 +101,12 @@ def _found(plain: str, names: Iterable[str]) -> Iterator[Finding]:
     for name, kind in KINDS.items():
         if name in chosen and kind.quick.search(plain):
             yield from (Finding(name, *span) for span in kind.find(plain))
+
+
+def might_hold(text: str, names: Iterable[str] = DEFAULT) -> bool:
+    """Whether a quick look does not rule out personal data in a text; also in a JSON text."""
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    return any(KINDS[name].quick.search(plain) for name in names)
 
 
 def kinds(text: str) -> list[str]:

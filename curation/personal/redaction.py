@@ -1,0 +1,119 @@
+"""Personal data replaced by typed placeholders such as `<EMAIL_1>`.
+
+Within an example a value has one number, wherever it stands and however it is written, so the text
+still says who is who. JSON stays valid JSON, also where it stands as text in a turn. Numbers of
+placeholders that the example already holds are not used again, so a second pass changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import orjson
+
+from curation.personal import find, might_hold
+
+REDACTED = "redacted"
+"""Column of an example's redacted data: kinds with their counts, as in "email 2, phone 1"."""
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
+"""A string of JSON, a key if a colon follows it, or a number."""
+_PLACEHOLDER = re.compile(r"<([A-Z_]{2,20})_(\d{1,6})>")
+_IDENTIFIER = re.compile(r"(?:^|[_-])(?:id|uuid|guid|hash)$|^(?:role|type)$", re.IGNORECASE)
+_NATIONAL = re.compile(r"national|personal|tax|citizen|passport", re.IGNORECASE)
+_BY_DIGITS = ("card", "phone")
+"""Kinds that a program's own identifier can look like."""
+_LAST_DIGITS = 8
+"""Digits at a phone number's end by which two spellings are one: one may lack the country's code."""
+
+
+class Redaction:
+    """Replaces the personal data of one example.
+
+    kinds: of `curation.personal.KINDS`. texts: all texts of the example, of which the placeholders
+    are read that it already holds.
+    """
+
+    def __init__(self, kinds: Sequence[str], texts: Sequence[str]) -> None:
+        self._kinds = tuple(kinds)
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._last: Counter[str] = Counter()
+        for text in texts:
+            for m in _PLACEHOLDER.finditer(text):
+                self._last[m.group(1)] = max(self._last[m.group(1)], int(m.group(2)))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The number of replaced values by kind; a value that stands in many places counts once."""
+        return Counter(kind for kind, _ in self._numbers)
+
+    def text(self, text: str, before: str = "", kinds: Sequence[str] | None = None) -> str:
+        """A text without personal data; before: words that say what it is, such as its key."""
+        findings = find(before + text, self._kinds if kinds is None else kinds)
+        pieces, end = [], len(before)
+        for finding in findings:
+            if finding.start < end:
+                continue
+            pieces += [
+                (before + text)[end : finding.start],
+                self._placeholder(finding.kind, finding.value),
+            ]
+            end = finding.end
+        return "".join([*pieces, (before + text)[end:]])
+
+    def json(self, text: str) -> str:
+        """A JSON text whose strings and numbers hold no personal data; all else stays as it is.
+
+        A number that is personal becomes a string. A string that is itself the JSON text of an object
+        or a list is treated as one.
+        """
+        if not might_hold(text, self._kinds):
+            return text
+        key, pieces, end = "", [], 0
+        for m in _TOKEN.finditer(text):
+            token = m.group().removesuffix(m.group(1) or "")
+            value = orjson.loads(token) if token[0] == '"' else token
+            if m.group(1):
+                key, changed = value, self.text(value)
+            elif token[0] == '"':
+                changed = self._string(value, key)
+            else:
+                changed = self._number(value, key)
+            if changed != value:
+                pieces += [text[end : m.start()], orjson.dumps(changed).decode()]
+                end = m.start() + len(token)
+        return "".join([*pieces, text[end:]])
+
+    def _string(self, value: str, key: str) -> str:
+        if value[:5] == "data:":  # an image or a sound
+            return value
+        if value.lstrip()[:1] in ("{", "["):
+            try:
+                orjson.loads(value)
+            except orjson.JSONDecodeError:
+                pass
+            else:
+                return self.json(value)
+        return self.text(value, f"{key}: " if key else "", self._sought(key))
+
+    def _number(self, token: str, key: str) -> str:
+        if len(token) < 7:
+            return token
+        changed = self.text(token, f"{key}: ", self._sought(key))
+        return changed if _PLACEHOLDER.fullmatch(changed) else token
+
+    def _sought(self, key: str) -> Sequence[str]:
+        """The kinds that a value of a key may be; an identifier is no phone and no card."""
+        if _IDENTIFIER.search(key) and not _NATIONAL.search(key):
+            return [kind for kind in self._kinds if kind not in _BY_DIGITS]
+        return self._kinds
+
+    def _placeholder(self, kind: str, value: str) -> str:
+        name = kind.upper()
+        same = value[-_LAST_DIGITS:] if kind == "phone" else value
+        if (kind, same) not in self._numbers:
+            self._last[name] += 1
+            self._numbers[kind, same] = self._last[name]
+        return f"<{name}_{self._numbers[kind, same]}>"

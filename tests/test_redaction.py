@@ -1,0 +1,171 @@
+"""Redacted personal data: everywhere in an example, with one number for a value, and in no delivery."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from curation import Project, Step
+from curation.dataset import Message, dump_messages
+from curation.export.fitting import delivery_formats
+from curation.operations.redact import NAMES, redact_personal
+from curation.personal import DEFAULT, KINDS
+from curation.personal.redaction import Redaction
+from tests.conftest import make_dataset
+
+EMAIL, PHONE, CARD = "quillaine.holm@nordpost.dk", "+47 912 38 876", "4539148803436467"
+CANARIES = ("quillaine", "912 38 876", "91238876", "4539148803436467", "4539 1488 0343 6467")
+
+
+def redacted(text: str, *kinds: str) -> str:
+    return Redaction(kinds or DEFAULT, [text]).json(text)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project whose rows hold the canaries in every place that a file has for them."""
+    tmp_path = tmp_path_factory.mktemp("redaction")
+    project = Project.create(tmp_path / "helpdesk")
+    call = {"name": "mail", "arguments": {"to": EMAIL, "phone": 4791238876, "copies": 2}}
+    tool = {"name": "mail", "description": f"Asks {EMAIL}", "parameters": {"type": "object"}}
+    chats = [
+        {
+            "messages": [
+                {"role": "system", "content": f"You work for {EMAIL}."},
+                {"role": "user", "content": f"Write to {EMAIL}, phone {PHONE}."},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [{"id": "a1", "type": "function", "function": call}],
+                },
+                {
+                    "role": "tool",
+                    "content": json.dumps({"sent": [EMAIL], "card": int(CARD)}),
+                    "tool_call_id": "a1",
+                },
+                {
+                    "role": "assistant",
+                    "content": "Sent, call 0047 91238876 or 4539 1488 0343 6467.",
+                },
+            ],
+            "tools": [{"type": "function", "function": tool}],
+            "author": EMAIL,
+            "about": {"phones": [PHONE]},
+        },
+        *({"messages": [{"role": "user", "content": f"Name {n}."}]} for n in ("a fish", "a tree")),
+        {"messages": EMAIL},
+    ]
+    asks = ("a bird", "a boat", "an island")
+    pairs = [
+        {"prompt": f"Name {x}.", "chosen": f"{x}, ask Bo.", "rejected": f"{x}, ask {EMAIL}."}
+        for x in asks
+    ]
+    plain = [
+        {"instruction": f"Ask {x}.", "input": "", "output": f"By {EMAIL}", "card": int(CARD)}
+        for x in asks
+    ]
+    plain.append({"instruction": f"Whom <b>{EMAIL}</b>?", "input": "", "output": "Nobody."})
+    for name, rows in (("chats", chats), ("pairs", pairs), ("plain", plain)):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        project.add(path)
+    project.recipe += Step("strip_html")
+    project.recipe += Step("redact_personal")
+    return project
+
+
+def held(folder) -> str:
+    """All that the files of a delivery hold, also inside of compressed tables."""
+    texts = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        texts += [path.name, path.read_bytes().decode("utf-8", "replace")]
+        if path.suffix == ".parquet":
+            texts.append(str(pq.read_table(path).to_pylist()))
+    return "\n".join(texts)
+
+
+def test_no_file_of_a_delivery_holds_the_original(project, tmp_path):
+    everything = list(delivery_formats())
+    project.export(tmp_path / "out", formats=everything, also=("dropped", "atlas"))
+    text = held(tmp_path / "out")
+    assert "<EMAIL_1>" in text and "<PHONE_1>" in text and "<CARD_1>" in text
+    assert [canary for canary in CANARIES if canary in text] == []
+    manifest = orjson.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    (step,) = [s for s in manifest["steps"] if s["use"] == "redact_personal"]
+    assert "E-mail addresses: 8 replaced, in 8 examples." in step["notes"]
+    assert (
+        "E-mail addresses: 8 replaced, in 8 examples." in (tmp_path / "out/README.md").read_text()
+    )
+
+
+def test_the_original_stays_in_the_project(project):
+    dataset = project.replay()
+    (row,) = [i for i in dataset.rows.index if dataset.rows.at[i, "system"]]
+    (event,) = [e for e in dataset.explain(row) if e.get("before")]
+    assert EMAIL in event["before"] and "<EMAIL_1>" in event["after"]
+    assert dataset.rows.at[row, "redacted"] == "email 1, card 1, phone 1"
+
+
+def test_a_value_has_one_number_in_all_of_an_example(project):
+    dataset = project.replay()
+    (row,) = [i for i in dataset.rows.index if dataset.rows.at[i, "system"]]
+    messages, rest = dataset.messages(row), dataset.rows.loc[row]
+    assert messages[0].content == "You work for <EMAIL_1>."
+    assert messages[1].content == "Write to <EMAIL_1>, phone <PHONE_1>."
+    (call,) = messages[2].more["tool_calls"]
+    assert call["function"]["arguments"] == {
+        "to": "<EMAIL_1>",
+        "phone": "<PHONE_1>",
+        "copies": 2,
+    }
+    assert json.loads(messages[3].content) == {"sent": ["<EMAIL_1>"], "card": "<CARD_1>"}
+    assert messages[4].content == "Sent, call <PHONE_1> or <CARD_1>."
+    assert "Asks <EMAIL_1>" in rest["tools"]
+    assert json.loads(rest["metadata"])["about"] == {"phones": ["<PHONE_1>"]}
+    assert dataset.column("author")[row] == "<EMAIL_1>"
+
+
+def test_a_second_pass_changes_nothing_and_numbers_in_the_text_are_not_used_again():
+    once = redacted(json.dumps(["<EMAIL_3> wrote to liv@nordpost.dk and bo@nordpost.dk"]))
+    assert once == '["<EMAIL_3> wrote to <EMAIL_4> and <EMAIL_5>"]'
+    assert redacted(once) == once
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"a": "liv@nordpost.dk"}', '{"a": "<EMAIL_1>"}'),
+        ('{ "liv@nordpost.dk" :1e3 }', '{ "<EMAIL_1>" :1e3 }'),
+        ('["liv@nordpost.dk", "LIV@NORDPOST.DK"]', '["<EMAIL_1>", "<EMAIL_1>"]'),
+        ('["Hello\\n+47 91238876"]', '["Hello\\n<PHONE_1>"]'),
+        ('{"card": 4539148803436467}', '{"card": "<CARD_1>"}'),
+        ('{"user_id": 4539148803436467}', '{"user_id": 4539148803436467}'),
+        ('{"national_id": "11010519491231002X"}', '{"national_id": "<NATIONAL_ID_1>"}'),
+        ('{"phone": "91 23 88 76"}', '{"phone": "<PHONE_1>"}'),
+        ('{"sum": 91238876}', '{"sum": 91238876}'),
+        ('["é \\"quoted\\" liv@nordpost.dk"]', '["é \\"quoted\\" <EMAIL_1>"]'),
+        ('["{\\"to\\": \\"liv@nordpost.dk\\"}"]', '["{\\"to\\": \\"<EMAIL_1>\\"}"]'),
+        ('["{not json liv@nordpost.dk"]', '["{not json <EMAIL_1>"]'),
+        ('["data:text/plain,liv@nordpost.dk"]', '["data:text/plain,liv@nordpost.dk"]'),
+    ],
+)
+def test_json_stays_valid_and_the_rest_as_it_is(before, after):
+    assert redacted(before) == after
+    json.loads(after)
+
+
+def test_only_the_named_kinds_are_replaced():
+    rows = make_dataset([("Where?", f"{EMAIL} or {PHONE}, https://nordpost.dk/~liv")]).rows
+    for kinds, answer in (
+        (["phone"], f"{EMAIL} or <PHONE_1>, https://nordpost.dk/~liv"),
+        (["email", "url"], f"<EMAIL_1> or {PHONE}, <URL_1>"),
+    ):
+        (messages,) = redact_personal(rows, kinds=kinds)["messages"]
+        assert messages == dump_messages([Message("user", "Where?"), Message("assistant", answer)])
+
+
+def test_the_kinds_of_the_step_are_those_that_there_are():
+    assert NAMES == tuple(KINDS)
