@@ -77,7 +77,7 @@ def project(tmp_path_factory) -> Project:
     return project
 
 
-def held(folder) -> str:
+def contents_of(folder) -> str:
     """All that the files of a delivery hold, also inside of compressed tables."""
     texts = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -90,7 +90,7 @@ def held(folder) -> str:
 def test_no_file_of_a_delivery_holds_the_original(project, tmp_path):
     everything = list(delivery_formats())
     project.export(tmp_path / "out", formats=everything, also=("dropped", "atlas"))
-    text = held(tmp_path / "out")
+    text = contents_of(tmp_path / "out")
     assert "<EMAIL_1>" in text and "<PHONE_1>" in text and "<CARD_1>" in text
     assert [canary for canary in CANARIES if canary in text] == []
     manifest = orjson.loads((tmp_path / "out" / "manifest.json").read_bytes())
