@@ -210,7 +210,7 @@ def _rarest(joint: Any, threshold: float) -> Any:
 def classes(sets: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """The class of each example, numbered by their first examples, and the first of each class."""
     numbers: dict[bytes, int] = {}
-    codes, first = np.zeros(len(sets[0]), dtype=np.int64), []
+    codes, first = np.zeros(len(sets[0]), dtype=np.int64), list[int]()
     for i, parts in enumerate(zip(*sets, strict=True)):
         whole = hashlib.blake2b(b"\0".join(s.tobytes() for s in parts), digest_size=16).digest()
         if len(parts) == 1 and not len(parts[0]):

@@ -56,5 +56,6 @@ def apart_pairs(ids: pd.Index, decisions: Any) -> np.ndarray:
     """Pairs of positions, (pairs, 2), of which a person said that they are no duplicates."""
     events = {} if decisions is None else decisions.apart
     pairs = [(one, other) for one, others in events.items() for other in others]
-    places = ids.get_indexer([i for pair in pairs for i in pair]).reshape(-1, 2)
+    both = pd.Index([i for pair in pairs for i in pair], dtype="str")
+    places = ids.get_indexer(both).reshape(-1, 2)
     return np.sort(places[(places >= 0).all(axis=1)], axis=1)
