@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -138,6 +139,34 @@ def test_content_that_is_missing_is_empty():
     tokenizer = byte_tokenizer()
     expected = tokenizer(spans_of(tokenizer, turns)[0], add_special_tokens=False)["input_ids"]
     assert tokens_of(tokenizer, empty, 999).ids == expected
+
+
+TOOLS = [{"type": "function", "function": {"name": "bus_at", "parameters": {"type": "object"}}}]
+WITH_TOOLS = "{% if tools %}{{ tools | tojson }}{% endif %}" + PLAIN
+
+
+def test_tools_stand_in_the_prompt_and_are_not_learned():
+    tokenizer, turns = byte_tokenizer(WITH_TOOLS), chat("When?", "At ten")
+    bare, offered = tokens_of(tokenizer, turns, 999), tokens_of(tokenizer, turns, 999, TOOLS)
+    added = len(offered) - len(bare)
+    assert "bus_at" in tokenizer.decode(offered.ids[:added])
+    assert offered.ids[added:] == bare.ids
+    assert offered.labels == [IGNORED] * added + bare.labels
+
+
+def test_each_example_is_trained_and_asked_with_its_own_tools(tmp_path, monkeypatch):
+    from curation.training.learners.language import learning, sft
+
+    offered = []
+    monkeypatch.setattr(
+        sft, "answer_to", lambda m, t, messages, longest, tools: offered.append(tools) or "at ten"
+    )
+    test = dataclasses.replace(DATA.test, tools=(None, TOOLS, None, None, None))
+    model = save_tiny(tmp_path / "model", template=WITH_TOOLS)
+    fit(Data(DATA.train, DATA.validation, test), tmp_path, model=str(model), steps=1, samples=2)
+    assert offered == [None, TOOLS] * 2  # before and after the training
+    rows, _ = learning.encoded(byte_tokenizer(WITH_TOOLS), test, 999, "test")
+    assert [len(row) > 100 for row in rows] == [False, True, False, False, False]
 
 
 # Losses.

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.chat.template import spans_of
+from curation.chat.tokens import as_delivered
 from curation.dataset import Message
 from curation.errors import CurationError
 
@@ -45,14 +46,16 @@ class Tokens:
         return sum(label != IGNORED for label in self.labels[1:])
 
 
-def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Tokens:
+def tokens_of(
+    tokenizer: Any, messages: Sequence[Message], longest: int, tools: Any = None
+) -> Tokens:
     """Return the tokens of a conversation, `longest` at most.
 
-    tokenizer: a fast tokenizer with a chat template. Raises Unrendered where the template refuses
-    the conversation, and CurationError where the template or the tokenizer cannot show which tokens
-    are answers.
+    tokenizer: a fast tokenizer with a chat template. tools: schemas of the tools it offers. Raises
+    Unrendered where the template refuses the conversation, and CurationError where the template or
+    the tokenizer cannot show which tokens are answers.
     """
-    text, spans = spans_of(tokenizer, [turn_of(message) for message in messages])
+    text, spans = spans_of(tokenizer, *rendered(messages, tools))
     if spans is None:
         raise CurationError(
             "The chat template of this model has no generation marks and shows a prompt "
@@ -75,6 +78,6 @@ def tokens_of(tokenizer: Any, messages: Sequence[Message], longest: int) -> Toke
     return Tokens(ids[:longest], labels[:longest], len(ids) > longest)
 
 
-def turn_of(message: Message) -> dict[str, Any]:
-    """Return a turn as chat templates read it; content that is missing is empty."""
-    return {**message.to_dict(), "content": message.content or ""}
+def rendered(messages: Sequence[Message], tools: Any) -> tuple[list[dict[str, Any]], Any]:
+    """Return turns and tools as a chat template reads them, the same as in a delivery."""
+    return as_delivered([message.to_dict() for message in messages], tools)

@@ -181,6 +181,7 @@ def _first(part: Part, count: int) -> Part:
         part.texts[:count],
         None if part.labels is None else part.labels[:count],
         None if part.messages is None else part.messages[:count],
+        None if part.tools is None else part.tools[:count],
         None if part.vectors is None else part.vectors[:count],
     )
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from curation.cache import key
@@ -131,9 +132,9 @@ class Bench:
         ids = tuple(map(str, rows.index))
         texts = tuple(rows["prompt"].fillna(""))
         if self.holdout.task == "language_modelling":
-            return Part(
-                ids, texts, messages=tuple(tuple(load_messages(m)) for m in rows["messages"])
-            )
+            messages = tuple(tuple(load_messages(m)) for m in rows["messages"])
+            tools = tuple(orjson.loads(text) if text else None for text in rows["tools"].fillna(""))
+            return Part(ids, texts, messages=messages, tools=tools)
         numbers = {name: number for number, name in enumerate(self.holdout.classes)}
         labels = np.array([numbers[str(label)] for label in rows["label"]], dtype=np.int64)
         vectors = self._vectors(rows, progress) if self.learner.needs_vectors else None
@@ -272,7 +273,7 @@ class Bench:
 def _content(rows: pd.DataFrame) -> str:
     """A digest of what a learner reads of some rows, in their order."""
     content = hashlib.blake2b(digest_size=16)
-    for column in ("messages", "label"):
+    for column in ("messages", "tools", "label"):
         content.update("\0".join(rows[column].fillna("")).encode("utf-8", "surrogatepass"))
     return content.hexdigest()
 

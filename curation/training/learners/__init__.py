@@ -37,14 +37,15 @@ class Part:
     """Examples as a learner reads them; all fields are in one order.
 
     texts: prompts. labels: (n,) numbers of classes, for classification. messages: conversations
-    that end with an answer, for language modelling. vectors: (n, width) float32, where the learner
-    needs them.
+    that end with an answer, for language modelling. tools: schemas of the tools that each of them
+    offers, or None. vectors: (n, width) float32, where the learner needs them.
     """
 
     ids: tuple[str, ...]
     texts: tuple[str, ...]
     labels: np.ndarray | None = field(default=None, repr=False)
     messages: tuple[tuple[Message, ...], ...] | None = field(default=None, repr=False)
+    tools: tuple[Any, ...] | None = field(default=None, repr=False)
     vectors: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:

@@ -114,9 +114,9 @@ def encoded(tokenizer: Any, part: Part, longest: int, name: str) -> tuple[list[T
     """
     rows: list[Tokens] = []
     refusals: list[Unrendered] = []
-    for messages in part.messages or ():
+    for place, messages in enumerate(part.messages or ()):
         try:
-            rows.append(tokens_of(tokenizer, messages, longest))
+            rows.append(tokens_of(tokenizer, messages, longest, _tools(part, place)))
         except Unrendered as error:
             refusals.append(error)
             rows.append(Tokens([], []))
@@ -158,13 +158,19 @@ def _autocast(how: sft.Schooling) -> Any:
 def _answers(
     model: Any, tokenizer: Any, part: Part, sampled: Sequence[int], how: sft.Schooling
 ) -> list[str]:
-    prompts = [_prompt(part, place) for place in sampled]
-    return [sft.answer_to(model, tokenizer, prompt, how.longest) for prompt in prompts]
+    return [
+        sft.answer_to(model, tokenizer, _prompt(part, place), how.longest, _tools(part, place))
+        for place in sampled
+    ]
 
 
 def _prompt(part: Part, place: int) -> tuple[Message, ...]:
     assert part.messages is not None
     return part.messages[place][:-1]
+
+
+def _tools(part: Part, place: int) -> Any:
+    return part.tools[place] if part.tools else None
 
 
 def _sample(part: Part, place: int, before: str, after: str) -> Sample:

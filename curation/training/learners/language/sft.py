@@ -26,7 +26,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from curation.chat.template import render
 from curation.dataset import Message, Progress, silent
-from curation.training.conversations import IGNORED, Tokens, turn_of
+from curation.training.conversations import IGNORED, Tokens, rendered
 from curation.training.learners import Cost, Point, Work
 from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of
 from curation.training.trainer import Curve, last_checkpoint
@@ -297,12 +297,14 @@ def _arguments(
     )
 
 
-def answer_to(model: Any, tokenizer: Any, messages: Sequence[Message], longest: int) -> str:
+def answer_to(
+    model: Any, tokenizer: Any, messages: Sequence[Message], longest: int, tools: Any = None
+) -> str:
     """Return the model's most likely answer to a conversation that ends with a prompt.
 
     longest: tokens of prompt and answer together; a longer prompt loses its beginning.
     """
-    text = render(tokenizer, [turn_of(message) for message in messages], prompt=True)
+    text = render(tokenizer, *rendered(messages, tools), prompt=True)
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     count = min(ANSWERED, max(1, longest // 2))
     prompt = torch.tensor([ids[-(longest - count) :]], device=device())
