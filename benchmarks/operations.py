@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gettext
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -31,6 +33,12 @@ from curation.registry import operation
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SFT = ("sft/alpaca_en_52k.json", "sft/lima_train.json", "sft/dolly_train_sdft.json")
+LOCALE = Path("/usr/share/locale")
+"""The folder of translated messages; Debian's libglib2.0-data and libgtk-4-common fill it."""
+MESSAGES = (
+    "ar bg bn ca cs da de el es fa fi fr hi hr hu id it ko lt lv nl no pl pt ro ru sk sl sr sv ta te th tr "
+    "uk vi zh"
+).split()
 SAMPLE = 5_000
 """Rows of Alpaca, drawn with seed 0, where all of them would take minutes."""
 
@@ -160,27 +168,45 @@ def near(one: str, two: str, similarity: float) -> bool:
     return bool(leader[1] == 0)
 
 
+def messages() -> dict[str, list[str]]:
+    """The messages of GLib and GTK in the languages of LOCALE, of 40 characters at least, 200 of each."""
+    texts: dict[str, list[str]] = {}
+    for file in sorted(LOCALE.glob("*/LC_MESSAGES/g[lt][ik][bk][24]0.mo")):
+        code = {"pt_BR": "pt", "zh_CN": "zh", "nb": "no"}.get(file.parts[-3], file.parts[-3])
+        if code not in MESSAGES:
+            continue
+        with file.open("rb") as stream:
+            catalogue = gettext.GNUTranslations(stream)
+        for translated in catalogue._catalog.values():
+            plain = " ".join(re.sub(r"%\S+|_|<[^>]+>|--?[a-z-]+", " ", str(translated)).split())
+            if len(plain) >= 40:
+                texts.setdefault(code, []).append(plain)
+    rng = np.random.default_rng(0)
+    return {
+        code: [str(t) for t in rng.permutation(sorted(set(part)))[:200]]
+        for code, part in texts.items()
+    }
+
+
 def languages(data: Path) -> Iterator[Line]:
-    """Sentences of six languages, and of each its first 40 characters."""
-    for longest in (None, 40):
-        texts, truth = [], []
-        for file in sorted((data / "language").glob("*.txt")):
-            lines = [
-                line[:longest] for line in file.read_text("utf-8").splitlines() if line.strip()
+    """Sentences of six languages and messages of programs in 34, whole and their first characters."""
+    sentences = {
+        file.stem: [line for line in file.read_text("utf-8").splitlines() if line.strip()]
+        for file in sorted((data / "language").glob("*.txt"))
+    }
+    for name, texts in (("sentences of six languages", sentences), ("messages", messages())):
+        for longest in (None, 80, 40, 25):
+            pairs = [
+                (text[:longest], code)
+                for code, lines in texts.items()
+                for text in lines
+                if longest is None or len(text) >= (longest // 2 if code in "ja zh" else longest)
             ]
-            texts += lines
-            truth += [file.stem] * len(lines)
-        batch = pd.DataFrame({"prompt": texts, "response": ""})
-        given = operation("language").run(batch, shortest=12)["prompt_language"]
-        named = given != ""
-        right = int((given == truth).sum())
-        data_name = "sentences of six languages" + (
-            f", first {longest} characters" if longest else ""
-        )
-        figure = (
-            f"named {share(int(named.sum()), len(texts))}; right {share(right, int(named.sum()))}"
-        )
-        yield "language", data_name, len(texts), figure
+            frame = pd.DataFrame(pairs, columns=["prompt", "code"]).assign(response="")
+            given = operation("language").run(frame, shortest=12)["prompt_language"]
+            named, right = int((given != "").sum()), int((given == frame["code"]).sum())
+            figure = f"named {share(named, len(pairs))}; right {share(right, named)}"
+            yield "language", f"{name}, first {longest}" if longest else name, len(pairs), figure
     rows = replayed(alpaca(data), Step("language")).rows
     for column in ("prompt_language", "language"):
         english, other = (rows[column] == "en").sum(), (~rows[column].isin(["", "en"])).sum()

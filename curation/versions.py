@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parent
 _SHOWN_ONLY = "curation.ui"
 _DISTRIBUTIONS = {
     "faiss": ("faiss-cpu", "faiss-gpu"),
-    "lingua": ("lingua-language-detector",),
+    "fasttext": ("fasttext-predict",),
     "sklearn": ("scikit-learn",),
     "umap": ("umap-learn",),
     "yaml": ("PyYAML",),

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors report text versions personal reading
-    lock process parameters formats topic_names answers targets allocation
+    lock process parameters formats topic_names answers targets allocation languages
     registry
     files recipe rejected commands
     cache manifest decisions history recipe_text schema runs
@@ -38,7 +38,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files label_errors personal registry shapes targets text topic_names",
+    "files label_errors languages personal registry shapes targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",

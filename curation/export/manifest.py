@@ -27,7 +27,7 @@ PACKAGES = (
     "torch",
     "sentence-transformers",
     "faiss-cpu",
-    "lingua-language-detector",
+    "fasttext-predict",
     "ftfy",
 )
 """Packages whose versions the manifest names, because results depend on them."""

@@ -12,6 +12,7 @@ import pandas as pd
 from curation import answers
 from curation.answers import repetition
 from curation.registry import filter, score
+from curation.text.scripts import script_of
 from curation.text.words import words
 
 Rule = Literal[
@@ -43,14 +44,6 @@ _TRANSLATES = re.compile(
     re.IGNORECASE,
 )
 _CODE_SIGN = re.compile(r"[{}()=<>;_/&]")
-_SCRIPTS = {
-    **dict.fromkeys(("bg", "ru", "sr", "uk"), "Cyrillic"),
-    **dict.fromkeys(("ar", "fa", "ur"), "Arabic"),
-    **dict.fromkeys(("zh", "ja"), "Han"),
-    **{code: code for code in ("bn", "el", "he", "hi", "ko", "ta", "te", "th")},
-}
-"""Scripts of languages; a language that is not here is written in Latin letters."""
-
 _FUNCTION_WORDS = {
     code: set(text.split())
     for code, text in {
@@ -162,8 +155,9 @@ def _another_language(
 ) -> bool:
     """Whether prompt and answer are surely in two languages and no translation was requested.
 
-    In Latin letters function words have to agree: a list of names or a short title is easily
-    taken for another language, a sentence with its own articles and pronouns is not.
+    The function words of a language have to agree where they are known: a list of names or a short
+    title is easily taken for another language, a sentence with its own articles and pronouns is not.
+    Other languages have to be in another script.
     """
     if not (isinstance(language, str) and isinstance(prompt_language, str)):
         return False
@@ -173,18 +167,18 @@ def _another_language(
         return False
     if "```" in response or len(_CODE_SIGN.findall(response)) > 0.03 * len(response):
         return False
-    return _speaks(response, language, prompt_language) and _speaks(
-        prompt, prompt_language, language
+    scripts_differ = script_of(response) != script_of(prompt)
+    return all(
+        _speaks(text, own, other) if own in _FUNCTION_WORDS else scripts_differ
+        for text, own, other in (
+            (response, language, prompt_language),
+            (prompt, prompt_language, language),
+        )
     )
 
 
 def _speaks(text: str, language: str, other: str) -> bool:
-    """Whether a text is surely in a language rather than in the other.
-
-    By its script, or by function words: it has some, and more than of the other language.
-    """
-    if language in _SCRIPTS or language not in _FUNCTION_WORDS:
-        return _SCRIPTS.get(language) != _SCRIPTS.get(other)
+    """Whether a text holds function words of a language, and more than of the other."""
     text_words = words(text)
     own, others = (
         sum(w in _FUNCTION_WORDS.get(code, ()) for w in text_words) for code in (language, other)

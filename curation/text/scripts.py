@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 
 HAN = "\u4e00-\u9fff"
 """Chinese characters of everyday texts, for a [class]; rarer ones are in UNSPACED."""
@@ -43,3 +45,13 @@ def holds_kana(text: str) -> bool:
 def han_count(text: str) -> int:
     """Number of Chinese characters in a text."""
     return len(_IS_HAN.findall(text))
+
+
+def script_of(text: str) -> str:
+    """Return the script of most letters among a text's first 240 characters, as LATIN or CYRILLIC.
+
+    Chinese and Japanese are one script, CJK. Empty without letters.
+    """
+    names = (unicodedata.name(c, "").split(" ")[0] for c in text[:240] if c.isalpha())
+    counts = Counter("CJK" if name in ("HIRAGANA", "KATAKANA") else name for name in names)
+    return max(counts, key=lambda name: counts[name], default="")
