@@ -28,6 +28,7 @@ FLOORS = """
     view deliver examples
     project
     comparison demo doctor training
+    selections
     ui
     cli
     __main__ __init__

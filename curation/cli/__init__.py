@@ -42,6 +42,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "runs": train.list_runs,
     "reference": compare.reference,
     "coverage": compare.cover,
+    "compare": compare.compare_selections,
     "topics": look.list_topics,
     "operations": about.list_operations,
     "schema": about.print_schema,

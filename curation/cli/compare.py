@@ -1,15 +1,16 @@
-"""Reference sets, and how much of them a project covers."""
+"""Reference sets, how much of them a project covers, and ways to choose beside chance."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, JobId, Map, ProjectPath, mapping_of
+from curation.cli.options import AsJson, EngineName, JobId, Map, ProjectPath, engine_of, mapping_of
 from curation.cli.terminal import show, working
 from curation.process import peak_rss_mb
 from curation.project import Project
@@ -167,3 +168,57 @@ def coverage_text(value: dict[str, Any]) -> str:
     lines += [f"{t['cut']:>7,} of {t['here']:,} too many: {t['topic']}" for t in many[:10]]
     lines += [f"        and {len(many) - 10} more topics"] if len(many) > 10 else []
     return "\n".join(lines)
+
+
+def compare_selections(
+    project: ProjectPath,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A step that chooses, as select_diverse; may be given several times. All if not given."
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many examples; the recipe's own selection's if not given."),
+    ] = None,
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+    job: JobId = None,
+) -> None:
+    """Compare ways to choose with ten random and ten random balanced choices of the same size.
+
+    Each method chooses from what the recipe keeps before its selection; the recipe stays as it is.
+    """
+    from curation.selections import compare_selections as compared
+
+    with working(project, job) as (progress, result), engine_of(engine) as runner:
+        value = compared(Project.open(project), method or (), budget, runner, progress)
+        result.update(value)
+    show(value, as_json, selections_text(value))
+
+
+def selections_text(value: Mapping[str, Any]) -> str:
+    """Tell people how each choice stands to chance: a line per choice, a column per measure."""
+    measures = list(value["bands"]["random"])
+    letters = [chr(ord("a") + n) for n in range(len(measures))]
+    lines = [f"{letter}  {name}" for letter, name in zip(letters, measures, strict=True)]
+    lines += ["", f"{'':28}{'chosen':>8}" + "".join(f"{letter:>12}" for letter in letters)]
+    for band, name in (("random", "random ×10"), ("balanced", "random, balanced ×10")):
+        for side, word in enumerate(("least", "most")):
+            numbers = (value["bands"][band][m][side] for m in measures)
+            lines.append(f"{f'{name}, {word}':36}" + "".join(f"{n:>10.4g}  " for n in numbers))
+    for entry in value["selections"]:
+        numbers = (
+            f"{entry['measures'][m]:>10.4g} {_SIGNS.get(entry['verdicts'][m].split()[0], ' ')}"
+            if entry["verdicts"][m].endswith("random and balanced")
+            else f"{entry['measures'][m]:>10.4g}  "
+            for m in measures
+        )
+        lines.append(f"{entry['title'][:27]:28}{entry['chosen']:>8,}{''.join(numbers)}")
+    lines += ["", "+ better, − worse than all twenty; of a sample of the pool where it is large."]
+    lines += [f"Left out: {entry['why']}" for entry in value["left_out"]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+_SIGNS = {"better": "+", "worse": "−"}
