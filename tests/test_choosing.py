@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.choosing.clusters import k_means
+from curation.choosing.covering import nearest_chosen
 from curation.choosing.distances import distinct, k_center, spread_out
 from curation.choosing.facility import coverage_graph, facility_location, standardised
 from curation.choosing.information import information
@@ -324,6 +325,24 @@ def test_clusters_hold_what_lies_together(flat, monkeypatch):
     assert len(groups) == len(centres), "no cluster holds rows of two bases"
     assert len(k_means(vectors[:3], 20, 0)[0]) == 3
     assert len(k_means(np.repeat(vectors[:1], 30, axis=0), 20, 0)[0]) <= 20, "equal rows"
+
+
+def test_the_nearest_chosen_row_is_that_of_all_and_in_cells_nearly_so(monkeypatch):
+    draw = np.random.default_rng(7)
+    vectors = unit_vectors(60, 1, 16)[draw.integers(0, 60, 4_000)] + 0.2 * unit_vectors(
+        4_000, 2, 16
+    )
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    chosen, rest = np.split(draw.permutation(4_000), [900])
+    cosines = vectors[rest] @ vectors[chosen].T
+    nearest, cosine = nearest_chosen(vectors, rest, chosen)
+    assert (nearest == cosines.argmax(axis=1)).all()
+    assert cosine == pytest.approx(cosines.max(axis=1), abs=1e-6)
+    monkeypatch.setattr("curation.choosing.covering.EXACT", 0)
+    nearest, near = nearest_chosen(vectors, rest, chosen)
+    assert near == pytest.approx(cosines[np.arange(3_100), nearest], abs=1e-6)
+    assert (near >= cosine - 1e-6).mean() > 0.95
+    assert len(nearest_chosen(vectors, rest[:0], chosen)[0]) == 0
 
 
 GROUPS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=6)

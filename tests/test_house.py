@@ -121,6 +121,7 @@ ROOMS = {
     """,
     "choosing": """
         clusters preference
+        covering
         budget distances facility information towards
         __init__
     """,

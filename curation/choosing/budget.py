@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
+from curation.choosing.covering import nearest_chosen
 from curation.choosing.preference import (
     Groups,
     Method,
@@ -248,17 +249,15 @@ class Pool:
 
     def _nearest(self, order: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of each row that was not chosen the nearest chosen one, −1 for none, and its similarity."""
-        from curation.embedding.neighbours import nearest_in
-
         nearest, similarity = np.full(len(keep), -1, dtype=np.int64), np.zeros(len(keep))
         rest = np.flatnonzero(~keep)
         if self.vectors is None or not len(order) or not len(rest):
             return nearest, similarity
         chosen = np.sort(order)
-        near, similar = nearest_in(self.vectors[rest], self.vectors[chosen], 1)
-        covered = similar[:, 0] >= COVERS
-        nearest[rest[covered]] = chosen[near[covered, 0]]
-        similarity[rest] = similar[:, 0]
+        near, cosine = nearest_chosen(self.vectors, rest, chosen, self.progress)
+        covered = cosine >= COVERS
+        nearest[rest[covered]] = chosen[near[covered]]
+        similarity[rest] = cosine
         return nearest, similarity
 
 
