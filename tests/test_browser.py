@@ -227,10 +227,14 @@ def test_the_whole_job(page, tmp_path):
         page.keyboard.press("e")
         text = page.locator(".pane textarea").last
         text.wait_for()
+        # By now there is a note above the card; a card that is mounted anew loses what is typed.
+        page.locator(".cardpage").evaluate("card => { card.dataset.mount = 'first' }")
         page.get_by_role("textbox", name="Who are you?").fill("Bob")
         text.click()  # which gives the name, and keeps the focus
         page.keyboard.type("kind deed", delay=60)
+        page.get_by_text("decided since the last run").wait_for()
         settled(page)
+        assert page.locator(".cardpage").get_attribute("data-mount") == "first"
         assert "kind deed" in text.input_value()
         page.keyboard.press("Escape")
         page.locator(".saving[data-unsaved='0']").wait_for()

@@ -34,8 +34,11 @@ def draw() -> None:
     if not state.annotator():
         name_form()
         return
-    if not view.current:  # a line, so that the card keeps its room
-        st.caption(f":material/history: {markdown(view.note, 400)}")
+    # The block is there also without a note: a card whose place in the page moves is mounted anew,
+    # and what is typed in the meantime is lost.
+    with st.container():
+        if not view.current:  # a line, so that the card keeps its room
+            st.caption(f":material/history: {markdown(view.note, 400)}")
     card.draw(project, view)
 
 
