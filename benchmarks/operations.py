@@ -27,7 +27,6 @@ from curation.embedding import load_encoder
 from curation.export.leaks import leaks
 from curation.looking.chance import beside_chance
 from curation.looking.choice import Choice
-from curation.personal import is_personal
 from curation.recipe import Recipe
 from curation.registry import operation
 
@@ -261,22 +260,6 @@ def corrections(data: Path) -> Iterator[Line]:
     yield "answer_checks", file, len(after), ", ".join(f"{n} {c}" for n, c in counts.items())
 
 
-def personal(data: Path) -> Iterator[Line]:
-    """Synthetic sentences whose personal data are marked."""
-    file = "privacy/presidio_generated_large.json"
-    rows = json.loads((data / file).read_text("utf-8"))
-    sought = {"EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN"}
-    kinds = [{span["entity_type"] for span in row["spans"]} & sought for row in rows]
-    hits = np.array([is_personal(row["full_text"]) for row in rows])
-    holds = np.array([bool(kind) for kind in kinds])
-    figure = (
-        f"personal_data: of {hits.sum():,} found {share(int((hits & holds).sum()), int(hits.sum()))} "
-        f"hold one; of {holds.sum():,} that hold one {share(int((hits & holds).sum()), int(holds.sum()))} "
-        "are found"
-    )
-    yield "answer_checks", file, len(rows), figure
-
-
 def attention(data: Path) -> Iterator[Line]:
     """Rows of published files that a trainer cannot use as they stand."""
     for file in (*SFT, "sft/fastchat_dummy_conversation.json"):
@@ -372,7 +355,7 @@ def labels(data: Path) -> Iterator[Line]:
 PARTS: dict[str, Callable[[Path], Iterable[Line]]] = {
     part.__name__: part
     for part in (
-        *(cleaners, duplicates, languages, scores, corrections, personal, attention),
+        *(cleaners, duplicates, languages, scores, corrections, attention),
         *(selections, splits, labels, meanings),
     )
 }

@@ -103,10 +103,9 @@ def answer_checks(batch: pd.DataFrame) -> pd.DataFrame:
         {prompt: "What is DNA made of?", response: ""} → {problems: empty_answer, quality: 0.0}
         {prompt: "Who won in 1998?", response: Chicago Bulls} → {problems: "", quality: 1.0}
     Measured precision:
-        The rules: see drop_bad_answers. Personal data in 2,109 synthetic sentences with marked
-        e-mail addresses, phone, card, account and identity numbers: all 406 texts found hold one,
-        and 406 of 412 that hold one are found. `quality` of 5,000 rows of Alpaca: Spearman −0.03 with
-        tokens, and 1 for 98 % of the rows. It tells bad rows and does not rank good ones: ROC AUC
+        The rules: see drop_bad_answers. Personal data: see redact_personal.
+        `quality` of 5,000 rows of Alpaca: Spearman −0.03 with tokens, and 1 for
+        98 % of the rows. It tells bad rows and does not rank good ones: ROC AUC
         0.500 of a 4.5 or more by Claude (AlpaGasus; tokens alone 0.377), and 0.497 of Cherry's 5 %
         by IFD (tokens alone 0.903).
     Source:

@@ -33,7 +33,8 @@ _NOBODYS_DOMAIN = re.compile(
 )
 _NOBODYS_NAME = re.compile(
     r"^(?:info|support|contact|help|sales|admin|offers?|promotions?|no-?reply|newsletter|press|service|jobs|"
-    r"office|team|hello|feedback|example|user(?:name)?|your ?\.?(?:name|email)|name|e?mail|test|abc|x+|y+|git|"
+    r"office|team|hello|feedback|example|user(?:name)?\d{0,4}|my[_.][a-z._]{2,30}|your ?\.?(?:name|email)|"
+    r"name|e?mail|test|abc|x+|y+|git|"
     r"(?:first|last)name|(?:john|jane)[._]?doe)@",
     re.IGNORECASE,
 )
@@ -45,6 +46,8 @@ _VERSION = re.compile(
 )
 _PUBLIC = frozenset("8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 1.2.3.4 4.3.2.1 4.4.4.4".split())
 """Addresses of public name servers, and those that people write for any address."""
+_LEAST_OCTET = 20
+"""The largest of four numbers is at least this in most addresses, and less in most versions."""
 _URL = re.compile(
     r"(?<![\w@])(?:https?://|www\.)[^\s<>\"'`\]}|\\^（）。，；、]{3,2000}", re.IGNORECASE
 )
@@ -90,6 +93,7 @@ def ip_addresses(text: str) -> Iterator[Span]:
                 address.is_global
                 and not address.is_multicast
                 and str(address) not in _PUBLIC
+                and (v6 or max(address.packed) >= _LEAST_OCTET)
                 and (not v6 or (len(m.group()) > 8 and m.group()[0] != ":"))
                 and not _VERSION.search(text[max(0, m.start() - 12) : m.start()])
             ):
