@@ -11,6 +11,9 @@ pages = st.navigation(
         "Prepare": [
             st.Page("pages/prepare/load.py", title="Load", icon=":material/upload_file:"),
             st.Page("pages/prepare/clean.py", title="Clean", icon=":material/cleaning_services:"),
+            st.Page(
+                "pages/prepare/duplicates.py", title="Duplicates", icon=":material/content_copy:"
+            ),
         ],
         "Explore": [
             st.Page(

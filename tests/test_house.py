@@ -110,7 +110,8 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns contamination context counts coverage layout masks measures queues search
+        __init__ choice columns contamination context counts coverage duplicates layout masks measures
+        queues search
         chance concepts filter gaps quotas result special
     """,
     "operations": """
@@ -141,7 +142,7 @@ ROOMS = {
         charts filters server state tables
         actions card cards form leak_report measures progress quotas search_result uploads
         clean concepts shell
-        about context delivery_check delivery_form delivery_push load reference_sets search
+        about context delivery_check delivery_form delivery_push duplicates load reference_sets search
         delivery
         map
         coverage select train
@@ -164,7 +165,8 @@ ROOMS = {
         contamination pairs
         cutting likeness preference
         near_duplicates
-        compared near_vectors
+        compared
+        near_vectors
         __init__
     """,
     "personal": """

@@ -3,12 +3,13 @@
 from curation.alike.compared import By, Compared, Remembered, directly, exactly, nearly
 from curation.alike.cutting import Kept, Nearby, cut
 from curation.alike.near_duplicates import Sides
-from curation.alike.near_vectors import by_clusters, by_neighbours
+from curation.alike.near_vectors import Compare, by_clusters, by_neighbours, similarly
 from curation.alike.shingles import jaccard, shingle_sets, shingles
 from curation.alike.sides import Example, Part, examples, same
 
 __all__ = [
     "By",
+    "Compare",
     "Compared",
     "Example",
     "Kept",
@@ -27,4 +28,5 @@ __all__ = [
     "same",
     "shingle_sets",
     "shingles",
+    "similarly",
 ]

@@ -143,8 +143,11 @@ def _split(nearby: Nearby, apart: np.ndarray) -> tuple[np.ndarray, Pairs]:
     if not len(apart):
         return nearby.codes, nearby.pairs
     codes, leaving = nearby.codes.copy(), np.unique(apart)
-    others = np.setdiff1d(np.arange(len(codes)), leaving)
-    alone = ~np.isin(codes[leaving], codes[others])
+    stays = np.ones(len(codes), dtype=bool)
+    stays[leaving] = False
+    shared = np.zeros(len(nearby.full), dtype=bool)
+    shared[codes[stays]] = True
+    alone = ~shared[codes[leaving]]
     _, first = np.unique(codes[leaving[alone]], return_index=True)
     leaving = np.setdiff1d(leaving, leaving[alone][first])
     former, parts = codes[leaving].tolist(), [nearby.pairs]

@@ -7,10 +7,13 @@ compared with every row that stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
+from curation.alike.compared import Compared
 from curation.alike.cutting import ROUNDING, More, Nearby
 from curation.alike.near_duplicates import classes
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
@@ -52,6 +55,27 @@ def by_neighbours(
         return joined(_inside(pairs, part) for pairs in blocks)
 
     return Nearby(codes, _inside(pairs, part), full), more
+
+
+Compare = Literal["neighbours", "clusters"]
+
+
+def similarly(
+    vectors: np.ndarray,
+    neighbours: Neighbours,
+    within: Sequence[str] | pd.Series | None,
+    compare: Compare,
+    threshold: float,
+) -> Compared:
+    """Rows by their vectors, with no word on what they ask; see `by_neighbours` and `by_clusters`."""
+    part = None if within is None else pd.factorize(np.asarray(within))[0]
+    more = None
+    if compare == "clusters":
+        nearby = by_clusters(vectors, threshold, part)
+    else:
+        nearby, more = by_neighbours(vectors, neighbours, part)
+    unread = np.full(len(vectors), -1)
+    return Compared(nearby, unread, unread, more=more)
 
 
 CLUSTER = 1_000

@@ -13,14 +13,11 @@ Keep = Literal["first", "longest"]
 Best = Literal["highest", "lowest"]
 
 
-def preference(
-    rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best, decisions: Any
-) -> np.ndarray:
+def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) -> np.ndarray:
     """Positions of the rows, the best to keep first; the order of the rows does not matter.
 
-    best_by: a column of numbers or dates; rows without a value come last. decisions: people's, where
-    the newest of the rows that somebody prefers comes first of all. Raises CurationError for a column
-    without numbers and dates.
+    best_by: a column of numbers or dates; rows without a value come last. Raises CurationError for a
+    column without numbers and dates.
     """
     sort_keys: list[np.ndarray] = [
         rows.index.to_numpy().astype(str),
@@ -33,10 +30,18 @@ def preference(
         values = _values(rows[best_by], best_by)
         signed = -values if best == "highest" else values
         sort_keys.append(np.where(np.isnan(signed), np.inf, signed))
-    preferred = {} if decisions is None else decisions.preferred
-    if preferred:
-        sort_keys.append(np.array([-preferred[i].seq if i in preferred else 0 for i in rows.index]))
     return np.lexsort(sort_keys)
+
+
+def people_first(order: np.ndarray, ids: pd.Index, decisions: Any) -> np.ndarray:
+    """An order in which the rows that a person prefers come first, the newest before all."""
+    preferred = {} if decisions is None else decisions.preferred
+    if not preferred:
+        return order
+    newest = sorted(preferred, key=lambda example: -preferred[example].seq)
+    places = ids.get_indexer(pd.Index(newest, dtype="str"))
+    places = places[places >= 0]
+    return np.concatenate([places, order[~np.isin(order, places)]])
 
 
 def _values(column: pd.Series, name: str) -> np.ndarray:

@@ -8,23 +8,23 @@ compared with the likeliest of them only, and the step says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
 from curation.alike import (
     By,
+    Compare,
     Compared,
     Remembered,
-    by_clusters,
-    by_neighbours,
     directly,
     exactly,
     near_duplicates,
     nearly,
+    similarly,
 )
-from curation.alike.preference import Best, Keep, apart_pairs, preference
+from curation.alike.preference import Best, Keep, apart_pairs, people_first, preference
 from curation.columns import as_text
 from curation.dataset import Progress
 from curation.embedding.neighbours import without_gaps
@@ -92,7 +92,7 @@ def drop_exact_duplicates(
         Lee et al. 2022 on the harm of duplicates; the folding is this project's.
     """
     compared = exactly(rows, by, normalise, punctuation, remembered)
-    order = preference(rows, keep, best_by, best, decisions)
+    order = preference(rows, keep, best_by, best)
     return _columns(rows, compared, order, 1.0, decisions, by)
 
 
@@ -141,7 +141,7 @@ def drop_near_duplicates(
         shingles, and the step says so.
     """
     compared = nearly(rows, by, similarity, remembered, progress)
-    order = preference(rows, keep, best_by, best, decisions)
+    order = preference(rows, keep, best_by, best)
     return _columns(rows, compared, order, similarity, decisions, by)
 
 
@@ -160,7 +160,7 @@ def drop_similar(
         "compare only rows with the same value of this column; empty compares all",
     ] = _LABEL,
     compare: Annotated[
-        Literal["neighbours", "clusters"],
+        Compare,
         "neighbours finds every pair; clusters compares inside groups by k-means, for very many rows",
     ] = "neighbours",
     keep: Annotated[Keep, "which of a group stays"] = "first",
@@ -188,16 +188,9 @@ def drop_similar(
         SemDeDup (Abbas et al. 2023), with the nearest neighbours of each row instead of the pairs of
         one cluster; rows that are near to 50 others are compared with all that stay.
     """
-    vectors, part = without_gaps(vectors), None
-    if within is not None:
-        part = pd.factorize(np.asarray(as_text(rows[within])))[0]
-    if compare == "clusters":
-        nearby, more = by_clusters(vectors, similarity, part), None
-    else:
-        nearby, more = by_neighbours(vectors, neighbours, part)
-    no_text = np.full(len(rows), -1)
-    compared = Compared(nearby, no_text, no_text, more=more)
-    order = preference(rows, keep, best_by, best, decisions)
+    of_column = None if within is None else as_text(rows[within])
+    compared = similarly(without_gaps(vectors), neighbours, of_column, compare, similarity)
+    order = preference(rows, keep, best_by, best)
     answer = _columns(rows, compared, order, similarity, decisions, "prompt_and_response")
     return answer.drop(columns="conflict")
 
@@ -211,6 +204,7 @@ def _columns(
     by: By,
 ) -> pd.DataFrame:
     """The groups of a threshold as columns."""
+    order = people_first(order, rows.index, decisions)
     kept = compared.cut(order, threshold, apart_pairs(rows.index, decisions))
     by_answer = by != "prompt"
     groups = compared.conflicts(kept, threshold, by_answer)

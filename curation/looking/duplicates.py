@@ -1,0 +1,204 @@
+"""Groups of copies at any threshold, beside each other, for a person who chooses it by looking.
+
+Guarantee: a cut here is the one that the step makes with that threshold and today's decisions.
+Accepted: the rows are those that the step saw in the last run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from curation.alike import Compared, Kept, exactly, nearly, similarly
+from curation.alike.compared import FLOOR
+from curation.alike.preference import apart_pairs, people_first, preference
+from curation.cache import Cache
+from curation.columns import as_text
+from curation.dataset import Dataset, load_messages
+from curation.embedding.neighbours import without_gaps
+from curation.engine.supply import Supply
+from curation.recipe import Recipe
+from curation.report import StepReport
+
+STEPS = ("drop_near_duplicates", "drop_similar", "drop_exact_duplicates")
+"""Steps that drop copies, the first to look at first."""
+
+LOWEST = {"drop_near_duplicates": FLOOR, "drop_similar": 0.85}
+"""Thresholds down to which a page cuts; equal texts have none."""
+
+Pieces = list[tuple[str, bool]]
+"""A text in pieces, each with whether the other text lacks it."""
+
+Turn = tuple[str, Pieces]
+"""A role and what it says."""
+
+Order = Literal["largest", "least", "conflicts"]
+
+LONGEST = 6_000
+"""Characters of a side that are shown and compared word by word."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The groups at one threshold.
+
+    dropped: rows. groups: their number. pairs: (pairs, 2) positions, the kept row first, in the order
+    that was wished. similarity: of each pair; NaN for a conflict. sizes: rows of the pair's group.
+    """
+
+    dropped: int
+    groups: int
+    conflicts: int
+    pairs: np.ndarray
+    similarity: np.ndarray
+    sizes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The rows of a step that drops copies, compared once.
+
+    name: the step's in its recipe. threshold: the step's; 1 for equal texts. order: positions, the
+    best to keep first by the step's parameters. people: decisions now.
+    """
+
+    name: str
+    use: str
+    threshold: float
+    rows: pd.DataFrame
+    compared: Compared
+    order: np.ndarray
+    params: dict[str, Any]
+    people: Any = None
+
+    @cached_property
+    def _apart(self) -> np.ndarray:
+        return apart_pairs(self.rows.index, self.people)
+
+    @cached_property
+    def _preferred(self) -> np.ndarray:
+        """A mask of the rows that a person prefers."""
+        preferred = {} if self.people is None else self.people.preferred
+        return np.asarray(self.rows.index.isin(list(preferred)))
+
+    @property
+    def lowest(self) -> float | None:
+        """The threshold down to which a cut takes moments; None where there is none to choose."""
+        lowest = LOWEST.get(self.use)
+        return None if lowest is None else min(lowest, self.threshold)
+
+    def cut(self, threshold: float, order: Order) -> Cut:
+        """The groups at a threshold, and pairs to look at: those not decided yet, in an order."""
+        ranked = people_first(self.order, self.rows.index, self.people)
+        kept = self.compared.cut(ranked, threshold, self._apart)
+        by_answer = self.params.get("by") != "prompt"
+        conflict = self.compared.conflicts(kept, threshold, by_answer)
+        copies = np.flatnonzero(kept.leader != np.arange(len(kept.leader)))
+        heads, sizes = np.unique(kept.leader[copies], return_counts=True)
+        if order == "conflicts":
+            pairs = self._conflicting(conflict)
+            similarity, groups = np.full(len(pairs), np.nan), conflict[pairs[:, 0]]
+            of_group = np.bincount(conflict[conflict >= 0], minlength=len(conflict))
+        else:
+            pairs, similarity = self._copied(kept, copies, sizes, order)
+            groups, of_group = pairs[:, 0], np.bincount(kept.leader)
+        in_conflict = int((conflict >= 0).sum())
+        return Cut(len(copies), len(heads), in_conflict, pairs, similarity, of_group[groups])
+
+    def _copied(
+        self, kept: Kept, copies: np.ndarray, sizes: np.ndarray, order: Order
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Kept rows and their copies, without the groups that somebody decided, and similarities."""
+        copies = copies[~self._preferred[kept.leader[copies]]]
+        heads, near = kept.leader[copies], kept.similarity[copies]
+        size = np.bincount(kept.leader, minlength=len(kept.leader))[heads]
+        by = (near, heads, -size) if order == "largest" else (heads, near)
+        place = np.lexsort(by)
+        return np.stack([heads, copies], axis=1)[place], near[place]
+
+    def _conflicting(self, conflict: np.ndarray) -> np.ndarray:
+        """The first row of each group that is answered otherwise, with each other of the group."""
+        others = np.flatnonzero((conflict >= 0) & (conflict != np.arange(len(conflict))))
+        verdicts = {} if self.people is None else self.people.verdicts
+        dropped = self.rows.index.isin([i for i, event in verdicts.items() if event.kind == "drop"])
+        others = others[~dropped[others] & ~dropped[conflict[others]]]
+        pairs = np.stack([conflict[others], others], axis=1)
+        apart = set(map(tuple, self._apart.tolist()))
+        pairs = pairs[
+            np.array([pair not in apart for pair in map(tuple, pairs.tolist())], dtype=bool)
+        ]
+        size = np.bincount(conflict[conflict >= 0], minlength=len(conflict))[pairs[:, 0]]
+        return np.asarray(pairs[np.lexsort((pairs[:, 0], -size))])
+
+    def shown(self, pair: Sequence[int]) -> dict[str, Any]:
+        """Two rows as a page paints them: ids, and the turns in pieces, those that differ marked."""
+        left, right = (self.rows.iloc[int(position)] for position in pair)
+        turns = [load_messages(str(row["messages"])) for row in (left, right)]
+        sides: tuple[list[Turn], list[Turn]] = ([], [])
+        for pair_of_turns in zip_longest(*turns):
+            texts = [(turn.content or "")[:LONGEST] if turn else "" for turn in pair_of_turns]
+            for side, turn, pieces in zip(sides, pair_of_turns, differing(*texts), strict=True):
+                if turn is not None:
+                    side.append((turn.role, pieces))
+        return {
+            name: {
+                "id": str(row.name),
+                "turns": part,
+                "label": row["label"] if isinstance(row["label"], str) else "",
+                "source": f"{row['source']}, row {row['source_row']:,}",
+            }
+            for name, row, part in zip(("left", "right"), (left, right), sides, strict=True)
+        }
+
+
+def differing(one: str, other: str) -> tuple[Pieces, Pieces]:
+    """Both texts in pieces, each with whether the other text lacks it; words are compared."""
+    words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in (one, other)]
+    blocks = difflib.SequenceMatcher(None, *words, autojunk=False).get_matching_blocks()
+    pieces: tuple[Pieces, Pieces] = ([], [])
+    ends = [0, 0]
+    for first, second, length in blocks:
+        for side, start in enumerate((first, second)):
+            if apart := "".join(words[side][ends[side] : start]):
+                pieces[side].append((apart, True))
+            if same := "".join(words[side][start : start + length]):
+                pieces[side].append((same, False))
+            ends[side] = start + length
+    return pieces
+
+
+def steps_of(dataset: Dataset, recipe: Recipe) -> list[StepReport]:
+    """The steps of a run that drop copies and stand in the recipe, by STEPS."""
+    reports = [r for r in dataset.steps if r.use in STEPS and r.name in recipe.names]
+    return sorted(reports, key=lambda report: STEPS.index(report.use))
+
+
+def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
+    """The rows that a step saw, compared as the step compares them."""
+    params, use = dict(report.params), report.use
+    rows = dataset.with_columns(
+        [params[name] for name in ("best_by", "within") if params.get(name)],
+        dataset.rows.loc[report.delta.index].sort_index(),
+    )
+    supply = Supply(rows, dataset=dataset, cache=cache)
+    threshold = float(params.get("similarity", 1.0))
+    if use == "drop_exact_duplicates":
+        by, fold, signs = params["by"], params["normalise"], params["punctuation"]
+        compared = exactly(rows, by, fold, signs, supply.remembered)
+    elif use == "drop_near_duplicates":
+        compared = nearly(rows, params["by"], threshold, supply.remembered)
+    else:
+        within = as_text(rows[params["within"]]) if params["within"] else None
+        compared = similarly(
+            without_gaps(supply.vectors), supply.neighbours, within, params["compare"], threshold
+        )
+    order = preference(rows, params["keep"], params["best_by"], params["best"])
+    return Copies(report.name, use, threshold, rows, compared, order, params)

@@ -1,0 +1,121 @@
+"""The Duplicates page: a cut as the step's, pairs to look at, and answers as decisions."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation import Step
+from curation.cache import Cache
+from curation.looking import duplicates
+from curation.looking.duplicates import copies_of, differing, steps_of
+from curation.project import Project
+from curation.ui.duplicates import answers
+from tests.conftest import ROOT
+
+TEXT = "wrap the plant in paper and lift it out of the pot and shake the dry soil from its roots"
+ANSWERS = [TEXT, f"{TEXT} well", f"{TEXT} very well", TEXT.replace("dry", "wet"), "Ask a gardener."]
+
+
+@pytest.fixture
+def project(make_project) -> Project:
+    rows = [{"prompt": "How do I repot it?", "completion": answer} for answer in ANSWERS]
+    rows += [{"prompt": "Name a star.", "completion": "Sirius."}]
+    project = make_project(rows, Step("drop_near_duplicates", similarity=0.8))
+    project.run()
+    return project
+
+
+def copies_now(project: Project) -> duplicates.Copies:
+    from dataclasses import replace
+
+    dataset = project.replay()
+    (report,) = steps_of(dataset, project.recipe)
+    copies = copies_of(dataset, report, Cache(project.path / "cache" / "steps"))
+    return replace(copies, people=project.people())
+
+
+@pytest.mark.parametrize("similarity", [0.6, 0.7, 0.8, 0.95])
+def test_a_cut_is_what_the_step_makes_of_that_threshold(project, similarity):
+    cut = copies_now(project).cut(similarity, "largest")
+    project.recipe = project.recipe.changed(0, Step("drop_near_duplicates", similarity=similarity))
+    (step,) = (s for s in project.run().steps if s.use == "drop_near_duplicates")
+    assert cut.dropped == step.dropped and cut.conflicts == step.conflicts
+
+
+def answer(copies: duplicates.Copies, pair, choice: str, conflict: bool = False, op: str = "1"):
+    left, right = (str(copies.rows.index[position]) for position in pair)
+    common = {"op": op, "choice": choice, "conflict": conflict, "revision": 0, "time": 1.0}
+    return {**common, "left": left, "right": right}
+
+
+def test_keeping_both_parts_a_pair_and_keeping_one_settles_its_group(project):
+    copies = copies_now(project)
+    cut = copies.cut(0.8, "least")
+    assert cut.groups == 1 and list(cut.similarity) == sorted(cut.similarity)
+    assert list(copies.cut(0.8, "largest").sizes) == [cut.dropped + 1] * cut.dropped
+    both = answer(copies, cut.pairs[0], "both")
+    assert answers.write(project, [both], "Ann").saved == ["1"]
+    assert answers.write(project, [both], "Ann").saved == ["1"]
+    assert len(project.decisions.events()) == 1, "what is sent again adds nothing"
+    assert copies_now(project).cut(0.8, "least").dropped == cut.dropped - 1
+    left = answer(copies, cut.pairs[1], "right", op="2")
+    assert answers.write(project, [left], "Ann").saved == ["2"]
+    assert left["right"] in project.people().preferred
+    now = copies_now(project).cut(0.8, "least")
+    assert left["right"] not in now.pairs and len(now.pairs) < len(cut.pairs)
+    kept = project.run().kept.index
+    assert left["right"] in kept and left["left"] not in kept
+    undo = {"op": "3", "choice": "undo"}
+    assert answers.write(project, [undo, undo], "Ann").saved == ["3", "3"]
+    assert not project.people().preferred and project.people().apart
+
+
+def test_of_a_conflict_one_is_dropped_or_both_stay_and_are_not_shown_again(project):
+    copies = copies_now(project)
+    pair, other = copies.cut(0.8, "conflicts").pairs
+    assert answers.write(project, [answer(copies, pair, "left", True)], "Ann").saved
+    (dropped,) = project.people().verdicts
+    assert dropped == copies.rows.index[pair[1]]
+    assert copies_now(project).cut(0.8, "conflicts").pairs.tolist() == [other.tolist()]
+    project.decisions.undo("Ann")
+    assert len(copies_now(project).cut(0.8, "conflicts").pairs) == 2
+    assert answers.write(project, [answer(copies, pair, "both", True, "2")], "Ann").saved
+    assert copies_now(project).cut(0.8, "conflicts").pairs.tolist() == [other.tolist()]
+
+
+def test_answers_without_a_name_or_sense_change_nothing(project):
+    copies = copies_now(project)
+    pair = copies.cut(0.8, "least").pairs[0]
+    assert "Type your name" in answers.write(project, [answer(copies, pair, "left")], "").trouble
+    for broken in ({"op": "1"}, "left", answer(copies, pair, "up"), None):
+        assert answers.write(project, [broken], "Ann").refused
+    assert project.decisions.events() == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a b  c", "a x c"), ("", "x"), ("Same", "Same"), ("光合作用", "光合 作用"), ("a\nb", "a b")],
+)
+def test_what_differs_is_marked_and_nothing_is_lost(one, other):
+    pieces = differing(one, other)
+    assert tuple("".join(text for text, _ in side) for side in pieces) == (one, other)
+    common = ["".join(text for text, differs in side if not differs) for side in pieces]
+    assert common[0] == common[1]
+    assert (one == other) == (not any(differs for side in pieces for _, differs in side))
+
+
+def test_the_page_cuts_anew_and_saves_the_threshold_in_the_recipe(project, monkeypatch):
+    monkeypatch.setenv("CURATION_WORKSPACE", str(project.path.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(project.path))
+    page = ROOT / "pages" / "prepare" / "duplicates.py"
+    app = AppTest.from_file(str(page), default_timeout=60).run()
+    assert not app.exception and "**2** of 6" in app.markdown[0].value
+    app.slider[0].set_value(0.97).run()
+    assert "**None** of 6" in app.markdown[0].value
+    app.button(key="duplicates-use").click().run()
+    assert not app.exception
+    assert project.recipe.steps[0].params["similarity"] == 0.97
+    project.recipe = project.recipe.without(0)
+    app.run()
+    assert app.button(key="duplicates-add").label == "Add the step Near duplicates"
