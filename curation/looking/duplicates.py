@@ -162,7 +162,8 @@ class Copies:
 def differing(one: str, other: str) -> tuple[Pieces, Pieces]:
     """Both texts in pieces, each with whether the other text lacks it; words are compared."""
     words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in (one, other)]
-    blocks = difflib.SequenceMatcher(None, *words, autojunk=False).get_matching_blocks()
+    matcher = difflib.SequenceMatcher[str](None, words[0], words[1], autojunk=False)
+    blocks = matcher.get_matching_blocks()
     pieces: tuple[Pieces, Pieces] = ([], [])
     ends = [0, 0]
     for first, second, length in blocks:

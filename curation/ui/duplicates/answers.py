@@ -52,12 +52,10 @@ def decision_of(answer: Mapping[str, Any], annotator: str) -> Decision:
     choice = answer["choice"]
     if choice not in (*sides, "both"):
         raise ValueError(choice)
-    example, kind, value = sides["left"], "apart", sides["right"]
+    example, kind, value = sides["left"], "apart", sides["right"] if choice == "both" else None
     if choice in sides:
         other = "right" if choice == "left" else "left"
-        example, kind, value = sides[choice], "prefer", None
-        if answer["conflict"]:
-            example, kind = sides[other], "drop"
+        example, kind = (sides[other], "drop") if answer["conflict"] else (sides[choice], "prefer")
     return Decision(
         example_id=example,
         kind=kind,
