@@ -149,6 +149,7 @@ CHUNK = 4
 KILLED = """
     import os, signal, sys
     from pathlib import Path
+from types import SimpleNamespace
     from curation.embedding import VectorStore
     from tests.encoders import TrigramEncoder
     from tests.test_embedding import CHUNK, TEXTS
@@ -229,6 +230,40 @@ def test_whatever_changes_a_vector_makes_another_model(tiny_model, tmp_path, par
     assert load_encoder(str(folder)).name != name, "two encoders of one name are two"
     (twin / "README.md").write_text("Words about the model change no vector.")
     assert load_encoder(str(twin)).name == name
+
+
+def test_the_multilingual_model_puts_texts_of_equal_meaning_together_across_languages(tmp_path):
+    pairs = [
+        ("How do I bake bread at home?", "怎样在家里烤面包？"),
+        ("The parliament voted on new taxes.", "Парламент проголосовал за новые налоги."),
+        ("My cat sleeps all day long.", "Meine Katze schläft den ganzen Tag."),
+    ]
+    store = VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
+    encoder = store.encoder("multilingual")
+    texts = [text for pair in pairs for text in pair]
+    vectors = store.embed(texts, encoder)
+    assert vectors.shape == (6, 512) and encoder.name.endswith("/numpy")
+    similarity = vectors @ vectors.T - 2 * np.eye(6)
+    assert [int(row.argmax()) for row in similarity] == [1, 0, 3, 2, 5, 4]
+    assert store.encoder_name("multilingual") == encoder.name
+    assert store.used([types.SimpleNamespace(kind="embed", params={"model": "multilingual"})]) == {
+        encoder.name.removesuffix("/numpy"): "numpy"
+    }
+    with pytest.raises(CurationError, match="one way"):
+        store.encoder("multilingual", "draft")
+
+
+def test_the_multilingual_model_reads_all_of_a_long_text_and_any_character():
+    encoder, half = load_encoder("multilingual", "numpy"), "The river is wide and cold. " * 300
+    texts = [half, half + "日本の経済は成長している。" * 700, "", "\ud800", "🙂"]
+    vectors = encoder.encode(texts)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    assert vectors[0] @ vectors[1] < 0.9, "the end of a long text counts"
+    assert np.allclose(encoder.encode(texts[:1])[0], vectors[0], atol=1e-4)
+    assert encoder.encode([]).shape == (0, 512)
+    tokens = tokenizer_of("multilingual")
+    assert tokens.beyond(texts).tolist() == [0] * 5 and tokens.windows(half) == [half]
+    assert tokens.ids([""]) == [[]] and tokens.unknown in tokens.ids(["\U000e0041"])[0]
 
 
 def test_a_model_of_the_hub_is_pinned_to_its_commit_and_its_code_is_never_run(

@@ -50,7 +50,8 @@ NARROW = {
 
 ROOMS = {
     "embedding": """
-        models neighbours backends
+        multilingual neighbours backends
+        models
         tokenizer benchmark
         static
         encoder
@@ -112,7 +113,7 @@ ROOMS = {
     "looking": """
         __init__ choice columns contamination context counts coverage duplicates layout masks measures
         queues search
-        chance concepts filter gaps quotas result special
+        chance concepts filter gaps quotas result special unread
     """,
     "operations": """
         __init__ clean concept conversation decontaminate duplicates embed filters labels language lengths
@@ -140,7 +141,7 @@ ROOMS = {
     "ui": """
         __init__ door slots text
         charts filters server state tables
-        actions card cards form leak_report measures progress quotas search_result uploads
+        actions card cards form leak_report measures progress quotas search_result unread uploads
         clean concepts shell
         about context delivery_check delivery_form delivery_push duplicates load reference_sets search
         delivery

@@ -87,6 +87,7 @@ def cover(
 ) -> None:
     """Compare a project with a reference set: the share within reach, gaps, over-represented topics."""
     from curation.comparison import compare_with
+    from curation.looking.unread import unread_by
 
     begin = time.perf_counter()
     if of not in ("", "prompt", "response", "both"):
@@ -96,12 +97,15 @@ def cover(
         chosen, view = opened.references.get(reference), opened.view()
         compared = compare_with(opened, chosen, of, progress)
         value = coverage_summary(compared, chosen, reach)
+        unread = unread_by(view.dataset.rows, opened.recipe)
+        value["unread"] = unread.to_dict() if unread else None
         value["seconds"] = round(time.perf_counter() - begin, 3)
         value["peak_rss_mb"] = peak_rss_mb()
         result.update({k: v for k, v in value.items() if k not in ("gaps", "over_represented")})
     if not view.current:
         sys.stderr.write(f"{view.note}\n")
-    show(value, as_json, coverage_text(value))
+    warning = unread.sentence if unread else ""
+    show(value, as_json, "\n".join(filter(None, [coverage_text(value), warning])))
 
 
 def coverage_summary(compared: Any, reference: Any, reach: float | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,12 @@ from curation.cli.options import (
 )
 from curation.cli.terminal import show, working
 from curation.dataset import Dataset
-from curation.errors import CurationError
+from curation.errors import CurationError, RecipeError
 from curation.formats import METADATA
 from curation.formats.base import WHICH_COLUMN
 from curation.formats.names import MEANINGS
 from curation.import_summary import ImportSummary, line_sum
+from curation.looking.unread import unread_by
 from curation.process import peak_rss_mb
 from curation.project import Project
 from curation.reading import Reading
@@ -93,6 +95,10 @@ def import_files(
         if paths := [f for f in files if not f.startswith("hf:")]:
             entries += opened.add(*paths, names=name, replace=replace, progress=progress, **options)
         total = ImportSummary.of(entries).to_dict()
+        unread = None
+        with suppress(RecipeError):  # a recipe that cannot be read stops the run, not the import
+            unread = unread_by(opened.examples.rows, opened.recipe) if total["examples"] else None
+        total["unread"] = unread.to_dict() if unread else None
         total["decisions_without_row"] = orphans = without_row(opened)
         total["seconds"] = round(time.perf_counter() - begin, 3)
         result.update(total)
@@ -107,6 +113,7 @@ def import_files(
             )
             raise CurationError(f"{many} refused since {why} `curate rows --rejected` lists them.")
     lines = import_text(entries)
+    lines += [f"  {unread.sentence}"] if unread and unread.sentence else []
     if orphans:
         what = (
             "1 decided example is"
@@ -177,19 +184,23 @@ def run(
         chosen = None if recipe is None else Recipe.from_yaml(read_text(recipe), recipe.name)
         opened = Project.open(project)
         dataset = opened.run(chosen, engine=runner, progress=progress)
-        summary = run_summary(opened, dataset, time.perf_counter() - begin)
+        summary = run_summary(opened, dataset, time.perf_counter() - begin, chosen)
         result.update(summary)
     show(summary, as_json, run_text(summary))
 
 
-def run_summary(opened: Project, dataset: Dataset, seconds: float) -> dict[str, Any]:
+def run_summary(
+    opened: Project, dataset: Dataset, seconds: float, recipe: Recipe | None = None
+) -> dict[str, Any]:
     """Return the output of `curate run --json`."""
+    unread = unread_by(dataset.rows, opened.recipe if recipe is None else recipe)
     return {
         "examples": len(dataset),
         "kept": len(dataset.kept),
         "dropped": len(dataset.dropped),
         "steps": [report.to_dict() for report in dataset.steps],
         "encoders": opened.vectors.used(dataset.steps),
+        "unread": unread.to_dict() if unread else None,
         "fingerprint": dataset.steps[-1].fingerprint if dataset.steps else "",
         "seconds": round(seconds, 3),
         "peak_rss_mb": peak_rss_mb(),
@@ -208,6 +219,8 @@ def run_text(summary: dict[str, Any]) -> str:
         )
         lines += [f"  {note}" for note in step.get("notes", [])]
     lines += [f"embedded by {name}: {how}" for name, how in summary["encoders"].items()]
+    if summary["unread"] and summary["unread"]["warning"]:
+        lines.append(summary["unread"]["warning"])
     cached = all(step["cached"] for step in summary["steps"]) and summary["steps"]
     end = ", everything cached" if cached else ""
     lines.append(

@@ -13,6 +13,7 @@ from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath
 from curation.cli.terminal import bar, in_a_sentence, show, working
 from curation.errors import CurationError
 from curation.looking.filter import Filter
+from curation.looking.unread import unread_by
 from curation.project import Project
 from curation.settings import check_settings, read_about
 
@@ -70,7 +71,8 @@ def export(
         fresh = {name: text for name, text in stated.items() if text is not None}
         describe(project, {**read_about(project), **fresh})
     with working(project, job) as (progress, result), engine_of(engine) as runner:
-        manifest = Project.open(project).export(
+        opened = Project.open(project)
+        manifest = opened.export(
             to,
             tuple(format or ["trl"]),
             allow_attention=allow_attention,
@@ -81,9 +83,11 @@ def export(
             engine=runner,
             progress=progress,
         )
-        value = export_summary(manifest, to)
+        unread = unread_by(opened.view().dataset.rows, opened.recipe)
+        value = {**export_summary(manifest, to), "unread": unread.to_dict() if unread else None}
         result.update(value)
-    show(value, as_json, export_text(value))
+    text = export_text(value)
+    show(value, as_json, f"{unread.sentence}\n{text}" if unread and unread.sentence else text)
 
 
 def check(

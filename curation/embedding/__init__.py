@@ -1,6 +1,7 @@
 """Vectors of texts: models, the backends that compute them, vectors on disk, and neighbours.
 
 models       the folder of a model, its title, loading it
+multilingual  the model of 16 languages that a package carries
 tokenizer    the tokens of a text, the model's limit, windows of longer texts
 backends     how a model is computed on this machine
 benchmark    which backend is the fastest on this machine
@@ -12,14 +13,17 @@ neighbours   the nearest neighbours of vectors
 
 from curation.embedding.encoder import Encoder, load_encoder
 from curation.embedding.models import bundled_folder
+from curation.embedding.multilingual import MULTILINGUAL, READS
 from curation.embedding.neighbours import nearest
 from curation.embedding.store import NotRemembered, VectorStore
-from curation.embedding.tokenizer import ModelTokenizer, tokenizer_of
+from curation.embedding.tokenizer import TextTokenizer, tokenizer_of
 
 __all__ = [
+    "MULTILINGUAL",
     "Encoder",
-    "ModelTokenizer",
+    "READS",
     "NotRemembered",
+    "TextTokenizer",
     "VectorStore",
     "bundled_folder",
     "load_encoder",

@@ -15,7 +15,9 @@ import numpy as np
 from curation.embedding import benchmark
 from curation.embedding.backends import Encode, prepared
 from curation.embedding.models import load_from, load_model, location_of, title_of
+from curation.embedding.multilingual import MULTILINGUAL, NUMPY, MultilingualEncoder
 from curation.embedding.static import STATIC, StaticEncoder
+from curation.errors import CurationError
 
 
 class Encoder(Protocol):
@@ -52,11 +54,18 @@ class ModelEncoder:
 
 
 def load_encoder(model: str = "", backend: str = "torch-float32") -> Encoder:
-    """The encoder of a model: empty for the bundled one, a folder, or a name on the Hub.
+    """The encoder of a model: empty for the bundled one, "multilingual", a folder, or a name on the Hub.
 
     backend: one of `curation.embedding.backends`, or "draft" for static embeddings made from the
-    model. Raises CurationError when there is no such model.
+    model; "numpy" for "multilingual". Raises CurationError when there is no such model, or when it
+    has no such backend.
     """
+    if model == MULTILINGUAL:
+        if backend != NUMPY:
+            raise CurationError(
+                "The multilingual model is computed in one way; set `way` of Embeddings to auto."
+            )
+        return MultilingualEncoder()
     if backend == STATIC:
         return StaticEncoder(model, title_of(model))
     return ModelEncoder(str(location_of(model)), title_of(model), backend)
@@ -67,4 +76,6 @@ def fastest_backend(model: str = "") -> str:
 
     Raises CurationError without the model.
     """
+    if model == MULTILINGUAL:
+        return NUMPY
     return benchmark.fastest(benchmark.measurements(title_of(model), load_model(model)))

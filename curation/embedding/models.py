@@ -19,6 +19,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from curation.embedding.multilingual import MULTILINGUAL, multilingual_title
 from curation.errors import CurationError, MissingExtra
 from curation.files import content_of
 
@@ -56,6 +57,8 @@ def title_of(model: str) -> str:
     digest is the commit that was fetched. Loads nothing. Raises CurationError when the folder or
     the weights are missing.
     """
+    if model == MULTILINGUAL:
+        return multilingual_title()
     folder = Path(location_of(model))
     if not folder.is_dir():
         commit = commit_of(model)

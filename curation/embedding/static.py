@@ -25,7 +25,7 @@ from curation import files
 from curation.cache import key, read_table, write_table
 from curation.embedding.backends import encode_tokens
 from curation.embedding.models import load_model
-from curation.embedding.tokenizer import ModelTokenizer, tokenizer_of
+from curation.embedding.tokenizer import ModelTokenizer, model_tokenizer
 from curation.errors import CurationError
 
 STATIC = "draft"
@@ -65,7 +65,7 @@ class StaticEncoder:
         from scipy.sparse import csr_matrix
 
         table = _table(self._model, self._title)
-        ids = tokenizer_of(self._model).ids(texts)
+        ids = model_tokenizer(self._model).ids(texts)
         ends = np.cumsum([0, *map(len, ids)])
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32, count=ends[-1])
         counts = csr_matrix((np.ones(len(flat), np.float32), flat, ends), (len(ids), len(table)))
@@ -81,7 +81,7 @@ def _table(model: str, title: str) -> np.ndarray:
     with contextlib.suppress(RuntimeError):  # no home
         stored = read_table(_path(title))
         # csr_matrix checks no bounds: a table of another vocabulary would give garbage.
-        if stored is not None and len(stored) == _ids(tokenizer_of(model)):
+        if stored is not None and len(stored) == _ids(model_tokenizer(model)):
             flat = stored["vector"].combine_chunks().flatten().to_numpy()
             vectors: np.ndarray = flat.reshape(len(stored), -1).astype(np.float32)
             return vectors
@@ -102,7 +102,7 @@ def distilled(model: str = "") -> np.ndarray:
 
     Special tokens and unused ones get zeros. Raises CurationError without the model.
     """
-    own = tokenizer_of(model)
+    own = model_tokenizer(model)
     before, after = _special_tokens(own)
     tokens = _text_tokens(own)
     sequences = np.array([[*before, token, *after] for token in tokens])

@@ -13,11 +13,12 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from curation.embedding.models import load_model, location_of
+from curation.embedding.multilingual import MULTILINGUAL, MultilingualTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -27,6 +28,26 @@ SLICE = 256
 
 SLACK = 16
 """Tokens that a window leaves free, so that its border can move back to the beginning of a word."""
+
+
+class TextTokenizer(Protocol):
+    """The tokens of texts as a model reads them.
+
+    limit: tokens that the model reads, special ones included; None for any number. unknown: the id
+    of what is not in the vocabulary; None where every character is.
+    """
+
+    limit: int | None
+    unknown: int | None
+
+    def beyond(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens of each text that the model does not read, (texts,) int64."""
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """All tokens of each text, special ones left out."""
+
+    def windows(self, text: str) -> list[str]:
+        """The text cut at words into pieces that the model reads whole."""
 
 
 class ModelTokenizer:
@@ -42,6 +63,10 @@ class ModelTokenizer:
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         self.limit = limit
+        name = getattr(self.tokenizer.model, "unk_token", None)
+        self.unknown: int | None = (
+            self.tokenizer.token_to_id(name) if name else _unigram_unknown(self.tokenizer)
+        )
         self._special = self.tokenizer.num_special_tokens_to_add(False)
 
     def beyond(self, texts: Sequence[str]) -> np.ndarray:
@@ -101,9 +126,20 @@ def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def _unigram_unknown(tokenizer: Tokenizer) -> int | None:
+    """The id of unknown characters in a vocabulary of the Unigram kind, which gives it no name."""
+    model = json.loads(tokenizer.to_str())["model"]
+    return None if model.get("byte_fallback") else model.get("unk_id")
+
+
+def tokenizer_of(model: str = "") -> TextTokenizer:
+    """The tokenizer of the model of that name; raises CurationError when there is no such model."""
+    return MultilingualTokenizer() if model == MULTILINGUAL else model_tokenizer(model)
+
+
 @functools.lru_cache(maxsize=4)
-def tokenizer_of(model: str = "") -> ModelTokenizer:
-    """The tokenizer of the model of that name; raises CurationError when there is no such model.
+def model_tokenizer(model: str = "") -> ModelTokenizer:
+    """The tokenizer of a sentence-transformers model; raises CurationError when there is no such model.
 
     For a model in a folder only the tokenizer is loaded, which takes no time.
     """

@@ -42,7 +42,10 @@ def embed(
     progress: Progress,
     *,
     of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
-    model: Annotated[str, "a folder or Hub name; empty for the bundled all-MiniLM-L6-v2"] = "",
+    model: Annotated[
+        str,
+        "a folder or Hub name; empty for all-MiniLM-L6-v2 (English), multilingual for 16 languages",
+    ] = "",
     way: Annotated[
         Backend, "the backend that computes it; auto measures once and keeps the fastest"
     ] = "auto",

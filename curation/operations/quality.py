@@ -180,9 +180,11 @@ def _speaks(text: str, language: str, other: str) -> bool:
     """Whether a text holds function words of a language, and more than of the other."""
     text_words = words(text)
     own, others = (
-        sum(w in _FUNCTION_WORDS.get(code, ()) for w in text_words) for code in (language, other)
+        [w for w in text_words if w in _FUNCTION_WORDS.get(code, ())] for code in (language, other)
     )
-    return own > others and own >= 0.1 * len(text_words)
+    # Names of places and shops repeat the same two or three.
+    several = len(set(own)) >= min(3, len(text_words) // 4)
+    return several and len(own) > len(others) and len(own) >= 0.1 * len(text_words)
 
 
 @filter("Drop bad answers", needs=("problems",))

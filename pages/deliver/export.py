@@ -5,7 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.export.deliveries import deliveries
-from curation.ui import about, context, delivery, delivery_check, delivery_form, shell, state
+from curation.ui import (
+    about,
+    context,
+    delivery,
+    delivery_check,
+    delivery_form,
+    shell,
+    state,
+    unread,
+)
 
 
 def draw() -> None:
@@ -16,6 +25,7 @@ def draw() -> None:
     )
     project, view = state.need_view()
     shell.stale(view)
+    unread.draw(project, view.dataset.rows, view.fingerprint)
     written = deliveries(project.path)
     if written:
         delivery.draw(project, written)

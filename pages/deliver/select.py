@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.looking.choice import Choice
-from curation.ui import shell, state
+from curation.ui import shell, state, unread
 from curation.ui.select import compare, form, rows, shares, verdict
 from curation.ui.select.scene import Scene
 
@@ -18,6 +18,7 @@ def draw() -> None:
     )
     project, view = state.need_view()
     shell.stale(view)
+    unread.draw(project, view.dataset.rows, view.fingerprint)
     form.draw(project, view.dataset)
     choice = Choice.of(view.dataset)
     if choice is None:

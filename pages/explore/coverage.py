@@ -9,7 +9,7 @@ import streamlit as st
 from curation.comparison import comparison_key
 from curation.project import Project, View
 from curation.reference_sets import ReferenceSet
-from curation.ui import reference_sets, shell, state
+from curation.ui import reference_sets, shell, state, unread
 from curation.ui.coverage import choice, copies, gaps, numbers, over, picture
 from curation.ui.coverage.comparison import Comparison, newest
 from curation.ui.slots import set_widget
@@ -62,6 +62,7 @@ def draw() -> None:
     )
     project, view = state.need_view()
     shell.stale(view)
+    unread.draw(project, view.dataset.rows, view.fingerprint)
     references = project.references.all()
     if new := reference_sets.just_added(project, references):
         set_widget("coverage-target", new.slug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import concepts, shell, state
+from curation.ui import concepts, shell, state, unread
 from curation.ui.map import bar, picture, side, treemap
 
 
@@ -17,6 +17,7 @@ def draw() -> None:
     project, view = state.need_view()
     shell.stale(view)
     rows = view.dataset.rows
+    unread.draw(project, rows, view.fingerprint)
     if "map_x" not in rows:
         st.info(
             "The recipe is running. The map appears when it has ended."

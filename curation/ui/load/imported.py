@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation.import_summary import COUNTS, ImportSummary, line_sum
 from curation.project import Project
-from curation.ui import tables
+from curation.ui import tables, unread
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -32,3 +32,5 @@ def draw(project: Project) -> None:
     st.caption(f"**{line_sum(summary.counts)}**")
     for name, note in summary.notes:
         st.caption(f":material/info: {markdown(name)}: {markdown(note, 300)}")
+    if summary.counts["examples"]:
+        unread.draw(project, project.examples.rows, str(project.source_digest))

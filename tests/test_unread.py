@@ -1,0 +1,111 @@
+"""The languages that an embedding model cannot read: counted, said, and cured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from curation import Project, Step
+from curation.cli.data import import_text, run_text
+from curation.embedding import tokenizer_of
+from curation.looking.unread import multilingual, unread, unread_by
+from curation.recipe import Recipe
+from tests.conftest import make_dataset
+
+ENGLISH = ("How do I keep green tea fresh?", "Keep it away from light, heat and damp air.")
+CHINESE = ("怎样才能长期保存好新鲜的绿茶？", "绿茶怕光、怕热、怕潮，也怕别的强烈气味。")
+
+
+def rows(english: int, chinese: int):
+    return make_dataset([ENGLISH] * english + [CHINESE] * chinese).rows
+
+
+def test_the_bundled_model_cannot_read_chinese_and_the_multilingual_one_can():
+    counted = unread(rows(30, 10))
+    assert [(one.language, one.rows) for one in counted.languages] == [("en", 30), ("zh", 10)]
+    english, chinese = counted.languages
+    tokenizer = tokenizer_of()
+    ids = tokenizer.ids(["\n\n".join(CHINESE)])[0]
+    assert chinese.unknown == pytest.approx(ids.count(tokenizer.unknown) / len(ids), abs=1e-4)
+    assert english.unknown == 0 and not english.is_unread and chinese.is_unread
+    assert english.per_character < 0.5 < chinese.per_character
+    assert (
+        f"{chinese.unknown:.0%} of the tokens of 10 examples in zh are unknown" in counted.sentence
+    )
+    assert "multilingual" in counted.sentence and "in en" not in counted.sentence
+    other = unread(rows(30, 10), "multilingual")
+    assert other.sentence == "" and all(one.unknown < 0.05 for one in other.languages)
+
+
+def test_a_language_that_is_read_letter_by_letter_is_unread_but_not_one_of_characters():
+    russian = ("Как правильно сварить гречневую кашу?", "На один стакан крупы возьмите два воды.")
+    table = make_dataset(
+        [russian] * 2 + [("「は」の違いは？", "それはとてもいいことですよね。")]
+    ).rows
+    table = table.assign(language=["ru", "ru", "ja"])
+    first, second = unread(table).languages
+    assert first.unknown == 0 and first.per_character > 0.7 and first.is_unread
+    assert "2 examples in ru letter by letter" in unread(table).sentence
+    assert unread(table.assign(language="ja")).languages[0].is_unread == (
+        unread(table.assign(language="ja")).languages[0].unknown > 0.1
+    )
+    assert not any(one.is_unread for one in unread(table, "multilingual").languages)
+
+
+def test_the_multilingual_model_is_offered_only_for_its_own_languages():
+    table = make_dataset([("यह किताब अच्छी है?", "मुझे यह बहुत पसंद आई।")] * 3).rows
+    hindi = unread(table, "multilingual")
+    assert hindi.sentence and "to multilingual" not in hindi.sentence
+    greek = unread(make_dataset([("Πού είναι το βιβλίο μου;", "Είναι πάνω στο τραπέζι.")]).rows)
+    assert greek.languages[0].is_unread and not greek.multilingual_helps
+    assert "to a folder" in greek.sentence and "to multilingual" not in greek.sentence
+    assert unread(rows(1, 1)).multilingual_helps
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "counts"),
+    [(99, 1, True), (101, 1, False), (3_000, 20, True), (0, 1, True)],
+)
+def test_a_language_counts_from_one_in_a_hundred_or_twenty_rows(english, chinese, counts):
+    table = rows(english, chinese).assign(language=["en"] * english + ["zh"] * chinese)
+    assert ("zh" in [one.language for one in unread(table).languages]) == counts
+
+
+def test_only_the_embedded_side_counts_and_the_column_of_languages_goes_first():
+    table = make_dataset([("Translate: good morning", CHINESE[1])] * 3).rows
+    assert unread(table, of="prompt").sentence == "" != unread(table, of="response").sentence
+    assert [one.language for one in unread(table.assign(language="xx")).languages] == ["xx"]
+
+
+def test_a_recipe_without_embeddings_or_without_its_model_has_no_warning(tmp_path):
+    table = rows(1, 1)
+    assert unread_by(table, Recipe((Step("lengths"),))) is None
+    assert unread_by(table, Recipe((Step("embed", model=str(tmp_path / "none")),))) is None
+    assert unread_by(table, Recipe((Step("embed", enabled=False),))) is None
+    recipe = Recipe((Step("lengths"), Step("embed", of="prompt", way="draft")))
+    counted = unread_by(table, recipe)
+    assert counted is not None and counted.sentence
+    cured = multilingual(recipe)
+    assert dict(cured.steps[1].params) == {"of": "prompt", "model": "multilingual"}
+    assert unread_by(table, cured).sentence == ""
+
+
+def test_import_and_run_say_it(tmp_path):
+    file = tmp_path / "tea.jsonl"
+    pairs = [ENGLISH, CHINESE, ("绿茶有几种？", "主要有炒青、烘青、晒青和蒸青四种。")]
+    file.write_text("".join(json.dumps({"prompt": p, "response": r}) + "\n" for p, r in pairs))
+    project = Project.create(tmp_path / "project", recipe=Recipe((Step("embed"),)))
+    entries = project.add(file)
+    counted = unread_by(project.examples.rows, project.recipe)
+    assert import_text(entries) and "2 examples in zh" in counted.sentence
+    summary = {
+        "steps": [],
+        "encoders": {},
+        "examples": 3,
+        "kept": 3,
+        "dropped": 0,
+        "seconds": 0.0,
+        "unread": counted.to_dict(),
+    }
+    assert counted.sentence in run_text(summary) and summary["unread"]["languages"][0]["rows"] == 2
