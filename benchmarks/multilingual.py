@@ -71,8 +71,8 @@ def labels(data: Path) -> None:
         rng = np.random.default_rng(0)
         part = [pairs[i] for i in rng.choice(len(pairs), ROWS, replace=False)]
         texts, codes = [text for text, _ in part], np.array([code for _, code in part])
-        ways = {"character trigrams": trigrams, **{n: e.encode for n, e in encoders().items()}}
-        for way, encode in ways.items():
+        kinds = {"character trigrams": trigrams, **{n: e.encode for n, e in encoders().items()}}
+        for kind, encode in kinds.items():
             begin = time.process_time()
             vectors = encode(texts)
             spent = time.process_time() - begin
@@ -81,7 +81,7 @@ def labels(data: Path) -> None:
             train, test = order[: ROWS * 2 // 3], order[ROWS * 2 // 3 :]
             model = LogisticRegression(C=10, max_iter=500).fit(vectors[train], codes[train])
             score = f1_score(codes[test], model.predict(vectors[test]), average="macro")
-            print(f"{name:22}{way:20}{alike:8.3f}{score:8.3f}{spent:8.1f} s", flush=True)
+            print(f"{name:22}{kind:20}{alike:8.3f}{score:8.3f}{spent:8.1f} s", flush=True)
 
 
 def messages(locale: Path) -> None:
