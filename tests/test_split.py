@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
+from unittest.mock import patch
 
 import numpy as np
 import orjson
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import registry
-from curation.alike import jaccard
+from curation.alike import jaccard, near_vectors
 from curation.alike.pairs import Index
 from curation.embedding import nearest
 from curation.errors import RecipeError
@@ -439,6 +441,58 @@ def test_the_margin_below_the_threshold_is_of_a_rounding_and_no_more():
         vectors[other, [one, other]] = cosine, np.sqrt(1 - cosine**2)
     groups = split_step(rows, vectors, lambda k: nearest(vectors, k))["split_group"]
     assert groups.notna().tolist() == [*[True] * 4, *[False] * 9]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.integers(2, 90),
+    threshold=st.sampled_from([0.5, 0.8, 0.95, 1.0]),
+    leading=st.sampled_from([1, 3, 8]),
+    many=st.sampled_from([0, 100]),
+    seed=st.integers(0, 99),
+)
+def test_no_near_pair_of_vectors_is_missed_by_a_look_at_a_few_directions(
+    rows, threshold, leading, many, seed
+):
+    draw = np.random.default_rng(seed)
+    centres = draw.normal(size=(5, 12))
+    vectors = centres[draw.integers(0, 5, rows)] + 0.3 * draw.normal(size=(rows, 12))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors[draw.integers(0, rows)] = vectors[0]
+    vectors[draw.integers(0, rows)] = np.nan
+    with patch.multiple(near_vectors, LEADING=leading, BLOCK=17, ACROSS=13, MANY=many):
+        pairs = {
+            (int(i), int(j))
+            for part in near_vectors.all_near_pairs(vectors, threshold)
+            for i, j in zip(part.first, part.second, strict=True)
+        }
+    cosines = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    upper = np.triu(np.ones_like(cosines, dtype=bool), 1)
+    sure, allowed = (
+        set(zip(*map(np.ndarray.tolist, np.nonzero(upper & (cosines >= least))), strict=True))
+        for least in (threshold, threshold - 2e-5)
+    )
+    assert sure <= pairs <= allowed
+
+
+def test_a_split_of_more_rows_than_have_exact_neighbours_passes_the_check(monkeypatch):
+    monkeypatch.setattr(sys.modules[split_step.__module__], "EXACT_ROWS", 100)
+    draw = np.random.default_rng(3)
+    vectors = draw.normal(size=(400, 96)).astype(np.float32)
+    vectors[200:] = vectors[:200] + 0.02 * draw.normal(size=(200, 96))  # a paraphrase of each
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = ["".join(WORDS[int(digit)] for digit in f"{n:03}") for n in range(400)]
+    rows = make_dataset([(f"Why {name}?", f"{name} is so.") for name in names]).rows
+
+    def blind(k):
+        """Neighbours that miss every paraphrase."""
+        return np.zeros((400, k), np.int32), np.zeros((400, k), np.float32)
+
+    placed = split_step(rows, vectors, blind, validation=0.1, test=0.1)
+    groups = placed["split_group"].to_numpy()
+    assert (groups[:200] == groups[200:]).all() and placed["split_group"].notna().all()
+    report = leaks(rows.assign(split=placed["split"]), vectors)
+    assert report["above_threshold"] == 0 and "meaning" not in report["kinds"]
 
 
 def test_a_group_has_the_name_of_its_least_id():

@@ -15,11 +15,12 @@ import pandas as pd
 
 from curation import registry
 from curation.alike.likeness import LEAK, likenesses
-from curation.alike.near_vectors import neighbour_pairs
+from curation.alike.near_vectors import all_near_pairs, neighbour_pairs
 from curation.alike.pairs import Groups, Pairs
 from curation.allocation import assignments, units_of
 from curation.columns import FileColumns, as_numbers, as_text
 from curation.dataset import Progress, silent
+from curation.embedding.neighbours import EXACT_ROWS
 from curation.errors import RecipeError
 from curation.registry import SEEDS, Column, Range
 from curation.text.folding import folded
@@ -187,11 +188,12 @@ def split(
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
-    alike = (
-        ()
-        if vectors is None or neighbours is None
-        else neighbour_pairs(vectors, neighbours, similarity - MARGIN)
-    )
+    alike: Iterable[Pairs] = ()
+    if vectors is not None and neighbours is not None:
+        if len(rows) <= EXACT_ROWS:
+            alike = neighbour_pairs(vectors, neighbours, similarity - MARGIN)
+        else:  # the leak check compares exactly, so a neighbour that was missed would be a leak
+            alike = all_near_pairs(vectors, similarity - MARGIN, progress)
     group = leak_groups(rows, together, alike, copies=copies, progress=progress)
     placed = np.full(len(rows), "train", dtype=object)
     free = np.ones(len(rows), dtype=bool)
