@@ -50,6 +50,7 @@ NOT_FOUND = [
     "Write to liv@example.org, liv@example.com.au or info@nordpost.dk.",
     "git clone git@codeberg.org:liv/boats.git",
     "Call 555-123-4567 or (800) 867-2311.",
+    "Call us about order 98 12 34 77.",
     "Phone: (234) 567-8901",
     "On 2023-11-05 at 08:15:30, from 1914-1918 to 1939-1945.",
     "Version 2.10.4.1138, part 0451 22334, order 503-867-2311.",

@@ -68,6 +68,8 @@ def project(tmp_path_factory) -> Project:
         for x in asks
     ]
     plain.append({"instruction": f"Whom <b>{EMAIL}</b>?", "input": "", "output": "Nobody."})
+    link = f"Ask <a href='mailto:{EMAIL}'>him</a>."
+    plain.append({"instruction": link, "input": "", "output": "Whom?"})
     for name, rows in (("chats", chats), ("pairs", pairs), ("plain", plain)):
         path = tmp_path / f"{name}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -95,10 +97,12 @@ def test_no_file_of_a_delivery_holds_the_original(project, tmp_path):
     assert [canary for canary in CANARIES if canary in text] == []
     manifest = orjson.loads((tmp_path / "out" / "manifest.json").read_bytes())
     (step,) = [s for s in manifest["steps"] if s["use"] == "redact_personal"]
-    assert "E-mail addresses: 8 replaced, in 8 examples." in step["notes"]
-    assert (
-        "E-mail addresses: 8 replaced, in 8 examples." in (tmp_path / "out/README.md").read_text()
+    counts = (
+        "Replaced by placeholders: payment cards: 4 in 4 examples; "
+        "e-mail addresses: 8 in 8 examples; phone numbers: 1 in 1 example."
     )
+    assert step["notes"] == [counts]
+    assert counts in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_the_original_stays_in_the_project(project):

@@ -22,18 +22,18 @@ _TEXTS = ("messages", "rejected", "tools", "metadata")
 
 
 def _counted(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
-    """Return a sentence with the redacted values of each kind."""
+    """Return a sentence with the number of redacted values of each kind; none without any."""
     counts, examples = Counter[str](), Counter[str]()
     for text in answer[REDACTED].dropna():
         for part in filter(None, text.split(", ")):
             kind, number = part.split(" ")
             counts[kind] += int(number)
             examples[kind] += 1
-    return [
-        f"{KINDS[kind].title[:1].upper()}{KINDS[kind].title[1:]}: {count:,} replaced, "
-        f"in {examples[kind]:,} example{'s' * (examples[kind] > 1)}."
+    parts = [
+        f"{KINDS[kind].title}: {count:,} in {examples[kind]:,} example{'s' * (examples[kind] > 1)}"
         for kind, count in sorted(counts.items())
     ]
+    return [f"Replaced by placeholders: {'; '.join(parts)}."] if parts else []
 
 
 @clean(
