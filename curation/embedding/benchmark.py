@@ -80,6 +80,7 @@ def _measured(model: Any, seconds: float) -> list[Measurement]:
     texts = _texts()
     few, reference, least = texts[:: len(texts) // 8], None, 0.0
     running: dict[str, tuple[Encode, float]] = {}
+    spent: dict[str, list[float]] = {}
     given_up = []
     for backend, prepare in backends().items():
         if backend in SUPERSEDED:
@@ -91,7 +92,9 @@ def _measured(model: Any, seconds: float) -> list[Measurement]:
             if rate < least:  # such as bfloat16 on a processor without it: not worth the wait
                 given_up.append(Measurement(backend, round(rate, 1), 0.0))
                 continue
+            begin = time.perf_counter()
             vectors = encode(texts)
+            spent[backend] = [time.perf_counter() - begin]
         except Exception:
             if reference is None:  # without the plainest backend there is nothing to compare with
                 raise
@@ -99,9 +102,8 @@ def _measured(model: Any, seconds: float) -> list[Measurement]:
         if reference is None:
             reference, least = vectors, rate / 2
         running[backend] = encode, float((vectors * reference).sum(axis=1).min())
-    spent: dict[str, list[float]] = {backend: [] for backend in running}
-    # Backends take turns, and the best turn of each counts, so that other work on the machine
-    # favours none.
+    # The run that gave the vectors is the first turn. Backends take turns, and the best turn of each
+    # counts, so that other work on the machine favours none.
     while unfinished := [backend for backend in running if sum(spent[backend]) < seconds]:
         for backend in unfinished:
             spent[backend].append(_seconds(running[backend][0], texts))

@@ -71,11 +71,11 @@ class LanguageTokens:
 
     @property
     def described(self) -> str:
-        """The figure by which it counts as unread, for the middle of a sentence."""
+        """The part that counts as unread, for the middle of a sentence."""
         rows = f"{self.rows:,} example{'s' if self.rows != 1 else ''} in {self.language}"
         if self.unknown > UNREADABLE:
-            return f"{self.unknown:.0%} of the tokens of {rows} are unknown to it"
-        return f"it reads {rows} letter by letter"
+            return f"{self.unknown:.0%} of the tokens of {rows}"
+        return f"the words of {rows}"
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,10 @@ class Unread:
             return ""
         cure = "a folder or a Hub name of a model that reads them"
         if self.multilingual_helps:
-            cure = f"{MULTILINGUAL}, or to {cure}"
+            cure = f"{MULTILINGUAL}, a folder or a Hub name"
         return (
-            f"The embedding model cannot read all of this: {'; '.join(one.described for one in unread)}. "
-            "Neighbours, topics and places on the map of these examples mean little. Set the model of "
-            f"Embeddings to {cure}."
+            f"The embedding model cannot read {', '.join(one.described for one in unread)}, so their "
+            f"neighbours and places on the map mean little; set the model of Embeddings to {cure}."
         )
 
     def to_dict(self) -> dict[str, Any]:
