@@ -49,7 +49,7 @@ FOUND = [
 NOT_FOUND = [
     "Write to liv@example.org, liv@example.com.au or info@nordpost.dk.",
     "git clone git@codeberg.org:liv/boats.git",
-    "Call 555-123-4567 or (800) 867-2311.",
+    "Call 555-123-4567, (800) 867-2311 or 0800 123 4567.",
     "Call us about order 98 12 34 77.",
     "Phone: (234) 567-8901",
     "On 2023-11-05 at 08:15:30, from 1914-1918 to 1939-1945.",
@@ -66,7 +66,7 @@ NOT_FOUND = [
     "GB82 WEST 1234 5698 7654 33",
     "11010519491231002Y is none, nor is 110105194912310021",
     "ISBN 978-3-16-148410-0, doi:10.1000/182.4539148803436, ISSN 2049-3630",
-    "/var/log/2024/0171/2234567.txt and IMG_4539148803436467.jpg",
+    "/var/log/2024/0171/2234567.txt and IMG_4539148803436467.jpg, C:\\4539148803436467",
     "The call returned at 1679433381.",
     "sk-learn, task-force-of-the-whole-long-word, sk-xxxxxxxxxxxxxxxxxxxxxxxx",
     "AKIAIOSFODNN7EXAMPLE and api_key = 'YOUR_API_KEY_1234567890'",

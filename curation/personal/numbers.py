@@ -14,7 +14,7 @@ from typing import NamedTuple
 from curation.personal.nearby import BEFORE, Span, digits_of
 
 _CARD = re.compile(
-    r"(?<![\w.,-])(?<!\d )(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|3\d{3}([ -])\d{6}\2\d{4,5})"
+    r"(?<![\w.,/\\-])(?<!\d )(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|3\d{3}([ -])\d{6}\2\d{4,5})"
     r"(?![.,]\d|[\w-]| \d)"
 )
 _CARD_BEGINS = re.compile(r"3[04-9]|4|5[0-9]|2[2-7]|6[02-9]")

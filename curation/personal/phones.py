@@ -33,9 +33,9 @@ _DATE = re.compile(
 )
 _YEARS = re.compile(r"(?:1[5-9]|20)\d\d(?:[-–/ ]+(?:1[5-9]|20)\d\d)+")
 _NOBODYS = re.compile(
-    r"^(?:1|001)?(?:\d{3})?555|^[01]?123456|^0?987654321|^(?:1|001)?8(?:00|33|44|55|66|77|88)|^(\d)\1+$"
+    r"^(?:1|001)?(?:\d{3})?555|^0?0?80[08]|^[01]?123456|^0?987654321|^(?:1|001)?8(?:00|33|44|55|66|77|88)|^(\d)\1+$"
 )
-"""Numbers made for films and forms, and those that companies answer for free in North America."""
+"""Numbers made for films and forms, and those that companies answer for free in North America and Europe."""
 _COUNTED = {"".join(str((start + i) % 10) for i in range(10)) for start in range(10)}
 """Ten digits in the order of counting, as people fill in forms."""
 _NO_NUMBER = re.compile(r"\d{1,4}\.\d{4,}|\+ \d+|1[4-7]\d{8}|.*\d (?:/|[–-](?= )).*")
