@@ -183,8 +183,8 @@ def split(
         By words, Dolly's 2,000 rows have 40 in groups of at most 6; without `copies` 3 rows of
         validation and test have a copy in another split, with them none. By words and meaning
         LIMA's 1,029 have no group, a mixed pool of 2,543 has 23 rows in groups of at most 5, and
-        5,000 of Alpaca 4 in groups of 2; the default leak check finds all three splits leak-safe.
-        Pairs of prompts among Alpaca's 52,002 make groups of at most 5.
+        all 52,002 of Alpaca have 355 in groups of at most 19; the default leak check finds all three
+        splits leak-safe. Pairs of prompts among Alpaca's 52,002 make groups of at most 5.
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
