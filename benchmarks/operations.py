@@ -160,11 +160,10 @@ def meanings(data: Path) -> Iterator[Line]:
 
 def near(one: str, two: str, similarity: float) -> bool:
     """Whether one of two texts would be dropped for the other."""
-    from curation.alike import nearest_kept, side
+    from curation.alike import Sides, shingle_sets
 
-    sets = [side((("user", text),)) for text in (one, two)]
-    leader = nearest_kept([sets], np.arange(2), similarity, lambda part, text: None).leader
-    return bool(leader[1] == 0)
+    sides = Sides([shingle_sets([one, two])])
+    return bool(sides.codes[0] == sides.codes[1] or len(sides.pairs(similarity)[0].first))
 
 
 def messages() -> dict[str, list[str]]:

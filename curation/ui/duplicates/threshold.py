@@ -93,11 +93,12 @@ def draw(project: Project, view: View, report: StepReport) -> None:
     cut = copies.cut(chosen, order)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(_sentence(cut, len(copies.rows)), width="content")
-        if chosen != copies.threshold:
+        if copies.lowest is not None:
             st.button(
                 f"Use {chosen:.2f} in the recipe",
                 key="duplicates-use",
                 icon=":material/check:",
+                disabled=chosen == copies.threshold,
                 on_click=_use,
                 args=(project, report.name, chosen),
             )
