@@ -206,9 +206,9 @@ def paraphrases(data: Path) -> Iterator[Line]:
     cosines = np.triu(vectors @ vectors.T, 1)
     own = np.array([cosines[i, i + 1] for i in range(0, planted, 2)])
     for similarity in (0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6):
-        found = int((own >= similarity).sum())
-        more = int((cosines >= similarity).sum()) - found
-        figure = f"{found} of {len(own)} ({found / len(own):.0%}) and {more:,} other pairs"
+        hits = int((own >= similarity).sum())
+        more = int((cosines >= similarity).sum()) - hits
+        figure = f"{hits} of {len(own)} ({hits / len(own):.0%}) and {more:,} other pairs"
         yield f"cosine {similarity}", len(texts), figure
 
 
