@@ -96,7 +96,7 @@ def rensa(texts: list[str]) -> set[tuple[int, int]]:
     """The pairs that rensa's LSH proposes, 128 permutations, words in runs of five."""
     from rensa import RMinHash, RMinHashLSH
 
-    index, pairs = RMinHashLSH(threshold=SIMILARITY, num_perm=128, num_bands=14), set()
+    index, pairs = RMinHashLSH(threshold=SIMILARITY, num_perm=128, num_bands=16), set()
     for row, text in enumerate(texts):
         words = text.lower().split()
         hashed = RMinHash(num_perm=128, seed=0)

@@ -582,6 +582,31 @@ def test_few_comparisons_leave_no_row_that_is_near_to_a_kept_one(crowd, most, mo
         assert max(near) < 0.6
 
 
+def test_of_many_copies_that_few_are_compared_with_one_stays(monkeypatch):
+    words_ = [f"w{i}" for i in range(60)]
+    copies = [" ".join([*words_[:30], f"x{i}", *words_[31:]]) for i in range(50)]
+    rows = rows_of([("", text) for text in copies])
+    monkeypatch.setattr(near_duplicates, "RARER", 0)
+    monkeypatch.setattr(near_duplicates, "MOST", 5)
+    rows["number"] = np.arange(50)[rows.index.argsort().argsort()]
+    for best in ("highest", "lowest"):
+        delta = drop_near_duplicates(
+            rows, silent, similarity=0.6, by="response", best_by="number", best=best
+        )
+        assert rows["number"][delta["keep"]].tolist() == [49 if best == "highest" else 0]
+
+
+def test_kept_rows_of_nearly_one_prompt_and_one_answer_are_no_conflict():
+    rivals = Pairs(np.array([0]), np.array([1]), np.array([0.9]))
+    kept = cut(classes_of(np.arange(2)), np.arange(2), 0.8)
+    for answers, expected in (([5, 5], [-1, -1]), ([5, 6], [0, 0])):
+        rows = compared.Compared(
+            classes_of(np.arange(2)), np.arange(2), np.array(answers), rivals=rivals
+        )
+        assert rows.conflicts(kept, 0.8).tolist() == expected
+        assert rows.conflicts(kept, 0.95).tolist() == [-1, -1]
+
+
 def test_another_threshold_reads_no_text_again(crowd, tmp_path, monkeypatch):
     step, cache = operation("drop_near_duplicates"), Cache(tmp_path)
     supply = Supply(crowd, cache=cache)
@@ -740,6 +765,9 @@ def test_a_person_says_what_is_no_duplicate_and_which_copy_stays(make_project):
 
     project.decisions.append([Decision(ids[2], "prefer", annotator="Ann")])
     assert not project.view().current and kept() == [False, False, True, True]
+    project.decisions.append([Decision(ids[0], "prefer", annotator="Bob")])
+    assert kept() == [True, False, False, True], "the newest word counts"
+    project.decisions.undo("Bob")
     project.decisions.append([Decision(ids[1], "apart", ids[2], "Ann")])
     assert kept() == [False, True, True, True]
     exported = "\n".join(orjson.dumps(e.to_dict()).decode() for e in project.decisions.events())
