@@ -1,14 +1,15 @@
-"""Answers that end too early, in the middle of a sentence, or too late, with another turn or a loop."""
+"""Answers that end too early: cut by a limit of length, or without the end of their last sentence."""
 
 from __future__ import annotations
 
 import re
 
+from curation.answers.rule import Pair, Rule
 from curation.text.scripts import is_han
-from curation.text.words import words, words_and_signs
+from curation.text.words import words
 
 _NEVER_LAST = set(
-    "the an and or but because your their my our und oder eine einen einem et les des los las el del "
+    "the an and or but because your their my our its und oder eine einen einem et les des los las el del "
     "который которая и или".split()
 )
 """Words that end no sentence in their language, and mean nothing else in others at a line's end."""
@@ -53,24 +54,80 @@ _LAST = 2_000
 """Characters of a last line that are read."""
 
 
-def is_truncated(prompt: str, response: str) -> bool:
-    """Whether an answer stops in the middle: an open code block, or prose that ends in a sentence."""
-    stripped = response.rstrip()
-    if stripped.count("```") % 2:
+_OPEN_SIGNS = re.compile(r"(?:(?<=\s)(?:[=+×÷<$/-]|\\\w{1,20})|[(\[“「（【《])\Z")
+"""Ends that wait for something: an operator, an opening bracket or quotation mark, a command of TeX."""
+_MATHS = re.compile(r"\\begin\{(\w+\*?)\}|\\end\{(\w+\*?)\}")
+_ENDS = ".!?。！？…:：;；\"”’'»」』）)]}>*`~|•"
+
+
+def is_truncated(pair: Pair) -> bool:
+    """Tell whether an answer surely stops in the middle.
+
+    It ends with a word that ends no sentence ("and", "the", 以及), with a comma, with an open bracket,
+    operator, code block or formula. A prompt that asks for a line of a letter or poem may get a comma.
+    """
+    stripped = pair.response.rstrip()
+    if not stripped:
+        return False
+    if _open_block(stripped):
         return True
     last = stripped[-_LAST:].rsplit("\n", 1)[-1].strip()
-    if len(words(last)) < 6 or _ITEM.match(last):
+    if len(words(last)) < 6 or _ITEM.match(last) and last[-1] in _ENDS:
         return False
+    if _OPEN_SIGNS.search(last) and not _CODE.search(last):
+        return stripped.count(f"{last[-1]}\n") + stripped.count(f"{last[-1]} \n") == 0
+    if _CUT_YEAR.search(last):
+        return True
     fragment = _SENTENCE_END.split(last)[-1].strip() or last
-    if _dangles(fragment):
-        return not (fragment.endswith((",", "，")) and _ASKS_A_LINE.search(prompt))
+    if not _dangles(fragment):
+        return False
+    return not (fragment.endswith((",", "，")) and _ASKS_A_LINE.search(pair.prompt))
+
+
+_CUT_YEAR = re.compile(
+    r"\b(?:in|of|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?(?: \d{1,2}(?:st|nd|rd|th)?,?)?) (?:19|20)\Z"
+)
+"""A year of which two digits are left."""
+_CODE = re.compile(r"[;{}]|\w\(|==|=>|->|</")
+
+
+def _open_block(text: str) -> bool:
+    """Whether a fence of code or an environment of TeX is opened and not closed."""
+    if "\\begin{" in text:
+        depth = sum(1 if mark[1] else -1 for mark in _MATHS.finditer(text))
+        if depth > 0:
+            return True
+    fences = [line for line in text.split("\n") if line.lstrip().startswith("```")]
+    return len(fences) % 2 == 1 and text[-1] not in ".!?。！？" and text.count("```") % 2 == 1
+
+
+def is_unfinished(pair: Pair) -> bool:
+    """Tell whether prose lacks the end of its last sentence: probably cut, or written without a full stop.
+
+    Sentences before it have their ends, and the last has six words or more; no title, list, code, link
+    or signature counts.
+    """
+    stripped = pair.response.rstrip()
+    last = stripped[-_LAST:].rsplit("\n", 1)[-1].strip()
+    if len(words(last)) < 4 or is_truncated(pair):
+        return False
+    marker = _ITEM.match(last)
+    last = last[marker.end() :].strip() if marker else last
+    fragment = _SENTENCE_END.split(last)[-1].strip() or last
+    if not fragment[-1:].isalnum() or _SIGNS.search(fragment) or _CODE.search(last):
+        return False
+    ended = fragment != last and len(words(fragment)) >= 3
+    before = _whole_lines(stripped[: len(stripped) - len(last)])
     capitals = sum(word[0].isupper() for word in fragment.split())
-    return (
-        fragment != last
-        and fragment[-1:].isalpha()
-        and len(words(fragment)) >= 6
-        and not _SIGNS.search(fragment)
-        and 2 * capitals < max(2, len(fragment.split())) + 1  # not a title
+    title = 2 * capitals >= max(2, len(fragment.split())) + 1
+    return (ended or before) and not title
+
+
+def _whole_lines(text: str) -> bool:
+    """Whether the last two lines before end with a full stop, so that the next would too."""
+    before = [line.strip() for line in text.split("\n") if line.strip()][-2:]
+    return bool(before) and all(
+        line[-1] in ".。!！?？" and len(words(line)) >= 6 for line in before
     )
 
 
@@ -86,7 +143,13 @@ def _dangles(sentence: str) -> bool:
     if pieces[-1] in _NEVER_LAST:
         return True
     before = " ".join(pieces[:-1])
-    return len(pieces) > 4 and pieces[-1] in _SELDOM_LAST and not _ASKING.search(before)
+    listed = before.endswith(",")  # the last of a list of words
+    return (
+        len(pieces) > 4
+        and pieces[-1] in _SELDOM_LAST
+        and not listed
+        and not _ASKING.search(before)
+    )
 
 
 def _last_han_word(text: str) -> str:
@@ -100,52 +163,5 @@ def _last_han_word(text: str) -> str:
     return str(list(jieba.cut(text[-20:]))[-1])
 
 
-def repetition(text: str) -> float:
-    """The longest loop of a text as a share of the text; 0 below 20 words.
-
-    A loop is a phrase that follows itself at least twice. A chorus is no loop, nor is a list whose
-    items begin alike, because the text between them differs.
-    """
-    start = text[:20_000].lower()
-    pieces = [piece for piece in words_and_signs(start) if any(map(str.isalnum, piece))]
-    if len(pieces) < 20:
-        return 0.0
-    last: dict[tuple[str, str, str], int] = {}
-    longest = run = period = 0
-    for i, gram in enumerate(zip(pieces, pieces[1:], pieces[2:], strict=False)):
-        gap = i - last.get(gram, i)
-        run = run + 1 if gap and gap == period else 1
-        period = gap
-        last[gram] = i
-        if gap and run + 2 >= 2 * gap:
-            longest = max(longest, run + 2 + gap)
-    return longest / len(pieces)
-
-
-_MERGED = re.compile(
-    r"^[ \t#/]{0,12}(?:\d{1,4}\.[ \t]{0,3})?(?:instruction|指令)[ \t]{0,3}\d{0,4}[ \t]{0,3}[:：]|"
-    r"^[ \t]{0,3}#{2,6} ?response[ \t]{0,3}[:：]",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ASKED_AGAIN = re.compile(
-    r"^[ \t#*]{0,6}(?:human|user|question)\b\**[:：]", re.IGNORECASE | re.MULTILINE
-)
-_ANSWERED_AGAIN = re.compile(
-    r"^[ \t#*]{0,6}(?:assistant|ai|bot|chatgpt|gpt)\b\**[:：]", re.IGNORECASE | re.MULTILINE
-)
-_ASKS_DIALOGUE = re.compile(
-    r"\b(?:dialog|conversation|chat|script|transcript|interview|scene|play|exchange|discussion|bot|"
-    r"user|human|assistant|prompt|example)|对话|聊天|剧本|会话",
-    re.IGNORECASE,
-)
-
-
-def is_merged(prompt: str, response: str) -> bool:
-    """Whether another instruction, or another speaker's turn, follows inside the answer."""
-    answer = response.strip()
-    if _MERGED.search(answer, 1) and not _MERGED.search(prompt):
-        return True
-    again = _ASKED_AGAIN.search(answer, 1)
-    return bool(
-        again and _ANSWERED_AGAIN.search(answer, again.end()) and not _ASKS_DIALOGUE.search(prompt)
-    )
+TRUNCATED = Rule("truncated_answer", "the answer stops in the middle", is_truncated, 0, 0, 0)
+UNFINISHED = Rule("unfinished_answer", "the last sentence has no end", is_unfinished, 0, 0, 0)

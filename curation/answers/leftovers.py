@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 
+from curation.answers.rule import Pair, Rule
 from curation.text.markup import prose
 from curation.text.tokens import token_in
-from curation.text.web import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags
+from curation.text.web import ABOUT_ENCODING, ABOUT_HTML, ENTITY, LAYOUT, has_tags, speaks_of_html
 
 _GARBLED = re.compile(
     "(?<![A-ZÀ-Þ])Ã[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|Ã[\u0080-\u00a1\u00a4\u00a7\u00a9\u00af\u00b1-\u00b6\u00bc-\u00bf]"
     "|â€[™œ\u009d“”˜¢¦\u0080-\u00bf]|(?<![A-ZÀ-Þ])Â[\u00a0-\u00bf]|ï»¿|\ufffd|ðŸ"
     "|[åäæçèé][\u0080-\u009f\u00a1-\u00bf][\u0080-\u00bf]"
+    # UTF-8 read as Windows-1251 or GBK; GBK read as Latin-1, or as UTF-8 and written again
+    "|вЂ[“”™њќ¦\u201c-\u201e]|(?:[ГР][\u0080-\u00bf©Ўў¤Ґ¦§Ёё«¬®°±Ііґµ¶·№єЅѕї]){3}|[a-z]Г[©±јЇ¶¤Ё]"
+    "|鈥[檚渃滄攁斺︹]|[a-z][茅茂帽眉盲枚][a-z鈥]|锟斤拷|烫烫烫|(?:[銆锛鐨鍦瀛涓浣犲鏄绗][\u3400-\u9fff€]?){3}"
+    "|¡[¯°±ª®\u00ad]|[a-z]¨[¦¹¢]|(?=[\u00c0-\u00ff]{0,7}[\u00a1-\u00bf\u00d7\u00f7])[\u00a1-\u00ff]{8}"
+    "|Γ[Çàöé]|├[⌐ñ│┤»ª]"
 )
 
 
-def is_garbled(prompt: str, response: str) -> bool:
-    """Whether prompt or answer holds letters of a wrong encoding, and neither is about encodings."""
+def is_garbled(pair: Pair) -> bool:
+    """Tell whether prompt or answer holds letters of a wrong encoding, and neither is about encodings."""
+    prompt, response, *_ = pair
     if prompt.isascii() and response.isascii():
         return False
     return bool(
@@ -28,24 +35,48 @@ def is_garbled(prompt: str, response: str) -> bool:
 
 _ASKS_MARKUP = re.compile(
     r"\bweb|\breact\b|\bcode\b|\bpython\b|\bscript\b|link|\bbold|italic|underline|highlight|\bfont|"
-    r"\bformat|\bstyle|\bcolou?r|\bform\b|\btemplate\b|\bgradient\b|\bembed|\banimat|\bcomponent\b",
+    r"\bformat|\bstyle|\bcolou?r|\bform\b|\btemplate\b|\bgradient\b|\bembed|\banimat|\bcomponent\b|"
+    r"网页|网站|代码|格式|粗体|链接|表单|标签",
     re.IGNORECASE,
 )
 
 
-def has_html(prompt: str, response: str) -> bool:
-    """Whether tags or entities were left in a text that was not to have any."""
+def has_html(pair: Pair) -> bool:
+    """Tell whether tags or entities were left in a text that was not to have any.
+
+    Code, and texts or prompts about HTML, may hold them.
+    """
     return any(
         ("<" in text or "&" in text)
-        and not ABOUT_HTML.search(text)
-        and not ABOUT_HTML.search(prompt)
-        and not _ASKS_MARKUP.search(prompt)
-        and (has_tags(text) or bool(ENTITY.search(prose(text))))
-        for text in (prompt, response)
+        and not speaks_of_html(text)
+        and not ABOUT_HTML.search(pair.prompt)
+        and not _ASKS_MARKUP.search(pair.prompt)
+        and (has_tags(text) or _leftover(prose(text)))
+        for text in pair[:2]
     )
 
 
-def has_special_tokens(prompt: str, response: str) -> bool:
-    """Whether tokens of a chat template stand in the text."""
-    about_html = bool(ABOUT_HTML.search(prompt))
-    return any(token_in(text, about_html) for text in (prompt, response))
+def _leftover(text: str) -> bool:
+    return bool(ENTITY.search(text) or LAYOUT.search(text))
+
+
+def has_special_tokens(pair: Pair) -> bool:
+    """Tell whether tokens of a chat template stand in the text."""
+    about_html = bool(ABOUT_HTML.search(pair.prompt))
+    return any(token_in(text, about_html) for text in pair[:2])
+
+
+GARBLED = Rule("garbled", "characters are garbled", is_garbled, 0, 0, 0, about_text=True)
+HTML = Rule(
+    "html", "HTML was left in the text", has_html, 0, 0, 0, about_text=True, cured_by="strip_html"
+)
+TOKENS = Rule(
+    "special_tokens",
+    "chat-template tokens stand in the text",
+    has_special_tokens,
+    0,
+    0,
+    0,
+    about_text=True,
+    cured_by="",
+)

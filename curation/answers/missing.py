@@ -1,74 +1,95 @@
-"""Answers that are missing: a placeholder, or a copy of the prompt, stands in their place."""
+"""Answers that are missing: nothing, or a placeholder, stands in their place."""
 
 from __future__ import annotations
 
 import re
 
-from curation.text.folding import one_line
-from curation.text.words import words
+from curation.answers.rule import Pair, Rule
 
-_PLACEHOLDER = re.compile(
-    r"<\s{0,3}no[ _-]{0,3}(?:in|out)put\s{0,3}>|no ?(?:in|out)put\.?|n/?a\.?|"
-    r"null|nil|todo\.?|tbd\.?|\.{2,}|…|-+|"
-    r"not applicable\.?|placeholder|\[(?:insert|your) [^\]\n]{0,60}\]|无|暂无|略|k\. ?a\.|output:?|answer:?|response:?",
+_WORDS = set(
+    "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|not applicable|not available|not provided|no answer|"
+    "no answer provided|no answer given|no response|no response provided|no output|nooutput|no input|noinput|"
+    "no data|no content|no result|coming soon|to be completed|to be determined|to be added|to be filled|"
+    "under construction|answer|answer here|response|output|placeholder|placeholder text|blank|empty|redacted|xxx|"
+    "your answer|your answer here|your response here|answer goes here|response goes here|text goes here|k. a|"
+    "sin respuesta|keine antwort|pas de réponse|"
+    "无|暂无|略|空|待补充|待定|待填写|待完善|不适用|没有答案|无答案|没有回答|无回答|暂无回答|暂无答案|无内容|无输入|没有输入|"
+    "无输出|没有输出|未提供|暂缺|空白|请填写|答案|输出|回答|回复|此处填写答案|在此输入回答|未知答案|なし|該当なし|없음".split(
+        "|"
+    )
+)
+"""Whole answers that say nothing, in small letters without brackets and end signs."""
+_NONE = {"none", "nothing"}
+_TO_FILL = re.compile(
+    r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|请)[^\])}>】）」\n]{0,60}[\])}>】）」]{1,2}|"
+    r"(?:please )?(?:insert|enter|write|type|add|put) (?:your |the )?(?:answer|response|text|output|content|reply)(?: here)?|"
+    r"\{\{? ?\w{1,30} ?\}?\}|#n/?a|#ref|#value|#name\??|#null",
     re.IGNORECASE,
 )
-_NONE = re.compile(r"none\.?|nothing\.?", re.IGNORECASE)
-_NO_INPUT = re.compile(
-    r"<\s{0,3}no[ _-]{0,3}(?:in|out)put\s{0,3}>|\bno(?:in|out)put\b", re.IGNORECASE
+_SIGNS_ONLY = re.compile(r"[\s.…。·•\-–—_*?？!！~、,，]+")
+_TAG = re.compile(
+    r"<\s{0,3}no[ _-]{0,3}(?:in|out)put\s{0,3}>|\bno(?:in|out)put\b|[<＜](?:无|没有)(?:输入|输出)[>＞]",
+    re.IGNORECASE,
 )
 _PLACEHOLDER_INPUT = re.compile(
-    r"\n[ \t]{0,9}\r?\n\s{0,20}(?:<\s{0,3}no[ _-]{0,3}input\s{0,3}>|no ?input\.?|n/a\.?|none\.?|not applicable\.?)\Z|"
-    r"<\s{0,3}no[ _-]{0,3}input\s{0,3}>",
+    r"\n[ \t]{0,9}\r?\n\s{0,20}(?:<\s{0,3}no[ _-]{0,3}input\s{0,3}>|no ?input\.?|n/a\.?|none\.?|not applicable\.?|"
+    r"[<＜]?(?:无|没有)输入[>＞]?。?|&lt;(?:no ?input|无输入)&gt;)\Z|<\s{0,3}no[ _-]{0,3}input\s{0,3}>",
     re.IGNORECASE,
 )
 _ASKS_FOR_A_WORD = re.compile(
-    r"\b(?:words?|keywords?|terms?|abbreviations?|acronyms?|symbols?|literals?|values?|stands? for|short(?:hand)? for|"
-    r"called|constant|classify|category|label|sign|punctuation)\b|缩写|关键字|符号",
+    r"\b(?:words?|keywords?|terms?|abbreviations?|acronyms?|symbols?|signs?|literals?|values?|stands? for|short(?:hand)? for|"
+    r"called|constant|classify|category|categori[sz]e|label|punctuation|operator|output of|return(?:s|ed)?|evaluates?|"
+    r"morse|blank|prints?|javascript|python|sql|excel|extract)\b|缩写|关键字|符号|标点|填空|返回|提取|分类",
     re.IGNORECASE,
 )
 _ASKS_TO_MAKE = re.compile(
-    r"\s{0,9}(?:please )?(?:name|write|tell|describe|explain|create|generate|suggest|compose|"
-    r"design|give me|make|invent)\b",
+    r"(?:please )?(?:name|write|tell|describe|explain|create|generate|suggest|compose|offer|provide|list|"
+    r"design|give|make|invent|how|why|devise|summari[sz]e|rewrite|translate)\b",
     re.IGNORECASE,
 )
 _MAY_BE_NONE = re.compile(
-    r"\b(?:any|if|whether|none|no|errors?|mistakes?|missing|difference|both|either)\b",
+    r"\b(?:any|if|whether|none|no|not|errors?|mistakes?|missing|difference|both|either|exceptions?|side effects?)\b",
     re.IGNORECASE,
 )
+_BRACKETS = "[](){}<>【】（）「」“”\"'`*_#|:：;.。!！ \n\t"
 
 
-def is_placeholder(prompt: str, response: str) -> bool:
-    """Whether something stands in place of the answer, or of the prompt's input."""
-    if _PLACEHOLDER_INPUT.search(prompt.rstrip()[-400:]):
+def is_placeholder(pair: Pair) -> bool:
+    """Tell whether a placeholder (N/A, TBD, [Your answer here], Lorem ipsum, 无) is the whole answer.
+
+    The same holds for a placeholder that stands for the prompt's input (<noinput>). It is none where
+    the prompt names that word or asks for a word, value, symbol or label.
+    """
+    if _PLACEHOLDER_INPUT.search(pair.prompt.rstrip()[-400:]):
         return True
-    answer = response.strip()
+    answer, prompt = pair.response.strip(), pair.prompt.casefold()
+    if answer[:11].casefold() == "lorem ipsum":
+        return "lorem" not in prompt
     if not answer or len(answer) > 200:
-        return answer[:11].casefold() == "lorem ipsum" and "lorem" not in prompt.casefold()
-    if _NO_INPUT.search(answer):
+        return False
+    if _TAG.search(answer):
         return True
-    if _PLACEHOLDER.fullmatch(answer):
-        return not (
-            answer.strip(".").casefold() in prompt.casefold() or _ASKS_FOR_A_WORD.search(prompt)
-        )
+    if _SIGNS_ONLY.fullmatch(answer) or _TO_FILL.fullmatch(answer):
+        return not _ASKS_FOR_A_WORD.search(prompt)
+    bare = answer.casefold().strip(_BRACKETS)
+    if bare in _WORDS or answer.casefold() == "k.a.":
+        return bare not in prompt and not _ASKS_FOR_A_WORD.search(prompt)
     return bool(
-        _NONE.fullmatch(answer) and _ASKS_TO_MAKE.match(prompt) and not _MAY_BE_NONE.search(prompt)
+        bare in _NONE and _ASKS_TO_MAKE.match(prompt.strip()) and not _MAY_BE_NONE.search(prompt)
     )
 
 
-_ASKS_TO_REPEAT = re.compile(
-    r"\b(?:repeat|copy|correct|proofread|grammar|spell|punctuat|errors?|mistakes?|extract|quote|find|identify|which|"
-    r"select|choose|pick|underline|highlight|edit)|改正|纠正|重复|找出|选出|哪",
-    re.IGNORECASE,
+def is_empty(pair: Pair) -> bool:
+    """Tell whether an answer holds nothing but white space. A call of a tool is an answer."""
+    return not pair.response.strip()
+
+
+EMPTY = Rule("empty_answer", "the answer is empty", is_empty, 0, 0, 0)
+PLACEHOLDER = Rule(
+    "placeholder_answer",
+    "a placeholder stands for the answer or the input",
+    is_placeholder,
+    0,
+    0,
+    0,
 )
-
-
-def is_copy(prompt: str, response: str) -> bool:
-    """Whether an answer is a part of the prompt, to the comma, and the prompt asks for no such copy."""
-    question, answer = (one_line(text.casefold()) for text in (prompt, response))
-    return (
-        len(answer) >= 0.8 * len(question)
-        and answer in question
-        and len(words(answer)) >= 8
-        and (answer == question or not _ASKS_TO_REPEAT.search(question.replace(answer, "")))
-    )

@@ -1,85 +1,179 @@
-"""Answers that refuse, or speak as an AI, in nine languages."""
+"""Answers that refuse, or excuse themselves as a machine's, in eleven languages."""
 
 from __future__ import annotations
 
 import re
 
+from curation.answers.rule import Pair, Rule
 from curation.text.folding import plain_quotes
 from curation.text.words import words
 
-_CANNOT = r"i(?: am|'m)? (?:can(?:'?t|not)|could ?n[o']t|won't|will not|unable to|not able to|do not|don't)"
-_HELP = (
-    r"(?:help|assist|provide|answer|fulfill?|comply|complete|do (?:that|this|so)|create|generate|share|discuss|support|"
-    r"process|access|browse|open|view|display|offer|engage|respond|recommend|predict|write|"
-    r"see (?:the|any|your|that|this) (?:image|picture|photo|attach|link|file|video)|"
-    r"have (?:access|the ability|real-?time|enough))"
+_BEGINNING = 400
+"""Characters of an answer that are read; a refusal stands at the beginning."""
+_LONGEST = 130
+"""Words of an answer that refuses; a longer one goes on to answer."""
+
+_CANNOT = (
+    r"(?:(?:can(?:'?t|not)|could ?n[o']t|won't|will not|would not|do not|don't|should not|"
+    r"shouldn't|must not|may not)|(?:am|'m) (?:unable|not (?:able|capable|allowed|permitted|programmed|designed|equipped))"
+    r"|(?:am|'m) not (?:comfortable|going to)|(?:do not|don't) feel comfortable)"
 )
-_AI = r"(?:ai|artificial intelligence)(?: language)?(?: (?:model|assistant|chatbot|program|system|bot))?"
-_SPEAKS_AS_AI = re.compile(
-    rf"\bas an? (?:{_AI}|(?:large )?language model|chatbot|virtual assistant)(?:, ?| )"
-    rf"(?:i\b|my\b|it(?:'s| is) (?:not|im))"
-    rf"|(?:^|[.!?,] |\n)as an? (?:{_AI}|(?:large )?language model),"
-    rf"|\bi(?:'m| am) (?:just |only |merely )?an? (?:{_AI}|(?:large )?language model)"
-    r"(?=[,.;!]| (?:and|so|that|without|developed|trained|created|designed)\b|$)"
+_DOES = (
+    r"(?:help|assist|provid|answer|fulfil|compl|do (?:that|this|so)|creat|generat|shar|discuss|support|access|"
+    r"brows|open|view|display|offer|engag|respond|recommend|predict|writ|produc|perform|draw|see|read|"
+    r"have (?:access|the (?:ability|capabilit|capacity|necessary|data)|real-?time|enough|personal|emotions|feelings|"
+    r"opinions|any information|information|sufficient|physical|a physical|an? (?:opinion|body))|know|be able to|go into|talk about|process)"
+)
+_SORRY = r"(?:sorry|afraid|apologi[sz]e|apolog(?:y|ies)|unfortunately|regret(?:tably)?|excuse me)"
+_AI = r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|machine learning model|virtual assistant|chatbot|gpt)"
+_REFUSES = re.compile(
+    # an apology, and an "I cannot" behind it
+    rf"\b{_SORRY}\b[^.!?\n]{{0,80}}?\bi(?: (?:really|simply|just|also|currently|personally))? ?{_CANNOT}\b"
+    rf"[^.!?\n]{{0,30}}?\b{_DOES}"
+    rf"|\bregret that i (?:am|'m) unable"
+    # an "I cannot" at the very beginning, about the request itself
+    rf"|\A\W{{0,3}}(?:(?:oh|well|no|hmm|thank(?:s| you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:be able to )?"
+    r"(?:help|assist|fulfil|comply|do (?:that|this|so)\b|creat|generat|produce (?:that|this|such)|discuss (?:that|this|such)|"
+    r"provid(?:e|ing) (?:\w+ ){0,3}(?:response|answer|ways|information|content|advice|instructions|assistance|that|this)|"
+    r"(?:answer|respond to|engage (?:with|in)|write) (?:that|this|your|the question|such)|have the (?:ability|capability))"
+    r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not\b|\bhave to (?:decline|refuse|turn down)\b"
+    r"|\b(?:that|this|it) is(?: not|n't) something (?:that )?i (?:am|'m|can)\b"
+    r"|\boutside (?:of )?my (?:capabilities|abilities)\b|\b(?:against|violates?) (?:my|our) (?:guidelines|programming|polic)"
+    r"|\A\W{0,3}it (?:would not|is not|isn't|wouldn't) (?:be )?(?:appropriate|ethical|possible|right) for me to\b"
+    # a machine that lacks or cannot
+    rf"|\b(?:as|i(?:'m| am)(?: (?:just|only|merely|simply))?) an? (?:[\w-]+ ){{0,2}}{_AI}\b[^.!?\n]{{0,60}}"
+    r"(?:\bi(?: am|'m)? ?(?:do not|don't|cannot|can't|can not|lack|unable|not|have no|won't|will not|must)\b"
+    r"|\b(?:and|so) (?:do not|don't|cannot|can't|am not|unable|i)\b|\bunable to\b|\bnot (?:able|possible|within)\b)"
+    r"|\bit's not within my programming\b"
     r"|\bas of my (?:last|latest|most recent|current|knowledge|training)\b"
-    r"|\bmy (?:knowledge|training)(?: data)? cut-?off\b|\bmy training data\b"
-    r"|作为(?:一个|一名|一款)?(?:人工智能|AI|大?语言模型)(?:语言模型|助手|助理|程序|系统|模型)?(?=[，,。我])"
-    r"|我(?:只|仅仅|只不过)?是(?:一个|一名|一款)?(?:人工智能|AI|语言模型)"
-    r"(?:语言模型|助手|助理|程序|系统|模型)?(?=[，,。！、]|$)"
-    r"|\bals (?:ki|künstliche intelligenz|(?:großes )?sprachmodell)(?=[, ]+(?:kann|habe|bin|darf|ist|verfüge)\b)"
-    r"|\ben tant qu(?:'ia|'intelligence artificielle|e modèle de lang\w{1,6})(?=[, ])"
-    r"|\bcomo (?:una )?(?:ia|inteligencia artificial|modelo de lenguaje)(?=[, ]+(?:no|yo|me)\b)",
-    re.IGNORECASE | re.MULTILINE,
+    r"|\bmy (?:knowledge|training)(?: data)? cut-?off\b"
+    r"|\bwhich an? (?:ai|language model) cannot do\b|\bgpt models are not designed\b",
+    re.IGNORECASE,
 )
-_CANNOT_HELP = re.compile(
-    rf"\b(?:sorry|afraid|apologi[sz]e|apologies|unfortunately|regret)\b[^.\n]{{0,60}}?\b{_CANNOT}"
-    rf"(?: \w{{1,15}}){{0,2}} {_HELP}\b"
-    r"|\A\W{0,3}i (?:can(?:'?t|not)|am unable to|am not able to|won't|will not|am not programmed to) "
-    r"(?:help|assist|provide|fulfill?|comply|do that|create|generate|"
-    r"answer (?:that|this|your|the question|such))\b"
-    r"|(?:抱歉|对不起|不好意思)[，,！!。 ]{0,2}(?:但是?)?我?(?:无法|不能|没办法).{0,8}"
-    r"(?:提供|回答|完成|帮|生成|满足|协助|访问|创建|编写|执行|透露|预测|处理)"
-    r"|\btut mir (?:sehr )?leid\b[^.\n]{0,50}\bkann ich?\b[^.\n]{0,60}\bnicht (?:\w{1,20} )?"
-    r"(?:helfen|beantworten|unterstützen|bereitstellen|erstellen|weiterhelfen|erfüllen)"
-    r"|\btut mir (?:sehr )?leid\b[^.\n]{0,30}\bich kann[^.\n]{0,60}\bnicht (?:\w{1,20} )?"
-    r"(?:helfen|beantworten|unterstützen|bereitstellen|erstellen|weiterhelfen|erfüllen)"
-    r"|\bdésolée?\b[^.\n]{0,30}\bje (?:ne )?(?:peux|suis pas en mesure)[^.\n]{0,40}"
-    r"(?:répondre|aider|fournir|créer|générer|accéder|faire cela|assister)"
-    r"|\blo siento\b[^.\n]{0,20}\bno puedo[^.\n]{0,40}"
-    r"(?:ayud|respond|proporcion|crear|generar|complet|hacer eso|acceder|asist)"
-    r"|\bmi dispiace\b[^.\n]{0,20}\bnon posso[^.\n]{0,40}(?:aiut|rispond|fornir|crear)"
-    r"|\b(?:desculpe|lamento|sinto muito)\b[^.\n]{0,20}\bnão posso[^.\n]{0,40}(?:ajud|respond|fornec|criar)"
-    r"|(?:извините|к сожалению|простите)[^.\n]{0,30}я не могу[^.\n]{0,30}(?:помочь|ответить|предоставить|выполнить)"
-    r"|申し訳(?:ありません|ございません)[^\n]{0,30}(?:お答え|お手伝い|提供|対応)[^\n]{0,8}(?:でき|いたしかね)",
-    re.IGNORECASE | re.MULTILINE,
+_REFUSES_CHINESE = re.compile(
+    r"(?:抱歉|对不起|不好意思|很遗憾|十分遗憾|请原谅|恕)[^。！？\n]{0,40}?"
+    r"(?:无法|不能|没办法|没有办法|没有足够|没有能力|不便|不可以|不了|还没学习|不方便)"
+    r"|(?:(?<![你您])作为|由于我是|我(?:只|仅仅|只不过)?是)(?:一个|一名|一款|一位)?(?:负责任的)?"
+    r"(?:AI|人工智能|大?语言模型|文本模型|聊天机器人|虚拟助手)[^。！？\n]{0,24}?"
+    r"(?:无法|不能|没有|不具备|并不|不会|不可以|并没有)"
+    r"|\A\W{0,3}(?:你好，|您好，)?我(?:暂时|目前|现在)?(?:无法|不能|没办法|不便)(?:回答|提供|给到|完成|满足|帮|协助|处理|执行|参与|讨论)"
+    r"|我不便(?:回答|透露|讨论)|(?:涉及敏感|违反了?(?:使用)?(?:规定|政策|准则))[^\n]{0,20}(?:不便|不能|无法)",
+    re.IGNORECASE,
 )
+_REFUSES_ELSEWHERE = re.compile(
+    # Spanish and Portuguese
+    r"\b(?:lo siento|lamento|disculpas?|desculpas?|perdón?|me temo|sinto muito|infelizmente|lamentablemente|"
+    r"desafortunadamente)\b[^.\n]{0,30}\b(?:no|não) (?:puedo|posso|pod(?:er|ría)|consigo|estoy|estou|sou capaz|soy capaz|tengo|tenho)\b"
+    r"|\blamento (?:no|não) poder\b"
+    r"|\bcomo (?:um |uma |un |una )?(?:ia|inteligencia artificial|inteligência artificial|modelo de l[ie]ngua\w+)\b[^.\n]{0,30}"
+    r"\b(?:no|não)\b"
+    # German
+    r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|bedauere?)\b[^.\n]{0,60}\bkann ich\b[^.\n]{0,60}\bnicht\b"
+    r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|bedauere?)\b[^.\n]{0,40}\bich kann\b[^.\n]{0,60}\b(?:nicht|kein\w*)\b"
+    r"|\btut mir (?:sehr )?leid\b[^.\n]{0,10}\bdas kann ich nicht\b"
+    r"|\A\W{0,3}ich kann\b[^.\n]{0,50}\bleider nicht\b"
+    r"|\bals (?:eine? )?(?:ki|künstliche intelligenz|(?:großes )?sprachmodell)\b\S{0,20}[, ]+[^.\n]{0,30}\b(?:keine?n?|nicht)\b"
+    # French and Italian
+    r"|\b(?:désolée?|m'excuse|malheureusement|regrette|navrée?)\b[^.\n]{0,30}\b(?:je (?:ne )?(?:peux|suis)[^.\n]{0,12}\bpas\b|"
+    r"il m'est impossible|je ne suis pas)"
+    r"|\ben tant qu(?:'ia|'intelligence artificielle|e modèle de lang\w{1,6})\b[^.\n]{0,30}\b(?:pas|aucune?)\b"
+    r"|\bmi dispiace\b[^.\n]{0,20}\bnon (?:posso|sono)\b"
+    # Russian
+    r"|(?:извините|прошу прощения|простите|к сожалению)[^.\n]{0,30}\bя не (?:могу|в состоянии|имею)"
+    r"|\A\W{0,3}я не могу (?:создавать|помочь|ответить|выполнить|предоставить)"
+    r"|\bкак (?:языковая модель|искусственный интеллект|ии)\b[^.\n]{0,20}\bне\b"
+    # Japanese and Korean
+    r"|(?:申し訳(?:ありません|ございません|ない)|すみません|恐れ入りますが|ごめんなさい|恐縮です)[^\n]{0,40}?"
+    r"(?:できません|できかねます|いたしかねます|しかねます|対応でき|お答えでき)"
+    r"|(?:AI|言語モデル|人工知能)[^。\n]{0,8}(?:として|なので|ですので)[^。\n]{0,24}(?:ありません|できません|持って(?:い)?ません)"
+    r"|(?:죄송(?:하지만|합니다)|미안하지만|유감스럽게도)[^\n]{0,40}(?:없습니다|없어요|어렵습니다|못합니다)"
+    r"|(?:AI|인공지능|언어 모델)[^.\n]{0,8}(?:로서|이기 때문에)[^.\n]{0,24}(?:없습니다|않습니다)",
+    re.IGNORECASE,
+)
+_TOOL_LIMIT = re.compile(
+    r"\bfunctions?\b|\btools?\b|\bexternal tasks?\b|\bcurrent (?:capabilities|function|abilities)\b|"
+    r"\btasks? (?:related|that)|函数|工具",
+    re.IGNORECASE,
+)
+"""An assistant with tools that says which it has."""
+_ASKS_BACK = re.compile(
+    r"\b(?:did(?:n't| not)|have(?:n't| not)|was(?:n't| not)|were(?:n't| not)) (?:provided?|given|includ|specif|any)|"
+    r"\b(?:please|could you|can you)(?: please)? (?:provide|share|give|specify|clarify|tell me)|\bmore (?:context|details|information)\b|"
+    r"\bif you (?:share|provide|can provide|could provide)|"
+    r"(?:未|没有|没)(?:有)?(?:提供|给出|说明|指定)|请(?:您)?提供|如果(?:您|你)(?:能)?提供|更多(?:信息|上下文)",
+    re.IGNORECASE,
+)
+"""An answer that lacks something and asks for it."""
+_GOES_ON = re.compile(
+    r"\b(?:however|but|that said|still)\b,?[^.\n]{0,60}\b(?:here (?:is|are)|here's|according to|based on|in general|generally|"
+    r"can (?:still )?(?:summari|tell you|give you|describe|explain|suggest using)|is believed|appears? to|it is (?:clear|likely))"
+    r"|\b(?:according to|historical\w* (?:data|weather))\b[^.\n]{0,80}\d"
+    r"|(?:不过|但是|但|然而)[^。\n]{0,16}(?:可以(?:提供|给出|描述|告诉|说)(?:一个|一些)?(?:描述|例子|一般|信息|大致)|通常|一般来说)|[：:]\n|例如[^。\n]{8}|如果是",
+    re.IGNORECASE,
+)
+"""An answer that says what it lacks and answers all the same."""
+_OF_A_SHOP = re.compile(
+    r"\brefunds?\b|\breturns?\b|\bexchanges?\b|\bdiscounts?\b|\bwarrant(?:y|ies)\b|\b(?:your|the|an?) (?:order|account|booking|"
+    r"reservation|invoice|parcel|package|subscription|delivery)\b|退款|退货|换货|订单|账户|保修|快递",
+    re.IGNORECASE,
+)
+"""Matters of customers, in which a "cannot" is the shop's."""
 _QUOTED = re.compile(
     r"\"[^\"\n]{1,200}\"|(?<![\w'])'[^'\n]{1,200}'(?!\w)|「[^」\n]{1,200}」|《[^》\n]{1,200}》"
 )
 _ASKS_WHO = re.compile(
     r"\b(?:ai|artificial intelligence|chatbot|language model|robot|assistant)\b|人工智能|机器人|語言模型|语言模型|"
-    r"\b(?:are|do|did|were|have) you\b|"
-    r"\b(?:about|made|created|trained|developed|built|designed) you\b|\byourself\b|"
+    r"\b(?:about|made|created|trained|developed|built|designed|taught|programmed) you\b|\byourself\b|"
+    r"\b(?:can(?:'?t|not)|are|do|did|were|have|could|would) you\b.{0,40}\b(?:human|feel|conscious|real|alive|person|born|answer|"
+    r"opinion|emotions?)|\b(?:who|what|how) are you\b|\bhow(?:\'s| is) it going\b|"
     r"\byour (?:name|favou?rite|opinion|creators?|developers?|training|purpose|hobb|age)|"
-    r"\byou (?:can't|cannot|are|were)\b|"
-    r"你是|你叫|您是|介绍.{0,4}自己|你的",
+    r"\byou (?:can't|cannot|are|were)\b|你是|你叫|您是|介绍.{0,4}自己|你的",
     re.IGNORECASE,
 )
 """Questions about the model itself, whose right answer is that it is one."""
 _ASKS_TO_REFUSE = re.compile(
-    r"\b(?:apolog|declin|refus|reject|excus|regret|sorry|turn(?:ing)? (?:it |them |him |her )?down)|拒绝|道歉|婉拒",
+    r"\b(?:apolog|declin|refus|reject|excus|regret|sorry|turn(?:ing)? (?:it |them |him |her )?down|cannot do|can't do)|"
+    r"\b(?:role-?play|pretend|act as|play the|in character|dialogue|story|scene|screenplay)\b|拒绝|道歉|婉拒|扮演|抱歉|对不起",
     re.IGNORECASE,
 )
 
 
-def is_refusal(prompt: str, response: str) -> bool:
-    """Whether an answer refuses, or speaks as an AI. Quotations do not count."""
-    beginning = plain_quotes(response[:400])
-    if not (_SPEAKS_AS_AI.search(beginning) or _CANNOT_HELP.search(beginning)):
+def is_refusal(pair: Pair) -> bool:
+    """Tell whether an answer begins with a refusal, or with what a machine cannot do, and ends there.
+
+    It is no refusal where the prompt asks for one or for a role, where it is quoted, where an
+    assistant names the tools that it has, asks for what is missing, answers all the same, or speaks for
+    a shop, where the question is about the model itself, and where more than 130 words follow.
+    """
+    beginning = plain_quotes(pair.response[:_BEGINNING])
+    if not _refuses(beginning):
         return False
     unquoted = _QUOTED.sub(" ", beginning)
-    if len(words(unquoted)) < 3:
-        unquoted = beginning
-    if _CANNOT_HELP.search(unquoted) and not _ASKS_TO_REFUSE.search(prompt):
-        return True
-    return bool(_SPEAKS_AS_AI.search(unquoted)) and not _ASKS_WHO.search(prompt)
+    if len(words(unquoted)) >= 3 and not _refuses(unquoted):
+        return False
+    return not (
+        len(words(pair.response)) > _LONGEST
+        or _TOOL_LIMIT.search(pair.response)
+        or _ASKS_BACK.search(pair.response)
+        or _GOES_ON.search(pair.response)
+        or _OF_A_SHOP.search(beginning)
+        or _ASKS_TO_REFUSE.search(pair.prompt)
+        or _ASKS_WHO.search(pair.prompt)
+    )
+
+
+_NEEDED = re.compile(
+    r"n't|not\b|unable|declin|refus|rather|turn down|capabilit|lack|\bno\b|outside|guideline|can[’']?t|无|不|没|"
+    r"não|keine?|nicht|\bpas\b|aucun|impossible|\bне\b|ません|かね|없|않|어렵|못|cut-?off|as of my",
+    re.IGNORECASE,
+)
+"""Every refusal holds one of these, and few other answers begin with one."""
+
+
+def _refuses(text: str) -> bool:
+    return _NEEDED.search(text) is not None and any(
+        pattern.search(text) for pattern in (_REFUSES, _REFUSES_CHINESE, _REFUSES_ELSEWHERE)
+    )
+
+
+RULE = Rule("refusal", "the answer refuses, or says what a machine cannot do", is_refusal, 0, 0, 0)

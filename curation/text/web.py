@@ -23,11 +23,20 @@ ABOUT_HTML = re.compile(
 )
 """A text that is about HTML, so that tags may be meant."""
 
+LAYOUT = re.compile(r"</(?:div|table|tr|td|sup|sub|blockquote)>|<img\s[^<>]{1,200}>", re.IGNORECASE)
+"""Elements of whole pages. They are left over from one, or are the page that somebody asked for."""
+_ELEMENT = re.compile(r"</?(?:div|table|audio|video|img)\b", re.IGNORECASE)
+
 _ELEMENTS = "p|br|b|i|u|em|strong|span|font|center|a|ul|ol|li|h[1-6]"
 _TAG = re.compile(
     rf"<(/?)({_ELEMENTS})(?=[\s/>])(?:\s{{1,4}}[a-z-]{{1,20}}=[^<>]{{0,200}})?\s{{0,4}}/?>",
     re.IGNORECASE,
 )
+
+
+def speaks_of_html(text: str) -> bool:
+    """Whether a text is about HTML, or is a whole page, rather than a piece copied from one."""
+    return ABOUT_HTML.search(_ELEMENT.sub(" ", text)) is not None
 
 
 def has_tags(text: str) -> bool:
