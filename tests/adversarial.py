@@ -46,13 +46,14 @@ def checks() -> dict[str, Callable[[str], Any]]:
     from curation.ui import text as shown
 
     def both(rule):
-        return lambda t: (rule("Say it.", t), rule(t, "It is so."))
+        pairs = answers.Pair
+        return lambda t: (rule.breaks(pairs("Say it.", t)), rule.breaks(pairs(t, "It is so.")))
 
     def sought(kind):
         return lambda t: personal.find(t, [kind])
 
     return {
-        **{f"rule {name}": both(rule) for name, (_, rule) in answers.RULES.items()},
+        **{f"rule {name}": both(rule) for name, rule in answers.RULES.items()},
         **{f"personal {name}": sought(name) for name in personal.KINDS},
         "folded": folding.folded,
         "folded words": lambda t: folding.folded(t, False),

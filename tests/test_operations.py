@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation import answers
 from curation.answers import repetition
 from curation.basis import Basis
-from curation.dataset import silent, with_derived
+from curation.dataset import Dataset, silent, with_derived
 from curation.embedding import nearest
 from curation.engine.batches import Batch, run_batch
 from curation.errors import CurationError
 from curation.languages import _model as model_of_languages
 from curation.languages import languages as languages_of
+from curation.looking.columns import categories
+from curation.looking.filter import Filter
 from curation.operations.clean import fix_text, remove_special_tokens, strip_html
 from curation.operations.filters import (
     drop_matching,
@@ -286,6 +289,10 @@ POSITIVE = [
     ("placeholder_answer", "Design a logo.", "<nooutput> - Visuals cannot be made."),
     ("placeholder_answer", "Compose a melody.", "[Insert musical notes]"),
     ("placeholder_answer", "请推荐一本书。", "无"),
+    ("placeholder_answer", "请推荐一本书。", "（此处填写答案）"),
+    ("placeholder_answer", "Name three rivers.", "[Your answer here]"),
+    ("placeholder_answer", "Name three rivers.", "{{answer}}"),
+    ("placeholder_answer", "Name three rivers.", "Lorem ipsum dolor sit amet."),
     (
         "placeholder_answer",
         "Name a lake.\n\n<no input>",
@@ -303,15 +310,23 @@ POSITIVE = [
     ("refusal", "Help me with a birthday card.", "I'm sorry, I cannot help with that."),
     ("refusal", "给我讲一个故事。", "作为一个人工智能语言模型，我无法编写故事。"),
     ("refusal", "写一首诗。", "抱歉，我无法完成这个请求。"),
+    ("refusal", "Explain tides.", "That is not something I am able to help with."),
+    ("refusal", "Explain tides.", "I must decline this request."),
+    ("refusal", "Escreve um poema.", "Desculpe, mas não posso ajudar com isso."),
+    ("refusal", "Напиши стихи.", "К сожалению, я не могу ответить на этот вопрос."),
+    ("refusal", "詩を書いて。", "申し訳ありませんが、お手伝いすることはできません。"),
+    ("refusal", "시를 써 줘.", "죄송하지만 그 요청은 도와드릴 수 없습니다."),
+    ("truncated_answer", "Who won?", "He was sworn in as president on November 17, 20"),
+    ("truncated_answer", "What is the cost?", "The total cost of the ten apples is $"),
     ("truncated_answer", "Write a loop.", "Here it is:\n\n```python\nfor n in range(3):"),
     ("truncated_answer", "Calculate 4 times 5.", "4 multiplied by 5 is equal to"),
     (
-        "truncated_answer",
+        "unfinished_answer",
         "Why do cats purr?",
         "Cats purr when they are content. It may help to calm the cat and even to heal",
     ),
     (
-        "truncated_answer",
+        "unfinished_answer",
         "介绍一下故宫。",
         "故宫位于北京的中心，是明清两代的皇宫。它有九千多间房屋，是举行大典的",
     ),
@@ -332,6 +347,18 @@ POSITIVE = [
         "Name a lake.",
         "The Bodensee.\n\nHuman: Another?\nAssistant: The Müritz.",
     ),
+    (
+        "repetition_loop",
+        "Name a tip.",
+        "Sleep well.\n" + "".join(f"{n}. Drink more water at lunch.\n" for n in range(2, 20)),
+    ),
+    (
+        "merged_instructions",
+        "What is two and two?",
+        "<think>\nThe user adds two and two. Let me count.",
+    ),
+    ("merged_instructions", "What is two and two?", "Let me count.</think>\nFour."),
+    ("merged_instructions", "说一种乐器。", "大提琴。\n\n用户：再说一种。\n助手：小提琴。"),
     ("repetition_loop", "说几句鼓励的话。", "加油，你一定可以的！" * 5),
     ("merged_instructions", "Name an instrument.", "The cello.\n\n### Instruction: Name another."),
     ("merged_instructions", "Should I save?", "Yes, a little.\n##\n18. Instruction: Sort a list."),
@@ -341,6 +368,7 @@ POSITIVE = [
         "Shorten: the committee met on Tuesday and agreed to mend the roof.",
         "The committee met on Tuesday and agreed to mend the roof.",
     ),
+    ("copies_prompt", "Create a looping GIF of a cat.", '"Create a looping GIF of a cat."'),
     (
         "copies_prompt",
         "请把这句话改短：委员会星期二开会同意修屋顶。",
@@ -348,12 +376,20 @@ POSITIVE = [
     ),
     ("garbled", "Recommend a cafÃ©.", "The one at the corner."),
     ("garbled", "春天适合种什么花？", "\ufffd\ufffd\ufffd春天可以种凤仙花。"),
+    ("garbled", "Name a cafe.", "donвЂ™t go to the cafГ©."),
+    ("garbled", "说个词。", "锟斤拷锟斤拷"),
+    ("garbled", "说个词。", "ÈË¹¤ÖÇÄÜ×îÖøÃûµÄ"),
+    ("html", "How do I sleep well?", '<div class="text">Go to bed early.</div>'),
     ("html", "How do I sleep well?", "<p>Go to bed early.</p>"),
     ("html", "怎样做沙拉？", "油 &amp; 醋三比一。"),
     ("special_tokens", "What is the capital of Norway?", "Oslo.<|im_end|>"),
     ("special_tokens", "挪威的首都是哪里？", "[INST] 奥斯陆。"),
     ("unfollowable_url", "Summarise the article at https://news.example.org/a for me.", "It is."),
     ("unfollowable_url", "请总结这篇文章：https://news.example.org/a", "文章说港口重新开放。"),
+    ("unfollowable_url", "阅读 www.news.cn/a 并列出要点。", "一、港口重新开放。"),
+    ("placeholder_link", "How are tides made?", "By the moon. For details, see [link]."),
+    ("placeholder_link", "Why is it dark?", "It is night. More at https://www.example.com/night."),
+    ("placeholder_link", "潮汐是什么？", "是海水的涨落。下载地址：[插入链接]"),
     ("personal_data", "How can I reach her?", "Write to mara.lindt@posteo.de."),
     ("personal_data", "How can I reach the plumber?", "His number is +44 1632 960 417."),
     ("personal_data", "Where do I pay?", "To DE89 3704 0044 0532 0130 00, please."),
@@ -401,8 +437,37 @@ NEGATIVE = [
         "Make it polite: I'm sorry, we can't do that.",
         "I'm sorry, but we are unable to do it.",
     ),
+    (
+        "refusal",
+        "Book a flight, please.",
+        "I'm sorry, but I'm unable to book flights. My function calculates loan payments.",
+    ),
+    (
+        "refusal",
+        "Which word describes the poem?",
+        "I'm sorry, but I cannot answer: you did not provide the poem. Please share its text.",
+    ),
+    (
+        "refusal",
+        "Reinterpret the Mona Lisa.",
+        "As an AI, I cannot paint; however, here is a description: she looks at the sea.",
+    ),
+    ("refusal", "My hat is torn.", "I'm sorry, but I can't offer a refund for worn hats."),
+    ("refusal", "Role-play a strict guard.", "I'm sorry, I can't help you. The gate is shut."),
+    ("refusal", "给诗歌起名。", "对不起，我无法回答，因为您没有提供诗歌的内容。"),
     ("refusal", "My parcel is lost.", "I am sorry about that. Please look at the letter box."),
     ("refusal", "怎样委婉地拒绝？", "先感谢对方，再说明原因，不要道歉太多。"),
+    (
+        "unfinished_answer",
+        "List what to pack.",
+        "1. A tent\n2. A rope\n3. A good sleeping bag and mat",
+    ),
+    ("unfinished_answer", "Write a tweet.", "We did it. Let us plant more trees this year #green"),
+    ("truncated_answer", "A regular expression?", "It matches digits only and is written ^[0-9]+$"),
+    ("truncated_answer", "Sums, please.", "5 x 9 =\n9 x 5 =\n5 x 1 x 9 ="),
+    ("truncated_answer", "Sort: to, a, for, oak.", "a, oak, to, the last is, for"),
+    ("placeholder_link", "Write an e-mail with a link.", "Dear all, see [link]. Yours, Ane"),
+    ("placeholder_link", "How do I fetch it?", "```\ncurl https://example.com/a\n```"),
     ("truncated_answer", "Write a tweet.", "Let us plant more trees this year! #forests #green"),
     (
         "truncated_answer",
@@ -430,8 +495,16 @@ NEGATIVE = [
         "the right to property, the right to assemble.",
     ),
     ("repetition_loop", "背一首诗。", "床前明月光，疑是地上霜。举头望明月，低头思故乡。"),
+    ("merged_instructions", "Two and two?", "<think>Two and two.</think>Four."),
+    ("repetition_loop", "A vector?", "[1, " + "0, " * 40 + "1]"),
     ("merged_instructions", "Create a quiz.", "Question 1: What is a circle?\nAnswer: A curve."),
     ("merged_instructions", "Write test cases.", "Test 1\nInput: 5, 8\nOutput: 40"),
+    (
+        "copies_prompt",
+        "What is Flos?\n\nFlos is a genus of butterflies that live in India and Burma.",
+        "Flos is a genus of butterflies that live in India and Burma.",
+    ),
+    ("copies_prompt", "Set up a reminder for eight.", "I cannot set up a reminder for eight."),
     (
         "copies_prompt",
         "Correct the punctuation: however we met and then we left the house.",
@@ -447,6 +520,7 @@ NEGATIVE = [
         "Repeat it if it is right: The boat leaves at nine from the old pier.",
         "The boat leaves at nine from the old pier.",
     ),
+    ("garbled", "Who was she?", "Persephone (Περσεφόνη), in Athens Κόρη, the maiden."),
     ("garbled", "Où est le café ?", "Là-bas, près de l’église."),
     ("garbled", "Que diz ele?", "ELE VEM AMANHÃ… ou « no café\u00a0»."),
     ("garbled", "What is mojibake?", "Ü read in a wrong encoding is Ã\u009c."),
@@ -455,10 +529,17 @@ NEGATIVE = [
         "Parse the host of https://a.example/b in Python and read it.",
         "Use urlparse.",
     ),
+    ("html", "How do I open a page?", "Use <html><body><div>Hi</div></body></html> for that."),
     ("html", "Write the HTML of a paragraph.", "<p>Hello</p>"),
     ("html", "Make 'well' bold.", "Sleep <b>well</b>."),
     ("html", "What does AT&T; stand for?", "American Telephone & Telegraph."),
     ("special_tokens", "How do I index a list?", "Write a[0] or <name>."),
+    (
+        "unfollowable_url",
+        "Summarise the article at https://news.example.org/a.\n\n"
+        + "The harbour opened again. " * 15,
+        "It is open.",
+    ),
     ("unfollowable_url", "Write an HTML button that links to the page https://a.org", "<button>"),
     ("unfollowable_url", "What does https mean?", "It is HTTP over TLS."),
     ("personal_data", "What is pi?", "3.141592653589793, or 50.26548245743669 / 16."),
@@ -507,6 +588,29 @@ def test_a_bad_answer_is_named(rule, prompt, response):
 @pytest.mark.parametrize(("rule", "prompt", "response"), NEGATIVE)
 def test_a_good_answer_is_not(rule, prompt, response):
     assert rule not in problems(prompt, response)
+
+
+def test_only_rules_of_high_measured_precision_drop_a_row_by_default():
+    precise = {
+        name
+        for name, rule in answers.RULES.items()
+        if not rule.cured_by and (rule.read == 0 or rule.right >= 0.9 * rule.read)
+    }
+    assert set(operation("drop_bad_answers").params["rules"].default) == precise
+    assert "unfinished_answer" not in precise and "refusal" in precise
+    assert tuple(answers.RULES) == RULES
+    assert all(r.right <= r.read <= r.named and r.breaks.__doc__ for r in answers.RULES.values())
+    cures = {rule.cured_by for rule in answers.RULES.values()} - {""}
+    assert all(operation(name).kind == "clean" for name in cures)
+
+
+def test_rows_of_a_rule_are_filtered_and_counted_by_its_name():
+    rows = rows_of([("a", "b"), ("c", "d"), ("e", "f")], [None] * 3)
+    rows = rows.assign(problems=["html,refusal", "refusal", ""])
+    dataset = Dataset(rows)
+    assert Filter.parse(["problems=refusal"]).checked(dataset).tolist() == [True, True, False]
+    assert Filter.parse(["problems!=html"]).checked(dataset).tolist() == [False, True, True]
+    assert "problems" in categories(dataset)
 
 
 def test_a_call_is_an_answer_without_text():

@@ -22,9 +22,9 @@ PERSONAL = Rule(
     "personal_data",
     "an e-mail address, a phone, card, account or identity number, or a key stands in the text",
     _holds_personal_data,
-    0,
-    0,
-    0,
+    named=31,
+    read=28,
+    right=23,
     about_text=True,
     cured_by="redact_personal",
 )

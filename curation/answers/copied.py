@@ -10,7 +10,8 @@ from curation.text.words import words
 
 _ASKS_TO_CHANGE = re.compile(
     r"\b(?:summar|shorten|shorter|rewrite|rephrase|reword|paraphrase|translat|simplif|improve|expand|condense|"
-    r"in your own words|transform|convert|make it|turn (?:this|it|the))|改写|改短|缩短|总结|概括|翻译|简化|扩写|改得|转换",
+    r"in your own words|transform|convert|make it|turn (?:this|it|the))|改写|改短|缩短|总结|概括|翻译|简化|扩写|"
+    r"改得|转换",
     re.IGNORECASE,
 )
 """Requests that a copy of the given text cannot meet."""
@@ -38,4 +39,6 @@ def is_copy(pair: Pair) -> bool:
     )
 
 
-RULE = Rule("copies_prompt", "the answer is a copy of the prompt", is_copy, 0, 0, 0)
+RULE = Rule(
+    "copies_prompt", "the answer is a copy of the prompt", is_copy, named=2, read=2, right=2
+)

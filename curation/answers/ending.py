@@ -17,7 +17,8 @@ _SELDOM_LAST = set("to of with for by as from into than which is are was were a"
 """Words that end a sentence only after a question word, or where such a word is left out."""
 _ASKING = re.compile(
     r"\b(?:which|what|who|whom|whose|where|when|why|how|that|whatever|whoever|something|someone|anything|nothing|"
-    r"everything|things?|options?|answer|choice|letter|grade|type|class|group|variant|vitamin|it|they|he|she|you|we|i)\b",
+    r"everything|things?|options?|answer|choice|letter|grade|type|class|group|variant|vitamin|it|they|he|she|"
+    r"you|we|i)\b",
     re.IGNORECASE,
 )
 _NEVER_LAST_HAN = {
@@ -45,7 +46,8 @@ _SENTENCE_END = re.compile(
 _SIGNS = re.compile(r"[#@=(){}<>\[\]|\\]|://|www\.|\s[-–—―~]\s")
 """Signs that are rare in truncated prose: hashtags, formulas, links, the name after a quotation."""
 _ASKS_A_LINE = re.compile(
-    r"\b(?:lines?|poem|verse|stanza|rhyme|lyrics?|haiku|couplet|letter|greeting|salutation|opening|title|sentence)\b|诗|句",
+    r"\b(?:lines?|poem|verse|stanza|rhyme|lyrics?|haiku|couplet|letter|greeting|salutation|opening|title|"
+    r"sentence)\b|诗|句",
     re.IGNORECASE,
 )
 """Requests whose answer may end with a comma."""
@@ -85,7 +87,8 @@ def is_truncated(pair: Pair) -> bool:
 
 
 _CUT_YEAR = re.compile(
-    r"\b(?:in|of|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?(?: \d{1,2}(?:st|nd|rd|th)?,?)?) (?:19|20)\Z"
+    r"\b(?:in|of|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?(?: \d{1,2}(?:st|nd|rd|"
+    r"th)?,?)?) (?:19|20)\Z"
 )
 """A year of which two digits are left."""
 _CODE = re.compile(r"[;{}]|\w\(|==|=>|->|</")
@@ -145,10 +148,7 @@ def _dangles(sentence: str) -> bool:
     before = " ".join(pieces[:-1])
     listed = before.endswith(",")  # the last of a list of words
     return (
-        len(pieces) > 4
-        and pieces[-1] in _SELDOM_LAST
-        and not listed
-        and not _ASKING.search(before)
+        len(pieces) > 4 and pieces[-1] in _SELDOM_LAST and not listed and not _ASKING.search(before)
     )
 
 
@@ -163,5 +163,9 @@ def _last_han_word(text: str) -> str:
     return str(list(jieba.cut(text[-20:]))[-1])
 
 
-TRUNCATED = Rule("truncated_answer", "the answer stops in the middle", is_truncated, 0, 0, 0)
-UNFINISHED = Rule("unfinished_answer", "the last sentence has no end", is_unfinished, 0, 0, 0)
+TRUNCATED = Rule(
+    "truncated_answer", "the answer stops in the middle", is_truncated, named=62, read=62, right=60
+)
+UNFINISHED = Rule(
+    "unfinished_answer", "the last sentence has no end", is_unfinished, named=56, read=56, right=10
+)

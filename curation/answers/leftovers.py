@@ -66,17 +66,25 @@ def has_special_tokens(pair: Pair) -> bool:
     return any(token_in(text, about_html) for text in pair[:2])
 
 
-GARBLED = Rule("garbled", "characters are garbled", is_garbled, 0, 0, 0, about_text=True)
+GARBLED = Rule(
+    "garbled", "characters are garbled", is_garbled, named=1, read=1, right=1, about_text=True
+)
 HTML = Rule(
-    "html", "HTML was left in the text", has_html, 0, 0, 0, about_text=True, cured_by="strip_html"
+    "html",
+    "HTML was left in the text",
+    has_html,
+    named=251,
+    read=50,
+    right=50,
+    about_text=True,
+    cured_by="strip_html",
 )
 TOKENS = Rule(
     "special_tokens",
     "chat-template tokens stand in the text",
     has_special_tokens,
-    0,
-    0,
-    0,
+    named=0,
+    read=0,
+    right=0,
     about_text=True,
-    cured_by="",
 )

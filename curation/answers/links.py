@@ -9,7 +9,8 @@ from curation.text.markup import prose
 
 _URL = re.compile(r"(?:https?://|(?<![\w./@-])www\.)[^\s，。；：！？、）】》]{1,2000}")
 _ABOUT_URL = re.compile(
-    r"\bhtml\b|\bbutton\b|\bdomain\b|\bbroken\b|\bhyperlink|\bregex\b|\burl for\b|\bpython\b|\bjava|\bpars(?:e|ing)\b|"
+    r"\bhtml\b|\bbutton\b|\bdomain\b|\bbroken\b|\bhyperlink|\bregex\b|\burl for\b|\bpython\b|\bjava|\bpars(?:e|"
+    r"ing)\b|"
     r"\bcurl\b|\brequests?\b|\bscript\b|\bfunction\b|\bapi\b|\bhost(?:name)?\b|\bquery string\b|\bcode\b|\bscrap|"
     r"\bprogram\b|\bcrawl|\bformat(?:ted)?\b|\bvalid\b|\bcit(?:e|ation)|损坏|代码|程序|格式|域名",
     re.IGNORECASE,
@@ -46,7 +47,8 @@ def points_to_a_page(pair: Pair) -> bool:
 _NOWHERE = re.compile(
     r"(?:https?://|(?<![\w./@-])www\.)(?:[\w-]+\.)*(?:example\.(?:com|org|net)|(?:your|my)[\w-]{0,30}\.\w{2,6}|"
     r"(?:website|company(?:name)?|domain|xxx|abc|xyz|insert\w*|link|url)\.(?:com|org|net|cn))\b"
-    r"|\[(?:insert )?(?:the |a |your )?(?:link|url|hyperlink|website)(?: (?:here|to [^\]\n]{1,40}))?\]|<(?:insert )?(?:link|url)(?: here)?>"
+    r"|\[(?:insert )?(?:the |a |your )?(?:link|url|hyperlink|website)(?: (?:here|to [^\]\n]{1,40}))?\]|"
+    r"<(?:insert )?(?:link|url)(?: here)?>"
     r"|\]\((?:#|url|link|insert[^)\n]{0,30})\)"
     r"|\[(?:插入|此处)?(?:链接|网址)\]|【(?:链接|网址)】"
     r"|\bclick here (?:to|for)\b(?![^\n]{0,60}(?:https?://|www\.|\]\())"
@@ -54,9 +56,12 @@ _NOWHERE = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_LINKS = re.compile(
-    r"\bhtml\b|\bwebsite\b|\bweb ?page\b|\bpage\b|\be-?mail|\bletter\b|\bad(?:s|vert\w*)?\b|\bpost\b|\btweet|\burls?\b|\blinks?\b|"
-    r"\btemplate\b|\bmessage\b|\bnewsletter|\bexample\b|\bcode\b|\bscript\b|\bprogram\b|\bfunction\b|\bapi\b|\bregex|\bresum|"
-    r"\bclick|\bbutton|\binvit|\bpress release\b|\bpython\b|\bjava|网页|网站|邮件|信|广告|链接|代码|模板|示例|点击|函数|程序",
+    r"\bhtml\b|\bwebsite\b|\bweb ?page\b|\bpage\b|\be-?mail|\bletter\b|\bad(?:s|vert\w*)?\b|\bpost\b|\btweet|"
+    r"\burls?\b|\blinks?\b|"
+    r"\btemplate\b|\bmessage\b|\bnewsletter|\bexample\b|\bcode\b|\bscript\b|\bprogram\b|\bfunction\b|\bapi\b|"
+    r"\bregex|\bresum|"
+    r"\bclick|\bbutton|\binvit|\bpress release\b|\bpython\b|\bjava|网页|网站|邮件|信|广告|链接|代码|模板|示例|"
+    r"点击|函数|程序",
     re.IGNORECASE,
 )
 
@@ -76,8 +81,15 @@ PAGE = Rule(
     "unfollowable_url",
     "the prompt points to a page that nobody can open",
     points_to_a_page,
-    0,
-    0,
-    0,
+    named=327,
+    read=50,
+    right=48,
 )
-NOWHERE = Rule("placeholder_link", "a link of the answer leads to no page", leads_nowhere, 0, 0, 0)
+NOWHERE = Rule(
+    "placeholder_link",
+    "a link of the answer leads to no page",
+    leads_nowhere,
+    named=3,
+    read=3,
+    right=0,
+)

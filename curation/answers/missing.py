@@ -21,8 +21,10 @@ _WORDS = set(
 """Whole answers that say nothing, in small letters without brackets and end signs."""
 _NONE = {"none", "nothing"}
 _TO_FILL = re.compile(
-    r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|请)[^\])}>】）」\n]{0,60}[\])}>】）」]{1,2}|"
-    r"(?:please )?(?:insert|enter|write|type|add|put) (?:your |the )?(?:answer|response|text|output|content|reply)(?: here)?|"
+    r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|"
+    r"请)[^\])}>】）」\n]{0,60}[\])}>】）」]{1,2}|"
+    r"(?:please )?(?:insert|enter|write|type|add|put) (?:your |the )?(?:answer|response|text|output|content|"
+    r"reply)(?: here)?|"
     r"\{\{? ?\w{1,30} ?\}?\}|#n/?a|#ref|#value|#name\??|#null",
     re.IGNORECASE,
 )
@@ -37,8 +39,10 @@ _PLACEHOLDER_INPUT = re.compile(
     re.IGNORECASE,
 )
 _ASKS_FOR_A_WORD = re.compile(
-    r"\b(?:words?|keywords?|terms?|abbreviations?|acronyms?|symbols?|signs?|literals?|values?|stands? for|short(?:hand)? for|"
-    r"called|constant|classify|category|categori[sz]e|label|punctuation|operator|output of|return(?:s|ed)?|evaluates?|"
+    r"\b(?:words?|keywords?|terms?|abbreviations?|acronyms?|symbols?|signs?|literals?|values?|stands? for|"
+    r"short(?:hand)? for|"
+    r"called|constant|classify|category|categori[sz]e|label|punctuation|operator|output of|return(?:s|ed)?|"
+    r"evaluates?|"
     r"morse|blank|prints?|javascript|python|sql|excel|extract)\b|缩写|关键字|符号|标点|填空|返回|提取|分类",
     re.IGNORECASE,
 )
@@ -84,12 +88,12 @@ def is_empty(pair: Pair) -> bool:
     return not pair.response.strip()
 
 
-EMPTY = Rule("empty_answer", "the answer is empty", is_empty, 0, 0, 0)
+EMPTY = Rule("empty_answer", "the answer is empty", is_empty, named=34, read=34, right=34)
 PLACEHOLDER = Rule(
     "placeholder_answer",
     "a placeholder stands for the answer or the input",
     is_placeholder,
-    0,
-    0,
-    0,
+    named=807,
+    read=50,
+    right=50,
 )

@@ -15,30 +15,41 @@ _LONGEST = 130
 
 _CANNOT = (
     r"(?:(?:can(?:'?t|not)|could ?n[o']t|won't|will not|would not|do not|don't|should not|"
-    r"shouldn't|must not|may not)|(?:am|'m) (?:unable|not (?:able|capable|allowed|permitted|programmed|designed|equipped))"
+    r"shouldn't|must not|may not)|(?:am|'m) (?:unable|not (?:able|capable|allowed|permitted|programmed|designed|"
+    r"equipped))"
     r"|(?:am|'m) not (?:comfortable|going to)|(?:do not|don't) feel comfortable)"
 )
 _DOES = (
     r"(?:help|assist|provid|answer|fulfil|compl|do (?:that|this|so)|creat|generat|shar|discuss|support|access|"
     r"brows|open|view|display|offer|engag|respond|recommend|predict|writ|produc|perform|draw|see|read|"
     r"have (?:access|the (?:ability|capabilit|capacity|necessary|data)|real-?time|enough|personal|emotions|feelings|"
-    r"opinions|any information|information|sufficient|physical|a physical|an? (?:opinion|body))|know|be able to|go into|talk about|process)"
+    r"opinions|any information|information|"
+    r"sufficient|physical|a physical|an? (?:opinion|body))|know|be able to|"
+    r"go into|talk about|process)"
 )
 _SORRY = r"(?:sorry|afraid|apologi[sz]e|apolog(?:y|ies)|unfortunately|regret(?:tably)?|excuse me)"
-_AI = r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|machine learning model|virtual assistant|chatbot|gpt)"
+_AI = (
+    r"(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|machine learning model|"
+    r"virtual assistant|chatbot|gpt)"
+)
 _REFUSES = re.compile(
     # an apology, and an "I cannot" behind it
     rf"\b{_SORRY}\b[^.!?\n]{{0,80}}?\bi(?: (?:really|simply|just|also|currently|personally))? ?{_CANNOT}\b"
     rf"[^.!?\n]{{0,30}}?\b{_DOES}"
     rf"|\bregret that i (?:am|'m) unable"
     # an "I cannot" at the very beginning, about the request itself
-    rf"|\A\W{{0,3}}(?:(?:oh|well|no|hmm|thank(?:s| you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:be able to )?"
-    r"(?:help|assist|fulfil|comply|do (?:that|this|so)\b|creat|generat|produce (?:that|this|such)|discuss (?:that|this|such)|"
-    r"provid(?:e|ing) (?:\w+ ){0,3}(?:response|answer|ways|information|content|advice|instructions|assistance|that|this)|"
-    r"(?:answer|respond to|engage (?:with|in)|write) (?:that|this|your|the question|such)|have the (?:ability|capability))"
+    rf"|\A\W{{0,3}}(?:(?:oh|well|no|hmm|thank(?:s|"
+    rf" you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:be able to )?"
+    r"(?:help|assist|fulfil|comply|do (?:that|this|so)\b|creat|generat|produce (?:that|this|such)|"
+    r"discuss (?:that|this|such)|"
+    r"provid(?:e|ing) (?:\w+ ){0,3}(?:response|answer|ways|information|content|advice|instructions|assistance|"
+    r"that|this)|"
+    r"(?:answer|respond to|engage (?:with|in)|write) (?:that|this|your|the question|such)|have the (?:ability|"
+    r"capability))"
     r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not\b|\bhave to (?:decline|refuse|turn down)\b"
     r"|\b(?:that|this|it) is(?: not|n't) something (?:that )?i (?:am|'m|can)\b"
-    r"|\boutside (?:of )?my (?:capabilities|abilities)\b|\b(?:against|violates?) (?:my|our) (?:guidelines|programming|polic)"
+    r"|\boutside (?:of )?my (?:capabilities|abilities)\b|\b(?:against|violates?) (?:my|our) (?:guidelines|"
+    r"programming|polic)"
     r"|\A\W{0,3}it (?:would not|is not|isn't|wouldn't) (?:be )?(?:appropriate|ethical|possible|right) for me to\b"
     # a machine that lacks or cannot
     rf"|\b(?:as|i(?:'m| am)(?: (?:just|only|merely|simply))?) an? (?:[\w-]+ ){{0,2}}{_AI}\b[^.!?\n]{{0,60}}"
@@ -56,25 +67,31 @@ _REFUSES_CHINESE = re.compile(
     r"|(?:(?<![你您])作为|由于我是|我(?:只|仅仅|只不过)?是)(?:一个|一名|一款|一位)?(?:负责任的)?"
     r"(?:AI|人工智能|大?语言模型|文本模型|聊天机器人|虚拟助手)[^。！？\n]{0,24}?"
     r"(?:无法|不能|没有|不具备|并不|不会|不可以|并没有)"
-    r"|\A\W{0,3}(?:你好，|您好，)?我(?:暂时|目前|现在)?(?:无法|不能|没办法|不便)(?:回答|提供|给到|完成|满足|帮|协助|处理|执行|参与|讨论)"
+    r"|\A\W{0,3}(?:你好，|您好，)?我(?:暂时|目前|现在)?(?:无法|不能|没办法|不便)(?:回答|提供|给到|完成|满足|帮|"
+    r"协助|处理|执行|参与|讨论)"
     r"|我不便(?:回答|透露|讨论)|(?:涉及敏感|违反了?(?:使用)?(?:规定|政策|准则))[^\n]{0,20}(?:不便|不能|无法)",
     re.IGNORECASE,
 )
 _REFUSES_ELSEWHERE = re.compile(
     # Spanish and Portuguese
-    r"\b(?:lo siento|lamento|disculpas?|desculpas?|perdón?|me temo|sinto muito|infelizmente|lamentablemente|"
-    r"desafortunadamente)\b[^.\n]{0,30}\b(?:no|não) (?:puedo|posso|pod(?:er|ría)|consigo|estoy|estou|sou capaz|soy capaz|tengo|tenho)\b"
+    r"\b(?:lo siento|lamento|disculp\w{1,4}|desculp\w{1,4}|perdón?|me temo|sinto muito|infelizmente|lamentablemente|"
+    r"desafortunadamente)\b[^.\n]{0,30}\b(?:no|não) (?:puedo|posso|pod(?:er|ría)|consigo|estoy|estou|sou capaz|"
+    r"soy capaz|tengo|tenho)\b"
     r"|\blamento (?:no|não) poder\b"
-    r"|\bcomo (?:um |uma |un |una )?(?:ia|inteligencia artificial|inteligência artificial|modelo de l[ie]ngua\w+)\b[^.\n]{0,30}"
+    r"|\bcomo (?:um |uma |un |una )?(?:ia|inteligencia artificial|inteligência artificial|"
+    r"modelo de l[ie]ngua\w+)\b[^.\n]{0,30}"
     r"\b(?:no|não)\b"
     # German
     r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|bedauere?)\b[^.\n]{0,60}\bkann ich\b[^.\n]{0,60}\bnicht\b"
-    r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|bedauere?)\b[^.\n]{0,40}\bich kann\b[^.\n]{0,60}\b(?:nicht|kein\w*)\b"
+    r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|"
+    r"bedauere?)\b[^.\n]{0,40}\bich kann\b[^.\n]{0,60}\b(?:nicht|kein\w*)\b"
     r"|\btut mir (?:sehr )?leid\b[^.\n]{0,10}\bdas kann ich nicht\b"
     r"|\A\W{0,3}ich kann\b[^.\n]{0,50}\bleider nicht\b"
-    r"|\bals (?:eine? )?(?:ki|künstliche intelligenz|(?:großes )?sprachmodell)\b\S{0,20}[, ]+[^.\n]{0,30}\b(?:keine?n?|nicht)\b"
+    r"|\bals (?:eine? )?(?:ki|künstliche intelligenz|"
+    r"(?:großes )?sprachmodell)\b\S{0,20}[, ]+[^.\n]{0,30}\b(?:keine?n?|nicht)\b"
     # French and Italian
-    r"|\b(?:désolée?|m'excuse|malheureusement|regrette|navrée?)\b[^.\n]{0,30}\b(?:je (?:ne )?(?:peux|suis)[^.\n]{0,12}\bpas\b|"
+    r"|\b(?:désolée?|m'excuse|malheureusement|regrette|navrée?)\b[^.\n]{0,30}\b(?:je (?:ne )?(?:peux|"
+    r"suis)[^.\n]{0,12}\bpas\b|"
     r"il m'est impossible|je ne suis pas)"
     r"|\ben tant qu(?:'ia|'intelligence artificielle|e modèle de lang\w{1,6})\b[^.\n]{0,30}\b(?:pas|aucune?)\b"
     r"|\bmi dispiace\b[^.\n]{0,20}\bnon (?:posso|sono)\b"
@@ -85,7 +102,8 @@ _REFUSES_ELSEWHERE = re.compile(
     # Japanese and Korean
     r"|(?:申し訳(?:ありません|ございません|ない)|すみません|恐れ入りますが|ごめんなさい|恐縮です)[^\n]{0,40}?"
     r"(?:できません|できかねます|いたしかねます|しかねます|対応でき|お答えでき)"
-    r"|(?:AI|言語モデル|人工知能)[^。\n]{0,8}(?:として|なので|ですので)[^。\n]{0,24}(?:ありません|できません|持って(?:い)?ません)"
+    r"|(?:AI|言語モデル|人工知能)[^。\n]{0,8}(?:として|なので|ですので)[^。\n]{0,24}(?:ありません|できません|"
+    r"持って(?:い)?ません)"
     r"|(?:죄송(?:하지만|합니다)|미안하지만|유감스럽게도)[^\n]{0,40}(?:없습니다|없어요|어렵습니다|못합니다)"
     r"|(?:AI|인공지능|언어 모델)[^.\n]{0,8}(?:로서|이기 때문에)[^.\n]{0,24}(?:없습니다|않습니다)",
     re.IGNORECASE,
@@ -98,22 +116,27 @@ _TOOL_LIMIT = re.compile(
 """An assistant with tools that says which it has."""
 _ASKS_BACK = re.compile(
     r"\b(?:did(?:n't| not)|have(?:n't| not)|was(?:n't| not)|were(?:n't| not)) (?:provided?|given|includ|specif|any)|"
-    r"\b(?:please|could you|can you)(?: please)? (?:provide|share|give|specify|clarify|tell me)|\bmore (?:context|details|information)\b|"
+    r"\b(?:please|could you|can you)(?: please)? (?:provide|share|give|specify|clarify|tell me)|"
+    r"\bmore (?:context|details|information)\b|"
     r"\bif you (?:share|provide|can provide|could provide)|"
     r"(?:未|没有|没)(?:有)?(?:提供|给出|说明|指定)|请(?:您)?提供|如果(?:您|你)(?:能)?提供|更多(?:信息|上下文)",
     re.IGNORECASE,
 )
 """An answer that lacks something and asks for it."""
 _GOES_ON = re.compile(
-    r"\b(?:however|but|that said|still)\b,?[^.\n]{0,60}\b(?:here (?:is|are)|here's|according to|based on|in general|generally|"
-    r"can (?:still )?(?:summari|tell you|give you|describe|explain|suggest using)|is believed|appears? to|it is (?:clear|likely))"
+    r"\b(?:however|but|that said|still)\b,?[^.\n]{0,60}\b(?:here (?:is|are)|here's|according to|based on|"
+    r"in general|generally|"
+    r"can (?:still )?(?:summari|tell you|give you|describe|explain|suggest using)|is believed|appears? to|"
+    r"it is (?:clear|likely))"
     r"|\b(?:according to|historical\w* (?:data|weather))\b[^.\n]{0,80}\d"
-    r"|(?:不过|但是|但|然而)[^。\n]{0,16}(?:可以(?:提供|给出|描述|告诉|说)(?:一个|一些)?(?:描述|例子|一般|信息|大致)|通常|一般来说)|[：:]\n|例如[^。\n]{8}|如果是",
+    r"|(?:不过|但是|但|然而)[^。\n]{0,16}(?:可以(?:提供|给出|描述|告诉|说)(?:一个|一些)?(?:描述|例子|一般|信息|"
+    r"大致)|通常|一般来说)|[：:]\n|例如[^。\n]{8}|如果是",
     re.IGNORECASE,
 )
 """An answer that says what it lacks and answers all the same."""
 _OF_A_SHOP = re.compile(
-    r"\brefunds?\b|\breturns?\b|\bexchanges?\b|\bdiscounts?\b|\bwarrant(?:y|ies)\b|\b(?:your|the|an?) (?:order|account|booking|"
+    r"\brefunds?\b|\breturns?\b|\bexchanges?\b|\bdiscounts?\b|\bwarrant(?:y|ies)\b|\b(?:your|the|an?) (?:order|"
+    r"account|booking|"
     r"reservation|invoice|parcel|package|subscription|delivery)\b|退款|退货|换货|订单|账户|保修|快递",
     re.IGNORECASE,
 )
@@ -124,7 +147,8 @@ _QUOTED = re.compile(
 _ASKS_WHO = re.compile(
     r"\b(?:ai|artificial intelligence|chatbot|language model|robot|assistant)\b|人工智能|机器人|語言模型|语言模型|"
     r"\b(?:about|made|created|trained|developed|built|designed|taught|programmed) you\b|\byourself\b|"
-    r"\b(?:can(?:'?t|not)|are|do|did|were|have|could|would) you\b.{0,40}\b(?:human|feel|conscious|real|alive|person|born|answer|"
+    r"\b(?:can(?:'?t|not)|are|do|did|were|have|could|would) you\b.{0,40}\b(?:human|feel|conscious|real|alive|"
+    r"person|born|answer|"
     r"opinion|emotions?)|\b(?:who|what|how) are you\b|\bhow(?:\'s| is) it going\b|"
     r"\byour (?:name|favou?rite|opinion|creators?|developers?|training|purpose|hobb|age)|"
     r"\byou (?:can't|cannot|are|were)\b|你是|你叫|您是|介绍.{0,4}自己|你的",
@@ -132,8 +156,10 @@ _ASKS_WHO = re.compile(
 )
 """Questions about the model itself, whose right answer is that it is one."""
 _ASKS_TO_REFUSE = re.compile(
-    r"\b(?:apolog|declin|refus|reject|excus|regret|sorry|turn(?:ing)? (?:it |them |him |her )?down|cannot do|can't do)|"
-    r"\b(?:role-?play|pretend|act as|play the|in character|dialogue|story|scene|screenplay)\b|拒绝|道歉|婉拒|扮演|抱歉|对不起",
+    r"\b(?:apolog|declin|refus|reject|excus|regret|sorry|turn(?:ing)? (?:it |them |him |her )?down|cannot do|"
+    r"can't do)|"
+    r"\b(?:role-?play|pretend|act as|play the|in character|dialogue|story|scene|screenplay)\b|拒绝|道歉|婉拒|"
+    r"扮演|抱歉|对不起",
     re.IGNORECASE,
 )
 
@@ -176,4 +202,11 @@ def _refuses(text: str) -> bool:
     )
 
 
-RULE = Rule("refusal", "the answer refuses, or says what a machine cannot do", is_refusal, 0, 0, 0)
+RULE = Rule(
+    "refusal",
+    "the answer refuses, or says what a machine cannot do",
+    is_refusal,
+    named=27,
+    read=27,
+    right=25,
+)

@@ -11,7 +11,8 @@ from curation.text.words import words
 _TRANSLATES = re.compile(
     r"translat|übersetz|tradui|traduc|перев|翻译|翻譯|訳|language|sprache|langue|idioma|\bsay |\bmean|"
     r"\b(?:english|german|french|spanish|chinese|japanese|russian|italian|latin|portuguese|korean|hindi|"
-    r"arabic|deutsch|englisch|französisch|français|anglais|español|inglés)\b|英語|[英法日德中汉俄韩][语文]",
+    r"arabic|deutsch|englisch|französisch|français|anglais|español|inglés)\b|英語|"
+    r"[“「][A-Za-z][A-Za-z ' -]{0,40}[”」][^\n]{0,12}(?:短语|一词|句|单词|词)|[英法日德中汉俄韩][语文]",
     re.IGNORECASE,
 )
 _CODE_SIGN = re.compile(r"[{}()=<>;_/&]")
@@ -51,6 +52,8 @@ def is_in_another_language(pair: Pair) -> bool:
         return False
     if "```" in response or len(_CODE_SIGN.findall(response)) > 0.03 * len(response):
         return False
+    if _is_list_of_names(response):
+        return False
     scripts_differ = script_of(response) != script_of(prompt)
     return all(
         _speaks(text, own, other) if own in _FUNCTION_WORDS else scripts_differ
@@ -59,6 +62,12 @@ def is_in_another_language(pair: Pair) -> bool:
             (prompt, prompt_language, language),
         )
     )
+
+
+def _is_list_of_names(text: str) -> bool:
+    """Whether a text has four lines or more, none of them longer than six words."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) >= 4 and all(len(words(line)) <= 6 for line in lines)
 
 
 def _speaks(text: str, language: str, other: str) -> bool:
@@ -76,7 +85,7 @@ RULE = Rule(
     "wrong_language",
     "the answer is in another language than the prompt",
     is_in_another_language,
-    0,
-    0,
-    0,
+    named=13,
+    read=13,
+    right=12,
 )

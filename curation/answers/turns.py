@@ -61,7 +61,7 @@ RULE = Rule(
     "merged_instructions",
     "another turn, or thinking that is not closed, stands inside the answer",
     is_merged,
-    0,
-    0,
-    0,
+    named=39,
+    read=39,
+    right=39,
 )

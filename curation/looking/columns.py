@@ -22,6 +22,7 @@ CATEGORIES = (
     "dropped_by",
     "split",
     "attention",
+    "problems",
     "tags",
     "flags",
     "verdict",
@@ -31,7 +32,7 @@ CATEGORIES = (
 )
 """Columns of few values that a dataset may have besides its files' own."""
 
-LISTS = ("attention", "tags", "flags")
+LISTS = ("attention", "problems", "tags", "flags")
 """Columns that hold several words, separated by commas."""
 
 
@@ -47,6 +48,7 @@ COLOURS = (
     "dropped_by",
     "verdict",
     "label",
+    "problems",
     "tags",
     "source",
     "language",
