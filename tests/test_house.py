@@ -177,7 +177,8 @@ ROOMS = {
         redaction
     """,
     "answers": """
-        ending leftovers links missing refusal
+        rule
+        copied ending leftovers links loop missing refusal tongue turns
         __init__
     """,
 }
