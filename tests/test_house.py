@@ -111,9 +111,10 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns contamination context counts coverage duplicates layout masks measures
-        queues search
-        chance concepts filter gaps quotas result special unread
+        __init__ choice columns contamination context counts coverage layout masks measures
+        queues search thresholds
+        chance concepts duplicates filter gaps quotas result special unread
+        precision
     """,
     "operations": """
         __init__ clean concept conversation decontaminate duplicates embed filters labels language lengths
@@ -142,9 +143,9 @@ ROOMS = {
         __init__ door slots text
         charts filters server state tables
         actions card cards form leak_report measures progress quotas search_result unread uploads
-        clean concepts shell
+        concepts shell
         about context delivery_check delivery_form delivery_push duplicates load reference_sets search
-        delivery
+        clean delivery
         map
         coverage select train
     """,

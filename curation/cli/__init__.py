@@ -30,6 +30,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "rows": rows.rows,
     "search": look.search_examples,
     "explain": look.explain,
+    "precision": look.precision,
     "queue": rows.list_queue,
     "decide": people.decide,
     "decisions": people.list_decisions,

@@ -75,6 +75,37 @@ def search_examples(
     show({"found": len(hits), "hits": rows}, as_json, "\n".join(lines))
 
 
+def precision(
+    project: ProjectPath,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="A filter's name in the recipe.")],
+    as_json: AsJson = False,
+) -> None:
+    """Estimate how often a filter is right to drop, and list the rows to judge next, by chance.
+
+    A decision `drop` says that it was right about a row, `keep` that it was wrong.
+    """
+    from curation.looking.precision import estimate, filter_of, rows_to_judge
+
+    opened = Project.open(project)
+    dataset, people = opened.view().dataset, opened.people()
+    report = filter_of(dataset, step)
+    now, rows = estimate(dataset, report, people), rows_to_judge(dataset, report, people, "random")
+    lines = [f"{report.title} dropped {now.dropped:,}; {now.judged:,} drawn by chance were judged."]
+    if now.share is not None:
+        lines.append(
+            f"{now.right:,} of {now.judged:,} were right: precision {now.share:.3f}, "
+            f"95 % interval {now.low:.3f} to {now.high:.3f}."
+        )
+    firsts = rows["prompt"].map(lambda text: next(iter(str(text).strip().splitlines()), "")[:90])
+    lines += ["To judge next:"] if len(rows) else []
+    lines += [
+        f"  {id}  {reason}  {text}"
+        for id, reason, text in zip(rows.index, rows["reason"], firsts, strict=True)
+    ]
+    value = {"step": report.name, **now.to_dict(), "next": rows.index.tolist()}
+    show(value, as_json, "\n".join(lines))
+
+
 def explain(
     project: ProjectPath,
     example_id: Annotated[

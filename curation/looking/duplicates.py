@@ -25,6 +25,7 @@ from curation.columns import as_text
 from curation.dataset import Dataset, load_messages
 from curation.embedding.neighbours import without_gaps
 from curation.engine.supply import Supply
+from curation.looking.thresholds import Bars, Numbers
 from curation.recipe import Recipe
 from curation.report import StepReport
 
@@ -112,6 +113,17 @@ class Copies:
             groups, of_group = pairs[:, 0], np.bincount(kept.leader)
         in_conflict = int((conflict >= 0).sum())
         return Cut(len(copies), len(heads), in_conflict, pairs, similarity, of_group[groups])
+
+    def bars(self, threshold: float) -> Bars | None:
+        """How similar copies are to what stays, cut as low as can be chosen, and which are dropped.
+
+        None for equal texts, and where there is no copy.
+        """
+        if self.lowest is None:
+            return None
+        similarity = np.sort(self.cut(self.lowest, "least").similarity).astype(float)
+        numbers = Numbers("similarity", similarity, 0, None, None, True)
+        return numbers.bars(None, float(np.nextafter(threshold, 0)))
 
     def _copied(
         self, kept: Kept, copies: np.ndarray, sizes: np.ndarray, order: Order

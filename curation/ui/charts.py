@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
+from curation.looking.thresholds import Bars
 from curation.ui.text import hover, short
 
 ACCENT, MUTED, WARN = "#14a394", "#9aa9a9", "#e07a5f"
@@ -98,6 +100,30 @@ def histogram(
     figure.update_xaxes(title=hover(title.replace("_", " ")))
     figure.update_yaxes(title=None)
     _draw(figure, height, key)
+
+
+def cut(bars: Bars, title: str, lines: Sequence[float], key: str) -> None:
+    """Draw what a filter keeps and drops along a number, with a line at each of its bounds."""
+    wide = [end - start for start, end in pairwise(bars.edges)]
+    centres = [start + width / 2 for start, width in zip(bars.edges, wide, strict=False)]
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=centres,
+                y=rows,
+                width=[0.94 * width for width in wide],
+                name=name,
+                marker_color=colour,
+                hovertemplate="%{x:.4g}: %{y:,} " + name + "<extra></extra>",
+            )
+            for name, rows, colour in (("kept", bars.kept, ACCENT), ("dropped", bars.dropped, WARN))
+        ]
+    )
+    for line in lines:
+        figure.add_vline(x=line, line_color=WARN, line_width=2, line_dash="dash")
+    figure.update_xaxes(title=hover(title.replace("_", " ")))
+    legend = {"orientation": "h", "y": 1.14}
+    _draw(figure, 240, key, barmode="stack", showlegend=True, legend=legend)
 
 
 def counts(

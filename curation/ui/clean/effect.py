@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.columns import as_numbers
 from curation.dataset import Dataset, load_messages
+from curation.looking import precision
 from curation.looking.columns import IDS, in_words
-from curation.recipe import Step
+from curation.looking.duplicates import LOWEST
+from curation.project import Project
+from curation.recipe import Recipe
 from curation.report import StepReport
 from curation.ui import charts, tables
+from curation.ui.clean import cut, judge
 from curation.ui.tables import Column
 from curation.ui.text import changed_lines, markdown, short, title_of
 
@@ -29,7 +32,9 @@ SIGNS = {
 """Visible signs for invisible characters, so that a difference in them shows."""
 
 
-def draw(dataset: Dataset, report: StepReport, step: Step) -> None:
+def draw(
+    project: Project, recipe: Recipe, position: int, dataset: Dataset, report: StepReport
+) -> None:
     """Draw the counts of a step, its distribution, and examples that it dropped or changed."""
     counts = st.columns(3 if report.cached else 4)
     counts[0].metric("In", f"{report.kept_in:,}")
@@ -39,21 +44,24 @@ def draw(dataset: Dataset, report: StepReport, step: Step) -> None:
         counts[3].metric("Time", f"{report.seconds:.1f} s")
     for note in report.notes:
         st.warning(markdown(note, 600), icon=":material/info:")
-    _draw_distribution(dataset, report, step)
-    if report.before is not None and len(report.before):
+    _draw_distribution(project, recipe, position, dataset, report)
+    if precision.can_be_judged(report):
+        judge.draw(project, dataset, report)
+    elif report.before is not None and len(report.before):
         _draw_changed(dataset, report)
     elif report.dropped:
         _draw_dropped(dataset, report)
 
 
-def _draw_distribution(dataset: Dataset, report: StepReport, step: Step) -> None:
-    """Draw the distribution of the number that a filter reads, with its limits, or of a score."""
-    score = step.arguments.get("score")
-    measured = dataset.column(score) if isinstance(score, str) else None
-    if report.kind == "filter" and isinstance(score, str) and measured is not None:
-        limits = [step.arguments.get("low"), step.arguments.get("high")]
-        lines = [limit for limit in limits if limit is not None]
-        charts.histogram(as_numbers(measured), score, lines)
+def _draw_distribution(
+    project: Project, recipe: Recipe, position: int, dataset: Dataset, report: StepReport
+) -> None:
+    """Draw the numbers that a filter cuts, with its threshold to move, or those of a score."""
+    numbers = cut.numbers(project, dataset, report, recipe.steps[position])
+    if numbers is not None:
+        cut.draw(project, recipe, position, numbers, report.fingerprint)
+    elif report.use in LOWEST:
+        cut.draw_copies(project, recipe, position, dataset, report)
     elif report.columns and report.kind in ("score", "group"):
         measured_columns = [c for c in report.columns if c in dataset.rows and c not in IDS]
         if not measured_columns:

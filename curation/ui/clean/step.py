@@ -25,7 +25,7 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> N
     _draw_place(project, recipe, position)
     report = next((report for report in dataset.steps if report.name == name), None)
     if report is not None:
-        effect.draw(dataset, report, step)
+        effect.draw(project, recipe, position, dataset, report)
     elif step.enabled:
         sentence = "This step has not run with these settings yet."
         st.info(sentence, icon=":material/schedule:")

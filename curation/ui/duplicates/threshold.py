@@ -78,21 +78,26 @@ def _copies(
     return copies_of(_dataset, _report, Cache(Path(path) / "cache" / "steps"))
 
 
+def copies_now(project: Project, dataset: Dataset, report: StepReport) -> Copies:
+    """The rows that a step saw, compared once for each fingerprint, with today's decisions."""
+    compared = _copies(str(project.path), report.fingerprint, report.name, dataset, report)
+    return replace(compared, people=project.people())
+
+
 @st.fragment
 def draw(project: Project, view: View, report: StepReport) -> None:
     """Draw the threshold, what it drops, and the pairs; only this part runs again."""
     state.present(project)
     done = pair.take(project)
-    compared = _copies(str(project.path), report.fingerprint, report.name, view.dataset, report)
-    copies = replace(compared, people=project.people())
+    copies = copies_now(project, view.dataset, report)
     left, right = st.columns([5, 6], vertical_alignment="bottom", gap="large")
     with left:
-        chosen = _threshold(copies)
+        chosen = slider(copies)
     with right:
         order = _order()
     cut = copies.cut(chosen, order)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_sentence(cut, len(copies.rows)), width="content")
+        st.markdown(sentence(cut, len(copies.rows)), width="content")
         if copies.lowest is not None:
             st.button(
                 f"Use {chosen:.2f} in the recipe",
@@ -107,7 +112,7 @@ def draw(project: Project, view: View, report: StepReport) -> None:
     pair.draw(project, copies, cut, order, done)
 
 
-def _sentence(cut: Cut, rows: int) -> str:
+def sentence(cut: Cut, rows: int) -> str:
     """What a threshold drops, in words."""
     if not cut.dropped:
         dropped = f"**None** of {rows:,} examples is dropped"
@@ -119,7 +124,7 @@ def _sentence(cut: Cut, rows: int) -> str:
     return f"{dropped}" + (f"; **{cut.conflicts:,}** in conflict." if cut.conflicts else ".")
 
 
-def _threshold(copies: Copies) -> float:
+def slider(copies: Copies) -> float:
     """Draw the slider of the step's threshold; equal texts have none."""
     if copies.lowest is None:
         st.caption("Equal texts are copies whatever the threshold.")
