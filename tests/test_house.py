@@ -52,7 +52,7 @@ ROOMS = {
     "embedding": """
         multilingual neighbours backends
         models
-        tokenizer benchmark
+        tokenizer benchmark fits
         static
         encoder
         store
@@ -117,7 +117,7 @@ ROOMS = {
         precision
     """,
     "operations": """
-        __init__ clean concept conversation decontaminate duplicates embed filters labels language lengths
+        __init__ clean concept conversation decontaminate duplicates embed filters fits labels language lengths
         map quality redact
         select_chance select_target split topics
         select_coverage select_score

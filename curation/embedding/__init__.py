@@ -9,6 +9,7 @@ static       static embeddings: a vector for each token, made from a model
 encoder      a model and its backend behind one method
 store        vectors on disk, and the backend that a project chose for each model
 neighbours   the nearest neighbours of vectors
+fits         how well the vector of an answer fits that of its prompt
 """
 
 from curation.embedding.encoder import Encoder, load_encoder
