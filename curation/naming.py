@@ -21,13 +21,11 @@ import pandas as pd
 
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
+from curation.judging.endpoint import KEY, OPENER, address_of
 from curation.operations.topics import naming_texts, new_names
 from curation.recipe import Recipe, Step
 from curation.text.folding import one_line
 from curation.topic_names import Naming
-
-KEY = "CURATION_API_KEY"
-"""Environment variable with the key of the endpoint, if it needs one."""
 
 LONGEST = 40
 TIMEOUT = 60.0
@@ -139,7 +137,7 @@ def names_by_model(
     Each request sends the words and five shortened texts of one topic, and the key in
     CURATION_API_KEY if there is one. Raises CurationError when the endpoint fails to answer.
     """
-    address = _address(url)
+    address = address_of(url)
     taken = {topic.name for topic in topics}
     given: dict[str, str] = {}
     for i, topic in enumerate(topics):
@@ -167,25 +165,6 @@ def cleaned(answer: str) -> str:
     return one_line(line)
 
 
-class _Stays(urllib.request.HTTPRedirectHandler):
-    """A handler that refuses redirects, so that texts and key go only to the given address."""
-
-    def redirect_request(self, *about: Any) -> None:
-        """Refuse; the answer is then an error with the status of the redirect."""
-
-
-_OPENER = urllib.request.build_opener(_Stays)
-
-
-def _address(url: str) -> str:
-    if not re.match(r"https?://[^/\s]+", url):
-        raise CurationError(
-            f"{url!r} is no address of an endpoint; give one such as http://localhost:8000/v1"
-        )
-    base = url.rstrip("/")
-    return base if base.endswith("/chat/completions") else f"{base}/chat/completions"
-
-
 def _answer(address: str, model: str, topic: Topic) -> str:
     content = json.dumps(
         {"words": topic.words, "texts": topic.examples[:EXAMPLES]}, ensure_ascii=False
@@ -197,7 +176,7 @@ def _answer(address: str, model: str, topic: Topic) -> str:
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(address, json.dumps(body).encode(), headers)
     try:
-        with _OPENER.open(request, timeout=TIMEOUT) as response:
+        with OPENER.open(request, timeout=TIMEOUT) as response:
             answer: Any = json.loads(response.read(ANSWER_BYTES))
         return str(answer["choices"][0]["message"]["content"] or "")
     except urllib.error.HTTPError as error:

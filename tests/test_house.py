@@ -21,7 +21,7 @@ FLOORS = """
     columns basis recipe_file
     dataset shapes
     alike label_errors carry embedding sources jobs
-    chat choosing overlay
+    chat choosing overlay judging
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -39,7 +39,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files label_errors languages personal registry shapes targets text topic_names",
+    "files judging label_errors languages personal registry shapes targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -117,7 +117,7 @@ ROOMS = {
         precision
     """,
     "operations": """
-        __init__ clean concept conversation decontaminate duplicates embed filters fits labels language lengths
+        __init__ clean concept conversation decontaminate duplicates embed filters fits judged labels language lengths
         map quality redact
         select_chance select_target split topics
         select_coverage select_score
@@ -130,7 +130,7 @@ ROOMS = {
     """,
     "cli": """
         options terminal
-        compare data deliver look rows train
+        compare data deliver judge look rows train
         about people
         __init__
     """,
@@ -170,6 +170,10 @@ ROOMS = {
         compared
         near_vectors
         __init__
+    """,
+    "judging": """
+        __init__ endpoint rubric verdicts
+        run
     """,
     "personal": """
         nearby

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from curation import __version__
-from curation.cli import about, compare, data, deliver, look, people, rows, train
+from curation.cli import about, compare, data, deliver, judge, look, people, rows, train
 from curation.cli.options import Command, Group
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "coverage": compare.cover,
     "compare": compare.compare_selections,
     "topics": look.list_topics,
+    "judge": judge.judge,
     "operations": about.list_operations,
     "schema": about.print_schema,
     "doctor": about.doctor,

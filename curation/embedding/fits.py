@@ -46,7 +46,8 @@ def fits(sides: Sides) -> np.ndarray:
     the same answer are not compared. NaN where no other row is left.
     """
     shares = [_shares(_mapped(one, other), other, sides) for one, other in _both(sides)]
-    return np.mean(shares, axis=0)
+    fit: np.ndarray = np.mean(shares, axis=0)
+    return fit
 
 
 def best_prompts(sides: Sides, rows: np.ndarray) -> np.ndarray:
@@ -55,7 +56,8 @@ def best_prompts(sides: Sides, rows: np.ndarray) -> np.ndarray:
     mapped = _mapped(prompts, answers)
     near, similarities = nearest_in(answers[rows], mapped, NEAR)
     pull = np.array([_pull(mapped[some] @ answers[:SAMPLE].T) for some in near])
-    return near[np.arange(len(rows)), (similarities - pull).argmax(axis=1)]
+    best: np.ndarray = near[np.arange(len(rows)), (similarities - pull / 2).argmax(axis=1)]
+    return best
 
 
 def _both(sides: Sides) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -94,7 +96,7 @@ def _shares(mapped: np.ndarray, other: np.ndarray, sides: Sides) -> np.ndarray:
             others = _others(sides, block)
             with np.errstate(invalid="ignore"):
                 shares[block, axis] = 1 - (better & others).sum(axis=1) / others.sum(axis=1)
-    return shares.mean(axis=1)
+    return np.asarray(shares.mean(axis=1))
 
 
 def _nearness(rows: np.ndarray, sample: np.ndarray, sides: Sides) -> np.ndarray:
