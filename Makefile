@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint golden bench bench-lift mutation clean
+.PHONY: run test lint golden bench bench-lift bench-faults mutation clean
 
 run: $(STAMP)
 	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --to projects/example
@@ -26,6 +26,9 @@ bench: $(STAMP)
 
 bench-lift: $(STAMP)
 	$(BIN)/python -m benchmarks lift
+
+bench-faults: $(STAMP)
+	$(BIN)/python -m benchmarks faults
 
 mutation: $(STAMP)
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1

@@ -1,7 +1,7 @@
 """Writers of faults into clean rows: each takes a row and gives it with one fault.
 
-Of each list of wordings those at even places are for rows whose number is even, which the rules were
-mended by; odd rows were kept aside.
+Of each list of wordings those at even places are for rows whose number is even, by which the rules were
+mended; odd rows were kept aside.
 """
 
 from __future__ import annotations
@@ -234,6 +234,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "refusal, 7 languages": ("refusal", foreign_refusal),
     "placeholder": ("placeholder_answer", placeholder),
     "truncated": ("truncated_answer", truncated),
+    "truncated, flags too": ("truncated_answer unfinished_answer", truncated),
     "loop": ("repetition_loop", loop),
     "merged turns": ("merged_instructions", merged),
     "special token": ("special_tokens", special_token),
@@ -248,7 +249,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "card": ("personal_data", personal(card)),
     "IBAN": ("personal_data", personal(iban)),
 }
-"""Kind of fault → the rule that looks for it, and its writer."""
+"""Kind of fault → the rules that look for it, and its writer."""
 
 
 def grams(text: str) -> set[str]:

@@ -100,7 +100,8 @@ def found_by_rules(data: Path, seed: int) -> Iterator[list[str]]:
     kinds = np.array([fault.kind for fault in faults])
     aside = np.array([fault.aside for fault in faults])
     for kind, (rule, _) in WRITERS.items():
-        hits = problems.map(lambda names, rule=rule: rule in names).to_numpy(dtype=bool)
+        rules = set(rule.split())
+        hits = problems.map(rules.intersection).map(bool).to_numpy(dtype=bool)
         ours, alarms = hits[: len(faults)], int(hits[len(faults) :].sum())
         chosen = kinds == kind
         parts = [chosen & (languages == code) for code in ("en", "zh")]
@@ -146,7 +147,7 @@ def contamination(data: Path, seed: int) -> Iterator[list[str]]:
     rows = loaded(data, "sft/gsm8k_train.jsonl")[:2_000] + hidden
     with tempfile.TemporaryDirectory() as folder:
         project = Project.create(Path(folder) / "p", recipe=Recipe((Step("decontaminate"),)))
-        project.add_reference_set(data / "benchmarks/gsm8k_test.jsonl", "gsm8k_test")
+        project.references.add(data / "benchmarks/gsm8k_test.jsonl")
         file = Path(folder) / "rows.json"
         file.write_text(json.dumps(rows), "utf-8")
         project.add(file)

@@ -33,8 +33,10 @@ def points_to_a_page(pair: Pair) -> bool:
     if "http" not in prompt and "www." not in prompt:
         return False
     bare = _URL.sub(" ", prompt)
-    if len(bare) > _PASSAGE or _ABOUT_URL.search(bare):
-        return False
+    if len(bare) > _PASSAGE or '{"' in bare or _ABOUT_URL.search(bare):
+        return (
+            False  # the text stands in the prompt, a tool has answered, or the link itself is meant
+        )
     for count, url in enumerate(_URL.finditer(prompt)):
         around = prompt[max(0, url.start() - 80) : url.start()], prompt[url.end() : url.end() + 80]
         if any(_CONTENT.search(_URL.sub(" ", text)) for text in around):

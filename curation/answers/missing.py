@@ -19,6 +19,10 @@ _WORDS = set(
     )
 )
 """Whole answers that say nothing, in small letters without brackets and end signs."""
+_VALUES = set(
+    "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|blank|empty|xxx|无|略|空|空白".split("|")
+)
+"""Those of them that may be the right answer to a question for a word or a value."""
 _NONE = {"none", "nothing"}
 _TO_FILL = re.compile(
     r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|"
@@ -73,11 +77,14 @@ def is_placeholder(pair: Pair) -> bool:
         return False
     if _TAG.search(answer):
         return True
-    if _SIGNS_ONLY.fullmatch(answer) or _TO_FILL.fullmatch(answer):
-        return not _ASKS_FOR_A_WORD.search(prompt)
+    asks_for_a_word = _ASKS_FOR_A_WORD.search(prompt) is not None
+    if _TO_FILL.fullmatch(answer):
+        return answer.casefold() not in prompt
+    if _SIGNS_ONLY.fullmatch(answer):
+        return not asks_for_a_word
     bare = answer.casefold().strip(_BRACKETS)
     if bare in _WORDS or answer.casefold() == "k.a.":
-        return bare not in prompt and not _ASKS_FOR_A_WORD.search(prompt)
+        return bare not in prompt and not (bare in _VALUES and asks_for_a_word)
     return bool(
         bare in _NONE and _ASKS_TO_MAKE.match(prompt.strip()) and not _MAY_BE_NONE.search(prompt)
     )
@@ -93,7 +100,7 @@ PLACEHOLDER = Rule(
     "placeholder_answer",
     "a placeholder stands for the answer or the input",
     is_placeholder,
-    named=807,
+    named=808,
     read=50,
     right=50,
 )

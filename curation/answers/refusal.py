@@ -39,7 +39,7 @@ _REFUSES = re.compile(
     rf"|\bregret that i (?:am|'m) unable"
     # an "I cannot" at the very beginning, about the request itself
     rf"|\A\W{{0,3}}(?:(?:oh|well|no|hmm|thank(?:s|"
-    rf" you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:be able to )?"
+    rf" you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:to |be able to )?"
     r"(?:help|assist|fulfil|comply|do (?:that|this|so)\b|creat|generat|produce (?:that|this|such)|"
     r"discuss (?:that|this|such)|"
     r"provid(?:e|ing) (?:\w+ ){0,3}(?:response|answer|ways|information|content|advice|instructions|assistance|"
@@ -144,8 +144,12 @@ _OF_A_SHOP = re.compile(
 _QUOTED = re.compile(
     r"\"[^\"\n]{1,200}\"|(?<![\w'])'[^'\n]{1,200}'(?!\w)|「[^」\n]{1,200}」|《[^》\n]{1,200}》"
 )
+_MACHINE = (
+    r"(?:\b(?:ai|artificial intelligence|chatbot|language model|robot|assistant)\b|"
+    r"人工智能|机器人|語言模型|语言模型)"
+)
 _ASKS_WHO = re.compile(
-    r"\b(?:ai|artificial intelligence|chatbot|language model|robot|assistant)\b|人工智能|机器人|語言模型|语言模型|"
+    rf"(?:\byou\b|[你您])[^\n]{{0,80}}?{_MACHINE}|{_MACHINE}[^\n]{{0,80}}?(?:\byou\b|[你您])|"
     r"\b(?:about|made|created|trained|developed|built|designed|taught|programmed) you\b|\byourself\b|"
     r"\b(?:can(?:'?t|not)|are|do|did|were|have|could|would) you\b.{0,40}\b(?:human|feel|conscious|real|alive|"
     r"person|born|answer|"
