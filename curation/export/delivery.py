@@ -22,7 +22,13 @@ from curation.export.card_page import page
 from curation.export.card_text import markdown
 from curation.export.croissant import croissant
 from curation.export.delivery_format import DeliveryFormat, Row, Survey
-from curation.export.fitting import Fitting, check_formats, delivery_formats
+from curation.export.fitting import (
+    Fitting,
+    check_formats,
+    delivery_formats,
+    parts_of,
+    rows_at,
+)
 from curation.export.folder import check_folders, entry, put, replacing
 from curation.export.leaks import leaks
 from curation.export.manifest import manifest_of
@@ -91,8 +97,9 @@ def export(
         written = np.logical_or.reduce([f.delivered for f in results.values()])
         if not written.any():
             raise CurationError(_nothing_left(results, len(places)))
-        read = [name for name in dataset.rows if name not in UNREAD]
-        delivered = dataset.rows[read].iloc[places[written[places]]]
+        rows = dataset.rows[[name for name in dataset.rows if name not in UNREAD]]
+        # In parts: all texts at once would need twice their memory.
+        delivered = pd.concat(rows_at(rows, part) for part in parts_of(places[written[places]]))
         vectors = _vectors(dataset, delivered.index)
         progress(0.95, "Checking for leaks")
         listed = writer.listed
