@@ -46,6 +46,7 @@ __all__ = [
     "embed",
     "filter",
     "group",
+    "maker_of",
     "operation",
     "operations",
     "score",
@@ -362,3 +363,9 @@ def operation(name: str) -> Operation:
         near = difflib.get_close_matches(name, by_name, n=3) or sorted(by_name)
         raise RecipeError(f"There is no operation {name!r}; near to it are: {', '.join(near)}")
     return by_name[name]
+
+
+def maker_of(column: str) -> Operation | None:
+    """The first operation that adds a column of that name without reading one; None for none."""
+    makers = (o for o in operations().values() if o.can_make(column) and column not in o.needs)
+    return next(makers, None)

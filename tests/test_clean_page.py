@@ -9,11 +9,14 @@ import pytest
 from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
-from curation import Step
+from curation import Recipe, Step
+from curation.dataset import BASE_COLUMNS
 from curation.decisions import Decision
-from curation.looking import precision
+from curation.looking import library, precision
 from curation.looking.thresholds import Numbers, numbers_of
+from curation.presets import Change, preset, presets
 from curation.project import Project
+from curation.registry import maker_of, operation, operations
 from tests.conftest import ROOT
 from tests.test_cli import run
 
@@ -192,3 +195,91 @@ def test_a_verdict_by_a_button_is_a_decision_and_opens_the_next_row(project, mon
     order = precision.drawn(project.replay(), report_of(project))
     app.button(key=f"judge-drop-{order[0]}").click().run()
     assert "**1 of 1** drawn by chance" in " ".join(m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("near duplicates", "drop_near_duplicates"),
+        ("quality", "label_quality"),
+        ("response_tokens", "keep_between"),
+        ("prompt_characters", "lengths"),
+        ("E-MAIL", "redact_personal"),
+        ("fasttext", "language"),
+    ],
+)
+def test_the_library_finds_by_title_column_and_documentation(words, name):
+    assert name in [operation.name for operation in library.search(words)]
+
+
+def test_the_library_puts_titles_first_and_finds_nothing_for_what_stands_nowhere():
+    assert library.search("language")[0].name == "language"
+    assert len(library.search("")) == len(operations())
+    assert library.search("quality zebra") == []
+
+
+def test_a_step_brings_what_it_needs_once_and_in_order():
+    recipe = library.with_needed(Recipe(), Step("drop_bad_answers"), BASE_COLUMNS)
+    assert [step.use for step in recipe] == ["language", "answer_checks"]
+    again = library.with_needed(recipe, Step("drop_bad_answers"), BASE_COLUMNS)
+    assert again == recipe
+    assert library.needed(recipe, "rename_topics", BASE_COLUMNS) == [
+        operation("embed").title,
+        operation("topics").title,
+    ]
+    off = Recipe((Step("embed", enabled=False),))
+    assert library.needed(off, "project_map", ()) == [operation("embed").title]
+    assert library.needed(Recipe(), "keep_between", ["response_tokens"]) == []
+    assert library.needed(Recipe(), "lengths", BASE_COLUMNS) == []
+
+
+@pytest.mark.parametrize("name", list(operations()))
+def test_every_operation_can_be_added_to_an_empty_recipe_with_what_it_needs(name):
+    step = Step(name)
+    recipe = library.with_needed(Recipe(), step, BASE_COLUMNS) + step
+    recipe.check()
+    for place, one in enumerate(recipe.steps):
+        before = Recipe(recipe.steps[:place])
+        makers = [c for c in library.missing(before, one, BASE_COLUMNS) if maker_of(c)]
+        assert makers == []
+
+
+def test_a_preset_replaces_the_recipe_after_it_shows_what_changes(project):
+    assert {"chat", "code", "classification", "multilingual", "tools"} == set(presets())
+    before = project.recipe
+    status, printed, _ = run("recipe", project.path, "--preset", "code")
+    assert status == 0 and Project.open(project.path).recipe == before
+    lines = printed.splitlines()
+    assert "- drop_matching: {pattern: comet}" in lines
+    assert "+ fix_text: {entities: false, spaces: false}" in lines
+    status, printed, _ = run("recipe", project.path, "--preset", "code", "--apply", "--json")
+    assert json.loads(printed)["applied"]
+    assert Project.open(project.path).recipe == preset("code").recipe
+    assert Change.of(before, before).lines() == []
+    status, _, refused = run("recipe", project.path, "--preset", "chta")
+    assert status == 1 and "near to it is chat" in refused
+
+
+def test_a_new_project_begins_with_a_preset(tmp_path):
+    status, _, _ = run("new", tmp_path / "n", "--preset", "tools")
+    assert status == 0 and Project.open(tmp_path / "n").recipe == preset("tools").recipe
+    status, _, _ = run("new", tmp_path / "m", "--preset", "tools", "--empty")
+    assert status != 0 and not (tmp_path / "m").exists()
+
+
+def test_the_page_adds_from_the_library_and_takes_a_preset(project, monkeypatch):
+    app = opened(project, monkeypatch)
+    app.text_input(key="library-words").set_value("answer checks").run()
+    added = [b.key for b in app.button if b.key.startswith("add-")]
+    assert added[0] == "add-answer_checks" and len(added) < len(operations())
+    app.button(key="add-answer_checks").click().run()
+    assert not app.exception
+    uses = [step.use for step in Project.open(project.path).recipe]
+    assert uses[-2:] == ["language", "answer_checks"]
+    app.selectbox(key="preset").set_value(preset("tools")).run()
+    assert any(
+        "+ fix_text" in code.value and "- answer_checks" not in code.value for code in app.code
+    )
+    app.button(key="preset-use").click().run()
+    assert not app.exception
+    assert Project.open(project.path).recipe == preset("tools").recipe

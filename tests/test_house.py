@@ -18,7 +18,7 @@ FLOORS = """
     registry
     files recipe rejected commands
     cache manifest decisions history recipe_text schema runs
-    columns basis recipe_file
+    columns basis presets recipe_file
     dataset shapes
     alike label_errors carry embedding sources jobs
     chat choosing overlay judging
@@ -111,8 +111,8 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns contamination context counts coverage layout masks measures
-        queues search thresholds
+        __init__ choice columns contamination context counts coverage layout library masks
+        measures queues search thresholds
         chance concepts duplicates filter gaps quotas result special unread
         precision
     """,

@@ -25,6 +25,7 @@ app = typer.Typer(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "new": data.new,
+    "recipe": data.change_recipe,
     "import": data.import_files,
     "run": data.run,
     "rows": rows.rows,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from curation import presets
 from curation.carry import without_row
 from curation.cli.options import (
     AsJson,
@@ -35,19 +36,65 @@ from curation.recipe import Recipe
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import PEOPLE
 
+PresetName = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="A recipe for a kind of data: chat, classification, code, multilingual or tools.",
+    ),
+]
+"""The option that names a preset."""
+
 
 def new(
     project: ProjectPath,
     empty: Annotated[bool, typer.Option("--empty", help="Start without any step.")] = False,
+    preset: PresetName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a project folder with a recipe that suits most data."""
-    created = Project.create(project, recipe=Recipe() if empty else DEFAULT_RECIPE)
+    """Make a project folder with a recipe that suits most data, or one kind of it."""
+    if empty and preset:
+        raise typer.BadParameter("give either --empty or --preset NAME")
+    first = presets.preset(preset).recipe if preset else DEFAULT_RECIPE
+    created = Project.create(project, recipe=Recipe() if empty else first)
     show(
         {"path": str(created.path)},
         as_json,
         f"Made {created.path}. Next: curate import {created.path} FILE",
     )
+
+
+def change_recipe(
+    project: ProjectPath,
+    preset: PresetName = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Save it in the recipe's place.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the recipe, or what a preset would change in it; with --apply it takes its place."""
+    opened = Project.open(project)
+    recipe = opened.recipe
+    if preset is None:
+        if apply:
+            raise typer.BadParameter("--apply needs --preset NAME")
+        show({"steps": [step.to_dict() for step in recipe]}, as_json, recipe.to_yaml().rstrip())
+        return
+    chosen = presets.preset(preset)
+    change = presets.Change.of(recipe, chosen.recipe)
+    if apply:
+        opened.save_recipe(chosen.recipe, recipe.revision)
+    lines = [f"{chosen.title}: {chosen.about}", *change.lines()]
+    lines += [] if change.lines() else ["The recipe has these steps already."]
+    following = "run" if apply else f"recipe --preset {preset} --apply"
+    command, *options = following.split(" ", 1)
+    lines.append(" ".join(["Next: curate", command, str(project), *options]))
+    value = {
+        "preset": preset,
+        "added": [step.to_dict() for step in change.added],
+        "removed": [step.to_dict() for step in change.removed],
+        "applied": apply,
+    }
+    show(value, as_json, "\n".join(lines))
 
 
 def import_files(

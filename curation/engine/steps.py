@@ -163,13 +163,8 @@ def _noted(
 
 def _hint(dataset: Dataset, column: str) -> str:
     """Advice on how to get a missing column."""
-    makers = [
-        o.name
-        for o in registry.operations().values()
-        if o.can_make(column) and column not in o.needs
-    ]
-    if makers:
-        return f"add {makers[0]} before it"
+    if maker := registry.maker_of(column):
+        return f"add {maker.name} before it"
     columns = [*dataset.scores, *dataset.own_names]
     near = difflib.get_close_matches(column.removeprefix(PREFIX), columns, n=3)
     return f"near to it are: {', '.join(near)}" if near else f"there are: {_first_names(columns)}"

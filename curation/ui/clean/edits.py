@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
 
 from curation.errors import CurationError, RecipeConflict
+from curation.looking import library
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.ui import state
@@ -38,9 +39,13 @@ def save(project: Project, recipe: Recipe, base: str) -> None:
         state.flash(str(error), ":material/error:")
 
 
-def add(project: Project, recipe: Recipe, name: str) -> None:
-    """Add a step at the end of its phase and open it."""
-    longer = recipe + Step(name)
+def add(project: Project, recipe: Recipe, name: str, columns: Collection[str]) -> None:
+    """Add a step at the end of its phase, after what it needs, and open it.
+
+    columns: those that the examples have without any step.
+    """
+    step = Step(name)
+    longer = library.with_needed(recipe, step, columns) + step
     save(project, longer, recipe.revision)
     of_name = (i for i in reversed(range(len(longer.steps))) if longer.steps[i].use == name)
     STEP.set(project, next(of_name))

@@ -1,4 +1,4 @@
-"""The list of steps: a line with the effect of each, and the field that adds one."""
+"""The list of steps: a line with the effect of each, and the library of operations to add."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import streamlit as st
 from curation.dataset import Dataset
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
-from curation.registry import operations
 from curation.report import StepReport
-from curation.ui.clean import edits
-from curation.ui.text import markdown
+from curation.ui.clean import edits, ready, shelf
 
 PHASE_TITLES = {
     "clean": "Clean the text",
@@ -21,7 +19,7 @@ PHASE_TITLES = {
 
 
 def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> None:
-    """Draw a line for each step, by phase, a field that adds one, and the recipe as YAML."""
+    """Draw a line for each step, by phase, the library, and the recipe as YAML."""
     if not recipe.steps:
         st.info("The recipe is empty. Add a step.", icon=":material/playlist_add:")
     reports = {report.name: report for report in dataset.steps}
@@ -35,7 +33,8 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> Non
             key=f"step-line-{position}", horizontal=True, vertical_alignment="center", gap="small"
         ):
             _draw_line(project, recipe, position, reports.get(name), position == chosen)
-    _draw_add(project, recipe)
+    shelf.draw(project, recipe, dataset)
+    ready.draw(project, recipe)
     with st.popover("As YAML", icon=":material/code:", width="stretch"):
         st.code(recipe.to_yaml(), language="yaml")
         st.download_button("Download recipe.yaml", recipe.to_yaml(), "recipe.yaml", key="yaml")
@@ -80,25 +79,3 @@ def _effect(report: StepReport | None, step: Step) -> str:
     if report.conflicts:
         parts.append(f":orange[▲ {report.conflicts:,} in conflict]")
     return " ".join(parts) or ":material/check:"
-
-
-def _draw_add(project: Project, recipe: Recipe) -> None:
-    """Draw the field that adds a step at the end of its phase."""
-    with st.popover("Add a step", icon=":material/add:", width="stretch"):
-        operation = st.selectbox(
-            "Operation",
-            list(operations().values()),
-            format_func=lambda operation: f"{operation.title} · {operation.phase}",
-            index=None,
-            key="add-step",
-            placeholder="choose or type",
-        )
-        if operation is not None:
-            st.caption(markdown(operation.help, 400))
-            st.button(
-                "Add",
-                type="primary",
-                key="add-go",
-                on_click=edits.add,
-                args=(project, recipe, operation.name),
-            )
