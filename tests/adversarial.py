@@ -40,7 +40,7 @@ def checks() -> dict[str, Callable[[str], Any]]:
     """Functions that read or show a text alone, by name."""
     from curation import answers, personal, topic_names
     from curation.dataset import Message, derive, dump_messages
-    from curation.looking import search
+    from curation.looking import changes, search
     from curation.text import folding
     from curation.text import words as text_words
     from curation.ui import text as shown
@@ -66,7 +66,7 @@ def checks() -> dict[str, Callable[[str], Any]]:
         "markdown": lambda t: shown.markdown(t, 10**9),
         "hover": shown.hover,
         "badges": shown.badges,
-        "changed lines": lambda t: shown.changed_lines(t, t.replace("x", "y z") + t[:5_000]),
+        "changed words": lambda t: changes.marked(t, t.replace("x", "y z") + t[:5_000]),
         "derive": lambda t: derive(dump_messages([Message("user", t)])),
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Recipe, Step
 from curation.dataset import BASE_COLUMNS
 from curation.decisions import Decision
-from curation.looking import library, precision
+from curation.looking import changes, library, precision
 from curation.looking.thresholds import Numbers, numbers_of
 from curation.presets import Change, preset, presets
 from curation.project import Project
@@ -283,3 +283,55 @@ def test_the_page_adds_from_the_library_and_takes_a_preset(project, monkeypatch)
     app.button(key="preset-use").click().run()
     assert not app.exception
     assert Project.open(project.path).recipe == preset("tools").recipe
+
+
+LONG = " ".join(f"word{n}" for n in range(3_000))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "old", "new"),
+    [
+        ("Donâ€™t stir the rice.", "Don’t stir the rice.", "Donâ€™", "’"),
+        ("一只猫坐在红色的垫子上。", "一只狗坐在红色的垫子上。", "猫", "狗"),
+        ("two  blanks", "two blanks", "␣", ""),
+        ("end \nnext", "end\nnext", "␣", ""),
+        ("a\n\n\nb", "a\n\nb", "⏎", ""),
+        ("zero\u200bwidth", "zerowidth", "⟨zero width⟩", ""),
+        (f"{LONG} old {LONG}", f"{LONG} new {LONG}", "old", "new"),
+        ("<b>bold</b>", "bold", "b", ""),
+        ("", "all", "", "all"),
+    ],
+)
+def test_a_change_is_marked_and_nothing_is_lost(was, now, old, new):
+    before, after = changes.marked(was, now)
+    assert old in "".join(text for text, differs in before if differs)
+    assert new in "".join(text for text, differs in after if differs)
+    assert [t for t, differs in before if not differs if t.strip()][:1] == [
+        t for t, differs in after if not differs if t.strip()
+    ][:1]
+    if len(was) < changes.AROUND:
+        back = {sign: letter for letter, sign in changes.SIGNS.items()}
+        for text, pieces in ((was, before), (now, after)):
+            shown = "".join(piece for piece, _ in pieces)
+            for sign, letter in back.items():
+                shown = shown.replace(sign, letter)
+            assert shown == text
+    else:
+        assert sum(len(text) for text, _ in before) < 5 * changes.AROUND
+
+
+def test_the_most_changed_example_comes_first_and_whole_turns_count(make_project):
+    rows = [
+        {"prompt": f"Star {n}?", "completion": "It is" + " &amp;" * n + " bright."}
+        for n in (1, 9, 4, 0)
+    ]
+    project = make_project(rows, Step("fix_text"))
+    (report,) = project.run().steps
+    examples = changes.by_amount(report.changed_examples())
+    prompts = project.replay().rows["prompt"].reindex(examples.index)
+    assert list(prompts) == ["Star 9?", "Star 4?", "Star 1?"]
+    assert list(examples["changed"]) == sorted(examples["changed"], reverse=True)
+    ((role, was, now),) = changes.turns(*examples.iloc[0][["before", "after"]])
+    assert role == "assistant" and "amp" in "".join(t for t, d in was if d)
+    longer = json.dumps([{"role": "user", "content": "Hi"}])
+    assert changes.turns("[]", longer) == [("user", [], [("Hi", True)])]

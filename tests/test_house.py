@@ -114,7 +114,7 @@ ROOMS = {
         __init__ choice columns contamination context counts coverage layout library masks
         measures queues search thresholds
         chance concepts duplicates filter gaps quotas result special unread
-        precision
+        changes precision
     """,
     "operations": """
         __init__ clean concept conversation decontaminate duplicates embed filters fits judged labels language lengths

@@ -43,6 +43,9 @@ Turn = tuple[str, Pieces]
 
 Order = Literal["largest", "least", "conflicts"]
 
+_SPACELESS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_WORDS = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+|\s+|[^\w\s]")
+
 LONGEST = 6_000
 """Characters of a side that are shown and compared word by word."""
 
@@ -172,8 +175,11 @@ class Copies:
 
 
 def differing(one: str, other: str) -> tuple[Pieces, Pieces]:
-    """Both texts in pieces, each with whether the other text lacks it; words are compared."""
-    words = [re.findall(r"\w+|\s+|[^\w\s]", text) for text in (one, other)]
+    """Both texts in pieces, each with whether the other text lacks it; words are compared.
+
+    Of Chinese and Japanese, which have no spaces, single signs are compared.
+    """
+    words = [_WORDS.findall(text) for text in (one, other)]
     matcher = difflib.SequenceMatcher[str](None, words[0], words[1], autojunk=False)
     blocks = matcher.get_matching_blocks()
     pieces: tuple[Pieces, Pieces] = ([], [])

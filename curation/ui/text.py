@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from curation.text.folding import one_line
 
@@ -62,41 +61,3 @@ def badges(text: str) -> list[str]:
         name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
         counts[name] = counts.get(name, 0) + 1
     return [f"{count} × {name}" for name, count in counts.items()]
-
-
-MOST_LINES = 400
-"""Lines that are compared with each other; of longer changes all old lines stand before the new."""
-
-
-def changed_lines(old: str, new: str) -> list[str]:
-    """The lines of two texts as a difference: `- ` removed, `+ ` added, two spaces unchanged.
-
-    The common beginning and the common end are set apart first, so a small change in a long text is
-    quick; words are not compared with each other.
-    """
-    before, after = old.split("\n"), new.split("\n")
-    head = _shared(before, after)
-    tail = _shared(before[head:][::-1], after[head:][::-1])
-    removed, added = before[head : len(before) - tail], after[head : len(after) - tail]
-    lines = [f"  {line}" for line in before[:head]]
-    if len(removed) + len(added) > MOST_LINES:
-        lines += [*(f"- {line}" for line in removed), *(f"+ {line}" for line in added)]
-    else:
-        matcher = difflib.SequenceMatcher(None, removed, added, autojunk=False)
-        for tag, i, j, k, m in matcher.get_opcodes():
-            if tag == "equal":
-                lines += [f"  {line}" for line in removed[i:j]]
-            else:
-                lines += [
-                    *(f"- {line}" for line in removed[i:j]),
-                    *(f"+ {line}" for line in added[k:m]),
-                ]
-    return [*lines, *(f"  {line}" for line in before[len(before) - tail :] if tail)]
-
-
-def _shared(one: Sequence[str], two: Sequence[str]) -> int:
-    """The number of lines with which both texts begin."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b),
-        min(len(one), len(two)),
-    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from curation.dataset import Dataset, load_messages
-from curation.looking import precision
+from curation.looking import changes, precision
 from curation.looking.columns import IDS, in_words
 from curation.looking.duplicates import LOWEST
 from curation.project import Project
@@ -14,7 +15,7 @@ from curation.report import StepReport
 from curation.ui import charts, tables
 from curation.ui.clean import cut, judge
 from curation.ui.tables import Column
-from curation.ui.text import changed_lines, markdown, short, title_of
+from curation.ui.text import highlighted, markdown, title_of
 
 DROPPED = (
     Column("reason", "why"),
@@ -23,13 +24,14 @@ DROPPED = (
 )
 """An example that was dropped."""
 
-SIGNS = {
-    ord("\u200b"): "⟨zero width⟩",
-    ord("\u00a0"): "⟨nbsp⟩",
-    ord("\ufeff"): "⟨BOM⟩",
-    ord("\u200d"): "⟨joiner⟩",
-}
-"""Visible signs for invisible characters, so that a difference in them shows."""
+CHANGED = (
+    Column("changed", "characters changed", "count", width=150),
+    Column("prompt", kind="excerpt"),
+)
+"""An example that was changed."""
+
+LISTED = 200
+"""Examples of a table."""
 
 
 def draw(
@@ -48,7 +50,7 @@ def draw(
     if precision.can_be_judged(report):
         judge.draw(project, dataset, report)
     elif report.before is not None and len(report.before):
-        _draw_changed(dataset, report)
+        _draw_changed(project, dataset, report)
     elif report.dropped:
         _draw_dropped(dataset, report)
 
@@ -87,7 +89,7 @@ def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
         st.caption(
             "The least similar pairs come first. If they are not duplicates, raise the threshold."
         )
-    examples = examples.head(200).join(dataset.rows[["prompt", "response"]])
+    examples = examples.head(LISTED).join(dataset.rows[["prompt", "response"]])
     picked = tables.draw(examples, DROPPED, key=f"gone-{report.name}", tallest=260, pick=True)
     id = picked or str(examples.index[0])
     sides = {id: "Dropped"}
@@ -101,25 +103,24 @@ def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
                 st.text(message.content or "")
 
 
-def _draw_changed(dataset: Dataset, report: StepReport) -> None:
-    """Draw the text before and after, as a difference."""
-    examples = report.changed_examples().head(50)
-    picked = st.selectbox(
-        "Changed example",
-        list(examples.index),
-        key=f"changed-{report.name}",
-        format_func=lambda id: short(dataset.rows.at[id, "prompt"], 90),
-    )
-    if picked is None:
-        return
-    before, after = (load_messages(text) for text in examples.loc[picked])
-    for was, now in zip(before, after, strict=True):
-        if was.content != now.content:
-            st.caption(markdown(now.role))
-            lines = changed_lines(_visible(was.content), _visible(now.content))
-            st.code("\n".join(lines), language="diff", wrap_lines=True)
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _by_amount(path: str, fingerprint: str, _report: StepReport) -> pd.DataFrame:
+    return changes.by_amount(_report.changed_examples())
 
 
-def _visible(text: str | None) -> str:
-    """Text with SIGNS in the place of invisible characters."""
-    return (text or "").translate(SIGNS)
+def _draw_changed(project: Project, dataset: Dataset, report: StepReport) -> None:
+    """Draw the examples, the most changed first, and one of them before and after."""
+    examples = _by_amount(str(project.path), report.fingerprint, report).head(LISTED)
+    listed = examples.join(dataset.rows["prompt"])
+    if report.changed > len(listed):
+        st.caption(f"The {len(listed):,} most changed of {report.changed:,}.")
+    picked = tables.draw(listed, CHANGED, key=f"changed-{report.name}", tallest=215, pick=True)
+    example = picked or str(examples.index[0])
+    for role, was, now in changes.turns(*examples.loc[example, ["before", "after"]]):
+        st.caption(markdown(role))
+        for column, title, pieces in zip(
+            st.columns(2), ("Before", "After"), (was, now), strict=True
+        ):
+            with column.container(border=True):
+                st.caption(title)
+                st.markdown(highlighted(pieces))

@@ -1,0 +1,138 @@
+"""What a cleaner changed: the most changed examples first, and both texts with what differs marked.
+
+Guarantee: the unmarked pieces of both texts are equal, and joined again all pieces are the text, but
+for the signs that make white space and invisible characters visible where they differ.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pandas as pd
+
+from curation.dataset import load_messages
+from curation.looking.duplicates import Pieces, differing
+
+LONGEST = 3_000
+"""Characters of a change that are compared word by word."""
+
+AROUND = 160
+"""Characters of an unchanged stretch that are shown beside a change."""
+
+SIGNS = {
+    " ": "␣",
+    "\n": "⏎\n",
+    "\r": "␍",
+    "\t": "⇥",
+    "\u00a0": "⟨nbsp⟩",
+    "\u00ad": "⟨soft hyphen⟩",
+    "\u200b": "⟨zero width⟩",
+    "\u200d": "⟨joiner⟩",
+    "\u2028": "⟨line⟩",
+    "\ufeff": "⟨BOM⟩",
+}
+"""Visible signs for what the eye does not see, where it differs."""
+
+_SIGNED = str.maketrans(SIGNS)
+
+
+def by_amount(examples: pd.DataFrame) -> pd.DataFrame:
+    """Changed examples by id, the most changed first: before, after, and changed (characters).
+
+    examples: before and after, as canonical JSON. changed: of the longer text, what stands between
+    the common beginning and the common end.
+    """
+    pairs = zip(examples["before"].astype(str), examples["after"].astype(str), strict=True)
+    counted = examples.assign(changed=[_changed(was, now) for was, now in pairs])
+    return counted.sort_values("changed", ascending=False, kind="stable")
+
+
+def _changed(was: str, now: str) -> int:
+    head, tail = _common(was, now)
+    return max(len(was), len(now)) - head - tail
+
+
+def _common(was: str, now: str) -> tuple[int, int]:
+    """The lengths of the common beginning and of the common end, which do not overlap."""
+    head = len(os.path.commonprefix([was, now]))
+    rest = was[head:][::-1], now[head:][::-1]
+    return head, len(os.path.commonprefix(list(rest)))
+
+
+def turns(before: str, after: str) -> list[tuple[str, Pieces, Pieces]]:
+    """The turns that differ, each with its role and both texts in marked pieces.
+
+    before, after: conversations as canonical JSON; a turn that only one has stands beside nothing.
+    """
+    both = itertools.zip_longest(load_messages(before), load_messages(after))
+    return [
+        (role, *marked(was, now))
+        for role, was, now in (
+            ((new or old).role, (old and old.content) or "", (new and new.content) or "")
+            for old, new in both
+        )
+        if was != now
+    ]
+
+
+def marked(was: str, now: str) -> tuple[Pieces, Pieces]:
+    """Two texts in pieces, each with whether the other lacks it; long unchanged stretches are cut.
+
+    Only what stands between the common beginning and the common end is compared word by word, and of
+    that at most LONGEST characters.
+    """
+    head, tail = _common(was, now)
+    head = _word_end(was, head)
+    tail = len(was) - _word_begin(was, len(was) - tail)
+    middles = was[head : len(was) - tail], now[head : len(now) - tail]
+    sides = differing(*(text[:LONGEST] for text in middles))
+    beginning, end = was[:head], was[len(was) - tail :]
+    return tuple(  # type: ignore[return-value]
+        _shortened(
+            [
+                *([(beginning, False)] if beginning else []),
+                *side,
+                *([(" … ", False)] if len(text) > LONGEST else []),
+                *([(end, False)] if end else []),
+            ]
+        )
+        for side, text in zip(sides, middles, strict=True)
+    )
+
+
+def _word_end(text: str, place: int) -> int:
+    """The beginning of the word that a place stands in, unless it is far."""
+    start = place
+    while start and place - start < AROUND and text[start - 1].isalnum():
+        start -= 1
+    return start
+
+
+def _word_begin(text: str, place: int) -> int:
+    """The end of the word that a place stands in, unless it is far."""
+    end = place
+    while end < len(text) and end - place < AROUND and text[end].isalnum():
+        end += 1
+    return end
+
+
+def _shortened(pieces: Pieces) -> Pieces:
+    """Pieces with the middles of unchanged stretches cut, and with signs in those that differ."""
+    shown: Pieces = []
+    for number, (text, differs) in enumerate(pieces):
+        if differs:
+            shown.append((text.translate(_SIGNED) if _unseen(text) else text, True))
+            continue
+        first, last = number == 0, number == len(pieces) - 1
+        if len(text) > 2 * AROUND + 20:
+            left = "" if first else text[:AROUND]
+            right = "" if last else text[-AROUND:]
+            text = f"{left} … {right}"
+        shown.append((text, False))
+    return shown
+
+
+def _unseen(text: str) -> bool:
+    """Whether a piece holds nothing but white space, or something invisible."""
+    return not text.strip() or any(sign in text for sign in list(SIGNS)[2:])
