@@ -79,7 +79,8 @@ def drawn(dataset: Dataset, report: StepReport) -> pd.Index:
     ids = reached(dataset, report)
     ids = ids[~report.delta.loc[ids, "keep"].to_numpy(dtype=bool)]
     hashes = pd.util.hash_array(ids.to_numpy(dtype=object), categorize=False)
-    return pd.Index(ids[np.argsort(hashes, kind="stable")])
+    order: pd.Index = ids[np.argsort(hashes, kind="stable")]
+    return order
 
 
 def estimate(dataset: Dataset, report: StepReport, people: State | None) -> Precision:

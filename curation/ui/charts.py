@@ -122,6 +122,7 @@ def cut(bars: Bars, title: str, lines: Sequence[float], key: str) -> None:
     for line in lines:
         figure.add_vline(x=line, line_color=WARN, line_width=2, line_dash="dash")
     figure.update_xaxes(title=hover(title.replace("_", " ")))
+    figure.update_yaxes(tickformat=",")
     legend = {"orientation": "h", "y": 1.14}
     _draw(figure, 240, key, barmode="stack", showlegend=True, legend=legend)
 

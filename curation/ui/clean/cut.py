@@ -45,6 +45,7 @@ def draw(project: Project, recipe: Recipe, position: int, cut: Numbers, fingerpr
         cut.scale.greatest,
         own,
         step=cut.scale.step,
+        format="%.0f" if cut.whole else None,
         key=f"cut-{fingerprint}",
         help="At an end there is no bound.",
     )

@@ -34,8 +34,8 @@ SIGNS = {"keep": "✓", "drop": "✕", "": ""}
 LISTED = (
     Column("judged", width=60),
     Column("reason", "why", width=170),
-    Column("prompt", kind="excerpt"),
-    Column("response", kind="excerpt"),
+    Column("prompt", kind="excerpt", width=190),
+    Column("response", kind="excerpt", width=190),
 )
 
 
