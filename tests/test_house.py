@@ -117,8 +117,8 @@ ROOMS = {
         changes precision
     """,
     "operations": """
-        __init__ clean concept conversation decontaminate duplicates embed filters fits judged labels language lengths
-        map quality redact
+        __init__ clean concept conversation decontaminate density duplicates embed filters fits judged labels
+        language lengths map quality redact
         select_chance select_target split topics
         select_coverage select_score
     """,

@@ -70,7 +70,8 @@ def judge(
         "at the given prices.",
     ]
     if not yes:
-        example = criteria.messages(*texts[0], "0" * 16)
+        prompt, response = texts[0]
+        example = criteria.messages(prompt, response, "0" * 16)
         lines += ["The first of them:", *(turn["content"] for turn in example)]
         lines.append("Nothing was sent. Add --yes to send it.")
     else:
