@@ -335,3 +335,22 @@ def test_the_most_changed_example_comes_first_and_whole_turns_count(make_project
     assert role == "assistant" and "amp" in "".join(t for t, d in was if d)
     longer = json.dumps([{"role": "user", "content": "Hi"}])
     assert changes.turns("[]", longer) == [("user", [], [("Hi", True)])]
+
+
+def test_a_step_that_drops_copies_cuts_as_the_page_of_pairs_does(make_project, monkeypatch):
+    text = "lift the plant out of the pot and shake the dry soil from its roots"
+    answers = [text, f"{text} well", f"{text} very well", "Ask a gardener."]
+    rows = [{"prompt": "How do I repot it?", "completion": answer} for answer in answers]
+    project = make_project(rows, Step("drop_near_duplicates", similarity=0.8))
+    project.run()
+    monkeypatch.setenv("CURATION_WORKSPACE", str(project.path.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(project.path))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page("pages/prepare/clean.py").run()
+    assert not app.exception
+    slider = next(s for s in app.slider if s.label.startswith("Similarity from"))
+    slider.set_value(0.99).run()
+    assert any("**None** of 4" in m.value for m in app.markdown)
+    app.button(key="cut-use").click().run()
+    assert not app.exception
+    assert Project.open(project.path).recipe.steps[0].params["similarity"] == 0.99
