@@ -260,6 +260,15 @@ def test_a_preset_replaces_the_recipe_after_it_shows_what_changes(project):
     assert status == 1 and "near to it is chat" in refused
 
 
+@pytest.mark.parametrize("name", list(presets()))
+def test_a_preset_needs_nothing_that_a_new_project_lacks(name):
+    steps = [step for step in preset(name).recipe if step.enabled]
+    for place, step in enumerate(steps):
+        before = Recipe(tuple(steps[:place]))
+        assert library.missing(before, step, BASE_COLUMNS) == []
+        assert "targets" not in step.operation.inputs, "a new project has no reference set"
+
+
 def test_a_new_project_begins_with_a_preset(tmp_path):
     status, _, _ = run("new", tmp_path / "n", "--preset", "tools")
     assert status == 0 and Project.open(tmp_path / "n").recipe == preset("tools").recipe
