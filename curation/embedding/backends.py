@@ -66,6 +66,20 @@ def backends() -> dict[str, Callable[[Any], Encode]]:
     return available
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this machine multiplies in bfloat16 and does not only imitate it.
+
+    Measured on a CPU with AVX-512 and no bfloat16 of its own: torch took 2 to 3.5 times as long as in
+    float32, OpenVINO 27 times.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
 def prepared(model: Any, backend: str) -> Encode:
     """The function by which a backend computes a model; raises CurationError without the backend."""
     available = backends()

@@ -17,6 +17,7 @@ from datasets import Dataset
 
 from curation.chat.template import PLAIN_TEMPLATE, Unrendered
 from curation.dataset import Message, part_of
+from curation.embedding.backends import multiplies_bfloat16
 from curation.errors import CurationError
 from curation.training.conversations import Tokens, tokens_of
 from curation.training.learners import Data, Outcome, Part, Sample, Work
@@ -211,14 +212,5 @@ def _before(
 
 
 def is_bfloat16(precision: Precision) -> bool:
-    """Whether to compute in bfloat16; "auto" does where the processor multiplies in it.
-
-    Measured: on a CPU with AVX-512 but no bfloat16 of its own, products took 3.5 times as long as
-    in float32.
-    """
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device() == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    abilities = torch.cpu.get_capabilities()
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+    """Whether to compute in bfloat16; "auto" does where the machine multiplies in it."""
+    return multiplies_bfloat16() if precision == "auto" else precision == "bfloat16"
