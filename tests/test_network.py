@@ -117,7 +117,9 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("carry", project)
     curate("reference", project, tmp_path / "rows.jsonl", "--name", "wanted")
     curate("coverage", project, "--reference", "wanted")
+    curate("compare", project, "--budget", 10)
     curate("topics", project)
+    curate("judge", project, "--url", "http://judge.invalid/v1", "--model", "m")  # without --yes
     curate("operations")
     curate("schema")
     curate("queue", project)
