@@ -441,7 +441,7 @@ NEGATIVE = [
     (
         "refusal",
         "Book a flight, please.",
-        "I'm sorry, but I'm unable to book flights. My function calculates loan payments.",
+        "I'm sorry, but I'm unable to assist with that. My function calculates loans.",
     ),
     (
         "refusal",
