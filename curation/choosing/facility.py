@@ -18,7 +18,7 @@ NEIGHBOURS = 50
 LEAST = 1e-9
 """The least gain that a logarithm is taken of: that of 0 is not finite."""
 
-FEW, MANY = 8, 256
+FEW, MANY = 32, 256
 """Rows whose gains are computed together: at first, and at most while none of them is the best."""
 
 
