@@ -363,3 +363,9 @@ def test_a_step_that_drops_copies_cuts_as_the_page_of_pairs_does(make_project, m
     app.button(key="cut-use").click().run()
     assert not app.exception
     assert Project.open(project.path).recipe.steps[0].params["similarity"] == 0.99
+
+
+def test_where_a_long_change_is_cut_nothing_differs():
+    was = "one  two " + LONG + " end  here"
+    before, after = changes.marked(was, was.replace("  ", " "))
+    assert ["".join(t for t, d in side if d) for side in (before, after)] == ["␣", ""]

@@ -87,6 +87,8 @@ def marked(was: str, now: str) -> tuple[Pieces, Pieces]:
     tail = len(was) - _word_begin(was, len(was) - tail)
     middles = was[head : len(was) - tail], now[head : len(now) - tail]
     sides = differing(*(text[:LONGEST] for text in middles))
+    if max(map(len, middles)) > LONGEST:  # where both are cut they differ for no other reason
+        sides = tuple(side[:-1] if side and side[-1][1] else side for side in sides)  # type: ignore[assignment]
     beginning, end = was[:head], was[len(was) - tail :]
     return tuple(  # type: ignore[return-value]
         _shortened(

@@ -25,7 +25,7 @@ DROPPED = (
 """An example that was dropped."""
 
 CHANGED = (
-    Column("changed", "characters changed", "count", width=150),
+    Column("changed", "first to last change", "count", width=150, help="In characters."),
     Column("prompt", kind="excerpt"),
 )
 """An example that was changed."""
