@@ -169,8 +169,9 @@ def answers_page() -> str:
         )
     lines += [
         "",
-        f"A rule drops a row by default when its precision is {ENOUGH} or more, or when it named no row at all. It "
-        "only flags a row that a cleaner can repair.",
+        f"A rule drops a row by default when its precision is {ENOUGH} or more, or when it named none of the 77,270 "
+        "answers, so that its precision is not measured and no false alarm was seen. It only flags a row that a "
+        "cleaner can repair.",
     ]
     for rule in RULES.values():
         cure = f" Repaired by `{rule.cured_by}`." if rule.cured_by else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from curation import Project, Step
 from curation.cli import app
 from curation.errors import CurationError
+from curation.judging import endpoint
 from curation.judging.endpoint import KEY, TRIES, Endpoint
 from curation.judging.rubric import DEFAULT, rubric_of
 from curation.judging.run import BAD, CONTROLS, GOOD, INJECTED, estimate, judge
@@ -168,6 +170,17 @@ def test_a_server_that_dies_half_way_is_paid_for_nothing_twice(server, verdicts)
     judge(TEXTS, patient(server), DEFAULT, Verdicts(verdicts.path), workers=2)
     assert sorted(server.examples) == sorted([*TEXTS, *CONTROLS])
     assert len(read_verdicts(verdicts.path)) == 28
+
+
+def test_a_proxy_of_the_environment_gets_nothing(server, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, server.url)
+    monkeypatch.setenv("no_proxy", "")
+    fresh = runpy.run_path(endpoint.__file__)["Endpoint"]  # Python reads proxies when one is built
+    judging = fresh("http://judge.invalid/v1", "tiny", lambda seconds: None)
+    with pytest.raises(CurationError, match="judge.invalid"):
+        judging.answer([], DEFAULT.schema)
+    assert not server.bodies and not server.keys
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

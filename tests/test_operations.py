@@ -36,7 +36,7 @@ from curation.operations.filters import (
 from curation.operations.quality import RULES, drop_bad_answers
 from curation.operations.topics import topic_words, topics
 from curation.registry import operation
-from tests.conftest import make_dataset
+from tests.conftest import ROOT, make_dataset
 from tests.encoders import TrigramEncoder
 
 
@@ -746,3 +746,12 @@ def test_lengths_count_tokens_turns_and_characters():
     }
     ratio = run_batch(Batch("type_token_ratio", {"side": "prompt"}, rows_of([("a a b 中 中", "")])))
     assert ratio["type_token_ratio"].iloc[0] == pytest.approx(3 / 5)
+
+
+def test_the_rules_that_drop_without_a_measured_precision_are_named_in_the_text():
+    unmeasured = [rule for rule in answers.RULES.values() if rule.drops and rule.precision is None]
+    assert {rule.named for rule in unmeasured} == {0}
+    text = " ".join((drop_bad_answers.__doc__ or "").split())
+    names = " and ".join(rule.name for rule in unmeasured)
+    assert f"So do {names}, which named none of the 77,270 answers" in text
+    assert "named none of the 77,270 answers" in (ROOT / "docs/reference/answers.md").read_text()

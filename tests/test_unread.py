@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 
 import pytest
+from huggingface_hub import constants
 
 from curation import Project, Step
 from curation.cli.data import import_text, run_text
-from curation.embedding import tokenizer_of
+from curation.embedding import bundled_folder, tokenizer_of
 from curation.looking.unread import multilingual, unread, unread_by
 from curation.recipe import Recipe
 from tests.conftest import make_dataset
@@ -87,6 +90,38 @@ def test_a_recipe_without_embeddings_or_without_its_model_has_no_warning(tmp_pat
     cured = multilingual(recipe)
     assert dict(cured.steps[1].params) == {"of": "prompt", "model": "multilingual"}
     assert unread_by(table, cured).sentence == ""
+
+
+def test_nothing_is_fetched_only_to_count_and_a_fetched_model_is_counted(tmp_path, monkeypatch):
+    def refuse(*about: object) -> None:
+        raise AssertionError(f"network: {about}")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    table, recipe = rows(2, 2), Recipe((Step("embed", model="someone/small"),))
+    assert unread_by(table, recipe) is None
+    kept = tmp_path / "models--someone--small"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("abc")
+    snapshot = kept / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    file = snapshot / "tokenizer.json"
+    shutil.copy(next(bundled_folder().rglob("tokenizer.json")), file)
+    counted = unread_by(table, recipe)
+    assert counted is not None and counted.languages == unread(table).languages
+    assert counted.statement == unread(table).statement != ""
+    file.write_text("{")
+    assert unread_by(table, recipe) is None
+
+
+def test_the_statement_leaves_what_to_do_to_the_sentence():
+    counted = unread(rows(1, 1))
+    assert counted.multilingual_helps
+    assert counted.statement.endswith("map mean little") and "set the" not in counted.statement
+    assert counted.sentence.startswith(f"{counted.statement}; set the model of Embeddings to")
+    assert unread(rows(1, 0)).statement == ""
 
 
 def test_import_and_run_say_it(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 ENOUGH = 0.9
-"""Measured precision from which a rule drops rows by default."""
+"""Measured precision from which a rule drops rows by default, where it was measured."""
 
 
 class Pair(NamedTuple):
@@ -44,5 +44,9 @@ class Rule:
 
     @property
     def drops(self) -> bool:
-        """Whether a row that breaks it is dropped by default, and not only named."""
+        """Whether a row that breaks it is dropped by default, and not only named.
+
+        A rule that named no row of the published sets drops too: its precision is not measured, but
+        no false alarm was seen.
+        """
         return not self.cured_by and (self.precision is None or self.precision >= ENOUGH)

@@ -17,7 +17,7 @@ from curation.embedding.models import bundled_folder
 from curation.embedding.multilingual import MULTILINGUAL, READS
 from curation.embedding.neighbours import nearest
 from curation.embedding.store import NotRemembered, VectorStore
-from curation.embedding.tokenizer import TextTokenizer, tokenizer_of
+from curation.embedding.tokenizer import TextTokenizer, local_tokenizer, tokenizer_of
 
 __all__ = [
     "MULTILINGUAL",
@@ -28,6 +28,7 @@ __all__ = [
     "VectorStore",
     "bundled_folder",
     "load_encoder",
+    "local_tokenizer",
     "nearest",
     "tokenizer_of",
 ]

@@ -164,6 +164,20 @@ def commit_of(model: str) -> str:
         return ""
 
 
+def local_folder(model: str) -> Path:
+    """The folder of a model on this machine, for one of the Hub where it is kept once fetched.
+
+    It need not exist. Raises CurationError when the model is an absolute path without a folder.
+    """
+    from huggingface_hub import constants
+
+    folder = Path(location_of(model))
+    if folder.is_dir():
+        return folder
+    kept = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}"
+    return kept / "snapshots" / (commit_of(model) or "none")
+
+
 def _digest(folder: Path, paths: list[Path]) -> str:
     """SHA-256 of the names of files and their digests."""
     digest = hashlib.sha256()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from curation.embedding.models import load_model, location_of
+from curation.embedding.models import load_model, local_folder, location_of
 from curation.embedding.multilingual import MULTILINGUAL, MultilingualTokenizer
+from curation.errors import CurationError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -135,6 +136,30 @@ def _unigram_unknown(tokenizer: Tokenizer) -> int | None:
 def tokenizer_of(model: str = "") -> TextTokenizer:
     """The tokenizer of the model of that name; raises CurationError when there is no such model."""
     return MultilingualTokenizer() if model == MULTILINGUAL else model_tokenizer(model)
+
+
+def local_tokenizer(model: str = "") -> TextTokenizer:
+    """The tokenizer of the model of that name from files on this machine, without its limit.
+
+    Nothing is fetched, and no weights are loaded. Raises CurationError when its file is not there or
+    is none.
+    """
+    from tokenizers import Tokenizer
+
+    if model == MULTILINGUAL:
+        return MultilingualTokenizer()
+    path = next(local_folder(model).rglob("tokenizer.json"), None)
+    if path is None:
+        raise CurationError(
+            f"The tokenizer of the embedding model {model!r} is not on this machine; a run with that "
+            "model fetches it."
+        )
+    try:
+        return ModelTokenizer(Tokenizer.from_file(str(path)), None)
+    except Exception as error:  # tokenizers raises nothing more precise
+        raise CurationError(
+            f"The tokenizer {path} cannot be read; fetch the model again."
+        ) from error
 
 
 @functools.lru_cache(maxsize=4)

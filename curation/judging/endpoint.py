@@ -1,7 +1,8 @@
 """Requests to one OpenAI-compatible address, with patience for a busy server.
 
-Guarantee: texts and key are sent only to the address that a person gave; redirects are refused. The
-key is read from the environment, and no error message repeats it.
+Guarantee: texts and key are sent only to the address that a person gave; redirects are refused, and
+a proxy of the environment is not used. The key is read from the environment, and no error message
+repeats it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Stays(urllib.request.HTTPRedirectHandler):
         """Refuse; the answer is then an error with the status of the redirect."""
 
 
-OPENER = urllib.request.build_opener(Stays)
+OPENER = urllib.request.build_opener(Stays, urllib.request.ProxyHandler({}))
 
 
 class Unavailable(CurationError):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from curation.embedding import MULTILINGUAL, READS, tokenizer_of
+from curation.embedding import MULTILINGUAL, READS, TextTokenizer, local_tokenizer
 from curation.errors import CurationError
 from curation.languages import languages
 from curation.recipe import Recipe, Step
@@ -92,18 +92,25 @@ class Unread:
         return self.model != MULTILINGUAL and bool(codes & READS)
 
     @property
+    def statement(self) -> str:
+        """The languages that the model cannot read, without a full stop; empty when it reads all."""
+        unread = ", ".join(one.described for one in self.languages if one.is_unread)
+        if not unread:
+            return ""
+        return (
+            f"The embedding model cannot read {unread}, so their neighbours and places on the map "
+            "mean little"
+        )
+
+    @property
     def sentence(self) -> str:
         """The languages that the model cannot read, and what to do; empty when it reads all."""
-        unread = [one for one in self.languages if one.is_unread]
-        if not unread:
+        if not self.statement:
             return ""
         cure = "a folder or a Hub name of a model that reads them"
         if self.multilingual_helps:
             cure = f"{MULTILINGUAL}, a folder or a Hub name"
-        return (
-            f"The embedding model cannot read {', '.join(one.described for one in unread)}, so their "
-            f"neighbours and places on the map mean little; set the model of Embeddings to {cure}."
-        )
+        return f"{self.statement}; set the model of Embeddings to {cure}."
 
     def to_dict(self) -> dict[str, Any]:
         """The figures for `--json`; `warning` is empty when the model reads all."""
@@ -115,7 +122,10 @@ class Unread:
 
 
 def unread_by(rows: pd.DataFrame, recipe: Recipe) -> Unread | None:
-    """Return what the model of a recipe's embedding cannot read; None without such a step or model."""
+    """Return what the model of a recipe's embedding cannot read; None without such a step or model.
+
+    Nothing is fetched: also None while the model's tokenizer is not on this machine.
+    """
     steps = [step for step in recipe if step.enabled and step.operation.kind == "embed"]
     if not steps:
         return None
@@ -139,7 +149,7 @@ def unread(rows: pd.DataFrame, model: str = "", of: str = "both") -> Unread:
     """Count the tokens of each language of the rows that have it, as a model reads them.
 
     rows: of a dataset, with its column `language` where a step made it. model, of: as the step embed
-    takes them. Raises CurationError when there is no such model.
+    takes them. Raises CurationError when the model is not on this machine.
     """
     some, times = rows, 1.0
     if "language" not in rows:
@@ -151,13 +161,13 @@ def unread(rows: pd.DataFrame, model: str = "", of: str = "both") -> Unread:
         if "language" in some
         else pd.Series([code for code, _ in languages(texts.tolist())], index=some.index)
     )
-    counted = []
+    counted, tokenizer = [], local_tokenizer(model)
     for code, number in codes[codes != ""].value_counts(sort=True).items():
         estimate = round(number * times)
         if estimate >= ROWS or estimate >= SHARE * len(rows):
             part = texts[(codes == code).to_numpy()]
             part = part.iloc[:: max(1, len(part) // EACH)]
-            counted.append(_counted(str(code), estimate, part.tolist(), model))
+            counted.append(_counted(str(code), estimate, part.tolist(), tokenizer))
     return Unread(model, tuple(counted))
 
 
@@ -172,8 +182,9 @@ def _texts(rows: pd.DataFrame, of: str) -> pd.Series:
     )
 
 
-def _counted(code: str, rows: int, texts: Sequence[str], model: str) -> LanguageTokens:
-    tokenizer = tokenizer_of(model)
+def _counted(
+    code: str, rows: int, texts: Sequence[str], tokenizer: TextTokenizer
+) -> LanguageTokens:
     ids = tokenizer.ids(texts)
     tokens = sum(map(len, ids))
     unknown = 0

@@ -26,8 +26,10 @@ def draw(project: Project, rows: pd.DataFrame, fingerprint: str) -> None:
     if counted is None or not counted.sentence:
         return
     text, button = st.columns([7, 2], vertical_alignment="center")
-    text.caption(f":orange[▲] {markdown(counted.sentence, 900)}")
-    if counted.multilingual_helps:
+    helps = counted.multilingual_helps  # the button then says what to do
+    sentence = f"{counted.statement}." if helps else counted.sentence
+    text.caption(f":orange[▲] {markdown(sentence, 900)}")
+    if helps:
         button.button(
             "Use the multilingual model",
             key="unread-multilingual",
