@@ -107,7 +107,8 @@ def _edits(people: PeopleState) -> PeopleLayer:
 
 
 def _verdicts(people: PeopleState) -> PeopleLayer:
-    fingerprint = people.fingerprint(("keep", "drop"))
+    # Which copies come back depends also on what is no duplicate and on what stays for its copies.
+    fingerprint = people.fingerprint(("keep", "drop", "apart", "prefer"))
     return PeopleLayer("Kept and dropped by people", fingerprint, people.verdicts_frame())
 
 

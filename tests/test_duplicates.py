@@ -19,12 +19,14 @@ from curation.alike import (
     by_neighbours,
     compared,
     cut,
+    cutting,
     jaccard,
     near_duplicates,
     near_vectors,
     shingle_sets,
     shingles,
 )
+from curation.alike import pairs as pairs_module
 from curation.alike.cutting import classes_of
 from curation.alike.pairs import Pairs
 from curation.cache import Cache, Memory
@@ -478,6 +480,7 @@ def test_clusters_find_the_pairs_inside_them(monkeypatch, count):
     nearby = by_clusters(vectors, 0.9)
     pairs = set(zip(nearby.pairs.first.tolist(), nearby.pairs.second.tolist(), strict=True))
     every = {(i, j) for j in range(60) for i in range(j) if vectors[i] @ vectors[j] >= 0.9}
+    assert len(pairs) == len(nearby.pairs.first), "each pair once"
     assert pairs == every if count == 1 else len(every) / 2 < len(pairs) < len(every)
     rows = rows_of([(f"{i}?", "x") for i in range(60)])
     answer = dropped_similar(rows, vectors, similarity=0.9, compare="clusters")
@@ -528,6 +531,34 @@ def test_rows_that_are_apart_are_no_pair_also_where_they_are_equal():
     assert cut(near, np.arange(3), 0.8).leader.tolist() == [0, 0, 0]
     assert cut(near, np.arange(3), 0.8, np.array([[0, 1]])).leader.tolist() == [0, 1, 0]
     assert cut(near, np.arange(3), 0.95).leader.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_row_that_is_apart_is_near_to_all_that_its_equals_are_near_to(seed, monkeypatch):
+    draw = np.random.default_rng(seed)
+    classes = np.sort(np.append(draw.integers(0, 12, 48), np.arange(12)))
+    i, j = np.triu_indices(12, 1)
+    some = draw.random(len(i)) < 0.2
+    of_classes = Pairs(i[some], j[some], draw.random(some.sum()))
+    near = np.eye(12)
+    near[of_classes.first, of_classes.second] = of_classes.similarity
+    near = np.maximum(near, near.T)
+    apart = np.sort(draw.permutation(60)[:40].reshape(-1, 2), axis=1)
+    of_rows = near[classes][:, classes]
+    of_rows[apart[:, 0], apart[:, 1]] = 0
+    i, j = np.nonzero(np.triu(of_rows, 1))
+    copied, order = [], draw.permutation(60)
+
+    def joined(parts):
+        copied.append(parts)
+        return pairs_module.joined(parts)
+
+    monkeypatch.setattr(cutting, "joined", joined)
+    kept = cut(Nearby(classes, of_classes, np.zeros(12)), order, 0.4, apart)
+    expected = greedy(Pairs(i, j, of_rows[i, j]), order, 0.4)
+    stays = np.arange(60)
+    assert ((kept.leader == stays) == (np.array(expected) == stays)).all()
+    assert len(copied) == 1, "the pairs are copied once, however many decisions there are"
 
 
 @pytest.fixture(scope="module")
@@ -799,6 +830,28 @@ def test_two_copies_that_are_apart_both_come_back_for_the_dropped_one(make_proje
     ids = list(project.run().rows.sort_values("source_row").index)
     project.decisions.append([Decision(ids[1], "apart", ids[2], "Ann"), Decision(ids[0], "drop")])
     assert project.run().rows["dropped_by"].isna().loc[ids].tolist() == [False, True, True, False]
+
+
+def test_what_comes_back_follows_each_later_word_on_copies_without_a_run(make_project):
+    pairs = [("How?", "So."), ("HOW?", "so."), ("how?", "SO."), ("Why?", "Because.")]
+    project = make_project(
+        [{"prompt": prompt, "completion": answer} for prompt, answer in pairs],
+        Step("drop_exact_duplicates"),
+    )
+    ids = list(project.run().rows.sort_values("source_row").index)
+
+    def kept() -> list[bool]:
+        return project.view().dataset.rows["dropped_by"].isna().loc[ids].tolist()
+
+    project.decisions.append([Decision(ids[0], "drop", annotator="Ann")])
+    assert kept() == [False, True, False, True]
+    project.decisions.append([Decision(ids[2], "prefer", annotator="Ann")])
+    assert kept() == [False, False, True, True]
+    project.decisions.append([Decision(ids[1], "apart", ids[2], "Ann")])
+    assert kept() == [False, True, True, True]
+    for _ in range(2):
+        project.decisions.undo("Ann")
+    assert kept() == [False, True, False, True]
 
 
 def test_an_example_is_not_apart_from_itself():
