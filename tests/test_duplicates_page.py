@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Step
 from curation.cache import Cache
+from curation.dataset import Dataset
+from curation.engine.supply import Supply
 from curation.looking import duplicates
 from curation.looking.duplicates import copies_of, differing, steps_of
 from curation.project import Project
+from curation.registry import operation
+from curation.report import StepReport
 from curation.ui.duplicates import answers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, make_dataset
 
 TEXT = "wrap the plant in paper and lift it out of the pot and shake the dry soil from its roots"
 ANSWERS = [TEXT, f"{TEXT} well", f"{TEXT} very well", TEXT.replace("dry", "wet"), "Ask a gardener."]
@@ -41,6 +46,24 @@ def test_a_cut_is_what_the_step_makes_of_that_threshold(project, similarity):
     project.recipe = project.recipe.changed(0, Step("drop_near_duplicates", similarity=similarity))
     (step,) = (s for s in project.run().steps if s.use == "drop_near_duplicates")
     assert cut.dropped == step.dropped and cut.conflicts == step.conflicts
+
+
+@pytest.mark.parametrize("compare", ["neighbours", "clusters"])
+def test_by_meaning_it_cuts_below_the_threshold_of_the_step(compare, tmp_path):
+    rows = make_dataset([(f"{i}?", "x") for i in range(6)]).rows.assign(source_row=range(6))
+    angles = np.deg2rad([0, 5, 20, 45, 70, 170])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    similar, data = operation("drop_similar"), Dataset(rows, vectors=vectors)
+
+    def dropped(similarity: float) -> StepReport:
+        params = similar.check({"similarity": similarity, "compare": compare})
+        delta = similar.run(*Supply(rows, dataset=data).of(similar), **params)
+        return StepReport(*["drop_similar"] * 2, "", "filter", params, "", delta=delta)
+
+    copies = copies_of(data, dropped(0.99), Cache(tmp_path))
+    for similarity, expected in ((0.99, 1), (0.93, 2), (0.85, 3)):
+        assert copies.cut(similarity, "least").dropped == expected
+        assert (~dropped(similarity).delta["keep"]).sum() == expected
 
 
 def answer(copies: duplicates.Copies, pair, choice: str, conflict: bool = False, op: str = "1"):

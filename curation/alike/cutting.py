@@ -150,15 +150,34 @@ def _split(nearby: Nearby, apart: np.ndarray) -> tuple[np.ndarray, Pairs]:
     alone = ~shared[codes[leaving]]
     _, first = np.unique(codes[leaving[alone]], return_index=True)
     leaving = np.setdiff1d(leaving, leaving[alone][first])
-    former, parts = codes[leaving].tolist(), [nearby.pairs]
-    for number, (row, home) in enumerate(zip(leaving.tolist(), former, strict=True)):
-        own, pairs = len(nearby.full) + number, joined(parts)
-        first, second = pairs.first == home, pairs.second == home
-        others = np.concatenate([pairs.second[first], pairs.first[second], [home]])
-        near = np.concatenate([pairs.similarity[first], pairs.similarity[second], [1.0]])
-        parts.append(Pairs(others, np.full(len(others), own), near))
-        codes[row] = own
-    return codes, joined(parts)
+    former, own = codes[leaving], len(nearby.full) + np.arange(len(leaving))
+    codes[leaving] = own
+    classes, others, near = _around(nearby.pairs, np.unique(former))
+    row, pair = _equal(former, classes)
+    fresh = Pairs(others[pair], own[row], near[pair])
+    pair, row = _equal(fresh.first, former)
+    between = Pairs(own[row], fresh.second[pair], fresh.similarity[pair])
+    return codes, joined([nearby.pairs, fresh, between.where(between.first < between.second)])
+
+
+def _around(pairs: Pairs, classes: np.ndarray) -> Pairs:
+    """Pairs of one of some classes and one that is near to it, or itself."""
+    chosen = np.zeros(max(pairs.second.max(initial=-1), classes.max(initial=-1)) + 1, dtype=bool)
+    chosen[classes] = True
+    first, second = chosen[pairs.first], chosen[pairs.second]
+    one = np.concatenate([pairs.first[first], pairs.second[second], classes])
+    other = np.concatenate([pairs.second[first], pairs.first[second], classes])
+    near = [pairs.similarity[first], pairs.similarity[second], np.ones(len(classes))]
+    return Pairs(one, other, np.concatenate(near))
+
+
+def _equal(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The positions in both arrays of each two values that are equal."""
+    order = np.argsort(others, kind="stable")
+    start, end = (np.searchsorted(others[order], some, side) for side in ("left", "right"))
+    count = end - start
+    skipped = np.repeat(start - np.cumsum(count) + count, count)
+    return np.repeat(np.arange(len(some)), count), order[skipped + np.arange(count.sum())]
 
 
 def _keys(first: np.ndarray, second: np.ndarray, classes: int) -> np.ndarray:

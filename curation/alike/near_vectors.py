@@ -100,10 +100,8 @@ def by_clusters(vectors: np.ndarray, threshold: float, within: np.ndarray | None
         order = np.argsort(cluster, kind="stable")
         for some in np.split(order, np.cumsum(np.bincount(cluster, minlength=count))[:-1]):
             near += vector_pairs(data, threshold, some, some)
-    pairs = joined(near)
     part = None if within is None else within[first]
-    pairs = _inside(pairs.where(pairs.first < pairs.second), part)
-    return Nearby(codes, pairs, np.zeros(len(first)))
+    return Nearby(codes, _inside(joined(near), part), np.zeros(len(first)))
 
 
 def _codes(vectors: np.ndarray, within: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -145,13 +143,16 @@ def vector_pairs(
     others: np.ndarray,
     progress: Progress = silent,
 ) -> Iterator[Pairs]:
-    """Yield the pairs of one of some rows and one of the others whose cosine reaches a threshold."""
+    """Yield the pairs of one of some rows and one of the others whose cosine reaches a threshold.
+
+    Where both are the same array each pair is yielded once.
+    """
     data, size = vectors[others], max(1, min(BLOCK, CELLS // max(1, len(others))))
     for start in range(0, len(some), size):
         block = some[start : start + size]
         cosines = vectors[block] @ data.T
         i, j = np.nonzero(cosines >= threshold - ROUNDING)
-        different = block[i] != others[j]
+        different = block[i] < others[j] if some is others else block[i] != others[j]
         i, j = i[different], j[different]
         yield _ordered(block[i], others[j], cosines[i, j])
         done = start + len(block)

@@ -216,8 +216,7 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
         compared = nearly(rows, params["by"], threshold, supply.remembered)
     else:
         within = as_text(rows[params["within"]]) if params["within"] else None
-        compared = similarly(
-            without_gaps(supply.vectors), supply.neighbours, within, params["compare"], threshold
-        )
+        vectors, lowest = without_gaps(supply.vectors), min(LOWEST[use], threshold)
+        compared = similarly(vectors, supply.neighbours, within, params["compare"], lowest)
     order = preference(rows, params["keep"], params["best_by"], params["best"])
     return Copies(report.name, use, threshold, rows, compared, order, params)
