@@ -46,6 +46,21 @@ FOUND = [
     ("key", f"api_key = '{TOKEN}'"),
     ("key", "postgres://liv:kV9w2xQz@db.nordpost.dk:5432/boats"),
 ]
+WITHOUT_SPACES = [
+    ("我的电话是", "13912674308", "联系我"),
+    ("请拨打", "13912674308", "人工服务"),
+    ("我的phone是", "13912674308", "。"),
+    ("전화는 ", "010-2345-6789", "입니다"),
+    ("ติดต่อ", "081-234-5678", "นะ"),
+    ("身份证号是", "11010519491231002X", "谢谢"),
+    ("卡号是", "4539578763621486", "和"),
+    ("账号", "DE89370400440532013000", "转账"),
+    ("地址是", "85.214.132.117", "请"),
+    ("请发送到", "liv.berg@nordpost.dk", "我们会尽快"),
+    ("私は", "liv@smørbrød.dk", "です"),
+    ("ログ", "2a02:8108:9640:1c44:1d2e:3f00:77aa:0b1c", "から"),
+    ("密钥是", "AKIA" + "Q3EGRTX7" + "Z5MKW2LB", "请"),
+]
 NOT_FOUND = [
     "Write to liv@example.org, liv@example.com.au or info@nordpost.dk.",
     "git clone git@codeberg.org:liv/boats.git",
@@ -76,12 +91,20 @@ NOT_FOUND = [
     "The hash is 3f2504e04f8911d39a0c0305e82c3301.",
     "See https://nordpost.dk/boats?page=2.",
     "On 078-05-1120 and 123-45-6789.",
+    "版本号是62.14.4.11，订单号13912674308",
+    "价格13800120000元，人口13912674308人",
 ]
 
 
 @pytest.mark.parametrize(("kind", "text"), FOUND)
 def test_personal_data_is_found_by_kind(kind, text):
     assert kind in kinds(text)
+
+
+@pytest.mark.parametrize(("before", "data", "after"), WITHOUT_SPACES)
+def test_letters_of_scripts_without_spaces_end_it(before, data, after):
+    text = before + data + after
+    assert [text[f.start : f.end] for f in find(text)] == [data]
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)

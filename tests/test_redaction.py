@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import orjson
 import pyarrow.parquet as pq
@@ -153,12 +154,44 @@ def test_a_second_pass_changes_nothing_and_numbers_in_the_text_are_not_used_agai
         ('["é \\"quoted\\" liv@nordpost.dk"]', '["é \\"quoted\\" <EMAIL_1>"]'),
         ('["{\\"to\\": \\"liv@nordpost.dk\\"}"]', '["{\\"to\\": \\"<EMAIL_1>\\"}"]'),
         ('["{not json liv@nordpost.dk"]', '["{not json <EMAIL_1>"]'),
-        ('["data:text/plain,liv@nordpost.dk"]', '["data:text/plain,liv@nordpost.dk"]'),
+        ('["data:text/plain,liv@nordpost.dk"]', '["data:text/plain,<EMAIL_1>"]'),
+        ('["data: liv@nordpost.dk"]', '["data: <EMAIL_1>"]'),
+        ('["data:a/b;base64,AA liv@nordpost.dk"]', '["data:a/b;base64,AA <EMAIL_1>"]'),
+        (f'["data:a/b;base64,/{CARD}/"]', f'["data:a/b;base64,/{CARD}/"]'),
+        ('{"phones": [{"id": "x"}, "91 23 88 76"]}', '{"phones": [{"id": "x"}, "<PHONE_1>"]}'),
+        ('[{"id": 1}, [["+47 91238876"]]]', '[{"id": 1}, [["<PHONE_1>"]]]'),
+        (
+            json.dumps([json.dumps({"phone": "０９０－１２３４－８７６５"})]),
+            json.dumps([json.dumps({"phone": "<PHONE_1>"})]),
+        ),
     ],
 )
 def test_json_stays_valid_and_the_rest_as_it_is(before, after):
     assert redacted(before) == after
     json.loads(after)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("+1 212 791 2388, +1 312 791 2388, +47 91 23 88 76, +46 91238876", [1, 2, 3, 4]),
+        ("call 91 23 88 76, +47 91 23 88 76, 0047 91238876, +46 91238876", [1, 1, 1, 2]),
+        ("+1 503 867 2311 or (503) 867-2311 or (212) 867-2311", [1, 1, 2]),
+        ("+44 20 7946 1958, call 020 7946 1958", [1, 1]),
+        ("+49 30 61234567, +49 40 61234567, call 61 23 45 67", [1, 2, 3]),
+    ],
+)
+def test_phones_have_one_number_where_one_spelling_lacks_only_the_country(text, numbers):
+    redaction = Redaction(DEFAULT, [text])
+    after = redaction.text(text)
+    assert [int(n) for n in re.findall(r"<PHONE_(\d+)>", after)] == numbers
+    assert redaction.counts == {"phone": max(numbers)}
+
+
+def test_a_number_that_stays_is_not_counted():
+    text = '{"phone": -4791238876, "mobile": 4791238876.5}'
+    redaction = Redaction(DEFAULT, [text])
+    assert redaction.json(text) == text and not redaction.counts
 
 
 def test_only_the_named_kinds_are_replaced():

@@ -73,6 +73,10 @@ _PLAIN: dict[int, str | int | None] = {**_WIDE, **_SPACES, **_HYPHENS, **_DIGITS
 """Signs of other widths and scripts → the plain sign. One for one, so that places stay."""
 
 
+_ESCAPED = re.compile(r"\\u([0-9A-Fa-f]{4})")
+"""A character as JSON may write it; JSON in a text of JSON has more backslashes before it."""
+
+
 class Finding(NamedTuple):
     """A piece of personal data: its kind, its place in the text, and its value in normal form."""
 
@@ -105,6 +109,8 @@ def _found(plain: str, names: Iterable[str]) -> Iterator[Finding]:
 
 def might_hold(text: str, names: Iterable[str] = DEFAULT) -> bool:
     """Whether a quick look does not rule out personal data in a text; also in a JSON text."""
+    if "\\u" in text:
+        text = _ESCAPED.sub(lambda m: chr(int(m.group(1), 16)), text)
     plain = text if text.isascii() else text.translate(_PLAIN)
     return any(KINDS[name].quick.search(plain) for name in names)
 

@@ -6,18 +6,20 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from curation.personal.nearby import Span
+from curation.personal.nearby import LETTER, WORD, Span
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+-])[\w.%+-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,4}[^\W\d_]{2,18}(?![\w@])"
+    rf"(?<![{WORD}.%+-])[{WORD}.%+-]{{1,64}}@(?:[{LETTER}0-9](?:[{WORD}-]{{0,61}}[{LETTER}0-9])?\.){{1,4}}"
+    rf"[{LETTER}]{{2,18}}(?![{WORD}@])"
 )
 _SPELT = re.compile(
-    r"(?<![\w.%+-])([\w.%+-]{1,64}) ?[\[({<] ?at ?[\])}>] ?([\w-]{1,63}(?: ?[\[({<] ?(?:dot|punkt|punto) ?[\])}>] ?"
-    r"[\w-]{2,63}|\.[\w-]{2,63}){1,3})",
+    rf"(?<![{WORD}.%+-])([{WORD}.%+-]{{1,64}}) ?[\[({{<] ?at ?[\])}}>] ?"
+    rf"([{WORD}-]{{1,63}}(?: ?[\[({{<] ?(?:dot|punkt|punto) ?[\])}}>] ?[{WORD}-]{{2,63}}|\.[{WORD}-]{{2,63}}){{1,3}})",
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(
-    r"(?<![\w.%+-])([\w.%+-]{1,64}) at ([\w-]{1,63}(?: dot [\w-]{2,63}){0,2} dot ([a-z]{2,4}))(?![\w-])",
+    rf"(?<![{WORD}.%+-])([{WORD}.%+-]{{1,64}}) at ([{WORD}-]{{1,63}}(?: dot [{WORD}-]{{2,63}}){{0,2}}"
+    rf" dot ([a-z]{{2,4}}))(?![{WORD}-])",
     re.IGNORECASE,
 )
 _SPOKEN_ENDS = frozenset(
@@ -38,10 +40,13 @@ _NOBODYS_NAME = re.compile(
     r"(?:first|last)name|(?:john|jane)[._]?doe)@",
     re.IGNORECASE,
 )
-_IP4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\w)")
-_IP6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_IP4 = re.compile(rf"(?<![{WORD}.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![{WORD}-]|\.[{WORD}])")
+_IP6 = re.compile(
+    rf"(?<![{WORD}:.])(?:[0-9a-f]{{0,4}}:){{2,7}}[0-9a-f]{{0,4}}(?![{WORD}:])", re.IGNORECASE
+)
 _VERSION = re.compile(
-    r"(?:\bv|\bver(?:sion|\.)?|\brelease|\bbuild|\bfirmware|\bsection|§|\bchapter)[ :=]{0,3}$",
+    r"(?:\bv|\bver(?:sion|\.)?|\brelease|\bbuild|\bfirmware|\bsection|§|\bchapter|"
+    r"版本[号號]?|固件|バージョン|버전)[ :=是为]{0,3}$",
     re.IGNORECASE,
 )
 _PUBLIC = frozenset("8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 1.2.3.4 4.3.2.1 4.4.4.4".split())
@@ -49,7 +54,9 @@ _PUBLIC = frozenset("8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 1.2.3.4 4.3.2.1 4.4
 _LEAST_OCTET = 20
 """The largest of four numbers is at least this in most addresses, and less in most versions."""
 _URL = re.compile(
-    r"(?<![\w@])(?:https?://|www\.)[^\s<>\"'`\]}|\\^（）。，；、]{3,2000}", re.IGNORECASE
+    rf"(?<![{WORD}@])"
+    r"(?:https?://|www\.)[^\s<>\"'`\]}|\\^（）。，；、]{3,2000}",
+    re.IGNORECASE,
 )
 _NOBODYS_URL = re.compile(
     r"(?:https?://)?(?:[\w-]+\.)*(?:example(?:\.\w+)+|localhost|[\w-]+\.(?:example|test|invalid))(?:[/:?#]|$)",

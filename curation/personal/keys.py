@@ -18,19 +18,20 @@ _KEY = re.compile(
     r"|(?:sk|rk|pk)_live_[A-Za-z0-9]{16,200}|whsec_[A-Za-z0-9]{24,100}"  # Stripe
     r"|SG\.[\w-]{22}\.[\w-]{43}|SK[0-9a-f]{32}|key-[0-9a-f]{32}"  # SendGrid, Twilio, Mailgun
     r"|hf_[A-Za-z]{34}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,300}|dop_v1_[0-9a-f]{64}"
-    r"|eyJ[\w-]{10,4000}\.eyJ[\w-]{10,4000}\.[\w-]{10,4000})(?![\w-])"  # JSON Web Token
+    r"|eyJ[\w-]{10,4000}\.eyJ[\w-]{10,4000}\.[\w-]{10,4000})(?![\w-])",  # JSON Web Token
+    re.ASCII,
 )
 _BLOCK = re.compile(r"-----BEGIN (?:[A-Z]{1,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----")
 _BLOCK_END = re.compile(r"-----END (?:[A-Z]{1,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----")
 _CONNECTION = re.compile(
     r"(?<!\w)(?:postgres(?:ql)?|mysql|mariadb|mongodb(?:\+srv)?|rediss?|amqps?|ftps?|sftp|smtps?|mssql|https?)"
     r"(?:\+\w{1,20})?://[^\s:/@\"'<>]{0,100}:([^\s:/@\"'<>]{3,100})@[\w.-]{1,200}",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _NAMED = re.compile(
     r"(?:api|access|secret|auth|private|client)?[_-]?(?:key|token|secret|password|passwd|pwd)"
     r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?([A-Za-z0-9_/+.=-]{16,200})(?![\w-])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _PLACEHOLDER = re.compile(
     r"example|sample|dummy|your|xxxx|\.\.\.|placeholder|changeme|password|passwd|secret|test|user(?:name)?$",

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from curation.personal.nearby import BEFORE, Span, digits_of
+from curation.personal.nearby import BEFORE, WORD, Span, digits_of
 
 _CARD = re.compile(
-    r"(?<![\w.,/\\-])(?<!\d )(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|3\d{3}([ -])\d{6}\2\d{4,5})"
-    r"(?![.,]\d|[\w-]| \d)"
+    rf"(?<![{WORD}.,/\\-])(?<!\d )"
+    r"(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|3\d{3}([ -])\d{6}\2\d{4,5})"
+    rf"(?![.,]\d|[{WORD}-]| \d)"
 )
 _CARD_BEGINS = re.compile(r"3[04-9]|4|5[0-9]|2[2-7]|6[02-9]")
 _NOBODYS_CARDS = frozenset(
@@ -30,10 +31,11 @@ _CARD_WORD = re.compile(
     r"card|visa|amex|karte|carte|tarjeta|cart[ãa]o|carta|卡|カード|카드", re.IGNORECASE
 )
 _IBAN = re.compile(
-    r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", re.IGNORECASE
+    rf"(?<![{WORD}])[A-Z]{{2}}\d{{2}}(?:[ -]?[A-Z0-9]{{4}}){{2,7}}(?:[ -]?[A-Z0-9]{{1,3}})?(?![{WORD}])",
+    re.IGNORECASE,
 )
-_SSN = re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])")
-_BARE_SSN = re.compile(r"(?<![\w.,-])\d{3} ?\d{2} ?\d{4}(?![\w-]|[.,]\d)")
+_SSN = re.compile(rf"(?<![{WORD}-])\d{{3}}-\d{{2}}-\d{{4}}(?![{WORD}-])")
+_BARE_SSN = re.compile(rf"(?<![{WORD}.,-])\d{{3}} ?\d{{2}} ?\d{{4}}(?![{WORD}-]|[.,]\d)")
 _SSN_WORD = re.compile(r"\bssn\b|social security", re.IGNORECASE)
 _NOBODYS_SSN = frozenset(("123456789", "078051120", "219099999", "111223333", "123121234"))
 
@@ -89,7 +91,7 @@ IDENTITIES = (
 """National numbers that are sought, each checked by `stdnum`."""
 
 _SHAPES = [
-    (identity, re.compile(rf"(?<![\w.,/-])(?:{identity.shape})(?![\w-]|[.,/]\d)"))
+    (identity, re.compile(rf"(?<![{WORD}.,/-])(?:{identity.shape})(?![{WORD}-]|[.,/]\d)"))
     for identity in IDENTITIES
 ]
 _WORDS = [re.compile(identity.word, re.IGNORECASE) for identity in IDENTITIES]

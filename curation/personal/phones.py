@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterator
 
-from curation.personal.nearby import Span, digits_of, is_called, is_other
+from curation.personal.nearby import WORD, Span, digits_of, is_called, is_other
 
 REGIONS = ("US", "GB", "FR", "DE", "ES", "IT", "CN", "JP", "BR", "IN", "AU", "NO")
 """Countries whose own way to write a number is known to it without the country's code."""
 
 _ENOUGH = re.compile(r"\d(?:[^\w\n]{0,3}\d){6}")
 _CANDIDATE = re.compile(
-    r"(?<![\w.,=/$€£¥#<>])(?:\+ ?|\((?=\+?\d))?\d(?:[ .()/–-]{0,3}\d){6,16}"
-    r"(?:,? ?(?:x|ext\.?) ?\d{1,6})?(?![\w+]|[.,:/-]\d|%| ?[=×*<]| [+/-] ?\d)",
+    rf"(?<![{WORD}.,=/$€£¥#<>])"
+    r"(?:\+ ?|\((?=\+?\d))?\d(?:[ .()/–-]{0,3}\d){6,16}(?:,? ?(?:x|ext\.?) ?\d{1,6})?"
+    rf"(?![{WORD}+]|[.,:/-]\d|%| ?[=×*<]| [+/-] ?\d)",
     re.IGNORECASE,
 )
 _GROUPS = re.compile(
@@ -38,6 +40,8 @@ _NOBODYS = re.compile(
 """Numbers made for films and forms, and those that companies answer for free in North America and Europe."""
 _COUNTED = {"".join(str((start + i) % 10) for i in range(10)) for start in range(10)}
 """Ten digits in the order of counting, as people fill in forms."""
+_UNIT = re.compile(r" ?[元圆圓円원万萬亿億人个個台年]")
+"""A unit of money or of a count behind a number, where no word says that it is a phone."""
 _NO_NUMBER = re.compile(r"\d{1,4}\.\d{4,}|\+ \d+|1[4-7]\d{8}|.*\d (?:/|[–-](?= )).*")
 """A decimal number, a summand, seconds since 1970, and a quotient or a difference."""
 _EXTENSION = re.compile(r",? ?(?:x|ext\.?) ?\d{1,6}$", re.IGNORECASE)
@@ -69,7 +73,7 @@ def _number(text: str, start: int, end: int) -> str:
         value, valid = parsed("+" + digits.removeprefix("00"))
         in_groups = len(digits) > 9 and not plain[2:].isdigit()
         return value if value and (valid or called or in_groups) else ""
-    if not called and (is_other(text, start) or not _GROUPS.match(plain)):
+    if not called and (is_other(text, start) or _UNIT.match(text, end) or not _GROUPS.match(plain)):
         return ""
     for region in REGIONS:
         if value := grouped(plain, region):
@@ -89,6 +93,17 @@ def _is_another(plain: str, digits: str) -> bool:
         or bool(_DATE.search(plain) or _YEARS.fullmatch(plain))
         or bool(_NO_NUMBER.fullmatch(plain) or _NOBODYS.search(digits))
     )
+
+
+def identity(written: str, value: str) -> str:
+    """What tells a phone number from another: its E.164 where it is written with its country's code,
+    else its digits without a leading zero, with which the E.164 of the same number ends.
+
+    value: its normal form by `phones`.
+    """
+    plain = _EXTENSION.sub("", unicodedata.normalize("NFKC", written)).lstrip("( ")
+    coded = plain.startswith("+") or (value[:1] == "+" and plain.startswith("00"))
+    return value if coded else digits_of(plain).lstrip("0")
 
 
 @functools.lru_cache(4096)

@@ -13,20 +13,25 @@ from collections.abc import Sequence
 
 import orjson
 
-from curation.personal import find, might_hold
+from curation.personal import Finding, find, might_hold
+from curation.personal.phones import identity
 
 REDACTED = "redacted"
 """Column of an example's redacted data: kinds with their counts, as in "email 2, phone 1"."""
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
-"""A string of JSON, a key if a colon follows it, or a number."""
+_TOKEN = re.compile(
+    r'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[\[\]{}]|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL
+)
+"""A string of JSON, a key if a colon follows it, a bracket, or a number."""
 _PLACEHOLDER = re.compile(r"<([A-Z_]{2,20})_(\d{1,6})>")
 _IDENTIFIER = re.compile(r"(?:^|[_-])(?:id|uuid|guid|hash)$|^(?:role|type)$", re.IGNORECASE)
 _NATIONAL = re.compile(r"national|personal|tax|citizen|passport", re.IGNORECASE)
 _BY_DIGITS = ("card", "phone")
 """Kinds that a program's own identifier can look like."""
-_LAST_DIGITS = 8
-"""Digits at a phone number's end by which two spellings are one: one may lack the country's code."""
+_LEAST_DIGITS = 7
+"""Digits of the shortest number that is personal; those that two spellings of a phone share."""
+_DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[^,;]*)*;base64,[A-Za-z0-9+/=_\r\n-]*")
+"""An image or a sound as text."""
 
 
 class Redaction:
@@ -47,7 +52,7 @@ class Redaction:
     @property
     def counts(self) -> Counter[str]:
         """The number of replaced values by kind; a value that stands in many places counts once."""
-        return Counter(kind for kind, _ in self._numbers)
+        return Counter(kind for kind, _ in {(k, n) for (k, _), n in self._numbers.items()})
 
     def text(self, text: str, before: str = "", kinds: Sequence[str] | None = None) -> str:
         """A text without personal data; before: words that say what it is, such as its key."""
@@ -58,7 +63,7 @@ class Redaction:
                 continue
             pieces += [
                 (before + text)[end : finding.start],
-                self._placeholder(finding.kind, finding.value),
+                self._placeholder(finding, before + text),
             ]
             end = finding.end
         return "".join([*pieces, (before + text)[end:]])
@@ -71,23 +76,29 @@ class Redaction:
         """
         if not might_hold(text, self._kinds):
             return text
-        key, pieces, end = "", [], 0
+        keys, pieces, end = [""], [], 0  # of each object or list that is open
         for m in _TOKEN.finditer(text):
             token = m.group().removesuffix(m.group(1) or "")
+            if token in "{[":
+                keys.append(keys[-1])
+                continue
+            if token in "]}":
+                keys.pop()
+                continue
             value = orjson.loads(token) if token[0] == '"' else token
             if m.group(1):
-                key, changed = value, self.text(value)
+                keys[-1], changed = value, self.text(value)
             elif token[0] == '"':
-                changed = self._string(value, key)
+                changed = self._string(value, keys[-1])
             else:
-                changed = self._number(value, key)
+                changed = self._number(value, keys[-1])
             if changed != value:
                 pieces += [text[end : m.start()], orjson.dumps(changed).decode()]
                 end = m.start() + len(token)
         return "".join([*pieces, text[end:]])
 
     def _string(self, value: str, key: str) -> str:
-        if value[:5] == "data:":  # an image or a sound
+        if value[:5] == "data:" and _DATA.fullmatch(value):
             return value
         if value.lstrip()[:1] in ("{", "["):
             try:
@@ -99,10 +110,14 @@ class Redaction:
         return self.text(value, f"{key}: " if key else "", self._sought(key))
 
     def _number(self, token: str, key: str) -> str:
-        if len(token) < 7:
+        if len(token) < _LEAST_DIGITS or not token.isdigit():  # negative, or a fraction
             return token
-        changed = self.text(token, f"{key}: ", self._sought(key))
-        return changed if _PLACEHOLDER.fullmatch(changed) else token
+        before = f"{key}: "
+        whole = (len(before), len(before) + len(token))
+        for finding in find(before + token, self._sought(key)):
+            if (finding.start, finding.end) == whole:
+                return self._placeholder(finding, before + token)
+        return token
 
     def _sought(self, key: str) -> Sequence[str]:
         """The kinds that a value of a key may be; an identifier is no phone and no card."""
@@ -110,10 +125,30 @@ class Redaction:
             return [kind for kind in self._kinds if kind not in _BY_DIGITS]
         return self._kinds
 
-    def _placeholder(self, kind: str, value: str) -> str:
+    def _placeholder(self, finding: Finding, text: str) -> str:
+        kind, value = finding.kind, finding.value
+        if kind == "phone":
+            value = identity(text[finding.start : finding.end], value)
         name = kind.upper()
-        same = value[-_LAST_DIGITS:] if kind == "phone" else value
-        if (kind, same) not in self._numbers:
-            self._last[name] += 1
-            self._numbers[kind, same] = self._last[name]
-        return f"<{name}_{self._numbers[kind, same]}>"
+        if (kind, value) not in self._numbers:
+            number = self._number_of_spelling(value) if kind == "phone" else 0
+            if not number:
+                self._last[name] += 1
+                number = self._last[name]
+            self._numbers[kind, value] = number
+        return f"<{name}_{self._numbers[kind, value]}>"
+
+    def _number_of_spelling(self, phone: str) -> int:
+        """The number of a phone's other spelling, with or without the country's code; 0 for none."""
+        phones = [(v, number) for (kind, v), number in self._numbers.items() if kind == "phone"]
+        coded = {number for v, number in phones if v[0] == "+"}
+        if phone[0] == "+":
+            ends = (number for v, number in phones if number not in coded and _ends(phone, v))
+        else:
+            ends = (number for v, number in phones if v[0] == "+" and _ends(v, phone))
+        numbers = set(ends)
+        return numbers.pop() if len(numbers) == 1 else 0
+
+
+def _ends(coded: str, digits: str) -> bool:
+    return len(digits) >= _LEAST_DIGITS and coded.endswith(digits)
