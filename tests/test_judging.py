@@ -19,7 +19,17 @@ from curation.errors import CurationError
 from curation.judging import endpoint
 from curation.judging.endpoint import KEY, TRIES, Endpoint
 from curation.judging.rubric import DEFAULT, rubric_of
-from curation.judging.run import BAD, CONTROLS, GOOD, INJECTED, estimate, judge
+from curation.judging.run import (
+    BAD,
+    CONTROLS,
+    GOOD,
+    INJECTED,
+    REFUSALS,
+    TRIES_OF_ROW,
+    estimate,
+    judge,
+    ungraded,
+)
 from curation.judging.verdicts import Verdicts, read_verdicts, row_key
 from curation.operations.judged import judged
 from curation.recipe import Recipe
@@ -36,6 +46,8 @@ class Judge(ThreadingHTTPServer):
         self.failures: list[tuple[int, dict[str, str]]] = []
         self.dead_after: int | None = None
         self.refuses_schema = False
+        self.refused: Callable[[dict], int] = lambda example: 0
+        self.silent: Callable[[dict], bool] = lambda example: False
         self.bodies: list[dict] = []
         self.examples: list[tuple[str, str]] = []
         self.keys: set[str | None] = set()
@@ -75,9 +87,12 @@ class Answer(BaseHTTPRequestHandler):
             mark = re.search(r"<(example-[0-9a-f]{16})>", body["messages"][0]["content"]).group(1)
             text = body["messages"][1]["content"]
             example = json.loads(text.removeprefix(f"<{mark}>\n").removesuffix(f"\n</{mark}>"))
+            if status := server.refused(example):
+                return self.reply(status, b'{"error": "the text is too long"}', {})
             server.examples.append((example["prompt"], example["response"]))
             grades = json.dumps(dict.fromkeys(DEFAULT.criteria, server.grade(example)))
         content = f"Here you are:\n```json\n{grades}\n```"
+        content = "" if server.silent(example) else content
         return self.reply(
             200, json.dumps({"choices": [{"message": {"content": content}}]}).encode(), {}
         )
@@ -216,6 +231,67 @@ def test_a_server_without_schemas_is_asked_without_one(server, verdicts):
     assert len(server.examples) == len(TEXTS) + len(CONTROLS)
 
 
+def is_long(example: dict) -> int:
+    return 400 if len(example["response"]) > 1_000 else 0
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_row_that_is_refused_has_a_reason_and_no_grade_and_the_run_goes_on(
+    server, verdicts, status
+):
+    server.refused = lambda example: status if is_long(example) else 0
+    long = [(f"Tell me more about {n}.", "word " * 400) for n in range(6)]
+    judge([*long, *TEXTS], patient(server), DEFAULT, verdicts)
+    assert sorted(server.examples) == sorted([*TEXTS, *CONTROLS])
+    reasons = ungraded([*long, *TEXTS], verdicts)
+    assert len(reasons) == 6 and all(f"{status}: " in r and "too long" in r for r in reasons)
+    structured = sum("response_format" in body for body in server.bodies)
+    assert structured == len(TEXTS) + len(CONTROLS) + 6, "the schema was not the fault"
+    for run in (2, 3, 4):
+        server.bodies.clear()
+        again = Verdicts(verdicts.path)
+        expected = 6 if run <= TRIES_OF_ROW else 0
+        assert estimate([*long, *TEXTS], DEFAULT, again).requests == expected
+        judge([*long, *TEXTS], patient(server), DEFAULT, again)
+        assert len(server.bodies) == 2 * expected
+
+
+def test_a_request_that_is_always_refused_stops_the_run(server, verdicts):
+    server.refused = lambda example: 400
+    for _ in range(4):
+        server.bodies.clear()
+        with pytest.raises(CurationError, match="status 400.* 0 of 28 were judged"):
+            judge(TEXTS, patient(server), DEFAULT, verdicts, workers=8)
+        assert len(server.bodies) == 2 * REFUSALS
+    server.refused = lambda example: 0
+    judge(TEXTS, patient(server), DEFAULT, verdicts)
+    assert not ungraded(TEXTS, verdicts), "rows do not pay for a wrong request"
+
+
+def test_an_answer_without_grades_is_asked_for_again(server, verdicts):
+    mute = [pair for pair in TEXTS if pair[0].startswith("What is 1")]
+    server.silent = lambda example: (example["prompt"], example["response"]) in mute
+    judge(TEXTS, patient(server), DEFAULT, verdicts)
+    assert ungraded(TEXTS, verdicts) == ["its answer holds no grades"] * len(mute)
+    again = Verdicts(verdicts.path)
+    plan = estimate(TEXTS, DEFAULT, again)
+    assert (plan.requests, plan.remembered) == (len(mute), 28 - len(mute))
+    server.silent = lambda example: False
+    judge(TEXTS, patient(server), DEFAULT, again)
+    assert not ungraded(TEXTS, again) and len(read_verdicts(verdicts.path)) == 28
+
+
+def test_a_judge_without_a_grade_for_any_control_example_is_refused(server, verdicts):
+    server.silent = lambda example: True
+    for _ in range(TRIES_OF_ROW + 1):
+        with pytest.raises(CurationError, match="none of the 8 control examples grades"):
+            judge(TEXTS[:2], patient(server), DEFAULT, verdicts)
+    assert len(server.bodies) == (TRIES_OF_ROW + 1) * 10
+    server.silent = lambda example: False
+    judge(TEXTS[:2], patient(server), DEFAULT, Verdicts(verdicts.path))
+    assert len(read_verdicts(verdicts.path)) == 10
+
+
 @pytest.mark.parametrize(
     "answer, grades",
     [
@@ -259,10 +335,27 @@ def test_nothing_is_sent_without_consent_and_the_grades_become_a_score(server, t
     assert plan["requests"] > len(CONTROLS) and plan["cost"] > 0 and not server.bodies
     sent = json.loads(CliRunner().invoke(app, [*command, "--yes", "--json"]).stdout)
     assert len(server.bodies) == plan["requests"] and sent["controls"]["obeyed"] == 0
+    assert sent["ungraded"] == {}
     project.recipe = Recipe((Step("judged", verdicts=sent["verdicts"]),))
     dataset = project.run()
     answered = dataset.rows["response"].str.strip() != ""
     assert (dataset.rows.loc[answered, "judge"] == 4).all() and not len(dataset.dropped)
+
+
+def test_the_command_says_which_rows_have_no_grade(server, tmp_path):
+    project = Project.create(tmp_path / "desk", recipe=Recipe())
+    (tmp_path / "pairs.json").write_text(
+        json.dumps([{"prompt": prompt, "response": response} for prompt, response in TEXTS[:3]])
+    )
+    project.add(tmp_path / "pairs.json")
+    server.silent = lambda example: example["response"] == TEXTS[2][1]
+    command = ["judge", str(project.path), "--url", server.url, "--model", "tiny", "--yes"]
+    assert "Without a grade: 1 (its answer" in CliRunner().invoke(app, command).stdout
+    shown = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert shown["ungraded"] == {"its answer holds no grades": 1} and shown["requests"] == 1
+    server.silent = lambda example: True
+    mute = CliRunner().invoke(app, [*command, "--model", "mute"])
+    assert mute.exit_code == 1 and "none of the 8 control examples" in str(mute.exception)
 
 
 def test_a_criterion_is_a_column_of_its_own_and_a_changed_row_has_no_grade(verdicts):

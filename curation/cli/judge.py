@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ def judge(
     """Show what a judge would be sent and what that costs; with --yes ask it to grade the kept rows."""
     from curation.judging.endpoint import KEY, Endpoint, address_of
     from curation.judging.rubric import DEFAULT, rubric_of
-    from curation.judging.run import estimate
+    from curation.judging.run import TRIES_OF_ROW, estimate, ungraded
     from curation.judging.run import judge as ask
     from curation.judging.verdicts import Verdicts, verdict_file
 
@@ -77,6 +78,12 @@ def judge(
     else:
         checked = ask(texts, Endpoint(url, model), criteria, verdicts, workers, bar)
         value["controls"] = {**vars(checked), "sentence": checked.sentence}
+        without = Counter(ungraded(texts, verdicts))
+        value["ungraded"] = dict(without)
+        lines += [
+            f"Without a grade: {number:,} ({reason}). The same command asks again, {TRIES_OF_ROW} times in all."
+            for reason, number in without.most_common(3)
+        ]
         lines += [
             checked.sentence,
             f"Next, in recipe.yaml: - judged: {{verdicts: {value['verdicts']}}}",

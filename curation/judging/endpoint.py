@@ -32,6 +32,9 @@ ANSWER_BYTES = 1_000_000
 _PASSING = (408, 409, 429)
 """Statuses that may pass, besides 500 and more."""
 
+_OF_REQUEST = (400, 413, 422)
+"""Statuses that speak of one request."""
+
 
 class Stays(urllib.request.HTTPRedirectHandler):
     """A handler that refuses redirects, so that texts and key go only to the given address."""
@@ -45,6 +48,10 @@ OPENER = urllib.request.build_opener(Stays, urllib.request.ProxyHandler({}))
 
 class Unavailable(CurationError):
     """Raised when the endpoint does not answer after all tries, or refuses."""
+
+
+class RequestRefused(CurationError):
+    """Raised when the endpoint refuses one request, such as one with too long a text."""
 
 
 class _Refused(Exception):
@@ -83,16 +90,21 @@ class Endpoint:
         """The text that the model answers with.
 
         Statuses that may pass, time-outs and broken connections are tried TRIES times, with a longer
-        wait before each. A server that refuses `response_format` is asked without it from then on.
-        Raises Unavailable.
+        wait before each. A refused request is tried again without `response_format`; where that
+        succeeds the server knows no schema, and is asked without one from then on. Raises
+        RequestRefused and Unavailable.
         """
+        structured = self._structured
         for attempt in range(TRIES):
-            structured = self._structured
             try:
-                return self._once(messages, schema if structured else None)
+                answer = self._once(messages, schema if structured else None)
+                self._structured = self._structured and structured
+                return answer
             except _Refused as refused:
-                if refused.status in (400, 422) and structured:
-                    self._structured = False  # an old server knows no schema
+                if refused.status in _OF_REQUEST:
+                    if not structured:
+                        raise RequestRefused(self._refusal(refused)) from None
+                    structured = False
                     continue
                 if refused.status not in _PASSING and refused.status < 500:
                     raise Unavailable(self._refusal(refused)) from None

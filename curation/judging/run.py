@@ -5,6 +5,7 @@ Nothing is sent before `judge` is called. Guarantee: what was judged stays, what
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -12,12 +13,18 @@ from dataclasses import dataclass
 
 from curation.dataset import Progress, silent
 from curation.errors import CurationError
-from curation.judging.endpoint import Endpoint, Unavailable
+from curation.judging.endpoint import Endpoint, RequestRefused, Unavailable
 from curation.judging.rubric import Rubric
 from curation.judging.verdicts import Verdicts, row_key
 
 LETTERS_A_TOKEN = 3.5
 """Letters of English to a token; a guess for the estimate, and too many for Chinese."""
+
+TRIES_OF_ROW = 3
+"""Answers without grades after which a row is not asked again."""
+
+REFUSALS = 5
+"""Requests refused one after the other from the start, after which the request itself is wrong."""
 
 Text = tuple[str, str]
 """A prompt and a response."""
@@ -108,10 +115,10 @@ def estimate(texts: Sequence[Text], rubric: Rubric, verdicts: Verdicts) -> Estim
         for turn in rubric.messages(prompt, response, "0" * 16)
     )
     answers = sum(len(name) + 8 for name in rubric.criteria) * len(left)
-    unique = len(dict.fromkeys((*CONTROLS, *texts)))
+    remembered = sum(row_key(*text) in verdicts.by_row for text in {*CONTROLS, *texts})
     return Estimate(
         len(left),
-        unique - len(left),
+        remembered,
         round(letters / LETTERS_A_TOKEN),
         round(answers / LETTERS_A_TOKEN),
     )
@@ -127,22 +134,54 @@ def judge(
 ) -> Controls:
     """Ask for the verdicts that are missing, some at a time, and say what the judge is worth.
 
-    The control examples are spread among the rows. Raises CurationError when the endpoint fails, or
-    answers without grades to every control example; what was judged before is remembered.
+    The control examples are spread among the rows. A row that the endpoint refuses, or answers
+    without grades, has none and is asked again at a later run, TRIES_OF_ROW times in all. Raises
+    CurationError when the endpoint fails, refuses the first REFUSALS requests, or answers without
+    grades to every control example; what was judged before is remembered.
     """
     left = _left(texts, verdicts)
+    try:
+        first = _begin(left, endpoint, rubric, verdicts)
+    except Unavailable as error:
+        raise _stopped(error, left, verdicts) from None
     pool = ThreadPoolExecutor(workers)
     try:
-        requests = {pool.submit(_ask, text, endpoint, rubric, verdicts) for text in left}
+        requests = {pool.submit(_ask, text, endpoint, rubric, verdicts) for text in left[first:]}
         failure = _first_failure(requests, progress)
     finally:  # what is on its way is paid for, so it is waited for and remembered
         pool.shutdown(cancel_futures=True)
     if failure is not None:
         raise _stopped(failure, left, verdicts)
+    if not _has_graded_control(verdicts):
+        reason = verdicts.failures[row_key(*CONTROLS[0])][-1]
+        raise CurationError(
+            f"The judge gave none of the {len(CONTROLS)} control examples grades, so no grade of it can be "
+            f"trusted ({reason}). Try another model or rubric."
+        )
     return controls(verdicts)
 
 
-def _first_failure(requests: set[Future[None]], progress: Progress) -> BaseException | None:
+def _begin(left: Sequence[Text], endpoint: Endpoint, rubric: Rubric, verdicts: Verdicts) -> int:
+    """Ask for one text at a time until one is not refused, and return how many were asked for.
+
+    Nothing is asked for where the judge graded a control example before. Raises Unavailable.
+    """
+    if _has_graded_control(verdicts):
+        return 0
+    for number, text in enumerate(left, 1):
+        refusal = _ask(text, endpoint, rubric, verdicts)
+        if not refusal:
+            return number
+        if number == REFUSALS:
+            raise Unavailable(refusal)
+    return len(left)
+
+
+def _has_graded_control(verdicts: Verdicts) -> bool:
+    return any(row_key(*text) in verdicts.by_row for text in CONTROLS)
+
+
+def _first_failure(requests: set[Future[str]], progress: Progress) -> BaseException | None:
     """Wait for all requests or the first that fails, and return its exception."""
     pending = requests
     while pending:
@@ -156,20 +195,46 @@ def _first_failure(requests: set[Future[None]], progress: Progress) -> BaseExcep
 
 
 def _left(texts: Sequence[Text], verdicts: Verdicts) -> list[Text]:
-    """Different texts without a verdict, with the control examples spread evenly among them."""
+    """Different texts without a verdict, with the control examples spread evenly among them.
+
+    A text that had its tries is left out, but not while the judge has graded no control example:
+    then the fault may be the judge's.
+    """
+    limit = TRIES_OF_ROW if _has_graded_control(verdicts) else math.inf
     rows = [text for text in dict.fromkeys(texts) if text not in CONTROLS]
     step = max(1, len(rows) // len(CONTROLS))
     mixed = list[Text]()
     for i, control in enumerate(CONTROLS):
         mixed += [control, *rows[i * step : (i + 1) * step]]
     mixed += rows[len(CONTROLS) * step :]
-    return [text for text in mixed if row_key(*text) not in verdicts.by_row]
+    keys = [row_key(*text) for text in mixed]
+    return [
+        text
+        for text, key in zip(mixed, keys, strict=True)
+        if key not in verdicts.by_row and len(verdicts.failures.get(key, ())) < limit
+    ]
 
 
-def _ask(text: Text, endpoint: Endpoint, rubric: Rubric, verdicts: Verdicts) -> None:
+def _ask(text: Text, endpoint: Endpoint, rubric: Rubric, verdicts: Verdicts) -> str:
+    """Ask for a verdict and remember it; the reason where the endpoint refused, else empty."""
     messages = rubric.messages(*text, secrets.token_hex(8))
-    answer = endpoint.answer(messages, rubric.schema)
-    verdicts.add(row_key(*text), rubric.read(answer))
+    try:
+        grades = rubric.read(endpoint.answer(messages, rubric.schema))
+    except RequestRefused as refusal:
+        verdicts.add(row_key(*text), {}, str(refusal))
+        return str(refusal)
+    verdicts.add(row_key(*text), grades, "" if grades else "its answer holds no grades")
+    return ""
+
+
+def ungraded(texts: Sequence[Text], verdicts: Verdicts) -> list[str]:
+    """The last reason of each different text that was asked for and has no grades."""
+    keys = (row_key(*text) for text in dict.fromkeys(texts))
+    return [
+        verdicts.failures[key][-1]
+        for key in keys
+        if key in verdicts.failures and key not in verdicts.by_row
+    ]
 
 
 def _stopped(failure: BaseException, left: Sequence[Text], verdicts: Verdicts) -> BaseException:

@@ -1,7 +1,8 @@
 """The file that remembers verdicts: one line each, on disk before the next is asked for.
 
 Guarantee: a verdict that was paid for is never asked for again, also after a kill or a full disk. A
-last line that was cut off is passed over.
+last line that was cut off is passed over. An answer without grades is no verdict: its row may be asked
+again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from curation.errors import CurationError
@@ -28,16 +30,32 @@ def verdict_file(folder: Path, model: str, rubric: str) -> Path:
 
 
 class Verdicts:
-    """Grades by row, as a file that only grows; a row whose answer had no grades has {}."""
+    """Grades by row, as a file that only grows.
+
+    failures: for each row the reasons of its answers without grades, one for each try.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self.by_row: dict[str, dict[str, float]] = read_verdicts(path) if path.exists() else {}
+        self.by_row: dict[str, dict[str, float]] = {}
+        self.failures: dict[str, list[str]] = {}
+        for row, grades, reason in _records(path) if path.exists() else ():
+            self._note(row, grades, reason)
 
-    def add(self, row: str, grades: dict[str, float]) -> None:
-        """Remember a verdict, on disk before this returns; safe to call from several threads."""
-        line = json.dumps({"row": row, "grades": grades}) + "\n"
+    def _note(self, row: str, grades: dict[str, float], reason: str) -> None:
+        if grades:
+            self.by_row[row] = grades
+        else:
+            self.failures.setdefault(row, []).append(reason)
+
+    def add(self, row: str, grades: dict[str, float], reason: str = "") -> None:
+        """Remember a verdict, on disk before this returns; safe to call from several threads.
+
+        reason: why there are no grades.
+        """
+        record = {"row": row, "grades": grades, **({"reason": reason} if reason else {})}
+        line = json.dumps(record) + "\n"
         with self._lock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as stream:
@@ -47,24 +65,27 @@ class Verdicts:
                 stream.write(line.encode())
                 stream.flush()
                 os.fsync(stream.fileno())
-            self.by_row[row] = grades
+            self._note(row, grades, reason)
 
 
 def read_verdicts(path: Path) -> dict[str, dict[str, float]]:
-    """Grades by row; raises CurationError when the file cannot be read."""
+    """Grades by row, without the rows that have none; raises CurationError when the file cannot be read."""
+    return {row: grades for row, grades, _ in _records(path) if grades}
+
+
+def _records(path: Path) -> Iterator[tuple[str, dict[str, float], str]]:
+    """The row, grades and reason of each line."""
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError as error:
         raise CurationError(
             f"The verdicts {path} cannot be read: {error.strerror}; curate judge writes such a file."
         ) from None
-    verdicts = {}
     for line in lines:
         try:
             record = json.loads(line)
-            verdicts[str(record["row"])] = {
-                str(name): float(grade) for name, grade in record["grades"].items()
-            }
+            row, reason = str(record["row"]), str(record.get("reason", ""))
+            grades = {str(name): float(grade) for name, grade in record["grades"].items()}
         except (ValueError, LookupError, TypeError, AttributeError):
             continue
-    return verdicts
+        yield row, grades, reason
