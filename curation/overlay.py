@@ -20,6 +20,7 @@ import pandas as pd
 
 from curation.cache import Memory, key
 from curation.dataset import BASE_COLUMNS, Dataset, overlaid, silent, with_derived
+from curation.personal.redaction import REDACTED, redacted_json
 from curation.registry import KINDS, PHASES, operation
 from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
 
@@ -119,6 +120,8 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
     """
     rows, before, overruled = dataset.rows, None, None
     delta, by_people = layer.delta, layer.use == PEOPLE
+    if by_people and "messages" in delta and (kinds := redacted_kinds(dataset)):
+        delta = _redacted(rows, delta, kinds)
     places = rows.index.get_indexer(delta.index) if by_people else None
     if places is not None and (places < 0).any():  # decided of examples that are not here now
         delta, places = delta[places >= 0], places[places >= 0]
@@ -164,6 +167,24 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
         overruled=overruled,
     )
     return dataset.replace(rows=after, steps=(*dataset.steps, report), own=own)
+
+
+def redacted_kinds(dataset: Dataset) -> tuple[str, ...]:
+    """The kinds of personal data that steps of a dataset replaced; none where no step did."""
+    steps = [report for report in dataset.steps if REDACTED in report.columns]
+    return tuple(dict.fromkeys(kind for report in steps for kind in report.params["kinds"]))
+
+
+def _redacted(rows: pd.DataFrame, delta: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    """People's edits without the personal data that steps before them replaced in all texts."""
+    edits = delta["messages"].dropna()
+    beside = rows[list(BESIDE)].reindex(edits.index).fillna("").astype(str)
+    texts = [
+        redacted_json(edit, kinds, others)
+        for edit, others in zip(edits, beside.to_numpy().tolist(), strict=True)
+    ]
+    fresh = pd.Series(texts, index=edits.index, dtype=edits.dtype)
+    return delta.assign(messages=overlaid(delta["messages"], fresh))
 
 
 def _measured(rows: pd.DataFrame, delta: pd.DataFrame) -> dict[str, pd.Series]:

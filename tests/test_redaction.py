@@ -11,6 +11,7 @@ import pytest
 
 from curation import Project, Step
 from curation.dataset import Message, dump_messages
+from curation.decisions import Decision
 from curation.export.fitting import delivery_formats
 from curation.operations.redact import NAMES, redact_personal
 from curation.personal import DEFAULT, KINDS
@@ -202,6 +203,31 @@ def test_only_the_named_kinds_are_replaced():
     ):
         (messages,) = redact_personal(rows, kinds=kinds)["messages"]
         assert messages == dump_messages([Message("user", "Where?"), Message("assistant", answer)])
+
+
+@pytest.mark.parametrize("kinds", [None, ["phone"]])
+def test_edits_of_people_are_redacted_too_by_the_kinds_of_the_step(tmp_path, kinds):
+    project = Project.create(tmp_path / "edited")
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt": "The offise?", "response": f"Ask {EMAIL}."}) + "\n")
+    project.add(path)
+    (row,) = project.replay().rows.index
+    turns = [
+        {"role": "user", "content": "The office?"},
+        {"role": "assistant", "content": f"Ask {EMAIL} or {PHONE}."},
+    ]
+    project.decisions.append([Decision(row, "edit", turns, "Ann")])
+    assert EMAIL in project.replay().rows.at[row, "messages"]
+    project.recipe += Step("redact_personal", **({"kinds": kinds} if kinds else {}))
+    project.run()
+    project.export(tmp_path / "out", formats=["trl"], also=["dropped"])
+    text = contents_of(tmp_path / "out")
+    assert "The office?" in text and "912 38 876" not in text
+    assert (EMAIL in text) == bool(kinds)
+    (line,) = (tmp_path / "out" / "decisions.jsonl").read_text().splitlines()
+    email = EMAIL if kinds else "<EMAIL_1>"
+    assert json.loads(line)["value"][1]["content"] == f"Ask {email} or <PHONE_1>."
+    assert f"Ask {email} or <PHONE_1>." in project.view().dataset.rows.at[row, "messages"]
 
 
 def test_the_kinds_of_the_step_are_those_that_there_are():

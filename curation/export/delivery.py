@@ -38,6 +38,7 @@ from curation.export.places import without_folders
 from curation.export.shards import LARGEST, Shard, write_shards
 from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
+from curation.overlay import redacted_kinds
 from curation.text.slug import slug
 
 UNREAD = ("messages", "rejected", "tools", "shape", "repairs")
@@ -134,7 +135,7 @@ def export(
             listed.append(receipts.write(folder, "rejected.parquet", tables.rejected()))
         if "atlas" in also:
             listed.append(atlas.write(folder, delivered, vectors))
-        listed.append(put(folder, "decisions.jsonl", _lines(people, delivered.index)))
+        listed.append(put(folder, "decisions.jsonl", _lines(people, dataset, delivered.index)))
         listed.append(put(folder, "croissant.json", croissant(manifest, writer.samples)))
         put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
@@ -258,5 +259,6 @@ def _vectors(dataset: Dataset, index: pd.Index) -> np.ndarray | None:
     return vectors
 
 
-def _lines(people: People, delivered: pd.Index) -> bytes:
-    return b"".join(orjson.dumps(line) + b"\n" for line in people.lines(delivered))
+def _lines(people: People, dataset: Dataset, delivered: pd.Index) -> bytes:
+    lines = people.lines(delivered, redacted_kinds(dataset))
+    return b"".join(orjson.dumps(line) + b"\n" for line in lines)

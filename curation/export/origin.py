@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pandas as pd
 
 from curation.carry import CARRIED
 from curation.export.parts import WORDS
+from curation.personal.redaction import redacted_json
 
 _TABLES = ("verdicts", "edits", "labels", "ratings")
 _NESTED = ("tags", "flags")
@@ -132,17 +134,23 @@ class People:
         columns |= {name: [words.get(i, {}).get(name, "") for i in index] for name in WORDS}
         return pd.DataFrame(columns, index=index, dtype="str")
 
-    def lines(self, delivered: pd.Index) -> Iterator[dict[str, Any]]:
-        """Yield every decision as a record; an edit's text only where its example is delivered."""
+    def lines(self, delivered: pd.Index, redacted: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield every decision as a record; an edit's text only where its example is delivered.
+
+        redacted: kinds of personal data that stand as placeholders in the text of an edit.
+        """
         inside = set(delivered[delivered.isin({example for example, _ in self.events})])
         for example, event in self.events:
             hidden = event.kind == "edit" and example not in inside
+            value = None if hidden else event.value
+            if redacted and event.kind == "edit" and not hidden:
+                value = orjson.loads(redacted_json(orjson.dumps(value).decode(), redacted))
             yield {
                 **({"withheld": True} if hidden else {}),
                 "op_id": event.op_id,
                 "id": example,
                 "kind": event.kind,
-                "value": None if hidden else event.value,
+                "value": value,
                 "annotator": event.annotator,
                 "time": event.time,
             }

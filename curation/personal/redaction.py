@@ -34,6 +34,11 @@ _DATA = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[^,;]*)*;base64,[A-Za-z0-9+/=_\r\
 """An image or a sound as text."""
 
 
+def redacted_json(text: str, kinds: Sequence[str], beside: Sequence[str] = ()) -> str:
+    """A JSON text without personal data of some kinds; beside: the other texts of its example."""
+    return Redaction(kinds, [text, *beside]).json(text) if might_hold(text, kinds) else text
+
+
 class Redaction:
     """Replaces the personal data of one example.
 
