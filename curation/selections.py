@@ -39,11 +39,13 @@ def compare_selections(
         raise CurationError(
             f"{unknown[0]!r} is no way to choose; there are: {', '.join(sorted(selectors))}."
         )
+    if not any(step.enabled and step.operation.kind == "embed" for step in project.recipe):
+        raise CurationError("A comparison needs embeddings: add the step embed to the recipe.")
     steps = _steps(project.recipe, methods or sorted(selectors), budget)
     drawn = Step("select_random", **_budget_of(steps[0]))
     dataset, choice, _ = _chosen(project, drawn, engine, progress)
     if dataset.vectors is None:
-        raise CurationError("A comparison needs embeddings: add the step embed to the recipe.")
+        raise CurationError("A comparison needs embeddings, and none of these examples has one.")
     by_chance = chance(dataset, choice, remembered_vectors(project, dataset), progress)
     lines, left_out, beside = list[dict[str, Any]](), list[dict[str, str]](), None
     for step in steps:

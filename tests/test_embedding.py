@@ -149,7 +149,6 @@ CHUNK = 4
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-from types import SimpleNamespace
     from curation.embedding import VectorStore
     from tests.encoders import TrigramEncoder
     from tests.test_embedding import CHUNK, TEXTS

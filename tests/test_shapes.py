@@ -7,7 +7,7 @@ import time
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curation import sources
@@ -709,6 +709,7 @@ SHAPED = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
+@example({"prompt": "", "response": "", "system_prompt": [{"text": ""}]}, {}, False)
 @given(SHAPED, OTHERS, st.booleans())
 def test_a_record_of_any_shape_is_read_and_comes_back(record, others, table):
     record = {**others, **record}

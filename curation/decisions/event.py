@@ -76,7 +76,8 @@ class Decision:
             )
         self._check_fields()
         if self.kind in _TEXT_KINDS and not isinstance(self.value, str):
-            raise CurationError(f"A {self.kind} needs a text as its value, not {self.value!r}.")
+            what = "the id of another example" if self.kind in ("apart", "prefer") else "a text"
+            raise CurationError(f"The value of {self.kind!r} is {what}, not {self.value!r}.")
         if self.kind in _NAMING_KINDS and not self.value.strip():
             raise CurationError(f"A {self.kind} needs a name that is not empty.")
         if self.kind == "apart" and self.value == self.example_id:

@@ -1,7 +1,7 @@
 """Vectors of texts: models, the backends that compute them, vectors on disk, and neighbours.
 
 models       the folder of a model, its title, loading it
-multilingual  the model of 16 languages that a package carries
+multilingual  the model of 15 languages that a package carries
 tokenizer    the tokens of a text, the model's limit, windows of longer texts
 backends     how a model is computed on this machine
 benchmark    which backend is the fastest on this machine

@@ -56,7 +56,10 @@ def best_prompts(sides: Sides, rows: np.ndarray) -> np.ndarray:
     mapped = _mapped(prompts, answers)
     near, similarities = nearest_in(answers[rows], mapped, NEAR)
     pull = np.array([_pull(mapped[some] @ answers[:SAMPLE].T) for some in near])
-    best: np.ndarray = near[np.arange(len(rows)), (similarities - pull / 2).argmax(axis=1)]
+    # The last digits differ between machines; among equals the first row is named.
+    scores = np.round(similarities - pull / 2, 4)
+    equals = scores == scores.max(axis=1, keepdims=True)
+    best: np.ndarray = np.where(equals, near, len(mapped)).min(axis=1)
     return best
 
 

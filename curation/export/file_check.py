@@ -348,7 +348,10 @@ class _Check:
             yield _failure("file", "The file as a whole has a problem.")
         if not tolerances.problems.allows(self.bad, self.rows):
             allowed = f"{tolerances.problems} are allowed."
-            yield _failure("problems", f"{self.bad:,} rows have problems; {allowed}")
+            yield _failure(
+                "problems",
+                f"{self.bad:,} {'row has' if self.bad == 1 else 'rows have'} problems; {allowed}",
+            )
         most = tolerances.duplicates
         if most is not None and not most.allows(duplicates, self.rows):
             share = percent(duplicates / max(1, self.rows))

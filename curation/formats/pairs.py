@@ -116,7 +116,8 @@ def _read(record: Record, plan: Plan) -> Example:
         used[column] = "reasoning"
     turns, rejected = with_mark(record, roles, turns, used, shape)
     several = isinstance(record[roles["response"]], list | dict) and not answered
-    written = record.keys() & USUAL[plan.format].values()  # these may replace metadata
+    names = {*USUAL[plan.format].values(), *shape.get("keys", {}).values()}
+    written = record.keys() & names  # these may replace metadata
     exact = not rejected and all(type(record[column]) is str for column in used)
     exact = exact and written <= used.keys()
     return Example(

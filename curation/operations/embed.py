@@ -44,7 +44,7 @@ def embed(
     of: Annotated[Literal["both", "prompt", "response"], "the text that is embedded"] = "both",
     model: Annotated[
         str,
-        "a folder or Hub name; empty for all-MiniLM-L6-v2 (English), multilingual for 16 languages",
+        "a folder or Hub name; empty for all-MiniLM-L6-v2 (English), multilingual for 15 languages",
     ] = "",
     way: Annotated[
         Backend, "the backend that computes it; auto measures once and keeps the fastest"
