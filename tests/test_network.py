@@ -82,6 +82,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     (tmp_path / "decided.jsonl").write_text("")
     steps = [
         *("fix_text: {}", "drop_exact_duplicates: {}", "lengths: {}", "language: {}"),
+        "keep_between: {score: response_tokens, low: 1}",
         f"embed: {{model: {tiny_model}, way: openvino-packed-float32}}",
         *("project_map: {}", "topics: {}"),
     ]
@@ -119,6 +120,8 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("coverage", project, "--reference", "wanted")
     curate("compare", project, "--budget", 10)
     curate("topics", project)
+    curate("recipe", project, "--preset", "chat")
+    curate("precision", project, "keep_between")
     curate("judge", project, "--url", "http://judge.invalid/v1", "--model", "m")  # without --yes
     curate("operations")
     curate("schema")
