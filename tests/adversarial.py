@@ -66,7 +66,9 @@ def checks() -> dict[str, Callable[[str], Any]]:
         "markdown": lambda t: shown.markdown(t, 10**9),
         "hover": shown.hover,
         "badges": shown.badges,
-        "changed words": lambda t: changes.marked(t, t.replace("x", "y z") + t[:5_000]),
+        "changed words": lambda t: changes.marked(
+            t[: len(t) // 8], t[: len(t) // 8].replace("x", "y z") + t[:5_000]
+        ),
         "derive": lambda t: derive(dump_messages([Message("user", t)])),
     }  # fmt: skip
 
@@ -74,6 +76,7 @@ def checks() -> dict[str, Callable[[str], Any]]:
 def operations() -> dict[str, Callable[[str], Any]]:
     """Every operation that reads rows one by one, on rows whose prompt or answer is the text."""
     from curation import registry
+    from curation.alike import directly
     from curation.dataset import silent
     from curation.engine.batches import Batch, run_batch
     from tests.conftest import make_dataset
@@ -89,7 +92,8 @@ def operations() -> dict[str, Callable[[str], Any]]:
 
     def whole(operation, params):
         def check(t: str) -> None:
-            inputs = {"rows": rows(t), "progress": silent}
+            given = {"rows": rows(t), "progress": silent, "decisions": None}
+            inputs = given | {"remembered": directly}
             operation.run(*(inputs[i] for i in operation.inputs), **params)
 
         return check
