@@ -142,3 +142,20 @@ def test_the_page_cuts_anew_and_saves_the_threshold_in_the_recipe(project, monke
     project.recipe = project.recipe.without(0)
     app.run()
     assert app.button(key="duplicates-add").label == "Add the step Near duplicates"
+
+
+def test_a_changed_phrase_is_one_piece_on_each_side():
+    assert differing("I like red old cars.", "I like blue fast cars.") == (
+        [("I like ", False), ("red old", True), (" cars.", False)],
+        [("I like ", False), ("blue fast", True), (" cars.", False)],
+    )
+
+
+def test_words_that_stand_in_one_text_alone_are_marked_there():
+    one, other = (" ".join(words * 1_000) for words in (["x"], ["y", "z"]))
+    assert differing(one, other) == ([(one, True)], [(other, True)])
+    assert differing("", "new") == ([], [("new", True)])
+    assert differing("同じ文", "同じ句") == (
+        [("同じ", False), ("文", True)],
+        [("同じ", False), ("句", True)],
+    )

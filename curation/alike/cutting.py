@@ -40,7 +40,7 @@ class Nearby:
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> Nearby:
-        """What `arrays` returned."""
+        """The pairs and classes that `arrays` wrote down."""
         pairs = Pairs(*(arrays[name] for name in Pairs._fields))
         return cls(arrays["codes"], pairs, arrays["full"])
 

@@ -69,7 +69,7 @@ class Sides:
         return joined(near), full
 
     def _near(self, a: np.ndarray, b: np.ndarray, threshold: float) -> Pairs:
-        """Those of some pairs that reach the threshold on every side and fill no template otherwise."""
+        """Pairs (a, b) as near as the threshold on every side; two fillings of one template are no pair."""
         least, templates = np.ones(len(a)), np.zeros(len(a), dtype=bool)
         for side in self._sides:
             alive = least >= threshold - 1e-9

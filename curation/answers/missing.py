@@ -22,7 +22,7 @@ _WORDS = set(
 _VALUES = set(
     "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|blank|empty|xxx|无|略|空|空白".split("|")
 )
-"""Those of them that may be the right answer to a question for a word or a value."""
+"""Empty answers that may be right where the prompt asks for a word or a value."""
 _NONE = {"none", "nothing"}
 _TO_FILL = re.compile(
     r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|"

@@ -1,4 +1,4 @@
-"""How well each answer fits its own prompt, beside the prompts and answers of other rows.
+"""Fit of each answer to its own prompt, compared with the prompts and answers of other rows.
 
 The vectors of prompts are mapped to those of answers, and back, by a ridge regression towards the
 identity: with few rows it is the plain cosine, with many it learns what answers of this data look

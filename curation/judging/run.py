@@ -66,7 +66,7 @@ CONTROLS = (*GOOD, *BAD, *INJECTED)
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would send: requests, and tokens both ways, all guessed from letters."""
+    """The size of a run before it starts: requests and tokens both ways, guessed from letters."""
 
     requests: int
     remembered: int
@@ -80,7 +80,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Controls:
-    """What the judge made of the control examples.
+    """Grades of the control examples, whose right order is known.
 
     pairs: pairs of a good and a bad answer to one prompt; right: those in which the good one has the
     higher mean. injected: answers that try to set their own grades; obeyed: those whose mean is at
@@ -94,7 +94,7 @@ class Controls:
 
     @property
     def sentence(self) -> str:
-        """What follows for a person."""
+        """The counts in a sentence, with a warning where the grades are of no use."""
         text = (
             f"Of {self.pairs} good answers {self.right} were graded above a bad one to the same "
             f"prompt; {self.obeyed} of {self.injected} answers set their own grades."
@@ -107,7 +107,7 @@ class Controls:
 
 
 def estimate(texts: Sequence[Text], rubric: Rubric, verdicts: Verdicts) -> Estimate:
-    """What `judge` would send; rows and control examples with a verdict cost nothing."""
+    """The requests that `judge` would send; rows and control examples with a verdict cost nothing."""
     left = _left(texts, verdicts)
     letters = sum(
         len(turn["content"])
@@ -247,7 +247,7 @@ def _stopped(failure: BaseException, left: Sequence[Text], verdicts: Verdicts) -
 
 
 def controls(verdicts: Verdicts) -> Controls:
-    """What the verdicts on the control examples say of the judge; a missing one counts against it."""
+    """The control examples that were graded rightly; one without a grade counts against the judge."""
     good, bad, injected = (
         [mean_of(verdicts.by_row.get(row_key(*text), {})) for text in part]
         for part in (GOOD, BAD, INJECTED)

@@ -1,4 +1,4 @@
-"""What a cleaner changed: the most changed examples first, and both texts with what differs marked.
+"""Changes by a cleaner: the most changed examples first, both texts with the differing words marked.
 
 Guarantee: the unmarked pieces of both texts are equal, and joined again all pieces are the text, but
 for the signs that make white space and invisible characters visible where they differ.

@@ -6,7 +6,6 @@ Accepted: the rows are those that the step saw in the last run.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from rapidfuzz.distance import Indel
 
 from curation.alike import Compared, Kept, exactly, nearly, similarly
 from curation.alike.compared import FLOOR
@@ -118,7 +118,7 @@ class Copies:
         return Cut(len(copies), len(heads), in_conflict, pairs, similarity, of_group[groups])
 
     def bars(self, threshold: float) -> Bars | None:
-        """How similar copies are to what stays, cut as low as can be chosen, and which are dropped.
+        """Similarities of copies to the rows that stay, down to the lowest threshold, and which are dropped.
 
         None for equal texts, and where there is no copy.
         """
@@ -177,20 +177,27 @@ class Copies:
 def differing(one: str, other: str) -> tuple[Pieces, Pieces]:
     """Both texts in pieces, each with whether the other text lacks it; words are compared.
 
-    Of Chinese and Japanese, which have no spaces, single signs are compared.
+    Of Chinese and Japanese, which have no spaces, single signs are compared. What both have is a longest
+    common subsequence, found in a time that no text can stretch; white space alone between two words
+    that differ counts as differing, so that it does not tear a changed phrase apart.
     """
     words = [_WORDS.findall(text) for text in (one, other)]
-    matcher = difflib.SequenceMatcher[str](None, words[0], words[1], autojunk=False)
-    blocks = matcher.get_matching_blocks()
+    runs = [
+        (
+            change.tag != "equal",
+            "".join(words[0][change.src_start : change.src_end]),
+            "".join(words[1][change.dest_start : change.dest_end]),
+        )
+        for change in Indel.opcodes(*words)
+    ]
     pieces: tuple[Pieces, Pieces] = ([], [])
-    ends = [0, 0]
-    for first, second, length in blocks:
-        for side, start in enumerate((first, second)):
-            if apart := "".join(words[side][ends[side] : start]):
-                pieces[side].append((apart, True))
-            if same := "".join(words[side][start : start + length]):
-                pieces[side].append((same, False))
-            ends[side] = start + length
+    for number, (differs, *texts) in enumerate(runs):
+        differs = differs or (texts[0].isspace() and 0 < number < len(runs) - 1)
+        for side, text in zip(pieces, texts, strict=True):
+            if text and side and side[-1][1] == differs:
+                side[-1] = (side[-1][0] + text, differs)
+            elif text:
+                side.append((text, differs))
     return pieces
 
 

@@ -26,7 +26,7 @@ _NOWHERE = 1_000_000
 
 
 def _rank(one: Operation, sought: list[str]) -> int:
-    """How far from the title the words stand; _NOWHERE when one stands nowhere."""
+    """The rank of an operation for searched words: less where they stand nearer the title."""
     names = [one.name, *one.makes, *one.needs, *one.params]
     places = [one.title, f"{one.help} {' '.join(names)}", one.details]
     texts = [f" {' '.join(text.casefold().translate(_BLANKS).split())}" for text in places]
@@ -82,7 +82,7 @@ def needed(recipe: Recipe, name: str, columns: Collection[str]) -> list[str]:
 
 
 def reads(name: str) -> list[str]:
-    """What an operation reads beyond the text: columns, and embeddings."""
+    """Columns and embeddings that an operation reads beyond the text."""
     one = operation(name)
     vectors = ["embeddings"] if needs_vectors(one) else []
     return [*vectors, *one.columns_read(one.check({}))]

@@ -1,4 +1,4 @@
-"""How often a filter is right to drop: rows to judge, and an estimate from those drawn by chance.
+"""Precision of a filter: rows to judge, and an estimate from those drawn by chance.
 
 Rows near the threshold show where it should lie, but they are the doubtful ones: only rows drawn by
 chance speak for all that the filter drops. A person's keep says that the filter was wrong about a
@@ -155,7 +155,7 @@ def _compared(report: StepReport) -> str | None:
 
 
 def _distance(dataset: Dataset, report: StepReport, ids: pd.Index) -> pd.Series:
-    """How far the number of each of some rows lies from the threshold; NaN where it has none."""
+    """Distances of some rows' numbers to the threshold, by id; NaN where a row has no number."""
     column = _compared(report)
     values = None if column is None else dataset.column(column)
     if values is None:

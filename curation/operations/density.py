@@ -1,4 +1,4 @@
-"""How near an example lies to others: crowded places, and examples that stand alone."""
+"""Density around an example: crowded places, and examples that stand alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an answer belongs to its prompt, or to another one."""
+"""Fit of an answer to its prompt, beside other prompts."""
 
 from __future__ import annotations
 

@@ -96,8 +96,10 @@ def _is_another(plain: str, digits: str) -> bool:
 
 
 def identity(written: str, value: str) -> str:
-    """What tells a phone number from another: its E.164 where it is written with its country's code,
-    else its digits without a leading zero, with which the E.164 of the same number ends.
+    """The key by which two spellings of a phone number are one.
+
+    It is the E.164 of a number that is written with its country's code, else its digits without a
+    leading zero, with which the E.164 of the same number ends.
 
     value: its normal form by `phones`.
     """

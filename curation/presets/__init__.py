@@ -34,7 +34,7 @@ class Change:
 
     @classmethod
     def of(cls, before: Recipe, after: Recipe) -> Change:
-        """What makes the second recipe of the first; a step with other parameters is another step."""
+        """Steps to add and remove between two recipes; one with other parameters is another step."""
         return cls(_without(after, before), _without(before, after))
 
     def lines(self) -> list[str]:

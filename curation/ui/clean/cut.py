@@ -71,7 +71,7 @@ def with_bounds(step: Step, bounds: Mapping[str, float | None]) -> dict[str, Any
 
 
 def sentence(parts: Parts, low: float | None, high: float | None) -> str:
-    """What bounds keep and drop, in words."""
+    """Counts of kept and dropped rows within bounds, as a sentence."""
     why = [
         *([f"{parts.below:,} below {low:g}"] if parts.below and low is not None else []),
         *([f"{parts.above:,} above {high:g}"] if parts.above and high is not None else []),

@@ -113,7 +113,7 @@ def draw(project: Project, view: View, report: StepReport) -> None:
 
 
 def sentence(cut: Cut, rows: int) -> str:
-    """What a threshold drops, in words."""
+    """Counts of dropped rows and groups at a threshold, as a sentence."""
     if not cut.dropped:
         dropped = f"**None** of {rows:,} examples is dropped"
     else:
