@@ -470,3 +470,19 @@ def test_decisions_printed_and_read_again_add_nothing_and_a_later_one_counts(pro
     assert (again["appended"], again["ignored"]) == (0, 2)
     (row,) = [r for r in lines(run("rows", project)[1]) if r["id"] == kept]
     assert row["rating_by_people"] == 4 and row["decided_by"] == "Ann"
+
+
+def test_a_log_hears_of_a_long_step_now_and_then(monkeypatch, capsys):
+    from curation.cli import terminal
+
+    clock = iter([0.0, 1.0, 20.0, 21.0, 22.0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(terminal, "_last", terminal.SimpleNamespace(step="", time=0.0))
+    for done in (0, 10, 200, 210):
+        terminal.bar(0.5, f"Embeddings: {done} of 300")
+    terminal.bar(0.6, "Map")
+    assert capsys.readouterr().err.splitlines() == [
+        " 50% Embeddings",
+        " 50% Embeddings: 200 of 300",
+        " 60% Map",
+    ]

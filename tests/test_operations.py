@@ -642,6 +642,9 @@ def test_a_loop_is_measured_by_its_share():
 def test_bad_answers_are_dropped_by_the_chosen_rules_only():
     batch = pd.DataFrame({"problems": ["", "html", "refusal,html", None]}, index=list("abcd"))
     assert drop_bad_answers(batch)["keep"].tolist() == [True, True, False, True]
+    (note,) = operation("drop_bad_answers").notes({}, batch, drop_bad_answers(batch))
+    assert note.startswith("Dropped: 1 because the answer")
+    assert not operation("drop_bad_answers").notes({}, batch, drop_bad_answers(batch, rules=[]))
     delta = drop_bad_answers(batch, rules=["html"])
     assert delta["keep"].tolist() == [True, False, False, True]
     assert delta["reason"].tolist() == [

@@ -6,9 +6,11 @@ import errno
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from curation import jobs
@@ -43,20 +45,23 @@ def show(value: Any, as_json: bool, text: str) -> None:
 
 
 def bar(share: float, text: str) -> None:
-    """Draw progress on stderr: one moving line in a terminal, a line a step elsewhere."""
+    """Draw progress on stderr: a moving line in a terminal; in a log a line a step, and now and then."""
     if sys.stderr.isatty():
         filled = int(share * 24)
         line = f"\r{'█' * filled}{'░' * (24 - filled)} {share:4.0%} {text[:90]}\033[K"
         sys.stderr.write(line + ("\n" if share >= 1 else ""))
         sys.stderr.flush()
         return
-    step = text.split(":")[0]
-    if step and step != _last_step[0]:
-        _last_step[0] = step
-        sys.stderr.write(f"{share:4.0%} {step}\n")
+    step, now = text.split(":")[0], time.monotonic()
+    if step and (step != _last.step or now > _last.time + QUIET):
+        sys.stderr.write(f"{share:4.0%} {text if step == _last.step else step}\n")
+        _last.step, _last.time = step, now
 
 
-_last_step = [""]
+QUIET = 15.0
+"""Seconds after which a step that goes on writes another line to a log."""
+
+_last = SimpleNamespace(step="", time=0.0)
 
 
 @contextmanager

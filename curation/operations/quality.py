@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import orjson
@@ -110,7 +111,14 @@ def _sentence(name: str) -> str:
     return rule.text if rule else name
 
 
-@filter("Drop bad answers", needs=("problems",))
+def _by_rule(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """One sentence with the number of dropped rows that each rule named."""
+    broken = frame.loc[~frame["keep"].astype(bool), "reason"].str.split("; ").explode()
+    counts = [f"{number:,} because {text}" for text, number in broken.value_counts().items()]
+    return [f"Dropped: {'; '.join(counts)}."] if counts else []
+
+
+@filter("Drop bad answers", needs=("problems",), notes=_by_rule)
 def drop_bad_answers(
     batch: pd.DataFrame,
     *,
