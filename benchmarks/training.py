@@ -90,8 +90,8 @@ def speed(data: Path, _: argparse.Namespace) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from curation.training.learners.language.sft import token_losses
-    from curation.training.models import BUNDLED, load_causal_lm
+    from curation.lm.losses import token_losses
+    from curation.lm.models import BUNDLED, load_causal_lm
 
     torch.set_num_threads(1)
     loaded = load_causal_lm("")

@@ -22,6 +22,7 @@ FLOORS = """
     dataset shapes
     alike label_errors carry embedding sources jobs
     chat choosing overlay judging
+    lm
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming
@@ -39,7 +40,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files judging label_errors languages personal registry shapes targets text topic_names",
+    "files judging label_errors languages lm personal registry shapes targets text topic_names",
     "sources": "dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files process versions",
@@ -150,7 +151,7 @@ ROOMS = {
         coverage select train
     """,
     "training": """
-        __init__ conversations intervals metrics models picture pytorch recurrent trainer
+        __init__ intervals metrics picture pytorch recurrent trainer
         finetuning
         learners
         arms
@@ -174,6 +175,10 @@ ROOMS = {
     "judging": """
         __init__ endpoint rubric verdicts
         run
+    """,
+    "lm": """
+        __init__ conversations models
+        losses
     """,
     "personal": """
         nearby

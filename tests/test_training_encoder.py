@@ -120,8 +120,8 @@ def test_biases_and_norms_do_not_decay_and_the_head_moves_faster(fit, data, monk
 
 
 def test_a_frozen_encoder_hides_nothing_in_training(bert):
+    from curation.lm.models import load_encoder
     from curation.training.finetuning import Classifier
-    from curation.training.models import load_encoder
 
     network = Classifier(load_encoder(str(bert)).model, 2, None, frozen=True).train()
     assert network.dropout.training and not network.encoder.training
@@ -139,7 +139,7 @@ def test_a_frozen_encoder_does_not_move(fit, data, bert, monkeypatch):
     for freeze in (True, False):
         fit(data, epochs=1, freeze=freeze, folder=str(freeze))
         weights.append(networks[-1].encoder.embeddings.word_embeddings.weight.detach())
-    from curation.training.models import load_encoder
+    from curation.lm.models import load_encoder
 
     same = load_encoder(str(bert)).model.embeddings.word_embeddings.weight
     assert torch.equal(weights[0], same)

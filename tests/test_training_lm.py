@@ -10,7 +10,7 @@ import pytest
 from curation.chat.template import Unrendered, spans_of
 from curation.dataset import Message, silent
 from curation.errors import CurationError
-from curation.training.conversations import IGNORED, tokens_of
+from curation.lm.conversations import IGNORED, tokens_of
 from curation.training.learners import Data, Part, Work, learner_of, unheard
 from tests.tiny_lm import MARKED, PLAIN, byte_tokenizer, save_tiny, tiny_model
 
@@ -192,7 +192,7 @@ def direct_losses(model, tokens):
 
 
 def test_losses_are_those_of_a_direct_computation(model):
-    from curation.training.learners.language.sft import answer_losses
+    from curation.lm.losses import answer_losses
 
     tokenizer = byte_tokenizer()
     rows = [tokens_of(tokenizer, turns, 999) for turns in ROWS]
@@ -206,7 +206,7 @@ def test_losses_are_those_of_a_direct_computation(model):
 def test_packed_conversations_do_not_see_each_other(model):
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from curation.training.learners.language.sft import token_losses
+    from curation.lm.losses import token_losses
 
     rows = [tokens_of(byte_tokenizer(), turns, 999) for turns in ROWS]
     collate = DataCollatorForLanguageModeling(0, padding_free=True)
@@ -378,12 +378,12 @@ def test_a_model_without_a_chat_template_gets_a_plain_one_and_a_note(tmp_path):
 
 
 def test_losses_before_training_are_computed_once_for_all_fits(tmp_path, monkeypatch):
-    from curation.training.learners.language import learning, sft
+    from curation.training.learners.language import learning
 
     learning._remembered.clear()
-    computed, losses = [], sft.answer_losses
+    computed, losses = [], learning.answer_losses
     monkeypatch.setattr(
-        sft, "answer_losses", lambda *args: computed.append(len(args[1])) or losses(*args)
+        learning, "answer_losses", lambda *args: computed.append(len(args[1])) or losses(*args)
     )
     model = str(save_tiny(tmp_path / "model"))
     for seed in (0, 1):

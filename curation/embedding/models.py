@@ -99,7 +99,7 @@ def load_from(location: str, title: str) -> Any:
     try:
         return SentenceTransformer(
             location,
-            device=_device(),
+            device=device(),
             trust_remote_code=False,
             # A commit that was fetched before stays, even if the Hub has a newer one.
             revision=None if is_folder else commit_of(location) or None,
@@ -111,7 +111,8 @@ def load_from(location: str, title: str) -> Any:
         raise CurationError(_failure(location, str(error))) from error
 
 
-def _device() -> str:
+def device() -> str:
+    """Return the device to compute on: "cuda" where there is a GPU."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

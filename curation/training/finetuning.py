@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy
 from transformers import DataCollatorWithPadding
 from transformers import Trainer as TransformersTrainer
 
-from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of
+from curation.embedding.models import device
+from curation.training.pytorch import Optimizer, check_loss, optimizer_of
 
 ANSWERED = 64
 """Examples answered at once."""

@@ -94,10 +94,3 @@ def computing(seed: int) -> Iterator[None]:
         ) from error
     finally:
         torch.set_num_threads(threads)
-
-
-def device() -> str:
-    """The device to train on: "cuda" where there is a GPU."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -20,8 +20,8 @@ import numpy as np
 
 from curation.dataset import Message, Progress, silent
 from curation.errors import CurationError
+from curation.lm.models import Kind, checked_folder
 from curation.parameters import Parameter, checked, parameters_of
-from curation.training.models import Kind, checked_folder
 
 Task = Literal["classification", "language_modelling"]
 

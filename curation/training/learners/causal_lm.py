@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from curation.lm.models import load_causal_lm, need_trl
 from curation.parameters import Range
 from curation.training.learners import Data, Outcome, Work, learner
-from curation.training.models import load_causal_lm, need_trl
 
 
 @learner("A pretrained language model, trained further", task="language_modelling", model="causal")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from curation.embedding.models import device
 from curation.errors import MissingExtra
 from curation.parameters import Range
 from curation.training.learners import Cost, Data, Outcome, Part, Point, Work, learner
@@ -21,7 +22,6 @@ from curation.training.pytorch import (
     ClassWeights,
     Optimizer,
     computing,
-    device,
     weights_of_classes,
 )
 
@@ -65,8 +65,8 @@ def encoder(
             from transformers import DataCollatorWithPadding, EarlyStoppingCallback, PrinterCallback
         except ImportError:
             raise MissingExtra("transformers", "embed") from None
+        from curation.lm.models import load_encoder
         from curation.training import finetuning
-        from curation.training.models import load_encoder
         from curation.training.trainer import Curve, last_checkpoint
 
         pretrained = load_encoder(model)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from curation.cache import key
+from curation.embedding.models import device
 from curation.files import replacing
 from curation.parameters import Range
 from curation.training.learners import Cost, Data, Outcome, Part, Point, Work, learner
@@ -30,7 +31,6 @@ from curation.training.pytorch import (
     Optimizer,
     check_loss,
     computing,
-    device,
     optimizer_of,
     weights_of_classes,
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from curation.chat.template import PLAIN_TEMPLATE
+from curation.lm.models import need_trl
 from curation.parameters import Range
 from curation.training.learners import Data, Outcome, Part, Work, learner
-from curation.training.models import need_trl
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -18,11 +18,13 @@ from datasets import Dataset
 from curation.chat.template import PLAIN_TEMPLATE, Unrendered
 from curation.dataset import Message, part_of
 from curation.embedding.backends import multiplies_bfloat16
+from curation.embedding.models import device
 from curation.errors import CurationError
-from curation.training.conversations import Tokens, tokens_of
+from curation.lm.conversations import Tokens, tokens_of
+from curation.lm.losses import answer_losses
 from curation.training.learners import Data, Outcome, Part, Sample, Work
 from curation.training.learners.language import sft
-from curation.training.pytorch import computing, device
+from curation.training.pytorch import computing
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -74,7 +76,7 @@ def learn(
         )
         last = part_of(work.progress, 2, 3)
         with _autocast(how):
-            losses = sft.answer_losses(model, test, tokenizer.pad_token_id, last)
+            losses = answer_losses(model, test, tokenizer.pad_token_id, last)
             answers = _answers(model, tokenizer, data.test, sampled, how)
     return Outcome(
         cost,
@@ -205,7 +207,7 @@ def _before(
         _remembered.clear()
         first = part_of(work.progress, 0, 3)
         with _autocast(how):
-            losses = sft.answer_losses(model, test, tokenizer.pad_token_id, first)
+            losses = answer_losses(model, test, tokenizer.pad_token_id, first)
             answers = _answers(model, tokenizer, data.test, sampled, how)
         _remembered[key] = losses, answers
     return _remembered[key]

@@ -9,16 +9,13 @@ function.
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from datasets import Dataset, disable_progress_bars
-from torch.nn.functional import cross_entropy
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 from transformers.utils import logging
 from trl.trainer.sft_config import SFTConfig
@@ -26,9 +23,11 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from curation.chat.template import render
 from curation.dataset import Message, Progress, silent
-from curation.training.conversations import IGNORED, Tokens, rendered
+from curation.embedding.models import device
+from curation.lm.conversations import Tokens, rendered
+from curation.lm.losses import AT_ONCE, answer_losses, token_losses
 from curation.training.learners import Cost, Point, Work
-from curation.training.pytorch import Optimizer, check_loss, device, optimizer_of
+from curation.training.pytorch import Optimizer, check_loss, optimizer_of
 from curation.training.trainer import Curve, last_checkpoint
 
 PARTS = 5
@@ -36,9 +35,6 @@ PARTS = 5
 
 VALIDATED = 64
 """Validation examples whose loss is measured during training, spread evenly; all would take long."""
-
-AT_ONCE = 2048
-"""Tokens computed at once, padding included; on a CPU more are not faster and need more memory."""
 
 ANSWERED = 80
 """Tokens of a sample answer at most."""
@@ -68,72 +64,6 @@ class Schooling:
     packed: bool = False
     patience: int = 0
     bfloat16: bool = False
-
-
-def token_losses(
-    model: Any, labels: torch.Tensor, **inputs: Any
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the loss of each learned token, in nats, and where they are, (rows, length − 1).
-
-    Logits are computed for columns with a learned token only: over 49,152 tokens they take a quarter
-    of the time of a small model.
-    """
-    targets = labels[:, 1:]
-    learned = targets != IGNORED
-    columns = learned.any(dim=0).nonzero().flatten()
-    if _keeps_logits(model):
-        inputs["logits_to_keep"] = columns
-    logits = model(**inputs, use_cache=False).logits
-    if logits.shape[1] != len(columns):
-        logits = logits[:, columns]
-    chosen = learned[:, columns]
-    losses = cross_entropy(logits[chosen].float(), targets[:, columns][chosen], reduction="none")
-    return losses, learned
-
-
-def _keeps_logits(model: Any) -> bool:
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "logits_to_keep" in inspect.signature(base.forward).parameters
-
-
-def answer_losses(
-    model: Any, rows: Sequence[Tokens], padding: int, progress: Progress = silent
-) -> np.ndarray:
-    """Return the summed loss of each row's answers, in nats, (rows,) float64.
-
-    Rows are computed in batches of similar lengths. A row without an answer has 0.
-    """
-    sums = np.zeros(len(rows))
-    order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
-    order = [place for place in order if rows[place].answer_tokens]
-    training = model.training
-    model.eval()
-    done = 0
-    while done < len(order):
-        width = len(rows[order[done]])
-        batch = order[done : done + max(1, AT_ONCE // width)]
-        with torch.inference_mode():
-            losses, learned = token_losses(model, **_padded([rows[p] for p in batch], padding))
-        table = torch.zeros(learned.shape, dtype=torch.float64, device=losses.device)
-        table[learned] = losses.double()
-        sums[batch] = table.sum(dim=1).cpu().numpy()
-        done += len(batch)
-        progress(done / len(order), f"{done:,} of {len(order):,} answers")
-    model.train(training)
-    return sums
-
-
-def _padded(rows: Sequence[Tokens], padding: int) -> dict[str, torch.Tensor]:
-    width = max(map(len, rows))
-    ids = torch.full((len(rows), width), padding)
-    labels = torch.full((len(rows), width), IGNORED)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)] = torch.tensor(row.ids)
-        labels[number, : len(row)] = torch.tensor(row.labels)
-        mask[number, : len(row)] = 1
-    tensors = {"input_ids": ids, "labels": labels, "attention_mask": mask}
-    return {name: tensor.to(device()) for name, tensor in tensors.items()}
 
 
 class Trainer(SFTTrainer):  # type: ignore[misc]

@@ -12,8 +12,8 @@ import pytest
 
 from curation.errors import CurationError
 from curation.files import content_of
-from curation.training import models
-from curation.training.models import bundled_lm, folder_of, load_causal_lm
+from curation.lm import models
+from curation.lm.models import bundled_lm, folder_of, load_causal_lm
 from tests.tiny_lm import save_tiny
 
 
