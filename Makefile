@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 .PHONY: run test lint golden bench bench-lift bench-faults mutation clean
 
 run: $(STAMP)
-	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --to projects/example
+	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --start --to projects/example
 	$(BIN)/python -m curation app projects/example
 
 test: $(STAMP) lint

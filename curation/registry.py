@@ -102,8 +102,8 @@ _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 _ENGINE = ("curation.engine.batches", "curation.engine.steps", "curation.engine.supply")
 """The modules that give an operation its inputs and make a delta of its answer."""
 
-Depends = Callable[[Mapping[str, Any], Any, bool], Any]
-"""(checked parameters, vector store, decide) → a small JSON value; see `Operation.depends`."""
+Depends = Callable[[Mapping[str, Any], Any, int | None], Any]
+"""(checked parameters, vector store, rows or None) → a small JSON value; see `Operation.depends`."""
 
 Reads = Callable[[Mapping[str, Any], Any], Any]
 """(checked parameters, decisions or None) → a small JSON value; see `Operation.reads`."""
@@ -136,12 +136,13 @@ class Operation:
     makes: the columns it adds; `{tag}` in a name stands for the value of the parameter `tag`. needs:
     columns it reads beyond the text. slow: too long to wait for inside a page, or a function of the
     checked parameters that decides it; a pattern that a person wrote, for example, has no bound.
-    depends: what else its results depend on, such as a model's weights; with decide=True it may first
-    make a choice that is still open, which can take seconds. reads: the part of people's decisions that
-    its results depend on, where decisions are an input; without it, all of them. notes: sentences for
-    a person about its answer, such as a value that no row has. agrees: refuses parameters that make
-    no sense together. spared: inputs that are None where the engine has none. unread: the parameters
-    whose columns a call with these parameters does not read.
+    depends: what else its results depend on, such as a model's weights; given the number of rows of a
+    call about to be made, it may first make a choice that is still open, which can take seconds.
+    reads: the part of people's decisions that its results depend on, where decisions are an input;
+    without it, all of them. notes: sentences for a person about its answer, such as a value that no
+    row has. agrees: refuses parameters that make no sense together. spared: inputs that are None
+    where the engine has none. unread: the parameters whose columns a call with these parameters does
+    not read.
     """
 
     name: str
@@ -170,9 +171,12 @@ class Operation:
         """Whether a call with these parameters is too long to wait for inside a page."""
         return self.slow(params) if callable(self.slow) else self.slow
 
-    def depends_on(self, params: Mapping[str, Any], store: Any, decide: bool = False) -> Any:
-        """Other things that results depend on, besides code, parameters and rows, as a JSON value."""
-        return self.depends(params, store, decide) if self.depends else None
+    def depends_on(self, params: Mapping[str, Any], store: Any, rows: int | None = None) -> Any:
+        """Other things that results depend on, besides code, parameters and rows, as a JSON value.
+
+        rows: how many the call will get, where it is about to be made.
+        """
+        return self.depends(params, store, rows) if self.depends else None
 
     def read_of(self, params: Mapping[str, Any], people: Any) -> Any:
         """The part of people's decisions that results depend on, as a small JSON value."""

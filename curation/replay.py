@@ -102,8 +102,10 @@ class Replay:
         stages = list(self._stages(recipe, upto))
         fingerprint, dataset = self.source
         for i, stage in enumerate(stages):
-            decide = isinstance(stage, _Named) and compute(stage.step)
-            fingerprint = self._print(fingerprint, stage, decide)
+            rows = None
+            if isinstance(stage, _Named) and compute(stage.step):
+                rows = int(dataset.rows["dropped_by"].isna().sum())
+            fingerprint = self._print(fingerprint, stage, rows)
             after = self.memory.get(fingerprint)
             if after is None:
                 if self.progress is not silent:
@@ -147,12 +149,12 @@ class Replay:
             last = steps[-1].step.operation.phase if steps else "clean"
         return interleaved(steps, lambda s: s.step.operation.phase, self.people, last)
 
-    def _print(self, before: str, stage: _Named | PeopleLayer, decide: bool = False) -> str:
-        """A name for the result after a stage, given the one before; `decide` as in registry."""
+    def _print(self, before: str, stage: _Named | PeopleLayer, rows: int | None = None) -> str:
+        """A name for the result after a stage, given the one before; `rows` as in registry."""
         if isinstance(stage, PeopleLayer):
             return key(before, PEOPLE, stage.title, stage.fingerprint)
         operation, params = stage.step.operation, stage.step.arguments
-        depends = operation.depends_on(params, self.store, decide)
+        depends = operation.depends_on(params, self.store, rows)
         if "decisions" in operation.inputs:
             depends = [depends, operation.read_of(params, self.people)]
         if "targets" in operation.inputs:

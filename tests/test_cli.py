@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pandas as pd
@@ -18,7 +19,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from curation import Project, __main__, cli
+from curation import Project, __main__, cli, jobs
 from curation.registry import operations
 from tests.conftest import ROOT
 from tests.test_jobs import LARGE, make_project
@@ -486,3 +487,23 @@ def test_a_log_hears_of_a_long_step_now_and_then(monkeypatch, capsys):
         " 50% Embeddings: 200 of 300",
         " 60% Map",
     ]
+
+
+def test_a_demo_that_is_started_returns_while_its_recipe_is_run(tmp_path, monkeypatch):
+    """The app can then show the run from its first second on."""
+    asked: list[list[str]] = []
+
+    def start(command, **_):
+        asked.append([str(word) for word in command])
+        return SimpleNamespace(pid=0, wait=int)
+
+    monkeypatch.setattr("curation.jobs.subprocess.Popen", start)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("curation.demo.FILES", ())
+    monkeypatch.setattr(Project, "add", lambda *_, **__: [])
+    value = answer("demo", "--start", "--to", "new/example")
+    place = str(tmp_path / "new" / "example")
+    (words,) = asked
+    assert words[3:5] == ["run", place] and words[-1] == value["job"], "from any folder"
+    assert jobs.status(Path(place), value["job"]).command == "run"
+    assert Project.open(place).recipe.steps, "the example's recipe"

@@ -80,14 +80,16 @@ BENCHMARK = SimpleNamespace(
 class TinyStore(VectorStore):
     """A vector store whose every model is the tiny encoder."""
 
-    def encoder(self, model: str = "", backend: str = "auto") -> TrigramEncoder:
+    def encoder(
+        self, model: str = "", backend: str = "auto", texts: int | None = None
+    ) -> TrigramEncoder:
         return TrigramEncoder()
 
 
 class ModelStore(VectorStore):
     """A vector store that computes the bundled model in one way, whatever is fastest."""
 
-    def encoder(self, model: str = "", backend: str = "auto"):
+    def encoder(self, model: str = "", backend: str = "auto", texts: int | None = None):
         return load_encoder(model)
 
 

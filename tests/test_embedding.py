@@ -214,7 +214,7 @@ def test_other_weights_in_the_same_folder_are_another_model(tiny_model, tmp_path
     assert store.encoder_name(str(folder), "torch-float32") != name
     assert (store.embed(["the river is long"], load_encoder(str(folder))) != before).any()
     shutil.rmtree(folder)
-    assert store.encoder_name(str(folder), decide=True) == "absent"
+    assert store.encoder_name(str(folder), texts=1) == "absent"
 
 
 @pytest.mark.parametrize("part", ["1_Pooling/config.json", "modules.json", "tokenizer.json"])
@@ -497,7 +497,7 @@ class Trigrams(VectorStore):
         super().__init__(folder)
         self.tiny = TrigramEncoder()
 
-    def encoder(self, model="", backend="auto"):
+    def encoder(self, model="", backend="auto", texts=None):
         return self.tiny
 
 

@@ -338,7 +338,7 @@ def test_a_version_is_that_of_the_real_modules():
 
 
 def test_what_an_operation_depends_on_is_part_of_what_is_remembered(dataset, tmp_path):
-    registry.score("Words", depends=lambda params, store, decide: store["model"])(words)
+    registry.score("Words", depends=lambda params, store, rows: store["model"])(words)
     recipe = Recipe((Step("words"),))
     for model, calls in [("one", 1), ("one", 1), ("two", 2), ("one", 2)]:
         replay(dataset, tmp_path, store={"model": model}).run(recipe)
@@ -376,6 +376,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setattr("curation.embedding.store.title_of", lambda model: "tiny@1234")
     monkeypatch.setattr("curation.embedding.store.fastest_backend", lambda model: _Tiny.backend)
     monkeypatch.setattr("curation.embedding.store.load_encoder", _Tiny)
+    monkeypatch.setattr("curation.embedding.store.FEW", 0)
     monkeypatch.setattr(_Tiny, "backend", "torch-float32")
     return VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
 
@@ -403,6 +404,27 @@ def test_results_from_vectors_follow_the_backend_that_computed_them(dataset, tmp
     assert not store._choices.exists(), "a page runs no benchmark"
     replay(dataset, tmp_path, store=store).run(EMBEDDED)
     assert CALLS.count("looked_at") == 2
+
+
+def test_a_choice_for_few_texts_is_made_anew_once_there_are_many(
+    dataset, tmp_path, store, monkeypatch
+):
+    def chosen() -> str:
+        replay(dataset, tmp_path, store=store).run(EMBEDDED)
+        (backend,) = store.choices().values()
+        assert store.encoder_name().endswith(f"/{backend}"), "what pages and manifests name"
+        return backend
+
+    _Tiny.backend = "measured"
+    kept = len(replay(dataset, tmp_path, store=store).run(Recipe(EMBEDDED.steps[:1])).kept)
+    monkeypatch.setattr("curation.embedding.store.exact", lambda: "plain")
+    monkeypatch.setattr("curation.embedding.store.FEW", kept + 1)
+    assert chosen() == "plain", "a benchmark would take longer than it could save"
+    monkeypatch.setattr("curation.embedding.store.FEW", kept)
+    assert chosen() == "measured"
+    _Tiny.backend = "other"
+    monkeypatch.setattr("curation.embedding.store.FEW", kept + 1)
+    assert chosen() == "measured", "a measured choice stays, whatever is dropped later"
 
 
 def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):

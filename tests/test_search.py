@@ -199,7 +199,7 @@ def test_the_query_is_read_by_the_encoder_of_the_last_embed_step(monkeypatch, tm
     models = []
 
     class Store(VectorStore):
-        def encoder(self, model="", backend="auto"):
+        def encoder(self, model="", backend="auto", texts=None):
             models.append((model, backend))
             return TrigramEncoder()
 

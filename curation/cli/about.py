@@ -91,13 +91,22 @@ def doctor(
 
 def demo(
     to: Annotated[Path, typer.Option(help="Where the project goes.")] = Path("projects/example"),
+    start: Annotated[
+        bool, typer.Option("--start", help="Start the run and return; the app shows it go on.")
+    ] = False,
     engine: EngineName = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Do the whole main job on the bundled example."""
+    from curation import commands, jobs
     from curation.demo import make_demo
 
     begin = time.perf_counter()
+    if start:
+        with working(to, None) as (progress, _):
+            job = jobs.start(make_demo(to, progress).path, commands.run(to.resolve()))
+        show({"path": str(to), "job": job}, as_json, f"Made {to}; its recipe is being run.")
+        return
     out = to / "exports" / "demo"
     with working(to, None) as (progress, _), engine_of(engine) as runner:
         opened = make_demo(to)

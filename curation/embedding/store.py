@@ -26,6 +26,7 @@ from curation.dataset import Progress, silent
 from curation.embedding.backends import exact
 from curation.embedding.encoder import Encoder, fastest_backend, load_encoder
 from curation.embedding.models import title_of
+from curation.embedding.multilingual import MULTILINGUAL
 from curation.embedding.static import DESIGN, NEAREST, SAMPLE, STATIC, agreement, static_name
 from curation.errors import CurationError
 
@@ -34,6 +35,12 @@ CHUNK = 1_024
 
 
 UNDECIDED = "undecided"
+
+FEW = 2_000
+"""Texts for which no benchmark is run: it would take longer than the fastest backend could save."""
+
+FOR_FEW = "for_few"
+"""Key of a backend in the file of choices that was taken for few texts, without a benchmark."""
 
 
 class NotRemembered(CurationError):
@@ -57,33 +64,37 @@ class VectorStore:
         self._computes = True
         self._loaded: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
 
-    def encoder(self, model: str = "", backend: str = "auto") -> Encoder:
+    def encoder(self, model: str = "", backend: str = "auto", texts: int | None = None) -> Encoder:
         """The encoder of a model by a backend.
 
         backend: "auto" is the one that the project chose before, or else the fastest on this
-        machine, which becomes the choice. Raises CurationError when there is no such model.
+        machine, which becomes the choice. texts: how many there will be to embed; fewer than `FEW`
+        make no benchmark, and a choice for so few is made anew once there are more. Raises
+        CurationError when there is no such model.
         """
         if backend == "auto":
-            entries, title = self._entries(), title_of(model)
-            if title not in entries and not self._computes:
+            title = title_of(model)
+            entry = self._entries().get(title)
+            if entry is None and not self._computes:
                 raise NotRemembered
-            if title not in entries and self._choices is not None:
-                entries[title] = fastest_backend(model)
-                self._write_entry(title, entries[title])
-            backend = entries.get(title) or fastest_backend(model)
+            if entry is None or (_is_for_few(entry) and (texts or 0) >= FEW):
+                few = texts is not None and texts < FEW and model != MULTILINGUAL
+                entry = {FOR_FEW: exact()} if few else fastest_backend(model)
+                self._write_entry(title, entry)
+            backend = _backend(entry)
         return load_encoder(model, backend)
 
-    def encoder_name(self, model: str = "", backend: str = "auto", decide: bool = False) -> str:
+    def encoder_name(self, model: str = "", backend: str = "auto", texts: int | None = None) -> str:
         """The name of `encoder`, without loading anything; `absent` when there is no such model.
 
-        The name ends in `undecided` while no backend was chosen; with decide the benchmark runs
-        first.
+        The name ends in `undecided` while no backend was chosen; with texts, the number that will
+        be embedded, the choice is made first.
         """
         try:
-            if decide:
-                return self.encoder(model, backend).name
+            if texts is not None:
+                return self.encoder(model, backend, texts).name
             title = title_of(model)
-            backend = self._entries().get(title, UNDECIDED) if backend == "auto" else backend
+            backend = _backend(self._entries().get(title)) if backend == "auto" else backend
             return static_name(title) if backend == STATIC else f"{title}/{backend}"
         except CurationError:
             return "absent"
@@ -102,9 +113,9 @@ class VectorStore:
     def choices(self) -> dict[str, str]:
         """Model → the backend of this project; for static embeddings, their agreement."""
         return {
-            model: entry
-            if isinstance(entry, str)
-            else f"static vectors, {entry['agreement']:.0%} of {entry['nearest']} nearest"
+            model: f"static vectors, {entry['agreement']:.0%} of {entry['nearest']} nearest"
+            if model.endswith(f"/{STATIC}")
+            else _backend(entry)
             for model, entry in self._entries().items()
         }
 
@@ -146,7 +157,8 @@ class VectorStore:
             before = {"texts": 0}
         if before["texts"] >= len(sample):
             return float(before["agreement"])
-        backend = self._entries().get(title) or exact()
+        entry = self._entries().get(title)
+        backend = exact() if entry is None else _backend(entry)
         progress(0.0, f"comparing the draft with {backend} on {len(sample)} texts")
         full = self.embed(sample, load_encoder(model, backend), progress)
         share = agreement(self.embed(sample, load_encoder(model, STATIC)), full)
@@ -258,6 +270,15 @@ class VectorStore:
         vectors = vectors[first]
         self._loaded[encoder.name] = (names | names_now, keys, vectors)
         return keys, vectors
+
+
+def _is_for_few(entry: Any) -> bool:
+    return isinstance(entry, dict) and FOR_FEW in entry
+
+
+def _backend(entry: Any) -> str:
+    """The backend of an entry of the file of choices; `UNDECIDED` without one."""
+    return str(entry[FOR_FEW] if _is_for_few(entry) else entry or UNDECIDED)
 
 
 def _digest(text: str) -> bytes:

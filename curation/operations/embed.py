@@ -31,8 +31,8 @@ Backend = Literal[
 Long = Literal["head", "windows"]
 
 
-def _encoder(params: Mapping[str, Any], store: VectorStore, decide: bool) -> str:
-    return store.encoder_name(params["model"], params["way"], decide)
+def _encoder(params: Mapping[str, Any], store: VectorStore, rows: int | None) -> str:
+    return store.encoder_name(params["model"], params["way"], rows)
 
 
 @embeds("Embeddings", makes=("tokens_cut",), slow=True, depends=_encoder)
@@ -47,7 +47,8 @@ def embed(
         "a folder or Hub name; empty for all-MiniLM-L6-v2 (English), multilingual for 15 languages",
     ] = "",
     way: Annotated[
-        Backend, "the backend that computes it; auto measures once and keeps the fastest"
+        Backend,
+        "the backend that computes it; auto measures once, from 2,000 rows on, and keeps the fastest",
     ] = "auto",
     long: Annotated[Long, "of a text longer than the model reads: its head, or all of it"] = "head",
 ) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:

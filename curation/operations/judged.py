@@ -16,7 +16,7 @@ from curation.judging.verdicts import read_verdicts, row_key
 from curation.registry import score
 
 
-def _content(params: Mapping[str, Any], store: object, decide: bool) -> str:
+def _content(params: Mapping[str, Any], store: object, rows: int | None) -> str:
     """The SHA-256 of the verdicts; empty where there are none."""
     try:
         return content_of(Path(params["verdicts"])) if params["verdicts"] else ""

@@ -25,7 +25,7 @@ def _file(name: str) -> Path:
     return place / "tokenizer.json" if place.is_dir() else place
 
 
-def _content(params: Mapping[str, Any], store: object, decide: bool) -> str:
+def _content(params: Mapping[str, Any], store: object, rows: int | None) -> str:
     """The SHA-256 of the tokenizer's file; empty where there is none."""
     try:
         return content_of(_file(params["tokenizer"]))
@@ -123,7 +123,7 @@ def _conversations(rows: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
     makes=("tokens", "answer_tokens", "answer_places"),
     needs=("tools",),
     slow=True,  # a template and a tokenizer of somebody else
-    depends=lambda params, store, decide: chat.fingerprint(params["tokenizer"]),
+    depends=lambda params, store, rows: chat.fingerprint(params["tokenizer"]),
     notes=_refusals,
 )
 def chat_tokens(
