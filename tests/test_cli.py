@@ -491,10 +491,10 @@ def test_a_log_hears_of_a_long_step_now_and_then(monkeypatch, capsys):
 
 def test_a_demo_that_is_started_returns_while_its_recipe_is_run(tmp_path, monkeypatch):
     """The app can then show the run from its first second on."""
-    asked: list[list[str]] = []
+    calls: list[list[str]] = []
 
     def start(command, **_):
-        asked.append([str(word) for word in command])
+        calls.append([str(word) for word in command])
         return SimpleNamespace(pid=0, wait=int)
 
     monkeypatch.setattr("curation.jobs.subprocess.Popen", start)
@@ -503,7 +503,7 @@ def test_a_demo_that_is_started_returns_while_its_recipe_is_run(tmp_path, monkey
     monkeypatch.setattr(Project, "add", lambda *_, **__: [])
     value = answer("demo", "--start", "--to", "new/example")
     place = str(tmp_path / "new" / "example")
-    (words,) = asked
+    (words,) = calls
     assert words[3:5] == ["run", place] and words[-1] == value["job"], "from any folder"
     assert jobs.status(Path(place), value["job"]).command == "run"
     assert Project.open(place).recipe.steps, "the example's recipe"
