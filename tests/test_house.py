@@ -118,7 +118,7 @@ ROOMS = {
         changes precision
     """,
     "operations": """
-        __init__ clean concept conversation decontaminate density duplicates embed filters fits judged labels
+        __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged labels
         language lengths map quality redact
         select_chance select_target split topics
         select_coverage select_score
@@ -177,8 +177,9 @@ ROOMS = {
         run
     """,
     "lm": """
-        __init__ conversations models
-        losses
+        __init__ conversations models reader
+        losses ngrams
+        causal
     """,
     "personal": """
         nearby

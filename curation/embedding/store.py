@@ -1,4 +1,4 @@
-"""Vectors on disk by encoder and text, and the backend that a project chose for each model.
+"""Vectors and numbers on disk by encoder and text, and the backend that a project chose for each model.
 
 Guarantee: equal texts are embedded once. A killed run loses at most one chunk. A damaged file counts
 as absent and is written again. A vector is the same whether it was computed or read.
@@ -13,7 +13,7 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,11 @@ from curation.errors import CurationError
 CHUNK = 1_024
 """Texts that are written together: some seconds of work, the most that a kill can cost."""
 
+PART = 64_000
+"""Characters whose numbers are written together: half a minute of a language model on two cores."""
+
+Compute = Callable[[list[str]], np.ndarray]
+"""Texts → a row of numbers for each, (texts, width)."""
 
 UNDECIDED = "undecided"
 
@@ -202,39 +207,73 @@ class VectorStore:
         chunk by chunk. A run after a kill cuts the same chunks. Raises NotRemembered where a store
         made by `remembering` lacks a text.
         """
+        # Characters beyond a model's limit cost nothing, so they do not count.
+        cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
+
+        def compute(part: list[str]) -> np.ndarray:
+            return encoder.encode(part).astype(np.float16)
+
+        cut = _in_equal_parts(chunk)
+        return self._rows(texts, encoder.name, compute, cost, cut, progress).astype(np.float32)
+
+    def measure(
+        self, texts: Sequence[str], name: str, compute: Compute, progress: Progress = silent
+    ) -> np.ndarray:
+        """Numbers of the texts, (texts, width) float64, of which those on disk are not computed.
+
+        name: all that the numbers depend on besides a text. The longest texts come first, and about
+        PART characters are computed and written together. Raises NotRemembered as `embed` does.
+        """
+        cost = np.array([len(text) + 20 for text in texts], dtype=float)
+
+        def exact(part: list[str]) -> np.ndarray:
+            return compute(part).astype(np.float64)
+
+        return self._rows(texts, name, exact, cost, _in_costly_parts, progress)
+
+    def _rows(
+        self,
+        texts: Sequence[str],
+        name: str,
+        compute: Compute,
+        cost: np.ndarray,
+        cut: Callable[[list[int], np.ndarray], Iterator[list[int]]],
+        progress: Progress,
+    ) -> np.ndarray:
+        """A row of numbers for each text, after computing those that are not on disk.
+
+        cut: positions, the costliest first, and costs → the parts that are written together.
+        """
         keys = np.array([_digest(text) for text in texts], dtype="S16")
         distinct, first = np.unique(keys, return_index=True)
-        stored, vectors = self._load(encoder)
+        stored, rows = self._load(name)
         missing = first[~np.isin(distinct, stored)]
         if len(missing) and not self._computes:
             raise NotRemembered
-        # Characters beyond a model's limit cost nothing, so they do not count.
-        cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
         order = sorted(missing, key=lambda i: (-cost[i], keys[i]))
-        total, done, begin = float(cost[order].sum()), 0.0, time.perf_counter()
-        for start in range(0, len(order), chunk):
-            part = order[start : start + chunk]
-            fresh = encoder.encode([texts[i] for i in part]).astype(np.float16)
-            self._write(encoder, keys[part], fresh)
+        total, done, begin, count = float(cost[order].sum()), 0.0, time.perf_counter(), 0
+        for part in cut(order, cost):
+            self._write(name, keys[part], compute([texts[i] for i in part]))
             self.computed += len(part)
+            count += len(part)
             done += float(cost[part].sum())
             spent = time.perf_counter() - begin
-            text = f"{start + len(part):,} of {len(order):,} texts"
+            text = f"{count:,} of {len(order):,} texts"
             progress(done / total, f"{text}, {_left(spent * (total - done) / done)}")
         if len(order):
-            stored, vectors = self._load(encoder)
+            stored, rows = self._load(name)
         if not len(texts):
-            return np.zeros((0, vectors.shape[1] if len(vectors) else 0), dtype=np.float32)
-        return vectors[np.searchsorted(stored, keys)].astype(np.float32)
+            return np.zeros((0, rows.shape[1] if len(rows) else 0))
+        return np.asarray(rows[np.searchsorted(stored, keys)])
 
     def remembered(self, encoder: Encoder) -> int:
         """The number of texts whose vectors are on disk."""
-        return len(self._load(encoder)[0])
+        return len(self._load(encoder.name)[0])
 
-    def _folder(self, encoder: Encoder) -> Path:
-        return self.folder / key(encoder.name)[:16]
+    def _folder(self, name: str) -> Path:
+        return self.folder / key(name)[:16]
 
-    def _write(self, encoder: Encoder, keys: np.ndarray, vectors: np.ndarray) -> None:
+    def _write(self, encoder: str, keys: np.ndarray, vectors: np.ndarray) -> None:
         lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
         table = pa.table(
             {
@@ -245,11 +284,11 @@ class VectorStore:
         name = hashlib.blake2b(keys.tobytes(), digest_size=12).hexdigest()
         write_table(self._folder(encoder) / f"{name}.arrow", table)
 
-    def _load(self, encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-        """All keys on disk, sorted, and their vectors in half precision."""
+    def _load(self, encoder: str) -> tuple[np.ndarray, np.ndarray]:
+        """All keys on disk, sorted, and their vectors or numbers, by the name of what makes them."""
         folder = self._folder(encoder)
         names, keys, vectors = self._loaded.get(
-            encoder.name, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
+            encoder, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
         )
         names_now = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
         fresh = sorted(names_now - names)
@@ -268,7 +307,7 @@ class VectorStore:
         vectors = np.concatenate(all_vectors) if all_vectors else vectors
         keys, first = np.unique(keys, return_index=True)
         vectors = vectors[first]
-        self._loaded[encoder.name] = (names | names_now, keys, vectors)
+        self._loaded[encoder] = (names | names_now, keys, vectors)
         return keys, vectors
 
 
@@ -279,6 +318,26 @@ def _is_for_few(entry: Any) -> bool:
 def _backend(entry: Any) -> str:
     """The backend of an entry of the file of choices; `UNDECIDED` without one."""
     return str(entry[FOR_FEW] if _is_for_few(entry) else entry or UNDECIDED)
+
+
+def _in_equal_parts(size: int) -> Callable[[list[int], np.ndarray], Iterator[list[int]]]:
+    def cut(order: list[int], cost: np.ndarray) -> Iterator[list[int]]:
+        return (order[start : start + size] for start in range(0, len(order), size))
+
+    return cut
+
+
+def _in_costly_parts(order: list[int], cost: np.ndarray) -> Iterator[list[int]]:
+    """Yield parts that cost PART or little more; a costly text is alone."""
+    part, sum_of_part = list[int](), 0.0
+    for position in order:
+        part.append(position)
+        sum_of_part += cost[position]
+        if sum_of_part >= PART:
+            yield part
+            part, sum_of_part = [], 0.0
+    if part:
+        yield part
 
 
 def _digest(text: str) -> bytes:

@@ -29,13 +29,13 @@ IGNORED = -100
 class Tokens:
     """A conversation as tokens.
 
-    ids: numbers of tokens. labels: the same, and IGNORED where a token is no answer. cut: whether
-    tokens beyond the longest length were left out.
+    ids: numbers of tokens. labels: the same, and IGNORED where a token is no answer. cut: tokens
+    beyond the longest length, which were left out.
     """
 
     ids: list[int]
     labels: list[int]
-    cut: bool = False
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,7 +75,7 @@ def tokens_of(
         for place, (first, last) in enumerate(offsets):
             if last > start and first < end and last > first:
                 labels[place] = ids[place]
-    return Tokens(ids[:longest], labels[:longest], len(ids) > longest)
+    return Tokens(ids[:longest], labels[:longest], max(0, len(ids) - longest))
 
 
 def rendered(messages: Sequence[Message], tools: Any) -> tuple[list[dict[str, Any]], Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curation import lock
+from curation.chat.template import PLAIN_TEMPLATE
 from curation.embedding.models import bundled_folder, commit_of, folder_title, hub_answers
 from curation.errors import CurationError, MissingExtra
 from curation.files import content_of, machine_folder, scratch
@@ -103,6 +104,50 @@ def load_encoder(name: str) -> LanguageModel:
     return LanguageModel(model, tokenizer, folder_title(folder, name or BUNDLED_ENCODER))
 
 
+def title_of(name: str) -> str:
+    """Return the name of a causal model and the beginning of a digest of its files, or its commit.
+
+    Loads, fetches and converts nothing. Raises CurationError for a folder without weights.
+    """
+    if not name:
+        return f"{BUNDLED_NAME}@{BUNDLED_SHA256[:12]}"
+    path = Path(name)
+    gguf = next(iter(_ggufs(path)), None)
+    try:
+        if gguf is not None:
+            return f"{gguf.stem}@{content_of(gguf)[:12]}"
+    except OSError as error:
+        raise CurationError(f"{gguf} cannot be read: {error.strerror}.") from error
+    if path.is_dir():
+        return folder_title(path, path.name)
+    commit = commit_of(name)
+    return f"{name}@{commit[:12]}" if commit else name
+
+
+def _ggufs(path: Path) -> list[Path]:
+    """Return the GGUF files at a path: itself, or those of a folder that is no model otherwise."""
+    if path.suffix == ".gguf" and path.is_file():
+        return [path]
+    return [] if (path / "config.json").exists() else sorted(path.glob("*.gguf"))
+
+
+def with_template(tokenizer: Any) -> Any:
+    """Give a tokenizer a chat template and a token for padding where it has none, and return it.
+
+    Raises CurationError for one without a token that ends an answer.
+    """
+    if tokenizer.eos_token is None:
+        raise CurationError(
+            "The tokenizer of this model names no token that ends a text, so nothing shows where an "
+            "answer ends. Name one as eos_token in its tokenizer_config.json."
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+    return tokenizer
+
+
 def folder_of(name: str, kind: Kind) -> Path:
     """Return the checked folder of a model, after fetching or converting it where that is needed.
 
@@ -111,8 +156,7 @@ def folder_of(name: str, kind: Kind) -> Path:
     if not name:
         return bundled_lm() if kind == "causal" else bundled_folder()
     path = Path(name)
-    ggufs = [path] if path.suffix == ".gguf" and path.is_file() else sorted(path.glob("*.gguf"))
-    if ggufs and not (path / "config.json").exists():
+    if ggufs := _ggufs(path):
         if len(ggufs) > 1:
             raise CurationError(
                 f"The folder {name} holds {len(ggufs)} GGUF files; name one of them instead."

@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from curation.chat.template import PLAIN_TEMPLATE, Unrendered
+from curation.chat.template import Unrendered
 from curation.dataset import Message, part_of
 from curation.embedding.backends import multiplies_bfloat16
 from curation.embedding.models import device
 from curation.errors import CurationError
 from curation.lm.conversations import Tokens, tokens_of
 from curation.lm.losses import answer_losses
+from curation.lm.models import with_template
 from curation.training.learners import Data, Outcome, Part, Sample, Work
 from curation.training.learners.language import sft
 from curation.training.pytorch import computing
@@ -57,7 +58,7 @@ def learn(
     are answers, no example has an answer, the loss is no number, or the memory is not enough.
     """
     with computing(work.seed):
-        model, tokenizer = student.model.to(device()), _ready(student)
+        model, tokenizer = student.model.to(device()), with_template(student.tokenizer)
         longest = sys.maxsize if blocks else how.longest  # blocks go on where the last one ended
         train, notes = encoded(tokenizer, data.train, longest, "training")
         train = [row for row in train if row.answer_tokens]
@@ -91,24 +92,6 @@ def learn(
     )
 
 
-def _ready(student: Student) -> Any:
-    """Return the tokenizer with a chat template and a token for padding.
-
-    Raises CurationError for one without a token that ends an answer.
-    """
-    tokenizer = student.tokenizer
-    if tokenizer.eos_token is None:
-        raise CurationError(
-            "The tokenizer of this model names no token that ends a text, so the model could not "
-            "learn where an answer ends. Name one as eos_token in its tokenizer_config.json."
-        )
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = PLAIN_TEMPLATE
-    return tokenizer
-
-
 def encoded(tokenizer: Any, part: Part, longest: int, name: str) -> tuple[list[Tokens], list[str]]:
     """Return the tokens of each example, and sentences about those that are cut or refused.
 
@@ -128,8 +111,8 @@ def encoded(tokenizer: Any, part: Part, longest: int, name: str) -> tuple[list[T
     notes = []
     if refusals:
         notes.append(f"{len(refusals):,} {name} examples do not fit the model's chat template.")
-    if cut := sum(row.cut for row in rows):
-        mute = sum(row.cut and not row.answer_tokens for row in rows)
+    if cut := sum(row.cut > 0 for row in rows):
+        mute = sum(row.cut > 0 and not row.answer_tokens for row in rows)
         notes.append(
             f"{cut:,} of {len(rows):,} {name} examples were cut at {longest:,} tokens; {mute:,} of "
             "them have no answer left."
