@@ -9,22 +9,21 @@ decisions in the place of those that a run knew, and an undo after a run shows w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from curation.cache import Memory, key
-from curation.dataset import BASE_COLUMNS, Dataset, overlaid, silent, with_derived
+from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
+from curation.heirs import NEAR, heirs_of
 from curation.personal.redaction import REDACTED, redacted_json
-from curation.registry import KINDS, PHASES, operation
+from curation.registry import KINDS, PHASES
 from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
 
-CONTROL = ("keep", "reason", "messages", "label", "split")
+CONTROL = ("keep", "reason", "messages", "label", "split", NEAR)
 """Columns of a delta that are not measured columns of the dataset."""
 
 BESIDE = ("tools", "rejected", "metadata")
@@ -147,8 +146,8 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
             former = rows["dropped_by"].iloc[places]
             overruled = former[former.notna()]
             columns |= _decided(rows, places, delta["keep"].to_numpy())
-            decided = dataset.replace(rows=rows.assign(dropped_by=columns["dropped_by"]))
-            heirs = _heirs(decided, people)
+            decided = dataset.replace(rows=rows.assign(**columns))
+            heirs = heirs_of(decided, people)
             if len(heirs):
                 columns["dropped_by"][heirs.index] = None
                 delta = pd.concat([delta, heirs])
@@ -228,78 +227,6 @@ def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[s
         "dropped_by": pd.Series(dropped, index=rows.index, dtype=rows["dropped_by"].dtype),
         "pinned": pd.Series(pinned, index=rows.index),
     }
-
-
-def _heirs(dataset: Dataset, people: PeopleState | None) -> pd.DataFrame:
-    """The copies that come back because a person dropped the row that was kept for them.
-
-    Columns keep and reason. What a step dropped as copies of such rows is given to its operation
-    again, alone: those that it keeps come back, so that the next best of each group stays.
-    """
-    heirs, rows = [_NO_HEIRS], dataset.rows
-    for step in dataset.steps:
-        kept_for = step.delta.get("duplicate_of")
-        if kept_for is None:
-            continue
-        dropped = rows.index[rows["dropped_by"] == PEOPLE]
-        copies = kept_for[kept_for.isin(dropped)]
-        copies = copies[(rows["dropped_by"].loc[copies.index] == step.name).to_numpy()]
-        if len(copies):
-            back = copies.loc[_kept_again(step, dataset, people, copies.index.sort_values())]
-            reasons = [
-                f"comes back: {i}, which was kept for it, was dropped by people" for i in back
-            ]
-            reason = pd.Series(reasons, index=back.index, dtype="str")
-            heirs.append(pd.DataFrame({"keep": True, "reason": reason}))
-    return pd.concat(heirs)
-
-
-def _kept_again(
-    step: StepReport, dataset: Dataset, people: PeopleState | None, ids: pd.Index
-) -> pd.Index:
-    """The rows that a step's operation keeps when it is given these alone.
-
-    Remembered by the rows, for most decisions of people leave the copies as they were.
-    """
-    from curation.alike import directly
-    from curation.embedding.neighbours import nearest, without_gaps
-
-    again, rows = operation(step.use), dataset.rows.loc[ids]
-    offers: dict[str, Any] = {
-        "rows": rows,
-        "progress": silent,
-        "decisions": people,
-        "remembered": directly,
-    }
-    name, places = "", b""
-    if "vectors" in again.inputs:
-        assert dataset.vectors is not None
-        offers["vectors"] = vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
-        offers["neighbours"] = lambda k, some=slice(None): nearest(without_gaps(vectors)[some], k)
-        places = vectors.tobytes()
-    with suppress(TypeError):  # a column of lists
-        content = pd.util.hash_pandas_object(rows).to_numpy()
-        name = key(
-            *(step.use, again.version, step.params, list(rows.columns), list(ids), content),
-            again.read_of(step.params, people),
-            hashlib.blake2b(places, digest_size=16).hexdigest(),
-        )
-    kept = _again.get(name) if name else None
-    if kept is None:
-        answer = again.run(*(offers[i] for i in again.inputs), **step.params)
-        kept = answer.index[answer["keep"].to_numpy()]
-        if name:
-            _again.put(name, kept)
-    return kept
-
-
-_again = Memory[pd.Index](8)
-"""The rows that `_kept_again` keeps again."""
-
-_NO_HEIRS = pd.DataFrame(
-    {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},
-    index=pd.Index([], dtype="str"),
-)
 
 
 def over(

@@ -21,8 +21,8 @@ FLOORS = """
     columns basis presets recipe_file
     dataset shapes
     alike label_errors carry embedding sources jobs
-    chat choosing overlay judging
-    lm
+    chat choosing heirs judging
+    lm overlay
     operations engine settings incoming
     looking copies import_summary
     imports reference_sets replay export naming

@@ -153,7 +153,8 @@ def exact(ids=IDS, name="drop_exact_duplicates") -> StepReport:
     params = registry.operation("drop_exact_duplicates").check({})
     kept_for = pd.Series([None, IDS[0], IDS[0], None], IDS, dtype="str").loc[ids]
     keep = kept_for.isna().tolist()
-    report = layer(ids, name=name, use="drop_exact_duplicates", keep=keep, duplicate_of=kept_for)
+    kept = {"duplicate_of": kept_for, "duplicate_of_all": kept_for}
+    report = layer(ids, name=name, use="drop_exact_duplicates", keep=keep, **kept)
     return StepReport(**{**vars(report), "params": params, "delta": report.delta.assign(reason="")})
 
 

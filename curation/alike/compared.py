@@ -54,9 +54,15 @@ class Compared:
     rivals: Pairs = NO_PAIRS
     more: More | None = None
 
-    def cut(self, order: np.ndarray, threshold: float, apart: np.ndarray | None = None) -> Kept:
+    def cut(
+        self,
+        order: np.ndarray,
+        threshold: float,
+        apart: np.ndarray | None = None,
+        every: bool = False,
+    ) -> Kept:
         """The row that stays for each row; see `curation.alike.cutting.cut`."""
-        return cut(self.nearby, order, threshold, apart, self.more)
+        return cut(self.nearby, order, threshold, apart, self.more, every)
 
     def conflicts(self, kept: Kept, threshold: float, by_answer: bool = True) -> np.ndarray:
         """The group of each row whose prompt another row answers or labels otherwise; -1 for none.
@@ -160,7 +166,8 @@ def nearly(
     rivals = Pairs(*(arrays[f"rival_{name}"] for name in Pairs._fields))
 
     def more(order: np.ndarray, doubtful: np.ndarray, at_least: float) -> Pairs:
-        return sides()[1].between(order, at_least)[0]
+        others = doubtful[~np.isin(doubtful, order)]
+        return sides()[1].between(np.concatenate([order, others]), at_least)[0]
 
     return Compared(Nearby.of(arrays), arrays["prompts"], arrays["answers"], rivals, more)
 

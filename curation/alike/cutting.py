@@ -18,8 +18,8 @@ ROUNDING = 1e-5
 """Error of a cosine of float32 vectors: equal ones need not have a cosine of 1."""
 
 More = Callable[[np.ndarray, np.ndarray, float], Pairs]
-"""(classes that stay, in order of preference; those of them that are full; threshold) → near pairs of
-the two that may be new."""
+"""(classes that stay, in order of preference; full classes; threshold) → near pairs of the two that may
+be new."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,14 @@ class Nearby:
 class Kept:
     """The row that stays for each row.
 
-    leader: positions, (rows,); a row's own where it stays. similarity: to the leader. cut: rows that
-    stay and may be near to others that stay, since they resemble too many.
+    leader: positions, (rows,); a row's own where it stays. similarity: to the leader. near: (pairs, 2)
+    positions, a row that goes and a row that stays and is near to it, in order. cut: rows that stay and
+    may be near to others that stay, since they resemble too many.
     """
 
     leader: np.ndarray
     similarity: np.ndarray
+    near: np.ndarray
     cut: int = 0
 
 
@@ -72,11 +74,14 @@ def cut(
     threshold: float,
     apart: np.ndarray | None = None,
     more: More | None = None,
+    every: bool = False,
 ) -> Kept:
     """Keep, in an order of preference, each row that is near to no row that is kept before it.
 
     order: positions of all rows, the best to keep first. apart: pairs of positions, (pairs, 2), that
-    are no duplicates. more: finds pairs that `nearby` may lack among full classes that stay.
+    are no duplicates. more: finds pairs that `nearby` may lack between full classes and those that
+    stay. every: whether it looks for every row that is near to one that goes, too, and not to leaders
+    alone.
     """
     rows = len(nearby.codes)
     apart = np.zeros((0, 2), dtype=np.int64) if apart is None else apart
@@ -96,17 +101,48 @@ def cut(
         doubtful = np.flatnonzero(stays & (full >= threshold - ROUNDING))
         if more is None or not len(doubtful):
             break
-        others = np.flatnonzero(stays[: len(nearby.full)])
-        others = others[np.argsort(class_rank[others])]
+        others = _ranked(stays[: len(nearby.full)], class_rank)
         fresh = _without(more(others, doubtful, threshold), barred, len(best))
         fresh = fresh.where(stays[fresh.first] & stays[fresh.second])
         if not len(fresh.first):
             break
         reaching = joined([reaching, fresh])
     leader_of_row = best[leader[codes]]
+    near = np.zeros((0, 2), dtype=np.int64)
+    if every:
+        crowded = np.flatnonzero(~stays & (full >= threshold - ROUNDING))
+        if more is not None and len(crowded):
+            others = _ranked(stays[: len(nearby.full)], class_rank)
+            reaching = joined(
+                [reaching, _without(more(others, crowded, threshold), barred, len(best))]
+            )
+        near = _near_kept(codes, reaching, best, leader_of_row)
     return Kept(
-        leader_of_row, np.where(best[codes] == leader_of_row, 1.0, similarity[codes]), len(doubtful)
+        leader_of_row,
+        np.where(best[codes] == leader_of_row, 1.0, similarity[codes]),
+        near,
+        len(doubtful),
     )
+
+
+def _ranked(stays: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """The classes that stay, in order of preference."""
+    classes = np.flatnonzero(stays)
+    return np.asarray(classes[np.argsort(rank[classes])])
+
+
+def _near_kept(codes: np.ndarray, pairs: Pairs, best: np.ndarray, leader: np.ndarray) -> np.ndarray:
+    """Each row that goes and each row that stays and is equal or near to it, (pairs, 2), in order."""
+    rows = len(codes)
+    stays = leader[best] == best
+    equal = np.flatnonzero(stays)
+    one = np.concatenate([pairs.first, pairs.second, equal])
+    other = np.concatenate([pairs.second, pairs.first, equal])
+    beside_kept = stays[other]
+    goes = np.flatnonzero(leader != np.arange(rows))
+    row, pair = _equal(codes[goes], one[beside_kept])
+    near = np.unique(goes[row] * rows + best[other[beside_kept]][pair])
+    return np.stack(np.divmod(near, max(1, rows)), axis=1)
 
 
 def _cut(pairs: Pairs, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -205,7 +205,7 @@ def _columns(
 ) -> pd.DataFrame:
     """The groups of a threshold as columns."""
     order = people_first(order, rows.index, decisions)
-    kept = compared.cut(order, threshold, apart_pairs(rows.index, decisions))
+    kept = compared.cut(order, threshold, apart_pairs(rows.index, decisions), every=True)
     by_answer = by != "prompt"
     groups = compared.conflicts(kept, threshold, by_answer)
     ids, leader = rows.index.to_numpy().astype(str), kept.leader
@@ -228,6 +228,7 @@ def _columns(
         "duplicate_group": pd.Series(np.where(grouped, ids[leader], None), dtype="str"),
         "duplicate_of": pd.Series(np.where(dropped, ids[leader], None), dtype="str"),
         "conflict": pd.Series(conflict, dtype="str"),
+        "duplicate_of_all": pd.Series(_listed(ids, kept.near), dtype="str"),
     }
     similarity = np.where(dropped, kept.similarity, np.nan)
     answer = pd.DataFrame({"keep": ~dropped, **texts, "similarity": similarity})
@@ -235,3 +236,12 @@ def _columns(
     if kept.cut:
         answer.attrs["cut"] = kept.cut
     return answer
+
+
+def _listed(ids: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """For each row the ids of all rows that are near to it and stay, by spaces; None for none."""
+    lists = np.full(len(ids), None, dtype=object)
+    rows, starts = np.unique(near[:, 0], return_index=True)
+    for row, others in zip(rows.tolist(), np.split(near[:, 1], starts[1:]), strict=False):
+        lists[row] = " ".join(sorted(ids[others]))
+    return lists

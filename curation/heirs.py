@@ -1,0 +1,136 @@
+"""Heirs: copies that come back because a person dropped the row that was kept for them.
+
+Guarantee: a copy comes back only where the step knows no copy of it that stays, and of several copies
+the step's own choice comes back. Accepted: a row that comes back meets the later steps that drop
+copies, but no other step that it was dropped before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from curation.cache import Memory, key
+from curation.dataset import Dataset, silent
+from curation.registry import operation
+from curation.report import PEOPLE, StepReport
+
+NEAR = "duplicate_of_all"
+"""The column of a delta that names all rows that a step kept and a dropped row is a copy of."""
+
+NO_HEIRS = pd.DataFrame(
+    {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},
+    index=pd.Index([], dtype="str"),
+)
+
+
+def heirs_of(dataset: Dataset, people: Any) -> pd.DataFrame:
+    """The rows that come back, by id, of a dataset on which people's verdicts are laid.
+
+    Columns keep and reason. people: decisions on copies, or None.
+    """
+    rows, heirs = dataset.rows, NO_HEIRS
+    dropped = rows.index[rows["dropped_by"] == PEOPLE]
+    for step in dataset.steps if len(dropped) else ():
+        if NEAR not in step.delta:
+            continue
+        copies = _orphans(step, rows, dropped, people)
+        if not len(copies):
+            continue
+        back = _kept_again(step, dataset, people, copies, _newcomers(step, rows, heirs.index))
+        reasons = [
+            f"comes back: {i}, which was kept for it, was dropped by people"
+            for i in step.delta["duplicate_of"].loc[back]
+        ]
+        reason = pd.Series(reasons, index=back, dtype="str")
+        heirs = pd.concat([heirs, pd.DataFrame({"keep": True, "reason": reason})])
+    return heirs
+
+
+def _orphans(step: StepReport, rows: pd.DataFrame, dropped: pd.Index, people: Any) -> pd.Index:
+    """The rows that a step dropped as copies of rows of which people dropped every one, sorted."""
+    kept_for = step.delta["duplicate_of"]
+    copies = kept_for.index[kept_for.isin(dropped)]
+    copies = copies[(rows["dropped_by"].loc[copies] == step.name).to_numpy()]
+    apart = {} if people is None else people.apart
+    missing = set(dropped)
+
+    def stays_for(copy: str, other: str) -> bool:
+        told_apart = other in apart.get(copy, ()) or copy in apart.get(other, ())
+        return other not in missing and not told_apart
+
+    near = step.delta[NEAR].loc[copies]
+    return pd.Index(
+        sorted(
+            copy
+            for copy, others in near.items()
+            if not any(stays_for(str(copy), other) for other in others.split())
+        ),
+        dtype="str",
+    )
+
+
+def _newcomers(step: StepReport, rows: pd.DataFrame, heirs: pd.Index) -> pd.Index:
+    """The rows that stay though the step did not keep them: people keep them, or they came back."""
+    pinned = rows.index[rows["pinned"].fillna(False).astype(bool)]
+    kept = step.delta.index[step.delta["keep"].to_numpy()]
+    return pinned.append(heirs).difference(kept)
+
+
+def _kept_again(
+    step: StepReport, dataset: Dataset, people: Any, copies: pd.Index, newcomers: pd.Index
+) -> pd.Index:
+    """The copies that a step's operation keeps when it is given these and the newcomers alone.
+
+    Newcomers stay before all copies. Remembered by the rows, for most decisions of people leave the
+    copies as they were.
+    """
+    from curation.alike import directly
+    from curation.embedding.neighbours import nearest, without_gaps
+
+    again, ids = operation(step.use), copies.union(newcomers)
+    rows = dataset.with_columns(again.columns_read(step.params), dataset.rows.loc[ids])
+    offers: dict[str, Any] = {
+        "rows": rows,
+        "progress": silent,
+        "decisions": _preferring(people, newcomers),
+        "remembered": directly,
+    }
+    name, places = "", b""
+    if "vectors" in again.inputs:
+        assert dataset.vectors is not None
+        offers["vectors"] = vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
+        offers["neighbours"] = lambda k, some=slice(None): nearest(without_gaps(vectors)[some], k)
+        places = vectors.tobytes()
+    with suppress(TypeError):  # a column of lists
+        content = pd.util.hash_pandas_object(rows).to_numpy()
+        name = key(
+            *(step.use, again.version, step.params, list(rows.columns), list(ids), content),
+            *(again.read_of(step.params, people), list(newcomers)),
+            hashlib.blake2b(places, digest_size=16).hexdigest(),
+        )
+    kept = _again.get(name) if name else None
+    if kept is None:
+        answer = again.run(*(offers[i] for i in again.inputs), **step.params)
+        kept = answer.index[answer["keep"].to_numpy()].difference(newcomers)
+        if name:
+            _again.put(name, kept)
+    return kept
+
+
+def _preferring(people: Any, newcomers: pd.Index) -> Any:
+    """People's decisions on copies, as if a person had last preferred these rows."""
+    newest = SimpleNamespace(seq=float("inf"))
+    preferred = {} if people is None else people.preferred
+    return SimpleNamespace(
+        apart={} if people is None else people.apart,
+        preferred={**preferred, **dict.fromkeys(newcomers, newest)},
+    )
+
+
+_again = Memory[pd.Index](8)
+"""The rows that `_kept_again` keeps again."""
