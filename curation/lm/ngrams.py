@@ -131,7 +131,7 @@ class _Text:
 
     def grams(self, contexts: np.ndarray) -> np.ndarray:
         """A code of the context and the character of each place, (places,)."""
-        return contexts * _ODD + self._mixed[self.places]
+        return np.asarray(contexts * _ODD + self._mixed[self.places])
 
 
 class _Level(NamedTuple):
