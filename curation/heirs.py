@@ -63,15 +63,11 @@ def _orphans(step: StepReport, rows: pd.DataFrame, dropped: pd.Index, people: An
         told_apart = other in apart.get(copy, ()) or copy in apart.get(other, ())
         return other not in missing and not told_apart
 
-    near = step.delta[NEAR].loc[copies]
-    return pd.Index(
-        sorted(
-            copy
-            for copy, others in near.items()
-            if not any(stays_for(str(copy), other) for other in others.split())
-        ),
-        dtype="str",
-    )
+    near = zip(copies.tolist(), step.delta[NEAR].loc[copies].tolist(), strict=True)
+    orphans = [
+        copy for copy, others in near if not any(stays_for(copy, other) for other in others.split())
+    ]
+    return pd.Index(sorted(orphans), dtype="str")
 
 
 def _newcomers(step: StepReport, rows: pd.DataFrame, heirs: pd.Index) -> pd.Index:

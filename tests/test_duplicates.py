@@ -410,6 +410,8 @@ def test_however_few_neighbours_are_known_every_row_near_to_a_kept_one_goes(monk
     vectors = unit(np.random.default_rng(4).normal(size=(60, 3)))
     order = np.random.default_rng(5).permutation(60)
     nearby, more = by_neighbours(vectors, neighbours_of(vectors))
+    pairs = list(zip(nearby.pairs.first.tolist(), nearby.pairs.second.tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs) and all(i < j for i, j in pairs), "each pair once"
     result = cut(nearby, order, 0.9, more=more)
     kept: list[int] = []
     for i in order:

@@ -46,6 +46,9 @@ def by_neighbours(
     indices, cosines = neighbours(WIDTH, *some)
     rows = np.repeat(np.arange(len(first)), indices.shape[1])
     pairs = _ordered(rows, indices.ravel().astype(np.int64), cosines.ravel())
+    # Two rows that are neighbours of each other are listed by both.
+    _, once = np.unique(pairs.first * len(first) + pairs.second, return_index=True)
+    pairs = Pairs(*(values[once] for values in pairs))
     width = indices.shape[1]
     full = cosines[:, -1].astype(float) if 0 < width < len(first) - 1 else np.zeros(len(first))
     part = None if within is None else within[first]
