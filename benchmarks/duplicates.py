@@ -194,7 +194,8 @@ def judgements(data: Path) -> Iterator[Line]:
 
 def paraphrases(data: Path) -> Iterator[Line]:
     """Restyled prompts among those of LIMA and Dolly: found, and other pairs that a person would read."""
-    from curation.embedding import load_encoder
+    from curation.alike import by_nearest
+    from curation.embedding import load_encoder, nearest
 
     others = []
     for file in ("sft/lima_train.json", "sft/dolly_train_sdft.json"):
@@ -205,10 +206,16 @@ def paraphrases(data: Path) -> Iterator[Line]:
     planted = 2 * len(RESTYLED)
     cosines = np.triu(vectors @ vectors.T, 1)
     own = np.array([cosines[i, i + 1] for i in range(0, planted, 2)])
+    alone = by_nearest(vectors, lambda k: nearest(vectors, k)).pairs
+    pairs = zip(alone.first.tolist(), alone.second.tolist(), strict=True)
+    reworded = np.array([a < planted and a % 2 == 0 and b == a + 1 for a, b in pairs])
     for similarity in (0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6):
         hits = int((own >= similarity).sum())
         more = int((cosines >= similarity).sum()) - hits
         figure = f"{hits} of {len(own)} ({hits / len(own):.0%}) and {more:,} other pairs"
+        near = alone.similarity >= similarity
+        hits, more = int((near & reworded).sum()), int((near & ~reworded).sum())
+        figure += f"; each other's nearest: {hits} and {more:,}"
         yield f"cosine {similarity}", len(texts), figure
 
 

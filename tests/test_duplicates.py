@@ -17,6 +17,7 @@ from curation.alike import (
     Nearby,
     Sides,
     by_clusters,
+    by_nearest,
     by_neighbours,
     compared,
     cut,
@@ -488,6 +489,36 @@ def test_clusters_find_the_pairs_inside_them(monkeypatch, count):
     rows = rows_of([(f"{i}?", "x") for i in range(60)])
     answer = dropped_similar(rows, vectors, similarity=0.9, compare="clusters")
     assert (~answer["keep"]).sum() == len({head for head in answer.index[~answer["keep"]]}) > 5
+
+
+def test_nearest_takes_two_rows_only_where_nothing_lies_between(monkeypatch):
+    rng = np.random.default_rng(5)
+    vectors = unit(rng.normal(size=(87, 6)))
+    vectors[86] = 0
+    vectors[80:86] = vectors[[3, 3, 9, 11, 12, 13]]  # equal rows are one row here
+    for part in (None, np.arange(87) % 3):
+        nearby = by_nearest(vectors, lambda k, some=slice(None): nearest(vectors[some], k), part)
+        first = np.unique(nearby.codes, return_index=True)[1]
+        same = np.ones((87, 87), bool) if part is None else part[:, None] == part
+        cosines = np.where(same, vectors @ vectors.T, -9)[np.ix_(first, first)]
+        np.fill_diagonal(cosines, -9)
+        best = cosines.argmax(axis=1)
+        expected = {
+            (i, j)
+            for i, j in enumerate(best.tolist())
+            if i < j and best[j] == i and cosines[i, j] > -9
+        }
+        assert set(zip(nearby.pairs.first.tolist(), nearby.pairs.second.tolist(), strict=True)) == (
+            expected
+        ), part
+        assert len(expected) > 10 and np.allclose(
+            nearby.pairs.similarity, [cosines[i, j] for i, j in sorted(expected)]
+        )
+    assert not len(by_nearest(vectors[:1], lambda k: nearest(vectors[:1], k)).pairs.first)
+    rows = rows_of([("a?", "x"), ("b?", "x"), ("c?", "x"), ("d?", "x")])
+    line = unit(np.array([[1, 0], [1, 0.35], [1, 0.6], [0, 1.0]]))
+    assert similar(rows, line, similarity=0.9, compare="neighbours") == [True, False, True, True]
+    assert similar(rows, line, similarity=0.9, compare="nearest") == [True, True, False, True]
 
 
 # --- found once, cut at any threshold ---------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Rows of nearly the same meaning: the pairs of rows whose vectors are near.
 
 Guarantee: no pair that reaches a threshold is missed where the neighbours are exact, nor by
-`all_near_pairs`; pairs of two clusters are missed by `by_clusters`. Accepted: rows that are near to
+`all_near_pairs`; pairs of two clusters are missed by `by_clusters`, and all but the nearest of each
+row by `by_nearest`. Accepted: rows that are near to
 more than WIDTH others are compared with every row that stays.
 """
 
@@ -60,7 +61,30 @@ def by_neighbours(
     return Nearby(codes, _inside(pairs, part), full), more
 
 
-Compare = Literal["neighbours", "clusters"]
+def by_nearest(
+    vectors: np.ndarray, neighbours: Neighbours, within: np.ndarray | None = None
+) -> Nearby:
+    """Rows with the pairs of which each row is the other's nearest.
+
+    A rewording lies no nearer than many rows of one theme do, but nothing else lies between the two.
+    within: see `by_neighbours`; the nearest with the same value is sought among the WIDTH nearest.
+    """
+    codes, first = _codes(vectors, within)
+    some = () if len(first) == len(vectors) else (first,)
+    indices, cosines = neighbours(WIDTH, *some)
+    own = np.arange(len(first))
+    if not indices.shape[1]:
+        return Nearby(codes, NO_PAIRS, np.zeros(len(first)))
+    part = np.zeros(len(first)) if within is None else within[first]
+    same = part[indices] == part[:, None]
+    place = same.argmax(axis=1)
+    best = np.where(same.any(axis=1), indices[own, place].astype(np.int64), own)
+    mutual = own[(best[best] == own) & (own < best)]
+    pairs = _ordered(mutual, best[mutual], cosines[mutual, place[mutual]])
+    return Nearby(codes, pairs, np.zeros(len(first)))
+
+
+Compare = Literal["neighbours", "clusters", "nearest"]
 
 
 def similarly(
@@ -70,11 +94,13 @@ def similarly(
     compare: Compare,
     threshold: float,
 ) -> Compared:
-    """Rows by their vectors, with no word on what they ask; see `by_neighbours` and `by_clusters`."""
+    """Rows by their vectors, with no word on what they ask; see the functions by their names."""
     part = None if within is None else pd.factorize(np.asarray(within))[0]
     more = None
     if compare == "clusters":
         nearby = by_clusters(vectors, threshold, part)
+    elif compare == "nearest":
+        nearby = by_nearest(vectors, neighbours, part)
     else:
         nearby, more = by_neighbours(vectors, neighbours, part)
     unread = np.full(len(vectors), -1)

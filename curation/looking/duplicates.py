@@ -35,6 +35,9 @@ STEPS = ("drop_near_duplicates", "drop_similar", "drop_exact_duplicates")
 LOWEST = {"drop_near_duplicates": FLOOR, "drop_similar": 0.85}
 """Thresholds down to which a page cuts; equal texts have none."""
 
+LOWEST_OF_NEAREST = 0.5
+"""The same where only each other's nearest are pairs, which are few at any threshold."""
+
 Pieces = list[tuple[str, bool]]
 """A text in pieces, each with whether the other text lacks it."""
 
@@ -96,8 +99,7 @@ class Copies:
     @property
     def lowest(self) -> float | None:
         """The threshold down to which a cut takes moments; None where there is none to choose."""
-        lowest = LOWEST.get(self.use)
-        return None if lowest is None else min(lowest, self.threshold)
+        return _lowest(self.use, self.params, self.threshold)
 
     def cut(self, threshold: float, order: Order) -> Cut:
         """The groups at a threshold, and pairs to look at: those not decided yet, in an order."""
@@ -223,7 +225,16 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
         compared = nearly(rows, params["by"], threshold, supply.remembered)
     else:
         within = as_text(rows[params["within"]]) if params["within"] else None
-        vectors, lowest = without_gaps(supply.vectors), min(LOWEST[use], threshold)
-        compared = similarly(vectors, supply.neighbours, within, params["compare"], lowest)
+        vectors, lowest = without_gaps(supply.vectors), _lowest(use, params, threshold)
+        compared = similarly(
+            vectors, supply.neighbours, within, params["compare"], lowest or threshold
+        )
     order = preference(rows, params["keep"], params["best_by"], params["best"])
     return Copies(report.name, use, threshold, rows, compared, order, params)
+
+
+def _lowest(use: str, params: dict[str, Any], threshold: float) -> float | None:
+    if use not in LOWEST:
+        return None
+    nearest = params.get("compare") == "nearest"
+    return min(LOWEST_OF_NEAREST if nearest else LOWEST[use], threshold)

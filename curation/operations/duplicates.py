@@ -161,7 +161,8 @@ def drop_similar(
     ] = _LABEL,
     compare: Annotated[
         Compare,
-        "neighbours finds every pair; clusters compares inside groups by k-means, for very many rows",
+        "neighbours finds every pair; nearest only those of which each is the other's nearest; clusters "
+        "compares inside groups by k-means, for very many rows",
     ] = "neighbours",
     keep: Annotated[Keep, "which of a group stays"] = "first",
     best_by: Annotated[Column | None, "numbers or dates; the best row by them stays"] = None,
@@ -173,7 +174,9 @@ def drop_similar(
         Compares the embeddings. A row goes only when its cosine to a kept row reaches
         `similarity`; the reason names the row and the cosine. Rows with different labels are not
         compared, unless `within` names another column or none. `compare: clusters` looks inside of
-        clusters of some 1,000 rows only. Needs embeddings.
+        clusters of some 1,000 rows only. `compare: nearest` takes two rows only when each is the
+        other's nearest, so that a low `similarity` finds rewordings; see them on the Duplicates
+        page before they go. Needs embeddings.
     Why:
         Rows of one meaning weigh double and take the places of others, though no words repeat.
     Example:
@@ -183,7 +186,9 @@ def drop_similar(
         {prompt: "How do I boil an egg?"} → kept
     Measured precision:
         4,076 pairs of sentences of the MSR paraphrase corpus, by the bundled model: of the 226 pairs
-        at 0.97 and more 96.9 % are paraphrases, of 1,093 at 0.9 88.1 %.
+        at 0.97 and more 96.9 % are paraphrases, of 1,093 at 0.9 88.1 %. 48 prompts and the same in
+        other words, among 3,125 of LIMA and Dolly, embedded alone: at 0.65 `nearest` finds 40, with
+        202 other pairs to look at, and `neighbours` 41, with 772.
     Source:
         SemDeDup (Abbas et al. 2023), with the nearest neighbours of each row instead of the pairs of
         one cluster; rows that are near to 50 others are compared with all that stay.
