@@ -266,8 +266,17 @@ def jaccard(one: str, two: str) -> float:
     return len(first & second) / max(1, len(first | second))
 
 
+_CODE = re.compile(r"^(?: {4}|\t)|`|~~~", re.MULTILINE)
+"""Lines of code, in which capitals and white space change the meaning."""
+
+
 def exact_copy(row: Row, number: int) -> Row:
-    """Return the row as it is, in capitals, or with other white space around its words."""
+    """Return the row as it is, in capitals, or with other white space around its words.
+
+    A prompt that holds code stays as it is: in capitals it would be another program.
+    """
+    if _CODE.search(row.prompt):
+        return row
     if number % 3 == 1:
         return row._replace(prompt=row.prompt.upper())
     if number % 3 == 2:

@@ -34,30 +34,43 @@ def is_garbled(pair: Pair) -> bool:
 
 
 _ASKS_MARKUP = re.compile(
-    r"\bweb|\breact\b|\bcode\b|\bpython\b|\bscript\b|link|\bbold|italic|underline|highlight|\bfont|"
-    r"\bformat|\bstyle|\bcolou?r|\bform\b|\btemplate\b|\bgradient\b|\bembed|\banimat|\bcomponent\b|"
-    r"网页|网站|代码|格式|粗体|链接|表单|标签",
+    r"\breact\b|\bweb\b|\bembed|\btypograph|\bcode\b|\bpython\b|\bscript\b|\bbold|"
+    r"\bitalics?\b|\bunderlin|\bhighlight|\bfont\b|"
+    r"\b(?:creat|writ|mak|build|built|design|generat|develop|add|insert|embed|implement|convert|format|styl|"
+    r"render|display|use|using|animat)\w*\b[^.?!\n]{0,80}\b(?:web|link|hyperlink|form\b|button|template|component|"
+    r"site\b|format|styl|colou?r|gradient|animat)|"
+    r"(?:创建|编写|写|制作|设计|生成|开发|添加|插入|构建|提供)[^。？！\n]{0,30}(?:网页|网站|页面|链接|表单|按钮|格式)|"
+    r"代码|粗体|斜体|标签|样式",
     re.IGNORECASE,
 )
+"""Requests whose answer may be markup or code."""
+_ESCAPED = re.compile(
+    r"(?<!&)&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-f]{2,4});", re.IGNORECASE
+)
+"""Entities that escape a sign. In code of C, &name; is an address."""
 
 
 def has_html(pair: Pair) -> bool:
     """Tell whether tags or entities were left in a text that was not to have any.
 
-    Code, and texts or prompts about HTML, may hold them.
+    Code, and texts or prompts about HTML, may hold them. Where the prompt asks for code or layout, tags
+    count beside fenced code only, and entities where no tags stand.
     """
     return any(
         ("<" in text or "&" in text)
         and not speaks_of_html(text)
         and not ABOUT_HTML.search(pair.prompt)
-        and not _ASKS_MARKUP.search(pair.prompt)
-        and (has_tags(text) or _leftover(prose(text)))
+        and _left_over(text, _ASKS_MARKUP.search(pair.prompt) is not None)
         for text in pair[:2]
     )
 
 
-def _leftover(text: str) -> bool:
-    return bool(ENTITY.search(text) or LAYOUT.search(text))
+def _left_over(text: str, markup_asked: bool) -> bool:
+    outside = prose(text)
+    if markup_asked and "```" not in text:
+        return not has_tags(text) and _ESCAPED.search(outside) is not None
+    entities = _ESCAPED if markup_asked else ENTITY
+    return has_tags(text) or bool(entities.search(outside) or LAYOUT.search(outside))
 
 
 def has_special_tokens(pair: Pair) -> bool:
@@ -73,7 +86,7 @@ HTML = Rule(
     "html",
     "HTML was left in the text",
     has_html,
-    named=251,
+    named=314,
     read=50,
     right=50,
     about_text=True,

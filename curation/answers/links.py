@@ -12,7 +12,8 @@ _ABOUT_URL = re.compile(
     r"\bhtml\b|\bbutton\b|\bdomain\b|\bbroken\b|\bhyperlink|\bregex\b|\burl for\b|\bpython\b|\bjava|\bpars(?:e|"
     r"ing)\b|"
     r"\bcurl\b|\brequests?\b|\bscript\b|\bfunction\b|\bapi\b|\bhost(?:name)?\b|\bquery string\b|\bcode\b|\bscrap|"
-    r"\bprogram\b|\bcrawl|\bformat(?:ted)?\b|\bvalid\b|\bcit(?:e|ation)|损坏|代码|程序|格式|域名",
+    r"\bprogram\b|\bcrawl|\bformat(?:ted)?\b|\bvalid\b|\bnormali[sz]|\bshorten|"
+    r"\b(?:en|de)cod|\bprotocol\b|\bcit(?:e|ation)|损坏|代码|程序|格式|域名",
     re.IGNORECASE,
 )
 _CONTENT = re.compile(
@@ -83,7 +84,7 @@ PAGE = Rule(
     "unfollowable_url",
     "the prompt points to a page that nobody can open",
     points_to_a_page,
-    named=327,
+    named=326,
     read=50,
     right=48,
 )

@@ -45,11 +45,25 @@ _PLACEHOLDER_INPUT = re.compile(
 _ASKS_FOR_A_WORD = re.compile(
     r"\b(?:words?|keywords?|terms?|abbreviations?|acronyms?|symbols?|signs?|literals?|values?|stands? for|"
     r"short(?:hand)? for|"
-    r"called|constant|classify|category|categori[sz]e|label|punctuation|operator|output of|return(?:s|ed)?|"
+    r"(?:what|which|how)\b[^.?!\n]{0,80}\bcalled|constant|classify|category|categori[sz]e|label|"
+    r"punctuation|operator|output of|return(?:s|ed)?|"
     r"evaluates?|"
     r"morse|blank|prints?|javascript|python|sql|excel|extract)\b|缩写|关键字|符号|标点|填空|返回|提取|分类",
     re.IGNORECASE,
 )
+_ASKS_FOR_TEXT = re.compile(
+    r"(?:^|[.?!\n] {0,9})(?:please |can you |could you )?(?:"
+    r"explain|describe|discuss|compare|why|summari[sz]e|what(?:['’]s| is| are) the (?:\w+ )?differences?|"
+    r"how (?:do|does|did|can|could|would|should|to)\b"
+    r"(?! (?:(?:i|you|we|one|people) )?(?:write|abbreviate|say|spell|type|denote|express))|"
+    r"(?:generate|give|provide|list|write|create|suggest|compose|name|show) (?:me )?"
+    r"(?:an example|examples|some|several|a few|two|three|four|five|six|seven|eight|ten|\d{1,3})|"
+    r"(?:write|create|compose|generate) an? (?:\w+ ){0,3}"
+    r"(?:essay|story|poem|article|paragraph|letter|script|program|function|e-?mail|review|sentence|song))\b|"
+    r"解释|描述|讨论|总结|比较|区别|为什么|(?:如何|怎么|怎样)(?![^。？！\n]{0,20}(?:表示|缩写|写|说))",
+    re.IGNORECASE,
+)
+"""Requests for sentences or code, which no single word or sign answers."""
 _ASKS_TO_MAKE = re.compile(
     r"(?:please )?(?:name|write|tell|describe|explain|create|generate|suggest|compose|offer|provide|list|"
     r"design|give|make|invent|how|why|devise|summari[sz]e|rewrite|translate)\b",
@@ -66,7 +80,7 @@ def is_placeholder(pair: Pair) -> bool:
     """Tell whether a placeholder (N/A, TBD, [Your answer here], Lorem ipsum, 无) is the whole answer.
 
     The same holds for a placeholder that stands for the prompt's input (<noinput>). It is none where
-    the prompt names that word or asks for a word, value, symbol or label.
+    the prompt names that word, or asks for a word, value, symbol or label and not for sentences.
     """
     if _PLACEHOLDER_INPUT.search(pair.prompt.rstrip()[-400:]):
         return True
@@ -77,8 +91,8 @@ def is_placeholder(pair: Pair) -> bool:
         return False
     if _TAG.search(answer):
         return True
-    asks_for_a_word = _ASKS_FOR_A_WORD.search(prompt) is not None
-    if _TO_FILL.fullmatch(answer):
+    asks_for_a_word = bool(_ASKS_FOR_A_WORD.search(prompt) and not _ASKS_FOR_TEXT.search(prompt))
+    if _TO_FILL.fullmatch(answer.rstrip(".。!！ ")):
         return answer.casefold() not in prompt
     if _SIGNS_ONLY.fullmatch(answer):
         return not asks_for_a_word

@@ -6,7 +6,7 @@ import re
 
 from curation.text.markup import segments
 
-ENTITY = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
+ENTITY = re.compile(r"(?<!&)&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[A-Za-z][A-Za-z0-9]{1,30});")
 """A character by its name or number, such as &amp;."""
 
 ABOUT_ENCODING = re.compile(
