@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from curation.answers.code import is_open_code
+from curation.answers.pieces import is_open_chinese, is_open_english
 from curation.answers.rule import Pair, Rule
 from curation.text.scripts import is_han
 from curation.text.words import words
 
 _NEVER_LAST = set(
-    "the an and or but because your their my our its und oder eine einen einem et les des los las el del "
-    "который которая и или".split()
+    "the and because your our its und oder eine einen einem et les los las el del который которая и или".split()
 )
 """Words that end no sentence in their language, and mean nothing else in others at a line's end."""
 _SELDOM_LAST = set("to of with for by as from into than which is are was were a".split())
@@ -21,24 +22,6 @@ _ASKING = re.compile(
     r"you|we|i)\b",
     re.IGNORECASE,
 )
-_NEVER_LAST_HAN = {
-    "和",
-    "与",
-    "把",
-    "被",
-    "但",
-    "但是",
-    "而",
-    "而且",
-    "因为",
-    "以及",
-    "或",
-    "或者",
-    "及",
-    "并且",
-    "如果",
-    "由于",
-}
 _ITEM = re.compile(r"\s{0,20}(?:[-*•#>|]|\d{1,4}[.)]|[A-Za-z][.)]|[IVX]{1,6}\.)")
 _SENTENCE_END = re.compile(
     r"(?<=[^\W\dA-Z_][.!?])\s+|(?<=\d[.!?])\s+|(?<=\s[!?])\s+|(?<=[^A-Za-z0-9\s][。！？])"
@@ -65,32 +48,90 @@ _ENDS = ".!?。！？…:：;；\"”’'»」』）)]}>*`~|•"
 def is_truncated(pair: Pair) -> bool:
     """Tell whether an answer surely stops in the middle.
 
-    It ends with a word that ends no sentence ("and", "the", 以及), with a comma, with an open bracket,
-    operator, code block or formula. A prompt that asks for a line of a letter or poem may get a comma.
+    It ends with a word that ends no sentence ("and", "the", 以及), with a piece of a word, a comma, an
+    empty item of a list, or an open bracket, operator, code block or formula. After whole sentences a
+    word that seldom ends one is enough. A prompt that asks for a line of a letter or poem may get a comma.
     """
     stripped = pair.response.rstrip()
     if not stripped:
         return False
-    if _open_block(stripped):
+    if _open_block(stripped) or _open_item(stripped) or is_open_code(stripped):
         return True
     last = stripped[-_LAST:].rsplit("\n", 1)[-1].strip()
-    if len(words(last)) < 6 or _ITEM.match(last) and last[-1] in _ENDS:
+    if _ITEM.match(last) and last[-1] in _ENDS:
         return False
     if _OPEN_SIGNS.search(last) and not _CODE.search(last):
-        return stripped.count(f"{last[-1]}\n") + stripped.count(f"{last[-1]} \n") == 0
-    if _CUT_YEAR.search(last):
+        seldom = stripped.count(f"{last[-1]}\n") + stripped.count(f"{last[-1]} \n") == 0
+        return seldom and len(words(last)) >= (3 if "\n" in stripped else 6)
+    if _OPEN_SUM.search(last):
         return True
-    fragment = _SENTENCE_END.split(last)[-1].strip() or last
-    if not _dangles(fragment):
+    if _CUT_YEAR.search(last) or _open_bracket(last):
+        return len(words(last)) >= 6
+    if len(words(last)) >= 6 and _dangles(_SENTENCE_END.split(last)[-1].strip() or last):
+        return not (last.endswith((",", "，")) and _ASKS_A_LINE.search(pair.prompt))
+    return _left_open(pair, stripped, last)
+
+
+def _left_open(pair: Pair, text: str, last: str) -> bool:
+    """Whether the last sentence of prose stops inside a word, or at one that waits for the next."""
+    sentence, follows = _unended(text, last)
+    if not sentence:
         return False
-    return not (fragment.endswith((",", "，")) and _ASKS_A_LINE.search(pair.prompt))
+    if is_han(sentence[-1]):
+        return pair.language in ("", "zh") and is_open_chinese(sentence, follows)
+    return pair.language in ("", "en") and is_open_english(sentence, follows)
 
 
+def _unended(text: str, last: str) -> tuple[str, bool]:
+    """Return a last sentence that has no end, and whether whole ones stand before it.
+
+    last: the last line. The sentence is empty where it has an end, and in links, code and formulas.
+    """
+    marker = _ITEM.match(last)
+    bare = last[marker.end() :].strip() if marker else last
+    sentence = _SENTENCE_END.split(bare)[-1].strip() or bare
+    if not sentence[-1:].isalnum() or _SIGNS.search(sentence) or _CODE.search(bare):
+        return "", False
+    return sentence, sentence != bare or _whole_lines(text[: len(text) - len(bare)])
+
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _CUT_YEAR = re.compile(
-    r"\b(?:in|of|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?(?: \d{1,2}(?:st|nd|rd|"
-    r"th)?,?)?) (?:19|20)\Z"
+    rf"(?:\b(?:(?:in|of|since|until|by)(?: {_MONTH})?|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,?) |"
+    r"(?:19|20)\d\d(?: ?[-–] ?| (?:to|and|until|through) ))(?:19|20)\Z"
 )
 """A year of which two digits are left."""
+_OPEN_SUM = re.compile(r"<<[\d.+*/=()% -]*\Z")
+"""A worked sum, as GSM8K has them, that is not closed."""
+_EMPTY_ITEM = re.compile(r"\n\s{0,12}([-*•]|(\d{1,3})[.)]?)\Z")
+_NUMBER = re.compile(r"(\d{1,3})[.)、]")
+_PAIRS = ("()", "（）", "“”", "「」", "《》", "【】")
+
+
+def _open_item(text: str) -> bool:
+    """Whether a list ends with the mark of its next item and nothing else."""
+    mark = _EMPTY_ITEM.search(text[-20:])
+    if not mark:
+        return False
+    before = text[: -len(mark.group())].rstrip().rsplit("\n", 1)[-1].strip()
+    number = _NUMBER.match(before)
+    if mark[2]:
+        return number is not None and int(number[1]) + 1 == int(mark[2])
+    return len(before) > 1 and before[0] == mark[1]
+
+
+def _open_bracket(line: str) -> bool:
+    """Whether a bracket or quotation is opened after some words of a line of prose, and not closed."""
+    if line[-1] in _ENDS or _CODE.search(line):
+        return False
+    return any(
+        line.count(pair[0]) > line.count(pair[1])
+        and line.rfind(pair[0]) > line.rfind(pair[1])
+        and len(words(line[: line.rfind(pair[0])])) >= 3
+        for pair in _PAIRS
+    )
+
+
 _CODE = re.compile(r"[;{}]|\w\(|==|=>|->|</")
 
 
@@ -112,18 +153,11 @@ def is_unfinished(pair: Pair) -> bool:
     """
     stripped = pair.response.rstrip()
     last = stripped[-_LAST:].rsplit("\n", 1)[-1].strip()
-    if len(words(last)) < 4 or is_truncated(pair):
+    sentence, follows = _unended(stripped, last)
+    if not follows or min(len(words(last)), len(words(sentence)) + 1) < 4 or is_truncated(pair):
         return False
-    marker = _ITEM.match(last)
-    last = last[marker.end() :].strip() if marker else last
-    fragment = _SENTENCE_END.split(last)[-1].strip() or last
-    if not fragment[-1:].isalnum() or _SIGNS.search(fragment) or _CODE.search(last):
-        return False
-    ended = fragment != last and len(words(fragment)) >= 3
-    before = _whole_lines(stripped[: len(stripped) - len(last)])
-    capitals = sum(word[0].isupper() for word in fragment.split())
-    title = 2 * capitals >= max(2, len(fragment.split())) + 1
-    return (ended or before) and not title
+    capitals = sum(word[0].isupper() for word in sentence.split())
+    return 2 * capitals < max(2, len(sentence.split())) + 1
 
 
 def _whole_lines(text: str) -> bool:
@@ -141,7 +175,7 @@ def _dangles(sentence: str) -> bool:
     if not sentence[-1:].isalpha():
         return False
     if is_han(sentence[-1]):
-        return _last_han_word(sentence) in _NEVER_LAST_HAN
+        return False
     pieces = sentence.split()
     if pieces[-1] in _NEVER_LAST:
         return True
@@ -152,20 +186,9 @@ def _dangles(sentence: str) -> bool:
     )
 
 
-def _last_han_word(text: str) -> str:
-    if text[-1] not in "和与把被但是而且为及者并果于或":
-        return ""
-    import logging
-
-    import jieba
-
-    jieba.setLogLevel(logging.ERROR)
-    return str(list(jieba.cut(text[-20:]))[-1])
-
-
 TRUNCATED = Rule(
-    "truncated_answer", "the answer stops in the middle", is_truncated, named=62, read=62, right=60
+    "truncated_answer", "the answer stops in the middle", is_truncated, named=71, read=71, right=68
 )
 UNFINISHED = Rule(
-    "unfinished_answer", "the last sentence has no end", is_unfinished, named=56, read=56, right=10
+    "unfinished_answer", "the last sentence has no end", is_unfinished, named=52, read=52, right=8
 )
