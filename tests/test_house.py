@@ -188,7 +188,7 @@ ROOMS = {
         redaction
     """,
     "answers": """
-        rule
+        code pieces rule
         copied ending leftovers links loop missing refusal tongue turns
         __init__
     """,
