@@ -27,6 +27,9 @@ from benchmarks._faults import WRITERS, Fault, Row, exact_copy, near_copy
 from benchmarks.operations import DATA, MEASURE, labelled, replayed, share
 from curation import Project, Step
 from curation.answers import RULES, Pair
+from curation.dataset import silent
+from curation.embedding.multilingual import MULTILINGUAL
+from curation.operations.labels import label_quality
 from curation.recipe import Recipe
 from curation.recipe_file import DEFAULT_RECIPE
 
@@ -209,8 +212,8 @@ def languages(data: Path, seed: int) -> Iterator[list[str]]:
 
 
 def labels(data: Path, seed: int) -> Iterator[list[str]]:
-    """Labels exchanged by chance, and those that are named."""
-    yield "200 labels exchanged|rows|recall|precision|F1".split("|")
+    """Labels exchanged by chance, and those that are named, by encoder and with `strict`."""
+    yield "200 labels exchanged|encoder|strict|rows|recall|precision|F1".split("|")
     for name, pairs in labelled(data):
         draw, some = np.random.default_rng(seed), pairs[:1_500]
         names, flipped = sorted({label for _, label in some}), np.zeros(len(some), dtype=bool)
@@ -222,12 +225,21 @@ def labels(data: Path, seed: int) -> Iterator[list[str]]:
             }
             for (text, label), flip in zip(some, flipped, strict=True)
         ]
-        rows = replayed(records, Step("embed"), Step("label_quality")).rows
-        named = rows["wrong_label"].to_numpy(dtype=bool)
-        wrong = flipped[rows["source_row"].to_numpy() - 1]
-        recall, precision = named[wrong].mean(), wrong[named].mean()
-        f1 = 2 * precision * recall / (precision + recall)
-        yield [name, f"{len(rows):,}", f"{recall:.3f}", f"{precision:.3f}", f"{f1:.3f}"]
+        for encoder in ("", MULTILINGUAL):
+            dataset = replayed(records, Step("embed", model=encoder))
+            wrong = flipped[dataset.rows["source_row"].to_numpy() - 1]
+            for strict in (False, True):
+                table = label_quality(dataset.rows, dataset.vectors, None, silent, strict=strict)
+                named = table["wrong_label"].to_numpy(dtype=bool)
+                recall, precision = named[wrong].mean(), wrong[named].mean()
+                f1 = 2 * precision * recall / (precision + recall)
+                yield [
+                    name,
+                    encoder or "all-MiniLM-L6-v2",
+                    "yes" if strict else "no",
+                    f"{len(wrong):,}",
+                    *(f"{value:.3f}" for value in (recall, precision, f1)),
+                ]
 
 
 def openai_calls(records: Records) -> Records:

@@ -29,17 +29,19 @@ class Judged(NamedTuple):
     wrong: np.ndarray
 
 
-def judged(probabilities: np.ndarray, labels: np.ndarray) -> Judged:
+def judged(probabilities: np.ndarray, labels: np.ndarray, strict: bool = False) -> Judged:
     """Judge labels by probabilities of a model that has not seen the rows.
 
     probabilities: (rows, classes). labels: (rows,), the number of each row's class. The joint counts of
     given and probable classes estimate how many labels of each class are wrong; that many rows go,
     by the margin to the other class (Northcutt et al. 2021, prune by noise rate, by cleanlab).
+    strict: only those go that are also among the least probable of their class (prune by class).
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_self_confidence_for_each_label
 
-    wrong = find_label_issues(labels, probabilities, n_jobs=1)
+    way = "both" if strict else "prune_by_noise_rate"
+    wrong = find_label_issues(labels, probabilities, filter_by=way, n_jobs=1)
     quality = get_self_confidence_for_each_label(labels, probabilities)
     return Judged(quality, probabilities.argmax(axis=1), np.asarray(wrong, dtype=bool))
 

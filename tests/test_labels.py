@@ -31,6 +31,9 @@ def test_published_probabilities_give_the_published_label_errors(shared_data):
     assert wrong.sum() == 95
     assert len(confirmed) == 82
     assert wrong[sorted(confirmed)].sum() == 55
+    strict = judged(probabilities, labels, strict=True).wrong
+    assert 0 < strict.sum() < 95 and not (strict & ~wrong).any()
+    assert strict[sorted(confirmed)].sum() / strict.sum() > 55 / 95
 
 
 def test_judgement_by_hand():

@@ -75,6 +75,7 @@ def label_quality(
     folds: Annotated[
         int, "parts of the data; each is judged by a model of all others", Range(2, 20)
     ] = 5,
+    strict: Annotated[bool, "name fewer labels, on which two ways to estimate agree"] = False,
 ) -> pd.DataFrame:
     """Score how well each label fits its text, and name the labels that are probably wrong.
 
@@ -82,7 +83,8 @@ def label_quality(
         Fits a logistic regression to the vectors of four fifths of the labelled rows and asks it
         about the last fifth, five times. `label_quality` is the probability of the given label,
         `suggested_label` the most probable one. Confident learning estimates how many labels are
-        wrong and names them in `wrong_label`. A label that a person gave is never called wrong.
+        wrong and names them in `wrong_label`; with `strict` a label has to be among the worst of its
+        class as well. A label that a person gave is never called wrong.
         Rows without a label, and labels that a single row has, are not measured. Needs embeddings.
     Why:
         A wrong label teaches the opposite of what is meant, and the methods that look for rare rows
@@ -113,7 +115,7 @@ def label_quality(
         names, labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)
         fold_numbers = stratified_folds(ids, labels, folds)
         probabilities = held_out_probabilities(vectors[measured], labels, fold_numbers, progress)
-        answer = judged(probabilities, labels)
+        answer = judged(probabilities, labels, strict)
         by_person = np.isin(ids, [] if decisions is None else list(decisions.labels))
         quality[measured] = answer.quality
         suggested[measured] = names[answer.suggested]
