@@ -7,6 +7,7 @@ import os
 import random
 import time
 
+import ftfy
 import numpy as np
 import orjson
 import pandas as pd
@@ -101,6 +102,72 @@ def test_fix_text_repairs(before, after):
 )
 def test_fix_text_leaves_code_and_clean_text_alone(text):
     assert cleaned(fix_text, text) == [text]
+
+
+TYPOGRAPHY = ftfy.TextFixerConfig(
+    uncurl_quotes=False, fix_latin_ligatures=False, fix_character_width=False
+)
+MENU = "The café’s menu – à la carte: 5 €, “soup”"
+GARBLED = [
+    *(
+        MENU.encode().decode(codec)
+        for codec in "latin-1 cp437 macroman iso-8859-2 cp1251 cp1250".split()
+    ),
+    *(MENU.encode().decode(f"sloppy-windows-{n}") for n in (1252, 1253, 1254)),
+    MENU.encode().decode("sloppy-windows-1252").encode().decode("sloppy-windows-1252"),
+    "Salt &amp; pepper &lt;3 &eacute;t&eacute;",
+    "P&EACUTE;REZ lives in &#76;&#x69;ma",
+    "a &amp;lt; b",
+    "&Atilde;&copy;",
+    "It\x92s 5 \x80 \x96 no more",
+    "VoilÃ  le travail",
+    "“Sound” and âœ” garbled",
+    "l’humanitÃ© â€” dâ\x80\x99un",
+    "(à¸‡'âŒ£')à¸‡",
+    "\x1b[36;44mI am blue",
+    "a\x00b\x08c\x1bd and\x0ce",
+    "\ufeffHello",
+    "One\r\ntwo\rthree\u2028four\u2029five",
+    "cafe\u0301",
+    "Å, Ω, ½, ², 👩\u200d💻, می\u200cخواهم",
+    "AÇÃO, ÑANDÚ, Âge, Tiếng Việt, ├┤a┤ô",
+    "“It’s ‘fine’,” she said; the ﬁrst of ＬＯＵＤ, ｱｲｳ（２０２４年）",
+]
+"""Texts with the kinds of damage that ftfy's documentation lists, and sound ones that look like it."""
+
+
+@pytest.mark.parametrize("text", GARBLED)
+def test_fix_text_does_what_ftfy_does(text):
+    assert cleaned(fix_text, text) == [ftfy.fix_text(text, TYPOGRAPHY)]
+
+
+@pytest.mark.parametrize(
+    ("text", "ours", "theirs"),
+    [
+        # An entity is one beside a tag too: only texts about HTML mean to write it.
+        ("<b>Salt &amp; pepper</b>", "<b>Salt & pepper</b>", "<b>Salt &amp; pepper</b>"),
+        # A next line (U+0085) among plain letters is one, and no ellipsis of Windows.
+        ("One\x85Two", "One\x85Two", "One…Two"),
+        # A space that may not break is a plain one: a model cannot tell the two apart by their use.
+        ("It\xa0is", "It is", "It\xa0is"),
+        # Code shows what it shows.
+        ("`donâ€™t &amp; \x00`", "`donâ€™t &amp; \x00`", "`don’t & `"),
+        # A lesson about encodings shows what goes wrong.
+        (
+            "UTF-8 read as Latin-1: cafÃ©",
+            "UTF-8 read as Latin-1: cafÃ©",
+            "UTF-8 read as Latin-1: café",
+        ),
+    ],
+)
+def test_where_fix_text_differs_from_ftfy_there_is_a_reason(text, ours, theirs):
+    assert cleaned(fix_text, text) == [ours]
+    assert ftfy.fix_text(text, TYPOGRAPHY) == theirs
+
+
+def test_quotes_ligatures_and_widths_are_typography_and_stay():
+    text = "“It’s” the ﬁrst of ＬＯＵＤ（２０２４年）"
+    assert cleaned(fix_text, text) == [text] != [ftfy.fix_text(text)]
 
 
 @settings(max_examples=200, deadline=None)

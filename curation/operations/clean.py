@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable
@@ -19,6 +18,9 @@ from curation.text.web import ABOUT_ENCODING, ABOUT_HTML, ENTITY, has_tags, with
 
 _ZERO_WIDTH = re.compile(f"[\u2060\ufeff]|(?<![{UNSPACED}])\u200b(?![{UNSPACED}])")
 """Invisible characters without a use. In Thai a zero-width space separates words, so it stays."""
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufff9-\ufffc]")
+"""Control characters without a use in a text, among them the escapes of terminals."""
+_LINE_SEPARATOR = re.compile("[\u2028\u2029]")
 _ODD_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 _NEXT_LINE = re.compile("(?<![\x80-\xff])\x85(?![\x80-\xff])")
 _ACCENTED = regex.compile(r"\p{L}\p{M}+")
@@ -35,7 +37,7 @@ def fix_text(
     *,
     encoding: Annotated[bool, "repair UTF-8 that was read as something else (donâ€™t)"] = True,
     entities: Annotated[bool, "turn &amp; and the like back into characters"] = True,
-    invisible: Annotated[bool, "remove zero-width characters and byte order marks"] = True,
+    invisible: Annotated[bool, "remove zero-width and control characters, byte order marks"] = True,
     spaces: Annotated[
         bool, "odd spaces to plain ones; stray spaces at line ends and blank lines cut"
     ] = True,
@@ -44,7 +46,8 @@ def fix_text(
 
     What it does:
         Repairs UTF-8 that was read in another encoding, turns HTML entities back into characters,
-        composes letters with their accents, and removes invisible characters and stray white space.
+        composes letters with their accents, and removes invisible and control characters and stray
+        white space.
         It repeats this until nothing changes. Code (fenced, indented, in backticks), diffs and
         tables stay byte for byte. So do two spaces at a line's end, which are a line break in
         Markdown, tabs at a line's end, the joiners of emoji, Persian and Hindi, the zero-width
@@ -62,7 +65,8 @@ def fix_text(
         8.2 % of 2,000 rows of Dolly. Whether people want these changes was not measured.
     Source:
         ftfy (Speer 2019) repairs encodings: it changes only sequences that nobody means to write.
-        The rules for entities, invisible characters and white space are this project's.
+        Its curly quotes, ligatures and widths are left out: they are typography, not damage. The
+        rules for white space, and of where entities are meant, are this project's.
     """
     return [_settled(text, encoding, entities, invisible, spaces) for text in batch["text"]]
 
@@ -83,12 +87,15 @@ def _fixed(text: str, encoding: bool, entities: bool, invisible: bool, spaces: b
     if encoding and odd:
         text = _in_prose(text, _composed)
     if entities and "&" in text and ENTITY.search(text) and not ABOUT_HTML.search(text):
-        text = _in_prose(text, lambda piece: ENTITY.sub(lambda m: html.unescape(m.group()), piece))
+        text = _in_prose(text, lambda piece: ENTITY.sub(_unescaped, piece))
+    if invisible and _CONTROL.search(text):
+        text = _in_prose(text, _without_controls)
     if invisible and odd:
         text = _in_prose(text, lambda piece: _ZERO_WIDTH.sub("", piece))
     if spaces:
         if odd:
             text = _in_prose(text, lambda piece: _ODD_SPACE.sub(" ", piece))
+            text = _in_prose(text, lambda piece: _LINE_SEPARATOR.sub("\n", piece))
         text = _trimmed(text)
     return text
 
@@ -100,6 +107,20 @@ def _ungarbled(text: str) -> str:
     if text.isascii():
         return text
     return "\x85".join(ftfy.fix_encoding(piece) for piece in _NEXT_LINE.split(text))
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    """The character of an entity, also of a name in capitals (P&EACUTE;REZ)."""
+    from ftfy.fixes import unescape_html
+
+    return str(unescape_html(entity.group()))
+
+
+def _without_controls(text: str) -> str:
+    """Prose without control characters and without the escapes that colour a terminal."""
+    from ftfy.fixes import remove_control_chars, remove_terminal_escapes
+
+    return str(remove_control_chars(remove_terminal_escapes(text)))
 
 
 def _composed(text: str) -> str:
