@@ -40,8 +40,8 @@ def judged(probabilities: np.ndarray, labels: np.ndarray, strict: bool = False) 
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_self_confidence_for_each_label
 
-    way = "both" if strict else "prune_by_noise_rate"
-    wrong = find_label_issues(labels, probabilities, filter_by=way, n_jobs=1)
+    pruning = "both" if strict else "prune_by_noise_rate"
+    wrong = find_label_issues(labels, probabilities, filter_by=pruning, n_jobs=1)
     quality = get_self_confidence_for_each_label(labels, probabilities)
     return Judged(quality, probabilities.argmax(axis=1), np.asarray(wrong, dtype=bool))
 
