@@ -90,6 +90,25 @@ def compare(project: Path, reference: str, side: str, title: str) -> Command:
     return Command("coverage", words, f"Coverage of {title}")
 
 
+def judge(
+    project: Path,
+    url: str,
+    model: str,
+    rubric: Path,
+    rows: int,
+    prices: tuple[float, float],
+) -> Command:
+    """Send kept examples to a judge, after a person saw what goes where.
+
+    prices: of a million tokens sent and answered.
+    """
+    words = (
+        *(str(project), f"--url={url}", f"--model={model}", f"--rubric={rubric}", f"--rows={rows}"),
+        *(f"--price-in={prices[0]}", f"--price-out={prices[1]}", "--yes"),
+    )
+    return Command("judge", words, f"Judge by {model}")
+
+
 def train(project: Path, run_id: str) -> Command:
     """Do what is left of a training run."""
     return Command("train", (str(project), f"--run={run_id}"), "Training run")

@@ -175,6 +175,7 @@ ROOMS = {
     "judging": """
         __init__ endpoint rubric verdicts
         run
+        plan
     """,
     "lm": """
         __init__ conversations models reader

@@ -6,14 +6,16 @@ import json
 import re
 import runpy
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from curation import Project, Step
+from curation import Project, Step, jobs
 from curation.cli import app
 from curation.errors import CurationError
 from curation.judging import endpoint
@@ -33,7 +35,7 @@ from curation.judging.run import (
 from curation.judging.verdicts import Verdicts, read_verdicts, row_key
 from curation.operations.judged import judged
 from curation.recipe import Recipe
-from tests.conftest import PAIRS, make_dataset
+from tests.conftest import PAIRS, ROOT, make_dataset
 
 TEXTS = [(f"What is {n} times {n}?", f"It is {n * n}.") for n in range(20)]
 
@@ -368,3 +370,64 @@ def test_a_criterion_is_a_column_of_its_own_and_a_changed_row_has_no_grade(verdi
     with pytest.raises(CurationError, match="curate judge"):
         judged(rows, verdicts=f"{path}.gone")
     assert GOOD and np.isnan(judged(rows)).all()
+
+
+def test_the_page_shows_what_it_would_send_and_uses_the_grades(server, tmp_path, monkeypatch):
+    folder = tmp_path / "desk"
+    project = Project.create(folder, recipe=Recipe((Step("judged"),)))
+    (tmp_path / "pairs.json").write_text(
+        json.dumps([{"prompt": prompt, "response": response} for prompt, response in TEXTS])
+    )
+    project.add(tmp_path / "pairs.json")
+    project.run()
+    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("CURATION_PROJECT", str(folder))
+    page = AppTest.from_file(str(ROOT / "pages" / "prepare" / "clean.py"), default_timeout=60).run()
+    assert not page.exception and not [b for b in page.button if b.key == "judge-send"]
+    page.text_input(key="judge-url").set_value(server.url)
+    page.text_input(key="judge-model").set_value("tiny")
+    page.number_input(key="judge-rows").set_value(5)
+    page.number_input(key="judge-price-in").set_value(1000.0).run()
+    words = " ".join(m.value for m in page.markdown)
+    requests = 5 + len(CONTROLS)
+    assert f"**{requests}** requests" in words and KEY in words and "at these prices" in words
+    assert "secret-key" not in str(page), "the key is in no page"
+    page.toggle(key="judge-show").set_value(True).run()
+    first = next(c.value for c in page.code if "<example-" in c.value)
+    assert "What is" in first and not server.bodies, "nothing was sent yet"
+    page.text_area(key="judge-rubric").set_value("Quality").run()
+    assert "cannot be read" in page.error[0].value
+    page.text_area(key="judge-rubric").set_value(DEFAULT.text).run()
+    page.button(key="judge-send").click().run()
+    (job,) = jobs.all_jobs(folder)
+    while (job := jobs.status(folder, job.id)).active:
+        time.sleep(0.1)
+    assert job.state == "done", job.error
+    assert len(server.bodies) == requests and server.keys == {"Bearer secret-key"}
+    page.run()
+    assert "3 were graded above" in page.success[0].value
+    page.button(key="judge-use").click().run()
+    assert project.recipe.steps[0].params == {"verdicts": job.result["verdicts"]}
+    assert project.run().rows["judge"].notna().sum() == 5
+    page.run()
+    assert "Nothing to send; 13 verdicts" in " ".join(m.value for m in page.markdown), (
+        "nothing is paid for twice"
+    )
+    assert page.button(key="judge-send").disabled
+
+
+def test_an_answer_that_the_server_withholds_is_one_row_without_a_grade(server, verdicts):
+    """A filter of the server's own answers with no choice, which once ended the run."""
+    hidden = TEXTS[3]
+    plain = Answer.reply
+
+    def reply(self, status, body, headers):
+        withheld = bool(server.examples) and server.examples[-1] == hidden
+        plain(self, status, b'{"choices": []}' if withheld else body, headers)
+
+    Answer.reply = reply
+    try:
+        judge(TEXTS, patient(server), DEFAULT, verdicts, workers=1)
+    finally:
+        Answer.reply = plain
+    assert row_key(*hidden) not in verdicts.by_row and len(verdicts.by_row) == 19 + len(CONTROLS)

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from curation.cli.options import AsJson, ProjectPath, read_text
-from curation.cli.terminal import bar, show
-from curation.errors import CurationError
+from curation.cli.options import AsJson, JobId, ProjectPath, read_text
+from curation.cli.terminal import show, working
 from curation.project import Project
 
 
@@ -36,56 +35,57 @@ def judge(
         bool, typer.Option("--yes", help="Send it; without this nothing is sent.")
     ] = False,
     as_json: AsJson = False,
+    job: JobId = None,
 ) -> None:
     """Show what a judge would be sent and what that costs; with --yes ask it to grade the kept rows."""
-    from curation.judging.endpoint import KEY, Endpoint, address_of
+    from curation.judging.endpoint import KEY, Endpoint
+    from curation.judging.plan import plan
     from curation.judging.rubric import DEFAULT, rubric_of
-    from curation.judging.run import TRIES_OF_ROW, estimate, ungraded
+    from curation.judging.run import TRIES_OF_ROW, ungraded
     from curation.judging.run import judge as ask
-    from curation.judging.verdicts import Verdicts, verdict_file
 
-    opened, criteria = Project.open(project), rubric_of(read_text(rubric)) if rubric else DEFAULT
-    kept = opened.view().dataset.kept.sort_index()
-    sides = (kept[side].fillna("").tolist() for side in ("prompt", "response"))
-    texts = [pair for pair in zip(*sides, strict=True) if pair[1].strip()][:rows]
-    if not texts:
-        raise CurationError("No kept example has an answer, so there is nothing to judge.")
-    verdicts = Verdicts(verdict_file(opened.path / "verdicts", model, criteria.digest))
-    plan = estimate(texts, criteria, verdicts)
-    value = {
-        "to": address_of(url),
-        "model": model,
-        "criteria": dict(criteria.criteria),
-        "requests": plan.requests,
-        "remembered": plan.remembered,
-        "tokens_in": plan.tokens_in,
-        "tokens_out": plan.tokens_out,
-        "cost": round(plan.cost(price_in, price_out), 4),
-        "verdicts": str(verdicts.path.absolute()),
-        "sent": yes,
-    }
-    lines = [
-        f"{plan.requests:,} requests to {value['to']} ({model}): prompt and response of each row, whole, "
-        f"and the key in {KEY} if it is set. {plan.remembered:,} verdicts are remembered.",
-        f"About {plan.tokens_in:,} tokens there and {plan.tokens_out:,} back; cost {value['cost']:,} "
-        "at the given prices.",
-    ]
-    if not yes:
-        prompt, response = texts[0]
-        example = criteria.messages(prompt, response, "0" * 16)
-        lines += ["The first of them:", *(turn["content"] for turn in example)]
-        lines.append("Nothing was sent. Add --yes to send it.")
-    else:
-        checked = ask(texts, Endpoint(url, model), criteria, verdicts, workers, bar)
-        value["controls"] = {**vars(checked), "sentence": checked.sentence}
-        without = Counter(ungraded(texts, verdicts))
-        value["ungraded"] = dict(without)
-        lines += [
-            f"Without a grade: {number:,} ({reason}). The same command asks again, {TRIES_OF_ROW} times in all."
-            for reason, number in without.most_common(3)
+    with working(project, job) as (progress, result):
+        opened, criteria = (
+            Project.open(project),
+            rubric_of(read_text(rubric)) if rubric else DEFAULT,
+        )
+        planned = plan(opened.path, opened.view().dataset.kept, url, model, criteria, rows)
+        size, verdicts = planned.estimate, planned.verdicts
+        result |= {
+            "to": planned.address,
+            "model": model,
+            "criteria": dict(criteria.criteria),
+            "requests": size.requests,
+            "remembered": size.remembered,
+            "tokens_in": size.tokens_in,
+            "tokens_out": size.tokens_out,
+            "cost": round(size.cost(price_in, price_out), 4),
+            "verdicts": str(verdicts.path.absolute()),
+            "sent": yes,
+        }
+        lines = [
+            f"{size.requests:,} requests to {planned.address} ({model}): prompt and response of each row, "
+            f"whole, and the key in {KEY} if it is set. {size.remembered:,} verdicts are remembered.",
+            f"About {size.tokens_in:,} tokens there and {size.tokens_out:,} back; cost "
+            f"{result['cost']:,} at the given prices.",
         ]
-        lines += [
-            checked.sentence,
-            f"Next, in recipe.yaml: - judged: {{verdicts: {value['verdicts']}}}",
-        ]
-    show(value, as_json, "\n".join(lines))
+        if not yes:
+            lines += ["The first of them:", *planned.first]
+            lines.append("Nothing was sent. Add --yes to send it.")
+        else:
+            checked = ask(
+                planned.texts, Endpoint(url, model), criteria, verdicts, workers, progress
+            )
+            result["controls"] = {**vars(checked), "sentence": checked.sentence}
+            without = Counter(ungraded(planned.texts, verdicts))
+            result["ungraded"] = dict(without)
+            lines += [
+                f"Without a grade: {number:,} ({reason}). The same command asks again, {TRIES_OF_ROW} "
+                "times in all."
+                for reason, number in without.most_common(3)
+            ]
+            lines += [
+                checked.sentence,
+                f"Next, in recipe.yaml: - judged: {{verdicts: {result['verdicts']}}}",
+            ]
+    show(dict(result), as_json, "\n".join(lines))

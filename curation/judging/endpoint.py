@@ -134,7 +134,8 @@ class Endpoint:
             place = error.headers.get("Location", "") if error.code < 400 else ""
             text = place or error.read(300).decode("utf-8", "replace")
             raise _Refused(error.code, text, error.headers.get("Retry-After", "")) from None
-        return str(reply["choices"][0]["message"]["content"] or "")
+        choices = reply["choices"]  # none where the server's own filter withheld the answer
+        return str(choices[0]["message"]["content"] or "") if choices != [] else ""
 
     def _refusal(self, refused: _Refused) -> str:
         text = " ".join(self._safe(refused.text).split())[:200]

@@ -36,6 +36,11 @@ class Rubric:
     criteria: Mapping[str, str]
 
     @property
+    def text(self) -> str:
+        """The rubric as `rubric_of` reads it."""
+        return "".join(f"{name}: {meaning}\n" for name, meaning in self.criteria.items())
+
+    @property
     def digest(self) -> str:
         """Equal for rubrics that ask the same question."""
         text = json.dumps([_QUESTION, list(self.criteria.items())], ensure_ascii=False)

@@ -10,7 +10,7 @@ from curation.looking.columns import nameable, values_of
 from curation.project import Project
 from curation.recipe import Recipe, Step
 from curation.ui import form
-from curation.ui.clean import edits, effect
+from curation.ui.clean import asking, edits, effect
 from curation.ui.text import markdown
 
 
@@ -23,6 +23,8 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> N
         return
     edits.PAINTED.set(project, recipe.revision)
     _draw_place(project, recipe, position)
+    if step.use == "judged":
+        asking.draw(project, recipe, position, dataset)
     report = next((report for report in dataset.steps if report.name == name), None)
     if report is not None:
         effect.draw(project, recipe, position, dataset, report)
