@@ -119,7 +119,7 @@ ROOMS = {
     """,
     "operations": """
         __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged labels
-        language lengths map quality redact
+        language lengths map quality redact shares
         select_chance select_target split topics
         select_coverage select_score
     """,
@@ -137,8 +137,8 @@ ROOMS = {
     """,
     "text": """
         __init__ markup scripts slug tokens
-        web words
-        folding
+        code web words
+        folding formulas
     """,
     "ui": """
         __init__ door slots text

@@ -8,6 +8,8 @@ from typing import Literal
 
 Kind = Literal["prose", "code", "table"]
 
+Form = Literal["prose", "fence", "indented", "diff", "table"]
+
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 _FENCE = re.compile(r"`{3,}|^[ \t>]*(~{3,})")
 _INDENTED = re.compile(r"(?: {0,3}\t| {4})")
@@ -15,7 +17,8 @@ _DIFF = re.compile(r"diff --git |@@ -\d|--- \S[^\r\n]*\r?\n\+\+\+ |Index: \S")
 _IN_DIFF = re.compile(
     r"[-+ @\\]|(?:diff|index|new|deleted|old|rename|similarity|Binary|Index:|={3,})\s"
 )
-_INLINE = re.compile(r"((`{1,3})(?!`)[^`\n]++\2(?!`))")
+INLINE = re.compile(r"((`{1,3})(?!`)[^`\n]++\2(?!`))")
+"""Code between backticks in a line."""
 
 
 def lines(text: str) -> Iterator[tuple[str, Kind]]:
@@ -24,12 +27,19 @@ def lines(text: str) -> Iterator[tuple[str, Kind]]:
     Code stands between fences (``` or ~~~), is indented by four columns, or is a diff; a
     blank line after an indented one is part of it. A table's line holds a | or a tab.
     """
-    fence, diff, before = "", False, "prose"
+    for line, form in formed_lines(text):
+        yield line, "code" if form in ("fence", "indented", "diff") else form
+
+
+def formed_lines(text: str) -> Iterator[tuple[str, Form]]:
+    """The lines of a text with their ends, each with what makes it code, or its kind."""
+    fence, diff = "", False
+    before: Form = "prose"
     whole = _LINE.findall(text)
     for i, line in enumerate(whole):
         blank = not line.strip()
         if fence:
-            kind: str = "fence"
+            kind: Form = "fence"
             if _closes(line, fence):
                 fence = ""
         elif opened := _opened(line):
@@ -42,10 +52,10 @@ def lines(text: str) -> Iterator[tuple[str, Kind]]:
             diff = False
             kind = _kind_alone(line, blank, before)
         before = kind
-        yield line, "prose" if kind == "prose" else "table" if kind == "table" else "code"
+        yield line, kind
 
 
-def _kind_alone(line: str, blank: bool, before: str) -> str:
+def _kind_alone(line: str, blank: bool, before: str) -> Form:
     """The kind of a line outside of fences and diffs."""
     if _INDENTED.match(line) or blank and before == "indented":
         return "indented"
@@ -91,7 +101,7 @@ def segments(text: str) -> list[tuple[str, Kind]]:
         if kind == "code" or "`" not in whole:
             pieces.append((whole, kind))
             continue
-        for i, piece in enumerate(_INLINE.split(whole)):
+        for i, piece in enumerate(INLINE.split(whole)):
             if piece and i % 3 != 2:  # the inner group of the pattern holds the mark only
                 pieces.append((piece, "code" if i % 3 else kind))
     return pieces
