@@ -28,7 +28,7 @@ def lines(text: str) -> Iterator[tuple[str, Kind]]:
     blank line after an indented one is part of it. A table's line holds a | or a tab.
     """
     for line, form in formed_lines(text):
-        yield line, "code" if form in ("fence", "indented", "diff") else form
+        yield line, "prose" if form == "prose" else "table" if form == "table" else "code"
 
 
 def formed_lines(text: str) -> Iterator[tuple[str, Form]]:
