@@ -119,7 +119,7 @@ ROOMS = {
     """,
     "operations": """
         __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged labels
-        language lengths map quality redact shares
+        language lengths map quality readability redact shares
         select_chance select_target split topics
         select_coverage select_score
     """,
@@ -137,7 +137,7 @@ ROOMS = {
     """,
     "text": """
         __init__ markup scripts slug tokens
-        code web words
+        code readable web words
         folding formulas
     """,
     "ui": """
