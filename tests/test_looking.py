@@ -114,3 +114,12 @@ def test_what_filters_and_panels_say_of_a_column_is_counted():
     assert layout.count_cut(rows[[]]) == 0
     result = SearchResult("Meaning", np.array([2, 0]), np.array([0.9, 0.3]), 4)
     assert result.range == (0.3, 0.9)
+
+
+def test_a_plain_name_is_of_a_column_that_some_step_makes():
+    from curation.looking.columns import PLAIN_NAMES, plain_name
+    from curation.registry import maker_of
+
+    assert all(maker_of(column) for column in PLAIN_NAMES)
+    assert plain_name("perplexity_ngrams") == "perplexity per character (n-grams)"
+    assert plain_name("my_own_rating") == "my own rating"

@@ -59,6 +59,25 @@ COLOURS = (
 """Columns that can colour the map, in this order; other columns of numbers follow."""
 
 
+PLAIN_NAMES = {
+    "ifd_ngrams": "IFD (n-grams)",
+    "ifd_model": "IFD (model)",
+    "perplexity_ngrams": "perplexity per character (n-grams)",
+    "perplexity_model": "perplexity per token (model)",
+    "cut_ngrams": "characters left out",
+    "cut_model": "tokens left out",
+    "readability": "readability (100 is easy)",
+    "code_share": "share of code",
+    "maths_share": "share of mathematics",
+}
+"""Column → its name for people, with its unit, where the name of the column does not say both."""
+
+
+def plain_name(column: str) -> str:
+    """Return a column's name for people."""
+    return PLAIN_NAMES.get(column) or column.replace("_", " ")
+
+
 def words_of(column: pd.Series) -> pd.Series:
     """Return the words of each row of a column of LISTS, as a set."""
     return as_text(column).map(lambda text: {w.strip() for w in text.split(",") if w.strip()})

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation.dataset import Dataset
+from curation.looking.columns import plain_name
 from curation.looking.thresholds import Bars
 from curation.ui.text import hover, short
 
@@ -97,7 +98,7 @@ def histogram(
         v for v in lines if low - 1 <= v <= high * 1.1 + 1
     ):  # a farther line would squeeze the bars
         figure.add_vline(x=float(line), line_color=WARN, line_width=2, line_dash="dash")
-    figure.update_xaxes(title=hover(title.replace("_", " ")))
+    figure.update_xaxes(title=hover(plain_name(title)))
     figure.update_yaxes(title=None)
     _draw(figure, height, key)
 
@@ -121,7 +122,7 @@ def cut(bars: Bars, title: str, lines: Sequence[float], key: str) -> None:
     )
     for line in lines:
         figure.add_vline(x=line, line_color=WARN, line_width=2, line_dash="dash")
-    figure.update_xaxes(title=hover(title.replace("_", " ")))
+    figure.update_xaxes(title=hover(plain_name(title)))
     figure.update_yaxes(tickformat=",")
     legend = {"orientation": "h", "y": 1.14}
     _draw(figure, 240, key, barmode="stack", showlegend=True, legend=legend)

@@ -16,6 +16,7 @@ from curation.looking.columns import (
     counts_of,
     names_of_values,
     numbers,
+    plain_name,
     range_of,
     words_of,
 )
@@ -65,7 +66,7 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
         placeholder="filter by …",
         label_visibility="collapsed",
         persist_state="session",
-        format_func=lambda c: c.replace("_", " "),
+        format_func=plain_name,
     )
     conditions = [] if fate == "all" else [Condition.parse(fate)]
     places = st.columns(1 if narrow else min(4, len(columns))) if columns else []

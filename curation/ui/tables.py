@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_numeric_dtype
 
+from curation.looking.columns import plain_name
 from curation.looking.masks import SHOWN
 from curation.ui.text import short
 
@@ -47,7 +48,7 @@ class Column:
     def config(self) -> Any:
         """The column for Streamlit."""
         look: dict[str, Any] = {"width": self.width, "help": self.help}
-        title = self.title or self.name.replace("_", " ")
+        title = self.title or plain_name(self.name)
         if self.kind == "check":
             return st.column_config.CheckboxColumn(title, **look)
         if self.kind == "progress":

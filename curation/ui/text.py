@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from curation.looking.columns import plain_name
 from curation.text.folding import one_line
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&])")
@@ -29,8 +30,8 @@ def markdown(text: object, limit: int = 200) -> str:
 
 
 def title_of(column: str) -> str:
-    """A column's name as a title in Markdown: without underscores, and harmless."""
-    return markdown(column.replace("_", " "), 80)
+    """A column's name for people as a title in Markdown, and harmless."""
+    return markdown(plain_name(column), 80)
 
 
 def highlighted(pieces: Iterable[tuple[str, bool]]) -> str:

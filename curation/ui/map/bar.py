@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from curation.dataset import Dataset
 from curation.looking import layout
-from curation.looking.columns import colours
+from curation.looking.columns import colours, plain_name
 from curation.looking.filter import Filter
 from curation.project import Project, View
 from curation.ui import filters, search, state
@@ -56,7 +56,7 @@ def _look(bar: DeltaGenerator, dataset: Dataset) -> Look:
         colours(dataset),
         key="map-colour",
         persist_state="session",
-        format_func=lambda c: c.replace("_", " "),
+        format_func=plain_name,
         label_visibility="collapsed",
         icon=":material/palette:",
         width=260,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from curation.looking.columns import plain_name
 from curation.looking.layout import POINTS, Range, sample, whole, within
 from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
@@ -202,7 +203,7 @@ def _density(rows: pd.DataFrame, span: Range) -> go.Heatmap:
 def _by_number(values: pd.Series, name: str, size: float) -> dict[str, Any]:
     """A marker whose colour follows a number, from its 1st to its 99th percentile."""
     low, high = np.nanquantile(values, [0.01, 0.99]) if values.notna().any() else (0.0, 1.0)
-    title = hover(name.replace("_", " "))
+    title = hover(plain_name(name))
     return {
         "color": values,
         "colorscale": "Viridis",

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation.looking.columns import with_shown
+from curation.looking.columns import plain_name, with_shown
 from curation.looking.masks import Mask, digest
 from curation.project import Project, View
 from curation.ui import shell, state
@@ -38,7 +38,7 @@ def figure(
     inner = table.groupby(["theme", "topic"])["value"].agg(["size", "mean"]).reset_index()
     groups = table.groupby("theme")["value"].agg(["size", "mean"]).reset_index()
     groups = groups.sort_values("size", ascending=False)
-    title = colour.replace("_", " ") if numeric else "share kept"
+    title = plain_name(colour) if numeric else "share kept"
     ids = [ROOT, *groups["theme"], *(inner["theme"] + "\x1f" + inner["topic"])]
     framed = [i == "\x1f".join(chosen) for i in ids]
     marker: dict[str, Any] = {
