@@ -238,7 +238,9 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
     dataset = make_dataset(texts, [row.get("label") for row in rows])
     given = {name for row in rows for name in row} - {"prompt", "response", "label", "tags"}
     steps = before(operation, params, given)
-    dataset = Replay(Source("example", dataset), Cache(store.folder / "cache"), store).run(steps)
+    dataset = Replay(
+        Source(f"example of {operation.name}", dataset), Cache(store.folder / "cache"), store
+    ).run(steps)
     columns = {name: [row.get(name) for row in rows] for name in given}
     dataset = Dataset(dataset.rows.assign(**columns), dataset.vectors)
     tags = {
@@ -247,9 +249,9 @@ def outcome(operation: Operation, params: dict, rows: list, store: VectorStore) 
     }
     if operation.kind == "clean":
         recipe = Recipe((Step(operation.name, **params),))
-        cleaned = Replay(Source("example", dataset), Cache(store.folder / "cache"), store).run(
-            recipe
-        )
+        cleaned = Replay(
+            Source(f"example of {operation.name}", dataset), Cache(store.folder / "cache"), store
+        ).run(recipe)
         return cleaned.rows.to_dict("records")
     decisions = SimpleNamespace(tags=tags, labels={}, apart={}, preferred={})
     result = answer(operation, dataset, store, None, operation.check(params), decisions)

@@ -105,10 +105,11 @@ def ifd(
         {prompt: "Repeat: the Po is a river.", response: The Po is a river.} → {ifd_ngrams: 0.45}
         {prompt: Name a sea., response: hTe reRiv enhiR .} → {perplexity_ngrams: 43.44}
     Measured precision:
-        N-grams, 2,000 rows of Dolly with 100 damaged answers (benchmarks ifd): ROC AUC of perplexity 0.995
-        for mixed letters, 0.95 for a tenth of the letters wrong or wrongly encoded, 0.74 for mixed
-        words. IFD finds mixed letters only (0.92). Spearman with the length of the answer: IFD 0.13,
-        perplexity −0.40.
+        Both: benchmarks ifd. SmolLM2 on 300 rows of Dolly: 2.2 processor seconds a row, 2.2 GB. Spearman with
+        the length of the answer: IFD 0.70, perplexity −0.02; of the highest 5 % by IFD 60 % are among the
+        longest 5 %, where chance gives 5 %. N-grams on 2,000 rows: 260 a second, IFD 0.13, perplexity −0.40. With 100
+        damaged answers, ROC AUC of their perplexity is 0.995 for mixed letters, 0.95 for a tenth of the letters wrong
+        or wrongly encoded, 0.74 for mixed words; that of IFD is 0.92 for mixed letters and 0.61 at most otherwise.
     Source:
         IFD: Li et al. 2024, "From quantity to quality" (Cherry LLM). N-grams: Witten and Bell 1991, with a
         cache of the prompt as in Kuhn and De Mori 1990.
