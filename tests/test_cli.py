@@ -155,11 +155,11 @@ def test_people_read_tables_and_sentences(project, tmp_path):
 
 
 def test_rows_have_their_columns_in_every_format(project, tmp_path):
-    fixed = "id source_file source_row dropped_by split prompt response messages label".split()
+    fixed = "id source_file source_row dropped_by reason split prompt response messages label".split()
     status, out, err = run("rows", project)
     rows = lines(out)
     assert status == 0 and len(rows) == 11
-    assert all(list(row)[:9] == fixed for row in rows)
+    assert all(list(row)[:10] == fixed for row in rows)
     assert {r["source_row"] for r in rows} == set(range(1, 12))
     assert {r["source_file"] for r in rows} == {"chats.jsonl"}
     assert rows[0]["messages"][0] == {"role": "user", "content": "What stands at place 0?"}
@@ -175,6 +175,9 @@ def test_rows_have_their_columns_in_every_format(project, tmp_path):
         "keep_between",
         "select_random",
     }
+    assert {r["reason"] for r in kept} == {""}
+    twin = next(r for r in dropped if r["dropped_by"] == "drop_exact_duplicates")
+    assert any(twin["reason"].startswith(f"duplicate of {r['id']}") for r in rows)
     ids = sorted(r["id"] for r in rows)
     for ending, read in [
         ("jsonl", lambda p: pd.DataFrame(lines(p.read_text("utf-8")))),
@@ -184,7 +187,7 @@ def test_rows_have_their_columns_in_every_format(project, tmp_path):
         path = tmp_path / f"rows.{ending}"
         assert run("rows", project, "--to", path)[:2] == (0, f"11 rows in {path}\n")
         frame = read(path)
-        assert list(frame)[:9] == fixed and sorted(frame["id"]) == ids
+        assert list(frame)[:10] == fixed and sorted(frame["id"]) == ids
     few = lines(run("rows", project, "--columns", "turns,attention")[1])
     assert list(few[0]) == [*fixed, "turns", "attention"]
     (rejected,) = lines(run("rows", project, "--rejected")[1])

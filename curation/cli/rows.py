@@ -77,7 +77,7 @@ MANY = 100
 
 def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     """Return rows with the fixed columns, then the scores and the files' own columns."""
-    always = ["dropped_by", "split", "prompt", "response", "messages", "label"]
+    always = ["dropped_by", "reason", "split", "prompt", "response", "messages", "label"]
     fixed = ["id", "source_file", "source_row", *always]
     names = [c.strip() for c in columns.split(",")] if columns else [*dataset.scores]
     own = list(dataset.own_names)
@@ -92,6 +92,7 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     if unknown:
         choices = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
         raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(choices)}.")
+    table["reason"] = dataset.reasons[table.index]
     table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
     return table[[*fixed, *(c for c in names if c not in fixed and c != "source")]]
 

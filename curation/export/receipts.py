@@ -58,7 +58,7 @@ class Tables:
         self._dataset, self._origin, self._people, self._why = dataset, origin, people, why
         self._refused = {name: fitting.refused for name, fitting in formats.items()}
         self._delivered = np.logical_or.reduce([f.delivered for f in formats.values()])
-        self._reasons = _reasons(dataset)
+        self._reasons = dataset.reasons
 
     def receipts(self) -> Iterator[pd.DataFrame]:
         """Yield one row per source example.
@@ -148,18 +148,6 @@ def slices(rows: int) -> Iterator[slice]:
     """Yield slices of at most CHUNK rows; an empty one for no rows."""
     for start in range(0, max(rows, 1), CHUNK):
         yield slice(start, min(start + CHUNK, rows))
-
-
-def _reasons(dataset: Dataset) -> pd.Series:
-    """Return each row's reason for being dropped; "" for rows that were not."""
-    rows = dataset.rows
-    reasons = pd.Series("", index=rows.index, dtype="str")
-    for report in dataset.steps:
-        if "reason" in report.delta:
-            mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
-            dropped = mine.intersection(report.delta.index)
-            reasons.loc[dropped] = report.delta.loc[dropped, "reason"].fillna("")
-    return reasons
 
 
 def _changes(dataset: Dataset, index: pd.Index, changed: np.ndarray) -> list[str]:
