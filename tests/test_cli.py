@@ -155,7 +155,9 @@ def test_people_read_tables_and_sentences(project, tmp_path):
 
 
 def test_rows_have_their_columns_in_every_format(project, tmp_path):
-    fixed = "id source_file source_row dropped_by reason split prompt response messages label".split()
+    fixed = (
+        "id source_file source_row dropped_by reason split prompt response messages label".split()
+    )
     status, out, err = run("rows", project)
     rows = lines(out)
     assert status == 0 and len(rows) == 11
