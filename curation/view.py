@@ -48,6 +48,11 @@ class View:
     fingerprint: str
 
     @property
+    def ran(self) -> bool:
+        """Whether the dataset is what a recipe made of the examples."""
+        return self.note not in (NEVER_RUN, NOT_AT_HAND)
+
+    @property
     def changes(self) -> str:
         """The note without the sentence on the last run; for a page that shows today's recipe."""
         return self.note.removesuffix(SHOWN_THEN).strip()

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from curation.dataset import (
     BASE_COLUMNS,
@@ -25,6 +26,10 @@ from curation.project import Project
 from curation.recipe import Recipe, Step
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# On a busy machine an input takes as long as it takes; that is no fault of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ALONE = {
     "test_browser",

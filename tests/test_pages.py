@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import Project, Step
+from curation import Project, Step, jobs
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.recipe import Recipe
 from curation.ui import state
 from tests.conftest import ROOT, make_dataset
 
@@ -204,6 +205,39 @@ def test_the_frame_says_how_much_is_kept_and_offers_undo(project):
     app.run()
     assert not app.exception
     assert any(f"{kept:,}" in m.value for m in app.metric)
+
+
+def test_until_a_run_nothing_is_called_kept_and_the_page_offers_the_run_or_shows_it(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "fresh"
+    project = Project.create(
+        folder, recipe=Recipe((Step("drop_exact_duplicates"), Step("embed", way="draft")))
+    )
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "Why?", "completion": "Because."}\n' * 3)
+    project.add(tmp_path / "rows.jsonl")
+    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("CURATION_PROJECT", str(folder))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+
+    def words() -> str:
+        return " ".join([*(m.value for m in app.markdown), *(p.text for p in app.get("progress"))])
+
+    assert "**3** examples" in words() and "kept" not in words()
+    assert "Kept" not in [m.label for m in app.metric]
+    monkeypatch.setattr("curation.jobs._start", lambda project, command: started.append(command))
+    started: list = []
+    app.button(key="page-run").click().run()
+    assert [c.name for c in started] == ["run"]
+    job = jobs.Status("a-run", "Run", "running", "run", 0.5, "Embeddings: 1 of 3 texts", pid=1)
+    monkeypatch.setattr("curation.jobs.all_jobs", lambda *_: [job])
+    app.run()
+    assert not app.exception and "page-run" not in [b.key for b in app.button]
+    assert words().count("1 of 3 texts") == 2, "in the page and in the sidebar"
+    monkeypatch.setattr("curation.jobs.all_jobs", lambda *_: [])
+    project.run()
+    app.run()
+    assert "of 3 kept" in words() and "page-run" not in [b.key for b in app.button]
 
 
 def test_a_project_that_was_just_made_is_the_one_the_sidebar_names(project, tmp_path):

@@ -106,7 +106,10 @@ def _funnel(project: Project) -> None:
         st.warning(markdown(error, 300))
         return
     kept, total = len(view.dataset.kept), len(view.dataset)
-    st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
+    if view.ran:
+        st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
+    else:
+        st.markdown(f"**{total:,}** examples")
     if not view.current:
         run_button(project, "shell-run")
 
@@ -206,15 +209,15 @@ def _draw_jobs(project: Project, was_running: bool) -> None:
         st.rerun(scope="app")
 
 
-def draw_job(project: Project, job: jobs.Status) -> None:
-    """Draw one job: its progress, or how it ended."""
+def draw_job(project: Project, job: jobs.Status, place: str = "") -> None:
+    """Draw one job: its progress, or how it ended. place: makes the keys of a second drawing."""
     title = markdown(job.title)
     if job.active:
         doing = f" · {markdown(job.text, 160)}" if job.text else ""
         st.progress(min(job.share, 1.0), text=f"**{title}**{doing}")
         st.button(
             "Cancel",
-            key=f"cancel-{job.id}",
+            key=f"{place}cancel-{job.id}",
             icon=":material/stop:",
             on_click=jobs.cancel,
             args=(project.path, job.id),
@@ -235,7 +238,31 @@ def header(title: str, sentence: str) -> None:
     st.caption(sentence)
 
 
-def stale(view: View) -> None:
-    """Say that the page shows the last run, and what has changed since."""
-    if not view.current:
+def stale(project: Project, view: View) -> None:
+    """Say that the page shows the last run and what has changed since, with a button that runs it.
+
+    While a run is under way its progress stands in the place of the sentence.
+    """
+    if view.current:
+        return
+    if running(project):
+        st.fragment(_draw_run, run_every=1.0)(project)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.info(markdown(view.note, 400), icon=":material/history:")
+        st.button(
+            "Run",
+            key="page-run",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=start_run,
+            args=(project,),
+            help=expected(project),
+        )
+
+
+def _draw_run(project: Project) -> None:
+    """Draw the run that is under way; the sidebar draws the page again when it has ended."""
+    job = next((j for j in jobs.all_jobs(project.path, RECENT) if j.active), None)
+    if job is not None:
+        draw_job(project, job, "page-")

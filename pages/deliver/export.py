@@ -24,7 +24,7 @@ def draw() -> None:
         "Files that a trainer reads, checked with its rules, and the history of every row.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     unread.draw(project, view.dataset.rows, view.fingerprint)
     written = deliveries(project.path)
     if written:

@@ -17,7 +17,7 @@ def draw() -> None:
         "Choose a good and diverse part within a budget, and see whether the choice beats chance.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     unread.draw(project, view.dataset.rows, view.fingerprint)
     form.draw(project, view.dataset)
     choice = Choice.of(view.dataset)

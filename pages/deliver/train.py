@@ -16,7 +16,7 @@ def draw() -> None:
         "Train on what was chosen and on other choices of the same size, and see whether it helped.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     runs = all_runs(project.path)
     if runs:
         run = listing.chosen(project, runs)

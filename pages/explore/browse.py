@@ -78,7 +78,7 @@ def draw() -> None:
         "Find examples by words, meaning or similarity. Open one to read it and its history.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     rows = view.dataset.rows
     top = st.container()  # drawn last: the search result depends on the filter
     left, right = st.columns([11, 3])

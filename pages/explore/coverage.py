@@ -61,7 +61,7 @@ def draw() -> None:
         "much.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     unread.draw(project, view.dataset.rows, view.fingerprint)
     references = project.references.all()
     if new := reference_sets.just_added(project, references):

@@ -15,7 +15,7 @@ def draw() -> None:
         "Examples with a similar meaning lie together. Draw around a region to list it and act on it.",
     )
     project, view = state.need_view()
-    shell.stale(view)
+    shell.stale(project, view)
     rows = view.dataset.rows
     unread.draw(project, rows, view.fingerprint)
     if "map_x" not in rows:

@@ -21,13 +21,14 @@ FILE = (
 """A file, and what became of its examples."""
 
 
-def draw_counts(counts: Counts) -> None:
-    """Draw the main numbers."""
+def draw_counts(counts: Counts, ran: bool) -> None:
+    """Draw the main numbers; ran: whether a recipe has kept and dropped anything."""
     box = partial(charts.number, height="stretch")
     with st.container(horizontal=True):
         box("Examples", f"{counts.examples:,}")
-        box("Kept", f"{counts.kept:,}", f"{counts.share_kept:.1%}")
-        box("Dropped", f"{counts.dropped:,}")
+        if ran:
+            box("Kept", f"{counts.kept:,}", f"{counts.share_kept:.1%}")
+            box("Dropped", f"{counts.dropped:,}")
         box(
             "Need attention",
             f"{counts.attention:,}",
@@ -58,8 +59,8 @@ def draw() -> None:
         "Overview", "How many examples there are, what each step dropped, and their topics."
     )
     project, view = state.need_view()
-    shell.stale(view)
-    draw_counts(Counts.of(view.dataset, project.imports, project.people()))
+    shell.stale(project, view)
+    draw_counts(Counts.of(view.dataset, project.imports, project.people()), view.ran)
     part = st.segmented_control(
         "Part",
         ["Funnel", "Measures", "Files", "Review"],
