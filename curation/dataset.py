@@ -306,17 +306,6 @@ class Dataset:
         return self.rows[self.rows["dropped_by"].notna()]
 
     @property
-    def reasons(self) -> pd.Series:
-        """Each row's reason for being dropped; "" for rows that were not."""
-        reasons = pd.Series("", index=self.rows.index, dtype="str")
-        for report in self.steps:
-            if "reason" in report.delta:
-                mine = self.rows.index[(self.rows["dropped_by"] == report.name).to_numpy()]
-                dropped = mine.intersection(report.delta.index)
-                reasons.loc[dropped] = report.delta.loc[dropped, "reason"].fillna("")
-        return reasons
-
-    @property
     def scores(self) -> list[str]:
         """Names of the columns that steps have added."""
         return [name for name in self.rows.columns if name not in BASE_COLUMNS]

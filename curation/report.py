@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,3 +154,14 @@ class StepReport:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def reasons_of(rows: pd.DataFrame, steps: Iterable[StepReport]) -> pd.Series:
+    """Return each row's reason for being dropped, by id; "" for rows that were not."""
+    reasons = pd.Series("", index=rows.index, dtype="str")
+    for report in steps:
+        if "reason" in report.delta:
+            mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
+            dropped = mine.intersection(report.delta.index)
+            reasons.loc[dropped] = report.delta.loc[dropped, "reason"].fillna("")
+    return reasons

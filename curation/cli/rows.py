@@ -17,6 +17,7 @@ from curation.looking.queues import FIRST, QUEUES, queue
 from curation.overlay import with_decisions
 from curation.project import Project
 from curation.rejected import readable
+from curation.report import reasons_of
 
 
 def rows(
@@ -92,7 +93,7 @@ def row_table(dataset: Dataset, rows: Any, columns: str | None) -> Any:
     if unknown:
         choices = [*BASE_COLUMNS, *dataset.scores, *own[:MANY]]
         raise CurationError(f"There is no column {unknown[0]!r}; there are: {', '.join(choices)}.")
-    table["reason"] = dataset.reasons[table.index]
+    table["reason"] = reasons_of(dataset.rows, dataset.steps)[table.index]
     table = table.rename_axis("id").reset_index().rename(columns={"source": "source_file"})
     return table[[*fixed, *(c for c in names if c not in fixed and c != "source")]]
 

@@ -18,7 +18,7 @@ from curation.export.folder import entry
 from curation.export.origin import REFUSED, Origin, People
 from curation.personal import KINDS, is_personal
 from curation.personal.redaction import REDACTED, Redaction
-from curation.report import PEOPLE
+from curation.report import PEOPLE, reasons_of
 
 CHUNK = 50_000
 """Rows of a table that are made at once."""
@@ -58,7 +58,7 @@ class Tables:
         self._dataset, self._origin, self._people, self._why = dataset, origin, people, why
         self._refused = {name: fitting.refused for name, fitting in formats.items()}
         self._delivered = np.logical_or.reduce([f.delivered for f in formats.values()])
-        self._reasons = dataset.reasons
+        self._reasons = reasons_of(dataset.rows, dataset.steps)
 
     def receipts(self) -> Iterator[pd.DataFrame]:
         """Yield one row per source example.
