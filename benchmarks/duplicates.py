@@ -1,4 +1,4 @@
-"""Duplicates: another threshold at once, near-duplicates beside peers, paraphrases, people's judgements.
+"""Duplicates: near-duplicates beside peers, rows of another set, paraphrases, people's judgements.
 
 python -m benchmarks duplicates [--data FOLDER] [--peers FOLDER] [--rows N] [NAME…]
 
@@ -219,7 +219,30 @@ def paraphrases(data: Path) -> Iterator[Line]:
         yield f"cosine {similarity}", len(texts), figure
 
 
-PARTS = ("ladder", "judgements", "paraphrases", "peers")
+def another_set(data: Path) -> Iterator[Line]:
+    """Rows of other sets that stand in Alpaca, prompt and answer as one text."""
+    from curation.dataset import silent
+    from curation.operations.known import copies_in
+
+    def texts(file: str) -> list[str]:
+        records = json.loads((data / file).read_text("utf-8"))
+        prompts = [f"{r['instruction']}\n{r.get('input') or ''}".strip() for r in records]
+        return [f"{p}\n\n{r['output']}" for p, r in zip(prompts, records, strict=True)]
+
+    alpaca = texts("sft/alpaca_en_52k.json")
+    for file in (
+        "selected/cherry_alpaca_5_percent.json",
+        "sft/llamafactory_alpaca_en_demo.json",
+        "sft/lima_train.json",
+        "sft/dolly_train_sdft.json",
+    ):
+        own = texts(file)
+        pairs = copies_in(own, alpaca, SIMILARITY, silent)
+        equal = int((pairs.similarity == 1).sum())
+        yield Path(file).stem, len(own), f"{len(pairs.first):,} stand in Alpaca, {equal:,} equal"
+
+
+PARTS = ("ladder", "judgements", "paraphrases", "another_set", "peers")
 
 
 def main() -> None:
@@ -238,6 +261,7 @@ def main() -> None:
         "ladder": lambda: ladder(options.data),
         "judgements": lambda: judgements(options.data),
         "paraphrases": lambda: paraphrases(options.data),
+        "another_set": lambda: another_set(options.data),
         "peers": lambda: peers(options.data, options.peers, options.rows),
     }
     print("| method | rows | figure |\n|---|---:|---|")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pandas as pd
 
@@ -75,6 +75,16 @@ def chosen(references: References, names: Sequence[str]) -> list[Target]:
             "`curate reference PROJECT PATH`."
         )
     return list({target.slug: target for target in targets}.values())
+
+
+Side = Literal["prompt", "response", "both"]
+"""A side of an example that is compared with the same side of a set's rows."""
+
+
+def side_of(rows: pd.DataFrame, side: Side) -> pd.Series:
+    """Return the texts of one side of rows with prompt and response; both are one text."""
+    prompt, response = (rows[name].fillna("") for name in ("prompt", "response"))
+    return {"prompt": prompt, "response": response, "both": prompt + "\n\n" + response}[side]
 
 
 BETWEEN = "; "

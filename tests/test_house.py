@@ -118,8 +118,8 @@ ROOMS = {
         changes precision
     """,
     "operations": """
-        __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged labels
-        language lengths map quality readability redact shares
+        __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged known
+        labels language lengths map quality readability redact shares
         select_chance select_target split topics
         select_coverage select_score
     """,

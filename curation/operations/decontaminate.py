@@ -19,9 +19,8 @@ from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
 from curation.registry import Range, ReferenceNames, filter
-from curation.targets import BETWEEN, Target, row_name, row_of
+from curation.targets import BETWEEN, Side, Target, row_name, row_of, side_of
 
-Side = Literal["prompt", "response", "both"]
 Embedder = Callable[..., np.ndarray]
 
 CANDIDATES = 5
@@ -115,7 +114,7 @@ def decontaminate(
     for n, (target, side) in enumerate(steps):
         part = part_of(progress, n, len(steps))
         part(0.0, target.name)
-        own, others = _texts(rows, side), _texts(target.examples, side)
+        own, others = side_of(rows, side), side_of(target.examples, side)
         least = GRAM.words if side == "response" else 1
         copies = overlaps(own.tolist(), others.tolist(), part, least=least)
         hits = _by_words(copies, overlap, run, _TITLES[side])
@@ -153,11 +152,6 @@ def decontaminate(
 
 Hits = dict[int, tuple[int, str, float]]
 """Position of an example → position of the set's row, the measure in words, and its value."""
-
-
-def _texts(rows: pd.DataFrame, side: Side) -> pd.Series:
-    prompt, response = (rows[name].fillna("") for name in ("prompt", "response"))
-    return {"prompt": prompt, "response": response, "both": prompt + "\n\n" + response}[side]
 
 
 def _by_words(copies: Overlaps, overlap: float, run: int, title: str) -> Hits:
