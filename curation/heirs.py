@@ -74,7 +74,8 @@ def _newcomers(step: StepReport, rows: pd.DataFrame, heirs: pd.Index) -> pd.Inde
     """The rows that stay though the step did not keep them: people keep them, or they came back."""
     pinned = rows.index[rows["pinned"].fillna(False).astype(bool)]
     kept = step.delta.index[step.delta["keep"].to_numpy()]
-    return pinned.append(heirs).difference(kept)
+    newcomers: pd.Index = pinned.append(heirs).difference(kept)
+    return newcomers
 
 
 def _kept_again(
