@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks._faults import WRITERS, Fault, Row, exact_copy, near_copy
+from benchmarks._faults import WRITERS, Fault, Row, exact_copy, near_copy, nth
+from benchmarks._second_wordings import FAULTS
+from benchmarks._wordings import PROMPTS
 from benchmarks.operations import DATA, MEASURE, labelled, replayed, share
 from curation import Project, Step
 from curation.answers import RULES, Pair
@@ -143,6 +145,34 @@ def found_by_rules(data: Path, seed: int) -> Iterator[list[str]]:
             f"{alarms} of {len(untouched):,}",
             f"{precision:.3f}",
             f"{2 * precision * recall / max(precision + recall, 1e-9):.3f}",
+        ]
+
+
+def second(data: Path, seed: int) -> Iterator[list[str]]:
+    """Recall on a second set of wordings, each on four rows."""
+    yield "fault planted, second wordings|wordings|rows|recall|English|Chinese|others".split("|")
+    rows = clean_rows(data, np.random.default_rng(seed))
+    for kind, (rule, templates) in FAULTS.items():
+        planted: list[Row] = []
+        for code, texts in templates.items():
+            for number in range(4 * len(texts)):
+                template, host = texts[number // 4], rows.get(code, rows["en"]).pop()
+                other = rows.get(code, rows["en"])[0]
+                parts = {"answer": host.response, "prompt": host.prompt, "question": other.prompt}
+                parts |= {"reply": other.response, "short": host.response[:150]}
+                prompt = nth(PROMPTS[code], number) if code in PROMPTS else host.prompt
+                planted.append(Row(prompt, template.format(**parts), code))
+        named = checked(planted)["problems"].str.split(",").map(lambda names: rule in names)  # noqa: B023
+        hits, codes = named.to_numpy(dtype=bool), np.array([row.language for row in planted])
+        others = ~np.isin(codes, ["en", "zh"])
+        yield [
+            kind,
+            str(sum(map(len, templates.values()))),
+            str(len(planted)),
+            *(
+                f"{hits[part].mean():.3f}" if part.any() else "–"
+                for part in (codes != "", codes == "en", codes == "zh", others)
+            ),
         ]
 
 
@@ -347,6 +377,7 @@ def corrections(data: Path, seed: int) -> Iterator[list[str]]:
 
 PARTS: dict[str, Callable[[Path, int], Iterator[list[str]]]] = {
     "rules": found_by_rules,
+    "second": second,
     "copies": copies,
     "contamination": contamination,
     "languages": languages,

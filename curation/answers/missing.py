@@ -19,6 +19,16 @@ _WORDS = set(
     )
 )
 """Whole answers that say nothing, in small letters without brackets and end signs."""
+_NOTHING = re.compile(
+    r"(?:no|without) (?:answer|response|output|input|data|content|text|result)s?(?: (?:yet|here|available|provided|"
+    r"given|found))?|nothing to (?:output|show|display|report)|n\.a|fixme|see above|"
+    r"not (?:yet )?(?:given|provided|available|applicable|specified|entered|filled in|answered)|"
+    r"(?:the )?(?:answer|response|output|text|content)s?:? (?:is |are )?(?:tb[adc]|pending|missing|omitted|to follow|"
+    r"to come|goes here|here|not available)|(?:to be|will be) (?:filled in|completed|added|determined|provided|written)"
+    r"(?: later)?|(?:暂时|暂|目前|此处|这里|本题)?(?:没有|无|缺少|缺)(?:答案|回答|内容|输出|输入|数据|回复)|"
+    r"(?:此处|这里|答案|内容|回答|以下|其余)(?:省略|从略|略|待补充|待填|缺失|为空)|待(?:填|定|补充|填写|完善|更新|续)",
+)
+"""Whole answers that say that nothing stands there, in small letters without brackets and end signs."""
 _VALUES = set(
     "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|blank|empty|xxx|无|略|空|空白".split("|")
 )
@@ -97,11 +107,16 @@ def is_placeholder(pair: Pair) -> bool:
     if _SIGNS_ONLY.fullmatch(answer):
         return not asks_for_a_word
     bare = answer.casefold().strip(_BRACKETS)
-    if bare in _WORDS or answer.casefold() == "k.a.":
+    if bare in _WORDS or _said_missing(bare) or answer.casefold() == "k.a.":
         return bare not in prompt and not (bare in _VALUES and asks_for_a_word)
     return bool(
         bare in _NONE and _ASKS_TO_MAKE.match(prompt.strip()) and not _MAY_BE_NONE.search(prompt)
     )
+
+
+def _said_missing(bare: str) -> bool:
+    """Whether an answer without brackets and end signs says that nothing stands there."""
+    return _NOTHING.fullmatch(bare.strip("-–— ")) is not None
 
 
 def is_empty(pair: Pair) -> bool:

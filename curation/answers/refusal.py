@@ -39,36 +39,49 @@ _REFUSES = re.compile(
     rf"|\bregret that i (?:am|'m) unable"
     # an "I cannot" at the very beginning, about the request itself
     rf"|\A\W{{0,3}}(?:(?:oh|well|no|hmm|thank(?:s|"
-    rf" you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:to |be able to )?"
+    rf" you)[^.,\n]{{0,40}}),? (?:but )?)?i ?(?:{_CANNOT}) (?:really |actually |possibly )?(?:to |be able to )?"
     r"(?:help|assist|fulfil|comply|do (?:that|this|so)\b|creat|generat|produce (?:that|this|such)|"
     r"discuss (?:that|this|such)|"
     r"provid(?:e|ing) (?:\w+ ){0,3}(?:response|answer|ways|information|content|advice|instructions|assistance|"
     r"that|this)|"
     r"(?:answer|respond to|engage (?:with|in)|write) (?:that|this|your|the question|such)|have the (?:ability|"
     r"capability))"
-    r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not\b|\bhave to (?:decline|refuse|turn down)\b"
+    r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not\b"
+    r"|\b(?:have|need) to (?:decline|refuse|turn down|pass on|say no)\b"
+    r"|\A[^.!?\n]{0,30}\bi(?:'m| am) (?:really |just |simply )?(?:not |un)comfortable (?:with )?\w+ing\b"
+    r"|\A\W{0,3}(?:sorry,? (?:but )?|unfortunately,? )?i (?:have no (?:access|ability|means|way (?:of|to))|"
+    r"lack the (?:ability|capabilit|capacity|means))"
+    r"|\A\W{0,3}(?:let's|let us|can we|could we|shall we) (?:please )?(?:talk about|discuss|change|move on)"
+    r"[^.\n]{0,20}(?:something else|another|different|the (?:subject|topic))"
+    r"|\A\W{0,3}for (?:safety|legal|ethical|privacy|security) reasons,? [^.\n]{0,20}(?:can'?t|cannot|won't|will not)"
     r"|\b(?:that|this|it) is(?: not|n't) something (?:that )?i (?:am|'m|can)\b"
-    r"|\boutside (?:of )?my (?:capabilities|abilities)\b|\b(?:against|violates?) (?:my|our) (?:guidelines|"
-    r"programming|polic)"
+    r"|\b(?:outside|beyond) (?:of )?(?:my (?:capabilities|abilities|scope|remit|training)\b|what i(?:'m| am) "
+    r"(?:able|allowed|permitted|designed)|what i can\b)"
+    r"|\b(?:against|violates?|breach(?:es)?) (?:my|our) (?:\w+ )?(?:guidelines|programming|polic|rules|terms)"
     r"|\A\W{0,3}it (?:would not|is not|isn't|wouldn't) (?:be )?(?:appropriate|ethical|possible|right) for me to\b"
     # a machine that lacks or cannot
-    rf"|\b(?:as|i(?:'m| am)(?: (?:just|only|merely|simply))?) an? (?:[\w-]+ ){{0,2}}{_AI}\b[^.!?\n]{{0,60}}"
+    rf"|\b(?:as|being|i(?:'m| am)(?: (?:just|only|merely|simply))?) an? (?:[\w-]+ ){{0,2}}{_AI}\b[^.!?\n]{{0,60}}"
     r"(?:\bi(?: am|'m)? ?(?:do not|don't|cannot|can't|can not|lack|unable|not|have no|won't|will not|must)\b"
+    r"|\bnot something i\b"
     r"|\b(?:and|so) (?:do not|don't|cannot|can't|am not|unable|i)\b|\bunable to\b|\bnot (?:able|possible|within)\b)"
     r"|\bit's not within my programming\b"
     r"|\bas of my (?:last|latest|most recent|current|knowledge|training)\b"
-    r"|\bmy (?:knowledge|training)(?: data)? cut-?off\b"
+    r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|stops|only (?:goes|extends|reaches))\b"
     r"|\bwhich an? (?:ai|language model) cannot do\b|\bgpt models are not designed\b",
     re.IGNORECASE,
 )
 _REFUSES_CHINESE = re.compile(
     r"(?:抱歉|对不起|不好意思|很遗憾|十分遗憾|请原谅|恕)[^。！？\n]{0,40}?"
-    r"(?:无法|不能|没办法|没有办法|没有足够|没有能力|不便|不可以|不了|还没学习|不方便)"
-    r"|(?:(?<![你您])作为|由于我是|我(?:只|仅仅|只不过)?是)(?:一个|一名|一款|一位)?(?:负责任的)?"
+    r"(?:无法|不能|没法|没办法|没有办法|没有足够|没有能力|不便|不可以|不了|还没学习|不方便|拒绝)"
+    r"|(?:(?<![你您])作为|由于我是|我(?:只|仅仅|只不过)?是)(?:一个|一名|一款|一位|个|名)?(?:负责任的)?"
     r"(?:AI|人工智能|大?语言模型|文本模型|聊天机器人|虚拟助手)[^。！？\n]{0,24}?"
-    r"(?:无法|不能|没有|不具备|并不|不会|不可以|并没有)"
+    r"(?:无法|不能|没法|没有|不具备|并不|不会|不可以|并没有)"
     r"|\A\W{0,3}(?:你好，|您好，)?我(?:暂时|目前|现在)?(?:无法|不能|没办法|不便)(?:回答|提供|给到|完成|满足|帮|"
     r"协助|处理|执行|参与|讨论)"
+    r"|\A[^。！？，\n]{0,8}我?(?:帮不了|回答不了|无能为力|爱莫能助)|\A\W{0,3}(?:我们)?换(?:个|一个)话题"
+    r"|\A\W{0,3}我(?:没有联网|不能联网|无法联网|不具备[^。\n]{0,16}(?:功能|能力)|(?:必须|只能|不得不)?拒绝回答)"
+    r"|超出了?我的(?:能力|知识|权限)|\A\W{0,3}出于(?:安全|隐私|道德|法律)[^。\n]{0,10}(?:不会|不能|无法|不便)"
+    r"|\A\W{0,3}(?:根据|按照|由于)[^。\n]{0,12}(?:政策|规定|法规|准则)[^。\n]{0,12}(?:无法|不能|不予)(?:展示|显示|提供|回答)"
     r"|我不便(?:回答|透露|讨论)|(?:涉及敏感|违反了?(?:使用)?(?:规定|政策|准则))[^\n]{0,20}(?:不便|不能|无法)",
     re.IGNORECASE,
 )
@@ -77,7 +90,9 @@ _REFUSES_ELSEWHERE = re.compile(
     r"\b(?:lo siento|lamento|disculp\w{1,4}|desculp\w{1,4}|perdón?|me temo|sinto muito|infelizmente|lamentablemente|"
     r"desafortunadamente)\b[^.\n]{0,30}\b(?:no|não) (?:puedo|posso|pod(?:er|ría)|consigo|estoy|estou|sou capaz|"
     r"soy capaz|tengo|tenho)\b"
-    r"|\blamento (?:no|não) poder\b"
+    r"|\blamento (?:no|não) poder\b|\A\W{0,3}(?:no|não) me (?:es|é|resulta) (?:posible|possível)\b"
+    r"|\b(?:al|por) ser (?:um |uma |un |una )?(?:ia|intelig[eê]ncia artificial|modelo de l[ie]ngua\w+)\b[^.\n]{0,30}"
+    r"\b(?:no|não|carezco)\b"
     r"|\bcomo (?:um |uma |un |una )?(?:ia|inteligencia artificial|inteligência artificial|"
     r"modelo de l[ie]ngua\w+)\b[^.\n]{0,30}"
     r"\b(?:no|não)\b"
@@ -86,26 +101,31 @@ _REFUSES_ELSEWHERE = re.compile(
     r"|\b(?:tut mir (?:sehr )?leid|leider|entschuldigung|"
     r"bedauere?)\b[^.\n]{0,40}\bich kann\b[^.\n]{0,60}\b(?:nicht|kein\w*)\b"
     r"|\btut mir (?:sehr )?leid\b[^.\n]{0,10}\bdas kann ich nicht\b"
-    r"|\A\W{0,3}ich kann\b[^.\n]{0,50}\bleider nicht\b"
+    r"|\A\W{0,3}(?:ich kann|da(?:zu|bei|rauf) kann ich)\b[^.\n]{0,50}\bleider nichts?\b"
     r"|\bals (?:eine? )?(?:ki|künstliche intelligenz|"
     r"(?:großes )?sprachmodell)\b\S{0,20}[, ]+[^.\n]{0,30}\b(?:keine?n?|nicht)\b"
     # French and Italian
     r"|\b(?:désolée?|m'excuse|malheureusement|regrette|navrée?)\b[^.\n]{0,30}\b(?:je (?:ne )?(?:peux|"
     r"suis)[^.\n]{0,12}\bpas\b|"
     r"il m'est impossible|je ne suis pas)"
+    r"|\A\W{0,3}il ne m'est pas possible\b|\bétant (?:une? )(?:ia|intelligence artificielle|modèle de lang\w{1,6})\b"
+    r"[^.\n]{0,30}\b(?:pas|aucune?)\b"
     r"|\ben tant qu(?:'ia|'intelligence artificielle|e modèle de lang\w{1,6})\b[^.\n]{0,30}\b(?:pas|aucune?)\b"
     r"|\bmi dispiace\b[^.\n]{0,20}\bnon (?:posso|sono)\b"
     # Russian
     r"|(?:извините|прошу прощения|простите|к сожалению)[^.\n]{0,30}\bя не (?:могу|в состоянии|имею)"
     r"|\A\W{0,3}я не могу (?:создавать|помочь|ответить|выполнить|предоставить)"
-    r"|\bкак (?:языковая модель|искусственный интеллект|ии)\b[^.\n]{0,20}\bне\b"
+    r"|\A\W{0,3}я не вправе\b"
+    r"|\b(?:как|будучи) (?:языков\w{2,3} модел\w{1,2}|искусственн\w{2,3} интеллект\w{0,2}|ии)\b[^.\n]{0,20}\bне\b"
     # Japanese and Korean
     r"|(?:申し訳(?:ありません|ございません|ない)|すみません|恐れ入りますが|ごめんなさい|恐縮です)[^\n]{0,40}?"
     r"(?:できません|できかねます|いたしかねます|しかねます|対応でき|お答えでき)"
+    r"|\A[^。\n]{0,20}お答え(?:しかねます|できません|できかねます)"
     r"|(?:AI|言語モデル|人工知能)[^。\n]{0,8}(?:として|なので|ですので)[^。\n]{0,24}(?:ありません|できません|"
     r"持って(?:い)?ません)"
     r"|(?:죄송(?:하지만|합니다)|미안하지만|유감스럽게도)[^\n]{0,40}(?:없습니다|없어요|어렵습니다|못합니다)"
-    r"|(?:AI|인공지능|언어 모델)[^.\n]{0,8}(?:로서|이기 때문에)[^.\n]{0,24}(?:없습니다|않습니다)",
+    r"|\A[^.\n]{0,20}(?:답|도와)(?:변)?(?:해)? ?드리기 (?:어렵|힘들)"
+    r"|(?:AI|인공지능|언어 모델)[^.\n]{0,8}(?:로서|이기 때문에|이?라(?:서)?)[^.\n]{0,24}(?:없습니다|않습니다|못합니다)",
     re.IGNORECASE,
 )
 _TOOL_LIMIT = re.compile(
@@ -194,7 +214,8 @@ def is_refusal(pair: Pair) -> bool:
 
 _NEEDED = re.compile(
     r"n't|not\b|unable|declin|refus|rather|turn down|capabilit|lack|\bno\b|outside|guideline|can[’']?t|无|不|没|"
-    r"não|keine?|nicht|\bpas\b|aucun|impossible|\bне\b|ません|かね|없|않|어렵|못|cut-?off|as of my",
+    r"comfortable|pass on|else\b|another|violat|breach|beyond|\bends\b|stops|reasons|carezc|换|拒|超出|"
+    r"não|keine?|nichts?|\bpas\b|aucun|impossible|\bне\b|ません|かね|없|않|어렵|못|cut-?off|as of my",
     re.IGNORECASE,
 )
 """Every refusal holds one of these, and few other answers begin with one."""

@@ -14,8 +14,13 @@ _INSTRUCTION = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _BEGIN, _END = r"^[ \t#*\[【<]{0,6}", r"[\]】>]?\**[ \t]?[:：]|"
-_ASKS = r"(?:human|user|usr|question|q|用户|人类|问题?|提问)"
-_ANSWERS = r"(?:assistant|ai|bot|chatgpt|gpt|model|answer|a|助手|助理|答案?|回答)"
+_ASKS = r"(?:human|user(?: prompt)?|usr|question|q|prompt|query|用户(?:提问|输入)?|人类|问题?|提问)"
+_ANSWERS = (
+    r"(?:assistant|ai|bot|chatgpt|gpt|model(?: output)?|completion|answer|a|助手|助理|答案?|回答|回复|"
+    r"模型(?:回答|输出|回复)?)"
+)
+_TAGGED = re.compile(r"^<(?:user|human)>[\s\S]{1,5000}?^<assistant>", re.IGNORECASE | re.MULTILINE)
+"""Turns between tags."""
 _ASKED_AGAIN = re.compile(
     rf"{_BEGIN}{_ASKS}{_END}^[【\[]用户[】\]]|^user$", re.IGNORECASE | re.MULTILINE
 )
@@ -48,7 +53,12 @@ def is_merged(pair: Pair) -> bool:
     if _ASKS_DIALOGUE.search(pair.prompt):
         return False
     again = _ASKED_AGAIN.search(answer, 1)
-    return bool(_HUMAN.search(answer) or again and _ANSWERED_AGAIN.search(answer, again.end()))
+    return bool(
+        _HUMAN.search(answer)
+        or _TAGGED.search(answer, 1)
+        or again
+        and _ANSWERED_AGAIN.search(answer, again.end())
+    )
 
 
 def _thoughts_open(answer: str) -> bool:

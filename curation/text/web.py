@@ -23,7 +23,11 @@ ABOUT_HTML = re.compile(
 )
 """A text that is about HTML, so that tags may be meant."""
 
-LAYOUT = re.compile(r"</(?:div|table|tr|td|sup|sub|blockquote)>|<img\s[^<>]{1,200}>", re.IGNORECASE)
+LAYOUT = re.compile(
+    r"</(?:div|table|tr|td|sup|sub|blockquote|article|section|header|footer|nav|aside|figure|pre|code|small)>|"
+    r"<img\s[^<>]{1,200}>|<hr ?/?>",
+    re.IGNORECASE,
+)
 """Elements of whole pages. They are left over from one, or are the page that somebody asked for."""
 _ELEMENT = re.compile(r"</?(?:div|table|audio|video|img)\b", re.IGNORECASE)
 
