@@ -178,3 +178,84 @@ FAULTS: dict[str, tuple[str, dict[str, list[str]]]] = {
     ),
 }
 """Kind → its rule, and templates by language. {question} and {reply} are those of another row."""
+
+AGAIN: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "refusal": (
+        "refusal",
+        {
+            "en": [
+                "That's not a conversation I can have.",
+                "I'd prefer not to go there.",
+                "Regrettably, I cannot be of assistance with that.",
+                "I don't think I should answer this.",
+                "Respectfully, I decline.",
+                "My guidelines prevent me from responding.",
+                "I'm not programmed to have opinions on politics.",
+                "This request has been flagged and cannot be processed.",
+                "I wish I could help, but I can't access real-time data.",
+                "I do not possess the ability to feel pain.",
+                "You'd be better off asking a doctor; I can't give medical advice.",
+                "Content of this nature is not something I produce.",
+            ],
+            "zh": [
+                "这个话题我不方便讨论。",
+                "我没有权限回答此类问题。",
+                "很遗憾，我暂时不支持这个功能。",
+                "我无法访问实时数据，请自行查询。",
+                "此问题不在我的服务范围内。",
+                "我被设计成不讨论这类内容。",
+                "我不会帮你做这件事。",
+                "作为人工智能，我体会不到疼痛。",
+            ],
+        },
+    ),
+    "refusal, later": (
+        "refusal",
+        {
+            "en": [
+                "This isn't a subject I feel able to cover.",
+                "I have been told not to give out such details.",
+                "Nope, can't do it.",
+                "I've no view on that matter.",
+                "That would be against the rules I follow.",
+                "I only deal with cooking questions.",
+                "It's best if I stay out of this one.",
+                "My apologies; I was not built for this.",
+            ],
+            "zh": [
+                "这件事我说不上来。",
+                "我没学过这方面的知识。",
+                "抱歉，这类话题不适合讨论。",
+                "我的设定不允许我这样做。",
+                "暂时没有办法帮到你。",
+                "我只能回答与烹饪有关的问题。",
+            ],
+        },
+    ),
+    "merged turns": (
+        "merged_instructions",
+        {
+            "en": [
+                "{answer}\n\nNext question: {question}\nAnswer: {reply}",
+                "{answer}\n\nUser query: {question}\nAI response: {reply}",
+                "{answer}\n\n#### Question\n{question}\n#### Answer\n{reply}",
+                "{answer}\n\nExample 2:\nInput: {question}\nOutput: {reply}",
+            ],
+            "zh": [
+                "{answer}\n\n用户问题：{question}\nAI回答：{reply}",
+                "{answer}\n\n题目：{question}\n答案：{reply}",
+            ],
+        },
+    ),
+    "placeholder": (
+        "placeholder_answer",
+        {
+            "en": [
+                *("[no answer]", "None provided", "TBC", "—", "Answer not found."),
+                *("<empty>", "Insert text", "Pending"),
+            ],
+            "zh": ["暂无数据", "未填写", "同上", "空缺"],
+        },
+    ),
+}
+"""A third set, written after the rules were widened by the second; `later` after short answers were read."""

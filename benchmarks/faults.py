@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._faults import WRITERS, Fault, Row, exact_copy, near_copy, nth
-from benchmarks._second_wordings import FAULTS
+from benchmarks._second_wordings import AGAIN, FAULTS
 from benchmarks._wordings import PROMPTS
 from benchmarks.operations import DATA, MEASURE, labelled, replayed, share
 from curation import Project, Step
@@ -42,6 +42,7 @@ UNTOUCHED = 3_000
 """Rows without a planted fault, at most, half of them Chinese."""
 
 Records = list[dict[str, Any]]
+Templates = dict[str, tuple[str, dict[str, list[str]]]]
 
 READ: dict[str, frozenset[str]] = {
     kind: frozenset(digests)
@@ -148,11 +149,11 @@ def found_by_rules(data: Path, seed: int) -> Iterator[list[str]]:
         ]
 
 
-def second(data: Path, seed: int) -> Iterator[list[str]]:
-    """Recall on a second set of wordings, each on four rows."""
-    yield "fault planted, second wordings|wordings|rows|recall|English|Chinese|others".split("|")
+def second(data: Path, seed: int, faults: Templates = FAULTS) -> Iterator[list[str]]:
+    """Recall on another set of wordings, each on four rows."""
+    yield "fault planted, other wordings|wordings|rows|recall|English|Chinese|others".split("|")
     rows = clean_rows(data, np.random.default_rng(seed))
-    for kind, (rule, templates) in FAULTS.items():
+    for kind, (rule, templates) in faults.items():
         planted: list[Row] = []
         for code, texts in templates.items():
             for number in range(4 * len(texts)):
@@ -174,6 +175,11 @@ def second(data: Path, seed: int) -> Iterator[list[str]]:
                 for part in (codes != "", codes == "en", codes == "zh", others)
             ),
         ]
+
+
+def third(data: Path, seed: int) -> Iterator[list[str]]:
+    """Recall on a third set of wordings."""
+    return second(data, seed, AGAIN)
 
 
 def copies(data: Path, seed: int) -> Iterator[list[str]]:
@@ -378,6 +384,7 @@ def corrections(data: Path, seed: int) -> Iterator[list[str]]:
 PARTS: dict[str, Callable[[Path, int], Iterator[list[str]]]] = {
     "rules": found_by_rules,
     "second": second,
+    "third": third,
     "copies": copies,
     "contamination": contamination,
     "languages": languages,

@@ -6,6 +6,7 @@ import re
 
 from curation.answers.rule import Pair, Rule
 from curation.text.folding import plain_quotes
+from curation.text.scripts import han_count
 from curation.text.words import words
 
 _BEGINNING = 400
@@ -139,7 +140,7 @@ _ASKS_BACK = re.compile(
     r"\b(?:please|could you|can you)(?: please)? (?:provide|share|give|specify|clarify|tell me)|"
     r"\bmore (?:context|details|information)\b|"
     r"\bif you (?:share|provide|can provide|could provide)|"
-    r"(?:未|没有|没)(?:有)?(?:提供|给出|说明|指定)|请(?:您)?提供|如果(?:您|你)(?:能)?提供|更多(?:信息|上下文)",
+    r"(?:未|没有|没)(?:有)?(?:提供|给出|说明|指定)|请(?:您)?提供|[您你]能(?:否)?提供|[您你](?:并)?没有|如果(?:您|你)(?:能)?提供|更多(?:信息|上下文)",
     re.IGNORECASE,
 )
 """An answer that lacks something and asks for it."""
@@ -188,18 +189,72 @@ _ASKS_TO_REFUSE = re.compile(
 )
 
 
+_ITSELF = re.compile(
+    r"\bi(?:'m|'d|'ll|'ve)?\b|\bmy (?:guidelines?|training|programming|knowledge|instructions|creators|developers|"
+    r"purpose|capabilit|abilit|polic)",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(
+    r"\b(?:not|no|never|cannot|unable|declin\w*|refus\w*|lack|prevents?|prohibits?|outside|beyond)\b|n't\b",
+    re.IGNORECASE,
+)
+_SERVES = re.compile(
+    r"\b(?:help|assist\w*|answer\w*|respon[ds]\w*|discuss\w*|talk\w*|conversation|provid\w*|shar(?:e|ing)|"
+    r"creat(?:e|ing)|writ(?:e|ing)|generat\w*|produc\w*|access|process\w*|opinions?|feel(?:ings?)?|advice|comply|"
+    r"guidelines?|polic(?:y|ies)|programm\w*|designed|permitted|allowed|capab\w*|ability|request|decline|"
+    r"go there|brows\w*)\b",
+    re.IGNORECASE,
+)
+_DENIES_CHINESE = re.compile(
+    r"我(?!们)[^。，！？]{0,10}(?:不|没|无|拒|未)|(?:不|没|无|未|超出)[^。，！？]{0,6}我(?!们)"
+)
+_SERVES_CHINESE = re.compile(
+    r"回答|帮|讨论|提供|访问|支持|功能|权限|服务|能力|内容|话题|请求|情感|感受|体会|观点|意见|联网|实时|协助|聊|查询"
+)
+_ASKS_TO_SPEAK = re.compile(
+    r"\b(?:write|compose|create|generate|draft|story|poem|song|lyrics?|e-?mail|letter|reply|message|tweet|post|"
+    r"sentences?|quote|lines?|speech|statement|rewrite|translate|paraphrase|edit|correct|convert|change|complete|"
+    r"finish|excuse|resolution|review|testimonial|person|journal|diary|say|respond|response|phrase|example|joke|"
+    r"riddle|summar\w*|turn|transform|add|insert|revise|replace|identify|extract|classify|find|passage|text)\b|"
+    r"写|创作|生成|翻译|编辑|句子|诗|故事|邮件|信|歌|造句|引用|台词|演讲|回复|短语|转换|总结|识别|找|例|修改|替换|"
+    r"编一|借口|肯定|评论",
+    re.IGNORECASE,
+)
+"""Requests for words of somebody, or about a text, in which an "I" may be another's."""
+_SHORT, _SHORT_CHINESE = 200, 50
+"""Characters of an answer that does nothing but refuse."""
+
+
+def _denies_itself(pair: Pair) -> bool:
+    """Whether a short answer says of itself that it does not serve, and takes up nothing of the prompt."""
+    answer = plain_quotes(pair.response.strip())
+    if len(answer) > _SHORT or "\n" in answer or _ASKS_TO_SPEAK.search(pair.prompt):
+        return False
+    if han_count(answer) * 2 > len(answer):
+        pairs = {answer[i : i + 2] for i in range(len(answer) - 1)}
+        taken = sum(two in pair.prompt for two in pairs if han_count(two) == 2)
+        denies = _DENIES_CHINESE.search(answer) and _SERVES_CHINESE.search(answer)
+        return bool(denies) and len(answer) <= _SHORT_CHINESE and taken <= 2 and "？" not in answer
+    first = re.split(r"(?<=[.!?])\s", answer, maxsplit=1)[0]
+    if not (_ITSELF.search(first) and _DENIES.search(first) and _SERVES.search(answer)):
+        return False
+    taken_words = {word for word in words(answer) if len(word) > 4} & set(words(pair.prompt))
+    return len(taken_words) <= 1
+
+
 def is_refusal(pair: Pair) -> bool:
     """Tell whether an answer begins with a refusal, or with what a machine cannot do, and ends there.
 
-    It is no refusal where the prompt asks for one or for a role, where it is quoted, where an
+    A short answer also refuses when it says of itself, in whatever words, that it does not serve, and takes
+    up nothing of the prompt. It is no refusal where the prompt asks for one or for a role, where it is quoted, where an
     assistant names the tools that it has, asks for what is missing, answers all the same, or speaks for
     a shop, where the question is about the model itself, and where more than 130 words follow.
     """
     beginning = plain_quotes(pair.response[:_BEGINNING])
     if not _refuses(beginning):
-        return False
-    unquoted = _QUOTED.sub(" ", beginning)
-    if len(words(unquoted)) >= 3 and not _refuses(unquoted):
+        if not _denies_itself(pair):
+            return False
+    elif len(words(unquoted := _QUOTED.sub(" ", beginning))) >= 3 and not _refuses(unquoted):
         return False
     return not (
         len(words(pair.response)) > _LONGEST
@@ -231,7 +286,7 @@ RULE = Rule(
     "refusal",
     "the answer refuses, or says what a machine cannot do",
     is_refusal,
-    named=27,
-    read=27,
-    right=25,
+    named=28,
+    read=28,
+    right=26,
 )
