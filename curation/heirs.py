@@ -67,7 +67,8 @@ def _orphans(step: StepReport, rows: pd.DataFrame, dropped: pd.Index, people: An
     orphans = [
         copy for copy, others in near if not any(stays_for(copy, other) for other in others.split())
     ]
-    return pd.Index(sorted(orphans), dtype="str")
+    heirs: pd.Index = pd.Index(sorted(orphans), dtype="str")
+    return heirs
 
 
 def _newcomers(step: StepReport, rows: pd.DataFrame, heirs: pd.Index) -> pd.Index:
