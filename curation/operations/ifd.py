@@ -105,11 +105,13 @@ def ifd(
         {prompt: "Repeat: the Po is a river.", response: The Po is a river.} → {ifd_ngrams: 0.45}
         {prompt: Name a sea., response: hTe reRiv enhiR .} → {perplexity_ngrams: 43.44}
     Measured precision:
-        Both: benchmarks ifd. SmolLM2 on 300 rows of Dolly: 2.2 processor seconds a row, 2.2 GB. Spearman with
-        the length of the answer: IFD 0.70, perplexity −0.02; of the highest 5 % by IFD 60 % are among the
-        longest 5 %, where chance gives 5 %. N-grams on 2,000 rows: 260 a second, IFD 0.13, perplexity −0.40. With 100
-        damaged answers, ROC AUC of their perplexity is 0.995 for mixed letters, 0.95 for a tenth of the letters wrong
-        or wrongly encoded, 0.74 for mixed words; that of IFD is 0.92 for mixed letters and 0.61 at most otherwise.
+        SmolLM2 (benchmarks ifd) takes 2.2 processor seconds a row of Dolly (300 rows), 4.6 of LIMA (40 rows), and
+        2.2 GB. Spearman with the length of the answer: IFD 0.70 and 0.81, perplexity −0.02 and 0.07. Of
+        the 5 % of Dolly with the highest IFD 60 % are among its longest 5 %, where chance gives 5 %.
+        N-grams read 260 rows of Dolly a second (2,000 rows); Spearman of IFD 0.13, of perplexity −0.40.
+        Of 100 damaged answers among them, ROC AUC of perplexity is 0.995 for mixed letters, 0.95 for a tenth
+        of the letters wrong or wrongly encoded, 0.74 for mixed words; of IFD 0.92 for mixed letters and at
+        most 0.61 otherwise.
     Source:
         IFD: Li et al. 2024, "From quantity to quality" (Cherry LLM). N-grams: Witten and Bell 1991, with a
         cache of the prompt as in Kuhn and De Mori 1990.
