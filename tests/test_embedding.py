@@ -345,29 +345,63 @@ def test_neighbours_are_the_nearest_and_never_the_row_itself(rows, k, distinct, 
     assert np.allclose(own, similarities, atol=1e-5)
 
 
-def test_among_many_rows_most_neighbours_are_found_and_the_share_is_told(monkeypatch):
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 1_000)
+@pytest.fixture
+def many() -> np.ndarray:
+    """3,000 vectors in 20 heaps, 40 of them equal, and one of zeros."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(3_000, 16)) + 3 * rng.normal(size=(20, 16))[np.arange(3_000) % 20]
     vectors[:40] = vectors[0]  # twins, more of them than neighbours
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[100] = 0
+    return vectors.astype(np.float32)
+
+
+@pytest.mark.parametrize("missed", [0.01, 0.3])
+def test_among_many_rows_most_neighbours_are_found_and_the_share_is_told(many, missed, monkeypatch):
+    """missed: the share of neighbours that the descent misses; too many are looked for in cells."""
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 1_000)
+
+    def descended(data, count):
+        graph = np.argsort(-(data @ data.T), axis=1, kind="stable")[:, :count]
+        draw = np.random.default_rng(1)
+        wrong = draw.random(graph.shape) < missed
+        return np.where(wrong, draw.permuted(graph[::-1], axis=1), graph)
+
+    monkeypatch.setattr(neighbours, "_descended", descended)
     messages: list[str] = []
-    indices, similarities = nearest(vectors, 10, lambda share, text: messages.append(text))
+    indices, similarities = nearest(many, 10, lambda share, text: messages.append(text))
     assert (indices != np.arange(3_000)[:, None]).all() and (indices >= 0).all()
-    own = np.take_along_axis(vectors @ vectors.T, indices.astype(np.int64), axis=1)
+    own = np.take_along_axis(many @ many.T, indices.astype(np.int64), axis=1)
     assert np.allclose(own, similarities, atol=1e-5)
-    recall = (similarities >= brute_force(vectors, 10)[:, -1:] - 1e-5).mean()
-    assert recall >= 0.95
+    assert (np.diff(similarities, axis=1) <= 1e-6).all(), "the nearest first"
+    recall = (similarities >= brute_force(many, 10)[:, -1:] - 1e-5).mean()
+    assert recall >= 0.97
     assert "true neighbours found in a sample" in messages[-1]
+    assert ("cells find" in " ".join(messages)) == (missed == 0.3)
 
 
-def test_a_row_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch):
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
-    monkeypatch.setattr(neighbours, "RECALL", 0.0)
+def test_a_vector_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_PAIRS", 10)
     vectors = np.eye(64, dtype=np.float32)[np.arange(100) % 64]
-    indices, similarities = nearest(vectors, 60)
-    assert (indices >= 0).all() and all(len(set(row)) == 60 for row in indices.tolist())
-    assert np.allclose(similarities, brute_force(vectors, 60), atol=1e-5)
+    indices, similarities = neighbours.nearest_in(vectors, vectors, 61, recall=0.0)
+    assert (indices >= 0).all() and all(len(set(row)) == 61 for row in indices.tolist())
+    assert np.allclose(similarities[:, 1:], brute_force(vectors, 60), atol=1e-5)
+
+
+def test_a_row_that_a_descent_finds_too_few_neighbours_of_is_searched_for_exactly(monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
+    monkeypatch.setattr(neighbours, "SAMPLE", 50)
+
+    def descended(data, count):
+        graph = np.argsort(-(data @ data.T), axis=1, kind="stable")[:, :count]
+        graph[::9, -1] = -1
+        return graph
+
+    monkeypatch.setattr(neighbours, "_descended", descended)
+    vectors = np.random.default_rng(1).normal(size=(100, 8))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    indices, similarities = nearest(vectors, 12)
+    assert (indices >= 0).all() and np.allclose(similarities, brute_force(vectors, 12), atol=1e-5)
 
 
 @pytest.fixture

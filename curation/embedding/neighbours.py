@@ -1,8 +1,9 @@
 """The nearest neighbours of vectors, by cosine.
 
-Guarantee: exact up to EXACT_ROWS rows, or EXACT_PAIRS comparisons for other vectors. Above, the index
-searches so many cells that it finds RECALL of the true neighbours of a sample, and reports that
-share.
+Guarantee: exact up to EXACT_ROWS rows, or EXACT_PAIRS comparisons for other vectors. Above, RECALL
+of the true neighbours of a sample are found, and the share is reported: among rows by nearest-neighbour
+descent, and where that finds fewer, or for other vectors, in cells of an inverted file, so many as it
+takes. The same vectors give the same neighbours on every machine with THREADS processors or more.
 
 Accepted: above the limits a few neighbours in a hundred are not the nearest. All vectors lie in
 memory.
@@ -10,6 +11,7 @@ memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,25 @@ from curation.dataset import Progress, silent
 
 BLOCK = 4_096
 
-EXACT_ROWS = 200_000
-"""Rows up to which every vector is compared with every other; above, that would take hours."""
+EXACT_ROWS = 100_000
+"""Rows up to which every vector is compared with every other: among more, descent is quicker even with
+the 50 processor seconds that each process compiles it for (benchmarks, neighbours)."""
+
+THREADS = 2
+"""Threads of a descent; another number gives other neighbours, so it is not that of the machine."""
 
 EXACT_PAIRS = 10_000_000_000
 """Comparisons up to which `nearest_in` makes them all: about a minute on two cores."""
 
 RECALL = 0.98
-"""Share of the true neighbours that the search among more rows has to find."""
+"""Share of the true neighbours that a search among more comparisons has to find."""
 
 SAMPLE = 1_000
 """Rows whose true neighbours are computed to measure the recall."""
+
+
+Neighbours = tuple[np.ndarray, np.ndarray]
+"""Similarities and rows, both (queries, k)."""
 
 
 def without_gaps(vectors: np.ndarray) -> np.ndarray:
@@ -42,8 +52,9 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and cosine similarities of the k nearest others of each row, both (rows, k).
 
-    Exact up to EXACT_ROWS rows; above, an inverted file (Jégou et al. 2011) that searches so many
-    cells that it finds RECALL of the true neighbours of a sample; the progress text has the recall.
+    Exact up to EXACT_ROWS rows; above, by nearest-neighbour descent (Dong et al. 2011, pynndescent),
+    or where that finds less than RECALL of the true neighbours of a sample, by an inverted file; the
+    progress text has the share.
     """
     rows = len(vectors)
     k = max(0, min(k, rows - 1))
@@ -52,10 +63,10 @@ def nearest(
     if k == 0:
         return indices, similarities
     data = np.ascontiguousarray(vectors, dtype=np.float32)
-    index, recall = _index(data, k, rows <= EXACT_ROWS, progress)
+    search, recall = _searching(data, k, progress)
     for start in range(0, rows, BLOCK):
         block = slice(start, min(rows, start + BLOCK))
-        near_similarities, near_rows = _search(index, data, data[block], k + 1)
+        near_similarities, near_rows = search(block)
         own = near_rows == np.arange(block.start, block.stop)[:, None]
         # Where an equal vector took a row's own place, the last one is left out instead.
         own[~own.any(axis=1), -1] = True
@@ -63,6 +74,53 @@ def nearest(
         similarities[block] = near_similarities[~own].reshape(len(own), k)
         progress(block.stop / rows, f"{block.stop:,} of {rows:,} neighbourhoods{recall}")
     return indices, similarities
+
+
+def _searching(
+    data: np.ndarray, k: int, progress: Progress
+) -> tuple[Callable[[slice], Neighbours], str]:
+    """A function of a block of rows: its k + 1 nearest with each row itself; and the recall in words."""
+    if len(data) > EXACT_ROWS:
+        progress(0.0, f"descending to the neighbours of {len(data):,} rows")
+        graph = _descended(data, k + 1)
+        recall = _recall(data, graph)
+        if recall >= RECALL:
+            text = f", {recall:.1%} of the true neighbours found in a sample"
+            return lambda block: _completed(*_sorted(data, graph, block), data, data[block]), text
+    index, text = _index(data, k, len(data) <= EXACT_ROWS, progress)
+    return lambda block: _completed(*index.search(data[block], k + 1), data, data[block]), text
+
+
+def _sorted(data: np.ndarray, graph: np.ndarray, block: slice) -> Neighbours:
+    """The neighbours of a block of rows, the most similar first."""
+    rows = graph[block]
+    similarities = np.einsum("rd,rkd->rk", data[block], data[rows])
+    order = np.argsort(-similarities, axis=1, kind="stable")
+    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _recall(data: np.ndarray, graph: np.ndarray) -> float:
+    """The share of true neighbours in a graph of them, (rows, k), by a sample."""
+    import faiss
+
+    sample = np.random.default_rng(0).choice(len(data), min(len(data), SAMPLE), replace=False)
+    true = faiss.knn(data[sample], data, graph.shape[1], metric=faiss.METRIC_INNER_PRODUCT)[0]
+    similar = np.einsum("rd,rkd->rk", data[sample], data[graph[sample]])
+    # A row equal to the k-th neighbour is as good, so the similarity counts and not the row.
+    near = (similar >= true[:, -1:] - 1e-6) & (graph[sample] >= 0)
+    return float(near.mean())
+
+
+def _descended(data: np.ndarray, count: int) -> np.ndarray:
+    """The rows nearest to each row, itself among them, (rows, count); -1 where one is missing."""
+    import numba
+    from pynndescent import NNDescent
+
+    threads = min(THREADS, numba.config.NUMBA_NUM_THREADS)
+    graph = NNDescent(
+        data, metric="dot", n_neighbors=count, n_jobs=threads, random_state=0, compressed=False
+    )
+    return np.asarray(graph.neighbor_graph[0][:, :count])
 
 
 def nearest_in(
@@ -83,10 +141,13 @@ def nearest_in(
     similarities = np.zeros((len(queries), k), dtype=np.float32)
     if k == 0 or len(queries) == 0:
         return indices, similarities
-    index, _ = _index(data, k, len(data) * len(queries) <= EXACT_PAIRS, progress, recall)
+    exact = len(data) * len(queries) <= EXACT_PAIRS
+    index, _ = _index(data, k, exact, progress, recall)
     for start in range(0, len(queries), BLOCK):
         block = slice(start, min(len(queries), start + BLOCK))
-        similarities[block], indices[block] = _search(index, data, queries[block], k)
+        similarities[block], indices[block] = _completed(
+            *index.search(queries[block], k), data, queries[block]
+        )
         progress(block.stop / len(queries), f"{block.stop:,} of {len(queries):,} looked up")
     return indices, similarities
 
@@ -94,7 +155,7 @@ def nearest_in(
 def _index(
     data: np.ndarray, k: int, exact: bool, progress: Progress, least_recall: float = RECALL
 ) -> tuple[Any, str]:
-    """An index over the rows, and the recall of its answers in words; empty where it is exact."""
+    """An index over the rows, all of them or an inverted file (Jégou et al. 2011); its recall in words."""
     import faiss
 
     rows, width = data.shape
@@ -119,17 +180,16 @@ def _index(
     return index, f", {recall:.1%} of the true neighbours found in a sample"
 
 
-def _search(
-    index: Any, data: np.ndarray, queries: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities and rows; exact for queries whose cells hold fewer than k rows."""
+def _completed(
+    similarities: np.ndarray, rows: np.ndarray, data: np.ndarray, queries: np.ndarray
+) -> Neighbours:
+    """Similarities and rows; exact for queries for which fewer rows were found than wished."""
     import faiss
 
-    similarities, rows = index.search(queries, k)
     short = (rows < 0).any(axis=1)
     if short.any():
         similarities[short], rows[short] = faiss.knn(
-            queries[short], data, k, metric=faiss.METRIC_INNER_PRODUCT
+            queries[short], data, rows.shape[1], metric=faiss.METRIC_INNER_PRODUCT
         )
     return similarities, rows
 

@@ -37,7 +37,7 @@ def density(
         {prompt: "How can I bake bread at home?"} → {density: 0.93, outlier: 0.97}
         {prompt: "What are the rings of Saturn made of?"} → {density: 0.1, outlier: 2.68}
     Measured precision:
-        Exact: it counts distances; up to 200,000 rows the neighbours are the true ones. How many
+        Exact: it counts distances; up to 100,000 rows the neighbours are the true ones. How many
         outliers are broken was not measured.
     Source:
         Local outlier factor (Breunig et al. 2000), from the neighbours that other steps share.
