@@ -86,9 +86,9 @@ def _searching(
         recall = _recall(data, graph)
         if recall >= RECALL:
             text = f", {recall:.1%} of the true neighbours found in a sample"
-            return lambda block: _completed(*_sorted(data, graph, block), data, data[block]), text
+            return lambda block: _sorted(data, graph, block), text
     index, text = _index(data, k, len(data) <= EXACT_ROWS, progress)
-    return lambda block: _completed(*index.search(data[block], k + 1), data, data[block]), text
+    return lambda block: _looked_up(index, data, data[block], k + 1), text
 
 
 def _sorted(data: np.ndarray, graph: np.ndarray, block: slice) -> Neighbours:
@@ -96,7 +96,8 @@ def _sorted(data: np.ndarray, graph: np.ndarray, block: slice) -> Neighbours:
     rows = graph[block]
     similarities = np.einsum("rd,rkd->rk", data[block], data[rows])
     order = np.argsort(-similarities, axis=1, kind="stable")
-    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    similarities = np.take_along_axis(similarities, order, axis=1)
+    return _completed(similarities, np.take_along_axis(rows, order, axis=1), data, data[block])
 
 
 def _recall(data: np.ndarray, graph: np.ndarray) -> float:
@@ -116,7 +117,7 @@ def _descended(data: np.ndarray, count: int) -> np.ndarray:
     import numba
     from pynndescent import NNDescent
 
-    threads = min(THREADS, numba.config.NUMBA_NUM_THREADS)
+    threads = min(THREADS, numba.get_num_threads())
     graph = NNDescent(
         data, metric="dot", n_neighbors=count, n_jobs=threads, random_state=0, compressed=False
     )
@@ -145,9 +146,7 @@ def nearest_in(
     index, _ = _index(data, k, exact, progress, recall)
     for start in range(0, len(queries), BLOCK):
         block = slice(start, min(len(queries), start + BLOCK))
-        similarities[block], indices[block] = _completed(
-            *index.search(queries[block], k), data, queries[block]
-        )
+        similarities[block], indices[block] = _looked_up(index, data, queries[block], k)
         progress(block.stop / len(queries), f"{block.stop:,} of {len(queries):,} looked up")
     return indices, similarities
 
@@ -178,6 +177,12 @@ def _index(
         recall = float((index.search(sample, k + 1)[0] >= least).mean())
         progress(0.0, f"{index.nprobe} of {cells:,} cells find {recall:.1%} of the neighbours")
     return index, f", {recall:.1%} of the true neighbours found in a sample"
+
+
+def _looked_up(index: Any, data: np.ndarray, queries: np.ndarray, k: int) -> Neighbours:
+    """The answer of an index to queries."""
+    similarities, rows = index.search(queries, k)
+    return _completed(similarities, rows, data, queries)
 
 
 def _completed(
