@@ -105,8 +105,8 @@ def ifd(
         {prompt: "Repeat: the Po is a river.", response: The Po is a river.} → {ifd_ngrams: 0.45}
         {prompt: Name a sea., response: hTe reRiv enhiR .} → {perplexity_ngrams: 43.44}
     Measured precision:
-        SmolLM2 (benchmarks ifd) takes 2.2 processor seconds a row of Dolly (300 rows), 4.6 of LIMA (40 rows), and
-        2.2 GB. Spearman with the length of the answer: IFD 0.70 and 0.81, perplexity −0.02 and 0.07. Of
+        SmolLM2 (benchmarks ifd) takes 2.2 processor seconds a row of Dolly (300 rows), 4.7 of LIMA (100 rows), and
+        2.2 GB. Spearman with the length of the answer: IFD 0.70 and 0.69, perplexity −0.02 and −0.10. Of
         the 5 % of Dolly with the highest IFD 60 % are among its longest 5 %, where chance gives 5 %.
         N-grams read 260 rows of Dolly a second (2,000 rows); Spearman of IFD 0.13, of perplexity −0.40.
         Of 100 damaged answers among them, ROC AUC of perplexity is 0.995 for mixed letters, 0.95 for a tenth
