@@ -57,7 +57,7 @@ def plain(path: Path) -> Iterator[str]:
     texts = (table["instruction"] + "\n" + table["input"] + "\n\n" + table["output"]).tolist()
     vectors = model.encode(texts, show_progress_bar=False)
     yield "embed"
-    UMAP(random_state=0).fit_transform(vectors)
+    UMAP().fit_transform(vectors)
     yield "map"
     KMeans(24, random_state=0).fit(vectors)
     yield "topics"
