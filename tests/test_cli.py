@@ -238,6 +238,8 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     assert "1 example was decided since the last run." in err
     events = lines(run("decisions", project)[1])
     assert [(e["kind"], e["annotator"]) for e in events] == [("drop", "Ann"), ("note", "Ann")]
+    opinions = lines(run("decisions", project, "--opinions")[1])
+    assert [(o["question"], o["who"], o["value"]) for o in opinions] == [("verdict", "Ann", "drop")]
     assert run("decisions", project, "--to", tmp_path / "events.jsonl")[0] == 0
     assert lines((tmp_path / "events.jsonl").read_text()) == events
     (project / "recipe.yaml").write_text(

@@ -214,6 +214,41 @@ def test_tables_of_the_state(store):
     assert list(store.state().frame()["verdict"]) == ["keep", "drop", ""]
 
 
+def test_each_person_has_an_own_latest_opinion(local):
+    answers = [
+        ("a", "keep", None, "Ann"),
+        ("a", "drop", None, "Bob"),
+        ("a", "label", "cars", "Bob"),
+        ("a", "keep", None, "Bob"),
+        ("a", "skip", None, "Ann"),
+        ("b", "rate", 4, "Ann"),
+        ("b", "rate", 4.0, "Bob"),
+        ("b", "rate", 2.5, "Cyd"),
+    ]
+    local.append([Decision(i, kind, value, who) for i, kind, value, who in answers])
+    columns = ["example", "question", "who", "value"]
+    table = local.state().opinions_frame()
+    assert table[columns].to_numpy().tolist() == [
+        ["a", "label", "Bob", "cars"],
+        ["a", "verdict", "Ann", "keep"],
+        ["a", "verdict", "Bob", "keep"],
+        ["b", "rating", "Ann", "4"],
+        ["b", "rating", "Bob", "4"],
+        ["b", "rating", "Cyd", "2.5"],
+    ]
+    former = local.events(example_id="a")[3]
+    local.undo("Bob", op_id=former.op_id)
+    assert local.state().opinions_frame()["value"].tolist() == [
+        "cars",
+        "keep",
+        "drop",
+        "4",
+        "4",
+        "2.5",
+    ]
+    assert (table["value"] == ["cars", "keep", "keep", "4", "4", "2.5"]).all()
+
+
 def test_an_empty_store_has_empty_tables(local):
     state = local.state()
     assert state.last == 0
@@ -720,6 +755,10 @@ SINGLE = {
 }
 
 
+def by_number(event: Event) -> int:
+    return event.seq
+
+
 def model(events: list[Event]) -> dict:
     """The state that events give, in plain dictionaries."""
     on = switches(events)
@@ -737,6 +776,17 @@ def model(events: list[Event]) -> dict:
         for (example, value), e in newest.items():
             if e.kind == put:
                 expected[name].setdefault(example, {})[value] = e
+    questions = {"verdict": ("keep", "drop"), "label": ("label",), "rating": ("rate",)}
+    own = {
+        (e.example_id, e.annotator, question): e
+        for e in effective
+        for question, kinds in questions.items()
+        if e.kind in kinds
+    }
+    expected["opinions"] = {
+        example: tuple(sorted((e for e in own.values() if e.example_id == example), key=by_number))
+        for example in {e.example_id for e in own.values()}
+    }
     for e in effective:
         if e.kind == "note":
             expected["notes"][e.example_id] = (*expected["notes"].get(e.example_id, ()), e)

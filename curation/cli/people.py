@@ -142,9 +142,26 @@ def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decisio
 def list_decisions(
     project: ProjectPath,
     to: Annotated[Path | None, typer.Option(help="A file instead of stdout.")] = None,
+    opinions: Annotated[
+        bool,
+        typer.Option(
+            "--opinions",
+            help="Each person's own latest answers, by example and question; --to is then a "
+            ".jsonl, .parquet or .csv file.",
+        ),
+    ] = False,
 ) -> None:
     """Print the events of people's decisions, oldest first, as JSON Lines."""
     opened = Project.open(project)
+    if opinions:
+        from curation.decisions import State
+        from curation.export.tables import write_frame
+
+        frame = (opened.people() or State()).opinions_frame()
+        write_frame(frame, to)
+        if to is not None:
+            say(f"{len(frame):,} opinions in {to}")
+        return
     events = opened.decisions.events() if opened.people() is not None else []
     lines = [json.dumps(event.to_dict(), ensure_ascii=False) for event in events]
     if to is None:

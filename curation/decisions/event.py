@@ -38,6 +38,9 @@ _BARE_KINDS = ("keep", "drop", "skip", "prefer")
 SWITCHES = ("undo", "redo")
 """Kinds that switch other events off and on."""
 
+QUESTIONS = {"keep": "verdict", "drop": "verdict", "label": "label", "rate": "rating"}
+"""Kinds of decisions that answer a question, and the question."""
+
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
 

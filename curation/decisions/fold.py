@@ -5,6 +5,8 @@ The rules, which tests compare with a naive model:
 - The latest event that is on wins, among the events with one subject. Subjects are the verdict of an
   example, its edit, its label, its rating, each tag, each flag, each example that it is apart from, and
   that it is preferred. Notes add up.
+- A person's opinion on a question (verdict, label or rating) is their own latest answer that is on,
+  whatever others answered since.
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on.
   Switching an undo or redo switches its targets too, so an undo of an undo is a redo. Switching on
   an event that is on changes nothing.
@@ -27,7 +29,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from curation.decisions.event import IMPORT, SWITCHES, Event
+from curation.decisions.event import IMPORT, QUESTIONS, SWITCHES, Event
 from curation.decisions.state import State
 
 _SINGLE = {
@@ -78,7 +80,7 @@ class Fold:
         self._by_actor: dict[str, list[Event]] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._tables: dict[str, dict[str, Any]] = {
-            name: {} for name in (*_EXAMPLE_TABLES, "revisions")
+            name: {} for name in (*_EXAMPLE_TABLES, "opinions", "revisions")
         }
         self._off: set[str] = set()
         self._marks: dict[str, int] = {}
@@ -233,6 +235,7 @@ class Fold:
                 else:
                     for event in entry.values() if isinstance(entry, dict) else entry:
                         self._mark(event, -1)
+        self._table("opinions").pop(example, None)
         for event in self._by_example.get(example, ()):
             if event.kind not in SWITCHES and event.op_id not in self._off:
                 self._apply(event)
@@ -240,6 +243,10 @@ class Fold:
     def _apply(self, event: Event) -> None:
         """Enter an event into the tables, as the latest of its example."""
         example = event.example_id
+        if event.kind in QUESTIONS:
+            opinions = self._table("opinions")
+            former = opinions.get(example)
+            opinions[example] = (event,) if former is None else (*_others(former, event), event)
         if event.kind == "note":
             notes = self._table("notes")
             notes[example] = (*notes.get(example, ()), event)
@@ -282,6 +289,14 @@ def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Ev
             result[newest[subject].op_id] = event
         newest[subject] = event
     return result
+
+
+def _others(opinions: Iterable[Event], event: Event) -> Iterator[Event]:
+    """Yield an example's opinions without this person's former answer to the event's question."""
+    question = QUESTIONS[event.kind]
+    for opinion in opinions:
+        if opinion.annotator != event.annotator or QUESTIONS[opinion.kind] != question:
+            yield opinion
 
 
 def actor(event: Event) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.event import Event
+from curation.decisions.event import QUESTIONS, Event
 from curation.report import PEOPLE_COLUMNS
 
 FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited", "decided_at")
@@ -63,7 +63,8 @@ class State:
 
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
     value → event.
-    notes: example → events, oldest first. revisions: example → number of its newest event, undo and
+    notes: example → events, oldest first. opinions: example → each person's own latest answers, as
+    `curation.decisions.fold` says, oldest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
     decisions that count, equal in any order. last: number of the newest event.
     """
@@ -79,6 +80,7 @@ class State:
     skips: Mapping[str, Event] = field(default_factory=dict)
     preferred: Mapping[str, Event] = field(default_factory=dict)
     apart: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    opinions: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
@@ -129,6 +131,21 @@ class State:
             },
             index=index,
         )
+
+    def opinions_frame(self) -> pd.DataFrame:
+        """Return one row per answer of a person: example, question, who, value, when (UTC seconds).
+
+        Question is verdict, label or rating. Value is text: keep or drop, the label, or the number.
+        Of several answers of one person to one question, the latest that counts is listed. Rows are
+        ordered by example, question and person.
+        """
+        rows = sorted(
+            (example, QUESTIONS[e.kind], e.annotator, _answer(e), e.time)
+            for example, events in self.opinions.items()
+            for e in events
+        )
+        columns = dict.fromkeys(("example", "question", "who", "value"), "str")
+        return pd.DataFrame(rows, columns=[*columns, "when"]).astype(columns | {"when": "float64"})
 
     def edits_frame(self) -> pd.DataFrame:
         """Return edited or labelled examples by id: messages, label (missing: unchanged), reason."""
@@ -222,6 +239,14 @@ class State:
         keep = pd.Series(keeps, index=index, dtype="bool")
         reason = pd.Series(reasons, index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
+
+
+def _answer(event: Event) -> str:
+    """Return what a person answered, as text; equal numbers are equal texts."""
+    if QUESTIONS[event.kind] == "verdict":
+        return event.kind
+    number = isinstance(event.value, float) and event.value.is_integer()
+    return str(int(event.value) if number else event.value)
 
 
 def _verdict_reason(event: Event) -> str:
