@@ -26,8 +26,8 @@ from curation.commands import Command
 from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
 
-ALONE = ("run",)
-"""Commands that run only once at a time in a project."""
+ALONE = {"run": "A run", "judge": "A judge"}
+"""Commands that run only once at a time in a project, and their names in a sentence."""
 
 CANCEL = "cancel"
 """Name of a file in a job's folder that asks it to stop."""
@@ -70,7 +70,9 @@ def start(project: Path, command: Command) -> str:
         (project / "jobs").mkdir(exist_ok=True)
         with lock.locked(project / "jobs" / ".lock"):
             if command.name in ALONE and at_work(project, command.name):
-                raise CurationError("A run is under way; start another when it is done.")
+                raise CurationError(
+                    f"{ALONE[command.name]} is under way; start another when it is done."
+                )
             return _start(project, command)
     except OSError as error:
         raise CurationError(

@@ -17,9 +17,12 @@ from typer.testing import CliRunner
 
 from curation import Project, Step, jobs
 from curation.cli import app
+from curation.commands import Command
+from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.judging import endpoint
 from curation.judging.endpoint import KEY, TRIES, Endpoint
+from curation.judging.plan import plan
 from curation.judging.rubric import DEFAULT, rubric_of
 from curation.judging.run import (
     BAD,
@@ -395,6 +398,15 @@ def test_the_page_shows_what_it_would_send_and_uses_the_grades(server, tmp_path,
     page.toggle(key="judge-show").set_value(True).run()
     first = next(c.value for c in page.code if "<example-" in c.value)
     assert "What is" in first and not server.bodies, "nothing was sent yet"
+    row = next(i for i, r in project.view().dataset.rows.iterrows() if r["prompt"] in first)
+    turns = [
+        {"role": "user", "content": "What is <NAME>?"},
+        {"role": "assistant", "content": "It."},
+    ]
+    project.decisions.append([Decision(row, "edit", turns, "Ann")])
+    page.run()
+    shown = next(c.value for c in page.code if "<example-" in c.value)
+    assert "What is <NAME>?" in shown and shown != first, "as a person has edited it since the run"
     page.text_area(key="judge-rubric").set_value("Quality").run()
     assert "cannot be read" in page.error[0].value
     page.text_area(key="judge-rubric").set_value(DEFAULT.text).run()
@@ -431,3 +443,33 @@ def test_an_answer_that_the_server_withholds_is_one_row_without_a_grade(server, 
     finally:
         Answer.reply = plain
     assert row_key(*hidden) not in verdicts.by_row and len(verdicts.by_row) == 19 + len(CONTROLS)
+
+
+def test_two_runs_never_pay_for_one_row(server, verdicts):
+    late = Verdicts(verdicts.path)  # read before the other run has asked for anything
+    with (
+        Verdicts(verdicts.path).alone(),
+        pytest.raises(CurationError, match="Another run asks"),
+    ):
+        judge(TEXTS, patient(server), DEFAULT, verdicts)
+    assert not server.bodies
+    judge(TEXTS, patient(server), DEFAULT, verdicts)
+    judge(TEXTS, patient(server), DEFAULT, late)
+    assert len(server.bodies) == len(TEXTS) + len(CONTROLS)
+    with pytest.raises(CurationError, match="A judge is under way"):
+        folder = verdicts.path.parent
+        ids = [jobs.start(folder, Command("judge", ("nowhere",), "Judge")) for _ in range(2)]
+        assert len(ids) == 1
+
+
+def test_what_is_shown_is_one_of_the_rows_that_would_be_sent(tmp_path):
+    rows = make_dataset(TEXTS[:4]).rows
+    about = (tmp_path, rows, "http://localhost:1/v1", "tiny", DEFAULT)
+    order = plan(*about).texts
+    remembered = plan(*about).verdicts
+    for text in (order[0], order[1], order[3]):
+        remembered.add(row_key(*text), {"quality": 3.0})
+    assert json.dumps(order[2][0]) in plan(*about).sample[1]
+    assert plan(*about).estimate.requests == 1 + len(CONTROLS)
+    remembered.add(row_key(*order[2]), {"quality": 3.0})
+    assert json.dumps(order[0][0]) in plan(*about).sample[1], "nothing is left"

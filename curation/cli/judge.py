@@ -70,7 +70,7 @@ def judge(
             f"{result['cost']:,} at the given prices.",
         ]
         if not yes:
-            lines += ["The first of them:", *planned.first]
+            lines += ["One of them:", *planned.sample]
             lines.append("Nothing was sent. Add --yes to send it.")
         else:
             checked = ask(

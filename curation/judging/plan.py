@@ -10,7 +10,7 @@ import pandas as pd
 from curation.errors import CurationError
 from curation.judging.endpoint import address_of
 from curation.judging.rubric import Rubric
-from curation.judging.run import Estimate, Text, estimate
+from curation.judging.run import CONTROLS, Estimate, Text, estimate, unjudged
 from curation.judging.verdicts import Verdicts, verdict_file
 
 
@@ -26,9 +26,11 @@ class Plan:
     estimate: Estimate
 
     @property
-    def first(self) -> list[str]:
-        """The turns of the request about the first text."""
-        return [turn["content"] for turn in self.rubric.messages(*self.texts[0], "0" * 16)]
+    def sample(self) -> list[str]:
+        """The turns of a request about a row, one that would be sent where any would be."""
+        left = (text for text in unjudged(self.texts, self.verdicts) if text not in CONTROLS)
+        text = next(left, self.texts[0])
+        return [turn["content"] for turn in self.rubric.messages(*text, "0" * 16)]
 
 
 def with_answer(kept: pd.DataFrame) -> list[Text]:

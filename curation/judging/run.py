@@ -108,7 +108,7 @@ class Controls:
 
 def estimate(texts: Sequence[Text], rubric: Rubric, verdicts: Verdicts) -> Estimate:
     """The requests that `judge` would send; rows and control examples with a verdict cost nothing."""
-    left = _left(texts, verdicts)
+    left = unjudged(texts, verdicts)
     letters = sum(
         len(turn["content"])
         for prompt, response in left
@@ -137,9 +137,21 @@ def judge(
     The control examples are spread among the rows. A row that the endpoint refuses, or answers
     without grades, has none and is asked again at a later run, TRIES_OF_ROW times in all. Raises
     CurationError when the endpoint fails, refuses the first REFUSALS requests, or answers without
-    grades to every control example; what was judged before is remembered.
+    grades to every control example, or while another run writes the same verdicts; what was judged
+    before is remembered.
     """
-    left = _left(texts, verdicts)
+    with verdicts.alone():
+        return _judge(unjudged(texts, verdicts), endpoint, rubric, verdicts, workers, progress)
+
+
+def _judge(
+    left: Sequence[Text],
+    endpoint: Endpoint,
+    rubric: Rubric,
+    verdicts: Verdicts,
+    workers: int,
+    progress: Progress,
+) -> Controls:
     try:
         first = _begin(left, endpoint, rubric, verdicts)
     except Unavailable as error:
@@ -194,7 +206,7 @@ def _first_failure(requests: set[Future[str]], progress: Progress) -> BaseExcept
     return None
 
 
-def _left(texts: Sequence[Text], verdicts: Verdicts) -> list[Text]:
+def unjudged(texts: Sequence[Text], verdicts: Verdicts) -> list[Text]:
     """Different texts without a verdict, with the control examples spread evenly among them.
 
     A text that had its tries is left out, but not while the judge has graded no control example:

@@ -12,8 +12,10 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from curation import lock
 from curation.errors import CurationError
 from curation.text.slug import column_word
 
@@ -38,10 +40,29 @@ class Verdicts:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._read()
+
+    def _read(self) -> None:
         self.by_row: dict[str, dict[str, float]] = {}
         self.failures: dict[str, list[str]] = {}
-        for row, grades, reason in _records(path) if path.exists() else ():
+        for row, grades, reason in _records(self.path) if self.path.exists() else ():
             self._note(row, grades, reason)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold off every other run that would add to the file; what one added before is read.
+
+        Raises CurationError while another run is at work.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path.with_suffix(".lock"), "w") as held_open:
+            if not lock.take(held_open.fileno(), 0.0):
+                raise CurationError(
+                    "Another run asks this model by this rubric just now; what it pays for would be paid "
+                    "for twice. Wait until it has ended."
+                )
+            self._read()
+            yield
 
     def _note(self, row: str, grades: dict[str, float], reason: str) -> None:
         if grades:

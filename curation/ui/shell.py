@@ -263,6 +263,8 @@ def stale(project: Project, view: View) -> None:
 
 def _draw_run(project: Project) -> None:
     """Draw the run that is under way; the sidebar draws the page again when it has ended."""
-    job = next((j for j in jobs.all_jobs(project.path, RECENT) if j.active), None)
+    job = next(
+        (j for j in jobs.all_jobs(project.path, RECENT) if j.active and j.command == "run"), None
+    )
     if job is not None:
         draw_job(project, job, "page-")

@@ -14,7 +14,7 @@ from curation.judging.endpoint import KEY
 from curation.judging.plan import Plan, plan
 from curation.judging.rubric import DEFAULT, Rubric, rubric_of
 from curation.judging.verdicts import verdict_file
-from curation.project import Project
+from curation.project import Project, View
 from curation.recipe import Recipe
 from curation.ui import shell
 from curation.ui.clean import edits
@@ -24,7 +24,7 @@ USUAL = 200
 """Examples that are offered to be judged first."""
 
 
-def draw(project: Project, recipe: Recipe, position: int, dataset: Dataset) -> None:
+def draw(project: Project, recipe: Recipe, position: int) -> None:
     """Draw the form, what it would send, and the last run with the way to use its grades."""
     with st.container(border=True):
         st.subheader("Ask a judge", anchor=False)
@@ -44,7 +44,8 @@ def draw(project: Project, recipe: Recipe, position: int, dataset: Dataset) -> N
         model = who.text_input(
             "Model", placeholder="its name there", key="judge-model", persist_state="session"
         ).strip()
-        most = len(dataset.kept)
+        view = project.view()
+        most = len(view.dataset.kept)
         count, sent, answered = st.columns(3)
         rows = count.number_input(
             "Examples", 1, max(1, most), min(USUAL, max(1, most)), key="judge-rows"
@@ -64,23 +65,19 @@ def draw(project: Project, recipe: Recipe, position: int, dataset: Dataset) -> N
             st.caption("Name an endpoint and a model to see what would be sent.")
             return
         try:
-            planned = _planned(project, dataset, url, model, rubric_of(text), int(rows))
+            planned = _planned(project, view, url, model, rubric_of(text), int(rows))
         except CurationError as error:
             st.error(markdown(error, 400), icon=":material/error:")
             return
         _draw_plan(project, planned, url, int(rows), prices)
 
 
-def _planned(
-    project: Project, dataset: Dataset, url: str, model: str, rubric: Rubric, rows: int
-) -> Plan:
+def _planned(project: Project, view: View, url: str, model: str, rubric: Rubric, rows: int) -> Plan:
     """The run that the form describes, counted anew when rows, form or verdicts have changed."""
     remembered = verdict_file(project.path / "verdicts", model, rubric.digest)
     stamp = remembered.stat().st_size if remembered.exists() else 0
-    fingerprint = dataset.steps[-1].fingerprint if dataset.steps else str(len(dataset))
-    return _counted(
-        str(project.path), fingerprint, stamp, url, model, rubric.text, rows, _dataset=dataset
-    )
+    place = (str(project.path), view.fingerprint, stamp)
+    return _counted(*place, url, model, rubric.text, rows, _dataset=view.dataset)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -113,8 +110,8 @@ def _draw_plan(
         )
     else:
         st.markdown(f"Nothing to send{remembered}.")
-    if st.toggle("Show the first request", key="judge-show"):
-        st.code("\n\n".join(planned.first), language=None, wrap_lines=True)
+    if st.toggle("Show one of the requests", key="judge-show"):
+        st.code("\n\n".join(planned.sample), language=None, wrap_lines=True)
     st.button(
         f"Send {size.requests:,} requests",
         icon=":material/send:",

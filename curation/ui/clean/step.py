@@ -24,7 +24,7 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> N
     edits.PAINTED.set(project, recipe.revision)
     _draw_place(project, recipe, position)
     if step.use == "judged":
-        asking.draw(project, recipe, position, dataset)
+        asking.draw(project, recipe, position)
     report = next((report for report in dataset.steps if report.name == name), None)
     if report is not None:
         effect.draw(project, recipe, position, dataset, report)
