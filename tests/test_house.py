@@ -112,7 +112,7 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        __init__ choice columns contamination context counts coverage layout library masks
+        __init__ agreement choice columns contamination context counts coverage layout library masks
         measures queues search thresholds
         chance concepts duplicates filter gaps quotas result special unread
         changes precision

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "queue": rows.list_queue,
     "decide": people.decide,
     "decisions": people.list_decisions,
+    "agreement": people.agree,
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,

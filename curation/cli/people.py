@@ -173,6 +173,30 @@ def list_decisions(
         say(f"{len(lines):,} events in {to}")
 
 
+def agree(project: ProjectPath, as_json: AsJson = False) -> None:
+    """Print how alike people answered each question, with intervals, and where they differ."""
+    from curation.decisions import State
+    from curation.looking.agreement import QUESTIONS, Coefficient, agreement, written
+
+    opinions = (Project.open(project).people() or State()).opinions_frame()
+    results = [r for question in QUESTIONS if (r := agreement(opinions, question)) is not None]
+    lines = []
+    for result in results:
+        lines.append(f"{result.question}: {result.sentence()}")
+        if result.fleiss.is_given:
+            lines.append(f"  Fleiss's kappa {written(result.fleiss)}")
+        for pair in result.pairs.to_dict("records"):
+            kappa = Coefficient(pair["kappa"], pair["low"], pair["high"])
+            lines.append(
+                f"  {pair['first']} and {pair['second']}: {pair['examples']:,} shared, "
+                f"{pair['same']:.0%} the same, Cohen's kappa {written(kappa)}"
+            )
+        if len(result.disagreements):
+            lines.append(f"  {len(result.disagreements):,} with different answers: see --json")
+    value = {"questions": [result.summary() for result in results]}
+    show(value, as_json, "\n".join(lines) or "Nobody has answered yet.")
+
+
 def carry(
     project: ProjectPath,
     annotator: Annotated[

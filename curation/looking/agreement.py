@@ -1,0 +1,342 @@
+"""Agreement between people: how alike they answer one question, beyond what chance would give.
+
+All coefficients are 1 − observed / expected disagreement, and differ in what they expect by chance.
+Examples with the same answers are interchangeable, so a thousand resamples of all examples are one
+product of matrices. The distance of two verdicts or labels is 0 or 1, that of two ratings is the
+square of their difference.
+
+Sources: Cohen, "A coefficient of agreement for nominal scales", 1960; Fleiss, "Measuring nominal
+scale agreement among many raters", 1971; Krippendorff, "Computing Krippendorff's
+alpha-reliability", 2011.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+QUESTIONS = ("verdict", "label", "rating")
+"""The questions that people answer about an example, in the order in which they are listed."""
+
+FEWEST = 20
+"""Examples that two people must share before a coefficient is given."""
+
+MOST_PAIRS = 100
+"""Pairs of people that get an interval, those that share most."""
+
+RESAMPLES = 1_000
+SEED = 17
+LEVEL = 0.95
+
+
+class Coefficient(NamedTuple):
+    """A chance-corrected agreement: 1 for full agreement, 0 for what chance gives.
+
+    low, high: bounds of the 95 % interval by a bootstrap over examples. Any of the three is NaN
+    where it cannot be given, and why says so in a sentence.
+    """
+
+    value: float
+    low: float
+    high: float
+    why: str = ""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a value."""
+        return not np.isnan(self.value)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike people answered one question.
+
+    answers, people, examples: number of answers, the people's names and the number of answered
+    examples. shared: examples with answers of two people or more. same: share of the pairs of
+    answers about one example that are equal; NaN without a pair. alpha: Krippendorff's. fleiss:
+    Fleiss's kappa; where examples have different numbers of answers, each counts alike. pairs: a
+    line for each two people who share an example: first, second, examples, same, kappa (Cohen's;
+    of ratings weighted by squared difference), low, high, why. periods: a line for each week or
+    month of an example's newest answer: period, examples, same, alpha, low, high, why. classes: a
+    line for each value, the hardest first: value, answers (about shared examples), same (share of
+    the other answers about these examples that are equal). disagreements: by example id: people
+    and answers, such as "Ann: keep · Bob: drop", those with the most different answers first.
+    """
+
+    question: str
+    answers: int
+    people: tuple[str, ...]
+    examples: int
+    shared: int
+    same: float
+    alpha: Coefficient
+    fleiss: Coefficient
+    pairs: pd.DataFrame
+    periods: pd.DataFrame
+    classes: pd.DataFrame
+    disagreements: pd.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers as a JSON object, a missing number as null."""
+        tables = {name: getattr(self, name) for name in ("pairs", "periods", "classes")}
+        numbers = {name: getattr(self, name)._asdict() for name in ("alpha", "fleiss")}
+        result = {
+            "question": self.question,
+            "answers": self.answers,
+            "people": list(self.people),
+            "examples": self.examples,
+            "shared": self.shared,
+            "same": _json(self.same),
+            **{k: {n: _json(v) for n, v in entry.items()} for k, entry in numbers.items()},
+            **{
+                k: [{n: _json(v) for n, v in row.items()} for row in table.to_dict("records")]
+                for k, table in tables.items()
+            },
+        }
+        lines = self.disagreements.reset_index().to_dict("records")
+        return {**result, "disagreements": lines}
+
+    def sentence(self) -> str:
+        """Return what the numbers say in one sentence."""
+        if not self.shared:
+            who = (
+                f"Only {self.people[0]} has answered" if len(self.people) == 1 else "Nobody shares"
+            )
+            rest = "" if len(self.people) == 1 else " an example with another"
+            return f"{who}{rest}, so there is no agreement to measure."
+        start = f"On {self.shared:,} shared example{'s' if self.shared != 1 else ''} "
+        start += f"{self.same:.0%} of the answers are the same"
+        if not self.alpha.is_given:
+            return f"{start}. {self.alpha.why}"
+        return f"{start}; Krippendorff's alpha is {written(self.alpha)}."
+
+
+def written(coefficient: Coefficient) -> str:
+    """Return a coefficient with its interval, such as 0.62 (0.55 to 0.70)."""
+    if not coefficient.is_given:
+        return "not given"
+    if np.isnan(coefficient.low):
+        return f"{coefficient.value:.2f}"
+    return f"{coefficient.value:.2f} ({coefficient.low:.2f} to {coefficient.high:.2f})"
+
+
+def agreement(opinions: pd.DataFrame, question: str, fewest: int = FEWEST) -> Agreement | None:
+    """Return the agreement on one question; None where nobody answered it.
+
+    opinions: as `State.opinions_frame`. fewest: shared examples below which no coefficient is given.
+    """
+    rows = opinions[opinions["question"] == question].reset_index(drop=True)
+    if rows.empty:
+        return None
+    classes = sorted(rows["value"].unique(), key=float if question == "rating" else None)
+    codes = pd.Categorical(rows["value"], categories=classes).codes.astype(np.int64)
+    rows = rows.assign(code=codes).sort_values(["example", "code"], kind="stable")
+    size = rows.groupby("example")["code"].transform("size")
+    shared = rows[size > 1]
+    distance = _distances(classes, question)
+    counts, times = _patterns(shared, len(classes))
+    return Agreement(
+        question=question,
+        answers=len(rows),
+        people=tuple(sorted(rows["who"].unique())),
+        examples=int(rows["example"].nunique()),
+        shared=int(shared["example"].nunique()),
+        same=_same(counts, times),
+        alpha=_estimate(counts, times, partial(_alpha, counts=counts, distance=distance), fewest),
+        fleiss=_estimate(counts, times, partial(_fleiss, counts=counts), fewest),
+        pairs=_pairs(shared, distance, fewest),
+        periods=_periods(shared, distance, fewest),
+        classes=_classes(counts, times, classes),
+        disagreements=_disagreements(shared),
+    )
+
+
+def confusion(opinions: pd.DataFrame, question: str, first: str, second: str) -> pd.DataFrame:
+    """Return how often one person's answer met another's: rows are the first's, columns the second's.
+
+    Both have the same names in the same order: every value that either gave on a shared example.
+    """
+    rows = opinions[opinions["question"] == question]
+    both = rows[rows["who"] == first].merge(rows[rows["who"] == second], on="example")
+    names = sorted(
+        {*both["value_x"], *both["value_y"]}, key=float if question == "rating" else None
+    )
+    table = pd.crosstab(both["value_x"], both["value_y"])
+    result: pd.DataFrame = table.reindex(index=names, columns=names, fill_value=0)
+    return result
+
+
+def _json(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _distances(classes: list[str], question: str) -> np.ndarray:
+    """Return the distance of each two values: 0 or 1, or the squared difference of ratings."""
+    if question == "rating":
+        numbers = np.array(classes, dtype=float)
+        return np.asarray((numbers[:, None] - numbers[None, :]) ** 2)
+    return 1.0 - np.eye(len(classes))
+
+
+def _patterns(rows: pd.DataFrame, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct sets of answers, and by how many examples each is given.
+
+    rows: ordered by example, then code. The first result has a line for each set and a column for
+    each class: how many people answered it.
+    """
+    if rows.empty:
+        return np.zeros((0, classes)), np.zeros(0)
+    example = rows["example"].ne(rows["example"].shift()).cumsum().to_numpy() - 1
+    place = rows.groupby("example").cumcount().to_numpy()
+    sets = np.full((example[-1] + 1, place.max() + 1), -1)
+    sets[example, place] = rows["code"].to_numpy()
+    distinct, times = np.unique(sets, axis=0, return_counts=True)
+    counts = np.zeros((len(distinct), classes))
+    line, column = np.nonzero(distinct >= 0)
+    np.add.at(counts, (line, distinct[line, column]), 1)
+    return counts, times.astype(float)
+
+
+def _same(counts: np.ndarray, times: np.ndarray) -> float:
+    total = counts.sum(axis=1)
+    pairs = times @ (total * (total - 1))
+    return float(times @ (counts * (counts - 1)).sum(axis=1) / pairs) if pairs else np.nan
+
+
+def _alpha(weights: np.ndarray, counts: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Krippendorff's alpha of each line of weights, which say how often each set of answers occurs."""
+    size = counts.sum(axis=1)
+    inside = ((counts @ distance) * counts).sum(axis=1) / (size - 1)
+    totals = weights @ counts
+    n = totals.sum(axis=1)
+    expected = ((totals @ distance) * totals).sum(axis=1) / (n - 1)
+    return _corrected(weights @ inside, expected)
+
+
+def _fleiss(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Fleiss's kappa of each line of weights."""
+    size = counts.sum(axis=1)
+    equal = (counts * (counts - 1)).sum(axis=1) / (size * (size - 1))
+    totals = weights @ counts
+    shares = totals / totals.sum(axis=1, keepdims=True)
+    observed = 1 - (weights @ equal) / weights.sum(axis=1)
+    return _corrected(observed, 1 - (shares**2).sum(axis=1))
+
+
+def _cohen(weights: np.ndarray, cells: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Cohen's kappa of each line of weights; cells: the two codes of each pair of answers."""
+    names = np.eye(len(distance))
+    first, second = weights @ names[cells[:, 0]], weights @ names[cells[:, 1]]
+    expected = ((first @ distance) * second).sum(axis=1) / weights.sum(axis=1)
+    return _corrected(weights @ distance[cells[:, 0], cells[:, 1]], expected)
+
+
+def _corrected(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    none = expected <= 1e-12
+    return np.where(none, np.nan, 1 - observed / np.where(none, 1, expected))
+
+
+def _estimate(
+    counts: np.ndarray,
+    times: np.ndarray,
+    formula: Callable[[np.ndarray], np.ndarray],
+    fewest: int,
+    resample: bool = True,
+) -> Coefficient:
+    """Return a coefficient with its interval over resamples of the examples.
+
+    counts: a line for each distinct set of answers; only whether it holds one value matters here.
+    times: how many examples have it. resample: False for no interval.
+    """
+    examples = int(times.sum())
+    if examples < fewest:
+        why = f"{examples:,} shared examples are too few; {fewest:,} are needed."
+        return Coefficient(np.nan, np.nan, np.nan, why)
+    value = float(formula(times[None, :])[0])
+    if np.isnan(value):
+        why = "Every answer is the same, so chance would give the same agreement."
+        return Coefficient(np.nan, np.nan, np.nan, why)
+    if not times[(counts > 0).sum(axis=1) > 1].any():
+        why = "Nobody has differed yet, so there is no interval."
+        return Coefficient(value, np.nan, np.nan, why)
+    if not resample:
+        why = f"Only the {MOST_PAIRS} pairs that share most get an interval."
+        return Coefficient(value, np.nan, np.nan, why)
+    random = np.random.default_rng(SEED)
+    draws = random.multinomial(examples, times / examples, size=RESAMPLES).astype(float)
+    tail = (1 - LEVEL) / 2
+    low, high = np.nanquantile(formula(draws), [tail, 1 - tail])
+    return Coefficient(value, float(low), float(high))
+
+
+def _pairs(shared: pd.DataFrame, distance: np.ndarray, fewest: int) -> pd.DataFrame:
+    columns = ["example", "who", "code"]
+    both = shared[columns].merge(shared[columns], on="example", suffixes=("", "_other"))
+    both = both[both["who"] < both["who_other"]]
+    groups = sorted(both.groupby(["who", "who_other"]), key=lambda group: -len(group[1]))
+    lines = []
+    for place, ((first, second), part) in enumerate(groups):
+        pairs = part[["code", "code_other"]].to_numpy()
+        cells, times = np.unique(pairs, axis=0, return_counts=True)
+        counts = np.eye(len(distance))[cells[:, 0]] + np.eye(len(distance))[cells[:, 1]]
+        formula = partial(_cohen, cells=cells, distance=distance)
+        kappa = _estimate(counts, times.astype(float), formula, fewest, place < MOST_PAIRS)
+        same = float((part["code"] == part["code_other"]).mean())
+        lines.append((first, second, len(part), same, *kappa))
+    names = ["first", "second", "examples", "same", "kappa", "low", "high", "why"]
+    return pd.DataFrame(lines, columns=names)
+
+
+MONTHS_FROM = 120 * 86_400.0
+"""Seconds between the first and the last answer from which periods are months instead of weeks."""
+
+
+def _periods(shared: pd.DataFrame, distance: np.ndarray, fewest: int) -> pd.DataFrame:
+    names = ["period", "examples", "same", "alpha", "low", "high", "why"]
+    if shared.empty:
+        return pd.DataFrame(columns=names)
+    newest = shared.groupby("example")["when"].transform("max")
+    spread = float(newest.max() - newest.min())
+    day = pd.to_datetime(newest, unit="s")
+    unit = "M" if spread >= MONTHS_FROM else "W"
+    period = day.dt.to_period(unit).dt.start_time.dt.strftime(
+        "%Y-%m" if unit == "M" else "%Y-%m-%d"
+    )
+    lines = []
+    for name, part in shared.groupby(period):
+        counts, times = _patterns(part, len(distance))
+        alpha = _estimate(counts, times, partial(_alpha, counts=counts, distance=distance), fewest)
+        lines.append((name, int(times.sum()), _same(counts, times), *alpha))
+    return pd.DataFrame(lines, columns=names)
+
+
+def _classes(counts: np.ndarray, times: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    size = counts.sum(axis=1, keepdims=True)
+    equal = times @ (counts * (counts - 1) / np.maximum(1, size - 1))
+    answers = times @ counts
+    table = pd.DataFrame({"value": classes, "answers": answers.astype(int), "same": equal})
+    table = table[answers > 0]
+    table["same"] /= table["answers"]
+    return table.sort_values(["same", "answers"], ascending=[True, False], ignore_index=True)
+
+
+def _disagreements(shared: pd.DataFrame) -> pd.DataFrame:
+    different = shared.groupby("example")["code"].transform("nunique")
+    part = shared[different > 1].assign(
+        different=different, answer=shared["who"] + ": " + shared["value"]
+    )
+    table: pd.DataFrame = (
+        part.sort_values("who", kind="stable")
+        .groupby("example")
+        .agg(
+            different=("different", "first"), people=("who", "size"), answers=("answer", " · ".join)
+        )
+    )
+    order = ["different", "people"]
+    ordered: pd.DataFrame = table.sort_values(order, ascending=False, kind="stable")
+    return ordered.drop(columns="different")
