@@ -322,21 +322,23 @@ def _classes(counts: np.ndarray, times: np.ndarray, classes: list[str]) -> pd.Da
     table = pd.DataFrame({"value": classes, "answers": answers.astype(int), "same": equal})
     table = table[answers > 0]
     table["same"] /= table["answers"]
-    return table.sort_values(["same", "answers"], ascending=[True, False], ignore_index=True)
+    hardest: pd.DataFrame = table.sort_values(
+        ["same", "answers"], ascending=[True, False], ignore_index=True
+    )
+    return hardest
 
 
 def _disagreements(shared: pd.DataFrame) -> pd.DataFrame:
     different = shared.groupby("example")["code"].transform("nunique")
-    part = shared[different > 1].assign(
-        different=different, answer=shared["who"] + ": " + shared["value"]
+    answer = shared["who"] + ": " + shared["value"]
+    part = shared.assign(different=different, answer=answer)[different > 1]
+    groups = part.sort_values("who", kind="stable").groupby("example")
+    table = pd.DataFrame(
+        {
+            "different": groups["different"].first(),
+            "people": groups.size(),
+            "answers": groups["answer"].agg(" · ".join),
+        }
     )
-    table: pd.DataFrame = (
-        part.sort_values("who", kind="stable")
-        .groupby("example")
-        .agg(
-            different=("different", "first"), people=("who", "size"), answers=("answer", " · ".join)
-        )
-    )
-    order = ["different", "people"]
-    ordered: pd.DataFrame = table.sort_values(order, ascending=False, kind="stable")
-    return ordered.drop(columns="different")
+    order = table.sort_values(["different", "people"], ascending=False, kind="stable").index
+    return table.loc[order, ["people", "answers"]]
