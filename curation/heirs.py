@@ -1,8 +1,9 @@
 """Heirs: copies that come back because a person dropped the row that was kept for them.
 
 Guarantee: a copy comes back only where the step knows no copy of it that stays, and of several copies
-the step's own choice comes back. Accepted: a row that comes back meets the later steps that drop
-copies, but no other step that it was dropped before.
+the step's own choice comes back. Accepted: a row that comes back is not compared with the rows that
+later steps kept, so it may stay beside a near copy, in the next run too; later steps that drop copies
+compare it only with the copies that come back from them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from curation.report import PEOPLE, StepReport
 
 NEAR = "duplicate_of_all"
 """The column of a delta that names all rows that a step kept and a dropped row is a copy of."""
+
+PART = "duplicate_part"
+"""The column of a delta that names a part for each row, where a step finds other pairs among fewer rows.
+
+Rows of two parts are no copies, and the step's operation, given this column, finds the pairs again.
+"""
 
 NO_HEIRS = pd.DataFrame(
     {"keep": pd.Series(dtype=bool), "reason": pd.Series(dtype="str")},
@@ -87,11 +94,33 @@ def _kept_again(
     Newcomers stay before all copies. Remembered by the rows, for most decisions of people leave the
     copies as they were.
     """
+    while True:
+        answer = _answer(step, dataset, people, copies, newcomers)
+        keep = answer["keep"]
+        kept: pd.Index = keep.index[keep.to_numpy()].difference(newcomers)
+        hidden = newcomers[~keep.loc[newcomers].to_numpy()]
+        if not len(hidden):
+            return kept
+        # They stay though other newcomers are near to them, so what is near to them goes too.
+        stay = set(newcomers)
+        near = answer[NEAR].loc[copies].fillna("")
+        copies = copies[[stay.isdisjoint(others.split()) for others in near]]
+        newcomers = hidden
+
+
+def _answer(
+    step: StepReport, dataset: Dataset, people: Any, copies: pd.Index, newcomers: pd.Index
+) -> pd.DataFrame:
+    """What a step's operation says of these copies and the newcomers: columns keep and NEAR."""
     from curation.alike import directly
     from curation.embedding.neighbours import nearest, without_gaps
 
     again, ids = operation(step.use), copies.union(newcomers)
     rows = dataset.with_columns(again.columns_read(step.params), dataset.rows.loc[ids])
+    if PART in step.delta:
+        rows = rows.assign(
+            **{PART: _parts(step.delta[PART], dataset.rows["duplicate_of"].loc[ids])}
+        )
     offers: dict[str, Any] = {
         "rows": rows,
         "progress": silent,
@@ -111,13 +140,23 @@ def _kept_again(
             *(again.read_of(step.params, people), list(newcomers)),
             hashlib.blake2b(places, digest_size=16).hexdigest(),
         )
-    kept = _again.get(name) if name else None
-    if kept is None:
-        answer = again.run(*(offers[i] for i in again.inputs), **step.params)
-        kept = answer.index[answer["keep"].to_numpy()].difference(newcomers)
+    answer = _again.get(name) if name else None
+    if answer is None:
+        answer = again.run(*(offers[i] for i in again.inputs), **step.params)[["keep", NEAR]]
         if name:
-            _again.put(name, kept)
-    return kept
+            _again.put(name, answer)
+    return answer
+
+
+def _parts(parts: pd.Series, kept_for: pd.Series) -> pd.Series:
+    """The part of each row: that of the row that was kept for it, where the step did not see it.
+
+    kept_for: the row that was kept for each, missing where none was. Other rows are a part each.
+    """
+    ids = kept_for.index
+    own = pd.Series(ids, index=ids, dtype="str")
+    of_kept = parts.reindex(kept_for).set_axis(ids)
+    return parts.reindex(ids).fillna(of_kept).fillna(own)
 
 
 def _preferring(people: Any, newcomers: pd.Index) -> Any:
@@ -130,5 +169,5 @@ def _preferring(people: Any, newcomers: pd.Index) -> Any:
     )
 
 
-_again = Memory[pd.Index](8)
-"""The rows that `_kept_again` keeps again."""
+_again = Memory[pd.DataFrame](8)
+"""Answers of `_answer`."""

@@ -18,12 +18,12 @@ import pandas as pd
 
 from curation.cache import Memory, key
 from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
-from curation.heirs import NEAR, heirs_of
+from curation.heirs import NEAR, PART, heirs_of
 from curation.personal.redaction import REDACTED, redacted_json
 from curation.registry import KINDS, PHASES
 from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
 
-CONTROL = ("keep", "reason", "messages", "label", "split", NEAR)
+CONTROL = ("keep", "reason", "messages", "label", "split", NEAR, PART)
 """Columns of a delta that are not measured columns of the dataset."""
 
 BESIDE = ("tools", "rejected", "metadata")

@@ -29,7 +29,7 @@ from tests.conftest import make_dataset
 from tests.encoders import TrigramEncoder
 
 TYPES = {"integer", "number", "flag", "choice", "column", "list", "text"}
-CONTROL = {"keep", "reason", "messages", "split", "duplicate_of_all"}
+CONTROL = {"keep", "reason", "messages", "split", "duplicate_of_all", "duplicate_part"}
 SECTIONS = ["What it does", "Why", "Example", "Measured precision", "Source"]
 OPERATIONS = list(registry.operations().values())
 

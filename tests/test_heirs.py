@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from curation import Step, registry
-from curation.alike import jaccard, near_duplicates, near_vectors, shingles
+from curation.alike import jaccard, near_duplicates, near_vectors, shingles, similarly
 from curation.dataset import Dataset
 from curation.decisions import Decision
 from curation.decisions.event import Event
 from curation.decisions.fold import fold
+from curation.embedding.neighbours import nearest
 from curation.engine.supply import Supply
 from curation.overlay import interleaved, lay
 from curation.report import StepReport
@@ -28,6 +29,7 @@ SETTINGS = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 SOME = st.lists(st.integers(0, ROWS - 1), max_size=4, unique=True)
+SIMILAR = 0.97
 PAIRS = st.lists(st.tuples(st.integers(0, ROWS - 1), st.integers(0, ROWS - 1)), max_size=4)
 
 
@@ -85,19 +87,78 @@ def data_of(count: int = ROWS) -> Dataset:
     return data.replace(rows=data.rows.assign(source_row=range(count)))
 
 
+def found_by(compare: str, ids: list[str], vectors: np.ndarray) -> np.ndarray:
+    """The pairs that a step finds among all rows, (rows, rows), by its way to compare."""
+    if compare == "neighbours":
+        return vectors @ vectors.T >= SIMILAR - 1e-5
+    order = np.argsort(ids)
+    some = vectors[order]
+    neighbours = lambda k, part=slice(None): nearest(some[part], k)  # noqa: E731
+    codes, pairs, _ = vars(similarly(some, neighbours, None, compare, SIMILAR).nearby).values()
+    near = np.eye(codes.max() + 1, dtype=bool)
+    reaches = pairs.similarity >= SIMILAR - 1e-5
+    near[pairs.first[reaches], pairs.second[reaches]] = True
+    place = codes[np.argsort(order)]
+    return (near | near.T)[np.ix_(place, place)]
+
+
 @SETTINGS
-@example(degrees=[0, 10, 20, *[90] * 6], dropped=[0], kept=[], apart=[], width=50)
-@example(degrees=[0, 10, 20, *[90] * 6], dropped=[0], kept=[1], apart=[], width=50)
-@example(degrees=[0, 0, 0, *[90] * 6], dropped=[0], kept=[], apart=[(0, 1)], width=50)
+@example(
+    degrees=[0, 10, 20, *[90] * 6], dropped=[0], kept=[], apart=[], width=50, compare="neighbours"
+)
+@example(
+    degrees=[12, 14, 10, 25, -1, *[90] * 4],
+    dropped=[0],
+    kept=[1, 2],
+    apart=[],
+    width=50,
+    compare="neighbours",
+)
+@example(
+    degrees=[0, 10, 20, *[90] * 6], dropped=[0], kept=[1], apart=[], width=50, compare="neighbours"
+)
+@example(
+    degrees=[0, 0, 0, *[90] * 6],
+    dropped=[0],
+    kept=[],
+    apart=[(0, 1)],
+    width=50,
+    compare="neighbours",
+)
+@example(
+    degrees=[0, 2, 10, 14, 60, 70, 90, 90, 90],
+    dropped=[0, 2],
+    kept=[],
+    apart=[],
+    width=50,
+    compare="nearest",
+)
+@example(
+    degrees=[0, 0, 0, *[90] * 6],
+    dropped=[0],
+    kept=[],
+    apart=[(0, 1)],
+    width=50,
+    compare="nearest",
+)
+@example(
+    degrees=[0, 4, 8, 12, 16, 20, 24, 90, 90],
+    dropped=[2, 4],
+    kept=[],
+    apart=[],
+    width=50,
+    compare="clusters",
+)
 @given(
     degrees=st.lists(st.integers(0, 14).map(lambda n: 4 * n), min_size=ROWS, max_size=ROWS),
     dropped=SOME,
     kept=SOME,
     apart=PAIRS,
     width=st.sampled_from([2, 50]),
+    compare=st.sampled_from(["neighbours", "nearest", "clusters"]),
 )
 def test_similar_rows_come_back_where_no_row_that_stays_is_similar(
-    degrees, dropped, kept, apart, width
+    degrees, dropped, kept, apart, width, compare
 ):
     data = data_of()
     vectors = on_a_circle(degrees)
@@ -107,9 +168,17 @@ def test_similar_rows_come_back_where_no_row_that_stays_is_similar(
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_vectors, "WIDTH", width)
-        before = stepped(data, "drop_similar", people_of(*before_run), similarity=0.97, within=None)
+        patch.setattr(near_vectors, "CLUSTER", 3)
+        before = stepped(
+            data,
+            "drop_similar",
+            people_of(*before_run),
+            similarity=SIMILAR,
+            within=None,
+            compare=compare,
+        )
         after = decided(before, people)
-    pair = vectors @ vectors.T >= 0.97 - 1e-5
+        pair = found_by(compare, list(data.rows.index), vectors)
     np.fill_diagonal(pair, False)
     for i, j in apart if width == 50 else []:
         pair[i, j] = pair[j, i] = False

@@ -3,7 +3,14 @@
 from curation.alike.compared import By, Compared, Remembered, directly, exactly, nearly
 from curation.alike.cutting import Kept, Nearby, cut
 from curation.alike.near_duplicates import Sides
-from curation.alike.near_vectors import Compare, by_clusters, by_nearest, by_neighbours, similarly
+from curation.alike.near_vectors import (
+    Compare,
+    by_clusters,
+    by_nearest,
+    by_neighbours,
+    parts_of,
+    similarly,
+)
 from curation.alike.shingles import jaccard, shingle_sets, shingles
 from curation.alike.sides import Example, Part, examples, same
 
@@ -26,6 +33,7 @@ __all__ = [
     "examples",
     "jaccard",
     "nearly",
+    "parts_of",
     "same",
     "shingle_sets",
     "shingles",

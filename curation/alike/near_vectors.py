@@ -107,6 +107,19 @@ def similarly(
     return Compared(nearby, unread, unread, more=more)
 
 
+def parts_of(nearby: Nearby) -> np.ndarray:
+    """The number of each row's part, (rows,): no chain of pairs leads from one part to another.
+
+    Of the pairs of `by_clusters` and `by_nearest` those are near that reach the threshold in one part.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    classes, (first, second, _) = len(nearby.full), nearby.pairs
+    graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(classes, classes))
+    return np.asarray(connected_components(graph, directed=False)[1][nearby.codes])
+
+
 CLUSTER = 1_000
 """Rows of a cluster on average; its pairs are compared at once."""
 

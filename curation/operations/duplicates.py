@@ -22,6 +22,7 @@ from curation.alike import (
     exactly,
     near_duplicates,
     nearly,
+    parts_of,
     similarly,
 )
 from curation.alike.preference import Best, Keep, apart_pairs, people_first, preference
@@ -32,6 +33,9 @@ from curation.registry import Column, Range, filter
 
 _LABEL = Column("label")
 _MAKES = ("duplicate_group", "duplicate_of", "similarity", "conflict")
+
+_PART = "duplicate_part"
+"""The column of the parts in which all near pairs are those that were found; see `curation.heirs`."""
 
 BY_PEOPLE = ("apart", "prefer")
 """Kinds of decisions that these steps read."""
@@ -194,9 +198,15 @@ def drop_similar(
         one cluster; rows that are near to 50 others are compared with all that stay.
     """
     of_column = None if within is None else as_text(rows[within])
+    if _PART in rows:  # all pairs inside the parts are those that were found among more rows
+        compare, part = "neighbours", rows[_PART]
+        of_column = part if of_column is None else part + of_column
     compared = similarly(without_gaps(vectors), neighbours, of_column, compare, similarity)
     order = preference(rows, keep, best_by, best)
     answer = _columns(rows, compared, order, similarity, decisions, "prompt_and_response")
+    if compare != "neighbours":
+        parts = parts_of(compared.nearby)
+        answer[_PART] = pd.Series([f"{part} " for part in parts], index=rows.index, dtype="str")
     return answer.drop(columns="conflict")
 
 
