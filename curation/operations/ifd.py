@@ -24,7 +24,7 @@ def _reader(params: Mapping[str, Any], store: VectorStore) -> Reader:
     return CausalReader(params["model"], params["longest"], store)
 
 
-def _title(params: Mapping[str, Any], store: object = None, decide: bool = False) -> str:
+def _title(params: Mapping[str, Any], store: object = None, rows: int | None = None) -> str:
     """The name of what reads, with a digest of its files; empty where there is no such model."""
     try:
         return NgramReader.title if params["by"] == "ngrams" else models.title_of(params["model"])
