@@ -427,6 +427,18 @@ def test_however_few_neighbours_are_known_every_row_near_to_a_kept_one_goes(monk
     assert 5 < len(kept) < 50
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_every_kept_row_that_is_near_to_one_that_goes_is_listed(monkeypatch, width):
+    monkeypatch.setattr(near_vectors, "WIDTH", width)
+    vectors = unit(np.random.default_rng(4).normal(size=(60, 3)))
+    nearby, more = by_neighbours(vectors, neighbours_of(vectors))
+    result = cut(nearby, np.arange(60), 0.8, more=more, every=True)
+    stays = result.leader == np.arange(60)
+    near = ~stays[:, None] & stays & (vectors @ vectors.T >= 0.8)
+    assert result.near.tolist() == np.argwhere(near).tolist()
+    assert (near.sum(axis=1) > 1).any()
+
+
 def test_equal_vectors_are_similar_at_a_similarity_of_one():
     vectors = unit(np.random.default_rng(4).normal(size=(20, 384)))
     twice = np.concatenate([vectors, vectors])

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation import Step
 from curation.alike import jaccard, shingles
@@ -81,6 +83,37 @@ def test_the_copies_are_those_of_all_pairs_and_empty_texts_are_none(threshold, m
     assert pairs.first.tolist() == expected.tolist() and 10 < len(expected) < 100
     assert pairs.second.tolist() == near[expected].argmax(axis=1).tolist()
     assert np.allclose(pairs.similarity, near[expected].max(axis=1))
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]))
+def test_the_rows_that_go_are_those_of_all_pairs_with_all_sets(seed, threshold):
+    draw = random.Random(seed)
+    words = [f"w{'abcdefghijkl'[i]}" for i in range(12)]
+    texts = [" ".join(draw.choices(words, k=draw.randint(0, 12))) for _ in range(60)]
+    for text in texts[:30]:
+        parts = text.split()
+        texts.append(" ".join([*parts[:-1], draw.choice(words)]))
+    own, first, second = ([draw.choice(texts) for _ in range(60)] for _ in range(3))
+    named = {"first": first, "second": second}
+    answer = answer_of(
+        [(text, "") for text in own],
+        {name: [(text, "") for text in others] for name, others in named.items()},
+        sides=["prompt"],
+        similarity=threshold,
+    )
+    parts = {text: shingles(text) for text in texts}
+    for text, (_, row) in zip(own, answer.iterrows(), strict=True):
+        near = {
+            f"{name}: row {n}": jaccard(parts[text], parts[other]) if text and other else 0
+            for name, others in named.items()
+            for n, other in enumerate(others, 1)
+        }
+        nearest = max(near, key=near.__getitem__)
+        assert row["keep"] == (near[nearest] < threshold)
+        if not row["keep"]:
+            assert row["known_similarity"] == pytest.approx(near[nearest])
+            assert row["known_as"] == nearest
 
 
 def test_a_recipe_names_the_set(make_project, tmp_path):
