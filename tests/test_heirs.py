@@ -259,6 +259,21 @@ def test_one_row_comes_back_where_two_steps_dropped_copies_of_the_same():
     assert list(decided(data, both).kept.index) == [near]
 
 
+def test_a_row_that_comes_back_stands_for_its_equal_among_the_nearest():
+    data = make_dataset(
+        [("How?", "So."), ("how?", "so."), ("In what way?", "So."), ("Why?", "No.")]
+    )
+    data = data.replace(
+        rows=data.rows.assign(source_row=range(4)), vectors=on_a_circle([0, 0, 4, 90])
+    )
+    first, equal, near, other = data.rows.index
+    data = stepped(data, "drop_exact_duplicates")
+    data = stepped(data, "drop_similar", within=None, compare="nearest")
+    assert set(data.kept.index) == {first, other}
+    after = decided(data, people_of(Decision(first, "drop", None, "Ann")))
+    assert set(after.kept.index) == {equal, other}, "the near one is near to the equal one too"
+
+
 def test_the_next_best_by_a_column_of_the_file_comes_back(make_project):
     rows = [{"prompt": "How?", "completion": "So.", "grade": grade} for grade in (3, 1, 2)]
     project = make_project(rows, Step("drop_exact_duplicates", best_by="grade"))
