@@ -14,6 +14,7 @@ from curation.dataset import Message, dump_messages, silent
 from curation.embedding import NotRemembered, VectorStore
 from curation.errors import MissingExtra
 from curation.lm import ngrams
+from curation.lm.causal import CausalReader
 from curation.lm.conversations import IGNORED, Tokens, tokens_of
 from curation.lm.models import load_causal_lm
 from curation.lm.reader import Conversation
@@ -107,27 +108,34 @@ def test_a_run_that_was_ended_goes_on_with_what_is_left(tiny, tmp_path, monkeypa
     monkeypatch.setattr("curation.embedding.store.PART", 300)
     rows, computed = talks(*EXCHANGES), []
 
-    def until_ended(model, tokens, *rest):
+    def until_ended(reader, texts):
         if len(computed) == 2:
             raise KeyboardInterrupt
-        computed.append(len(tokens) // 2)
-        return answer_losses(model, tokens, *rest)
+        computed.append(len(texts))
+        return compute(reader, texts)
 
-    from curation.lm import losses
-
-    answer_losses = losses.answer_losses
-    monkeypatch.setattr(losses, "answer_losses", until_ended)
+    compute = CausalReader._compute
+    monkeypatch.setattr(CausalReader, "_compute", until_ended)
     with pytest.raises(KeyboardInterrupt):
         scores(rows, VectorStore(tmp_path / "one"), by="model", model=tiny)
-    monkeypatch.setattr(losses, "answer_losses", answer_losses)
+    monkeypatch.setattr(CausalReader, "_compute", compute)
     second = VectorStore(tmp_path / "one")
     resumed = scores(rows, second, by="model", model=tiny)
     assert 0 < second.computed == len(rows) - sum(computed)
     fresh = scores(rows, VectorStore(tmp_path / "two"), by="model", model=tiny)
-    pd.testing.assert_frame_equal(resumed, fresh, rtol=1e-5)
+    pd.testing.assert_frame_equal(resumed, fresh, check_exact=True)
     with pytest.raises(NotRemembered):
         scores(talks(TALK), second.remembering(), by="model", model=tiny)
     assert len(scores(rows, second.remembering(), by="model", model=tiny)) == len(rows)
+
+
+def test_what_was_read_before_changes_no_digit(tiny, tmp_path):
+    rows = talks(*EXCHANGES, *(exchange(f"Of {n}", "word " * n) for n in range(1, 9)))
+    fresh = scores(rows, VectorStore(tmp_path / "one"), by="model", model=tiny)
+    before = VectorStore(tmp_path / "two")
+    scores(rows.iloc[[3, 8]], before, by="model", model=tiny)
+    again = scores(rows, before, by="model", model=tiny)
+    pd.testing.assert_frame_equal(again, fresh, check_exact=True)
 
 
 @pytest.mark.parametrize("by", ["ngrams", "model"])

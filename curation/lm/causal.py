@@ -1,7 +1,9 @@
 """A causal language model as a reader of conversations.
 
 Guarantee: both losses of a conversation are of the same tokens, those of all assistant turns with
-the token that ends each. What was read is on disk, so a run that was killed goes on where it was.
+the token that ends each. What was read is on disk, so a run that was killed goes on where it was, and
+each text is read alone, so that its numbers do not depend on what was on disk before. Accepted:
+another machine or number of threads may give other last digits.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from curation.lm.conversations import IGNORED, Tokens, tokens_of
 from curation.lm.models import folder_of, load_causal_lm, title_of, with_template
 from curation.lm.reader import Conversation, Reading
 
-_DESIGN = 1
+_DESIGN = 2
 """Counts changes of what the numbers mean; readings of another design are not read."""
 
 _SEPARATOR = "\x00"
@@ -57,7 +59,8 @@ class CausalReader:
 
         given = [_tokens(tokenizer, text, longest) for text in texts]
         alone = [_answers_of(row, tokenizer) for row in given]
-        sums = answer_losses(model, [*given, *alone], tokenizer.pad_token_id)
+        padding = tokenizer.pad_token_id
+        sums = np.array([answer_losses(model, [row], padding)[0] for row in [*given, *alone]])
         counts = np.array([row.answer_tokens for row in [*given, *alone]], dtype=float)
         with np.errstate(invalid="ignore"):
             means = np.where(counts > 0, sums / counts, np.nan)
