@@ -28,6 +28,7 @@ pages = st.navigation(
         ],
         "Review": [
             st.Page("pages/review/annotate.py", title="Annotate", icon=":material/rate_review:"),
+            st.Page("pages/review/team.py", title="Team", icon=":material/groups:"),
         ],
         "Deliver": [
             st.Page("pages/deliver/select.py", title="Select", icon=":material/checklist:"),

@@ -11,6 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from curation.decisions import Decision
 from curation.looking.agreement import agreement, confusion, written
+from curation.looking.teamwork import by_person, by_value
 from tests.test_cli import run
 
 DAY = 86_400.0
@@ -138,6 +139,27 @@ def test_agreement_over_time():
     bad["when"] += 180 * DAY
     months = agreement(pd.concat([good, bad]), "label").periods
     assert months["period"].tolist() == ["1970-01", "1970-07"]
+
+
+def test_progress_and_pace_of_each_person():
+    opinions = table({"Ann": ["a", "b", "a", "a"], "Bob": ["a", None, None, "b"]})
+    opinions.loc[(opinions["who"] == "Ann") & (opinions["example"] > "e0001"), "when"] += 3 * DAY
+    ann, bob = by_person(opinions, 8).to_dict("records")
+    assert ann == {
+        "who": "Ann",
+        "examples": 4,
+        "answers": 4,
+        "share": 0.5,
+        "pace": 2.0,
+        "newest": "1970-01-04",
+    }
+    assert (bob["who"], bob["share"], bob["pace"]) == ("Bob", 0.25, 2.0)
+    assert by_value(opinions, "label").to_numpy().tolist() == [
+        ["Ann", "a", 3, 0.75],
+        ["Ann", "b", 1, 0.25],
+        ["Bob", "a", 1, 0.5],
+        ["Bob", "b", 1, 0.5],
+    ]
 
 
 def test_the_command_prints_what_people_answered(make_project):

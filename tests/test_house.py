@@ -114,7 +114,7 @@ ROOMS = {
     "looking": """
         __init__ agreement choice columns contamination context counts coverage layout library masks
         measures queues search thresholds
-        chance concepts duplicates filter gaps quotas result special unread
+        chance concepts duplicates filter gaps quotas result special teamwork unread
         changes precision
     """,
     "operations": """
@@ -146,7 +146,7 @@ ROOMS = {
         actions card cards form leak_report measures progress quotas search_result unread uploads
         concepts shell
         about context delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery
+        clean delivery team
         map
         coverage select train
     """,

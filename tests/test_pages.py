@@ -267,6 +267,31 @@ def test_annotate_mounts_the_card_of_the_project_for_the_person(project):
     assert "undecided" in [name for name, *_ in data["queues"]]
 
 
+def test_the_team_page_shows_progress_agreement_and_what_people_differ_about(project):
+    rows = project.view().dataset.rows.index[:30]
+    hostile = "**Bob** <b>"
+    project.decisions.append(
+        [Decision(i, "drop" if n < 12 else "keep", annotator="Ann") for n, i in enumerate(rows)]
+        + [Decision(i, "drop" if n < 15 else "keep", annotator=hostile) for n, i in enumerate(rows)]
+    )
+    app = opened("team")
+    numbers = {m.label: m.value for m in app.metric}
+    assert numbers["Agreement on verdicts"] == "0.80"
+    assert any("90% of the answers are the same" in m.value.replace("\\", "") for m in app.markdown)
+    assert sorted(app.dataframe[0].value["who"]) == [hostile, "Ann"]
+    for part, lines in (
+        ("Pairs", 1),
+        ("Hardest answers", 2),
+        ("Over time", 1),
+        ("Disagreements", 3),
+    ):
+        next(g for g in app.segmented_control if g.label == "Show").set_value(part).run()
+        assert not app.exception, app.exception[0].message
+        assert len(app.dataframe[0].value) == lines, part
+    assert not any(hostile in text.value for text in [*app.markdown, *app.caption])
+    assert f"{hostile}: drop" in app.dataframe[0].value["answers"].iloc[0]
+
+
 def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.switch_page("pages/review/annotate.py").run()
