@@ -26,6 +26,7 @@ PIECES = [
     "\u200b", "\u00a0", "@", "a@", "a.", "@a.", "+1 ", "12 ", "1-", "A1B2 ", "http://a ", "see http://", "<s>",
     "[INST]", "<|", "{", "}", "\\", "$", "😀", "ก", "क्\u200d", "sorry I ", "as an ai ", "n/a ", "\n1. ",
     "\n# instruction", "\nhuman:", "\n@@ -1", "\n    ", "(at)", "[ at ]", "eyJ", "sk-", "<no", "\u2060", "don't ",
+    "1,", "1.", "1+1 ", "<user>\n",
 ]  # fmt: skip
 """Pieces that are repeated to a long text, also with an end that no pattern expects."""
 

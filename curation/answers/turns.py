@@ -19,14 +19,20 @@ _ANSWERS = (
     r"(?:assistant|ai|bot|chatgpt|gpt|model(?: output)?|completion|answer|a|助手|助理|答案?|回答|回复|"
     r"模型(?:回答|输出|回复)?)"
 )
-_TAGGED = re.compile(r"^<(?:user|human)>[\s\S]{1,5000}?^<assistant>", re.IGNORECASE | re.MULTILINE)
-"""Turns between tags."""
 _ASKED_AGAIN = re.compile(
     rf"{_BEGIN}{_ASKS}{_END}^[【\[]用户[】\]]|^user$", re.IGNORECASE | re.MULTILINE
 )
 _ANSWERED_AGAIN = re.compile(
     rf"{_BEGIN}{_ANSWERS}{_END}^[【\[]助手[】\]]|^assistant$", re.IGNORECASE | re.MULTILINE
 )
+_TURNS = (
+    (_ASKED_AGAIN, _ANSWERED_AGAIN),
+    (
+        re.compile(r"^<(?:user|human)>", re.IGNORECASE | re.MULTILINE),
+        re.compile(r"^<assistant>", re.IGNORECASE | re.MULTILINE),
+    ),
+)
+"""What begins a line of a question, and of the answer to it: by a name, or by a tag."""
 _HUMAN = re.compile(r"\n\s{0,4}\n[ \t#]{0,4}Human: ?\S")
 """A turn of Anthropic's old template; nobody else writes so."""
 _ASKS_DIALOGUE = re.compile(
@@ -52,12 +58,11 @@ def is_merged(pair: Pair) -> bool:
         return True
     if _ASKS_DIALOGUE.search(pair.prompt):
         return False
-    again = _ASKED_AGAIN.search(answer, 1)
-    return bool(
-        _HUMAN.search(answer)
-        or _TAGGED.search(answer, 1)
-        or again
-        and _ANSWERED_AGAIN.search(answer, again.end())
+    if _HUMAN.search(answer):
+        return True
+    return any(
+        (again := asked.search(answer, 1)) and answered.search(answer, again.end())
+        for asked, answered in _TURNS
     )
 
 

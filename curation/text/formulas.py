@@ -25,15 +25,15 @@ _TEX = re.compile(
 """TeX between its marks, where money has none of its signs, and the calculator's marks of GSM8K."""
 
 _OPERAND = (
-    r"(?:[$€£]?\d+(?:[.,]\d+)*(?:%|°|[a-zA-Z](?![a-zA-Z]))?|[a-zA-Zα-ωΑ-Ω](?![^\W\d_])'?[²³]?"
+    r"(?:[$€£]?\d++(?:[.,]\d++)*+(?:%|°|[a-zA-Z](?![a-zA-Z]))?|[a-zA-Zα-ωΑ-Ω](?![^\W\d_])'?[²³]?"
     r"|(?:sin|cos|tan|log|ln|exp|sqrt|lim|max|min)(?![^\W\d_]))"
 )
 
 _FORMULA = re.compile(
-    rf"(?<![\w.])[(\[√∑∫|-]{{0,3}}{_OPERAND}[)\]!|]{{0,3}}(?:\s?(?:[=≈≠<>≤≥+*/^×÷·−-]|[<>]=|\*\*|\\times)\s?"
+    rf"(?<![\w.])(?<!\d,)[(\[√∑∫|-]{{0,3}}{_OPERAND}[)\]!|]{{0,3}}(?:\s?(?:[=≈≠<>≤≥+*/^×÷·−-]|[<>]=|\*\*|\\times)\s?"
     rf"[(\[√∑∫|-]{{0,3}}{_OPERAND}[)\]!|]{{0,3}}){{1,200}}"
 )
-"""Numbers, single letters and functions with signs between them."""
+"""Numbers, single letters and functions with signs between them; none begins within 1,000,000."""
 
 _PROVES = re.compile(r"[=≈≠≤≥^×÷√∑∫*]|\w\s?\+\s?\w|\s[<>]\s")
 """A sign by which such a run is mathematics: 24/7, 2020-01-02 and 1861 - 1865 have none."""
