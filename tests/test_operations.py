@@ -393,7 +393,7 @@ POSITIVE = [
     ("truncated_answer", "Who won?", "He was sworn in as president on November 17, 20"),
     ("truncated_answer", "What is the cost?", "The total cost of the ten apples is $"),
     ("truncated_answer", "Write a loop.", "Here it is:\n\n```python\nfor n in range(3):"),
-    ("truncated_answer", "Calculate 4 times 5.", "4 multiplied by 5 is equal to"),
+    ("unfinished_answer", "Calculate 4 times 5.", "4 multiplied by 5 is equal to"),
     (
         "unfinished_answer",
         "Why do cats purr?",
@@ -437,24 +437,24 @@ POSITIVE = [
     ("placeholder_answer", "描述一场暴风雨。", "【此处从略】"),
     ("html", "Describe a storm.", "<article>It blows.</article>"),
     ("html", "Describe a storm.", "It blows.<hr>"),
-    ("truncated_answer", "Explain rain.", "Warm air rises over the hills. There it cools and th"),
-    ("truncated_answer", "Explain rain.", "Warm air rises over the hills and slowly distribu"),
-    ("truncated_answer", "Explain rain.", "Warm air rises over the hills. It cools there. This"),
+    ("unfinished_answer", "Explain rain.", "Warm air rises over the hills. There it cools and th"),
+    ("unfinished_answer", "Explain rain.", "Warm air rises over the hills and slowly distribu"),
+    ("unfinished_answer", "Explain rain.", "Warm air rises over the hills. It cools there. This"),
     ("truncated_answer", "Explain rain.", "Warm air rises over the hills of the coast (which"),
-    ("truncated_answer", "Explain rain.", "Warm air rises over the hills and the water can"),
+    ("unfinished_answer", "Explain rain.", "Warm air rises over the hills and the water can"),
     ("truncated_answer", "Three lakes?", "1. Lake Vänern\n2. Lake Inari\n3."),
     ("truncated_answer", "说三种水果。", "- 苹果\n- 香蕉\n-"),
     ("truncated_answer", "How many are left?", "Ane eats three.\nSo she has 8 - 3 = <<8-3"),
     ("truncated_answer", "How many?", "Ane has three.\nSo they have 8 - 3 ="),
     ("truncated_answer", "Describe the chart.", "The sales of the shop have grown from 2015 to 20"),
     (
-        "truncated_answer",
+        "unfinished_answer",
         "解释下雨。",
         "暖湿的空气沿着山坡上升。温度降低以后，水汽就会凝结成云并逐渐积",
     ),
-    ("truncated_answer", "解释下雨。", "暖湿的空气沿着山坡上升，在高处遇冷，那里的水汽需要"),
+    ("unfinished_answer", "解释下雨。", "暖湿的空气沿着山坡上升，在高处遇冷，那里的水汽需要"),
     (
-        "truncated_answer",
+        "unfinished_answer",
         "什么是博物馆？",
         "博物馆是收藏和展示文物的地方，许多城市都有自己保存历史的",
     ),
@@ -742,6 +742,77 @@ NEGATIVE = [
     ),
     ("wrong_language", "用英文写一句问候。", "Good morning, I hope that you have slept well."),
 ]
+
+
+WHOLE = {
+    "en": """
+I believe x is not set before the loop. Setting it to 0 will help.
+I think that it has not had enough light. A south window would help.
+I added the colon that was not there. Let me know if you need more help!
+I suspect the cable, not the card, so try another before you ask for help.
+I recommend no expiry, 14 letters, and no reuse, as NIST's guidelines say.
+I would rather not lend it, as a dent can cost a friendship.
+I wouldn't. Give it a month and write down how you feel instead.
+I never met a cat that did not respond to tuna.
+I don't think that a degree is needed; a portfolio helps more.
+I do not peel the ginger, since the skin is thin and there is no harm in sharing it.
+I'd say no: talk to a doctor before a fast.
+I have not seen a better guide than the one by the park's own staff, which they provide free.
+I doubt that the host will answer before Monday.
+I get 56, not 54; write the tens down and process the ones first.
+I moved the comma, as it was not allowed there.
+I found no error in your proof, and its second step answers the doubt of the first.
+I prefer no sugar, and a pinch of salt helps the taste.
+The command is ls
+I use zsh, and my scripts run in sh
+It is a metal. It reacts with water. Its symbol is na
+Italian is sweet. For yes you say si
+Codes have two letters. For Switzerland it is ch
+Heat the pan. Add some oil. Then serve it with tiramisu
+He trains daily. His sport is jiu jitsu
+It lives in Chile. It is small. The smallest deer is the pudu
+You pass it daily. You know the place I am talking about
+Go early. The best deals come from the shop on the corner that I told you about
+The bus was late. The next was no better than this
+He keeps his word. I know no one more honest, and I never met any
+Some problems of this kind are hard to deal with
+My brothers had nobody of their age to play with
+The old dog wanted nothing but to be cared for
+In German the usual word for and is und
+English has three articles, and these are a, an and the
+My sister scored eighteen points out of 20
+The club won its last title in 2019–20
+""",
+    "zh": """
+我建议不要口头约定，内容都写进合同里。
+我的经验是不熬夜、多喝水，对恢复很有帮助。
+我猜不是内容的问题，可能是硬盘满了，清理一下就行。
+我觉得不用，雨很小，帮自己省点力气吧。
+我一般不先问分数，先聊他学到了什么。
+我从不推荐热门书，《边城》值得读，内容朴素。
+我没有放糖，加一点盐能帮你提味。
+我认为没必要联网，本地就能算。
+我查过了，这趟车不经过南站，服务台可以改签。
+它是政治和文化中心。很多人都去过这座城
+春天百花开，夏天听蝉鸣。秋天看红叶，冬天赏白雪，四季皆美
+他从不迟到。大家都觉得他非常棒
+北方空气干爽。推荐去香山看枫
+猫喜欢安静。它们爱睡觉，也爱吃鱼
+每天写一页，先临楷，再学行
+树干笔直，叶子像针。这种常绿乔木叫作云杉
+见面的时候，可以叫他叔
+""",
+}
+"""Short answers without a fault of which a first person, or the lack of a full stop, may look like one."""
+
+
+@pytest.mark.parametrize(
+    ("language", "answer"),
+    [(code, line) for code, lines in WHOLE.items() for line in lines.strip().split("\n")],
+)
+def test_a_short_good_answer_is_never_dropped(language, answer):
+    broken = problems("你怎么看？" if language == "zh" else "What do you think of it?", answer)
+    assert not broken & set(operation("drop_bad_answers").params["rules"].default)
 
 
 def test_every_rule_has_cases_for_and_against_it():

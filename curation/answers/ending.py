@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 
 from curation.answers.code import is_open_code
-from curation.answers.pieces import is_open_chinese, is_open_english
+from curation.answers.pieces import ends_with_conjunction, is_open_chinese, is_open_english
 from curation.answers.rule import Pair, Rule
 from curation.text.scripts import is_han
 from curation.text.words import words
 
 _NEVER_LAST = set(
-    "the and because your our its und oder eine einen einem et les los las el del который которая и или".split()
+    "the and because your our its than und oder eine einen einem et les los las el del который которая и или".split()
 )
 """Words that end no sentence in their language, and mean nothing else in others at a line's end."""
-_SELDOM_LAST = set("to of with for by as from into than which is are was were a".split())
+_SELDOM_LAST = set("to of with for by as from into which is are was were a".split())
 """Words that end a sentence only after a question word, or where such a word is left out."""
+_MENTIONS = set(
+    "is are say says word words article conjunction conjunctions means write called like or and und oder y et".split()
+)
+"""Words after which a word may be named and not used: the German for "and" is und."""
 _ASKING = re.compile(
     r"\b(?:which|what|who|whom|whose|where|when|why|how|that|whatever|whoever|something|someone|anything|nothing|"
     r"everything|things?|options?|answer|choice|letter|grade|type|class|group|variant|vitamin|it|they|he|she|"
@@ -48,9 +52,9 @@ _ENDS = ".!?。！？…:：;；\"”’'»」』）)]}>*`~|•"
 def is_truncated(pair: Pair) -> bool:
     """Tell whether an answer surely stops in the middle.
 
-    It ends with a word that ends no sentence ("and", "the", 以及), with a piece of a word, a comma, an
-    empty item of a list, or an open bracket, operator, code block or formula. After whole sentences a
-    word that seldom ends one is enough. A prompt that asks for a line of a letter or poem may get a comma.
+    It ends with a word that ends no sentence ("and", "the", 以及), a comma, an empty item of a list, or an
+    open bracket, operator, code block or formula. A prompt that asks for a line of a letter or poem may get a
+    comma. A piece of a word, and a word that seldom ends a sentence, may be whole words: they only flag.
     """
     stripped = pair.response.rstrip()
     if not stripped:
@@ -67,9 +71,11 @@ def is_truncated(pair: Pair) -> bool:
         return True
     if _CUT_YEAR.search(last) or _open_bracket(last):
         return len(words(last)) >= 6
+    if is_han(last[-1]):
+        return pair.language in ("", "zh") and ends_with_conjunction(_unended(stripped, last)[0])
     if len(words(last)) >= 6 and _dangles(_SENTENCE_END.split(last)[-1].strip() or last):
         return not (last.endswith((",", "，")) and _ASKS_A_LINE.search(pair.prompt))
-    return _left_open(pair, stripped, last)
+    return False
 
 
 def _left_open(pair: Pair, text: str, last: str) -> bool:
@@ -97,8 +103,8 @@ def _unended(text: str, last: str) -> tuple[str, bool]:
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _CUT_YEAR = re.compile(
-    rf"(?:\b(?:(?:in|of|since|until|by)(?: {_MONTH})?|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,?) |"
-    r"(?:19|20)\d\d(?: ?[-–] ?| (?:to|and|until|through) ))(?:19|20)\Z"
+    rf"(?:\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?, |(?:19|20)\d\d (?:to|until|through) |"
+    r"\b(?:born|died|founded|established|published|released|built|invented) in )(?:19|20)\Z"
 )
 """A year of which two digits are left."""
 _OPEN_SUM = re.compile(r"<<[\d.+*/=()% -]*\Z")
@@ -148,13 +154,17 @@ def _open_block(text: str) -> bool:
 def is_unfinished(pair: Pair) -> bool:
     """Tell whether prose lacks the end of its last sentence: probably cut, or written without a full stop.
 
-    Sentences before it have their ends, and the last has six words or more; no title, list, code, link
-    or signature counts.
+    Sentences before it have their ends, and the last has six words or more; or it ends with a piece of a
+    word, or with a word that seldom ends a sentence. No title, list, code, link or signature counts.
     """
     stripped = pair.response.rstrip()
     last = stripped[-_LAST:].rsplit("\n", 1)[-1].strip()
+    if not last or is_truncated(pair):
+        return False
     sentence, follows = _unended(stripped, last)
-    if not follows or min(len(words(last)), len(words(sentence)) + 1) < 4 or is_truncated(pair):
+    if _seldom_ends(sentence) or _left_open(pair, stripped, last):
+        return True
+    if not follows or min(len(words(last)), len(words(sentence)) + 1) < 4:
         return False
     capitals = sum(word[0].isupper() for word in sentence.split())
     return 2 * capitals < max(2, len(sentence.split())) + 1
@@ -172,23 +182,28 @@ def _dangles(sentence: str) -> bool:
     """Whether a sentence ends with a word or sign that cannot be its last."""
     if sentence[-1:] in ",，、（(" and len(words(sentence)) >= 6:
         return True
-    if not sentence[-1:].isalpha():
-        return False
-    if is_han(sentence[-1]):
-        return False
     pieces = sentence.split()
-    if pieces[-1] in _NEVER_LAST:
-        return True
+    return (
+        len(pieces) > 1
+        and pieces[-1] in _NEVER_LAST
+        and not pieces[-2].endswith((",", ":", "?", "”", "'", '"'))  # the last of a list of words
+        and pieces[-2].lower() not in _MENTIONS
+    )
+
+
+def _seldom_ends(sentence: str) -> bool:
+    """Whether a sentence of five words or more ends with one that seldom does."""
+    pieces = sentence.split()
     before = " ".join(pieces[:-1])
-    listed = before.endswith(",")  # the last of a list of words
+    listed = before.endswith(",")
     return (
         len(pieces) > 4 and pieces[-1] in _SELDOM_LAST and not listed and not _ASKING.search(before)
     )
 
 
 TRUNCATED = Rule(
-    "truncated_answer", "the answer stops in the middle", is_truncated, named=71, read=71, right=68
+    "truncated_answer", "the answer stops in the middle", is_truncated, named=31, read=31, right=28
 )
 UNFINISHED = Rule(
-    "unfinished_answer", "the last sentence has no end", is_unfinished, named=52, read=52, right=8
+    "unfinished_answer", "the last sentence has no end", is_unfinished, named=75, read=75, right=26
 )

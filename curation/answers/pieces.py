@@ -108,6 +108,22 @@ def is_open_chinese(sentence: str, follows: bool) -> bool:
     return follows and tag in _OPEN_TAGS and len(clause) >= 6
 
 
+_CONJUNCTIONS = set("和 或 以及 并且 因为 如果 由于 但是 而且 或者 例如 比如 根据 关于".split())
+"""Chinese words that surely wait for the next one."""
+
+
+def ends_with_conjunction(sentence: str) -> bool:
+    """Tell whether a Chinese sentence of ten characters or more ends with a word that joins it to the next."""
+    if not is_han(sentence[-1:]) or holds_kana(sentence) or len(sentence) < 10:
+        return False
+    if not sentence.endswith(tuple(_CONJUNCTIONS)):
+        return False
+    clause = _CLAUSE.split(sentence)[-1].strip()
+    word = _last_word(clause[-24:])[0] if clause else ""
+    before = clause[: -len(word)] if word else ""
+    return word in _CONJUNCTIONS and len(before) > 3 and before[-1] not in "是叫为作用有、和"
+
+
 def _last_word(text: str) -> tuple[str, str]:
     """The last word of a Chinese text, and its tag."""
     import logging

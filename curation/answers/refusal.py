@@ -6,7 +6,6 @@ import re
 
 from curation.answers.rule import Pair, Rule
 from curation.text.folding import plain_quotes
-from curation.text.scripts import han_count
 from curation.text.words import words
 
 _BEGINNING = 400
@@ -47,7 +46,8 @@ _REFUSES = re.compile(
     r"that|this)|"
     r"(?:answer|respond to|engage (?:with|in)|write) (?:that|this|your|the question|such)|have the (?:ability|"
     r"capability))"
-    r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not\b"
+    r"|\bi must (?:decline|refuse)|\bi(?:'d| would) rather not(?:[.!]?\Z| (?:answer|discuss|talk|say|"
+    r"share|help|write|do|go|speak|give|provide|get|comment|engage|respond)\b)"
     r"|\b(?:have|need) to (?:decline|refuse|turn down|pass on|say no)\b"
     r"|\A[^.!?\n]{0,30}\bi(?:'m| am) (?:really |just |simply )?(?:not |un)comfortable (?:with )?\w+ing\b"
     r"|\A\W{0,3}(?:sorry,? (?:but )?|unfortunately,? )?i (?:have no (?:access|ability|means|way (?:of|to))|"
@@ -65,7 +65,8 @@ _REFUSES = re.compile(
     r"(?:\bi(?: am|'m)? ?(?:do not|don't|cannot|can't|can not|lack|unable|not|have no|won't|will not|must)\b"
     r"|\bnot something i\b"
     r"|\b(?:and|so) (?:do not|don't|cannot|can't|am not|unable|i)\b|\bunable to\b|\bnot (?:able|possible|within)\b)"
-    r"|\bit's not within my programming\b"
+    r"|\bit's not within my programming\b|\A[^.\n]{0,20}\bnot a conversation i can have\b"
+    r"|\bmy (?:guidelines|programming|policies) (?:prevents?|prohibits?|forbids?) me\b"
     r"|\bas of my (?:last|latest|most recent|current|knowledge|training)\b"
     r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|stops|only (?:goes|extends|reaches))\b"
     r"|\bwhich an? (?:ai|language model) cannot do\b|\bgpt models are not designed\b",
@@ -81,7 +82,7 @@ _REFUSES_CHINESE = re.compile(
     r"协助|处理|执行|参与|讨论)"
     r"|\A[^。！？，\n]{0,8}我?(?:帮不了|回答不了|无能为力|爱莫能助)|\A\W{0,3}(?:我们)?换(?:个|一个)话题"
     r"|\A\W{0,3}我(?:没有联网|不能联网|无法联网|不具备[^。\n]{0,16}(?:功能|能力)|(?:必须|只能|不得不)?拒绝回答)"
-    r"|超出了?我的(?:能力|知识|权限)|\A\W{0,3}出于(?:安全|隐私|道德|法律)[^。\n]{0,10}(?:不会|不能|无法|不便)"
+    r"|\A\W{0,3}我没有权限(?:回答|提供|讨论)|超出了?我的(?:能力|知识|权限)|\A\W{0,3}出于(?:安全|隐私|道德|法律)[^。\n]{0,10}(?:不会|不能|无法|不便)"
     r"|\A\W{0,3}(?:根据|按照|由于)[^。\n]{0,12}(?:政策|规定|法规|准则)[^。\n]{0,12}(?:无法|不能|不予)(?:展示|显示|提供|回答)"
     r"|我不便(?:回答|透露|讨论)|(?:涉及敏感|违反了?(?:使用)?(?:规定|政策|准则))[^\n]{0,20}(?:不便|不能|无法)",
     re.IGNORECASE,
@@ -183,78 +184,26 @@ _ASKS_WHO = re.compile(
 _ASKS_TO_REFUSE = re.compile(
     r"\b(?:apolog|declin|refus|reject|excus|regret|sorry|turn(?:ing)? (?:it |them |him |her )?down|cannot do|"
     r"can't do)|"
-    r"\b(?:role-?play|pretend|act as|play the|in character|dialogue|story|scene|screenplay)\b|拒绝|道歉|婉拒|"
+    r"\b(?:role-?play|pretend|act as|play the|in character|dialogue|story|scene|screenplay)\b|"
+    r"\bwhat (?:should|can|could|would|might|do|does)\b.{0,40}\b(?:tell|say|answer|reply)\b|"
+    r"\bhow (?:do|should|can|could|would|might) (?:i|we|one|you)\b.{0,20}\b(?:tell|say|answer|reply|respond)\b|"
+    r"怎么(?:说|回|答|讲)|如何(?:说|回|答)|拒绝|道歉|婉拒|"
     r"扮演|抱歉|对不起",
     re.IGNORECASE,
 )
 
 
-_ITSELF = re.compile(
-    r"\bi(?:'m|'d|'ll|'ve)?\b|\bmy (?:guidelines?|training|programming|knowledge|instructions|creators|developers|"
-    r"purpose|capabilit|abilit|polic)",
-    re.IGNORECASE,
-)
-_DENIES = re.compile(
-    r"\b(?:not|no|never|cannot|unable|declin\w*|refus\w*|lack|prevents?|prohibits?|outside|beyond)\b|n't\b",
-    re.IGNORECASE,
-)
-_SERVES = re.compile(
-    r"\b(?:help|assist\w*|answer\w*|respon[ds]\w*|discuss\w*|talk\w*|conversation|provid\w*|shar(?:e|ing)|"
-    r"creat(?:e|ing)|writ(?:e|ing)|generat\w*|produc\w*|access|process\w*|opinions?|feel(?:ings?)?|advice|comply|"
-    r"guidelines?|polic(?:y|ies)|programm\w*|designed|permitted|allowed|capab\w*|ability|request|decline|"
-    r"go there|brows\w*)\b",
-    re.IGNORECASE,
-)
-_DENIES_CHINESE = re.compile(
-    r"我(?!们)[^。，！？]{0,10}(?:不|没|无|拒|未)|(?:不|没|无|未|超出)[^。，！？]{0,6}我(?!们)"
-)
-_SERVES_CHINESE = re.compile(
-    r"回答|帮|讨论|提供|访问|支持|功能|权限|服务|能力|内容|话题|请求|情感|感受|体会|观点|意见|联网|实时|协助|聊|查询"
-)
-_ASKS_TO_SPEAK = re.compile(
-    r"\b(?:write|compose|create|generate|draft|story|poem|song|lyrics?|e-?mail|letter|reply|message|tweet|post|"
-    r"sentences?|quote|lines?|speech|statement|rewrite|translate|paraphrase|edit|correct|convert|change|complete|"
-    r"finish|excuse|resolution|review|testimonial|person|journal|diary|say|respond|response|phrase|example|joke|"
-    r"riddle|summar\w*|turn|transform|add|insert|revise|replace|identify|extract|classify|find|passage|text)\b|"
-    r"写|创作|生成|翻译|编辑|句子|诗|故事|邮件|信|歌|造句|引用|台词|演讲|回复|短语|转换|总结|识别|找|例|修改|替换|"
-    r"编一|借口|肯定|评论",
-    re.IGNORECASE,
-)
-"""Requests for words of somebody, or about a text, in which an "I" may be another's."""
-_SHORT, _SHORT_CHINESE = 200, 50
-"""Characters of an answer that does nothing but refuse."""
-
-
-def _denies_itself(pair: Pair) -> bool:
-    """Whether a short answer says of itself that it does not serve, and takes up nothing of the prompt."""
-    answer = plain_quotes(pair.response.strip())
-    if len(answer) > _SHORT or "\n" in answer or _ASKS_TO_SPEAK.search(pair.prompt):
-        return False
-    if han_count(answer) * 2 > len(answer):
-        pairs = {answer[i : i + 2] for i in range(len(answer) - 1)}
-        taken = sum(two in pair.prompt for two in pairs if han_count(two) == 2)
-        denies = _DENIES_CHINESE.search(answer) and _SERVES_CHINESE.search(answer)
-        return bool(denies) and len(answer) <= _SHORT_CHINESE and taken <= 2 and "？" not in answer
-    first = re.split(r"(?<=[.!?])\s", answer, maxsplit=1)[0]
-    if not (_ITSELF.search(first) and _DENIES.search(first) and _SERVES.search(answer)):
-        return False
-    taken_words = {word for word in words(answer) if len(word) > 4} & set(words(pair.prompt))
-    return len(taken_words) <= 1
-
-
 def is_refusal(pair: Pair) -> bool:
     """Tell whether an answer begins with a refusal, or with what a machine cannot do, and ends there.
 
-    A short answer also refuses when it says of itself, in whatever words, that it does not serve, and takes
-    up nothing of the prompt. It is no refusal where the prompt asks for one or for a role, where it is quoted, where an
+    It is no refusal where the prompt asks for one or for a role, where it is quoted, where an
     assistant names the tools that it has, asks for what is missing, answers all the same, or speaks for
     a shop, where the question is about the model itself, and where more than 130 words follow.
     """
     beginning = plain_quotes(pair.response[:_BEGINNING])
     if not _refuses(beginning):
-        if not _denies_itself(pair):
-            return False
-    elif len(words(unquoted := _QUOTED.sub(" ", beginning))) >= 3 and not _refuses(unquoted):
+        return False
+    if len(words(unquoted := _QUOTED.sub(" ", beginning))) >= 3 and not _refuses(unquoted):
         return False
     return not (
         len(words(pair.response)) > _LONGEST
@@ -286,7 +235,7 @@ RULE = Rule(
     "refusal",
     "the answer refuses, or says what a machine cannot do",
     is_refusal,
-    named=28,
-    read=28,
-    right=26,
+    named=26,
+    read=26,
+    right=24,
 )

@@ -61,8 +61,8 @@ def is_merged(pair: Pair) -> bool:
     if _HUMAN.search(answer):
         return True
     return any(
-        (again := asked.search(answer, 1)) and answered.search(answer, again.end())
-        for asked, answered in _TURNS
+        (question := asks.search(answer, 1)) and answers.search(answer, question.end())
+        for asks, answers in _TURNS
     )
 
 

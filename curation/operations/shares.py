@@ -40,7 +40,7 @@ def code_share(
         {response: "def add(a, b):\\n    return a + b"} → {code_share: 1.0}
         {response: "Bread needs flour; water, and time."} → {code_share: 0.0}
     Measured precision:
-        164 programs of HumanEval without fences (benchmarks shares): 98 % of the solutions and 91 % of
+        164 programs of HumanEval without fences (benchmarks shares): 97 % of the solutions and 91 % of
         them with their long docstrings are half code or more. Of 2,000 answers of Dolly none
         is above 0, of 7,473 of GSM8K 0.1 %, of LIMA's 19 %; of 25 drawn from Alpaca's 2.8 % 24 hold code.
     Source:

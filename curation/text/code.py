@@ -15,26 +15,44 @@ LONGEST = 400
 
 _STATEMENT = re.compile(
     r"""\s*(?:
-      (?:async\s)?def\s\w+\(|class\s\w+\s?[:({]|import\s[\w.]+|from\s[\w.]+\simport\s
-      |(?:if|elif|while|for|with|except)\b[^.?!]*:$|(?:else|try|finally):$
-      |assert\b.*[=()<>]|@\w+\(?|(?:break|continue|pass);?$
+      (?:async\s)?def\s\w+\(|from\s[\w.]+\simport\s[\w*]+(?:\sas\s\w+)?(?:,\s?\w+)*$
+      |class\s\w+(?:\(.*\):|.*\{)$|import\s(?:static\s)?[\w.*]+;$|import\s.*\sfrom\s["'].*
       |\#include\b|\#!/|using\s(?:namespace\s)?[\w.]+;|package\s[\w.]+;
-      |(?:function|fn|func|fun)\s\w*\(|(?:var|let|const)\s\w+\s?=|(?:public|private|protected|static)\s\w
-      |(?:if|for|while|switch|catch)\s?\(.*[{;)]$
-      |(?:SELECT|INSERT\sINTO|UPDATE|DELETE\sFROM|CREATE|ALTER|DROP|FROM|WHERE)\s\S
-      |return\s.*[\[(].*[\])]$|return\s.*(?:[=<>!]=|\s[<>+*%-]\s)
+      |(?:var|let|const)\s\w+\s?=.*[;{(\[]$|(?:public|private|protected|static)\s\w.*\{$
+      |(?:if|for|while|switch|catch)\s?\(.*\{$
+      |SELECT\s(?:\*|.*\bFROM\s\S)|INSERT\sINTO\s\S|UPDATE\s\S+\sSET\b|DELETE\sFROM\s\S
+      |(?:CREATE|ALTER|DROP)\s(?:TABLE|VIEW|INDEX|DATABASE)\s|FROM\s[\w.]+(?:\s\w+)?;$
+      |WHERE\s\S+\s?(?:[<>=!]|(?:LIKE|IN|BETWEEN|IS)\b)
+      |return\s(?:not\s)?(?:[\w.]*\w[\[(].*|\[.*)[\])]$
       |</\w[\w-]*>|<\w[\w-]*(?:\s[^<>]*)?>[^<>]*</\w|<!--|<!DOCTYPE
-      |<(?:html|head|body|div|p|a|span|ul|ol|li|table|t[rdh]|h\d|form|input|button|img|script|style|svg)\b[^<>]*>|\$\s\w|>>>\s|\}|\);?$
-      |(?:await\s)?[A-Za-z_][\w.]*\(.*\)[;,]?$
+      |<(?:html|head|body|div|p|a|span|ul|ol|li|table|t[rdh]|h\d|form|input|button|img|script|style|svg)\b[^<>]*>
+      |\$\s(?:sudo\s)?(?:pip3?|python3?|npm|npx|yarn|git|cd|ls|cat|echo|mkdir|rm|cp|mv|curl|wget|apt|apt-get|brew
+        |docker|make|ssh|chmod|grep|export|conda|node|cargo|go|touch|tar|source|bash|sh)\b
+      |(?:await\s)?(?:print\(.*\)|[A-Za-z_]\w*\(\s*(?:["'].*)?\)|(?:\w+\.)+\w+\(.*\)|\w*_\w*\(.*\))[;,]?$
+      |[A-Za-z_][\w.]*\(.*\);$
     )""",
     re.VERBOSE,
 )
 """A statement, call or tag as prose has none."""
 
-_LIKELY = re.compile(
+_WEAK = re.compile(
     r"""\s*(?:
+      class\s\w+\s?[:({]|import\s[\w.]+|from\s[\w.]+\simport\s
+      |(?:if|elif|while|for|with|except)\b[^.?!]*:$|(?:else|try|finally):$
+      |assert\b.*[=()<>]|@[\w.]+(?:\(.*\)?)?$|(?:break|continue|pass);?$
+      |(?:function|fn|func|fun)\s\w*\(|(?:var|let|const)\s\w+\s?=|(?:public|private|protected|static)\s\w
+      |(?:if|for|while|switch|catch)\s?\(.*[{;)]$
+      |(?:SELECT|UPDATE|CREATE|ALTER|DROP|FROM|WHERE)\s\S
+      |return\b.*[\w)\]}"';]$|\$\s[a-z]|\}|\);?$|(?:await\s)?[A-Za-z_][\w.]*\(.*\)[;,]?$
+    )""",
+    re.VERBOSE,
+)
+"""A statement where the text has surer ones: import duties, public transport and Milton(1608) begin so too."""
+
+_LIKELY = re.compile(
+    r"""\s{2,}return\b.*[\w)\]}"';]$|\s*(?:
       [A-Za-z_][\w.]+(?:\[[^\]]*\])?\s?(?:[-+*/|&%]|:)?=(?!=)\s?[^\s<](?!.*\s=\s)
-      |return\b.*[\w)\]}"';]$|(?:int|char|float|bool|string|double)\b.*;$
+      |return\s.*(?:\w[\[(]|[=<>!]=|\s[<>+*/%-]\s).*|>>>\s.*|(?:int|char|float|bool|string|double)\b.*;$
       |[^=(\[{]*[=(\[{].*[;{\\]$|.*(?:\{|\)\s?=>)$
     )""",
     re.VERBOSE,
@@ -54,8 +72,9 @@ _QUOTES = '"""'
 def code_characters(text: str) -> tuple[int, int]:
     """Count the characters of a text that are code, and all of them, without blanks.
 
-    Code stands between fences or backticks, is a diff, or looks like statements. After code, a
-    comment and a quoted text are code, and so is an indented line unless it is prose.
+    Code stands between fences or backticks, is a diff, or looks like statements. What begins like a
+    statement and may be prose counts where the text also has a surer one. After code, a comment and a quoted
+    text are code, and so is an indented line unless it is prose.
     """
     code = whole = 0
     for line, is_code in code_lines(text):
@@ -68,7 +87,13 @@ def code_characters(text: str) -> tuple[int, int]:
 def code_lines(text: str) -> Iterator[tuple[str, bool]]:
     """The lines of a text that are not blank, with their ends, and whether each is code."""
     before = quoted = False
-    for line, form in formed_lines(text):
+    formed = list(formed_lines(text))
+    sure = any(
+        is_statement(line[:LONGEST].rstrip())
+        for line, form in formed
+        if form not in ("fence", "diff")
+    )
+    for line, form in formed:
         head = line[:LONGEST].rstrip()
         if not head:
             continue
@@ -79,7 +104,11 @@ def code_lines(text: str) -> Iterator[tuple[str, bool]]:
         follows = comment or (before and line[0] in " \t")
         turns = (quoted or follows) and head.count(_QUOTES) % 2 == 1
         before = (
-            quoted or turns or comment or is_statement(head) or (follows and not _is_prose(head))
+            quoted
+            or turns
+            or comment
+            or (sure and (bool(_WEAK.match(head)) or is_statement(head)))
+            or (follows and not _is_prose(head))
         )
         quoted ^= turns
         yield line, before

@@ -1,7 +1,8 @@
 """Flesch's reading ease of a text, in languages that have constants for it.
 
-Syllables of English are counted by groups of vowels, which is nearer to CMU's dictionary than
-hyphenation is; those of other languages by the hyphenation of Pyphen.
+Syllables are counted by the groups of vowels that a language speaks as one. That is nearer to CMU's
+dictionary of English than hyphenation is, and right for short words, which hyphenation leaves whole
+(idea, una, она).
 """
 
 from __future__ import annotations
@@ -24,12 +25,27 @@ CONSTANTS = {
 }
 """Language → base, weight of words in a sentence, weight of syllables in a word."""
 
+NUCLEI = {
+    "de": re.compile(r"aa|ee|oo|au|äu|eu|ei|ai|ie|[aeiouyäöü]"),
+    "es": re.compile(r"[iuü]?[aeoáéó](?:[iuy](?![aeiouáéíóú]))?|[iuüíúy]+"),
+    "fr": re.compile(
+        r"oui|(?:[iouy](?=[aeéèêoi]))?(?:eau|œu|[aeo]u|[ae][iî]|oi|oî|[aeiouyàâéèêëîïôùûüœ])"
+    ),
+    "it": re.compile(r"(?:[iu](?=[aeoàèéòóù]))?[aeoàèéòóù](?:[iu](?![aeiou]))?|[iuìí]"),
+    "nl": re.compile(r"aai|ooi|oei|eeu|ieu|aa|ee|oo|uu|ie|ij|ei|ui|oe|eu|au|ou|[aeiouyëïöü]"),
+    "ru": re.compile(r"[аеёиоуыэюя]"),
+}
+"""Language → what is spoken as one vowel. Letters that are one sound or two (zia, paura) count as one."""
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 _END = re.compile(r"[.!?…]+(?=\s|$)|\n")
 """The end of a sentence, heading or item."""
 
 _VOWELS = re.compile(r"[aeiouyàâäáèéêëìíîïòóôöùúûü]+")
+
+_MUTE = re.compile(r"(?<=[^aeoàâèêëîïôùûü])es?$")
+"""The ending of a French word that is not spoken."""
 
 _SPOKEN_E = ("le", "ee", "ie", "ye", "oe", "ue")
 
@@ -66,7 +82,10 @@ def _counter(language: str) -> Callable[[str], int]:
     """A function that counts the syllables of a word, and remembers it."""
     if language == "en":
         return functools.lru_cache(100_000)(english_syllables)
-    import pyphen
+    return functools.lru_cache(100_000)(functools.partial(_syllables, language))
 
-    hyphens = pyphen.Pyphen(lang=pyphen.language_fallback(f"{language}_{language.upper()}"))
-    return functools.lru_cache(100_000)(lambda word: len(hyphens.positions(word)) + 1)
+
+def _syllables(language: str, word: str) -> int:
+    """Count the syllables of a word in small letters, one at least, and none in Russian в, к, с."""
+    spoken = _MUTE.sub("", word) if language == "fr" else word
+    return len(NUCLEI[language].findall(spoken)) or int(language != "ru")
