@@ -179,8 +179,9 @@ def drop_similar(
         `similarity`; the reason names the row and the cosine. Rows with different labels are not
         compared, unless `within` names another column or none. `compare: clusters` looks inside of
         clusters of some 1,000 rows only. `compare: nearest` takes two rows only when each is the
-        other's nearest, so that a low `similarity` finds rewordings; see them on the Duplicates
-        page before they go. Needs embeddings.
+        other's nearest, so that a low `similarity` finds rewordings; many pairs there ask
+        different things, so look at them on the Duplicates page and keep both where they do. Rows
+        that the model cannot read lie near to each other whatever they say. Needs embeddings.
     Why:
         Rows of one meaning weigh double and take the places of others, though no words repeat.
     Example:
