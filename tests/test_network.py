@@ -106,13 +106,18 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     recipe.write_text(text)
     curate("run", project, "--engine", "serial")
     recipe.write_text(text.replace(", way: openvino-packed-float32", ""))
-    curate("run", project)  # with a benchmark of all backends
+    curate("run", project)
+    benchmark = (
+        f"from curation.embedding import encoder; encoder.fastest_backend({str(tiny_model)!r})"
+    )
+    subprocess.run([sys.executable, "-c", benchmark], env=environment, check=True, timeout=300)
     first = json.loads(curate("rows", project).split("\n")[0])["id"]
     curate("search", project, "river", "--meaning")
     curate("explain", project, first)
     (tmp_path / "decided.jsonl").write_text(json.dumps({"id": first, "kind": "keep"}) + "\n")
     curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
     curate("decisions", project)
+    curate("agreement", project)
     curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
     curate("check", project)
     curate("carry", project)
