@@ -63,7 +63,7 @@ def answers(data: Path, rows: int) -> Planted:
 
 
 def near(texts: list[str], pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those of some pairs whose shingles have a Jaccard similarity of 0.8 or more."""
+    """The pairs among some whose shingles have a Jaccard similarity of 0.8 or more."""
     from curation.alike import jaccard, shingle_sets
 
     used = sorted({row for pair in pairs for row in pair})

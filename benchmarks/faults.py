@@ -311,7 +311,7 @@ def untouched_sets(data: Path) -> dict[str, Records]:
 
 
 def alarms(data: Path, seed: int) -> Iterator[list[str]]:
-    """What the recipe of a new project drops from published sets, and how much of that is no fault."""
+    """Rows that the recipe of a new project drops from published sets, and those without a fault."""
     yield "set|rows|dropped|copies|faulty, as read|false alarms|a thousand|by".split("|")
     chosen = [step for step in DEFAULT_RECIPE.steps if not _needs_vectors(step)]
     for name, records in untouched_sets(data).items():

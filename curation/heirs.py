@@ -111,7 +111,7 @@ def _kept_again(
 def _answer(
     step: StepReport, dataset: Dataset, people: Any, copies: pd.Index, newcomers: pd.Index
 ) -> pd.DataFrame:
-    """What a step's operation says of these copies and the newcomers: columns keep and NEAR."""
+    """The answer of a step's operation for these copies and the newcomers: columns keep and NEAR."""
     from curation.alike import directly
     from curation.embedding.neighbours import nearest, without_gaps
 

@@ -1,4 +1,4 @@
-"""How well language models foresee answers: losses, and the scores made of them."""
+"""Losses of language models on answers, and the scores made of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How easy a text is to read: syllables, sentences, and which texts have a score."""
+"""Readability: syllables, sentences, and the texts that have a score."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _TURNS = (
         re.compile(r"^<assistant>", re.IGNORECASE | re.MULTILINE),
     ),
 )
-"""What begins a line of a question, and of the answer to it: by a name, or by a tag."""
+"""Beginnings of the lines of a question and of its answer: a name, or a tag."""
 _HUMAN = re.compile(r"\n\s{0,4}\n[ \t#]{0,4}Human: ?\S")
 """A turn of Anthropic's old template; nobody else writes so."""
 _ASKS_DIALOGUE = re.compile(

@@ -73,6 +73,7 @@ class CausalReader:
 
         if self._loaded is None:
             loaded = load_causal_lm(self._name)
+            # eval() is torch's switch from training to inference; it runs no code.
             self._loaded = loaded.model.to(device()).eval(), with_template(loaded.tokenizer)
         model, tokenizer = self._loaded
         window = getattr(model.config, "max_position_embeddings", None) or self._longest

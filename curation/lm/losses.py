@@ -69,7 +69,7 @@ def answer_losses(
     order = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
     order = [place for place in order if rows[place].answer_tokens]
     training = model.training
-    model.eval()
+    model.eval()  # torch's switch from training to inference: no dropout; it runs no code
     done = 0
     while done < len(order):
         width = len(rows[order[done]])

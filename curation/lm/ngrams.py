@@ -69,7 +69,7 @@ class NgramReader:
 
 
 def _sides(conversation: Conversation) -> tuple[str, str]:
-    """What others say in a conversation, and what the assistant says, with its calls."""
+    """The text of the other roles in a conversation, and the assistant's with its calls."""
     prompt, answer = list[str](), list[str]()
     for turn in orjson.loads(conversation.messages):
         side = answer if turn["role"] == "assistant" else prompt

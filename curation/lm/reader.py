@@ -1,4 +1,4 @@
-"""What reads conversations and says how well it foresaw their answers, and what it says."""
+"""The interface of readers of conversations, and a reading: the losses on the answers."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Coefficient(NamedTuple):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike people answered one question.
+    """The agreement of people on one question.
 
     answers, people, examples: number of answers, the people's names and the number of answered
     examples. shared: examples with answers of two people or more. same: share of the pairs of

@@ -1,4 +1,4 @@
-"""How hard an answer is to foresee, with and without its prompt."""
+"""IFD and perplexity of answers: their losses with and without the prompt."""
 
 from __future__ import annotations
 

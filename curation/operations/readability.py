@@ -1,4 +1,4 @@
-"""How easy a text is to read."""
+"""The readability of texts."""
 
 from __future__ import annotations
 

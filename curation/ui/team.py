@@ -60,7 +60,7 @@ CLASS = (
 
 @dataclass(frozen=True)
 class Scene:
-    """What the parts of the page draw from."""
+    """The values that the parts of the page draw."""
 
     project: Project
     view: View
@@ -189,7 +189,7 @@ PARTS: dict[str, Callable[[Scene], None]] = {
 
 
 def sentence(result: Agreement) -> str:
-    """What the numbers of a question say, harmless in Markdown."""
+    """The numbers of a question in a sentence, escaped for Markdown."""
     text = markdown(result.sentence(), 400)
     more = f" Fleiss's kappa is {written(result.fleiss)}." if result.fleiss.is_given else ""
     return text + more
