@@ -143,8 +143,6 @@ def read_limits(folder: Path) -> dict[str, float]:
 ABOUT = ("purpose", "licence", "contact")
 """The facts of a card that no column of the dataset holds."""
 
-_TABLE = re.compile(r"^\[about\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
-
 
 def read_about(folder: Path) -> dict[str, str]:
     """Return purpose, licence and contact, as far as they are stated, from the table `about`.
@@ -160,16 +158,22 @@ def read_about(folder: Path) -> dict[str, str]:
 
 def write_about(folder: Path, about: Mapping[str, str]) -> None:
     """Write purpose, licence and contact into project.toml; the rest of it stays as it is."""
+    stated = {name: " ".join(about[name].split()) for name in ABOUT if about.get(name, "").strip()}
+    write_table(folder, "about", stated)
+
+
+def write_table(folder: Path, name: str, values: Mapping[str, str | int | float | bool]) -> None:
+    """Write a table of project.toml; the rest of it stays as it is. Without values it is removed."""
     path = folder / "project.toml"
     read_settings(folder)  # what cannot be read is not written over
-    text = _TABLE.sub("", path.read_text("utf-8")).rstrip("\n") + "\n"
-    stated = {name: " ".join(about[name].split()) for name in ABOUT if about.get(name, "").strip()}
-    if stated:
-        lines = [f"{name} = {_quoted(value)}" for name, value in stated.items()]
-        text += "\n" + "\n".join(["[about]", *lines]) + "\n"
+    former = re.compile(rf"^\[{re.escape(name)}\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
+    text = former.sub("", path.read_text("utf-8")).rstrip("\n") + "\n"
+    if values:
+        lines = [f"{key} = {_written(value)}" for key, value in values.items()]
+        text += "\n" + "\n".join([f"[{name}]", *lines]) + "\n"
     files.write_text(path, text)
 
 
-def _quoted(text: str) -> str:
-    """A text as a basic string of TOML, in which a control character is an escape."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _written(value: str | int | float | bool) -> str:
+    """A value of TOML; a text is a basic string, in which a control character is an escape."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
