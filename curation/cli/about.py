@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
 from curation.cli.terminal import say, show, working
 from curation.errors import MissingExtra
 from curation.project import Project
+
+if TYPE_CHECKING:
+    from curation.registry import Operation
 
 
 def list_operations(
@@ -29,34 +32,35 @@ def list_operations(
     from curation.registry import operation, operations
 
     chosen = [operation(name)] if name else list(operations().values())
-    described = [
-        {
-            "name": o.name,
-            "kind": o.kind,
-            "phase": o.phase,
-            "title": o.title,
-            "help": o.help,
-            "makes": list(o.makes),
-            "params": [
-                {
-                    "name": p.name,
-                    "type": p.type,
-                    "default": p.default,
-                    "choices": list(p.choices),
-                    "help": p.help,
-                }
-                for p in o.params.values()
-            ],
-        }
-        for o in chosen
-    ]
     lines = []
     for o in chosen:
         lines.append(f"{o.name:<24} {o.kind:<7} {o.help}")
         if name:
             lines += [f"    {p.name} = {p.default!r}  {p.help}" for p in o.params.values()]
             lines += ["", o.details] if o.details else []
-    show({"operations": described}, as_json, "\n".join(lines))
+    show({"operations": [described(o) for o in chosen]}, as_json, "\n".join(lines))
+
+
+def described(operation: Operation) -> dict[str, Any]:
+    """Return an operation's entry in the output of `curate operations --json`."""
+    return {
+        "name": operation.name,
+        "kind": operation.kind,
+        "phase": operation.phase,
+        "title": operation.title,
+        "help": operation.help,
+        "makes": list(operation.makes),
+        "params": [
+            {
+                "name": p.name,
+                "type": p.type,
+                "default": p.default,
+                "choices": list(p.choices),
+                "help": p.help,
+            }
+            for p in operation.params.values()
+        ],
+    }
 
 
 def print_schema() -> None:

@@ -1,10 +1,12 @@
-"""The part of a row's receipt that lists people's decisions about it."""
+"""Sentences about decisions: the lines of a row's receipt, and those on conflicts."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from curation.decisions.event import Event
 from curation.decisions.fold import overruled
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
@@ -45,3 +47,29 @@ def _in_words(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} turns"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def meanwhile(store: DecisionStore, conflicts: Iterable[Event]) -> list[tuple[Event, str]]:
+    """Return a sentence about each new event that overruled one of somebody else.
+
+    conflicts: those of an append's outcome. Raises CurationError when the database cannot be read.
+    """
+    sentences = []
+    for event in conflicts:
+        name = _former(store, event) or "somebody else"
+        sentences.append(
+            (event, f"{name} decided this example meanwhile; both decisions are kept.")
+        )
+    return sentences
+
+
+def _former(store: DecisionStore, event: Event) -> str:
+    """Return the annotator whose decision an event replaced; empty where that is unknown."""
+    events = store.events(example_id=event.example_id)
+    by_op = {e.op_id: e for e in events}
+    replaced = [
+        by_op[op_id]
+        for op_id, later in overruled(events, set(store.state().undone)).items()
+        if later.op_id == event.op_id
+    ]
+    return replaced[-1].annotator if replaced else ""

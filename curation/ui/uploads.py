@@ -8,9 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from curation import files
-from curation.errors import CurationError
-from curation.incoming import shown
+from curation import files, roots
 from curation.project import Project
 from curation.text.slug import slug
 from curation.ui import state
@@ -50,39 +48,8 @@ def allowed_roots() -> list[Path]:
 
 
 def allowed(text: str) -> Path:
-    """An existing path under one of `allowed_roots`, with links resolved.
-
-    Raises CurationError for any other path, and for one with a hidden part.
-    """
-    roots = allowed_roots()
-    _check_visible(text, Path(text))
-    try:
-        paths = [Path(os.path.realpath(root / text)) for root in roots]
-        inside = [path for path in paths if any(path.is_relative_to(root) for root in roots)]
-        present = next((path for path in inside if path.exists()), None)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds a NUL character"
-        raise CurationError(f"{shown(text)} is no path that can be read: {reason}.") from None
-    if not inside:
-        raise CurationError(
-            f"{shown(paths[0])} is not under {' or '.join(map(str, roots))}, from where files may "
-            "be read. Set CURATION_FILES to allow another folder."
-        )
-    for path in inside:
-        _check_visible(text, path)
-    if present is None:
-        raise CurationError(f"{shown(inside[0])} does not exist.")
-    return present
-
-
-def _check_visible(text: str, path: Path) -> None:
-    """Raise CurationError where a part of a path, as given or resolved, is hidden."""
-    for part in path.parts:
-        if part.startswith(".") and part not in (".", ".."):
-            raise CurationError(
-                f"{shown(text)} leads through {shown(part)}, which is hidden; hidden files are not "
-                "read by path. Copy the file elsewhere, or upload it."
-            )
+    """An existing path under one of `allowed_roots`; see `roots.allowed` for what it raises."""
+    return roots.allowed(text, allowed_roots(), "Set CURATION_FILES to allow another folder.")
 
 
 def forget(folder: Path, before: float) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from curation.decisions import Appended, Decision, Event
+from curation.decisions import Decision
 from curation.decisions.event import SWITCHES
-from curation.decisions.fold import overruled
+from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
 from curation.project import Project
@@ -112,33 +112,8 @@ def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: W
         return
     outcome = project.decisions.append([d for _, decisions in waiting for d in decisions])
     done.saved += [op for op, _ in waiting]
-    done.notices += [(event.example_id, text) for event, text in conflicts(project, outcome)]
-
-
-def conflicts(project: Project, outcome: Appended) -> list[tuple[Event, str]]:
-    """A sentence about each new decision that conflicts with a newer one of somebody else."""
-    sentences = []
-    for event in outcome.conflicts:
-        if event.kind == "unflag" and event.op_id.endswith(ALONG):
-            continue  # the decision that it goes with is reported
-        name = former(project, event) or "somebody else"
-        sentences.append(
-            (event, f"{name} decided this example meanwhile; both decisions are kept.")
-        )
-    return sentences
-
-
-def former(project: Project, event: Event) -> str:
-    """The annotator whose decision an event replaced; empty where that is unknown."""
-    events = project.decisions.events(example_id=event.example_id)
-    undone = set(project.decisions.state().undone)
-    by_op = {e.op_id: e for e in events}
-    replaced = [
-        by_op[op_id]
-        for op_id, later in overruled(events, undone).items()
-        if later.op_id == event.op_id
-    ]
-    return replaced[-1].annotator if replaced else ""
+    own = [e for e in outcome.conflicts if e.kind != "unflag" or not e.op_id.endswith(ALONG)]
+    done.notices += [(e.example_id, text) for e, text in meanwhile(project.decisions, own)]
 
 
 def _switch(project: Project, decision: Decision) -> None:
