@@ -137,7 +137,7 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
                 event.value,
                 annotator,
                 content_hash=_hash(offer.id),
-                op_id=_op(event.op_id, offer.id),
+                op_id=_carried_op(event.op_id, offer.id),
                 batch=batch,
             )
     where = f"{offer.former_id} ({offer.place})" if offer.place else offer.former_id
@@ -151,6 +151,13 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
         op_id=_op(offer.former_id, "note"),
         batch=batch,
     )
+
+
+def _carried_op(op_id: str, example: str) -> str:
+    """Return the op_id of a carried decision; a reason stays with its decision."""
+    from curation.decisions.event import REASON
+
+    return _op(op_id.removesuffix(REASON), example) + (REASON if op_id.endswith(REASON) else "")
 
 
 def _without_names(summary: Summary) -> Iterator[str]:

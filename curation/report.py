@@ -12,7 +12,10 @@ import pandas as pd
 PEOPLE = "people"
 """The name in `dropped_by` of rows that a person dropped."""
 
-PEOPLE_COLUMNS = ("verdict", "tags", "flags", "rating_by_people", "notes", "decided_by")
+PEOPLE_COLUMNS = (
+    *("verdict", "tags", "flags", "rating_by_people", "notes", "reason_by_people"),
+    *("edited_by", "decided_by", "decided_at"),
+)
 """Columns of people's decisions besides text and label; see `curation.overlay`."""
 
 

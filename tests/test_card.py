@@ -249,6 +249,20 @@ def test_a_decision_in_the_review_queue_takes_the_flag_away_as_one_act(project):
     assert project.people().verdicts == {}
 
 
+def test_a_reason_is_saved_with_its_answer_as_one_act(project):
+    example = project.examples.rows.index[0]
+    write(project, [answer(example, "drop", reason="off topic", queue="review")])
+    people = project.people()
+    assert people.reason(people.verdicts[example]) == "off topic"
+    (line,) = [e for e in project.explain(example) if e["what"] == "drop"]
+    assert (line["text"], line["reason"]) == ("off topic", "off topic")
+    assert not [e for e in project.explain(example) if e["what"] == "note"]
+    undo = ask(place(project))["undo"]
+    assert (undo["kind"], undo["count"]) == ("drop", 1)
+    write(project, [answer(example, "undo", undo["target"])])
+    assert not project.people().verdicts and not project.people().notes
+
+
 def test_an_edit_is_made_of_the_turns_that_were_on_screen(project):
     example = project.examples.rows.index[0]
     number = 12345678901234567890

@@ -341,6 +341,47 @@ def test_notes_tags_ratings_and_labels_by_keys(opened, project):
     ]
 
 
+def test_a_reason_is_typed_after_shift_d_and_over_an_edit(opened, project):
+    page = opened()
+    first = painted(page)["example"]
+    page.keyboard.press("Shift+D")
+    page.keyboard.type("kkd DUK", delay=5)
+    assert painted(page)["example"] == first and not events(project), "letters decide nothing"
+    page.keyboard.press("Escape")
+    assert painted(page)["example"] == first
+    page.keyboard.press("Shift+D")
+    page.keyboard.type("off topic", delay=5)
+    page.keyboard.press("Enter")
+    second = painted(page)["example"]
+    assert second != first
+    page.keyboard.press("e")
+    page.keyboard.type(" Yes.", delay=5)
+    page.keyboard.press("Control+Shift+Enter")
+    page.keyboard.type("no", delay=5)
+    page.keyboard.press("Escape")
+    assert page.locator("textarea").last.input_value().endswith(" Yes."), "the edit stays open"
+    page.keyboard.press("Control+Shift+Enter")
+    page.keyboard.type("too curt", delay=5)
+    page.keyboard.press("Enter")
+    third = painted(page)["example"]
+    page.keyboard.press("Shift+D")
+    page.keyboard.press("Enter")
+    saved(page)
+    assert [(e.example_id, e.kind) for e in events(project)] == [
+        (first, "drop"),
+        (first, "note"),
+        (second, "edit"),
+        (second, "note"),
+        (third, "drop"),
+    ]
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    saved(page)
+    people = Project.open(project.path).people()
+    assert people.reasons(first) == "off topic"
+    assert not people.edits and list(people.notes) == [first]
+
+
 def test_undo_is_there_from_the_first_decision_and_returns_its_example(opened, project):
     page = opened()
     first = painted(page)["example"]

@@ -29,10 +29,12 @@ from curation.decisions import (
     DecisionStore,
     Event,
     State,
+    as_one_act,
     check,
     read_decisions,
 )
 from curation.decisions import schema as schemas
+from curation.decisions.event import REASON, with_reason
 from curation.errors import CurationError, MissingExtra
 from tests.conftest import ROOT
 
@@ -487,6 +489,48 @@ def test_every_kind_counts_in_its_fingerprint(local, decision, changes_rows):
     local.append([decision])
     assert local.state().fingerprint([decision.kind]) != empty
     assert (local.state().fingerprint() != empty) is changes_rows
+
+
+def test_a_reason_stands_beside_its_decision_and_goes_with_it(local):
+    local.append(
+        as_one_act([("drop", "a", None), ("drop", "b", None)], "Ann", "x", 0, " too short ")
+    )
+    local.append([Decision("a", "note", "look again", "Bob")])
+    state = local.state()
+    assert list(state.verdicts_frame()["reason"]) == ["dropped by Ann: too short"] * 2
+    frame = state.frame()
+    assert list(frame["reason_by_people"]) == ["too short", "too short"]
+    assert list(frame["notes"]) == ["look again", ""]
+    local.append(with_reason(Decision("a", "edit", TURNS, "Bob", op_id="e"), "a typo"))
+    assert local.state().edits_frame().at["a", "reason"] == "edited by Bob: a typo"
+    assert local.state().reasons("a") == "too short · a typo"
+    local.append([Decision("b", "drop", annotator="Bob")])
+    assert local.state().verdicts_frame().at["b", "reason"] == "dropped by Bob", "not Ann's reason"
+    local.undo("Ann")
+    assert local.state().reasons("a") == "a typo"
+    assert [n.value for n in local.state().notes["a"]] == ["look again", "a typo"]
+    local.redo("Ann")
+    assert local.state().reasons("a") == "too short · a typo"
+
+
+def test_a_reason_counts_in_the_fingerprint_of_its_decision_only(local):
+    kinds = ("keep", "drop"), ("edit", "label"), ("tag",)
+    local.append([Decision("a", "drop", annotator="Ann", op_id="d", batch="d")])
+    before = [local.state().fingerprint(k) for k in kinds]
+    local.append([Decision("a", "note", "short", "Ann", op_id=f"d{REASON}", batch="d")])
+    after = [local.state().fingerprint(k) for k in kinds]
+    assert [a == b for a, b in zip(after, before, strict=True)] == [False, True, True]
+    local.undo("Ann", op_id=f"d{REASON}")
+    assert [local.state().fingerprint(k) for k in kinds] == before
+    local.append([Decision("b", "note", "of nothing", "Ann", op_id=f"zzz{REASON}")])
+    assert [local.state().fingerprint(k) for k in kinds] == before
+
+
+def test_a_line_of_a_file_may_have_a_reason(local):
+    taken_in(local, '{"id": "a", "kind": "drop", "reason": "spam"}\n{"id": "b", "kind": "keep"}')
+    assert local.state().reasons("a") == "spam" and not local.state().notes.get("b")
+    local.undo("Ann")
+    assert not local.state().verdicts and not local.state().notes
 
 
 def test_an_example_is_changed_when_a_decision_of_the_kind_counts_that_did_not_before(local):

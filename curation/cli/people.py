@@ -30,7 +30,8 @@ def decide(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="JSON Lines of {id, kind, value}, or what `curate decisions` prints."
+            "--from",
+            help="JSON Lines of {id, kind, value, reason}, or what `curate decisions` prints.",
         ),
     ] = None,
     filter: Filters = None,
@@ -39,6 +40,9 @@ def decide(
         str, typer.Option(help=f"What is decided of each example found: {', '.join(BULK)}.")
     ] = "",
     value: Annotated[str, typer.Option(help="The tag, label, note, reason or number.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why; it is saved with the decision about each example.")
+    ] = "",
     yes: Annotated[
         bool, typer.Option("--yes", help="Save it; without, only say for how many examples.")
     ] = False,
@@ -58,7 +62,7 @@ def decide(
         decisions, withheld = of_file(opened, source, annotator)
         save(opened, decisions, withheld, as_json)
         return
-    decisions = of_filter(opened, conditions, kind, value, annotator)
+    decisions = of_filter(opened, conditions, kind, value, annotator, reason)
     save(opened, decisions, 0, as_json, title=kind, yes=yes)
 
 
@@ -98,9 +102,14 @@ def save(
 
 
 def of_filter(
-    opened: Project, conditions: Filter, kind: str, value: str, annotator: str
+    opened: Project,
+    conditions: Filter,
+    kind: str,
+    value: str,
+    annotator: str,
+    reason: str = "",
 ) -> list[Decision]:
-    """Make one decision for every example that meets a filter.
+    """Make one decision for every example that meets a filter, with its reason.
 
     Raises CurationError for a kind or value that does not fit.
     """
@@ -117,10 +126,10 @@ def of_filter(
     ids = [str(i) for i in dataset.rows.index[mask]]
     from curation.decisions import as_one_act
 
-    decisions = as_one_act(
-        [(kind, i, decided) for i in ids], annotator, uuid.uuid4().hex, people.last if people else 0
-    )
-    for decision in decisions[:1]:  # they differ by their example only
+    newest = people.last if people else 0
+    choices = [(kind, i, decided) for i in ids]
+    decisions = as_one_act(choices, annotator, uuid.uuid4().hex, newest, reason)
+    for decision in decisions[:2]:  # they differ by their example only
         decision.check()
     return decisions
 

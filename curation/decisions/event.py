@@ -8,7 +8,7 @@ import math
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -40,6 +40,12 @@ SWITCHES = ("undo", "redo")
 
 QUESTIONS = {"keep": "verdict", "drop": "verdict", "label": "label", "rate": "rating"}
 """Kinds of decisions that answer a question, and the question."""
+
+REASON = ":reason"
+"""Ending of the op_id of a note that holds the reason of a decision.
+
+The op_id before it is the decision's. Both share a batch, so that one undo takes both.
+"""
 
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
@@ -195,14 +201,28 @@ def _check_json(value: Any) -> None:
         ) from error
 
 
+def is_reason(event: Decision) -> bool:
+    """Return whether a decision is the note that holds the reason of another one."""
+    return event.kind == "note" and event.op_id.endswith(REASON)
+
+
+def with_reason(decision: Decision, reason: str) -> list[Decision]:
+    """Return a decision and the note that holds its reason; only the decision for an empty reason."""
+    if not (reason := reason.strip()):
+        return [decision]
+    op_id = f"{decision.op_id}{REASON}"
+    return [decision, replace(decision, kind="note", value=reason, op_id=op_id)]
+
+
 def as_one_act(
-    choices: Sequence[tuple[str, str, Any]], annotator: str, op: str, base: int
+    choices: Sequence[tuple[str, str, Any]], annotator: str, op: str, base: int, reason: str = ""
 ) -> list[Decision]:
     """Make decisions of one act, which are undone together, from (kind, example, value) each.
 
-    op: id of the act. base: number of the newest event that the person has seen.
+    op: id of the act. base: number of the newest event that the person has seen. reason: of all of
+    them, in a note beside each.
     """
-    return [
+    decisions = [
         Decision(
             example_id=example,
             kind=kind,
@@ -215,6 +235,7 @@ def as_one_act(
         )
         for n, (kind, example, value) in enumerate(choices)
     ]
+    return [part for decision in decisions for part in with_reason(decision, reason)]
 
 
 class DecisionLines(NamedTuple):
@@ -230,7 +251,7 @@ class DecisionLines(NamedTuple):
 
 
 def read_decisions(text: str, annotator: str, example_ids: Collection[str]) -> DecisionLines:
-    """Read JSON Lines of {id, kind, value}.
+    """Read JSON Lines of {id, kind, value}, with a reason where there is one.
 
     Events that this program printed are read as they are, undo and redo too, also those about
     examples that the project does not have. All decisions of a text are one batch, which `annotator`
@@ -250,8 +271,10 @@ def read_decisions(text: str, annotator: str, example_ids: Collection[str]) -> D
                 withheld += 1
                 continue
             decision = _read(entry, annotator, example_ids, batch)
-            decision.check()
-            decisions.append(decision)
+            parts = with_reason(decision, entry.get("reason") or "")
+            for part in parts:
+                part.check()
+            decisions += parts
         except CurationError as error:
             problems.append(f"line {number}: {error}")
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):

@@ -29,7 +29,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from curation.decisions.event import IMPORT, QUESTIONS, SWITCHES, Event
+from curation.decisions.event import IMPORT, QUESTIONS, REASON, SWITCHES, Event, is_reason
 from curation.decisions.state import State
 
 _SINGLE = {
@@ -222,8 +222,17 @@ class Fold:
 
     def _mark(self, event: Event, change: int) -> None:
         """Add an event to its kind's mark, or take it out: change is 1 or -1."""
-        total = self._marks.get(event.kind, 0) + change * _content_number(event)
-        self._marks[event.kind] = total % 2**256
+        reasoned = self._reasoned(event)
+        kind = event.kind if reasoned is None else f"{reasoned.kind}{REASON}"
+        total = self._marks.get(kind, 0) + change * _content_number(event)
+        self._marks[kind] = total % 2**256
+
+    def _reasoned(self, event: Event) -> Event | None:
+        """Return the earlier decision that an event holds the reason of; None for other events."""
+        if not is_reason(event):
+            return None
+        decision = self._by_op.get(event.op_id.removesuffix(REASON))
+        return decision if decision and decision.seq < event.seq else None
 
     def _recompute(self, example: str) -> None:
         """Compute one example's entries again from its events that are on."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from curation.decisions.event import Event
+from curation.decisions.event import REASON, Event, is_reason
 from curation.decisions.fold import overruled
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
@@ -15,24 +15,33 @@ from curation.decisions.store import DecisionStore
 def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
     """Return a line for each decision about one example up to a state, oldest first.
 
+    The reason of a decision is in the decision's own line.
+
     Raises CurationError when the database cannot be read.
     """
     events = store.events(example_id=example_id, until=people.last)
     later = overruled(events, people.undone)
+    present = {event.op_id for event in events}
+    reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
     lines = []
     for event in events:
+        if is_reason(event) and event.op_id.removesuffix(REASON) in present:
+            continue
         by = later[event.op_id].annotator if event.op_id in later else ""
         undone = event.op_id in people.undone
+        note = reasons.get(event.op_id)
+        reason = "" if note is None else str(note.value)
         fate = "taken back" if undone else f"overruled by {by}" if by else ""
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
                 "what": event.kind,
-                "text": ", ".join(t for t in (_in_words(event.value), fate) if t),
+                "text": ", ".join(t for t in (_in_words(event.value), reason, fate) if t),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": event.value,
+                "reason": reason,
                 "undone": undone,
                 "overruled_by": by,
             }

@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.event import QUESTIONS, Event
+from curation.decisions.event import QUESTIONS, REASON, Event, is_reason
 from curation.report import PEOPLE_COLUMNS
 
-FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited", "decided_at")
+FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited")
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,26 @@ class State:
             tuple(by[value] for by in (self.apart.get(example_id, {}),) for value in sorted(by)),
         )
 
+    def reason(self, event: Event | None) -> str:
+        """Return the reason that its person gave for a decision; empty without one."""
+        if event is None:
+            return ""
+        op_id = f"{event.op_id}{REASON}"
+        notes = self.notes.get(event.example_id, ())
+        return next((str(n.value) for n in notes if n.op_id == op_id and n.seq > event.seq), "")
+
+    def reasons(self, example_id: str) -> str:
+        """Return the reasons of an example's verdict, edit and label, joined."""
+        tables = (self.verdicts, self.edits, self.labels)
+        reasons = (self.reason(table.get(example_id)) for table in tables)
+        return " · ".join(dict.fromkeys(reason for reason in reasons if reason))
+
     def frame(self, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
         """Return one row per example with a decision other than a skip, indexed by id.
 
-        Columns: verdict, tags and flags (each joined by commas), rating_by_people, notes, decided_by
-        (of the newest event that counts), label, edited (bool), decided_at (UTC seconds).
+        Columns: verdict, tags and flags (each joined by commas), rating_by_people, notes without
+        reasons, reason_by_people, edited_by, decided_by and decided_at (of the newest event that
+        counts, UTC seconds), label, edited (bool).
         """
         newest = self._newest
         ids = sorted(newest)
@@ -117,7 +132,12 @@ class State:
                 "float64",
                 lambda i: float(e.value) if (e := self.ratings.get(i)) else None,
             ),
-            "notes": ("str", lambda i: " · ".join(n.value for n in self.notes.get(i, ()))),
+            "notes": (
+                "str",
+                lambda i: " · ".join(n.value for n in self.notes.get(i, ()) if not is_reason(n)),
+            ),
+            "reason_by_people": ("str", self.reasons),
+            "edited_by": ("str", lambda i: e.annotator if (e := self.edits.get(i)) else ""),
             "decided_by": ("str", lambda i: newest[i].annotator),
             "label": ("str", lambda i: e.value if (e := self.labels.get(i)) else ""),
             "edited": ("bool", lambda i: i in self.edits),
@@ -158,11 +178,12 @@ class State:
     def fingerprint(self, kinds: Iterable[str] = ("keep", "drop", "edit", "label")) -> str:
         """Return a hash of the decisions of those kinds that count, equal in any order.
 
-        It covers kind, value (an edit's whole text) and annotator, because results show these. It
-        does not cover numbers, times and overruled decisions. It is empty where none counts, so that a
+        It covers kind, value (an edit's whole text), annotator and reason, because results show these.
+        It does not cover numbers, times and overruled decisions. It is empty where none counts, so that a
         project without decisions and one whose decisions were undone are alike.
         """
-        marks = [(k, hex(mark)) for k in sorted(set(kinds)) if (mark := self.marks.get(k, 0))]
+        names = sorted(name for kind in set(kinds) for name in (kind, f"{kind}{REASON}"))
+        marks = [(name, hex(mark)) for name in names if (mark := self.marks.get(name, 0))]
         return hashlib.blake2b(orjson.dumps(marks), digest_size=16).hexdigest() if marks else ""
 
     def changed_examples(self, former: State | None, kinds: Iterable[str]) -> set[str]:
@@ -213,8 +234,8 @@ class State:
             "label": [e.value if e else None for e in labels],
             "reason": [
                 ", ".join(
-                    ([f"edited by {edit.annotator}"] if edit else [])
-                    + ([_label_reason(label)] if label else [])
+                    ([self._because(f"edited by {edit.annotator}", edit)] if edit else [])
+                    + ([self._because(_label_reason(label), label)] if label else [])
                 )
                 for edit, label in zip(edits, labels, strict=True)
             ],
@@ -229,16 +250,21 @@ class State:
         ids = sorted(self.verdicts)
         index = pd.Index(ids, name="id", dtype="str")
         keeps, reasons = [], []
-        texts: dict[tuple[str, str], str] = {}  # many events share few texts
+        texts: dict[tuple[str, str, str], str] = {}  # many events share few texts
         for event in map(self.verdicts.__getitem__, ids):
-            verdict = event.kind, event.annotator
+            verdict = event.kind, event.annotator, self.reason(event)
             if verdict not in texts:
-                texts[verdict] = _verdict_reason(event)
+                texts[verdict] = self._because(_verdict_reason(event), event)
             keeps.append(event.kind == "keep")
             reasons.append(texts[verdict])
         keep = pd.Series(keeps, index=index, dtype="bool")
         reason = pd.Series(reasons, index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
+
+    def _because(self, text: str, event: Event) -> str:
+        """Return a text about a decision, with the decision's reason where there is one."""
+        reason = self.reason(event)
+        return f"{text}: {reason}" if reason else text
 
 
 def _answer(event: Event) -> str:

@@ -87,16 +87,30 @@ def newest_decision(project: Project) -> int:
 # --- saving ---------------------------------------------------------------------------------
 
 
-def decide(project: Project, act: Act, ids: Sequence[str], value: Any, op: str, base: int) -> None:
+def decide(
+    project: Project,
+    act: Act,
+    ids: Sequence[str],
+    value: Any,
+    op: str,
+    base: int,
+    reason: str = "",
+) -> None:
     """Save the decision of an act about each example, as one undoable action; see `save`."""
-    save(project, [(act, example_id, value) for example_id in ids], op, base)
+    save(project, [(act, example_id, value) for example_id in ids], op, base, reason)
 
 
-def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, base: int) -> bool:
+def save(
+    project: Project,
+    decisions: Sequence[tuple[Act, str, Any]],
+    op: str,
+    base: int,
+    reason: str = "",
+) -> bool:
     """Append a decision for each (act, example, value), all or none; True when they are on disk.
 
-    op, base: made when the button was drawn, see `new_op` and `newest_decision`. A failure
-    is shown in a sentence.
+    op, base: made when the button was drawn, see `new_op` and `newest_decision`. reason: saved with
+    each decision. A failure is shown in a sentence.
     """
     who = state.annotator()
     try:
@@ -104,7 +118,7 @@ def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, b
             raise CurationError(NAMELESS)
         state.present(project)
         changes = [(act.kind, example_id, value) for act, example_id, value in decisions]
-        saved = project.decisions.append(as_one_act(changes, who, op, base))
+        saved = project.decisions.append(as_one_act(changes, who, op, base, reason))
     except CurationError as error:
         state.flash(f"Not saved: {error}", ":material/error:")
         return False
@@ -114,7 +128,8 @@ def save(project: Project, decisions: Sequence[tuple[Act, str, Any]], op: str, b
             "both decisions are kept.",
             ":material/group:",
         )
-    if count := saved.appended:
+    if saved.appended:
+        count = len(decisions)
         act, _, value = decisions[0]
         word = f" “{value}”" if value is not None and value != act.value else ""
         state.flash(f"{act.done} {count:,} example{'s' if count != 1 else ''}{word}")
@@ -202,7 +217,11 @@ def ask(
     with place.popover(label, icon=act.icon, disabled=not ids, key=key):
         examples = f"example{'s' if len(ids) != 1 else ''}"
         st.markdown(f"{act.label} **{many}** {examples}? {about or act.about}")
-        _go(project, act, ids, act.value, f"Yes, {act.label.lower()} {many}", key)
+        reason = ""
+        if act.kind == "drop":
+            reason = st.text_input("Reason", key=f"{key}-reason", placeholder="optional")
+        label = f"Yes, {act.label.lower()} {many}"
+        _go(project, act, ids, act.value, label, key, reason=reason)
 
 
 def _ask_word(project: Project, act: Act, ids: Sequence[str], key: str, place: Any) -> None:
@@ -221,6 +240,7 @@ def _go(
     key: str,
     *,
     disabled: bool = False,
+    reason: str = "",
 ) -> None:
     """Draw the button that decides about many examples."""
     st.button(
@@ -230,5 +250,5 @@ def _go(
         type="primary",
         disabled=disabled,
         on_click=decide,
-        args=(project, act, tuple(ids), value, new_op(), newest_decision(project)),
+        args=(project, act, tuple(ids), value, new_op(), newest_decision(project), reason),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from curation.decisions import Decision
-from curation.decisions.event import SWITCHES
+from curation.decisions.event import SWITCHES, with_reason
 from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
@@ -70,7 +70,10 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
 
 
 def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
-    """The decisions that an answer stands for, its own first; raises CurationError for none."""
+    """The decisions that an answer stands for, its own first; raises CurationError for none.
+
+    A reason, where the answer has one, becomes a note beside the decision.
+    """
     op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
     if not str(answer.get("by") or "").strip():
         raise CurationError("This answer has no name; type your name first.")
@@ -85,7 +88,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
         batch=op if kind not in SWITCHES else "",
         time=float(answer["time"]),
     )
-    decisions = [own]
+    decisions = with_reason(own, str(answer.get("reason") or ""))
     if answer.get("queue") == REVIEW and kind in DECIDING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))

@@ -182,6 +182,23 @@ function noteField(notes, save) {
   };
 }
 
+/** A line for the reason of a drop or an edit; `save` gets it, also empty. */
+function reasonField(word, save) {
+  const line = el("input", { type: "text", "aria-label": `Reason for this ${word}`, placeholder: "optional", autocomplete: "off", maxlength: 500 });
+  return {
+    kind: "reason",
+    title: "Reason",
+    node: el("div", {}, el("div", { class: "paneltitle" }, `Reason for this ${word} `, el("span", { class: "quiet" }, `Enter saves the ${word}, Esc closes`)), line),
+    focus: () => line.focus({ preventScroll: true }),
+    text: () => line.value.trim(),
+    key: (event) => {
+      if (event.key !== "Enter") return false;
+      save(line.value.trim());
+      return true;
+    },
+  };
+}
+
 function ratingField(current, save) {
   const buttons = [1, 2, 3, 4, 5].map((value) =>
     el("button", { type: "button", class: "key", "aria-pressed": String(value === current), onclick: () => save(value) },
@@ -198,8 +215,8 @@ function ratingField(current, save) {
 }
 
 const HELP = [
-  ["K", "keep"], ["D", "drop"], ["1 – 9", "give the label with this number"], ["L", "choose or type a label"],
-  ["E", "edit the texts; Ctrl+Enter saves, Esc closes"], ["S", "skip: it comes back at the end"],
+  ["K", "keep"], ["D", "drop"], ["Shift+D", "drop, with a reason"], ["1 – 9", "give the label with this number"], ["L", "choose or type a label"],
+  ["E", "edit the texts; Ctrl+Enter saves, Ctrl+Shift+Enter asks for a reason, Esc closes"], ["S", "skip: it comes back at the end"],
   ["F", "send to review, for somebody else; in the review queue: skip"], ["T", "tag"], ["N", "note"], ["R", "rate from 1 to 5"],
   ["B", "back to the previous card"], ["U or Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
   ["X", "show or hide long texts"], ["?", "these keys"],

@@ -10,7 +10,7 @@ const ACTIONS = [
 ];
 const KEYS = lookup({
   k: "keep", d: "drop", e: "edit", l: "label", t: "tag", n: "note", r: "rate", f: "flag", s: "skip", b: "back",
-  u: "undo", x: "unfold", "?": "help",
+  u: "undo", x: "unfold", "?": "help", D: "reason",
 });
 
 /** The action's key of an event, for any keyboard script and with Caps Lock; "" for none. */
@@ -18,7 +18,7 @@ function pressed(event) {
   if (event.key === "?") return "?";
   const digit = /^[1-9]$/.test(event.key) ? event.key : (!event.shiftKey && (/^(?:Digit|Numpad)([1-9])$/.exec(event.code) || [])[1]) || "";
   if (digit) return digit;
-  if (event.shiftKey) return "";
+  if (event.shiftKey) return event.code === "KeyD" || event.key === "D" ? "D" : "";
   const letter = event.key.toLowerCase();
   if (/^[a-z]$/.test(letter)) return letter;
   return event.key.length === 1 && /^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : "";

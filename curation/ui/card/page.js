@@ -257,14 +257,16 @@ class Page extends Shell {
   /** Handle a key in one of our fields; true when it is not text. */
   inField(event) {
     const modified = event.ctrlKey || event.metaKey || event.altKey;
+    const reason = this.field?.kind === "reason"; // it may stand over an edit
     if (event.key === "Escape") {
-      if (this.edit) this.leaveEdit();
+      if (this.edit && !reason) this.leaveEdit();
       else this.closePanel(true);
+      if (reason) this.edit?.focus();
       return true;
     }
-    if (this.edit) {
+    if (this.edit && !reason) {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return false;
-      if (!event.repeat) this.saveEdit();
+      if (!event.repeat) event.shiftKey ? this.do_reason() : this.saveEdit();
       return true;
     }
     if (event.repeat && event.key === "Enter") return true;
@@ -301,7 +303,7 @@ class Page extends Shell {
   press(action, when) {
     if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField());
     if (this.edit) return this.hint("First save the edit with Ctrl+Enter or close it with Esc.");
-    if (action in { keep: 1, drop: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
+    if (action in { keep: 1, drop: 1, reason: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
       if (when < this.shownAt) return this.say("You pressed a key before this card was on the screen. The key was ignored.");
       if (this.undrawn && action !== "skip" && action !== "flag") return this.say("This example cannot be shown. Skip it with S or send it to review with F.");
@@ -324,6 +326,7 @@ class Page extends Shell {
 
   do_keep() { this.act("keep", null); }
   do_drop() { this.act("drop", null); }
+  do_reason() { this.openPanel(reasonField(this.edit ? "edit" : "drop", (reason) => this.edit ? this.saveEdit(reason) : this.act("drop", null, reason))); }
   do_skip() { this.act("skip", null); }
   do_flag() { this.card.flags.includes("review") ? this.act("skip", null) : this.act("flag", "review"); }
   do_label() { this.openPanel(chooser("Label", "label", this.labels, [this.card.label], (label) => this.act("label", label))); }
@@ -340,11 +343,11 @@ class Page extends Shell {
 
   // --- acting on the painted card -----------------------------------------------------------
 
-  /** Send an answer about the painted card, with the revision that was painted. */
-  act(kind, value) {
+  /** Send an answer about the painted card, with the revision that was painted, and its reason if any. */
+  act(kind, value, reason = "") {
     const { card } = this;
     const leaves = kind in LEAVE;
-    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue };
+    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}) };
     this.memory.acts.push({ op: answer.op, card, kind, value });
     if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];
@@ -491,7 +494,7 @@ class Page extends Shell {
     this.pane.focus({ preventScroll: true });
   }
 
-  saveEdit() {
+  saveEdit(reason = "") {
     const texts = this.edit.texts();
     if (!texts.length) {
       this.leaveEdit();
@@ -504,7 +507,7 @@ class Page extends Shell {
     delete this.memory.drafts[this.card.id];
     this.edit.stop();
     this.edit = null;
-    return this.act("edit", { messages: base, texts: all });
+    return this.act("edit", { messages: base, texts: all }, reason);
   }
 }
 

@@ -154,7 +154,7 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
     if people is None or not annotator:
         return None
     newest: Event | None = None
-    batch, examples = "", set[str]()
+    batch, kind, examples = "", "", set[str]()
     for event in reversed(project.decisions.events()):
         if newest is None:
             counts = event.kind not in SWITCHES and event.op_id not in people.undone
@@ -164,12 +164,13 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
             break
         if newest is not None:
             examples.add(event.example_id)
+            kind = event.kind  # of the act's first event; a reason comes after its decision
     if newest is None:
         return None
     return {
         "target": {"batch": batch} if batch else {"op_id": newest.op_id},
         "example": newest.example_id,
-        "kind": newest.kind,
+        "kind": kind,
         "count": len(examples),
     }
 
