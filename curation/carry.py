@@ -126,7 +126,8 @@ def _decisions(people: State, offer: Offer, annotator: str, batch: str) -> Itera
     from curation.decisions import Decision
 
     summary = people.of(offer.former_id)
-    events = [summary.edit, summary.label, summary.verdict, summary.rating, *summary.notes]
+    events = [summary.edit, summary.label, summary.verdict, summary.rating, *summary.answers]
+    events += summary.notes
     events += [people.tags[offer.former_id][tag] for tag in summary.tags]
     events += [people.flags[offer.former_id][flag] for flag in summary.flags]
     for event in events:
@@ -162,6 +163,8 @@ def _carried_op(op_id: str, example: str) -> str:
 
 def _without_names(summary: Summary) -> Iterator[str]:
     """List the decisions without names: a delivery under pseudonyms holds notes too."""
+    from curation.decisions.event import answer_text
+
     if summary.verdict:
         yield "kept" if summary.verdict.kind == "keep" else "dropped"
     if summary.label:
@@ -170,6 +173,8 @@ def _without_names(summary: Summary) -> Iterator[str]:
         yield "edited"
     if summary.rating:
         yield f"rated {summary.rating.value}"
+    for answer in summary.answers:
+        yield f"{answer.value['question']}: {answer_text(answer.value['value'])}"
     if summary.tags:
         yield f"tagged {', '.join(summary.tags)}"
     if summary.flags:

@@ -55,6 +55,10 @@ class PeopleState(Protocol):
 class PeopleTable(Protocol):
     """People's decisions as `with_decisions` reads them; `curation.decisions.State` is one."""
 
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The names of the columns with answers to the lead's questions."""
+
     def frame(self, columns: Sequence[str] = ...) -> pd.DataFrame:
         """One row per example that somebody touched, by id."""
 
@@ -273,9 +277,14 @@ def _without(layer: StepReport, ids: pd.Index) -> StepReport:
 
 
 def with_decisions(
-    dataset: Dataset, people: PeopleTable | None, columns: Sequence[str] = PEOPLE_COLUMNS
+    dataset: Dataset, people: PeopleTable | None, columns: Sequence[str] | None = None
 ) -> Dataset:
-    """The dataset with what people said in columns of PEOPLE_COLUMNS; missing where nobody did."""
+    """Return the dataset with what people said in columns; missing where nobody did.
+
+    columns: by default PEOPLE_COLUMNS, and one for each answered question of the lead's.
+    """
+    if columns is None:
+        columns = (*PEOPLE_COLUMNS, *(() if people is None else people.answer_columns))
     rows = dataset.rows
     if people is None:
         empty = {c: pd.Series(None, index=rows.index, dtype="str") for c in columns}

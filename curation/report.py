@@ -18,6 +18,9 @@ PEOPLE_COLUMNS = (
 )
 """Columns of people's decisions besides text and label; see `curation.overlay`."""
 
+ANSWERS = "answers."
+"""The first letters of the column that holds people's answers to a question of the lead's."""
+
 
 @dataclass(frozen=True)
 class StepReport:

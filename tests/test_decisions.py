@@ -132,6 +132,10 @@ def reopened(place) -> DecisionStore:
     return DecisionStore(place[0], journal=place[1], patience=10)
 
 
+def about(question: str, value) -> dict:
+    return {"question": question, "value": value}
+
+
 def values(table) -> dict:
     return {example: event.value for example, event in table.items()}
 
@@ -152,21 +156,24 @@ ONE_OF_EACH = [
     Decision("c", "flag", "review", "Ann"),
     Decision("c", "unflag", "review", "Bob"),
     Decision("d", "skip", annotator="Bob"),
+    Decision("a", "answer", {"question": "tone", "value": "warm"}, "Ann"),
+    Decision("c", "answer", {"question": "faults", "value": ["long", "cold"]}, "Bob"),
+    Decision("guidelines", "guideline", "Keep what helps.", "Ann"),
 ]
 
 
 def test_events_come_back_as_they_were_given(place, store):
     done = store.append(ONE_OF_EACH)
-    assert (done.appended, done.ignored, done.last) == (13, 0, 13)
+    assert (done.appended, done.ignored, done.last) == (16, 0, 16)
     for again in (store, reopened(place)):
         events = again.events()
-        assert [e.seq for e in events] == list(range(1, 14))
+        assert [e.seq for e in events] == list(range(1, 17))
         for event, decision in zip(events, ONE_OF_EACH, strict=True):
             assert all(getattr(event, n) == getattr(decision, n) for n in Decision.__slots__)
             assert event.recorded > 0
         assert again.events(since=3, until=5) == events[3:5]
-        assert again.events(example_id="c") == events[7:12]
-        assert again.last() == 13
+        assert again.events(example_id="c") == [*events[7:12], events[14]]
+        assert again.last() == 16
         assert check(again) == []
     again.close()
 
@@ -181,13 +188,16 @@ def test_state_says_the_newest_word(store):
     assert state.flags == {}
     assert [n.value for n in state.notes["c"]] == ["Ask again\nlater", "Done"]
     assert set(state.skips) == {"d"}
+    assert {q: e.value["value"] for q, e in state.answers["a"].items()} == {"tone": "warm"}
+    assert values(state.guidelines) == {"guidelines": "Keep what helps."}
     about = state.of("a")
-    assert (about.revision, about.tags, about.verdict.annotator) == (7, ("hard",), "Ann")
+    assert (about.revision, about.tags, about.verdict.annotator) == (14, ("hard",), "Ann")
     assert state.of("nobody said anything").revision == 0
     assert about.summary() == [
         "kept by Ann",
         "labelled naïve \x00 \u2028 光 by Zoë",
         "edited by Ann",
+        "tone: warm by Ann",
         "tagged hard",
     ]
 
@@ -203,7 +213,11 @@ def test_tables_of_the_state(store):
     assert ratings["c"] == 4.5 and pd.isna(ratings["a"])
     assert frame.loc["c", "notes"] == "Ask again\nlater · Done"
     assert frame.loc["a", "decided_by"] == "Ann"
-    assert frame.loc["a", "decided_at"] == ONE_OF_EACH[5].time
+    assert frame.loc["a", "decided_at"] == ONE_OF_EACH[13].time
+    answered = store.state().frame(store.state().answer_columns)
+    assert list(answered.columns) == ["answers.faults", "answers.tone"]
+    assert list(answered["answers.tone"]) == ["warm", "", ""]
+    assert list(answered["answers.faults"]) == ["", "", "cold,long"]
     edits = store.state().edits_frame()
     assert edits.loc["a", "messages"] == dump_messages(
         [Message("user", "Name a planet."), Message("assistant", "Mars.")]
@@ -383,6 +397,40 @@ def test_clicks_at_once_undo_different_things(store):
     assert store.state().verdicts == {}
 
 
+def test_an_answer_is_its_own_for_each_question_and_an_undo_brings_back_the_former(store):
+    for who, question, value in [
+        ("Ann", "tone", "warm"),
+        ("Bob", "tone", "cold"),
+        ("Ann", "clear", 4.0),
+        ("Ann", "tone", "dull"),
+    ]:
+        store.append([Decision("a", "answer", about(question, value), who)])
+    store.undo("Ann")
+    state = store.state()
+    assert {q: e.value["value"] for q, e in state.answers["a"].items()} == {
+        "clear": 4,
+        "tone": "cold",
+    }
+    columns = ["example", "question", "who", "value"]
+    assert state.opinions_frame()[columns].to_numpy().tolist() == [
+        ["a", "clear", "Ann", "4"],
+        ["a", "tone", "Ann", "warm"],
+        ["a", "tone", "Bob", "cold"],
+    ]
+    frame = state.frame(state.answer_columns)
+    assert frame.loc["a"].tolist() == [4.0, "cold"] and frame["answers.clear"].dtype == float
+    assert store.state(2).answers != state.answers and store.state(3).answers == state.answers
+
+
+def test_an_undo_leaves_the_guidelines_alone(local):
+    local.append([Decision("a", "keep", annotator="Ann")])
+    local.append([Decision("guidelines", "guideline", "Be kind.", "Ann")])
+    assert local.undo("Ann").example_id == "a"
+    assert local.undo("Ann") is None
+    assert local.state().guidelines["guidelines"].value == "Be kind."
+    assert local.state().frame().empty, "guidelines are no example"
+
+
 # --- two people, one example ------------------------------------------------------------------
 
 
@@ -399,6 +447,9 @@ def test_clicks_at_once_undo_different_things(store):
         (("flag", "review"), ("unflag", "review"), True),
         (("note", "x"), ("note", "y"), False),
         (("skip", None), ("skip", None), False),
+        (("answer", about("tone", "x")), ("answer", about("tone", "y")), True),
+        (("answer", about("tone", "x")), ("answer", about("tone", "x")), False),
+        (("answer", about("tone", "x")), ("answer", about("faults", "y")), False),
     ],
 )
 def test_overruling_what_was_not_on_screen_is_told(local, theirs, mine, conflict):
@@ -482,6 +533,7 @@ def test_equal_decisions_have_equal_fingerprints_however_they_came_about(local, 
         (Decision("a", "rate", 0), False),
         (Decision("a", "note", ""), False),
         (Decision("a", "skip"), False),
+        (Decision("a", "answer", about("tone", 0)), False),
     ],
 )
 def test_every_kind_counts_in_its_fingerprint(local, decision, changes_rows):
@@ -555,6 +607,15 @@ def test_an_example_is_changed_when_a_decision_of_the_kind_counts_that_did_not_b
 @pytest.mark.parametrize(
     "wrong",
     [
+        Decision("a", "answer", "warm"),
+        Decision("a", "answer", {"question": "tone"}),
+        Decision("a", "answer", about("two words", "x")),
+        Decision("a", "answer", about("label", "x")),
+        Decision("a", "answer", about("tone", None)),
+        Decision("a", "answer", about("tone", True)),
+        Decision("a", "answer", about("tone", float("nan"))),
+        Decision("a", "answer", {**about("tone", "x"), "more": 1}),
+        Decision("a", "guideline", "of one example"),
         Decision("a", "maybe"),
         Decision("a", "label", None),
         Decision("a", "label", 3),
@@ -827,6 +888,13 @@ def model(events: list[Event]) -> dict:
         for question, kinds in questions.items()
         if e.kind in kinds
     }
+    expected["answers"] = {}
+    for e in effective:
+        if e.kind == "answer":
+            name = e.value["question"]
+            own.pop((e.example_id, e.annotator, f"lead's {name}"), None)
+            own[e.example_id, e.annotator, f"lead's {name}"] = e
+            expected["answers"].setdefault(e.example_id, {})[name] = e
     expected["opinions"] = {
         example: tuple(sorted((e for e in own.values() if e.example_id == example), key=by_number))
         for example in {e.example_id for e in own.values()}
@@ -843,6 +911,11 @@ statements = st.one_of(
     st.tuples(st.sampled_from(["label", "tag", "untag", "note", "flag", "unflag"]), words),
     st.tuples(st.just("rate"), st.integers(1, 5)),
     st.sampled_from([("prefer", None), ("apart", "v"), ("apart", "w")]),
+    st.builds(
+        lambda question, value: ("answer", about(question, value)),
+        st.sampled_from(["tone", "faults"]),
+        st.sampled_from(["u", 3, ["u", "v"], {"1": "u"}]),
+    ),
 )
 
 

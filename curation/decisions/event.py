@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import time
 import uuid
 from collections.abc import Collection, Sequence
@@ -30,6 +31,8 @@ KINDS = (
     "skip",
     "apart",
     "prefer",
+    "answer",
+    "guideline",
     "undo",
     "redo",
 )
@@ -39,7 +42,12 @@ SWITCHES = ("undo", "redo")
 """Kinds that switch other events off and on."""
 
 QUESTIONS = {"keep": "verdict", "drop": "verdict", "label": "label", "rate": "rating"}
-"""Kinds of decisions that answer a question, and the question."""
+"""Kinds of decisions that answer a fixed question, and the question; `answer` names its own."""
+
+GUIDELINES = "guidelines"
+"""The id in place of an example's in events of the kind guideline, which are about the project."""
+
+_QUESTION = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 
 REASON = ":reason"
 """Ending of the op_id of a note that holds the reason of a decision.
@@ -50,7 +58,7 @@ The op_id before it is the decision's. Both share a batch, so that one undo take
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
 
-_TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag", "apart")
+_TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag", "apart", "guideline")
 _NAMING_KINDS = ("label", "tag", "apart")
 
 
@@ -59,8 +67,9 @@ class Decision:
     """One decision of a person about one example.
 
     value: turns for an edit, a label or tag as text, a number for rate, a reason for flag, the id of
-    the example that this one is no duplicate of for apart; for undo and redo {"op_id": …} or
-    {"batch": …}. prefer: of copies this example stays. content_hash: hash of the example on screen, before edits.
+    the example that this one is no duplicate of for apart; {"question": …, "value": …} for answer;
+    the whole text for guideline; for undo and redo {"op_id": …} or {"batch": …}. prefer: of copies
+    this example stays. content_hash: hash of the example on screen, before edits.
     base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
     id made when the card is drawn; a second decision with the same id is ignored. batch: name shared
     by the decisions of one click, which are undone together. time: UTC seconds by the clock of the
@@ -91,6 +100,10 @@ class Decision:
             raise CurationError(f"A {self.kind} needs a name that is not empty.")
         if self.kind == "apart" and self.value == self.example_id:
             raise CurationError("An example cannot be apart from itself; name another one.")
+        if self.kind == "answer":
+            _check_answer(self.value)
+        if self.kind == "guideline" and self.example_id != GUIDELINES:
+            raise CurationError(f"A guideline is about the project; its id is {GUIDELINES!r}.")
         if self.kind == "rate" and not _is_number(self.value):
             raise CurationError(f"A rate needs a number as its value, not {self.value!r}.")
         if self.kind == "edit" and not _is_conversation(self.value):
@@ -156,6 +169,49 @@ FIELDS = (*Decision.__slots__, *Event.__slots__)
 def checksum(body: bytes) -> str:
     """Return the checksum of a body: sixteen hexadecimal digits."""
     return hashlib.blake2b(body, digest_size=8).hexdigest()
+
+
+def is_question_name(name: Any) -> bool:
+    """Return whether a text can name a question that the lead defines."""
+    matches = isinstance(name, str) and _QUESTION.fullmatch(name) is not None
+    return matches and name.lower() not in QUESTIONS.values()
+
+
+def question_of(decision: Decision) -> str:
+    """Return the question that a decision answers; empty for none."""
+    if decision.kind == "answer":
+        return str(decision.value["question"])
+    return QUESTIONS.get(decision.kind, "")
+
+
+def answer_text(value: Any) -> str:
+    """Return an answer as text: equal answers are equal texts.
+
+    Several options are joined by commas in alphabetical order; an answer in parts is JSON.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return str(int(value) if float(value).is_integer() else value)
+    if isinstance(value, list) and all(isinstance(option, str) for option in value):
+        return ",".join(sorted(value))
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _check_answer(value: Any) -> None:
+    """Raise CurationError for a value that is not {"question": NAME, "value": …}."""
+    if not isinstance(value, dict) or value.keys() != {"question", "value"}:
+        raise CurationError('An answer needs {"question": …, "value": …} as its value.')
+    if not is_question_name(value["question"]):
+        raise CurationError(
+            "A question's name is a letter, then letters, digits and _, at most 40; "
+            f"{', '.join(sorted({*QUESTIONS.values()}))} are taken; not {value['question']!r}."
+        )
+    answer = value["value"]
+    if not (isinstance(answer, str | list | dict) or _is_number(answer)):
+        raise CurationError(
+            f"The value of an answer is a text, a number or a list, not {answer!r}."
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -3,10 +3,10 @@
 The rules, which tests compare with a naive model:
 
 - The latest event that is on wins, among the events with one subject. Subjects are the verdict of an
-  example, its edit, its label, its rating, each tag, each flag, each example that it is apart from, and
-  that it is preferred. Notes add up.
-- A person's opinion on a question (verdict, label or rating) is their own latest answer that is on,
-  whatever others answered since.
+  example, its edit, its label, its rating, each question of the lead's, each tag, each flag, each
+  example that it is apart from, and that it is preferred; and the project's guidelines. Notes add up.
+- A person's opinion on a question (verdict, label, rating or one of the lead's) is their own latest
+  answer that is on, whatever others answered since.
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on.
   Switching an undo or redo switches its targets too, so an undo of an undo is a redo. Switching on
   an event that is on changes nothing.
@@ -29,7 +29,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from curation.decisions.event import IMPORT, QUESTIONS, REASON, SWITCHES, Event, is_reason
+from curation.decisions.event import IMPORT, REASON, SWITCHES, Event, is_reason, question_of
 from curation.decisions.state import State
 
 _SINGLE = {
@@ -40,8 +40,16 @@ _SINGLE = {
     "rate": "ratings",
     "skip": "skips",
     "prefer": "preferred",
+    "guideline": "guidelines",
 }
-_NESTED = {"tag": "tags", "untag": "tags", "flag": "flags", "unflag": "flags", "apart": "apart"}
+_NESTED = {
+    "tag": "tags",
+    "untag": "tags",
+    "flag": "flags",
+    "unflag": "flags",
+    "apart": "apart",
+    "answer": "answers",
+}
 _EXAMPLE_TABLES = (*dict.fromkeys(_SINGLE.values()), *dict.fromkeys(_NESTED.values()), "notes")
 
 
@@ -51,10 +59,15 @@ def subject_of(event: Event) -> tuple[str, ...] | None:
     Notes, skips, undo and redo overrule nothing.
     """
     if event.kind in _NESTED:
-        return _NESTED[event.kind], event.value
+        return _NESTED[event.kind], _inner_key(event)
     if event.kind in ("note", "skip", *SWITCHES):
         return None
     return (_SINGLE[event.kind],)
+
+
+def _inner_key(event: Event) -> str:
+    """Return the key of an event within its example in a nested table."""
+    return question_of(event) or str(event.value)
 
 
 def _content_number(event: Event) -> int:
@@ -133,7 +146,8 @@ class Fold:
         self._by_op[event.op_id] = event
         for name in _batch_names(event.batch):
             self._batches.setdefault(name, []).append(event.op_id)
-        self._by_actor.setdefault(actor(event), []).append(event)
+        if event.kind != "guideline":  # an undo of the newest act leaves the guidelines alone
+            self._by_actor.setdefault(actor(event), []).append(event)
         revisions = self._table("revisions")
         for example in touched:
             self._by_example.setdefault(example, []).append(event)
@@ -252,7 +266,7 @@ class Fold:
     def _apply(self, event: Event) -> None:
         """Enter an event into the tables, as the latest of its example."""
         example = event.example_id
-        if event.kind in QUESTIONS:
+        if question_of(event):
             opinions = self._table("opinions")
             former = opinions.get(example)
             opinions[example] = (event,) if former is None else (*_others(former, event), event)
@@ -271,11 +285,11 @@ class Fold:
 
     def _apply_nested(self, event: Event, table: dict[str, Any]) -> None:
         # inner tables are replaced, never changed: states that were returned share them
-        inner = dict(table.get(event.example_id, {}))
-        if (former := inner.pop(event.value, None)) is not None:
+        inner, key = dict(table.get(event.example_id, {})), _inner_key(event)
+        if (former := inner.pop(key, None)) is not None:
             self._mark(former, -1)
-        if event.kind in ("tag", "flag", "apart"):
-            inner[event.value] = event
+        if event.kind not in ("untag", "unflag"):
+            inner[key] = event
             self._mark(event, 1)
         if inner:
             table[event.example_id] = inner
@@ -302,9 +316,9 @@ def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Ev
 
 def _others(opinions: Iterable[Event], event: Event) -> Iterator[Event]:
     """Yield an example's opinions without this person's former answer to the event's question."""
-    question = QUESTIONS[event.kind]
+    question = question_of(event)
     for opinion in opinions:
-        if opinion.annotator != event.annotator or QUESTIONS[opinion.kind] != question:
+        if opinion.annotator != event.annotator or question_of(opinion) != question:
             yield opinion
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from curation.decisions.event import REASON, Event, is_reason
+from curation.decisions.event import REASON, Event, answer_text, is_reason
 from curation.decisions.fold import overruled
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
@@ -37,7 +37,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
                 "step": "decision",
                 "title": "Decision",
                 "what": event.kind,
-                "text": ", ".join(t for t in (_in_words(event.value), reason, fate) if t),
+                "text": ", ".join(t for t in (_in_words(event), reason, fate) if t),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": event.value,
@@ -49,8 +49,11 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     return lines
 
 
-def _in_words(value: Any) -> str:
+def _in_words(event: Event) -> str:
     """Return a decision's value in a few words."""
+    value = event.value
+    if event.kind == "answer":
+        return f"{value['question']}: {answer_text(value['value'])}"
     if value is None:
         return ""
     if isinstance(value, list):

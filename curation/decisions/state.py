@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.event import QUESTIONS, REASON, Event, is_reason
-from curation.report import PEOPLE_COLUMNS
+from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
+from curation.report import ANSWERS, PEOPLE_COLUMNS
 
 FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited")
 
@@ -38,6 +38,7 @@ class Summary:
     skip: Event | None = None
     preferred: Event | None = None
     apart: tuple[Event, ...] = ()
+    answers: tuple[Event, ...] = ()
 
     def summary(self) -> list[str]:
         """Return a line for people about each decision."""
@@ -50,6 +51,7 @@ class Summary:
             lines.append(f"edited by {self.edit.annotator}")
         if self.rating:
             lines.append(f"rated {self.rating.value} by {self.rating.annotator}")
+        lines += [f"{question_of(e)}: {answer_of(e)} by {e.annotator}" for e in self.answers]
         lines += [f"tagged {', '.join(self.tags)}"] if self.tags else []
         lines += [f"in review: {', '.join(self.flags)}"] if self.flags else []
         lines += [f"stays for its copies by {self.preferred.annotator}"] if self.preferred else []
@@ -62,7 +64,8 @@ class State:
     """The latest decisions on each example, without undone ones. Nobody may change a State.
 
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
-    value → event.
+    value → event. answers: example → question → event. guidelines: one entry, whose event holds the
+    text.
     notes: example → events, oldest first. opinions: example → each person's own latest answers, as
     `curation.decisions.fold` says, oldest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
@@ -80,6 +83,8 @@ class State:
     skips: Mapping[str, Event] = field(default_factory=dict)
     preferred: Mapping[str, Event] = field(default_factory=dict)
     apart: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    guidelines: Mapping[str, Event] = field(default_factory=dict)
     opinions: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
@@ -99,6 +104,7 @@ class State:
             self.skips.get(example_id),
             self.preferred.get(example_id),
             tuple(by[value] for by in (self.apart.get(example_id, {}),) for value in sorted(by)),
+            tuple(by[name] for by in (self.answers.get(example_id, {}),) for name in sorted(by)),
         )
 
     def reason(self, event: Event | None) -> str:
@@ -115,12 +121,23 @@ class State:
         reasons = (self.reason(table.get(example_id)) for table in tables)
         return " · ".join(dict.fromkeys(reason for reason in reasons if reason))
 
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """The names of the lead's questions that have an answer, in alphabetical order."""
+        return tuple(sorted({name for answers in self.answers.values() for name in answers}))
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The names of the columns of `frame` that hold answers to the lead's questions."""
+        return tuple(f"{ANSWERS}{name}" for name in self.questions)
+
     def frame(self, columns: Sequence[str] = FRAME_COLUMNS) -> pd.DataFrame:
         """Return one row per example with a decision other than a skip, indexed by id.
 
         Columns: verdict, tags and flags (each joined by commas), rating_by_people, notes without
         reasons, reason_by_people, edited_by, decided_by and decided_at (of the newest event that
-        counts, UTC seconds), label, edited (bool).
+        counts, UTC seconds), label, edited (bool). A column of
+        `answer_columns` holds numbers where all its answers are, otherwise texts.
         """
         newest = self._newest
         ids = sorted(newest)
@@ -143,6 +160,8 @@ class State:
             "edited": ("bool", lambda i: i in self.edits),
             "decided_at": ("float64", lambda i: newest[i].time),
         }
+        for name in self.questions:
+            makers[f"{ANSWERS}{name}"] = self._answer_maker(name)
         index = pd.Index(ids, name="id", dtype="str")
         return pd.DataFrame(
             {
@@ -152,15 +171,24 @@ class State:
             index=index,
         )
 
+    def _answer_maker(self, question: str) -> tuple[str, Callable[[str], Any]]:
+        """Return the type of a question's column, and its value for an example."""
+        events = {i: by[question] for i, by in self.answers.items() if question in by}
+        values = {i: event.value["value"] for i, event in events.items()}
+        if all(isinstance(value, int | float) for value in values.values()):
+            return "float64", values.get
+        return "str", lambda i: answer_text(values[i]) if i in values else ""
+
     def opinions_frame(self) -> pd.DataFrame:
         """Return one row per answer of a person: example, question, who, value, when (UTC seconds).
 
-        Question is verdict, label or rating. Value is text: keep or drop, the label, or the number.
+        Question is verdict, label, rating or the name of one of the lead's. Value is text: keep or
+        drop, the label, the number, or `curation.decisions.event.answer_text`.
         Of several answers of one person to one question, the latest that counts is listed. Rows are
         ordered by example, question and person.
         """
         rows = sorted(
-            (example, QUESTIONS[e.kind], e.annotator, _answer(e), e.time)
+            (example, question_of(e), e.annotator, answer_of(e), e.time)
             for example, events in self.opinions.items()
             for e in events
         )
@@ -204,7 +232,7 @@ class State:
     ) -> list[tuple[str, bytes, str]]:
         single = (self.verdicts, self.edits, self.labels, self.preferred)
         events = [e for table in single if (e := table.get(example))]
-        for table in (self.tags, self.apart):
+        for table in (self.tags, self.apart, self.answers):
             values = table.get(example, {})
             events += [values[value] for value in sorted(values)]
         return [(e.kind, orjson.dumps(e.value), e.annotator) for e in events if e.kind in kinds]
@@ -215,7 +243,12 @@ class State:
         single = (self.verdicts, self.edits, self.labels, self.ratings)
         events: Iterable[tuple[str, Event]] = chain(
             *(table.items() for table in single),
-            ((i, e) for t in (self.tags, self.flags) for i, by in t.items() for e in by.values()),
+            (
+                (i, e)
+                for table in (self.tags, self.flags, self.answers)
+                for i, by in table.items()
+                for e in by.values()
+            ),
             ((i, notes[-1]) for i, notes in self.notes.items()),
         )
         newest: dict[str, Event] = {}
@@ -267,12 +300,11 @@ class State:
         return f"{text}: {reason}" if reason else text
 
 
-def _answer(event: Event) -> str:
-    """Return what a person answered, as text; equal numbers are equal texts."""
-    if QUESTIONS[event.kind] == "verdict":
+def answer_of(event: Event) -> str:
+    """Return a person's answer to a question as text; equal numbers are equal texts."""
+    if question_of(event) == "verdict":
         return event.kind
-    number = isinstance(event.value, float) and event.value.is_integer()
-    return str(int(event.value) if number else event.value)
+    return answer_text(event.value["value"] if event.kind == "answer" else event.value)
 
 
 def _verdict_reason(event: Event) -> str:
