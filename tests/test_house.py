@@ -98,7 +98,7 @@ ROOMS = {
         reconcile schema switches writer
         rows
         store
-        receipt repair
+        moments receipt repair
         __init__
     """,
     "export": """

@@ -8,7 +8,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -57,6 +57,9 @@ The op_id before it is the decision's. Both share a batch, so that one undo take
 
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
+
+RETURN = "return"
+"""First part of the batch of a return to a moment: `return:NUMBER:…`, of the last event that stays."""
 
 _TEXT_KINDS = ("label", "tag", "untag", "note", "flag", "unflag", "apart", "guideline")
 _NAMING_KINDS = ("label", "tag", "apart")
@@ -212,6 +215,14 @@ def _check_answer(value: Any) -> None:
         raise CurationError(
             f"The value of an answer is a text, a number or a list, not {answer!r}."
         )
+
+
+def checked(decisions: Iterable[Decision]) -> list[Decision]:
+    """Return decisions as a list; raises CurationError for the first that does not fit."""
+    result = list(decisions)
+    for decision in result:
+        decision.check()
+    return result
 
 
 def _is_number(value: Any) -> bool:

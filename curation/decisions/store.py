@@ -16,10 +16,10 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -27,16 +27,18 @@ from curation.decisions import database as databases
 from curation.decisions import journal as journals
 from curation.decisions import schema
 from curation.decisions.database import FAILURES, Database, reason
-from curation.decisions.event import Decision, Event
+from curation.decisions.event import Decision, Event, checked
 from curation.decisions.fold import Fold, fold
 from curation.decisions.journal import Journal
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.reconcile import disagreement, place
 from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
 from curation.decisions.state import State
-from curation.decisions.switches import switch_target
+from curation.decisions.switches import switch
 from curation.decisions.writer import Request, Writer
 from curation.errors import CurationError
+
+T = TypeVar("T")
 
 PAGE = 5000
 """Events read at once; a writer waits at most for one page."""
@@ -118,10 +120,7 @@ class DecisionStore:
         A decision whose op_id is already there is ignored. Raises NotSaved when nothing was saved,
         and NotKnown when the contact was lost in a commit; the same decisions can be sent again.
         """
-        given = list(decisions)
-        for decision in given:
-            decision.check()
-        return self._writer.submit(Request(given))
+        return self._writer.submit(Request(checked(decisions)))
 
     def undo(
         self,
@@ -160,28 +159,21 @@ class DecisionStore:
         batch: str | None,
         own_op_id: str | None,
     ) -> Event | None:
-        op_ids: list[str] = []
+        op_ids = [own_op_id] if own_op_id is not None else []
 
         def decide(fold: Fold) -> list[Decision]:
             """Choose the target while nobody else writes, so that two clicks undo two actions."""
-            if own_op_id is not None and own_op_id in fold:
-                op_ids.append(own_op_id)
-                return []
-            value = switch_target(fold, kind, annotator, op_id, batch)
-            if value is None:
-                return []
-            first = fold.get(fold.op_ids_of(value)[0])
-            assert first is not None
-            decision = Decision(first.example_id, kind, value, annotator)
-            if own_op_id is not None:
-                decision = replace(decision, op_id=own_op_id)
-            decision.check()
-            op_ids.append(decision.op_id)
-            return [decision]
+            decision = switch(fold, kind, annotator, op_id, batch, own_op_id)
+            op_ids.extend([decision.op_id] if decision else [])
+            return [decision] if decision else []
 
-        self._writer.submit(Request(decide))
+        self.append_by(decide)
         with self._reading:
             return self._fold.get(op_ids[-1]) if op_ids else None
+
+    def append_by(self, choose: Callable[[Fold], list[Decision]]) -> Appended:
+        """Append what a function makes of the events so far, while nobody else writes; see `append`."""
+        return self._writer.submit(Request(lambda fold: checked(choose(fold))))
 
     def agree(self) -> None:
         """Make database and journal hold the same events.
@@ -340,11 +332,18 @@ class DecisionStore:
                 events = [e for e in self._fold.events_of(example_id) if e.seq > since]
         return events if until is None else [e for e in events if e.seq <= until]
 
-    def last(self) -> int:
-        """Return the number of the newest event; 0 while there is none."""
+    def read(self, look: Callable[[Fold], T]) -> T:
+        """Return what a function makes of the events so far; none is added meanwhile.
+
+        Raises CurationError when the database cannot be read.
+        """
         with self._reading:
             self._read()
-            return self._fold.last
+            return look(self._fold)
+
+    def last(self) -> int:
+        """Return the number of the newest event; 0 while there is none."""
+        return self.read(lambda fold: fold.last)
 
     def state(self, until: int | None = None) -> State:
         """Return the state after the events up to `until`; it costs only the new events.

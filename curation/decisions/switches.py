@@ -1,14 +1,41 @@
-"""Undo and redo: the events that a press of the button switches."""
+"""Undo and redo: the events that a press of the button switches.
+
+A return to a moment is one act, as a batch of decisions is.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from curation.decisions.event import SWITCHES
+from curation.decisions.event import RETURN, SWITCHES, Decision, Event
 from curation.decisions.fold import Fold
 
 
-def switch_target(
+def switch(
+    fold: Fold,
+    kind: str,
+    annotator: str,
+    op_id: str | None,
+    batch: str | None,
+    own_op_id: str | None,
+) -> Decision | None:
+    """Return the undo or redo of an event, a batch or the last action; None for one without effect.
+
+    own_op_id: id of the undo or redo; None is returned where it is there already.
+    """
+    if own_op_id is not None and own_op_id in fold:
+        return None
+    value = _target(fold, kind, annotator, op_id, batch)
+    if value is None:
+        return None
+    first = fold.get(fold.op_ids_of(value)[0])
+    assert first is not None
+    decision = Decision(first.example_id, kind, value, annotator)
+    return decision if own_op_id is None else replace(decision, op_id=own_op_id)
+
+
+def _target(
     fold: Fold, kind: str, annotator: str, op_id: str | None, batch: str | None
 ) -> dict[str, str] | None:
     """Return the value of an undo or redo; None when it would change nothing."""
@@ -21,7 +48,7 @@ def switch_target(
 
 def _last_done(fold: Fold, annotator: str) -> dict[str, str] | None:
     for event in fold.newest_first(annotator):
-        if event.kind not in SWITCHES and fold.is_on(event.op_id):
+        if (event.kind not in SWITCHES or _returns(event)) and fold.is_on(event.op_id):
             batch = event.batch.partition("/")[0]  # an import is undone whole
             return {"batch": batch} if batch else {"op_id": event.op_id}
     return None
@@ -31,7 +58,10 @@ def _last_undone(fold: Fold, annotator: str) -> dict[str, str] | None:
     """Return the newest undo without a redo; None if its author decided something else since."""
     redone: list[Any] = []
     for event in fold.newest_first(annotator):
-        if event.kind == "redo":
+        if _returns(event):
+            if not redone:
+                return None
+        elif event.kind == "redo":
             redone.append(event.value)
         elif event.kind == "undo" and event.value in redone:
             redone.remove(event.value)
@@ -41,3 +71,8 @@ def _last_undone(fold: Fold, annotator: str) -> dict[str, str] | None:
         elif not redone:
             return None
     return None
+
+
+def _returns(event: Event) -> bool:
+    """Return whether an event is part of a return to a moment."""
+    return event.batch.startswith(f"{RETURN}:")
