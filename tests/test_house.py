@@ -115,7 +115,7 @@ ROOMS = {
     "looking": """
         __init__ agreement choice columns contamination context counts coverage layout library masks
         measures queues search thresholds
-        chance concepts duplicates filter gaps quotas result special teamwork unread
+        chance concepts duplicates events filter gaps quotas result special teamwork unread
         changes precision
     """,
     "operations": """

@@ -161,6 +161,10 @@ class Fold:
             return tuple(self._batches.get(value["batch"], ()))
         return (value["op_id"],) if value["op_id"] in self._by_op else ()
 
+    def targets(self, op_id: str) -> tuple[str, ...]:
+        """Return the op_ids that an undo or redo named when it was made; none for other events."""
+        return self._targets.get(op_id, ())
+
     def is_on(self, op_id: str) -> bool:
         """Return whether an event exists and is on."""
         return op_id in self._by_op and op_id not in self._off

@@ -1,0 +1,375 @@
+"""People's decisions as a history: acts, newest first, each in words and with its fate.
+
+An act is what one click or one import wrote: the events of one batch that follow each other. A page
+of acts is found by walking back from the newest event, so it costs as many events as it passes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from curation.decisions.event import (
+    IMPORT,
+    KINDS,
+    RETURN,
+    SWITCHES,
+    Event,
+    answer_text,
+    is_reason,
+)
+from curation.decisions.fold import Fold, actor, overruled, subject_of
+from curation.decisions.state import State
+from curation.decisions.store import DecisionStore
+from curation.errors import CurationError
+from curation.text.folding import one_line
+
+PAGE = 50
+"""Acts of a page."""
+
+EXCERPT = 80
+"""Characters of a note or a label that an act's words hold."""
+
+DONE = {
+    "keep": "kept",
+    "drop": "dropped",
+    "edit": "edited",
+    "label": "labelled",
+    "tag": "tagged",
+    "untag": "took a tag from",
+    "rate": "rated",
+    "note": "noted",
+    "flag": "sent to review",
+    "unflag": "took from review",
+    "skip": "skipped",
+    "apart": "called no duplicate",
+    "prefer": "chose among copies",
+    "answer": "answered about",
+    "guideline": "changed the guidelines",
+    "undo": "undid",
+    "redo": "did again",
+}
+"""Kind → the verb of a sentence about it."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The acts that a person looks for: those with an event that meets every condition.
+
+    person: who decided, or who imported. kinds: of decisions; none for all. example: an id. since,
+    until: UTC seconds. batch: the name of an act. counts: True for events that count, False for those
+    that were undone or overruled, None for both. Raises CurationError for an unknown kind.
+    """
+
+    person: str = ""
+    kinds: tuple[str, ...] = ()
+    example: str = ""
+    since: float | None = None
+    until: float | None = None
+    batch: str = ""
+    counts: bool | None = None
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise CurationError(
+                    f"There is no decision {kind!r}; choose one of: {', '.join(KINDS)}."
+                )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether an event may fail the search."""
+        return self != Search()
+
+
+@dataclass(frozen=True)
+class Act:
+    """An act in words.
+
+    seq, first: numbers of its newest and oldest event. who: its person. words: what was done. example:
+    an id where it is about one example, otherwise "". examples: their number. time: UTC seconds by
+    the person's clock. reason: of its decisions. fate: "" where it counts. target: what an undo or redo
+    of it names. undone: whether an undo would change nothing.
+    """
+
+    seq: int
+    first: int
+    who: str
+    words: str
+    example: str
+    examples: int
+    time: float
+    reason: str
+    fate: str
+    target: dict[str, str]
+    undone: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the act as a JSON object."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Acts, newest first. older: the number to pass as `before` for the next page; 0 for none."""
+
+    acts: list[Act]
+    older: int
+
+
+class Reader:
+    """Reads the history of a store as it is now.
+
+    label_of: returns the label with which an example was imported, "" for none.
+    """
+
+    def __init__(
+        self, store: DecisionStore, label_of: Callable[[str], str] = lambda example: ""
+    ) -> None:
+        self.store = store
+        self.state: State = store.state()
+        self.label_of = label_of
+
+    def page(self, search: Search | None = None, before: int = 0, size: int = PAGE) -> Page:
+        """Return the newest acts that a search holds, of events with a number below `before`.
+
+        before: 0 for the newest of all.
+        """
+        search = search or Search()
+        acts: list[Act] = []
+        end = self.state.last if before <= 0 else min(before - 1, self.state.last)
+        for run in self._runs(search, end):
+            if search.narrow and not any(self._meets(event, search) for event in run):
+                continue
+            if len(acts) == size:
+                return Page(acts, acts[-1].first)
+            acts.append(self._act(run))
+        return Page(acts, 0)
+
+    def people(self) -> list[str]:
+        """Return everybody who decided something, in alphabetical order."""
+        return sorted({event.annotator for event in self.store.events()})
+
+    def events(self, act: Act, most: int = 1_000) -> list[tuple[Event, str, str]]:
+        """Return the first events of an act: each with its words and its fate; reasons are left out."""
+        run = self.store.events(since=act.first - 1, until=act.seq)[:most]
+        rows = [event for event in run if not is_reason(event)]
+        return [(event, self._words([event]), self.fate(event)) for event in rows]
+
+    def counts(self, event: Event) -> bool:
+        """Return whether an event is on and no later one with its subject overrules it."""
+        return event.op_id not in self.state.undone and self._overruled_by(event) is None
+
+    def fate(self, event: Event) -> str:
+        """Return who undid or overruled an event, in words; empty where it counts."""
+        if event.op_id in self.state.undone:
+            by = self.store.read(lambda fold: _switched_by(fold, event))
+            return f"undone by {by}" if by else "undone"
+        later = self._overruled_by(event)
+        return f"overruled by {later.annotator}" if later else ""
+
+    def _overruled_by(self, event: Event) -> Event | None:
+        """Return the event that overruled one that is on; None where it counts."""
+        subject = subject_of(event)
+        if subject is None or self._wins(event, subject):
+            return None
+        events = self.store.events(example_id=event.example_id, until=self.state.last)
+        return overruled(events, self.state.undone).get(event.op_id)
+
+    def _wins(self, event: Event, subject: tuple[str, ...]) -> bool:
+        """Return whether the state holds an event; False also for one that takes something away."""
+        entry: Any = getattr(self.state, subject[0]).get(event.example_id)
+        if len(subject) > 1 and entry is not None:
+            entry = entry.get(subject[1])
+        return entry is not None and entry.op_id == event.op_id
+
+    # --- searching --------------------------------------------------------------------------
+
+    def _runs(self, search: Search, end: int) -> Iterator[list[Event]]:
+        """Yield the acts with an event up to `end` that may meet a search, newest first."""
+        if search.example:
+            events = self.store.events(example_id=search.example, until=end)
+            whole = {id(run[0]): run for run in map(self._whole, _grouped(events))}
+            yield from whole.values()
+        else:
+            yield from _grouped(self.store.read(lambda fold: fold.upto(end)))
+
+    def _whole(self, run: list[Event]) -> list[Event]:
+        """Return an act of which some events are listed, with all its events."""
+        top = _top(run[0])
+        if not top:
+            return run
+        events = self.store.read(
+            lambda fold: [e for op in fold.op_ids_of({"batch": top}) if (e := fold.get(op))]
+        )
+        return sorted((e for e in events if _top(e) == top), key=lambda event: event.seq)
+
+    def _meets(self, event: Event, search: Search) -> bool:
+        return (
+            (not search.person or search.person in (event.annotator, actor(event)))
+            and (not search.kinds or event.kind in search.kinds)
+            and (not search.batch or search.batch in (event.batch, _top(event)))
+            and (search.since is None or event.time >= search.since)
+            and (search.until is None or event.time < search.until)
+            and (search.counts is None or self.counts(event) == search.counts)
+        )
+
+    # --- words ------------------------------------------------------------------------------
+
+    def _act(self, run: list[Event]) -> Act:
+        newest, oldest, top = run[-1], run[0], _top(run[0])
+        main = [event for event in run if not is_reason(event)] or run
+        examples = {event.example_id for event in main}
+        reasons = dict.fromkeys(str(event.value) for event in run if is_reason(event))
+        off = [event for event in main if event.op_id in self.state.undone]
+        return Act(
+            seq=newest.seq,
+            first=oldest.seq,
+            who=actor(oldest),
+            words=self._words(main),
+            example=oldest.example_id if len(examples) == 1 and not _returns(oldest) else "",
+            examples=len(examples),
+            time=oldest.time,
+            reason=" · ".join(reasons),
+            fate=self._fate(main, off),
+            target={"batch": top} if top else {"op_id": oldest.op_id},
+            undone=len(off) == len(main),
+        )
+
+    def _fate(self, main: Sequence[Event], off: Sequence[Event]) -> str:
+        if len(main) == 1 or len(off) == len(main):
+            return self.fate(main[0])
+        if off:
+            return f"{len(off):,} of {len(main):,} undone"
+        lost = sum(self._overruled_by(event) is not None for event in main)
+        return f"{lost:,} of {len(main):,} overruled" if lost else ""
+
+    def _words(self, events: Sequence[Event]) -> str:
+        """Return what the events of one act did, in words."""
+        first = events[0]
+        if _returns(first):
+            number = int(first.batch.split(":")[1])
+            return f"went back to {f'event {number:,}' if number else 'the beginning'}"
+        words = self._one(first) if len(events) == 1 else _many(events)
+        if first.batch.startswith(f"{IMPORT}:") and len(events) > 1:
+            return f"imported: {words}"
+        return words
+
+    def _one(self, event: Event) -> str:
+        """Return what an event did, in words, with the former value where it changed one."""
+        kind, value = event.kind, event.value
+        if kind in SWITCHES:
+            return f"{DONE[kind]}: {self._switched(event)}"
+        if kind in ("label", "rate", "answer"):
+            name = {"label": "label", "rate": "rating"}.get(kind) or value["question"]
+            answer = _short(answer_text(value["value"] if kind == "answer" else value))
+            former = self._former(event)
+            return f"{name}: {former} → {answer}" if former else f"{name}: {answer}"
+        if kind in ("tag", "note"):
+            return f"{DONE[kind]} “{_short(value)}”"
+        if kind == "untag":
+            return f"took the tag “{_short(value)}” away"
+        if kind in ("flag", "unflag") and value != "review":
+            return f"{'flagged' if kind == 'flag' else 'took the flag'} “{_short(value)}”"
+        if kind == "apart":
+            return f"called no duplicate of {_short(value)}"
+        if kind == "prefer":
+            return "chose it to stay for its copies"
+        return DONE.get(kind, kind)
+
+    def _former(self, event: Event) -> str:
+        """Return the value that an event replaced; of a label also the imported one."""
+        subject = subject_of(event)
+        events = self.store.events(example_id=event.example_id, until=event.seq - 1)
+        for earlier in reversed(events):
+            if subject_of(earlier) == subject and earlier.op_id not in self.state.undone:
+                value = earlier.value["value"] if event.kind == "answer" else earlier.value
+                return _short(answer_text(value))
+        return _short(self.label_of(event.example_id)) if event.kind == "label" else ""
+
+    def _switched(self, event: Event) -> str:
+        """Return the acts that an undo or redo switched, in words."""
+        targets = self.store.read(
+            lambda fold: [e for op in fold.targets(event.op_id) if (e := fold.get(op))]
+        )
+        main = [e for e in targets if not is_reason(e)]
+        if not main:
+            return "nothing"
+        owners = {actor(e) for e in main} - {event.annotator}
+        return self._words(main) + (f", of {', '.join(sorted(owners))}" if owners else "")
+
+
+def moment_words(state: State) -> dict[str, int]:
+    """Return the numbers of kept, dropped, labelled, edited, rated, tagged and noted examples."""
+    kept = sum(event.kind == "keep" for event in state.verdicts.values())
+    return {
+        "kept": kept,
+        "dropped": len(state.verdicts) - kept,
+        "labelled": len(state.labels),
+        "edited": len(state.edits),
+        "rated": len(state.ratings),
+        "tagged": len(state.tags),
+        "noted": len(state.notes),
+    }
+
+
+def _grouped(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Yield the acts of a list of events, newest first; each act's events are oldest first."""
+    end = len(events)
+    while end:
+        start = end - 1
+        if top := _top(events[start]):
+            while start and _top(events[start - 1]) == top:
+                start -= 1
+        yield list(events[start:end])
+        end = start
+
+
+def _top(event: Event) -> str:
+    """Return the act that an event belongs to: the first part of its batch's path."""
+    return event.batch.partition("/")[0]
+
+
+def _returns(event: Event) -> bool:
+    return event.batch.startswith(f"{RETURN}:")
+
+
+def _short(value: Any) -> str:
+    return one_line(str(value), EXCERPT)
+
+
+def _many(events: Sequence[Event]) -> str:
+    """Return what several events did, in words: a number for each kind."""
+    parts = []
+    for kind, number in Counter(event.kind for event in events).most_common():
+        mine = [event for event in events if event.kind == kind]
+        examples = len({event.example_id for event in mine})
+        values = {_short(e.value) for e in mine if kind in ("label", "tag", "untag", "rate")}
+        of = f" “{values.pop()}”" if len(values) == 1 else ""
+        if number == examples:
+            parts.append(
+                f"{DONE.get(kind, kind)} {examples:,} example{'s' if examples != 1 else ''}{of}"
+            )
+        else:
+            parts.append(f"{DONE.get(kind, kind)} {number:,} times")
+    return ", ".join(parts)
+
+
+def _switched_by(fold: Fold, event: Event) -> str:
+    """Return who switched an event off last; empty where that is unknown."""
+    for later in reversed(fold.events_of(event.example_id)):
+        if later.kind in SWITCHES and event.op_id in _reached(fold, later.op_id):
+            return later.annotator
+    return ""
+
+
+def _reached(fold: Fold, op_id: str) -> set[str]:
+    """Return the events that an undo or redo switches, also through others."""
+    reached, waiting = set[str](), [op_id]
+    while waiting:
+        targets = [op for op in fold.targets(waiting.pop()) if op not in reached]
+        reached.update(targets)
+        waiting += targets
+    return reached
