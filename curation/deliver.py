@@ -13,6 +13,7 @@ from curation.export.contamination import references_read
 from curation.export.proof import proof
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
+from curation.review import read_review
 from curation.runs import all_runs
 from curation.settings import read_about
 
@@ -32,15 +33,16 @@ def deliver(
     export.check(out, formats)  # before the work, not after it
     _check_filter(project, options.get("only"))
     recipe, seq = project.recipe, project.last_decision()
+    policy = read_review(project.path).consensus
     source, imports = project.source_with_files()
-    replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text))
+    replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text), policy)
     dataset = replay.run(recipe)
-    project.history.note(recipe, seq, replay.source.digest, dataset.steps)
+    project.history.note(recipe, seq, replay.source.digest, dataset.steps, policy)
     origin = export.Origin(
         project.path.resolve().name,
         imports,
         recipe.to_yaml(),
-        project.people(seq),
+        project.people(seq, policy),
         imported=source.dataset.rows["messages"],
         rejected=project.rejected[list(export.REFUSED)],
         encoders=project.vectors.used(dataset.steps),

@@ -23,8 +23,12 @@ class History:
         self._latest = cache / "latest.json"
         self._timings = cache / "timings.json"
 
-    def note(self, recipe: Recipe, seq: int, source: str, steps: Sequence[StepReport]) -> None:
+    def note(
+        self, recipe: Recipe, seq: int, source: str, steps: Sequence[StepReport], policy: str
+    ) -> None:
         """Remember a run as the last: its recipe, its last decision, and its source's fingerprint.
+
+        policy: the one that said whose answer counts.
 
         Where nothing can be written, nothing is remembered: a result needs no note.
         """
@@ -32,18 +36,24 @@ class History:
         for report in steps:
             if not report.cached and report.kept_in:
                 rates[report.use] = report.seconds / report.kept_in
-        latest = {"recipe": recipe.to_yaml(), "decisions": seq, "source": source}
+        latest = {
+            "recipe": recipe.to_yaml(),
+            "decisions": seq,
+            "source": source,
+            "policy": policy,
+        }
         with suppress(CurationError):
             files.write_text(self._timings, json.dumps(rates, indent=1))
             files.write_text(self._latest, json.dumps(latest))
 
-    def last_run(self, source: str) -> tuple[Recipe, int] | None:
-        """Recipe and last decision of the last run; None when it was of another source."""
+    def last_run(self, source: str) -> tuple[Recipe, int, str] | None:
+        """Recipe, last decision and policy of the last run; None when it was of another source."""
         try:
             latest = json.loads(self._latest.read_text("utf-8"))
             if latest["source"] != source:
                 return None
-            return Recipe.from_yaml(latest["recipe"]), int(latest["decisions"])
+            policy = str(latest.get("policy", "latest"))
+            return Recipe.from_yaml(latest["recipe"]), int(latest["decisions"]), policy
         except (OSError, ValueError, KeyError, CurationError):
             return None  # a cache entry that cannot be read is a miss
 

@@ -24,6 +24,7 @@ from curation.overlay import Source
 from curation.reading import Reading
 from curation.recipe import Recipe
 from curation.replay import Compute, Replay, everything
+from curation.review import read_review
 from curation.settings import (
     check_settings,
     decisions_place,
@@ -35,7 +36,7 @@ from curation.settings import (
 from curation.view import View, Views
 
 if TYPE_CHECKING:
-    from curation.decisions import DecisionStore, State
+    from curation.decisions import Consensus, DecisionStore, State
     from curation.embedding import VectorStore
     from curation.reference_sets import ReferenceSets
 
@@ -118,15 +119,12 @@ class Project:
     ) -> list[dict[str, Any]]:
         """Read files into the project; one report per file.
 
-        The same file twice adds nothing; another version of it, from the same path, takes its
-        place, read as the former one was unless something else is said; with `replace`, any file of
-        its name does. Another file of the same name gets a name of its own. A folder is all its
-        files of data, or one dataset where `save_to_disk` wrote it; what is left out of it has a
-        report with `left_out`, the reason. Paths that end alike are told apart by the folders above
-        them. `mapping` says which column is which, as {"prompt": "question"};
-        encoding is a Python codec, where the guess is wrong; `names` are the files' names as people
-        know them, when they differ from the paths. Raises CurationError when one of the files
-        cannot be read at all; the project is then as before.
+        The same file twice adds nothing. Another version from the same path takes its place, read
+        as the former one was unless something else is said; with `replace`, any file of its name
+        does. A folder is all its files of data, or one dataset where `save_to_disk` wrote it; a file
+        that is left out has a report with `left_out`, the reason. mapping: columns, as {"prompt":
+        "question"}. encoding: a Python codec. names: the files' names as people know them. Raises
+        CurationError when one of the files cannot be read; the project is then as before.
         """
         reading = Reading.of(format, mapping, label_names, encoding)
         return self._imports.add(paths, reading, names, replace=replace, progress=progress)
@@ -165,10 +163,7 @@ class Project:
         return self._imports.mend(source, row, text)
 
     def rebuild(self, progress: Progress = silent) -> None:
-        """Read every imported file again from the copies in `source/`.
-
-        Raises CurationError when a copy is damaged or gone; nothing is then changed.
-        """
+        """Read all files again from `source/`; raises CurationError for a damaged copy, all as before."""
         self._imports.rebuild(progress)
 
     @property
@@ -236,11 +231,18 @@ class Project:
         journal = self.path / "decisions.journal.jsonl"
         return DecisionStore(decisions_place(self.path), journal=journal)
 
-    def people(self, until: int | None = None) -> State | None:
-        """People's decisions, now or after event `until`; None while there are none."""
+    @cached_property
+    def counted(self) -> Consensus:
+        """People's decisions as a policy counts them; opened on first use, as `decisions` is."""
+        from curation.decisions import Consensus
+
+        return Consensus(self.decisions)
+
+    def people(self, until: int | None = None, policy: str | None = None) -> State | None:
+        """People's decisions that count, by the project's policy or another; None without any."""
         if not has_decisions(self.path):
             return None
-        return self.decisions.state(until)
+        return self.counted.state(policy or read_review(self.path).consensus, until)
 
     def last_decision(self) -> int:
         """The number of the newest event of people's decisions; 0 while there is none."""
@@ -274,24 +276,20 @@ class Project:
         until: int | None = None,
         engine: Engine | None = None,
         progress: Progress = silent,
+        policy: str | None = None,
     ) -> Replay:
         """Return the replay of a source with the decisions of now, or of after event `until`."""
         return Replay(
             source=source,
             cache=Cache(self.path / "cache" / "steps"),
             store=self.vectors,
-            people=self.people(until),
+            people=self.people(until, policy),
             bases=self.bases,
             engine=engine or Serial(),
             progress=progress,
             memory=self.memory,
             references=self.references,
         )
-
-    def _replay(
-        self, until: int | None = None, engine: Engine | None = None, progress: Progress = silent
-    ) -> Replay:
-        return self.replaying(self.source(), until, engine, progress)
 
     def replay(
         self,
@@ -303,7 +301,7 @@ class Project:
         progress: Progress = silent,
     ) -> Dataset:
         """The dataset that recipe and decisions give; see `Replay.run` for what it raises."""
-        return self._replay(None, engine, progress).run(
+        return self.replaying(self.source(), None, engine, progress).run(
             self.recipe if recipe is None else recipe, upto=upto, compute=compute
         )
 
@@ -319,10 +317,10 @@ class Project:
         Raises CurationError, beside what `Replay.run` does, when it cannot be remembered.
         """
         chosen = self.recipe if recipe is None else recipe
-        seq = self.last_decision()
-        replay = self._replay(seq, engine, progress)
+        seq, policy = self.last_decision(), read_review(self.path).consensus
+        replay = self.replaying(self.source(), seq, engine, progress, policy)
         dataset = replay.run(chosen)
-        self.history.note(chosen, seq, replay.source.digest, dataset.steps)
+        self.history.note(chosen, seq, replay.source.digest, dataset.steps, policy)
         if replay.cache.refused:
             raise CurationError(
                 f"All steps were computed but cannot be shown: {replay.cache.refused}"
@@ -349,12 +347,13 @@ class Project:
         Measured on this machine's earlier runs, per row; what was never run is named, not guessed.
         """
         chosen = self.recipe if recipe is None else recipe
-        replay = self._replay()
+        replay = self.replaying(self.source())
         return self.history.estimate(replay.missing(chosen), len(replay.source.dataset))
 
     def drawn_anew(self) -> Recipe:
         """Today's recipe with seeds by which map and topics are worked out anew from all examples."""
-        return self._replay(self.last_decision()).anew(self.recipe, self.view().dataset)
+        replay = self.replaying(self.source(), self.last_decision())
+        return replay.anew(self.recipe, self.view().dataset)
 
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""

@@ -18,6 +18,7 @@ from curation.errors import CurationError
 from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import NotCached, Replay, nothing
+from curation.review import read_review
 from curation.targets import digests
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class _Base(NamedTuple):
     """The replay that a view starts from: it has the decisions that the last run had.
 
     recipe: of the last run; None while there was none. seq: the newest decision of the replay.
+    policy: the one that said whose answer counts.
     """
 
     replay: Replay
     recipe: Recipe | None
     seq: int
+    policy: str
 
 
 class Views:
@@ -100,6 +103,7 @@ class Views:
         return (
             project.recipe_text(),
             project.last_decision(),
+            read_review(project.path).consensus,
             project.source_digest,
             digests(project.references, ()),
             project.history.changed,
@@ -114,18 +118,18 @@ class Views:
             recipe = project.recipe
             dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
             prints = base.replay.fingerprints(recipe)
-            if not self._decided(recipe, base.seq) or (
+            if not self._decided(recipe, base) or (
                 _reads_more(recipe)
                 and project.replaying(source, last).fingerprints(recipe) == prints
             ):
                 return View(dataset, True, "", prints[-1])
-            note = f"{self._changes(recipe, base.seq)} {SHOWN_THEN}"
+            note = f"{self._changes(recipe, base)} {SHOWN_THEN}"
         except CurationError as error:
             with suppress(CurationError):  # the cache may have lost the last run
                 if base.recipe is not None:
                     dataset = base.replay.run(base.recipe, compute=nothing)
                     note = f"{error} {SHOWN_THEN}"
-                    if changes := self._changes(base.recipe, base.seq):
+                    if changes := self._changes(base.recipe, base):
                         note = f"{changes} {SHOWN_THEN}"
         dataset, mark = overlay.over(source, dataset, project.people(last), project.memory)
         return View(dataset, False, note, mark)
@@ -133,8 +137,11 @@ class Views:
     def _base(self, source: Source, last: int) -> _Base:
         """The base of what pages show and edit: the decisions of the last run, or all up to `last`."""
         latest = self._project.history.last_run(source.digest)
-        recipe, seq = (latest[0], min(last, latest[1])) if latest else (None, last)
-        return _Base(self._project.replaying(source, seq), recipe, seq)
+        policy = read_review(self._project.path).consensus
+        recipe, seq, then = latest or (None, last, policy)
+        seq = min(last, seq)
+        replay = self._project.replaying(source, seq, policy=then)
+        return _Base(replay, recipe, seq, then)
 
     def quick(self, replay: Replay, recipe: Recipe) -> Callable[[Step], bool]:
         """Allow the first steps that are not remembered, up to a page's PATIENCE in all.
@@ -161,23 +168,25 @@ class Views:
         except NotCached as stopped:
             return stopped.partial
 
-    def _changes(self, recipe: Recipe, seq: int) -> str:
+    def _changes(self, recipe: Recipe, base: _Base) -> str:
         """The changes since a run of that recipe, in a sentence; empty for none that counts."""
         project, changes = self._project, []
         if project.recipe_text() != recipe.to_yaml() and project.recipe != recipe:
             changes.append("the recipe was changed")
-        if new := len(self._decided(recipe, seq)):
+        if base.policy != read_review(project.path).consensus:
+            changes.append("the rule of whose answer counts was changed")
+        if new := len(self._decided(recipe, base)):
             changes.append(
                 "1 example was decided" if new == 1 else f"{new:,} examples were decided"
             )
         sentence = f"{' and '.join(changes)} since the last run." if changes else ""
         return sentence[:1].upper() + sentence[1:]
 
-    def _decided(self, recipe: Recipe, seq: int) -> set[str]:
-        """Examples with decisions after event `seq` that such a recipe reads."""
-        now = self._project.people()
+    def _decided(self, recipe: Recipe, base: _Base) -> set[str]:
+        """Examples with other decisions than in a base that such a recipe reads."""
+        now, then = self._project.people(), self._project.people(base.seq, base.policy)
         kinds = {"keep", "drop", "edit", "label", *(MORE_KINDS if _reads_more(recipe) else ())}
-        return set() if now is None else now.changed_examples(self._project.people(seq), kinds)
+        return set() if now is None else now.changed_examples(then, kinds)
 
 
 def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError | None]:

@@ -92,13 +92,15 @@ ROOMS = {
         steps
     """,
     "decisions": """
+        dawid_skene values
         event
-        outcome state
+        answers outcome
+        state subjects
         database fold journal
         reconcile schema switches writer
         rows
         store
-        moments receipt repair
+        consensus moments receipt repair
         __init__
     """,
     "export": """

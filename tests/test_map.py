@@ -501,7 +501,7 @@ def test_anew_takes_a_seed_that_was_never_used_and_changes_nothing_else(tmp_path
     project.recipe = first
     project.run()
     manifest = project.export(tmp_path / "out")
-    replay = project._replay(None).bases_of(project.view().dataset)
+    replay = project.replaying(project.source()).bases_of(project.view().dataset)
     assert set(manifest["bases"]) == {basis.path.name for basis in replay.values()}
     assert len(list((project.path / "basis").glob("*.arrow"))) == 4
 

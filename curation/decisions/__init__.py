@@ -4,6 +4,7 @@ Guarantee: every event is on disk twice, in a database and in a journal, before 
 Accepted cost: one synced write for each group of appends.
 """
 
+from curation.decisions.consensus import Consensus
 from curation.decisions.database import safe_wal
 from curation.decisions.event import KINDS, Decision, Event, as_one_act, read_decisions
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
@@ -14,6 +15,7 @@ from curation.decisions.store import DecisionStore
 __all__ = [
     "KINDS",
     "Appended",
+    "Consensus",
     "Decision",
     "DecisionStore",
     "Event",

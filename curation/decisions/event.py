@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 import time
 import uuid
@@ -15,6 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
+from curation.decisions.values import check_json, is_conversation, is_number, is_target, is_unicode
 from curation.errors import CurationError
 
 KINDS = (
@@ -33,11 +32,12 @@ KINDS = (
     "prefer",
     "answer",
     "guideline",
+    "settle",
     "undo",
     "redo",
 )
 
-_BARE_KINDS = ("keep", "drop", "skip", "prefer")
+BARE_KINDS = ("keep", "drop", "skip", "prefer")
 SWITCHES = ("undo", "redo")
 """Kinds that switch other events off and on."""
 
@@ -70,9 +70,10 @@ class Decision:
     """One decision of a person about one example.
 
     value: turns for an edit, a label or tag as text, a number for rate, a reason for flag, the id of
-    the example that this one is no duplicate of for apart; {"question": …, "value": …} for answer;
-    the whole text for guideline; for undo and redo {"op_id": …} or {"batch": …}. prefer: of copies
-    this example stays. content_hash: hash of the example on screen, before edits.
+    the example that this one is no duplicate of for apart; {"question": …, "value": …} for answer,
+    and for settle, which makes an answer final; the whole text for guideline; for undo and redo
+    {"op_id": …} or {"batch": …}. prefer: of copies this example stays. content_hash: hash of the
+    example on screen, before edits.
     base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
     id made when the card is drawn; a second decision with the same id is ignored. batch: name shared
     by the decisions of one click, which are undone together. time: UTC seconds by the clock of the
@@ -105,24 +106,43 @@ class Decision:
             raise CurationError("An example cannot be apart from itself; name another one.")
         if self.kind == "answer":
             _check_answer(self.value)
+        if self.kind == "settle":
+            self.settles().check()
         if self.kind == "guideline" and self.example_id != GUIDELINES:
             raise CurationError(f"A guideline is about the project; its id is {GUIDELINES!r}.")
-        if self.kind == "rate" and not _is_number(self.value):
+        if self.kind == "rate" and not is_number(self.value):
             raise CurationError(f"A rate needs a number as its value, not {self.value!r}.")
-        if self.kind == "edit" and not _is_conversation(self.value):
+        if self.kind == "edit" and not is_conversation(self.value):
             raise CurationError("An edit needs a list of turns with role and content as its value.")
-        if self.kind in _BARE_KINDS and self.value is not None:
+        if self.kind in BARE_KINDS and self.value is not None:
             raise CurationError(f"A {self.kind} takes no value; write the reason in a note.")
-        if self.kind in SWITCHES and not _is_target(self.value):
+        if self.kind in SWITCHES and not is_target(self.value):
             raise CurationError(
                 f'An {self.kind} needs {{"op_id": …}} or {{"batch": …}} as its value.'
             )
-        _check_json(self.value)
+        check_json(self.value)
+
+    def settles(self) -> Decision:
+        """Return the answer that a settle makes final, as a decision of its author.
+
+        Raises CurationError for a value that settles nothing.
+        """
+        if not isinstance(self.value, dict) or self.value.keys() != {"question", "value"}:
+            raise CurationError('A settle needs {"question": …, "value": …} as its value.')
+        question, value = self.value["question"], self.value["value"]
+        kinds = [kind for kind, name in QUESTIONS.items() if name == question]
+        if not kinds:
+            return replace(self, kind="answer")
+        if kinds[0] not in BARE_KINDS:
+            return replace(self, kind=kinds[0], value=value)
+        if value not in kinds:
+            raise CurationError(f"A {question} is one of: {', '.join(kinds)}; not {value!r}.")
+        return replace(self, kind=value, value=None)
 
     def _check_fields(self) -> None:
         for name in ("example_id", "op_id", "annotator", "content_hash", "batch"):
             text = getattr(self, name)
-            if not isinstance(text, str) or "\x00" in text or not _is_unicode(text):
+            if not isinstance(text, str) or "\x00" in text or not is_unicode(text):
                 raise CurationError(f"A decision's {name} must be a plain text, not {text!r}.")
             if not text and name in ("example_id", "op_id"):
                 raise CurationError(f"A decision needs an {name}.")
@@ -132,7 +152,7 @@ class Decision:
             )
         if not 0 <= self.base_revision < 2**63:
             raise CurationError("A decision's base_revision must be the number of an event.")
-        if not _is_number(self.time):
+        if not is_number(self.time):
             raise CurationError(f"A decision's time must be a number, not {self.time!r}.")
 
 
@@ -211,7 +231,7 @@ def _check_answer(value: Any) -> None:
             f"{', '.join(sorted({*QUESTIONS.values()}))} are taken; not {value['question']!r}."
         )
     answer = value["value"]
-    if not (isinstance(answer, str | list | dict) or _is_number(answer)):
+    if not (isinstance(answer, str | list | dict) or is_number(answer)):
         raise CurationError(
             f"The value of an answer is a text, a number or a list, not {answer!r}."
         )
@@ -223,49 +243,6 @@ def checked(decisions: Iterable[Decision]) -> list[Decision]:
     for decision in result:
         decision.check()
     return result
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**63
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(turn, dict)
-        and isinstance(turn.get("role"), str)
-        and isinstance(turn.get("content", ""), str | None)
-        for turn in value
-    )
-
-
-def _is_target(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and len(value) == 1
-        and all(k in ("op_id", "batch") and isinstance(v, str) and v for k, v in value.items())
-    )
-
-
-def _check_json(value: Any) -> None:
-    """Raise CurationError for a value that JSON cannot hold without a change."""
-    try:
-        orjson.dumps(value)
-        if isinstance(value, float | list | dict):
-            json.dumps(value, allow_nan=False)  # orjson would turn a NaN into null
-    except (TypeError, ValueError, RecursionError) as error:
-        raise CurationError(
-            f"A decision's value must be JSON, with whole characters and finite numbers: {error}."
-        ) from error
 
 
 def is_reason(event: Decision) -> bool:

@@ -4,7 +4,8 @@ The rules, which tests compare with a naive model:
 
 - The latest event that is on wins, among the events with one subject. Subjects are the verdict of an
   example, its edit, its label, its rating, each question of the lead's, each tag, each flag, each
-  example that it is apart from, and that it is preferred; and the project's guidelines. Notes add up.
+  example that it is apart from, that it is preferred, and each question that was
+  settled; and the project's guidelines. Notes add up.
 - A person's opinion on a question (verdict, label, rating or one of the lead's) is their own latest
   answer that is on, whatever others answered since.
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on.
@@ -20,61 +21,25 @@ Accepted cost: all events of a project are held in memory.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
-from urllib.parse import unquote
 
-import orjson
-
-from curation.decisions.event import IMPORT, REASON, SWITCHES, Event, is_reason, question_of
+from curation.decisions.answers import disagreement_of
+from curation.decisions.event import REASON, SWITCHES, Event, is_reason, question_of
 from curation.decisions.state import State
-
-_SINGLE = {
-    "keep": "verdicts",
-    "drop": "verdicts",
-    "edit": "edits",
-    "label": "labels",
-    "rate": "ratings",
-    "skip": "skips",
-    "prefer": "preferred",
-    "guideline": "guidelines",
-}
-_NESTED = {
-    "tag": "tags",
-    "untag": "tags",
-    "flag": "flags",
-    "unflag": "flags",
-    "apart": "apart",
-    "answer": "answers",
-}
-_EXAMPLE_TABLES = (*dict.fromkeys(_SINGLE.values()), *dict.fromkeys(_NESTED.values()), "notes")
-
-
-def subject_of(event: Event) -> tuple[str, ...] | None:
-    """Return the subject of an event within its example; None where nothing can be overruled.
-
-    Notes, skips, undo and redo overrule nothing.
-    """
-    if event.kind in _NESTED:
-        return _NESTED[event.kind], _inner_key(event)
-    if event.kind in ("note", "skip", *SWITCHES):
-        return None
-    return (_SINGLE[event.kind],)
-
-
-def _inner_key(event: Event) -> str:
-    """Return the key of an event within its example in a nested table."""
-    return question_of(event) or str(event.value)
-
-
-def _content_number(event: Event) -> int:
-    """Return a hash of an event's content as a number; the sum identifies a set of events."""
-    content = [event.example_id, event.kind, event.value, event.annotator]
-    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-    return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
+from curation.decisions.subjects import (
+    EXAMPLE_TABLES,
+    NESTED,
+    SINGLE,
+    actor,
+    batch_names,
+    content_number,
+    inner_key,
+    number_of,
+    others_of,
+    subject_of,
+)
 
 
 class Fold:
@@ -92,10 +57,11 @@ class Fold:
         self._by_example: dict[str, list[Event]] = {}
         self._by_actor: dict[str, list[Event]] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
-        self._tables: dict[str, dict[str, Any]] = {
-            name: {} for name in (*_EXAMPLE_TABLES, "opinions", "revisions")
+        self._tables: dict[str, Any] = {  # name → table
+            name: {} for name in (*EXAMPLE_TABLES, "opinions", "disagreement", "revisions")
         }
         self._off: set[str] = set()
+        self._switched: dict[int, set[str]] = {}
         self._marks: dict[str, int] = {}
         self._shared: set[str] = set()
         self._state: State | None = None
@@ -126,6 +92,12 @@ class Fold:
         """Return the events of one example, with each undo and redo that touched it, oldest first."""
         return list(self._by_example.get(example_id, ()))
 
+    def touched(self, seq: int) -> set[str]:
+        """Return the examples that the events after a number touched."""
+        later = self.after(seq)
+        switched = (self._switched[e.seq] for e in later if e.kind in SWITCHES)
+        return {e.example_id for e in later}.union(*switched)
+
     def add(self, event: Event) -> None:
         """Add the next event; an event that is already there is ignored."""
         if event.seq <= self.last:
@@ -141,10 +113,11 @@ class Fold:
             self._targets[event.op_id] = targets
             switched = self._switch(targets, event.kind == "redo")
             touched |= switched
+            self._switched[event.seq] = switched
             for example in switched:
                 self._recompute(example)
         self._by_op[event.op_id] = event
-        for name in _batch_names(event.batch):
+        for name in batch_names(event.batch):
             self._batches.setdefault(name, []).append(event.op_id)
         if event.kind != "guideline":  # an undo of the newest act leaves the guidelines alone
             self._by_actor.setdefault(actor(event), []).append(event)
@@ -213,7 +186,8 @@ class Fold:
         if name in self._shared:
             self._shared.discard(name)
             self._tables[name] = self._tables[name].copy()
-        return self._tables[name]
+        table: dict[str, Any] = self._tables[name]
+        return table
 
     def _switch(self, ops: Sequence[str], on: bool) -> set[str]:
         """Switch events on or off, with the targets of those; return the examples touched."""
@@ -242,8 +216,10 @@ class Fold:
         """Add an event to its kind's mark, or take it out: change is 1 or -1."""
         reasoned = self._reasoned(event)
         kind = event.kind if reasoned is None else f"{reasoned.kind}{REASON}"
-        total = self._marks.get(kind, 0) + change * _content_number(event)
-        self._marks[kind] = total % 2**256
+        self._shift(kind, change * content_number(event))
+
+    def _shift(self, kind: str, number: int) -> None:
+        self._marks[kind] = (self._marks.get(kind, 0) + number) % 2**256
 
     def _reasoned(self, event: Event) -> Event | None:
         """Return the earlier decision that an event holds the reason of; None for other events."""
@@ -254,7 +230,7 @@ class Fold:
 
     def _recompute(self, example: str) -> None:
         """Compute one example's entries again from its events that are on."""
-        for name in _EXAMPLE_TABLES:
+        for name in EXAMPLE_TABLES:
             if example in self._tables[name]:
                 entry = self._table(name).pop(example)
                 if isinstance(entry, Event):
@@ -263,6 +239,7 @@ class Fold:
                     for event in entry.values() if isinstance(entry, dict) else entry:
                         self._mark(event, -1)
         self._table("opinions").pop(example, None)
+        self._weigh(example, ())
         for event in self._by_example.get(example, ()):
             if event.kind not in SWITCHES and event.op_id not in self._off:
                 self._apply(event)
@@ -273,23 +250,38 @@ class Fold:
         if question_of(event):
             opinions = self._table("opinions")
             former = opinions.get(example)
-            opinions[example] = (event,) if former is None else (*_others(former, event), event)
+            opinions[example] = (event,) if former is None else (*others_of(former, event), event)
+            if former is not None:
+                self._weigh(example, opinions[example])
         if event.kind == "note":
             notes = self._table("notes")
             notes[example] = (*notes.get(example, ()), event)
             self._mark(event, 1)
-        elif event.kind in _SINGLE:
-            table = self._table(_SINGLE[event.kind])
+        elif event.kind in SINGLE:
+            table = self._table(SINGLE[event.kind])
             if example in table:
                 self._mark(table[example], -1)
             table[example] = event
             self._mark(event, 1)
         else:
-            self._apply_nested(event, self._table(_NESTED[event.kind]))
+            self._apply_nested(event, self._table(NESTED[event.kind]))
+
+    def _weigh(self, example: str, opinions: Sequence[Event]) -> None:
+        """Enter how unlike the answers to an example are, where two people or more answered."""
+        former, now = self._tables["disagreement"].get(example), disagreement_of(opinions)
+        if former == now:
+            return
+        table = self._table("disagreement")
+        if former is not None:
+            del table[example]
+            self._shift("disagreement", -number_of([example, former]))
+        if now is not None:
+            table[example] = now
+            self._shift("disagreement", number_of([example, now]))
 
     def _apply_nested(self, event: Event, table: dict[str, Any]) -> None:
         # inner tables are replaced, never changed: states that were returned share them
-        inner, key = dict(table.get(event.example_id, {})), _inner_key(event)
+        inner, key = dict(table.get(event.example_id, {})), inner_key(event)
         if (former := inner.pop(key, None)) is not None:
             self._mark(former, -1)
         if event.kind not in ("untag", "unflag"):
@@ -299,44 +291,6 @@ class Fold:
             table[event.example_id] = inner
         else:
             table.pop(event.example_id, None)
-
-
-def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Event]:
-    """Map op_id → the event that overruled it, for one example's events, oldest first.
-
-    undone: op_ids of the events that are off; they overrule nothing.
-    """
-    newest: dict[tuple[str, ...], Event] = {}
-    result: dict[str, Event] = {}
-    for event in events:
-        subject = subject_of(event)
-        if subject is None or event.op_id in undone:
-            continue
-        if subject in newest:
-            result[newest[subject].op_id] = event
-        newest[subject] = event
-    return result
-
-
-def _others(opinions: Iterable[Event], event: Event) -> Iterator[Event]:
-    """Yield an example's opinions without this person's former answer to the event's question."""
-    question = question_of(event)
-    for opinion in opinions:
-        if opinion.annotator != event.annotator or question_of(opinion) != question:
-            yield opinion
-
-
-def actor(event: Event) -> str:
-    """Return who wrote an event: the importer of an imported one, otherwise its annotator."""
-    kind, _, rest = event.batch.partition(":")
-    return unquote(rest.partition(":")[0]) if kind == IMPORT and rest else event.annotator
-
-
-def _batch_names(batch: str) -> set[str]:
-    """Return the batches that an event belongs to: every part of its batch's path."""
-    parts = batch.split("/") if batch else []
-    ends = range(len(parts) + 1)
-    return {"/".join(parts[a:b]) for a in ends for b in ends if a < b}
 
 
 def _stacked(ops: Sequence[str], on: bool) -> list[tuple[str, bool]]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from curation.decisions.event import REASON, Event, answer_text, is_reason
-from curation.decisions.fold import overruled
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
+from curation.decisions.subjects import overruled
 
 
 def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:

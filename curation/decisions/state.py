@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from curation.decisions.answers import Outcome, answer_of, in_words, who_decided
 from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
 from curation.report import ANSWERS, PEOPLE_COLUMNS
 
@@ -39,19 +40,15 @@ class Summary:
     preferred: Event | None = None
     apart: tuple[Event, ...] = ()
     answers: tuple[Event, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
     def summary(self) -> list[str]:
         """Return a line for people about each decision."""
-        lines = []
-        if self.verdict:
-            lines.append(_verdict_reason(self.verdict))
-        if self.label:
-            lines.append(_label_reason(self.label))
+        lines = [in_words(event) for event in (self.verdict, self.label) if event]
         if self.edit:
             lines.append(f"edited by {self.edit.annotator}")
-        if self.rating:
-            lines.append(f"rated {self.rating.value} by {self.rating.annotator}")
-        lines += [f"{question_of(e)}: {answer_of(e)} by {e.annotator}" for e in self.answers]
+        lines += [in_words(event) for event in (self.rating, *self.answers) if event]
+        lines += [f"no {question} counts: the answers are a tie" for question in self.unsettled]
         lines += [f"tagged {', '.join(self.tags)}"] if self.tags else []
         lines += [f"in review: {', '.join(self.flags)}"] if self.flags else []
         lines += [f"stays for its copies by {self.preferred.annotator}"] if self.preferred else []
@@ -61,15 +58,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class State:
-    """The latest decisions on each example, without undone ones. Nobody may change a State.
+    """The decisions on each example that count, without undone ones. Nobody may change a State.
 
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
-    value → event. answers: example → question → event. guidelines: one entry, whose event holds the
-    text.
-    notes: example → events, oldest first. opinions: example → each person's own latest answers, as
+    value → event. answers, settled: example → question → event. guidelines: one entry, whose event
+    holds the text. notes: example → events, oldest first. opinions: example → each person's own latest answers, as
     `curation.decisions.fold` says, oldest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
-    decisions that count, equal in any order. last: number of the newest event.
+    decisions that count, equal in any order. last: number of the newest event. disagreement: example →
+    share of unequal pairs of answers, where two people or more answered. policy: whose answer
+    counts, as `curation.decisions.consensus` says. unsettled: example → questions whose answers are a
+    tie.
     """
 
     last: int = 0
@@ -85,10 +84,14 @@ class State:
     apart: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     guidelines: Mapping[str, Event] = field(default_factory=dict)
+    settled: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     opinions: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    disagreement: Mapping[str, float] = field(default_factory=dict)
+    unsettled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     undone: AbstractSet[str] = frozenset()
     marks: Mapping[str, int] = field(default_factory=dict)
+    policy: str = "latest"
 
     def of(self, example_id: str) -> Summary:
         """Return the summary of one example."""
@@ -105,15 +108,18 @@ class State:
             self.preferred.get(example_id),
             tuple(by[value] for by in (self.apart.get(example_id, {}),) for value in sorted(by)),
             tuple(by[name] for by in (self.answers.get(example_id, {}),) for name in sorted(by)),
+            self.unsettled.get(example_id, ()),
         )
 
     def reason(self, event: Event | None) -> str:
         """Return the reason that its person gave for a decision; empty without one."""
-        if event is None:
+        if event is None or event.example_id not in self.notes:
             return ""
-        op_id = f"{event.op_id}{REASON}"
-        notes = self.notes.get(event.example_id, ())
-        return next((str(n.value) for n in notes if n.op_id == op_id and n.seq > event.seq), "")
+        because = event.because if isinstance(event, Outcome) else (event,)
+        decided = {f"{e.op_id}{REASON}": e.seq for e in because}
+        notes = self.notes[event.example_id]
+        reasons = (str(n.value) for n in notes if n.seq > decided.get(n.op_id, n.seq))
+        return " · ".join(dict.fromkeys(reasons))
 
     def reasons(self, example_id: str) -> str:
         """Return the reasons of an example's verdict, edit and label, joined."""
@@ -206,7 +212,7 @@ class State:
     def fingerprint(self, kinds: Iterable[str] = ("keep", "drop", "edit", "label")) -> str:
         """Return a hash of the decisions of those kinds that count, equal in any order.
 
-        It covers kind, value (an edit's whole text), annotator and reason, because results show these.
+        It covers kind, value (an edit's whole text), the people behind it and reason, because results show these.
         It does not cover numbers, times and overruled decisions. It is empty where none counts, so that a
         project without decisions and one whose decisions were undone are alike.
         """
@@ -220,7 +226,13 @@ class State:
         kinds: kinds of decisions to compare. A decision that was undone again makes no difference.
         """
         before, counting = former or State(), frozenset(kinds)
-        touched = (i for i, newest in self.revisions.items() if newest > before.last)
+        touched = {i for i, newest in self.revisions.items() if newest > before.last}
+        if {self.policy, before.policy} != {
+            "latest"
+        }:  # an answer may count or not without an event
+            for name in ("verdicts", "labels", "answers"):
+                now, then = getattr(self, name), getattr(before, name)
+                touched |= {i for i in {*now, *then} if now.get(i) is not then.get(i)}
         return {
             i
             for i in touched
@@ -235,7 +247,7 @@ class State:
         for table in (self.tags, self.apart, self.answers):
             values = table.get(example, {})
             events += [values[value] for value in sorted(values)]
-        return [(e.kind, orjson.dumps(e.value), e.annotator) for e in events if e.kind in kinds]
+        return [(e.kind, orjson.dumps(e.value), who_decided(e)) for e in events if e.kind in kinds]
 
     @cached_property
     def _newest(self) -> dict[str, Event]:
@@ -268,7 +280,7 @@ class State:
             "reason": [
                 ", ".join(
                     ([self._because(f"edited by {edit.annotator}", edit)] if edit else [])
-                    + ([self._because(_label_reason(label), label)] if label else [])
+                    + ([self._because(in_words(label), label)] if label else [])
                 )
                 for edit, label in zip(edits, labels, strict=True)
             ],
@@ -282,15 +294,9 @@ class State:
     def _verdicts_frame(self) -> pd.DataFrame:
         ids = sorted(self.verdicts)
         index = pd.Index(ids, name="id", dtype="str")
-        keeps, reasons = [], []
-        texts: dict[tuple[str, str, str], str] = {}  # many events share few texts
-        for event in map(self.verdicts.__getitem__, ids):
-            verdict = event.kind, event.annotator, self.reason(event)
-            if verdict not in texts:
-                texts[verdict] = self._because(_verdict_reason(event), event)
-            keeps.append(event.kind == "keep")
-            reasons.append(texts[verdict])
-        keep = pd.Series(keeps, index=index, dtype="bool")
+        events = [self.verdicts[i] for i in ids]
+        reasons = [self._because(in_words(event), event) for event in events]
+        keep = pd.Series([e.kind == "keep" for e in events], index=index, dtype="bool")
         reason = pd.Series(reasons, index=index, dtype="str")
         return pd.DataFrame({"keep": keep, "reason": reason}, index=index)
 
@@ -298,21 +304,6 @@ class State:
         """Return a text about a decision, with the decision's reason where there is one."""
         reason = self.reason(event)
         return f"{text}: {reason}" if reason else text
-
-
-def answer_of(event: Event) -> str:
-    """Return a person's answer to a question as text; equal numbers are equal texts."""
-    if question_of(event) == "verdict":
-        return event.kind
-    return answer_text(event.value["value"] if event.kind == "answer" else event.value)
-
-
-def _verdict_reason(event: Event) -> str:
-    return f"{'kept' if event.kind == 'keep' else 'dropped'} by {event.annotator}"
-
-
-def _label_reason(event: Event) -> str:
-    return f"labelled {event.value} by {event.annotator}"
 
 
 def _messages(edit: Event) -> str:

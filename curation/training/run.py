@@ -31,6 +31,7 @@ from curation.errors import CurationError
 from curation.files import replacing
 from curation.project import Project
 from curation.recipe import Recipe, Step
+from curation.review import read_review
 from curation.runs import Run
 from curation.training import metrics
 from curation.training.arms import Arm
@@ -91,7 +92,8 @@ class Bench:
         if receipt is None:
             receipt = _receipt(source.digest, plan, project)
             run.write("receipt.json", receipt)
-        people = project.people(receipt["decisions"])  # those of its beginning, to its end
+        policy = receipt.get("policy", "latest")
+        people = project.people(receipt["decisions"], policy)  # those of its beginning, to its end
         replay = replaying_of(project)
         decided = replay(source, people, silent).run(Recipe(())).with_columns(["split"])
         if receipt["examples"] != source.digest:
@@ -323,6 +325,7 @@ def _receipt(digest: str, plan: Plan, project: Project) -> dict[str, Any]:
     return {
         "examples": digest,
         "decisions": project.last_decision(),
+        "policy": read_review(project.path).consensus,
         "recipe": Recipe.from_yaml(plan.recipe).revision,
         "code": module_version(__name__),
         "packages": dict(_versions()),

@@ -17,7 +17,7 @@ import pandas as pd
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
-from curation.decisions.fold import actor
+from curation.decisions.subjects import actor
 from curation.errors import CurationError
 from curation.looking.queues import FIRST, QUEUES, Reservations, queue, upcoming
 from curation.project import Project, View

@@ -1,0 +1,108 @@
+"""Subjects of events: what overrules what, and by whom."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from curation.decisions.answers import Outcome, who_decided
+from curation.decisions.event import IMPORT, SWITCHES, Event, question_of
+
+SINGLE = {
+    "keep": "verdicts",
+    "drop": "verdicts",
+    "edit": "edits",
+    "label": "labels",
+    "rate": "ratings",
+    "skip": "skips",
+    "prefer": "preferred",
+    "guideline": "guidelines",
+}
+"""Kind → the table that holds one event of an example."""
+
+NESTED = {
+    "tag": "tags",
+    "untag": "tags",
+    "flag": "flags",
+    "unflag": "flags",
+    "apart": "apart",
+    "answer": "answers",
+    "settle": "settled",
+}
+"""Kind → the table that holds several events of an example, by `inner_key`."""
+
+EXAMPLE_TABLES = (*dict.fromkeys(SINGLE.values()), *dict.fromkeys(NESTED.values()), "notes")
+
+
+def subject_of(event: Event) -> tuple[str, ...] | None:
+    """Return the subject of an event within its example; None where nothing can be overruled.
+
+    Notes, skips, undo and redo overrule nothing.
+    """
+    if event.kind in NESTED:
+        return NESTED[event.kind], inner_key(event)
+    if event.kind in ("note", "skip", *SWITCHES):
+        return None
+    return (SINGLE[event.kind],)
+
+
+def inner_key(event: Event) -> str:
+    """Return the key of an event within its example in a nested table."""
+    if event.kind == "settle":
+        return str(event.value["question"])
+    return question_of(event) or str(event.value)
+
+
+def content_number(event: Event) -> int:
+    """Return a hash of an event's content as a number; the sum identifies a set of events."""
+    content = [event.example_id, event.kind, event.value, who_decided(event)]
+    return number_of([*content, event.policy] if isinstance(event, Outcome) else content)
+
+
+def number_of(content: list[Any]) -> int:
+    """Return a hash of JSON values as a number."""
+    text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
+
+
+def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Event]:
+    """Map op_id → the event that overruled it, for one example's events, oldest first.
+
+    undone: op_ids of the events that are off; they overrule nothing.
+    """
+    newest: dict[tuple[str, ...], Event] = {}
+    result: dict[str, Event] = {}
+    for event in events:
+        subject = subject_of(event)
+        if subject is None or event.op_id in undone:
+            continue
+        if subject in newest:
+            result[newest[subject].op_id] = event
+        newest[subject] = event
+    return result
+
+
+def others_of(opinions: Iterable[Event], event: Event) -> Iterator[Event]:
+    """Yield an example's opinions without this person's former answer to the event's question."""
+    question = question_of(event)
+    for opinion in opinions:
+        if opinion.annotator != event.annotator or question_of(opinion) != question:
+            yield opinion
+
+
+def actor(event: Event) -> str:
+    """Return who wrote an event: the importer of an imported one, otherwise its annotator."""
+    kind, _, rest = event.batch.partition(":")
+    return unquote(rest.partition(":")[0]) if kind == IMPORT and rest else event.annotator
+
+
+def batch_names(batch: str) -> set[str]:
+    """Return the batches that an event belongs to: every part of its batch's path."""
+    parts = batch.split("/") if batch else []
+    ends = range(len(parts) + 1)
+    return {"/".join(parts[a:b]) for a in ends for b in ends if a < b}
