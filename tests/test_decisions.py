@@ -930,6 +930,14 @@ KINDS_OF = {"verdict": ("keep", "drop"), "label": ("label",), "rating": ("rate",
 TABLE_OF = {"verdict": "verdicts", "label": "labels", "rating": "ratings"}
 
 
+def given_to(opinions, question: str) -> list:
+    """The answers of opinions to a question: (kind, value), or the value for one of the lead's."""
+    if question in KINDS_OF:
+        return [(e.kind, e.value) for e in opinions if e.kind in KINDS_OF[question]]
+    lead = [e.value for e in opinions if e.kind == "answer"]
+    return [value["value"] for value in lead if value["question"] == question]
+
+
 def winner_of(given: list, question: str):
     """The median of numbers, or the answer given most often; None for a tie."""
     values = [answer[1] if question in KINDS_OF else answer for answer in given]
@@ -954,12 +962,7 @@ def counted(events: list[Event], policy: str) -> dict:
         lead |= {(question, example): e.value["value"] for question, e in answers.items()}
     for example, opinions in plain["opinions"].items() if policy != "latest" else ():
         for question in ("verdict", "label", "rating", "tone", "faults"):
-            if question in KINDS_OF:
-                mine = [e for e in opinions if e.kind in KINDS_OF[question]]
-                given = [(e.kind, e.value) for e in mine]
-            else:
-                mine = [e for e in opinions if e.kind == "answer"]
-                given = [e.value["value"] for e in mine if e.value["question"] == question]
+            given = given_to(opinions, question)
             if len(given) < 2:
                 continue
             winner = winner_of(given, question)
