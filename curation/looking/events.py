@@ -20,8 +20,9 @@ from curation.decisions.event import (
     answer_text,
     is_reason,
 )
-from curation.decisions.fold import Fold, actor, overruled, subject_of
+from curation.decisions.fold import Fold
 from curation.decisions.state import State
+from curation.decisions.subjects import actor, overruled, subject_of
 from curation.decisions.store import DecisionStore
 from curation.errors import CurationError
 from curation.text.folding import one_line
