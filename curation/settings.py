@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -164,16 +164,25 @@ def write_about(folder: Path, about: Mapping[str, str]) -> None:
 
 def write_table(folder: Path, name: str, values: Mapping[str, str | int | float | bool]) -> None:
     """Write a table of project.toml; the rest of it stays as it is. Without values it is removed."""
+    _write(folder, f"[{name}]", [values] if values else [])
+
+
+def write_tables(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
+    """Write a list of tables of project.toml in the place of the former ones of that name."""
+    _write(folder, f"[[{name}]]", tables)
+
+
+def _write(folder: Path, head: str, tables: Sequence[Mapping[str, Any]]) -> None:
     path = folder / "project.toml"
     read_settings(folder)  # what cannot be read is not written over
-    former = re.compile(rf"^\[{re.escape(name)}\][^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
+    former = re.compile(rf"^{re.escape(head)}[^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
     text = former.sub("", path.read_text("utf-8")).rstrip("\n") + "\n"
-    if values:
+    for values in tables:
         lines = [f"{key} = {_written(value)}" for key, value in values.items()]
-        text += "\n" + "\n".join([f"[{name}]", *lines]) + "\n"
+        text += "\n" + "\n".join([head, *lines]) + "\n"
     files.write_text(path, text)
 
 
-def _written(value: str | int | float | bool) -> str:
+def _written(value: str | int | float | bool | list[str]) -> str:
     """A value of TOML; a text is a basic string, in which a control character is an escape."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

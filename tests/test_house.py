@@ -24,7 +24,7 @@ FLOORS = """
     chat choosing heirs judging
     lm overlay
     operations engine settings incoming
-    review roots
+    review roots questions guidelines
     looking copies import_summary
     imports reference_sets replay export naming
     view deliver examples

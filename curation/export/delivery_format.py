@@ -133,7 +133,7 @@ def examples(
 ) -> Iterator[Row]:
     """Yield rows of a dataset as plain records: id, turns, tools, rejected, label, columns, …
 
-    words: id → tags, rating, note and flags that people gave it.
+    words: id → tags, rating, note, flags and answers that people gave it.
     """
     nothing: Mapping[str, Any] = dict.fromkeys(WORDS)
     for values in zip(rows.index, *(rows[c] for c in READ), strict=True):

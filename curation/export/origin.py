@@ -20,7 +20,7 @@ from curation.export.parts import WORDS
 from curation.personal.redaction import redacted_json
 
 _TABLES = ("verdicts", "edits", "labels", "ratings")
-_NESTED = ("tags", "flags")
+_NESTED = ("tags", "flags", "answers")
 
 
 REFUSED = ("source", "row", "offset", "field", "code", "message", "raw")
@@ -110,16 +110,25 @@ class People:
         return {name: dict(sorted(table[name].items())) for name in sorted(table)}
 
     def words(self) -> dict[str, dict[str, str]]:
-        """Map id → tags and flags joined by commas, rating, and notes, one a line."""
+        """Map id → tags and flags joined by commas, rating, notes, one a line, and answers.
+
+        answers: JSON of question → answer, because the questions differ from project to project.
+        """
+        answers: dict[str, dict[str, Any]] = {}
         kinds = {"tag": ("tags", ","), "flag": ("flags", ","), "note": ("note", "\n")}
         words: dict[str, dict[str, str]] = {}
         for example, event in self.events:
             if event.kind == "rate":
                 words.setdefault(example, {})["rating"] = f"{event.value:g}"
+            elif event.kind == "answer":
+                answers.setdefault(example, {})[event.value["question"]] = event.value["value"]
             elif event.kind in kinds:
                 column, between = kinds[event.kind]
                 mine = words.setdefault(example, {})
                 mine[column] = between.join(filter(None, [mine.get(column), event.value]))
+        for example, given in answers.items():
+            text = orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()
+            words.setdefault(example, {})["answers"] = text
         return words
 
     def table(self, index: pd.Index) -> pd.DataFrame:

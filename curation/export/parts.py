@@ -36,6 +36,7 @@ EVERYTHING = frozenset(
         "rating",
         "note",
         "flags",
+        "answers",
     }
 )
 """Codes of all parts of an example beside roles and texts; `turn:*` and `column:*` mean any name."""
@@ -57,10 +58,11 @@ TITLES = {
     "rating": "people's ratings",
     "note": "people's notes",
     "flags": "people's flags for review",
+    "answers": "people's answers to the lead's questions",
 }
 """Code → title for people."""
 
-WORDS = ("tags", "rating", "note", "flags")
+WORDS = ("tags", "rating", "note", "flags", "answers")
 """Kinds of people's words on an example beside verdicts, edits and labels."""
 
 _MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")

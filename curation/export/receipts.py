@@ -67,7 +67,7 @@ class Tables:
         formats that refused it, each with its code. changed_by: steps and people that changed its
         text. before, after: its turns as read and now, where it is delivered and was changed; where
         personal data were redacted neither, as the originals stay in the project.
-        decided_by, tags, rating, note, flags: people's decisions about it.
+        decided_by, tags, rating, note, flags, answers: people's decisions about it.
         """
         rows, people = self._dataset.rows, self._people
         imported = self._origin.imported

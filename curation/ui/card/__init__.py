@@ -19,7 +19,17 @@ from curation.ui.card.replies import Place, reply
 from curation.ui.slots import widget_value
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("text.js", "turns.js", "outbox.js", "fields.js", "keys.js", "shell.js", "page.js")
+SCRIPTS = (
+    "text.js",
+    "turns.js",
+    "spans.js",
+    "outbox.js",
+    "fields.js",
+    "keys.js",
+    "questions.js",
+    "shell.js",
+    "page.js",
+)
 """Files of the script, in the order in which they are joined into one module."""
 
 

@@ -14,6 +14,7 @@ from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
 from curation.project import Project
+from curation.questions import Question, read_questions
 
 DECIDING = ("keep", "drop", "edit", "label")
 """Kinds that take an example out of the queue of those sent to review."""
@@ -46,10 +47,12 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
     done = Written()
     waiting: list[tuple[str, list[Decision]]] = []
     try:
+        questions = _questions(project, answers)
         for answer in answers:
             op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
             try:
                 decisions = decisions_of(answer)
+                check_answers(questions, decisions)
             except CurationError as error:
                 done.refused[op] = str(error)
                 continue
@@ -72,7 +75,8 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
 def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     """The decisions that an answer stands for, its own first; raises CurationError for none.
 
-    A reason, where the answer has one, becomes a note beside the decision.
+    A reason, where the answer has one, becomes a note beside the decision; answers to the lead's
+    questions that were asked with it become decisions too.
     """
     op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
     if not str(answer.get("by") or "").strip():
@@ -89,12 +93,34 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
         time=float(answer["time"]),
     )
     decisions = with_reason(own, str(answer.get("reason") or ""))
+    for name, value in dict(answer.get("answers") or {}).items():
+        asked = {"question": name, "value": value}
+        fields = {"kind": "answer", "value": asked, "op_id": f"{op}:{name}"}
+        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in DECIDING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))
     for decision in decisions:
         decision.check()
     return decisions
+
+
+def _questions(project: Project, answers: Sequence[Any]) -> dict[str, Question]:
+    """The lead's questions by name, where an answer may need them."""
+    kinds = [a for a in answers if isinstance(a, Mapping)]
+    if not any(a.get("kind") == "answer" or a.get("answers") for a in kinds):
+        return {}
+    return {question.name: question for question in read_questions(project.path)}
+
+
+def check_answers(questions: Mapping[str, Question], decisions: Sequence[Decision]) -> None:
+    """Raise CurationError for an answer that does not fit its question.
+
+    An answer to a question that was removed meanwhile is kept.
+    """
+    for decision in decisions:
+        if decision.kind == "answer" and decision.value["question"] in questions:
+            questions[decision.value["question"]].check(decision.value["value"])
 
 
 def edited(value: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -221,13 +221,19 @@ const HELP = [
   ["B", "back to the previous card"], ["U or Ctrl+Z", "undo"], ["Ctrl+Shift+Z", "redo"],
   ["X", "show or hide long texts"], ["?", "these keys"],
 ];
+const HELP_QUESTIONS = [
+  ["1 – 9", "answer the question that is marked"], ["Enter or →", "next question; Enter opens a text"], ["Shift+Enter or ←", "question before"],
+  ["Shift+arrows", "select text to mark, after Enter; a digit marks it, Backspace takes the last mark away"],
+];
 
-function helpField() {
+/** The list of keys; with questions, digits answer them instead of giving labels. */
+function helpField(questions, guidelines) {
+  const keys = [...(questions ? [...HELP_QUESTIONS, ...HELP.filter(([key]) => key !== "1 – 9")] : HELP), ...(guidelines ? [["G", "guidelines"]] : [])];
   return {
     kind: "help",
     title: "Keys",
     node: el("div", {}, el("div", { class: "paneltitle" }, "Keys"),
-      el("dl", { class: "keys" }, HELP.flatMap(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)]))),
+      el("dl", { class: "keys" }, keys.flatMap(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)]))),
     focus: () => {},
     text: () => "",
     key: () => false,

@@ -1,7 +1,7 @@
 // Keys and their actions, and a card after an answer.
 
 const LEAVE = lookup({ keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" });
-const STAY = lookup({ tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated" });
+const STAY = lookup({ tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated", answer: "Answered" });
 const DONE = lookup(LEAVE, STAY, { unflag: "Taken from review" });
 
 const ACTIONS = [
@@ -10,7 +10,7 @@ const ACTIONS = [
 ];
 const KEYS = lookup({
   k: "keep", d: "drop", e: "edit", l: "label", t: "tag", n: "note", r: "rate", f: "flag", s: "skip", b: "back",
-  u: "undo", x: "unfold", "?": "help", D: "reason",
+  u: "undo", x: "unfold", "?": "help", D: "reason", g: "guide",
 });
 
 /** The action's key of an event, for any keyboard script and with Caps Lock; "" for none. */
@@ -34,6 +34,7 @@ function applied(card, kind, value, by) {
   else if (kind === "flag") next.flags = [...new Set([...card.flags, value])];
   else if (kind === "note") next.notes = [...card.notes, [by, value]];
   else if (kind === "rate") next.rating = value;
+  else if (kind === "answer") next.answers = { ...card.answers, [value.question]: value.value };
   else if (kind === "edit") {
     const turns = parsed(value.messages, []);
     value.texts.forEach(([index, key, text]) => { turns[index][key] = text; });
@@ -44,5 +45,5 @@ function applied(card, kind, value, by) {
 }
 
 function isField(target) {
-  return target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable);
+  return target instanceof HTMLElement && !target.closest(".markable") && (target.matches("input, textarea, select") || target.isContentEditable);
 }

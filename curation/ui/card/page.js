@@ -58,6 +58,7 @@ class Page extends Shell {
     if (this.memory.who !== data.annotator) {
       // This person must not undo what another person did.
       Object.assign(this.memory, { who: data.annotator, acts: [], undone: [] });
+      this.cards.clear(); // they hold the former person's answers
       this.lastAction = null;
     }
     this.outbox.send = (request) => setStateValue("request", request);
@@ -94,10 +95,12 @@ class Page extends Shell {
   describe() {
     const ids = [...(this.card ? [this.card.id] : []), ...this.upcoming];
     const have = Object.fromEntries(ids.filter((id) => this.cards.has(id)).map((id) => [id, this.cards.get(id).revision]));
-    return { project: this.project, page: this.page, queue: this.queue, at: this.card ? this.card.id : this.want, have };
+    return { project: this.project, page: this.page, queue: this.queue, at: this.card ? this.card.id : this.want, have, guidelines: this.guideMark || "" };
   }
 
   merge(data) {
+    this.questions.set(data.questions);
+    this.guided(data.guidelines);
     const answered = new Set(this.memory.unsaved.filter((a) => a.kind in LEAVE).map((a) => a.example));
     const ahead = new Set(this.memory.unsaved.map((a) => a.example));
     const fresh = data.cards.filter((card) => !ahead.has(card.id));
@@ -161,6 +164,7 @@ class Page extends Shell {
     } else {
       this.card = card;
       if (!this.undrawn) this.head.replaceWith((this.head = this.drawHead()));
+      this.questions.draw();
     }
   }
 
@@ -183,6 +187,7 @@ class Page extends Shell {
     this.pane.dataset.example = id;
     this.pane.dataset.revision = card.revision;
     this.pane.scrollTop = 0;
+    this.questions.begin();
     this.painting();
     this.modes();
     this.drawDigits();
@@ -198,7 +203,7 @@ class Page extends Shell {
     this.undrawn = false;
     try {
       this.head = this.drawHead();
-      this.turns = el("div", { class: "turns" }, conversation(card));
+      this.turns = el("div", { class: "turns" }, this.drawTurns());
       this.live.textContent = excerpt(card);
     } catch (error) {
       this.undrawn = true;
@@ -207,6 +212,16 @@ class Page extends Shell {
       this.live.textContent = "This example cannot be shown.";
     }
     this.pane.replaceChildren(this.head, this.turns);
+  }
+
+  drawTurns() {
+    const [mark, pair] = [this.questions.asks("spans"), this.questions.asks("ranking")];
+    return conversation(this.card, { mark, pair, turned: turnedRound(this.card) });
+  }
+
+  /** Draw the painted card again, for other questions. */
+  repaint() {
+    if (!this.edit) this.drawCard();
   }
 
   painting() {
@@ -230,6 +245,7 @@ class Page extends Shell {
     delete this.pane.dataset.example;
     this.pane.replaceChildren(el("p", { class: "empty" }, text));
     this.closePanel();
+    this.questions.begin();
     this.modes();
     this.live.textContent = text;
     this.later();
@@ -284,6 +300,7 @@ class Page extends Shell {
       return true;
     }
     if (control || event.altKey) return false;
+    if (this.card && !this.field && event.timeStamp >= this.shownAt && this.questions.key(event, event.composedPath()[0])) return true;
     if (event.key === "Escape") {
       if (this.edit) this.leaveEdit();
       else if (this.field) this.closePanel(true);
@@ -294,14 +311,15 @@ class Page extends Shell {
     const key = pressed(event);
     const digit = /^[1-9]$/.test(key);
     if (!digit && !(key in KEYS)) return false;
-    if (digit && !this.field?.digit && !this.labels.length) return false;
+    if (digit && !this.field?.digit && !this.labels.length && !this.questions.current()) return false;
     if (!event.repeat) this.press(digit ? key : KEYS[key], event.timeStamp);
     return true;
   }
 
   /** Act on the painted card; `when`: time of the key, which must be after the card was painted. */
   press(action, when) {
-    if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField());
+    if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField(this.questions.list.length, this.guideMark));
+    if (action === "guide") return this.do_guide();
     if (this.edit) return this.hint("First save the edit with Ctrl+Enter or close it with Esc.");
     if (action in { keep: 1, drop: 1, reason: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
@@ -320,13 +338,31 @@ class Page extends Shell {
 
   digit(value) {
     if (this.field?.digit) return value <= 5 ? this.field.digit(value) : undefined;
+    if (this.questions.list.length) return this.questions.digit(value);
     const label = this.labels[value - 1];
     return label === undefined ? undefined : this.act("label", label);
   }
 
-  do_keep() { this.act("keep", null); }
-  do_drop() { this.act("drop", null); }
-  do_reason() { this.openPanel(reasonField(this.edit ? "edit" : "drop", (reason) => this.edit ? this.saveEdit(reason) : this.act("drop", null, reason))); }
+  /** Answer with an option of a question that was clicked. */
+  pressOption(question, option, when) {
+    if (this.card && !this.edit && when >= this.shownAt) this.questions.choose(question, option);
+  }
+
+  do_keep() {
+    const missing = this.questions.missing("always");
+    return missing ? this.say(missing) : this.act("keep", null);
+  }
+
+  /** Drop the card, after the questions that a drop asks. */
+  do_drop(reason = "") {
+    if (this.questions.dropping) return this.questions.finishDrop();
+    const missing = this.questions.missing();
+    if (missing) return this.say(missing);
+    this.closePanel();
+    return this.questions.startDrop(reason) ? undefined : this.act("drop", null, reason);
+  }
+
+  do_reason() { this.openPanel(reasonField(this.edit ? "edit" : "drop", (reason) => this.edit ? this.saveEdit(reason) : this.do_drop(reason))); }
   do_skip() { this.act("skip", null); }
   do_flag() { this.card.flags.includes("review") ? this.act("skip", null) : this.act("flag", "review"); }
   do_label() { this.openPanel(chooser("Label", "label", this.labels, [this.card.label], (label) => this.act("label", label))); }
@@ -343,11 +379,13 @@ class Page extends Shell {
 
   // --- acting on the painted card -----------------------------------------------------------
 
-  /** Send an answer about the painted card, with the revision that was painted, and its reason if any. */
-  act(kind, value, reason = "") {
+  /** Send an answer about the painted card, with the revision that was painted.
+
+      reason, answers: what goes with it as one act. */
+  act(kind, value, reason = "", answers = {}) {
     const { card } = this;
     const leaves = kind in LEAVE;
-    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}) };
+    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}), ...(Object.keys(answers).length ? { answers } : {}) };
     this.memory.acts.push({ op: answer.op, card, kind, value });
     if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];
@@ -358,8 +396,9 @@ class Page extends Shell {
       this.advance();
     } else {
       this.card = this.cards.get(card.id);
-      this.closePanel(true);
+      this.closePanel(kind !== "answer");
       if (!this.undrawn) this.head.replaceWith((this.head = this.drawHead()));
+      this.questions.draw();
     }
     this.post(answer);
   }
@@ -459,6 +498,7 @@ class Page extends Shell {
     this.closePanel();
     this.edit = editor(parsed(card.messages, []), texts, () => this.keepDraft(true));
     this.turns.replaceChildren(...this.edit.sections);
+    this.questions.draw();
     this.modes();
     this.drawDigits();
     this.edit.focus();
@@ -488,7 +528,8 @@ class Page extends Shell {
   leaveEdit() {
     if (this.edit.texts().length) this.say("The edit was not saved. Press E to continue it.");
     this.endEdit(false);
-    this.turns.replaceChildren(...conversation(this.card));
+    this.turns.replaceChildren(...this.drawTurns());
+    this.questions.draw();
     this.modes();
     this.drawDigits();
     this.pane.focus({ preventScroll: true });

@@ -8,7 +8,7 @@ overtaken by a newer one. The price is that each request names every card that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -19,8 +19,10 @@ from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
 from curation.decisions.subjects import actor
 from curation.errors import CurationError
+from curation.guidelines import mark_of, newest, note, read_guidelines
 from curation.looking.queues import FIRST, QUEUES, Reservations, queue, upcoming
 from curation.project import Project, View
+from curation.questions import read_questions
 from curation.report import PEOPLE
 from curation.ui.card.answers import write
 
@@ -107,7 +109,8 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
         "left": len(positions),
         "counts": {n: len(queue(rows, people, n)) for n in QUEUES if n != name}
         | {name: len(positions)},
-        "cards": cards(dataset, people, stale),
+        "cards": cards(dataset, people, stale, place.annotator),
+        **asking(place.project, people, request.get("guidelines")),
         "labels": labels,
         "tags": _tags(people),
         "undo": last_action(place.project, people, place.annotator),
@@ -157,7 +160,7 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
     batch, kind, examples = "", "", set[str]()
     for event in reversed(project.decisions.events()):
         if newest is None:
-            counts = event.kind not in SWITCHES and event.op_id not in people.undone
+            counts = event.kind not in (*SWITCHES, "guideline") and event.op_id not in people.undone
             if counts and actor(event) == annotator:
                 newest, batch = event, event.batch.partition("/")[0]  # of an import, all of it
         elif not batch or event.batch.partition("/")[0] != batch:
@@ -175,13 +178,31 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
     }
 
 
-def cards(dataset: Dataset, people: State | None, ids: Iterable[str]) -> list[dict[str, Any]]:
+def asking(project: Project, people: State | None, known_mark: Any) -> dict[str, Any]:
+    """Return the lead's questions, and the guidelines unless the page has this version of them.
+
+    A version that the log does not have yet is appended to it before a card shows it.
+    """
+    text = read_guidelines(project.path)
+    if text != newest(people):
+        note(project.decisions, text)
+    mark = mark_of(text) if text else ""
+    questions = [asdict(q) | {"title": q.words} for q in read_questions(project.path)]
+    return {
+        "questions": questions,
+        "guidelines": {"mark": mark, **({"text": text} if mark != known_mark else {})},
+    }
+
+
+def cards(
+    dataset: Dataset, people: State | None, ids: Iterable[str], annotator: str
+) -> list[dict[str, Any]]:
     """The data with which the page shows each example, up to MOST_TEXT characters; text only."""
     titles = {report.name: report.title for report in dataset.steps}
     sent: list[dict[str, Any]] = []
     room = MOST_TEXT
     for example in ids:
-        card = card_of(dataset, people, titles, example)
+        card = card_of(dataset, people, titles, example, annotator)
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
         if room < 0 and sent:
             break
@@ -190,9 +211,9 @@ def cards(dataset: Dataset, people: State | None, ids: Iterable[str]) -> list[di
 
 
 def card_of(
-    dataset: Dataset, people: State | None, titles: Mapping[str, str], example: str
+    dataset: Dataset, people: State | None, titles: Mapping[str, str], example: str, annotator: str
 ) -> dict[str, Any]:
-    """One example with the results of the recipe and the decisions of people."""
+    """One example with the results of the recipe, the decisions of people, and one's own answers."""
     row = dataset.row(example)
     decided = (people or State()).of(example)
     messages = str(row["messages"]) if decided.edit is None else _turns(decided.edit)
@@ -213,11 +234,19 @@ def card_of(
             ATTENTION.get(code, code) for code in _text(row["attention"]).split(",") if code
         ],
         "edited": decided.edit.annotator if decided.edit else "",
+        "answers": _answers(people, example, annotator),
         "rating": decided.rating.value if decided.rating else None,
         "tags": list(decided.tags),
         "flags": list(decided.flags),
         "notes": [[note.annotator, str(note.value)] for note in decided.notes],
     }
+
+
+def _answers(people: State | None, example: str, annotator: str) -> dict[str, Any]:
+    """A person's own answers to the lead's questions; those of others would sway them."""
+    opinions = people.opinions.get(example, ()) if people else ()
+    own = [e.value for e in opinions if e.kind == "answer" and e.annotator == annotator]
+    return {value["question"]: value["value"] for value in own}
 
 
 def _turns(edit: Event) -> str:

@@ -12,6 +12,9 @@ class Shell {
     this.pane = el("article", { class: "pane", tabindex: 0, "aria-label": "Example" });
     this.panel = el("div", { class: "panel", role: "dialog", hidden: true });
     this.digits = el("div", { class: "digits" });
+    this.questions = new Questions(this);
+    this.guide = el("aside", { class: "guidelines", "aria-label": "Guidelines", tabindex: 0, hidden: true });
+    this.guideButton = button("guide", "G", "Guidelines", { hidden: true, "aria-expanded": "false" });
     this.live = el("div", { class: "live", "aria-live": "polite" });
     this.verdicts = el("div", { class: "verdicts" }, button("drop", "D", "✕ Drop"), button("keep", "K", "✓ Keep"));
     this.others = el("div", { class: "others" }, ACTIONS.map(([action, key, text]) => button(action, key, text)));
@@ -20,8 +23,8 @@ class Shell {
       el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), el("kbd", {}, "Ctrl+Enter")));
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
-        button("help", "?", "Keys"))),
-      el("div", { class: "stage" }, this.pane, this.panel), this.note, this.digits, this.verdicts, this.editing, this.others, this.live);
+        this.guideButton, button("help", "?", "Keys"))),
+      el("div", { class: "stage" }, this.pane, this.guide, this.panel), this.note, this.questions.node, this.digits, this.verdicts, this.editing, this.others, this.live);
     this.root.append(this.shell);
   }
 
@@ -46,7 +49,7 @@ class Shell {
   }
 
   drawDigits() {
-    const offered = this.labels.length ? this.labels.slice(0, 9) : [];
+    const offered = this.labels.length && !this.questions.list.length ? this.labels.slice(0, 9) : [];
     const state = JSON.stringify([offered, this.labels.length, this.card?.label, Boolean(this.card), Boolean(this.edit)]);
     if (state === this.digitsState) return;
     this.digitsState = state;
@@ -66,7 +69,7 @@ class Shell {
     this.editing.hidden = !this.edit;
     this.shell.querySelectorAll("[data-act]").forEach((node) => {
       const action = node.dataset.act;
-      const never = action === "back" ? !this.memory?.trail.length : action === "undo" ? !this.memory?.acts.length && !this.lastAction : idle && action !== "help";
+      const never = action === "back" ? !this.memory?.trail.length : action === "undo" ? !this.memory?.acts.length && !this.lastAction : idle && action !== "help" && action !== "guide";
       node.disabled = Boolean(never);
     });
   }
@@ -112,6 +115,23 @@ class Shell {
     const active = document.activeElement;
     if (active === document.body || active === null || active === this.root.host || this.root.contains(active))
       this.pane.focus({ preventScroll: true });
+  }
+
+  /** Take the guidelines of a reply; the text is left out where this page has it. */
+  guided({ mark, text }) {
+    if (text === undefined || mark === this.guideMark) return;
+    if (this.guideMark) this.say("The guidelines have changed. Press G to read them.");
+    this.guideMark = mark;
+    this.guide.replaceChildren(el("h3", {}, "Guidelines"), el("div", { class: "text", dir: "auto" }, visible(text)));
+    this.guideButton.hidden = !mark;
+    if (!mark) this.do_guide(false);
+  }
+
+  /** Show or hide the guidelines beside the card. */
+  do_guide(open = this.guide.hidden) {
+    this.guide.hidden = !open || !this.guideMark;
+    this.guide.parentElement.classList.toggle("beside", !this.guide.hidden);
+    this.guideButton.setAttribute("aria-expanded", String(!this.guide.hidden));
   }
 
   openPanel(field) {

@@ -41,7 +41,7 @@ function address(part) {
   return text.length > 200 ? `${text.slice(0, 200)}… (${number(text.length)} characters)` : text;
 }
 
-function turn(value, index) {
+function turn(value, index, mark = false) {
   const role = String(value.role);
   const extra = [];
   if (value.name) extra.push(el("span", {}, visible(String(value.name))));
@@ -54,7 +54,7 @@ function turn(value, index) {
     body.push(folded(null, () => el("div", { class: "reasoning" }, prose(reasoning)),
       `Show the reasoning, ${plural(reasoning.length, "character")}`));
   }
-  if (typeof value.content === "string" && value.content) body.push(...prose(value.content));
+  if (typeof value.content === "string" && value.content) body.push(...(mark ? [markable(value.content, index, ROLES[role] || role)] : prose(value.content)));
   if (Array.isArray(value.parts)) body.push(...media(value.parts));
   const calls = Array.isArray(value.tool_calls) ? value.tool_calls : [];
   body.push(...calls.map(call));
@@ -81,16 +81,34 @@ function tools(list) {
     el("div", { class: "body" }, folded(short, whole, "Show what they take")));
 }
 
-/** All of an example's conversation as nodes. */
-function conversation(card) {
+/** Two answers side by side, from the turns of each. */
+function versus(first, second) {
+  const side = (title, nodes) => el("div", { class: "side", role: "group", "aria-label": title }, el("h3", {}, title), nodes);
+  return el("div", { class: "versus" }, side("First answer", first), side("Second answer", second));
+}
+
+/** All of an example's conversation as nodes; mark: its texts can be marked; pair: two answers side by side. */
+function conversation(card, { mark = false, pair = false, turned = false } = {}) {
   const turns = parsed(card.messages, []);
   const offered = parsed(card.tools, []);
   const rejected = parsed(card.rejected, []);
   const nodes = [];
   if (Array.isArray(offered) && offered.length) nodes.push(tools(offered));
-  nodes.push(...turns.map(turn));
+  const rival = pair && Array.isArray(rejected) && rejected.length > 0;
+  const answer = rival ? turns.findLastIndex((value) => value.role === "user") + 1 : turns.length;
+  const shown = turns.map((value, i) => turn(value, i, mark));
+  nodes.push(...shown.slice(0, answer));
+  if (rival) {
+    const other = rejected.map((value, i) => {
+      const node = turn(value, i);
+      node.removeAttribute("data-turn");
+      return node;
+    });
+    const sides = [shown.slice(answer), other];
+    nodes.push(versus(...(turned ? sides.reverse() : sides)));
+  }
   if (!turns.length) nodes.push(el("p", { class: "quiet" }, "This example has no turns."));
-  if (Array.isArray(rejected) && rejected.length) {
+  if (!rival && Array.isArray(rejected) && rejected.length) {
     nodes.push(el("h3", { class: "rejected" }, "Not preferred"));
     nodes.push(...rejected.map((value, i) => {
       const node = turn(value, i);
