@@ -27,6 +27,8 @@ KINDS = {
 """Kind → its title, and its answer in a sentence."""
 
 WITH_OPTIONS = ("choice", "choices", "turns", "spans")
+SHORT = ("choice", "choices", "rating", "ranking")
+"""Kinds whose answers are a few words or a number."""
 
 RANKS = {
     "preferred": "The answer that the data prefers is better.",
@@ -110,7 +112,7 @@ class Question:
         for option in options:
             if not isinstance(option, str) or not option.strip() or "\n" in option:
                 raise self._wrong("options", "is a list of texts of one line each")
-            if self.kind == "choices" and "," in option:
+            if self.kind in SHORT and "," in option:
                 raise self._wrong(
                     "options", "has no comma in a text, because commas part several answers"
                 )

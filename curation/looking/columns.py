@@ -10,7 +10,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from curation.columns import as_numbers, as_text
 from curation.dataset import ATTENTION, BASE_COLUMNS, Dataset
-from curation.report import PEOPLE
+from curation.report import ANSWERS, PEOPLE
 
 CATEGORIES = (
     "source",
@@ -75,11 +75,20 @@ PLAIN_NAMES = {
 
 def plain_name(column: str) -> str:
     """Return a column's name for people."""
-    return PLAIN_NAMES.get(column) or column.replace("_", " ")
+    name = column.replace("_", " ")
+    if column.startswith(ANSWERS):
+        return f"{name.removeprefix(ANSWERS)} (people's answers)"
+    return PLAIN_NAMES.get(column) or name
+
+
+def is_list(column: pd.Series) -> bool:
+    """Return whether a column holds words between commas: one of LISTS, or people's answers."""
+    name = str(column.name)
+    return name in LISTS or (name.startswith(ANSWERS) and not is_numeric_dtype(column))
 
 
 def words_of(column: pd.Series) -> pd.Series:
-    """Return the words of each row of a column of LISTS, as a set."""
+    """Return the words of each row of a column that `is_list`, as a set."""
     return as_text(column).map(lambda text: {w.strip() for w in text.split(",") if w.strip()})
 
 
@@ -103,6 +112,8 @@ def categories(dataset: Dataset) -> list[str]:
     """Return columns that can be filtered by value: those of few values, and the files' own."""
     rows, kinds = dataset.rows, dataset.own.kinds
     base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
+    answers = [str(c) for c in rows if str(c).startswith(ANSWERS)]
+    base += [c for c in answers if not is_numeric_dtype(rows[c])]
     return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
 
 

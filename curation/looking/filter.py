@@ -30,7 +30,7 @@ from curation.columns import as_numbers, holds, is_number, unknown_values
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
 from curation.looking import search
-from curation.looking.columns import LISTS, categories, numbers, words_of
+from curation.looking.columns import categories, is_list, numbers, words_of
 
 Range = tuple[float, float]
 """Least and greatest number, both included."""
@@ -61,7 +61,7 @@ class Condition:
         values = dataset.column(self.column)
         if values is None:
             return np.ones(len(dataset), dtype=bool)
-        if self.column in LISTS:
+        if is_list(values):
             accepted, empty = set(self.values), "" in self.values
             met = words_of(values).map(lambda w: bool(accepted & w) or (empty and not w))
             return np.asarray(met.to_numpy(dtype=bool) != self.negated)
@@ -138,7 +138,7 @@ class Condition:
             return [f"There is no column {self.column!r}; {what}: {', '.join(some)}."]
         if self.bounds is not None and not is_number(values):
             return [f"{self.column!r} holds no numbers, so it has no range; write {self.column}=…"]
-        if self.column in LISTS:
+        if is_list(values):
             values = words_of(values).explode()
         return unknown_values(values, [value for value in self.values if value], self.column)
 

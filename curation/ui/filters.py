@@ -10,10 +10,10 @@ import streamlit as st
 from curation.columns import as_numbers, as_text
 from curation.dataset import Dataset
 from curation.looking.columns import (
-    LISTS,
     categories,
     count_within,
     counts_of,
+    is_list,
     names_of_values,
     numbers,
     plain_name,
@@ -80,7 +80,7 @@ def filters(dataset: Dataset, key: str, fate: str = "all", *, narrow: bool = Fal
             elif column == "tags":
                 conditions += _tags(words_of(series).explode(), key)
             else:
-                texts = words_of(series).explode() if column in LISTS else as_text(series)
+                texts = words_of(series).explode() if is_list(series) else as_text(series)
                 names = names_of_values(dataset, column)
                 chosen = one_of(title_of(column), texts, f"{key}-{column}", names)
                 conditions += [Condition(column, chosen)] if chosen else []

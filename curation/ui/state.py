@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
 
@@ -19,9 +19,14 @@ from curation.dataset import Dataset
 from curation.looking.queues import Reservations
 from curation.overlay import with_decisions
 from curation.project import Project, View
+from curation.questions import SHORT, read_questions
 from curation.recipe_file import DEFAULT_RECIPE
+from curation.report import ANSWERS
 from curation.text.slug import slug
 from curation.ui.slots import Slot
+
+if TYPE_CHECKING:
+    from curation.decisions import State
 
 _PROJECT, _ANNOTATOR, _SESSION = "project", "annotator", "session"
 _COOKIE, _REMEMBERED = "curation-name", "remembered-name"
@@ -164,19 +169,30 @@ def need_view() -> tuple[Project, View]:
 
 
 def annotated(project: Project, view: View) -> View:
-    """The view with people's verdicts, tags and flags as columns."""
+    """The view with people's verdicts, tags, flags and short answers as columns."""
     people = project.people()
     if people is None:
         return view
-    of_people = people.fingerprint(("keep", "drop", "tag", "flag"))
-    fingerprint = f"{view.fingerprint}-{of_people}"
-    dataset = _annotated(str(project.path), fingerprint, view.dataset, people)
+    columns = ("verdict", "tags", "flags", *short_answers(project, people))
+    of_people = people.fingerprint(("keep", "drop", "tag", "flag", "answer"))
+    fingerprint = f"{view.fingerprint}-{of_people}-{len(columns)}"
+    dataset = _annotated(str(project.path), fingerprint, view.dataset, people, columns)
     return replace(view, dataset=dataset, fingerprint=fingerprint)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _annotated(path: str, fingerprint: str, _dataset: Dataset, _people: Any) -> Dataset:
-    return with_decisions(_dataset, _people, ("verdict", "tags", "flags"))
+def _annotated(
+    path: str, fingerprint: str, _dataset: Dataset, _people: Any, columns: tuple[str, ...]
+) -> Dataset:
+    return with_decisions(_dataset, _people, columns)
+
+
+def short_answers(project: Project, people: State) -> list[str]:
+    """The columns of answers that a list of values shows: not those of texts and of stretches."""
+    if not people.answer_columns:
+        return []
+    names = [f"{ANSWERS}{q.name}" for q in read_questions(project.path) if q.kind in SHORT]
+    return [name for name in names if name in people.answer_columns]
 
 
 def session_id() -> str:

@@ -51,7 +51,7 @@ class Questions {
   }
 
   value(question) {
-    return (this.dropping ? this.dropped : this.page.card.answers)[question.name];
+    return (question.when === "drop" ? this.dropped : this.page.card.answers)[question.name];
   }
 
   isAnswered(question) {
