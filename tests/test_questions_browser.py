@@ -54,7 +54,7 @@ def project(app, imported, request) -> Project:  # noqa: F811
     return Project.open(shutil.copytree(imported(files), app.workspace / name))
 
 
-def asked(project: Project, *questions: Question) -> None:
+def define(project: Project, *questions: Question) -> None:
     write_questions(project.path, questions)
 
 
@@ -76,7 +76,7 @@ def focus(page) -> str:
 
 
 def test_many_quick_keys_answer_the_questions_of_the_card_that_was_painted(opened, project):  # noqa: F811
-    asked(project, TONE, HELP)
+    define(project, TONE, HELP)
     page = opened()
     pressed = press(page, "13k25d31k" * 5, every=1 / 30)
     saved(page)
@@ -96,7 +96,7 @@ def test_many_quick_keys_answer_the_questions_of_the_card_that_was_painted(opene
 
 
 def test_keys_pressed_blindly_answer_only_painted_cards(opened, project):  # noqa: F811
-    asked(project, TONE)
+    define(project, TONE)
     page = opened()
     page.evaluate("""() => {
         window.shown = new Set();
@@ -120,7 +120,7 @@ def test_keys_pressed_blindly_answer_only_painted_cards(opened, project):  # noq
 
 
 def test_each_simple_kind_is_answered_by_keys_undone_and_there_after_a_reload(opened, project):  # noqa: F811
-    asked(project, TONE, FAULTS, HELP, WORDS)
+    define(project, TONE, FAULTS, HELP, WORDS)
     page = opened()
     example = painted(page)["example"]
     press(page, "2")
@@ -167,7 +167,7 @@ def test_each_simple_kind_is_answered_by_keys_undone_and_there_after_a_reload(op
 
 
 def test_a_card_without_a_required_answer_says_which_is_missing_and_stays(opened, project):  # noqa: F811
-    asked(project, FAULTS, TONE)
+    define(project, FAULTS, TONE)
     page = opened()
     example = painted(page)["example"]
     for key in "kd":
@@ -185,7 +185,7 @@ def test_a_card_without_a_required_answer_says_which_is_missing_and_stays(opened
 
 
 def test_a_drop_asks_why_and_is_one_act_with_its_answer(opened, project):  # noqa: F811
-    asked(project, TONE, WHY)
+    define(project, TONE, WHY)
     page = opened()
     example = painted(page)["example"]
     press(page, "1d")
@@ -210,7 +210,7 @@ def test_a_drop_asks_why_and_is_one_act_with_its_answer(opened, project):  # noq
 
 
 def test_each_answer_of_a_conversation_is_judged(opened, project):  # noqa: F811
-    asked(project, FIT, TONE)
+    define(project, FIT, TONE)
     page = opened(example=of_file(project, "b"), queue="everything")
     assert page.locator(".turn.judged").get_attribute("data-turn") == "1"
     press(page, "1")
@@ -240,7 +240,7 @@ def marked(project: Project) -> list[tuple[int, str, str]]:
 
 
 def test_stretches_are_marked_by_keys_in_code_points(opened, project):  # noqa: F811
-    asked(project, ERRORS, TONE)
+    define(project, ERRORS, TONE)
     page = opened(example=of_file(project, "b"), queue="everything")
     page.keyboard.press("1")
     page.get_by_text("First select text in a turn").wait_for()
@@ -273,7 +273,7 @@ def test_stretches_are_marked_by_keys_in_code_points(opened, project):  # noqa: 
 
 
 def test_stretches_are_marked_with_the_mouse_and_shown_after_a_reload(opened, project):  # noqa: F811
-    asked(project, ERRORS)
+    define(project, ERRORS)
     page = opened(example=of_file(project, "b"), queue="everything")
     select = """([text, turn]) => {
         const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
@@ -315,7 +315,7 @@ def test_stretches_are_marked_with_the_mouse_and_shown_after_a_reload(opened, pr
 
 
 def test_two_answers_stand_side_by_side_and_the_better_one_is_named(opened, project):  # noqa: F811
-    asked(project, BETTER)
+    define(project, BETTER)
     example = of_file(project, "c")
     page = opened(example=example, queue="everything")
     assert page.get_by_text("Not preferred").count() == 0
@@ -340,7 +340,7 @@ def test_two_answers_stand_side_by_side_and_the_better_one_is_named(opened, proj
 
 
 def test_guidelines_stand_beside_the_card_as_text(opened, project):  # noqa: F811
-    asked(project, TONE)
+    define(project, TONE)
     text = (
         "# Rules\n<b>bold</b> <script>window.hacked = 1</script>\n![x](https://evil.example/p.png)"
     )
@@ -381,7 +381,7 @@ def test_a_project_without_questions_is_as_before(opened, project):  # noqa: F81
 
 
 def test_names_roles_and_states_are_in_the_accessibility_tree(opened, project):  # noqa: F811
-    asked(project, TONE, FAULTS, ERRORS, FIT)
+    define(project, TONE, FAULTS, ERRORS, FIT)
     page = opened(example=of_file(project, "b"), queue="everything")
     group = page.get_by_role("radiogroup", name="How does it sound?")
     assert group.get_by_role("radio").count() == 3

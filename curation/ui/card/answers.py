@@ -94,8 +94,8 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     )
     decisions = with_reason(own, str(answer.get("reason") or ""))
     for name, value in dict(answer.get("answers") or {}).items():
-        asked = {"question": name, "value": value}
-        fields = {"kind": "answer", "value": asked, "op_id": f"{op}:{name}"}
+        content = {"question": name, "value": value}
+        fields = {"kind": "answer", "value": content, "op_id": f"{op}:{name}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in DECIDING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
