@@ -136,6 +136,7 @@ ROOMS = {
         options terminal
         compare data deliver judge look rows train
         about people
+        agents
         __init__
     """,
     "text": """

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from curation import __version__
-from curation.cli import about, compare, data, deliver, judge, look, people, rows, train
+from curation.cli import about, agents, compare, data, deliver, judge, look, people, rows, train
 from curation.cli.options import Command, Group
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
@@ -53,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": about.doctor,
     "demo": about.demo,
     "app": about.start_app,
+    "mcp": agents.serve,
 }
 """Every command by its name, in the order of `curate --help`."""
 

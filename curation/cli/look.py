@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ from curation.cli.terminal import bar, show
 from curation.dataset import Dataset, load_messages
 from curation.errors import CurationError
 from curation.project import Project
+
+if TYPE_CHECKING:
+    from curation.looking.search import Hits
 
 
 def search_examples(
@@ -32,8 +36,6 @@ def search_examples(
     as_json: AsJson = False,
 ) -> None:
     """Find examples by words, by meaning, or like others: id, similarity, first line of prompt."""
-    from curation.looking import search
-
     if bool(text.strip()) == bool(like):
         raise typer.BadParameter("give either a text to look for or --like ID")
     opened = Project.open(project)
@@ -41,18 +43,7 @@ def search_examples(
     if not view.current:
         sys.stderr.write(f"{view.note}\n")
     dataset = view.dataset
-    if like or meaning:
-        search.embedded_by(dataset.steps)
-        assert dataset.vectors is not None  # there is an embed step
-        if like:
-            ids = dataset.rows.index.tolist()
-            places = [ids.index(full_id(dataset, part)) for part in like]
-            hits = search.like(dataset.vectors, places, top)
-        else:
-            vector = search.query_vector(text, dataset.steps, opened.vectors)
-            hits = search.meaning(dataset.vectors, vector, top)
-    else:
-        hits = search.words(dataset.rows, text)
+    hits = hits_of(opened, dataset, text, meaning, like or [], top)
     rows = [
         {
             "id": str(dataset.rows.index[position]),
@@ -73,6 +64,26 @@ def search_examples(
             f"{len(hits):,} example{'s hold' if len(hits) != 1 else ' holds'} these words."
         )
     show({"found": len(hits), "hits": rows}, as_json, "\n".join(lines))
+
+
+def hits_of(
+    opened: Project, dataset: Dataset, text: str, meaning: bool, like: Sequence[str], top: int
+) -> Hits:
+    """Find examples like others, by meaning, or by words; all hits of words, else the `top` best.
+
+    like: ids, or beginnings of ids. Raises CurationError without the embeddings that this needs.
+    """
+    from curation.looking import search
+
+    if not like and not meaning:
+        return search.words(dataset.rows, text)
+    search.embedded_by(dataset.steps)
+    assert dataset.vectors is not None  # there is an embed step
+    if not like:
+        vector = search.query_vector(text, dataset.steps, opened.vectors)
+        return search.meaning(dataset.vectors, vector, top)
+    ids = dataset.rows.index.tolist()
+    return search.like(dataset.vectors, [ids.index(full_id(dataset, part)) for part in like], top)
 
 
 def precision(
