@@ -279,7 +279,8 @@ def unknown_values(values: pd.Series, texts: Sequence[str], name: str) -> list[s
         close = difflib.get_close_matches(text.strip().casefold(), folded, n=3, cutoff=0.5)
         shown = [repr(folded[c][:60]) for c in close] or [repr(k[:60]) for k in existing[:5]]
         what = "near to it" if close else "the most frequent" if len(existing) > 5 else "there are"
-        sentences.append(f"No example has {text!r} as its {name}; {what}: {', '.join(shown)}.")
+        values_shown = ", ".join(shown) or "none"
+        sentences.append(f"No example has {text!r} as its {name}; {what}: {values_shown}.")
     if len(absent) > 10:
         sentences.append(f"{len(absent) - 10:,} more of the values stand in no example.")
     return sentences

@@ -5,6 +5,7 @@ Operations come from the registry, commands from what `curate COMMAND --help` pr
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from collections.abc import Iterator
@@ -16,15 +17,18 @@ from typer.main import get_command
 from curation.answers import RULES
 from curation.answers.rule import ENOUGH
 from curation.cli import app
+from curation.cli.agents.folders import Folders
+from curation.cli.agents.tools import offered
 from curation.export.cures import CURES
 from curation.registry import PHASES, Operation, Parameter, operations
 
 FOLDER = Path(__file__).parent
 GUIDE = FOLDER / "guide" / "cli.md"
+AGENTS = FOLDER / "guide" / "agents.md"
 TABLE = re.compile(
     r"(?<=<!-- Made by docs/make_reference.py -->\n\n).*?(?=\n<!-- End -->)", re.DOTALL
 )
-"""The part of the guide that is made."""
+"""The part of a guide that is made."""
 
 HEAD = """\
 # Operations
@@ -130,6 +134,20 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def tools_table() -> str:
+    """Every tool of `curate mcp` with its first sentence and its arguments."""
+    lines = ["| tool | does | arguments | |", "|---|---|---|---|"]
+    for offer in offered(Folders([]), "helper"):
+        text = plain((inspect.getdoc(offer.method) or "").split("\n\n")[0])
+        arguments = ", ".join(
+            p.name if p.default is p.empty else f"*{p.name}*"
+            for p in inspect.signature(offer.method).parameters.values()
+        )
+        kind = "reads" if offer.reads else "with `--write`"
+        lines.append(f"| `{offer.name}` | {text} | {arguments} | {kind} |")
+    return "\n".join(lines) + "\n"
+
+
 CHECKS = """\
 # Codes of checks
 
@@ -187,6 +205,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield FOLDER / "reference" / "commands.md", commands_page()
     yield FOLDER / "reference" / "checks.md", checks_page()
     yield GUIDE, TABLE.sub(lambda _: commands_table(), GUIDE.read_text("utf-8"))
+    yield AGENTS, TABLE.sub(lambda _: tools_table(), AGENTS.read_text("utf-8"))
 
 
 if __name__ == "__main__":

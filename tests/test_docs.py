@@ -14,6 +14,8 @@ import pytest
 from typer.main import get_command
 
 from curation.cli import app
+from curation.cli.agents.folders import Folders
+from curation.cli.agents.tools import offered
 from curation.recipe import Recipe
 from curation.registry import operations
 from tests.conftest import PAIRS, ROOT
@@ -77,6 +79,8 @@ def test_pages_that_are_made_say_what_the_program_says():
         assert path.read_text("utf-8") == text, f"{path.name}: run python docs/make_reference.py"
     by_name = {path.name: text for path, text in pages.items()}
     assert all(f"### {name}\n" in by_name["operations.md"] for name in operations())
+    for offer in offered(Folders([]), "x"):
+        assert f"| `{offer.name}` | " in by_name["agents.md"]
     for name, command in get_command(app).commands.items():
         assert f"## curate {name}\n" in by_name["commands.md"]
         assert f"| `curate {name}" in by_name["cli.md"]

@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from curation.cli import COMMANDS
+from tests.agents import Lines
 from tests.app_server import free_port
 from tests.conftest import ROOT
 
@@ -143,6 +144,13 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("evaluate", tmp_path / "weather", run)
     curate("runs", tmp_path / "weather")
     serve(project, environment)
+    lines = Lines("--root", tmp_path, "--write", "--as", "helper", env=environment)
+    assert lines.call("search", project="p", text="river", by="meaning")["structuredContent"][
+        "rows"
+    ]
+    assert lines.call("run", project="p", wait=50)["structuredContent"]["state"] == "done"
+    assert lines.end()[:2] == (0, "")
+    used.add("mcp")
     assert used == set(COMMANDS) - {"app", "demo", "push"}, (
         "a demo is a new, an import, a run and an export"
     )

@@ -18,6 +18,7 @@ from curation.project import Project
 from curation.reading import Reading
 from curation.recipe import Recipe, Step, replace_params
 from curation.text.slug import slug
+from curation.view import as_far_as
 
 PATIENCE = 50
 """Most seconds that one call waits for a job."""
@@ -30,14 +31,21 @@ class Changing:
         self._folders = folders
 
     def add_step(
-        self, project: str, revision: str, use: str, params: dict[str, Any] | None = None
+        self,
+        project: str,
+        revision: str,
+        use: str,
+        params: dict[str, Any] | None = None,
+        save: bool = True,
     ) -> dict[str, Any]:
         """Add a step to the recipe, at the end of its phase; nothing is dropped before the next `run`.
 
-        revision: of the recipe that you read. use: an operation, as `operations` lists them.
+        revision: of the recipe that you read. use: an operation, as `operations` lists them. save: false
+        to see the effect only. `effect` counts what the new recipe drops, as far as that takes moments;
+        `stopped` says what keeps it from being run, or which steps only a run computes.
         """
         step = replace_params(Step(use), params or {})
-        return self._save(project, revision, lambda recipe: recipe + step)
+        return self._save(project, revision, lambda recipe: recipe + step, save)
 
     def change_step(
         self,
@@ -46,10 +54,12 @@ class Changing:
         step: str,
         params: dict[str, Any] | None = None,
         enabled: bool | None = None,
+        save: bool = True,
     ) -> dict[str, Any]:
         """Change parameters of a step of the recipe, or switch it off or on; others stay as they are.
 
-        revision: of the recipe that you read. step: its name there, as keep_between#2.
+        revision: of the recipe that you read. step: its name there, as keep_between#2. save, effect: as
+        in `add_step`.
         """
 
         def changed(recipe: Recipe) -> Recipe:
@@ -58,11 +68,15 @@ class Changing:
             fresh = replace_params(former, {**former.params, **(params or {})}, enabled)
             return recipe.changed(position, fresh)
 
-        return self._save(project, revision, changed)
+        return self._save(project, revision, changed, save)
 
-    def remove_step(self, project: str, revision: str, step: str) -> dict[str, Any]:
-        """Remove a step from the recipe; revision and step as `recipe` shows them."""
-        return self._save(project, revision, lambda recipe: recipe.without(_position(recipe, step)))
+    def remove_step(
+        self, project: str, revision: str, step: str, save: bool = True
+    ) -> dict[str, Any]:
+        """Remove a step from the recipe; revision and step as `recipe` shows them, save as in `add_step`."""
+        return self._save(
+            project, revision, lambda recipe: recipe.without(_position(recipe, step)), save
+        )
 
     def run(self, project: str, wait: int = 30) -> dict[str, Any]:
         """Run the recipe as a job; wait: seconds to wait for its end, 0 to 50. See `job` and `cancel`."""
@@ -116,9 +130,12 @@ class Changing:
         return _started(opened, command, wait)
 
     def _save(
-        self, project: str, revision: str, change: Callable[[Recipe], Recipe]
+        self, project: str, revision: str, change: Callable[[Recipe], Recipe], save: bool
     ) -> dict[str, Any]:
-        """Save a changed recipe; raises CurationError when it is another one than that of a revision."""
+        """Save a changed recipe, or only look at its effect.
+
+        Raises CurationError when the recipe is another one than that of the revision.
+        """
         opened = self._folders.project(project)
         recipe = opened.recipe
         try:
@@ -126,19 +143,40 @@ class Changing:
                 raise RecipeConflict("", "")
             changed = change(recipe)
             _check_models(recipe, changed)
-            opened.save_recipe(changed, revision)
+            changed.check()
+            if save:
+                opened.save_recipe(changed, revision)
         except RecipeConflict:
             raise CurationError(
                 "The recipe was changed by somebody else since you read it; nothing was saved. "
                 "Read it by `recipe` and change that one."
             ) from None
-        seconds, never_timed = opened.estimate(changed)
-        return {
-            "revision": changed.revision,
-            "text": changed.to_yaml(),
-            "run_takes_seconds": round(seconds, 1),
-            "steps_never_timed": never_timed,
-        }
+        return {"saved": save, "revision": changed.revision, "text": changed.to_yaml()} | _effect(
+            opened, changed
+        )
+
+
+def _effect(project: Project, recipe: Recipe) -> dict[str, Any]:
+    """Return what the steps of a recipe drop, as far as is remembered or quickly computed."""
+    if not project.source_digest:
+        return {"effect": [], "stopped": "There are no examples yet."}
+    dataset, error = as_far_as(project, recipe)
+    seconds, never_timed = project.estimate(recipe)
+    done = {report.name for report in dataset.steps}
+    steps = zip(recipe.names, recipe, strict=True)
+    ahead = [name for name, step in steps if step.enabled and name not in done]
+    waits = f"The steps from {ahead[0]} on are computed by the next run." if ahead else ""
+    return {
+        "effect": [
+            {"step": report.name, "kept_in": report.kept_in, "dropped": report.dropped}
+            for report in dataset.steps
+            if report.dropped
+        ],
+        "kept": len(dataset.kept),
+        "stopped": str(error) if error else waits,
+        "run_takes_seconds": round(seconds, 1),
+        "steps_never_timed": never_timed,
+    }
 
 
 def _position(recipe: Recipe, step: str) -> int:

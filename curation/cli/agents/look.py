@@ -38,7 +38,11 @@ class Look:
 
     def note(self) -> dict[str, str]:
         """Return a note where the rows are not what recipe and decisions give now."""
-        return {} if self.view.current else {"note": self.view.note}
+        if self.view.current:
+            return {}
+        changes = self.view.changes or "Something was changed since the last run."
+        after = "These are the rows of the last run with the decisions of now. Run for the others."
+        return {"note": f"{changes} {after}" if self.view.ran else self.view.note}
 
 
 def listed(look: Look, part: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:

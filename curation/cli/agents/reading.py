@@ -168,7 +168,11 @@ class Reading:
             **look.note(),
             **{name: number(row[name]) for name in ("label", "split") if row[name] is not None},
             decisions=look.people.of(example_id).summary() if look.people else [],
-            scores={n: v for n in look.view.dataset.scores if (v := number(row[n])) is not None},
+            scores={
+                name: value
+                for name in look.view.dataset.scores
+                if not name.startswith("map_") and (value := number(row[name])) not in (None, "")
+            },
             turns_in_all=len(messages),
             first_turn=turn,
             receipt=[receipt_line(event) for event in receipt],
@@ -204,7 +208,7 @@ class Reading:
     def topics(self, project: str) -> dict[str, Any]:
         """List the topics of the kept examples by theme, the largest first, with their words."""
         look = self._look(project)
-        topics = [dataclasses.asdict(topic) for topic in naming.listed(look.dataset)]
+        topics = [dataclasses.asdict(topic) for topic in naming.listed(look.dataset, 1)]
         return untrusted(**look.note(), topics=page(topics, 100))
 
     def coverage(self, project: str, reference: str = "") -> dict[str, Any]:
