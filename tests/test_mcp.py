@@ -58,7 +58,7 @@ def folder(make_project) -> Path:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Content of each file of a project but the cache, which may be made again."""
+    """Content of each file of a project but the cache, which may be examples again."""
     paths = [p for p in folder.rglob("*") if p.is_file() and "cache" not in p.parts]
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
@@ -232,11 +232,11 @@ def test_an_example_of_five_megabytes_is_read_in_parts(make_project):
 
 
 def test_hostile_texts_stay_in_their_fields(make_project):
-    made = [
+    examples = [
         {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "No."}]}
         for text in HOSTILE
     ]
-    project = make_project(made)
+    project = make_project(examples)
     with connected("--root", project.path.parent) as agent:
         listed = agent.answer("rows", project="p")
         assert listed["untrusted"] == UNTRUSTED and listed["next"] == ""

@@ -19,6 +19,7 @@ from curation.cli.agents.folders import Folders
 from curation.cli.agents.look import Look
 from curation.cli.agents.shown import text_digest, untrusted
 from curation.decisions import Decision, Event
+from curation.decisions.event import with_reason
 from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
@@ -28,9 +29,6 @@ BATCH = "mcp:"
 
 MOST = 200
 """Most decisions of one call."""
-
-REASON = ":reason"
-"""Ending of the op_id of the note with the reason of a decision."""
 
 Kind = Literal["keep", "drop", "edit", "label", "tag", "untag", "rate", "note", "flag", "unflag"]
 
@@ -76,16 +74,16 @@ class Deciding:
         look = Look(self._folders.project(project))
         batch = self._batch(request)
         changed = dict[str, str]()
-        made = list[Decision]()
+        fresh = list[Decision]()
         for number, choice in enumerate(decisions):
             revision, digest = _read_mark(choice)
             row = look.dataset.row(choice.id)
             if digest != text_digest(row):
                 changed[choice.id] = "Its text or label has changed since it was shown to you."
-            made += self._of(choice, look, revision, f"{batch}:{number}", batch)
-        for decision in made:
+            fresh += self._of(choice, look, revision, f"{batch}:{number}", batch)
+        for decision in fresh:
             decision.check()
-        outcome = look.project.decisions.append(made)
+        outcome = look.project.decisions.append(fresh)
         conflicts = changed | _sentences(
             meanwhile(look.project.decisions, outcome.conflicts), changed
         )
@@ -126,29 +124,25 @@ class Deciding:
 
     def _of(
         self, choice: Choice, look: Look, revision: int, op_id: str, batch: str
-    ) -> Iterable[Decision]:
-        """Yield the decision of a choice, and the note with its reason."""
+    ) -> list[Decision]:
+        """Return the decision of a choice, and the note with its reason."""
         value: Any = choice.value
         if choice.kind == "edit":
             value = _edited(look, choice)
         elif choice.kind in ("flag", "unflag"):
             value = value or REVIEW
 
-        def decision(kind: str, value: Any, op_id: str) -> Decision:
-            return Decision(
-                example_id=choice.id,
-                kind=kind,
-                value=value,
-                annotator=self._name,
-                content_hash=choice.id.split("-")[0],
-                base_revision=revision,
-                op_id=op_id,
-                batch=batch,
-            )
-
-        yield decision(choice.kind, value, op_id)
-        if choice.reason.strip() and choice.kind != "note":
-            yield decision("note", choice.reason.strip(), f"{op_id}{REASON}")
+        decision = Decision(
+            example_id=choice.id,
+            kind=choice.kind,
+            value=value,
+            annotator=self._name,
+            content_hash=choice.id.split("-")[0],
+            base_revision=revision,
+            op_id=op_id,
+            batch=batch,
+        )
+        return with_reason(decision, "" if choice.kind == "note" else choice.reason)
 
 
 def _read_mark(choice: Choice) -> tuple[int, str]:
