@@ -62,10 +62,10 @@ class Review:
         It depends on the example's id alone, so that everybody shares the same examples, and a
         larger share holds the smaller one.
         """
-        return self.overlap if _place(example_id) < self.share else 1
+        return self.overlap if place_of(example_id) < self.share else 1
 
 
-def _place(example_id: str) -> float:
+def place_of(example_id: str) -> float:
     """Return a number from 0 to 1 that is fixed for an id."""
     digest = hashlib.blake2b(example_id.encode(), digest_size=8, person=b"overlap").digest()
     return int.from_bytes(digest) / 2**64

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+import time
+
 import orjson
 import pytest
 
 from curation import Project
 from curation.decisions import Decision
-from curation.looking.queues import EXPIRES, Reservations, queue, upcoming
+from curation.looking.queues import Board, following, queue
+from curation.review import Review, write_review
 from curation.ui.card.answers import write
-from curation.ui.card.replies import AHEAD, Place, reply
+from curation.ui.card.replies import Place, reply
+from curation.ui.presence import GRACE, Presence
 
 QUESTIONS = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
 
@@ -33,15 +36,13 @@ def answer(example: str, kind: str = "keep", value=None, **more) -> dict:
     return {"example": example, "kind": kind, "value": value, **fresh, **more}
 
 
-def place(
-    project: Project, annotator: str = "Ann", reservations: Reservations | None = None
-) -> Place:
+def place(project: Project, annotator: str = "Ann", board: Board | None = None) -> Place:
     return Place(
         project=project,
         address="sums",
         view=project.view(),
         people=project.people(),
-        reservations=reservations or Reservations(),
+        board=board or Board(),
         annotator=annotator,
         session="s",
     )
@@ -52,9 +53,9 @@ def ask(seat: Place, **request) -> dict:
     return reply(seat, {**defaults, "sent": 1, "answers": [], **request})
 
 
-def waiting(project: Project, name: str = "undecided", following=()) -> list[str]:
+def waiting(project: Project, name: str = "undecided", who: str = "", **review) -> list[str]:
     rows = project.view().dataset.rows
-    return list(rows.index[queue(rows, project.people(), name, following)])
+    return list(rows.index[queue(rows, project.people(), name, who, Review(**review))])
 
 
 # --- queues ---------------------------------------------------------------------------------
@@ -97,49 +98,152 @@ def test_the_queue_of_what_needs_attention_and_of_what_was_dropped(project, data
     assert list(queue(rows, None, "undecided")) == [0, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_queue_is_a_person_s_own(project):
+    ids = list(project.examples.rows.index)
+    answers = [("Ann", 0), ("Bob", 0), ("Ann", 1), ("Cyd", 2)]
+    project.decisions.append([Decision(ids[n], "keep", None, who) for who, n in answers])
+    assert waiting(project, who="Ann") == ids[3:], "one person answers each"
+    assert waiting(project, who="Ann", overlap=2) == ids[2:]
+    assert waiting(project, who="Bob", overlap=2) == ids[1:]
+    assert waiting(project, who="Dan", overlap=2) == ids[1:]
+    assert waiting(project, who="Dan", overlap=3) == ids
+    shared = {i for i in ids if Review(2, 0.5).people_for(i) == 2}
+    assert 0 < len(shared) < 60
+    alone = [i for i in ids[1:] if i in shared or i not in (ids[1], ids[2])]
+    assert waiting(project, who="Dan", overlap=2, share=0.5) == alone
+    project.decisions.append([Decision(ids[5], "flag", "review", "Ann")])
+    assert ids[5] not in waiting(project, who="Bob", overlap=2)
+    assert waiting(project, "review", who="Bob", overlap=2) == [ids[5]]
+
+
+def test_a_board_that_follows_the_events_equals_a_new_one(project):
+    """Answers, undo, tags and skips reach a board one by one, also on another view of the rows."""
+    ids = list(project.examples.rows.index)
+    board, rows = Board(), project.view().dataset.rows
+
+    def changes(seq, former):
+        return project.decisions.read(lambda fold: fold.changes(seq, former))
+
+    kinds = [("keep", None), ("label", "sum"), ("edit", []), ("skip", None), ("tag", "odd")]
+    kinds += [("flag", "review"), ("drop", None), ("untag", "odd"), ("label", "other")]
+    for turn in range(40):
+        who, (kind, value) = "ABC"[turn % 3], kinds[turn % len(kinds)]
+        if turn % 7 == 6:
+            project.decisions.undo(who)
+        else:
+            project.decisions.append([Decision(ids[turn % 11], kind, value, who)])
+        if turn % 10 == 9:
+            rows = rows.assign(note=turn)
+        people = project.people()
+        for person in "AD":
+            for review in (Review(), Review(2), Review(3, 0.4)):
+                look = board.look(rows, people, "undecided", person, review, changes)
+                fresh = Board().look(rows, people, "undecided", person, review)
+                assert list(look.positions) == list(fresh.positions)
+                assert look[1:] == fresh[1:]
+    assert look.labels == ["other", "sum"] and look.counts["everything"] == len(ids)
+
+
 def test_two_people_are_never_given_the_same_card(project):
-    reservations = Reservations()
-    ann, bob = place(project, "Ann", reservations), place(project, "Bob", reservations)
-    first = ask(ann, page="ann")
-    second = ask(bob, page="bob")
-    assert len(first["order"]) == AHEAD
-    assert first["order"][0] != second["order"][0]
-    free = len(QUESTIONS) - AHEAD
-    assert not set(first["order"]) & set(second["order"][:free]), "what nobody holds comes first"
-    assert second["order"][free:] == first["order"][:0:-1][: AHEAD - free], "then from the far end"
+    first = ask(place(project, "Ann"), page="ann")
+    second = ask(place(project, "Bob"), page="bob")
+    assert first["order"] == list(project.examples.rows.index)[:30], "half of what waits"
+    assert len(second["order"]) == 20 and not set(first["order"]) & set(second["order"])
+    assert (first["left"], second["left"]) == (60, 60)
 
 
-def test_two_people_share_a_short_queue_to_its_last_card(project):
-    reservations = Reservations()
-    seats = {"ann": place(project, "Ann", reservations), "bob": place(project, "Bob", reservations)}
-    order = {page: ask(seat, page=page)["order"] for page, seat in seats.items()}
-    screens = {page: ids[0] for page, ids in order.items()}
+@pytest.mark.parametrize("overlap", [1, 2])
+def test_people_share_a_short_queue_to_its_last_card(project, overlap):
+    write_review(project.path, Review(overlap))
+    seats = {who: place(project, who) for who in ("ann", "bob", "cyd")}
+    screens = {page: ask(seat, page=page)["order"][0] for page, seat in seats.items()}
     decided: list[str] = []
     while screens:
         for page in list(screens):
             example = screens.pop(page)
             decided.append(example)
-            sent = [answer(example, by=page)]
-            ids = ask(seats[page], page=page, answers=sent)["order"]
-            if ids:
-                screens[page] = ids[0]
-    assert len(decided) == len(set(decided)) == len(QUESTIONS)
+            sent = [answer(example, by=page, op=f"{page}-{example}")]
+            response = ask(seats[page], page=page, answers=sent)
+            if response["order"]:
+                screens[page] = response["order"][0]
+        for page in [p for p in seats if p not in screens]:  # it asks again, while others have some
+            if order := ask(seats[page], page=page)["order"]:
+                screens[page] = order[0]
+    assert len(decided) == overlap * len(QUESTIONS)
+    assert {len(people) for people in project.people().answered.values()} == {overlap}
+    assert project.decisions.leases.live() == []
 
 
-def test_a_page_that_sends_nothing_for_long_holds_nothing():
-    reservations = Reservations()
-    reservations.reserve("a", ["1", "2"], now=0.0)
-    assert reservations.of_others("b", now=EXPIRES) == ({"1"}, ["2"])
-    assert reservations.of_others("a", now=1.0) == (set(), [])
-    assert reservations.of_others("b", now=EXPIRES + 1) == (set(), [])
+def test_what_is_on_other_screens_is_said_and_comes_when_they_leave(project):
+    project.decisions.append(
+        [Decision(i, "keep", None, "Eve") for i in project.examples.rows.index[2:]]
+    )
+    first, second = project.examples.rows.index[:2]
+    assert ask(place(project, "Ann"), page="ann")["order"] == [first]
+    linked = ask(place(project, "Bob"), page="bob", at=first)
+    assert linked["cards"][0]["id"] == first, "a link is followed, also to somebody's card"
+    assert ask(place(project, "Cyd"), page="cyd")["order"] == [second]
+    late = ask(place(project, "Dan"), page="dan")
+    assert (late["order"], late["elsewhere"], late["left"]) == ([], 2, 2)
+    project.decisions.leases.release(["ann"])
+    assert ask(place(project, "Dan"), page="dan")["order"] == [first]
+
+
+def test_another_s_answer_is_not_shown_before_the_own_one(project):
+    write_review(project.path, Review(overlap=2))
+    example = project.examples.rows.index[0]
+    say = [("drop", None), ("label", "sum"), ("rate", 2), ("tag", "odd")]
+    project.decisions.append([Decision(example, kind, value, "Ann") for kind, value in say])
+    (card,) = [c for c in ask(place(project, "Bob"))["cards"] if c["id"] == example]
+    assert (card["fate"]["person"], card["fate"]["kept"]) == (False, True)
+    assert (card["label"], card["rating"], card["tags"]) == ("", None, ["odd"])
+    response = ask(place(project, "Bob"), answers=[answer(example, by="Bob")], at=example)
+    assert response["notices"] == [], "another answer is what is wanted"
+    (card,) = [c for c in response["cards"] if c["id"] == example]
+    assert card["fate"] == {"kept": True, "by": "Bob", "person": True} and card["label"] == "sum"
+
+
+def test_the_overlap_can_change_while_people_work(project):
+    ids = list(project.examples.rows.index)
+    ask(place(project, "Ann"), answers=[answer(ids[0])])
+    assert ids[0] not in ask(place(project, "Bob"), page="b")["order"]
+    write_review(project.path, Review(overlap=2))
+    assert ask(place(project, "Bob"), page="b")["order"][0] == ids[0]
+    assert ids[0] not in ask(place(project, "Ann"))["order"]
+    write_review(project.path, Review(overlap=1))
+    late = answer(ids[0], "drop", by="Bob", revision=1)
+    assert ask(place(project, "Bob"), page="b", answers=[late])["saved"] == [late["op"]]
+    assert project.people().answered[ids[0]] == ("Ann", "Bob"), "an extra answer is kept"
 
 
 def test_everything_goes_on_from_where_one_is(project):
     rows = project.view().dataset.rows
     ids = list(rows.index)
-    assert upcoming(rows, np.arange(60), "everything", ids[10], set(), 3) == (ids[11:14], 0)
-    assert upcoming(rows, np.arange(60), "everything", "", set(), 2) == (ids[:2], 0)
-    assert upcoming(rows, np.arange(60), "everything", ids[-1], set(), 2) == ([], 0)
+    assert following(rows, ids[10], 3) == ids[11:14]
+    assert following(rows, "", 2) == ids[:2]
+    assert following(rows, ids[-1], 2) == []
+    ask(place(project), queue="everything", at=ids[10])
+    (lease,) = project.decisions.leases.live()
+    assert (lease.example_id, lease.holder) == (ids[10], "Ann"), "only what is on the screen"
+
+
+def test_a_page_that_was_closed_is_named_once_after_a_moment():
+    pages, open_now = Presence(), {"s1", "s2"}
+    pages.arrived("a", "s1")
+    pages.arrived("b", "s2")
+    assert pages.closed(open_now.__contains__, 0.0) == []
+    open_now.discard("s1")
+    assert pages.closed(open_now.__contains__, 1.0) == []
+    pages.arrived("a", "s3")
+    open_now.add("s3")
+    assert pages.closed(open_now.__contains__, 1.0 + GRACE) == [], "a reload"
+    open_now.clear()
+    assert pages.closed(open_now.__contains__, 100.0) == []
+    open_now.add("s2")
+    assert pages.closed(open_now.__contains__, 100.0 + GRACE) == ["a"]
+    assert pages.closed(open_now.__contains__, 200.0) == [], "b is connected again"
+    pages.left("s2")
+    assert pages.closed(open_now.__contains__, time.monotonic() + GRACE) == ["b"]
 
 
 # --- writing --------------------------------------------------------------------------------

@@ -909,7 +909,11 @@ def model(events: list[Event]) -> dict:
         for example in {e.example_id for e in own.values()}
     }
     expected["disagreement"] = unlike(own)
+    expected["answered"] = {}
     for e in effective:
+        names = expected["answered"].get(e.example_id, ())
+        if e.kind in ("keep", "drop", "label", "edit") and e.annotator not in names:
+            expected["answered"][e.example_id] = (*names, e.annotator)
         if e.kind == "note":
             expected["notes"][e.example_id] = (*expected["notes"].get(e.example_id, ()), e)
     return expected

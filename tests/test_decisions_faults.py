@@ -691,20 +691,21 @@ def add_mood(connection: sa.Connection) -> None:
 def test_a_migration_takes_a_backup_first(place, store, monkeypatch):
     store.append(some(3))
     before = store.events()
-    monkeypatch.setattr(schemas, "VERSION", 2)
-    monkeypatch.setitem(schemas.MIGRATIONS, 2, add_mood)
+    now = schemas.VERSION
+    monkeypatch.setattr(schemas, "VERSION", now + 1)
+    monkeypatch.setitem(schemas.MIGRATIONS, now + 1, add_mood)
     opened = reopened(place)
     with opened.database.reading() as connection:
-        assert schemas.version(connection) == 2
+        assert schemas.version(connection) == now + 1
         assert connection.exec_driver_sql("SELECT mood FROM curation_events").all() == [(None,)] * 3
     assert opened.events() == before and check(opened) == []
     monkeypatch.undo()
     if opened.database.path is None:
         with opened.database.reading() as connection:
-            copied = "SELECT count(*) FROM curation_events_schema_1"
+            copied = f"SELECT count(*) FROM curation_events_schema_{now}"
             assert connection.exec_driver_sql(copied).scalar() == 3
     else:
-        copies = list(opened.database.path.parent.glob("*.schema-1-*.backup"))
+        copies = list(opened.database.path.parent.glob(f"*.schema-{now}-*.backup"))
         assert len(copies) == 1
         old = DecisionStore(copies[0])
         assert old.events() == before
@@ -714,13 +715,14 @@ def test_a_migration_takes_a_backup_first(place, store, monkeypatch):
 
 def test_each_migration_after_the_present_version_runs_once_in_order(local, monkeypatch):
     steps: list[int] = []
-    for step in (1, 2, 3):
+    now = schemas.VERSION
+    for step in range(1, now + 3):
         monkeypatch.setitem(schemas.MIGRATIONS, step, lambda _, step=step: steps.append(step))
-    monkeypatch.setattr(schemas, "VERSION", 3)
+    monkeypatch.setattr(schemas, "VERSION", now + 2)
     schemas.bring_up(local.database, "")
-    assert steps == [2, 3]
+    assert steps == [now + 1, now + 2]
     schemas.bring_up(local.database, "")
-    assert steps == [2, 3]
+    assert steps == [now + 1, now + 2]
 
 
 @pytest.mark.parametrize("point", ["backed up", "migrated", "failing"])
@@ -737,8 +739,8 @@ def test_a_migration_that_does_not_end_changes_nothing(place, store, monkeypatch
             connection.exec_driver_sql("SELECT no_such_column FROM curation_events")
 
     with monkeypatch.context() as patch:
-        patch.setattr(schemas, "VERSION", 2)
-        patch.setitem(schemas.MIGRATIONS, 2, fail)
+        patch.setattr(schemas, "VERSION", schemas.VERSION + 1)
+        patch.setitem(schemas.MIGRATIONS, schemas.VERSION, fail)
         patch.setattr(databases, "reached", stop)
         with pytest.raises((KeyboardInterrupt, CurationError)):
             reopened(place)
@@ -749,8 +751,8 @@ def test_a_migration_that_does_not_end_changes_nothing(place, store, monkeypatch
 
 def test_a_backup_that_is_not_whole_stops_the_migration(local, tmp_path, monkeypatch):
     local.append(some(3))
-    monkeypatch.setattr(schemas, "VERSION", 2)
-    monkeypatch.setitem(schemas.MIGRATIONS, 2, add_mood)
+    monkeypatch.setattr(schemas, "VERSION", schemas.VERSION + 1)
+    monkeypatch.setitem(schemas.MIGRATIONS, schemas.VERSION, add_mood)
     real = sqlite3.connect
 
     class Forgetful:
@@ -775,8 +777,8 @@ MIGRATE = """
 import sys
 from pathlib import Path
 from curation.decisions import Decision, DecisionStore, schema
-schema.VERSION = 2
-schema.MIGRATIONS[2] = lambda c: c.exec_driver_sql("CREATE TABLE only_once (x INTEGER)")
+schema.VERSION += 1
+schema.MIGRATIONS[schema.VERSION] = lambda c: c.exec_driver_sql("CREATE TABLE only_once (x INTEGER)")
 sys.stdin.readline()
 store = DecisionStore(Path(sys.argv[1]), journal=Path(sys.argv[2]))
 print(store.append([Decision("a", "keep", op_id=sys.argv[3])]).appended)
@@ -790,7 +792,7 @@ def test_eight_processes_create_or_migrate_at_once(tmp_path, existing):
         first = DecisionStore(where, journal=journal)
         first.append(some(2))
         first.close()
-    code = MIGRATE if existing else MIGRATE.replace("schema.VERSION = 2", "")
+    code = MIGRATE if existing else MIGRATE.replace("schema.VERSION += 1", "")
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(where), str(journal), f"p{n}"],
@@ -811,7 +813,8 @@ def test_eight_processes_create_or_migrate_at_once(tmp_path, existing):
     with closing(sqlite3.connect(where)) as connection:
         count = connection.execute("SELECT count(*) FROM curation_events").fetchone()[0]
         version = connection.execute("SELECT value FROM curation_about WHERE name = 'schema'")
-        assert (count, version.fetchone()[0]) == ((10, "2") if existing else (8, "1"))
+        expected = (10, schemas.VERSION + 1) if existing else (8, schemas.VERSION)
+        assert (count, int(version.fetchone()[0])) == expected
     entries = journals.read(journal)
     assert [e.seq for e in entries.events] == list(range(1, count + 1)) and not entries.damaged
 

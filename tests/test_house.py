@@ -98,7 +98,7 @@ ROOMS = {
         state subjects
         database fold journal
         reconcile schema switches writer
-        rows
+        leases rows
         store
         consensus moments receipt repair
         __init__
@@ -116,8 +116,8 @@ ROOMS = {
     """,
     "looking": """
         __init__ agreement choice columns contamination context counts coverage layout library masks
-        measures queues search thresholds
-        chance concepts duplicates events filter gaps quotas result special teamwork unread
+        measures search tally thresholds
+        chance concepts duplicates events filter gaps queues quotas result special teamwork unread
         changes precision
     """,
     "operations": """
@@ -145,7 +145,7 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ door slots text
+        __init__ door presence slots text
         charts filters server state tables
         actions card cards form leak_report measures progress quotas search_result unread uploads
         concepts shell

@@ -18,6 +18,7 @@ from curation.overlay import with_decisions
 from curation.project import Project
 from curation.rejected import readable
 from curation.report import reasons_of
+from curation.review import read_review
 
 
 def rows(
@@ -114,6 +115,9 @@ def list_queue(
     ] = FIRST,
     filter: Filters = None,
     words: Words = "",
+    annotator: Annotated[
+        str, typer.Option(help="The person that they wait for; by default anybody.")
+    ] = "",
     engine: EngineName = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -122,7 +126,8 @@ def list_queue(
         raise CurationError(f"There is no queue {name!r}; there are: {', '.join(QUEUES)}.")
     conditions, opened = Filter.parse(filter or [], words), Project.open(project)
     dataset, mask = filtered(opened, conditions, engine)
-    positions = queue(dataset.rows, opened.people(), name)
+    review = read_review(opened.path)
+    positions = queue(dataset.rows, opened.people(), name, annotator.strip(), review)
     ids = [str(i) for i in dataset.rows.index[positions[mask[positions]]]]
     if as_json or ids:
         show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))

@@ -59,7 +59,7 @@ def reached(point: str) -> None:
     """Mark a named point of a write; tests put a function here that ends the process.
 
     Points in order: begun, agreed, inserted, journaled, committed. A change of schema has: backed
-    up, migrated.
+    up, migrated. Taking leases has: leased.
     """
 
 

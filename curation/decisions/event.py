@@ -55,6 +55,9 @@ REASON = ":reason"
 The op_id before it is the decision's. Both share a batch, so that one undo takes both.
 """
 
+ANSWERING = ("keep", "drop", "label", "edit")
+"""Kinds of decisions with which a person has answered an example, so that it waits for others."""
+
 IMPORT = "import"
 """First part of the batch of an import: `import:NAME:…`, where NAME is the person who imported."""
 

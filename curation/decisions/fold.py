@@ -8,6 +8,7 @@ The rules, which tests compare with a naive model:
   settled; and the project's guidelines. Notes add up.
 - A person's opinion on a question (verdict, label, rating or one of the lead's) is their own latest
   answer that is on, whatever others answered since.
+- The people who answered an example are those with a verdict, label or edit of their own that is on.
 - Every event is on when it arrives. An undo switches its targets off, a redo switches them on.
   Switching an undo or redo switches its targets too, so an undo of an undo is a redo. Switching on
   an event that is on changes nothing.
@@ -26,7 +27,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from curation.decisions.answers import disagreement_of
-from curation.decisions.event import REASON, SWITCHES, Event, is_reason, question_of
+from curation.decisions.event import ANSWERING, REASON, SWITCHES, Event, is_reason, question_of
 from curation.decisions.state import State
 from curation.decisions.subjects import (
     EXAMPLE_TABLES,
@@ -58,7 +59,8 @@ class Fold:
         self._by_actor: dict[str, list[Event]] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._tables: dict[str, Any] = {  # name → table
-            name: {} for name in (*EXAMPLE_TABLES, "opinions", "disagreement", "revisions")
+            name: {}
+            for name in (*EXAMPLE_TABLES, "opinions", "answered", "disagreement", "revisions")
         }
         self._off: set[str] = set()
         self._switched: dict[int, set[str]] = {}
@@ -87,6 +89,13 @@ class Fold:
     def after(self, seq: int) -> list[Event]:
         """Return the events after a number, oldest first."""
         return self.events[bisect_right(self._seqs, seq) :]
+
+    def changes(self, seq: int, former: object) -> tuple[Fold, set[str] | None]:
+        """Return this fold, and the examples that the events after a number touched.
+
+        They are None, for any example, where `former` is another fold: a repair came between.
+        """
+        return self, self.touched(seq) if former is self else None
 
     def events_of(self, example_id: str) -> list[Event]:
         """Return the events of one example, with each undo and redo that touched it, oldest first."""
@@ -238,7 +247,8 @@ class Fold:
                 else:
                     for event in entry.values() if isinstance(entry, dict) else entry:
                         self._mark(event, -1)
-        self._table("opinions").pop(example, None)
+        for name in ("opinions", "answered"):
+            self._table(name).pop(example, None)
         self._weigh(example, ())
         for event in self._by_example.get(example, ()):
             if event.kind not in SWITCHES and event.op_id not in self._off:
@@ -253,6 +263,10 @@ class Fold:
             opinions[example] = (event,) if former is None else (*others_of(former, event), event)
             if former is not None:
                 self._weigh(example, opinions[example])
+        if event.kind in ANSWERING:
+            answered = self._table("answered")
+            names = answered.get(example, ())
+            answered[example] = names if event.annotator in names else (*names, event.annotator)
         if event.kind == "note":
             notes = self._table("notes")
             notes[example] = (*notes.get(example, ()), event)

@@ -302,6 +302,7 @@ def _write_differences(connection: sa.Connection, rows: _Rows, events: Sequence[
         connection.execute(schema.events.delete().where(schema.events.c.seq == seq))
     if new:
         connection.execute(schema.events.insert(), [row_of(e) for e in new])
+    connection.execute(schema.leases.delete())
     lost = sorted(_gaps(e.seq for e in events))
     schema.put(connection, "lost", orjson.dumps(lost).decode())
     schema.put(connection, "epoch", uuid.uuid4().hex)  # so that every program reads anew

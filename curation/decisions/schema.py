@@ -16,11 +16,8 @@ from curation.decisions.database import FAILURES, Database, reason
 from curation.errors import CurationError
 from curation.files import sync_folder
 
-VERSION = 1
+VERSION = 2
 """The schema that this program reads and writes."""
-
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
-"""Version → function that migrates the version before it, inside one transaction."""
 
 metadata = sa.MetaData()
 
@@ -55,6 +52,20 @@ events = sa.Table(
     sa.Column("sum", sa.String, nullable=False),
 )
 """One row per event; value is JSON, sum is the journal's checksum of the event."""
+
+leases = sa.Table(
+    "curation_leases",
+    metadata,
+    sa.Column("example_id", sa.String, primary_key=True),
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("page", sa.String, nullable=False),
+    sa.Column("until", sa.Double, nullable=False),
+)
+"""One row per example and person that it waits for; until: UTC seconds by the database's clock."""
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {2: leases.create}
+"""Version → function that migrates the version before it, inside one transaction."""
 
 
 def version(connection: sa.Connection) -> int:

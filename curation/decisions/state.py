@@ -63,7 +63,8 @@ class State:
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
     value → event. answers, settled: example → question → event. guidelines: one entry, whose event
     holds the text. notes: example → events, oldest first. opinions: example → each person's own latest answers, as
-    `curation.decisions.fold` says, oldest first. revisions: example → number of its newest event, undo and
+    `curation.decisions.fold` says, oldest first. answered: example → the people who answered it, the
+    earliest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
     decisions that count, equal in any order. last: number of the newest event. disagreement: example →
     share of unequal pairs of answers, where two people or more answered. policy: whose answer
@@ -86,6 +87,7 @@ class State:
     guidelines: Mapping[str, Event] = field(default_factory=dict)
     settled: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     opinions: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    answered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disagreement: Mapping[str, float] = field(default_factory=dict)
     unsettled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -30,12 +29,13 @@ from curation.decisions.database import FAILURES, Database, reason
 from curation.decisions.event import Decision, Event, checked
 from curation.decisions.fold import Fold, fold
 from curation.decisions.journal import Journal
+from curation.decisions.leases import Leases, release_answered
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.reconcile import disagreement, place
 from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
 from curation.decisions.state import State
 from curation.decisions.switches import switch
-from curation.decisions.writer import Request, Writer
+from curation.decisions.writer import Request, Writer, number
 from curation.errors import CurationError
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class DecisionStore:
         self._epoch = ""
         self._states: OrderedDict[int, State] = OrderedDict()
         self._writer = Writer(self._write)
+        self.leases = Leases(self._exact)
         self._process = os.getpid()
         try:
             self._open()
@@ -205,6 +206,15 @@ class DecisionStore:
         return self._journal.locked(self.database.patience)
 
     @contextmanager
+    def _exact(self) -> Iterator[tuple[sa.Connection, State]]:
+        """Open the only connection that may write, with the state as it stands in the database."""
+        with self._writing, self.database.writing() as connection:
+            with self._reading:
+                self._catch_up(connection)
+                state = self._fold.state()
+            yield connection, state
+
+    @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
         """Lock both copies for a repair; nothing is saved without `commit`."""
         with self._writing, self._lock_journal(), self.database.writing() as connection:
@@ -241,9 +251,11 @@ class DecisionStore:
         return bool(adopted)
 
     def _transact(self, connection: sa.Connection, group: Sequence[Request]) -> list[Appended]:
-        fresh, sent = self._number(group)
+        with self._reading:
+            fresh, sent = number(group, self._fold)
         if fresh:
             connection.execute(schema.events.insert(), [row_of(event) for event in fresh])
+            release_answered(connection, fresh)
             databases.reached("inserted")
             groups = [mine for _, mine, _ in sent if mine]
             mark = self._journal.append(groups, self._id) if self._journal else None
@@ -261,29 +273,6 @@ class DecisionStore:
                 )
                 for count, mine, last in sent
             ]
-
-    def _number(
-        self, group: Sequence[Request]
-    ) -> tuple[list[Event], list[tuple[int, list[Event], int]]]:
-        """Number a group's new events; also return each request's count, events and last number."""
-        now = round(time.time(), 3)
-        fresh: list[Event] = []
-        taken: set[str] = set()
-        sent = []
-        with self._reading:
-            last = self._fold.last
-            for request in group:
-                source = request.decisions
-                decisions = source(self._fold) if callable(source) else source
-                mine = []
-                for decision in decisions:
-                    if decision.op_id not in taken and decision.op_id not in self._fold:
-                        taken.add(decision.op_id)
-                        last += 1
-                        mine.append(Event.of(decision, last, now))
-                fresh += mine
-                sent.append((len(decisions), mine, last))
-        return fresh, sent
 
     def _commit(self, connection: sa.Connection, event: Event, mark: int | None) -> None:
         """Commit; when that fails, find out whether the event was saved.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from curation.decisions.event import Decision
+from curation.decisions.event import Decision, Event
 from curation.decisions.fold import Fold
 from curation.decisions.outcome import Appended, NotSaved
 
@@ -27,6 +28,29 @@ class Request:
 
     decisions: Sequence[Decision] | Callable[[Fold], list[Decision]]
     done: Future[Appended] = field(default_factory=Future)
+
+
+def number(
+    group: Sequence[Request], fold: Fold
+) -> tuple[list[Event], list[tuple[int, list[Event], int]]]:
+    """Number a group's new events; also return each request's count, events and last number."""
+    now = round(time.time(), 3)
+    fresh: list[Event] = []
+    taken: set[str] = set()
+    sent = []
+    last = fold.last
+    for request in group:
+        source = request.decisions
+        decisions = source(fold) if callable(source) else source
+        mine = []
+        for decision in decisions:
+            if decision.op_id not in taken and decision.op_id not in fold:
+                taken.add(decision.op_id)
+                last += 1
+                mine.append(Event.of(decision, last, now))
+        fresh += mine
+        sent.append((len(decisions), mine, last))
+    return fresh, sent
 
 
 class Writer:

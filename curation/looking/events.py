@@ -22,8 +22,8 @@ from curation.decisions.event import (
 )
 from curation.decisions.fold import Fold
 from curation.decisions.state import State
-from curation.decisions.subjects import actor, overruled, subject_of
 from curation.decisions.store import DecisionStore
+from curation.decisions.subjects import actor, overruled, subject_of
 from curation.errors import CurationError
 from curation.text.folding import one_line
 

@@ -1,26 +1,29 @@
-"""Queues of examples that wait for a person, their order, and reservations by open pages.
+"""Queues of examples that wait for a person, and their order.
 
-A queue is a function of the rows and of people's decisions; it is stored nowhere. Reservations live
-in memory only. Accepted cost: after a restart two people may see the same example once.
+A queue is a function of the rows, of people's decisions and of the review's settings; it is stored
+nowhere. A board keeps what it is computed from, so that a new decision costs only its own example.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Iterable, Sequence
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from curation.looking.tally import Tally
 from curation.report import PEOPLE
+from curation.review import Review
 
 if TYPE_CHECKING:
     from curation.decisions.state import State
 
 QUEUES = {
-    "undecided": ("Undecided", "Kept examples that nobody decided yet."),
+    "undecided": ("Undecided", "Kept examples that wait for your answer."),
     "review": ("To review", "Examples that somebody sent to review."),
     "attention": ("Needs attention", "Examples that a trainer cannot use as they stand."),
     "contaminated": (
@@ -35,119 +38,154 @@ QUEUES = {
 FIRST = "undecided"
 """The queue that a page opens with."""
 
-EXPIRES = 600.0
-"""Seconds after which a silent page loses its reservations."""
-
 REVIEW = "review"
 """The reason of the flag that sends an example to the queue of that name."""
 
+EVERYTHING = "everything"
+"""The queue that always holds all rows."""
 
-def queue(
-    rows: pd.DataFrame, people: State | None, name: str, reserved: Sequence[str] = ()
-) -> np.ndarray:
-    """Return the positions of the rows that wait in a queue, in its order.
+ONE = Review()
+"""A review in which one person answers each example."""
 
-    Decided examples leave at once. Skipped ones go to the end, the longest skipped first. reserved:
-    ids that other pages reserve, best first; they come last and in reverse, so that two people who
-    share a short queue work towards each other. The queue `everything` always holds all rows.
+_CHUNK = 256
+_SHEETS = 64
+"""Views whose rows are remembered; the sessions of a server mostly share one."""
+
+Changes = Callable[[int, object], tuple[object, set[str] | None]]
+"""Finds what changed: (number of an event, former source) → (source, examples touched since)."""
+
+
+class Look(NamedTuple):
+    """A queue as it stands: the positions of its rows in order, and the size of every queue.
+
+    labels, tags: those in use, in alphabetical order.
     """
-    from curation.decisions.state import (
-        State,
-    )  # imported late, because it loads the database driver
 
-    now = people or State()
-    if name == "everything":
-        return np.arange(len(rows))
-    waits = _candidates(rows, now, name)
-    if name != REVIEW:
-        touched = {*now.verdicts, *now.labels, *now.edits}
-        touched.update(i for i, flags in now.flags.items() if REVIEW in flags)
-        waits[_positions(rows, touched)] = False
-    ends = [
-        _positions(rows, sorted(now.skips, key=lambda i: now.skips[i].seq)),
-        _positions(rows, reversed(reserved)),
-    ]
-    late = [end[waits[end]] for end in ends]
-    late[0] = late[0][~np.isin(late[0], late[1])]
-    for end in late:
-        waits[end] = False
-    return np.concatenate([np.flatnonzero(waits), *late])
+    positions: np.ndarray
+    counts: dict[str, int]
+    labels: list[str]
+    tags: list[str]
 
 
-def _candidates(rows: pd.DataFrame, people: State, name: str) -> np.ndarray:
-    """Return True for each row of a queue, before decided rows are taken out."""
-    if name == REVIEW:
-        waits = np.zeros(len(rows), dtype=bool)
-        waits[_positions(rows, (i for i, flags in people.flags.items() if REVIEW in flags))] = True
-        return waits
-    if name == "attention":
-        return (rows["attention"] != "").to_numpy(dtype=bool, copy=True)
-    if name == "contaminated":
-        holder = rows.get("contaminated_by")
-        if holder is None:
-            return np.zeros(len(rows), dtype=bool)
-        return (holder.notna() & rows["dropped_by"].isna()).to_numpy(dtype=bool, copy=True)
-    # a row that a person dropped and released since the rows were made is undecided too
-    dropped = (rows["dropped_by"].notna() & (rows["dropped_by"] != PEOPLE)).to_numpy(dtype=bool)
-    return dropped.copy() if name == "dropped" else ~dropped
-
-
-def _positions(rows: pd.DataFrame, ids: Iterable[str]) -> np.ndarray:
-    """Return the positions of the ids that exist, in their order."""
-    positions = rows.index.get_indexer(pd.Index(list(ids), dtype=rows.index.dtype))
-    return positions[positions >= 0]
-
-
-class Reservations:
-    """The examples that each open page reserves: the one on its screen first, then the next ones.
-
-    One object serves a project on a server. An example on somebody's screen is in nobody else's
-    queue, and the next ones of somebody come last there, while the page sent something within
-    EXPIRES seconds. Saved decisions do not depend on it: two decisions about one example are both
-    saved.
-    """
+class Board:
+    """The queues of one project for every person, kept ready; safe for many threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._pages: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._sheets: OrderedDict[int, _Sheet] = OrderedDict()
 
-    def reserve(self, page: str, ids: Iterable[str], now: float | None = None) -> None:
-        """Replace the reservations of a page; the first id is on its screen."""
-        moment = time.monotonic() if now is None else now
+    def look(
+        self,
+        rows: pd.DataFrame,
+        people: State | None,
+        name: str,
+        who: str = "",
+        review: Review = ONE,
+        changes: Changes | None = None,
+    ) -> Look:
+        """Return a queue for a person, and the sizes of all queues.
+
+        changes: finds the examples that changed; without it everything is read again.
+        """
+        from curation.decisions.state import State  # late, because it loads the database driver
+
         with self._lock:
-            self._pages[page] = moment, tuple(ids)
-            for name in [n for n, (then, _) in self._pages.items() if then < moment - EXPIRES]:
-                del self._pages[name]
+            sheet = self._sheet(rows)
+            sheet.counted.follow(people or State(), changes)
+            tally = sheet.counted.tally
+            unanswered = tally.unanswered(who, review) & ~tally.in_review
+            waits = {other: sheet.candidates[other] & unanswered for other in sheet.candidates}
+            waits[REVIEW] = tally.in_review
+            counts = {
+                other: len(rows) if other == EVERYTHING else int(np.count_nonzero(waits[other]))
+                for other in QUEUES
+            }
+            positions = np.arange(len(rows))
+            if name != EVERYTHING:
+                positions = _in_order(waits[name], tally.skipped)
+            labels = sorted(tally.names("label") | sheet.labels)
+            return Look(positions, counts, labels, sorted(tally.names("tag")))
 
-    def of_others(self, page: str, now: float | None = None) -> tuple[set[str], list[str]]:
-        """Return the ids on other pages' screens, and the next ones of other pages, best first."""
-        moment = time.monotonic() if now is None else now
-        with self._lock:
-            reserved = [
-                ids
-                for name, (then, ids) in self._pages.items()
-                if name != page and ids and then >= moment - EXPIRES
-            ]
-        following = [i for ids in reserved for i in ids[1:]]
-        return {ids[0] for ids in reserved if ids[0]}, list(dict.fromkeys(following))
+    def _sheet(self, rows: pd.DataFrame) -> _Sheet:
+        sheet = self._sheets.get(id(rows))
+        if sheet is None or sheet.rows() is not rows:
+            alike = (s.counted for s in self._sheets.values() if s.counted.fits(rows.index))
+            sheet = self._sheets[id(rows)] = _Sheet(rows, next(alike, None))
+        self._sheets.move_to_end(id(rows))
+        while len(self._sheets) > _SHEETS:
+            self._sheets.popitem(last=False)
+        return sheet
 
 
-def upcoming(
-    rows: pd.DataFrame,
-    positions: np.ndarray,
-    name: str,
-    current: str,
-    shown_elsewhere: Collection[str],
-    count: int,
-) -> tuple[list[str], int]:
-    """Return the ids of the next examples, and the number left out as shown on other screens.
+class _Counted:
+    """A tally, and the newest event that it counts."""
 
-    The queue `everything` continues after `current`; every other queue starts at its front.
+    def __init__(self, index: pd.Index) -> None:
+        self.tally = Tally(index, REVIEW)
+        self._last, self._source = 0, object()
+
+    def fits(self, index: pd.Index) -> bool:
+        """Whether the tally is of just these rows."""
+        return self.tally.index is index or self.tally.index.equals(index)
+
+    def follow(self, people: State, changes: Changes | None) -> None:
+        """Count the events of a state that are not counted yet."""
+        source, examples = changes(self._last, self._source) if changes else (object(), None)
+        if examples is None:
+            self.tally = Tally(self.tally.index, REVIEW)
+            self.tally.follow(people, people.revisions.keys())
+        elif examples:
+            self.tally.follow(people, examples)
+        self._last, self._source = people.last, source
+
+
+class _Sheet:
+    """Properties of the rows of a view, with the tally that it shares with views of the same rows."""
+
+    def __init__(self, rows: pd.DataFrame, counted: _Counted | None) -> None:
+        self.rows = weakref.ref(rows)
+        self.counted = counted or _Counted(rows.index)
+        # a row that a person dropped and released since the rows were made is undecided too
+        dropped = rows["dropped_by"].notna() & (rows["dropped_by"] != PEOPLE)
+        holder = rows.get("contaminated_by")
+        holds = np.zeros(len(rows), bool) if holder is None else holder.notna().to_numpy(dtype=bool)
+        self.candidates = {
+            "undecided": ~dropped.to_numpy(dtype=bool),
+            "attention": (rows["attention"] != "").to_numpy(dtype=bool),
+            "contaminated": holds & rows["dropped_by"].isna().to_numpy(dtype=bool),
+            "dropped": dropped.to_numpy(dtype=bool),
+        }
+        self.labels = {str(label) for label in rows["label"].dropna().unique()}
+
+
+def queue(
+    rows: pd.DataFrame, people: State | None, name: str, who: str = "", review: Review = ONE
+) -> np.ndarray:
+    """Return the positions of the rows that wait in a queue for a person, in its order.
+
+    An example waits while fewer people than its overlap have answered it, and this one has not.
+    Skipped ones go to the end, the longest skipped first. The queue `everything` always holds all
+    rows, and `review` what was sent to review, answered or not.
     """
-    if name == "everything":
-        first = int(rows.index.get_indexer(pd.Index([current]))[0]) + 1
-        return [str(i) for i in rows.index[positions[first : first + count]]], 0
-    most = count + len(shown_elsewhere) + 1
-    ids = [str(i) for i in rows.index[positions[:most]] if i != current]
-    free = [i for i in ids if i not in shown_elsewhere]
-    return free[:count], len(ids) - len(free)
+    return Board().look(rows, people, name, who, review).positions
+
+
+def _in_order(waits: np.ndarray, skipped: dict[int, int]) -> np.ndarray:
+    late = [position for position in sorted(skipped, key=skipped.__getitem__) if waits[position]]
+    if not late:
+        return np.flatnonzero(waits)
+    first = waits.copy()
+    first[late] = False
+    return np.concatenate([np.flatnonzero(first), np.array(late)])
+
+
+def ids_of(rows: pd.DataFrame, positions: np.ndarray) -> Iterator[str]:
+    """Yield the ids at some positions; a few at a time, as they are needed."""
+    for start in range(0, len(positions), _CHUNK):
+        yield from map(str, rows.index[positions[start : start + _CHUNK]])
+
+
+def following(rows: pd.DataFrame, current: str, count: int) -> list[str]:
+    """Return the ids after an example in the order of the rows; the first ones without one."""
+    first = int(rows.index.get_indexer(pd.Index([current], dtype=rows.index.dtype))[0]) + 1
+    return [str(i) for i in rows.index[first : first + count]]

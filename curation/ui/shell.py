@@ -45,6 +45,7 @@ def around(page: Any) -> None:
                 _funnel(project)
                 if page.url_path != ANNOTATE:  # the card has an undo of its own
                     _undo(project)
+                    state.presence(str(project.path)).left(state.connection_id())
                 running = [job for job in jobs.all_jobs(project.path, RECENT) if job.active]
                 _jobs(project, bool(running))
         except CurationError as error:

@@ -13,16 +13,19 @@ from urllib.parse import quote, unquote
 from weakref import WeakKeyDictionary
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from curation import errors
 from curation.dataset import Dataset
-from curation.looking.queues import Reservations
+from curation.looking.queues import Board
 from curation.overlay import with_decisions
 from curation.project import Project, View
 from curation.questions import SHORT, read_questions
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import ANSWERS
 from curation.text.slug import slug
+from curation.ui.presence import Presence
 from curation.ui.slots import Slot
 
 if TYPE_CHECKING:
@@ -74,9 +77,26 @@ def _opened(path: str, stamp: tuple[int, ...]) -> Project:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def reservations(path: str) -> Reservations:
-    """The examples of a project that are open on pages of this server."""
-    return Reservations()
+def board(path: str) -> Board:
+    """The queues of a project, which all sessions of this server share."""
+    return Board()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def presence(path: str) -> Presence:
+    """The pages of a project's cards that are open in this server."""
+    return Presence()
+
+
+def connection_id() -> str:
+    """Streamlit's id of this session, by which it knows whether the browser is connected."""
+    context = get_script_run_ctx()
+    return "" if context is None else context.session_id
+
+
+def is_connected(connection: str) -> bool:
+    """Whether the browser of a session is connected."""
+    return runtime.exists() and runtime.get_instance().is_active_session(connection)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

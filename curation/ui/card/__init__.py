@@ -51,7 +51,7 @@ def draw(project: Project, view: View) -> None:
             address=state.address(project.path),
             view=view,
             people=project.people(),
-            reservations=state.reservations(str(project.path)),
+            board=state.board(str(project.path)),
             annotator=state.annotator(),
             session=state.session_id(),
         )
@@ -68,10 +68,20 @@ def _draw(place: Place) -> None:
     sent: Any = widget_value(key) or {}
     try:
         state.present(place.project)
+        _note_presence(place.project, str((sent.get("request") or {}).get("page") or ""))
         answer = reply(place, sent.get("request"))
     except CurationError as error:
         answer = {**reply(place, None), "trouble": str(error)}
     _mount(key=key, data=answer, on_request_change=_heard)
+
+
+def _note_presence(project: Project, page: str) -> None:
+    """Note that the page is open, and give back the examples of pages that were closed."""
+    pages = state.presence(str(project.path))
+    if page:
+        pages.arrived(page, state.connection_id())
+    if closed := pages.closed(state.is_connected):
+        project.decisions.leases.release(closed)
 
 
 def _heard() -> None:

@@ -9,15 +9,13 @@ from typing import Any
 import orjson
 
 from curation.decisions import Decision
-from curation.decisions.event import SWITCHES, with_reason
+from curation.decisions.event import ANSWERING, SWITCHES, with_reason
 from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
 from curation.project import Project
 from curation.questions import Question, read_questions
-
-DECIDING = ("keep", "drop", "edit", "label")
-"""Kinds that take an example out of the queue of those sent to review."""
+from curation.review import read_review
 
 ALONG = ":1"
 """Ending of the op_id of a second decision that an answer makes."""
@@ -97,7 +95,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
         content = {"question": name, "value": value}
         fields = {"kind": "answer", "value": content, "op_id": f"{op}:{name}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
-    if answer.get("queue") == REVIEW and kind in DECIDING:
+    if answer.get("queue") == REVIEW and kind in ANSWERING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))
     for decision in decisions:
@@ -141,7 +139,13 @@ def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: W
         return
     outcome = project.decisions.append([d for _, decisions in waiting for d in decisions])
     done.saved += [op for op, _ in waiting]
-    own = [e for e in outcome.conflicts if e.kind != "unflag" or not e.op_id.endswith(ALONG)]
+    review = read_review(project.path)
+    own = [
+        event
+        for event in outcome.conflicts
+        if (event.kind != "unflag" or not event.op_id.endswith(ALONG))
+        and review.people_for(event.example_id) == 1  # else another answer is what is wanted
+    ]
     done.notices += [(e.example_id, text) for e, text in meanwhile(project.decisions, own)]
 
 

@@ -1,5 +1,8 @@
 // The page: one painted card, the next cards in memory, and keys that act on the painted card.
 
+const RENEW = 60000; // milliseconds after which an idle page says that it is still here
+const ASK = 4000; // milliseconds after which a page without a card asks whether one is free
+
 const memories = new Map();
 let guarded = false;
 
@@ -38,6 +41,7 @@ class Page extends Shell {
       ["keypress", (event) => this.quiet(event)], ["pagehide", () => this.memory && this.whereabouts()],
     ];
     this.listeners.forEach(([name, heard]) => window.addEventListener(name, heard, true));
+    this.pulse = setInterval(() => this.outbox?.flush(), RENEW);
   }
 
   /** Remove the listeners; unsaved answers stay in this tab's memory. */
@@ -47,6 +51,8 @@ class Page extends Shell {
     this.outbox?.stop();
     clearTimeout(this.addressTimer);
     clearTimeout(this.noteTimer);
+    clearTimeout(this.asking);
+    clearInterval(this.pulse);
   }
 
   // --- replies of the server ---------------------------------------------------------------
@@ -146,8 +152,16 @@ class Page extends Shell {
       if (this.cards.has(this.want)) this.show(this.want);
     } else if (this.upcoming.length) this.show(this.upcoming.shift());
     else if (this.outbox.waiting) this.nothing("Loading…");
-    else if (data.elsewhere) this.nothing(`The last ${plural(data.elsewhere, "example")} of this queue ${data.elsewhere === 1 ? "is" : "are"} on somebody else’s screen.`);
+    else if (data.elsewhere) this.waitFor(data.elsewhere);
     else this.nothing("✓ This queue is empty. Choose another, or send examples to review from the Map or Browse.");
+  }
+
+  /** Say who has the last examples of a queue, and ask again after a while whether one is free. */
+  waitFor(count) {
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => !this.card && this.outbox.flush(), ASK);
+    const text = `The last ${plural(count, "example")} of this queue ${count === 1 ? "is" : "are"} on somebody else’s screen.`;
+    if (this.live.textContent !== text) this.nothing(text);
   }
 
   /** Update the painted card with newer decisions; a changed text is drawn with a notice. */

@@ -8,7 +8,8 @@ overtaken by a newer one. The price is that each request names every card that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,13 +18,22 @@ import pandas as pd
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
-from curation.decisions.subjects import actor
 from curation.errors import CurationError
 from curation.guidelines import mark_of, newest, note, read_guidelines
-from curation.looking.queues import FIRST, QUEUES, Reservations, queue, upcoming
+from curation.looking.queues import (
+    EVERYTHING,
+    FIRST,
+    QUEUES,
+    REVIEW,
+    Board,
+    Look,
+    following,
+    ids_of,
+)
 from curation.project import Project, View
 from curation.questions import read_questions
 from curation.report import PEOPLE
+from curation.review import Review, read_review
 from curation.ui.card.answers import write
 
 AHEAD = 40
@@ -43,16 +53,17 @@ FACTS = ("split", "language", "topic", "group")
 class Place:
     """A page of cards: its project with the name in the address, its view, and its annotator.
 
-    people: the decisions that the view was made with.
+    people: the decisions that the view was made with; source: where they were read from.
     """
 
     project: Project
     address: str
     view: View
     people: State | None
-    reservations: Reservations
+    board: Board
     annotator: str
     session: str
+    source: object = None
 
 
 def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -92,28 +103,74 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
     name = name if name in QUEUES else FIRST
     current, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
-    screens, following = place.reservations.of_others(page)
-    positions = queue(rows, people, name, following)
-    order, elsewhere = upcoming(rows, positions, name, current, screens, AHEAD)
-    place.reservations.reserve(page, [current or (order[0] if order else ""), *order])
+    review = read_review(place.project.path)
+    changes = None if people is None else partial(_changes, place.project)
+    look = place.board.look(rows, people, name, place.annotator, review, changes)
+    order = _leased(place, look, name, current if current in rows.index else "", page, review)
     revisions = {} if people is None else people.revisions
     needed = [*([current] if current in rows.index else []), *order]
     stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
-    labels = _labels(rows, people)
+    shared = _shared(place, people, stale, review)
     return {
         "queue": name,
         "at": current,
         "gone": bool(current) and current not in rows.index,
         "order": order,
-        "elsewhere": elsewhere,
-        "left": len(positions),
-        "counts": {n: len(queue(rows, people, n)) for n in QUEUES if n != name}
-        | {name: len(positions)},
-        "cards": cards(dataset, people, stale, place.annotator),
+        "elsewhere": 0 if order else _others(look, rows, current),
+        "left": look.counts[name],
+        "counts": look.counts,
+        "cards": cards(dataset, people, stale, place.annotator, shared),
         **asking(place.project, people, request.get("guidelines")),
-        "labels": labels,
-        "tags": _tags(people),
+        "labels": look.labels,
+        "tags": look.tags,
         "undo": last_action(place.project, people, place.annotator),
+    }
+
+
+def _leased(
+    place: Place, look: Look, name: str, current: str, page: str, review: Review
+) -> list[str]:
+    """The next examples, leased to the page with the one on its screen.
+
+    The queue `everything` goes on from there, and only the screen is leased.
+    """
+    rows, who = place.view.dataset.rows, place.annotator
+    take = place.project.decisions.leases.take
+    if name == EVERYTHING:
+        order = following(rows, current, AHEAD)
+        screen = current or next(iter(order), "")
+        take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
+        return order
+    return take(
+        page,
+        who,
+        ids_of(rows, look.positions),
+        AHEAD,
+        overlap=review.people_for,
+        screen=current,
+        waiting=len(look.positions),
+        again=name == REVIEW,
+    )
+
+
+def _others(look: Look, rows: pd.DataFrame, current: str) -> int:
+    """The number of waiting examples that are on other people's pages, where none is free."""
+    waiting = set(ids_of(rows, look.positions))
+    return len(waiting - {current})
+
+
+def _shared(
+    place: Place, people: State | None, examples: Iterable[str], review: Review
+) -> dict[str, Any]:
+    """The imported label of each shared example that others answered and this person did not.
+
+    Its card shows nothing of those answers, so that each person's own are independent.
+    """
+    answered = {} if people is None else people.answered
+    return {
+        i: place.project.examples.rows["label"].get(i)
+        for i in examples
+        if i in answered and place.annotator not in answered[i] and review.people_for(i) > 1
     }
 
 
@@ -135,21 +192,30 @@ def _up_to_date(place: Place, people: State | None) -> Dataset:
 
     New decisions are laid over each card, but an undone decision is still in these rows.
     """
-    before, now = place.people or State(), people or State()
+    if people is None:
+        return place.view.dataset
+    before = place.people or State()
+    source, examples = _changes(place.project, before.last, place.source)
     tables = ("verdicts", "edits", "labels")
-    if any(getattr(before, name).keys() - getattr(now, name).keys() for name in tables):
-        place.people, place.view = people, place.project.view()
+    if any(
+        name not in after
+        for table in tables
+        for after in (getattr(people, table),)
+        for name in _among(getattr(before, table), examples)
+    ):
+        place.view = place.project.view()
+    place.people, place.source = people, source
     return place.view.dataset
 
 
-def _labels(rows: pd.DataFrame, people: State | None) -> list[str]:
-    """Every label that is in use, in alphabetical order."""
-    given = set() if people is None else {str(e.value) for e in people.labels.values()}
-    return sorted(given | {str(label) for label in rows["label"].dropna().unique()})
+def _changes(project: Project, seq: int, former: object) -> tuple[object, set[str] | None]:
+    """What changed since an event; see `Fold.changes`."""
+    return project.decisions.read(lambda fold: fold.changes(seq, former))
 
 
-def _tags(people: State | None) -> list[str]:
-    return sorted({t for tags in people.tags.values() for t in tags}) if people else []
+def _among(table: Mapping[str, Event], examples: set[str] | None) -> Iterable[str]:
+    """The examples of a table that are among some; None for all."""
+    return table if examples is None else examples & table.keys()
 
 
 def last_action(project: Project, people: State | None, annotator: str) -> dict[str, Any] | None:
@@ -158,10 +224,9 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
         return None
     newest: Event | None = None
     batch, kind, examples = "", "", set[str]()
-    for event in reversed(project.decisions.events()):
+    for event in project.decisions.read(lambda fold: fold.newest_first(annotator)):
         if newest is None:
-            counts = event.kind not in (*SWITCHES, "guideline") and event.op_id not in people.undone
-            if counts and actor(event) == annotator:
+            if event.kind not in SWITCHES and event.op_id not in people.undone:
                 newest, batch = event, event.batch.partition("/")[0]  # of an import, all of it
         elif not batch or event.batch.partition("/")[0] != batch:
             break
@@ -195,14 +260,21 @@ def asking(project: Project, people: State | None, known_mark: Any) -> dict[str,
 
 
 def cards(
-    dataset: Dataset, people: State | None, ids: Iterable[str], annotator: str
+    dataset: Dataset,
+    people: State | None,
+    ids: Iterable[str],
+    annotator: str,
+    shared: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """The data with which the page shows each example, up to MOST_TEXT characters; text only."""
+    """The data with which the page shows each example, up to MOST_TEXT characters; text only.
+
+    shared: example → the label to show, where people's verdict, label and rating are not shown.
+    """
     titles = {report.name: report.title for report in dataset.steps}
     sent: list[dict[str, Any]] = []
     room = MOST_TEXT
     for example in ids:
-        card = card_of(dataset, people, titles, example, annotator)
+        card = card_of(dataset, people, titles, example, annotator, shared or {})
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
         if room < 0 and sent:
             break
@@ -211,11 +283,19 @@ def cards(
 
 
 def card_of(
-    dataset: Dataset, people: State | None, titles: Mapping[str, str], example: str, annotator: str
+    dataset: Dataset,
+    people: State | None,
+    titles: Mapping[str, str],
+    example: str,
+    annotator: str,
+    shared: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """One example with the results of the recipe, the decisions of people, and one's own answers."""
+    """One example with what the recipe, people and the annotator made of it; see `cards`."""
     row = dataset.row(example)
     decided = (people or State()).of(example)
+    label = row["label"]
+    if example in shared:
+        label, decided = shared[example], replace(decided, verdict=None, label=None, rating=None)
     messages = str(row["messages"]) if decided.edit is None else _turns(decided.edit)
     cut = max(0, len(messages) - LONGEST)
     return {
@@ -228,7 +308,7 @@ def card_of(
         "source": f"{row['source']}, row {row['source_row']:,}",
         "fate": _fate(row, decided.verdict, titles),
         "reason": _reason(dataset, row),
-        "label": str(decided.label.value) if decided.label else _text(row["label"]),
+        "label": str(decided.label.value) if decided.label else _text(label),
         "facts": [[name, _text(row.get(name))] for name in FACTS if _text(row.get(name))],
         "attention": [
             ATTENTION.get(code, code) for code in _text(row["attention"]).split(",") if code
