@@ -10,6 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 from curation.errors import RecipeError
@@ -22,6 +23,12 @@ Numbers = NewType("Numbers", str)
 
 ReferenceNames = NewType("ReferenceNames", list[str])
 """A parameter of this type names reference sets of the project; without a name, all of them."""
+
+ProjectFile = NewType("ProjectFile", str)
+"""A parameter of this type names a file inside the project's folder; empty names none.
+
+Such a name holds on every machine, and tells nothing of this one in a recipe that is delivered.
+"""
 
 SEEDS = 2**31
 """Seeds that a step may have, from 0."""
@@ -51,7 +58,7 @@ class Parameter:
 
     type is one of "integer", "number", "flag", "choice", "column", "list" and "text"; choices
     are what a choice may be, or the items of a list. numeric: a column of numbers. references: a list
-    of names of reference sets.
+    of names of reference sets. file: the name of a file in the project's folder.
     """
 
     name: str
@@ -63,6 +70,7 @@ class Parameter:
     optional: bool = False
     numeric: bool = False
     references: bool = False
+    file: bool = False
 
     def check(self, value: Any) -> Any:
         """The value in its canonical form; raises RecipeError with the accepted values."""
@@ -73,7 +81,7 @@ class Parameter:
         if self.type == "choice" and value in self.choices:
             return value
         if self.type in ("text", "column") and isinstance(value, str):
-            return value
+            return self._inside(value) if self.file else value
         if self.type == "list" and isinstance(value, list | tuple):
             return self._items([self._text(item) for item in value])
         if self.type in ("integer", "number"):
@@ -82,6 +90,16 @@ class Parameter:
             f"one of {', '.join(map(repr, self.choices))}" if self.choices else f"a {self.type}"
         )
         raise RecipeError(f"{self.name} must be {accepted}, not {value!r}")
+
+    def _inside(self, name: str) -> str:
+        """The name of a file, which may not lie outside of the project's folder."""
+        posix, windows = PurePosixPath(name), PureWindowsPath(name)
+        if posix.is_absolute() or windows.anchor or ".." in windows.parts:
+            raise RecipeError(
+                f"{self.name} must name a file in the project's folder, such as "
+                f"{self.name}/{windows.name or 'NAME'}, not {name!r}; copy the file there"
+            )
+        return name
 
     def _text(self, item: Any) -> str:
         """An item of a list as text; YAML's own come as they were written."""
@@ -138,6 +156,7 @@ def parameter_of(name: str, annotation: Any, default: Any) -> Parameter:
         str: "text",
         Column: "column",
         Numbers: "column",
+        ProjectFile: "text",
     }
     choices: tuple[Any, ...] = ()
     references = annotation is ReferenceNames
@@ -152,8 +171,10 @@ def parameter_of(name: str, annotation: Any, default: Any) -> Parameter:
         kind = kinds[annotation]
     else:
         raise RecipeError(f"parameter {name!r}: {annotation!r} cannot be drawn as a form")
-    numeric = annotation is Numbers
-    return Parameter(name, kind, default, help_text, choices, bounds, optional, numeric, references)
+    numeric, file = annotation is Numbers, annotation is ProjectFile
+    return Parameter(
+        name, kind, default, help_text, choices, bounds, optional, numeric, references, file
+    )
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[list[str], dict[str, Parameter]]:

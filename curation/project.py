@@ -289,6 +289,7 @@ class Project:
             progress=progress,
             memory=self.memory,
             references=self.references,
+            folder=self.path,
         )
 
     def replay(

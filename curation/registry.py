@@ -22,6 +22,7 @@ from curation.parameters import (
     Column,
     Numbers,
     Parameter,
+    ProjectFile,
     Range,
     ReferenceNames,
     checked,
@@ -39,6 +40,7 @@ __all__ = [
     "Numbers",
     "Operation",
     "Parameter",
+    "ProjectFile",
     "Range",
     "ReferenceNames",
     "add",
@@ -70,6 +72,7 @@ INPUTS = {
     "targets": "a function of names; it returns these reference sets of the project, or all without a "
     "name, each with name, sha256 and `examples`, a frame with prompt and response; the names are a "
     "parameter of type ReferenceNames",
+    "folder": "the project's folder, in which the parameters of type ProjectFile name files",
     "store": "the vector store (see `curation.embedding`)",
     "decisions": "the state of people's decisions",
     "remembered": "a function of a list that names what is computed and all that it depends on besides "
@@ -239,6 +242,10 @@ class Operation:
     def references_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The reference sets that a call with these parameters names; none of them means all."""
         return tuple(name for p in self.params.values() if p.references for name in params[p.name])
+
+    def files_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The files in the project's folder that a call with these parameters names."""
+        return tuple(params[p.name] for p in self.params.values() if p.file and params[p.name])
 
     def columns_read(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The columns beyond the text that a call with these parameters reads."""

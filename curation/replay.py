@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from curation.engine import Engine, Serial
 from curation.engine.steps import Steps
 from curation.engine.supply import embedded
 from curation.errors import CurationError
+from curation.files import content_of
 from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
@@ -71,7 +73,7 @@ class Replay:
 
     source: the examples as imported. people: decisions, or None. store: the vector store that
     `embed` operations get. bases: the tables that operations keep to. references: sets that
-    operations compare the examples with.
+    operations compare the examples with. folder: the project's.
     """
 
     source: Source
@@ -83,10 +85,12 @@ class Replay:
     progress: Progress = silent
     memory: Memory[Dataset] = field(default_factory=Memory)
     references: References = NONE
+    folder: Path = Path()
 
     def __post_init__(self) -> None:
         self._steps = Steps(
-            self.cache, self.store, self.people, self.bases, self.engine, self.references
+            *(self.cache, self.store, self.people, self.bases, self.engine, self.references),
+            folder=self.folder,
         )
 
     def run(
@@ -159,6 +163,9 @@ class Replay:
             depends = [depends, operation.read_of(params, self.people)]
         if "targets" in operation.inputs:
             depends = [depends, digests(self.references, operation.references_read(params))]
+        if "folder" in operation.inputs:
+            names = operation.files_read(params)
+            depends = [depends, [_content(self.folder / name) for name in names]]
         return key(before, stage.name, operation.version, params, depends)
 
     def _decide(
@@ -268,6 +275,14 @@ class Replay:
         except NotRemembered:
             raise NotCached(steps[-1].name, dataset) from None
         return dataset.replace(vectors=vectors)
+
+
+def _content(path: Path) -> str:
+    """The SHA-256 of a file; empty where there is none."""
+    try:
+        return content_of(path)
+    except OSError:
+        return ""
 
 
 def _title(stage: _Named | PeopleLayer) -> str:

@@ -155,7 +155,10 @@ class StepReport:
             return [("kept" if keep else "dropped", reason)]
         if self.kind == "select":
             return [("chosen" if keep else "dropped", reason)]
-        return [] if keep else [("dropped", reason or "it failed this filter")]
+        if keep:
+            flags = self.params.get("action") == "flag" and reason
+            return [("flagged", reason)] if flags else []
+        return [("dropped", reason or "it failed this filter")]
 
 
 def _short(value: Any) -> str:

@@ -25,7 +25,7 @@ from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.registry import Operation
 from curation.replay import Replay
-from tests.conftest import make_dataset
+from tests.conftest import ROOT, make_dataset
 from tests.encoders import TrigramEncoder
 
 TYPES = {"integer", "number", "flag", "choice", "column", "list", "text"}
@@ -174,6 +174,7 @@ def answer(
         "remembered": directly,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
+        "folder": ROOT,
     }
     result = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":

@@ -474,6 +474,49 @@ def test_of_similar_rows_the_one_that_the_user_wants_stays():
     assert similar(rows, vectors, best_by="score") == [False, True]
 
 
+def test_the_longest_copy_does_not_stay_where_it_is_the_longest_by_a_fault():
+    rows, vectors = (
+        rows_of(
+            [("a?", "x"), ("a?", "whole"), ("a?", "whole <br>"), ("a?", "whole and <br>&nbsp;")]
+        ),
+        on_a_circle(*[0] * 4),
+    )
+    rows = rows.assign(source_row=range(4))
+    assert similar(rows, vectors, keep="longest") == [False, False, False, True]
+    rows["problems"] = [None, "", "html", "html,personal_data"]
+    assert similar(rows, vectors, keep="longest") == [False, True, False, False]
+    assert similar(rows, vectors, keep="first") == [True, False, False, False]
+    rows["score"] = [1.0, 1.0, 1.0, 2.0]
+    assert similar(rows, vectors, keep="longest", best_by="score") == [False, False, False, True]
+
+
+def test_rows_that_a_model_cannot_read_are_compared_with_none():
+    rows, vectors = rows_of([(f"{i}?", "x") for i in range(5)]), on_a_circle(*[0] * 5)
+    rows = rows.assign(tokens_unknown=[0.0, 0.09, 0.1, 0.6, np.nan], source_row=range(5))
+    for compare in ("neighbours", "clusters", "nearest"):
+        assert similar(rows, vectors, compare=compare) == [True, False, True, True, False], compare
+    rows["topic"] = ["a", "b", "a", "b", rows.index[2]]
+    assert similar(rows, vectors, within="topic") == [True] * 5, "a value may look like an id"
+
+
+@pytest.mark.parametrize("use", ["drop_similar", "drop_near_duplicates", "drop_exact_duplicates"])
+def test_copies_are_named_and_stay_where_they_are_only_flagged(make_project, use):
+    text = "How do I boil an egg for exactly eight minutes on a gas stove at home?"
+    records = [{"prompt": text, "response": "Use a timer."}] * 3 + [
+        {"prompt": "Name a planet.", "response": "Saturn."}
+    ]
+    steps = [Step("embed", way="torch-float32")] if use == "drop_similar" else []
+    dataset = make_project(records, *steps, Step(use, action="flag")).run()
+    report = dataset.steps[-1]
+    assert not len(dataset.dropped) and report.dropped == 0
+    named = dataset.rows["duplicate_of"].dropna()
+    assert len(named) == 2 and named.nunique() == 1
+    assert "2 examples are named as copies and stay" in report.notes[-1]
+    event = report.events(named.index[0])[0]
+    assert event["what"] == "flagged" and named.iloc[0] in event["text"]
+    assert not report.events(named.iloc[0])
+
+
 def test_similar_rows_with_different_labels_stay_unless_all_are_compared():
     rows, vectors = (
         rows_of([(f"{i}", "") for i in range(4)], ["x", "y", "x", None]),

@@ -10,9 +10,11 @@ from curation import Step
 from curation.cache import Cache
 from curation.dataset import Dataset
 from curation.engine.supply import Supply
+from curation.errors import CurationError
 from curation.looking import duplicates
 from curation.looking.duplicates import copies_of, differing, steps_of
 from curation.project import Project
+from curation.recipe import Recipe
 from curation.registry import operation
 from curation.report import StepReport
 from curation.ui.duplicates import answers
@@ -142,6 +144,29 @@ def test_the_page_cuts_anew_and_saves_the_threshold_in_the_recipe(project, monke
     project.recipe = project.recipe.without(0)
     app.run()
     assert app.button(key="duplicates-add").label == "Add the step Near duplicates"
+
+
+@pytest.mark.parametrize("before", [0.8, None])
+def test_the_page_shows_what_the_step_did_though_a_later_step_has_not_run(
+    make_project, monkeypatch, before
+):
+    rows = [{"prompt": "How do I repot it?", "completion": answer} for answer in ANSWERS]
+    project = make_project(rows, Step("drop_near_duplicates", similarity=before or 0.5))
+    if before:
+        project.run()
+    monkeypatch.setenv("CURATION_WORKSPACE", str(project.path.parent))
+    monkeypatch.setenv("CURATION_PROJECT", str(project.path))
+    steps = (
+        Step("drop_near_duplicates", similarity=0.7),
+        Step("judged", verdicts="verdicts/none.jsonl"),
+    )
+    project.recipe = Recipe(steps)
+    with pytest.raises(CurationError, match=r"none\.jsonl cannot be read"):
+        project.run()
+    page = ROOT / "pages" / "prepare" / "duplicates.py"
+    app = AppTest.from_file(str(page), default_timeout=60).run()
+    assert not app.exception and app.slider[0].value == 0.7
+    assert "of 5 examples dropped" in app.markdown[0].value
 
 
 def test_a_changed_phrase_is_one_piece_on_each_side():

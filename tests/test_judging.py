@@ -19,7 +19,7 @@ from curation import Project, Step, jobs
 from curation.cli import app
 from curation.commands import Command
 from curation.decisions import Decision
-from curation.errors import CurationError
+from curation.errors import CurationError, RecipeError
 from curation.judging import endpoint
 from curation.judging.endpoint import KEY, TRIES, Endpoint
 from curation.judging.plan import plan
@@ -339,6 +339,7 @@ def test_nothing_is_sent_without_consent_and_the_grades_become_a_score(server, t
     plan = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     assert plan["requests"] > len(CONTROLS) and plan["cost"] > 0 and not server.bodies
     sent = json.loads(CliRunner().invoke(app, [*command, "--yes", "--json"]).stdout)
+    assert sent["verdicts"] == f"verdicts/{next((folder / 'verdicts').glob('*.jsonl')).name}"
     assert len(server.bodies) == plan["requests"] and sent["controls"]["obeyed"] == 0
     assert sent["ungraded"] == {}
     project.recipe = Recipe((Step("judged", verdicts=sent["verdicts"]),))
@@ -367,12 +368,49 @@ def test_a_criterion_is_a_column_of_its_own_and_a_changed_row_has_no_grade(verdi
     rows = make_dataset(TEXTS[:2]).rows
     verdicts.add(row_key(*TEXTS[0]), {"quality": 2.0, "accuracy": 4.0})
     first = (rows["prompt"] == TEXTS[0][0]).to_numpy()
-    path = str(verdicts.path)
-    assert judged(rows, verdicts=path)[first] == 3 and np.isnan(judged(rows, verdicts=path)[~first])
-    assert judged(rows, verdicts=path, criterion="accuracy")[first] == 4
+    folder, name = verdicts.path.parent, verdicts.path.name
+    grades = judged(rows, folder, verdicts=name)
+    assert grades[first] == 3 and np.isnan(grades[~first])
+    assert judged(rows, folder, verdicts=name, criterion="accuracy")[first] == 4
     with pytest.raises(CurationError, match="curate judge"):
-        judged(rows, verdicts=f"{path}.gone")
-    assert GOOD and np.isnan(judged(rows)).all()
+        judged(rows, folder, verdicts=f"{name}.gone")
+    assert GOOD and np.isnan(judged(rows, folder)).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/home/mara/desk/verdicts/a.jsonl",
+        "C:\\desk\\a.jsonl",
+        "\\\\host\\desk\\a.jsonl",
+        "../a.jsonl",
+        "verdicts/../../a",
+    ],
+)
+def test_a_file_outside_of_the_project_is_refused_with_the_name_to_write(name):
+    with pytest.raises(RecipeError, match=r"judged: verdicts must name .* such as verdicts/a"):
+        Step("judged", verdicts=name).arguments  # noqa: B018 - it checks
+
+
+def test_the_verdicts_lie_in_the_project_wherever_one_stands(tmp_path, monkeypatch, verdicts):
+    project = Project.create(
+        tmp_path / "desk", recipe=Recipe((Step("judged", verdicts="verdicts/a.jsonl"),))
+    )
+    (tmp_path / "pairs.json").write_text(
+        json.dumps([{"prompt": prompt, "response": response} for prompt, response in TEXTS[:2]])
+    )
+    project.add(tmp_path / "pairs.json")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        CurationError, match=r"judged: The verdicts a.jsonl cannot be read: No such"
+    ):
+        project.run()
+    verdicts.add(row_key(*TEXTS[0]), {"quality": 2.0})
+    (project.path / "verdicts").mkdir()
+    verdicts.path.rename(project.path / "verdicts" / "a.jsonl")
+    assert project.run().rows["judge"].notna().sum() == 1
+    Verdicts(project.path / "verdicts" / "a.jsonl").add(row_key(*TEXTS[1]), {"quality": 4.0})
+    assert project.run().rows["judge"].notna().sum() == 2, "what was added counts at once"
 
 
 def test_the_page_shows_what_it_would_send_and_uses_the_grades(server, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 
+import numpy as np
 import pytest
 from huggingface_hub import constants
 
@@ -142,3 +143,42 @@ def test_import_and_run_say_it(tmp_path):
         "unread": counted.to_dict(),
     }
     assert counted.sentence in run_text(summary) and summary["unread"]["languages"][0]["rows"] == 2
+
+
+TALKS = [
+    ENGLISH,
+    ("How do I keep green tea fresh for long?", "Keep it away from light, heat and damp air."),
+    CHINESE,
+    ("什么是光合作用？", "植物利用阳光把二氧化碳和水变成糖和氧气。"),
+    ("怎样学好书法？", "先选一支好毛笔，再每天临摹一位名家的字帖。"),
+    ("长城有多长？", "明长城全长约八千八百五十公里。"),
+]
+
+
+def test_rows_that_the_model_cannot_read_are_no_copies_of_each_other(make_project):
+    project = make_project(
+        [{"prompt": p, "response": r} for p, r in TALKS],
+        Step("embed", way="torch-float32"),
+        Step("drop_similar", similarity=0.5),
+    )
+    after = project.run()
+    embedded, similar = after.steps
+    counted = unread(after.rows).languages
+    assert {one.language for one in counted if one.is_unread} == {"zh"}
+    unknown = after.rows["tokens_unknown"]
+    assert (unknown > 0.1).tolist() == after.rows["prompt"].map(lambda p: not p.isascii()).tolist()
+    assert similar.dropped == 1 and after.dropped["prompt"].iloc[0].isascii()
+    assert "4 of 6 examples were not compared" in similar.notes[0]
+    vectors = after.vectors[(unknown > 0.1).to_numpy()]
+    assert (vectors @ vectors.T - np.eye(4)).max() > 0.5, (
+        "their vectors alone would make copies of them"
+    )
+    read = make_copy(project, "multilingual")
+    assert read.run().rows["tokens_unknown"].max() < 0.1 and not read.view().dataset.steps[-1].notes
+
+
+def make_copy(project: Project, model: str) -> Project:
+    """The project with another model."""
+    embed, similar = project.recipe.steps
+    project.recipe = Recipe((Step("embed", model=model), similar))
+    return project

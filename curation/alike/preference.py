@@ -1,4 +1,4 @@
-"""The row of a group of copies that stays: by people first, then by a column, length and place."""
+"""The row of a group of copies that stays: by people, a column, problems, length and place."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ Best = Literal["highest", "lowest"]
 def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) -> np.ndarray:
     """Positions of the rows, the best to keep first; the order of the rows does not matter.
 
-    best_by: a column of numbers or dates; rows without a value come last. Raises CurationError for a
-    column without numbers and dates.
+    keep: the longest comes first among those with the fewest problems, where the column `problems`
+    names any, since what spoils a copy often lengthens it. best_by: a column of numbers or dates; rows
+    without a value come last. Raises CurationError for a column without numbers and dates.
     """
     sort_keys: list[np.ndarray] = [
         rows.index.to_numpy().astype(str),
@@ -26,6 +27,9 @@ def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) 
     ]
     if keep == "longest":
         sort_keys.append(-rows["messages"].str.len().to_numpy())
+        if "problems" in rows:
+            problems = rows["problems"].fillna("").astype("str")
+            sort_keys.append((problems.str.count(",") + (problems != "")).to_numpy())
     if best_by is not None:
         values = _values(rows[best_by], best_by)
         signed = -values if best == "highest" else values

@@ -43,6 +43,7 @@ def judge(
     from curation.judging.rubric import DEFAULT, rubric_of
     from curation.judging.run import TRIES_OF_ROW, ungraded
     from curation.judging.run import judge as ask
+    from curation.judging.verdicts import name_in_project
 
     with working(project, job) as (progress, result):
         opened, criteria = (
@@ -60,7 +61,7 @@ def judge(
             "tokens_in": size.tokens_in,
             "tokens_out": size.tokens_out,
             "cost": round(size.cost(price_in, price_out), 4),
-            "verdicts": str(verdicts.path.absolute()),
+            "verdicts": name_in_project(verdicts.path),
             "sent": yes,
         }
         lines = [

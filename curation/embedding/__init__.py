@@ -17,7 +17,13 @@ from curation.embedding.models import bundled_folder
 from curation.embedding.multilingual import MULTILINGUAL, READS
 from curation.embedding.neighbours import nearest
 from curation.embedding.store import NotRemembered, VectorStore
-from curation.embedding.tokenizer import TextTokenizer, local_tokenizer, tokenizer_of
+from curation.embedding.tokenizer import (
+    UNREADABLE,
+    TextTokenizer,
+    local_tokenizer,
+    tokenizer_of,
+    unknown_shares,
+)
 
 __all__ = [
     "MULTILINGUAL",
@@ -25,10 +31,12 @@ __all__ = [
     "READS",
     "NotRemembered",
     "TextTokenizer",
+    "UNREADABLE",
     "VectorStore",
     "bundled_folder",
     "load_encoder",
     "local_tokenizer",
     "nearest",
     "tokenizer_of",
+    "unknown_shares",
 ]

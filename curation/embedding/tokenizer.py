@@ -24,6 +24,14 @@ from curation.errors import CurationError
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
+UNREADABLE = 0.1
+"""Share of unknown tokens above which a text, or a language, counts as unread.
+
+Of the five nearest among 150 messages of a program in English, all-MiniLM-L6-v2 finds 15 % among their
+translations into Thai (37 % unknown), 34 % in Chinese (61 %) and 29 % in Japanese (16 %); the multilingual
+model, to which nearly nothing is unknown, finds 45, 54 and 50 % (benchmarks, multilingual).
+"""
+
 SLICE = 256
 """Texts that one thread tokenizes at a time."""
 
@@ -49,6 +57,19 @@ class TextTokenizer(Protocol):
 
     def windows(self, text: str) -> list[str]:
         """The text cut at words into pieces that the model reads whole."""
+
+
+def unknown_shares(texts: Sequence[str], tokenizer: TextTokenizer) -> np.ndarray:
+    """The share of each text's tokens that stand for what is not in the vocabulary, (texts,).
+
+    A text of ASCII alone counts as known, so that English costs nothing.
+    """
+    shares = np.zeros(len(texts))
+    if tokenizer.unknown is not None:
+        others = [i for i, text in enumerate(texts) if not text.isascii()]
+        counted = tokenizer.ids([texts[i] for i in others])
+        shares[others] = [ids.count(tokenizer.unknown) / max(1, len(ids)) for ids in counted]
+    return shares
 
 
 class ModelTokenizer:

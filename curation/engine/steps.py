@@ -10,6 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Steps:
 
     cache: where batches and neighbours are remembered. store: the vector store that `embed`
     operations get. people: decisions, for operations that read them. bases: the tables that
-    operations keep to. references: the project's reference sets.
+    operations keep to. references: the project's reference sets. folder: the project's.
     """
 
     cache: Cache
@@ -48,6 +49,7 @@ class Steps:
     bases: Bases = field(default_factory=Bases)
     engine: Engine = field(default_factory=Serial)
     references: References = NONE
+    folder: Path = Path()
 
     def compute(
         self,
@@ -79,6 +81,7 @@ class Steps:
             dataset=dataset,
             cache=self.cache,
             references=self.references,
+            folder=self.folder,
         )
         answer = operation.run(*supply.of(operation), **params)
         if operation.kind != "embed":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Supply:
     """The inputs of one call of an operation on some rows.
 
     dataset: where the vectors of the rows are. cache: where neighbours are remembered, if anywhere.
-    references: the project's reference sets.
+    references: the project's reference sets. folder: the project's.
     """
 
     rows: pd.DataFrame
@@ -53,6 +54,7 @@ class Supply:
     dataset: Dataset | None = None
     cache: Cache | None = None
     references: References = NONE
+    folder: Path = Path()
 
     def of(self, operation: Operation) -> list[Any]:
         """The inputs of an operation, in the order of its positional parameters.

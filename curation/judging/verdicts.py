@@ -31,6 +31,11 @@ def verdict_file(folder: Path, model: str, rubric: str) -> Path:
     return folder / f"{column_word(model) or 'model'}-{rubric}.jsonl"
 
 
+def name_in_project(path: Path) -> str:
+    """The name of a file of verdicts as a recipe holds it, from the project's folder on."""
+    return f"verdicts/{path.name}"
+
+
 class Verdicts:
     """Grades by row, as a file that only grows.
 
@@ -100,7 +105,8 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, float], str]]:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError as error:
         raise CurationError(
-            f"The verdicts {path} cannot be read: {error.strerror}; curate judge writes such a file."
+            f"The verdicts {path.name} cannot be read: {error.strerror}. Put the file into {path.parent}, or "
+            "ask for them again with curate judge."
         ) from None
     for line in lines:
         try:

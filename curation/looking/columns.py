@@ -67,6 +67,7 @@ PLAIN_NAMES = {
     "cut_ngrams": "characters left out",
     "cut_model": "tokens left out",
     "readability": "readability (100 is easy)",
+    "tokens_unknown": "share of tokens that the model does not know",
     "code_share": "share of code",
     "maths_share": "share of mathematics",
 }

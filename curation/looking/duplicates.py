@@ -21,11 +21,11 @@ from curation.alike import Compared, Kept, exactly, nearly, similarly
 from curation.alike.compared import FLOOR
 from curation.alike.preference import apart_pairs, people_first, preference
 from curation.cache import Cache
-from curation.columns import as_text
 from curation.dataset import Dataset, load_messages
 from curation.embedding.neighbours import without_gaps
 from curation.engine.supply import Supply
 from curation.looking.thresholds import Bars, Numbers
+from curation.operations.duplicates import compared_within
 from curation.recipe import Recipe
 from curation.report import StepReport
 
@@ -95,6 +95,11 @@ class Copies:
         """A mask of the rows that a person prefers."""
         preferred = {} if self.people is None else self.people.preferred
         return np.asarray(self.rows.index.isin(list(preferred)))
+
+    @property
+    def flags(self) -> bool:
+        """Whether the step names copies and keeps them."""
+        return bool(self.params.get("action") == "flag")
 
     @property
     def lowest(self) -> float | None:
@@ -224,7 +229,7 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
     elif use == "drop_near_duplicates":
         compared = nearly(rows, params["by"], threshold, supply.remembered)
     else:
-        within = as_text(rows[params["within"]]) if params["within"] else None
+        within = compared_within(rows, params["within"])
         vectors, lowest = without_gaps(supply.vectors), _lowest(use, params, threshold)
         compared = similarly(
             vectors, supply.neighbours, within, params["compare"], lowest or threshold

@@ -13,18 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from curation.embedding import MULTILINGUAL, READS, TextTokenizer, local_tokenizer
+from curation.embedding import MULTILINGUAL, READS, UNREADABLE, TextTokenizer, local_tokenizer
 from curation.errors import CurationError
 from curation.languages import languages
 from curation.recipe import Recipe, Step
-
-UNREADABLE = 0.1
-"""Share of unknown tokens above which a language counts as unread.
-
-Of the five nearest among 150 messages of a program in English, all-MiniLM-L6-v2 finds 15 % among their
-translations into Thai (37 % unknown), 34 % in Chinese (61 %) and 29 % in Japanese (16 %); the multilingual
-model, to which nearly nothing is unknown, finds 45, 54 and 50 % (benchmarks, multilingual).
-"""
 
 SPELLED = 0.7
 """Tokens for each character above which a language is read letter by letter, and counts as unread.

@@ -8,7 +8,7 @@ compared with the likeliest of them only, and the step says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from curation.alike import (
 from curation.alike.preference import Best, Keep, apart_pairs, people_first, preference
 from curation.columns import as_text
 from curation.dataset import Progress
+from curation.embedding import UNREADABLE
 from curation.embedding.neighbours import without_gaps
 from curation.registry import Column, Range, filter
 
@@ -45,6 +46,11 @@ def _reads(params: Mapping[str, Any], people: Any) -> str:
     return "" if people is None else str(people.fingerprint(BY_PEOPLE))
 
 
+Action = Literal["drop", "flag"]
+_KEEP = "which of a group stays; longest: of those with the fewest problems by Answer checks"
+_ACTION = "drop them, or keep them and name the row that they repeat"
+
+
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Say how many rows of one prompt differ in their answers, and how many were compared in part."""
     notes, conflicts = [], answer["conflict"][answer["conflict"] != ""]
@@ -58,7 +64,49 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
             f"{cut_rows:,} examples resemble more than {near_duplicates.MOST} kept ones; each was compared with "
             f"the {near_duplicates.MOST} that share most of its rarest phrases."
         )
-    return notes
+    return [*notes, *_flagged(params, answer)]
+
+
+def _flagged(params: Mapping[str, Any], answer: pd.DataFrame) -> list[str]:
+    """Say how many copies stay, where they are only named."""
+    copies = int(answer["duplicate_of"].notna().sum()) if params.get("action") == "flag" else 0
+    return (
+        [f"{copies:,} examples are named as copies and stay; see the column duplicate_of."]
+        if copies
+        else []
+    )
+
+
+def _similar_notes(
+    params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame
+) -> list[str]:
+    """Say how many rows were not compared, because the model cannot read them."""
+    number = int(unreadable(rows).sum())
+    left_alone = (
+        f"{number:,} of {len(rows):,} examples were not compared: the embedding model does not know "
+        f"{UNREADABLE:.0%} or more of their tokens, so their vectors say little. Near duplicates compares their words."
+    )
+    return [*([left_alone] if number else []), *_flagged(params, answer)]
+
+
+def unreadable(rows: pd.DataFrame) -> np.ndarray:
+    """Rows of whose text the embedding model knows too little for their vectors to mean something."""
+    if "tokens_unknown" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(rows["tokens_unknown"].fillna(0.0).to_numpy(dtype=float) >= UNREADABLE)
+
+
+def compared_within(rows: pd.DataFrame, column: str | None) -> pd.Series | None:
+    """A value for each row; only rows with the same are compared by meaning. None compares all.
+
+    A row that the model cannot read has a value of its own.
+    """
+    alone = unreadable(rows)
+    values = None if column is None else as_text(rows[column])
+    if not alone.any():
+        return values
+    values = pd.Series("", index=rows.index) if values is None else values
+    return ("_" + values).where(~alone, rows.index.to_series())
 
 
 @filter("Exact duplicates", makes=_MAKES, notes=_notes, reads=_reads)
@@ -70,9 +118,10 @@ def drop_exact_duplicates(
     by: Annotated[By, "what has to be the same"] = "prompt_and_response",
     normalise: Annotated[bool, "case, width and white space outside code do not count"] = True,
     punctuation: Annotated[bool, "punctuation counts; signs such as + and 😀 always do"] = True,
-    keep: Annotated[Keep, "which of a group stays"] = "first",
+    keep: Annotated[Keep, _KEEP] = "first",
     best_by: Annotated[Column | None, "numbers or dates; the best row by them stays"] = None,
     best: Annotated[Best, "the best by that column: lowest of a date is the oldest"] = "highest",
+    action: Annotated[Action, _ACTION] = "drop",
 ) -> pd.DataFrame:
     """Drop rows that say the same as one that is kept, in everything that a trainer sees.
 
@@ -97,7 +146,7 @@ def drop_exact_duplicates(
     """
     compared = exactly(rows, by, normalise, punctuation, remembered)
     order = preference(rows, keep, best_by, best)
-    return _columns(rows, compared, order, 1.0, decisions, by)
+    return _columns(rows, compared, order, 1.0, decisions, by, action)
 
 
 @filter("Near duplicates", makes=_MAKES, slow=True, notes=_notes, reads=_reads)
@@ -113,9 +162,10 @@ def drop_near_duplicates(
     by: Annotated[By, "what has to be alike; prompt_and_response is each of the two"] = (
         "prompt_and_response"
     ),
-    keep: Annotated[Keep, "which of a group stays; the longest is seldom a cut one"] = "first",
+    keep: Annotated[Keep, _KEEP] = "first",
     best_by: Annotated[Column | None, "numbers or dates; the best row by them stays"] = None,
     best: Annotated[Best, "the best by that column: lowest of a date is the oldest"] = "highest",
+    action: Annotated[Action, _ACTION] = "drop",
 ) -> pd.DataFrame:
     """Drop rows that are nearly the same as one that is kept.
 
@@ -146,10 +196,10 @@ def drop_near_duplicates(
     """
     compared = nearly(rows, by, similarity, remembered, progress)
     order = preference(rows, keep, best_by, best)
-    return _columns(rows, compared, order, similarity, decisions, by)
+    return _columns(rows, compared, order, similarity, decisions, by, action)
 
 
-@filter("Similar meanings", makes=_MAKES[:3], slow=True, reads=_reads)
+@filter("Similar meanings", makes=_MAKES[:3], slow=True, notes=_similar_notes, reads=_reads)
 def drop_similar(
     rows: pd.DataFrame,
     vectors: np.ndarray,
@@ -168,9 +218,10 @@ def drop_similar(
         "neighbours finds every pair; nearest only those of which each is the other's nearest; clusters "
         "compares inside groups by k-means, for very many rows",
     ] = "neighbours",
-    keep: Annotated[Keep, "which of a group stays"] = "first",
+    keep: Annotated[Keep, _KEEP] = "first",
     best_by: Annotated[Column | None, "numbers or dates; the best row by them stays"] = None,
     best: Annotated[Best, "the best by that column: lowest of a date is the oldest"] = "highest",
+    action: Annotated[Action, _ACTION] = "drop",
 ) -> pd.DataFrame:
     """Drop rows that mean nearly the same as one that is kept, also in other words.
 
@@ -181,7 +232,8 @@ def drop_similar(
         clusters of some 1,000 rows only. `compare: nearest` takes two rows only when each is the
         other's nearest, so that a low `similarity` finds rewordings; many pairs there ask
         different things, so look at them on the Duplicates page and keep both where they do. Rows
-        that the model cannot read lie near to each other whatever they say. Needs embeddings.
+        of which the model does not know a tenth of the tokens lie near to each other whatever they
+        say: they are left alone, and the step says how many. Needs embeddings.
     Why:
         Rows of one meaning weigh double and take the places of others, though no words repeat.
     Example:
@@ -198,13 +250,14 @@ def drop_similar(
         SemDeDup (Abbas et al. 2023), with the nearest neighbours of each row instead of the pairs of
         one cluster; rows that are near to 50 others are compared with all that stay.
     """
-    of_column = None if within is None else as_text(rows[within])
+    of_column = compared_within(rows, within)
     if _PART in rows:  # all pairs inside the parts are those that were found among more rows
         compare, part = "neighbours", rows[_PART]
         of_column = part if of_column is None else part + of_column
     compared = similarly(without_gaps(vectors), neighbours, of_column, compare, similarity)
     order = preference(rows, keep, best_by, best)
-    answer = _columns(rows, compared, order, similarity, decisions, "prompt_and_response")
+    by: By = "prompt_and_response"
+    answer = _columns(rows, compared, order, similarity, decisions, by, action)
     if compare != "neighbours":
         parts = parts_of(compared.nearby)
         answer[_PART] = pd.Series([f"{part} " for part in parts], index=rows.index, dtype="str")
@@ -218,6 +271,7 @@ def _columns(
     threshold: float,
     decisions: Any,
     by: By,
+    action: Action,
 ) -> pd.DataFrame:
     """The groups of a threshold as columns."""
     order = people_first(order, rows.index, decisions)
@@ -247,7 +301,9 @@ def _columns(
         "duplicate_of_all": pd.Series(_listed(ids, kept.near), dtype="str"),
     }
     similarity = np.where(dropped, kept.similarity, np.nan)
-    answer = pd.DataFrame({"keep": ~dropped, **texts, "similarity": similarity})
+    answer = pd.DataFrame(
+        {"keep": ~dropped | (action == "flag"), **texts, "similarity": similarity}
+    )
     answer.index = rows.index
     if kept.cut:
         answer.attrs["cut"] = kept.cut

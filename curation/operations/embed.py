@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curation.dataset import Progress
-from curation.embedding import Encoder, VectorStore, tokenizer_of
+from curation.embedding import Encoder, VectorStore, tokenizer_of, unknown_shares
 from curation.embedding.tokenizer import means
 from curation.registry import embed as embeds
 
@@ -35,7 +35,7 @@ def _encoder(params: Mapping[str, Any], store: VectorStore, rows: int | None) ->
     return store.encoder_name(params["model"], params["way"], rows)
 
 
-@embeds("Embeddings", makes=("tokens_cut",), slow=True, depends=_encoder)
+@embeds("Embeddings", makes=("tokens_cut", "tokens_unknown"), slow=True, depends=_encoder)
 def embed(
     rows: pd.DataFrame,
     store: VectorStore,
@@ -59,10 +59,11 @@ def embed(
         "translate that" whatever it is about. Equal texts are embedded once and remembered. A model
         reads a limited number of tokens, the bundled one 256. With `long: head` what comes after
         them is left out, and `tokens_cut` counts it. With `long: windows` a longer text gets the
-        mean of the vectors of its parts. The backends that compute a model differ in the last
-        digits only, and much in speed. `draft` takes static vectors: it is far faster, reads all of
-        a text, and resembles the model only roughly. Raises CurationError when the model is not
-        there.
+        mean of the vectors of its parts. `tokens_unknown` is the share of its tokens that the model
+        does not know, as of texts in a script that it was not trained on. The backends that compute
+        a model differ in the last digits only, and much in speed. `draft` takes static vectors: it is
+        far faster, reads all of a text, and resembles the model only roughly. Raises CurationError
+        when the model is not there.
     Why:
         Map, topics, search by meaning, coverage and the choice of diverse examples compare vectors.
     Example:
@@ -85,10 +86,12 @@ def embed(
         "both": (prompt + "\n\n" + response).where(response != "", prompt),
     }[of].tolist()
     encoder = store.encoder(model, way)
-    beyond = np.zeros(len(texts), dtype=np.int64)
+    beyond, unknown = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts))
     # Static embeddings read all of a text, and the vectors of heads alone need no count.
     if way != "draft" and (store.computes or long == "windows"):
         beyond = tokenizer_of(model).beyond(texts)
+    if store.computes:
+        unknown = unknown_shares(texts, tokenizer_of(model)).round(4)
     before = store.computed
     vectors = _embedded(
         texts, beyond if long == "windows" else None, model, encoder, store, progress
@@ -97,7 +100,8 @@ def embed(
         store.measure_static(texts, model, progress)
     if long == "windows":
         beyond[:] = 0
-    return vectors, pd.DataFrame({"tokens_cut": beyond}, index=rows.index)
+    columns = {"tokens_cut": beyond, "tokens_unknown": unknown}
+    return vectors, pd.DataFrame(columns, index=rows.index)
 
 
 def _embedded(

@@ -9,19 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from curation.errors import CurationError
-from curation.files import content_of
 from curation.judging.run import mean_of
 from curation.judging.verdicts import read_verdicts, row_key
-from curation.registry import score
-
-
-def _content(params: Mapping[str, Any], store: object, rows: int | None) -> str:
-    """The SHA-256 of the verdicts; empty where there are none."""
-    try:
-        return content_of(Path(params["verdicts"])) if params["verdicts"] else ""
-    except (OSError, CurationError):
-        return ""
+from curation.registry import ProjectFile, score
 
 
 def _ungraded(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
@@ -29,19 +19,22 @@ def _ungraded(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame
     return [f"{missing:,} of {len(frame):,} rows have no grade."] if missing else []
 
 
-@score("Judged", makes=("judge_{criterion}",), depends=_content, notes=_ungraded)
+@score("Judged", makes=("judge_{criterion}",), notes=_ungraded)
 def judged(
-    batch: pd.DataFrame,
+    rows: pd.DataFrame,
+    folder: Path,
     *,
     verdicts: Annotated[
-        str, "the file that curate judge wrote; without one nothing is scored"
-    ] = "",
+        ProjectFile,
+        "the file that curate judge wrote, inside the project's folder; without one nothing is scored",
+    ] = "",  # type: ignore[assignment]
     criterion: Annotated[str, "one criterion of the rubric; empty for the mean of all"] = "",
 ) -> np.ndarray:
     """Give each row the grade that a language model gave its texts, 1 to 5.
 
     What it does:
-        Reads the verdicts that `curate judge` has asked for and sends nothing itself. A row whose
+        Reads the verdicts that `curate judge` has asked for, `verdicts/NAME.jsonl` in the project's
+        folder, and sends nothing itself. A row whose
         texts were changed since, or that was never judged, has no grade. It is advice: nothing is
         dropped unless keep_between or a selection names the score.
     Why:
@@ -59,11 +52,11 @@ def judged(
         The rubric's complexity and quality follow DEITA (Liu et al. 2024); graded pairs as a check of
         the judge follow Zheng et al. 2023, "Judging LLM-as-a-judge".
     """
-    result = np.full(len(batch), np.nan)
+    result = np.full(len(rows), np.nan)
     if not verdicts:
         return result
-    grades_by_row = read_verdicts(Path(verdicts))
-    sides = (batch[side].fillna("").tolist() for side in ("prompt", "response"))
+    grades_by_row = read_verdicts(folder / verdicts)
+    sides = (rows[side].fillna("").tolist() for side in ("prompt", "response"))
     for i, text in enumerate(zip(*sides, strict=True)):
         grades = grades_by_row.get(row_key(*text), {})
         grade = grades.get(criterion) if criterion else mean_of(grades)

@@ -14,9 +14,9 @@ def draw() -> None:
         "about single ones by keys.",
     )
     project, view = state.need_view()
-    step = threshold.choose(project, view)
-    if step is not None:
-        threshold.draw(project, view, step)
+    chosen = threshold.choose(project, view)
+    if chosen is not None:
+        threshold.draw(project, *chosen)
 
 
 draw()

@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from curation.judging.endpoint import KEY
 from curation.judging.plan import Plan, plan
 from curation.judging.rubric import DEFAULT, Rubric, rubric_of
-from curation.judging.verdicts import verdict_file
+from curation.judging.verdicts import name_in_project, verdict_file
 from curation.project import Project, View
 from curation.recipe import Recipe
 from curation.ui import shell
@@ -154,8 +154,8 @@ def _draw_last(project: Project, recipe: Recipe, position: int) -> None:
     )
     for reason, number in job.result["ungraded"].items():
         st.caption(f"{number:,} without a grade: {markdown(reason, 200)}")
-    step, path = recipe.steps[position], Path(job.result["verdicts"])
-    if step.arguments["verdicts"] != str(path) and st.button(
+    step, name = recipe.steps[position], name_in_project(Path(job.result["verdicts"]))
+    if step.arguments["verdicts"] != name and st.button(
         f"Use the grades of {markdown(job.result['model'], 80)}", key="judge-use"
     ):
-        edits.change(project, recipe, position, {**step.params, "verdicts": str(path)})
+        edits.change(project, recipe, position, {**step.params, "verdicts": name})

@@ -96,6 +96,10 @@ def _pair(copies: Copies, cut: Cut, place: int, order: Order) -> dict[str, Any]:
         "about": about,
         "leftTitle": "▲ one answer" if conflict else "✓ kept",
         "leftKind": "warn" if conflict else "kept",
-        "rightTitle": "▲ another answer" if conflict else "✕ dropped as its copy",
-        "rightKind": "warn" if conflict else "dropped",
+        "rightTitle": "▲ another answer"
+        if conflict
+        else "▲ its copy, kept"
+        if copies.flags
+        else "✕ dropped as its copy",
+        "rightKind": "warn" if conflict or copies.flags else "dropped",
     }

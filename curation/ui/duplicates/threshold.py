@@ -17,6 +17,7 @@ from curation.report import StepReport
 from curation.ui import shell, state
 from curation.ui.duplicates import pair
 from curation.ui.text import markdown
+from curation.view import as_far_as
 
 ORDERS: dict[Order, str] = {
     "largest": "Largest groups first",
@@ -25,19 +26,19 @@ ORDERS: dict[Order, str] = {
 }
 
 
-def choose(project: Project, view: View) -> StepReport | None:
-    """Draw the choice of a step that drops copies and return it; None where none has run."""
+def choose(project: Project, view: View) -> tuple[Dataset, StepReport] | None:
+    """Draw the choice of a step that drops copies; return it with its rows, None where none has run."""
     recipe = project.recipe
-    reports = steps_of(view.dataset, recipe)
-    if not reports:
-        waiting = [step for step in recipe if step.use in STEPS and step.enabled]
-        if waiting:
+    # A step may be done though one after it is not; what it makes of today's recipe goes first.
+    datasets = [view.dataset] if view.current else [view.dataset, as_far_as(project, recipe)[0]]
+    by_name = {r.name: (dataset, r) for dataset in datasets for r in steps_of(dataset, recipe)}
+    if not by_name:
+        if any(step.use in STEPS and step.enabled for step in recipe):
             st.info("The steps that find copies have not run yet.", icon=":material/schedule:")
             shell.run_button(project, "duplicates-run")
         else:
             _offer(project)
         return None
-    by_name = {report.name: report for report in reports}
     name = next(iter(by_name))
     if len(by_name) > 1:
         name = st.segmented_control(
@@ -46,7 +47,7 @@ def choose(project: Project, view: View) -> StepReport | None:
             default=name,
             key="duplicates-step",
             required=True,
-            format_func=lambda chosen: by_name[chosen].title,
+            format_func=lambda chosen: by_name[chosen][1].title,
             label_visibility="collapsed",
         )
     return by_name[str(name)]
@@ -85,11 +86,11 @@ def copies_now(project: Project, dataset: Dataset, report: StepReport) -> Copies
 
 
 @st.fragment
-def draw(project: Project, view: View, report: StepReport) -> None:
+def draw(project: Project, dataset: Dataset, report: StepReport) -> None:
     """Draw the threshold, what it drops, and the pairs; only this part runs again."""
     state.present(project)
     done = pair.take(project)
-    copies = copies_now(project, view.dataset, report)
+    copies = copies_now(project, dataset, report)
     left, right = st.columns([5, 6], vertical_alignment="bottom", gap="large")
     with left:
         chosen = slider(copies)
@@ -97,7 +98,7 @@ def draw(project: Project, view: View, report: StepReport) -> None:
         order = _order()
     cut = copies.cut(chosen, order)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(sentence(cut, len(copies.rows)), width="content")
+        st.markdown(sentence(cut, copies), width="content")
         if copies.lowest is not None:
             st.button(
                 f"Use {chosen:.2f} in the recipe",
@@ -112,15 +113,14 @@ def draw(project: Project, view: View, report: StepReport) -> None:
     pair.draw(project, copies, cut, order, done)
 
 
-def sentence(cut: Cut, rows: int) -> str:
+def sentence(cut: Cut, copies: Copies) -> str:
     """Counts of dropped rows and groups at a threshold, as a sentence."""
+    rows, done = len(copies.rows), "flagged" if copies.flags else "dropped"
     if not cut.dropped:
-        dropped = f"**None** of {rows:,} examples is dropped"
+        dropped = f"**None** of {rows:,} examples is {done}"
     else:
         groups = "group" if cut.groups == 1 else "groups"
-        dropped = (
-            f"**{cut.dropped:,}** of {rows:,} examples dropped, in **{cut.groups:,}** {groups}"
-        )
+        dropped = f"**{cut.dropped:,}** of {rows:,} examples {done}, in **{cut.groups:,}** {groups}"
     return f"{dropped}" + (f"; **{cut.conflicts:,}** in conflict." if cut.conflicts else ".")
 
 
