@@ -386,7 +386,7 @@ class Dataset:
             }
         ]
         for report in self.steps:
-            events += report.events(example_id)
+            events += report.events(example_id, self.rows)
         for code in filter(None, str(row["attention"] or "").split(",")):
             why = ATTENTION.get(code, code)
             events.append({"step": "", "title": "Needs attention", "what": "flagged", "text": why})

@@ -103,15 +103,18 @@ class StepReport:
             **({"notes": self.notes} if self.notes else {}),
         }
 
-    def events(self, example_id: str) -> list[dict[str, Any]]:
+    def events(self, example_id: str, rows: pd.DataFrame | None = None) -> list[dict[str, Any]]:
         """The events of one row in this step, for its receipt.
 
+        rows: of the dataset, of which a copy's event shows the row that it is a copy of.
         The event of a changed text has `before` and `after`, each a conversation's canonical JSON.
         """
         if example_id not in self.delta.index:
             return []
         row = self.delta.loc[example_id]
         reason = str(row["reason"]) if pd.notna(row.get("reason")) else ""
+        if rows is not None:
+            reason += twins(rows, self.delta.loc[[example_id]], True).iloc[0]
         events: list[tuple[str, str]] = []
         texts: dict[str, str] = {}
         if self.before is not None and example_id in self.before.index:
@@ -172,5 +175,36 @@ def reasons_of(rows: pd.DataFrame, steps: Iterable[StepReport]) -> pd.Series:
         if "reason" in report.delta:
             mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
             dropped = mine.intersection(report.delta.index)
-            reasons.loc[dropped] = report.delta.loc[dropped, "reason"].fillna("")
+            mine_of_step = report.delta.loc[dropped]
+            reasons.loc[dropped] = mine_of_step["reason"].fillna("") + twins(rows, mine_of_step)
     return reasons
+
+
+FIRST_LINE = 80
+"""Characters of a row's first line that a reason shows."""
+
+
+def twins(rows: pd.DataFrame, delta: pd.DataFrame, dropped_too: bool = False) -> pd.Series:
+    """Return the place and the first line of the row that each row of a delta is a copy of, or "".
+
+    rows: of the dataset, whose texts are shown as they are now. dropped_too: also the text of a row
+    that is dropped by now, which a delivery should not hold.
+    """
+    texts = pd.Series("", index=delta.index, dtype="str")
+    if "duplicate_of" not in delta:
+        return texts
+    names = delta["duplicate_of"].dropna()
+    names = names[names.isin(rows.index)]
+    table = rows.loc[names, ["source", "source_row", "prompt", "dropped_by"]]
+    texts.loc[names.index] = [
+        f"; {source}, row {number:,}" + (f": {_first_line(prompt)}" if shows else "")
+        for source, number, prompt, shows in table.assign(
+            dropped_by=table["dropped_by"].isna() | dropped_too
+        ).itertuples(index=False)
+    ]
+    return texts
+
+
+def _first_line(text: Any) -> str:
+    line = " ".join((str(text) if pd.notna(text) else "").strip().partition("\n")[0].split())
+    return f"{line[:FIRST_LINE]}…" if len(line) > FIRST_LINE else line

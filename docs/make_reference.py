@@ -168,7 +168,7 @@ ANSWERS = """\
 Made from `curation.answers`. The step `answer_checks` names the rules that an answer breaks in the column
 `problems`: `--filter problems=refusal` finds them, and `drop_bad_answers` drops by those that you choose.
 
-Each rule was tried on 77,270 answers without planted faults: LIMA (1,029), Dolly (2,000), GSM8K (7,473), Alpaca
+Each rule was tried on 76,270 answers without planted faults: LIMA (1,029), Dolly (2,000), GSM8K (7,473), Alpaca
 (52,002, and 10,021 in Chinese), LLaMA-Factory's Alpaca demos (999 in English, 1,000 in Chinese), FastChat's dummy
 conversations (1,000 answers) and Glaive's demo of tools (746). All rows that a rule named were read, or fifty
 drawn by chance where there were more; right is what has the fault in a reader's eyes. The reader is the author of the
@@ -187,7 +187,7 @@ def answers_page() -> str:
         )
     lines += [
         "",
-        f"A rule drops a row by default when its precision is {ENOUGH} or more, or when it named none of the 77,270 "
+        f"A rule drops a row by default when its precision is {ENOUGH} or more, or when it named none of the 76,270 "
         "answers, so that its precision is not measured and no false alarm was seen. It only flags a row that a "
         "cleaner can repair.",
     ]

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from streamlit.testing.v1 import AppTest
 
 from curation import Recipe, Step
-from curation.dataset import BASE_COLUMNS
+from curation.dataset import BASE_COLUMNS, Message, dump_messages
 from curation.decisions import Decision
 from curation.looking import changes, library, precision
 from curation.looking.thresholds import Numbers, numbers_of
@@ -369,3 +369,28 @@ def test_where_a_long_change_is_cut_nothing_differs():
     was = "one  two " + LONG + " end  here"
     before, after = changes.marked(was, was.replace("  ", " "))
     assert ["".join(t for t, d in side if d) for side in (before, after)] == ["␣", ""]
+
+
+def turn(text: str) -> str:
+    return dump_messages([Message("user", text)])
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "shown"),
+    [
+        ("a  b\nc", "a b\nc", ["-user: a␣␣b", "+user: a␣b"]),
+        ("a \r\nb", "a\nb", ["-user: a␣␍", "+user: a"]),
+        ("a\n\n\nb", "a\nb", ["-user: ⏎", "-user: ⏎"]),
+        ("a\n", "a", ["-user: ⏎"]),
+        ("so\u00a0it is", "so it was", ["-user: so⟨nbsp⟩it is", "+user: so it was"]),
+        ("x" * 500 + " cut", "x" * 500 + " end", [f"-… {'x' * 79} cut", f"+… {'x' * 79} end"]),
+        ("same", "same", []),
+    ],
+)
+def test_a_receipt_shows_lines_that_differ_by_what_the_eye_does_not_see(was, now, shown):
+    assert changes.changed_lines(turn(was), turn(now)) == shown
+
+
+def test_a_receipt_shows_twelve_lines_and_counts_the_others():
+    lines = changes.changed_lines(turn("\n".join("abcdefgh")), turn("\n".join("ABCDEFGH")))
+    assert len(lines) == 13 and lines[-1] == "… 4 lines more"

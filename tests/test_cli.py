@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -226,6 +227,7 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
     twin = next(r for r in rows if r["dropped_by"] == "drop_exact_duplicates")
     texts = {e["what"]: e["text"] for e in answer("explain", project, twin["id"])["events"]}
     assert "duplicate of" in texts["dropped"] and "placed" not in texts
+    assert re.search(r"; chats\.jsonl, row \d+: What stands at place \d", texts["dropped"])
     decisions_file = tmp_path / "made.jsonl"
     decisions_file.write_text(
         f'{{"id": "{kept["id"]}", "kind": "drop", "value": null}}\n'

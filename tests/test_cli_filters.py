@@ -187,3 +187,21 @@ def test_a_delivery_of_some_rows_says_so_in_manifest_and_receipts(project, tmp_p
     run("export", project, "--to", out)
     assert "filter" not in json.loads((out / "manifest.json").read_text())
     assert "Nothing is kept" in refused("export", project, "--to", out, "--filter", "dropped")
+
+
+def test_rows_are_named_by_the_beginnings_of_their_ids(project):
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    short = [
+        next(i[:n] for n in range(1, 17) if sum(j[:n] == i[:n] for j in ids) == 1) for i in ids
+    ]
+    assert len(short[3]) < 16
+    rows = numbers(project, "--filter", f"id={short[3]}|{ids[5]}")
+    assert sorted(rows) == sorted(numbers(project, "--filter", f"id={ids[3]}|{short[5]}"))
+    assert len(rows) == 2 and len(numbers(project, "--filter", f"id!={short[3]}")) == 19
+    both = ("--annotator", "Ann", "--kind", "drop", "--filter", f"id={short[3]}|{short[5]}")
+    assert answer("decide", project, *both, "--yes")["appended"] == 2
+    assert sorted(Project.open(project).people().verdicts) == sorted([ids[3], ids[5]])
+    refusal = refused("rows", project, "--filter", "id=zz|x")
+    assert "begins with 'zz'" in refusal and "begins with 'x'" in refusal
+    shared = next(i[0] for i in ids if sum(j[0] == i[0] for j in ids) > 1)
+    assert "ids begin with" in refused("decide", project, *both[:4], "--filter", f"id={shared}")

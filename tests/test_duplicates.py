@@ -10,6 +10,8 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from curation import Step, heirs, overlay
@@ -29,6 +31,7 @@ from curation.alike import (
     shingles,
 )
 from curation.alike import pairs as pairs_module
+from curation.alike.beginnings import beginnings
 from curation.alike.cutting import classes_of
 from curation.alike.pairs import Pairs
 from curation.cache import Cache, Memory
@@ -946,3 +949,44 @@ def test_what_comes_back_follows_each_later_word_on_copies_without_a_run(make_pr
 def test_an_example_is_not_apart_from_itself():
     with pytest.raises(CurationError, match="apart from itself"):
         Decision("a", "apart", "a", "Ann").check()
+
+
+LONG_ANSWER = "Put the egg into boiling water for eight minutes, then cool it under the tap"
+
+
+def test_an_answer_that_is_the_beginning_of_another_one_is_named_and_stays():
+    rows = rows_of(
+        [
+            (
+                "How do I boil an egg?",
+                f"{LONG_ANSWER} and peel it with the back of a spoon. Add salt.",
+            ),
+            ("How do I boil an egg?", f"{LONG_ANSWER.upper()}  and peel it with\nthe back…"),
+            ("Boil an egg.", f"{LONG_ANSWER}."),
+            ("Boil two eggs.", f"{LONG_ANSWER} "),
+            ("Is it hot?", "Yes."),
+            (
+                "Is it cold?",
+                "Yes. It is as cold as the water of the river in January, or colder than that.",
+            ),
+            ("怎样煮鸡蛋？", "把鸡蛋放进沸水里煮八分钟，再用冷水冲凉，然后剥壳"),
+            ("怎么煮蛋？", "把鸡蛋放进沸水里煮八分钟，再用冷水冲凉，然后剥壳，撒一点盐。"),
+            ("", ""),
+        ]
+    )
+    answer = drop_near_duplicates(rows, silent, by="prompt_and_response")
+    ids = rows.index
+    expected = {ids[1]: ids[0], ids[2]: ids[1], ids[3]: ids[1], ids[6]: ids[7]}
+    assert answer["keep"].all() and dict(answer["beginning_of"].dropna()) == expected
+    notes = operation("drop_near_duplicates").notes({}, rows, answer)
+    assert "4 answers are the beginning of another row's answer" in notes[-1]
+    assert drop_near_duplicates(rows[:0], silent)["beginning_of"].tolist() == []
+
+
+@given(st.lists(st.text("aB \n.", min_size=0, max_size=6), max_size=12))
+def test_beginnings_are_those_of_comparing_all_with_all(texts):
+    texts = [f"{'begin ' * 12}{text}x" for text in texts]
+    keys = [" ".join(text.casefold().split()) for text in texts]
+    for key, longer in zip(keys, beginnings(texts), strict=True):
+        others = [other for other in keys if other != key and other.startswith(key)]
+        assert (longer >= 0) == bool(others) and (longer < 0 or keys[longer] == min(others))

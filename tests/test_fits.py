@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,8 +91,29 @@ def test_the_step_names_the_row_of_the_better_prompt_and_leaves_half_rows_unmeas
     assert dict(frame["fits_better"].dropna()) == {one: two, two: one}
     half = (rows["prompt"] == "") | (rows["response"] == "")
     assert half.sum() == 2 and frame["fit"].isna().equals(half)
-    assert "2 of 12 answers" in _misfits({}, rows, frame)[0]
+    note = _misfits({}, rows, frame)[0]
+    assert (
+        "2 of 12 answers" in note
+        and "The lowest: " in note
+        and {one, two} <= set(re.findall("[0-9a-f]{16}", note))
+    )
     assert frame.equals(answer_fit(rows, by_words))
+
+
+def test_the_note_names_the_five_lowest_and_both_sides_are_embedded_in_one_call(sums):
+    calls = []
+
+    def embedder(rows: pd.DataFrame, side: str) -> np.ndarray:
+        calls.append(len(rows))
+        return by_words(rows, side)
+
+    answer_fit(sums.rows, embedder)
+    assert calls == [24], "so that the time that is left is that of both"
+    frame = pd.DataFrame({"fit": [0.7, 0.2, 0.1, 0.3, 0.9, 0.4, 0.5, 0.6]}, list("abcdefgh"))
+    (note,) = _misfits({}, frame, frame)
+    assert (
+        "7 of 8" in note and "The lowest: c (0.10), b (0.20), d (0.30), f (0.40), g (0.50)." in note
+    )
 
 
 def test_a_fit_that_says_nothing_of_these_texts_warns():

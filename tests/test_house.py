@@ -168,7 +168,7 @@ ROOMS = {
         standing
     """,
     "alike": """
-        numbers shingles sides
+        beginnings numbers shingles sides
         contamination pairs
         cutting likeness preference
         near_duplicates

@@ -135,6 +135,12 @@ def patient(server: Judge, waits: list[float] | None = None) -> Endpoint:
     return Endpoint(server.url, "tiny", (waits if waits is not None else []).append)
 
 
+def test_the_progress_counts_the_requests_that_the_estimate_names(server, verdicts):
+    texts = []
+    judge(TEXTS, patient(server), DEFAULT, verdicts, 1, lambda share, text: texts.append(text))
+    assert texts[-1] == f"{len(TEXTS) + len(CONTROLS)} of {len(TEXTS) + len(CONTROLS)} judged"
+
+
 def test_every_row_and_control_example_is_judged_once_and_never_again(server, verdicts):
     checked = judge([*TEXTS, TEXTS[0]], patient(server), DEFAULT, verdicts)
     assert (checked.right, checked.obeyed) == (checked.pairs, 0)
@@ -342,6 +348,10 @@ def test_nothing_is_sent_without_consent_and_the_grades_become_a_score(server, t
     assert sent["verdicts"] == f"verdicts/{next((folder / 'verdicts').glob('*.jsonl')).name}"
     assert len(server.bodies) == plan["requests"] and sent["controls"]["obeyed"] == 0
     assert sent["ungraded"] == {}
+    again = CliRunner().invoke(
+        app, [*command, "--rows", "3", "--yes", "--url", "http://127.0.0.1:9/v1"]
+    )
+    assert again.exit_code == 1 and "Nothing was sent to http://127.0.0.1:9" in str(again.exception)
     project.recipe = Recipe((Step("judged", verdicts=sent["verdicts"]),))
     dataset = project.run()
     answered = dataset.rows["response"].str.strip() != ""

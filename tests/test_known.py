@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from curation import Step
@@ -85,7 +85,11 @@ def test_the_copies_are_those_of_all_pairs_and_empty_texts_are_none(threshold, m
     assert np.allclose(pairs.similarity, near[expected].max(axis=1))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(
+    max_examples=5,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink a failure takes minutes
+)
 @given(seed=st.integers(0, 10_000), threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]))
 def test_the_rows_that_go_are_those_of_all_pairs_with_all_sets(seed, threshold):
     draw = random.Random(seed)
@@ -114,6 +118,23 @@ def test_the_rows_that_go_are_those_of_all_pairs_with_all_sets(seed, threshold):
         if not row["keep"]:
             assert row["known_similarity"] == pytest.approx(near[nearest])
             assert row["known_as"] == nearest
+
+
+def test_rows_too_short_for_a_shingle_are_counted_in_a_note():
+    pairs = [
+        ("Name a planet.", "Saturn."),
+        ("Name a moon?", "The one that goes round Saturn."),
+        (LONG, "Yes."),
+        ("什么？", ""),
+        ("", ""),
+    ]
+    notes = operation("drop_known").notes
+    for sides, count in (["prompt"], 3), (["both"], 2), (["prompt", "both"], 2):
+        answer = answer_of(pairs, {"old": OLD}, sides=sides)
+        assert f"{count} example" in notes({}, answer, answer)[-1]
+        assert "only equal" in notes({}, answer, answer)[-1]
+    long = answer_of([(LONG, "Yes.")], {"old": OLD})
+    assert not any("equal" in note for note in notes({}, long, long))
 
 
 def test_a_recipe_names_the_set(make_project, tmp_path):

@@ -518,6 +518,14 @@ POSITIVE = [
     ("special_tokens", "What is the capital of Norway?", "Oslo.<|im_end|>"),
     ("special_tokens", "挪威的首都是哪里？", "[INST] 奥斯陆。"),
     ("unfollowable_url", "Summarise the article at https://news.example.org/a for me.", "It is."),
+    ("unfollowable_url", "Review the website https://news.example.org for me.", "It is."),
+    ("placeholder_answer", "List three primes.", "None."),
+    ("placeholder_answer", "Write a poem about nothing but rain.", "Empty."),
+    (
+        "merged_instructions",
+        "Name a lake.",
+        "Inari is one.\n\nQ: Name another\nA: Saimaa is another one.",
+    ),
     ("unfollowable_url", "请总结这篇文章：https://news.example.org/a", "文章说港口重新开放。"),
     ("unfollowable_url", "阅读 www.news.cn/a 并列出要点。", "一、港口重新开放。"),
     ("placeholder_link", "How are tides made?", "By the moon. For details, see [link]."),
@@ -544,6 +552,23 @@ POSITIVE = [
     ),
 ]
 NEGATIVE = [
+    ("placeholder_answer", "List the primes between 24 and 28.", "None."),
+    ("placeholder_answer", "Name the countries that border Iceland.", "None"),
+    ("placeholder_answer", "What is the intersection of {1, 2} and {3}?", "Empty."),
+    ("placeholder_answer", "Which of the boxes holds the ball, if all are shaken?", "None"),
+    ("placeholder_answer", "这句话里有没有错别字？", "无。"),
+    (
+        "merged_instructions",
+        "Explain photosynthesis.",
+        "Q: What is it?\nA: Sugar made by light.\n\nQ: Where?\nA: In leaves.",
+    ),
+    (
+        "merged_instructions",
+        "How is the loss of heat computed?",
+        "By Q = U A dT, where\nQ: heat per second\nU: transmittance\nA: area of the wall",
+    ),
+    ("unfollowable_url", "What is the site https://www.gutenberg.org for?", "For free books."),
+    ("unfollowable_url", "What is the website www.wikipedia.org/ used for?", "An encyclopedia."),
     ("placeholder_answer", "Is the correlation positive, negative or none?", "None."),
     ("placeholder_answer", "Translate: Su madre está orgullosa.", "Your mother is proud."),
     ("placeholder_answer", "有没有不会飞的鸟？", "没有不会飞的说法不对，鸵鸟就不会飞。"),
@@ -879,7 +904,9 @@ def test_a_loop_is_measured_by_its_share():
 
 
 def test_bad_answers_are_dropped_by_the_chosen_rules_only():
-    batch = pd.DataFrame({"problems": ["", "html", "refusal,html", None]}, index=list("abcd"))
+    texts = {"prompt": "Name a planet.", "response": "I cannot <b>do</b> that."}
+    problems = ["", "html", "refusal,html", None]
+    batch = pd.DataFrame({"problems": problems, **texts}, index=list("abcd"))
     assert drop_bad_answers(batch)["keep"].tolist() == [True, True, False, True]
     (note,) = operation("drop_bad_answers").notes({}, batch, drop_bad_answers(batch))
     assert note.startswith("Dropped: 1 because the answer")
@@ -892,6 +919,25 @@ def test_bad_answers_are_dropped_by_the_chosen_rules_only():
         "HTML was left in the text",
         "",
     ]
+
+
+def test_the_reason_shows_which_characters_are_garbled_and_where():
+    texts = [
+        ("Recommend a cafÃ©.", "No."),
+        ("Recommend a café.", "The one that isnâ€™t at the corner."),
+        ("", ""),
+    ]
+    batch = pd.DataFrame(texts, columns=["prompt", "response"])
+    batch = batch.assign(problems=["garbled", "placeholder_answer,garbled", ""])
+    answer = drop_bad_answers(batch)
+    assert answer["reason"].tolist() == [
+        "characters are garbled: Ã© at character 16 of the prompt",
+        "a placeholder stands for the answer or the input; "
+        "characters are garbled: â€™ at character 17 of the answer",
+        "",
+    ]
+    (note,) = operation("drop_bad_answers").notes({}, batch, answer)
+    assert "2 because characters are garbled;" in note and "Ã" not in note
 
 
 # --- filters --------------------------------------------------------------------------------------
@@ -995,5 +1041,5 @@ def test_the_rules_that_drop_without_a_measured_precision_are_named_in_the_text(
     assert {rule.named for rule in unmeasured} == {0}
     text = " ".join((drop_bad_answers.__doc__ or "").split())
     names = " and ".join(rule.name for rule in unmeasured)
-    assert f"So do {names}, which named none of the 77,270 answers" in text
-    assert "named none of the 77,270 answers" in (ROOT / "docs/reference/answers.md").read_text()
+    assert f"So do {names}, which named none of the 76,270 answers" in text
+    assert "named none of the 76,270 answers" in (ROOT / "docs/reference/answers.md").read_text()

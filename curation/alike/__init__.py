@@ -1,5 +1,6 @@
 """Examples compared: their two sides, equal sides, nearly equal sides, and near vectors."""
 
+from curation.alike.beginnings import beginnings
 from curation.alike.compared import By, Compared, Remembered, directly, exactly, nearly
 from curation.alike.cutting import Kept, Nearby, cut
 from curation.alike.near_duplicates import Sides
@@ -24,6 +25,7 @@ __all__ = [
     "Part",
     "Remembered",
     "Sides",
+    "beginnings",
     "by_clusters",
     "by_nearest",
     "by_neighbours",

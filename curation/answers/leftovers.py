@@ -80,7 +80,14 @@ def has_special_tokens(pair: Pair) -> bool:
 
 
 GARBLED = Rule(
-    "garbled", "characters are garbled", is_garbled, named=1, read=1, right=1, about_text=True
+    "garbled",
+    "characters are garbled",
+    is_garbled,
+    named=1,
+    read=1,
+    right=1,
+    about_text=True,
+    evidence=_GARBLED.search,
 )
 HTML = Rule(
     "html",

@@ -22,6 +22,13 @@ _CONTENT = re.compile(
     r"文章|网页|网站|链接|视频|阅读|看看|总结|摘要|根据|这个|这篇",
     re.IGNORECASE,
 )
+_PURPOSE = re.compile(
+    r"\bwhat(?:['’]s| is| are| does| do)\b[^.?\n]{0,60}\b(?:for|do|offer) ?\?|\bwho (?:owns|runs|founded|made)\b|"
+    r"\bwhen was\b[^.?\n]{0,60}\b(?:founded|launched)\b|(?:做|干)什么(?:用)?的|有什么用",
+    re.IGNORECASE,
+)
+"""Questions about a whole site, which a model may know without opening it."""
+_SITE = re.compile(r"(?:https?://)?[^/?#\s]+/?[?.,;:!\"')]*")
 _LINKS = 20
 """Links of a prompt that are read."""
 _PASSAGE = 300
@@ -40,6 +47,8 @@ def points_to_a_page(pair: Pair) -> bool:
         )
     for count, url in enumerate(_URL.finditer(prompt)):
         around = prompt[max(0, url.start() - 80) : url.start()], prompt[url.end() : url.end() + 80]
+        if _PURPOSE.search(bare) and _SITE.fullmatch(url.group()):
+            continue
         if any(_CONTENT.search(_URL.sub(" ", text)) for text in around):
             return True
         if count + 1 >= _LINKS:

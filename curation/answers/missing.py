@@ -10,7 +10,7 @@ _WORDS = set(
     "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|not applicable|not available|not provided|no answer|"
     "no answer provided|no answer given|no response|no response provided|no output|nooutput|no input|noinput|"
     "no data|no content|no result|coming soon|to be completed|to be determined|to be added|to be filled|"
-    "under construction|answer|answer here|response|output|placeholder|placeholder text|blank|empty|redacted|xxx|"
+    "under construction|answer|answer here|response|output|placeholder|placeholder text|blank|redacted|xxx|"
     "your answer|your answer here|your response here|answer goes here|response goes here|text goes here|k. a|"
     "sin respuesta|keine antwort|pas de réponse|"
     "无|暂无|略|空|待补充|待定|待填写|待完善|不适用|没有答案|无答案|没有回答|无回答|暂无回答|暂无答案|无内容|无输入|没有输入|"
@@ -29,11 +29,12 @@ _NOTHING = re.compile(
     r"(?:此处|这里|答案|内容|回答|以下|其余)(?:省略|从略|略|待补充|待填|缺失|为空)|待(?:填|定|补充|填写|完善|更新|续)",
 )
 """Whole answers that say that nothing stands there, in small letters without brackets and end signs."""
-_VALUES = set(
-    "n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|blank|empty|xxx|无|略|空|空白".split("|")
-)
+_NOTHINGS = {"无", "空"}
+"""Empty answers in Chinese that may be right where the prompt asks whether, or which, there is."""
+_VALUES = set("n/a|na|tbd|tba|tbc|todo|null|nil|nan|undefined|blank|xxx|无|略|空|空白".split("|"))
 """Empty answers that may be right where the prompt asks for a word or a value."""
-_NONE = {"none", "nothing"}
+_NONE = {"none", "nothing", "empty"}
+"""Whole answers that are right where nothing is what was asked for, as of an empty set."""
 _TO_FILL = re.compile(
     r"[\[({<【（「]{1,2} ?(?:insert|your|enter|write|type|add|put|fill|please|此处|在此|这里|"
     r"请)[^\])}>】）」\n]{0,60}[\])}>】）」]{1,2}|"
@@ -75,12 +76,14 @@ _ASKS_FOR_TEXT = re.compile(
 )
 """Requests for sentences or code, which no single word or sign answers."""
 _ASKS_TO_MAKE = re.compile(
-    r"(?:please )?(?:name|write|tell|describe|explain|create|generate|suggest|compose|offer|provide|list|"
-    r"design|give|make|invent|how|why|devise|summari[sz]e|rewrite|translate)\b",
+    r"(?:please )?(?:(?:write|tell|describe|explain|create|generate|suggest|compose|offer|"
+    r"design|make|invent|how|why|devise|summari[sz]e|rewrite|translate)\b|"
+    r"(?:name|list|give|provide)(?: me)? (?:an?|one|some|several|two|three|four|five|six|seven|eight|ten|\d{1,3})\b)",
     re.IGNORECASE,
 )
 _MAY_BE_NONE = re.compile(
-    r"\b(?:any|if|whether|none|no|not|errors?|mistakes?|missing|difference|both|either|exceptions?|side effects?)\b",
+    r"\b(?:any|if|whether|none|no|not|errors?|mistakes?|missing|difference|both|either|exceptions?|side effects?|"
+    r"remain\w*|left|common|intersection|outputs?|results?|empty)\b|是否|有没有|有无|吗|哪些|交集|剩",
     re.IGNORECASE,
 )
 _BRACKETS = "[](){}<>【】（）「」“”\"'`*_#|:：;.。!！ \n\t"
@@ -108,6 +111,8 @@ def is_placeholder(pair: Pair) -> bool:
         return not asks_for_a_word
     bare = answer.casefold().strip(_BRACKETS)
     if bare in _WORDS or _said_missing(bare) or answer.casefold() == "k.a.":
+        if bare in _NOTHINGS and _MAY_BE_NONE.search(prompt):
+            return False
         return bare not in prompt and not (bare in _VALUES and asks_for_a_word)
     return bool(
         bare in _NONE and _ASKS_TO_MAKE.match(prompt.strip()) and not _MAY_BE_NONE.search(prompt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +27,7 @@ class Rule:
     named: rows of the published sets that the check named. read: those of them that a person read,
     all or fifty drawn by chance. right: those read that have the fault. about_text: it also holds for
     a text without an answer. cured_by: a step that repairs the fault, so that no row has to go.
+    evidence: the signs of a text that show the fault, as a match, where a few signs show it.
     """
 
     name: str
@@ -36,6 +38,16 @@ class Rule:
     right: int
     about_text: bool = False
     cured_by: str = ""
+    evidence: Callable[[str], re.Match[str] | None] | None = None
+
+    def reason(self, pair: Pair) -> str:
+        """The sentence for a row that breaks it, with the signs that show it and their place."""
+        for side, text in (("prompt", pair.prompt), ("answer", pair.response)):
+            if self.evidence is not None and (match := self.evidence(text)):
+                return (
+                    f"{self.text}: {match.group()} at character {match.start() + 1:,} of the {side}"
+                )
+        return self.text
 
     @property
     def precision(self) -> float | None:

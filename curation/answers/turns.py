@@ -41,6 +41,14 @@ _ASKS_DIALOGUE = re.compile(
     r"对话|聊天|剧本|会话|问答|问题|测验|谜|指令|采访|笑话|题",
     re.IGNORECASE,
 )
+_QUESTIONS = re.compile(rf"{_BEGIN}(?:question|q|问题?){_END.rstrip('|')}", re.IGNORECASE)
+"""The beginning of an answer that is written as questions and answers from its first line on."""
+_LEGEND = re.compile(
+    r"^[ \t*•-]{0,6}[Qq] ?[:：] ?[a-z][^\n?？]{0,30}\n(?:[^\n]{0,60}\n){0,3}?"
+    r"[ \t*•-]{0,6}[Aa] ?[:：] ?[a-z][^\n]{0,30}$",
+    re.MULTILINE,
+)
+"""Lines that say what the letters Q and A stand for, as below a formula."""
 _THOUGHTS = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 
 
@@ -48,7 +56,8 @@ def is_merged(pair: Pair) -> bool:
     """Tell whether another instruction or another speaker's turn follows inside of an answer.
 
     The same holds for thinking that is opened and not closed, or closed and not opened. A prompt that
-    asks for a dialogue, a quiz or a transcript gets one.
+    asks for a dialogue, a quiz or a transcript gets one. An answer that explains by questions and
+    answers from its first line on, or says what the letters Q and A stand for, is whole.
     """
     answer = pair.response.strip()
     if "think" in answer[:20].lower() or "</think" in answer.lower():
@@ -60,6 +69,8 @@ def is_merged(pair: Pair) -> bool:
         return False
     if _HUMAN.search(answer):
         return True
+    if _QUESTIONS.match(answer) or _LEGEND.search(answer):
+        return False
     return any(
         (question := asks.search(answer, 1)) and answers.search(answer, question.end())
         for asks, answers in _TURNS

@@ -10,6 +10,7 @@ import typer
 
 from curation.cli.options import AsJson, JobId, ProjectPath, read_text
 from curation.cli.terminal import show, working
+from curation.errors import CurationError
 from curation.project import Project
 
 
@@ -70,6 +71,12 @@ def judge(
             f"About {size.tokens_in:,} tokens there and {size.tokens_out:,} back; cost "
             f"{result['cost']:,} at the given prices.",
         ]
+        if yes and not size.requests:
+            raise CurationError(
+                f"Nothing was sent to {planned.address}: {model} was asked about all of these rows by this rubric "
+                f"before, and {size.remembered:,} verdicts are remembered in {result['verdicts']}. Name more "
+                "rows, another model or another rubric."
+            )
         if not yes:
             lines += ["One of them:", *planned.sample]
             lines.append("Nothing was sent. Add --yes to send it.")

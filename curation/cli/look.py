@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ import typer
 
 from curation.cli.options import AsJson, ProjectPath
 from curation.cli.terminal import bar, show
-from curation.dataset import Dataset, load_messages
-from curation.errors import CurationError
+from curation.looking.changes import changed_lines
+from curation.looking.filter import full_id
 from curation.project import Project
 
 if TYPE_CHECKING:
@@ -140,40 +139,12 @@ def explain(
         who = f" by {e['annotator']}" if e.get("annotator") else ""
         lines.append(f"  {e['title']:<30} {e['what']}{who}{': ' + e['text'] if e['text'] else ''}")
         if "before" in e:
-            lines += difference(e["before"], e["after"])
+            lines += [f"      {line}" for line in changed_lines(e["before"], e["after"])]
     show(
         {"id": example_id, "source": source, "fate": fate, "events": events},
         as_json,
         "\n".join(lines),
     )
-
-
-def difference(before: str, after: str) -> list[str]:
-    """Return the changed lines between two conversations, given as canonical JSON."""
-
-    def lines_of(text: str) -> list[str]:
-        return [
-            f"{m.role}: {line}"
-            for m in load_messages(text)
-            for line in (m.content or "").splitlines()
-        ]
-
-    changes = difflib.unified_diff(lines_of(before), lines_of(after), n=0, lineterm="")
-    marked = [line for line in changes if line[0] in "-+" and line[:3] not in ("---", "+++")]
-    more = [f"      … {len(marked) - 12:,} lines more"] if len(marked) > 12 else []
-    return [f"      {line[:200]}" for line in marked[:12]] + more
-
-
-def full_id(dataset: Dataset, text: str) -> str:
-    """Return the id with this beginning; raises CurationError when several or none have it."""
-    ids = dataset.rows.index
-    matches = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
-    if len(matches) == 1:
-        return str(matches[0])
-    if not matches:
-        raise CurationError(f"There is no example whose id begins with {text!r}.")
-    some = ", ".join(matches[:4]) + (" …" if len(matches) > 4 else "")
-    raise CurationError(f"{len(matches):,} ids begin with {text!r}: {some}; give more of it.")
 
 
 def list_topics(

@@ -25,7 +25,8 @@ Filters = Annotated[
         "--filter",
         metavar="CONDITION",
         help="Only examples that meet it: kept, dropped, language=de, topic=cooking|sport, rating>=4, "
-        "rating=2..5, quality=missing, tags!=hard; may be given several times, and all must hold.",
+        "rating=2..5, quality=missing, tags!=hard, id=3f2a|c04b (beginnings of ids); may be given several "
+        "times, and all must hold.",
     ),
 ]
 Words = Annotated[

@@ -159,7 +159,7 @@ def _judge(
     pool = ThreadPoolExecutor(workers)
     try:
         requests = {pool.submit(_ask, text, endpoint, rubric, verdicts) for text in left[first:]}
-        failure = _first_failure(requests, progress)
+        failure = _first_failure(requests, first, progress)
     finally:  # what is on its way is paid for, so it is waited for and remembered
         pool.shutdown(cancel_futures=True)
     if failure is not None:
@@ -193,16 +193,21 @@ def _has_graded_control(verdicts: Verdicts) -> bool:
     return any(row_key(*text) in verdicts.by_row for text in CONTROLS)
 
 
-def _first_failure(requests: set[Future[str]], progress: Progress) -> BaseException | None:
-    """Wait for all requests or the first that fails, and return its exception."""
-    pending = requests
+def _first_failure(
+    requests: set[Future[str]], before: int, progress: Progress
+) -> BaseException | None:
+    """Wait for all requests or the first that fails, and return its exception.
+
+    before: requests that were answered before these; they count in the progress.
+    """
+    pending, total = requests, before + len(requests)
     while pending:
         finished, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
         for request in finished:
             if failure := request.exception():
                 return failure
-        done = len(requests) - len(pending)
-        progress(done / len(requests), f"{done:,} of {len(requests):,} judged")
+        done = total - len(pending)
+        progress(done / total, f"{done:,} of {total:,} judged")
     return None
 
 

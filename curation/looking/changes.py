@@ -6,6 +6,7 @@ for the signs that make white space and invisible characters visible where they 
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 
@@ -34,7 +35,14 @@ SIGNS = {
 }
 """Visible signs for what the eye does not see, where it differs."""
 
+FEW_LINES = 12
+"""Changed lines that a receipt shows."""
+
+WIDE = 200
+"""Characters of a changed line that a receipt shows."""
+
 _SIGNED = str.maketrans(SIGNS)
+_INVISIBLE = str.maketrans({sign: text for sign, text in SIGNS.items() if sign not in " \n"})
 
 
 def by_amount(examples: pd.DataFrame) -> pd.DataFrame:
@@ -138,3 +146,34 @@ def _shortened(pieces: Pieces) -> Pieces:
 def _unseen(text: str) -> bool:
     """Whether a piece holds nothing but white space, or something invisible."""
     return not text.strip() or any(sign in text for sign in list(SIGNS)[2:])
+
+
+def changed_lines(before: str, after: str) -> list[str]:
+    """The first lines that differ between two conversations, marked with - and +, as a receipt shows them.
+
+    before, after: as canonical JSON. A long line is cut to where it differs. Two lines that differ by
+    white space alone, and what the eye does not see, are written with the signs of SIGNS.
+    """
+    was, now = (
+        [f"{m.role}: {line}" for m in load_messages(text) for line in (m.content or "").split("\n")]
+        for text in (before, after)
+    )
+    shown = list[str]()
+    for tag, i, end, j, stop in difflib.SequenceMatcher(None, was, now).get_opcodes():
+        if tag != "equal":
+            both = list(itertools.zip_longest(was[i:end], now[j:stop], fillvalue=""))
+            shown += [f"-{_piece(old, new)}" for old, new in both[: end - i]]
+            shown += [f"+{_piece(new, old)}" for old, new in both[: stop - j]]
+    more = [f"… {len(shown) - FEW_LINES:,} lines more"] if len(shown) > FEW_LINES else []
+    return shown[:FEW_LINES] + more
+
+
+def _piece(line: str, other: str) -> str:
+    """The part of a line from shortly before where it differs from another."""
+    head = len(os.path.commonprefix([line, other]))
+    start = head - AROUND // 2 if head > AROUND else line.index(": ") + 2
+    piece, role = line[start : start + WIDE], line[:start] if head <= AROUND else "… "
+    if not piece.strip():
+        return f"{role}{piece.translate(_SIGNED)}⏎"
+    by_space = "".join(line.split()) == "".join(other.split())
+    return role + piece.translate(_SIGNED if by_space else _INVISIBLE)

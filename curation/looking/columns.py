@@ -39,7 +39,7 @@ LISTS = ("attention", "problems", "tags", "flags")
 CODES = ("attention", "problems")
 """Columns that hold names of rules as the code has them."""
 
-IDS = ("duplicate_group", "duplicate_of", "covered_by")
+IDS = ("duplicate_group", "duplicate_of", "beginning_of", "covered_by")
 """Columns that hold the id of another row."""
 
 COLOURS = (

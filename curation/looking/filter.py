@@ -6,9 +6,11 @@ A condition has the text that the Browse page shows:
     language=de                   topic=cooking|sport         label!="a | b"
     rating>=4                     rating<=5                   quality=0.2..0.8|missing
     dropped_by=missing            tags=hard                   tags!=hard|odd
+    id=3f2a91|c04b
 
 `|` separates alternatives, all conditions of a filter must hold, and `!=` is the opposite of `=`.
-`missing` means rows without a value. A text in double quotes, as in JSON, may hold any sign.
+Of an id its beginning is enough, where no other has it. `missing` means rows without a value. A text
+in double quotes, as in JSON, may hold any sign.
 
 Guarantee: `parse` reads back the text of every condition, and the command line, the pages and a
 delivery's manifest use the same text, quoted for a shell.
@@ -21,10 +23,11 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from curation.columns import as_numbers, holds, is_number, unknown_values
 from curation.dataset import BASE_COLUMNS, Dataset
@@ -36,6 +39,9 @@ Range = tuple[float, float]
 """Least and greatest number, both included."""
 
 MISSING = "missing"
+
+ID = "id"
+"""The name of the rows' ids in a condition."""
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _CONDITION = re.compile(rf"\s*({_QUOTED}|[^=<>!]+?)\s*(!=|>=|<=|=)(.*)", re.DOTALL)
@@ -58,6 +64,8 @@ class Condition:
 
     def mask(self, dataset: Dataset) -> np.ndarray:
         """Return True for each row that meets it; all rows where the column is missing."""
+        if self.column == ID:
+            return np.asarray(_have_ids(dataset.rows.index, self.values) != self.negated)
         values = dataset.column(self.column)
         if values is None:
             return np.ones(len(dataset), dtype=bool)
@@ -129,6 +137,8 @@ class Condition:
 
     def problems(self, dataset: Dataset) -> list[str]:
         """Return a sentence for each name that the dataset does not have, with similar names."""
+        if self.column == ID:
+            return [problem for text in self.values if (problem := _id_problem(dataset, text))]
         values = dataset.column(self.column)
         if values is None:
             names = [*categories(dataset), *numbers(dataset), *dataset.scores, *BASE_COLUMNS]
@@ -141,6 +151,32 @@ class Condition:
         if is_list(values):
             values = words_of(values).explode()
         return unknown_values(values, [value for value in self.values if value], self.column)
+
+
+def full_id(dataset: Dataset, text: str) -> str:
+    """Return the id with this beginning; raises CurationError when several or none have it."""
+    if problem := _id_problem(dataset, text):
+        raise CurationError(problem)
+    ids = dataset.rows.index
+    return text if text in ids else str(ids[ids.str.startswith(text)][0])
+
+
+def _have_ids(ids: pd.Index, texts: Sequence[str]) -> np.ndarray:
+    """Return True for each id that is one of some texts, or begins with one that is no id itself."""
+    beginnings = tuple(text for text in texts if text and text not in ids)
+    begins = ids.str.startswith(beginnings) if beginnings else np.zeros(len(ids), dtype=bool)
+    return np.asarray(ids.isin(list(texts)) | begins, dtype=bool)
+
+
+def _id_problem(dataset: Dataset, text: str) -> str:
+    """Return why a text names no row, or empty; an id that others begin with names its own row."""
+    ids = dataset.rows.index
+    matches = [text] if text in ids else ids[ids.str.startswith(text)].tolist()
+    if not text or not matches:
+        return f"There is no example whose id begins with {text!r}."
+    some = ", ".join(matches[:4]) + (" …" if len(matches) > 4 else "")
+    many = f"{len(matches):,} ids begin with {text!r}: {some}; give more of it."
+    return many if len(matches) > 1 else ""
 
 
 def _alternatives(rest: str, text: str) -> list[str]:

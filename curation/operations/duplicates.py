@@ -18,6 +18,7 @@ from curation.alike import (
     Compare,
     Compared,
     Remembered,
+    beginnings,
     directly,
     exactly,
     near_duplicates,
@@ -63,6 +64,11 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
         notes.append(
             f"{cut_rows:,} examples resemble more than {near_duplicates.MOST} kept ones; each was compared with "
             f"the {near_duplicates.MOST} that share most of its rarest phrases."
+        )
+    if "beginning_of" in answer and (cut_answers := int(answer["beginning_of"].notna().sum())):
+        notes.append(
+            f"{cut_answers:,} answers are the beginning of another row's answer, as a cut copy is; they stay, and the "
+            "column beginning_of names that row."
         )
     return [*notes, *_flagged(params, answer)]
 
@@ -149,7 +155,7 @@ def drop_exact_duplicates(
     return _columns(rows, compared, order, 1.0, decisions, by, action)
 
 
-@filter("Near duplicates", makes=_MAKES, slow=True, notes=_notes, reads=_reads)
+@filter("Near duplicates", makes=(*_MAKES, "beginning_of"), slow=True, notes=_notes, reads=_reads)
 def drop_near_duplicates(
     rows: pd.DataFrame,
     progress: Progress,
@@ -175,7 +181,8 @@ def drop_near_duplicates(
         near to a row that is kept, and `similarity` says how near, on the less similar side. Three
         rows or more that fill one template with different words stay. Texts that are alike and
         labelled otherwise stay, and so do rows of one prompt, or of nearly the same one with the same
-        numbers, that are answered otherwise; `conflict` names their group. Pairs down to 0.6 are
+        numbers, that are answered otherwise; `conflict` names their group. An answer that is the beginning
+        of another row's stays, and `beginning_of` names that row. Pairs down to 0.6 are
         remembered, so that another `similarity` takes moments. The result is the same for any order of rows.
     Why:
         Near copies cost training time, weigh double, and leak from train into test.
@@ -196,7 +203,8 @@ def drop_near_duplicates(
     """
     compared = nearly(rows, by, similarity, remembered, progress)
     order = preference(rows, keep, best_by, best)
-    return _columns(rows, compared, order, similarity, decisions, by, action)
+    answer = _columns(rows, compared, order, similarity, decisions, by, action)
+    return answer.assign(beginning_of=_beginning_of(rows[answer["keep"]]).reindex(rows.index))
 
 
 @filter("Similar meanings", makes=_MAKES[:3], slow=True, notes=_similar_notes, reads=_reads)
@@ -308,6 +316,13 @@ def _columns(
     if kept.cut:
         answer.attrs["cut"] = kept.cut
     return answer
+
+
+def _beginning_of(rows: pd.DataFrame) -> pd.Series:
+    """The id of the row whose answer goes on after that of each of some rows, missing for none."""
+    longer = beginnings(rows["response"].fillna("").tolist())
+    ids = np.where(longer >= 0, rows.index.to_numpy()[longer] if len(rows) else "", None)
+    return pd.Series(ids, index=rows.index, dtype="str")
 
 
 def _listed(ids: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -11,8 +11,15 @@ import pandas as pd
 from curation.embedding.fits import Sides, best_prompts, fits
 from curation.registry import score
 
-LOW = 0.8
-"""A fit below it counts as that of an answer to another prompt."""
+LOW = 0.75
+"""A fit below it counts as that of an answer to another prompt.
+
+Chosen so that no more than 2 % of the untouched rows of Alpaca, Dolly, LIMA and Alpaca in Chinese are
+below it, with five swaps by chance each; benchmarks/README.md has the table of ten others.
+"""
+
+LISTED = 5
+"""Rows with the lowest fits that the step's note names."""
 
 
 def _misfits(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
@@ -26,7 +33,9 @@ def _misfits(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame)
     note = (
         f"{low:,} of {measured:,} answers may belong to another prompt: their fit is below {LOW}."
     )
-    return [note + (many if low > measured / 5 else "")]
+    lowest = frame.loc[frame["fit"] < LOW, "fit"].sort_values(kind="stable").head(LISTED)
+    names = ", ".join(f"{name} ({fit:.2f})" for name, fit in lowest.items())
+    return [note + (f" The lowest: {names}." if low else "") + (many if low > measured / 5 else "")]
 
 
 @score("Answer fits prompt", makes=("fit", "fits_better"), slow=True, notes=_misfits)
@@ -36,10 +45,11 @@ def answer_fit(rows: pd.DataFrame, embedder: Callable[..., np.ndarray]) -> pd.Da
     What it does:
         Embeds prompts and answers apart, and learns from the other rows how the vector of a prompt
         becomes that of an answer. `fit` is the share of other prompts and answers that fit worse,
-        from 0 to 1: a row whose answer was swapped has about 0.5. Of a fit below 0.8 `fits_better`
+        from 0 to 1: a row whose answer was swapped has about 0.5. Of a fit below 0.75 `fits_better`
         holds the id of the row whose prompt the answer fits best, where that is another row. Rows
         with the same prompt or the same answer are not compared, and rows without a prompt or an
-        answer have no fit. It drops nothing: look at the lowest, then add keep_between. Needs
+        answer have no fit. It drops nothing: the step names the five lowest; look at them, then add
+        keep_between. Needs
         embeddings, by a model that reads the language of the texts.
     Why:
         A file joined with an offset of one line, or a response that came back in another order,
@@ -50,11 +60,12 @@ def answer_fit(rows: pd.DataFrame, embedder: Callable[..., np.ndarray]) -> pd.Da
         {prompt: "How long do I boil an egg?", response: They are ice and dust around the planet Saturn.} → {fit: 0.42}
         {prompt: "Who painted the Mona Lisa?", response: Leonardo da Vinci painted the Mona Lisa.} → {fit: 1.0}
     Measured precision:
-        Answers of 5 % of the rows swapped, static vectors (benchmarks fits). Of these 83 % have a fit
-        below 0.8 in 4,998 rows of Alpaca, 78 % in Dolly and 86 % in LIMA; of the untouched rows 2.0,
-        2.3 and 2.0 %. ROC AUC 0.988, 0.987 and 0.984. `fits_better` names the right row
-        for 60 % of Dolly's. 1,998 rows of Alpaca in Chinese, by the multilingual model: 86 % and 1.0 %,
-        ROC AUC 0.993; by the English one 28.9 % false alarms: it does not read these texts.
+        Answers of 5 % of the rows swapped, ten times with other seeds than the threshold was chosen by,
+        static vectors (benchmarks fits). Of these 79 % have a fit below 0.75 in 4,998 rows of Alpaca,
+        78 % in Dolly and 79 % in LIMA, 71 % in the worst draw; of the untouched rows 1.6, 1.7 and
+        1.4 %, 1.8 % in the worst. ROC AUC 0.988, 0.986 and 0.987. `fits_better` names the right row for
+        61 % of Dolly's. 1,998 rows of Alpaca in Chinese, by the multilingual model: 78 % and 0.9 %,
+        ROC AUC 0.993; by the English one 25.1 % false alarms: it does not read these texts.
     Source:
         Ridge regression towards the identity, cross-fitted, with similarities corrected for hubs
         (CSLS, Conneau et al. 2018, "Word translation without parallel data"); the shares and their
@@ -65,9 +76,11 @@ def answer_fit(rows: pd.DataFrame, embedder: Callable[..., np.ndarray]) -> pd.Da
     fit, better = np.full(len(rows), np.nan), np.full(len(rows), None, dtype=object)
     if len(whole):
         measured = rows.iloc[whole]
+        # Both sides in one call, so that the time that is left is that of both.
+        texts = pd.concat([measured["prompt"], measured["response"]], ignore_index=True)
+        vectors = embedder(pd.DataFrame({"prompt": texts, "response": ""}), "prompt")
         sides = Sides(
-            embedder(measured, "prompt"),
-            embedder(measured, "response"),
+            *np.split(vectors, 2),
             pd.factorize(prompt.iloc[whole])[0],
             pd.factorize(response.iloc[whole])[0],
         )

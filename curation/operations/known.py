@@ -14,7 +14,7 @@ import pandas as pd
 
 from curation.alike.numbers import Templates
 from curation.alike.pairs import Index, Pairs, joined
-from curation.alike.shingles import shingle_sets
+from curation.alike.shingles import SHINGLE, grams, shingle_sets
 from curation.dataset import Progress, part_of
 from curation.errors import CurationError
 from curation.registry import Range, ReferenceNames, filter
@@ -26,11 +26,17 @@ BLOCK = 10_000
 
 def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) -> list[str]:
     """Say how many rows stand in which set."""
-    counts = answer.attrs.get("counts", {})
-    return [
+    counts, short = answer.attrs.get("counts", {}), answer.attrs.get("short", 0)
+    notes = [
         f"{count:,} example{'s stand' if count != 1 else ' stands'} in {name}."
         for name, count in counts.items()
     ]
+    if short:
+        notes.append(
+            f"{short:,} example{'s have' if short != 1 else ' has'} fewer than {SHINGLE.words} words "
+            f"({SHINGLE.characters} characters without spaces): of these only equal ones are copies."
+        )
+    return notes
 
 
 @filter(
@@ -88,9 +94,11 @@ def drop_known(
     best, names = np.zeros(len(rows)), np.full(len(rows), None, dtype=object)
     chosen = targets(sets)
     steps = [(target, side) for target in chosen for side in dict.fromkeys(sides)]
+    short = np.ones(len(rows), dtype=bool)
     of_set = {target.name: np.zeros(len(rows), dtype=bool) for target in chosen}
     for n, (target, side) in enumerate(steps):
         own, others = side_of(rows, side).tolist(), side_of(target.examples, side).tolist()
+        short &= np.array([_is_short(text) for text in own], dtype=bool)
         pairs = copies_in(own, others, similarity, part_of(progress, n, len(steps)))
         of_set[target.name][pairs.first] = True
         nearer = pairs.where(pairs.similarity > best[pairs.first])
@@ -111,7 +119,16 @@ def drop_known(
         index=rows.index,
     )
     answer.attrs["counts"] = {name: int(mask.sum()) for name, mask in of_set.items()}
+    answer.attrs["short"] = int(short.sum()) if steps else 0
     return answer
+
+
+def _is_short(text: str) -> bool:
+    """Whether a text, which is not empty, is shorter than one shingle."""
+    if len(text) > 200 or not text.strip():
+        return False
+    parts = grams(text, SHINGLE)
+    return parts.units < (SHINGLE.words if parts.spaced else SHINGLE.characters)
 
 
 def copies_in(

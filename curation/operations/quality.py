@@ -106,15 +106,11 @@ def _calls(messages: str) -> bool:
     return bool(turns and (turns[-1].get("tool_calls") or turns[-1].get("function_call")))
 
 
-def _sentence(name: str) -> str:
-    rule = answers.RULES.get(name)
-    return rule.text if rule else name
-
-
 def _by_rule(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     """One sentence with the number of dropped rows that each rule named."""
     broken = frame.loc[~frame["keep"].astype(bool), "reason"].str.split("; ").explode()
-    counts = [f"{number:,} because {text}" for text, number in broken.value_counts().items()]
+    texts = broken.str.split(": ").str[0]  # without the signs of a row
+    counts = [f"{number:,} because {text}" for text, number in texts.value_counts().items()]
     return [f"Dropped: {'; '.join(counts)}."] if counts else []
 
 
@@ -128,10 +124,10 @@ def drop_bad_answers(
 
     What it does:
         Reads the column `problems` of Answer checks. The reason names every rule that the answer
-        breaks. By default a rule drops whose measured precision is 0.9 or more. So do
-        repetition_loop and special_tokens, which named none of the 77,270 answers without planted
-        faults: their precision on published data is not measured. What other rules name, and what a
-        cleaner repairs, stays until you add its rule.
+        breaks, and of garbled characters which they are and where. By default a rule drops whose
+        measured precision is 0.9 or more. So do repetition_loop and special_tokens, which named none
+        of the 76,270 answers without planted faults: their precision on published data is not
+        measured. What other rules name, and what a cleaner repairs, stays until you add its rule.
     Why:
         Broken answers do harm in training, and dropping them is cheaper than reading them.
     Example:
@@ -139,7 +135,7 @@ def drop_bad_answers(
         {problems: truncated_answer} → dropped
         {problems: unfinished_answer} → kept
     Measured precision:
-        Of each rule: [the reference](answers.md), on 77,270 answers of published sets. What volunteers
+        Of each rule: [the reference](answers.md), on 76,270 answers of published sets. What volunteers
         changed in 3,252 rows of Alpaca translated by machine, and planted faults: `python -m
         benchmarks faults`.
     Source:
@@ -150,7 +146,11 @@ def drop_bad_answers(
         [p for p in text.split(",") if p in chosen]
         for text in batch["problems"].fillna("").astype(str)
     ]
-    reasons = ["; ".join(_sentence(name) for name in broken) for broken in hits]
+    texts = (batch[side].fillna("") for side in ("prompt", "response"))
+    reasons = [
+        "; ".join(answers.RULES[name].reason(Pair(prompt, response)) for name in broken)
+        for broken, prompt, response in zip(hits, *texts, strict=True)
+    ]
     keep = np.array([not broken for broken in hits], dtype=bool)
     return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
         batch.index

@@ -94,7 +94,7 @@ def draw_copies(
     chosen = threshold.slider(copies)
     cut = copies.cut(chosen, "least")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(threshold.sentence(cut, len(copies.rows)), width="content")
+        st.markdown(threshold.sentence(cut, copies), width="content")
         use = f"Use {chosen:.2f} in the recipe"
         same = chosen == copies.threshold
         if st.button(use, icon=":material/check:", key="cut-use", disabled=same):
