@@ -176,7 +176,9 @@ def reasons_of(rows: pd.DataFrame, steps: Iterable[StepReport]) -> pd.Series:
             mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
             dropped = mine.intersection(report.delta.index)
             mine_of_step = report.delta.loc[dropped]
-            reasons.loc[dropped] = mine_of_step["reason"].fillna("") + twins(rows, mine_of_step)
+            reasons.loc[dropped] = (
+                mine_of_step["reason"].fillna("").astype("str").str.cat(twins(rows, mine_of_step))
+            )
     return reasons
 
 
@@ -190,19 +192,17 @@ def twins(rows: pd.DataFrame, delta: pd.DataFrame, dropped_too: bool = False) ->
     rows: of the dataset, whose texts are shown as they are now. dropped_too: also the text of a row
     that is dropped by now, which a delivery should not hold.
     """
-    texts = pd.Series("", index=delta.index, dtype="str")
     if "duplicate_of" not in delta:
-        return texts
+        return pd.Series("", index=delta.index, dtype="str")
     names = delta["duplicate_of"].dropna()
     names = names[names.isin(rows.index)]
     table = rows.loc[names, ["source", "source_row", "prompt", "dropped_by"]]
-    texts.loc[names.index] = [
+    shown = table["dropped_by"].isna() | dropped_too
+    texts = [
         f"; {source}, row {number:,}" + (f": {_first_line(prompt)}" if shows else "")
-        for source, number, prompt, shows in table.assign(
-            dropped_by=table["dropped_by"].isna() | dropped_too
-        ).itertuples(index=False)
+        for source, number, prompt, shows in table.assign(dropped_by=shown).itertuples(index=False)
     ]
-    return texts
+    return pd.Series(texts, index=names.index, dtype="str").reindex(delta.index, fill_value="")
 
 
 def _first_line(text: Any) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from curation.cli.options import AsJson, ProjectPath
 from curation.cli.terminal import bar, show
+from curation.dataset import Dataset
 from curation.looking.changes import changed_lines
 from curation.looking.filter import full_id
 from curation.project import Project

@@ -321,7 +321,8 @@ def _columns(
 def _beginning_of(rows: pd.DataFrame) -> pd.Series:
     """The id of the row whose answer goes on after that of each of some rows, missing for none."""
     longer = beginnings(rows["response"].fillna("").tolist())
-    ids = np.where(longer >= 0, rows.index.to_numpy()[longer] if len(rows) else "", None)
+    ids = np.full(len(rows), None, dtype=object)
+    ids[longer >= 0] = rows.index.to_numpy()[longer[longer >= 0]]
     return pd.Series(ids, index=rows.index, dtype="str")
 
 

@@ -80,7 +80,8 @@ def answer_fit(rows: pd.DataFrame, embedder: Callable[..., np.ndarray]) -> pd.Da
         texts = pd.concat([measured["prompt"], measured["response"]], ignore_index=True)
         vectors = embedder(pd.DataFrame({"prompt": texts, "response": ""}), "prompt")
         sides = Sides(
-            *np.split(vectors, 2),
+            vectors[: len(whole)],
+            vectors[len(whole) :],
             pd.factorize(prompt.iloc[whole])[0],
             pd.factorize(response.iloc[whole])[0],
         )

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from curation.cli.agents.shown import mark, number
-from curation.cli.look import difference
 from curation.columns import as_numbers
 from curation.dataset import Dataset
 from curation.errors import CurationError
+from curation.looking.changes import changed_lines
 from curation.overlay import with_decisions
 from curation.project import Project
 from curation.report import reasons_of
@@ -93,5 +93,5 @@ def receipt_line(event: dict[str, Any]) -> dict[str, Any]:
     """Return an event of a receipt, with the changed lines instead of two whole texts."""
     plain = {k: v for k, v in event.items() if k not in ("before", "after")}
     if "before" in event:
-        plain["changes"] = difference(event["before"], event["after"])
+        plain["changes"] = changed_lines(event["before"], event["after"])
     return plain

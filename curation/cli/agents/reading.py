@@ -17,7 +17,7 @@ from curation.cli.agents.folders import Folders
 from curation.cli.agents.look import Look, behind, listed, ordered, receipt_line
 from curation.cli.agents.shown import number, page, untrusted
 from curation.cli.compare import coverage_summary
-from curation.cli.look import full_id, hits_of
+from curation.cli.look import hits_of
 from curation.comparison import comparison_key
 from curation.errors import CurationError
 from curation.export.file_check import Tolerances, check_file
@@ -25,7 +25,7 @@ from curation.looking import columns
 from curation.looking.agreement import QUESTIONS
 from curation.looking.agreement import agreement as agreement_of
 from curation.looking.coverage import remembered
-from curation.looking.filter import Condition, Filter
+from curation.looking.filter import Condition, Filter, full_id
 from curation.looking.queues import QUEUES, queue
 from curation.registry import operation, operations
 
