@@ -9,7 +9,7 @@ decisions in the place of those that a run knew, and an undo after a run shows w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -54,6 +54,10 @@ class PeopleState(Protocol):
 
 class PeopleTable(Protocol):
     """People's decisions as `with_decisions` reads them; `curation.decisions.State` is one."""
+
+    @property
+    def disagreement(self) -> Mapping[str, float]:
+        """Example → share of unequal pairs of answers, where two people or more answered."""
 
     @property
     def answer_columns(self) -> tuple[str, ...]:
@@ -281,7 +285,8 @@ def with_decisions(
 ) -> Dataset:
     """Return the dataset with what people said in columns; missing where nobody did.
 
-    columns: by default PEOPLE_COLUMNS, and one for each answered question of the lead's.
+    columns: by default PEOPLE_COLUMNS, and one for each answered question of the lead's. Where an
+    example has two answers or more, there is a column `disagreement` too: the share of unequal pairs.
     """
     if columns is None:
         columns = (*PEOPLE_COLUMNS, *(() if people is None else people.answer_columns))
@@ -289,5 +294,8 @@ def with_decisions(
     if people is None:
         empty = {c: pd.Series(None, index=rows.index, dtype="str") for c in columns}
         return dataset.replace(rows=rows.assign(**empty))
-    table = people.frame(columns).reindex(rows.index)
-    return dataset.replace(rows=rows.assign(**table.replace("", None)))
+    table = people.frame(columns).reindex(rows.index).replace("", None)
+    if people.disagreement:
+        shares = pd.Series(people.disagreement, dtype="float64")
+        table["disagreement"] = shares.reindex(rows.index)
+    return dataset.replace(rows=rows.assign(**table))

@@ -38,6 +38,11 @@ def is_settled(event: Event) -> bool:
     return isinstance(event, Outcome) and event.policy == SETTLED
 
 
+def behind(event: Event) -> tuple[Event, ...]:
+    """Return the events that gave an outcome, oldest first; of another event, itself."""
+    return event.because if isinstance(event, Outcome) else (event,)
+
+
 def answer_of(event: Event) -> str:
     """Return a person's answer to a question as text; equal numbers are equal texts."""
     if question_of(event) == "verdict":

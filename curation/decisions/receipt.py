@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from curation.decisions.event import REASON, Event, answer_text, is_reason
+from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import overruled
@@ -21,17 +21,23 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     """
     events = store.events(example_id=example_id, until=people.last)
     later = overruled(events, people.undone)
+    settled = people.settled.get(example_id, {})
     present = {event.op_id for event in events}
     reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
             continue
-        by = later[event.op_id].annotator if event.op_id in later else ""
+        over, final = later.get(event.op_id), settled.get(question_of(event))
+        if over and question_of(event) and over.annotator != event.annotator:
+            over = over if people.policy == "latest" else None  # otherwise all people count
+        over = final or over
+        by = over.annotator if over is not None else ""
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
-        fate = "taken back" if undone else f"overruled by {by}" if by else ""
+        word = "settled" if over is not None and over is final else "overruled"
+        fate = "taken back" if undone else f"{word} by {by}" if by else ""
         lines.append(
             {
                 "step": "decision",
@@ -52,7 +58,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
 def _in_words(event: Event) -> str:
     """Return a decision's value in a few words."""
     value = event.value
-    if event.kind == "answer":
+    if event.kind in ("answer", "settle"):
         return f"{value['question']}: {answer_text(value['value'])}"
     if value is None:
         return ""

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.answers import Outcome, answer_of, in_words, who_decided
+from curation.decisions.answers import answer_of, behind, in_words, who_decided
 from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
 from curation.report import ANSWERS, PEOPLE_COLUMNS
 
@@ -117,8 +117,7 @@ class State:
         """Return the reason that its person gave for a decision; empty without one."""
         if event is None or event.example_id not in self.notes:
             return ""
-        because = event.because if isinstance(event, Outcome) else (event,)
-        decided = {f"{e.op_id}{REASON}": e.seq for e in because}
+        decided = {f"{e.op_id}{REASON}": e.seq for e in behind(event)}
         notes = self.notes[event.example_id]
         reasons = (str(n.value) for n in notes if n.seq > decided.get(n.op_id, n.seq))
         return " · ".join(dict.fromkeys(reasons))

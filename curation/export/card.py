@@ -215,7 +215,7 @@ def _people(manifest: Mapping[str, Any]) -> Iterator[Block]:
         "changed, before and after."
     )
     if len(decisions["by_annotator"]) > 1:
-        yield Paragraph("Of each example the newest decision counts; agreement was not measured.")
+        yield Paragraph(sentences.whose_answer(decisions.get("policy", "latest")))
 
 
 def _splits(manifest: Mapping[str, Any]) -> Iterator[Block]:

@@ -75,6 +75,7 @@ def manifest_of(
             "fingerprint": state.fingerprint() if state else "",
             "by_annotator": people.counts(),
             "pseudonyms": people.pseudonyms,
+            **({"policy": state.policy} if state and state.policy != "latest" else {}),
             "delivered_with": {
                 name: n for name in WORDS if (n := int((decisions[name].fillna("") != "").sum()))
             },

@@ -16,6 +16,7 @@ import orjson
 import pandas as pd
 
 from curation.carry import CARRIED
+from curation.decisions.answers import behind
 from curation.export.parts import WORDS
 from curation.personal.redaction import redacted_json
 
@@ -59,11 +60,14 @@ class People:
     """People's decisions, under their names or under pseudonyms.
 
     events: (example id, event) of those that count, in an order that depends only on them. names:
-    a person's name → the name in the delivery.
+    a person's name → the name in the delivery. ratings: example → the rating that counts. answers:
+    example → question → the answer that counts.
     """
 
     events: tuple[tuple[str, Any], ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    ratings: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, state: Any, pseudonyms: bool) -> People:
@@ -77,7 +81,12 @@ class People:
         order = sorted(first, key=lambda name: first[name])
         names = {n: f"annotator {i}" if pseudonyms else n for i, n in enumerate(order, 1)}
         people = cls(names=names)
-        return cls(tuple((i, people._renamed(e)) for i, e in events), names)
+        ratings = {example: event.value for example, event in state.ratings.items()}
+        answers = {
+            example: {question: event.value["value"] for question, event in by.items()}
+            for example, by in state.answers.items()
+        }
+        return cls(tuple((i, people._renamed(e)) for i, e in events), names, ratings, answers)
 
     @property
     def pseudonyms(self) -> bool:
@@ -99,8 +108,13 @@ class People:
         if not self.pseudonyms:
             return reason
         names = sorted((n for n in self.names if n), key=len, reverse=True)
-        pattern = "|".join(re.escape(name) for name in names) or r"(?!)"
-        return re.sub(rf"(?:{before})(?:{pattern})(?!\w)", lambda m: self.names[m.group()], reason)
+        name = rf"(?:{'|'.join(re.escape(name) for name in names) or '(?!)'})(?!\w)"
+        several = rf"(?:{before}){name}(?:(?:, | and ){name})*"  # of those whose answers are alike
+        return re.sub(
+            several,
+            lambda m: re.sub(name, lambda one: self.names[one.group()], m.group()),
+            reason,
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Map person → kind of decision → number of those that count."""
@@ -114,19 +128,14 @@ class People:
 
         answers: JSON of question → answer, because the questions differ from project to project.
         """
-        answers: dict[str, dict[str, Any]] = {}
         kinds = {"tag": ("tags", ","), "flag": ("flags", ","), "note": ("note", "\n")}
-        words: dict[str, dict[str, str]] = {}
+        words = {example: {"rating": f"{rating:g}"} for example, rating in self.ratings.items()}
         for example, event in self.events:
-            if event.kind == "rate":
-                words.setdefault(example, {})["rating"] = f"{event.value:g}"
-            elif event.kind == "answer":
-                answers.setdefault(example, {})[event.value["question"]] = event.value["value"]
-            elif event.kind in kinds:
+            if event.kind in kinds:
                 column, between = kinds[event.kind]
                 mine = words.setdefault(example, {})
                 mine[column] = between.join(filter(None, [mine.get(column), event.value]))
-        for example, given in answers.items():
+        for example, given in self.answers.items():
             text = orjson.dumps(given, option=orjson.OPT_SORT_KEYS).decode()
             words.setdefault(example, {})["answers"] = text
         return words
@@ -168,10 +177,12 @@ class People:
 def _events(state: Any) -> Iterator[tuple[str, Any]]:
     """Yield every decision that counts, with its example's id."""
     for name in _TABLES:
-        yield from sorted(getattr(state, name).items())
+        for example, event in sorted(getattr(state, name).items()):
+            yield from ((example, e) for e in behind(event))
     for name in _NESTED:
         table = getattr(state, name)
         for example in sorted(table):
-            yield from ((example, table[example][value]) for value in sorted(table[example]))
+            for value in sorted(table[example]):
+                yield from ((example, e) for e in behind(table[example][value]))
     for example in sorted(state.notes):
         yield from ((example, note) for note in state.notes[example])

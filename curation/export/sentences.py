@@ -7,6 +7,7 @@ from typing import Any
 
 from curation.dataset import Dataset
 from curation.personal.redaction import REDACTED
+from curation.review import CONSENSUS
 
 SHOWN = 6
 """Parts that a sentence names; the others are counted."""
@@ -56,3 +57,10 @@ def redacted(dataset: Dataset) -> list[str]:
         return ["Nothing was redacted from their texts."]
     notes = [note for report in reports for note in report.notes]
     return [f"{report.title} put placeholders in their place." for report in reports] + notes
+
+
+def whose_answer(policy: str) -> str:
+    """Say whose answer counts where several people decided about an example."""
+    if policy == "latest":
+        return "Of each example the newest decision counts; agreement was not measured."
+    return f"{CONSENSUS[policy]} An answer that somebody settled counts before all others."

@@ -66,6 +66,7 @@ class Agreement:
     line for each value, the hardest first: value, answers (about shared examples), same (share of
     the other answers about these examples that are equal). disagreements: by example id: people
     and answers, such as "Ann: keep · Bob: drop", those with the most different answers first.
+    nameless: answers without a name, which are left out.
     """
 
     question: str
@@ -80,6 +81,7 @@ class Agreement:
     periods: pd.DataFrame
     classes: pd.DataFrame
     disagreements: pd.DataFrame
+    nameless: int = 0
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers as a JSON object, a missing number as null."""
@@ -91,6 +93,7 @@ class Agreement:
             "people": list(self.people),
             "examples": self.examples,
             "shared": self.shared,
+            **({"nameless": self.nameless} if self.nameless else {}),
             "same": _json(self.same),
             **{k: {n: _json(v) for n, v in entry.items()} for k, entry in numbers.items()},
             **{
@@ -102,7 +105,12 @@ class Agreement:
         return {**result, "disagreements": lines}
 
     def sentence(self) -> str:
-        """Return what the numbers say in one sentence."""
+        """Return what the numbers say in a sentence, and in another what they leave out."""
+        many = f"{self.nameless:,} answer{'s' if self.nameless != 1 else ''} without a name"
+        left_out = f" {many} {'are' if self.nameless != 1 else 'is'} left out."
+        return self._sentence() + (left_out if self.nameless else "")
+
+    def _sentence(self) -> str:
         if not self.shared:
             who = (
                 f"Only {self.people[0]} has answered" if len(self.people) == 1 else "Nobody shares"
@@ -130,7 +138,8 @@ def agreement(opinions: pd.DataFrame, question: str, fewest: int = FEWEST) -> Ag
 
     opinions: as `State.opinions_frame`. fewest: shared examples below which no coefficient is given.
     """
-    rows = opinions[opinions["question"] == question].reset_index(drop=True)
+    rows = opinions[opinions["question"] == question]
+    nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
     if rows.empty:
         return None
     classes = sorted(rows["value"].unique(), key=float if question == "rating" else None)
@@ -153,6 +162,7 @@ def agreement(opinions: pd.DataFrame, question: str, fewest: int = FEWEST) -> Ag
         periods=_periods(shared, distance, fewest),
         classes=_classes(counts, times, classes),
         disagreements=_disagreements(shared),
+        nameless=nameless,
     )
 
 

@@ -47,6 +47,7 @@ COLOURS = (
     "topic",
     "dropped_by",
     "verdict",
+    "disagreement",
     "label",
     "problems",
     "tags",
@@ -68,6 +69,7 @@ PLAIN_NAMES = {
     "cut_model": "tokens left out",
     "readability": "readability (100 is easy)",
     "tokens_unknown": "share of tokens that the model does not know",
+    "disagreement": "disagreement between people",
     "code_share": "share of code",
     "maths_share": "share of mathematics",
 }

@@ -194,7 +194,7 @@ def annotated(project: Project, view: View) -> View:
     if people is None:
         return view
     columns = ("verdict", "tags", "flags", *short_answers(project, people))
-    of_people = people.fingerprint(("keep", "drop", "tag", "flag", "answer"))
+    of_people = people.fingerprint(("keep", "drop", "tag", "flag", "answer", "disagreement"))
     fingerprint = f"{view.fingerprint}-{of_people}-{len(columns)}"
     dataset = _annotated(str(project.path), fingerprint, view.dataset, people, columns)
     return replace(view, dataset=dataset, fingerprint=fingerprint)
