@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import pandas as pd
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -41,70 +36,20 @@ from curation.decisions.fold import fold
 from curation.decisions.subjects import content_number
 from curation.errors import CurationError, MissingExtra
 from tests.conftest import ROOT
+from tests.postgres import Postgres, Unavailable, new_schema
 
 TURNS = [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars."}]
 
 
-def unprivileged() -> dict[str, int]:
-    """For subprocess: PostgreSQL refuses to run as root."""
-    if os.getuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        with suppress(KeyError):
-            account = pwd.getpwnam(name)
-            return {"user": account.pw_uid, "group": account.pw_gid}
-    pytest.skip("PostgreSQL does not run as root, and there is no other user")
-
-
 @pytest.fixture(scope="session")
 def postgres_server():
-    """A PostgreSQL of our own on a socket in a temporary folder."""
-    pytest.importorskip("psycopg", reason="the driver for PostgreSQL is not installed")
-    commands = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))
-    if not commands:
-        pytest.skip("PostgreSQL is not installed in /usr/lib/postgresql")
-    programs, who = Path(commands[-1]).parent, unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path must be short
-    folder.chmod(0o755)
-    if who:
-        os.chown(folder, who["user"], who["group"])
-
-    def run(*words: str) -> None:
-        log = folder / "words.txt"
-        with open(log, "ab") as stream:  # a pipe would stay open in the server
-            done = subprocess.run(
-                words, cwd=folder, stdout=stream, stderr=stream, timeout=60, **who
-            )
-        if done.returncode:
-            pytest.skip(f"PostgreSQL could not be started: {log.read_text()[-300:]}")
-
-    data = str(folder / "data")
-    run(str(programs / "initdb"), "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "-N")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    run(
-        str(programs / "pg_ctl"),
-        "-D",
-        data,
-        "-l",
-        str(folder / "log"),
-        "-o",
-        options,
-        "-w",
-        "start",
-    )
-    yield f"postgresql://tester@/postgres?host={folder}"
-    run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def new_schema(url: str) -> str:
-    """The address of an empty corner of a PostgreSQL server."""
-    name = f"t{uuid.uuid4().hex}"
-    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-    engine.dispose()
-    return f"{url}&options=-csearch_path%3D{name}"
+    """The URL of a PostgreSQL of our own on a socket in a temporary folder."""
+    try:
+        server = Postgres("-c", "fsync=off")
+    except Unavailable as error:
+        pytest.skip(str(error))
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
