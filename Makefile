@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint golden bench bench-lift bench-faults mutation clean
+.PHONY: run test lint golden bench bench-lift bench-faults soak mutation clean
 
 run: $(STAMP)
 	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --start --to projects/example
@@ -29,6 +29,10 @@ bench-lift: $(STAMP)
 
 bench-faults: $(STAMP)
 	$(BIN)/python -m benchmarks faults
+
+soak: $(STAMP)
+	$(BIN)/python tests/browser.py
+	$(BIN)/python -m benchmarks soak $(MINUTES)
 
 mutation: $(STAMP)
 	$(BIN)/python -m pip install --quiet mutmut==3.8.1

@@ -9,8 +9,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from benchmarks._soak_people import Outbox
 from curation import Project
 from curation.decisions import Event, State, journal
 from curation.decisions import check as check_copies
-from curation.ui.card.answers import ALONG, DECIDING
+from curation.ui.card.answers import decisions_of
 
 TABLES = {
     "verdicts": ("keep", "drop"),
@@ -61,7 +61,7 @@ def examine(project: Project, boxes: Sequence[Outbox]) -> Result:
     assert store.journal is not None
     written = journal.read(store.journal).events
     result = Result(acknowledged=sum(len(box.acknowledged) for box in boxes))
-    made_ops = {op for box in boxes for op in ops_of(box.answers)}
+    made_ops = {op for box in boxes for answer in box.answers for op in ops_of(answer)}
     for name, copy in (("database", events), ("journal", written)):
         counts = Counter(event.op_id for event in copy)
         lost = [op for box in boxes for op in box.acknowledged if op not in counts]
@@ -74,8 +74,9 @@ def examine(project: Project, boxes: Sequence[Outbox]) -> Result:
     if [e.seq for e in events] != list(range(1, len(events) + 1)):
         result.wrong.append("the numbers of the events have gaps")
     result.wrong += _disorder(boxes, events)
+    saved_ops = {event.op_id for event in events}
     result.wrong += [f"{f.code}: {f}" for f in check_copies(store)]
-    result.wrong += differences(store.state(), boxes)
+    result.wrong += differences(store.state(), [_of_open_tabs(box, saved_ops) for box in boxes])
     for box in boxes:
         result.wrong += [f"{box.name}: {op} was refused: {why}" for op, why in box.refused.items()]
         if box.unsaved:
@@ -85,21 +86,21 @@ def examine(project: Project, boxes: Sequence[Outbox]) -> Result:
     return result
 
 
-def ops_of(answers: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the op_ids of the decisions that answers make."""
-    return [op for a in answers for op in (a["op"], *([a["op"] + ALONG] if _along(a) else []))]
+def ops_of(answer: dict[str, Any]) -> list[str]:
+    """Return the op_ids of the decisions that an answer makes."""
+    return [decision.op_id for decision in decisions_of(answer)]
 
 
-def _along(answer: dict[str, Any]) -> bool:
-    return answer["queue"] == "review" and answer["kind"] in DECIDING
+def _of_open_tabs(box: Outbox, saved_ops: Set[str]) -> Outbox:
+    """Return an outbox without the answers of a closed tab that the server did not save."""
+    lost_tab = box.abandoned - saved_ops
+    return replace(box, answers=[a for a in box.answers if a["op"] not in lost_tab])
 
 
 def _halves(boxes: Sequence[Outbox], counts: Counter[str]) -> list[str]:
-    """Return a sentence for each answer of two decisions of which only one was saved."""
-    pairs = ((a["op"], a["op"] + ALONG) for box in boxes for a in box.answers if _along(a))
-    return [
-        f"{op} was saved by half" for op, second in pairs if (op in counts) != (second in counts)
-    ]
+    """Return a sentence for each answer of several decisions of which only some were saved."""
+    acts = (ops_of(answer) for box in boxes for answer in box.answers)
+    return [f"{act[0]} was saved in part" for act in acts if len({op in counts for op in act}) > 1]
 
 
 def _disorder(boxes: Sequence[Outbox], events: Sequence[Event]) -> list[str]:
@@ -152,8 +153,8 @@ def expected(box: Outbox) -> dict[str, dict[Any, Any]]:
     tables["tags"] = {key: True for key, kind in tagged.items() if kind == "tag"}
     tables["notes"] = {}
     for answer in own:
-        if answer["kind"] == "note":
-            tables["notes"].setdefault(answer["example"], []).append(answer["value"])
+        if note := answer["value"] if answer["kind"] == "note" else answer.get("reason"):
+            tables["notes"].setdefault(answer["example"], []).append(note)
     tables["opinions"] = {
         (a["example"], QUESTIONS[a["kind"]]): (a["kind"], a["value"])
         for a in counting

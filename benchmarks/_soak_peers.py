@@ -269,6 +269,13 @@ class Person(threading.Thread):
             self.halt.wait(PAUSE)
 
 
+def _await_save(crowd: list[Person]) -> None:
+    """Wait until somebody's answer is acknowledged: the first after a start may take seconds."""
+    before, until = sum(len(p.acknowledged) for p in crowd), time.monotonic() + 60
+    while sum(len(p.acknowledged) for p in crowd) == before and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def soak(peer: Peer, kills: int, seconds: float, seed: int = 0) -> tuple[int, float, Result]:
     """Kill a tool that many times, or for that long, while people answer; then look into its store.
 
@@ -282,7 +289,8 @@ def soak(peer: Peer, kills: int, seconds: float, seed: int = 0) -> tuple[int, fl
     for person in crowd:
         person.start()
     while done < kills and time.monotonic() < until and any(p.is_alive() for p in crowd):
-        time.sleep(chance.uniform(0.5, 3.0))
+        _await_save(crowd)
+        time.sleep(chance.uniform(0.0, 3.0))
         peer.kill()
         done += 1
         peer.start()

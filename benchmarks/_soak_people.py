@@ -26,6 +26,9 @@ WORDS = ("tea", "bread", "river", "光合作用")
 SHARED = 40
 """Examples about which everybody decides."""
 
+CLOSES = 0.1
+"""Share of broken connections at which a person closes the tab, with all that is not saved."""
+
 WAIT = 10.0
 """Seconds until a request without a reply is sent again."""
 
@@ -41,6 +44,7 @@ class Outbox:
     took: seconds from each answer to its acknowledgement. troubles: what the server said when it
     could not save, and how often. refused: answers that the server will never take. broken:
     connections that ended in the middle. unsaved: answers without an acknowledgement.
+    abandoned: op_ids of answers that went with a closed tab, saved or not.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Outbox:
     refused: dict[str, str] = field(default_factory=dict)
     broken: int = 0
     unsaved: list[dict[str, Any]] = field(default_factory=list)
+    abandoned: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Annotator:
 
     def work(self, stop: Event) -> None:
         """Answer until told to stop, then send until everything is acknowledged."""
-        begun = time.monotonic()
+        begun = time.monotonic() + self.chance.random() * self.pace.seconds  # nobody keeps step
         while not stop.is_set() and len(self.box.answers) < self.pace.most:
             elapsed = time.monotonic() - begun
             due = elapsed / self.pace.seconds if self.pace.seconds else len(self.box.answers) + 1
@@ -110,12 +115,14 @@ class Annotator:
             value = chance.randrange(1, 6)
         elif kind in ("label", "tag", "untag", "note"):
             value = chance.choice(WORDS)
+        reason = chance.choice(WORDS) if kind in ("drop", "edit") and chance.random() < 0.3 else ""
         answer = {
             "op": f"{self.box.name}:op{number}",
             "example": example,
             "revision": 0,
             "kind": kind,
             "value": value,
+            "reason": reason,
             "by": self.box.name,
             "time": round(time.time(), 3),
             "queue": "review" if chance.random() < 0.15 else "undecided",
@@ -134,6 +141,8 @@ class Annotator:
             if self.connection is not None:
                 self.box.broken += 1
                 self.connection.close()
+                if self.chance.random() < CLOSES:
+                    self._close_tab()
             self.connection, self.rest = None, b""
             time.sleep(0.005)
             return
@@ -146,6 +155,12 @@ class Annotator:
         if reply["trouble"]:
             self.box.troubles[reply["trouble"]] += 1
             time.sleep(0.05)
+
+    def _close_tab(self) -> None:
+        """Forget what is not saved; a new tab cannot take back what an old one did."""
+        self.box.abandoned |= {answer["op"] for answer in self.box.unsaved}
+        self.box.unsaved = []
+        self.on, self.off = [], []
 
     def _reply(self, request: bytes) -> dict[str, Any]:
         if self.connection is None:

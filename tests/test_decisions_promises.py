@@ -341,7 +341,7 @@ def test_a_killed_process_of_the_server_loses_nothing(postgres, tmp_path, monkey
     opened.close()
 
 
-def test_a_server_that_loses_its_power_has_every_decision_afterwards(postgres, tmp_path):
+def test_a_server_that_dies_whole_has_every_decision_afterwards(postgres, tmp_path):
     opened = DecisionStore(postgres.new_schema(), journal=tmp_path / "j.jsonl", patience=20)
     opened.append(some(50))
     postgres.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import islice
 
 import pytest
@@ -13,7 +14,9 @@ from benchmarks._soak_people import Annotator, Outbox, Pace
 from benchmarks._soak_server import points
 from benchmarks.soak import rate
 from curation import Project
+from curation.decisions import schema
 from curation.ui.card.answers import write
+from tests.conftest import ROOT
 from tests.postgres import Postgres, Unavailable
 
 EVERY = ["journaled", *(point for point in points() if point != "journaled")]
@@ -147,8 +150,36 @@ def test_answers_that_were_never_taken_or_were_refused_are_seen(project, boxes):
     ]
 
 
+def test_answers_of_a_closed_tab_are_saved_whole_or_not(project, boxes):
+    last = next(a for a in reversed(boxes[1].answers) if a["kind"] == "rate")
+    rest = [a for a in boxes[1].answers if a is not last]
+    boxes[1].acknowledged.remove(last["op"])
+    boxes[1].abandoned = {last["op"]}
+    saved(project, boxes[0].answers, rest)
+    assert examine(project, boxes) == Result(acknowledged=119), "not saved"
+    half = next(a for a in rest if a["reason"])
+    boxes[1].acknowledged.remove(half["op"])
+    boxes[1].abandoned.add(half["op"])
+    with project.decisions.alone() as connection:
+        events = schema.events
+        connection.execute(events.delete().where(events.c.op_id == half["op"]))
+        connection.commit()
+    assert (
+        f"database: {half['op']} was saved in part"
+        in examine(Project.open(project.path), boxes).wrong
+    )
+
+
 def test_a_rate_has_the_upper_bound_of_its_interval():
     text = rate("lost", 0, 3_000_000)
     assert text == "lost 0: 0 per million, with 95 % certainty below 1"
     assert rate("lost", 2, 1_000_000).startswith("lost 2: 2 per million")
     assert rate("lost", 0, 0) == "lost 0 of 0"
+
+
+def test_every_test_that_the_guide_names_is_there():
+    text = (ROOT / "docs" / "guide" / "kept.md").read_text("utf-8")
+    names = set(re.findall(r"`(test_\w+)`", text))
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    assert len(names) > 15
+    assert [name for name in names if not re.search(rf"^(def )?{name}\b", code, re.M)] == []
