@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from benchmarks._soak_people import Outbox
+from benchmarks._soak_server import OVERLAP
 from curation import Project
 from curation.decisions import Event, State, journal
 from curation.decisions import check as check_copies
@@ -76,6 +77,8 @@ def examine(project: Project, boxes: Sequence[Outbox]) -> Result:
     result.wrong += _disorder(boxes, events)
     saved_ops = {event.op_id for event in events}
     result.wrong += [f"{f.code}: {f}" for f in check_copies(store)]
+    holders = Counter(lease.example_id for lease in store.leases.live())
+    result.wrong += [f"{i} is leased to {n} pages" for i, n in holders.items() if n > OVERLAP]
     result.wrong += differences(store.state(), [_of_open_tabs(box, saved_ops) for box in boxes])
     for box in boxes:
         result.wrong += [f"{box.name}: {op} was refused: {why}" for op, why in box.refused.items()]

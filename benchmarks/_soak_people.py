@@ -19,13 +19,12 @@ from typing import Any
 
 import orjson
 
+from benchmarks._soak_server import EXAMPLES
+
 TURNS = orjson.dumps([{"role": "user", "content": "Name a planet."}]).decode()
 KINDS = ("keep", "drop", "label", "tag", "untag", "note", "rate", "edit", "skip", "undo", "redo")
 WEIGHTS = (8, 8, 6, 3, 1, 2, 3, 2, 2, 3, 2)
 WORDS = ("tea", "bread", "river", "光合作用")
-SHARED = 40
-"""Examples about which everybody decides."""
-
 CLOSES = 0.1
 """Share of broken connections at which a person closes the tab, with all that is not saved."""
 
@@ -78,6 +77,7 @@ class Annotator:
         self.given: dict[str, float] = {}
         self.connection: socket.socket | None = None
         self.rest = b""
+        self.sent = self.tab = 0
 
     def work(self, stop: Event) -> None:
         """Answer until told to stop, then send until everything is acknowledged."""
@@ -100,7 +100,7 @@ class Annotator:
         """Put one more answer into the outbox."""
         number, chance = len(self.box.answers), self.chance
         shared = chance.random() < 0.1
-        example = f"s{chance.randrange(SHARED)}" if shared else f"{self.box.name}.{number // 3}"
+        example = chance.choice(EXAMPLES) if shared else f"{self.box.name}.{number // 3}"
         kind, value = chance.choices(KINDS, WEIGHTS)[0], None
         source, target = (self.on, self.off) if kind == "undo" else (self.off, self.on)
         if kind in ("undo", "redo") and source:
@@ -136,7 +136,10 @@ class Annotator:
     def exchange(self) -> None:
         """Send the whole outbox and take out what the reply acknowledges."""
         try:
-            reply = self._reply(orjson.dumps({"answers": self.box.unsaved}) + b"\n")
+            self.sent += 1
+            page = f"{self.box.name}/{self.tab}"
+            request = {"page": page, "by": self.box.name, "sent": self.sent}
+            reply = self._reply(request | {"answers": self.box.unsaved})
         except (OSError, EOFError):
             if self.connection is not None:
                 self.box.broken += 1
@@ -161,12 +164,13 @@ class Annotator:
         self.box.abandoned |= {answer["op"] for answer in self.box.unsaved}
         self.box.unsaved = []
         self.on, self.off = [], []
+        self.tab += 1
 
-    def _reply(self, request: bytes) -> dict[str, Any]:
+    def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
         if self.connection is None:
             self.connection = socket.create_connection(("127.0.0.1", self.port), WAIT)
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.connection.sendall(request)
+        self.connection.sendall(orjson.dumps(request) + b"\n")
         while b"\n" not in self.rest:
             block = self.connection.recv(1 << 20)
             if not block:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -21,7 +22,14 @@ import curation.decisions
 from benchmarks._soak_schema import add_migrations
 from curation import Project
 from curation.decisions import database as databases
+from curation.errors import CurationError
 from curation.ui.card.answers import write
+
+EXAMPLES = [f"s{n}" for n in range(40)]
+"""Examples about which everybody decides, and which pages lease."""
+
+OVERLAP = 2
+"""People who hold one example at most."""
 
 RECEIVED, UNANSWERED = "received", "unanswered"
 """Points of this server: a request was read, and its answers are saved but not yet acknowledged."""
@@ -73,14 +81,33 @@ def serve(life: Life) -> None:
             try:
                 for line in self.rfile:
                     reached(RECEIVED)
-                    written = write(project, orjson.loads(line)["answers"])
+                    answer = reply(project, orjson.loads(line))
                     reached(UNANSWERED)
-                    self.wfile.write(orjson.dumps(asdict(written)) + b"\n")
+                    self.wfile.write(orjson.dumps(answer) + b"\n")
             except ConnectionError:
                 pass  # the page went away
 
     with _Server(("127.0.0.1", life.port), Handler) as server:
         server.serve_forever()
+
+
+def reply(project: Project, request: dict[str, Any]) -> dict[str, Any]:
+    """Save the answers of a page and lease its next examples, as the app's reply does."""
+    answer = asdict(write(project, request["answers"]))
+    start = int(request["sent"]) // 4 % len(EXAMPLES)
+    next_ones = [*EXAMPLES[start:], *EXAMPLES[:start]]
+    try:
+        project.decisions.leases.take(
+            request["page"],
+            request["by"],
+            next_ones,
+            3,
+            overlap=lambda example: OVERLAP,
+            waiting=len(EXAMPLES),
+        )
+    except CurationError as error:
+        answer["trouble"] = str(error)
+    return answer
 
 
 class _Server(socketserver.ThreadingTCPServer):

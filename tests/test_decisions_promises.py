@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from curation import Project
 from curation.decisions import (
+    Consensus,
     Decision,
     DecisionStore,
     NotKnown,
@@ -367,8 +368,10 @@ def test_the_store_on_a_server_agrees_with_a_plain_dictionary(postgres_server):
             super().__init__()
 
         def open(self) -> DecisionStore:
-            return DecisionStore(self.url, journal=self.folder / "d.jsonl")
+            store = DecisionStore(self.url, journal=self.folder / "d.jsonl")
+            self.consensus = Consensus(store)
+            return store
 
     case = ServerMachine.TestCase
-    case.settings = settings(StoreMachine.TestCase.settings, max_examples=8)
+    case.settings = settings(StoreMachine.TestCase.settings, max_examples=5, stateful_step_count=20)
     case("runTest").runTest()
