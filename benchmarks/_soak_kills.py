@@ -42,7 +42,7 @@ OVERDUE = 10.0
 CLOCKS = (0.0, 0.0, -3600.0, 365 * 86400.0)
 """Seconds by which the clock of a server may be wrong."""
 
-BUSY = Pace(0.02)
+BUSY = Pace(0.02, closes=0.1)
 """The pace of people whose server is killed."""
 
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -25,9 +25,6 @@ TURNS = orjson.dumps([{"role": "user", "content": "Name a planet."}]).decode()
 KINDS = ("keep", "drop", "label", "tag", "untag", "note", "rate", "edit", "skip", "undo", "redo")
 WEIGHTS = (8, 8, 6, 3, 1, 2, 3, 2, 2, 3, 2)
 WORDS = ("tea", "bread", "river", "光合作用")
-CLOSES = 0.1
-"""Share of broken connections at which a person closes the tab, with all that is not saved."""
-
 WAIT = 10.0
 """Seconds until a request without a reply is sent again."""
 
@@ -59,10 +56,15 @@ class Outbox:
 
 @dataclass(frozen=True)
 class Pace:
-    """The speed of annotators: seconds between two answers, 0 for the next one at once, and most."""
+    """The speed of annotators, and their patience.
+
+    seconds: between two answers; 0 for the next one at once. most: answers of one person. closes:
+    share of broken connections at which a person closes the tab, with all that is not saved.
+    """
 
     seconds: float
     most: int = 10**9
+    closes: float = 0.0
 
 
 class Annotator:
@@ -144,7 +146,7 @@ class Annotator:
             if self.connection is not None:
                 self.box.broken += 1
                 self.connection.close()
-                if self.chance.random() < CLOSES:
+                if self.chance.random() < self.pace.closes:
                     self._close_tab()
             self.connection, self.rest = None, b""
             time.sleep(0.005)

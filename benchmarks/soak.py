@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks import _soak_app, _soak_kills, _soak_latency, _soak_peers
+from benchmarks import _soak_app, _soak_latency, _soak_peers
 from benchmarks._soak_check import Result
-from benchmarks._soak_kills import Tally
+from benchmarks._soak_kills import CONTEXT, Tally, in_rounds, whole_team
 from benchmarks._soak_people import Pace
 from benchmarks._soak_server import points
 from tests.postgres import Postgres, Unavailable
 
-SHARES = {"kills": 0.5, "postgres": 0.25, "team": 0.0, "app": 0.1, "latency": 0.0}
+SHARES = {"kills": 0.35, "postgres": 0.15, "team": 0.0, "app": 0.1, "latency": 0.0}
 """Parts, and the share of the time that each may take; 0 for one that ends by itself."""
 
-KILLS = 100
-"""Kills a minute that are aimed for, over all parts."""
+KILLS = {"kills": 85, "postgres": 15}
+"""Kills a minute of the whole run that are aimed for."""
+
+LANES = min(4, os.cpu_count() or 1)
+"""Servers on SQLite that are killed side by side."""
 
 
 def main() -> None:
@@ -75,8 +80,16 @@ def _versions(postgres: Postgres | None) -> str:
 def run_kills(folder: Path, minutes: float, postgres: Postgres | None, seed: int) -> list[str]:
     """Kill servers on SQLite."""
     until = time.monotonic() + 60 * minutes * SHARES["kills"]
-    tally = _soak_kills.in_rounds(folder, round(0.75 * KILLS * minutes), until, seed=seed)
-    return report("SQLite, 8 people", tally)
+    kills = math.ceil(KILLS["kills"] * minutes / LANES)
+    total = Tally()
+    with ProcessPoolExecutor(LANES, mp_context=CONTEXT) as lanes:
+        runs = [
+            lanes.submit(in_rounds, folder / f"{n}", kills, until, None, seed + 1000 * n)
+            for n in range(LANES)
+        ]
+        for run in runs:
+            total.add(run.result())
+    return report(f"SQLite, {LANES} servers with 8 people each", total)
 
 
 def run_postgres(folder: Path, minutes: float, postgres: Postgres | None, seed: int) -> list[str]:
@@ -84,16 +97,14 @@ def run_postgres(folder: Path, minutes: float, postgres: Postgres | None, seed: 
     if postgres is None:
         return []
     until = time.monotonic() + 60 * minutes * SHARES["postgres"]
-    kills = round(0.25 * KILLS * minutes)
-    return report(
-        "PostgreSQL, 8 people", _soak_kills.in_rounds(folder, kills, until, postgres, seed)
-    )
+    kills = math.ceil(KILLS["postgres"] * minutes)
+    return report("PostgreSQL, 8 people", in_rounds(folder, kills, until, postgres, seed))
 
 
 def run_team(folder: Path, minutes: float, postgres: Postgres | None, seed: int) -> list[str]:
     """Kill the server of 50 people 20 times while they give 2,000 answers each."""
     answers = min(2000, round(200 * minutes))
-    tally = _soak_kills.whole_team(folder / "project", 50, answers, 20, Pace(0.1))
+    tally = whole_team(folder / "project", 50, answers, 20, Pace(0.07))
     return report(f"SQLite, 50 people × {answers:,} answers", tally)
 
 
