@@ -29,7 +29,11 @@ def rows(
         bool, typer.Option("--rejected", help="Lines that were refused on import.")
     ] = False,
     columns: Annotated[
-        str | None, typer.Option(help="Columns by commas, instead of all scores.")
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Columns after id, texts and reason, by commas, as language,quality; without it all scores.",
+        ),
     ] = None,
     to: Annotated[
         Path | None, typer.Option(help="FILE.jsonl, .parquet or .csv instead of stdout.")

@@ -110,6 +110,7 @@ def widget(
             help=help_text,
             format_func=_in_words if parameter.choices else str,
             accept_new_options=not parameter.choices,
+            wrap=True,
         )
         if len(offered) > OFFERED:
             st.caption(

@@ -45,7 +45,7 @@ def draw(
     if not report.cached:
         counts[3].metric("Time", f"{report.seconds:.1f} s")
     for note in report.notes:
-        st.warning(markdown(note, 600), icon=":material/info:")
+        st.info(markdown(note, 600), icon=":material/info:")
     _draw_distribution(project, recipe, position, dataset, report)
     if precision.can_be_judged(report):
         judge.draw(project, dataset, report)

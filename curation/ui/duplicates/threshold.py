@@ -151,6 +151,7 @@ def _order() -> Order:
         required=True,
         format_func=lambda order: ORDERS[order],
         label_visibility="collapsed",
+        wrap=True,
     )
     return "least" if chosen == "least" else "conflicts" if chosen == "conflicts" else "largest"
 
