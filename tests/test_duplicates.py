@@ -46,7 +46,7 @@ from curation.operations.duplicates import (
     drop_similar,
 )
 from curation.registry import operation
-from curation.report import StepReport
+from curation.report import StepReport, twins
 from curation.text.folding import folded
 from tests.conftest import make_dataset
 
@@ -990,3 +990,25 @@ def test_beginnings_are_those_of_comparing_all_with_all(texts):
     for key, longer in zip(keys, beginnings(texts), strict=True):
         others = [other for other in keys if other != key and other.startswith(key)]
         assert (longer >= 0) == bool(others) and (longer < 0 or keys[longer] == min(others))
+
+
+def test_a_reason_shows_the_kept_row_and_no_text_of_one_that_is_dropped_by_now():
+    long = "word " * 40
+    rows = rows_of(
+        [(f"{long}\nmore", "x"), ("Name  a\tplanet.\nPlease.", "x"), ("c?", "x"), ("", "x")]
+    )
+    one, two, three, four = rows.index
+    delta = pd.DataFrame(
+        {"duplicate_of": [None, one, two, "0123456789abcdef"]}, [one, two, three, four], dtype="str"
+    )
+    places = [f"; made.jsonl, row {n}" for n in (1, 2)]
+    assert twins(rows, delta).tolist() == [
+        "",
+        f"{places[0]}: {long.strip()[:80]}…",
+        f"{places[1]}: Name a planet.",
+        "",
+    ]
+    rows.loc[two, "dropped_by"] = "people"
+    assert twins(rows, delta).loc[three] == places[1]
+    assert twins(rows, delta, dropped_too=True).loc[three] == f"{places[1]}: Name a planet."
+    assert twins(rows, delta[[]]).tolist() == [""] * 4
