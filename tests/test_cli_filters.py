@@ -10,7 +10,10 @@ import pytest
 
 from curation import Project, Recipe, Step
 from curation.decisions import Decision, DecisionStore
+from curation.errors import CurationError
+from curation.looking.filter import Filter
 from curation.looking.queues import queue
+from tests.conftest import make_dataset
 from tests.test_cli import answer, lines, refused, run
 
 LANGUAGES = ["en", "de", "en", "fr"]
@@ -205,3 +208,13 @@ def test_rows_are_named_by_the_beginnings_of_their_ids(project):
     assert "begins with 'zz'" in refusal and "begins with 'x'" in refusal
     shared = next(i[0] for i in ids if sum(j[0] == i[0] for j in ids) > 1)
     assert "ids begin with" in refused("decide", project, *both[:4], "--filter", f"id={shared}")
+
+
+def test_a_whole_id_is_its_own_row_though_another_begins_with_it():
+    data = make_dataset([("Which mill?", "The old one.")] * 2)
+    first, second = data.rows.index
+    assert second.startswith(first)
+    assert Filter.parse([f"id={first}"]).checked(data).tolist() == [True, False]
+    assert Filter.parse([f"id={second}"]).checked(data).tolist() == [False, True]
+    with pytest.raises(CurationError, match="2 ids begin with"):
+        Filter.parse([f"id={first[:9]}"]).checked(data)
