@@ -115,9 +115,10 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
+        units
         __init__ agreement choice columns contamination context counts coverage layout library masks
         measures search tally thresholds
-        chance concepts duplicates events filter gaps queues quotas result special teamwork unread
+        agreements chance concepts duplicates events filter gaps queues quotas result special teamwork unread
         changes precision
     """,
     "operations": """
@@ -147,7 +148,7 @@ ROOMS = {
     "ui": """
         __init__ door presence slots text
         charts filters server state tables
-        actions card cards form leak_report measures progress quotas search_result unread uploads
+        actions card cards form leak_report measures progress question_form quotas search_result unread uploads
         concepts shell
         about context delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery team

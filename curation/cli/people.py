@@ -185,21 +185,25 @@ def list_decisions(
 def agree(project: ProjectPath, as_json: AsJson = False) -> None:
     """Print how alike people answered each question, with intervals, and where they differ."""
     from curation.decisions import State
-    from curation.looking.agreement import QUESTIONS, Coefficient, agreement, written
+    from curation.looking.agreement import Coefficient, written
+    from curation.looking.agreements import agreements
+    from curation.questions import read_questions
 
-    opinions = (Project.open(project).people() or State()).opinions_frame()
-    results = [r for question in QUESTIONS if (r := agreement(opinions, question)) is not None]
+    opened = Project.open(project)
+    opinions = (opened.people() or State()).opinions_frame()
+    results = agreements(opinions, read_questions(opened.path))
     lines = []
     for result in results:
         lines.append(f"{result.question}: {result.sentence()}")
         if result.fleiss.is_given:
             lines.append(f"  Fleiss's kappa {written(result.fleiss)}")
         for pair in result.pairs.to_dict("records"):
+            who = f"  {pair['first']} and {pair['second']}: {pair['examples']:,} shared, "
+            if result.kind == "spans":
+                lines.append(f"{who}F1 {pair['same']:.2f}")
+                continue
             kappa = Coefficient(pair["kappa"], pair["low"], pair["high"])
-            lines.append(
-                f"  {pair['first']} and {pair['second']}: {pair['examples']:,} shared, "
-                f"{pair['same']:.0%} the same, Cohen's kappa {written(kappa)}"
-            )
+            lines.append(f"{who}{pair['same']:.0%} the same, Cohen's kappa {written(kappa)}")
         if len(result.disagreements):
             lines.append(f"  {len(result.disagreements):,} with different answers: see --json")
     value = {"questions": [result.summary() for result in results]}

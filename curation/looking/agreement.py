@@ -2,12 +2,14 @@
 
 All coefficients are 1 − observed / expected disagreement, and differ in what they expect by chance.
 Examples with the same answers are interchangeable, so a thousand resamples of all examples are one
-product of matrices. The distance of two verdicts or labels is 0 or 1, that of two ratings is the
-square of their difference.
+product of matrices. The distance of two verdicts, labels or single options is 0 or 1; that of two
+ratings is the square of their difference; that of two sets of options is MASI. Of options for each turn
+a turn is the unit, and else an example.
 
 Sources: Cohen, "A coefficient of agreement for nominal scales", 1960; Fleiss, "Measuring nominal
 scale agreement among many raters", 1971; Krippendorff, "Computing Krippendorff's
-alpha-reliability", 2011.
+alpha-reliability", 2011; Passonneau, "Measuring agreement on set-valued items (MASI) for semantic and
+pragmatic annotation", 2006.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-QUESTIONS = ("verdict", "label", "rating")
-"""The questions that people answer about an example, in the order in which they are listed."""
+from curation.looking.units import by_example, distances, units
+
+QUESTIONS = {"verdict": "choice", "label": "choice", "rating": "rating"}
+"""The questions of every project, in the order in which they are listed, and the kind of their answers."""
 
 FEWEST = 20
 """Examples that two people must share before a coefficient is given."""
@@ -70,6 +74,7 @@ class Agreement:
     """
 
     question: str
+    kind: str
     answers: int
     people: tuple[str, ...]
     examples: int
@@ -89,6 +94,7 @@ class Agreement:
         numbers = {name: getattr(self, name)._asdict() for name in ("alpha", "fleiss")}
         result = {
             "question": self.question,
+            "kind": self.kind,
             "answers": self.answers,
             "people": list(self.people),
             "examples": self.examples,
@@ -117,7 +123,11 @@ class Agreement:
             )
             rest = "" if len(self.people) == 1 else " an example with another"
             return f"{who}{rest}, so there is no agreement to measure."
-        start = f"On {self.shared:,} shared example{'s' if self.shared != 1 else ''} "
+        unit = "turn" if self.kind == "turns" else "example"
+        if self.kind == "spans":
+            marked = "nobody marked anything" if np.isnan(self.same) else f"F1 is {self.same:.2f}"
+            return f"On {self.shared:,} shared example{'s' if self.shared != 1 else ''} {marked}."
+        start = f"On {self.shared:,} shared {unit}{'s' if self.shared != 1 else ''} "
         start += f"{self.same:.0%} of the answers are the same"
         if not self.alpha.is_given:
             return f"{start}. {self.alpha.why}"
@@ -133,24 +143,30 @@ def written(coefficient: Coefficient) -> str:
     return f"{coefficient.value:.2f} ({coefficient.low:.2f} to {coefficient.high:.2f})"
 
 
-def agreement(opinions: pd.DataFrame, question: str, fewest: int = FEWEST) -> Agreement | None:
+def agreement(
+    opinions: pd.DataFrame, question: str, fewest: int = FEWEST, kind: str = ""
+) -> Agreement | None:
     """Return the agreement on one question; None where nobody answered it.
 
     opinions: as `State.opinions_frame`. fewest: shared examples below which no coefficient is given.
+    kind: one of MEASURED, of a question of the lead's.
     """
-    rows = opinions[opinions["question"] == question]
+    kind = kind or QUESTIONS[question]
+    rows = units(opinions, question, kind)
     nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
     if rows.empty:
         return None
-    classes = sorted(rows["value"].unique(), key=float if question == "rating" else None)
+    classes = sorted(rows["value"].unique(), key=float if kind == "rating" else None)
     codes = pd.Categorical(rows["value"], categories=classes).codes.astype(np.int64)
     rows = rows.assign(code=codes).sort_values(["example", "code"], kind="stable")
     size = rows.groupby("example")["code"].transform("size")
     shared = rows[size > 1]
-    distance = _distances(classes, question)
+    distance = distances(classes, kind)
     counts, times = _patterns(shared, len(classes))
+    differing = disagreements(shared)
     return Agreement(
         question=question,
+        kind=kind,
         answers=len(rows),
         people=tuple(sorted(rows["who"].unique())),
         examples=int(rows["example"].nunique()),
@@ -159,23 +175,24 @@ def agreement(opinions: pd.DataFrame, question: str, fewest: int = FEWEST) -> Ag
         alpha=_estimate(counts, times, partial(_alpha, counts=counts, distance=distance), fewest),
         fleiss=_estimate(counts, times, partial(_fleiss, counts=counts), fewest),
         pairs=_pairs(shared, distance, fewest),
-        periods=_periods(shared, distance, fewest),
+        periods=periods(shared, distance, fewest),
         classes=_classes(counts, times, classes),
-        disagreements=_disagreements(shared),
+        disagreements=by_example(differing) if kind == "turns" else differing,
         nameless=nameless,
     )
 
 
-def confusion(opinions: pd.DataFrame, question: str, first: str, second: str) -> pd.DataFrame:
+def confusion(
+    opinions: pd.DataFrame, question: str, first: str, second: str, kind: str = ""
+) -> pd.DataFrame:
     """Return how often one person's answer met another's: rows are the first's, columns the second's.
 
     Both have the same names in the same order: every value that either gave on a shared example.
     """
-    rows = opinions[opinions["question"] == question]
+    kind = kind or QUESTIONS[question]
+    rows = units(opinions, question, kind)
     both = rows[rows["who"] == first].merge(rows[rows["who"] == second], on="example")
-    names = sorted(
-        {*both["value_x"], *both["value_y"]}, key=float if question == "rating" else None
-    )
+    names = sorted({*both["value_x"], *both["value_y"]}, key=float if kind == "rating" else None)
     table = pd.crosstab(both["value_x"], both["value_y"])
     result: pd.DataFrame = table.reindex(index=names, columns=names, fill_value=0)
     return result
@@ -183,14 +200,6 @@ def confusion(opinions: pd.DataFrame, question: str, first: str, second: str) ->
 
 def _json(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _distances(classes: list[str], question: str) -> np.ndarray:
-    """Return the distance of each two values: 0 or 1, or the squared difference of ratings."""
-    if question == "rating":
-        numbers = np.array(classes, dtype=float)
-        return np.asarray((numbers[:, None] - numbers[None, :]) ** 2)
-    return 1.0 - np.eye(len(classes))
 
 
 def _patterns(rows: pd.DataFrame, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -306,7 +315,8 @@ MONTHS_FROM = 120 * 86_400.0
 """Seconds between the first and the last answer from which periods are months instead of weeks."""
 
 
-def _periods(shared: pd.DataFrame, distance: np.ndarray, fewest: int) -> pd.DataFrame:
+def periods(shared: pd.DataFrame, distance: np.ndarray, fewest: int) -> pd.DataFrame:
+    """Return the agreement by week or month of a unit's newest answer."""
     names = ["period", "examples", "same", "alpha", "low", "high", "why"]
     if shared.empty:
         return pd.DataFrame(columns=names)
@@ -338,7 +348,8 @@ def _classes(counts: np.ndarray, times: np.ndarray, classes: list[str]) -> pd.Da
     return hardest
 
 
-def _disagreements(shared: pd.DataFrame) -> pd.DataFrame:
+def disagreements(shared: pd.DataFrame) -> pd.DataFrame:
+    """Return people and answers of each unit with different answers."""
     different = shared.groupby("example")["code"].transform("nunique")
     answer = shared["who"] + ": " + shared["value"]
     part = shared.assign(different=different, answer=answer)[different > 1]

@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from curation.looking.agreement import FEWEST, QUESTIONS, Agreement, agreement, confusion, written
+from curation.looking.agreement import FEWEST, QUESTIONS, Agreement, confusion, written
+from curation.looking.agreements import agreements
 from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
+from curation.questions import Question
 from curation.ui import actions, cards, charts, tables
 from curation.ui.actions import DROP, EDIT, KEEP
 from curation.ui.tables import Column
@@ -74,11 +76,12 @@ class Scene:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Measuring agreement …")
-def measured(path: str, last: int, _people: Any) -> tuple[pd.DataFrame, list[Agreement]]:
+def measured(
+    path: str, last: int, questions: tuple[Question, ...], _people: Any
+) -> tuple[pd.DataFrame, list[Agreement]]:
     """The opinions of a project after its event `last`, and the agreement on each answered question."""
     opinions = _people.opinions_frame()
-    results = (agreement(opinions, question) for question in QUESTIONS)
-    return opinions, [result for result in results if result is not None]
+    return opinions, agreements(opinions, questions)
 
 
 def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int) -> None:
@@ -94,7 +97,7 @@ def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int) -
         )
         for result in results:
             charts.number(
-                f"Agreement on {result.question}s",
+                f"Agreement on {_named(result)}",
                 f"{result.alpha.value:.2f}" if result.alpha.is_given else "not yet",
                 f"95 %: {result.alpha.low:.2f} to {result.alpha.high:.2f}"
                 if not result.alpha.why
@@ -105,10 +108,15 @@ def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int) -
             )
 
 
+def _named(result: Agreement) -> str:
+    """The answers to a question, as "verdicts"; a question of the lead's by its name."""
+    return f"{result.question}s" if result.question in QUESTIONS else result.question
+
+
 def draw_people(scene: Scene) -> None:
     """Draw progress and pace of each person, and what each answered."""
     tables.draw(by_person(scene.opinions, len(scene.view.dataset)), PERSON, key="team-people")
-    st.caption(f"What each answered, of the {scene.question}s")
+    st.caption(f"What each answered, of the {_named(scene.agreement)}")
     tables.draw(by_value(scene.opinions, scene.question), VALUE, key="team-values")
 
 
@@ -124,7 +132,10 @@ def draw_pairs(scene: Scene) -> None:
         f"Rows: answers of {markdown(first, 60)}. Columns: answers of {markdown(second, 60)}. "
         "Pick another pair in the table above."
     )
-    counts = confusion(scene.opinions, scene.question, first, second)
+    if scene.agreement.kind == "spans":
+        return
+    kind = scene.agreement.kind
+    counts = confusion(scene.opinions, scene.question, first, second, kind)
     tables.matrix(counts, key=f"team-matrix-{scene.question}-{picked}")
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import shell, state, team
+from curation.questions import read_questions
+from curation.ui import question_form, shell, state, team
 
 
 def draw() -> None:
     """The page."""
     shell.header("Team", "Whether people agree, and how far they are.")
     project, view = state.need_view()
+    question_form.draw(project)
     people = project.people()
     if people is None or not people.opinions:
         st.info(
@@ -19,8 +21,12 @@ def draw() -> None:
             icon=":material/groups:",
         )
         return
-    opinions, results = team.measured(str(project.path), people.last, people)
+    opinions, results = team.measured(
+        str(project.path), people.last, read_questions(project.path), people
+    )
     team.draw_numbers(opinions, results, len(view.dataset))
+    if not results:
+        return
     by_question = {result.question: result for result in results}
     place = st.container(horizontal=True, gap="large")  # wraps where the window is narrow
     question = place.segmented_control(

@@ -1,0 +1,114 @@
+"""Agreement on every question of a project, each measured as its kind allows.
+
+Of free text nothing is measured. Of marked stretches the overlap of each two people is given as F1 over
+code points: it is no alpha, as there is no list of places that could have been marked by chance.
+Source: Hripcsak and Rothschild, "Agreement, the F-measure, and reliability in information retrieval",
+2005.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from curation.looking.agreement import (
+    FEWEST,
+    QUESTIONS,
+    Agreement,
+    Coefficient,
+    agreement,
+    disagreements,
+    periods,
+)
+from curation.looking.units import MEASURED
+from curation.questions import Question
+
+WHY = (
+    "Marked stretches have no coefficient; the share is F1, the overlap of what two people marked."
+)
+
+Mark = tuple[str, int, int, str]
+"""Example, turn, place in the turn, option: one marked code point."""
+
+
+def agreements(
+    opinions: pd.DataFrame, questions: Sequence[Question], fewest: int = FEWEST
+) -> list[Agreement]:
+    """Return the agreement on each answered question: those of every project, then the lead's.
+
+    opinions: as `State.opinions_frame`. fewest: as for `agreement`.
+    """
+    kinds = QUESTIONS | {question.name: question.kind for question in questions}
+    results = [
+        overlap(opinions, name) if kind == "spans" else agreement(opinions, name, fewest, kind)
+        for name, kind in kinds.items()
+        if kind in (*MEASURED, "spans")
+    ]
+    return [result for result in results if result is not None]
+
+
+def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
+    """Return how far people marked the same stretches; None where nobody answered.
+
+    Its `same` is F1 over all pairs of answers about one example, that of a pair F1 over the examples
+    that the two share. Two people who both marked nothing agree, and count for nothing.
+    """
+    rows = opinions[opinions["question"] == question].reset_index(drop=True)
+    marks = [_marks(i, text) for i, text in zip(rows["example"], rows["value"], strict=True)]
+    rows = rows.assign(marks=pd.Series(marks, index=rows.index, dtype=object))
+    rows = rows[rows["marks"].notna()].reset_index(drop=True)
+    if rows.empty:
+        return None
+    size = rows.groupby("example")["who"].transform("size")
+    shared = rows[size > 1].assign(code=pd.factorize(rows["value"])[0][(size > 1).to_numpy()])
+    sums: dict[tuple[str, str], list[int]] = {}
+    for _, group in shared.sort_values("who").groupby("example"):
+        for (first, a), (second, b) in combinations(
+            zip(group["who"], group["marks"], strict=True), 2
+        ):
+            counts = sums.setdefault((first, second), [0, 0, 0])
+            for place, number in enumerate((1, 2 * len(a & b), len(a) + len(b))):
+                counts[place] += number
+    nothing = Coefficient(np.nan, np.nan, np.nan, WHY)
+    lines = [
+        (*pair, examples, _f1(both, all_), *nothing)
+        for pair, (examples, both, all_) in sorted(sums.items(), key=lambda item: -item[1][0])
+    ]
+    names = ["first", "second", "examples", "same", "kappa", "low", "high", "why"]
+    return Agreement(
+        question=question,
+        kind="spans",
+        answers=len(rows),
+        people=tuple(sorted(rows["who"].unique())),
+        examples=int(rows["example"].nunique()),
+        shared=int(shared["example"].nunique()),
+        same=_f1(sum(s[1] for s in sums.values()), sum(s[2] for s in sums.values())),
+        alpha=nothing,
+        fleiss=nothing,
+        pairs=pd.DataFrame(lines, columns=names),
+        periods=periods(shared.iloc[:0], np.zeros((0, 0)), FEWEST),
+        classes=pd.DataFrame(columns=["value", "answers", "same"]),
+        disagreements=disagreements(shared),
+    )
+
+
+def _f1(both: int, all_: int) -> float:
+    return both / all_ if all_ else np.nan
+
+
+def _marks(example: str, text: str) -> frozenset[Mark] | None:
+    """Return the marked code points of an answer; None for an answer of another kind."""
+    try:
+        spans: Any = orjson.loads(text) if text else []
+        return frozenset(
+            (example, span["turn"], place, span["option"])
+            for span in spans
+            for place in range(span["start"], span["end"])
+        )
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        return None

@@ -1,0 +1,266 @@
+"""The form of the lead: questions that people are asked about each example, and the guidelines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.guidelines import FILE, MOST, mark_of, read_guidelines, versions, write_guidelines
+from curation.project import Project
+from curation.questions import (
+    KINDS,
+    MOST_OPTIONS,
+    WHEN,
+    WITH_OPTIONS,
+    Question,
+    moved,
+    put,
+    read_questions,
+    without,
+    write_questions,
+)
+from curation.ui import state
+from curation.ui.slots import Slot, widget_value
+from curation.ui.text import markdown
+
+NEW = "+"
+"""In the place of a name: the question that is being added."""
+
+EDITED = Slot("question-edited", "")
+PROBLEM = Slot("question-problem", "")
+
+
+def draw(project: Project) -> None:
+    """Draw the panel of questions and guidelines."""
+    try:
+        questions = read_questions(project.path)
+    except CurationError as error:
+        st.error(markdown(str(error), 400))
+        return
+    count = f"{len(questions):,} question{'s' if len(questions) != 1 else ''}"
+    title = f"Questions and guidelines · {count}" if questions else "Questions and guidelines"
+    with st.expander(title, icon=":material/quiz:", expanded=bool(EDITED.get(project))):
+        first, second = st.tabs(["Questions", "Guidelines"])
+        with first:
+            _draw_questions(project, questions)
+        with second:
+            _draw_guidelines(project)
+
+
+def _draw_questions(project: Project, questions: Sequence[Question]) -> None:
+    if not questions:
+        st.caption(
+            "People are asked to keep or drop, to label and to rate. Add a question of your own: "
+            "a class, faults, a rating, a text, the better of two answers, marks in a text."
+        )
+    edited = EDITED.get(project)
+    for place, question in enumerate(questions):
+        _draw_line(project, question, place, len(questions))
+        if edited == question.name:
+            _draw_editor(project, question)
+    if edited == NEW:
+        _draw_editor(project, None)
+    else:
+        st.button(
+            "Add a question",
+            key="question-add",
+            icon=":material/add:",
+            on_click=_open,
+            args=(project, NEW),
+        )
+
+
+def _draw_line(project: Project, question: Question, place: int, count: int) -> None:
+    """Draw one question in a line, with the buttons that change it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container():
+            st.markdown(f"**{markdown(question.words, 200)}**")
+            st.caption(markdown(_about(question), 400))
+        key = f"question-{question.name}"
+        _button(project, "Edit", "edit", f"{key}-edit", _open, question.name)
+        _button(
+            project, "Up", "arrow_upward", f"{key}-up", _move, question.name, -1, off=place == 0
+        )
+        last = place == count - 1
+        _button(project, "Down", "arrow_downward", f"{key}-down", _move, question.name, 1, off=last)
+        with st.popover("Remove", icon=":material/delete:"):
+            st.write("It is asked no more. Its answers stay, and its column stays in deliveries.")
+            _button(project, "Remove it", "delete", f"{key}-remove", _remove, question.name)
+
+
+def _button(
+    project: Project,
+    title: str,
+    icon: str,
+    key: str,
+    act: Callable[..., None],
+    *args: Any,
+    off: bool = False,
+) -> None:
+    st.button(
+        title,
+        key=key,
+        icon=f":material/{icon}:",
+        disabled=off,
+        on_click=act,
+        args=(project, *args),
+    )
+
+
+def _about(question: Question) -> str:
+    """A question's settings in a line."""
+    parts = [f"answers.{question.name}", KINDS[question.kind][0].lower()]
+    if question.options:
+        parts.append(" / ".join(question.options))
+    if question.kind == "rating":
+        parts.append(f"{question.lowest} to {question.highest}")
+    parts += ["required"] if question.required else []
+    parts += [WHEN[question.when]] if question.when != "always" else []
+    return " · ".join(parts)
+
+
+def _draw_editor(project: Project, question: Question | None) -> None:
+    """Draw the fields of a question; None for a new one."""
+    key = f"question-of-{question.name if question else NEW}"
+    shown = question or Question("new", "choice", options=("yes", "no"))
+    with st.container(border=True):
+        left, right = st.columns(2)
+        left.text_input("Question", shown.title, key=f"{key}-title", max_chars=200)
+        right.text_input(
+            "Short name",
+            question.name if question else "",
+            key=f"{key}-name",
+            max_chars=40,
+            disabled=question is not None,
+            help="The answers are the column answers.NAME, so it stays as it is: letters, digits, _.",
+        )
+        kind = left.selectbox(
+            "Kind",
+            list(KINDS),
+            list(KINDS).index(shown.kind),
+            key=f"{key}-kind",
+            format_func=lambda name: KINDS[name][0],
+        )
+        left.caption(KINDS[str(kind)][1])
+        right.selectbox(
+            "Asked",
+            list(WHEN),
+            list(WHEN).index(shown.when),
+            key=f"{key}-when",
+            format_func=WHEN.__getitem__,
+        )
+        right.toggle(
+            "Required",
+            shown.required,
+            key=f"{key}-required",
+            help="A card is kept or dropped only after an answer.",
+        )
+        if kind in WITH_OPTIONS:
+            st.text_area(
+                "Options, one a line",
+                "\n".join(shown.options),
+                key=f"{key}-options",
+                help=f"At most {MOST_OPTIONS}: a digit chooses each.",
+            )
+        if kind == "rating":
+            low, high, first, last = st.columns(4)
+            low.number_input("From", 1, 8, shown.lowest, key=f"{key}-lowest")
+            high.number_input("To", 2, 9, shown.highest, key=f"{key}-highest")
+            first.text_input("Word for the lowest", shown.low, key=f"{key}-low", max_chars=60)
+            last.text_input("Word for the highest", shown.high, key=f"{key}-high", max_chars=60)
+        st.text_input("Guideline", shown.guideline, key=f"{key}-guideline", max_chars=400)
+        if problem := PROBLEM.get(project):
+            st.error(markdown(problem, 400))
+        with st.container(horizontal=True):
+            st.button(
+                "Save the question",
+                type="primary",
+                key=f"{key}-save",
+                on_click=_save,
+                args=(project, question.name if question else "", key),
+            )
+            _button(project, "Close", "close", f"{key}-close", _open, "")
+
+
+def _open(project: Project, name: str) -> None:
+    EDITED.set(project, name)
+    PROBLEM.set(project, "")
+
+
+def _save(project: Project, former: str, key: str) -> None:
+    """Save the question that the fields hold, or keep them open with the reason."""
+
+    def of(name: str, default: Any = "") -> Any:
+        value = widget_value(f"{key}-{name}", default)
+        return value.strip() if isinstance(value, str) else value
+
+    kind = of("kind")
+    options = [line.strip() for line in of("options").split("\n") if line.strip()]
+    scale = ("lowest", "highest", "low", "high") if kind == "rating" else ()
+    try:
+        question = Question(
+            former or of("name"),
+            kind,
+            of("title"),
+            tuple(options) if kind in WITH_OPTIONS else (),
+            bool(of("required")),
+            of("guideline"),
+            of("when"),
+            **{name: of(name) for name in scale},
+        )
+        write_questions(project.path, put(read_questions(project.path), question, former))
+    except CurationError as error:
+        PROBLEM.set(project, str(error))
+    else:
+        _open(project, "")
+
+
+def _move(project: Project, name: str, by: int) -> None:
+    write_questions(project.path, moved(read_questions(project.path), name, by))
+
+
+def _remove(project: Project, name: str) -> None:
+    write_questions(project.path, without(read_questions(project.path), name))
+    _open(project, "")
+
+
+def _draw_guidelines(project: Project) -> None:
+    text = read_guidelines(project.path)
+    key = f"guidelines-{mark_of(text)}"  # a text that was changed elsewhere is shown anew
+    st.text_area(
+        "Guidelines, shown beside the card as they are typed",
+        text,
+        key=key,
+        height=240,
+        max_chars=MOST,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Save the guidelines",
+            key="guidelines-save",
+            on_click=_save_guidelines,
+            args=(project, key),
+            disabled=not state.annotator(),
+        )
+        st.caption(markdown(_version(project, text), 200))
+
+
+def _version(project: Project, text: str) -> str:
+    """The version of the guidelines that people see, in words."""
+    if not state.annotator():
+        return "Type your name first; each version carries one."
+    history = [] if project.people() is None else versions(project.decisions)
+    if not history or history[-1].mark != mark_of(text):
+        return f"The file {FILE} of the project. Nobody was shown this version yet." if text else ""
+    newest = history[-1]
+    day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(newest.time))
+    return f"Version {len(history):,} · {day} UTC · by {newest.who or 'somebody outside the app'}"
+
+
+def _save_guidelines(project: Project, key: str) -> None:
+    text = str(widget_value(key, ""))
+    write_guidelines(project.path, project.decisions, text, state.annotator())
