@@ -61,7 +61,8 @@ def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
     rows = opinions[opinions["question"] == question].reset_index(drop=True)
     marks = [_marks(i, text) for i, text in zip(rows["example"], rows["value"], strict=True)]
     rows = rows.assign(marks=pd.Series(marks, index=rows.index, dtype=object))
-    rows = rows[rows["marks"].notna()].reset_index(drop=True)
+    rows = rows[rows["marks"].notna()]
+    nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
     if rows.empty:
         return None
     size = rows.groupby("example")["who"].transform("size")
@@ -94,6 +95,7 @@ def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
         periods=periods(shared.iloc[:0], np.zeros((0, 0)), FEWEST),
         classes=pd.DataFrame(columns=["value", "answers", "same"]),
         disagreements=disagreements(shared),
+        nameless=nameless,
     )
 
 

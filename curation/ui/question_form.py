@@ -77,7 +77,7 @@ def _draw_questions(project: Project, questions: Sequence[Question]) -> None:
 def _draw_line(project: Project, question: Question, place: int, count: int) -> None:
     """Draw one question in a line, with the buttons that change it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container():
+        with st.container(gap=None):
             st.markdown(f"**{markdown(question.words, 200)}**")
             st.caption(markdown(_about(question), 400))
         key = f"question-{question.name}"
