@@ -41,9 +41,8 @@ def draw(project: Project) -> None:
     except CurationError as error:
         st.error(markdown(str(error), 400))
         return
-    count = f"{len(questions):,} question{'s' if len(questions) != 1 else ''}"
-    title = f"Questions and guidelines · {count}" if questions else "Questions and guidelines"
-    with st.expander(title, icon=":material/quiz:", expanded=bool(EDITED.get(project))):
+    # Its title never changes, because a panel with another title is drawn anew, and closed.
+    with st.expander("Questions and guidelines", icon=":material/quiz:"):
         first, second = st.tabs(["Questions", "Guidelines"])
         with first:
             _draw_questions(project, questions)
