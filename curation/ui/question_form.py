@@ -34,13 +34,13 @@ EDITED = Slot("question-edited", "")
 PROBLEM = Slot("question-problem", "")
 
 
-def draw(project: Project) -> None:
-    """Draw the panel of questions and guidelines."""
+def draw(project: Project) -> tuple[Question, ...]:
+    """Draw the panel of questions and guidelines, and return the questions; none for wrong settings."""
     try:
         questions = read_questions(project.path)
     except CurationError as error:
         st.error(markdown(str(error), 400))
-        return
+        return ()
     # Its title never changes, because a panel with another title is drawn anew, and closed.
     with st.expander("Questions and guidelines", icon=":material/quiz:"):
         first, second = st.tabs(["Questions", "Guidelines"])
@@ -48,6 +48,7 @@ def draw(project: Project) -> None:
             _draw_questions(project, questions)
         with second:
             _draw_guidelines(project)
+    return questions
 
 
 def _draw_questions(project: Project, questions: Sequence[Question]) -> None:

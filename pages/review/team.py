@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.questions import read_questions
 from curation.ui import question_form, shell, state, team
 
 
@@ -12,7 +11,7 @@ def draw() -> None:
     """The page."""
     shell.header("Team", "Whether people agree, and how far they are.")
     project, view = state.need_view()
-    question_form.draw(project)
+    questions = question_form.draw(project)
     people = project.people()
     if people is None or not people.opinions:
         st.info(
@@ -21,9 +20,7 @@ def draw() -> None:
             icon=":material/groups:",
         )
         return
-    opinions, results = team.measured(
-        str(project.path), people.last, read_questions(project.path), people
-    )
+    opinions, results = team.measured(str(project.path), people.last, questions, people)
     team.draw_numbers(opinions, results, len(view.dataset))
     if not results:
         return
