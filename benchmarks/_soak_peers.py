@@ -34,7 +34,14 @@ PAUSE = 0.02
 START = 300.0
 """Seconds that a tool may take to start."""
 
-BROKEN = (OSError, http.client.HTTPException, urllib.error.URLError, ValueError, KeyError)
+BROKEN = (
+    OSError,
+    http.client.HTTPException,
+    urllib.error.URLError,
+    ValueError,
+    KeyError,
+    TypeError,
+)
 
 
 class Peer:

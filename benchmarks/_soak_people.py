@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from benchmarks._soak_server import EXAMPLES
+from curation.ui.card.replies import AHEAD
 
 TURNS = orjson.dumps([{"role": "user", "content": "Name a planet."}]).decode()
 KINDS = ("keep", "drop", "label", "tag", "untag", "note", "rate", "edit", "skip", "undo", "redo")
@@ -87,7 +88,8 @@ class Annotator:
         while not stop.is_set() and len(self.box.answers) < self.pace.most:
             elapsed = time.monotonic() - begun
             due = elapsed / self.pace.seconds if self.pace.seconds else len(self.box.answers) + 1
-            for _ in range(min(8, int(due) - len(self.box.answers))):
+            room = AHEAD - len(self.box.unsaved)  # a page has no more cards without a reply
+            for _ in range(min(8, room, int(due) - len(self.box.answers))):
                 self.answer()
             if self.box.unsaved:
                 self.exchange()

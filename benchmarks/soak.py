@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -43,6 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.peer:
         return run_peer(options.peer, options.program, options.minutes, options.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and files go with it
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         os.environ["XDG_CACHE_HOME"] = f"{name}/cache"  # databases are allowed for this run only
