@@ -83,7 +83,7 @@ def run_kills(folder: Path, minutes: float, postgres: Postgres | None, seed: int
     """Kill servers on SQLite."""
     until = time.monotonic() + 60 * minutes * SHARES["kills"]
     kills = math.ceil(KILLS["kills"] * minutes / LANES)
-    total = Tally()
+    total, begun = Tally(), time.monotonic()
     with ProcessPoolExecutor(LANES, mp_context=CONTEXT) as lanes:
         runs = [
             lanes.submit(in_rounds, folder / f"{n}", kills, until, None, seed + 1000 * n)
@@ -91,6 +91,7 @@ def run_kills(folder: Path, minutes: float, postgres: Postgres | None, seed: int
         ]
         for run in runs:
             total.add(run.result())
+    total.seconds = time.monotonic() - begun
     return report(f"SQLite, {LANES} servers with 8 people each", total)
 
 
