@@ -475,7 +475,8 @@ def test_an_agent_undoes_its_own_batches_and_nobody_elses(tools):
     project.decisions.append([theirs, by_page])
     one = deciding.decide("p", [chosen(first, "tag", "one")])["batch"]
     two = deciding.decide("p", [chosen(first, "tag", "two")])["batch"]
-    for batch in ("theirs", "a-click", "mcp:", "none"):
+    other = Deciding(deciding._folders, "other").decide("p", [chosen(second, "tag", "y")])["batch"]
+    for batch in ("theirs", "a-click", "mcp:", "none", other):
         with pytest.raises(CurationError, match="only your own can be undone"):
             deciding.undo("p", batch=batch)
     assert deciding.undo("p", batch=one)["batch"] == one
@@ -483,7 +484,7 @@ def test_an_agent_undoes_its_own_batches_and_nobody_elses(tools):
         deciding.undo("p", batch=one)
     assert deciding.undo("p") == {"batch": two, "taken_back": 1}
     state = project.decisions.state()
-    assert first["id"] in state.verdicts and state.tags[second["id"]].keys() == {"x"}
+    assert first["id"] in state.verdicts and state.tags[second["id"]].keys() == {"x", "y"}
 
 
 def test_what_is_no_decision_is_refused_whole(tools):
@@ -538,16 +539,19 @@ def test_a_recipe_that_somebody_else_changed_or_a_model_nobody_chose_is_not_save
     assert project.recipe_text() == text
 
 
-def test_a_project_in_the_place_of_another_is_opened_anew(folder):
-    folders = Folders([folder.parent])
-    reading = Reading(folders)
-    assert reading.summary("p")["examples"] == 12
-    folder.rename(folder.parent / "old")
-    Project.create(folder)
+def test_a_project_in_the_place_of_another_is_opened_anew(tools):
+    reading, deciding, project = tools
+    old, copy = project.path.parent / "old", project.path.parent / "copy"
+    shutil.copytree(project.path, copy)
+    row = reading.rows("p")["rows"][0]
+    deciding.decide("p", [chosen(row, "drop")])
+    project.path.rename(old)
+    copy.rename(project.path)
     assert set(reading.projects()["projects"]["shown"]) == {"old", "p"}
-    with pytest.raises(CurationError, match="no examples"):
-        reading.summary("p")
-    assert reading.summary("old")["examples"] == 12
+    assert reading.summary("p")["dropped"] == 0
+    deciding.decide("p", [chosen(row, "keep"), chosen(row, "tag", "hard")])
+    counts = {name: reading.summary(name)["decisions"] for name in ("old", "p")}
+    assert counts == {"old": 1, "p": 2}
 
 
 def test_projects_of_one_name_in_two_roots_and_a_root_itself_have_whole_paths(tmp_path):
