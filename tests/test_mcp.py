@@ -320,11 +320,11 @@ def test_nothing_but_the_protocol_is_written_to_stdout(folder, tmp_path):
         "import os, subprocess\n"
         "from curation.project import Project\n"
         "people = Project.people\n"
-        "def noisy(self, until=None):\n"
+        "def noisy(*arguments, **options):\n"
         "    print('a library prints', flush=True)\n"
         "    os.write(1, b'so does its C code\\n')\n"
         "    subprocess.run(['echo', 'and a child'])\n"
-        "    return people(self, until)\n"
+        "    return people(*arguments, **options)\n"
         "Project.people = noisy\n"
     )
     lines = Lines("--root", folder.parent, env=environment(tmp_path / "noise"))
@@ -338,7 +338,7 @@ def test_a_bug_is_a_reference_number_and_its_trace_is_in_the_log(folder, tmp_pat
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "sitecustomize.py").write_text(
         "from curation.project import Project\n"
-        "def broken(self, until=None):\n"
+        "def broken(*arguments, **options):\n"
         "    raise RuntimeError('the password is hunter2')\n"
         "Project.people = broken\n"
     )
