@@ -1,0 +1,147 @@
+"""History: acts in words, newest first, with their fate; filters, and pages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.decisions import Decision, DecisionStore, as_one_act, read_decisions
+from curation.decisions.moments import changes_since, return_to
+from curation.errors import CurationError
+from curation.looking.events import Reader, Search, moment_words
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = DecisionStore(tmp_path / "decisions.db", journal=tmp_path / "journal.jsonl")
+    yield opened
+    opened.close()
+
+
+def one(example: str, kind: str, value=None, who: str = "Ann", time: float = 10.0) -> Decision:
+    op = f"{example}-{kind}-{value}-{who}-{time}"
+    return Decision(example, kind, value, who, op_id=op, batch=op, time=time)
+
+
+def lines(store: DecisionStore, **search) -> list[tuple[str, str, str]]:
+    reader = Reader(store, {"a": "news"}.get)
+    return [(act.who, act.words, act.fate) for act in reader.page(Search(**search)).acts]
+
+
+def test_acts_are_told_in_words_newest_first(store):
+    store.append([one("a", "label", "sports")])
+    store.append([one("a", "label", "world", "Bob")])
+    store.append(as_one_act([("drop", i, None) for i in "abc"], "Cy", "bulk", 0, "spam"))
+    store.append([one("b", "rate", 2), one("b", "rate", 4), one("b", "tag", "odd")])
+    store.undo("Bob", batch="bulk")
+    reader = Reader(store, lambda example: {"a": "news"}.get(example, ""))
+    acts = reader.page().acts
+    assert [(act.who, act.words, act.fate) for act in acts] == [
+        ("Bob", "undid: dropped 3 examples, of Cy", ""),
+        ("Ann", "tagged “odd”", ""),
+        ("Ann", "rating: 2 → 4", ""),
+        ("Ann", "rating: 2", "overruled by Ann"),
+        ("Cy", "dropped 3 examples", "undone by Bob"),
+        ("Bob", "label: sports → world", ""),
+        ("Ann", "label: news → sports", "overruled by Bob"),
+    ]
+    bulk = acts[4]
+    assert (bulk.examples, bulk.example, bulk.reason, bulk.undone) == (3, "", "spam", True)
+    assert bulk.target == {"batch": "bulk"} and acts[1].example == "b"
+    assert [(e.example_id, words) for e, words, _ in reader.events(bulk)] == [
+        (i, "dropped") for i in "abc"
+    ]
+
+
+def test_a_batch_that_counts_in_part_says_so(store):
+    store.append(as_one_act([("keep", i, None) for i in "abc"], "Ann", "bulk", 0))
+    store.append([one("a", "drop", who="Bob")])
+    assert lines(store)[1] == ("Ann", "kept 3 examples", "1 of 3 overruled")
+    store.undo("Ann", op_id="bulk:1")
+    assert lines(store)[2][2] == "1 of 3 undone"
+    assert not Reader(store).page().acts[2].undone
+
+
+def test_an_undo_of_an_undo_and_a_return_have_words(store):
+    store.append([one("a", "keep"), one("b", "keep")])
+    undo = store.undo("Ann")
+    store.undo("Bob", op_id=undo.op_id)
+    return_to(store, changes_since(store, 1), "Cy")
+    assert lines(store) == [
+        ("Cy", "went back to event 1", ""),
+        ("Bob", "undid: undid: kept, of Ann", ""),
+        ("Ann", "undid: kept", "undone by Bob"),
+        ("Ann", "kept", "undone by Cy"),
+        ("Ann", "kept", ""),
+    ]
+
+
+def test_an_import_is_of_its_importer_and_is_found_by_either_name(store):
+    text = '{"id": "a", "kind": "keep", "annotator": "Bob"}\n{"id": "b", "kind": "drop"}'
+    store.append(read_decisions(text, "Ann", {"a", "b"}).decisions)
+    expected = [("Ann", "imported: kept 1 example, dropped 1 example", "")]
+    assert lines(store, person="Ann") == lines(store, person="Bob") == expected
+    assert lines(store, person="Cy") == []
+
+
+def test_acts_are_searched_by_every_condition(store):
+    store.append([one("a", "keep", time=1.0), one("b", "drop", who="Bob", time=2.0)])
+    store.append(as_one_act([("tag", i, "x") for i in "abc"], "Ann", "bulk", 0))
+    store.append([one("a", "drop", who="Bob", time=3.0)])
+    assert [w for _, w, _ in lines(store, person="Bob")] == ["dropped", "dropped"]
+    assert [w for _, w, _ in lines(store, kinds=("keep", "tag"))] == [
+        "tagged 3 examples “x”",
+        "kept",
+    ]
+    assert [w for _, w, _ in lines(store, example="c")] == ["tagged 3 examples “x”"]
+    assert [w for _, w, _ in lines(store, example="a")][1:] == ["tagged 3 examples “x”", "kept"]
+    assert [w for _, w, _ in lines(store, since=2.0, until=3.0)] == ["dropped"]
+    assert [w for _, w, _ in lines(store, batch="bulk")] == ["tagged 3 examples “x”"]
+    assert [w for _, w, _ in lines(store, counts=False)] == ["kept"]
+    assert lines(store, counts=True, kinds=("keep",)) == []
+    with pytest.raises(CurationError, match="no decision 'dorp'"):
+        Search(kinds=("dorp",))
+
+
+def test_the_numbers_of_a_moment(store):
+    store.append(
+        [one("a", "keep"), one("b", "drop"), one("b", "label", "x"), one("c", "note", "y")]
+    )
+    counts = moment_words(store.state())
+    assert {k: n for k, n in counts.items() if n} == {
+        "kept": 1,
+        "dropped": 1,
+        "labelled": 1,
+        "noted": 1,
+    }
+
+
+acts = st.lists(
+    st.tuples(st.sampled_from("AB"), st.sampled_from(["keep", "drop", "tag"]), st.integers(1, 3)),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts, st.integers(1, 4), st.sampled_from(["", "A"]), st.sampled_from([(), ("keep",)]))
+def test_pages_hold_every_act_once_in_order(tmp_path_factory, history, size, person, kinds):
+    store = DecisionStore(tmp_path_factory.mktemp("h") / "d.db")
+    for n, (who, kind, many) in enumerate(history):
+        value = "x" if kind == "tag" else None
+        store.append(as_one_act([(kind, i, value) for i in "xyz"[:many]], who, f"op{n}", 0))
+    expected = [
+        f"op{n}"
+        for n, (who, kind, _) in reversed(list(enumerate(history)))
+        if person in ("", who) and (not kinds or kind in kinds)
+    ]
+    reader, before, listed = Reader(store), 0, []
+    for _ in range(len(history) + 1):
+        page = reader.page(Search(person=person, kinds=kinds), before, size)
+        assert len(page.acts) <= size
+        listed += [act.target["batch"] for act in page.acts]
+        before = page.older
+        if not before:
+            break
+    assert listed == expected
+    store.close()
