@@ -29,6 +29,7 @@ pages = st.navigation(
         "Review": [
             st.Page("pages/review/annotate.py", title="Annotate", icon=":material/rate_review:"),
             st.Page("pages/review/team.py", title="Team", icon=":material/groups:"),
+            st.Page("pages/review/history.py", title="History", icon=":material/history:"),
         ],
         "Deliver": [
             st.Page("pages/deliver/select.py", title="Select", icon=":material/checklist:"),

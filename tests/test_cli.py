@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -516,3 +517,69 @@ def test_a_demo_that_is_started_returns_while_its_recipe_is_run(tmp_path, monkey
     assert words[3:5] == ["run", place] and words[-1] == value["job"], "from any folder"
     assert jobs.status(Path(place), value["job"]).command == "run"
     assert Project.open(place).recipe.steps, "the example's recipe"
+
+
+def test_history_lists_acts_and_returns_to_a_moment_as_one_act(project, tmp_path):
+    assert "Nobody has decided" in refused("history", project, "--return-to", 0, "--annotator", "A")
+    assert answer("history", project) == {"acts": [], "older": 0}
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    made = tmp_path / "made.jsonl"
+    for kind, who in (("keep", "Ann"), ("drop", "Bob")):
+        text = f'{{"id": "{ids[0]}", "kind": "{kind}", "reason": "why {kind}"}}\n'
+        made.write_text(text)
+        run("decide", project, "--from", made, "--annotator", who)
+    acts = answer("history", project)["acts"]
+    assert [(a["who"], a["words"], a["reason"], a["fate"]) for a in acts] == [
+        ("Bob", "dropped", "why drop", ""),
+        ("Ann", "kept", "why keep", "overruled by Bob"),
+    ]
+    assert [a["who"] for a in answer("history", project, "--person", "Ann")["acts"]] == ["Ann"]
+    first = answer("history", project, "--top", 1)
+    assert [a["who"] for a in first["acts"]] == ["Bob"] and first["older"]
+    older = answer("history", project, "--before", first["older"])
+    assert [a["who"] for a in older["acts"]] == ["Ann"] and not older["older"]
+    assert answer("history", project, "--until", "2001-01-01")["acts"] == []
+    assert "no time" in refused("history", project, "--since", "yesterday")
+    assert "--annotator" in refused("history", project, "--return-to", 2)
+    plan = answer("history", project, "--return-to", 2, "--annotator", "Cy")
+    assert (plan["examples"], plan["off"], plan["saved"]) == (1, {"Bob": 2}, False)
+    done = answer("history", project, "--return-to", 2, "--annotator", "Cy", "--yes")
+    assert done["saved"] and done["appended"] == 1
+    (row,) = [r for r in lines(run("rows", project)[1]) if r["id"] == ids[0]]
+    assert (row["verdict"], row["reason_by_people"]) == ("keep", "why keep")
+    status, out, _ = run("history", project)
+    assert status == 0 and "Cy: went back to event 2" in out.split("\n")[0]
+
+
+def test_decisions_go_to_a_table_and_to_other_tools_and_come_back(project, tmp_path):
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    made = tmp_path / "made.jsonl"
+    made.write_text(
+        f'{{"id": "{ids[0]}", "kind": "drop", "reason": "=spam"}}\n'
+        f'{{"id": "{ids[1]}", "kind": "rate", "value": 4}}\n'
+        f'{{"id": "{ids[1]}", "kind": "label", "value": "x"}}\n'
+    )
+    run("decide", project, "--from", made, "--annotator", "Ann")
+    other = tmp_path / "other"
+    shutil.copytree(project, other, ignore=shutil.ignore_patterns("decisions*"))
+    for name in ("t.csv", "t.jsonl", "t.parquet"):
+        to = tmp_path / name
+        status, out, _ = run("decisions", project, "--table", "--to", to)
+        assert status == 0 and "2 examples" in out
+        again = answer("decide", project, "--from", to, "--annotator", "Bob")
+        assert again == {"examples": 0, "appended": 0, "unknown": 0, "conflicts": 0}
+        done = answer("decide", other, "--from", to, "--annotator", "Bob")
+        assert done["appended"] == (4 if name == "t.csv" else 0)
+    tables = [run("decisions", p, "--table")[1] for p in (project, other)]
+    assert tables[0] == tables[1] and '"reason":"=spam"' in tables[0]
+    to = tmp_path / "answers.jsonl"
+    status, out, err = run("decisions", project, "--format", "prodigy", "--to", to)
+    assert status == 0 and "2 answers" in out
+    assert err == "Prodigy has no place for 1 rating, 1 reason.\n"
+    done = answer("decide", project, "--from", to, "--format", "prodigy", "--annotator", "Bob")
+    assert done["appended"] == 0
+    assert "no format 'lilac'" in refused("decisions", project, "--format", "lilac")
+    assert "no file of Argilla" in refused(
+        "decide", project, "--from", to, "--format", "argilla", "--annotator", "Bob"
+    )
+    assert run("decisions", project, "--table", "--opinions")[0] == 2

@@ -23,7 +23,7 @@ FLOORS = """
     alike label_errors carry embedding sources jobs
     chat choosing heirs judging
     lm overlay
-    operations engine settings incoming
+    operations engine settings incoming interchange
     review roots questions guidelines
     looking copies import_summary
     imports reference_sets replay export naming
@@ -133,9 +133,14 @@ ROOMS = {
         budget distances facility information towards
         __init__
     """,
+    "interchange": """
+        answers
+        argilla doccano label_studio prodigy table
+        __init__
+    """,
     "cli": """
         options terminal
-        compare data deliver judge look rows train
+        compare data deliver history judge look rows train
         about people
         agents
         __init__
@@ -151,7 +156,7 @@ ROOMS = {
         actions card cards form leak_report measures progress question_form quotas search_result unread uploads
         concepts shell
         about context delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery team
+        clean delivery history team
         map
         coverage select train
     """,

@@ -118,6 +118,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     (tmp_path / "decided.jsonl").write_text(json.dumps({"id": first, "kind": "keep"}) + "\n")
     curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
     curate("decisions", project)
+    curate("history", project)
     curate("agreement", project)
     curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
     curate("check", project)

@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from curation import __version__
-from curation.cli import about, agents, compare, data, deliver, judge, look, people, rows, train
+from curation.cli import (
+    about,
+    agents,
+    compare,
+    data,
+    deliver,
+    history,
+    judge,
+    look,
+    people,
+    rows,
+    train,
+)
 from curation.cli.options import Command, Group
 from curation.cli.terminal import in_a_sentence, say
 from curation.errors import CurationError
@@ -35,6 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "queue": rows.list_queue,
     "decide": people.decide,
     "decisions": people.list_decisions,
+    "history": history.history,
     "agreement": people.agree,
     "carry": people.carry,
     "check": deliver.check,

@@ -31,9 +31,14 @@ def decide(
         Path | None,
         typer.Option(
             "--from",
-            help="JSON Lines of {id, kind, value, reason}, or what `curate decisions` prints.",
+            help="JSON Lines of {id, kind, value, reason}, what `curate decisions` prints, its table "
+            "(.csv, .jsonl, .parquet), or a file of another tool with --format.",
         ),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(help="The tool that wrote the file: argilla, label-studio, prodigy, doccano."),
+    ] = "",
     filter: Filters = None,
     words: Words = "",
     kind: Annotated[
@@ -58,6 +63,9 @@ def decide(
     conditions, opened = Filter.parse(filter or [], words), Project.open(project)
     if (source is None) == (not conditions):
         raise typer.BadParameter("give either --from FILE, or --kind with --filter or --words")
+    if source is not None and (format or is_table(source)):
+        of_answers(opened, source, annotator, format, as_json)
+        return
     if source is not None:
         decisions, withheld = of_file(opened, source, annotator)
         save(opened, decisions, withheld, as_json)
@@ -148,6 +156,42 @@ def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decisio
     return lines.decisions, lines.withheld
 
 
+def is_table(source: Path) -> bool:
+    """Return whether a file is a table of decisions: by its ending, or its first line has no kind."""
+    if source.suffix != ".jsonl":
+        return source.suffix in (".csv", ".parquet")
+    first = next((line for line in read_text(source).splitlines() if line.strip()), "")
+    try:
+        entry = json.loads(first or "[]")
+    except ValueError:
+        return False
+    return isinstance(entry, dict) and "id" in entry and "kind" not in entry
+
+
+def of_answers(opened: Project, source: Path, annotator: str, format: str, as_json: bool) -> None:
+    """Append the decisions of a table or of another tool's file, and print the numbers."""
+    from curation.decisions import State
+    from curation.interchange import preview
+
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise CurationError(f"{source} cannot be read: {error.strerror}.") from None
+    rows, people = opened.examples.rows, opened.people() or State()
+    result = preview(content, rows, people, annotator, format, source.suffix)
+    done = opened.decisions.append(result.decisions)
+    value = {
+        "examples": result.examples,
+        "appended": done.appended,
+        "unknown": result.unknown,
+        "conflicts": len(done.conflicts),
+    }
+    text = f"{done.appended:,} decisions on {result.examples:,} examples, as one action"
+    if result.unknown:
+        text += f"; {result.unknown:,} records of examples that the project does not have"
+    show(value, as_json, text)
+
+
 def list_decisions(
     project: ProjectPath,
     to: Annotated[Path | None, typer.Option(help="A file instead of stdout.")] = None,
@@ -159,9 +203,31 @@ def list_decisions(
             ".jsonl, .parquet or .csv file.",
         ),
     ] = False,
+    table: Annotated[
+        bool,
+        typer.Option(
+            "--table",
+            help="One row for each example: verdict, label, tags, rating, notes, reason, answers, who, "
+            "when, edited. --to is a .csv, .jsonl or .parquet file.",
+        ),
+    ] = False,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="Each person's answers for another tool: argilla, label-studio, prodigy, doccano."
+        ),
+    ] = "",
 ) -> None:
     """Print the events of people's decisions, oldest first, as JSON Lines."""
+    if sum((opinions, table, bool(format))) > 1:
+        raise typer.BadParameter("give one of --opinions, --table and --format")
     opened = Project.open(project)
+    if table:
+        write_table(opened, to)
+        return
+    if format:
+        write_answers(opened, to, format)
+        return
     if opinions:
         from curation.decisions import State
         from curation.export.tables import write_frame
@@ -180,6 +246,36 @@ def list_decisions(
 
         write_text(to, "".join(f"{line}\n" for line in lines))
         say(f"{len(lines):,} events in {to}")
+
+
+def write_table(opened: Project, to: Path | None) -> None:
+    """Write the decisions that count, one row for each example."""
+    from curation.decisions import State
+    from curation.export.tables import write_frame
+    from curation.interchange import table_of
+
+    csv = to is not None and to.suffix == ".csv"
+    frame = table_of(opened.people() or State(), opened.examples.rows, csv)
+    write_frame(frame, to)
+    if to is not None:
+        say(f"{len(frame):,} examples in {to}")
+
+
+def write_answers(opened: Project, to: Path | None, format: str) -> None:
+    """Write each person's answers in the format of another tool, and say what it cannot hold."""
+    from curation.decisions import State
+    from curation.files import write_text
+    from curation.interchange import written
+
+    people = opened.people() or State()
+    content, number, lost = written(people, opened.examples.rows, format)
+    if to is None:
+        sys.stdout.write(content.decode())
+    else:
+        write_text(to, content.decode())
+        say(f"{number:,} answers in {to}")
+    if lost:
+        sys.stderr.write(f"{lost}\n")
 
 
 def agree(project: ProjectPath, as_json: AsJson = False) -> None:

@@ -1,0 +1,31 @@
+"""History: who decided what and when, and the way back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.ui import history, shell, state
+
+
+def draw() -> None:
+    """The page."""
+    shell.header(
+        "History",
+        "Who decided what, and when. Every act can be undone here, and so can going back.",
+    )
+    project, _ = state.need_view()
+    people = project.people()
+    if people is None or not people.last:
+        st.info(
+            "Nobody has decided anything yet. Begin on the Annotate page.",
+            icon=":material/history:",
+        )
+        return
+    scene = history.scene(project)
+    if history.moment(scene):
+        return
+    if chosen := history.acts(scene, history.filters(scene)):
+        history.act(scene, chosen)
+
+
+draw()
