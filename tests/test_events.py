@@ -123,7 +123,7 @@ acts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(acts, st.integers(1, 4), st.sampled_from(["", "A"]), st.sampled_from([(), ("keep",)]))
 def test_pages_hold_every_act_once_in_order(tmp_path_factory, history, size, person, kinds):
     store = DecisionStore(tmp_path_factory.mktemp("h") / "d.db")

@@ -70,7 +70,7 @@ def do(store: DecisionStore, act: tuple) -> None:
         getattr(store, kind)(who, op_id=store.events()[more[0] - 1].op_id)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(acts, max_size=25), st.data())
 def test_a_return_makes_the_state_of_then_and_one_undo_that_of_now(history, data):
     with tempfile.TemporaryDirectory() as folder:

@@ -28,6 +28,8 @@ TABLES = (
     "notes",
     "preferred",
     "apart",
+    "answers",
+    "settled",
     "opinions",
 )
 """Tables of a state that show on an example."""

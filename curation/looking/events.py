@@ -19,6 +19,7 @@ from curation.decisions.event import (
     Event,
     answer_text,
     is_reason,
+    question_of,
 )
 from curation.decisions.fold import Fold
 from curation.decisions.state import State
@@ -48,6 +49,7 @@ DONE = {
     "apart": "called no duplicate",
     "prefer": "chose among copies",
     "answer": "answered about",
+    "settle": "settled",
     "guideline": "changed the guidelines",
     "undo": "undid",
     "redo": "did again",
@@ -161,23 +163,25 @@ class Reader:
 
     def counts(self, event: Event) -> bool:
         """Return whether an event is on and no later one with its subject overrules it."""
-        return event.op_id not in self.state.undone and self._overruled_by(event) is None
+        return event.op_id not in self.state.undone and not self._lost(event)
 
     def fate(self, event: Event) -> str:
         """Return who undid or overruled an event, in words; empty where it counts."""
         if event.op_id in self.state.undone:
             by = self.store.read(lambda fold: _switched_by(fold, event))
             return f"undone by {by}" if by else "undone"
-        later = self._overruled_by(event)
-        return f"overruled by {later.annotator}" if later else ""
+        return self._lost(event)
 
-    def _overruled_by(self, event: Event) -> Event | None:
-        """Return the event that overruled one that is on; None where it counts."""
+    def _lost(self, event: Event) -> str:
+        """Return why an event that is on does not count, in words; empty where it does."""
         subject = subject_of(event)
         if subject is None or self._wins(event, subject):
-            return None
+            return ""
         events = self.store.events(example_id=event.example_id, until=self.state.last)
-        return overruled(events, self.state.undone).get(event.op_id)
+        later = overruled(events, self.state.undone).get(event.op_id)
+        if later is not None:
+            return f"overruled by {later.annotator}"
+        return "another answer counts" if question_of(event) else ""
 
     def _wins(self, event: Event, subject: tuple[str, ...]) -> bool:
         """Return whether the state holds an event; False also for one that takes something away."""
@@ -267,7 +271,7 @@ class Reader:
             return self.fate(main[0])
         if off:
             return f"{len(off):,} of {len(main):,} undone"
-        lost = sum(self._overruled_by(event) is not None for event in main)
+        lost = sum(bool(self._lost(event)) for event in main)
         return f"{lost:,} of {len(main):,} overruled" if lost else ""
 
     def _words(self, events: Sequence[Event]) -> str:
