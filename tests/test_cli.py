@@ -523,11 +523,11 @@ def test_history_lists_acts_and_returns_to_a_moment_as_one_act(project, tmp_path
     assert "Nobody has decided" in refused("history", project, "--return-to", 0, "--annotator", "A")
     assert answer("history", project) == {"acts": [], "older": 0}
     ids = [row["id"] for row in lines(run("rows", project)[1])]
-    made = tmp_path / "made.jsonl"
+    file = tmp_path / "file.jsonl"
     for kind, who in (("keep", "Ann"), ("drop", "Bob")):
         text = f'{{"id": "{ids[0]}", "kind": "{kind}", "reason": "why {kind}"}}\n'
-        made.write_text(text)
-        run("decide", project, "--from", made, "--annotator", who)
+        file.write_text(text)
+        run("decide", project, "--from", file, "--annotator", who)
     acts = answer("history", project)["acts"]
     assert [(a["who"], a["words"], a["reason"], a["fate"]) for a in acts] == [
         ("Bob", "dropped", "why drop", ""),
@@ -553,13 +553,13 @@ def test_history_lists_acts_and_returns_to_a_moment_as_one_act(project, tmp_path
 
 def test_decisions_go_to_a_table_and_to_other_tools_and_come_back(project, tmp_path):
     ids = [row["id"] for row in lines(run("rows", project)[1])]
-    made = tmp_path / "made.jsonl"
-    made.write_text(
+    file = tmp_path / "file.jsonl"
+    file.write_text(
         f'{{"id": "{ids[0]}", "kind": "drop", "reason": "=spam"}}\n'
         f'{{"id": "{ids[1]}", "kind": "rate", "value": 4}}\n'
         f'{{"id": "{ids[1]}", "kind": "label", "value": "x"}}\n'
     )
-    run("decide", project, "--from", made, "--annotator", "Ann")
+    run("decide", project, "--from", file, "--annotator", "Ann")
     other = tmp_path / "other"
     shutil.copytree(project, other, ignore=shutil.ignore_patterns("decisions*"))
     for name in ("t.csv", "t.jsonl", "t.parquet"):

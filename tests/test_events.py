@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions import Decision, DecisionStore, as_one_act, read_decisions
-from curation.decisions.moments import changes_since, return_to
+from curation.decisions.moments import changes_since, moment_words, return_to
 from curation.errors import CurationError
-from curation.looking.events import Reader, Search, moment_words
+from curation.looking.events import Reader, Search
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from curation.decisions.event import RETURN, SWITCHES, Decision, Event
 from curation.decisions.fold import Fold
 from curation.decisions.outcome import Appended
+from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.errors import CurationError
 
@@ -95,6 +96,20 @@ def changes_since(store: DecisionStore, seq: int) -> Changes:
         reverse=True,
     )
     return Changes(seq, now.last, tuple(off), tuple(on), tuple(examples))
+
+
+def moment_words(state: State) -> dict[str, int]:
+    """Return the numbers of kept, dropped, labelled, edited, rated, tagged and noted examples."""
+    kept = sum(event.kind == "keep" for event in state.verdicts.values())
+    return {
+        "kept": kept,
+        "dropped": len(state.verdicts) - kept,
+        "labelled": len(state.labels),
+        "edited": len(state.edits),
+        "rated": len(state.ratings),
+        "tagged": len(state.tags),
+        "noted": len(state.notes),
+    }
 
 
 def moment_at(events: Sequence[Event], time: float) -> int:

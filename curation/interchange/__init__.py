@@ -55,13 +55,13 @@ def written(state: State, rows: pd.DataFrame, name: str) -> tuple[bytes, int, st
     """Return people's answers as a file of a tool, their number, and a sentence about what is lost."""
     form = format_of(name)
     records = records_of(state, rows)
-    held = [
+    kept_records = [
         Record(r.id, r.prompt, r.response, answers)
         for r in records
         if (answers := tuple(a for a in r.answers if not a.holding(form.HOLDS).empty))
     ]
-    number = sum(len(record.answers) for record in held)
-    return form.write(held), number, lost(records, form.HOLDS, form.TITLE)
+    number = sum(len(record.answers) for record in kept_records)
+    return form.write(kept_records), number, lost(records, form.HOLDS, form.TITLE)
 
 
 def table_of(state: State, rows: pd.DataFrame, csv: bool = False) -> pd.DataFrame:

@@ -329,20 +329,6 @@ class Reader:
         return self._words(main) + (f", of {', '.join(sorted(owners))}" if owners else "")
 
 
-def moment_words(state: State) -> dict[str, int]:
-    """Return the numbers of kept, dropped, labelled, edited, rated, tagged and noted examples."""
-    kept = sum(event.kind == "keep" for event in state.verdicts.values())
-    return {
-        "kept": kept,
-        "dropped": len(state.verdicts) - kept,
-        "labelled": len(state.labels),
-        "edited": len(state.edits),
-        "rated": len(state.ratings),
-        "tagged": len(state.tags),
-        "noted": len(state.notes),
-    }
-
-
 def _grouped(events: Sequence[Event]) -> Iterator[list[Event]]:
     """Yield the acts of a list of events, newest first; each act's events are oldest first."""
     end = len(events)
