@@ -155,7 +155,7 @@ ROOMS = {
         charts filters server state tables
         actions card cards form leak_report measures progress question_form quotas search_result unread uploads
         concepts shell
-        about context delivery_check delivery_form delivery_push duplicates load reference_sets search
+        about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery history team
         map
         coverage select train

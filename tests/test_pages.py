@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, Step, jobs
-from curation.decisions import Decision
+from curation.decisions import Decision, as_one_act
 from curation.errors import CurationError
 from curation.recipe import Recipe
 from curation.ui import state
@@ -290,6 +290,23 @@ def test_the_team_page_shows_progress_agreement_and_what_people_differ_about(pro
         assert len(app.dataframe[0].value) == lines, part
     assert not any(hostile in text.value for text in [*app.markdown, *app.caption])
     assert f"{hostile}: drop" in app.dataframe[0].value["answers"].iloc[0]
+
+
+def test_the_history_page_lists_acts_and_narrows_them(project):
+    ids = [str(i) for i in project.examples.rows.index]
+    project.decisions.append(as_one_act([("drop", i, None) for i in ids[:3]], "Bob", "b", 0, "old"))
+    project.decisions.append([Decision(ids[5], "label", "sums", "Ann")])
+    app = opened("history")
+    acts = app.dataframe[0].value
+    assert list(acts["what"]) == ["label: sums", "dropped 3 examples"]
+    assert list(acts["reason"]) == ["", "old"] and list(acts["example"]) == [
+        ids[5][:8],
+        "3 examples",
+    ]
+    app.selectbox(key="history-person").set_value("Bob").run()
+    assert list(app.dataframe[0].value["who"]) == ["Bob"]
+    app.text_input(key="history-example").set_value("nothing").run()
+    assert not app.dataframe and not app.exception
 
 
 def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import history, shell, state
+from curation.decisions import State
+from curation.ui import decision_files, history, shell, state
 
 
 def draw() -> None:
@@ -20,12 +21,14 @@ def draw() -> None:
             "Nobody has decided anything yet. Begin on the Annotate page.",
             icon=":material/history:",
         )
+        decision_files.draw(project, State())
         return
     scene = history.scene(project)
     if history.moment(scene):
         return
     if chosen := history.acts(scene, history.filters(scene)):
         history.act(scene, chosen)
+    decision_files.draw(project, people)
 
 
 draw()
