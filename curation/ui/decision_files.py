@@ -10,7 +10,8 @@ import streamlit as st
 from curation.decisions import Decision, State
 from curation.errors import CurationError
 from curation.export.tables import write_frame
-from curation.interchange import FORMATS, Preview, preview, table_of, written
+from curation.interchange import FORMATS, preview, table_of, written
+from curation.interchange.answers import Preview
 from curation.project import Project
 from curation.ui import state
 from curation.ui.actions import NAMELESS
