@@ -542,7 +542,7 @@ def test_history_lists_acts_and_returns_to_a_moment_as_one_act(project, tmp_path
     assert "no time" in refused("history", project, "--since", "yesterday")
     assert "--annotator" in refused("history", project, "--return-to", 2)
     plan = answer("history", project, "--return-to", 2, "--annotator", "Cy")
-    assert (plan["examples"], plan["off"], plan["saved"]) == (1, {"Bob": 2}, False)
+    assert (plan["examples"], plan["off"], plan["saved"]) == (1, {"Bob": 1}, False)
     done = answer("history", project, "--return-to", 2, "--annotator", "Cy", "--yes")
     assert done["saved"] and done["appended"] == 1
     (row,) = [r for r in lines(run("rows", project)[1]) if r["id"] == ids[0]]

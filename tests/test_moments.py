@@ -105,11 +105,11 @@ def test_what_of_whom_goes_is_counted_and_listed_first(store):
     store.undo("Ann")
     store.append([Decision("e", "label", "x", "Ann")])
     changes = changes_since(store, 1)
-    assert changes.by_person() == {"Bob": 6, "Ann": 1}
+    assert changes.by_person() == {"Bob": 3, "Ann": 1}
     assert [e.example_id for e in changes.on] == ["a"]
     assert changes.examples[0] == "e" and set(changes.examples) == set("abcde")
     assert changes.sentence() == (
-        "Decisions that count no more: 6 of Bob, 1 of Ann. Decisions that count again: 1."
+        "Decisions that count no more: 3 of Bob, 1 of Ann. Decisions that count again: 1."
     )
     result = return_to(store, changes, "Cy", "op")
     assert result.appended == 3, "one for the whole batch, one for the label, one redo"

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from curation.decisions.event import RETURN, SWITCHES, Decision, Event
+from curation.decisions.event import RETURN, SWITCHES, Decision, Event, is_reason
 from curation.decisions.fold import Fold
 from curation.decisions.outcome import Appended
 from curation.decisions.state import State
@@ -55,8 +55,12 @@ class Changes:
     examples: tuple[str, ...]
 
     def by_person(self) -> dict[str, int]:
-        """Return how many decisions of each person would count no more, the most first."""
-        return dict(Counter(event.annotator for event in self.off).most_common())
+        """Return how many decisions of each person would count no more, the most first.
+
+        A decision and its reason are one.
+        """
+        people = (event.annotator for event in self.off if not is_reason(event))
+        return dict(Counter(people).most_common())
 
     def sentence(self) -> str:
         """Return the effect of the return in a sentence."""
@@ -108,7 +112,7 @@ def moment_words(state: State) -> dict[str, int]:
         "edited": len(state.edits),
         "rated": len(state.ratings),
         "tagged": len(state.tags),
-        "noted": len(state.notes),
+        "noted": sum(not all(map(is_reason, notes)) for notes in state.notes.values()),
     }
 
 

@@ -292,7 +292,7 @@ def _see(project: Project, seq: int | None) -> None:
 
 def moment_form(project: Project) -> None:
     """Draw the fields that choose a moment by its time."""
-    with st.popover("Go back to a time…", icon=":material/history:"):
+    with st.popover("Go back…", icon=":material/history:"):
         now = datetime.now(zone())
         day = st.date_input("Day", now.date(), key="history-day", format="YYYY-MM-DD")
         hour = st.time_input("Time", now.time(), key="history-hour", step=60)
