@@ -26,7 +26,7 @@ FLOORS = """
     operations engine settings incoming interchange
     review roots questions guidelines
     looking copies import_summary
-    imports reference_sets replay export naming
+    imports reference_sets replay export naming saved_queues
     view deliver examples
     project
     comparison demo doctor training
@@ -116,10 +116,10 @@ ROOMS = {
     """,
     "looking": """
         units
-        __init__ agreement choice columns contamination context counts coverage layout library masks
+        __init__ agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
-        agreements chance concepts duplicates events filter gaps queues quotas result special teamwork unread
-        changes precision
+        agreements chance concepts duplicates events filter gaps queues quotas result special teamwork uncertain unread
+        changes orders precision
     """,
     "operations": """
         __init__ clean concept conversation decontaminate density duplicates embed filters fits ifd judged known
@@ -141,7 +141,7 @@ ROOMS = {
     "cli": """
         options terminal
         compare data deliver history judge look rows train
-        about people
+        about people queues
         agents
         __init__
     """,
@@ -153,7 +153,7 @@ ROOMS = {
     "ui": """
         __init__ door presence slots text
         charts filters server state tables
-        actions card cards form leak_report measures progress question_form quotas search_result unread uploads
+        actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery history team

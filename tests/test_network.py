@@ -133,6 +133,8 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("operations")
     curate("schema")
     curate("queue", project)
+    curate("queue", project, "hard", "--save", "--order", "uncertain")
+    curate("queue", project, "hard")
     curate("doctor", project)
     labelled = [
         {"text": f"{'rain' if i % 2 else 'sun'} {i} today", "label": i % 2} for i in range(200)

@@ -19,6 +19,7 @@ from curation.cli import (
     judge,
     look,
     people,
+    queues,
     rows,
     train,
 )
@@ -44,7 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "search": look.search_examples,
     "explain": look.explain,
     "precision": look.precision,
-    "queue": rows.list_queue,
+    "queue": queues.queue_command,
     "decide": people.decide,
     "decisions": people.list_decisions,
     "history": history.history,

@@ -1,4 +1,4 @@
-"""Commands on the rows of a project: print or save all or filtered rows, and list a queue."""
+"""Commands on the rows of a project: print or save all or filtered rows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, Words, engine_of
-from curation.cli.terminal import say, show, working
+from curation.cli.options import EngineName, Filters, ProjectPath, Words, engine_of
+from curation.cli.terminal import say, working
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
 from curation.looking.filter import Filter
-from curation.looking.queues import FIRST, QUEUES, queue
 from curation.overlay import with_decisions
 from curation.project import Project
 from curation.rejected import readable
 from curation.report import reasons_of
-from curation.review import read_review
 
 
 def rows(
@@ -110,30 +108,3 @@ def filtered(opened: Project, conditions: Filter, engine: str = "auto") -> tuple
     """
     dataset = with_decisions(current(opened, engine), opened.people())
     return dataset, conditions.checked(dataset)
-
-
-def list_queue(
-    project: ProjectPath,
-    name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help=f"One of: {', '.join(QUEUES)}.")
-    ] = FIRST,
-    filter: Filters = None,
-    words: Words = "",
-    annotator: Annotated[
-        str, typer.Option(help="The person that they wait for; by default anybody.")
-    ] = "",
-    engine: EngineName = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """List the ids of the examples that wait in a queue of the Annotate page, in its order."""
-    if name not in QUEUES:
-        raise CurationError(f"There is no queue {name!r}; there are: {', '.join(QUEUES)}.")
-    conditions, opened = Filter.parse(filter or [], words), Project.open(project)
-    dataset, mask = filtered(opened, conditions, engine)
-    review = read_review(opened.path)
-    positions = queue(dataset.rows, opened.people(), name, annotator.strip(), review)
-    ids = [str(i) for i in dataset.rows.index[positions[mask[positions]]]]
-    if as_json or ids:
-        show({"queue": name, "examples": len(ids), "ids": ids}, as_json, "\n".join(ids))
-    else:
-        sys.stderr.write(f"Nothing waits in the queue {name}.\n")

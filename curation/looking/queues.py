@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -55,6 +56,17 @@ Changes = Callable[[int, object], tuple[object, set[str] | None]]
 """Finds what changed: (number of an event, former source) → (source, examples touched since)."""
 
 
+class Among(NamedTuple):
+    """The examples of a saved queue: positions in its order; decided: whether decided ones wait too."""
+
+    positions: np.ndarray
+    decided: bool = False
+
+
+NOTHING = Among(np.zeros(0, dtype=np.int64))
+"""A saved queue without examples."""
+
+
 class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
@@ -82,10 +94,12 @@ class Board:
         who: str = "",
         review: Review = ONE,
         changes: Changes | None = None,
+        saved: Mapping[str, Among] = MappingProxyType({}),
     ) -> Look:
         """Return a queue for a person, and the sizes of all queues.
 
-        changes: finds the examples that changed; without it everything is read again.
+        changes: finds the examples that changed; without it everything is read again. saved: the
+        saved queues by name.
         """
         from curation.decisions.state import State  # late, because it loads the database driver
 
@@ -96,13 +110,17 @@ class Board:
             unanswered = tally.unanswered(who, review) & ~tally.in_review
             waits = {other: sheet.candidates[other] & unanswered for other in sheet.candidates}
             waits[REVIEW] = tally.in_review
+            for other, (members, decided) in saved.items():
+                waits[other] = np.zeros(len(rows), dtype=bool)
+                waits[other][members] = True if decided else unanswered[members]
             counts = {
                 other: len(rows) if other == EVERYTHING else int(np.count_nonzero(waits[other]))
-                for other in QUEUES
+                for other in (*QUEUES, *saved)
             }
             positions = np.arange(len(rows))
             if name != EVERYTHING:
-                positions = _in_order(waits[name], tally.skipped)
+                order = saved[name].positions if name in saved else positions
+                positions = _in_order(waits[name], tally.skipped, order)
             labels = sorted(tally.names("label") | sheet.labels)
             return Look(positions, counts, labels, sorted(tally.names("tag")))
 
@@ -170,13 +188,13 @@ def queue(
     return Board().look(rows, people, name, who, review).positions
 
 
-def _in_order(waits: np.ndarray, skipped: dict[int, int]) -> np.ndarray:
+def _in_order(waits: np.ndarray, skipped: dict[int, int], order: np.ndarray) -> np.ndarray:
     late = [position for position in sorted(skipped, key=skipped.__getitem__) if waits[position]]
     if not late:
-        return np.flatnonzero(waits)
+        return np.asarray(order[waits[order]])
     first = waits.copy()
     first[late] = False
-    return np.concatenate([np.flatnonzero(first), np.array(late)])
+    return np.concatenate([order[first[order]], np.array(late)])
 
 
 def ids_of(rows: pd.DataFrame, positions: np.ndarray) -> Iterator[str]:

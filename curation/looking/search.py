@@ -317,6 +317,11 @@ def embedded_by(steps: Sequence[Any]) -> Mapping[str, Any]:
     )
 
 
+def is_embedded(steps: Sequence[Any]) -> bool:
+    """Return whether an embed step ran."""
+    return any(report.kind == "embed" for report in steps)
+
+
 # --- showing why ----------------------------------------------------------------------------
 
 

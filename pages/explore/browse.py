@@ -14,6 +14,7 @@ from curation.ui import (
     cards,
     concepts,
     filters,
+    queues,
     search,
     search_result,
     shell,
@@ -83,7 +84,8 @@ def draw() -> None:
     top = st.container()  # drawn last: the search result depends on the filter
     left, right = st.columns([11, 3])
     with left:
-        meets = filters.filters(view.dataset, "browse").mask(view.dataset)
+        chosen = filters.filters(view.dataset, "browse")
+        meets = chosen.mask(view.dataset)
     with top:
         result = search.controls(project, view, "browse", meets)
     order = right.selectbox(
@@ -98,7 +100,7 @@ def draw() -> None:
         icon=":material/sort:",
     )
     places = ordered(view.dataset, positions(result, meets), str(order or ""))
-    st.caption(f"**{len(places):,}** of {len(rows):,} examples")
+    queues.counted(project, view.dataset, places, chosen, result, "browse")
     concepts.open_next(project, "browse", rows.index[places])
     key = listed(places)
     if concepts.concept_of("browse"):

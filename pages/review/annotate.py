@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import card, shell, state
+from curation.ui import card, queues, shell, state
 from curation.ui.text import markdown
 
 
@@ -40,6 +40,7 @@ def draw() -> None:
         if not view.current:  # a line, so that the card keeps its room
             st.caption(f":material/history: {markdown(view.note, 400)}")
     card.draw(project, view)
+    queues.manage(project)
 
 
 draw()

@@ -76,18 +76,29 @@ class Page extends Shell {
     Object.entries(data.refused || {}).forEach(([, reason]) => this.say(`Not saved: ${reason}`, true));
     (data.notices || []).forEach(([example, text]) => this.say(text, true, example));
     this.trouble = data.trouble || "";
+    if (!this.named(this.queue)) this.lost(this.queue);
     if (data.order && data.queue === this.queue) this.merge(data);
     this.standing();
+  }
+
+  named(queue) {
+    return this.titles.some(([name]) => name === queue);
+  }
+
+  /** Open the first queue instead of one that was renamed or deleted. */
+  lost(name) {
+    this.choose(this.titles[0][0], true);
+    this.say(`There is no queue “${name}” any more: it was renamed or deleted.`, true);
   }
 
   /** Open a project: send its unsaved answers, and open the card that the address names. */
   enter(project, setStateValue) {
     this.endEdit();
     const query = new URLSearchParams(location.search);
-    const names = this.titles.map(([name]) => name);
     this.project = project;
     this.memory = memoryOf(project);
-    this.queue = names.includes(query.get("queue")) ? query.get("queue") : names[0];
+    const named = query.get("queue");
+    this.queue = this.named(named) ? named : this.titles[0][0];
     // This page writes the address late; it counts where something else than this page changed it.
     const { at } = this.memory;
     const behind = at && at.queue === this.queue && at.address === query.get("example");
@@ -96,6 +107,7 @@ class Page extends Shell {
     this.outbox?.stop();
     this.outbox = new Outbox(this.memory, () => this.describe(), (request) => setStateValue("request", request));
     this.nothing("Loading…");
+    if (named && named !== this.queue) this.say(`There is no queue “${named}” in this project.`, true);
   }
 
   describe() {
@@ -115,6 +127,8 @@ class Page extends Shell {
     if (newer) this.renew(newer);
     this.upcoming = this.order(data, answered);
     Object.assign(this, { left: data.left - (this.queue === "everything" ? 0 : answered.size), counts: data.counts, labels: data.labels, tags: data.tags, elsewhere: data.elsewhere });
+    this.remark.textContent = data.remark || "";
+    this.remark.hidden = !data.remark;
     this.lastAction = data.undo && !this.undoneTargets.has(JSON.stringify(data.undo.target)) ? data.undo : null;
     this.prune();
     if (!this.card) this.open(data);
@@ -150,7 +164,8 @@ class Page extends Shell {
     }
     if (this.want) {
       if (this.cards.has(this.want)) this.show(this.want);
-    } else if (this.upcoming.length) this.show(this.upcoming.shift());
+    } else if (data.fault) this.nothing(`▲ ${data.fault}`);
+    else if (this.upcoming.length) this.show(this.upcoming.shift());
     else if (this.outbox.waiting) this.nothing("Loading…");
     else if (data.elsewhere) this.waitFor(data.elsewhere);
     else this.nothing("✓ This queue is empty. Choose another, or send examples to review from the Map or Browse.");
@@ -493,8 +508,8 @@ class Page extends Shell {
   }
 
   /** Switch to another queue. */
-  choose(name) {
-    if (this.edit || this.field?.text()) return this.hint("First save or close your text.");
+  choose(name, always = false) {
+    if (!always && (this.edit || this.field?.text())) return this.hint("First save or close your text.");
     if (name === this.queue) return undefined;
     Object.assign(this, { queue: name, upcoming: [], want: "", left: null });
     this.nothing("Loading…");

@@ -22,8 +22,6 @@ from curation.errors import CurationError
 from curation.guidelines import mark_of, newest, note, read_guidelines
 from curation.looking.queues import (
     EVERYTHING,
-    FIRST,
-    QUEUES,
     REVIEW,
     Board,
     Look,
@@ -35,6 +33,7 @@ from curation.questions import read_questions
 from curation.report import PEOPLE
 from curation.review import Review, read_review
 from curation.ui.card.answers import write
+from curation.ui.card.waiting import Queues
 
 AHEAD = 40
 """Cards that a page holds; a key does not wait for the server."""
@@ -68,11 +67,12 @@ class Place:
 
 def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
     """The answer to a page's request; without one, a greeting that makes the page send one."""
+    queues = Queues(place.project.path)
     greeting = {
         "project": place.address,
         "annotator": place.annotator,
         "session": place.session,
-        "queues": [[name, *words] for name, words in QUEUES.items()],
+        "queues": queues.titles,
     }
     if not request:
         return greeting
@@ -87,26 +87,28 @@ def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
             "trouble": written.trouble,
             "notices": written.notices,
         }
-        answer |= _next(place, request)
+        answer |= _next(place, request, queues)
         notices = _missing(place, request.get("answers") or [], written.saved)
         return {**answer, "notices": [*written.notices, *notices]}
     except CurationError as error:
         return {**answer, "trouble": str(error)}
 
 
-def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
+def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str, Any]:
     """The queue from the page's card on: its order, its size, and the cards that the page has not."""
     people = place.project.people()
     dataset = _up_to_date(place, people)
     rows = dataset.rows
-    name = str(request.get("queue") or FIRST)
-    name = name if name in QUEUES else FIRST
+    name = queues.named(str(request.get("queue") or ""))
     current, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
     review = read_review(place.project.path)
     changes = None if people is None else partial(_changes, place.project)
-    look = place.board.look(rows, people, name, place.annotator, review, changes)
-    order = _leased(place, look, name, current if current in rows.index else "", page, review)
+    saved = queues.saved(dataset, people, name)
+    look = place.board.look(rows, people, name, place.annotator, review, changes, saved=saved.among)
+    again = name == REVIEW or (name in saved.among and saved.among[name].decided)
+    shown = current if current in rows.index else ""
+    order = _leased(place, look, name, shown, page, review, again)
     revisions = {} if people is None else people.revisions
     needed = [*([current] if current in rows.index else []), *order]
     stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
@@ -119,6 +121,8 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
         "elsewhere": 0 if order else _others(look, rows, current),
         "left": look.counts[name],
         "counts": look.counts,
+        "remark": saved.remark,
+        "fault": saved.fault,
         "cards": cards(dataset, people, stale, place.annotator, shared),
         **asking(place.project, people, request.get("guidelines")),
         "labels": look.labels,
@@ -128,11 +132,12 @@ def _next(place: Place, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leased(
-    place: Place, look: Look, name: str, current: str, page: str, review: Review
+    place: Place, look: Look, name: str, current: str, page: str, review: Review, again: bool
 ) -> list[str]:
     """The next examples, leased to the page with the one on its screen.
 
-    The queue `everything` goes on from there, and only the screen is leased.
+    The queue `everything` goes on from there, and only the screen is leased. again: whether answered
+    examples are leased too.
     """
     rows, who = place.view.dataset.rows, place.annotator
     take = place.project.decisions.leases.take
@@ -149,7 +154,7 @@ def _leased(
         overlap=review.people_for,
         screen=current,
         waiting=len(look.positions),
-        again=name == REVIEW,
+        again=again,
     )
 
 

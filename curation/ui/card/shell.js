@@ -6,6 +6,7 @@ class Shell {
       el("button", { type: "button", class: `act ${action}`, "data-act": action, "aria-keyshortcuts": key, ...more,
         onclick: (event) => event.detail < 2 && this.press(action, event.timeStamp) }, el("span", {}, text), el("kbd", {}, key));
     this.queues = el("div", { class: "queues", role: "group", "aria-label": "Queue" });
+    this.remark = el("p", { class: "remark", hidden: true });
     this.saving = el("span", { class: "saving", role: "status" });
     this.undoButton = button("undo", "U", "Undo");
     this.note = el("div", { class: "notice", role: "status", hidden: true });
@@ -23,7 +24,7 @@ class Shell {
       el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), el("kbd", {}, "Ctrl+Enter")));
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
-        this.guideButton, button("help", "?", "Keys"))),
+        this.guideButton, button("help", "?", "Keys"))), this.remark,
       el("div", { class: "stage" }, this.pane, this.guide, this.panel), this.note, this.questions.node, this.digits, this.verdicts, this.editing, this.others, this.live);
     this.root.append(this.shell);
   }
@@ -89,12 +90,12 @@ class Shell {
     this.drawUnsaved();
     const counts = { ...this.counts };
     if (this.left !== null) counts[this.queue] = Math.max(0, this.left);
-    const state = JSON.stringify([this.queue, counts]);
+    const state = JSON.stringify([this.queue, counts, this.titles]);
     if (state !== this.queuesState) {
       this.queuesState = state;
       this.queues.replaceChildren(...this.titles.map(([name, title, about]) =>
         el("button", { type: "button", class: "queue", title: about, "aria-pressed": String(name === this.queue), onclick: () => this.choose(name) },
-          title, name in counts ? el("span", { class: "count" }, number(counts[name])) : null)));
+          visible(title), name in counts ? el("span", { class: "count" }, number(counts[name])) : null)));
     }
     this.modes();
   }

@@ -18,6 +18,7 @@ from curation.ui import (
     cards,
     charts,
     concepts,
+    queues,
     quotas,
     search,
     search_result,
@@ -68,6 +69,9 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
     st.subheader(f"{len(part):,} {selection.title}", anchor=False)
     actions.for_many(project, list(part.index), "map")
     row = st.container(horizontal=True)
+    best_first = positions(result, chosen)
+    with row:
+        queues.review_these(project, view.dataset, list(rows.index[best_first]), "map")
     if selection.drawn:
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
@@ -84,7 +88,6 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
         st.caption(f"{result.name.capitalize()} from {greatest:.2f} to {least:.2f}.")
     if facts := special.sentences(of_part, titles(view.dataset)):
         st.caption("  \n".join(facts))
-    best_first = positions(result, chosen)
     concepts.open_next(project, "map", rows.index[best_first])
     draw_list(scene, best_first, of_part.spread, result)
 
