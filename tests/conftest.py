@@ -40,6 +40,7 @@ ALONE = {
     "test_packaging",
     "test_process",
     "test_questions_browser",
+    "test_settle_browser",
     "test_soak",
     "test_train_browser",
 }

@@ -118,7 +118,7 @@ ROOMS = {
         units
         __init__ agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
-        agreements chance concepts duplicates events filter gaps queues quotas result special teamwork uncertain unread
+        agreements chance concepts disputes duplicates events filter gaps queues quotas result special teamwork uncertain unread
         changes orders precision
     """,
     "operations": """
@@ -156,7 +156,8 @@ ROOMS = {
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery history team
+        clean delivery history settle
+        team
         map
         coverage select train
     """,

@@ -283,13 +283,20 @@ def test_the_team_page_shows_progress_agreement_and_what_people_differ_about(pro
         ("Pairs", 1),
         ("Hardest answers", 2),
         ("Over time", 1),
-        ("Disagreements", 3),
     ):
         next(g for g in app.segmented_control if g.label == "Show").set_value(part).run()
         assert not app.exception, app.exception[0].message
         assert len(app.dataframe[0].value) == lines, part
     assert not any(hostile in text.value for text in [*app.markdown, *app.caption])
-    assert f"{hostile}: drop" in app.dataframe[0].value["answers"].iloc[0]
+    next(g for g in app.segmented_control if g.label == "Show").set_value("Disagreements").run()
+    data = card_data(app)
+    assert (data["count"], data["settled"], data["blocked"]) == (3, 0, False)
+    assert data["items"][0]["choices"] == [
+        {"answer": "drop", "people": 1, "names": [hostile]},
+        {"answer": "keep", "people": 1, "names": ["Ann"]},
+    ]
+    app.toggle(key="settle-names").set_value(False).run()
+    assert all(not c["names"] for item in card_data(app)["items"] for c in item["choices"])
 
 
 def test_the_history_page_lists_acts_and_narrows_them(project):

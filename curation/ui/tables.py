@@ -111,11 +111,13 @@ def draw(
     return str(table.index[rows[0]]) if rows and rows[0] < len(table) else None
 
 
-def matrix(counts: pd.DataFrame, key: str, *, tallest: int = 620) -> tuple[str, str] | None:
+def matrix(
+    counts: pd.DataFrame, key: str, *, corner: str = "label", tallest: int = 620
+) -> tuple[str, str] | None:
     """Draw a square table of counts; return the names of row and column of the clicked cell.
 
-    counts: rows and columns have the same names. Cells are shaded by their share of the row, those
-    on the diagonal in another colour.
+    counts: rows and columns have the same names. corner: head of the rows' names. Cells are
+    shaded by their share of the row, those on the diagonal in another colour.
     """
     names = [str(name) for name in counts.columns]
     totals = [sum(row) or 1 for row in counts.to_numpy().tolist()]
@@ -124,7 +126,7 @@ def matrix(counts: pd.DataFrame, key: str, *, tallest: int = 620) -> tuple[str, 
     shaded = table.style.apply(
         lambda column: _shades(column, totals), subset=list(table.columns[1:])
     )
-    config = {"name": st.column_config.TextColumn("label", pinned=True)}
+    config = {"name": st.column_config.TextColumn(corner, pinned=True)}
     config |= {
         f"c{n}": st.column_config.NumberColumn(short(name, 24), format="%,d", help=short(name, 200))
         for n, name in enumerate(names)

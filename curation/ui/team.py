@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -11,11 +11,13 @@ import streamlit as st
 
 from curation.looking.agreement import FEWEST, QUESTIONS, Agreement, confusion, written
 from curation.looking.agreements import agreements
+from curation.looking.disputes import changed_opinions, unsettled
 from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
 from curation.questions import Question
-from curation.ui import actions, cards, charts, tables
-from curation.ui.actions import DROP, EDIT, KEEP
+from curation.review import CONSENSUS, read_review, write_review
+from curation.ui import charts, settle, state, tables
+from curation.ui.slots import widget_value
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -26,6 +28,13 @@ PERSON = (
     Column("answers", kind="count"),
     Column("pace", "answers a working day", "number", digits=0),
     Column("newest", "newest answer"),
+    Column(
+        "right",
+        "right, estimated",
+        "percent",
+        help="How often the person gives the likeliest answer, by a model of Dawid and Skene that "
+        "knows nothing but the answers to shared examples.",
+    ),
 )
 VALUE = (
     Column("who", "person"),
@@ -75,25 +84,68 @@ class Scene:
         return self.agreement.question
 
 
-@st.cache_resource(max_entries=4, show_spinner="Measuring agreement …")
+@dataclass(frozen=True)
+class Measured:
+    """The opinions of a project and the agreement on each answered question, measured at one moment.
+
+    source: the opinions of the state that they were read from. questions: those of the lead.
+    """
+
+    source: Mapping[str, Any]
+    questions: tuple[Question, ...]
+    opinions: pd.DataFrame
+    results: list[Agreement]
+
+
+LATE = 0.01
+"""Share of the answered examples whose answers may have changed since the agreement was measured."""
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _remembered(path: str) -> list[Measured]:
+    """The newest measurement of a project, as a list that is empty before the first."""
+    return []
+
+
 def measured(
-    path: str, last: int, questions: tuple[Question, ...], _people: Any
-) -> tuple[pd.DataFrame, list[Agreement]]:
-    """The opinions of a project after its event `last`, and the agreement on each answered question."""
-    opinions = _people.opinions_frame()
-    return opinions, agreements(opinions, questions)
+    path: str, people: Any, questions: tuple[Question, ...]
+) -> tuple[Measured, int]:
+    """The newest measurement, and the number of examples whose answers changed since.
+
+    It is measured anew when more than LATE of the examples changed, so that an answer does not cost
+    everybody's page seconds.
+    """
+    remembered = _remembered(path)
+    if remembered and remembered[0].questions == questions:
+        changed = changed_opinions(remembered[0].source, people.opinions)
+        if changed <= LATE * len(people.opinions):
+            return remembered[0], changed
+    with st.spinner("Measuring agreement …"):
+        opinions = people.opinions_frame()
+        results = agreements(opinions, questions)
+        newest = Measured(people.opinions, questions, opinions, results)
+    remembered[:] = [newest]
+    return newest, 0
 
 
-def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int) -> None:
-    """Draw how far people are, and their agreement on each question."""
+def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int, people: Any) -> None:
+    """Draw how far people are, what waits to be settled, and the agreement on each question."""
     with st.container(horizontal=True):
         answered = opinions["example"].nunique()
-        people = opinions["who"].nunique()
+        count = opinions["who"].nunique()
         charts.number(
             "Examples answered",
             f"{answered:,} of {total:,}",
-            f"by {people:,} {'person' if people == 1 else 'people'}",
+            f"by {count:,} {'person' if count == 1 else 'people'}",
             height="stretch",
+        )
+        charts.number(
+            "Different answers",
+            f"{unsettled(people):,} unsettled",
+            f"{len(people.settled):,} settled",
+            height="stretch",
+            help="Examples to whose questions people gave different answers. Show “Disagreements” "
+            "to settle them.",
         )
         for result in results:
             charts.number(
@@ -115,7 +167,11 @@ def _named(result: Agreement) -> str:
 
 def draw_people(scene: Scene) -> None:
     """Draw progress and pace of each person, and what each answered."""
-    tables.draw(by_person(scene.opinions, len(scene.view.dataset)), PERSON, key="team-people")
+    table = by_person(scene.opinions, len(scene.view.dataset))
+    model = scene.project.counted.models(scene.project.last_decision()).get(scene.question)
+    if model is not None:
+        table["right"] = table["who"].map(model.accuracy())
+    tables.draw(table, PERSON, key="team-people")
     st.caption(f"What each answered, of the {_named(scene.agreement)}")
     tables.draw(by_value(scene.opinions, scene.question), VALUE, key="team-values")
 
@@ -136,7 +192,7 @@ def draw_pairs(scene: Scene) -> None:
         return
     kind = scene.agreement.kind
     counts = confusion(scene.opinions, scene.question, first, second, kind)
-    tables.matrix(counts, key=f"team-matrix-{scene.question}-{picked}")
+    tables.matrix(counts, corner=scene.question, key=f"team-matrix-{scene.question}-{picked}")
 
 
 def draw_values(scene: Scene) -> None:
@@ -158,45 +214,47 @@ def draw_time(scene: Scene) -> None:
 
 
 def draw_disagreements(scene: Scene) -> None:
-    """Draw the examples with different answers; the chosen one is read and decided about."""
-    different = scene.agreement.disagreements
-    if different.empty:
-        st.success("No example has different answers.", icon=":material/check:")
-        return
-    rows = scene.view.dataset.rows
-    present = different.index[different.index.isin(rows.index)]
-    part = rows.loc[present].assign(answers=different.loc[present, "answers"])
-    picked = tables.examples(
-        part,
-        f"team-different-{scene.question}",
-        before=(Column("answers", width=240),),
-        tallest=280,
-    )
-    if picked:
-        draw_example(scene, picked)
+    """Draw the examples with different answers, one at a time, to be settled by keys."""
+    settle.draw(scene.project, scene.view, scene.agreement)
 
 
-def draw_example(scene: Scene, example_id: str) -> None:
-    """Draw an example under the answers to it, and the buttons of an own decision."""
-    rows = scene.opinions[
-        (scene.opinions["example"] == example_id) & (scene.opinions["question"] == scene.question)
-    ]
-    with st.container(border=True):
-        with st.container(horizontal=True):
-            for who, value in zip(rows["who"], rows["value"], strict=True):
-                st.markdown(f"**{markdown(who, 60)}**  \n{markdown(value, 80)}")
-        cards.conversation(scene.view.dataset.row(example_id)["messages"], "")
-        st.caption("The newest decision of anybody is the one that counts.")
-        actions.for_one(scene.project, (KEEP, DROP, EDIT), example_id, "team")
-
+DISAGREEMENTS = "Disagreements"
 
 PARTS: dict[str, Callable[[Scene], None]] = {
     "People": draw_people,
     "Pairs": draw_pairs,
     "Hardest answers": draw_values,
     "Over time": draw_time,
-    "Disagreements": draw_disagreements,
+    DISAGREEMENTS: draw_disagreements,
 }
+
+
+def draw_policy(project: Project, place: Any) -> None:
+    """Draw the choice of whose answer counts, which the recipe uses."""
+    policies = list(CONSENSUS)
+    place.selectbox(
+        "Whose answer counts",
+        policies,
+        index=policies.index(read_review(project.path).consensus),
+        format_func=POLICIES.__getitem__,
+        key=f"team-policy-{project.path}",
+        help=" ".join([*CONSENSUS.values(), "What somebody settled counts before all others."]),
+        on_change=_choose_policy,
+        args=(project,),
+        width=220,
+    )
+
+
+POLICIES = {"latest": "The latest", "majority": "The majority's", "dawid-skene": "The likeliest"}
+"""Policy → its name in the choice."""
+
+
+def _choose_policy(project: Project) -> None:
+    policy = str(widget_value(f"team-policy-{project.path}"))
+    with state.flashing_errors():
+        review = read_review(project.path)
+        write_review(project.path, replace(review, consensus=policy))
+        state.flash(f"{CONSENSUS[policy]} Run the recipe to use it.")
 
 
 def sentence(result: Agreement) -> str:

@@ -20,19 +20,20 @@ def draw() -> None:
             icon=":material/groups:",
         )
         return
-    opinions, results = team.measured(str(project.path), people.last, questions, people)
-    team.draw_numbers(opinions, results, len(view.dataset))
-    if not results:
+    newest, changed = team.measured(str(project.path), people, questions)
+    if not newest.results:
+        st.info("All answers are without a name, so nobody can agree.", icon=":material/groups:")
         return
-    by_question = {result.question: result for result in results}
+    by_question = {result.question: result for result in newest.results}
     place = st.container(horizontal=True, gap="large")  # wraps where the window is narrow
     question = place.segmented_control(
         "Question",
         list(by_question),
-        default=results[0].question,
+        default=newest.results[0].question,
         key="team-question",
         required=True,
         persist_state="session",
+        width="content",
     )
     part = place.segmented_control(
         "Show",
@@ -41,10 +42,16 @@ def draw() -> None:
         key="team-part",
         required=True,
         persist_state="session",
+        width="content",
     )
-    chosen = by_question.get(str(question), results[0])
+    team.draw_policy(project, place)
+    if part != team.DISAGREEMENTS:  # there the example has all the room
+        team.draw_numbers(newest.opinions, newest.results, len(view.dataset), people)
+    chosen = by_question.get(str(question), newest.results[0])
     st.markdown(team.sentence(chosen))
-    team.PARTS[str(part)](team.Scene(project, view, opinions, chosen))
+    if changed:
+        st.caption(f"Measured before the answers to {changed:,} examples changed.")
+    team.PARTS[str(part)](team.Scene(project, view, newest.opinions, chosen))
 
 
 draw()

@@ -1,0 +1,69 @@
+"""Examples with different answers: those that wait for somebody who settles them, and the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from curation.decisions.answers import answer_of
+from curation.decisions.event import Event, question_of
+from curation.decisions.state import State
+from curation.looking.agreement import Agreement
+
+
+def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[str], int]:
+    """Return the examples with different answers to a question that wait, and how many are settled.
+
+    index: ids of the examples that the project has.
+    """
+    different = result.disagreements.index
+    ids = [str(i) for i in different[different.isin(index)]]
+    waiting = [i for i in ids if result.question not in people.settled.get(i, ())]
+    return waiting, len(ids) - len(waiting)
+
+
+def choices(people: State, example_id: str, question: str) -> list[dict[str, Any]]:
+    """Return the answers to a question, the most frequent first: answer, people and their names."""
+    names: dict[str, list[str]] = {}
+    for event in _answers(people, example_id, question):
+        names.setdefault(answer_of(event), []).append(event.annotator or "somebody without a name")
+    ordered = sorted(names, key=lambda answer: (-len(names[answer]), answer))
+    return [
+        {"answer": answer, "people": len(names[answer]), "names": sorted(names[answer])}
+        for answer in ordered
+    ]
+
+
+def value_of(people: State, example_id: str, question: str, answer: str) -> Any:
+    """Return the value of an answer that is given as text; raises KeyError where nobody gave it."""
+    for event in _answers(people, example_id, question):
+        if answer_of(event) == answer:
+            if question == "verdict":
+                return event.kind
+            return event.value["value"] if event.kind == "answer" else event.value
+    raise KeyError(answer)
+
+
+def unsettled(people: State) -> int:
+    """Return the number of examples with different answers to a question that nobody settled."""
+    return sum(
+        share > 0 and not people.settled.get(example)
+        for example, share in people.disagreement.items()
+    )
+
+
+def changed_opinions(
+    former: Mapping[str, tuple[Event, ...]], now: Mapping[str, tuple[Event, ...]]
+) -> int:
+    """Return the number of examples whose answers differ between two states."""
+    if former is now:
+        return 0
+    more = sum(former.get(example) is not events for example, events in now.items())
+    return more + sum(example not in now for example in former)
+
+
+def _answers(people: State, example_id: str, question: str) -> list[Event]:
+    opinions = people.opinions.get(example_id, ())
+    return [event for event in opinions if question_of(event) == question]
