@@ -132,7 +132,7 @@ def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int, p
     """Draw how far people are, what waits to be settled, and the agreement on each question."""
     with st.container(horizontal=True):
         answered = opinions["example"].nunique()
-        count = opinions["who"].nunique()
+        count = opinions["who"].where(opinions["who"] != "").nunique()
         charts.number(
             "Examples answered",
             f"{answered:,} of {total:,}",

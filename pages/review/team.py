@@ -25,7 +25,7 @@ def draw() -> None:
         st.info("All answers are without a name, so nobody can agree.", icon=":material/groups:")
         return
     by_question = {result.question: result for result in newest.results}
-    place = st.container(horizontal=True, gap="large")  # wraps where the window is narrow
+    place = st.container(horizontal=True, gap="small")  # wraps where the window is narrow
     question = place.segmented_control(
         "Question",
         list(by_question),
@@ -33,7 +33,6 @@ def draw() -> None:
         key="team-question",
         required=True,
         persist_state="session",
-        width="content",
     )
     part = place.segmented_control(
         "Show",
@@ -42,7 +41,6 @@ def draw() -> None:
         key="team-part",
         required=True,
         persist_state="session",
-        width="content",
     )
     team.draw_policy(project, place)
     if part != team.DISAGREEMENTS:  # there the example has all the room

@@ -71,7 +71,9 @@ class Settling {
   key(event) {
     if (!this.shell.isConnected) return document.removeEventListener("keydown", this.onKey);
     const target = event.composedPath()[0];
-    const field = target instanceof HTMLElement && (target.matches("input, textarea, select, [role=slider], [role=radio], [role=combobox]") || target.isContentEditable);
+    const element = target instanceof HTMLElement ? target : document.body;
+    const field = element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [role=slider]") || element.isContentEditable;
+    if (element.matches("[role=radio], [role=tab]") && event.key.startsWith("Arrow")) return undefined; // they move the choice
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || field) return undefined;
     const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1;
     const move = MOVES[event.key.length === 1 ? event.key.toLowerCase() : event.key];
