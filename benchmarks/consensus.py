@@ -94,8 +94,8 @@ def main() -> None:
     assert model is not None
     print(f"fit: {time.process_time() - begun:.1f} s, {model.rounds} rounds")
     if args.right:
-        known = score(right, examples, lambda given: model.likelihoods(given) or votes(given))
-        print(f"right: majority {score(right, examples, votes):.4f}, dawid-skene {known:.4f}")
+        likeliest = score(right, examples, lambda given: model.likelihoods(given) or votes(given))
+        print(f"right: majority {score(right, examples, votes):.4f}, dawid-skene {likeliest:.4f}")
     if args.peer:
         peer(examples, right)
     if not args.right:
