@@ -104,6 +104,7 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(browser, app, pr
 
     # a reload shows what waits, and an undo without a memory of this tab takes back Lea's newest
     page.reload()
+    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
     wait_for(page, f"1 of {COUNT - 5}")
     page.keyboard.press("u")
     wait_for(page, f"of {COUNT - 4}")
