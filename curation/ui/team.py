@@ -107,9 +107,7 @@ def _remembered(path: str) -> list[Measured]:
     return []
 
 
-def measured(
-    path: str, people: Any, questions: tuple[Question, ...]
-) -> tuple[Measured, int]:
+def measured(path: str, people: Any, questions: tuple[Question, ...]) -> tuple[Measured, int]:
     """The newest measurement, and the number of examples whose answers changed since.
 
     It is measured anew when more than LATE of the examples changed, so that an answer does not cost
