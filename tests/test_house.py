@@ -118,7 +118,8 @@ ROOMS = {
         units
         __init__ agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
-        agreements chance concepts disputes duplicates events filter gaps queues quotas result special teamwork uncertain unread
+        agreements chance concepts disputes duplicates events filter gaps queues quotas result special
+        teamwork uncertain unread
         changes orders precision
     """,
     "operations": """
