@@ -7,6 +7,7 @@ and changes when enough answers are new. Guarantee: it depends on the vectors an
 from __future__ import annotations
 
 import hashlib
+import warnings
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -202,7 +203,9 @@ def _weights(vectors: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
     """Return the weights of a regression, (width + 1, classes); a class without rows is never likely."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3).fit(vectors, labels)
+    with warnings.catch_warnings():  # many classes of few answers are what it begins with
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3).fit(vectors, labels)
     own = np.vstack([model.coef_.T, model.intercept_])
     if len(model.classes_) == 2:  # the sigmoid of one column, as a softmax of two
         own = np.hstack([-own / 2, own / 2])
