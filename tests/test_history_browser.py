@@ -42,6 +42,7 @@ def page(app, project):
             pytest.skip("no browser could be had on this machine")
         context = browser.new_context(viewport={"width": 1440, "height": 1000})
         context.add_cookies([{"name": "curation-name", "value": "Ann", "url": app.address}])
+        context.set_default_timeout(120_000)
         yield context.new_page()
         browser.close()
 
@@ -61,7 +62,7 @@ def click(page, key: str) -> None:
     page.locator(f"[class*='st-key-{key}'] button").first.click()
 
 
-def until(project: Project, check, timeout: float = 30) -> None:
+def until(project: Project, check, timeout: float = 120) -> None:
     """Wait until the decisions of the project on disk meet a check."""
     end = time.time() + timeout
     while not check(project.people()):
