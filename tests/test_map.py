@@ -378,7 +378,7 @@ def test_a_drawn_shape_lists_what_is_in_it_and_zooms_into_it(project):
     app = page(project, shapes=everything(project))
     rows = project.view().dataset.rows
     count = f"{int(rows['map_x'].notna().sum()):,}"
-    assert f"{count} selected" in [s.value for s in app.subheader]
+    assert f"{count} selected" in [s.value for s in app.header]
     next(b for b in app.button if b.label == "Zoom").click().run()
     assert not app.exception
     looking = app.session_state[f"map-view-{project.path}"]
@@ -415,9 +415,9 @@ def test_a_topic_of_the_treemap_narrows_the_map_until_it_is_let_go(project):
     theme = rows.loc[rows["topic"] == topic, "theme"].iloc[0]
     app = page(project, group=(theme, topic))
     count = int(((rows["topic"] == topic) & rows["map_x"].notna()).sum())
-    assert f"{count:,} in this group" in [s.value for s in app.subheader]
+    assert f"{count:,} in this group" in [s.value for s in app.header]
     next(b for b in app.button if b.label == markdown(topic, 32)).click().run()
-    assert not app.subheader
+    assert not app.header
 
 
 def press(app: AppTest, label: str) -> None:
@@ -433,7 +433,7 @@ def test_an_example_of_the_list_finds_its_like_and_teaches_a_concept(project):
     app.run()
     press(app, "Like this")
     assert app.session_state["map-like"] == [first]
-    assert "200 of the search result selected" in [s.value for s in app.subheader]
+    assert "200 of the search result selected" in [s.value for s in app.header]
     assert app.dataframe[0].value["search"].is_monotonic_decreasing
     app.session_state["map-mode"] = "Concept"
     app.session_state["map-concept"] = "maths"
@@ -461,7 +461,7 @@ def test_the_best_are_those_of_the_rows_that_meet_the_filter(project):
     app.session_state["map-language"] = ["de"]
     app.run()
     assert not app.exception
-    assert "5 in the search result" in [s.value for s in app.subheader]
+    assert "5 in the search result" in [s.value for s in app.header]
     assert (rows.loc[app.dataframe[0].value.index, "language"] == "de").all()
 
 

@@ -78,7 +78,7 @@ def test_from_an_estimate_to_a_verdict_through_a_killed_job(page, topics):
         assert Standing.of(run).resumable
 
         button(page, "Resume").click()
-        page.locator("h3", has_text="Curated").first.wait_for(timeout=240_000)
+        page.locator("h2", has_text="Curated").first.wait_for(timeout=240_000)
         wait_until(lambda: Standing.of(run).finished)
         for key, inode in before.items():
             assert (run.path / "fits" / key).stat().st_ino == inode, "it was not done again"

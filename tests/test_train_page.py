@@ -54,7 +54,7 @@ def opened() -> AppTest:
 
 
 def text_of(app: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "warning", "info", "error", "success")
+    kinds = ("title", "header", "markdown", "caption", "warning", "info", "error", "success")
     return "\n".join(element.value for kind in kinds for element in app.get(kind))
 
 
@@ -111,7 +111,7 @@ def test_a_plan_that_cannot_be_run_is_a_sentence_in_place_of_the_button(news, st
 def test_the_verdict_stands_first_and_every_part_can_be_opened(news):
     run = write_run(news, budgets=(60, 120))
     app = opened()
-    assert app.subheader[0].value.replace("\\", "") == run.verdict["sentence"]
+    assert app.header[0].value.replace("\\", "") == run.verdict["sentence"]
     assert app.get("image"), "a chart of all arms"
     assert any("test set is small" in w.value.replace("\\", "") for w in app.warning)
     arms = app.dataframe[0].value

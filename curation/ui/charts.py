@@ -39,9 +39,16 @@ PALETTE = (
 _LAYOUT = {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "showlegend": False, "bargap": 0.05}
 
 
-def _draw(figure: go.Figure, height: int, key: str | None, **layout: Any) -> None:
+def _draw(figure: go.Figure, height: int, key: str | None, alt: str, **layout: Any) -> None:
+    """Draw a figure. alt: its finding in a sentence, for who cannot see it."""
     figure.update_layout(**{**_LAYOUT, "height": height, **layout})
-    st.plotly_chart(figure, width="stretch", key=key, config={"displayModeBar": False})
+    st.plotly_chart(figure, width="stretch", key=key, alt=alt, config={"displayModeBar": False})
+
+
+def _largest(sizes: pd.Series, written: str = "{:,}") -> str:
+    """The three largest values of a series with their names, in words."""
+    first = sizes.sort_values(ascending=False, kind="stable").head(3)
+    return ", ".join(f"{short(name, 60)} {written.format(n)}" for name, n in first.items())
 
 
 def number(
@@ -100,7 +107,11 @@ def histogram(
         figure.add_vline(x=float(line), line_color=WARN, line_width=2, line_dash="dash")
     figure.update_xaxes(title=hover(plain_name(title)))
     figure.update_yaxes(title=None)
-    _draw(figure, height, key)
+    alt = (
+        f"{short(plain_name(title))} of {len(numbers):,} examples: from {low:,.4g} to "
+        f"{numbers.max():,.4g}, median {np.median(numbers):,.4g}."
+    )
+    _draw(figure, height, key, alt)
 
 
 def cut(bars: Bars, title: str, lines: Sequence[float], key: str) -> None:
@@ -125,7 +136,8 @@ def cut(bars: Bars, title: str, lines: Sequence[float], key: str) -> None:
     figure.update_xaxes(title=hover(plain_name(title)))
     figure.update_yaxes(tickformat=",")
     legend = {"orientation": "h", "y": 1.14}
-    _draw(figure, 240, key, barmode="stack", showlegend=True, legend=legend)
+    alt = f"{short(plain_name(title))}: {bars.kept.sum():,} kept, {bars.dropped.sum():,} dropped."
+    _draw(figure, 240, key, alt, barmode="stack", showlegend=True, legend=legend)
 
 
 def counts(
@@ -151,7 +163,8 @@ def counts(
     )
     name_bars(figure, shown.index)
     figure.update_xaxes(visible=False)
-    _draw(figure, height or 40 + 26 * len(shown), key)
+    alt = f"The most frequent of {len(sizes):,}: {_largest(sizes)}."
+    _draw(figure, height or 40 + 26 * len(shown), key, alt)
     if len(sizes) > top:  # one bar of all of them would dwarf the rest
         st.caption(f"and {len(sizes) - top:,} others with {int(sizes.iloc[top:].sum()):,} examples")
 
@@ -243,7 +256,11 @@ def shares(table: pd.DataFrame, key: str, *, top: int = 14) -> None:
     figure.update_xaxes(tickformat=".0%")
     legend = {"orientation": "h", "y": 1.06}
     height = 60 + 34 * len(part)
-    _draw(figure, height, key, showlegend=True, legend=legend, bargap=0.2)
+    alt = (
+        f"Largest in the pool: {_largest(table['pool'], '{:.0%}')}. "
+        f"Largest in the choice: {_largest(table['chosen'], '{:.0%}')}."
+    )
+    _draw(figure, height, key, alt, showlegend=True, legend=legend, bargap=0.2)
     if len(table) > len(part):
         st.caption(f"The {len(part)} largest of {len(table):,}.")
 
@@ -273,4 +290,8 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
     )
     figure.update_xaxes(visible=False)
     name_bars(figure, names[::-1])
-    _draw(figure, 40 + 34 * len(names), key)
+    alt = f"{left[-1]:,} of {left[0]:,} examples are left."
+    if len(names) > 1:
+        lost = pd.Series(losses[1:], index=names[1:])
+        alt += f" Largest losses: {_largest(lost)}."
+    _draw(figure, 40 + 34 * len(names), key, alt)

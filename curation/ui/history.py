@@ -313,7 +313,7 @@ def moment(scene: Scene) -> bool:
     changes = changes_since(project.decisions, seq)
     then, now = project.decisions.state(seq), project.decisions.state(changes.last)
     with st.container(border=True):
-        st.subheader(f"After event {seq:,}" if seq else "Before the first decision", anchor=False)
+        st.header(f"After event {seq:,}" if seq else "Before the first decision", anchor=False)
         differs = bool(changes.examples or changes.off or changes.on)
         if differs:
             _compare(scene, changes, then, now)

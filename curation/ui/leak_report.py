@@ -32,5 +32,5 @@ def draw(leaks: dict[str, Any]) -> None:
     st.warning(f"{markdown(text, 700)} {markdown(sentence)}", icon=":material/leak_add:")
     pairs = listed_pairs(leaks)
     if pairs:
-        st.subheader("Nearest pairs in two splits", anchor=False)
+        st.header("Nearest pairs in two splits", anchor=False)
         tables.draw(pd.DataFrame(pairs), PAIRS, tallest=320)

@@ -25,8 +25,8 @@ def draw(kept: pd.DataFrame) -> None:
         if name not in kept or kept[name].isna().all():
             continue
         with columns[i % 2]:
-            st.subheader(title, anchor=False)
+            st.header(title, anchor=False)
             charts.distribution(kept[name], name, key=f"measure-{name}")
     if "topic" in kept:
-        st.subheader("Topics", anchor=False)
+        st.header("Topics", anchor=False)
         charts.counts(kept["topic"], top=24, key="topics")

@@ -11,7 +11,7 @@ from curation.ui.text import markdown
 def name_form() -> None:
     """Ask for the name under which decisions are saved."""
     with st.form("who", border=False, enter_to_submit=True):
-        st.subheader("Who are you?", anchor=False)
+        st.header("Who are you?", anchor=False)
         st.text_input(
             "Your name",
             key="who-name",

@@ -96,7 +96,7 @@ function editor(turns, draft, changed) {
     else if (typeof turn.content === "string" || !turn.tool_calls) body.push(...field(turn, index, "content", named));
     if (Array.isArray(turn.tool_calls)) body.push(...turn.tool_calls.map(call));
     return el("section", { class: `turn ${ROLES[role] ? role : "other"}` },
-      el("header", { class: "role" }, visible(named)), el("div", { class: "body" }, body));
+      el("header", { class: "role" }, el("h2", {}, visible(named))), el("div", { class: "body" }, body));
   });
   // A field has no carriage returns; an unchanged text keeps its own.
   const texts = () => fields

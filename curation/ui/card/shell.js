@@ -11,7 +11,7 @@ class Shell {
     this.undoButton = button("undo", "U", "Undo");
     this.note = el("div", { class: "notice", role: "status", hidden: true });
     this.pane = el("article", { class: "pane", tabindex: 0, "aria-label": "Example" });
-    this.panel = el("div", { class: "panel", role: "dialog", hidden: true });
+    this.panel = el("div", { class: "panel", role: "dialog", tabindex: -1, hidden: true });
     this.digits = el("div", { class: "digits" });
     this.questions = new Questions(this);
     this.guide = el("aside", { class: "guidelines", "aria-label": "Guidelines", tabindex: 0, hidden: true });
@@ -33,7 +33,7 @@ class Shell {
     const card = this.card;
     const { fate } = card;
     const by = fate.by ? (fate.person ? `● ${fate.by}` : fate.by) : "";
-    const chip = (kind, ...text) => el("span", { class: `chip ${kind}` }, text);
+    const chip = (kind, ...text) => el("span", { class: `chip ${kind}`, role: "listitem" }, text);
     const chips = [chip(fate.kept ? "kept" : "dropped", fate.kept ? "✓ kept" : "✕ dropped", by ? (fate.kept ? " by " : ": ") : "", by ? visible(by) : "")];
     if (card.label) chips.push(chip("label", "label ", el("b", { dir: "auto" }, visible(card.label))));
     if (card.edited) chips.push(chip("person", `● edited by `, visible(card.edited)));
@@ -46,7 +46,7 @@ class Shell {
     card.attention.forEach((sentence) => lines.push(el("p", { class: "attention" }, `▲ Needs attention: ${sentence}.`)));
     if (card.reason && !(fate.person && fate.kept)) lines.push(el("p", { class: "quiet" }, "Why: ", visible(card.reason)));
     card.notes.forEach(([who, text]) => lines.push(el("p", { class: "said" }, el("b", {}, visible(who || "somebody")), ": ", visible(text))));
-    return el("header", { class: "head" }, el("div", { class: "chips" }, chips, el("span", { class: "where" }, visible(card.source))), lines);
+    return el("header", { class: "head" }, el("div", { class: "chips", role: "list", "aria-label": "Facts" }, chips, el("span", { class: "where", role: "listitem" }, visible(card.source))), lines);
   }
 
   drawDigits() {
@@ -123,7 +123,7 @@ class Shell {
     if (text === undefined || mark === this.guideMark) return;
     if (this.guideMark) this.say("The guidelines have changed. Press G to read them.");
     this.guideMark = mark;
-    this.guide.replaceChildren(el("h3", {}, "Guidelines"), el("div", { class: "text", dir: "auto" }, visible(text)));
+    this.guide.replaceChildren(el("h2", {}, "Guidelines"), el("div", { class: "text", dir: "auto" }, visible(text)));
     this.guideButton.hidden = !mark;
     if (!mark) this.do_guide(false);
   }
@@ -142,6 +142,7 @@ class Shell {
     this.panel.setAttribute("aria-label", field.title);
     this.panel.hidden = false;
     field.focus();
+    if (!this.panel.contains(this.root.activeElement)) this.panel.focus({ preventScroll: true });
     return undefined;
   }
 

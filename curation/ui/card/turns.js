@@ -63,7 +63,7 @@ function turn(value, index, mark = false) {
   for (const key of Object.keys(value).filter((name) => !KNOWN.has(name)).sort())
     body.push(el("div", { class: "quiet" }, visible(`${key}: ${pretty(value[key])}`.slice(0, 500))));
   return el("section", { class: `turn ${ROLES[role] ? role : "other"}`, "data-turn": index },
-    el("header", { class: "role" }, el("span", {}, visible(ROLES[role] || role)), extra),
+    el("header", { class: "role" }, el("h2", {}, visible(ROLES[role] || role)), extra),
     el("div", { class: "body" }, body));
 }
 
@@ -77,13 +77,13 @@ function tools(list) {
         tool.parameters ? codeBlock(pretty(tool.parameters), "") : null)));
   const short = () => el("div", { class: "toolnames" }, named.map((tool) => el("code", {}, visible(String(tool.name || "(no name)")))));
   return el("section", { class: "turn tools" },
-    el("header", { class: "role" }, plural(list.length, "tool")),
+    el("header", { class: "role" }, el("h2", {}, plural(list.length, "tool"))),
     el("div", { class: "body" }, folded(short, whole, "Show what they take")));
 }
 
 /** Two answers side by side, from the turns of each. */
 function versus(first, second) {
-  const side = (title, nodes) => el("div", { class: "side", role: "group", "aria-label": title }, el("h3", {}, title), nodes);
+  const side = (title, nodes) => el("div", { class: "side", role: "group", "aria-label": title }, el("h2", {}, title), nodes);
   return el("div", { class: "versus" }, side("First answer", first), side("Second answer", second));
 }
 
@@ -109,7 +109,7 @@ function conversation(card, { mark = false, pair = false, turned = false } = {})
   }
   if (!turns.length) nodes.push(el("p", { class: "quiet" }, "This example has no turns."));
   if (!rival && Array.isArray(rejected) && rejected.length) {
-    nodes.push(el("h3", { class: "rejected" }, "Not preferred"));
+    nodes.push(el("h2", { class: "rejected" }, "Not preferred"));
     nodes.push(...rejected.map((value, i) => {
       const node = turn(value, i);
       node.classList.add("lost");

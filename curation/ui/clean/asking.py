@@ -27,7 +27,7 @@ USUAL = 200
 def draw(project: Project, recipe: Recipe, position: int) -> None:
     """Draw the form, what it would send, and the last run with the way to use its grades."""
     with st.container(border=True):
-        st.subheader("Ask a judge", anchor=False)
+        st.header("Ask a judge", anchor=False)
         st.caption(
             "Nothing is sent before you press the button below. Then the prompt and response of each "
             "example go, whole, to this address and nowhere else."

@@ -93,7 +93,7 @@ def draw_conflict(project: Project, theirs: str, yours: str) -> None:
         st.columns(2), ("Theirs, saved now", "Yours"), (theirs, yours), strict=True
     ):
         with column:
-            st.subheader(title, anchor=False)
+            st.header(title, anchor=False)
             st.code(text, language="yaml")
             st.button(
                 f"Keep {title.split(',')[0].lower()}",

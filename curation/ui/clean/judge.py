@@ -44,7 +44,7 @@ def draw(project: Project, dataset: Dataset, report: StepReport) -> None:
     """Draw rows to judge, one of them open, and the estimate; only this part runs again."""
     state.present(project)
     people, offered = project.people(), ways(report)
-    st.subheader("Is it right?", anchor=False)
+    st.header("Is it right?", anchor=False)
     st.markdown(sentence(estimate(dataset, report, people)))
     chosen = offered[0]
     if len(offered) > 1:

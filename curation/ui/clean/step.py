@@ -17,7 +17,7 @@ from curation.ui.text import markdown
 def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> None:
     """The form of a step, the buttons that move and remove it, and its effect."""
     step, name = recipe.steps[position], recipe.names[position]
-    st.subheader(step.operation.title, anchor=False)
+    st.header(step.operation.title, anchor=False)
     st.caption(markdown(step.operation.help, 500))
     if not _draw_parameters(project, recipe, dataset, position):
         return

@@ -71,9 +71,9 @@ def _draw_findings(comparison: Comparison) -> None:
     elif findings.empty:
         st.success("The step Benchmark contamination found no row of it.", icon=":material/check:")
     else:
-        st.subheader("Found by the step Benchmark contamination", anchor=False)
+        st.header("Found by the step Benchmark contamination", anchor=False)
         tables.draw(findings, FINDINGS, tallest=320)
-    st.subheader("Nearest by meaning", anchor=False)
+    st.header("Nearest by meaning", anchor=False)
 
 
 def add_step(project: Project, name: str) -> None:

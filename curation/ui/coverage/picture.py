@@ -17,6 +17,7 @@ def draw(comparison: Comparison) -> None:
     st.plotly_chart(
         comparison.figure(ours),
         key="coverage-map",
+        alt=f"{len(ours):,} kept examples and the reference set on one map. The gaps are listed under Gaps.",
         width="stretch",
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
     )

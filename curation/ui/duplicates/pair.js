@@ -60,7 +60,7 @@ class Pair {
   }
 
   side(example, title, kind) {
-    const turns = example.turns.map(([role, pieces]) => [el("h3", {}, visible(role)), el("div", { class: "text", dir: "auto" },
+    const turns = example.turns.map(([role, pieces]) => [el("h2", {}, visible(role)), el("div", { class: "text", dir: "auto" },
       pieces.map(([piece, differs]) => (differs ? el("mark", {}, visible(piece)) : visible(piece))).flat())]);
     return el("article", { class: "side" },
       el("header", {}, el("span", { class: `chip ${kind}` }, title), example.label ? el("span", { class: "chip" }, "label ", visible(example.label)) : null,

@@ -13,7 +13,7 @@ def draw(project: Project | None) -> None:
     """Make a project, or open the bundled example."""
     with st.container(border=project is None):
         if project is None:
-            st.subheader("Start", anchor=False)
+            st.header("Start", anchor=False)
         columns = st.columns([4, 2, 2], vertical_alignment="bottom")
         name = columns[0].text_input(
             "Name of the new project", key="new-name", placeholder="support-bot"

@@ -31,6 +31,7 @@ def draw(scene: Scene) -> None:
     st.plotly_chart(
         plain,
         key="map-chart",
+        alt=f"A map by meaning. {count(scene)} The panel beside it searches and lists them.",
         on_select=lambda: keep_shapes(project),
         selection_mode=("points", "lasso", "box"),
         width="stretch",

@@ -66,7 +66,7 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
     project, view, rows = scene.project, scene.view, scene.rows
     chosen, result = selection.mask, selection.result
     part = rows[chosen]
-    st.subheader(f"{len(part):,} {selection.title}", anchor=False)
+    st.header(f"{len(part):,} {selection.title}", anchor=False)
     actions.for_many(project, list(part.index), "map")
     row = st.container(horizontal=True)
     best_first = positions(result, chosen)

@@ -125,6 +125,7 @@ def draw(project: Project, view: View, colour: str, meets: Mask) -> None:
     st.plotly_chart(
         _figure(*key, with_shown(view.dataset, colour), meets),
         key="map-treemap",
+        alt=f"Themes and topics of {int(meets.sum()):,} examples as tiles, the larger the more examples.",
         on_select=lambda: keep_group(project),
         width="stretch",
         config={"displaylogo": False, "displayModeBar": False},

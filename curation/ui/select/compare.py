@@ -16,7 +16,7 @@ from curation.ui.text import markdown
 
 def draw(scene: Scene) -> None:
     """Draw both choices where the second is remembered or quickly computed."""
-    st.subheader("Beside a second method", anchor=False)
+    st.header("Beside a second method", anchor=False)
     if "map_x" not in scene.dataset.rows:
         st.caption("This needs a map: add the step Map to the recipe and run it.")
         return
@@ -49,9 +49,12 @@ def draw(scene: Scene) -> None:
     named = dict(
         zip(("neither", "both", f"only {titles[1]}", f"only {titles[0]}"), parts, strict=True)
     )
-    st.caption(f"{len(parts[1]):,} of {len(scene.choice.chosen):,} are the same.")
+    text = f"{len(parts[1]):,} of {len(scene.choice.chosen):,} are the same."
+    st.caption(text)
     chart = figure.on_map(scene.dataset.rows, named)
-    st.plotly_chart(chart, width="stretch", key="select-map", config={"displayModeBar": False})
+    st.plotly_chart(
+        chart, width="stretch", key="select-map", alt=text, config={"displayModeBar": False}
+    )
 
 
 PATIENCE = 10_000

@@ -38,7 +38,7 @@ BROWSE = "pages/explore/browse.py"
 
 def draw(scene: Scene) -> None:
     """Draw chosen or other examples with their reasons; a click on one offers its links."""
-    st.subheader("Why these, why not those", anchor=False)
+    st.header("Why these, why not those", anchor=False)
     choice = scene.choice
     counts = {
         "chosen": len(choice.chosen),

@@ -19,7 +19,7 @@ SHOWN = 6
 
 def draw(scene: Scene) -> None:
     """Draw the shares of each group before and after the choice."""
-    st.subheader("What goes in, what comes out", anchor=False)
+    st.header("What goes in, what comes out", anchor=False)
     columns = groups(scene.dataset)
     if not columns:
         st.caption("All examples have the same topic, language, source, label and shape.")
@@ -39,7 +39,7 @@ def draw(scene: Scene) -> None:
 
 def draw_starved(scene: Scene) -> None:
     """Draw the groups with fewer than half their share, each with examples and a quota."""
-    st.subheader("What the choice starves", anchor=False)
+    st.header("What the choice starves", anchor=False)
     result = scene.starved()
     lines = result.groups.to_dict("records")
     if not lines:

@@ -43,7 +43,7 @@ def sentence(beside: Beside, use: str) -> str:
 def draw(scene: Scene) -> None:
     """Draw the sentence, a band with a sign for each measure, and the numbers on demand."""
     choice, dataset = scene.choice, scene.dataset
-    st.subheader("Is the choice better than chance?", anchor=False)
+    st.header("Is the choice better than chance?", anchor=False)
     if dataset.vectors is None:
         st.caption("This needs embeddings: add the step Embeddings to the recipe and run it.")
         return
@@ -52,7 +52,7 @@ def draw(scene: Scene) -> None:
     worst = beside.counts("random")[1] > beside.counts("random")[0]
     st.markdown(f":material/trending_down: {text}" if worst else text)
     chart = figure.bands(beside.table)
-    st.plotly_chart(chart, width="stretch", key="select-bands", config=CHARTS)
+    st.plotly_chart(chart, width="stretch", key="select-bands", alt=text, config=CHARTS)
     with st.container(horizontal=True):
         charts.number("Chosen", f"{len(choice.chosen):,}", f"of {len(choice.pool):,}")
         for title, (chosen, pool) in choice.medians(dataset.rows).items():
@@ -74,7 +74,7 @@ def draw_curves(scene: Scene) -> None:
     """Draw coverage and diversity over the number of chosen examples."""
     if scene.dataset.vectors is None or len(scene.choice.chosen) < 3:
         return
-    st.subheader("How many do I need?", anchor=False)
+    st.header("How many do I need?", anchor=False)
     beside = scene.beside()
     st.caption(
         "Each line is one run, read by rank: the first k of this choice. "
@@ -92,4 +92,11 @@ def draw_curves(scene: Scene) -> None:
         with place:
             st.caption(f"**{measure}**")
             chart = figure.curve(table, beside.knee if number == 0 else None)
-            st.plotly_chart(chart, width="stretch", key=f"select-curve-{number}", config=CHARTS)
+            last = table.iloc[-1]
+            alt = (
+                f"{measure} of all {last['size']:,.0f} chosen: {last['chosen']:.3g}; of as many at "
+                f"random: {last['random_low']:.3g} to {last['random_high']:.3g}."
+            )
+            st.plotly_chart(
+                chart, width="stretch", key=f"select-curve-{number}", alt=alt, config=CHARTS
+            )

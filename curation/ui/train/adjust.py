@@ -28,10 +28,10 @@ def draw(project: Project, view: View) -> None:
     """Draw the rows with wrong labels, and offer the steps that measure them."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Labels that are probably wrong", anchor=False)
+        st.header("Labels that are probably wrong", anchor=False)
         _draw_labels(project, view)
     with right:
-        st.subheader("What training shows of a row", anchor=False)
+        st.header("What training shows of a row", anchor=False)
         st.caption(
             "Confidence: how sure a small model is of the given label while it learns. Low finds wrong "
             "labels. Variability: how much that changes. High finds the rows that teach."

@@ -24,10 +24,10 @@ def draw(scene: Scene) -> None:
     """Draw the classes, the worst first, and the reliability chart."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Classes, the worst first", anchor=False)
+        st.header("Classes, the worst first", anchor=False)
         tables.draw(answers.per_class(scene.fit), CLASS)
     with right:
-        st.subheader("Are its probabilities right?", anchor=False)
+        st.header("Are its probabilities right?", anchor=False)
         error = scene.fit["metrics"]["calibration"]["error"]
         alt = f"Probabilities differ from the share that is right by {error * 100:.1f} points on average."
         chart = picture.lines(

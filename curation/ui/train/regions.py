@@ -82,6 +82,7 @@ def draw_map(scene: Scene) -> None:
     st.plotly_chart(
         figure.figure(rows, scene.table, scene.choice),
         key=f"train-map-{scene.fit['key']}",
+        alt="The test examples on the map, those with and those without their label.",
         width="stretch",
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["toImage"]},
     )

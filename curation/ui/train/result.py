@@ -81,7 +81,7 @@ def draw_verdict(run: Run) -> None:
     if verdict is None:
         st.caption("There is nothing to compare yet.")
         return
-    st.subheader(markdown(verdict["sentence"], 900), anchor=False)
+    st.header(markdown(verdict["sentence"], 900), anchor=False)
     draw_chart(run)
     first, *others = report.warnings(run) or [""]
     if first:

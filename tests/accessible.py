@@ -1,0 +1,34 @@
+"""Measures a page in a browser for people who use keys, large letters or a screen reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+
+SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8").strip()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+"""The rules of axe-core for WCAG 2.1 up to level AA."""
+
+SHIFT = """
+window.shift = 0;
+window.shifted = [];
+new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
+  if (entry.hadRecentInput) return;
+  window.shift += entry.value;
+  window.shifted.push([entry.value, ...entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 150))]);
+})).observe({ type: "layout-shift", buffered: true });
+"""
+"""Adds up the shifts of a page's layout; to be run before the page is opened."""
+
+
+def violations(page: Any, excused: list[tuple[str, str]]) -> list[str]:
+    """Return what axe-core finds on the page, without the excused pairs of selector and rule."""
+    page.evaluate(AXE_SCRIPT)
+    return list(page.evaluate(f"(given) => ({SCRIPT}).violations(given)", [TAGS, excused]))
+
+
+def cut_off(page: Any) -> list[str]:
+    """Return what is cut, overlaps, or is out of the page's width."""
+    return list(page.evaluate(f"() => ({SCRIPT}).layout()"))
