@@ -36,6 +36,7 @@ pages = st.navigation(
             st.Page("pages/deliver/export.py", title="Export", icon=":material/outbox:"),
             st.Page("pages/deliver/train.py", title="Train", icon=":material/model_training:"),
         ],
-    }
+    },
+    expanded=True,  # else pages are hidden behind a button when there are more than twelve
 )
 shell.around(pages)

@@ -1,0 +1,263 @@
+"""The app for people who use keys, a screen reader or large letters, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from curation import Project
+from curation.decisions import Decision
+from tests import accessible
+from tests.app_server import App
+from tests.browser import launch
+from tests.conftest import ROOT, json_lines
+
+PAGES = [
+    (name if "default=True" not in rest else "", title)
+    for name, title, rest in re.findall(
+        r'st\.Page\(\s*"pages/\w+/(\w+)\.py",\s*title="(\w+)"(.*?)\)',
+        (ROOT / "app.py").read_text(),
+        re.DOTALL,
+    )
+]
+"""The address and the title of every page of the navigation."""
+
+EXCUSED = [
+    # Streamlit puts the groups of its navigation as boxes between the list and its items.
+    ("[data-testid=stSidebarNavItems]", "list"),
+    ("[data-testid=stSidebarNavItems]", "listitem"),
+]
+"""What stems from Streamlit's own elements and cannot be mended from outside."""
+
+TURNS = [
+    {"role": "system", "content": "Answer in one sentence."},
+    {"role": "user", "content": "Why is the sky blue?\n\n| a | b |\n|---|---|\n| 1 | 2 |"},
+    {
+        "role": "assistant",
+        "content": "Air scatters blue light most.\n```python\nprint('blue')\n```",
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        if opened is None:
+            pytest.skip("no browser could be had on this machine")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, example_project, imported) -> Iterator[App]:
+    """The app with the example that two people decided about, and a project that was not run."""
+    workspace = tmp_path_factory.mktemp("projects")
+    project = Project.open(shutil.copytree(example_project, workspace / "example"))
+    for who in ("Ann", "Bob"):
+        for place, example in enumerate(project.examples.rows.index[:12]):
+            kind = "drop" if who == "Bob" and place % 3 == 0 else "keep"
+            project.decisions.append([Decision(example, kind, annotator=who)])
+            project.decisions.append([Decision(example, "label", ("good", "poor")[place % 2], who)])
+    rows = [
+        {"messages": TURNS},
+        *({"prompt": f"What is {i} + {i}?", "completion": f"{2 * i}"} for i in range(20)),
+    ]
+    for name, some in (("fresh", rows), ("keys", rows[1:])):
+        shutil.copytree(imported({"rows.jsonl": json_lines(some)}), workspace / name)
+    server = App(workspace)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Iterator[App]:
+    """The app without a project."""
+    server = App(tmp_path_factory.mktemp("nothing"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def opened(browser, app):
+    """Opens a page as Ann, in a browser of the given size and scheme."""
+    contexts = []
+
+    def open_page(address: str, scheme: str = "light", width: int = 1440, height: int = 900):
+        if not contexts:
+            size = {"width": width, "height": height}
+            contexts.append(browser.new_context(viewport=size, color_scheme=scheme))
+            contexts[0].add_init_script(accessible.SHIFT)
+        cookie = {"name": "curation-name", "value": "Ann", "url": "/".join(address.split("/")[:3])}
+        contexts[0].add_cookies([cookie])
+        page = contexts[0].new_page()
+        page.goto(address)
+        page.locator("h1").wait_for(timeout=120_000)
+        settled(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settled(page) -> None:
+    """Wait until everything is drawn."""
+    page.wait_for_function(
+        """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+            && !document.querySelector('[data-testid=stSkeleton]')""",
+        timeout=120_000,
+    )
+    page.wait_for_timeout(800)  # for what moves or fades in
+
+
+def states(app: App) -> dict[str, str]:
+    """Each page's address, with the example, and in a project that was not run."""
+    return {
+        f"{title}, {project}": f"{app.address}/{name}?project={project}"
+        for project in ("example", "fresh")
+        for name, title in PAGES
+    }
+
+
+def problems(opened, addresses: dict[str, str], measure, **look) -> dict[str, list[str]]:
+    """Open each page and every expander on it; the problems that are measured there."""
+    result = {}
+    for title, address in addresses.items():
+        page = opened(address, **look)
+        for summary in page.locator("[data-testid=stMain] details:not([open]) > summary").all():
+            summary.click()
+            settled(page)
+        if measured := measure(page):
+            result[title] = measured
+        page.close()
+    return result
+
+
+def rules(page) -> list[str]:
+    return accessible.violations(page, EXCUSED)
+
+
+def test_every_page_of_the_navigation_is_looked_at():
+    assert len(PAGES) == (ROOT / "app.py").read_text().count("st.Page(")
+    assert [name for name, _ in PAGES].count("") == 1
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule(opened, app, scheme):
+    assert problems(opened, states(app), rules, scheme=scheme) == {}
+
+
+@pytest.mark.alone
+def test_no_page_without_a_project_breaks_a_rule(opened, empty):
+    addresses = {title: f"{empty.address}/{name}" for name, title in PAGES}
+    assert problems(opened, addresses, rules) == {}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(("width", "height"), [(720, 450), (1024, 768)])
+def test_nothing_is_cut_at_twice_the_size_and_on_a_small_screen(opened, app, width, height):
+    seen = problems(opened, states(app), accessible.cut_off, width=width, height=height)
+    assert seen == {}
+
+
+FOCUS = """() => {
+    let node = document.activeElement;
+    while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+    return node ? (node.getAttribute('aria-label') || node.innerText || node.tagName).trim() : '';
+}"""
+"""The name of what has the focus."""
+
+
+def tab_to(page, name: str, most: int = 60) -> list[str]:
+    """Press Tab until something of that name has the focus; the names on the way."""
+    names = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate(FOCUS).split("\n")[0])
+        if names[-1] == name:
+            return names
+    raise AssertionError(f"{name} is not reached: {names}")
+
+
+def painted(page, other_than: str = "") -> str:
+    """Wait for a card other than that one; its example."""
+    page.locator(f".pane[data-painted=true]:not([data-example='{other_than}'])").wait_for()
+    return str(page.locator(".pane").get_attribute("data-example"))
+
+
+@pytest.mark.alone
+def test_the_whole_of_annotating_by_keys(browser, app):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(f"{app.address}/annotate?project=keys")
+    page.get_by_role("textbox", name="Your name").wait_for(timeout=60_000)
+    settled(page)
+    tab_to(page, "Your name")
+    page.keyboard.type("Eve")
+    page.keyboard.press("Enter")
+    first = painted(page)
+    page.wait_for_function(f"() => ({FOCUS})() === 'Example'")
+
+    names = tab_to(page, "✓ Keep")
+    assert names[-2:] == ["✕ Drop", "✓ Keep"]
+    page.keyboard.press("Enter")
+    second = painted(page, first)
+    page.keyboard.press("e")
+    assert page.evaluate(FOCUS) == "Assistant"
+    page.keyboard.type(" Yes.")
+    tab_to(page, "Save the edit", 3)
+    page.keyboard.press("Enter")
+    third = painted(page, second)
+
+    page.keyboard.press("t")
+    assert page.evaluate(FOCUS) == "Tag"
+    page.keyboard.type("odd")
+    page.keyboard.press("Enter")
+    assert page.evaluate(FOCUS) == "Example", "the focus returns from a field"
+    for key, dialog in (("?", "Keys"), ("r", "Rating")):
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUS) == dialog, "a dialog is spoken"
+        page.keyboard.press("Escape")
+        assert page.evaluate(FOCUS) == "Example", "the focus returns from a dialog"
+    page.keyboard.press("l")
+    page.keyboard.type("good")
+    page.keyboard.press("Enter")
+    fourth = painted(page, third)
+    page.keyboard.press("u")
+    assert painted(page, fourth) == third
+    page.get_by_role("status").filter(has_text="Undone: labelled.").wait_for()
+
+    way_out = tab_to(page, "BODY")
+    assert {"✕ Drop", "✓ Keep", "Edit", "Skip", "Back"} <= set(way_out), "and Tab leaves the card"
+    page.locator(".saving[data-unsaved='0']").wait_for()
+    context.close()
+    events = Project.open(app.environment["CURATION_WORKSPACE"] + "/keys").decisions.events()
+    kinds = [(event.kind, event.example_id) for event in events]
+    assert kinds[:4] == [("keep", first), ("edit", second), ("tag", third), ("label", third)]
+    assert [kind for kind, _ in kinds[4:]] == ["undo"]
+
+
+@pytest.mark.alone
+def test_a_screen_reader_tells_turns_and_charts_apart(opened, app):
+    page = opened(f"{app.address}/annotate?project=fresh&queue=everything")
+    painted(page)
+    spoken = page.get_by_role("article", name="Example").aria_snapshot()
+    roles = re.findall(r'heading "(\w+)" \[level=2\]', spoken)
+    assert roles == ["System", "User", "Assistant"]
+    assert "list" in spoken and "columnheader" in spoken
+    page.close()
+    page = opened(f"{app.address}/?project=example")
+    assert re.search(
+        r'img "\d+ of 488 examples are left\.',
+        page.locator("main, [data-testid=stMain]").first.aria_snapshot(),
+    )
+    page.close()
