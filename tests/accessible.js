@@ -18,9 +18,13 @@
       const up = node.parentElement || node.getRootNode().host;
       return up ? [up, ...holders(up)] : [];
     };
-    const visible = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    const visible = (node) => node.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+      && node.getBoundingClientRect().width > 2; // narrower: for a screen reader only
+    const shut = (node) => {
+      const bar = node.closest("[data-testid=stSidebar]")?.getBoundingClientRect();
+      return bar && (bar.width < 100 || bar.right < 100);
+    };
     const style = (node) => getComputedStyle(node);
-    const spoken = (node) => style(node).clipPath !== "none"; // for a screen reader only
     const wide = (node) => node.scrollWidth > node.clientWidth + 1;
     const scrolled = (node) => holders(node).some((holder) => wide(holder) && /auto|scroll/.test(style(holder).overflowX));
     const layer = (node) => holders(node).find((holder) => /fixed|absolute|sticky/.test(style(holder).position));
@@ -28,13 +32,13 @@
     const problems = [document.documentElement, document.querySelector("[data-testid=stMain]")].filter(wide)
       .map((box) => `the page scrolls sideways: ${box.scrollWidth} > ${box.clientWidth}`);
     const controls = all(document.body).filter((node) => node.matches("button, [role=button], a[href], summary, label")
-      && visible(node) && !node.closest("[data-testid=stSidebar][aria-expanded=false]"));
+      && visible(node) && !shut(node));
     for (const control of controls) {
       const box = control.getBoundingClientRect();
       if (!scrolled(control) && (box.right > innerWidth + 1 || box.left < -1)) problems.push(`${name(control)} leaves the page`);
       for (const part of [control, ...control.querySelectorAll("*")]) {
         if (![...part.childNodes].some((child) => child.nodeType === 3 && child.data.trim())) continue;
-        if (part.matches("[data-testid=stIconMaterial]") || !visible(part) || spoken(part)) continue;
+        if (part.matches("[data-testid=stIconMaterial]") || !visible(part)) continue;
         const range = document.createRange();
         range.selectNodeContents(part);
         const text = range.getBoundingClientRect();
