@@ -25,13 +25,6 @@ PAGES = [
 ]
 """The address and the title of every page of the navigation."""
 
-EXCUSED = [
-    # Streamlit puts the groups of its navigation as boxes between the list and its items.
-    ("[data-testid=stSidebarNavItems]", "list"),
-    ("[data-testid=stSidebarNavItems]", "listitem"),
-]
-"""What stems from Streamlit's own elements and cannot be mended from outside."""
-
 TURNS = [
     {"role": "system", "content": "Answer in one sentence."},
     {"role": "user", "content": "Why is the sky blue?\n\n| a | b |\n|---|---|\n| 1 | 2 |"},
@@ -76,23 +69,14 @@ def app(tmp_path_factory, example_project, imported) -> Iterator[App]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Iterator[App]:
-    """The app without a project."""
-    server = App(tmp_path_factory.mktemp("nothing"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def opened(browser, app):
     """Opens a page as Ann, in a browser of the given size and scheme."""
     contexts = []
 
-    def open_page(address: str, scheme: str = "light", width: int = 1440, height: int = 900):
+    def open_page(address: str, scheme: str = "light"):
         if not contexts:
-            size = {"width": width, "height": height}
+            size = {"width": 1440, "height": 900}
             contexts.append(browser.new_context(viewport=size, color_scheme=scheme))
             contexts[0].add_init_script(accessible.SHIFT)
         cookie = {"name": "curation-name", "value": "Ann", "url": "/".join(address.split("/")[:3])}
@@ -118,55 +102,9 @@ def settled(page) -> None:
     page.wait_for_timeout(800)  # for what moves or fades in
 
 
-def states(app: App) -> dict[str, str]:
-    """Each page's address, with the example, and in a project that was not run."""
-    return {
-        f"{title}, {project}": f"{app.address}/{name}?project={project}"
-        for project in ("example", "fresh")
-        for name, title in PAGES
-    }
-
-
-def problems(opened, addresses: dict[str, str], measure, **look) -> dict[str, list[str]]:
-    """Open each page and every expander on it; the problems that are measured there."""
-    result = {}
-    for title, address in addresses.items():
-        page = opened(address, **look)
-        for summary in page.locator("[data-testid=stMain] details:not([open]) > summary").all():
-            summary.click()
-            settled(page)
-        if measured := measure(page):
-            result[title] = measured
-        page.close()
-    return result
-
-
-def rules(page) -> list[str]:
-    return accessible.violations(page, EXCUSED)
-
-
 def test_every_page_of_the_navigation_is_looked_at():
     assert len(PAGES) == (ROOT / "app.py").read_text().count("st.Page(")
     assert [name for name, _ in PAGES].count("") == 1
-
-
-@pytest.mark.alone
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_breaks_a_rule(opened, app, scheme):
-    assert problems(opened, states(app), rules, scheme=scheme) == {}
-
-
-@pytest.mark.alone
-def test_no_page_without_a_project_breaks_a_rule(opened, empty):
-    addresses = {title: f"{empty.address}/{name}" for name, title in PAGES}
-    assert problems(opened, addresses, rules) == {}
-
-
-@pytest.mark.alone
-@pytest.mark.parametrize(("width", "height"), [(720, 450), (1024, 768)])
-def test_nothing_is_cut_at_twice_the_size_and_on_a_small_screen(opened, app, width, height):
-    seen = problems(opened, states(app), accessible.cut_off, width=width, height=height)
-    assert seen == {}
 
 
 FOCUS = """() => {
