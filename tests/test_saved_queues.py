@@ -319,6 +319,14 @@ def test_an_order_is_remembered_until_the_answers_that_it_reads_change(project, 
     assert queue.arranged(dataset.replace(), None) is not first
 
 
+def test_answers_change_an_order_that_reads_them_though_the_rows_are_the_same(project):
+    dataset, queue = project.view().dataset, SavedQueue("q", Order("disagreement"))
+    assert len(queue.arranged(dataset, project.people()).positions) == 0
+    decide(project, "keep", [1])
+    decide(project, "drop", [1], by="Ben")
+    assert len(queue.arranged(dataset, project.people()).positions) == 1
+
+
 # --- the command ----------------------------------------------------------------------------
 
 

@@ -132,6 +132,7 @@ def test_probabilities_are_calibrated():
     p = model.probabilities(vectors[600:])
     hits = (p.argmax(axis=1) == labels[600:]).mean()
     assert abs(p.max(axis=1).mean() - hits) < 0.05
+    assert model.temperature != 1.0
     sharp = light_model._weights(vectors[:600], labels[:600], 2) * 10
     logits = light_model._logits(vectors[600:], sharp)
     assert light_model._temperature(logits, labels[600:]) > 5
@@ -197,6 +198,16 @@ def test_doubtful_rows_come_first_and_sure_ones_last():
     assert sorted(result) == list(range(300))
     assert (np.diff(margins(p)[result[20:]]) >= 0).all()
     assert margins(p)[result[:20]].mean() < margins(p).mean() / 2
+
+
+def test_an_answer_that_the_model_is_sure_of_teaches_less_about_rows_like_it():
+    """Two places are equally doubtful; at one an answer was doubtful too, at the other it was sure."""
+    vectors = unit(np.eye(4)[[0, 1] * 10])
+    p, learned = np.full((20, 2), 0.5), np.eye(4, dtype=np.float32)[:2]
+    for sure in (0, 1):
+        its = np.full((2, 2), 0.5)
+        its[sure] = 0.999, 0.001
+        assert by_uncertainty(vectors, p, learned, its, 0, batch=1)[0] % 2 == sure
 
 
 def test_typical_rows_that_differ_begin():
