@@ -10,6 +10,7 @@ import json
 import re
 import tomllib
 import urllib.parse
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -22,8 +23,9 @@ SCHEMA = 2
 
 
 def write_settings(folder: Path, name: str) -> None:
-    """Write the settings of a new project."""
+    """Write the settings of a new project, with an id that no other has; see `identity`."""
     text = f'name = {json.dumps(name)}\nschema = {SCHEMA}\ndecisions = "sqlite"\n'
+    text += f'id = "{uuid.uuid4().hex}"\n'
     files.write_text(folder / "project.toml", text)
 
 
@@ -33,6 +35,22 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return tomllib.loads((folder / "project.toml").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CurationError(f"{folder / 'project.toml'} cannot be read: {error}.") from None
+
+
+def identity(folder: Path) -> tuple[Any, ...]:
+    """Return what tells a project from another in its place; empty where there is none.
+
+    It stays when a setting changes, but for the place of the decisions. The folder's number alone
+    would not do, because a system gives the number of a deleted folder to a new one. Raises
+    CurationError when project.toml cannot be read.
+    """
+    try:
+        about = folder.stat()
+        (folder / "project.toml").stat()
+    except OSError:
+        return ()
+    stated = read_settings(folder)
+    return about.st_dev, about.st_ino, str(stated.get("id", "")), str(stated.get("decisions", ""))
 
 
 def check_settings(folder: Path) -> None:

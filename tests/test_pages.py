@@ -16,6 +16,8 @@ from curation import Project, Step, jobs
 from curation.decisions import Decision, as_one_act
 from curation.errors import CurationError
 from curation.recipe import Recipe
+from curation.review import Review, write_review
+from curation.settings import identity, write_about
 from curation.ui import state
 from tests.conftest import ROOT, make_dataset
 
@@ -408,7 +410,7 @@ def test_what_is_decided_for_a_project_that_is_gone_is_not_saved_anywhere(projec
 
 def test_a_project_stays_present_however_many_others_are_opened_after_it(tmp_path):
     paths = [Project.create(tmp_path / f"p{n}").path for n in range(20)]
-    projects = [state._opened(str(path), state._stamp(path)) for path in paths]
+    projects = [state._opened(str(path), identity(path)) for path in paths]
     for project in projects:
         state.present(project)
     shutil.rmtree(paths[0])
@@ -417,6 +419,33 @@ def test_a_project_stays_present_however_many_others_are_opened_after_it(tmp_pat
             Project.create(paths[0])
         with pytest.raises(CurationError, match="not here any more"):
             state.present(projects[0])
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_saved_setting_leaves_the_open_pages_of_a_project_as_they_are(tmp_path, has_id):
+    path = Project.create(tmp_path / "p").path
+    settings = path / "project.toml"
+    if not has_id:  # a project that an earlier version made
+        lines = settings.read_text("utf-8").splitlines()
+        settings.write_text("\n".join(x for x in lines if not x.startswith("id")) + "\n")
+    project = state._opened(str(path), identity(path))
+    write_review(path, Review(overlap=2))
+    write_about(path, {"contact": "Ada"})
+    state.present(project)
+    assert state._opened(str(path), identity(path)) is project
+    settings.write_text(settings.read_text("utf-8").replace("sqlite", "postgresql://db/x"))
+    with pytest.raises(CurationError, match="not here any more"):
+        state.present(project)
+
+
+def test_a_copy_in_the_place_of_a_project_is_another(tmp_path):
+    path = Project.create(tmp_path / "p").path
+    project = state._opened(str(path), identity(path))
+    shutil.copytree(path, tmp_path / "copy")
+    path.rename(tmp_path / "former")
+    (tmp_path / "copy").rename(path)
+    with pytest.raises(CurationError, match="not here any more"):
+        state.present(project)
 
 
 def test_a_page_says_what_has_changed_since_it_was_cached(project):

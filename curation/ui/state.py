@@ -24,6 +24,7 @@ from curation.project import Project, View
 from curation.questions import SHORT, read_questions
 from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import ANSWERS
+from curation.settings import identity
 from curation.text.slug import slug
 from curation.ui.presence import Presence
 from curation.ui.slots import Slot
@@ -65,14 +66,14 @@ def _addressed(name: str) -> Path | None:
     return next((p for p in project_paths() if name in (str(p), address(p))), None)
 
 
-_stamps: WeakKeyDictionary[Project, tuple[int, ...]] = WeakKeyDictionary()
-"""The stamp of each project's folder when it was opened; see `_stamp`."""
+_identities: WeakKeyDictionary[Project, tuple[Any, ...]] = WeakKeyDictionary()
+"""The identity of each project's folder when it was opened; see `settings.identity`."""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _opened(path: str, stamp: tuple[int, ...]) -> Project:
+def _opened(path: str, folder: tuple[Any, ...]) -> Project:
     project = Project.open(path)
-    _stamps[project] = stamp
+    _identities[project] = folder
     return project
 
 
@@ -99,21 +100,11 @@ def is_connected(connection: str) -> bool:
     return runtime.exists() and runtime.get_instance().is_active_session(connection)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Identity of a project folder, which another folder in its place does not have; empty for none."""
-    try:
-        about = (path / "project.toml").stat()
-    except OSError:
-        return ()
-    return about.st_dev, about.st_ino, about.st_mtime_ns
-
-
 def present(project: Project) -> None:
     """Raise CurationError when an open project was deleted, renamed or replaced."""
-    path = project.path
-    stamp = _stamp(path)
-    if not stamp or _stamps.get(project) != stamp:
-        raise errors.CurationError(missing_project(path.name))
+    folder = identity(project.path)
+    if not folder or _identities.get(project) != folder:
+        raise errors.CurationError(missing_project(project.path.name))
 
 
 def missing_project(name: str) -> str:
@@ -132,13 +123,13 @@ def current_project() -> Project | None:
     chosen = chosen_path()
     if chosen is None:
         return None
-    stamp = _stamp(chosen)
-    if not stamp:
+    folder = identity(chosen)
+    if not folder:
         raise errors.CurationError(missing_project(chosen.name))
     st.session_state[_PROJECT] = str(chosen)
     if st.query_params.get("project") != address(chosen):
         st.query_params["project"] = address(chosen)
-    return _opened(str(chosen), stamp)
+    return _opened(str(chosen), folder)
 
 
 def chosen_path() -> Path | None:

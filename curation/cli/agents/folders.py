@@ -6,12 +6,14 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from curation.errors import CurationError
 from curation.export.deliveries import folder_of
 from curation.incoming import shown
 from curation.project import Project
 from curation.roots import allowed
+from curation.settings import identity
 
 DEPTH = 4
 """Levels of folders below a root in which projects are looked for."""
@@ -34,7 +36,7 @@ class Folders:
             if not root.is_dir():
                 raise CurationError(f"{shown(root)} is no folder; give --root a folder.")
             allowed(str(root), [root], CURE)  # refuses a hidden one
-        self._opened: dict[Path, tuple[tuple[int, ...], Project]] = {}
+        self._opened: dict[Path, tuple[tuple[Any, ...], Project]] = {}
         self._lock = threading.Lock()
 
     def path(self, text: str) -> Path:
@@ -81,12 +83,11 @@ class Folders:
         if not (path / "project.toml").is_file():
             some = ", ".join(self.projects()[:20])
             raise CurationError(f"{shown(name)} is no project; there are: {some or 'none'}.")
-        about = (path / "project.toml").stat()
-        stamp = (about.st_dev, about.st_ino)  # another folder in its place has another
+        folder = identity(path)
         with self._lock:
             former = self._opened.get(path)
-            if former is None or former[0] != stamp:
-                self._opened[path] = former = stamp, Project.open(path)
+            if former is None or former[0] != folder:
+                self._opened[path] = former = folder, Project.open(path)
         return former[1]
 
 
