@@ -324,7 +324,7 @@ def test_early_stopping_counts_on_after_a_fit_was_killed(tmp_path):
     wrong = part(chat(turns[0].content, "zzz") for turns in DATA.train.messages)
     data = Data(wrong, DATA.validation, DATA.test)
     model = str(save_tiny(tmp_path / "model"))
-    settings = {"model": model, "rate": 0.05, "batch": 4, "epochs": 5, "samples": 0, "patience": 2}
+    settings = {"model": model, "rate": 0.005, "batch": 4, "epochs": 5, "samples": 0, "patience": 2}
     whole = fit(data, tmp_path / "whole", **settings)
 
     def killing(point):

@@ -44,8 +44,12 @@ def draw(
     counts[2].metric("Changed", f"{report.changed:,}")
     if not report.cached:
         counts[3].metric("Time", f"{report.seconds:.1f} s")
+    nothing_left = report.kept_in and not report.kept_out
     for note in report.notes:
-        st.info(markdown(note, 600), icon=":material/info:")
+        if nothing_left:
+            st.warning(markdown(note, 600), icon=":material/warning:")
+        else:
+            st.info(markdown(note, 600), icon=":material/info:")
     _draw_distribution(project, recipe, position, dataset, report)
     if precision.can_be_judged(report):
         judge.draw(project, dataset, report)
