@@ -14,6 +14,7 @@ HIDDEN = "it is hidden."
 LINK = "it is a link that leads out of the folder."
 ODD = "it is not a regular file."
 DELIVERED = "it describes a delivery, and holds no examples."
+PROJECT = "it is a project; export from it, and import the delivery by its own path."
 
 RECORDS = (
     *("manifest.json", "receipts.parquet", "ids.parquet", "decisions.jsonl", "recipe.yaml"),
@@ -37,11 +38,17 @@ class Incoming(NamedTuple):
     listed: bool = False
 
 
+def is_project(folder: Path) -> bool:
+    """Whether a folder is a project: its files are its own, and no data for others."""
+    return (folder / "project.toml").is_file()
+
+
 def files_of(given: Sequence[str | Path], scratch: Path) -> tuple[list[Incoming], dict[str, str]]:
     """Return every file of the given paths once, and name → reason of those left out.
 
+    Projects below a given folder are left out, whole.
     Paths with equal ends get the folders above them into their names until the names differ. Saved
-    datasets are packed into `scratch`. Raises CurationError for a missing path.
+    datasets are packed into `scratch`. Raises CurationError for a missing path, and for a project.
     """
     paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
     incoming, left_out = list[Incoming](), dict[str, str]()
@@ -65,6 +72,8 @@ def _files_below(path: Path, name: str, packed: Path) -> Iterator[Incoming | dic
     if not stat.S_ISDIR(_status(path).st_mode):
         yield Incoming(path, name, origin_of(path))
         return
+    if is_project(path):
+        raise CurationError(f"{shown(path)} cannot be imported: {PROJECT}")
     if sources.is_saved_dataset(path):
         yield Incoming(sources.pack(path, packed), name, origin_of(path))
         return
@@ -91,12 +100,19 @@ def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, str]]:
             yield path, DELIVERED
         elif not path.resolve().is_relative_to(root):
             yield path, LINK
+        elif is_project(path) or (path.is_symlink() and _in_project(path.resolve(), root)):
+            yield path, PROJECT
         elif path.is_dir() and not path.is_symlink():
             yield from _walk(path, root)
         elif path.is_file():
             yield path, ""
         else:
             yield path, ODD
+
+
+def _in_project(path: Path, root: Path) -> bool:
+    """Whether a path below a folder belongs to a project that is below it too."""
+    return any(is_project(root / above) for above in path.relative_to(root).parents[:-1])
 
 
 def _status(path: Path) -> os.stat_result:

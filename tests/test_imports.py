@@ -18,6 +18,7 @@ import pytest
 from curation import Project, carry, copies, doctor, files
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.incoming import PROJECT
 from curation.sources import about, not_data
 
 POINTER = (
@@ -94,6 +95,22 @@ def test_of_a_cloned_dataset_the_data_is_read_and_the_rest_is_named(project, tmp
     pairs(folder / "large.jsonl", "matcha")  # pulled by now
     project.add(folder)
     assert "tea/large.jsonl" not in project.left_out and len(project.examples) == 3
+
+
+def test_a_project_below_a_folder_is_left_out_whole(project, tmp_path):
+    pairs(tmp_path / "all" / "own.jsonl", "oolong")
+    theirs = Project.create(tmp_path / "all" / "team" / "theirs")
+    pairs(theirs.path / "notes.jsonl", "sencha")
+    (tmp_path / "all" / "link.jsonl").symlink_to(theirs.path / "notes.jsonl")
+    project.add(tmp_path / "all")
+    assert names(project) == ["all/own.jsonl"] and len(project.examples) == 1
+    assert project.left_out == {"all/link.jsonl": PROJECT, "all/team/theirs": PROJECT}
+    assert project.rejected.empty
+    with pytest.raises(CurationError, match="theirs cannot be imported: it is a project"):
+        project.add(theirs.path)
+    pairs(theirs.path / "exports" / "first" / "train.jsonl", "matcha")
+    project.add(theirs.path / "exports" / "first")
+    assert len(project.examples) == 2
 
 
 @pytest.mark.parametrize(

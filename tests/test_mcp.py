@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation import Project, Step
+from curation.cli.agents.changing import Changing
 from curation.cli.agents.deciding import Choice, Deciding
 from curation.cli.agents.folders import Folders
 from curation.cli.agents.reading import Reading
@@ -25,6 +26,7 @@ from curation.cli.agents.shown import EACH, LISTED, SHORT, TOTAL, UNTRUSTED, bou
 from curation.cli.agents.tools import LOG, offered
 from curation.decisions import Decision
 from curation.errors import CurationError
+from curation.incoming import PROJECT
 from curation.recipe import Recipe
 from tests.agents import Lines, connected, environment
 from tests.conftest import json_lines
@@ -512,6 +514,19 @@ def test_what_is_no_decision_is_refused_whole(tools):
     with pytest.raises(CurationError, match="8 to 64"):
         deciding.decide("p", [good], request="../x")
     assert project.people() is None or not project.decisions.events()
+
+
+def test_a_folder_brings_nothing_of_the_projects_below_it(folder):
+    home = folder.parent
+    (home / "more.jsonl").write_bytes(json_lines(rows(2)))
+    other = Project.create(home / "other")
+    Project.open(folder).decisions.append([Decision("0" * 16, "note", "ours", "Ada")])
+    done = Changing(Folders([home])).import_files("other", ["."], wait=50)
+    assert (done["state"], done["result"]["examples"]) == ("done", 2)
+    left_out = {entry["name"]: entry["reason"] for entry in done["result"]["left_out"]}
+    assert PROJECT in left_out.values() and len(other.imports) == 1
+    assert set(other.left_out) >= {f"{home.name}/p", f"{home.name}/other"}
+    assert other.rejected.empty and len(other.examples) == 2
 
 
 def test_a_recipe_that_somebody_else_changed_or_a_model_nobody_chose_is_not_saved(folder):
