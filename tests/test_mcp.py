@@ -467,6 +467,22 @@ def test_a_call_that_is_sent_again_adds_nothing_and_agents_do_not_share_requests
     assert len(project.decisions.events()) == 12
 
 
+def test_a_request_with_other_decisions_is_another_call_and_an_undone_one_says_so(tools):
+    reading, deciding, project = tools
+    first, second = reading.rows("p", limit=2)["rows"]
+    once = deciding.decide("p", [chosen(first, "drop")], request="request-1")
+    other = [chosen(second, "keep"), chosen(first, "drop")]
+    done = deciding.decide("p", other, request="request-1")
+    assert (done["saved"], done["saved_before"]) == (2, 0) and done["batch"] != once["batch"]
+    assert project.decisions.state().verdicts[second["id"]].kind == "keep"
+    reason = deciding.decide("p", [chosen(first, "drop", reason="why")], request="request-1")
+    assert reason["saved"] == 2
+    deciding.undo("p", batch=done["batch"])
+    again = deciding.decide("p", other, request="request-1")
+    assert (again["saved"], again["saved_before"], again["undone"]) == (0, 2, 2)
+    assert deciding.decide("p", [chosen(first, "drop")], request="request-1")["undone"] == 0
+
+
 def test_an_agent_undoes_its_own_batches_and_nobody_elses(tools):
     reading, deciding, project = tools
     first, second = reading.rows("p", limit=2)["rows"]

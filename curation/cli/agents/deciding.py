@@ -67,12 +67,13 @@ class Deciding:
         Each decision hands back the `mark` that the example was shown with. Where somebody else decided
         or changed the text since, yours is saved too and `conflicts` says so: look again, and undo if
         it is wrong. At most 200 decisions. request: a name of your own for this call, 8 to 64 letters
-        and digits; sent again with the same decisions it adds nothing.
+        and digits; sent again with the same decisions it adds nothing, and `undone` counts those of them
+        that were taken back. With other decisions it is another call.
         """
         if not 1 <= len(decisions) <= MOST:
             raise CurationError(f"Give 1 to {MOST} decisions, not {len(decisions):,}.")
         look = Look(self._folders.project(project))
-        batch = self._batch(request)
+        batch = self._batch(request, decisions)
         changed = dict[str, str]()
         fresh = list[Decision]()
         for number, choice in enumerate(decisions):
@@ -84,6 +85,7 @@ class Deciding:
         for decision in fresh:
             decision.check()
         outcome = look.project.decisions.append(fresh)
+        off = look.project.decisions.state().undone
         conflicts = changed | _sentences(
             meanwhile(look.project.decisions, outcome.conflicts), changed
         )
@@ -91,6 +93,7 @@ class Deciding:
             batch=batch,
             saved=outcome.appended,
             saved_before=outcome.ignored,
+            undone=sum(decision.op_id in off for decision in fresh),
             conflicts=[{"id": id, "text": text} for id, text in conflicts.items()],
         )
 
@@ -114,13 +117,18 @@ class Deciding:
         opened.decisions.undo(self._name, batch=chosen)
         return {"batch": chosen, "taken_back": sum(e.batch == chosen for e in counting)}
 
-    def _batch(self, request: str) -> str:
-        """Return the name of a call's batch; raises CurationError for a request of another form."""
+    def _batch(self, request: str, decisions: list[Choice]) -> str:
+        """Return the name of a call's batch: the same for the same agent, request and decisions.
+
+        Raises CurationError for a request of another form.
+        """
         if not request:
             return f"{BATCH}{uuid.uuid4().hex}"
         if re.fullmatch(r"[A-Za-z0-9-]{8,64}", request) is None:
             raise CurationError("A request is 8 to 64 letters, digits and hyphens, or nothing.")
-        return f"{BATCH}{hashlib.blake2b(self._name.encode(), digest_size=4).hexdigest()}-{request}"
+        parts = [self._name, *decisions]
+        content = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        return f"{BATCH}{hashlib.blake2b(content, digest_size=8).hexdigest()}-{request}"
 
     def _of(
         self, choice: Choice, look: Look, revision: int, op_id: str, batch: str
