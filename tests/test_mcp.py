@@ -27,6 +27,7 @@ from curation.cli.agents.tools import LOG, offered
 from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.incoming import PROJECT
+from curation.questions import Question, write_questions
 from curation.recipe import Recipe
 from tests.agents import Lines, connected, environment
 from tests.conftest import json_lines
@@ -481,6 +482,19 @@ def test_a_request_with_other_decisions_is_another_call_and_an_undone_one_says_s
     again = deciding.decide("p", other, request="request-1")
     assert (again["saved"], again["saved_before"], again["undone"]) == (0, 2, 2)
     assert deciding.decide("p", [chosen(first, "drop")], request="request-1")["undone"] == 0
+
+
+def test_agreement_holds_the_questions_of_the_lead(tools):
+    reading, _, project = tools
+    write_questions(project.path, [Question("tone", "choice", options=("warm", "cold"))])
+    ids = [row["id"] for row in reading.rows("p", limit=2)["rows"]]
+    project.decisions.append(
+        Decision(id, "answer", {"question": "tone", "value": "warm"}, who)
+        for id in ids
+        for who in ("Ada", "Ben")
+    )
+    (tone,) = reading.agreement("p")["questions"]
+    assert (tone["question"], tone["same"]) == ("tone", 1.0)
 
 
 def test_an_agent_undoes_its_own_batches_and_nobody_elses(tools):

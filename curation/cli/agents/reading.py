@@ -22,11 +22,11 @@ from curation.comparison import comparison_key
 from curation.errors import CurationError
 from curation.export.file_check import Tolerances, check_file
 from curation.looking import columns
-from curation.looking.agreement import QUESTIONS
-from curation.looking.agreement import agreement as agreement_of
+from curation.looking.agreements import agreements
 from curation.looking.coverage import remembered
 from curation.looking.filter import Condition, Filter, full_id
 from curation.looking.queues import QUEUES, queue
+from curation.questions import read_questions
 from curation.registry import operation, operations
 
 ROWS = 100
@@ -269,11 +269,12 @@ class Reading:
 
     def agreement(self, project: str) -> dict[str, Any]:
         """Show how alike people answered each question, with intervals, and where they differ."""
-        state = self._folders.project(project).people()
+        opened = self._folders.project(project)
+        state = opened.people()
         if state is None:
             return untrusted(questions=[])
         opinions = state.opinions_frame()
-        results = [r for q in QUESTIONS if (r := agreement_of(opinions, q)) is not None]
+        results = agreements(opinions, read_questions(opened.path))
         questions = [{**result.summary(), "sentence": result.sentence()} for result in results]
         for question in questions:
             for name in ("disagreements", "pairs", "periods", "classes"):
