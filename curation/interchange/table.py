@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,9 @@ COLUMNS = (
     *("who", "when", "edited"),
 )
 HOLDS = ("verdict", "label", "rating", "tags", "notes", "reason", "answers", "edit", "when")
+
+_MARKED = re.compile(r"^'(?=['=+\-@\t\r＝＋－＠])")
+"""An apostrophe that a CSV file has before another one, or before the sign of a formula."""
 
 
 def frame_of(records: Iterable[Record], apostrophes: bool = False) -> pd.DataFrame:
@@ -65,11 +69,7 @@ def read(content: bytes, suffix: str) -> list[Record]:
     A list may also be written with commas. Raises CurationError for a row that cannot be read.
     """
     if suffix == ".csv":
-        text = io.StringIO(content.decode("utf-8-sig"), newline="")
-        rows: list[Mapping[str, Any]] = [
-            {k: v.removeprefix("'") if isinstance(v, str) else v for k, v in row.items()}
-            for row in csv.DictReader(text)
-        ]
+        rows: list[Mapping[str, Any]] = _csv_rows(content)
     elif suffix == ".parquet":
         rows = pq.read_table(pa.BufferReader(content)).to_pylist()
     else:
@@ -77,6 +77,18 @@ def read(content: bytes, suffix: str) -> list[Record]:
     if rows and "id" not in rows[0]:
         raise CurationError("A table of decisions needs the column id.")
     return [_record(number, row) for number, row in enumerate(rows, 1)]
+
+
+def _csv_rows(content: bytes) -> list[Mapping[str, Any]]:
+    csv.field_size_limit(2**31 - 1)  # an edit may hold any number of characters
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    try:
+        return [
+            {k: _MARKED.sub("", v) if isinstance(v, str) else v for k, v in row.items()}
+            for row in csv.DictReader(text)
+        ]
+    except csv.Error as error:
+        raise CurationError(f"This CSV file cannot be read: {error}.") from None
 
 
 def _record(number: int, row: Mapping[str, Any]) -> Record:
@@ -92,7 +104,7 @@ def _record(number: int, row: Mapping[str, Any]) -> Record:
             tags=tuple(_list(row.get("tags"))),
             notes=tuple(_list(row.get("notes"), commas=False)),
             reason=str(row.get("reason") or ""),
-            answers=_parsed(row.get("answers")) or {},
+            answers=_object(row.get("answers")),
             edit=_parsed(row.get("edited")),
         )
     except (ValueError, TypeError) as error:
@@ -102,6 +114,13 @@ def _record(number: int, row: Mapping[str, Any]) -> Record:
 
 def _parsed(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) and value else value or None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    answers = _parsed(value) or {}
+    if not isinstance(answers, dict):
+        raise ValueError('answers is {"question": answer, …}')
+    return answers
 
 
 def _list(value: Any, commas: bool = True) -> list[str]:
