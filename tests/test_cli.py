@@ -567,7 +567,7 @@ def test_decisions_go_to_a_table_and_to_other_tools_and_come_back(project, tmp_p
         status, out, _ = run("decisions", project, "--table", "--to", to)
         assert status == 0 and "2 examples" in out
         again = answer("decide", project, "--from", to, "--annotator", "Bob")
-        assert again == {"examples": 0, "appended": 0, "unknown": 0, "conflicts": 0}
+        assert set(again.values()) == {0} and "older" in again
         done = answer("decide", other, "--from", to, "--annotator", "Bob")
         assert done["appended"] == (4 if name == "t.csv" else 0)
     tables = [run("decisions", p, "--table")[1] for p in (project, other)]

@@ -23,9 +23,9 @@ FLOORS = """
     alike label_errors carry embedding sources jobs
     chat choosing heirs judging
     lm overlay
-    operations engine settings incoming interchange
+    operations engine settings incoming
     review roots questions guidelines
-    looking copies import_summary
+    looking copies import_summary interchange
     imports reference_sets replay export naming saved_queues
     view deliver examples
     project
@@ -136,7 +136,7 @@ ROOMS = {
     """,
     "interchange": """
         answers
-        argilla doccano label_studio prodigy table
+        argilla doccano label_studio prodigy table reading
         __init__
     """,
     "cli": """

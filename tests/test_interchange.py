@@ -17,6 +17,7 @@ from curation.errors import CurationError
 from curation.export.tables import write_frame
 from curation.interchange import FORMATS, preview, table, table_of, written
 from curation.interchange.answers import Answer, Record, lost, records_of
+from curation.questions import Question
 
 TURNS = [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars."}]
 ROWS = pd.DataFrame(
@@ -102,6 +103,169 @@ def test_what_a_tool_holds_comes_back_with_who_said_it(history, name):
         (i, a.holding(reasonless)) for i, a in plain(records, form)
     ]
     assert preview(content, ROWS, state, "Importer", name=name).decisions == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(histories, st.sampled_from(list(FORMATS)))
+def test_into_the_same_project_a_file_brings_nothing_new(history, name):
+    state = state_of(history)
+    content, _, _ = written(state, ROWS, name)
+    assert preview(content, ROWS, state, "Importer", name=name).decisions == []
+    once = preview(content, ROWS, fold([]), "Importer", name=name).decisions
+    if FORMATS[name].SUFFIX == ".jsonl":
+        twice = preview(content * 2, ROWS, fold([]), "Importer", name=name).decisions
+        assert sorted((d.kind, str(d.value)) for d in twice) == sorted(
+            (d.kind, str(d.value)) for d in once
+        ), "a line that stands twice is one answer"
+
+
+QUESTIONS = (
+    Question("reason", "choice", options=("my reason", "other")),
+    Question("notes", "text"),
+    Question("tags", "rating"),
+    Question("faults", "choices", options=("long", "wrong")),
+    Question("m", "spans", options=("bad",)),
+    Question("each", "turns", options=("good", "bad")),
+)
+ANSWERS = {
+    "reason": "my reason",
+    "notes": "[1]",
+    "tags": 4,
+    "faults": ["long"],
+    "m": [{"turn": 1, "start": 0, "end": 2, "option": "bad"}],
+    "each": {"1": "good"},
+}
+
+
+@pytest.mark.parametrize("name", ["argilla", "label-studio"])
+def test_answers_to_questions_come_back_beside_the_fixed_fields(name):
+    history = [
+        ("Ann", "a", ("answer", {"question": q, "value": v}), "") for q, v in ANSWERS.items()
+    ]
+    history += [("Ann", "a", ("drop", None), "spam"), ("Ann", "a", ("note", "a note"), "")]
+    history += [("Ann", "a", ("tag", "a tag"), "")]
+    state = state_of(history)
+    content, _, _ = written(state, ROWS, name)
+    result = preview(content, ROWS, fold([]), "Importer", name=name, questions=QUESTIONS)
+    (answer,) = records_of(read_back(result), ROWS)[0].answers
+    assert answer.answers == ANSWERS and result.unfit == 0
+    assert (answer.reason, answer.notes, answer.tags) == ("spam", ("a note",), ("a tag",))
+    for questions in (QUESTIONS, ()):  # also when the questions were removed since
+        again = preview(content, ROWS, state, "Importer", name=name, questions=questions)
+        assert again.decisions == []
+
+
+def test_an_answer_that_does_not_fit_its_question_is_left_out():
+    rows = [
+        {"id": "a", "answers": {"m": "bad"}},
+        {"id": "b", "answers": {"faults": "long", "x": "y"}},
+    ]
+    content = b"\n".join(orjson.dumps(row) for row in rows)
+    result = preview(content, ROWS, fold([]), "Ann", suffix=".jsonl", questions=QUESTIONS)
+    assert [(d.example_id, d.value) for d in result.decisions] == [
+        ("b", {"question": "faults", "value": ["long"]}),
+        ("b", {"question": "x", "value": "y"}),
+    ]
+    assert result.unfit == 1 and "fit their question: 1." in " ".join(result.remarks())
+
+
+def lines_of(content: bytes) -> list[dict]:
+    return [orjson.loads(line) for line in content.splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["keep", "drop", "label"])
+@pytest.mark.parametrize("answer", ["accept", "reject"])
+def test_what_prodigy_changed_in_our_file_counts(kind, answer):
+    state = state_of([("Ann", "a", (kind, "x" if kind == "label" else None), "")])
+    (line,) = lines_of(written(state, ROWS, "prodigy")[0])
+    line |= {"answer": answer, "_annotator_id": "Bob"}
+    (record,) = FORMATS["prodigy"].read(orjson.dumps(line))
+    expected = {"accept": "" if kind == "label" else "keep", "reject": "drop"}[answer]
+    assert (record.answers[0].who, record.answers[0].verdict) == ("Bob", expected)
+
+
+def test_of_several_options_in_prodigy_the_others_are_tags():
+    line = {"text": "Hi", "accept": ["greeting", "short", "kind"], "answer": "accept"}
+    result = preview(orjson.dumps(line), ROWS, fold([]), "Ann", name="prodigy")
+    assert [(d.kind, d.value) for d in result.decisions] == [
+        ("label", "greeting"),
+        ("tag", "short"),
+        ("tag", "kind"),
+    ]
+
+
+def test_a_record_that_fits_no_one_example_decides_nothing():
+    rows = pd.DataFrame(
+        {"prompt": ["", "Hi", "Hi", "Bye"], "response": [None, "Yes", "No", "Bye"]},
+        index=["e", "f", "g", "h"],
+    )
+    texts = [
+        {"image": "x.png"},
+        {"text": ""},
+        {"text": "Hi"},
+        {"text": "Hi\n\nNo"},
+        {"text": "Bye"},
+    ]
+    content = b"\n".join(orjson.dumps(line | {"answer": "reject"}) for line in texts)
+    result = preview(content, rows, fold([]), "Ann", name="prodigy")
+    assert [d.example_id for d in result.decisions] == ["g", "h"]
+    assert result.unknown == 3 and result.remarks()[0].endswith(": 3.")
+    table_row = orjson.dumps({"id": "", "verdict": "drop"})
+    result = preview(table_row, rows, fold([]), "Ann", suffix=".jsonl")
+    assert (result.decisions, result.unknown) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["", "label-studio", "prodigy", "doccano", "argilla"])
+def test_an_old_file_does_not_overrule_a_newer_answer(tmp_path, name):
+    before = [("Ann", "a", ("label", "x"), ""), ("Bob", "b", ("label", "x"), "")]
+    if name:
+        content = written(state_of(before), ROWS, name)[0]
+    else:
+        write_frame(table_of(state_of(before), ROWS), tmp_path / "t.jsonl")
+        content = (tmp_path / "t.jsonl").read_bytes()
+    after = state_of([*before, ("Ann", "a", ("label", "y"), "")])
+    result = preview(content, ROWS, after, "Importer", name=name, suffix=".jsonl")
+    timed = name not in ("doccano", "argilla")
+    assert (len(result.decisions), result.older) == ((0, 1) if timed else (1, 0))
+    assert result.untimed == (0 if timed else 1)
+    assert len(result.remarks()) == 1
+
+
+def test_what_was_changed_by_hand_in_a_table_counts():
+    state = state_of([("Ann", "a", ("keep", None), "")])
+    frame = table_of(state, ROWS).assign(verdict="drop")
+    content = frame.to_json(orient="records", lines=True).encode()
+    result = preview(content, ROWS, state, "Importer", suffix=".jsonl")
+    assert [(d.kind, d.annotator) for d in result.decisions] == [("drop", "Ann")]
+
+
+def test_two_notes_that_a_tool_joins_are_no_third_one():
+    before = [("Ann", "a", ("note", "one"), ""), ("Ann", "a", ("note", "two"), "")]
+    after = state_of([*before, ("Ann", "a", ("note", "three"), "")])
+    for name in ("argilla", "prodigy"):
+        content, _, _ = written(state_of(before), ROWS, name)
+        assert preview(content, ROWS, after, "Importer", name=name).decisions == []
+
+
+def test_a_csv_file_holds_long_texts_and_apostrophes_as_they_are(tmp_path):
+    turns = [{"role": "user", "content": "x" * 140_000}]
+    state = state_of([("Ann", "a", ("edit", turns), ""), ("Ann", "b", ("label", "'tis"), "")])
+    write_frame(table_of(state, ROWS, csv=True), tmp_path / "t.csv")
+    content = (tmp_path / "t.csv").read_bytes()
+    result = preview(content, ROWS, fold([]), "Importer", suffix=".csv")
+    assert [d.value for d in result.decisions] == [turns, "'tis"]
+    by_hand = b"id,label\na,'tis\nb,'=x\nc,''s\n"
+    result = preview(by_hand, ROWS, fold([]), "Ann", suffix=".csv")
+    assert [d.value for d in result.decisions] == ["'tis", "=x", "'s"]
+
+
+def test_answers_of_a_table_that_are_no_object_are_a_sentence():
+    for suffix, content in (
+        (".csv", b"id,answers\na,[1]\n"),
+        (".jsonl", b'{"id":"a","answers":[1]}'),
+    ):
+        with pytest.raises(CurationError, match="Row 1 of the table"):
+            preview(content, ROWS, fold([]), "Ann", suffix=suffix)
 
 
 def test_without_an_id_an_answer_is_attached_by_its_texts():

@@ -172,24 +172,27 @@ def of_answers(opened: Project, source: Path, annotator: str, format: str, as_js
     """Append the decisions of a table or of another tool's file, and print the numbers."""
     from curation.decisions import State
     from curation.interchange import preview
+    from curation.questions import read_questions
 
     try:
         content = source.read_bytes()
     except OSError as error:
         raise CurationError(f"{source} cannot be read: {error.strerror}.") from None
     rows, people = opened.examples.rows, opened.people() or State()
-    result = preview(content, rows, people, annotator, format, source.suffix)
+    questions = read_questions(opened.path)
+    result = preview(content, rows, people, annotator, format, source.suffix, questions)
     done = opened.decisions.append(result.decisions)
     value = {
         "examples": result.examples,
         "appended": done.appended,
         "unknown": result.unknown,
+        "older": result.older,
+        "unfit": result.unfit,
+        "untimed": result.untimed,
         "conflicts": len(done.conflicts),
     }
     text = f"{done.appended:,} decisions on {result.examples:,} examples, as one action"
-    if result.unknown:
-        text += f"; {result.unknown:,} records of examples that the project does not have"
-    show(value, as_json, text)
+    show(value, as_json, "\n".join((text, *result.remarks())))
 
 
 def list_decisions(

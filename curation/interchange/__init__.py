@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import orjson
@@ -11,14 +11,9 @@ import pandas as pd
 from curation.decisions import State
 from curation.errors import CurationError
 from curation.interchange import argilla, doccano, label_studio, prodigy, table
-from curation.interchange.answers import (
-    Preview,
-    Record,
-    decisions_of,
-    lost,
-    merged_of,
-    records_of,
-)
+from curation.interchange.answers import Record, lost, merged_of, records_of
+from curation.interchange.reading import Preview, decisions_of
+from curation.questions import Question
 
 
 class Format(Protocol):
@@ -64,6 +59,12 @@ def written(state: State, rows: pd.DataFrame, name: str) -> tuple[bytes, int, st
     return form.write(kept_records), number, lost(records, form.HOLDS, form.TITLE)
 
 
+def loss(state: State, rows: pd.DataFrame, name: str) -> str:
+    """Return a sentence about what a tool's format has no place for; empty for nothing."""
+    form = format_of(name)
+    return lost(records_of(state, rows), form.HOLDS, form.TITLE)
+
+
 def table_of(state: State, rows: pd.DataFrame, csv: bool = False) -> pd.DataFrame:
     """Return the decisions that count as a table, one row for each example; csv: with apostrophes."""
     return table.frame_of(merged_of(state, rows), csv)
@@ -76,10 +77,11 @@ def preview(
     annotator: str,
     name: str = "",
     suffix: str = "",
+    questions: Sequence[Question] = (),
 ) -> Preview:
     """Return the decisions that a file makes: of a tool's format, or else a table by its suffix.
 
-    Raises CurationError for a file of another form.
+    questions: of the project, which the answers must fit. Raises CurationError for a file of another form.
     """
     title = format_of(name).TITLE if name else "a table of decisions"
     try:
@@ -95,4 +97,4 @@ def preview(
         ValueError,
     ):
         raise CurationError(f"This is no file of {title}.") from None
-    return decisions_of(records, rows, state, annotator, merged=not name)
+    return decisions_of(records, rows, state, annotator, questions, merged=not name)

@@ -1,34 +1,28 @@
 """Answers of people about examples, as other annotation tools hold them: one answer for each person.
 
-Every format of this package is written from these and read into these.
+Every format of this package is written from these and read into these; `reading` makes decisions of
+them.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import Any
 
-import orjson
 import pandas as pd
 
-from curation.decisions import Decision, Event, State
-from curation.decisions.event import (
-    IMPORT,
-    answer_text,
-    is_question_name,
-    is_reason,
-    question_of,
-    with_reason,
-)
-from curation.errors import CurationError
+from curation.decisions import Event, State
+from curation.decisions.event import is_question_name, is_reason, question_of
+from curation.report import ANSWERS
 
 Turns = list[dict[str, Any]]
 
 SEPARATOR = "\n\n"
 """Text between prompt and response where a format has one text."""
+
+JOINT = "\n\n"
+"""Text between several notes where a format has one text."""
 
 
 @dataclass(frozen=True)
@@ -97,38 +91,45 @@ PARTS = {
 def records_of(state: State, rows: pd.DataFrame) -> list[Record]:
     """Return each example of `rows` that somebody answered about, with each person's own answers."""
     by_example: dict[str, dict[str, list[Event]]] = {}
-    for event in _events(state):
+    for event in own_events(state):
         by_example.setdefault(event.example_id, {}).setdefault(event.annotator, []).append(event)
+    texts = _texts(rows, by_example)
     return [
-        _record(i, rows, [_answer(state, who, events) for who, events in sorted(people.items())])
+        Record(
+            i,
+            *texts[i],
+            tuple(_answer(state, who, events) for who, events in sorted(people.items())),
+        )
         for i, people in sorted(by_example.items())
-        if i in rows.index
+        if i in texts
     ]
 
 
 def merged_of(state: State, rows: pd.DataFrame) -> list[Record]:
     """Return each example of `rows` with the one answer that counts; who gave its newest part."""
     newest: dict[str, list[Event]] = {}
-    for event in _counting(state):
+    for event in counting_events(state):
         newest.setdefault(event.example_id, []).append(event)
-    records = []
+    texts, records = _texts(rows, newest), []
     for example, events in sorted(newest.items()):
-        if example in rows.index:
+        if example in texts:
             who = max(events, key=lambda event: event.seq).annotator
-            records.append(_record(example, rows, [_answer(state, who, events)]))
+            records.append(Record(example, *texts[example], (_answer(state, who, events),)))
     return records
 
 
-def _record(example: str, rows: pd.DataFrame, answers: Sequence[Answer]) -> Record:
-    prompt, response = rows.at[example, "prompt"], rows.at[example, "response"]
-    return Record(example, _text(prompt), _text(response), tuple(answers))
+def _texts(rows: pd.DataFrame, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return the prompt and the response of those examples that `rows` has, by id."""
+    own = rows.loc[[i for i in ids if i in rows.index], ["prompt", "response"]]
+    pairs = zip(own["prompt"], own["response"], strict=True)
+    return {i: (_text(p), _text(r)) for i, (p, r) in zip(own.index, pairs, strict=True)}
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _events(state: State) -> Iterator[Event]:
+def own_events(state: State) -> Iterator[Event]:
     """Yield the opinions, tags, notes and edits of every person, without reasons."""
     for opinions in state.opinions.values():
         yield from opinions
@@ -139,7 +140,7 @@ def _events(state: State) -> Iterator[Event]:
     yield from state.edits.values()
 
 
-def _counting(state: State) -> Iterator[Event]:
+def counting_events(state: State) -> Iterator[Event]:
     """Yield the decisions that count, without reasons."""
     for table in (state.verdicts, state.labels, state.ratings, state.edits):
         yield from table.values()
@@ -193,109 +194,12 @@ def lost(records: Iterable[Record], holds: Iterable[str], title: str) -> str:
     return f"{title} has no place for {', '.join(parts)}." if parts else ""
 
 
-# --- reading --------------------------------------------------------------------------------
+def named_answers(values: Mapping[str, Any], fixed: Container[str]) -> dict[str, Any]:
+    """Return the answers to the lead's questions among the values of a tool, by question.
 
-
-class Preview(NamedTuple):
-    """Decisions that records make.
-
-    examples: number of known examples with a decision. unknown: number of records of examples that
-    the project does not have.
+    A value is named `answers.NAME`, so that a question may have the name of a `fixed` field; in files
+    of elsewhere any other name is a question's.
     """
-
-    decisions: list[Decision]
-    examples: int
-    unknown: int
-
-
-def decisions_of(
-    records: Iterable[Record],
-    rows: pd.DataFrame,
-    state: State,
-    annotator: str,
-    merged: bool = False,
-) -> Preview:
-    """Return what records say that the state does not, as one act of `annotator`.
-
-    A record without a known id is attached by its texts. An answer that its person has given already
-    makes no decision; merged: nor does one that counts already, whoever gave it. An empty field
-    takes nothing back. Raises CurationError for an answer that cannot be a decision.
-    """
-    batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
-    find, unknown = _finder(rows), 0
-    answers: list[tuple[str, Answer]] = []
-    for record in records:
-        example = find(record)
-        if example is None:
-            unknown += 1
-        else:
-            answers += [(example, a) for a in record.answers if not a.empty]
-    answers.sort(key=lambda pair: pair[1].when)  # the newest answer of a file counts
-    decisions: list[Decision] = []
-    current = _current(state, merged)
-    for example, answer in answers:
-        who = answer.who or annotator
-        reason = answer.reason
-        for kind, value in _choices(answer):
-            if (example, "" if merged else who, kind, _key(value)) in current:
-                continue
-            decision = Decision(example, kind, value, who, example.split("-")[0], batch=batch)
-            if answer.when:
-                decision = replace(decision, time=answer.when)
-            parts = with_reason(decision, reason if kind not in ("tag", "note") else "")
-            reason = "" if len(parts) > 1 else reason
-            for part in parts:
-                part.check()
-            decisions += parts
-    return Preview(decisions, len({d.example_id for d in decisions}), unknown)
-
-
-def _choices(answer: Answer) -> Iterator[tuple[str, Any]]:
-    """Yield the kind and value of each decision of an answer."""
-    if answer.verdict:
-        if answer.verdict not in ("keep", "drop"):
-            raise CurationError(f"A verdict is keep or drop, not {answer.verdict!r}.")
-        yield answer.verdict, None
-    if answer.edit is not None:
-        yield "edit", answer.edit
-    if answer.label:
-        yield "label", answer.label
-    if answer.rating is not None:
-        yield "rate", answer.rating
-    for question, value in answer.answers.items():
-        if is_question_name(question):
-            yield "answer", {"question": question, "value": value}
-    yield from (("tag", tag) for tag in answer.tags)
-    yield from (("note", note) for note in answer.notes)
-
-
-def _key(value: Any) -> bytes:
-    """Return a value as text; equal numbers are equal texts."""
-    if isinstance(value, int | float):
-        return answer_text(value).encode()
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _current(state: State, merged: bool) -> set[tuple[str, str, str, bytes]]:
-    """Return (example, person, kind, value) of each decision that counts or is a person's own."""
-    events = _counting(state) if merged else _events(state)
-    return {(e.example_id, "" if merged else e.annotator, e.kind, _key(e.value)) for e in events}
-
-
-def _finder(rows: pd.DataFrame) -> Callable[[Record], str | None]:
-    """Return a function that names the example of a record: by its id, else by its texts."""
-    by_text: dict[str, str] = {}
-
-    def find(record: Record) -> str | None:
-        if record.id:
-            return record.id if record.id in rows.index else None
-        if not by_text:
-            texts = zip(
-                rows.index, rows["prompt"].fillna(""), rows["response"].fillna(""), strict=True
-            )
-            for example, prompt, response in texts:
-                by_text.setdefault(Record("", prompt, response, ()).text, str(example))
-                by_text.setdefault(prompt, str(example))
-        return by_text.get(record.text)
-
-    return find
+    plain = {name: value for name, value in values.items() if name not in fixed}
+    own = {n.removeprefix(ANSWERS): v for n, v in values.items() if n.startswith(ANSWERS)}
+    return {name: value for name, value in (plain | own).items() if is_question_name(name)}

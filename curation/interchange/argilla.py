@@ -1,6 +1,7 @@
 """Argilla's records as its SDK writes them to disk: `dataset.records.to_json`.
 
-Source: argilla 2, `Record.to_dict` and `Record.from_dict`.
+Source: argilla 2, `Record.to_dict` and `Record.from_dict`. The lead's questions are named
+`answers.NAME`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from curation.decisions.event import is_question_name
-from curation.interchange.answers import Answer, Record
+from curation.interchange.answers import JOINT, Answer, Record, named_answers
+from curation.report import ANSWERS
 
 TITLE = "Argilla"
 HOLDS: tuple[str, ...] = ("verdict", "label", "rating", "tags", "notes", "reason", "answers")
@@ -32,8 +33,9 @@ def _entry(record: Record) -> dict[str, Any]:
     for answer in record.answers:
         user = str(uuid.uuid5(_SPACE, answer.who))
         people[user] = answer.who
-        values = {name: getattr(answer, name) for name in QUESTIONS} | dict(answer.answers)
-        values["notes"] = "\n\n".join(answer.notes)
+        values = {name: getattr(answer, name) for name in QUESTIONS}
+        values |= {f"{ANSWERS}{name}": value for name, value in answer.answers.items()}
+        values["notes"] = JOINT.join(answer.notes)
         for name, value in values.items():
             if value not in ("", None, ()):
                 value = list(value) if isinstance(value, tuple) else value
@@ -79,11 +81,7 @@ def _answer(who: str, values: dict[str, Any]) -> Answer:
         tags=tuple(_list(values.get("tags"))),
         notes=tuple(_list(values.get("notes"))),
         reason=str(values.get("reason") or ""),
-        answers={
-            name: value
-            for name, value in values.items()
-            if name not in QUESTIONS and is_question_name(name)
-        },
+        answers=named_answers(values, QUESTIONS),
     )
 
 

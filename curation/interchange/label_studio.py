@@ -1,7 +1,8 @@
 """Label Studio's tasks with annotations, as its JSON export and import have them.
 
 Source: Label Studio's guide, "Task format". A project there needs controls with these names: verdict,
-label and tags (Choices), rating (Rating), notes and reason (TextArea), all of `$prompt`.
+label and tags (Choices), rating (Rating), notes and reason (TextArea), and `answers.NAME` for the
+lead's questions, all of `$prompt`. An answer in parts is JSON text.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from curation.decisions.event import is_question_name
-from curation.interchange.answers import Answer, Record
+from curation.interchange.answers import Answer, Record, named_answers
+from curation.report import ANSWERS
 
 TITLE = "Label Studio"
 HOLDS: tuple[str, ...] = (
@@ -78,8 +79,7 @@ def write(records: Iterable[Record]) -> bytes:
 def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     values = {name: (getattr(answer, name), kind) for name, kind in TYPES.items()}
     for name, value in answer.answers.items():
-        numeric = isinstance(value, int | float)
-        values[name] = (value, "number" if numeric else "choices")
+        values[f"{ANSWERS}{name}"] = _control(value)
     for name, (value, kind) in values.items():
         if value in ("", None, ()):
             continue
@@ -92,6 +92,15 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
             "origin": "manual",
             "value": {_VALUES[kind]: listed},
         }
+
+
+def _control(value: Any) -> tuple[Any, str]:
+    """Return the answer to a lead's question as a control holds it, and the control's type."""
+    if isinstance(value, int | float):
+        return value, "number"
+    if isinstance(value, str) or all(isinstance(v, str) for v in value) and isinstance(value, list):
+        return value, "choices"
+    return orjson.dumps(value).decode(), "textarea"
 
 
 def _list(value: Any) -> list[Any]:
@@ -127,7 +136,7 @@ def _answer(annotation: dict[str, Any]) -> Answer:
         if key is not None and key in (result.get("value") or {}):
             values[str(result.get("from_name"))] = result["value"][key]
     own = {name: value for name, value in values.items() if name in TYPES}
-    others = {n: v for n, v in values.items() if n not in TYPES and is_question_name(n)}
+    others = named_answers(values, TYPES)
     single = {n: _list(v)[0] if _list(v) else "" for n, v in own.items()}
     time = annotation.get("updated_at") or annotation.get("created_at")
     return Answer(

@@ -2,7 +2,7 @@
 
 Source: Prodigy's documentation, "Annotation interfaces" (choice, text_input). Our verdict stands in
 `answer`: accept keeps, reject drops. A line of elsewhere that was accepted with a chosen option gives
-a label and no verdict.
+a label and no verdict; of several options all others are tags.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from curation.interchange.answers import Answer, Record
+from curation.interchange.answers import JOINT, Answer, Record
 
 TITLE = "Prodigy"
 HOLDS: tuple[str, ...] = ("verdict", "label", "notes", "when")
@@ -38,7 +38,7 @@ def _line(record: Record, answer: Answer, options: list[dict[str, str]]) -> dict
         "options": options,
         "accept": [answer.label] if answer.label else [],
         "answer": _ANSWERS[answer.verdict],
-        "user_input": "\n\n".join(answer.notes),
+        "user_input": JOINT.join(answer.notes),
         "meta": {"curation_id": record.id, "verdict": answer.verdict},
         "_annotator_id": answer.who,
         "_session_id": answer.who,
@@ -56,8 +56,9 @@ def _record(line: dict[str, Any]) -> Record:
     accepted = [str(option) for option in line.get("accept") or []]
     label = str(line.get("label") or "") if isinstance(line.get("label"), str) else ""
     verdict = {"accept": "keep", "reject": "drop"}.get(str(line.get("answer")), "")
-    if "verdict" in meta:
-        verdict = str(meta["verdict"])
+    own = str(meta.get("verdict"))
+    if own in _ANSWERS and _ANSWERS[own] == line.get("answer"):  # as we wrote it
+        verdict = own
     elif verdict == "keep" and (accepted or label):
         verdict = ""
     note = str(line.get("user_input") or "")
@@ -66,6 +67,7 @@ def _record(line: dict[str, Any]) -> Record:
         when=float(line.get("_timestamp") or 0),
         verdict=verdict,
         label=accepted[0] if accepted else label if verdict != "drop" else "",
+        tags=tuple(accepted[1:]),
         notes=(note,) if note else (),
     )
     ignored = line.get("answer") == "ignore"

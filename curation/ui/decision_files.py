@@ -10,9 +10,10 @@ import streamlit as st
 from curation.decisions import Decision, State
 from curation.errors import CurationError
 from curation.export.tables import write_frame
-from curation.interchange import FORMATS, preview, table_of, written
-from curation.interchange.answers import Preview
+from curation.interchange import FORMATS, loss, preview, table_of, written
+from curation.interchange.reading import Preview
 from curation.project import Project
+from curation.questions import read_questions
 from curation.ui import state
 from curation.ui.actions import NAMELESS
 from curation.ui.text import markdown
@@ -57,6 +58,8 @@ def _download(project: Project, people: State, name: str) -> None:
         key="files-download",
         on_click="ignore",
     )
+    if name and (sentence := loss(people, rows, name)):
+        st.caption(sentence)
 
 
 def _upload(project: Project, people: State, name: str, content: bytes, suffix: str) -> None:
@@ -66,14 +69,21 @@ def _upload(project: Project, people: State, name: str, content: bytes, suffix: 
         st.caption(NAMELESS)
         return
     try:
-        result: Preview = preview(content, project.examples.rows, people, who, name, suffix)
+        result: Preview = preview(
+            content,
+            project.examples.rows,
+            people,
+            who,
+            name,
+            suffix,
+            read_questions(project.path),
+        )
     except CurationError as error:
         st.error(markdown(error, 300), icon=":material/error:")
         return
-    st.markdown(
-        f"**{len(result.decisions):,}** new decisions on **{result.examples:,}** examples; "
-        f"{result.unknown:,} records of examples that this project does not have."
-    )
+    st.markdown(f"**{len(result.decisions):,}** new decisions on **{result.examples:,}** examples.")
+    for remark in result.remarks():
+        st.caption(remark)
     st.button(
         "Save as one act",
         type="primary",
