@@ -42,6 +42,7 @@ ALONE = {
     "test_questions_browser",
     "test_settle_browser",
     "test_soak",
+    "test_team_browser",
     "test_train_browser",
 }
 """Files whose tests drive a browser, compare times, signal processes or build a package."""

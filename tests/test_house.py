@@ -157,7 +157,7 @@ ROOMS = {
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery history settle
+        clean delivery history review_form settle
         team
         map
         coverage select train

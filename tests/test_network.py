@@ -120,6 +120,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("decisions", project)
     curate("history", project)
     curate("agreement", project)
+    curate("review", project, "--overlap", "2")
     curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
     curate("check", project)
     curate("carry", project)

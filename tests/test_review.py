@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from curation import Project
+from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.review import Review, read_review, write_review
 from curation.settings import read_about, write_about
+from tests.test_cli import run
+
+
+def curate(*words: object) -> str:
+    """What a command prints."""
+    status, out, err = run(*words)
+    assert status == 0, err
+    return out.strip()
 
 
 @pytest.fixture
@@ -63,3 +73,41 @@ def test_the_share_of_shared_examples_is_kept_and_only_grows() -> None:
     assert 3_700 < len(fifth) < 4_300 and fifth < half
     assert shared(0.0) == set() and len(shared(1.0)) == len(ids)
     assert {Review(overlap=3, share=0.2).people_for(i) for i in set(ids) - fifth} == {1}
+
+
+def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> None:
+    project = make_project([{"prompt": f"What is {i}?", "completion": f"{i}."} for i in range(50)])
+    ids = list(project.examples.rows.index)
+    answers = [("Ann", 0), ("Bob", 0), ("Cyd", 0), ("Ann", 1)]
+    project.decisions.append([Decision(ids[n], "keep", annotator=who) for who, n in answers])
+    assert curate("review", project.path) == (
+        "Each of the 50 examples is answered by one person; 2 are done, with 2 answers more than that."
+    )
+    set_to = curate("review", project.path, "--overlap", "2", "--json")
+    assert json.loads(set_to) == {
+        "overlap": 2,
+        "share": 1.0,
+        "consensus": "latest",
+        "shared": 50,
+        "single": 0,
+        "done": 1,
+        "extra": 1,
+    }
+    shared = sum(Review(2, 0.2).people_for(i) == 2 for i in ids)
+    text = curate("review", project.path, "--share", "0.2")
+    assert text.startswith(
+        f"Each of {shared} shared examples is answered by 2 people; {50 - shared} by one person; "
+    )
+    assert read_review(project.path) == Review(2, 0.2)
+    status, _, sentence = run("review", project.path, "--overlap", "0")
+    assert status == 1 and "whole number from 1 to 20" in sentence
+    assert read_review(project.path) == Review(2, 0.2)
+
+
+def test_the_queue_of_a_person_is_listed(make_project) -> None:
+    project = make_project([{"prompt": f"What is {i}?", "completion": f"{i}."} for i in range(4)])
+    ids = list(project.examples.rows.index)
+    write_review(project.path, Review(overlap=2))
+    project.decisions.append([Decision(ids[0], "keep", annotator="Ann")])
+    assert curate("queue", project.path, "--annotator", "Ann").split() == ids[1:]
+    assert curate("queue", project.path).split() == ids

@@ -50,6 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "decisions": people.list_decisions,
     "history": history.history,
     "agreement": people.agree,
+    "review": people.review,
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,

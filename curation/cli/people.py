@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -307,6 +308,30 @@ def agree(project: ProjectPath, as_json: AsJson = False) -> None:
             lines.append(f"  {len(result.disagreements):,} with different answers: see --json")
     value = {"questions": [result.summary() for result in results]}
     show(value, as_json, "\n".join(lines) or "Nobody has answered yet.")
+
+
+def review(
+    project: ProjectPath,
+    overlap: Annotated[
+        int | None, typer.Option(help="The number of people who answer each shared example.")
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(help="The share of the examples that are shared, 0 to 1.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print how many people answer each example and how many are done; or set it, at any time."""
+    from curation.looking.queues import Board
+    from curation.review import Review, read_review, write_review
+
+    opened = Project.open(project)
+    settings = read_review(opened.path)
+    given = {"overlap": overlap, "share": share}
+    if changes := {name: value for name, value in given.items() if value is not None}:
+        settings = Review(**(asdict(settings) | changes))
+        write_review(opened.path, settings)
+    progress = Board().progress(opened.examples.rows, opened.people(), settings)
+    show(asdict(settings) | progress._asdict(), as_json, progress.sentence(settings))
 
 
 def carry(

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,8 +39,7 @@ _CLOCKS = {
 _table = schema.leases
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """A live lease: the slot of an example that a page of a person has, and the seconds left."""
 
     example_id: str
@@ -142,7 +141,7 @@ def live(connection: sa.Connection) -> list[Lease]:
     now = _now(connection)
     columns = (_table.c.example_id, _table.c.slot, _table.c.holder, _table.c.page)
     query = sa.select(*columns, _table.c.until - now).where(_table.c.until > now)
-    return [Lease(*row) for row in connection.execute(query)]
+    return [Lease._make(row) for row in connection.execute(query).all()]
 
 
 def release_answered(connection: sa.Connection, events: Sequence[Event]) -> None:
@@ -195,9 +194,12 @@ def _choose(
     for example in candidates:
         if len(chosen) >= most:
             break
-        if example != screen and is_free(example):
-            (shared if example in held_by_others else chosen).append(example)
-    return [*chosen, *shared[::-1]][:most]
+        if example in held_by_others:
+            shared.append(example)
+        elif example != screen and is_free(example):
+            chosen.append(example)
+    late = (example for example in reversed(shared) if example != screen and is_free(example))
+    return [*chosen, *islice(late, most - len(chosen))]
 
 
 def _free_slot(others: Iterable[Lease]) -> int:

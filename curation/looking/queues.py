@@ -21,6 +21,7 @@ from curation.report import PEOPLE
 from curation.review import Review
 
 if TYPE_CHECKING:
+    from curation.decisions import DecisionStore
     from curation.decisions.state import State
 
 QUEUES = {
@@ -56,6 +57,11 @@ Changes = Callable[[int, object], tuple[object, set[str] | None]]
 """Finds what changed: (number of an event, former source) → (source, examples touched since)."""
 
 
+def changes_in(store: DecisionStore) -> Changes:
+    """Return a function that finds what changed in a store; see `Fold.changes`."""
+    return lambda seq, former: store.read(lambda fold: fold.changes(seq, former))
+
+
 class Among(NamedTuple):
     """The examples of a saved queue: positions in its order; decided: whether decided ones wait too."""
 
@@ -77,6 +83,38 @@ class Look(NamedTuple):
     counts: dict[str, int]
     labels: list[str]
     tags: list[str]
+
+
+class Progress(NamedTuple):
+    """How far a review is: shared and other examples, and those with all their answers.
+
+    extra: answers beyond the overlap.
+    """
+
+    shared: int
+    single: int
+    done: int
+    extra: int
+
+    def sentence(self, review: Review) -> str:
+        """Return what the settings mean for these examples, and how many are done."""
+        by = f"{review.overlap} people" if review.overlap > 1 else "one person"
+        if not self.single:
+            text = f"Each of the {_examples(self.shared)} is answered by {by}"
+        elif not self.shared:
+            text = f"Each of the {_examples(self.single)} is answered by one person"
+        else:
+            text = (
+                f"Each of {self.shared:,} shared examples is answered by {by}; "
+                f"{self.single:,} by one person"
+            )
+        extra = f", with {self.extra:,} answers more than that" if self.extra else ""
+        done = f"{self.done:,} {'is' if self.done == 1 else 'are'} done" if self.done else ""
+        return f"{text}; {done or 'none is done yet'}{extra}."
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} {'example' if count == 1 else 'examples'}"
 
 
 class Board:
@@ -123,6 +161,25 @@ class Board:
                 positions = _in_order(waits[name], tally.skipped, order)
             labels = sorted(tally.names("label") | sheet.labels)
             return Look(positions, counts, labels, sorted(tally.names("tag")))
+
+    def progress(
+        self,
+        rows: pd.DataFrame,
+        people: State | None,
+        review: Review,
+        changes: Changes | None = None,
+    ) -> Progress:
+        """Return how far the review of some rows is; see `look`."""
+        from curation.decisions.state import State
+
+        with self._lock:
+            counted = self._sheet(rows).counted
+            counted.follow(people or State(), changes)
+            overlap, answers = counted.tally.overlap(review), counted.tally.answers.astype(int)
+            shared = int(np.count_nonzero(overlap > 1)) if review.overlap > 1 else len(rows)
+            extra = int(np.maximum(answers - overlap, 0).sum())
+            done = int(np.count_nonzero(answers >= overlap))
+            return Progress(shared, len(rows) - shared, done, extra)
 
     def _sheet(self, rows: pd.DataFrame) -> _Sheet:
         sheet = self._sheets.get(id(rows))

@@ -81,14 +81,15 @@ class Tally:
         """Return True for each row that waits for a person: fewer people than its overlap, and not
         this one, have answered it.
         """
-        waits = self.answers < self._overlap(review)
+        waits = self.answers < self.overlap(review)
         if (mask := self._by_person.get(who)) is not None:
             waits &= ~mask
         return waits
 
-    def _overlap(self, review: Review) -> np.ndarray | int:
+    def overlap(self, review: Review) -> np.ndarray:
+        """Return the number of people who are to answer each row."""
         if review.overlap == 1 or review.share >= 1:
-            return review.overlap
+            return np.full(len(self.index), review.overlap)
         return np.where(self._places < review.share, review.overlap, 1)
 
     @cached_property

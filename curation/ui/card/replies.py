@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import Any
 
 import orjson
@@ -25,6 +24,7 @@ from curation.looking.queues import (
     REVIEW,
     Board,
     Look,
+    changes_in,
     following,
     ids_of,
 )
@@ -103,7 +103,7 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
     current, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
     review = read_review(place.project.path)
-    changes = None if people is None else partial(_changes, place.project)
+    changes = None if people is None else changes_in(place.project.decisions)
     saved = queues.saved(dataset, people, name)
     look = place.board.look(rows, people, name, place.annotator, review, changes, saved=saved.among)
     again = name == REVIEW or (name in saved.among and saved.among[name].decided)
@@ -200,7 +200,7 @@ def _up_to_date(place: Place, people: State | None) -> Dataset:
     if people is None:
         return place.view.dataset
     before = place.people or State()
-    source, examples = _changes(place.project, before.last, place.source)
+    source, examples = changes_in(place.project.decisions)(before.last, place.source)
     tables = ("verdicts", "edits", "labels")
     if any(
         name not in after
@@ -211,11 +211,6 @@ def _up_to_date(place: Place, people: State | None) -> Dataset:
         place.view = place.project.view()
     place.people, place.source = people, source
     return place.view.dataset
-
-
-def _changes(project: Project, seq: int, former: object) -> tuple[object, set[str] | None]:
-    """What changed since an event; see `Fold.changes`."""
-    return project.decisions.read(lambda fold: fold.changes(seq, former))
 
 
 def _among(table: Mapping[str, Event], examples: set[str] | None) -> Iterable[str]:
