@@ -115,8 +115,8 @@ def serve(path: Path, first: int, last: int, options: argparse.Namespace) -> dic
         end = time.perf_counter() + options.seconds
         time.sleep(rng.random() * options.pause)
         while time.perf_counter() < end:
-            at = order[0]
-            decision = Decision(at, rng.choice(["keep", "drop"]), None, seat.annotator)
+            answered = order[0]
+            decision = Decision(answered, rng.choice(["keep", "drop"]), None, seat.annotator)
             begun = time.perf_counter()
             project.decisions.append([decision])
             saved = time.perf_counter()
