@@ -66,6 +66,14 @@ def test_each_page_gets_examples_of_its_own_and_keeps_them(store):
     assert take(store, "c", "Cyd") == []
 
 
+def test_with_overlap_a_person_holds_an_example_once_and_an_answer_ends_only_the_own_lease(local):
+    take(local, "a", "Ann", IDS[:2], overlap=2)
+    assert take(local, "a2", "Ann", IDS[:3], overlap=2) == ["e2"]
+    assert take(local, "b", "Bob", IDS[:2], overlap=2) == ["e1", "e0"]
+    local.append([Decision("e0", "keep", annotator="Ann")])
+    assert holders(local) == {"e0": {"Bob"}, "e1": {"Ann", "Bob"}, "e2": {"Ann"}}
+
+
 def test_with_overlap_what_nobody_holds_comes_first_and_the_rest_in_reverse(store):
     assert take(store, "a", "Ann", IDS[:6], overlap=2) == IDS[:4]
     assert take(store, "b", "Bob", IDS[:6], overlap=2) == ["e4", "e5", "e3", "e2"]
