@@ -197,6 +197,16 @@ def test_a_drop_and_its_answers_are_one_act(project):
     assert write(project, [wrong]).refused.keys() == {"w"}
 
 
+def test_a_question_named_reason_and_a_typed_reason_are_both_kept(project):
+    write_questions(project.path, [Question("reason", "text", when="drop")])
+    example = project.examples.rows.index[0]
+    sent = answer(example, "drop", answers={"reason": "an answer"}, reason="a reason", op="d")
+    assert write(project, [sent]).saved == ["d"]
+    people = project.people()
+    assert people.answers[example]["reason"].value["value"] == "an answer"
+    assert people.reason(people.verdicts[example]) == "a reason"
+
+
 def test_a_card_holds_the_persons_own_answers_only(project):
     write_questions(project.path, ALL)
     example = project.examples.rows.index[0]

@@ -93,7 +93,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     decisions = with_reason(own, str(answer.get("reason") or ""))
     for name, value in dict(answer.get("answers") or {}).items():
         content = {"question": name, "value": value}
-        fields = {"kind": "answer", "value": content, "op_id": f"{op}:{name}"}
+        fields = {"kind": "answer", "value": content, "op_id": f"{op}:answer:{name}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in ANSWERING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
