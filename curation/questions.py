@@ -129,9 +129,13 @@ class Question:
         """The question as people read it."""
         return self.title or self.name.replace("_", " ")
 
+    def is_fit(self, value: Any) -> bool:
+        """Return whether an answer fits this question as it is now."""
+        return _FITS[self.kind](self, value)
+
     def check(self, value: Any) -> None:
         """Raise CurationError for an answer that does not fit this question."""
-        if not _FITS[self.kind](self, value):
+        if not self.is_fit(value):
             raise CurationError(f"{value!r} is no answer to the question {self.words!r}.")
 
     def to_dict(self) -> dict[str, Any]:

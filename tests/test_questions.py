@@ -216,6 +216,9 @@ def test_a_card_holds_the_persons_own_answers_only(project):
         response = ask(place(project, who), at=example)
         (card,) = [c for c in response["cards"] if c["id"] == example]
         assert card["answers"] == value
+    write_questions(project.path, [Question("tone", "spans", options=("warm",))])
+    (card,) = [c for c in ask(place(project), at=example)["cards"] if c["id"] == example]
+    assert card["answers"] == {}, "an answer to what the question was before"
     assert [q["name"] for q in response["questions"]] == [q.name for q in ALL]
     assert response["questions"][0]["title"] == "How does it sound?"
     assert response["questions"][1]["title"] == "faults"

@@ -184,6 +184,24 @@ def test_a_card_without_a_required_answer_says_which_is_missing_and_stays(opened
     assert answers(project)[-1] == ("skip", None), "a card that is put off needs no answer"
 
 
+def test_a_question_of_another_kind_is_answered_anew_on_the_same_card(opened, project):  # noqa: F811
+    define(project, Question("tone", "choice", options=("warm", "cold")))
+    page = opened()
+    example = painted(page)["example"]
+    press(page, "1")
+    saved(page)
+    define(project, Question("tone", "spans", options=("warm", "cold"), required=True), HELP)
+    page.keyboard.press("n")
+    page.keyboard.type("of another kind")
+    page.keyboard.press("Enter")
+    page.locator("[data-question=help]").wait_for()
+    assert painted(page)["example"] == example
+    page.keyboard.press("k")
+    page.get_by_text("First answer “tone”.").wait_for()
+    press(page, "s")
+    assert painted(page)["example"] != example
+
+
 def test_a_drop_asks_why_and_is_one_act_with_its_answer(opened, project):  # noqa: F811
     define(project, TONE, WHY)
     page = opened()

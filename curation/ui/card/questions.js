@@ -5,6 +5,20 @@ const RANKS = ["preferred", "rejected", "tie", "bad"];
 /** Whether the answer that the data rejects is shown first: fixed for an example, so that sides tell nothing. */
 const turnedRound = (card) => /[89a-f]/.test(card.id.charAt(card.id.length > 15 ? 15 : card.id.length - 1));
 
+const oneOf = (question, value) => question.options.includes(value);
+const isList = (value, fits) => Array.isArray(value) && value.every(fits);
+
+/** Whether an answer fits a question of a kind; the lead may have changed it after the answer. */
+const FITS = lookup({
+  choice: oneOf,
+  choices: (question, value) => isList(value, (option) => oneOf(question, option)),
+  rating: (question, value) => Number.isInteger(value),
+  text: (question, value) => typeof value === "string",
+  ranking: (question, value) => RANKS.includes(value),
+  turns: (question, value) => value !== null && typeof value === "object" && isList(Object.values(value), (option) => oneOf(question, option)),
+  spans: (question, value) => isList(value, (span) => span !== null && typeof span === "object" && oneOf(question, span.option)),
+});
+
 class Questions {
   constructor(page) {
     this.page = page;
@@ -50,8 +64,10 @@ class Questions {
     return parsed(card.messages, []).flatMap((turn, i) => (turn.role === "assistant" ? [i] : []));
   }
 
+  /** The answer to a question; undefined without one, and for one that does not fit any more. */
   value(question) {
-    return (question.when === "drop" ? this.dropped : this.page.card.answers)[question.name];
+    const value = (question.when === "drop" ? this.dropped : this.page.card.answers)[question.name];
+    return value !== undefined && FITS[question.kind](question, value) ? value : undefined;
   }
 
   isAnswered(question) {

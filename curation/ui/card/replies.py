@@ -29,7 +29,7 @@ from curation.looking.queues import (
     ids_of,
 )
 from curation.project import Project, View
-from curation.questions import read_questions
+from curation.questions import Question, read_questions
 from curation.report import PEOPLE
 from curation.review import Review, read_review
 from curation.ui.card.answers import write
@@ -113,6 +113,7 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
     needed = [*([current] if current in rows.index else []), *order]
     stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
     shared = _shared(place, people, stale, review)
+    questions = read_questions(place.project.path)
     return {
         "queue": name,
         "at": current,
@@ -123,8 +124,8 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
         "counts": look.counts,
         "remark": saved.remark,
         "fault": saved.fault,
-        "cards": cards(dataset, people, stale, place.annotator, shared),
-        **asking(place.project, people, request.get("guidelines")),
+        "cards": cards(dataset, people, stale, place.annotator, questions, shared),
+        **asking(place.project, people, questions, request.get("guidelines")),
         "labels": look.labels,
         "tags": look.tags,
         "undo": last_action(place.project, people, place.annotator),
@@ -243,7 +244,9 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
     }
 
 
-def asking(project: Project, people: State | None, known_mark: Any) -> dict[str, Any]:
+def asking(
+    project: Project, people: State | None, questions: Iterable[Question], known_mark: Any
+) -> dict[str, Any]:
     """Return the lead's questions, and the guidelines unless the page has this version of them.
 
     A version that the log does not have yet is appended to it before a card shows it.
@@ -252,9 +255,8 @@ def asking(project: Project, people: State | None, known_mark: Any) -> dict[str,
     if text != newest(people):
         note(project.decisions, text)
     mark = mark_of(text) if text else ""
-    questions = [asdict(q) | {"title": q.words} for q in read_questions(project.path)]
     return {
-        "questions": questions,
+        "questions": [asdict(q) | {"title": q.words} for q in questions],
         "guidelines": {"mark": mark, **({"text": text} if mark != known_mark else {})},
     }
 
@@ -264,17 +266,19 @@ def cards(
     people: State | None,
     ids: Iterable[str],
     annotator: str,
-    shared: Mapping[str, Any] | None = None,
+    questions: Iterable[Question],
+    shared: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The data with which the page shows each example, up to MOST_TEXT characters; text only.
 
     shared: example → the label to show, where people's verdict, label and rating are not shown.
     """
     titles = {report.name: report.title for report in dataset.steps}
+    asked = {question.name: question for question in questions}
     sent: list[dict[str, Any]] = []
     room = MOST_TEXT
     for example in ids:
-        card = card_of(dataset, people, titles, example, annotator, shared or {})
+        card = card_of(dataset, people, titles, example, annotator, asked, shared)
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
         if room < 0 and sent:
             break
@@ -288,6 +292,7 @@ def card_of(
     titles: Mapping[str, str],
     example: str,
     annotator: str,
+    questions: Mapping[str, Question],
     shared: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One example with what the recipe, people and the annotator made of it; see `cards`."""
@@ -314,7 +319,7 @@ def card_of(
             ATTENTION.get(code, code) for code in _text(row["attention"]).split(",") if code
         ],
         "edited": decided.edit.annotator if decided.edit else "",
-        "answers": _answers(people, example, annotator),
+        "answers": _answers(people, example, annotator, questions),
         "rating": decided.rating.value if decided.rating else None,
         "tags": list(decided.tags),
         "flags": list(decided.flags),
@@ -322,11 +327,14 @@ def card_of(
     }
 
 
-def _answers(people: State | None, example: str, annotator: str) -> dict[str, Any]:
-    """A person's own answers to the lead's questions; those of others would sway them."""
+def _answers(
+    people: State | None, example: str, annotator: str, questions: Mapping[str, Question]
+) -> dict[str, Any]:
+    """A person's own answers that fit the lead's questions; those of others would sway them."""
     opinions = people.opinions.get(example, ()) if people else ()
     own = [e.value for e in opinions if e.kind == "answer" and e.annotator == annotator]
-    return {value["question"]: value["value"] for value in own}
+    values = {value["question"]: value["value"] for value in own}
+    return {n: v for n, v in values.items() if n in questions and questions[n].is_fit(v)}
 
 
 def _turns(edit: Event) -> str:
