@@ -192,15 +192,19 @@ def test_what_is_on_other_screens_is_said_and_comes_when_they_leave(project):
 def test_another_s_answer_is_not_shown_before_the_own_one(project):
     write_review(project.path, Review(overlap=2))
     example = project.examples.rows.index[0]
-    say = [("drop", None), ("label", "sum"), ("rate", 2), ("tag", "odd")]
+    say = [("drop", None), ("label", "sum"), ("rate", 2), ("tag", "odd"), ("note", "spam")]
     project.decisions.append([Decision(example, kind, value, "Ann") for kind, value in say])
+    own = [("tag", "sum"), ("note", "short")]
+    project.decisions.append([Decision(example, kind, value, "Bob") for kind, value in own])
     (card,) = [c for c in ask(place(project, "Bob"))["cards"] if c["id"] == example]
     assert (card["fate"]["person"], card["fate"]["kept"]) == (False, True)
-    assert (card["label"], card["rating"], card["tags"]) == ("", None, ["odd"])
+    assert (card["label"], card["rating"]) == ("", None)
+    assert (card["tags"], card["notes"]) == (["sum"], [["Bob", "short"]])
     response = ask(place(project, "Bob"), answers=[answer(example, by="Bob")], at=example)
     assert response["notices"] == [], "another answer is what is wanted"
     (card,) = [c for c in response["cards"] if c["id"] == example]
     assert card["fate"] == {"kept": True, "by": "Bob", "person": True} and card["label"] == "sum"
+    assert card["tags"] == ["odd", "sum"] and ["Ann", "spam"] in card["notes"]
 
 
 def test_the_overlap_can_change_while_people_work(project):

@@ -17,6 +17,7 @@ import pandas as pd
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
+from curation.decisions.state import Summary
 from curation.errors import CurationError
 from curation.guidelines import mark_of, newest, note, read_guidelines
 from curation.looking.queues import (
@@ -271,7 +272,8 @@ def cards(
 ) -> list[dict[str, Any]]:
     """The data with which the page shows each example, up to MOST_TEXT characters; text only.
 
-    shared: example → the label to show, where people's verdict, label and rating are not shown.
+    shared: example → the label to show, where other people's answers, notes and tags are not
+    shown.
     """
     titles = {report.name: report.title for report in dataset.steps}
     asked = {question.name: question for question in questions}
@@ -300,7 +302,8 @@ def card_of(
     decided = (people or State()).of(example)
     label = row["label"]
     if example in shared:
-        label, decided = shared[example], replace(decided, verdict=None, label=None, rating=None)
+        label = shared[example]
+        decided = _own(decided, people or State(), example, annotator)
     messages = str(row["messages"]) if decided.edit is None else _turns(decided.edit)
     cut = max(0, len(messages) - LONGEST)
     return {
@@ -325,6 +328,19 @@ def card_of(
         "flags": list(decided.flags),
         "notes": [[note.annotator, str(note.value)] for note in decided.notes],
     }
+
+
+def _own(decided: Summary, people: State, example: str, annotator: str) -> Summary:
+    """What an example's card shows before this person answered: own notes and tags, no answers."""
+    tags = people.tags.get(example, {})
+    return replace(
+        decided,
+        verdict=None,
+        label=None,
+        rating=None,
+        notes=tuple(note for note in decided.notes if note.annotator == annotator),
+        tags=tuple(tag for tag in decided.tags if tags[tag].annotator == annotator),
+    )
 
 
 def _answers(
