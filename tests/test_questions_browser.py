@@ -222,6 +222,16 @@ def test_a_drop_asks_why_and_is_one_act_with_its_answer(opened, project):  # noq
     assert painted(page)["example"] == example
     state = project.people()
     assert not state.verdicts and list(state.answers[example]) == ["tone"]
+    page.keyboard.press("d")
+    page.keyboard.press("Shift+d")
+    page.keyboard.type("an advertisement")
+    page.keyboard.press("Enter")
+    page.get_by_text("First answer “why”.").wait_for()
+    page.keyboard.press("1")
+    saved(page)
+    assert answers(project)[-3:] == [("drop", None), ("note", "an advertisement"), ("why", "spam")]
+    page.keyboard.press("u")
+    saved(page)
     press(page, "dk")
     saved(page)
     assert answers(project)[-1] == ("keep", None), "a drop that was begun can still be a keep"

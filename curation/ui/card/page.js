@@ -384,7 +384,7 @@ class Page extends Shell {
 
   /** Drop the card, after the questions that a drop asks. */
   do_drop(reason = "") {
-    if (this.questions.dropping) return this.questions.finishDrop();
+    if (this.questions.dropping) return this.questions.finishDrop(reason);
     const missing = this.questions.missing();
     if (missing) return this.say(missing);
     this.closePanel();

@@ -247,7 +247,10 @@ class Questions {
     return true;
   }
 
-  finishDrop() {
+  /** Drop the card, or ask for what is missing; a reason that is typed meanwhile takes the former's place. */
+  finishDrop(typed = "") {
+    if (typed) this.reason = typed;
+    this.page.closePanel();
     const missing = this.missing();
     if (missing) return this.page.say(missing);
     const { dropped, reason } = this;
