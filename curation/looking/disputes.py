@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -46,12 +46,13 @@ def value_of(people: State, example_id: str, question: str, answer: str) -> Any:
     raise KeyError(answer)
 
 
-def unsettled(people: State) -> int:
-    """Return the number of examples with different answers to a question that nobody settled."""
-    return sum(
-        share > 0 and not people.settled.get(example)
-        for example, share in people.disagreement.items()
-    )
+def counts(results: Iterable[Agreement], people: State, index: pd.Index) -> tuple[int, int]:
+    """Return how many different answers wait, and how many are settled, over several questions.
+
+    An example counts once for each question that people answered differently; see `disputes`.
+    """
+    each = [disputes(result, people, index) for result in results]
+    return sum(len(waiting) for waiting, _ in each), sum(settled for _, settled in each)
 
 
 def changed_opinions(

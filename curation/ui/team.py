@@ -11,7 +11,7 @@ import streamlit as st
 
 from curation.looking.agreement import FEWEST, QUESTIONS, Agreement, confusion, written
 from curation.looking.agreements import agreements
-from curation.looking.disputes import changed_opinions, unsettled
+from curation.looking.disputes import changed_opinions, counts
 from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
 from curation.questions import Question
@@ -126,24 +126,27 @@ def measured(path: str, people: Any, questions: tuple[Question, ...]) -> tuple[M
     return newest, 0
 
 
-def draw_numbers(opinions: pd.DataFrame, results: list[Agreement], total: int, people: Any) -> None:
+def draw_numbers(
+    opinions: pd.DataFrame, results: list[Agreement], index: pd.Index, people: Any
+) -> None:
     """Draw how far people are, what waits to be settled, and the agreement on each question."""
     with st.container(horizontal=True):
         answered = opinions["example"].nunique()
         count = opinions["who"].where(opinions["who"] != "").nunique()
         charts.number(
             "Examples answered",
-            f"{answered:,} of {total:,}",
+            f"{answered:,} of {len(index):,}",
             f"by {count:,} {'person' if count == 1 else 'people'}",
             height="stretch",
         )
+        waiting, settled = counts(results, people, index)
         charts.number(
             "Different answers",
-            f"{unsettled(people):,} unsettled",
-            f"{len(people.settled):,} settled",
+            f"{waiting:,} unsettled",
+            f"{settled:,} settled",
             height="stretch",
-            help="Examples to whose questions people gave different answers. Show “Disagreements” "
-            "to settle them.",
+            help="An example counts once for each question that people answered differently. Show "
+            "“Disagreements” to settle them.",
         )
         for result in results:
             charts.number(

@@ -45,7 +45,7 @@ def draw() -> None:
     )
     team.draw_policy(project, place)
     if part != team.DISAGREEMENTS:  # there the example has all the room
-        team.draw_numbers(newest.opinions, newest.results, len(view.dataset), people)
+        team.draw_numbers(newest.opinions, newest.results, view.dataset.rows.index, people)
     chosen = by_question.get(str(question), newest.results[0])
     st.markdown(team.sentence(chosen))
     if changed:

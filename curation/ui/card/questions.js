@@ -12,7 +12,7 @@ const isList = (value, fits) => Array.isArray(value) && value.every(fits);
 const FITS = lookup({
   choice: oneOf,
   choices: (question, value) => isList(value, (option) => oneOf(question, option)),
-  rating: (question, value) => Number.isInteger(value),
+  rating: (question, value) => Number.isInteger(value) && value >= question.lowest && value <= question.highest,
   text: (question, value) => typeof value === "string",
   ranking: (question, value) => RANKS.includes(value),
   turns: (question, value) => value !== null && typeof value === "object" && isList(Object.values(value), (option) => oneOf(question, option)),

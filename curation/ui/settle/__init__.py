@@ -48,7 +48,7 @@ def draw(project: Project, view: View, result: Agreement) -> None:
     state.present(project)
     sent: Any = widget_value(key_of(project)) or {}
     request = sent.get("request") or {}
-    done = answers.write(project, request.get("answers", ()), state.annotator())
+    done = answers.write(project, request.get("answers", ()))
     people = project.people() or State()
     rows = view.dataset.rows
     waiting, settled = disputes(result, people, rows.index)
@@ -81,7 +81,7 @@ def draw(project: Project, view: View, result: Agreement) -> None:
             "names": names,
             "revision": people.last,
             "empty": EMPTY,
-            "blocked": not state.annotator(),
+            "annotator": state.annotator(),
             "back": f"{done.back} {done.undone}" if done.back else "",
             "saved": done.saved,
             "refused": done.refused,

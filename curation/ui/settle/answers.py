@@ -28,18 +28,21 @@ class Written:
     trouble: str = ""
 
 
-def write(project: Project, answers: Sequence[Any], annotator: str) -> Written:
+def write(project: Project, answers: Sequence[Any]) -> Written:
     """Save answers in their order; one that is sent again adds nothing.
 
-    An answer is {op, example, question, answer, revision, time}, or {op, undo}: an undo takes back
-    the settled answer with that op id, or without one the newest of the person's.
+    An answer is {op, by, example, question, answer, revision, time}, or {op, by, undo}: an undo takes
+    back the settled answer with that op id, or without one the newest of the person's. by: the name
+    under which it was given. An answer without a name is refused.
     """
     done = Written()
     for answer in answers:
         op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
         try:
+            annotator = str(answer.get("by") or "").strip()
             if not annotator:
-                raise CurationError("Type your name on the left first.")
+                done.refused[op] = "This answer has no name; type your name first."
+                continue
             if "undo" in answer:
                 _undo(project, str(answer["undo"]), op, annotator, done)
             else:
@@ -47,7 +50,7 @@ def write(project: Project, answers: Sequence[Any], annotator: str) -> Written:
             done.saved.append(op)
         except KeyError:
             done.refused[op] = "Nobody gives this answer any more; look at the example again."
-        except (TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError):
             done.refused[op] = "This answer cannot be read."
         except CurationError as error:
             done.trouble = str(error)

@@ -28,6 +28,7 @@ class Settling {
     this.unsaved = this.unsaved.filter((answer) => !saved.has(answer.op));
     this.settled = this.settled.filter((op) => !(op in data.refused));
     this.trouble = data.trouble || Object.values(data.refused)[0] || "";
+    if (this.data && data.annotator !== this.data.annotator) this.settled = []; // they are another person's
     const painted = this.item?.id;
     const former = (this.data?.start || 0) + this.place;
     const fresh = data.back && data.back !== this.back;
@@ -45,7 +46,7 @@ class Settling {
     const count = this.unsaved.length;
     this.saving.textContent = this.trouble || (count ? `${plural(count, "answer")} not yet saved` : "");
     this.saving.classList.toggle("trouble", Boolean(this.trouble));
-    this.moves.forEach((node, n) => { node.disabled = n < 2 ? !item : Boolean(this.data.blocked); });
+    this.moves.forEach((node, n) => { node.disabled = n < 2 ? !item : !this.data.annotator; });
     if (!item) {
       this.head.replaceChildren();
       this.answers.replaceChildren();
@@ -63,7 +64,7 @@ class Settling {
 
   choice({ answer, people, names }, n) {
     const who = this.data.names ? names.join(", ") : plural(people, "person").replace("persons", "people");
-    return el("button", { type: "button", class: "choice", disabled: Boolean(this.data.blocked), ...(n < 9 ? { "aria-keyshortcuts": String(n + 1) } : {}),
+    return el("button", { type: "button", class: "choice", disabled: !this.data.annotator, ...(n < 9 ? { "aria-keyshortcuts": String(n + 1) } : {}),
       onclick: (event) => event.detail < 2 && this.settle(n) },
       n < 9 ? el("kbd", {}, String(n + 1)) : null, el("span", { class: "answer" }, visible(answer)), el("span", { class: "who" }, visible(who)));
   }
@@ -86,9 +87,9 @@ class Settling {
   settle(n) {
     const { item } = this;
     const choice = item?.choices[n];
-    if (!choice || this.data.blocked) return;
+    if (!choice || !this.data.annotator) return;
     const op = newId();
-    this.unsaved.push({ op, example: item.id, question: this.data.question, answer: choice.answer, revision: this.data.revision, time: Date.now() / 1000 });
+    this.unsaved.push({ op, by: this.data.annotator, example: item.id, question: this.data.question, answer: choice.answer, revision: this.data.revision, time: Date.now() / 1000 });
     this.settled.push(op);
     this.items = this.items.filter((other) => other !== item);
     this.say();
@@ -97,8 +98,8 @@ class Settling {
 
   move(move) {
     if (move === "undo") {
-      if (this.data.blocked) return;
-      this.unsaved.push({ op: newId(), undo: this.settled.pop() || "", question: this.data.question });
+      if (!this.data.annotator) return;
+      this.unsaved.push({ op: newId(), by: this.data.annotator, undo: this.settled.pop() || "", question: this.data.question });
       this.say();
       this.paint();
       return;
