@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation import files
+from curation import files, lock
 from curation.errors import CurationError
 
 if TYPE_CHECKING:
@@ -52,11 +52,32 @@ def read_guidelines(folder: Path) -> str:
     return text
 
 
-def write_guidelines(folder: Path, store: DecisionStore, text: str, who: str) -> None:
-    """Write the guidelines, and their version into the log; raises CurationError for a longer text."""
+class GuidelinesConflict(CurationError):
+    """Somebody else saved the guidelines since they were read; `theirs` is the mark of that version."""
+
+    def __init__(self, theirs: str) -> None:
+        super().__init__(
+            "Somebody else saved the guidelines since you opened them. Nothing was saved: show their "
+            "version, or save once more to put yours in its place."
+        )
+        self.theirs = theirs
+
+
+def write_guidelines(
+    folder: Path, store: DecisionStore, text: str, who: str, base: str | None = None
+) -> None:
+    """Write the guidelines, and their version into the log; raises CurationError for a longer text.
+
+    base: mark of the version that the text was made from; raises GuidelinesConflict when the saved
+    one is another by now.
+    """
     if len(text) > MOST:
         raise CurationError(f"The guidelines have {len(text):,} characters; at most {MOST:,} fit.")
-    files.write_text(folder / FILE, f"{text.strip()}\n")
+    with lock.locked(folder / ".guidelines.lock"):
+        present = mark_of(read_guidelines(folder))
+        if base not in (None, present):
+            raise GuidelinesConflict(present)
+        files.write_text(folder / FILE, f"{text.strip()}\n")
     note(store, read_guidelines(folder), who)
 
 

@@ -11,6 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from curation import lock
 from curation.decisions.event import is_question_name
 from curation.errors import CurationError
 from curation.settings import read_settings, write_tables
@@ -227,6 +228,46 @@ def write_questions(folder: Path, questions: Sequence[Question]) -> None:
     write_tables(folder, "questions", [question.to_dict() for question in checked(questions)])
 
 
+class QuestionConflict(CurationError):
+    """Somebody else changed or removed a question since it was opened.
+
+    theirs: the question as it is now; None for one that was removed.
+    """
+
+    def __init__(self, theirs: Question | None) -> None:
+        super().__init__(
+            "Somebody else changed this question since you opened it. Nothing was saved: close it to "
+            "see their version, or save once more to put yours in its place."
+            if theirs
+            else "Somebody else removed this question since you opened it. Nothing was saved: close "
+            "it, or save once more to ask it again."
+        )
+        self.theirs = theirs
+
+
+def change_questions(
+    folder: Path, change: Callable[[Sequence[Question]], Sequence[Question]]
+) -> None:
+    """Write what `change` makes of the questions that are saved now; two writers take turns."""
+    with lock.locked(folder / ".questions.lock"):
+        write_questions(folder, change(read_questions(folder)))
+
+
+def save_question(folder: Path, question: Question, base: Question | None) -> None:
+    """Save a question in the place of `base`, from which it was made; None for a new one.
+
+    Raises QuestionConflict when the saved one is another by now.
+    """
+
+    def change(questions: Sequence[Question]) -> Sequence[Question]:
+        theirs = next((q for q in questions if base and q.name == base.name), None)
+        if theirs != base:
+            raise QuestionConflict(theirs)
+        return put(questions, question, base.name if base else "")
+
+    change_questions(folder, change)
+
+
 def put(questions: Sequence[Question], question: Question, former: str = "") -> list[Question]:
     """Return the questions with one added at the end, or in the place of the one named `former`."""
     if not former:
@@ -235,16 +276,19 @@ def put(questions: Sequence[Question], question: Question, former: str = "") -> 
 
 
 def moved(questions: Sequence[Question], name: str, by: int) -> list[Question]:
-    """Return the questions with one moved by some places, within the ends."""
-    names = [question.name for question in questions]
-    place = names.index(name)
-    rest = [question for question in questions if question.name != name]
-    rest.insert(max(0, min(place + by, len(rest))), questions[place])
+    """Return the questions with one moved by some places, within the ends.
+
+    Raises CurationError when it was removed.
+    """
+    question = named(questions, name)
+    rest = without(questions, name)
+    rest.insert(max(0, min(questions.index(question) + by, len(rest))), question)
     return rest
 
 
 def without(questions: Sequence[Question], name: str) -> list[Question]:
-    """Return the questions but the one with a name."""
+    """Return the questions but the one with a name; raises CurationError when it was removed."""
+    named(questions, name)
     return [question for question in questions if question.name != name]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from curation.decisions import Decision
-from curation.guidelines import newest, read_guidelines
+from curation.guidelines import newest, read_guidelines, write_guidelines
 from curation.questions import Question, read_questions, write_questions
 from tests.test_pages import button, opened
 
@@ -71,3 +71,41 @@ def test_wrong_settings_are_a_sentence_in_place_of_the_panel(project):
     settings.write_text(settings.read_text("utf-8").replace('"text"', '"sort"'), "utf-8")
     app = opened("team")
     assert "kind is one of choice" in app.error[0].value and not app.exception
+
+
+GUIDELINES = "Guidelines, shown beside the card as they are typed"
+
+
+def test_another_lead_s_work_is_neither_lost_nor_put_over_what_is_typed(project):
+    write_questions(project.path, [Question("x", "text"), Question("y", "text")])
+    app = opened("team")
+    app.button(key="question-x-edit").click().run()
+    field(app, "Question").input("Mine").run()
+    write_questions(project.path, [Question("x", "text", "Theirs")])
+    button(app, "Save the question").click().run()
+    assert "changed this question" in app.error[0].value
+    assert field(app, "Question").value == "Mine"
+    assert read_questions(project.path)[0].title == "Theirs"
+    write_questions(project.path, [])
+    button(app, "Save the question").click().run()
+    assert "removed this question" in app.error[0].value and names(project) == []
+    assert field(app, "Question").value == "Mine"
+    button(app, "Save the question").click().run()
+    assert read_questions(project.path) == (Question("x", "text", "Mine"),)
+
+    field(app, GUIDELINES).input("Mine").run()
+    write_guidelines(project.path, project.decisions, "Theirs", "Bob")
+    app.run()
+    assert field(app, GUIDELINES).value == "Mine"
+    button(app, "Save the guidelines").click().run()
+    assert "saved the guidelines since" in app.error[0].value
+    assert field(app, GUIDELINES).value == "Mine" and read_guidelines(project.path) == "Theirs"
+    button(app, "Save the guidelines").click().run()
+    assert read_guidelines(project.path) == "Mine" and not app.error
+    write_guidelines(project.path, project.decisions, "Newer", "Bob")
+    app.run()
+    assert field(app, GUIDELINES).value == "Newer", "nothing was typed"
+
+    write_questions(project.path, [])
+    app.button(key="question-x-remove").click().run()
+    assert not app.exception

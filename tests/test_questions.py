@@ -80,6 +80,9 @@ def test_questions_are_added_changed_moved_and_removed():
     assert moved([TONE, HELP, FAULTS], "tone", -1) == [TONE, HELP, FAULTS]
     assert moved([TONE, HELP, FAULTS], "tone", 5) == [HELP, FAULTS, TONE]
     assert without([TONE, HELP], "tone") == [HELP]
+    for change in (lambda: moved([], "tone", 1), lambda: without([HELP], "tone")):
+        with pytest.raises(CurationError, match="no question 'tone' any more"):
+            change()
 
 
 @pytest.mark.parametrize(

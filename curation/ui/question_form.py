@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.guidelines import FILE, MOST, mark_of, read_guidelines, versions, write_guidelines
+from curation.guidelines import (
+    FILE,
+    MOST,
+    GuidelinesConflict,
+    mark_of,
+    read_guidelines,
+    versions,
+    write_guidelines,
+)
 from curation.project import Project
 from curation.questions import (
     KINDS,
@@ -17,11 +26,12 @@ from curation.questions import (
     WHEN,
     WITH_OPTIONS,
     Question,
+    QuestionConflict,
+    change_questions,
     moved,
-    put,
     read_questions,
+    save_question,
     without,
-    write_questions,
 )
 from curation.ui import state
 from curation.ui.slots import Slot, widget_value
@@ -30,8 +40,36 @@ from curation.ui.text import markdown
 NEW = "+"
 """In the place of a name: the question that is being added."""
 
-EDITED = Slot("question-edited", "")
+
+@dataclass(frozen=True)
+class Editing:
+    """The open editor of a question.
+
+    shown: the question with which its fields began, which never changes, or they would begin anew;
+    None for a new question. base: the saved question that a save replaces; None for none.
+    """
+
+    shown: Question | None
+    base: Question | None
+
+    @property
+    def name(self) -> str:
+        """The name of the question; NEW for a new one."""
+        return self.shown.name if self.shown else NEW
+
+
+@dataclass(frozen=True)
+class Typing:
+    """The field of the guidelines: the text with which it began, and the mark that a save replaces."""
+
+    shown: str
+    base: str
+
+
+EDITED: Slot[Editing | None] = Slot("question-edited", None)
 PROBLEM = Slot("question-problem", "")
+GUIDELINES: Slot[Typing | None] = Slot("guidelines-typing", None)
+GUIDELINES_PROBLEM = Slot("guidelines-problem", "")
 
 
 def draw(project: Project) -> tuple[Question, ...]:
@@ -60,17 +98,17 @@ def _draw_questions(project: Project, questions: Sequence[Question]) -> None:
     edited = EDITED.get(project)
     for place, question in enumerate(questions):
         _draw_line(project, question, place, len(questions))
-        if edited == question.name:
-            _draw_editor(project, question)
-    if edited == NEW:
-        _draw_editor(project, None)
-    else:
+        if edited and edited.name == question.name:
+            _draw_editor(project, edited)
+    if edited and edited.name not in [question.name for question in questions]:
+        _draw_editor(project, edited)  # a new one, or one that somebody else removed
+    if not edited or edited.shown:
         st.button(
             "Add a question",
             key="question-add",
             icon=":material/add:",
             on_click=_open,
-            args=(project, NEW),
+            args=(project, Editing(None, None)),
         )
 
 
@@ -81,7 +119,7 @@ def _draw_line(project: Project, question: Question, place: int, count: int) -> 
             st.markdown(f"**{markdown(question.words, 200)}**")
             st.caption(markdown(_about(question), 400))
         key = f"question-{question.name}"
-        _button(project, "Edit", "edit", f"{key}-edit", _open, question.name)
+        _button(project, "Edit", "edit", f"{key}-edit", _open, Editing(question, question))
         _button(
             project, "Up", "arrow_upward", f"{key}-up", _move, question.name, -1, off=place == 0
         )
@@ -123,9 +161,9 @@ def _about(question: Question) -> str:
     return " · ".join(parts)
 
 
-def _draw_editor(project: Project, question: Question | None) -> None:
-    """Draw the fields of a question; None for a new one."""
-    key = f"question-of-{question.name if question else NEW}"
+def _draw_editor(project: Project, edited: Editing) -> None:
+    """Draw the fields of a question."""
+    key, question = f"question-of-{edited.name}", edited.shown
     shown = question or Question("new", "choice", options=("yes", "no"))
     with st.container(border=True):
         left, right = st.columns(2)
@@ -181,17 +219,17 @@ def _draw_editor(project: Project, question: Question | None) -> None:
                 type="primary",
                 key=f"{key}-save",
                 on_click=_save,
-                args=(project, question.name if question else "", key),
+                args=(project, edited, key),
             )
-            _button(project, "Close", "close", f"{key}-close", _open, "")
+            _button(project, "Close", "close", f"{key}-close", _open, None)
 
 
-def _open(project: Project, name: str) -> None:
-    EDITED.set(project, name)
+def _open(project: Project, edited: Editing | None) -> None:
+    EDITED.set(project, edited)
     PROBLEM.set(project, "")
 
 
-def _save(project: Project, former: str, key: str) -> None:
+def _save(project: Project, edited: Editing, key: str) -> None:
     """Save the question that the fields hold, or keep them open with the reason."""
 
     def of(name: str, default: Any = "") -> Any:
@@ -203,7 +241,7 @@ def _save(project: Project, former: str, key: str) -> None:
     scale = ("lowest", "highest", "low", "high") if kind == "rating" else ()
     try:
         question = Question(
-            former or of("name"),
+            edited.shown.name if edited.shown else of("name"),
             kind,
             of("title"),
             tuple(options) if kind in WITH_OPTIONS else (),
@@ -212,40 +250,56 @@ def _save(project: Project, former: str, key: str) -> None:
             of("when"),
             **{name: of(name) for name in scale},
         )
-        write_questions(project.path, put(read_questions(project.path), question, former))
+        save_question(project.path, question, edited.base)
     except CurationError as error:
+        if isinstance(error, QuestionConflict):
+            EDITED.set(project, replace(edited, base=error.theirs))
         PROBLEM.set(project, str(error))
     else:
-        _open(project, "")
+        _open(project, None)
 
 
 def _move(project: Project, name: str, by: int) -> None:
-    write_questions(project.path, moved(read_questions(project.path), name, by))
+    with state.flashing_errors():
+        change_questions(project.path, lambda questions: moved(questions, name, by))
 
 
 def _remove(project: Project, name: str) -> None:
-    write_questions(project.path, without(read_questions(project.path), name))
-    _open(project, "")
+    with state.flashing_errors():
+        change_questions(project.path, lambda questions: without(questions, name))
+    edited = EDITED.get(project)
+    if edited and edited.name == name:
+        _open(project, None)
 
 
 def _draw_guidelines(project: Project) -> None:
     text = read_guidelines(project.path)
-    key = f"guidelines-{mark_of(text)}"  # a text that was changed elsewhere is shown anew
+    newest = Typing(text, mark_of(text))
+    typing = GUIDELINES.get(project) or newest
+    key = _field(typing)
+    if typing != newest and str(widget_value(key, typing.shown)).strip() == typing.shown:
+        typing, key = newest, _field(newest)  # nothing was typed, so the newer text is shown
+        GUIDELINES_PROBLEM.set(project, "")
+    GUIDELINES.set(project, typing)
     st.text_area(
         "Guidelines, shown beside the card as they are typed",
-        text,
+        typing.shown,
         key=key,
         height=240,
         max_chars=MOST,
     )
+    if problem := GUIDELINES_PROBLEM.get(project):
+        st.error(markdown(problem, 400))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Save the guidelines",
             key="guidelines-save",
             on_click=_save_guidelines,
-            args=(project, key),
+            args=(project, typing),
             disabled=not state.annotator(),
         )
+        if typing.shown != text:
+            _button(project, "Show their version", "undo", "guidelines-theirs", _show_guidelines)
         st.caption(markdown(_version(project, text), 200))
 
 
@@ -261,6 +315,24 @@ def _version(project: Project, text: str) -> str:
     return f"Version {len(history):,} · {day} UTC · by {newest.who or 'somebody outside the app'}"
 
 
-def _save_guidelines(project: Project, key: str) -> None:
-    text = str(widget_value(key, ""))
-    write_guidelines(project.path, project.decisions, text, state.annotator())
+def _field(typing: Typing) -> str:
+    """The key of the field of the guidelines, for each text with which it begins."""
+    return f"guidelines-{mark_of(typing.shown)}"
+
+
+def _show_guidelines(project: Project) -> None:
+    GUIDELINES.set(project, None)
+    GUIDELINES_PROBLEM.set(project, "")
+
+
+def _save_guidelines(project: Project, typing: Typing) -> None:
+    """Save the guidelines that the field holds, or keep them there with the reason."""
+    text = str(widget_value(_field(typing), typing.shown))
+    try:
+        write_guidelines(project.path, project.decisions, text, state.annotator(), typing.base)
+    except CurationError as error:
+        if isinstance(error, GuidelinesConflict):
+            GUIDELINES.set(project, replace(typing, base=error.theirs))
+        GUIDELINES_PROBLEM.set(project, str(error))
+    else:
+        _show_guidelines(project)
