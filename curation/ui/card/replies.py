@@ -276,11 +276,11 @@ def cards(
     shown.
     """
     titles = {report.name: report.title for report in dataset.steps}
-    asked = {question.name: question for question in questions}
+    by_name = {question.name: question for question in questions}
     sent: list[dict[str, Any]] = []
     room = MOST_TEXT
     for example in ids:
-        card = card_of(dataset, people, titles, example, annotator, asked, shared)
+        card = card_of(dataset, people, titles, example, annotator, by_name, shared)
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
         if room < 0 and sent:
             break
