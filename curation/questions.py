@@ -49,6 +49,9 @@ MOST_QUESTIONS = 20
 LONGEST = 5_000
 """Characters of an answer in free text."""
 
+FARTHEST = 5_000_000
+"""Code points from a turn's begin beyond which no stretch ends: more than a turn has."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -176,7 +179,7 @@ def _fits_spans(question: Question, value: Any) -> bool:
         isinstance(span, dict)
         and span.keys() == {"turn", "start", "end", "option"}
         and all(_is_place(span[name]) for name in ("turn", "start", "end"))
-        and span["start"] < span["end"]
+        and span["start"] < span["end"] <= FARTHEST
         and isinstance(span["option"], str)
         and span["option"] in question.options
         for span in value

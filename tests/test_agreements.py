@@ -8,10 +8,11 @@ import pytest
 from curation.decisions import Decision
 from curation.decisions.event import Event
 from curation.decisions.fold import fold
+from curation.errors import CurationError
 from curation.looking.agreement import confusion
 from curation.looking.agreements import agreements
 from curation.looking.units import distances
-from curation.questions import Question
+from curation.questions import FARTHEST, Question
 
 TONE = Question("tone", "choice", options=("warm", "cold"))
 FAULTS = Question("faults", "choices", options=("long", "wrong", "rude"))
@@ -107,6 +108,24 @@ def test_marked_stretches_overlap_by_code_points():
     nothing = both("errors", [[]], [[]])
     assert "nobody marked anything" in agreements(nothing, [ERRORS])[0].sentence()
     assert result.summary()["pairs"][0]["kappa"] is None
+
+
+def test_a_long_stretch_costs_no_more_than_a_short_one():
+    far = 10**12
+    ann = [span(0, 6), span(4, 10), span(10, 12), span(20, far)]
+    bob = [span(30, far), span(2, 11), span(0, 5, "odd")]
+    (result,) = agreements(both("errors", [ann], [bob]), [ERRORS])
+    # Ann: 0 to 12 and 20 to the end; Bob: 2 to 11 and 30 to the end, and 5 of another option
+    sizes = 12 + (far - 20) + 9 + (far - 30) + 5
+    assert result.same == pytest.approx(2 * (9 + far - 30) / sizes, abs=1e-15)
+    small = both("errors", [[span(0, 6), span(4, 10), span(12, 13)]], [[span(5, 8), span(9, 14)]])
+    assert agreements(small, [ERRORS])[0].same == pytest.approx(2 * (3 + 1 + 1) / (11 + 8))
+
+
+def test_a_stretch_ends_where_a_turn_could():
+    ERRORS.check([span(0, FARTHEST)])
+    with pytest.raises(CurationError, match="is no answer to the question"):
+        ERRORS.check([span(0, FARTHEST + 1)])
 
 
 def test_text_is_not_measured_and_answers_of_a_former_kind_are_left_out():

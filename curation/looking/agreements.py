@@ -32,8 +32,8 @@ WHY = (
     "Marked stretches have no coefficient; the share is F1, the overlap of what two people marked."
 )
 
-Mark = tuple[str, int, int, str]
-"""Example, turn, place in the turn, option: one marked code point."""
+Marks = dict[tuple[int, str], list[tuple[int, int]]]
+"""Turn and option → the marked stretches, from start to before end, in order and apart."""
 
 
 def agreements(
@@ -59,7 +59,7 @@ def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
     that the two share. Two people who both marked nothing agree, and count for nothing.
     """
     rows = opinions[opinions["question"] == question].reset_index(drop=True)
-    marks = [_marks(i, text) for i, text in zip(rows["example"], rows["value"], strict=True)]
+    marks = [_marks(text) for text in rows["value"]]
     rows = rows.assign(marks=pd.Series(marks, index=rows.index, dtype=object))
     rows = rows[rows["marks"].notna()]
     nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
@@ -73,7 +73,7 @@ def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
             zip(group["who"], group["marks"], strict=True), 2
         ):
             counts = sums.setdefault((first, second), [0, 0, 0])
-            for place, number in enumerate((1, 2 * len(a & b), len(a) + len(b))):
+            for place, number in enumerate((1, 2 * _both(a, b), _size(a) + _size(b))):
                 counts[place] += number
     nothing = Coefficient(np.nan, np.nan, np.nan, WHY)
     lines = [
@@ -103,14 +103,33 @@ def _f1(both: int, all_: int) -> float:
     return both / all_ if all_ else np.nan
 
 
-def _marks(example: str, text: str) -> frozenset[Mark] | None:
-    """Return the marked code points of an answer; None for an answer of another kind."""
+def _marks(text: str) -> Marks | None:
+    """Return the marked stretches of an answer; None for an answer of another kind."""
+    marks: Marks = {}
     try:
         spans: Any = orjson.loads(text) if text else []
-        return frozenset(
-            (example, span["turn"], place, span["option"])
-            for span in spans
-            for place in range(span["start"], span["end"])
-        )
+        for span in sorted(spans, key=lambda span: int(span["start"])):
+            stretches = marks.setdefault((span["turn"], span["option"]), [])
+            start, end = span["start"], span["end"]
+            if stretches and start <= stretches[-1][1]:
+                start, end = stretches[-1][0], max(end, stretches.pop()[1])
+            stretches.append((start, end))
     except (orjson.JSONDecodeError, TypeError, KeyError):
         return None
+    return marks
+
+
+def _size(marks: Marks) -> int:
+    return sum(end - start for stretches in marks.values() for start, end in stretches)
+
+
+def _both(first: Marks, second: Marks) -> int:
+    """Return how many code points both marked with the same option."""
+    both = 0
+    for place in first.keys() & second.keys():
+        a, b = first[place], second[place]
+        i = j = 0
+        while i < len(a) and j < len(b):
+            both += max(0, min(a[i][1], b[j][1]) - max(a[i][0], b[j][0]))
+            i, j = (i + 1, j) if a[i][1] < b[j][1] else (i, j + 1)
+    return both
