@@ -226,6 +226,15 @@ def checked(questions: Sequence[Question]) -> tuple[Question, ...]:
     return tuple(questions)
 
 
+def check_answer(questions: Mapping[str, Question], kind: str, value: Any) -> None:
+    """Raise CurationError for a decision that answers or settles a question with what does not fit.
+
+    An answer to a question that was removed meanwhile fits.
+    """
+    if kind in ("answer", "settle") and value["question"] in questions:
+        questions[value["question"]].check(value["value"])
+
+
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
     """Write the questions of a project; the rest of project.toml stays as it is."""
     write_tables(folder, "questions", [question.to_dict() for question in checked(questions)])

@@ -322,3 +322,26 @@ def test_deliveries_carry_answers(answered, tmp_path: Path):
     assert orjson.loads(frame.at[ids[1], "curation_answers"]) == {"help": 2, "tone": "cold"}
     manifest = orjson.loads((tmp_path / "out" / "manifest.json").read_bytes())
     assert manifest["decisions"]["delivered_with"]["answers"] == 3
+
+
+def test_a_file_of_answers_is_checked_and_an_own_copy_of_the_log_is_not(project, tmp_path):
+    from curation.cli.people import of_file
+
+    write_questions(project.path, ALL)
+    example, file = project.examples.rows.index[0], tmp_path / "answers.jsonl"
+
+    def read(*lines: dict):
+        file.write_bytes(b"\n".join(orjson.dumps(line) for line in lines))
+        return of_file(project, file, "Zoe")[0]
+
+    def line(kind: str, question: str, value, **more) -> dict:
+        return {"id": example, "kind": kind, "value": about(question, value), **more}
+
+    fitting = [line("answer", "tone", "warm"), line("settle", "help", 7), line("answer", "old", 1)]
+    assert len(read(*fitting)) == 3
+    for wrong in (line("answer", "tone", "wram"), line("answer", "help", 9)):
+        with pytest.raises(CurationError, match="line 2: .* is no answer to the question"):
+            read(fitting[0], wrong)
+    with pytest.raises(CurationError, match="line 1: .* is no answer"):
+        read(line("settle", "tone", "wram"))
+    assert len(read(line("answer", "tone", "wram", op_id="printed"))) == 1

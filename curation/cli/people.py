@@ -146,12 +146,18 @@ def of_filter(
 def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decision], int]:
     """Read the decisions of a file, and the number of those whose texts it does not hold.
 
-    Raises CurationError for a line that is not a decision.
+    Raises CurationError for a line that is not a decision, or no answer to its question.
     """
     from curation.decisions import read_decisions
+    from curation.questions import check_answer, read_questions
 
-    examples = opened.examples.rows
-    lines = read_decisions(read_text(source), annotator, examples.index)
+    questions = {question.name: question for question in read_questions(opened.path)}
+    lines = read_decisions(
+        read_text(source),
+        annotator,
+        opened.examples.rows.index,
+        lambda decision: check_answer(questions, decision.kind, decision.value),
+    )
     if lines.problems:
         raise CurationError(f"{source.name}, {lines.problems[0]}")
     return lines.decisions, lines.withheld

@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -297,13 +297,19 @@ class DecisionLines(NamedTuple):
     withheld: int
 
 
-def read_decisions(text: str, annotator: str, example_ids: Collection[str]) -> DecisionLines:
+def read_decisions(
+    text: str,
+    annotator: str,
+    example_ids: Collection[str],
+    check: Callable[[Decision], None] = Decision.check,
+) -> DecisionLines:
     """Read JSON Lines of {id, kind, value}, with a reason where there is one.
 
     Events that this program printed are read as they are, undo and redo too, also those about
     examples that the project does not have. All decisions of a text are one batch, which `annotator`
     can undo. An append ignores a line whose `op_id` it has; a line without one is a new decision
-    each time.
+    each time. check: raises CurationError for a decision that does not fit the project; events that
+    this program printed are not asked.
     """
     decisions, problems, withheld = [], [], 0
     batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
@@ -321,6 +327,8 @@ def read_decisions(text: str, annotator: str, example_ids: Collection[str]) -> D
             parts = with_reason(decision, entry.get("reason") or "")
             for part in parts:
                 part.check()
+                if not entry.get("op_id"):
+                    check(part)
             decisions += parts
         except CurationError as error:
             problems.append(f"line {number}: {error}")
