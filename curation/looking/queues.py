@@ -108,7 +108,8 @@ class Progress(NamedTuple):
                 f"Each of {self.shared:,} shared examples is answered by {by}; "
                 f"{self.single:,} by one person"
             )
-        extra = f", with {self.extra:,} answers more than that" if self.extra else ""
+        answers = "answer" if self.extra == 1 else "answers"
+        extra = f", with {self.extra:,} {answers} more than that" if self.extra else ""
         done = f"{self.done:,} {'is' if self.done == 1 else 'are'} done" if self.done else ""
         return f"{text}; {done or 'none is done yet'}{extra}."
 
