@@ -25,6 +25,13 @@ PAGES = [
 ]
 """The address and the title of every page of the navigation."""
 
+EXCUSED = [
+    # Streamlit puts the groups of its navigation as boxes between the list and its items.
+    ("[data-testid=stSidebarNavItems]", "list"),
+    ("[data-testid=stSidebarNavItems]", "listitem"),
+]
+"""What stems from Streamlit's own elements and cannot be mended from outside."""
+
 TURNS = [
     {"role": "system", "content": "Answer in one sentence."},
     {"role": "user", "content": "Why is the sky blue?\n\n| a | b |\n|---|---|\n| 1 | 2 |"},
@@ -69,6 +76,15 @@ def app(tmp_path_factory, example_project, imported) -> Iterator[App]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Iterator[App]:
+    """The app without a project."""
+    server = App(tmp_path_factory.mktemp("nothing"))
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def opened(browser, app):
     """Opens a page as Ann, in a browser of the given size and scheme."""
@@ -102,9 +118,45 @@ def settled(page) -> None:
     page.wait_for_timeout(800)  # for what moves or fades in
 
 
+def states(app: App) -> dict[str, str]:
+    """Each page's address with the example, and of some in a project that was not run."""
+    addresses = {title: f"{app.address}/{name}?project=example" for name, title in PAGES}
+    for name in ("map", "team"):
+        addresses[f"{name}, not run"] = f"{app.address}/{name}?project=fresh"
+    return addresses
+
+
+def problems(opened, addresses: dict[str, str], scheme: str) -> dict[str, list[str]]:
+    """Open each page, and every expander on it; the problems that are measured there."""
+    result = {}
+    for title, address in addresses.items():
+        page = opened(address, scheme)
+        shut = page.locator("[data-testid=stMain] details:not([open]) > summary")
+        for _ in range(shut.count()):
+            shut.first.click()
+            settled(page)
+        measured = accessible.violations(page, EXCUSED)
+        if measured:
+            result[title] = measured
+        page.close()
+    return result
+
+
 def test_every_page_of_the_navigation_is_looked_at():
     assert len(PAGES) == (ROOT / "app.py").read_text().count("st.Page(")
     assert [name for name, _ in PAGES].count("") == 1
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule(opened, app, scheme):
+    assert problems(opened, states(app), scheme) == {}
+
+
+@pytest.mark.alone
+def test_no_page_without_a_project_breaks_a_rule(opened, empty):
+    addresses = {title: f"{empty.address}/{name}" for name, title in PAGES}
+    assert problems(opened, addresses, "light") == {}
 
 
 FOCUS = """() => {
