@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.decisions import Decision, DecisionStore, as_one_act
+from curation.decisions import Decision, DecisionStore, as_one_act, schema
 from curation.decisions.event import SWITCHES
+from curation.decisions.fold import fold
 from curation.decisions.moments import TABLES, changes_since, moment_at, return_to
 from curation.errors import CurationError
 
@@ -159,3 +161,37 @@ def test_a_time_names_the_newest_event_up_to_it(store):
     store.append([Decision("a", "keep"), Decision("b", "keep")])
     events = [replace(e, recorded=float(10 * e.seq)) for e in store.events()]
     assert [moment_at(events, t) for t in (9.9, 10.0, 15.0, 99.0)] == [0, 1, 1, 2]
+
+
+def test_a_decision_is_saved_while_a_past_moment_is_folded(store, monkeypatch):
+    """A save that waited for the fold would not be over before the fold is."""
+    store.append([Decision("x", "keep"), Decision("y", "keep"), Decision("z", "keep")])
+    saved = []
+
+    def slow(events):
+        save = threading.Thread(target=store.append, args=([Decision("x", "drop")],), daemon=True)
+        save.start()
+        save.join(10)
+        saved.append(not save.is_alive())
+        return fold(events)
+
+    monkeypatch.setattr("curation.decisions.store.fold", slow)
+    assert store.state(2).verdicts.keys() == {"x", "y"}
+    assert saved == [True]
+    assert store.state(2) is store.state(2) and saved == [True]
+
+
+def test_a_moment_that_a_repair_overtook_is_not_remembered(store, monkeypatch):
+    store.append([Decision("x", "keep"), Decision("y", "keep")])
+
+    def overtaken(events):
+        monkeypatch.setattr("curation.decisions.store.fold", fold)
+        with store.alone() as connection:
+            schema.put(connection, "epoch", "another")
+            connection.commit()
+        store.last()
+        return fold(events)
+
+    monkeypatch.setattr("curation.decisions.store.fold", overtaken)
+    before = store.state(1)
+    assert store.state(1) is not before

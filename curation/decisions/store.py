@@ -342,16 +342,21 @@ class DecisionStore:
         with self._reading:
             self._read()
             if until is None or until >= self._fold.last:
-                state = self._fold.state()
-            else:
-                earlier = self._fold.upto(until)
-                number = earlier[-1].seq if earlier else 0
-                state = self._states[number] if number in self._states else fold(earlier)
-            self._states[state.last] = state
-            self._states.move_to_end(state.last)
-            while len(self._states) > _REMEMBERED:
-                self._states.popitem(last=False)
-            return state
+                return self._remember(self._fold.state())
+            events, earlier = self._fold, self._fold.upto(until)
+            number = earlier[-1].seq if earlier else 0
+            if number in self._states:
+                return self._remember(self._states[number])
+        state = fold(earlier)  # without the lock, which a save waits for
+        with self._reading:
+            return self._remember(state) if self._fold is events else state
+
+    def _remember(self, state: State) -> State:
+        self._states[state.last] = state
+        self._states.move_to_end(state.last)
+        while len(self._states) > _REMEMBERED:
+            self._states.popitem(last=False)
+        return state
 
     def _read(self) -> None:
         if os.getpid() != self._process:  # connections do not survive a fork
