@@ -63,6 +63,25 @@ def test_a_batch_that_counts_in_part_says_so(store):
     assert not Reader(store).page().acts[2].undone
 
 
+def test_a_page_asks_the_database_as_often_for_a_large_act_as_for_a_small_one(store, monkeypatch):
+    read, queries = store._read, []
+    monkeypatch.setattr(store, "_read", lambda: queries.append(1) or read())
+    numbers = []
+    for many in (2, 40):
+        for who in ("Ann", "Bob"):
+            values = [("label", f"{many}-{n}", who) for n in range(many)]
+            store.append(as_one_act(values, who, f"{many}-{who}", 0))
+        for counts in (None, False):
+            reader = Reader(store)
+            queries.clear()
+            act = reader.page(Search(batch=f"{many}-Ann", counts=counts)).acts[0]
+            rows = reader.events(act)
+            numbers.append(len(queries))
+            assert len(rows) == many
+    assert act.fate == "40 of 40 overruled" and rows[0][2] == "overruled by Bob"
+    assert numbers[:2] == numbers[2:]
+
+
 def test_an_undo_of_an_undo_and_a_return_have_words(store):
     store.append([one("a", "keep"), one("b", "keep")])
     undo = store.undo("Ann")

@@ -147,6 +147,15 @@ class Fold:
         """Return the op_ids that an undo or redo named when it was made; none for other events."""
         return self._targets.get(op_id, ())
 
+    def reached(self, op_id: str) -> set[str]:
+        """Return the op_ids of the events that an undo or redo switches, also through others."""
+        reached, waiting = set[str](), [op_id]
+        while waiting:
+            targets = [op for op in self.targets(waiting.pop()) if op not in reached]
+            reached.update(targets)
+            waiting += targets
+        return reached
+
     def is_on(self, op_id: str) -> bool:
         """Return whether an event exists and is on."""
         return op_id in self._by_op and op_id not in self._off

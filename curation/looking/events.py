@@ -7,7 +7,7 @@ of acts is found by walking back from the newest event, so it costs as many even
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -134,6 +134,8 @@ class Reader:
         self.store = store
         self.state: State = store.state()
         self.label_of = label_of
+        self._pasts: dict[str, list[Event]] = {}  # example → its events, oldest first
+        self._later: dict[str, dict[str, Event]] = {}  # example → op_id → what overruled it
 
     def page(self, search: Search | None = None, before: int = 0, size: int = PAGE) -> Page:
         """Return the newest acts that a search holds, of events with a number below `before`.
@@ -144,6 +146,8 @@ class Reader:
         acts: list[Act] = []
         end = self.state.last if before <= 0 else min(before - 1, self.state.last)
         for run in self._runs(search, end):
+            if search.counts is not None:
+                self._load(run)
             if search.narrow and not any(self._meets(event, search) for event in run):
                 continue
             if len(acts) == size:
@@ -159,6 +163,7 @@ class Reader:
         """Return the first events of an act: each with its words and its fate; reasons are left out."""
         run = self.store.events(since=act.first - 1, until=act.seq)[:most]
         rows = [event for event in run if not is_reason(event)]
+        self._load(rows)
         return [(event, self._words([event]), self.fate(event)) for event in rows]
 
     def counts(self, event: Event) -> bool:
@@ -177,11 +182,21 @@ class Reader:
         subject = subject_of(event)
         if subject is None or self._wins(event, subject):
             return ""
-        events = self.store.events(example_id=event.example_id, until=self.state.last)
-        later = overruled(events, self.state.undone).get(event.op_id)
+        self._load([event])
+        later = self._later[event.example_id].get(event.op_id)
         if later is not None:
             return f"overruled by {later.annotator}"
         return "another answer counts" if question_of(event) else ""
+
+    def _load(self, events: Iterable[Event]) -> None:
+        """Read the pasts of the events' examples at once; one by one, each costs a query."""
+        missing = {event.example_id for event in events} - self._pasts.keys()
+        if missing:
+            last, undone = self.state.last, self.state.undone
+            pasts = self.store.read(lambda fold: {i: fold.events_of(i) for i in missing})
+            for example, past in pasts.items():
+                self._pasts[example] = [e for e in past if e.seq <= last]
+                self._later[example] = overruled(self._pasts[example], undone)
 
     def _wins(self, event: Event, subject: tuple[str, ...]) -> bool:
         """Return whether the state holds an event; False also for one that takes something away."""
@@ -271,6 +286,7 @@ class Reader:
             return self.fate(main[0])
         if off:
             return f"{len(off):,} of {len(main):,} undone"
+        self._load(main)
         lost = sum(bool(self._lost(event)) for event in main)
         return f"{lost:,} of {len(main):,} overruled" if lost else ""
 
@@ -310,9 +326,11 @@ class Reader:
     def _former(self, event: Event) -> str:
         """Return the value that an event replaced; of a label also the imported one."""
         subject = subject_of(event)
-        events = self.store.events(example_id=event.example_id, until=event.seq - 1)
-        for earlier in reversed(events):
-            if subject_of(earlier) == subject and earlier.op_id not in self.state.undone:
+        self._load([event])
+        for earlier in reversed(self._pasts[event.example_id]):
+            if earlier.seq >= event.seq or earlier.op_id in self.state.undone:
+                continue
+            if subject_of(earlier) == subject:
                 value = earlier.value["value"] if event.kind == "answer" else earlier.value
                 return _short(answer_text(value))
         return _short(self.label_of(event.example_id)) if event.kind == "label" else ""
@@ -374,16 +392,6 @@ def _many(events: Sequence[Event]) -> str:
 def _switched_by(fold: Fold, event: Event) -> str:
     """Return who switched an event off last; empty where that is unknown."""
     for later in reversed(fold.events_of(event.example_id)):
-        if later.kind in SWITCHES and event.op_id in _reached(fold, later.op_id):
+        if later.kind in SWITCHES and event.op_id in fold.reached(later.op_id):
             return later.annotator
     return ""
-
-
-def _reached(fold: Fold, op_id: str) -> set[str]:
-    """Return the events that an undo or redo switches, also through others."""
-    reached, waiting = set[str](), [op_id]
-    while waiting:
-        targets = [op for op in fold.targets(waiting.pop()) if op not in reached]
-        reached.update(targets)
-        waiting += targets
-    return reached
