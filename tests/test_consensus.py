@@ -11,7 +11,7 @@ import pytest
 from curation import Project, Step
 from curation.decisions import Consensus, Decision, DecisionStore, State
 from curation.decisions.consensus import POLICIES, consensus, fit_point, rates
-from curation.decisions.dawid_skene import fit
+from curation.decisions.dawid_skene import Rates, fit
 from curation.decisions.fold import fold
 from curation.errors import CurationError
 from curation.overlay import with_decisions
@@ -225,6 +225,58 @@ def test_rates_are_the_same_in_any_order_and_need_what_is_shared():
     assert np.array_equal(model.errors, again.errors) and np.array_equal(model.priors, again.priors)
     assert fit([[("Ann", "x")], [("Bob", "y")]]) is None
     assert fit([[("Ann", str(n)), ("Bob", str(n))] for n in range(101)]) is None
+
+
+def test_the_work_of_a_fit_is_bounded(monkeypatch):
+    from curation.decisions import dawid_skene as module
+
+    _, answers = simulated([0.9, 0.8, 0.6], 3, 200, 2, 4)
+    cells = sum(len(given) for given in {tuple(given) for given in answers})
+    work = (cells + 3 * 3) * 3
+    assert fit(answers).rounds > 12
+    monkeypatch.setattr(module, "MOST_WORK", work * 12)
+    assert fit(answers).rounds == 12
+    monkeypatch.setattr(module, "MOST_WORK", work * 10 - 1)
+    assert fit(answers) is None
+
+
+def test_a_fit_holds_up_nobody_who_does_not_need_it(store, monkeypatch):
+    from threading import Event, Thread
+
+    from curation.decisions import consensus as module
+
+    three(store)
+    counted, begun, end = Consensus(store), Event(), Event()
+
+    def slow(state):
+        begun.set()
+        assert end.wait(60)
+        return rates(state)
+
+    monkeypatch.setattr(module, "rates", slow)
+    fits = Thread(target=counted.state, args=["dawid-skene"])
+    others = Thread(target=counted.state, args=["majority"])
+    fits.start()
+    assert begun.wait(60)
+    others.start()
+    others.join(30)
+    waited = others.is_alive()
+    end.set()
+    fits.join(), others.join()
+    assert not waited
+    assert counted.state("dawid-skene") == Consensus(store).state("dawid-skene")
+
+
+def test_answers_that_are_likely_to_five_digits_are_a_tie(store):
+    store.append([Decision("a", "label", value, who) for who, value in (("A", "x"), ("B", "y"))])
+    equal = np.full((3, 2, 2), 0.5)
+
+    def label(first: float):
+        model = Rates(("A", "B"), ("x", "y"), np.array([first, 1 - first]), equal)
+        return consensus(store.state(), "dawid-skene", {"label": model}).labels.get("a")
+
+    assert label(0.500002) is None
+    assert label(0.50002).value == "x"
 
 
 def test_rates_hold_still_between_two_fit_points(store):

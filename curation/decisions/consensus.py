@@ -216,13 +216,14 @@ def _outcome(because: list[Event], answer: Decision, answers: int, policy: str) 
 class Consensus:
     """The counted states of a store; a new event costs only the examples that it touches.
 
-    Safe for several threads. Accepted cost: with dawid-skene the events are folded once more
-    whenever the fit point moves.
+    Safe for several threads; a fit holds up only those who need it. Accepted cost: with dawid-skene
+    the events are folded once more whenever the fit point moves, and whoever asks then waits.
     """
 
     def __init__(self, store: DecisionStore) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._fitting = threading.Lock()  # taken inside _lock or alone
         self._forget(None)
 
     def _forget(self, events: Fold | None) -> None:
@@ -240,6 +241,8 @@ class Consensus:
         state = self._store.state(until)
         if policy == "latest" and not state.settled:
             return state
+        if (policy, state.last) not in self._earlier:
+            self._models(policy, state.last)  # outside the lock, which others need
         with self._lock:
             counted, newest = self._newest.get(policy, (None, None))
             last = counted.former.last if counted else 0
@@ -261,8 +264,7 @@ class Consensus:
 
     def models(self, last: int) -> Models:
         """Return how often each person is right, by the events up to the fit point of a number."""
-        with self._lock:
-            return self._models("dawid-skene", last)
+        return self._models("dawid-skene", last)
 
     def _past(self, policy: str, state: State) -> State:
         key = policy, state.last
@@ -276,12 +278,13 @@ class Consensus:
     def _models(self, policy: str, last: int) -> Models:
         if policy != "dawid-skene":
             return _NONE
-        point = fit_point(last)
-        if point not in self._fitted:
-            while len(self._fitted) >= _REMEMBERED:
-                del self._fitted[min(self._fitted)]
-            self._fitted[point] = rates(fold(self._store.events(until=point)))
-        return self._fitted[point]
+        point, fitted = fit_point(last), self._fitted  # a repair puts another in its place
+        with self._fitting:
+            if point not in fitted:
+                while len(fitted) >= _REMEMBERED:
+                    del fitted[min(fitted)]
+                fitted[point] = rates(fold(self._store.events(until=point)))
+            return fitted[point]
 
 
 _NONE: Models = {}

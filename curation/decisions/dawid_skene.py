@@ -35,6 +35,11 @@ ROUNDS = 200
 CLOSE = 1e-6
 """EM ends after ROUNDS, or when no probability changes by more than CLOSE."""
 
+MOST_WORK = 200_000_000
+FEWEST_ROUNDS = 10
+"""A round's work is the cells it reads and writes. EM does at most MOST_WORK, a few seconds, in all its
+rounds; where that is less than FEWEST_ROUNDS nothing is fitted."""
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -88,13 +93,17 @@ def fit(examples: Iterable[Sequence[Answer]], prior: float = PRIOR) -> Rates | N
 
     examples: the answers to each, one of a person; those with one answer say nothing about anybody
     and are left out. prior: as PRIOR; 0 for the published method. None where nobody shares an
-    example, or answers are more than MOST_CLASSES.
+    example, answers are more than MOST_CLASSES, or the work is more than MOST_WORK allows.
     """
     patterns = Counter(tuple(sorted(answers)) for answers in examples if len(answers) > 1)
     listed = sorted(patterns)
     people = tuple(sorted({who for answers in listed for who, _ in answers}))
     classes = tuple(sorted({answer for answers in listed for _, answer in answers}))
     if not listed or len(classes) > MOST_CLASSES:
+        return None
+    answers_in_all = sum(len(answers) for answers in listed)
+    most = MOST_WORK // ((answers_in_all + len(people) * len(classes)) * len(classes))
+    if most < FEWEST_ROUNDS:
         return None
     person = {name: n for n, name in enumerate(people)}
     place = {name: n for n, name in enumerate(classes)}
@@ -106,7 +115,7 @@ def fit(examples: Iterable[Sequence[Answer]], prior: float = PRIOR) -> Rates | N
     np.add.at(votes, (cells[:, 0], cells[:, 2]), 1)
     right = votes / votes.sum(axis=1, keepdims=True)
     starts = np.flatnonzero(np.diff(cells[:, 0], prepend=-1))
-    for rounds in range(ROUNDS):  # noqa: B007
+    for rounds in range(min(ROUNDS, most)):  # noqa: B007
         priors, errors = _people(cells, right * times[:, None], len(people), prior)
         former, right = right, _right(cells, starts, priors, errors)
         if np.abs(right - former).max() < CLOSE:
