@@ -232,11 +232,29 @@ def test_an_old_file_does_not_overrule_a_newer_answer(tmp_path, name):
 
 
 def test_what_was_changed_by_hand_in_a_table_counts():
-    state = state_of([("Ann", "a", ("keep", None), "")])
+    kept = Decision("a", "keep", None, "Ann", time=1000.1239)  # a table has milliseconds
+    state = fold([Event.of(kept, 1, 0.0)])
     frame = table_of(state, ROWS).assign(verdict="drop")
     content = frame.to_json(orient="records", lines=True).encode()
     result = preview(content, ROWS, state, "Importer", suffix=".jsonl")
     assert [(d.kind, d.annotator) for d in result.decisions] == [("drop", "Ann")]
+
+
+def test_a_line_that_stands_twice_is_one_answer_and_the_last_of_three_counts():
+    line = {
+        "text": "Name a planet.",
+        "answer": "accept",
+        "user_input": "fine",
+        "_annotator_id": "A",
+    }
+    rejected = line | {"answer": "reject"}
+    for lines, kinds in (
+        ([line, line], ["keep", "note"]),
+        ([line, rejected, line], ["keep", "note", "drop", "keep"]),
+    ):
+        content = b"\n".join(orjson.dumps(one) for one in lines)
+        result = preview(content, ROWS, fold([]), "Importer", name="prodigy")
+        assert [decision.kind for decision in result.decisions] == kinds
 
 
 def test_two_notes_that_a_tool_joins_are_no_third_one():
