@@ -118,6 +118,7 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(browser, app, pr
     page.keyboard.down("1")
     page.keyboard.up("1")
     wait_for(page, f"of {COUNT - 5}")
+    page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
     assert len(settled(project)) == before + 1
     context.close()
 
