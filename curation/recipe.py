@@ -50,7 +50,7 @@ def _load(text: str) -> tuple[yaml.Node | None, Any]:
         root = loader.get_single_node()
         if root is None:
             return None, None
-        for use, name, value in _given(root):
+        for use, name, value in given(root):
             operation = registry.operations().get(use)
             parameter = operation.params.get(name) if operation else None
             if parameter and parameter.type in ("text", "column", "list", "choice"):
@@ -60,7 +60,7 @@ def _load(text: str) -> tuple[yaml.Node | None, Any]:
         loader.dispose()  # type: ignore[no-untyped-call]
 
 
-def _given(root: yaml.Node) -> Iterator[tuple[str, str, yaml.Node]]:
+def given(root: yaml.Node | None) -> Iterator[tuple[str, str, yaml.Node]]:
     """Yield operation, parameter and the node of its value, for all given parameters."""
     for entry in _entries(root):
         for use, params in _pairs(entry):

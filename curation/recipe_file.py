@@ -11,7 +11,7 @@ from pathlib import Path
 from curation import files, lock, schema
 from curation.errors import CurationError, RecipeConflict
 from curation.recipe import Recipe, Step
-from curation.recipe_text import edited
+from curation.recipe_text import edited, portable
 
 NAME = "recipe.yaml"
 
@@ -52,9 +52,9 @@ def begin(folder: Path, recipe: Recipe) -> None:
 
 
 def text(folder: Path) -> str:
-    """The text of recipe.yaml; raises CurationError when it cannot be read."""
+    """The text of recipe.yaml; raises CurationError when it cannot be read. See `portable`."""
     try:
-        return (folder / NAME).read_text("utf-8")
+        return portable((folder / NAME).read_text("utf-8"), folder)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise CurationError(f"{NAME} cannot be read: {why}.") from None

@@ -7,14 +7,17 @@ Accepted cost: a text that cannot be edited in this way is written again as a wh
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from curation import registry
 from curation.errors import RecipeError
-from curation.recipe import Recipe, Step, as_flow
+from curation.recipe import Recipe, Step, as_flow, given
 
 Edits = list[tuple[int, int, str]]
 """(start, end, new text) of each replacement; in any order, without overlap."""
@@ -30,6 +33,34 @@ def edited(text: str, recipe: Recipe) -> str:
         if Recipe.from_yaml(result) == recipe:
             return result
     return recipe.to_yaml()
+
+
+def portable(text: str, folder: Path) -> str:
+    """Return a recipe's text with each file of the project's folder named from there.
+
+    Recipes written before this rule name such a file by its whole path. Everything else stays as it is,
+    also a text that is no recipe.
+    """
+    files = {
+        (use, name)
+        for use, operation in registry.operations().items()
+        for name, parameter in operation.params.items()
+        if parameter.file and name in text
+    }
+    if not files:
+        return text
+    places = {os.path.abspath(folder), os.path.realpath(folder)}
+    names = dict[tuple[int, int], str]()
+    with contextlib.suppress(yaml.YAMLError, RecursionError):
+        for use, name, node in given(yaml.compose(text, Loader=yaml.SafeLoader)):
+            if (use, name) in files and isinstance(node, yaml.ScalarNode):
+                path = Path(node.value)
+                inner = [path.relative_to(p) for p in places if path.is_relative_to(p)]
+                if inner and path.is_absolute():
+                    names[_span(node)] = as_flow([inner[0].as_posix()])[1:-1]
+    for (start, end), name in sorted(names.items(), reverse=True):
+        text = f"{text[:start]}{name}{text[end:]}"
+    return text
 
 
 class _Unusual(Exception):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.errors import RecipeError
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
-from curation.recipe_text import edited
+from curation.recipe_text import edited, portable
 
 TEXT = """\
 # Support chats, third round
@@ -236,3 +237,41 @@ def test_a_project_saves_so(tmp_path):
     text = (project.path / "recipe.yaml").read_text()
     assert "# looked at on Monday" in text and "high: 2_048" in text
     assert project.recipe == recipe.moved(3, -1)
+
+
+# --- files of the project -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ["{path}", "'{path}'", '"{path}" # asked in May'])
+def test_a_whole_path_into_the_project_is_read_as_a_name_in_it(tmp_path, written):
+    folder = tmp_path / "ünser, p"
+    project = Project.create(folder)
+    line = (
+        f"  - judged:\n      verdicts: {written.format(path=folder / 'verdicts' / 'm-r.jsonl')}\n"
+    )
+    (folder / "recipe.yaml").write_text(f"# ours\nsteps:\n{line}", "utf-8")
+    (step,) = project.recipe
+    assert step.params == {"verdicts": "verdicts/m-r.jsonl"}
+    project.recipe += Step("lengths")
+    text = (folder / "recipe.yaml").read_text("utf-8")
+    assert text.startswith("# ours\n") and str(tmp_path) not in text
+    assert ("# asked in May" in text) == ("#" in written)
+    assert list(project.recipe) == [step, Step("lengths")]
+
+
+def test_a_path_elsewhere_is_refused_as_before_and_a_link_to_the_project_is_no_other_place(
+    tmp_path,
+):
+    project = Project.create(tmp_path / "p")
+    recipe = tmp_path / "p" / "recipe.yaml"
+    (tmp_path / "link").symlink_to(tmp_path / "p")
+    for path in (tmp_path / "p2" / "a.jsonl", tmp_path / "p" / ".." / "a.jsonl"):
+        recipe.write_text(f"steps:\n  - judged: {{verdicts: {path}}}\n")
+        with pytest.raises(RecipeError, match="copy the file there"):
+            _ = project.recipe
+        assert portable(recipe.read_text(), tmp_path / "q") == recipe.read_text()
+    recipe.write_text(f"steps:\n  - judged: {{verdicts: {tmp_path}/p/a.jsonl}}\n")
+    assert list(Project.open(tmp_path / "link").recipe) == list(project.recipe)
+    recipe.write_text("steps: [judged: {verdicts: ]")
+    with pytest.raises(RecipeError, match="not YAML"):
+        _ = project.recipe
