@@ -559,6 +559,14 @@ def test_a_folder_brings_nothing_of_the_projects_below_it(folder):
     assert other.rejected.empty and len(other.examples) == 2
 
 
+def test_a_project_called_like_a_format_is_not_checked_as_its_delivery(folder):
+    home = folder.parent
+    (home / "more.jsonl").write_bytes(json_lines(rows(2)))
+    shutil.copytree(folder, home / "trl")
+    Project.open(home / "trl").decisions.append([Decision("0" * 16, "note", "ours", "Ada")])
+    assert Reading(Folders([home])).check_file(".", "trl")["files"] == ["more.jsonl"]
+
+
 def test_a_recipe_that_somebody_else_changed_or_a_model_nobody_chose_is_not_saved(folder):
     from curation.cli.agents.changing import Changing
 

@@ -24,6 +24,7 @@ from curation.export.delivery_format import DeliveryFormat, Row
 from curation.export.fitting import delivery_formats
 from curation.export.parts import NotHeld
 from curation.formats import Converted
+from curation.incoming import is_project
 from curation.looking.context import Contexts, percent
 from curation.sources.reading import Fact, Read, Refusal, read
 from curation.text.tokens import has_token
@@ -168,7 +169,7 @@ def _files(path: Path, format: str) -> list[Path]:
     if not path.is_dir():
         raise CurationError(f"There is no file or folder {path}.")
     inner = path / ("data" if format == "hf" else format)
-    folder = inner if inner.is_dir() else path
+    folder = inner if inner.is_dir() and not is_project(inner) else path
     files = [
         file
         for file in sorted(folder.iterdir())
