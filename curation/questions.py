@@ -11,10 +11,9 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from curation import lock
 from curation.decisions.event import is_question_name
 from curation.errors import CurationError
-from curation.settings import read_settings, write_tables
+from curation.settings import change_settings, read_settings
 
 KINDS = {
     "choice": ("One option", "One of some options, as a class or a reason."),
@@ -237,7 +236,21 @@ def check_answer(questions: Mapping[str, Question], kind: str, value: Any) -> No
 
 def write_questions(folder: Path, questions: Sequence[Question]) -> None:
     """Write the questions of a project; the rest of project.toml stays as it is."""
-    write_tables(folder, "questions", [question.to_dict() for question in checked(questions)])
+    change_questions(folder, lambda _: questions)
+
+
+def change_questions(
+    folder: Path, change: Callable[[tuple[Question, ...]], Sequence[Question]]
+) -> None:
+    """Write the questions that a function makes of those of now; nobody else writes any meanwhile.
+
+    Raises CurationError for questions that cannot be read, cannot stand together or cannot be written.
+    """
+
+    def tables() -> list[dict[str, Any]]:
+        return [question.to_dict() for question in checked(change(read_questions(folder)))]
+
+    change_settings(folder, "questions", tables)
 
 
 class QuestionConflict(CurationError):
@@ -255,14 +268,6 @@ class QuestionConflict(CurationError):
             "it, or save once more to ask it again."
         )
         self.theirs = theirs
-
-
-def change_questions(
-    folder: Path, change: Callable[[Sequence[Question]], Sequence[Question]]
-) -> None:
-    """Write what `change` makes of the questions that are saved now; two writers take turns."""
-    with lock.locked(folder / ".questions.lock"):
-        write_questions(folder, change(read_questions(folder)))
 
 
 def save_question(folder: Path, question: Question, base: Question | None) -> None:

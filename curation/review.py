@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from curation.errors import CurationError
-from curation.settings import read_settings, write_table
+from curation.settings import change_settings, read_settings
 
 CONSENSUS = {
     "latest": "The latest answer counts, whoever gave it.",
@@ -86,4 +86,9 @@ def read_review(folder: Path) -> Review:
 
 def write_review(folder: Path, review: Review) -> None:
     """Write the review settings of a project; the rest of project.toml stays as it is."""
-    write_table(folder, "review", asdict(review))
+    change_settings(folder, "review", lambda: asdict(review))
+
+
+def change_review(folder: Path, **changes: Any) -> None:
+    """Write some of the review settings of a project; the others stay as they are by then."""
+    change_settings(folder, "review", lambda: asdict(replace(read_review(folder), **changes)))

@@ -1,6 +1,7 @@
 """project.toml: the settings of a project.
 
-Guarantee: nothing is sent to a database that a project names until this account allowed it.
+Guarantees: nothing is sent to a database that a project names until this account allowed it. Of
+several programs that save settings at once each takes effect on what the others saved.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import re
 import tomllib
 import urllib.parse
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from curation import files
+from curation import files, lock
 from curation.errors import CurationError, DatabaseNotAllowed
 
 SCHEMA = 2
@@ -175,30 +176,71 @@ def read_about(folder: Path) -> dict[str, str]:
 
 
 def write_about(folder: Path, about: Mapping[str, str]) -> None:
-    """Write purpose, licence and contact into project.toml; the rest of it stays as it is."""
-    stated = {name: " ".join(about[name].split()) for name in ABOUT if about.get(name, "").strip()}
-    write_table(folder, "about", stated)
+    """Write those of purpose, licence and contact that are given; an empty text removes one.
+
+    Raises CurationError as `change_settings` does.
+    """
+
+    def changed() -> dict[str, str]:
+        now = {**read_about(folder), **about}
+        return {name: " ".join(now[name].split()) for name in ABOUT if now.get(name, "").strip()}
+
+    change_settings(folder, "about", changed)
 
 
-def write_table(folder: Path, name: str, values: Mapping[str, str | int | float | bool]) -> None:
-    """Write a table of project.toml; the rest of it stays as it is. Without values it is removed."""
-    _write(folder, f"[{name}]", [values] if values else [])
+def change_settings(
+    folder: Path, name: str, make: Callable[[], Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+) -> None:
+    """Write a table, or a list of tables, of project.toml; without values it is removed.
 
-
-def write_tables(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
-    """Write a list of tables of project.toml in the place of the former ones of that name."""
-    _write(folder, f"[[{name}]]", tables)
-
-
-def _write(folder: Path, head: str, tables: Sequence[Mapping[str, Any]]) -> None:
+    make: returns the values, for which it may read the file; nobody else changes it meanwhile. All
+    other settings and all lines of comment stay. Raises CurationError, with the file as it was, when
+    it cannot be read or written, or when the setting stands in it in another form.
+    """
     path = folder / "project.toml"
-    read_settings(folder)  # what cannot be read is not written over
-    former = re.compile(rf"^{re.escape(head)}[^\n]*\n(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
-    text = former.sub("", path.read_text("utf-8")).rstrip("\n") + "\n"
-    for values in tables:
-        lines = [f"{key} = {_written(value)}" for key, value in values.items()]
-        text += "\n" + "\n".join([head, *lines]) + "\n"
-    files.write_text(path, text)
+    with lock.locked(folder / ".settings.lock"):
+        settings = read_settings(folder)  # what cannot be read is not written over
+        values = make()
+        is_table = isinstance(values, Mapping)
+        tables = [values] if isinstance(values, Mapping) else list(values)
+        head = f"[{name}]" if is_table else f"[[{name}]]"
+        text = _with_tables(path.read_text("utf-8"), head, [table for table in tables if table])
+        settings.pop(name, None)
+        if values:
+            settings[name] = values if is_table else tables
+        try:
+            is_right = tomllib.loads(text) == settings
+        except tomllib.TOMLDecodeError:
+            is_right = False
+        if not is_right:
+            raise CurationError(
+                f"{path} was not changed: {name} stands in it in a form that this program does not "
+                f"write. Write it by hand as lines below the heading {head}, then save again."
+            )
+        files.write_text(path, text)
+
+
+def _with_tables(text: str, head: str, tables: Sequence[Mapping[str, Any]]) -> str:
+    """The text with tables in the place of the former ones of that head, else at its end."""
+    name = re.escape(head.strip("[]"))
+    former = re.compile(rf"\s*\[\[?\s*{name}\s*\]\]?\s*(#|$)")
+    kept = list[str]()
+    place, is_former = None, False
+    for line in text.split("\n"):
+        start = line.lstrip()[:1]
+        if start == "[":
+            is_former = former.match(line) is not None
+        if is_former and start not in ("", "#"):
+            place = len(kept)
+        elif start or not is_former:
+            kept.append(line)
+    place = len(kept) if place is None else place
+    fresh = [
+        "\n".join([head, *(f"{key} = {_written(value)}" for key, value in table.items())])
+        for table in tables
+    ]
+    parts = ["\n".join(kept[:place]).strip("\n"), *fresh, "\n".join(kept[place:]).strip("\n")]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _written(value: str | int | float | bool | list[str]) -> str:

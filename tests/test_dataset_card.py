@@ -27,7 +27,7 @@ from curation.export.card_page import page
 from curation.export.card_text import line, markdown
 from curation.export.licences import LICENCES, checked_licence, describe, licence_head
 from curation.report import StepReport
-from curation.settings import read_about, read_settings, write_about
+from curation.settings import ABOUT, read_about, read_settings, write_about
 from tests.conftest import make_dataset
 from tests.test_escaping import ATTACKS, RENDERER
 
@@ -175,7 +175,7 @@ def test_what_is_stated_is_kept_beside_the_other_settings(text, tmp_path):
     }
     assert read_settings(project)["limits"] == {"seconds": 9} and "# mine" in path.read_text()
     assert path.read_text().count("[about]\n") == 1
-    write_about(project, {})
+    write_about(project, dict.fromkeys(ABOUT, ""))
     assert read_about(project) == {} and read_settings(project)["limits"] == {"seconds": 9}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from curation import Project
 from curation.decisions import Decision
 from curation.errors import CurationError
-from curation.review import Review, read_review, write_review
+from curation.questions import Question, change_questions, read_questions
+from curation.review import Review, change_review, read_review, write_review
 from curation.settings import read_about, write_about
 from tests.test_cli import run
 
@@ -111,3 +113,93 @@ def test_the_queue_of_a_person_is_listed(make_project) -> None:
     project.decisions.append([Decision(ids[0], "keep", annotator="Ann")])
     assert curate("queue", project.path, "--annotator", "Ann").split() == ids[1:]
     assert curate("queue", project.path).split() == ids
+
+
+def test_settings_that_several_save_at_once_are_all_kept(folder: Path) -> None:
+    def add(who: str) -> None:
+        for number in range(8):
+            question = Question(f"{who}{number}", "text")
+            change_questions(folder, lambda questions, new=question: [*questions, new])
+
+    def others() -> None:
+        for number in range(1, 9):
+            change_review(folder, overlap=number)
+            change_review(folder, consensus="majority")
+            write_about(folder, {"contact": f"Ada {number}"})
+            write_about(folder, {"purpose": "Teach."})
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(add, "a"), pool.submit(add, "b"), pool.submit(others)]:
+            done.result()
+    assert sorted(q.name for q in read_questions(folder)) == sorted(
+        f"{who}{number}" for who in "ab" for number in range(8)
+    )
+    assert read_review(folder) == Review(overlap=8, consensus="majority")
+    assert read_about(folder) == {"purpose": "Teach.", "contact": "Ada 8"}
+
+
+COMMENTED = """
+# of the whole
+[review]  # of this line
+# about the overlap
+overlap = 2
+
+# about the limits
+[limits]
+seconds = 9  # of each file
+# the end
+"""
+
+
+def test_comments_of_the_settings_stay_where_they_are(folder: Path) -> None:
+    settings = folder / "project.toml"
+    before = settings.read_text("utf-8")
+    settings.write_text(before + COMMENTED, "utf-8")
+    write_review(folder, Review(overlap=3))
+    write_about(folder, {"contact": "Ada"})
+    once = settings.read_text("utf-8")
+    write_review(folder, Review(overlap=3))
+    assert settings.read_text("utf-8") == once
+    fresh = '[review]\noverlap = 3\nshare = 1.0\nconsensus = "latest"\n'
+    assert (
+        once
+        == before
+        + COMMENTED.replace("[review]  # of this line\n", "").replace("overlap = 2\n", f"\n{fresh}")
+        + '\n[about]\ncontact = "Ada"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "is_first", "is_refused"),
+    [
+        ("[ review ]\noverlap = 2", False, False),
+        ("  [review] # mine\n  overlap = 2", False, False),
+        ("review.overlap = 2", True, True),
+        ("review = {overlap = 2}", True, True),
+        ('["review"]\noverlap = 2', False, True),
+        ('[notes]\ntext = """\n[review]\nis text\n"""', False, True),
+    ],
+)
+def test_settings_in_any_form_stay_readable(
+    folder: Path, text: str, is_first: bool, is_refused: bool
+) -> None:
+    settings = folder / "project.toml"
+    before = settings.read_text("utf-8")
+    settings.write_text(f"{text}\n{before}" if is_first else f"{before}\n{text}\n", "utf-8")
+    former = settings.read_text("utf-8")
+    if is_refused:
+        with pytest.raises(CurationError, match=r"review stands in it .* the heading \[review\]"):
+            write_review(folder, Review(overlap=3))
+        assert settings.read_text("utf-8") == former
+    else:
+        write_review(folder, Review(overlap=3))
+        assert read_review(folder) == Review(overlap=3)
+
+
+def test_questions_on_one_line_are_refused_with_the_heading(folder: Path) -> None:
+    settings = folder / "project.toml"
+    line = 'questions = [{name = "x", kind = "text"}]'
+    settings.write_text(f"{line}\n{settings.read_text('utf-8')}", "utf-8")
+    with pytest.raises(CurationError, match=r"the heading \[\[questions\]\]"):
+        change_questions(folder, lambda questions: [*questions, Question("y", "text")])
+    assert [q.name for q in read_questions(folder)] == ["x"]

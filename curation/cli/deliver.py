@@ -15,7 +15,7 @@ from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.looking.unread import unread_by
 from curation.project import Project
-from curation.settings import check_settings, read_about
+from curation.settings import check_settings
 
 Formats = Annotated[
     list[str] | None,
@@ -68,8 +68,7 @@ def export(
     if any(text is not None for text in stated.values()):
         from curation.export.licences import describe
 
-        fresh = {name: text for name, text in stated.items() if text is not None}
-        describe(project, {**read_about(project), **fresh})
+        describe(project, {name: text for name, text in stated.items() if text is not None})
     with working(project, job) as (progress, result), engine_of(engine) as runner:
         opened = Project.open(project)
         manifest = opened.export(

@@ -54,8 +54,9 @@ def licence_head(text: str) -> dict[str, Any]:
 
 
 def describe(project: Path, about: Mapping[str, str]) -> None:
-    """Keep purpose, licence and contact in a project, the licence in the Hub's spelling.
+    """Keep those of purpose, licence and contact that are given, the licence in the Hub's spelling.
 
-    Raises CurationError as `checked_licence` does.
+    Raises CurationError as `checked_licence` and `change_settings` do.
     """
-    write_about(project, {**about, "licence": checked_licence(about.get("licence", ""))})
+    checked = {"licence": checked_licence(about["licence"])} if "licence" in about else {}
+    write_about(project, {**about, **checked})

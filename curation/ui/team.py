@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from curation.looking.disputes import changed_opinions, counts
 from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
 from curation.questions import Question
-from curation.review import CONSENSUS, read_review, write_review
+from curation.review import CONSENSUS, change_review, read_review
 from curation.ui import charts, settle, state, tables
 from curation.ui.slots import widget_value
 from curation.ui.tables import Column
@@ -253,8 +253,7 @@ POLICIES = {"latest": "The latest", "majority": "The majority's", "dawid-skene":
 def _choose_policy(project: Project) -> None:
     policy = str(widget_value(f"team-policy-{project.path}"))
     with state.flashing_errors():
-        review = read_review(project.path)
-        write_review(project.path, replace(review, consensus=policy))
+        change_review(project.path, consensus=policy)
         state.flash(f"{CONSENSUS[policy]} Run the recipe to use it.")
 
 
