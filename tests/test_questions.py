@@ -14,7 +14,14 @@ from curation import Project
 from curation.dataset import ID
 from curation.decisions import Decision
 from curation.errors import CurationError
-from curation.guidelines import newest, note, read_guidelines, versions, write_guidelines
+from curation.guidelines import (
+    newest,
+    note,
+    read_guidelines,
+    shown_guidelines,
+    versions,
+    write_guidelines,
+)
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
 from curation.questions import (
@@ -259,6 +266,36 @@ def test_the_same_text_again_later_is_a_version_of_its_own(project):
     assert len(versions(project.decisions)) == 3
     write_guidelines(project.path, project.decisions, "", "Ada")
     assert newest(project.people()) == "" and ask(place(project))["guidelines"]["mark"] == ""
+
+
+def test_a_file_that_was_changed_elsewhere_is_a_version_before_a_save_takes_its_place(project):
+    write_guidelines(project.path, project.decisions, "a", "Ada")
+    (project.path / "guidelines.md").write_text("b", "utf-8")
+    write_guidelines(project.path, project.decisions, "c", "Ada")
+    texts = [(e.value, e.annotator) for e in project.decisions.events()]
+    assert texts == [("a", "Ada"), ("b", ""), ("c", "Ada")]
+
+
+def test_two_folders_of_one_log_show_its_newest_guidelines(project, tmp_path):
+    """Two folders share a log where both name one database."""
+    store, folders = project.decisions, [tmp_path / name for name in ("one", "two", "none")]
+
+    def shown() -> list[str]:
+        return [shown_guidelines(folder, store, store.state()) for folder in folders]
+
+    for folder in folders:
+        folder.mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name / "guidelines.md").write_text(name, "utf-8")
+    assert shown() == ["one", "two", "two"]
+    assert shown() == shown() == ["two", "two", "two"]
+    write_guidelines(folders[0], store, "one", "Ada")
+    assert shown() == ["one", "one", "one"]
+    (folders[1] / "guidelines.md").write_text("three", "utf-8")
+    assert shown() == ["one", "three", "three"]
+    (folders[1] / "guidelines.md").unlink()
+    assert shown() == ["three", "", ""]
+    assert [version.who for version in versions(store)] == ["", "", "Ada", "", ""]
 
 
 def test_guidelines_that_cannot_be_shown_are_a_sentence(project):

@@ -15,7 +15,7 @@ from curation.guidelines import (
     MOST,
     GuidelinesConflict,
     mark_of,
-    read_guidelines,
+    present_guidelines,
     versions,
     write_guidelines,
 )
@@ -273,7 +273,7 @@ def _remove(project: Project, name: str) -> None:
 
 
 def _draw_guidelines(project: Project) -> None:
-    text = read_guidelines(project.path)
+    text = present_guidelines(project.path, project.people())
     newest = Typing(text, mark_of(text))
     typing = GUIDELINES.get(project) or newest
     key = _field(typing)

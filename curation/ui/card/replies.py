@@ -19,7 +19,7 @@ from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
 from curation.decisions.state import Summary
 from curation.errors import CurationError
-from curation.guidelines import mark_of, newest, note, read_guidelines
+from curation.guidelines import mark_of, shown_guidelines
 from curation.looking.queues import (
     EVERYTHING,
     REVIEW,
@@ -252,9 +252,7 @@ def asking(
 
     A version that the log does not have yet is appended to it before a card shows it.
     """
-    text = read_guidelines(project.path)
-    if text != newest(people):
-        note(project.decisions, text)
+    text = shown_guidelines(project.path, project.decisions, people)
     mark = mark_of(text) if text else ""
     return {
         "questions": [asdict(q) | {"title": q.words} for q in questions],
