@@ -328,14 +328,14 @@ def review(
 ) -> None:
     """Print how many people answer each example and how many are done; or set it, at any time."""
     from curation.looking.queues import Board
-    from curation.review import Review, read_review, write_review
+    from curation.review import change_review, read_review
 
     opened = Project.open(project)
     settings = read_review(opened.path)
     given = {"overlap": overlap, "share": share}
     if changes := {name: value for name, value in given.items() if value is not None}:
-        settings = Review(**(asdict(settings) | changes))
-        write_review(opened.path, settings)
+        change_review(opened.path, **changes)
+        settings = read_review(opened.path)
     progress = Board().progress(opened.examples.rows, opened.people(), settings)
     show(asdict(settings) | progress._asdict(), as_json, progress.sentence(settings))
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from curation.decisions import State
 from curation.looking.queues import changes_in
 from curation.project import Project, View
-from curation.review import MOST_ANSWERS, Review, read_review, write_review
+from curation.review import MOST_ANSWERS, Review, change_review, read_review
 from curation.ui import state
 from curation.ui.slots import widget_value
 
@@ -55,5 +53,5 @@ def _save(project: Project) -> None:
         former = read_review(project.path)
         overlap, percent = widget_value("review-overlap"), widget_value("review-share")
         share = former.share if percent == round(former.share * 100) else percent / 100
-        write_review(project.path, replace(former, overlap=int(overlap), share=share))
+        change_review(project.path, overlap=int(overlap), share=share)
         state.flash("Saved. Queues on all pages follow at once.")
