@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions import Decision, DecisionStore, as_one_act, read_decisions
+from curation.decisions.consensus import Consensus
 from curation.decisions.moments import changes_since, moment_words, return_to
+from curation.decisions.receipt import decision_lines
 from curation.errors import CurationError
 from curation.looking.events import Reader, Search
 
@@ -80,6 +82,27 @@ def test_a_page_asks_the_database_as_often_for_a_large_act_as_for_a_small_one(st
             assert len(rows) == many
     assert act.fate == "40 of 40 overruled" and rows[0][2] == "overruled by Bob"
     assert numbers[:2] == numbers[2:]
+
+
+def test_what_counts_is_what_the_policy_and_the_settled_answers_say(store):
+    store.append([one("a", "drop"), one("a", "drop", who="Bob"), one("a", "keep", who="Cy")])
+    store.append([one("b", "keep"), one("b", "drop"), one("b", "drop", who="Bob")])
+    store.append([one("b", "keep", who="Cy"), one("c", "keep"), one("c", "drop", who="Bob")])
+    store.append([one("d", "keep"), one("d", "settle", {"question": "verdict", "value": "drop"})])
+    people = Consensus(store).state("majority")
+    reader = Reader(store, people=people)
+    fates = [act.fate for act in reversed(reader.page().acts)]
+    tie, other = "the answers are a tie", "another answer counts"
+    expected = ["", "", other, "overruled by Ann", "", "", other, tie, tie, "settled by Ann", ""]
+    assert fates == expected
+    lines = [line for i in "abcd" for line in decision_lines(store, people, i)]
+    assert [
+        fate for line, fate in zip(lines, expected, strict=True) if fate in line["text"]
+    ] == expected
+    assert [act.words for act in reader.page(Search(counts=True, example="a")).acts] == [
+        "dropped",
+        "dropped",
+    ]
 
 
 def test_an_undo_of_an_undo_and_a_return_have_words(store):

@@ -48,11 +48,11 @@ def history(
     from curation.looking.events import Reader, Search
 
     search = Search(person, tuple(kind or ()), example, _seconds(since), _seconds(until))
-    if opened.people() is None:
+    if (people := opened.people()) is None:
         show({"acts": [], "older": 0}, as_json, "Nobody has decided anything yet.")
         return
     labels = opened.examples.rows["label"]
-    reader = Reader(opened.decisions, lambda i: str(labels.get(i) or ""))
+    reader = Reader(opened.decisions, lambda i: str(labels.get(i) or ""), people)
     page = reader.page(search, before, top)
     lines = [
         f"{act.seq:>7}  {datetime.fromtimestamp(act.time):%Y-%m-%d %H:%M}  {act.who or 'nobody'}: "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from curation.decisions.answers import behind
 from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
-from curation.decisions.subjects import overruled
+from curation.decisions.subjects import overruled, subject_of
 
 
 def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
@@ -20,30 +21,24 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     Raises CurationError when the database cannot be read.
     """
     events = store.events(example_id=example_id, until=people.last)
-    later = overruled(events, people.undone)
-    settled = people.settled.get(example_id, {})
+    later = overruled(events, people.undone, people.policy)
     present = {event.op_id for event in events}
     reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
             continue
-        over, final = later.get(event.op_id), settled.get(question_of(event))
-        if over and question_of(event) and over.annotator != event.annotator:
-            over = over if people.policy == "latest" else None  # otherwise all people count
-        over = final or over
-        by = over.annotator if over is not None else ""
+        why, by = fate(event, people, later)
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
-        word = "settled" if over is not None and over is final else "overruled"
-        fate = "taken back" if undone else f"{word} by {by}" if by else ""
+        lost = "taken back" if undone else why
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
                 "what": event.kind,
-                "text": ", ".join(t for t in (_in_words(event), reason, fate) if t),
+                "text": ", ".join(t for t in (_in_words(event), reason, lost) if t),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": event.value,
@@ -53,6 +48,29 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
             }
         )
     return lines
+
+
+def fate(event: Event, people: State, later: Mapping[str, Event]) -> tuple[str, str]:
+    """Return why an event that is on does not count, in words, and who is the cause; else "" and "".
+
+    An event counts that is behind the winner of its subject. people: the decisions that count.
+    later: of `overruled`, for the event's example.
+    """
+    subject, question = subject_of(event), question_of(event)
+    if subject is None:
+        return "", ""
+    winner: Any = getattr(people, subject[0]).get(event.example_id)
+    if len(subject) > 1 and winner is not None:
+        winner = winner.get(subject[1])
+    if winner is not None and any(e.op_id == event.op_id for e in behind(winner)):
+        return "", ""
+    if question and (final := people.settled.get(event.example_id, {}).get(question)):
+        return f"settled by {final.annotator}", final.annotator
+    if over := later.get(event.op_id):
+        return f"overruled by {over.annotator}", over.annotator
+    if question in people.unsettled.get(event.example_id, ()):
+        return "the answers are a tie", ""
+    return "another answer counts" if question else "", ""
 
 
 def _in_words(event: Event) -> str:

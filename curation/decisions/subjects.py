@@ -70,17 +70,22 @@ def number_of(content: list[Any]) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
 
 
-def overruled(events: Sequence[Event], undone: AbstractSet[str]) -> dict[str, Event]:
+def overruled(
+    events: Sequence[Event], undone: AbstractSet[str], policy: str = "latest"
+) -> dict[str, Event]:
     """Map op_id → the event that overruled it, for one example's events, oldest first.
 
-    undone: op_ids of the events that are off; they overrule nothing.
+    undone: op_ids of the events that are off; they overrule nothing. policy: whose answer
+    counts; under all but latest an answer is overruled only by its own author's next one.
     """
-    newest: dict[tuple[str, ...], Event] = {}
+    newest: dict[tuple[str, ...] | None, Event] = {}
     result: dict[str, Event] = {}
     for event in events:
         subject = subject_of(event)
         if subject is None or event.op_id in undone:
             continue
+        if policy != "latest" and question_of(event):
+            subject = (*subject, event.annotator)
         if subject in newest:
             result[newest[subject].op_id] = event
         newest[subject] = event

@@ -19,9 +19,9 @@ from curation.decisions.event import (
     Event,
     answer_text,
     is_reason,
-    question_of,
 )
 from curation.decisions.fold import Fold
+from curation.decisions.receipt import fate
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import actor, overruled, subject_of
@@ -125,14 +125,19 @@ class Page:
 class Reader:
     """Reads the history of a store as it is now.
 
+    people: the decisions that count; without, the latest of each question count.
+
     label_of: returns the label with which an example was imported, "" for none.
     """
 
     def __init__(
-        self, store: DecisionStore, label_of: Callable[[str], str] = lambda example: ""
+        self,
+        store: DecisionStore,
+        label_of: Callable[[str], str] = lambda example: "",
+        people: State | None = None,
     ) -> None:
         self.store = store
-        self.state: State = store.state()
+        self.state = people or store.state()
         self.label_of = label_of
         self._pasts: dict[str, list[Event]] = {}  # example → its events, oldest first
         self._later: dict[str, dict[str, Event]] = {}  # example → op_id → what overruled it
@@ -179,31 +184,18 @@ class Reader:
 
     def _lost(self, event: Event) -> str:
         """Return why an event that is on does not count, in words; empty where it does."""
-        subject = subject_of(event)
-        if subject is None or self._wins(event, subject):
-            return ""
         self._load([event])
-        later = self._later[event.example_id].get(event.op_id)
-        if later is not None:
-            return f"overruled by {later.annotator}"
-        return "another answer counts" if question_of(event) else ""
+        return fate(event, self.state, self._later[event.example_id])[0]
 
     def _load(self, events: Iterable[Event]) -> None:
         """Read the pasts of the events' examples at once; one by one, each costs a query."""
         missing = {event.example_id for event in events} - self._pasts.keys()
         if missing:
-            last, undone = self.state.last, self.state.undone
+            last, undone, policy = self.state.last, self.state.undone, self.state.policy
             pasts = self.store.read(lambda fold: {i: fold.events_of(i) for i in missing})
             for example, past in pasts.items():
                 self._pasts[example] = [e for e in past if e.seq <= last]
-                self._later[example] = overruled(self._pasts[example], undone)
-
-    def _wins(self, event: Event, subject: tuple[str, ...]) -> bool:
-        """Return whether the state holds an event; False also for one that takes something away."""
-        entry: Any = getattr(self.state, subject[0]).get(event.example_id)
-        if len(subject) > 1 and entry is not None:
-            entry = entry.get(subject[1])
-        return entry is not None and entry.op_id == event.op_id
+                self._later[example] = overruled(self._pasts[example], undone, policy)
 
     # --- searching --------------------------------------------------------------------------
 

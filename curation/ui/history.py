@@ -89,7 +89,8 @@ class Scene:
 def scene(project: Project) -> Scene:
     """Return the history of a project as it is now."""
     labels = project.examples.rows["label"]
-    return Scene(project, Reader(project.decisions, lambda i: _text(labels.get(i))))
+    reader = Reader(project.decisions, lambda i: _text(labels.get(i)), project.people())
+    return Scene(project, reader)
 
 
 def _text(value: Any) -> str:
