@@ -87,7 +87,7 @@ def test_each_turn_is_a_unit_and_an_example_with_different_answers_is_listed_onc
         "turn 1: Ann: yes · Bob: no; turn 3: Ann: no · Bob: yes"
     )
     assert "3 shared turns" in result.sentence()
-    counts = confusion(table, "fit", "Ann", "Bob", "turns")
+    counts = confusion(table, FIT, "Ann", "Bob")
     assert counts.loc["yes", "no"] == 1 and counts.loc["yes", "yes"] == 1
 
 
@@ -111,7 +111,7 @@ def test_marked_stretches_overlap_by_code_points():
 
 
 def test_a_long_stretch_costs_no_more_than_a_short_one():
-    far = 10**12
+    far = FARTHEST
     ann = [span(0, 6), span(4, 10), span(10, 12), span(20, far)]
     bob = [span(30, far), span(2, 11), span(0, 5, "odd")]
     (result,) = agreements(both("errors", [ann], [bob]), [ERRORS])
@@ -139,3 +139,35 @@ def test_text_is_not_measured_and_answers_of_a_former_kind_are_left_out():
     )
     results = agreements(table, [WORDS, HELP, FIT, ERRORS])
     assert [(r.question, r.answers) for r in results] == [("help", 1)]
+
+
+@pytest.mark.parametrize(
+    "question, former, fits",
+    [
+        (TONE, ["lukewarm", ["warm", "cold"], 3], ["warm", "cold"]),
+        (FAULTS, ["polite", 3, {"1": "long"}], [[], ["rude", "long"]]),
+        (HELP, ["very", 7, 0], [3, 5]),
+        (FIT, ["yes", {"1": "maybe"}, 3], [{"1": "no"}]),
+        (ERRORS, [3, "wrong", [span(0, 4, "gone")], [span(4, 2)]], [[], [span(0, 4)]]),
+        (Question("better", "ranking"), ["both", 1], ["tie", "bad"]),
+    ],
+)
+def test_only_answers_that_fit_the_question_of_today_count(question, former, fits):
+    answers = [*former, *fits]
+    table = both(question.name, answers, answers)
+    (result,) = agreements(table, [question], fewest=1)
+    assert result.answers == 2 * len(fits) and result.same == 1
+
+
+def test_of_very_many_different_answers_nothing_is_measured():
+    labels = [f"label {n}" for n in range(600)]
+    decisions = [
+        Decision(f"e{n}", "label", label, who)
+        for n, label in enumerate(labels)
+        for who in ("Ann", "Bob")
+    ]
+    table = fold(Event.of(d, n, 1.0) for n, d in enumerate(decisions, 1)).opinions_frame()
+    (result,) = agreements(table, [])
+    assert result.sentence().startswith("Agreement is measured on at most 512 different answers")
+    assert (result.shared, result.answers) == (600, 1200) and not result.alpha.is_given
+    assert result.pairs.empty and result.summary()["same"] is None

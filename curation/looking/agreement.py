@@ -23,12 +23,18 @@ import numpy as np
 import pandas as pd
 
 from curation.looking.units import by_example, distances, units
+from curation.questions import Question
 
 QUESTIONS = {"verdict": "choice", "label": "choice", "rating": "rating"}
 """The questions of every project, in the order in which they are listed, and the kind of their answers."""
 
 FEWEST = 20
 """Examples that two people must share before a coefficient is given."""
+
+MOST_CLASSES = 512
+"""Different answers above which nothing is measured: the sets that nine options make."""
+
+TOO_MANY = f"Agreement is measured on at most {MOST_CLASSES} different answers; people gave more."
 
 MOST_PAIRS = 100
 """Pairs of people that get an interval, those that share most."""
@@ -129,6 +135,8 @@ class Agreement:
             return f"On {self.shared:,} shared example{'s' if self.shared != 1 else ''} {marked}."
         start = f"On {self.shared:,} shared {unit}{'s' if self.shared != 1 else ''} "
         start += f"{self.same:.0%} of the answers are the same"
+        if np.isnan(self.same):
+            return self.alpha.why
         if not self.alpha.is_given:
             return f"{start}. {self.alpha.why}"
         return f"{start}; Krippendorff's alpha is {written(self.alpha)}."
@@ -143,15 +151,26 @@ def written(coefficient: Coefficient) -> str:
     return f"{coefficient.value:.2f} ({coefficient.low:.2f} to {coefficient.high:.2f})"
 
 
+def name_of(question: str | Question) -> str:
+    """Return the name of a question of the lead's or of every project's."""
+    return question if isinstance(question, str) else question.name
+
+
+def kind_of(question: str | Question) -> str:
+    """Return the kind of the answers to a question."""
+    return QUESTIONS[question] if isinstance(question, str) else question.kind
+
+
 def agreement(
-    opinions: pd.DataFrame, question: str, fewest: int = FEWEST, kind: str = ""
+    opinions: pd.DataFrame, question: str | Question, fewest: int = FEWEST
 ) -> Agreement | None:
     """Return the agreement on one question; None where nobody answered it.
 
     opinions: as `State.opinions_frame`. fewest: shared examples below which no coefficient is given.
-    kind: one of MEASURED, of a question of the lead's.
+    question: of a kind in MEASURED, or a name in QUESTIONS. Of more than MOST_CLASSES different answers
+    only the number is given.
     """
-    kind = kind or QUESTIONS[question]
+    kind = kind_of(question)
     rows = units(opinions, question, kind)
     nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
     if rows.empty:
@@ -161,21 +180,26 @@ def agreement(
     rows = rows.assign(code=codes).sort_values(["example", "code"], kind="stable")
     size = rows.groupby("example")["code"].transform("size")
     shared = rows[size > 1]
+    many = len(classes) > MOST_CLASSES
+    measured = shared.iloc[:0] if many else shared
+    classes = classes[:0] if many else classes
     distance = distances(classes, kind)
-    counts, times = _patterns(shared, len(classes))
+    counts, times = _patterns(measured, len(classes))
     differing = disagreements(shared)
+    none = Coefficient(np.nan, np.nan, np.nan, TOO_MANY)
+    given = partial(_estimate, counts, times, fewest=fewest)
     return Agreement(
-        question=question,
+        question=name_of(question),
         kind=kind,
         answers=len(rows),
         people=tuple(sorted(rows["who"].unique())),
         examples=int(rows["example"].nunique()),
         shared=int(shared["example"].nunique()),
         same=_same(counts, times),
-        alpha=_estimate(counts, times, partial(_alpha, counts=counts, distance=distance), fewest),
-        fleiss=_estimate(counts, times, partial(_fleiss, counts=counts), fewest),
-        pairs=_pairs(shared, distance, fewest),
-        periods=periods(shared, distance, fewest),
+        alpha=none if many else given(partial(_alpha, counts=counts, distance=distance)),
+        fleiss=none if many else given(partial(_fleiss, counts=counts)),
+        pairs=_pairs(measured, distance, fewest),
+        periods=periods(measured, distance, fewest),
         classes=_classes(counts, times, classes),
         disagreements=by_example(differing) if kind == "turns" else differing,
         nameless=nameless,
@@ -183,13 +207,13 @@ def agreement(
 
 
 def confusion(
-    opinions: pd.DataFrame, question: str, first: str, second: str, kind: str = ""
+    opinions: pd.DataFrame, question: str | Question, first: str, second: str
 ) -> pd.DataFrame:
     """Return how often one person's answer met another's: rows are the first's, columns the second's.
 
     Both have the same names in the same order: every value that either gave on a shared example.
     """
-    kind = kind or QUESTIONS[question]
+    kind = kind_of(question)
     rows = units(opinions, question, kind)
     both = rows[rows["who"] == first].merge(rows[rows["who"] == second], on="example")
     names = sorted({*both["value_x"], *both["value_y"]}, key=float if kind == "rating" else None)

@@ -25,7 +25,7 @@ from curation.looking.agreement import (
     disagreements,
     periods,
 )
-from curation.looking.units import MEASURED
+from curation.looking.units import MEASURED, units
 from curation.questions import Question
 
 WHY = (
@@ -43,25 +43,24 @@ def agreements(
 
     opinions: as `State.opinions_frame`. fewest: as for `agreement`.
     """
-    kinds = QUESTIONS | {question.name: question.kind for question in questions}
-    results = [
-        overlap(opinions, name) if kind == "spans" else agreement(opinions, name, fewest, kind)
-        for name, kind in kinds.items()
-        if kind in (*MEASURED, "spans")
-    ]
+    results = [agreement(opinions, name, fewest) for name in QUESTIONS]
+    for question in questions:
+        if question.kind == "spans":
+            results.append(overlap(opinions, question))
+        elif question.kind in MEASURED:
+            results.append(agreement(opinions, question, fewest))
     return [result for result in results if result is not None]
 
 
-def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
+def overlap(opinions: pd.DataFrame, question: Question) -> Agreement | None:
     """Return how far people marked the same stretches; None where nobody answered.
 
     Its `same` is F1 over all pairs of answers about one example, that of a pair F1 over the examples
     that the two share. Two people who both marked nothing agree, and count for nothing.
     """
-    rows = opinions[opinions["question"] == question].reset_index(drop=True)
+    rows = units(opinions, question, "spans")
     marks = [_marks(text) for text in rows["value"]]
     rows = rows.assign(marks=pd.Series(marks, index=rows.index, dtype=object))
-    rows = rows[rows["marks"].notna()]
     nameless, rows = int((rows["who"] == "").sum()), rows[rows["who"] != ""].reset_index(drop=True)
     if rows.empty:
         return None
@@ -82,7 +81,7 @@ def overlap(opinions: pd.DataFrame, question: str) -> Agreement | None:
     ]
     names = ["first", "second", "examples", "same", "kappa", "low", "high", "why"]
     return Agreement(
-        question=question,
+        question=question.name,
         kind="spans",
         answers=len(rows),
         people=tuple(sorted(rows["who"].unique())),
@@ -103,19 +102,16 @@ def _f1(both: int, all_: int) -> float:
     return both / all_ if all_ else np.nan
 
 
-def _marks(text: str) -> Marks | None:
-    """Return the marked stretches of an answer; None for an answer of another kind."""
+def _marks(text: str) -> Marks:
+    """Return the marked stretches of an answer."""
     marks: Marks = {}
-    try:
-        spans: Any = orjson.loads(text) if text else []
-        for span in sorted(spans, key=lambda span: int(span["start"])):
-            stretches = marks.setdefault((span["turn"], span["option"]), [])
-            start, end = span["start"], span["end"]
-            if stretches and start <= stretches[-1][1]:
-                start, end = stretches[-1][0], max(end, stretches.pop()[1])
-            stretches.append((start, end))
-    except (orjson.JSONDecodeError, TypeError, KeyError):
-        return None
+    spans: Any = orjson.loads(text) if text else []
+    for span in sorted(spans, key=lambda span: int(span["start"])):
+        stretches = marks.setdefault((span["turn"], span["option"]), [])
+        start, end = span["start"], span["end"]
+        if stretches and start <= stretches[-1][1]:
+            start, end = stretches[-1][0], max(end, stretches.pop()[1])
+        stretches.append((start, end))
     return marks
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import orjson
 import pandas as pd
+
+from curation.errors import CurationError
+from curation.questions import Question
 
 MEASURED = ("choice", "choices", "rating", "ranking", "turns")
 """Kinds of questions of which a coefficient can be computed; see `curation.questions.KINDS`."""
 
 
-def units(opinions: pd.DataFrame, question: str, kind: str) -> pd.DataFrame:
+def units(opinions: pd.DataFrame, question: str | Question, kind: str) -> pd.DataFrame:
     """Return the answers to a question, one a unit, with the unit in the column `example`.
 
-    Answers that were given while the question had another kind, and do not fit it now, are left out.
+    question: of the lead's, or the name of one of every project's. Answers that were given while the
+    question had another kind or other options, and do not fit it now, are left out.
     """
-    rows = opinions[opinions["question"] == question].reset_index(drop=True)
-    if kind == "rating":
-        return rows[pd.to_numeric(rows["value"], errors="coerce").notna()].reset_index(drop=True)
+    name = question if isinstance(question, str) else question.name
+    rows = opinions[opinions["question"] == name].reset_index(drop=True)
+    if isinstance(question, Question):
+        fitting = {text: _fits(question, text) for text in rows["value"].unique()}
+        rows = rows[rows["value"].map(fitting).astype(bool)].reset_index(drop=True)
     if kind != "turns" or rows.empty:
         return rows
     judged = rows["value"].map(_judged_turns)
@@ -27,13 +35,23 @@ def units(opinions: pd.DataFrame, question: str, kind: str) -> pd.DataFrame:
     return pairs.assign(example=turns, value=[option for _, option in pairs["value"]])
 
 
-def _judged_turns(text: str) -> dict[str, str]:
-    """Return turn → option of an answer; empty for an answer of another kind."""
+def _fits(question: Question, text: str) -> bool:
+    """Return whether an answer, as text, is one to the question as it is now."""
+    value: Any = text
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}
-    return {str(turn): str(o) for turn, o in value.items()} if isinstance(value, dict) else {}
+        if question.kind == "choices" or (question.kind == "spans" and not text):
+            value = text.split(",") if text else []
+        elif question.kind in ("rating", "turns", "spans"):
+            value = orjson.loads(text)
+        question.check(value)
+    except (orjson.JSONDecodeError, CurationError):
+        return False
+    return True
+
+
+def _judged_turns(text: str) -> dict[str, str]:
+    """Return turn → option of an answer."""
+    return {str(turn): str(option) for turn, option in orjson.loads(text).items()}
 
 
 def distances(classes: list[str], kind: str) -> np.ndarray:

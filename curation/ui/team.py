@@ -14,7 +14,7 @@ from curation.looking.agreements import agreements
 from curation.looking.disputes import changed_opinions, counts
 from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
-from curation.questions import Question
+from curation.questions import Question, read_questions
 from curation.review import CONSENSUS, change_review, read_review
 from curation.ui import charts, settle, state, tables
 from curation.ui.slots import widget_value
@@ -191,8 +191,9 @@ def draw_pairs(scene: Scene) -> None:
     )
     if scene.agreement.kind == "spans":
         return
-    kind = scene.agreement.kind
-    counts = confusion(scene.opinions, scene.question, first, second, kind)
+    leads = {question.name: question for question in read_questions(scene.project.path)}
+    question = leads.get(scene.question, scene.question)
+    counts = confusion(scene.opinions, question, first, second)
     tables.matrix(counts, corner=scene.question, key=f"team-matrix-{scene.question}-{picked}")
 
 
