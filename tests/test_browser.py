@@ -224,6 +224,7 @@ def test_the_whole_job(page, tmp_path):
         first = page.locator(".pane").get_attribute("data-example")
         page.keyboard.press("k")
         page.locator(f".pane[data-painted=true]:not([data-example='{first}'])").wait_for()
+        page.locator(".saving[data-unsaved='0']").wait_for()  # the note counts what is on disk
         page.keyboard.press("e")
         text = page.locator(".pane textarea").last
         text.wait_for()

@@ -94,6 +94,7 @@ def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, app, project):
     until(project, lambda people: list(people.verdicts) == [ids[0]])
     assert project.decisions.events()[-1].annotator == "Ann", "the undo is of who is at the page"
 
+    page.wait_for_timeout(1500)  # the act is drawn anew
     click(page, "history-after")
     page.get_by_text(f"After event {full - 1}").wait_for()
     page.get_by_text("Decisions that count again: 4.").wait_for()

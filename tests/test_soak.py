@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from itertools import islice
+from types import ModuleType
 
 import pytest
 
@@ -27,6 +29,8 @@ EVERY = ["journaled", *(point for point in points() if point != "journaled")]
 def home(tmp_path, monkeypatch):
     """A folder, and a memory of allowed databases of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # A new process imports the main module again, which a test of pages has put in its place.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     return tmp_path
 
 
