@@ -215,7 +215,7 @@ def ladder(data: Path) -> Iterator[Line]:
 
 
 def judgements(data: Path) -> Iterator[Line]:
-    """How well pairs of sentences that people judged are told apart (ROC AUC)."""
+    """The ROC AUC of ways to tell apart pairs of sentences that people judged."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import cross_val_predict

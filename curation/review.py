@@ -1,4 +1,4 @@
-"""How a project is reviewed: how many people answer an example, and whose answer counts.
+"""The settings of a review: the number of people who answer an example, and whose answer counts.
 
 The settings stand in the table `review` of project.toml, where a lead changes them at any time.
 """

@@ -1,4 +1,4 @@
-"""What answers of a fit say, by cases made by hand."""
+"""The sentences of answers of a fit, by cases made by hand."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ EXCUSED = [
     ("[data-testid=stSidebarNavItems]", "list"),
     ("[data-testid=stSidebarNavItems]", "listitem"),
 ]
-"""What stems from Streamlit's own elements and cannot be mended from outside."""
+"""Faults that stem from Streamlit's own elements and cannot be mended from outside."""
 
 TURNS = [
     {"role": "system", "content": "Answer in one sentence."},

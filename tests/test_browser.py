@@ -15,7 +15,7 @@ from tests.app_server import running_app
 from tests.browser import launch
 
 SCREENSHOTS = os.environ.get("CURATION_SCREENSHOTS")
-"""Where to keep pictures of every page; by default none are kept."""
+"""The folder for pictures of every page; by default none are kept."""
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def test_mig_takes_missing_scores_as_the_mean_and_rows_without_a_label_last():
 
 
 def authors_filter(vectors, scores, threshold, size):
-    """What the filter of hkust-nlp/deita decides with its default batch of one row, in float32.
+    """The choice of the filter of hkust-nlp/deita with its default batch of one row, in float32.
 
     The row of the highest score is taken unseen. Each next one is compared with all taken ones, and
     is left out where one cosine is above the threshold; one at the threshold is taken.

@@ -212,7 +212,7 @@ def texts(*numbers) -> str:
 
 
 def named(pairs, sets, vectors=None, **params):
-    """What `decontaminate` names for examples; sets: name → its pairs. vectors: text → a vector."""
+    """The names that `decontaminate` gives for examples; sets: name → its pairs. vectors: text → a vector."""
     targets = [
         SimpleNamespace(
             name=name,

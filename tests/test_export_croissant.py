@@ -1,4 +1,4 @@
-"""What describes a delivery is read by the tools it is written for."""
+"""The description of a delivery is read by the tools it is written for."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ FEW = f"{HOSTILE} few"
 FILE = "![x](a.png) **bold**.jsonl"
 
 MARKUP = re.compile(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)\*\*bold|evil\.example")
-"""What is left of the names where nothing escaped them."""
+"""The remains of the names where nothing escaped them."""
 
 READ_AS_MARKDOWN = {"label", "help", "body", "content", "text", "title"}
 """Fields of an element in which Streamlit reads Markdown, in the spelling of its protocol."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -501,3 +502,18 @@ def test_a_light_import_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+QUESTION = re.compile(r"(What|How|Where|Which|Those|Who)\b")
+"""Words that begin a riddle; a docstring names the thing."""
+
+
+def test_docstrings_name_the_thing():
+    riddles = []
+    for path in sorted((ROOT / "curation").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                texts = [e.value for e in node.body if isinstance(e, ast.Expr)]
+                words = [t.value for t in texts if isinstance(t, ast.Constant)]
+                riddles += [f"{path.name}: {w}" for w in words if QUESTION.match(str(w))]
+    assert riddles == []

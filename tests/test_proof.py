@@ -1,4 +1,4 @@
-"""What training showed, in the manifest and the card of a delivery."""
+"""The results of a training, in the manifest and the card of a delivery."""
 
 from __future__ import annotations
 

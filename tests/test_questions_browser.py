@@ -59,7 +59,7 @@ def define(project: Project, *questions: Question) -> None:
 
 
 def answers(project: Project) -> list[tuple[str, object]]:
-    """What was answered or decided, in the order of the log."""
+    """The answers and decisions, in the order of the log."""
     return [
         (e.value["question"], e.value["value"]) if e.kind == "answer" else (e.kind, e.value)
         for e in events(project)

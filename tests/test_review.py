@@ -18,7 +18,7 @@ from tests.test_cli import run
 
 
 def curate(*words: object) -> str:
-    """What a command prints."""
+    """The output of a command."""
     status, out, err = run(*words)
     assert status == 0, err
     return out.strip()

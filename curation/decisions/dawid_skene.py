@@ -1,4 +1,4 @@
-"""How often each person is right, worked out from answers to the same examples alone.
+"""Dawid and Skene's model: error rates of people, estimated from answers to the same examples alone.
 
 The model: an example has one right answer, drawn by the answers' frequencies, and each person gives
 an answer with a probability that depends on the right one only. Expectation maximization alternates
@@ -43,7 +43,7 @@ rounds; where that is less than FEWEST_ROUNDS nothing is fitted."""
 
 @dataclass(frozen=True)
 class Rates:
-    """How often people are right, by one question.
+    """The error rates of people on one question.
 
     people, classes: in order. priors: share of each class, (classes,). errors: probability of an
     answer given the right one, (people + 1, classes, classes); the last person is the average of all,

@@ -1,4 +1,4 @@
-"""What the values of decisions may be."""
+"""Checks of the values of decisions: numbers, texts, conversations, targets of an undo."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ JOINT = "\n\n"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one person answered about one example.
+    """The answers of one person about one example.
 
     who: "" where a file does not say. when: UTC seconds, 0 for unknown. verdict: keep or drop. reason:
     of the verdict, or else of the edit or label. rating: None for none. answers: question of the

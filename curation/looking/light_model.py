@@ -67,7 +67,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Trust:
-    """How far a model can be trusted, on answers that it had not learned from.
+    """The accuracy of a model on answers that it had not learned from.
 
     answers: all that it has learned from. tested: those that a model of the others judged. right:
     share of these that it judged right, with its 95 % interval (Wilson 1927). sure: those of which

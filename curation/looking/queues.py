@@ -86,7 +86,7 @@ class Look(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a review is: shared and other examples, and those with all their answers.
+    """The progress of a review: numbers of shared and other examples, and of those with all their answers.
 
     extra: answers beyond the overlap.
     """

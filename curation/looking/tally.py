@@ -1,4 +1,4 @@
-"""What people did about each row, as arrays that follow the decisions.
+"""People's decisions about each row, as arrays that follow the decisions.
 
 Guarantee: a tally that followed the events one by one equals a new one. Accepted cost: one byte a row
 for each person who answered.

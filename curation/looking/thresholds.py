@@ -131,7 +131,7 @@ class Numbers:
 
     @cached_property
     def _edges(self) -> np.ndarray:
-        """Where bars begin and end; a bar of whole numbers holds as many of them as each other."""
+        """The edges of the bars; a bar of whole numbers holds as many of them as each other."""
         least = float(self._finite[0])
         most = max(float(np.quantile(self._finite, SHOWN_SHARE)), least)
         if self.whole:

@@ -1,4 +1,4 @@
-"""What fine-tuning an encoder is made of: a classifier, its examples, and a Trainer.
+"""The parts of fine-tuning an encoder: a classifier, its examples, and a Trainer.
 
 Import this module inside a function: it needs torch and transformers.
 """

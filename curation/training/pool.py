@@ -1,4 +1,4 @@
-"""What arms choose from: the examples without the test set, replayed by each arm's recipe.
+"""The pool that arms choose from: the examples without the test set, replayed by each arm's recipe.
 
 Guarantee: the source of every replay has no test or validation example in it, so no step can read
 one; and arms without people's decisions know none.

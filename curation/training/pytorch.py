@@ -1,4 +1,4 @@
-"""What learners share that train by PyTorch: optimizers, class weights, failures, reports.
+"""Parts of learners that train by PyTorch: optimizers, class weights, failures, reports.
 
 torch is imported inside functions, so that listing the learners stays fast.
 """

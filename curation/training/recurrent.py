@@ -1,4 +1,4 @@
-"""What the LSTM is made of: a vocabulary, batches of texts of like length, and the network."""
+"""The parts of the LSTM: a vocabulary, batches of texts of like length, and the network."""
 
 from __future__ import annotations
 

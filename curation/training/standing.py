@@ -1,4 +1,4 @@
-"""How far a run is, in numbers and in words."""
+"""The progress of a run, in numbers and in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Trainer of transformers needs beside its arguments: a learning curve and a checkpoint.
+"""Callbacks of a Trainer of transformers: a learning curve and a checkpoint.
 
 Import this module inside a function: it needs transformers.
 """

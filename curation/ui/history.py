@@ -58,7 +58,7 @@ NUMBERS = (Column("examples that are"), Column("then", kind="count"), Column("no
 
 @dataclass(frozen=True)
 class Place:
-    """Where a session stands: the search of its list, the first numbers of the pages it turned, a moment.
+    """The place of a session: the search of its list, the first numbers of the pages it turned, a moment.
 
     moment: number of the event after which the state is looked at; None for none.
     """

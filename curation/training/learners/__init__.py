@@ -29,7 +29,7 @@ TASKS: dict[Task, str] = {
     "classification": "Classification: a text gets a label",
     "language_modelling": "Language modelling: a prompt gets an answer",
 }
-"""What a learner learns → its title."""
+"""Task of a learner → its title."""
 
 
 @dataclass(frozen=True)

@@ -329,7 +329,7 @@ def card_of(
 
 
 def _own(decided: Summary, people: State, example: str, annotator: str) -> Summary:
-    """What an example's card shows before this person answered: own notes and tags, no answers."""
+    """The decisions that a shared card shows before this person answered: own notes and tags, no answers."""
     tags = people.tags.get(example, {})
     return replace(
         decided,

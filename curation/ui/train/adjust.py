@@ -1,4 +1,4 @@
-"""What to adjust in the data: labels that are probably wrong, and what training shows of a row."""
+"""Rows to adjust after a training: labels that are probably wrong, and what training shows of a row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DYNAMICS = ("training_dynamics",)
 """The step that measures confidence and variability."""
 
 SUSPECT = (Column("label"), Column("suggested_label"), Column("label_quality", kind="number"))
-"""What is shown of a row whose label is probably wrong."""
+"""Columns of the table of rows whose label is probably wrong."""
 
 
 def draw(project: Project, view: View) -> None:

@@ -1,4 +1,4 @@
-"""What is taken for what: a matrix or a list of pairs, whose cells open the examples."""
+"""The confusion of classes: a matrix or a list of pairs, whose cells open the examples."""
 
 from __future__ import annotations
 

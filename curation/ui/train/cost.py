@@ -1,4 +1,4 @@
-"""What each fit took: seconds, tokens, steps, parameters, operations."""
+"""The cost of each fit: seconds, tokens, steps, parameters, operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of a result share: the run, the project's rows, and the fit that is looked at."""
+"""The values that the parts of a result share: the run, the project's rows, and the fit that is looked at."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from curation.training.pytorch import Optimizer, check_loss, optimizer_of
 from curation.training.trainer import Curve, last_checkpoint
 
 PARTS = 5
-"""How often in a training the validation loss is measured and a checkpoint written."""
+"""Number of times in a training that the validation loss is measured and a checkpoint written."""
 
 VALIDATED = 64
 """Validation examples whose loss is measured during training, spread evenly; all would take long."""
