@@ -19,7 +19,7 @@ UNSPACED = (
 """Scripts that set no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han; for a [class]."""
 
 SYLLABIC = f"{UNSPACED}\uac00-\ud7af"
-"""Those and Hangul, in which one character says about as much as a word; for a [class]."""
+"""Letters of which one says about as much as a word: the ones above and Hangul; for a [class]."""
 
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")
 _IS_KANA = re.compile(f"[{KANA}]")
