@@ -40,6 +40,7 @@ from curation.decisions.event import Event
 from curation.decisions.writer import Request, Writer
 from curation.errors import CurationError
 from tests.conftest import ROOT
+from tests.programs import printed_together, start_program
 from tests.test_decisions import (
     appender,
     local,
@@ -793,23 +794,8 @@ def test_eight_processes_create_or_migrate_at_once(tmp_path, existing):
         first.append(some(2))
         first.close()
     code = MIGRATE if existing else MIGRATE.replace("schema.VERSION += 1", "")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(where), str(journal), f"p{n}"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(8)
-    ]
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        out, err = process.communicate(timeout=50)
-        assert (process.returncode, out) == (0, "1\n"), err
+    programs = [start_program(code, where, journal, f"p{n}") for n in range(8)]
+    assert printed_together(programs) == ["1\n"] * 8
     with closing(sqlite3.connect(where)) as connection:
         count = connection.execute("SELECT count(*) FROM curation_events").fetchone()[0]
         version = connection.execute("SELECT value FROM curation_about WHERE name = 'schema'")

@@ -33,6 +33,7 @@ from curation.errors import CurationError
 from curation.ui.card.answers import write
 from tests.conftest import ROOT
 from tests.postgres import Postgres, Unavailable
+from tests.programs import printed_together, start_program
 from tests.test_decisions import (
     StoreMachine,
     local,
@@ -244,15 +245,7 @@ print(store.append([Decision("a", "keep", op_id=op)]).appended)
 
 
 def start(place, migrations: int, point: str, op: str) -> subprocess.Popen:
-    words = [str(place[0]), str(place[1]), str(migrations), point, op]
-    return subprocess.Popen(
-        [sys.executable, "-c", START, *words],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_program(START, *place, migrations, point, op)
 
 
 def schema_of(opened: DecisionStore) -> int:
@@ -291,13 +284,8 @@ def test_eight_programs_create_or_migrate_at_once_on_either_database(place, migr
         first = reopened(place)
         first.append(some(2))
         first.close()
-    processes = [start(place, migrations, "", f"p{n}") for n in range(8)]
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in processes:
-        out, err = process.communicate(timeout=120)
-        assert (process.returncode, out) == (0, "1\n"), err
+    programs = [start(place, migrations, "", f"p{n}") for n in range(8)]
+    assert printed_together(programs) == ["1\n"] * 8
     events = journals.read(place[1]).events
     assert [e.seq for e in events] == list(range(1, 9 + 2 * migrations))
     database = databases.Database(place[0], 10)

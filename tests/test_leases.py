@@ -29,6 +29,7 @@ from curation.decisions import schema as schemas
 from curation.decisions.leases import EXPIRES
 from curation.errors import CurationError
 from tests.conftest import ROOT
+from tests.programs import printed_together, start_program
 from tests.test_decisions import local, new_schema, place, postgres_server, reopened, store
 
 IDS = [f"e{n}" for n in range(12)]
@@ -371,25 +372,8 @@ print(*store.leases.take(name, name, ids, 5, overlap=lambda _: 1, waiting=10_000
 def test_eight_programs_migrate_at_once_and_lease_different_examples(place, store):
     store.append([Decision(i, "keep", annotator="Ann") for i in IDS[:3]])
     make_version_1(store)
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", OPEN_AND_TAKE, str(place[0]), str(place[1]), f"p{n}"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(8)
-    ]
-    for program in programs:
-        program.stdin.write("\n")
-        program.stdin.flush()
-    ids = []
-    for program in programs:
-        out, err = program.communicate(timeout=90)
-        assert program.returncode == 0, err
-        ids += out.split()
+    programs = [start_program(OPEN_AND_TAKE, *place, f"p{n}") for n in range(8)]
+    ids = [i for text in printed_together(programs) for i in text.split()]
     assert len(ids) == len(set(ids)) == 40
 
 

@@ -30,6 +30,7 @@ from curation.recipe import Recipe
 from curation.sources import hub
 from curation.view import SHOWN_THEN, Views
 from tests.conftest import PAIRS
+from tests.programs import printed_together, start_program
 
 
 def write(path: Path, pairs) -> Path:
@@ -299,17 +300,7 @@ while saved < 5:
 
 
 def test_of_programs_that_save_the_recipe_at_once_none_overwrites_another(project):
-    savers = [
-        subprocess.Popen(
-            [sys.executable, "-c", SAVE, str(project.path), str(n)],
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(2)
-    ]
-    for saver in savers:
-        saver.communicate("\n", timeout=100)
-    assert [saver.returncode for saver in savers] == [0, 0]
+    printed_together([start_program(SAVE, project.path, n) for n in range(2)])
     assert sorted(s.params["pattern"] for s in project.recipe) == ["0"] * 5 + ["1"] * 5
 
 
