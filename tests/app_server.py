@@ -32,6 +32,7 @@ class App:
     def __init__(self, workspace: Path, files: Path | None = None, token: str = "") -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self.workspace = workspace
         self.log = workspace / "server.log"
         self.token = token
         self.environment = {
@@ -81,11 +82,11 @@ class App:
 
 
 @contextmanager
-def running_app(workspace: Path, files: Path | None = None) -> Iterator[str]:
-    """The app's address while the block runs."""
-    app = App(workspace, files)
+def running_app(workspace: Path, files: Path | None = None, token: str = "") -> Iterator[App]:
+    """The app while the block runs; see `App`."""
+    app = App(workspace, files, token)
     try:
         app.start()
-        yield app.address
+        yield app
     finally:
         app.stop()

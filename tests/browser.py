@@ -9,6 +9,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -40,6 +45,19 @@ def launch(playwright, webgl: bool = True):
         return playwright.chromium.launch(executable_path=installed(), args=arguments)
     except Error:
         return None
+
+
+@contextmanager
+def running_browser(webgl: bool = True) -> Iterator[Any]:
+    """A headless browser while the block runs; the test is skipped where none can be had."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright, webgl)
+        if browser is None:
+            pytest.skip("no browser could be had on this machine")
+        yield browser
+        browser.close()
 
 
 def _quietly(*command: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pandas as pd
@@ -25,6 +25,12 @@ from curation.dataset import (
 from curation.project import Project
 from curation.recipe import Recipe, Step
 
+if TYPE_CHECKING:
+    from tests.app_server import App
+
+Files = dict[str, bytes] | Sequence[Mapping[str, Any]]
+"""Files of a project by their names, or the rows of its only file."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # On a busy machine an input takes as long as it takes; that is no fault of what is tested.
@@ -33,25 +39,21 @@ settings.load_profile("patient")
 
 ALONE = {
     "test_browser",
-    "test_card_browser",
     "test_doors",
     "test_linear",
     "test_network",
     "test_packaging",
     "test_process",
-    "test_questions_browser",
-    "test_settle_browser",
     "test_soak",
-    "test_team_browser",
     "test_train_browser",
 }
-"""Files whose tests drive a browser, compare times, signal processes or build a package."""
+"""Files whose tests drive a browser of their own, compare times, signal processes or build a package."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the tests that run one after the other."""
+    """Mark the tests that run one after the other: those of ALONE, and all that ask for `browser`."""
     for item in items:
-        if item.path.stem in ALONE:
+        if item.path.stem in ALONE or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.alone)
 
 
@@ -160,19 +162,76 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, by
 
 
 @pytest.fixture
-def make_project(
-    tmp_path: Path, imported: Callable[[dict[str, bytes]], Path]
-) -> Callable[..., Project]:
-    """Make a project called `p` in the test's folder, with files, or with rows, and a recipe."""
+def copy_of(imported: Callable[[dict[str, bytes]], Path]) -> Callable[..., Project]:
+    """Make a project in a folder, with files, or with rows, and a recipe."""
 
-    def make(files: dict[str, bytes] | Sequence[Mapping[str, Any]], *steps: Step) -> Project:
+    def copy(folder: Path, files: Files, *steps: Step) -> Project:
         files = files if isinstance(files, dict) else {"rows.jsonl": json_lines(files)}
-        project = Project.open(shutil.copytree(imported(files), tmp_path / "p"))
+        project = Project.open(shutil.copytree(imported(files), folder))
         if steps:
             project.recipe = Recipe(steps)
         return project
 
-    return make
+    return copy
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, copy_of: Callable[..., Project]) -> Callable[..., Project]:
+    """Make a project called `p` in the test's folder, with files, or with rows, and a recipe."""
+    return lambda files, *steps: copy_of(tmp_path / "p", files, *steps)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless browser without WebGL, which would be drawn in software."""
+    from tests.browser import running_browser
+
+    with running_browser(webgl=False) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app over a workspace of its own, while the tests of a module run."""
+    from tests.app_server import running_app
+
+    with running_app(tmp_path_factory.mktemp("projects")) as running:
+        yield running
+
+
+@pytest.fixture
+def serve(
+    app: App, copy_of: Callable[..., Project], request: pytest.FixtureRequest
+) -> Callable[..., Project]:
+    """Make a project that is called as the test in the workspace of the running app."""
+    folder = app.workspace / request.node.name.removeprefix("test_")[:40]
+    return lambda files, *steps: copy_of(folder, files, *steps)
+
+
+@pytest.fixture
+def person(browser: Any, app: App) -> Iterator[Callable[..., Any]]:
+    """Open a page of the app as somebody, "" for nobody, in a browser of their own.
+
+    address: behind the app's; none is opened for "". options: of Playwright's `new_context`.
+    """
+    contexts = []
+
+    def open_page(
+        who: str = "Ann", address: str = "", width: int = 1440, height: int = 900, **options: Any
+    ) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        if who:
+            context.add_cookies([{"name": "curation-name", "value": who, "url": app.address}])
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        if address:
+            page.goto(f"{app.address}/{address}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

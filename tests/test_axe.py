@@ -11,8 +11,8 @@ import pytest
 from curation import Project
 from curation.decisions import Decision
 from tests import accessible
-from tests.app_server import App
-from tests.browser import launch
+from tests.app_server import App, running_app
+from tests.browser import running_browser
 from tests.conftest import ROOT, json_lines
 
 PAGES = [
@@ -44,14 +44,9 @@ TURNS = [
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
-        if opened is None:
-            pytest.skip("no browser could be had on this machine")
+    """A browser that can draw the map."""
+    with running_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +65,15 @@ def app(tmp_path_factory, example_project, imported) -> Iterator[App]:
     ]
     for name, some in (("fresh", rows), ("keys", rows[1:])):
         shutil.copytree(imported({"rows.jsonl": json_lines(some)}), workspace / name)
-    server = App(workspace)
-    server.start()
-    yield server
-    server.stop()
+    with running_app(workspace) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory) -> Iterator[App]:
     """The app without a project."""
-    server = App(tmp_path_factory.mktemp("nothing"))
-    server.start()
-    yield server
-    server.stop()
+    with running_app(tmp_path_factory.mktemp("nothing")) as app:
+        yield app
 
 
 @pytest.fixture
@@ -147,13 +138,11 @@ def test_every_page_of_the_navigation_is_looked_at():
     assert [name for name, _ in PAGES].count("") == 1
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_a_rule(opened, app, scheme):
     assert problems(opened, states(app), scheme) == {}
 
 
-@pytest.mark.alone
 def test_no_page_without_a_project_breaks_a_rule(opened, empty):
     addresses = {title: f"{empty.address}/{name}" for name, title in PAGES}
     assert problems(opened, addresses, "light") == {}
@@ -184,11 +173,8 @@ def painted(page, other_than: str = "") -> str:
     return str(page.locator(".pane").get_attribute("data-example"))
 
 
-@pytest.mark.alone
-def test_the_whole_of_annotating_by_keys(browser, app):
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto(f"{app.address}/annotate?project=keys")
+def test_the_whole_of_annotating_by_keys(person, app):
+    page = person("", "annotate?project=keys")
     page.get_by_role("textbox", name="Your name").wait_for(timeout=60_000)
     settled(page)
     tab_to(page, "Your name")
@@ -229,14 +215,13 @@ def test_the_whole_of_annotating_by_keys(browser, app):
     way_out = tab_to(page, "Skip to main content")
     assert {"✕ Drop", "✓ Keep", "Edit", "Skip", "Back"} <= set(way_out), "and Tab leaves the card"
     page.locator(".saving[data-unsaved='0']").wait_for()
-    context.close()
-    events = Project.open(app.environment["CURATION_WORKSPACE"] + "/keys").decisions.events()
+    page.context.close()
+    events = Project.open(app.workspace / "keys").decisions.events()
     kinds = [(event.kind, event.example_id) for event in events]
     assert kinds[:4] == [("keep", first), ("edit", second), ("tag", third), ("label", third)]
     assert [kind for kind, _ in kinds[4:]] == ["undo"]
 
 
-@pytest.mark.alone
 def test_a_screen_reader_tells_turns_and_charts_apart(opened, app):
     page = opened(f"{app.address}/annotate?project=fresh&queue=everything")
     painted(page)

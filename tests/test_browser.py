@@ -12,7 +12,7 @@ import pytest
 from curation import Project
 from tests import worst
 from tests.app_server import running_app
-from tests.browser import launch
+from tests.browser import running_browser
 
 SCREENSHOTS = os.environ.get("CURATION_SCREENSHOTS")
 """The folder for pictures of every page; by default none are kept."""
@@ -20,15 +20,9 @@ SCREENSHOTS = os.environ.get("CURATION_SCREENSHOTS")
 
 @pytest.fixture(scope="module")
 def page():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None:
-            pytest.skip("no browser could be had on this machine")
+    with running_browser() as browser:
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         yield context.new_page()
-        browser.close()
 
 
 def settled(page) -> None:
@@ -166,8 +160,8 @@ def teach_a_concept(page) -> None:
 def test_the_whole_job(page, tmp_path):
     workspace = tmp_path / "projects"
     workspace.mkdir()
-    with running_app(workspace) as address:
-        page.goto(f"{address}/load")
+    with running_app(workspace) as app:
+        page.goto(f"{app.address}/load")
         page.wait_for_selector("h1:has-text('Load')")
         settled(page)
         shot(page, "load-empty")
@@ -268,11 +262,11 @@ def test_the_worst_files_get_a_sentence_and_the_session_lives(page, tmp_path):
     files.mkdir()
     sentences = worst.write(files)
     Project.create(workspace / "nasty")
-    with running_app(workspace, files) as address:
+    with running_app(workspace, files) as app:
         other = page.context.new_page()
-        other.goto(address)
+        other.goto(app.address)
         settled(other)
-        page.goto(f"{address}/load")
+        page.goto(f"{app.address}/load")
         page.wait_for_selector("h1:has-text('Load')")
         settled(page)
         page.get_by_text("Path", exact=True).first.click()

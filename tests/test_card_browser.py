@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import orjson
 import pytest
 
 from curation import Project
-from tests.app_server import App
-from tests.browser import launch
 from tests.conftest import json_lines
 
 PANE = """() => {
@@ -47,52 +44,23 @@ def rows() -> list[dict]:
     return [{"messages": turns}, *sums]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
-        if opened is None:
-            pytest.skip("no browser could be had on this machine")
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    workspace = tmp_path_factory.mktemp("projects")
-    server = App(workspace)
-    server.workspace = workspace
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def project(app, imported, request) -> Project:
+def project(serve) -> Project:
     """A fresh project in the workspace of the running app."""
-    name = request.node.name.removeprefix("test_")[:40]
-    files = {
-        f"{kind}.jsonl": json_lines([row for row in rows() if ("messages" in row) == chat])
-        for kind, chat in (("chat", True), ("sums", False))
-    }
-    return Project.open(shutil.copytree(imported(files), app.workspace / name))
+    return serve(
+        {
+            f"{kind}.jsonl": json_lines([row for row in rows() if ("messages" in row) == chat])
+            for kind, chat in (("chat", True), ("sums", False))
+        }
+    )
 
 
 @pytest.fixture
-def opened(browser, app, project):
+def opened(person, app, project):
     """Opens the page of cards as a person, in a browser of their own, and remembers its requests."""
-    contexts = []
 
     def open_page(who: str = "Ann", context=None, **address):
-        if context is None:
-            context = browser.new_context(viewport={"width": 1440, "height": 900})
-            contexts.append(context)
-            if who:
-                cookie = {"name": "curation-name", "value": who, "url": app.address}
-                context.add_cookies([cookie])
-        page = context.new_page()
+        page = context.new_page() if context else person(who)
         page.requested = []
         page.on("request", lambda r: page.requested.append(r.url))
         query = "&".join(f"{k}={v}" for k, v in {"project": project.path.name, **address}.items())
@@ -101,9 +69,7 @@ def opened(browser, app, project):
             painted(page)
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 def painted(page, timeout: float = 60) -> dict:
@@ -596,7 +562,7 @@ def test_the_next_card_opens_at_its_top_and_is_announced(opened, project):
     assert page.title() == f"Annotate · {project.name}"
 
 
-def test_words_can_be_read_on_light_and_on_dark(browser, app, project):
+def test_words_can_be_read_on_light_and_on_dark(person, project):
     contrast = """() => {
         const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
         const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -626,17 +592,14 @@ def test_words_can_be_read_on_light_and_on_dark(browser, app, project):
         return poor;
     }"""
     for scheme in ("light", "dark"):
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 1024, "height": 768})
-        context.add_cookies([{"name": "curation-name", "value": "Ann", "url": app.address}])
-        page = context.new_page()
-        page.goto(f"{app.address}/annotate?project={project.path.name}")
+        address = f"annotate?project={project.path.name}"
+        page = person("Ann", address, 1024, 768, color_scheme=scheme)
         painted(page)
         page.keyboard.press("d")
         page.keyboard.press("b")
         page.keyboard.press("?")
         painted(page)
         assert page.evaluate(contrast) == [], scheme
-        context.close()
 
 
 def test_a_project_that_is_deleted_while_it_is_open_is_said_and_nothing_is_made(

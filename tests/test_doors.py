@@ -19,8 +19,8 @@ from curation import Project, files, settings
 from curation.doctor import examine
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.ui import door, server
-from tests.app_server import App
-from tests.browser import launch
+from tests.app_server import running_app
+from tests.browser import running_browser
 from tests.conftest import ROOT
 from tests.test_browser import settled
 
@@ -50,12 +50,8 @@ def app(example_project, tmp_path_factory):
     """The app over a copy of the example, with a token."""
     workspace = tmp_path_factory.mktemp("projects")
     shutil.copytree(example_project, workspace / "example")
-    running = App(workspace, token=TOKEN)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+    with running_app(workspace, token=TOKEN) as app:
+        yield app
 
 
 def test_nothing_is_answered_without_the_token(app):
@@ -146,14 +142,8 @@ def test_a_live_connection_needs_the_token_and_the_origin(app):
 
 @pytest.fixture(scope="module")
 def context():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None:
-            pytest.skip("no browser could be had on this machine")
+    with running_browser() as browser:
         yield browser.new_context(viewport={"width": 1280, "height": 900})
-        browser.close()
 
 
 def test_the_browser_asks_no_host_but_the_app_s(app, context):

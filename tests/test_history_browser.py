@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import pytest
 
 from curation import Project
 from curation.decisions import Decision, as_one_act
-from tests.app_server import App
-from tests.browser import launch
-from tests.conftest import json_lines
-
-pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
-def app(tmp_path):
-    server = App(tmp_path)
-    server.workspace = tmp_path
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def project(app, imported) -> Project:
+def project(serve) -> Project:
     sums = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(30)]
-    source = imported({"sums.jsonl": json_lines(sums)})
-    return Project.open(shutil.copytree(source, app.workspace / "sums"))
+    return serve(sums)
 
 
 @pytest.fixture
-def page(app, project):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None:
-            pytest.skip("no browser could be had on this machine")
-        context = browser.new_context(viewport={"width": 1440, "height": 1000})
-        context.add_cookies([{"name": "curation-name", "value": "Ann", "url": app.address}])
-        context.set_default_timeout(120_000)
-        yield context.new_page()
-        browser.close()
+def page(person, project):
+    page = person("Ann", f"history?project={project.path.name}", height=1000)
+    page.set_default_timeout(120_000)
+    return page
 
 
 def pick(page, row: int) -> None:
@@ -70,13 +46,12 @@ def until(project: Project, check, timeout: float = 120) -> None:
         time.sleep(0.05)
 
 
-def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, app, project):
+def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, project):
     ids = [str(i) for i in project.examples.rows.index]
     project.decisions.append([Decision(ids[0], "keep", None, "Ann", op_id="k", batch="k")])
     project.decisions.append(as_one_act([("drop", i, None) for i in ids[5:9]], "Bob", "bulk", 0))
     project.decisions.append([Decision(ids[1], "label", "even", "Ann", op_id="l", batch="l")])
     full = project.decisions.last()
-    page.goto(f"{app.address}/history?project=sums")
     page.get_by_role("heading", name="History").wait_for()
 
     pick(page, 0)  # the label, the newest
@@ -107,11 +82,10 @@ def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, app, project):
     assert len(project.decisions.events()) == full + 4, "nothing is removed"
 
 
-def test_other_people_s_work_goes_only_after_a_tick(page, app, project):
+def test_other_people_s_work_goes_only_after_a_tick(page, project):
     ids = [str(i) for i in project.examples.rows.index]
     project.decisions.append([Decision(ids[0], "keep", None, "Ann")])
     project.decisions.append([Decision(ids[1], "drop", None, "Bob")])
-    page.goto(f"{app.address}/history?project=sums")
     pick(page, 1)
     click(page, "history-after")
     back = page.get_by_role("button", name="Return to this moment")

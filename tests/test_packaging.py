@@ -132,9 +132,7 @@ def test_the_app_and_the_commands_run_outside_the_repository(installed, tmp_path
 
 def draw(address: str) -> str:
     """The text of the app's first page, in a browser where there is one."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser import launch
+    from tests.browser import running_browser
     from tests.test_browser import settled
 
     for _ in range(100):
@@ -143,14 +141,9 @@ def draw(address: str) -> str:
             break
         except OSError:
             time.sleep(0.1)
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None:
-            pytest.skip("no browser could be had on this machine")
+    with running_browser() as browser:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector("[data-testid=stSidebarNavLink]", timeout=120_000)
         settled(page)
-        text = page.inner_text("body")
-        browser.close()
-    return text
+        return page.inner_text("body")

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from curation import Project
 from curation.guidelines import write_guidelines
 from curation.questions import Question, write_questions
 from tests.conftest import json_lines
-from tests.test_card_browser import (  # noqa: F401
-    app,
-    browser,
-    events,
-    opened,
-    painted,
-    press,
-    saved,
-)
+from tests.test_card_browser import events, opened, painted, press, saved  # noqa: F401
 
 TURNS = [
     {"role": "user", "content": "Tell me about the moon."},
@@ -42,16 +32,16 @@ BETTER = Question("better", "ranking")
 
 
 @pytest.fixture
-def project(app, imported, request) -> Project:  # noqa: F811
-    name = request.node.name.removeprefix("test_")[:40]
+def project(serve) -> Project:
     sums = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
     pairs = [{**PAIR, "number": i} for i in range(1)]
-    files = {
-        "a.jsonl": json_lines(sums),
-        "b.jsonl": json_lines([{"messages": TURNS}]),
-        "c.jsonl": json_lines(pairs),
-    }
-    return Project.open(shutil.copytree(imported(files), app.workspace / name))
+    return serve(
+        {
+            "a.jsonl": json_lines(sums),
+            "b.jsonl": json_lines([{"messages": TURNS}]),
+            "c.jsonl": json_lines(pairs),
+        }
+    )
 
 
 def define(project: Project, *questions: Question) -> None:

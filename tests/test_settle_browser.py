@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from curation import Project
 from curation.decisions import Decision
-from tests.app_server import App
-from tests.browser import launch
-from tests.conftest import json_lines
 
 COUNT = 24
 
@@ -18,36 +13,13 @@ HOST = "[...document.querySelectorAll('*')].map(n => n.shadowRoot?.querySelector
 TEXT = f"() => {HOST}?.innerText || ''"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = launch(playwright, webgl=False)
-        if opened is None:
-            pytest.skip("no browser could be had on this machine")
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory):
-    workspace = tmp_path_factory.mktemp("projects")
-    server = App(workspace)
-    server.workspace = workspace
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def project(app, imported, request) -> Project:
+def project(serve) -> Project:
     """Every example is kept by Ann and dropped by Bob and, every other one, by Cyd."""
     rows = [
         {"prompt": f"What is {n} + {n}?", "completion": f"It is {2 * n}."} for n in range(COUNT)
     ]
-    source = imported({"sums.jsonl": json_lines(rows)})
-    project = Project.open(shutil.copytree(source, app.workspace / request.node.name[:30]))
+    project = serve(rows)
     ids = list(project.examples.rows.index)
     project.decisions.append([Decision(i, "keep", annotator="Ann") for i in ids])
     project.decisions.append([Decision(i, "drop", annotator="Bob") for i in ids])
@@ -67,11 +39,8 @@ def settled(project: Project) -> dict[str, str]:
     return {i: by["verdict"].value["value"] for i, by in state.settled.items()}
 
 
-def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(browser, app, project):
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.add_cookies([{"name": "curation-name", "value": "Lea", "url": app.address}])
-    page = context.new_page()
-    page.goto(f"{app.address}/team?project={project.path.name}")
+def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project):
+    page = person("Lea", f"team?project={project.path.name}")
     page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
     wait_for(page, f"1 of {COUNT}")
     box = page.evaluate(
@@ -120,13 +89,10 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(browser, app, pr
     wait_for(page, f"of {COUNT - 5}")
     page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
     assert len(settled(project)) == before + 1
-    context.close()
 
 
-def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(browser, app, project):
-    context = browser.new_context(viewport={"width": 1024, "height": 768})
-    page = context.new_page()
-    page.goto(f"{app.address}/team?project={project.path.name}")
+def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(person, project):
+    page = person("", f"team?project={project.path.name}", 1024, 768)
     page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
     wait_for(page, "Ann")
     page.keyboard.press("1")
@@ -134,4 +100,24 @@ def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(browser
     wait_for(page, "1 person")
     assert "Ann" not in page.evaluate(TEXT)
     assert settled(project) == {}
-    context.close()
+
+
+def wait_for_place(page, number: int) -> None:
+    place = f"{HOST}?.querySelector('.head b')?.innerText"
+    page.wait_for_function(f"text => {place} === text", arg=f"{number} of {COUNT}", timeout=90_000)
+
+
+def test_skipping_and_going_back_show_every_example_and_the_first_follows_the_last(person, project):
+    page = person("Lea", f"team?project={project.path.name}")
+    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    for number in range(1, COUNT + 1):
+        wait_for_place(page, number)
+        page.keyboard.press("s")
+    wait_for_place(page, 1)
+    for number in range(2, COUNT + 1):
+        page.keyboard.press("s")
+        wait_for_place(page, number)
+    for number in range(COUNT - 1, 0, -1):
+        page.keyboard.press("p")
+        wait_for_place(page, number)
+    assert settled(project) == {}

@@ -11,34 +11,18 @@ import pytest
 from curation import Project
 from curation.looking.agreement import agreement
 from curation.review import Review, write_review
-from tests.app_server import App
-from tests.test_card_browser import PANE, browser, events, painted, press, saved
+from tests.test_card_browser import PANE, events, opened, painted, press, saved
 
 SUMS = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(12)]
 PEOPLE = ("Ann", "Bob", "Cyd")
 
 
 @pytest.fixture
-def team(make_project, tmp_path, browser):
-    """A project of twelve sums that two people answer each, a server, and a browser for each person."""
-    project = make_project(SUMS)
+def project(serve) -> Project:
+    """A project of twelve sums that two people answer each."""
+    project = serve(SUMS)
     write_review(project.path, Review(overlap=2))
-    app = App(project.path.parent)
-    app.start()
-    contexts = []
-
-    def opened(who: str):
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        contexts.append(context)
-        context.add_cookies([{"name": "curation-name", "value": who, "url": app.address}])
-        page = context.new_page()
-        page.goto(f"{app.address}/annotate?project={project.path.name}")
-        return page
-
-    yield project, app, opened
-    for context in contexts:
-        context.close()
-    app.stop()
+    return project
 
 
 def ready(page, seconds: float = 90) -> bool:
@@ -55,8 +39,7 @@ def ready(page, seconds: float = 90) -> bool:
     return page.evaluate(PANE).get("painted") == "true"
 
 
-def test_three_people_answer_each_example_twice_over_a_killed_server(team):
-    project, app, opened = team
+def test_three_people_answer_each_example_twice_over_a_killed_server(opened, project, app):
     pages = {who: opened(who) for who in PEOPLE}
     first = {who: painted(page)["example"] for who, page in pages.items()}
     assert len(set(first.values())) == 3, "different first cards"
@@ -92,8 +75,7 @@ def test_three_people_answer_each_example_twice_over_a_killed_server(team):
     assert project.decisions.leases.live() == []
 
 
-def test_the_cards_of_a_closed_tab_come_back(team):
-    project, app, opened = team
+def test_the_cards_of_a_closed_tab_come_back(opened, project):
     write_review(project.path, Review())
     people = [opened(who) for who in PEOPLE]
     shown = [painted(page)["example"] for page in people]

@@ -57,8 +57,8 @@ def topics(tmp_path) -> Project:
 
 
 def test_from_an_estimate_to_a_verdict_through_a_killed_job(page, topics):
-    with running_app(topics.path.parent) as address:
-        page.goto(f"{address}/train")
+    with running_app(topics.path.parent) as app:
+        page.goto(f"{app.address}/train")
         page.wait_for_selector("h1:has-text('Train')")
         settled(page)
         shot(page, "train-empty")
