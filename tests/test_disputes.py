@@ -40,7 +40,7 @@ def test_an_example_counts_once_for_each_question_that_is_answered_differently(p
 def test_a_settled_answer_carries_the_name_that_it_was_given_under(project):
     example = project.examples.rows.index[0]
     project.decisions.append([Decision(example, kind, None, kind) for kind in ("keep", "drop")])
-    answer = {"op": "a", "example": example, "question": "verdict", "answer": "keep"}
+    answer = {"op": "a", "item": example, "question": "verdict", "answer": "keep"}
     more = {"revision": 2, "time": 1.0}
     assert write(project, [{**answer, **more, "by": " Lea "}]).saved == ["a"]
     assert project.people().settled[example]["verdict"].annotator == "Lea"

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Step
 from curation.cache import Cache
 from curation.dataset import Dataset
+from curation.decisions import Decision
 from curation.engine.supply import Supply
 from curation.errors import CurationError
 from curation.looking import duplicates
@@ -70,8 +71,8 @@ def test_by_meaning_it_cuts_below_the_threshold_of_the_step(compare, tmp_path):
 
 def answer(copies: duplicates.Copies, pair, choice: str, conflict: bool = False, op: str = "1"):
     left, right = (str(copies.rows.index[position]) for position in pair)
-    common = {"op": op, "choice": choice, "conflict": conflict, "revision": 0, "time": 1.0}
-    return {**common, "left": left, "right": right}
+    common = {"op": op, "by": "Ann", "item": f"{left} {right}", "revision": 0, "time": 1.0}
+    return {**common, "choice": choice, "conflict": conflict, "left": left, "right": right}
 
 
 def test_keeping_both_parts_a_pair_and_keeping_one_settles_its_group(project):
@@ -80,41 +81,58 @@ def test_keeping_both_parts_a_pair_and_keeping_one_settles_its_group(project):
     assert cut.groups == 1 and list(cut.similarity) == sorted(cut.similarity)
     assert list(copies.cut(0.8, "largest").sizes) == [cut.dropped + 1] * cut.dropped
     both = answer(copies, cut.pairs[0], "both")
-    assert answers.write(project, [both], "Ann").saved == ["1"]
-    assert answers.write(project, [both], "Ann").saved == ["1"]
+    assert answers.write(project, [both]).saved == ["1"]
+    assert answers.write(project, [both]).saved == ["1"]
     assert len(project.decisions.events()) == 1, "what is sent again adds nothing"
     assert copies_now(project).cut(0.8, "least").dropped == cut.dropped - 1
     left = answer(copies, cut.pairs[1], "right", op="2")
-    assert answers.write(project, [left], "Ann").saved == ["2"]
+    assert answers.write(project, [left]).saved == ["2"]
     assert left["right"] in project.people().preferred
     now = copies_now(project).cut(0.8, "least")
     assert now.dropped and not len(now.pairs), "a group that somebody decided is not shown again"
     kept = project.run().kept.index
     assert left["right"] in kept and left["left"] not in kept
-    undo = {"op": "3", "choice": "undo"}
-    assert answers.write(project, [undo, undo], "Ann").saved == ["3", "3"]
+    undo = {"op": "3", "by": "Ann", "undo": ""}
+    assert answers.write(project, [undo, undo]).saved == ["3", "3"]
     assert not project.people().preferred and project.people().apart
 
 
 def test_of_a_conflict_one_is_dropped_or_both_stay_and_are_not_shown_again(project):
     copies = copies_now(project)
     pair, other = copies.cut(0.8, "conflicts").pairs
-    assert answers.write(project, [answer(copies, pair, "left", True)], "Ann").saved
+    assert answers.write(project, [answer(copies, pair, "left", True)]).saved
     (dropped,) = project.people().verdicts
     assert dropped == copies.rows.index[pair[1]]
     assert copies_now(project).cut(0.8, "conflicts").pairs.tolist() == [other.tolist()]
     project.decisions.undo("Ann")
     assert len(copies_now(project).cut(0.8, "conflicts").pairs) == 2
-    assert answers.write(project, [answer(copies, pair, "both", True, "2")], "Ann").saved
+    assert answers.write(project, [answer(copies, pair, "both", True, "2")]).saved
     assert copies_now(project).cut(0.8, "conflicts").pairs.tolist() == [other.tolist()]
+
+
+def test_an_answer_carries_the_name_that_it_was_given_under_and_an_undo_takes_back_the_one_it_names(
+    project,
+):
+    copies = copies_now(project)
+    first, second, *_ = copies.cut(0.8, "least").pairs
+    given = [answer(copies, first, "both", op="1"), answer(copies, second, "both", op="2")]
+    answers.write(project, [given[0], {**given[1], "by": " Bob "}])
+    assert [e.annotator for e in project.decisions.events()] == ["Ann", "Bob"]
+    project.decisions.append([Decision(given[0]["left"], "label", "good", "Ann")])
+    undo = {"op": "3", "by": "Ann", "undo": "1"}
+    assert answers.write(project, [undo, undo]).saved == ["3", "3"]
+    people = project.people()
+    assert list(people.labels) == [given[0]["left"]], "what was decided elsewhere stays"
+    assert len(project.decisions.events()) == 4
 
 
 def test_answers_without_a_name_or_sense_change_nothing(project):
     copies = copies_now(project)
     pair = copies.cut(0.8, "least").pairs[0]
-    assert "Type your name" in answers.write(project, [answer(copies, pair, "left")], "").trouble
-    for broken in ({"op": "1"}, "left", answer(copies, pair, "up"), None):
-        assert answers.write(project, [broken], "Ann").refused
+    unnamed = answers.write(project, [{**answer(copies, pair, "left"), "by": " "}])
+    assert "type your name" in unnamed.refused["1"]
+    for broken in ({"op": "1", "by": "Ann"}, "left", answer(copies, pair, "up"), None):
+        assert answers.write(project, [broken]).refused
     assert project.decisions.events() == []
 
 

@@ -156,7 +156,7 @@ ROOMS = {
         __init__ door presence slots text
         charts filters server state tables
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
-        concepts shell
+        concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery history review_form settle
         team

@@ -5,19 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from curation.looking.duplicates import Copies, Cut, Order
 from curation.project import Project
-from curation.ui import state
-from curation.ui.card import FOLDER as CARD
 from curation.ui.duplicates import answers
-from curation.ui.slots import widget_value
+from curation.ui.listing import Listing
+from curation.ui.listing.answers import Written
 
-FOLDER = Path(__file__).parent
-
-BEHIND, AHEAD = 1, 5
-"""Pairs that the browser holds before and after the one that it shows."""
+LISTING = Listing("pair", Path(__file__).parent, ahead=5)
 
 EMPTY: dict[Order, str] = {
     "largest": "No two examples are that similar, or somebody decided about all that are.",
@@ -25,59 +19,24 @@ EMPTY: dict[Order, str] = {
     "conflicts": "No prompt is answered or labelled in two ways, or somebody decided about all.",
 }
 
-_mount = st.components.v2.component(
-    "curation_pair",
-    js="\n".join(
-        path.read_text("utf-8")
-        for path in (CARD / "text.js", CARD / "outbox.js", FOLDER / "pair.js")
-    ),
-    css=(FOLDER / "pair.css").read_text("utf-8"),
-)
 
-
-def key_of(project: Project) -> str:
-    """The key under which the session keeps what the browser sent."""
-    return f"pair-{project.path}"
-
-
-def take(project: Project) -> answers.Written:
+def take(project: Project) -> Written:
     """Save the answers that the browser sent; those on disk already add nothing."""
-    sent: Any = widget_value(key_of(project)) or {}
-    request = sent.get("request") or {}
-    return answers.write(project, request.get("answers", ()), state.annotator())
+    return answers.write(project, LISTING.answers(project))
 
 
-def draw(project: Project, copies: Copies, cut: Cut, order: Order, done: answers.Written) -> None:
+def draw(project: Project, copies: Copies, cut: Cut, order: Order, written: Written) -> None:
     """Draw the pairs to look at, from the one that the browser is at."""
-    sent: Any = widget_value(key_of(project)) or {}
-    request = sent.get("request") or {}
-    count, listing = len(cut.pairs), f"{copies.name} {order}"
-    place = int(request.get("from", 0)) if request.get("listing") == listing else 0
-    start = max(0, min(place, count - 1) - BEHIND)
-    _mount(
-        key=key_of(project),
-        data={
-            "pairs": [
-                _pair(copies, cut, number, order)
-                for number in range(start, min(count, start + BEHIND + AHEAD))
-            ],
-            "start": start,
-            "count": count,
-            "listing": listing,
-            "conflict": order == "conflicts",
-            "revision": 0 if copies.people is None else copies.people.last,
-            "empty": EMPTY[order],
-            "blocked": not state.annotator(),
-            "saved": done.saved,
-            "refused": done.refused,
-            "trouble": done.trouble,
-        },
-        on_request_change=_heard,
+    LISTING.draw(
+        project,
+        f"{copies.name} {order}",
+        len(cut.pairs),
+        lambda place: _pair(copies, cut, place, order),
+        written,
+        revision=0 if copies.people is None else copies.people.last,
+        empty=EMPTY[order],
+        conflict=order == "conflicts",
     )
-
-
-def _heard() -> None:
-    """Declare the state that the browser sends; it is read when the fragment is drawn."""
 
 
 def _pair(copies: Copies, cut: Cut, place: int, order: Order) -> dict[str, Any]:
@@ -92,7 +51,7 @@ def _pair(copies: Copies, cut: Cut, place: int, order: Order) -> dict[str, Any]:
     conflict = order == "conflicts"
     return {
         **shown,
-        "key": f"{shown['left']['id']} {shown['right']['id']}",
+        "id": f"{shown['left']['id']} {shown['right']['id']}",
         "about": about,
         "leftTitle": "▲ one answer" if conflict else "✓ kept",
         "leftKind": "warn" if conflict else "kept",
