@@ -85,13 +85,11 @@ def watch(project: Project, servers: list[subprocess.Popen[str]], overlap: int) 
     """Return the most live leases and answers together of one example, while the servers run."""
     most = 0
     while any(server.poll() is None for server in servers):
-        with project.decisions._exact() as (connection, state):
-            from curation.decisions.leases import live
-
-            people: dict[str, set[str]] = {}
-            for lease in live(connection):
-                people.setdefault(lease.example_id, set()).add(lease.holder)
-            together = [len(who.union(state.answered.get(i, ()))) for i, who in people.items()]
+        leases, state = project.decisions.leases.beside_answers()
+        people: dict[str, set[str]] = {}
+        for lease in leases:
+            people.setdefault(lease.example_id, set()).add(lease.holder)
+        together = [len(who.union(state.answered.get(i, ()))) for i, who in people.items()]
         most = max([most, *together])
         time.sleep(2.0)
     return most

@@ -830,7 +830,7 @@ def test_commits_wait_for_the_disk(local, monkeypatch, tmp_path):
             names = ("journal_mode", "synchronous", "busy_timeout")
             return tuple(connection.exec_driver_sql(f"PRAGMA {n}").scalar() for n in names)
 
-    assert settings_of(local) == ("wal", 2, 30000) if safe_wal() else ("delete", 3, 30000)
+    assert settings_of(local) == (("wal", 2, 30000) if safe_wal() else ("persist", 3, 30000))
     monkeypatch.setattr(databases, "safe_wal", lambda: True)
     modern = DecisionStore(tmp_path / "wal.db", journal=tmp_path / "wal.jsonl")
     assert settings_of(modern) == ("wal", 2, 30000)
@@ -838,7 +838,7 @@ def test_commits_wait_for_the_disk(local, monkeypatch, tmp_path):
     modern.close()
     monkeypatch.setattr(databases, "safe_wal", lambda: False)
     older = DecisionStore(tmp_path / "wal.db", journal=tmp_path / "wal.jsonl")
-    assert settings_of(older) == ("delete", 3, 30000)
+    assert settings_of(older) == ("persist", 3, 30000)
     assert len(in_both(older)) == 3
     older.close()
 

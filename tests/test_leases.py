@@ -51,7 +51,7 @@ def holders(opened) -> dict[str, set[str]]:
 def move_clock(opened: DecisionStore, seconds: float) -> None:
     """As if the database's clock had gone on: every lease ends that much sooner."""
     table = schemas.leases
-    with opened.alone() as connection:
+    with opened.leases._alone() as connection:
         connection.execute(table.update().values(until=table.c.until - seconds))
         connection.commit()
 
@@ -183,7 +183,7 @@ def test_a_lease_expires_by_the_clock_of_the_database_and_is_taken_over(store):
     move_clock(store, EXPIRES)
     assert store.leases.live() == []
     assert take(store, "c", "Cyd", count=12) == IDS
-    with store.database.reading() as connection:
+    with store.leases._alone() as connection:
         rows = connection.scalar(sa.select(sa.func.count()).select_from(schemas.leases))
     assert rows == len(IDS), "the expired rows were written over"
 
@@ -202,7 +202,7 @@ def test_a_program_s_own_clock_makes_no_difference(store, monkeypatch):
 def test_nothing_is_written_while_nothing_changes(local):
     take(local, "a", "Ann")
     commits = []
-    sa.event.listen(local.database.engine, "commit", lambda _: commits.append(1))
+    sa.event.listen(local.leases._database.engine, "commit", lambda _: commits.append(1))
     for _ in range(5):
         take(local, "a", "Ann")
     assert commits == []
@@ -302,17 +302,93 @@ def test_a_crash_leaves_a_lease_as_it_was_or_its_answer(place, store, point):
             "leased": (set(), False),
             "inserted": (set(IDS[4:8]), False),
             "journaled": (set(IDS[4:8]), True),  # the answer comes back from the journal
-            "committed": (set(IDS[5:8]), True),
+            "committed": (set(IDS[4:8]), True),  # ended by what its page asks for next
         }[point]
     )
     assert check(opened) == []
     opened.close()
 
 
+@pytest.mark.parametrize("point", ["journaled", "committed"])
+def test_a_lease_that_outlives_its_answer_counts_its_person_once(place, store, point):
+    """Bob's program dies after his answer and before his lease ends."""
+    take(store, "a", "Ann")
+    words = [sys.executable, "-c", CRASH, str(place[0]), str(place[1]), point]
+    assert subprocess.run(words, cwd=ROOT, timeout=60).returncode == -signal.SIGKILL
+    opened = reopened(place)
+    both = ["e4", "e5"]
+    assert opened.state().answered["e4"] == ("Bob",) and "Bob" in holders(opened)["e4"]
+    assert take(opened, "c", "Cyd", both, overlap=1) == []
+    assert take(opened, "c", "Cyd", both, overlap=2) == ["e5", "e4"], "Bob is one person"
+    assert take(opened, "d", "Dan", both, overlap=2) == []
+    assert take(opened, "b", "Bob", both, overlap=3) == ["e5"], (
+        "his page asks, and e4 is given back"
+    )
+    assert holders(opened)["e4"] == {"Cyd"}
+    opened.close()
+
+
+def test_cards_come_while_somebody_saves(store):
+    """Leases wait for no writer of answers, and a writer waits for no lease."""
+    store.append([Decision("e0", "keep", annotator="Ann")])
+    with store.alone() as connection:
+        assert take(store, "b", "Bob") == IDS[1:5]
+        connection.execute(schemas.about.insert().values(name="x", value="y"))
+        assert take(store, "c", "Cyd") == IDS[5:9]
+    with store.leases._alone():
+        assert store.append([Decision("e1", "keep", annotator="Bob")]).appended == 1
+    assert "e1" not in holders(store)
+
+
+def test_an_answer_ends_its_lease_for_other_programs_with_the_next_cards(place, store):
+    take(store, "a", "Ann", count=2)
+    other = reopened(place)
+    store.append([Decision("e0", "keep", annotator="Ann")])
+    assert "e0" not in take(other, "b", "Bob", overlap=1)
+    take(store, "c", "Cyd", [], count=0)
+    assert "e0" not in holders(other)
+    store.append([Decision("e1", "keep", annotator="Ann")])
+    store.close()
+    assert "e1" not in holders(other), "also with the end of the program"
+    other.close()
+
+
+def test_a_damaged_file_of_leases_gives_way_to_an_empty_one(local, tmp_path):
+    """A power cut may leave it so; the decisions are another file."""
+    file = tmp_path / "decisions.db.leases"
+    local.append([Decision("e0", "keep", annotator="Ann")])
+    take(local, "a", "Ann")
+    local.close()
+    for damaged in (b"no database at all " * 500, file.read_bytes()[:4096] + bytes(8192)):
+        file.write_bytes(damaged)
+        opened = DecisionStore(tmp_path / "decisions.db", journal=local.journal)
+        assert take(opened, "b", "Bob") == IDS[1:5]
+        assert holders(opened).keys() == set(IDS[1:5])
+        opened.close()
+    assert check(opened := DecisionStore(tmp_path / "decisions.db", journal=local.journal)) == []
+    take(opened, "b", "Bob")
+    content = file.read_bytes()
+    with open(file, "r+b") as stream:
+        stream.write(b"\xff" * len(content))
+    with pytest.raises(CurationError, match="cannot be leased"):
+        take(opened, "b", "Bob")
+    assert take(opened, "c", "Cyd") == IDS[1:5], "the next request finds a new file"
+    opened.close()
+
+
+def test_a_file_of_leases_that_was_removed_is_made_again(local, tmp_path):
+    other = DecisionStore(tmp_path / "decisions.db", journal=local.journal)
+    take(local, "a", "Ann"), take(other, "b", "Bob")
+    (tmp_path / "decisions.db.leases").unlink()
+    assert take(local, "a", "Ann") == IDS[:4]
+    assert take(other, "b", "Bob") == IDS[4:8], "both programs use the new file"
+    other.close()
+
+
 def make_version_1(opened: DecisionStore) -> None:
     """Make a database what the program before leases left."""
     with opened.alone() as connection:
-        schemas.leases.drop(connection)
+        schemas.leases.drop(connection, checkfirst=True)
         schemas.put(connection, "schema", "1")
         connection.commit()
 
@@ -401,10 +477,10 @@ def test_leases_are_no_decisions(local, tmp_path):
 
 
 def test_a_database_that_takes_no_changes_says_so(local):
-    local.database.close()
-    sa.event.listen(
-        local.database.engine, "connect", lambda c, r: c.execute("PRAGMA query_only=ON")
-    )
+    take(local, "b", "Bob")
+    engine = local.leases._database.engine
+    engine.dispose()
+    sa.event.listen(engine, "connect", lambda c, r: c.execute("PRAGMA query_only=ON"))
     with pytest.raises(CurationError, match="cannot be leased: .* cannot be written to"):
         take(local, "a", "Ann")
 

@@ -24,7 +24,11 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """File systems whose locks cannot be trusted; SQLite on them loses data in the end."""
 
 _WRITE_KEY = 5_278_113_004_117
-"""Key of the PostgreSQL advisory lock that all writers share; the number itself means nothing."""
+_LEASE_KEY = _WRITE_KEY + 1
+"""Keys of the PostgreSQL advisory locks of writers and of leases; the numbers mean nothing."""
+
+_KEPT_JOURNAL = 1 << 20
+"""Bytes of SQLite's rollback journal that stay on disk between two commits."""
 
 _REASONS = {
     "SQLITE_FULL": "the disk is full",
@@ -66,14 +70,17 @@ def reached(point: str) -> None:
 class Database:
     """One database, with connections to read and to write.
 
-    where: a path or a URL. patience: seconds to wait for other programs. Raises CurationError for
-    an invalid address, a network file system, or a missing driver.
+    where: a path or a URL. patience: seconds to wait for other programs. lasting: whether a commit
+    waits for the disk; without it a power cut may take commits back and damage a SQLite file, while
+    a program that is killed does neither. Raises CurationError for an invalid address, a network
+    file system, or a missing driver.
     """
 
-    def __init__(self, where: str | Path, patience: float) -> None:
+    def __init__(self, where: str | Path, patience: float, *, lasting: bool = True) -> None:
         url = _url(where)
         self.where = where
         self.patience = patience
+        self.lasting = lasting
         self.path: Path | None = None
         # a stricter isolation level would read the data of before the wait for the lock
         options: dict[str, Any] = {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
@@ -92,9 +99,14 @@ class Database:
             self.engine = sa.create_engine(url, pool_size=4, max_overflow=64, **options)
         except ModuleNotFoundError as error:
             raise MissingExtra("The driver for PostgreSQL", "postgres") from error
-        prepare = _prepare_postgres if self.path is None else _prepare_sqlite
-        sa.event.listen(self.engine, "connect", prepare)
+        sa.event.listen(self.engine, "connect", lambda connection, _: self._prepare(connection))
         self._inode = self._stat()
+
+    def _prepare(self, connection: Any) -> None:
+        if self.path is not None:
+            _prepare_sqlite(connection, self.lasting)
+        elif self.lasting:
+            _prepare_postgres(connection)
 
     def _stat(self) -> tuple[int, int] | None:
         try:
@@ -117,7 +129,10 @@ class Database:
             if self.path is None:
                 wait = f"SET LOCAL lock_timeout = {int(self.patience * 1000)}"
                 connection.exec_driver_sql(wait)
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_KEY})")
+                if not self.lasting:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+                key = _WRITE_KEY if self.lasting else _LEASE_KEY
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
             else:
                 # a deferred transaction fails at once when another one writes at the same time
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -125,11 +140,20 @@ class Database:
             yield connection
 
     def _check_same_file(self) -> None:
-        now = self._stat()
         if self._inode is None:
-            self._inode = now
-        if now != self._inode or now is None:
+            self._inode = self._stat()
+        if self.is_replaced():
             raise NotSaved("the database was replaced while it was open; restart this program")
+
+    def is_replaced(self) -> bool:
+        """Return whether the file is not the one that was opened."""
+        return self.path is not None and (self._inode is None or self._stat() != self._inode)
+
+    def remove(self) -> None:
+        """Close every connection and remove the file of a SQLite database, where it is still that file."""
+        self.close()
+        if self.path is not None and not self.is_replaced():
+            remove_file(self.path)
 
     def close(self) -> None:
         """Close every connection."""
@@ -152,10 +176,25 @@ def _url(where: str | Path) -> sa.URL:
     return url
 
 
-def _prepare_sqlite(connection: Any, record: Any) -> None:
-    """Set a journal mode and a sync level with which a power cut loses no commit that returned."""
+def remove_file(path: Path) -> None:
+    """Remove a SQLite database that nobody has open, with its rollback journal."""
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _prepare_sqlite(connection: Any, lasting: bool) -> None:
+    """Set a journal mode and a sync level; lasting: a power cut loses no commit that returned.
+
+    The rollback journal is ended by its header and stays, as a file that is made and removed with
+    each commit waits for the disk twice more.
+    """
     connection.isolation_level = None  # transactions begin where this module says so
-    safe_mode = "wal" if safe_wal() else "delete"
+    connection.execute(f"PRAGMA journal_size_limit={_KEPT_JOURNAL}")
+    if not lasting:
+        connection.execute("PRAGMA journal_mode=persist")
+        connection.execute("PRAGMA synchronous=OFF")
+        return
+    safe_mode = "wal" if safe_wal() else "persist"
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     if mode != safe_mode:
         mode = connection.execute(f"PRAGMA journal_mode={safe_mode}").fetchone()[0]
@@ -167,7 +206,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.execute(f"PRAGMA synchronous={'FULL' if mode == 'wal' else 'EXTRA'}")
 
 
-def _prepare_postgres(connection: Any, record: Any) -> None:
+def _prepare_postgres(connection: Any) -> None:
     """Make commits return only when they are on disk, also where the server's default is not to."""
     try:
         with connection.cursor() as cursor:

@@ -4,14 +4,24 @@ Guarantee: live leases and the people who answered are together no more than the
 answer an example. A lease is live until a moment of the database's clock; no other clock counts.
 Nothing clears expired rows: they count as absent, and the next lease takes their place.
 
-Accepted cost: leases are taken one after the other, under the lock that also saves answers.
+Leases have a lock of their own and never wait for the disk: with SQLite they are in a file beside the
+decisions. An answer is committed first and its lease ends afterwards, with the next lease that its
+program takes. Whoever takes leases locks them and then reads the answers. So each person is counted
+by the lease, by the answer, or by both, which count once.
+
+Accepted cost: leases are taken one after the other. A program that is killed leaves the leases of its
+last answers until their pages ask again or the leases expire. A power cut may take leases back; a
+person who then gets the same example gives an answer more than needed. A damaged file of leases is
+replaced by an empty one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from curation.decisions import database as databases
 from curation.decisions import schema
-from curation.decisions.database import FAILURES, reason
+from curation.decisions.database import FAILURES, Database, is_damage, reason
 from curation.decisions.event import ANSWERING, Event
 from curation.decisions.state import State
 from curation.errors import CurationError
@@ -52,13 +62,17 @@ class Lease(NamedTuple):
 class Leases:
     """The leases of a store, on the examples that pages show and hold ready.
 
-    exact: opens the store's only writing connection, with the state as it stands in the database.
+    where: the path or URL of the decisions. patience: seconds to wait for other programs. state:
+    reads people's decisions as they stand. The file of the leases is made by the first lease.
     """
 
-    def __init__(
-        self, exact: Callable[[], AbstractContextManager[tuple[sa.Connection, State]]]
-    ) -> None:
-        self._exact = exact
+    def __init__(self, where: str | Path, patience: float, state: Callable[[], State]) -> None:
+        self._where = place_of_leases(where) if isinstance(where, Path) else where
+        self._patience = patience
+        self._state = state
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+        self._ended: list[tuple[str, str]] = []  # (example, holder) of answers, not yet released
 
     def take(
         self,
@@ -87,8 +101,11 @@ class Leases:
         Raises CurationError when the database cannot be written.
         """
         try:
-            with self._exact() as (connection, state):
-                own, others, stale = _sort_out(live(connection), page, holder)
+            with self._alone() as connection:
+                ended = len(self._ended)
+                leases, over = self._standing(connection)
+                state = self._state()
+                own, others, stale = _sort_out(leases, page, holder)
 
                 def is_free(example: str) -> bool:
                     people = {lease.holder for lease in others.get(example, ())}
@@ -103,15 +120,16 @@ class Leases:
                 most = min(count, max(share, 0))
                 chosen = _choose(candidates, most, screen, is_free, others)
                 keep = dict.fromkeys([*shown, *chosen])
-                lost = [*stale, *(lease for i, lease in own.items() if i not in keep)]
+                lost = [*over, *stale, *(lease for i, lease in own.items() if i not in keep)]
                 fresh = [(i, _free_slot(others.get(i, ()))) for i in keep if i not in own]
                 old = any(own[i].left < EXPIRES / 2 for i in keep if i in own)
                 if lost or fresh or old:
-                    _delete(connection, page, lost)
+                    _delete(connection, lost)
                     _renew(connection, page, [i for i in keep if i in own])
                     _insert(connection, page, holder, fresh)
                     databases.reached("leased")
                     connection.commit()
+                del self._ended[:ended]
                 return chosen
         except FAILURES as error:
             raise CurationError(f"The next examples cannot be leased: {reason(error)}.") from error
@@ -120,41 +138,117 @@ class Leases:
         """Give back all leases of pages that were closed; raises CurationError on failure."""
         if not pages:
             return
+        self._change(_table.delete().where(_table.c.page.in_(list(pages))))
+
+    def forget(self) -> None:
+        """Give back the leases of all pages; raises CurationError on failure."""
+        self._change(_table.delete())
+
+    def _change(self, statement: sa.Delete) -> None:
         try:
-            with self._exact() as (connection, _):
-                connection.execute(_table.delete().where(_table.c.page.in_(list(pages))))
+            with self._alone() as connection:
+                connection.execute(statement)
                 connection.commit()
         except FAILURES as error:
             raise CurationError(f"Leases cannot be given back: {reason(error)}.") from error
 
     def live(self) -> list[Lease]:
         """Return the leases that have not expired; raises CurationError on failure."""
+        return self.beside_answers()[0]
+
+    def beside_answers(self) -> tuple[list[Lease], State]:
+        """Return the leases that have not expired, and people's decisions of the same moment.
+
+        Raises CurationError on failure.
+        """
         try:
-            with self._exact() as (connection, _):
-                return live(connection)
+            with self._alone() as connection:
+                return self._standing(connection)[0], self._state()
         except FAILURES as error:
             raise CurationError(f"The leases cannot be read: {reason(error)}.") from error
 
+    def end(self, events: Iterable[Event]) -> None:
+        """End the leases of people on the examples that they answered with these events.
 
-def live(connection: sa.Connection) -> list[Lease]:
+        The rows are removed when this program takes leases next.
+        """
+        self._ended += [(e.example_id, e.annotator) for e in events if e.kind in ANSWERING]
+
+    def close(self) -> None:
+        """Remove the leases that answers ended, and close the database."""
+        if self._ended and self._database is not None:
+            with suppress(CurationError, *FAILURES), self._alone() as connection:
+                _delete(connection, self._standing(connection)[1])
+                connection.commit()
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """Open the only connection to the leases; a damaged file is removed."""
+        with self._lock:
+            try:
+                with self._open().writing() as connection:
+                    yield connection
+            except FAILURES as error:
+                if is_damage(error) and self._database is not None:
+                    self._database.remove()
+                raise
+
+    def _open(self) -> Database:
+        """Return the database, opened anew where its file was replaced, and empty where it is damaged."""
+        if self._database is None or self._database.is_replaced():
+            self._close()
+            self._database = Database(self._where, self._patience, lasting=False)
+            if not _is_ready(self._database):
+                self._database.remove()
+                self._database = Database(self._where, self._patience, lasting=False)
+                _is_ready(self._database)
+        return self._database
+
+    def _standing(self, connection: sa.Connection) -> tuple[list[Lease], list[Lease]]:
+        """Return the live leases without those that answers ended, and those."""
+        leases, ended = _live(connection), set(self._ended)
+        if not ended:
+            return leases, []
+        over = [(one.example_id, one.holder) in ended for one in leases]
+        standing = [one for one, is_over in zip(leases, over, strict=True) if not is_over]
+        return standing, [one for one, is_over in zip(leases, over, strict=True) if is_over]
+
+
+def place_of_leases(decisions: Path) -> Path:
+    """Return the file of the leases beside a SQLite database of decisions."""
+    return decisions.with_name(f"{decisions.name}.leases")
+
+
+def _is_ready(database: Database) -> bool:
+    """Make the table of a SQLite file; return False for a damaged file."""
+    if database.path is None:
+        return True
+    try:
+        with database.writing() as connection:
+            whole = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar() == "ok"
+            if whole:
+                _table.create(connection, checkfirst=True)
+                connection.commit()
+            return whole
+    except FAILURES as error:
+        if not is_damage(error):
+            raise
+        return False
+
+
+def _live(connection: sa.Connection) -> list[Lease]:
     """Return the leases that have not expired."""
     now = _now(connection)
     columns = (_table.c.example_id, _table.c.slot, _table.c.holder, _table.c.page)
     query = sa.select(*columns, _table.c.until - now).where(_table.c.until > now)
     return [Lease._make(row) for row in connection.execute(query).all()]
-
-
-def release_answered(connection: sa.Connection, events: Sequence[Event]) -> None:
-    """Release the leases of people on the examples that they answer with these events."""
-    answered: dict[str, list[str]] = {}
-    for event in events:
-        if event.kind in ANSWERING:
-            answered.setdefault(event.annotator, []).append(event.example_id)
-    for holder, examples in answered.items():
-        for start in range(0, len(examples), _AT_ONCE):
-            part = examples[start : start + _AT_ONCE]
-            where = (_table.c.holder == holder, _table.c.example_id.in_(part))
-            connection.execute(_table.delete().where(*where))
 
 
 def _now(connection: sa.Connection) -> sa.ColumnElement[float]:
@@ -207,11 +301,12 @@ def _free_slot(others: Iterable[Lease]) -> int:
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
-def _delete(connection: sa.Connection, page: str, leases: Sequence[Lease]) -> None:
-    for start in range(0, len(leases), _AT_ONCE):
-        part = [lease.example_id for lease in leases[start : start + _AT_ONCE]]
-        where = (_table.c.page == page, _table.c.example_id.in_(part))
-        connection.execute(_table.delete().where(*where))
+def _delete(connection: sa.Connection, leases: Iterable[Lease]) -> None:
+    keys = [{"example": lease.example_id, "seat": lease.slot} for lease in leases]
+    example, seat = sa.bindparam("example"), sa.bindparam("seat")
+    statement = _table.delete().where(_table.c.example_id == example, _table.c.slot == seat)
+    if keys:
+        connection.execute(statement, keys)
 
 
 def _renew(connection: sa.Connection, page: str, examples: Sequence[str]) -> None:

@@ -21,9 +21,10 @@ import sqlalchemy as sa
 
 from curation.decisions import journal as journals
 from curation.decisions import schema
-from curation.decisions.database import FAILURES, is_damage, reason
+from curation.decisions.database import FAILURES, is_damage, reason, remove_file
 from curation.decisions.event import FIELDS, Event, checksum
 from curation.decisions.journal import Contents, Journal
+from curation.decisions.leases import place_of_leases
 from curation.decisions.outcome import NotSaved
 from curation.decisions.reconcile import adopt, latest
 from curation.decisions.rows import event_of, row_of
@@ -172,6 +173,7 @@ def repair(store: DecisionStore) -> Repaired:
                     store.rewrite_journal(events)
                 _write_differences(connection, rows, events)
                 connection.commit()
+                store.leases.forget()
                 return done
     except FAILURES as error:
         if not is_damage(error):
@@ -212,6 +214,7 @@ def _rebuild(path: Path, journal: Path | None, patience: float) -> Repaired:
                 connection.commit()
             store.close()
             moment = _moment()
+            remove_file(place_of_leases(path))
             for ending in ("", "-journal", "-wal", "-shm"):
                 part = path.with_name(path.name + ending)
                 if part.exists():
@@ -302,7 +305,6 @@ def _write_differences(connection: sa.Connection, rows: _Rows, events: Sequence[
         connection.execute(schema.events.delete().where(schema.events.c.seq == seq))
     if new:
         connection.execute(schema.events.insert(), [row_of(e) for e in new])
-    connection.execute(schema.leases.delete())
     lost = sorted(_gaps(e.seq for e in events))
     schema.put(connection, "lost", orjson.dumps(lost).decode())
     schema.put(connection, "epoch", uuid.uuid4().hex)  # so that every program reads anew

@@ -61,10 +61,20 @@ leases = sa.Table(
     sa.Column("holder", sa.String, nullable=False),
     sa.Column("page", sa.String, nullable=False),
     sa.Column("until", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
 )
-"""One row per example and person that it waits for; until: UTC seconds by the database's clock."""
+"""One row per example and person that it waits for; until: UTC seconds by the database's clock.
 
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {2: leases.create}
+With SQLite this table is in a file of its own, which `Leases` makes.
+"""
+
+
+def _add_leases(connection: sa.Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        leases.create(connection)
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {2: _add_leases}
 """Version → function that migrates the version before it, inside one transaction."""
 
 
@@ -104,7 +114,8 @@ def bring_up(database: Database, store: str) -> None:
                 f"{VERSION}); update this program."
             )
         if current == 0:
-            metadata.create_all(connection)
+            metadata.create_all(connection, tables=[about, events])
+            _add_leases(connection)
             put(connection, "store", store or uuid.uuid4().hex)
             put(connection, "epoch", uuid.uuid4().hex)
         elif current < VERSION:

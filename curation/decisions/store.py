@@ -29,7 +29,7 @@ from curation.decisions.database import FAILURES, Database, reason
 from curation.decisions.event import Decision, Event, checked
 from curation.decisions.fold import Fold, fold
 from curation.decisions.journal import Journal
-from curation.decisions.leases import Leases, release_answered
+from curation.decisions.leases import Leases
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.reconcile import disagreement, place
 from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
@@ -68,7 +68,7 @@ class DecisionStore:
         self._epoch = ""
         self._states: OrderedDict[int, State] = OrderedDict()
         self._writer = Writer(self._write)
-        self.leases = Leases(self._exact)
+        self.leases = Leases(self.database.path or where, patience, self.state)
         self._process = os.getpid()
         try:
             self._open()
@@ -206,15 +206,6 @@ class DecisionStore:
         return self._journal.locked(self.database.patience)
 
     @contextmanager
-    def _exact(self) -> Iterator[tuple[sa.Connection, State]]:
-        """Open the only connection that may write, with the state as it stands in the database."""
-        with self._writing, self.database.writing() as connection:
-            with self._reading:
-                self._catch_up(connection)
-                state = self._fold.state()
-            yield connection, state
-
-    @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
         """Lock both copies for a repair; nothing is saved without `commit`."""
         with self._writing, self._lock_journal(), self.database.writing() as connection:
@@ -255,7 +246,6 @@ class DecisionStore:
             fresh, sent = number(group, self._fold)
         if fresh:
             connection.execute(schema.events.insert(), [row_of(event) for event in fresh])
-            release_answered(connection, fresh)
             databases.reached("inserted")
             groups = [mine for _, mine, _ in sent if mine]
             mark = self._journal.append(groups, self._id) if self._journal else None
@@ -263,6 +253,7 @@ class DecisionStore:
             self._commit(connection, fresh[-1], mark)
             databases.reached("committed")
             self._take_in(fresh)
+            self.leases.end(fresh)
         with self._reading:
             return [
                 Appended(
@@ -321,13 +312,15 @@ class DecisionStore:
                 events = [e for e in self._fold.events_of(example_id) if e.seq > since]
         return events if until is None else [e for e in events if e.seq <= until]
 
-    def read(self, look: Callable[[Fold], T]) -> T:
+    def read(self, look: Callable[[Fold], T], *, anew: bool = True) -> T:
         """Return what a function makes of the events so far; none is added meanwhile.
 
-        Raises CurationError when the database cannot be read.
+        anew: whether the database is read for new events first; without that, they are at least
+        those of every state that was returned. Raises CurationError when it cannot be read.
         """
         with self._reading:
-            self._read()
+            if anew:
+                self._read()
             return look(self._fold)
 
     def last(self) -> int:
@@ -384,6 +377,7 @@ class DecisionStore:
     def close(self) -> None:
         """Finish the running write and close both files; later appends are refused."""
         self._writer.close()
+        self.leases.close()
         with self._writing:
             if self._journal is not None:
                 self._journal.close()

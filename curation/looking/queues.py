@@ -58,8 +58,8 @@ Changes = Callable[[int, object], tuple[object, set[str] | None]]
 
 
 def changes_in(store: DecisionStore) -> Changes:
-    """Return a function that finds what changed in a store; see `Fold.changes`."""
-    return lambda seq, former: store.read(lambda fold: fold.changes(seq, former))
+    """Return a function that finds what changed in a store up to its last reading; see `Fold.changes`."""
+    return lambda seq, former: store.read(lambda fold: fold.changes(seq, former), anew=False)
 
 
 class Among(NamedTuple):

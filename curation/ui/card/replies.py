@@ -226,7 +226,7 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
         return None
     newest: Event | None = None
     batch, kind, examples = "", "", set[str]()
-    for event in project.decisions.read(lambda fold: fold.newest_first(annotator)):
+    for event in project.decisions.read(lambda fold: fold.newest_first(annotator), anew=False):
         if newest is None:
             if event.kind not in SWITCHES and event.op_id not in people.undone:
                 newest, batch = event, event.batch.partition("/")[0]  # of an import, all of it
