@@ -303,7 +303,8 @@ def _free_slot(others: Iterable[Lease]) -> int:
 
 def _delete(connection: sa.Connection, leases: Iterable[Lease]) -> None:
     keys = [{"example": lease.example_id, "seat": lease.slot} for lease in leases]
-    example, seat = sa.bindparam("example"), sa.bindparam("seat")
+    example: sa.BindParameter[str] = sa.bindparam("example")
+    seat: sa.BindParameter[int] = sa.bindparam("seat")
     statement = _table.delete().where(_table.c.example_id == example, _table.c.slot == seat)
     if keys:
         connection.execute(statement, keys)
