@@ -41,8 +41,8 @@ def running(sentence: str = "") -> Iterator[None]:
     """Be a well-behaved command for a block: safe streams, and an end by signals in one sentence.
 
     An interrupted block ends the process with status 128 and the signal's number, whatever the
-    block raises. For the main thread of a program only. sentence: what is said then; by default
-    that of Cancelled.
+    block raises. After a block that was not, SIGINT is ignored. For the main thread of a program whose
+    last work the block is. sentence: what is said then; by default that of Cancelled.
     """
     _open_streams()
     end = _End(sentence or str(Cancelled()))
@@ -71,8 +71,7 @@ class _End:
         """Take the signals over for a block; end the process after it when one of them came."""
         reader, writer = socket.socketpair()
         writer.setblocking(False)
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         hook, sys.unraisablehook = sys.unraisablehook, self._unraisable(sys.unraisablehook)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
@@ -84,9 +83,11 @@ class _End:
             yield
         finally:
             self.leave_if_asked()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(wakeup)
+            # The work is done and its status certain: Ctrl-C while Python takes itself down changes
+            # neither. What hangs then is ended by SIGTERM.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.set_wakeup_fd(-1)
             sys.unraisablehook = hook
             self._process = 0
             writer.close()

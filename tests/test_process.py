@@ -80,6 +80,15 @@ def test_a_signal_that_came_before_the_command_began_ends_it_too():
     assert finished(started("-c", program)) == (130, "", SENTENCE)
 
 
+def test_an_interrupt_after_the_last_line_does_not_change_the_status():
+    program = (
+        "import os, signal, atexit\nfrom curation import process\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "with process.running():\n    print('done')"
+    )
+    assert finished(started("-c", program)) == (0, "done\n", "")
+
+
 SWALLOWED = """
 for attempt in range(9):
     try:
