@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation import export, files
+from curation import export, files, roles
 from curation.dataset import Progress
 from curation.engine import Engine
 from curation.export.contamination import references_read
@@ -30,6 +30,7 @@ def deliver(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Run the recipe, write a delivery folder and return its manifest; see `Project.export`."""
+    roles.need(project.path, roles.OWNER)
     export.check(out, formats)  # before the work, not after it
     _check_filter(project, options.get("only"))
     recipe, seq = project.recipe, project.last_decision()

@@ -49,6 +49,10 @@ class DatabaseNotAllowed(CurationError):
         self.database = database
 
 
+class NotAllowed(CurationError):
+    """The role of the person who acts does not allow it; nothing was changed."""
+
+
 class MissingExtra(CurationError):
     """An optional part is not installed; the text carries the exact command that installs it."""
 

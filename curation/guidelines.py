@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation import files, lock
+from curation import files, lock, roles
 from curation.errors import CurationError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def write_guidelines(
     base: mark of the version that the text was made from; raises GuidelinesConflict when the present
     one is another. A file that was changed elsewhere becomes a version before its place is taken.
     """
+    roles.need(folder, roles.OWNER)
     if len(text) > MOST:
         raise CurationError(f"The guidelines have {len(text):,} characters; at most {MOST:,} fit.")
     with _locked(folder):
@@ -105,7 +106,7 @@ def shown_guidelines(folder: Path, store: DecisionStore, people: State | None) -
     """
     if _is_noted(folder, read_guidelines(folder)):
         return newest(people)
-    with _locked(folder):
+    with _locked(folder), roles.by_program():
         return _note_file(folder, store)
 
 

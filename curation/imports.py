@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from curation import copies, files, lock, manifest
+from curation import copies, files, lock, manifest, roles
 from curation.copies import Tables
 from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
@@ -158,6 +158,7 @@ class Imports:
 
     def mend(self, source: str, row: int, text: str) -> dict[str, Any]:
         """Read a refused line again as somebody mended it; see `Project.mend`."""
+        roles.need(self.folder, roles.OWNER)
         with self._importing():
             refused = self._standing(self._sound("rejected")[1])
             if not refused.empty:
@@ -191,6 +192,7 @@ class Imports:
 
     def rebuild(self, progress: Progress = silent) -> None:
         """Read every imported file again from the copies in `source/`; see `Project.rebuild`."""
+        roles.need(self.folder, roles.OWNER)
         with self._importing():
             self._rebuild(progress)
 
@@ -214,6 +216,7 @@ class Imports:
         progress: Progress,
     ) -> list[dict[str, Any]]:
         """Read and add files, all or none; files of a folder that hold no data are left out."""
+        roles.need(self.folder, roles.OWNER)
         read, taken = list[_Incoming](), set[str]()
         for i, file in enumerate(given):
             try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from curation import files, lock
+from curation import files, lock, roles
 from curation.commands import Command
 from curation.dataset import Progress
 from curation.errors import Cancelled, CurationError
@@ -66,6 +66,7 @@ def start(project: Path, command: Command) -> str:
     Raises CurationError when its folder cannot be written, and when a run is asked for while one is
     at work: of two that are asked for at once, one is started.
     """
+    roles.need(project, roles.OWNER)
     try:
         (project / "jobs").mkdir(exist_ok=True)
         with lock.locked(project / "jobs" / ".lock"):
@@ -184,6 +185,7 @@ def cancel(project: Path, job_id: str, patience: float = 2.0) -> None:
     patience: seconds until a job that does not react is killed; no result is lost by that, because
     every file is whole or absent.
     """
+    roles.need(project, roles.OWNER)
     folder = _folder(project, job_id)
     job = status(project, job_id)
     if not job.active:

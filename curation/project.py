@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import local
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from curation import files, recipe_file
+from curation import files, recipe_file, roles
 from curation.basis import Bases
 from curation.cache import Cache, Memory
 from curation.dataset import Dataset, Progress, silent
@@ -50,8 +50,7 @@ class Project:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._imports = Imports(path)
+        self.path, self._imports = path, Imports(path)
         self.history = History(path / "cache")
         self.memory = Memory[Dataset]()
         self._views = Views(self)
@@ -66,6 +65,7 @@ class Project:
 
         The recipe is empty unless one is given; the app and the command line give DEFAULT_RECIPE.
         """
+        roles.need_host()
         folder = files.path_of(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CurationError(f"{folder} is there already and is not empty; choose another name.")
@@ -80,6 +80,7 @@ class Project:
         """Open a project folder; raises CurationError when it is none, or from a later program."""
         folder = files.path_of(path)
         check_settings(folder)
+        roles.need(folder, roles.READER)
         for place in (folder, folder / "source"):
             files.clear_scratch(place)
         return cls(folder)
@@ -228,8 +229,8 @@ class Project:
         """
         from curation.decisions import DecisionStore
 
-        journal = self.path / "decisions.journal.jsonl"
-        return DecisionStore(decisions_place(self.path), journal=journal)
+        where, journal = decisions_place(self.path), self.path / "decisions.journal.jsonl"
+        return DecisionStore(where, journal=journal, guard=partial(roles.guard, self.path))
 
     @cached_property
     def counted(self) -> Consensus:
@@ -317,6 +318,7 @@ class Project:
 
         Raises CurationError, beside what `Replay.run` does, when it cannot be remembered.
         """
+        roles.need(self.path, roles.OWNER)
         chosen = self.recipe if recipe is None else recipe
         seq, policy = self.last_decision(), read_review(self.path).consensus
         replay = self.replaying(self.source(), seq, engine, progress, policy)
@@ -358,10 +360,9 @@ class Project:
 
     def explain(self, example_id: str, dataset: Dataset | None = None) -> list[dict[str, Any]]:
         """The receipt of one row, people's decisions with their authors and times included."""
-        data = self.view().dataset if dataset is None else dataset
         from curation.decisions.receipt import decision_lines
 
-        people = self.people()
+        data, people = self.view().dataset if dataset is None else dataset, self.people()
         lines = [] if people is None else decision_lines(self.decisions, people, example_id)
         return [*data.explain(example_id), *lines]
 

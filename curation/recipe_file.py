@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curation import files, lock, schema
+from curation import files, lock, roles, schema
 from curation.errors import CurationError, RecipeConflict
 from curation.recipe import Recipe, Step
 from curation.recipe_text import edited, portable
@@ -71,6 +71,7 @@ def save(folder: Path, recipe: Recipe, base: str) -> None:
     Raises RecipeConflict, with both texts, when the saved one has another revision by now, and
     RecipeError when the recipe cannot be run.
     """
+    roles.need(folder, roles.OWNER)
     recipe.check()
     with lock.locked(folder / ".recipe.lock"):
         former = text(folder)

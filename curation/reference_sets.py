@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation import files
+from curation import files, roles
 from curation.dataset import DERIVED_COLUMNS, Dataset, Progress, make_ids, silent, with_derived
 from curation.errors import CurationError
 from curation.formats.base import WHICH_COLUMN
@@ -132,6 +132,7 @@ class ReferenceSets:
         deleted. source: name of its origin, where that is not the path's own name. format and
         mapping: as for an import. Raises CurationError when nothing can be read from it.
         """
+        roles.need(self.folder.parent, roles.OWNER)
         path = Path(path)
         source = source or path.name or path.resolve().name
         settings: dict[str, Any] = {"format": format, "mapping": dict(mapping or {})}
@@ -160,6 +161,7 @@ class ReferenceSets:
 
     def remove(self, name: str) -> None:
         """Delete a reference set with its results; raises CurationError when there is none."""
+        roles.need(self.folder.parent, roles.OWNER)
         reference = self.get(name)
         hidden = reference.folder.with_name(f".{reference.slug}.{time.time_ns()}")
         try:

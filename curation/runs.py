@@ -25,7 +25,7 @@ from typing import Any
 
 import pandas as pd
 
-from curation import files, lock
+from curation import files, lock, roles
 from curation.errors import CurationError
 
 
@@ -88,6 +88,7 @@ class Run:
 
     def write_notes(self, text: str) -> None:
         """Replace the notes."""
+        roles.need(self.path.parents[1], roles.OWNER)
         files.write_text(self.path / "notes.txt", text)
 
     def read(self, name: str) -> dict[str, Any] | None:
@@ -148,6 +149,7 @@ class Run:
 
 def create(project: Path, plan: dict[str, Any]) -> Run:
     """Make the folder of a new run; raises CurationError where it cannot be written."""
+    roles.need(project, roles.OWNER)
     run = Run(project / "runs" / (time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:4]))
     run.write("plan.json", plan)
     return run
@@ -173,5 +175,6 @@ def all_runs(project: Path) -> list[Run]:
 
 def delete(run: Run) -> None:
     """Delete a run and everything in its folder; its job, if one is at work, must be ended before."""
+    roles.need(run.path.parents[1], roles.OWNER)
     (run.path / "plan.json").unlink(missing_ok=True)  # without it, what is left is no run
     shutil.rmtree(run.path, ignore_errors=True)

@@ -23,7 +23,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from curation import lock
+from curation import lock, roles
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.files import write_bytes
@@ -301,6 +301,7 @@ class SavedQueues:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        roles.need(self.folder.parent, roles.OWNER)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:

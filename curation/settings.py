@@ -17,7 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from curation import files, lock
+from curation import files, lock, roles
 from curation.errors import CurationError, DatabaseNotAllowed
 
 SCHEMA = 2
@@ -101,6 +101,7 @@ def allow_database(folder: Path) -> None:
     Another database in its place is asked about again. Raises CurationError when nothing can be
     remembered.
     """
+    roles.need_host()
     allowed = {**_allowed(), str(folder.resolve()): _digest(_named(folder))}
     try:
         files.write_text(_memory(), json.dumps(allowed, indent=1))
@@ -197,6 +198,7 @@ def change_settings(
     other settings and all lines of comment stay. Raises CurationError, with the file as it was, when
     it cannot be read or written, or when the setting stands in it in another form.
     """
+    roles.need(folder, roles.OWNER)
     path = folder / "project.toml"
     with lock.locked(folder / ".settings.lock"):
         settings = read_settings(folder)  # what cannot be read is not written over

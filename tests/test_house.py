@@ -18,6 +18,7 @@ FLOORS = """
     lock process parameters formats topic_names answers targets allocation languages
     registry
     files recipe rejected commands
+    roles
     cache manifest decisions history recipe_text schema runs
     columns basis presets recipe_file
     dataset shapes
@@ -27,7 +28,7 @@ FLOORS = """
     operations engine settings incoming
     review roots questions guidelines
     looking copies import_summary interchange
-    imports reference_sets replay export naming saved_queues
+    forms imports reference_sets replay export naming saved_queues
     view deliver examples
     project
     comparison demo doctor training

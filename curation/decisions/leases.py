@@ -32,6 +32,7 @@ from curation.decisions import schema
 from curation.decisions.database import FAILURES, Database, is_damage, reason
 from curation.decisions.event import ANSWERING, Event
 from curation.decisions.state import State
+from curation.decisions.switches import Guard, everybody
 from curation.errors import CurationError
 
 EXPIRES = 600.0
@@ -63,13 +64,21 @@ class Leases:
     """The leases of a store, on the examples that pages show and hold ready.
 
     where: the path or URL of the decisions. patience: seconds to wait for other programs. state:
-    reads people's decisions as they stand. The file of the leases is made by the first lease.
+    reads people's decisions as they stand. guard: raises for somebody who takes no lease. The file of
+    the leases is made by the first lease.
     """
 
-    def __init__(self, where: str | Path, patience: float, state: Callable[[], State]) -> None:
+    def __init__(
+        self,
+        where: str | Path,
+        patience: float,
+        state: Callable[[], State],
+        guard: Guard = everybody,
+    ) -> None:
         self._where = place_of_leases(where) if isinstance(where, Path) else where
         self._patience = patience
         self._state = state
+        self._guard = guard
         self._lock = threading.Lock()
         self._database: Database | None = None
         self._ended: list[tuple[str, str]] = []  # (example, holder) of answers, not yet released
@@ -100,6 +109,8 @@ class Leases:
         come first. What the page held before and does not get now is released; the rest is renewed.
         Raises CurationError when the database cannot be written.
         """
+        if check := self._guard():
+            check([("lease", holder, set())])
         try:
             with self._alone() as connection:
                 ended = len(self._ended)

@@ -34,7 +34,7 @@ from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.reconcile import disagreement, place
 from curation.decisions.rows import COLUMNS, event_of, newest_place, row_of
 from curation.decisions.state import State
-from curation.decisions.switches import switch
+from curation.decisions.switches import Guard, allowed, claims, everybody, switch
 from curation.decisions.writer import Request, Writer, number
 from curation.errors import CurationError
 
@@ -51,14 +51,21 @@ class DecisionStore:
     """People's decisions of one project; safe to use from many threads and processes.
 
     where: a path for SQLite, or a URL. journal: the file of the second copy, or None for none.
-    patience: seconds to wait for other programs. Creates missing files, and adds events that only
-    the journal has. Raises CurationError when the database cannot be opened, is damaged, lies on a
-    network file system, is from a later program, or belongs to another journal.
+    patience: seconds to wait for other programs. guard: raises to refuse decisions. Creates missing
+    files, and adds events that only the journal has. Raises CurationError when the database cannot be
+    opened, is damaged, lies on a network file system, is from a later program, or belongs to another
+    journal.
     """
 
     def __init__(
-        self, where: str | Path, *, journal: Path | None = None, patience: float = 30.0
+        self,
+        where: str | Path,
+        *,
+        journal: Path | None = None,
+        patience: float = 30.0,
+        guard: Guard = everybody,
     ) -> None:
+        self._guard = guard
         self.journal = journal
         self.database = Database(where, patience)
         self._journal = None if journal is None else Journal(journal)
@@ -68,7 +75,7 @@ class DecisionStore:
         self._epoch = ""
         self._states: OrderedDict[int, State] = OrderedDict()
         self._writer = Writer(self._write)
-        self.leases = Leases(self.database.path or where, patience, self.state)
+        self.leases = Leases(self.database.path or where, patience, self.state, guard)
         self._process = os.getpid()
         try:
             self._open()
@@ -121,7 +128,10 @@ class DecisionStore:
         A decision whose op_id is already there is ignored. Raises NotSaved when nothing was saved,
         and NotKnown when the contact was lost in a commit; the same decisions can be sent again.
         """
-        return self._writer.submit(Request(checked(decisions)))
+        check, fresh = self._guard(), checked(decisions)
+        if check is not None:
+            self.read(lambda fold: check(claims(fold, fresh)))
+        return self._writer.submit(Request(fresh))
 
     def undo(
         self,
@@ -174,7 +184,7 @@ class DecisionStore:
 
     def append_by(self, choose: Callable[[Fold], list[Decision]]) -> Appended:
         """Append what a function makes of the events so far, while nobody else writes; see `append`."""
-        return self._writer.submit(Request(lambda fold: checked(choose(fold))))
+        return self._writer.submit(Request(allowed(choose, self._guard())))
 
     def agree(self) -> None:
         """Make database and journal hold the same events.

@@ -5,11 +5,25 @@ A return to a moment is one act, as a batch of decisions is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from curation.decisions.event import RETURN, SWITCHES, Decision, Event
+from curation.decisions.event import RETURN, SWITCHES, Decision, Event, checked
 from curation.decisions.fold import Fold
+
+Claim = tuple[str, str, set[str]]
+"""Kind and name of a decision, and the names of the people whose events it switches."""
+
+Check = Callable[[list[Claim]], None]
+"""Raises for decisions that may not be made."""
+
+Guard = Callable[[], Check | None]
+"""Called in the thread of whoever decides: raises, or returns a check, None where all may be made."""
+
+
+def everybody() -> None:
+    """Let everybody decide everything."""
 
 
 def switch(
@@ -33,6 +47,30 @@ def switch(
     assert first is not None
     decision = Decision(first.example_id, kind, value, annotator)
     return decision if own_op_id is None else replace(decision, op_id=own_op_id)
+
+
+def claims(fold: Fold, decisions: Iterable[Decision]) -> list[Claim]:
+    """Return kind and name of each decision, and the names of the events that it switches."""
+    claims = []
+    for decision in decisions:
+        targets = fold.op_ids_of(decision.value) if decision.kind in SWITCHES else ()
+        events = (fold.get(op_id) for op_id in targets)
+        claims.append((decision.kind, decision.annotator, {e.annotator for e in events if e}))
+    return claims
+
+
+def allowed(
+    choose: Callable[[Fold], list[Decision]], check: Check | None
+) -> Callable[[Fold], list[Decision]]:
+    """Return a function that makes the same decisions and checks them."""
+
+    def chosen(fold: Fold) -> list[Decision]:
+        decisions = checked(choose(fold))
+        if check:
+            check(claims(fold, decisions))
+        return decisions
+
+    return chosen
 
 
 def _target(

@@ -92,7 +92,7 @@ def _picked(project: Project) -> tuple[Path | None, str, list[str]]:
         return chosen, chosen.name if chosen else "", []
     if how == "Path":
         text = st.text_input("A file, a project or an export", key="reference-path").strip()
-        path = uploads.allowed(text) if text else None
+        path = uploads.pointed_at(project, text) if text else None
         source = path.name if path else ""
     else:
         upload = st.file_uploader(uploads.FORMATS, key="reference-upload")

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation import commands, jobs, settings
+from curation import commands, jobs, roles, settings
 from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
@@ -76,6 +76,9 @@ def _who_and_where() -> None:
             placeholder="choose a project",
             on_change=_switch,
         )
+    if roles.is_enforced():
+        _logged_in(chosen)
+        return
     state.recall_annotator()
     st.text_input(
         "Who are you?",
@@ -85,6 +88,17 @@ def _who_and_where() -> None:
         help="Your decisions are saved under this name. This browser remembers it.",
     )
     state.remember_annotator()
+
+
+def _logged_in(chosen: Path | None) -> None:
+    """Say who is logged in, with which role, and draw the button that ends the login."""
+    if (who := roles.person()) is None:
+        return
+    role = roles.role(chosen) if chosen else ""
+    with st.container(key="who", gap=None):
+        st.text(who.name or who.email)
+        st.caption(" · ".join(part for part in (markdown(who.email), role) if part))
+    st.button("Log out", key="logout", icon=":material/logout:", on_click=st.logout)
 
 
 def _name_of(path: Path) -> str:
@@ -122,6 +136,8 @@ def running(project: Project) -> bool:
 
 def run_button(project: Project, key: str) -> None:
     """Draw the button that starts a run, with the time that it is expected to take."""
+    if not state.owns(project):
+        return
     active = running(project)
     st.button(
         "Running…" if active else "Run the recipe",
@@ -172,7 +188,7 @@ def start_job(project: Project, command: Command) -> bool:
 
 
 def _undo(project: Project) -> None:
-    if not state.annotator():
+    if not state.annotator() or not state.decides(project):
         return
     buttons = st.container(horizontal=True, gap="xsmall")
     buttons.button(
@@ -216,6 +232,8 @@ def draw_job(project: Project, job: jobs.Status, place: str = "") -> None:
     if job.active:
         doing = f" · {markdown(job.text, 160)}" if job.text else ""
         st.progress(min(job.share, 1.0), text=f"**{title}**{doing}")
+        if not state.owns(project):
+            return
         st.button(
             "Cancel",
             key=f"{place}cancel-{job.id}",
@@ -251,6 +269,8 @@ def stale(project: Project, view: View) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(markdown(view.note, 400), icon=":material/history:")
+        if not state.owns(project):
+            return
         st.button(
             "Run",
             key="page-run",

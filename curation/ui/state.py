@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from curation import errors
+from curation import errors, roles
 from curation.dataset import Dataset
 from curation.looking.queues import Board
 from curation.overlay import with_decisions
@@ -48,11 +48,14 @@ def workspace() -> Path:
 
 
 def project_paths() -> list[Path]:
-    """Every project in the workspace, and the one the app was started with."""
+    """Every project in the workspace, and the one the app was started with.
+
+    Where roles are enforced, those in which the person has a role.
+    """
     paths = {p.parent for p in workspace().glob("*/project.toml")}
     if started := os.environ.get("CURATION_PROJECT"):
         paths.add(Path(started))
-    return sorted(paths, key=lambda p: p.name)
+    return sorted((p for p in paths if roles.role(p)), key=lambda p: p.name)
 
 
 def address(path: Path) -> str:
@@ -124,7 +127,7 @@ def current_project() -> Project | None:
     if chosen is None:
         return None
     folder = identity(chosen)
-    if not folder:
+    if not folder or not roles.role(chosen):
         raise errors.CurationError(missing_project(chosen.name))
     st.session_state[_PROJECT] = str(chosen)
     if st.query_params.get("project") != address(chosen):
@@ -214,8 +217,21 @@ def session_id() -> str:
 
 
 def annotator() -> str:
-    """The annotator's name; empty until it is typed."""
+    """The annotator's name: the address that they logged in with, else what they typed."""
+    if roles.is_enforced():
+        who = roles.person()
+        return who.email if who else ""
     return str(st.session_state.get(_ANNOTATOR) or "").strip()
+
+
+def owns(project: Project) -> bool:
+    """Whether the person may change everything of a project."""
+    return roles.role(project.path) == roles.OWNER
+
+
+def decides(project: Project) -> bool:
+    """Whether the person may decide about examples of a project."""
+    return roles.role(project.path) in (roles.ANNOTATOR, roles.OWNER)
 
 
 def name_given(key: str) -> None:

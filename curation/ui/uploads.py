@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
-from curation import files, roots
+from curation import forms, roles, roots
 from curation.project import Project
 from curation.text.slug import slug
 from curation.ui import state
-
-DAY = 24 * 60 * 60
 
 FORMATS = "JSON Lines, JSON, CSV, TSV or Parquet, plain or compressed"
 """Label of a field for uploads."""
 
 
 def kept(project: Project, upload: Any) -> Path:
-    """Save an upload as a file, which a job reads instead of the app.
-
-    The project keeps its own copy of an imported file, so uploads older than a day are removed.
-    """
-    folder = project.path / "uploads"
-    path = folder / f"{upload.file_id}-{slug(upload.name)}"
-    if not path.exists():
-        files.write_bytes(path, upload.getvalue())
-        forget(folder, time.time() - DAY)
-    return path
+    """Save an upload as a file of the project; see `forms.keep_upload`."""
+    return forms.keep_upload(
+        project.path, f"{upload.file_id}-{slug(upload.name)}", upload.getvalue()
+    )
 
 
 def is_upload(project: Project, path: Path) -> bool:
@@ -47,16 +37,20 @@ def allowed_roots() -> list[Path]:
     return [Path(os.path.realpath(name)) for name in dict.fromkeys(given)]
 
 
+def pointed_at(project: Project, text: str) -> Path:
+    """A path that an owner of a project names; see `allowed`. Raises NotAllowed for other people."""
+    roles.need(project.path, roles.OWNER)
+    return allowed(text)
+
+
 def allowed(text: str) -> Path:
-    """An existing path under one of `allowed_roots`; see `roots.allowed` for what it raises."""
-    return roots.allowed(text, allowed_roots(), "Set CURATION_FILES to allow another folder.")
+    """An existing path under one of `allowed_roots`.
 
-
-def forget(folder: Path, before: float) -> None:
-    """Remove files that were last written before a time, in seconds since 1970, and empty folders."""
-    for old in sorted(folder.rglob("*"), reverse=True):  # files before their folder
-        with contextlib.suppress(OSError):  # another session removed it, or it is not empty
-            if old.is_dir():
-                old.rmdir()
-            elif old.lstat().st_mtime < before:
-                old.unlink()
+    Raises CurationError as `roots.allowed` does, and for a path in a project that the person may not
+    look at.
+    """
+    path = roots.allowed(text, allowed_roots(), "Set CURATION_FILES to allow another folder.")
+    for folder in (path, *path.parents):
+        if (folder / "project.toml").is_file():
+            roles.need(folder, roles.READER)
+    return path

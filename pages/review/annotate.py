@@ -34,6 +34,13 @@ def draw() -> None:
     if not state.annotator():
         name_form()
         return
+    if not state.decides(project):
+        st.info(
+            "You are a reader of this project. To answer, ask an owner of it to make you an annotator; "
+            "to look, open Browse.",
+            icon=":material/visibility:",
+        )
+        return
     # The block is there also without a note: a card whose place in the page moves is mounted anew,
     # and what is typed in the meantime is lost.
     with st.container():

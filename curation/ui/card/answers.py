@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from curation import roles
 from curation.decisions import Decision
 from curation.decisions.event import ANSWERING, SWITCHES, with_reason
 from curation.decisions.receipt import meanwhile
@@ -45,6 +46,8 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
     done = Written()
     waiting: list[tuple[str, list[Decision]]] = []
     try:
+        if answers:
+            roles.need(project.path, roles.ANNOTATOR)  # else they wait in the browser
         questions = _questions(project, answers)
         for answer in answers:
             op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
@@ -79,6 +82,7 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
     if not str(answer.get("by") or "").strip():
         raise CurationError("This answer has no name; type your name first.")
+    roles.need_name(str(answer["by"]).strip())
     own = Decision(
         example_id=example,
         kind=kind,

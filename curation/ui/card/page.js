@@ -60,7 +60,7 @@ class Page extends Shell {
   update({ data, setStateValue }) {
     this.annotator = data.annotator;
     this.titles = data.queues;
-    if (this.project !== data.project) this.enter(data.project, setStateValue);
+    if (this.project !== data.project) this.enter(data.project, setStateValue, data.owned ? ` of ${data.annotator}` : "");
     if (this.memory.who !== data.annotator) {
       // This person must not undo what another person did.
       Object.assign(this.memory, { who: data.annotator, acts: [], undone: [] });
@@ -91,12 +91,14 @@ class Page extends Shell {
     this.say(`There is no queue “${name}” any more: it was renamed or deleted.`, true);
   }
 
-  /** Open a project: send its unsaved answers, and open the card that the address names. */
-  enter(project, setStateValue) {
+  /** Open a project: send its unsaved answers, and open the card that the address names.
+
+      whose: the person whose memory it is; after a login as somebody else, answers wait for their own. */
+  enter(project, setStateValue, whose) {
     this.endEdit();
     const query = new URLSearchParams(location.search);
     this.project = project;
-    this.memory = memoryOf(project);
+    this.memory = memoryOf(project + whose);
     const named = query.get("queue");
     this.queue = this.named(named) ? named : this.titles[0][0];
     // This page writes the address late; it counts where something else than this page changed it.

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
@@ -72,6 +73,7 @@ def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
     greeting = {
         "project": place.address,
         "annotator": place.annotator,
+        "owned": roles.is_enforced(),
         "session": place.session,
         "queues": queues.titles,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import commands, files, jobs
+from curation import commands, forms, jobs
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.judging.endpoint import KEY
@@ -16,7 +16,7 @@ from curation.judging.rubric import DEFAULT, Rubric, rubric_of
 from curation.judging.verdicts import name_in_project, verdict_file
 from curation.project import Project, View
 from curation.recipe import Recipe
-from curation.ui import shell
+from curation.ui import shell, state
 from curation.ui.clean import edits
 from curation.ui.text import markdown
 
@@ -132,12 +132,12 @@ def _send(
     project: Project, planned: Plan, url: str, rows: int, prices: tuple[float, float]
 ) -> None:
     """Start the run as a job of its own."""
-    folder = planned.verdicts.path.parent
-    folder.mkdir(exist_ok=True)
-    rubric = folder / f"rubric-{planned.rubric.digest}.txt"
-    files.write_text(rubric, planned.rubric.text)
-    command = commands.judge(project.path, url, planned.model, rubric, rows, prices)
-    shell.start_job(project, command)
+    folder = planned.verdicts.path.parent.relative_to(project.path)
+    name, text = f"rubric-{planned.rubric.digest}.txt", planned.rubric.text
+    with state.flashing_errors():
+        rubric = forms.keep(project.path, str(folder / name), text.encode())
+        command = commands.judge(project.path, url, planned.model, rubric, rows, prices)
+        shell.start_job(project, command)
 
 
 def _draw_last(project: Project, recipe: Recipe, position: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curation import roles
 from curation.decisions import Decision
 from curation.decisions.fold import Fold
 from curation.errors import CurationError
@@ -52,6 +53,7 @@ def write(
         try:
             if not str(answer.get("by") or "").strip():
                 raise Refused("This answer has no name; type your name first.")
+            roles.need_name(str(answer["by"]).strip())
             if "undo" in answer:
                 _undo(project, answer, kind, written)
             else:

@@ -37,7 +37,7 @@ def draw(project: Project) -> list[tuple[Path, str]]:
         )
         return [(EXAMPLE / name, name) for name in names]
     if origin == "Path":
-        return _at_a_path()
+        return _at_a_path(project)
     files = st.file_uploader(
         uploads.FORMATS,
         accept_multiple_files=True,
@@ -46,7 +46,7 @@ def draw(project: Project) -> list[tuple[Path, str]]:
     return [(uploads.kept(project, file), file.name) for file in files]
 
 
-def _at_a_path() -> list[tuple[Path, str]]:
+def _at_a_path(project: Project) -> list[tuple[Path, str]]:
     """A field for a path; returns the file or folder there."""
     roots = uploads.allowed_roots()
     text = st.text_input(
@@ -57,7 +57,7 @@ def _at_a_path() -> list[tuple[Path, str]]:
     ).strip()
     if not text:
         return []
-    path = uploads.allowed(text)
+    path = uploads.pointed_at(project, text)
     return [(path, path.name)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from curation import roles
 from curation.demo import make_demo
 from curation.project import Project
 from curation.ui import shell, state
@@ -11,6 +12,12 @@ from curation.ui import shell, state
 
 def draw(project: Project | None) -> None:
     """Make a project, or open the bundled example."""
+    if not roles.is_host():
+        st.info(
+            "Owners of this server make projects. To work in one, ask an owner of it for a role.",
+            icon=":material/group_add:",
+        )
+        return
     with st.container(border=project is None):
         if project is None:
             st.header("Start", anchor=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation import commands, files, jobs, runs
+from curation import commands, forms, jobs, runs
 from curation.errors import CurationError
 from curation.export.deliveries import deliveries
 from curation.looking.columns import categories
@@ -104,7 +104,7 @@ def _draw_arms(project: Project, view: View, usual: Plan) -> tuple[str, ...]:
         .text_input("Another recipe", key="train-recipe", placeholder="path of a recipe.yaml")
         .strip()
     ):
-        chosen.append(f"recipe:{uploads.allowed(path)}")
+        chosen.append(f"recipe:{uploads.pointed_at(project, path)}")
     return tuple(chosen)
 
 
@@ -222,9 +222,8 @@ def _text(plan: Plan) -> str:
 
 def _probe(project: Project, plan: Plan) -> None:
     """Start the estimate as a job."""
-    path = project.path / "cache" / "plan.json"
     with state.flashing_errors():
-        files.write_text(path, _text(plan))
+        path = forms.keep(project.path, "cache/plan.json", _text(plan).encode())
         job_id = jobs.start(project.path, commands.estimate(project.path, path))
         ESTIMATED.set(project, (_text(plan), job_id))
 
