@@ -8,12 +8,13 @@ import sys
 import tempfile
 import threading
 import uuid
+from dataclasses import fields
 from pathlib import Path
 
 import orjson
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -79,6 +80,10 @@ def local(tmp_path):
 
 def reopened(place) -> DecisionStore:
     return DecisionStore(place[0], journal=place[1], patience=10)
+
+
+def fields_of(decision: Decision) -> dict:
+    return {f.name: getattr(decision, f.name) for f in fields(Decision)}
 
 
 def about(question: str, value) -> dict:
@@ -527,6 +532,47 @@ def test_a_reason_counts_in_the_fingerprint_of_its_decision_only(local):
     assert [local.state().fingerprint(k) for k in kinds] == before
 
 
+def test_a_former_reason_is_not_that_of_a_decision_made_again(local):
+    local.append(with_reason(Decision("a", "drop", annotator="Ann", op_id="d"), "r1"))
+    with_it = local.state()
+    local.append([Decision("a", "keep", annotator="Ann"), Decision("a", "drop", annotator="Ann")])
+    without = local.state()
+    assert list(with_it.verdicts_frame()["reason"]) == ["dropped by Ann: r1"]
+    assert list(without.verdicts_frame()["reason"]) == ["dropped by Ann"]
+    assert without.fingerprint() != with_it.fingerprint()
+    assert without.changed_examples(with_it, KINDS) == {"a"}
+
+
+reasoned = st.one_of(
+    st.tuples(
+        st.sampled_from(["keep", "drop", "edit", "label", "settle"]),
+        st.sampled_from("AB"),
+        st.sampled_from(["", "", "r1", "r2"]),
+    ),
+    st.tuples(st.just("undo"), st.integers(0, 9), st.booleans()),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(reasoned, max_size=9), st.sampled_from(POLICIES))
+def test_equal_fingerprints_mean_equal_results(history, policy):
+    """What pages show of a moment is what they show of any other moment with its fingerprint."""
+    decisions: list[Decision] = []
+    for n, (kind, who, what) in enumerate(history):
+        if kind == "undo":
+            target = f"{who}{REASON}" if what else f"{who}"
+            decisions.append(Decision("x", "undo", {"op_id": target}, "A", op_id=f"{n}"))
+            continue
+        value = {"edit": TURNS, "label": "u", "settle": about("verdict", "drop")}.get(kind)
+        decisions += with_reason(Decision("x", kind, value, who, op_id=f"{n}"), what)
+    events = [Event(seq=n, **fields_of(d)) for n, d in enumerate(decisions, 1)]
+    states = [consensus(fold(events[:n]), policy) for n in range(len(events) + 1)]
+    for kinds, frame in ((("keep", "drop"), "verdicts_frame"), (("edit", "label"), "edits_frame")):
+        shown = [(s.fingerprint(kinds), getattr(s, frame)().to_json()) for s in states]
+        prints = {fingerprint for fingerprint, _ in shown}
+        assert len(prints) == len({text for _, text in shown}) == len(set(shown))
+
+
 def test_a_line_of_a_file_may_have_a_reason(local):
     taken_in(local, '{"id": "a", "kind": "drop", "reason": "spam"}\n{"id": "b", "kind": "keep"}')
     assert local.state().reasons("a") == "spam" and not local.state().notes.get("b")
@@ -961,7 +1007,8 @@ def marks_of(state: State) -> dict[str, int]:
     for table in (state.tags, state.flags, state.apart, state.settled, state.answers):
         events += [e for by in table.values() for e in by.values()]
     for event in [*events, *(note for notes in state.notes.values() for note in notes)]:
-        marks[event.kind] = (marks[event.kind] + content_number(event)) % 2**256
+        number = content_number(event, state.notes.get(event.example_id, ()))
+        marks[event.kind] = (marks[event.kind] + number) % 2**256
     return {
         kind: mark or state.marks[kind] * (kind == "disagreement") for kind, mark in marks.items()
     }
@@ -1004,6 +1051,10 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def append(self, who, example, what, batch):
         return self.appended([Decision(example, *what, annotator=who, batch=batch)])[0]
+
+    @rule(target=ops, who=people, example=examples, what=statements, reason=words)
+    def append_with_reason(self, who, example, what, reason):
+        return self.appended(with_reason(Decision(example, *what, annotator=who), reason))[-1]
 
     @rule(target=batches, who=people, what=statements)
     def append_bulk(self, who, what):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from curation.decisions.event import QUESTIONS, Event, answer_text, question_of
+from curation.decisions.event import QUESTIONS, REASON, Event, answer_text, question_of
 
 SETTLED = "settled"
 """The policy of an outcome that somebody settled."""
@@ -41,6 +41,16 @@ def is_settled(event: Event) -> bool:
 def behind(event: Event) -> tuple[Event, ...]:
     """Return the events that gave an outcome, oldest first; of another event, itself."""
     return event.because if isinstance(event, Outcome) else (event,)
+
+
+def reason_of(event: Event, notes: Iterable[Event]) -> str:
+    """Return the reason that its person gave for a decision; empty without one.
+
+    notes: those of the event's example. Of an outcome, the reasons of the events behind it are joined.
+    """
+    decided = {f"{e.op_id}{REASON}": e.seq for e in behind(event)}
+    reasons = (str(n.value) for n in notes if n.seq > decided.get(n.op_id, n.seq))
+    return " · ".join(dict.fromkeys(reasons))
 
 
 def answer_of(event: Event) -> str:

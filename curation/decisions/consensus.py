@@ -109,7 +109,7 @@ class _Counted:
                 self._forget(state, example)
         for example in touched:
             for question, event in self._answers(state, example).items():
-                self._enter(example, question, event)
+                self._enter(state, example, question, event)
         self.former = state
         marks = {
             kind: (state.marks.get(kind, 0) + self.shift.get(kind, 0)) % 2**256
@@ -125,15 +125,16 @@ class _Counted:
             if name != "unsettled":
                 folded = getattr(self.former, name).get(example)
                 for key in {*_entries(counted), *_entries(folded)}:
-                    self._replace(_entries(counted).get(key), _entries(folded).get(key))
+                    former, event = _entries(counted).get(key), _entries(folded).get(key)
+                    self._replace(former, event, self.former)
             if (entry := getattr(state, name).get(example)) is not None:
                 self.tables[name][example] = entry
 
-    def _enter(self, example: str, question: str, event: Event | None) -> None:
+    def _enter(self, state: State, example: str, question: str, event: Event | None) -> None:
         """Let an event count, or no answer at all."""
         if question in TABLES:
             table = self.tables[TABLES[question]]
-            self._replace(table.pop(example, None), event)
+            self._replace(table.pop(example, None), event, state)
             if event is not None:
                 table[example] = event
             else:
@@ -141,16 +142,17 @@ class _Counted:
                 ties[example] = (*ties.get(example, ()), question)
         elif event is not None:
             answers = self.tables["answers"].get(example, {})
-            self._replace(answers.get(question), event)
+            self._replace(answers.get(question), event, state)
             self.tables["answers"][example] = {**answers, question: event}
 
-    def _replace(self, former: Event | None, event: Event | None) -> None:
-        """Change the marks as an entry of a table changes."""
+    def _replace(self, former: Event | None, event: Event | None, state: State) -> None:
+        """Change the marks as an entry of a table changes; the reasons of both are in a state."""
         if former is event:
             return
         for entry, sign in ((former, -1), (event, 1)):
             if entry is not None:
-                self.shift[entry.kind] += sign * content_number(entry)
+                notes = state.notes.get(entry.example_id, ())
+                self.shift[entry.kind] += sign * content_number(entry, notes)
 
     def _answers(self, state: State, example: str) -> dict[str, Event | None]:
         """Return question → the event that counts, None for a tie, where that may not be the latest."""

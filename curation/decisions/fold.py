@@ -232,19 +232,19 @@ class Fold:
 
     def _mark(self, event: Event, change: int) -> None:
         """Add an event to its kind's mark, or take it out: change is 1 or -1."""
-        reasoned = self._reasoned(event)
-        kind = event.kind if reasoned is None else f"{reasoned.kind}{REASON}"
-        self._shift(kind, change * content_number(event))
+        notes = self._tables["notes"].get(event.example_id, ())
+        self._shift(event.kind, change * content_number(event, notes))
 
     def _shift(self, kind: str, number: int) -> None:
         self._marks[kind] = (self._marks.get(kind, 0) + number) % 2**256
 
     def _reasoned(self, event: Event) -> Event | None:
-        """Return the earlier decision that an event holds the reason of; None for other events."""
-        if not is_reason(event):
+        """Return the verdict, edit or label that counts and has its reason in a note; None without."""
+        decision = self._by_op.get(event.op_id.removesuffix(REASON)) if is_reason(event) else None
+        if decision is None or decision.kind not in ANSWERING:
             return None
-        decision = self._by_op.get(event.op_id.removesuffix(REASON))
-        return decision if decision and decision.seq < event.seq else None
+        counting: Event | None = self._tables[SINGLE[decision.kind]].get(event.example_id)
+        return decision if decision is counting else None
 
     def _recompute(self, example: str) -> None:
         """Compute one example's entries again from its events that are on."""
@@ -277,9 +277,12 @@ class Fold:
             names = answered.get(example, ())
             answered[example] = names if event.annotator in names else (*names, event.annotator)
         if event.kind == "note":
+            if (reasoned := self._reasoned(event)) is not None:
+                self._mark(reasoned, -1)
             notes = self._table("notes")
             notes[example] = (*notes.get(example, ()), event)
-            self._mark(event, 1)
+            for entry in filter(None, (event, reasoned)):
+                self._mark(entry, 1)
         elif event.kind in SINGLE:
             table = self._table(SINGLE[event.kind])
             if example in table:

@@ -17,8 +17,9 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.answers import answer_of, behind, in_words, who_decided
-from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
+from curation.decisions.answers import answer_of, in_words, reason_of
+from curation.decisions.event import Event, answer_text, is_reason, question_of
+from curation.decisions.subjects import content_number
 from curation.report import ANSWERS, PEOPLE_COLUMNS
 
 FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited")
@@ -66,8 +67,8 @@ class State:
     `curation.decisions.fold` says, oldest first. answered: example → the people who answered it, the
     earliest first. revisions: example → number of its newest event, undo and
     redo included. undone: op_ids of the events that are off. marks: kind → sum of the hashes of its
-    decisions that count, equal in any order. last: number of the newest event. disagreement: example →
-    share of unequal pairs of answers, where two people or more answered. policy: whose answer
+    decisions that count, with their reasons, equal in any order. last: number of the newest event.
+    disagreement: example → share of unequal pairs of answers, where two people or more answered. policy: whose answer
     counts, as `curation.decisions.consensus` says. unsettled: example → questions whose answers are a
     tie.
     """
@@ -117,10 +118,7 @@ class State:
         """Return the reason that its person gave for a decision; empty without one."""
         if event is None or event.example_id not in self.notes:
             return ""
-        decided = {f"{e.op_id}{REASON}": e.seq for e in behind(event)}
-        notes = self.notes[event.example_id]
-        reasons = (str(n.value) for n in notes if n.seq > decided.get(n.op_id, n.seq))
-        return " · ".join(dict.fromkeys(reasons))
+        return reason_of(event, self.notes[event.example_id])
 
     def reasons(self, example_id: str) -> str:
         """Return the reasons of an example's verdict, edit and label, joined."""
@@ -217,14 +215,15 @@ class State:
         It does not cover numbers, times and overruled decisions. It is empty where none counts, so that a
         project without decisions and one whose decisions were undone are alike.
         """
-        names = sorted(name for kind in set(kinds) for name in (kind, f"{kind}{REASON}"))
-        marks = [(name, hex(mark)) for name in names if (mark := self.marks.get(name, 0))]
+        marks = [
+            (kind, hex(mark)) for kind in sorted({*kinds}) if (mark := self.marks.get(kind, 0))
+        ]
         return hashlib.blake2b(orjson.dumps(marks), digest_size=16).hexdigest() if marks else ""
 
     def changed_examples(self, former: State | None, kinds: Iterable[str]) -> set[str]:
         """Return the examples whose verdict, edit, label or tags differ from an earlier state.
 
-        kinds: kinds of decisions to compare. A decision that was undone again makes no difference.
+        kinds: kinds of decisions to compare, with their reasons. A decision that was undone again makes no difference.
         """
         before, counting = former or State(), frozenset(kinds)
         touched = {i for i, newest in self.revisions.items() if newest > before.last}
@@ -240,15 +239,14 @@ class State:
             if self._counting_events(i, counting) != before._counting_events(i, counting)
         }
 
-    def _counting_events(
-        self, example: str, kinds: AbstractSet[str]
-    ) -> list[tuple[str, bytes, str]]:
+    def _counting_events(self, example: str, kinds: AbstractSet[str]) -> list[int]:
         single = (self.verdicts, self.edits, self.labels, self.preferred)
         events = [e for table in single if (e := table.get(example))]
         for table in (self.tags, self.apart, self.answers):
             values = table.get(example, {})
             events += [values[value] for value in sorted(values)]
-        return [(e.kind, orjson.dumps(e.value), who_decided(e)) for e in events if e.kind in kinds]
+        notes = self.notes.get(example, ())
+        return [content_number(e, notes) for e in events if e.kind in kinds]
 
     @cached_property
     def _newest(self) -> dict[str, Event]:

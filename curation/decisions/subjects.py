@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from curation.decisions.answers import Outcome, who_decided
-from curation.decisions.event import IMPORT, SWITCHES, Event, question_of
+from curation.decisions.answers import Outcome, reason_of, who_decided
+from curation.decisions.event import ANSWERING, IMPORT, SWITCHES, Event, question_of
 
 SINGLE = {
     "keep": "verdicts",
@@ -58,10 +58,18 @@ def inner_key(event: Event) -> str:
     return question_of(event) or str(event.value)
 
 
-def content_number(event: Event) -> int:
-    """Return a hash of an event's content as a number; the sum identifies a set of events."""
+def content_number(event: Event, notes: Iterable[Event]) -> int:
+    """Return a hash of an event's content as a number; the sum identifies a set of events.
+
+    notes: those of the event's example that count. The reason of a verdict, edit or label is among
+    them; it is part of the content, because results show it.
+    """
     content = [event.example_id, event.kind, event.value, who_decided(event)]
-    return number_of([*content, event.policy] if isinstance(event, Outcome) else content)
+    if isinstance(event, Outcome):
+        content.append(event.policy)
+    if event.kind in ANSWERING and (reason := reason_of(event, notes)):
+        content.append({"reason": reason})
+    return number_of(content)
 
 
 def number_of(content: list[Any]) -> int:
