@@ -45,7 +45,7 @@ def test_acts_are_told_in_words_newest_first(store):
         ("Ann", "rating: 2 → 4", ""),
         ("Ann", "rating: 2", "overruled by Ann"),
         ("Cy", "dropped 3 examples", "undone by Bob"),
-        ("Bob", "label: sports → world", ""),
+        ("Bob", "label: news → world", ""),
         ("Ann", "label: news → sports", "overruled by Bob"),
     ]
     bulk = acts[4]
@@ -82,6 +82,80 @@ def test_a_page_asks_the_database_as_often_for_a_large_act_as_for_a_small_one(st
             assert len(rows) == many
     assert act.fate == "40 of 40 overruled" and rows[0][2] == "overruled by Bob"
     assert numbers[:2] == numbers[2:]
+
+
+def test_an_answer_replaces_its_own_author_s_former_answer(store):
+    help_is = [{"question": "help", "value": value} for value in (5, 3, 2, 1)]
+    store.append([one("a", "answer", help_is[0], "Bob"), one("a", "answer", help_is[2], "Ann")])
+    store.append([one("a", "rate", 5, "Bob"), one("a", "rate", 2, "Ann")])
+    store.append([one("a", "label", "world", "Bob"), one("a", "answer", help_is[3], "Ann")])
+    store.append([one("a", "answer", help_is[1], "Bob"), one("a", "label", "sports", "Bob")])
+    assert lines(store)[::-1] == [
+        ("Bob", "help: 5", "overruled by Ann"),
+        ("Ann", "help: 2", "overruled by Ann"),
+        ("Bob", "rating: 5", "overruled by Ann"),
+        ("Ann", "rating: 2", ""),
+        ("Bob", "label: news → world", "overruled by Bob"),
+        ("Ann", "help: 2 → 1", "overruled by Bob"),
+        ("Bob", "help: 5 → 3", ""),
+        ("Bob", "label: world → sports", ""),
+    ]
+
+
+def parts(store) -> None:
+    """An act of Ann's in two parts, with two acts of others between them; all about `a`."""
+    first = as_one_act([("drop", "a", None), ("drop", "b", None)], "Ann", "bulk", 0)
+    store.append([one("a", "note", "oldest", "Cy")])
+    store.append(first)
+    store.append([one("a", "keep", who="Bob"), one("c", "keep", who="Bob")])
+    store.append([Decision("a", "tag", "x", "Ann", op_id="bulk:2", batch="bulk/more")])
+    store.append([one("a", "note", "newest", "Cy")])
+
+
+def test_an_act_in_two_parts_is_listed_once_where_one_example_is_searched(store):
+    parts(store)
+    expected = [
+        ("Cy", "noted “newest”"),
+        ("Ann", "dropped 2 examples, tagged 1 example “x”"),
+        ("Bob", "kept"),
+        ("Cy", "noted “oldest”"),
+    ]
+    assert [(who, words) for who, words, _ in lines(store, example="a")] == expected
+    for size in (1, 2, 3):
+        reader, before, listed = Reader(store), 0, []
+        while len(listed) <= len(expected):
+            page = reader.page(Search(example="a"), before, size)
+            listed += [(act.who, act.words) for act in page.acts]
+            if not (before := page.older):
+                break
+        assert listed == expected, size
+
+
+def test_the_rows_of_an_act_in_parts_are_its_own_only(store):
+    parts(store)
+    reader = Reader(store)
+    act = reader.page(Search(example="a")).acts[1]
+    assert [(e.example_id, e.kind) for e, _, _ in reader.events(act)] == [
+        ("a", "drop"),
+        ("b", "drop"),
+        ("a", "tag"),
+    ]
+    assert len(reader.events(act, most=2)) == 2
+
+
+def test_the_rows_of_an_undone_act_are_read_at_once(store, monkeypatch):
+    read, queries, numbers = store._read, [], []
+    for many in (2, 40):
+        store.append(as_one_act([("drop", f"{n}", None) for n in range(many)], "Ann", f"{many}", 0))
+        store.undo("Bob", batch=f"{many}")
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "_read", lambda: queries.append(1) or read())
+            reader = Reader(store)
+            act = reader.page(Search(batch=f"{many}")).acts[0]
+            queries.clear()
+            assert [fate for _, _, fate in reader.events(act)] == ["undone by Bob"] * many
+            numbers.append(len(queries))
+    assert numbers[0] == numbers[1]
 
 
 def test_what_counts_is_what_the_policy_and_the_settled_answers_say(store):

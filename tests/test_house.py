@@ -118,7 +118,7 @@ ROOMS = {
     """,
     "looking": """
         units
-        __init__ agreement choice columns contamination context counts coverage layout library light_model masks
+        __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
         teamwork uncertain unread

@@ -6,19 +6,19 @@ of acts is found by walking back from the newest event, so it costs as many even
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from curation.decisions.event import (
     IMPORT,
     KINDS,
-    RETURN,
     SWITCHES,
     Event,
     answer_text,
     is_reason,
+    question_of,
 )
 from curation.decisions.fold import Fold
 from curation.decisions.receipt import fate
@@ -26,35 +26,10 @@ from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import actor, overruled, subject_of
 from curation.errors import CurationError
-from curation.text.folding import one_line
+from curation.looking.acts import DONE, act_of, grouped, many, returns, short
 
 PAGE = 50
 """Acts of a page."""
-
-EXCERPT = 80
-"""Characters of a note or a label that an act's words hold."""
-
-DONE = {
-    "keep": "kept",
-    "drop": "dropped",
-    "edit": "edited",
-    "label": "labelled",
-    "tag": "tagged",
-    "untag": "took a tag from",
-    "rate": "rated",
-    "note": "noted",
-    "flag": "sent to review",
-    "unflag": "took from review",
-    "skip": "skipped",
-    "apart": "called no duplicate",
-    "prefer": "chose among copies",
-    "answer": "answered about",
-    "settle": "settled",
-    "guideline": "changed the guidelines",
-    "undo": "undid",
-    "redo": "did again",
-}
-"""Kind → the verb of a sentence about it."""
 
 
 @dataclass(frozen=True)
@@ -150,14 +125,16 @@ class Reader:
         search = search or Search()
         acts: list[Act] = []
         end = self.state.last if before <= 0 else min(before - 1, self.state.last)
-        for run in self._runs(search, end):
+        older = 0
+        for first, run in self._runs(search, end):
             if search.counts is not None:
                 self._load(run)
             if search.narrow and not any(self._meets(event, search) for event in run):
                 continue
             if len(acts) == size:
-                return Page(acts, acts[-1].first)
+                return Page(acts, older)
             acts.append(self._act(run))
+            older = first
         return Page(acts, 0)
 
     def people(self) -> list[str]:
@@ -166,10 +143,12 @@ class Reader:
 
     def events(self, act: Act, most: int = 1_000) -> list[tuple[Event, str, str]]:
         """Return the first events of an act: each with its words and its fate; reasons are left out."""
-        run = self.store.events(since=act.first - 1, until=act.seq)[:most]
+        top = act.target.get("batch", "")
+        between = self.store.events(since=act.first - 1, until=act.seq)
+        run = [event for event in between if act_of(event) == top][:most]
         rows = [event for event in run if not is_reason(event)]
-        self._load(rows)
-        return [(event, self._words([event]), self.fate(event)) for event in rows]
+        fates = self._fates(rows)
+        return [(e, self._words([e]), fate) for e, fate in zip(rows, fates, strict=True)]
 
     def counts(self, event: Event) -> bool:
         """Return whether an event is on and no later one with its subject overrules it."""
@@ -177,10 +156,14 @@ class Reader:
 
     def fate(self, event: Event) -> str:
         """Return who undid or overruled an event, in words; empty where it counts."""
-        if event.op_id in self.state.undone:
-            by = self.store.read(lambda fold: _switched_by(fold, event))
-            return f"undone by {by}" if by else "undone"
-        return self._lost(event)
+        return self._fates([event])[0]
+
+    def _fates(self, events: Sequence[Event]) -> list[str]:
+        """Return the fate of each event; together they cost two queries at most."""
+        self._load(events)
+        off = [event for event in events if event.op_id in self.state.undone]
+        by = self.store.read(lambda fold: _switched_by(fold, off)) if off else {}
+        return [by.get(event.op_id) or self._lost(event) for event in events]
 
     def _lost(self, event: Event) -> str:
         """Return why an event that is on does not count, in words; empty where it does."""
@@ -199,11 +182,19 @@ class Reader:
 
     # --- searching --------------------------------------------------------------------------
 
-    def _runs(self, search: Search, end: int) -> Iterator[list[Event]]:
-        """Yield the acts with an event up to `end` that may meet a search, newest first."""
+    def _runs(self, search: Search, end: int) -> Iterator[tuple[int, list[Event]]]:
+        """Yield the acts that may meet a search, newest first, with the number that each begins at.
+
+        It begins at `end` or before. An example's act is listed once, where its newest part is.
+        """
         if search.example:
-            events = self.store.events(example_id=search.example, until=end)
-            yield from map(self._whole, _grouped(events))
+            listed = set[str]()
+            events = self.store.events(example_id=search.example, until=self.state.last)
+            for part in grouped(events):
+                top, first = act_of(part[0]), part[0].seq
+                if first <= end and top not in listed:
+                    yield first, self._whole(part)
+                listed |= {top} - {""}
             return
         events = self.store.read(lambda fold: fold.upto(end))
         while events:
@@ -213,22 +204,22 @@ class Reader:
             if place < 0:
                 return
             last = place + 1
-            while last < len(events) and _top(events[place]) == _top(events[last]) != "":
+            while last < len(events) and act_of(events[place]) == act_of(events[last]) != "":
                 last += 1
             del events[last:]
-            run = next(_grouped(events))
-            yield run
+            run = next(grouped(events))
+            yield run[0].seq, run
             del events[last - len(run) :]
 
     def _whole(self, run: list[Event]) -> list[Event]:
         """Return an act of which some events are listed, with all its events."""
-        top = _top(run[0])
+        top = act_of(run[0])
         if not top:
             return run
         events = self.store.read(
             lambda fold: [e for op in fold.op_ids_of({"batch": top}) if (e := fold.get(op))]
         )
-        return sorted((e for e in events if _top(e) == top), key=lambda event: event.seq)
+        return sorted((e for e in events if act_of(e) == top), key=lambda event: event.seq)
 
     def _may_meet(self, event: Event, search: Search) -> bool:
         """Return whether an event meets what can be read from it alone; a million are tried a second."""
@@ -247,14 +238,14 @@ class Reader:
     def _meets(self, event: Event, search: Search) -> bool:
         return (
             self._may_meet(event, search)
-            and (not search.batch or search.batch in (event.batch, _top(event)))
+            and (not search.batch or search.batch in (event.batch, act_of(event)))
             and (search.counts is None or self.counts(event) == search.counts)
         )
 
     # --- words ------------------------------------------------------------------------------
 
     def _act(self, run: list[Event]) -> Act:
-        newest, oldest, top = run[-1], run[0], _top(run[0])
+        newest, oldest, top = run[-1], run[0], act_of(run[0])
         main = [event for event in run if not is_reason(event)] or run
         examples = {event.example_id for event in main}
         reasons = dict.fromkeys(str(event.value) for event in run if is_reason(event))
@@ -264,7 +255,7 @@ class Reader:
             first=oldest.seq,
             who=actor(oldest),
             words=self._words(main),
-            example=oldest.example_id if len(examples) == 1 and not _returns(oldest) else "",
+            example=oldest.example_id if len(examples) == 1 and not returns(oldest) else "",
             examples=len(examples),
             time=oldest.time,
             reason=" · ".join(reasons),
@@ -285,10 +276,10 @@ class Reader:
     def _words(self, events: Sequence[Event]) -> str:
         """Return what the events of one act did, in words."""
         first = events[0]
-        if _returns(first):
+        if returns(first):
             number = int(first.batch.split(":")[1])
             return f"went back to {f'event {number:,}' if number else 'the beginning'}"
-        words = self._one(first) if len(events) == 1 else _many(events)
+        words = self._one(first) if len(events) == 1 else many(events)
         if first.batch.startswith(f"{IMPORT}:") and len(events) > 1:
             return f"imported: {words}"
         return words
@@ -300,32 +291,37 @@ class Reader:
             return f"{DONE[kind]}: {self._switched(event)}"
         if kind in ("label", "rate", "answer"):
             name = {"label": "label", "rate": "rating"}.get(kind) or value["question"]
-            answer = _short(answer_text(value["value"] if kind == "answer" else value))
+            answer = short(answer_text(value["value"] if kind == "answer" else value))
             former = self._former(event)
             return f"{name}: {former} → {answer}" if former else f"{name}: {answer}"
         if kind in ("tag", "note"):
-            return f"{DONE[kind]} “{_short(value)}”"
+            return f"{DONE[kind]} “{short(value)}”"
         if kind == "untag":
-            return f"took the tag “{_short(value)}” away"
+            return f"took the tag “{short(value)}” away"
         if kind in ("flag", "unflag") and value != "review":
-            return f"{'flagged' if kind == 'flag' else 'took the flag'} “{_short(value)}”"
+            return f"{'flagged' if kind == 'flag' else 'took the flag'} “{short(value)}”"
         if kind == "apart":
-            return f"called no duplicate of {_short(value)}"
+            return f"called no duplicate of {short(value)}"
         if kind == "prefer":
             return "chose it to stay for its copies"
         return DONE.get(kind, kind)
 
     def _former(self, event: Event) -> str:
-        """Return the value that an event replaced; of a label also the imported one."""
-        subject = subject_of(event)
+        """Return the value that an event replaced; of a label also the imported one.
+
+        An answer replaces its own author's former answer, not what others answered.
+        """
+        subject, own = subject_of(event), bool(question_of(event))
         self._load([event])
         for earlier in reversed(self._pasts[event.example_id]):
             if earlier.seq >= event.seq or earlier.op_id in self.state.undone:
                 continue
+            if own and earlier.annotator != event.annotator:
+                continue
             if subject_of(earlier) == subject:
                 value = earlier.value["value"] if event.kind == "answer" else earlier.value
-                return _short(answer_text(value))
-        return _short(self.label_of(event.example_id)) if event.kind == "label" else ""
+                return short(answer_text(value))
+        return short(self.label_of(event.example_id)) if event.kind == "label" else ""
 
     def _switched(self, event: Event) -> str:
         """Return the acts that an undo or redo switched, in words."""
@@ -339,51 +335,12 @@ class Reader:
         return self._words(main) + (f", of {', '.join(sorted(owners))}" if owners else "")
 
 
-def _grouped(events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Yield the acts of a list of events, newest first; each act's events are oldest first."""
-    end = len(events)
-    while end:
-        start = end - 1
-        if top := _top(events[start]):
-            while start and _top(events[start - 1]) == top:
-                start -= 1
-        yield list(events[start:end])
-        end = start
-
-
-def _top(event: Event) -> str:
-    """Return the act that an event belongs to: the first part of its batch's path."""
-    return event.batch.partition("/")[0]
-
-
-def _returns(event: Event) -> bool:
-    return event.batch.startswith(f"{RETURN}:")
-
-
-def _short(value: Any) -> str:
-    return one_line(str(value), EXCERPT)
-
-
-def _many(events: Sequence[Event]) -> str:
-    """Return what several events did, in words: a number for each kind."""
-    parts = []
-    for kind, number in Counter(event.kind for event in events).most_common():
-        mine = [event for event in events if event.kind == kind]
-        examples = len({event.example_id for event in mine})
-        values = {_short(e.value) for e in mine if kind in ("label", "tag", "untag", "rate")}
-        of = f" “{values.pop()}”" if len(values) == 1 else ""
-        if number == examples:
-            parts.append(
-                f"{DONE.get(kind, kind)} {examples:,} example{'s' if examples != 1 else ''}{of}"
-            )
-        else:
-            parts.append(f"{DONE.get(kind, kind)} {number:,} times")
-    return ", ".join(parts)
-
-
-def _switched_by(fold: Fold, event: Event) -> str:
-    """Return who switched an event off last; empty where that is unknown."""
-    for later in reversed(fold.events_of(event.example_id)):
-        if later.kind in SWITCHES and event.op_id in fold.reached(later.op_id):
-            return later.annotator
-    return ""
+def _switched_by(fold: Fold, events: Iterable[Event]) -> dict[str, str]:
+    """Map the op_id of each event that is off → who switched it off last, in words."""
+    reached = cache(fold.reached)
+    words = {}
+    for event in events:
+        switches = (e for e in reversed(fold.events_of(event.example_id)) if e.kind in SWITCHES)
+        by = next((e.annotator for e in switches if event.op_id in reached(e.op_id)), "")
+        words[event.op_id] = f"undone by {by}" if by else "undone"
+    return words

@@ -14,7 +14,8 @@ import streamlit as st
 
 from curation.decisions import KINDS, Event
 from curation.decisions.moments import Changes, changes_since, moment_at, moment_words, return_to
-from curation.looking.events import DONE, Act, Page, Reader, Search
+from curation.looking.acts import DONE
+from curation.looking.events import Act, Page, Reader, Search
 from curation.project import Project
 from curation.ui import actions, state, tables
 from curation.ui.actions import EDIT, NAMELESS
