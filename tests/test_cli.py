@@ -235,7 +235,7 @@ def test_the_story_of_a_row_and_of_a_person_s_decision(project, tmp_path):
         f'{{"id": "{twin["id"]}", "kind": "note", "value": "seen"}}\n'
     )
     done = answer("decide", project, "--from", decisions_file, "--annotator", "Ann")
-    assert done == {"examples": 2, "appended": 2, "ignored": 0, "conflicts": 0, "withheld": 0}
+    assert (done["examples"], done["appended"], done["ignored"], done["conflicts"]) == (2, 2, 0, 0)
     status, out, err = run("explain", project, kept["id"])
     assert status == 0 and "dropped by people" in out and "by Ann" in out
     assert "1 example was decided since the last run." in err

@@ -92,10 +92,37 @@ def test_a_name_that_is_not_there_is_refused_and_changes_nothing(project, comman
     assert not (tmp_path / "out").exists() and Project.open(project).people() is None
 
 
+def test_an_undo_in_a_file_that_changes_nothing_is_left_out_and_said(project, tmp_path):
+    about = ("decide", project, "--filter", "mood=de", "--annotator", "Bob")
+    answer(*about, "--kind", "drop", "--yes")
+    store = Project.open(project).decisions
+    batch, chosen = store.events()[0].batch, store.events()[0].example_id
+    file = tmp_path / "undo.jsonl"
+    line = {"id": chosen, "kind": "undo", "value": {"batch": batch}}
+    file.write_text(json.dumps(line))
+    about = ("decide", project, "--from", file, "--annotator", "Ada")
+    first, second = answer(*about), answer(*about)
+    assert (first["appended"], first["without_effect"]) == (1, 0), "anybody may take it back"
+    assert (second["appended"], second["ignored"], second["without_effect"]) == (0, 0, 1)
+    assert "1 line left out: there is nothing to undo or redo" in run(*about)[1]
+    assert not Project.open(project).people().verdicts
+    both = [{**line, "kind": "redo"}, line, line, {**line, "value": {"batch": "none"}}]
+    file.write_text("\n".join(map(json.dumps, both)))
+    third = answer(*about)
+    assert (third["appended"], third["without_effect"]) == (2, 2)
+    own = {"id": chosen, "kind": "keep", "batch": "mine"}, {**line, "value": {"batch": "mine"}}
+    file.write_text("\n".join(map(json.dumps, own)))
+    assert answer(*about)["appended"] == 2, "an undo of what the file itself decides"
+    assert not Project.open(project).people().verdicts
+    printed = tmp_path / "log.jsonl"
+    printed.write_text("".join(json.dumps(e.to_dict()) + "\n" for e in store.events()))
+    assert answer("decide", project, "--from", printed, "--annotator", "Ada")["ignored"] == 10
+
+
 def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
     about = ("decide", project, "--filter", "mood=de", "--annotator", "Ada")
-    nothing = {"examples": 5, "appended": 0, "ignored": 0, "conflicts": 0, "withheld": 0}
-    assert answer(*about, "--kind", "drop") == nothing
+    nothing = dict.fromkeys(("appended", "ignored", "conflicts", "withheld", "without_effect"), 0)
+    assert answer(*about, "--kind", "drop") == {"examples": 5, **nothing}
     assert Project.open(project).people() is None
     assert "nothing is saved without --yes" in run(*about, "--kind", "drop")[1]
     assert answer(*about, "--kind", "drop", "--yes") == {**nothing, "appended": 5}
@@ -134,7 +161,7 @@ def test_decisions_of_a_filter_and_of_a_file_are_reported_alike(project, tmp_pat
     monkeypatch.setattr(DecisionStore, "append", late)
     about = ("decide", project, "--annotator", "Ada")
     many = answer(*about, "--words", '"mill 3"', "--kind", "drop", "--yes")
-    assert many == {"examples": 1, "appended": 1, "ignored": 0, "conflicts": 1, "withheld": 0}
+    assert [many[name] for name in ("examples", "appended", "ignored", "conflicts")] == [1, 1, 0, 1]
     file = tmp_path / "decisions.jsonl"
     file.write_text(json.dumps({"id": chosen, "kind": "keep"}))
     assert answer(*about, "--from", file).keys() == many.keys()

@@ -683,8 +683,8 @@ def test_a_withheld_line_is_counted_and_decides_nothing():
         {"id": "a", "kind": "keep", "withheld": False, "op_id": "2"},
     ]
     text = "\n".join(orjson.dumps(line).decode() for line in lines)
-    decisions, problems, withheld = read_decisions(text, "Ann", {"a"})
-    assert ([d.op_id for d in decisions], problems, withheld) == (["2"], [], 1)
+    lines = read_decisions(text, "Ann", {"a"})
+    assert ([d.op_id for d in lines.decisions], lines.problems, lines.withheld) == (["2"], [], 1)
 
 
 def test_a_later_decision_of_a_file_counts_and_one_sent_again_does_not(local):

@@ -115,6 +115,7 @@ def test_the_decisions_of_a_delivery_can_be_read_elsewhere(decided, tmp_path):
         "ignored": 0,
         "conflicts": 0,
         "withheld": 1,
+        "without_effect": 0,
     }
     assert (
         other.people().edits[ids[1]].annotator == "Ada Berg" and ids[2] not in other.people().edits

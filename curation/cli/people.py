@@ -20,6 +20,7 @@ from curation.project import Project
 
 if TYPE_CHECKING:
     from curation.decisions import Decision
+    from curation.decisions.event import DecisionLines
 
 BULK = ("keep", "drop", "skip", "flag", "unflag", "tag", "untag", "label", "note", "rate")
 """Kinds of decisions that can be the same for many examples."""
@@ -68,17 +69,17 @@ def decide(
         of_answers(opened, source, annotator, format, as_json)
         return
     if source is not None:
-        decisions, withheld = of_file(opened, source, annotator)
-        save(opened, decisions, withheld, as_json)
+        save(opened, of_file(opened, source, annotator), as_json)
         return
+    from curation.decisions.event import DecisionLines
+
     decisions = of_filter(opened, conditions, kind, value, annotator, reason)
-    save(opened, decisions, 0, as_json, title=kind, yes=yes)
+    save(opened, DecisionLines(decisions), as_json, title=kind, yes=yes)
 
 
 def save(
     opened: Project,
-    decisions: list[Decision],
-    withheld: int,
+    lines: DecisionLines,
     as_json: bool,
     *,
     title: str = "",
@@ -86,15 +87,25 @@ def save(
 ) -> None:
     """Append decisions, all or none, and print the numbers; without `yes`, append nothing.
 
-    withheld: number of decisions whose texts a file does not hold. title: first word of the report.
+    An undo or redo that somebody wrote and that would change nothing is left out. title: first word of
+    the report.
     """
-    done = opened.decisions.append(decisions) if yes else None
+    from curation.decisions.switches import effective
+
+    decisions, _, withheld, asking = lines
+    store, done = opened.decisions, None
+    if yes and asking:
+        done = store.append_by(lambda fold: effective(fold, decisions, asking))
+    elif yes:
+        done = store.append(decisions)
+    left_out = len(decisions) - done.appended - done.ignored if done else 0
     result = {
         "examples": len({decision.example_id for decision in decisions}),
         "appended": done.appended if done else 0,
         "ignored": done.ignored if done else 0,
         "conflicts": len(done.conflicts) if done else 0,
         "withheld": withheld,
+        "without_effect": left_out,
     }
     many = f"{result['examples']:,} example{'s' if result['examples'] != 1 else ''}"
     parts = [f"{title}: saved for {many} as one action" if done else f"{title}: {many}"]
@@ -107,6 +118,9 @@ def save(
         )
     if withheld:
         parts.append(f"{withheld:,} edits passed over, whose texts the file does not hold")
+    if left_out:
+        line = "line" if left_out == 1 else "lines"
+        parts.append(f"{left_out:,} {line} left out: there is nothing to undo or redo")
     show(result, as_json, "; ".join(parts if title else parts[1:]))
 
 
@@ -143,8 +157,8 @@ def of_filter(
     return decisions
 
 
-def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decision], int]:
-    """Read the decisions of a file, and the number of those whose texts it does not hold.
+def of_file(opened: Project, source: Path, annotator: str) -> DecisionLines:
+    """Read the decisions of a file.
 
     Raises CurationError for a line that is not a decision, or no answer to its question.
     """
@@ -160,7 +174,7 @@ def of_file(opened: Project, source: Path, annotator: str) -> tuple[list[Decisio
     )
     if lines.problems:
         raise CurationError(f"{source.name}, {lines.problems[0]}")
-    return lines.decisions, lines.withheld
+    return lines
 
 
 def is_table(source: Path) -> bool:

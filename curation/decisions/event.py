@@ -289,12 +289,13 @@ class DecisionLines(NamedTuple):
     """Decisions of a file.
 
     problems: a sentence for each line that is not a decision. withheld: number of edits whose text
-    a delivery left out.
+    a delivery left out. asking: op_ids of the undos and redos that somebody wrote, not this program.
     """
 
     decisions: list[Decision]
-    problems: list[str]
-    withheld: int
+    problems: Sequence[str] = ()
+    withheld: int = 0
+    asking: frozenset[str] = frozenset()
 
 
 def read_decisions(
@@ -311,7 +312,7 @@ def read_decisions(
     each time. check: raises CurationError for a decision that does not fit the project; events that
     this program printed are not asked.
     """
-    decisions, problems, withheld = [], [], 0
+    decisions, problems, withheld, asking = list[Decision](), list[str](), 0, set[str]()
     batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
@@ -330,11 +331,13 @@ def read_decisions(
                 if not entry.get("op_id"):
                     check(part)
             decisions += parts
+            if decision.kind in SWITCHES and not entry.get("op_id"):
+                asking.add(decision.op_id)
         except CurationError as error:
             problems.append(f"line {number}: {error}")
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             problems.append(f"line {number}: this is not a JSON object with id and kind.")
-    return DecisionLines(decisions, problems, withheld)
+    return DecisionLines(decisions, problems, withheld, frozenset(asking))
 
 
 def _read(

@@ -5,12 +5,14 @@ A return to a moment is one act, as a batch of decisions is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from curation.decisions.event import RETURN, SWITCHES, Decision, Event, checked
 from curation.decisions.fold import Fold
+from curation.decisions.subjects import batch_names
 
 Claim = tuple[str, str, set[str]]
 """Kind and name of a decision, and the names of the people whose events it switches."""
@@ -71,6 +73,33 @@ def allowed(
         return decisions
 
     return chosen
+
+
+def effective(
+    fold: Fold, decisions: Sequence[Decision], asking: AbstractSet[str]
+) -> list[Decision]:
+    """Return decisions without each undo and redo that would change nothing when its turn comes.
+
+    asking: op_ids of the undos and redos that may be left out; all others stay.
+    """
+    earlier = dict[str, bool]()  # op_id → whether it is on, of what these decisions make or switch
+    batches = dict[str, list[str]]()
+    result = []
+    for decision in decisions:
+        if decision.op_id in asking:
+            value, on = decision.value, decision.kind == "redo"
+            ops = {*fold.op_ids_of(value), *batches.get(value.get("batch", ""), ())}
+            if value.get("op_id") in earlier:
+                ops.add(value["op_id"])
+            off = [op for op in ops if earlier.get(op, fold.is_on(op)) != on]
+            if not off:
+                continue
+            earlier |= dict.fromkeys(off, on)
+        earlier[decision.op_id] = True
+        for name in batch_names(decision.batch):
+            batches.setdefault(name, []).append(decision.op_id)
+        result.append(decision)
+    return result
 
 
 def _target(
