@@ -117,11 +117,11 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        units
+        teamwork units
         __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
-        teamwork uncertain unread
+        uncertain unread
         changes orders precision
     """,
     "operations": """

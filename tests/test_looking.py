@@ -21,6 +21,7 @@ from curation.looking.columns import (
 )
 from curation.looking.counts import Counts, Progress
 from curation.looking.result import SearchResult
+from curation.looking.teamwork import by_person
 from tests.conftest import json_lines
 
 
@@ -58,14 +59,17 @@ def test_the_progress_of_people_is_counted_by_person_and_by_verdict(project):
             Decision(ids[0], "keep", annotator="Ann"),
             Decision(ids[1], "drop", annotator="Bob"),
             Decision(ids[2], "tag", "odd", "Ann"),
+            Decision(ids[0], "drop", annotator="Bob"),
+            Decision(ids[0], "rate", 3, "Bob"),
         ]
     )
     progress = Progress.of(project.people(), 4)
-    assert progress.by_annotator.to_dict("records") == [
-        {"annotator": "Ann", "examples": 2},
-        {"annotator": "Bob", "examples": 1},
-    ]
-    assert sorted(progress.verdicts) == ["drop", "keep"]
+    assert progress.by_person[["who", "examples", "answers"]].to_numpy().tolist() == [
+        ["Bob", 2, 3],
+        ["Ann", 1, 1],
+    ], "each person's own answers, also where another person answered later"
+    assert progress.by_person.equals(by_person(project.people().opinions_frame(), 4))
+    assert sorted(progress.verdicts) == ["drop", "drop"]
     assert (progress.decided, progress.share) == (3, 0.75)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from curation.dataset import Dataset
+from curation.looking.teamwork import by_person
 
 if TYPE_CHECKING:
     from curation.decisions.state import State
@@ -74,26 +75,25 @@ def by_source(rows: pd.DataFrame) -> pd.DataFrame:
 class Progress:
     """People's progress: the examples that they decided about, of all.
 
-    by_annotator: a line for each person: annotator and examples. verdicts: keep or drop of each
-    example with a verdict.
+    by_person: a line for each person with an answer that is on, as the Team page has it; see
+    `curation.looking.teamwork`. verdicts: keep or drop of each example with a verdict.
     """
 
     decided: int
     total: int
-    by_annotator: pd.DataFrame
+    by_person: pd.DataFrame
     verdicts: pd.Series
 
     @classmethod
     def of(cls, people: State | None, total: int) -> Progress | None:
         """Return people's progress through `total` examples; None before the first decision."""
         table = pd.DataFrame() if people is None else people.frame()
-        if table.empty:
+        if people is None or table.empty:
             return None
-        by_annotator = table.groupby("decided_by").size().rename("examples")
         return cls(
             decided=len(table),
             total=total,
-            by_annotator=by_annotator.rename_axis("annotator").reset_index(),
+            by_person=by_person(people.opinions_frame(), total),
             verdicts=table.loc[table["verdict"] != "", "verdict"],
         )
 

@@ -1,4 +1,4 @@
-"""Progress of the review: examples looked at, by annotator and by decision."""
+"""Progress of the review: examples looked at, by person and by decision."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from curation.ui import charts, tables
 from curation.ui.tables import Column
 
 
+PERSON = (
+    Column("who", "person"),
+    Column("examples", kind="count"),
+    Column("answers", kind="count"),
+)
+"""A person, and the numbers of their own answers."""
+
+
 def draw(project: Project, total: int) -> None:
-    """Draw the share of `total` examples, and the number of each annotator."""
+    """Draw the share of `total` examples, and the numbers of each person's own answers."""
     progress = Progress.of(project.people(), total)
     if progress is None:
         st.caption("There are no decisions yet.")
@@ -27,7 +35,9 @@ def draw(project: Project, total: int) -> None:
     )
     left, right = st.columns(2)
     with left:
-        columns = (Column("annotator"), Column("examples", kind="count"))
-        tables.draw(progress.by_annotator, columns)
+        if progress.by_person.empty:
+            st.caption("Nobody has kept, dropped, labelled or rated an example yet.")
+        else:
+            tables.draw(progress.by_person, PERSON)
     with right:
         charts.counts(progress.verdicts, key="verdicts")
