@@ -177,3 +177,18 @@ def test_the_command_prints_what_people_answered(make_project):
     text = run("agreement", project.path)[1]
     assert "verdict: On 30 shared examples 50% of the answers are the same" in text
     assert "Ann and Bob: 30 shared, 50% the same, Cohen's kappa" in text
+    assert "\n  15 with different answers:\n" in text and "more" not in text
+    different = [n for n in range(30) if bool(n % 2) != bool(n % 3)]
+    for n in different:
+        answers = "Ann: keep · Bob: drop" if n % 2 else "Ann: drop · Bob: keep"
+        assert f"    {ids[n]}  {answers}\n" in f"{text}\n"
+    project.decisions.append([Decision(i, "rate", 1, "Ann") for i in ids[:25]])
+    project.decisions.append([Decision(i, "rate", 2, "Bob") for i in ids[:25]])
+    project.decisions.append([Decision(ids[0], "rate", 3, "Cy")])
+    text = run("agreement", project.path)[1]
+    assert "  25 with different answers:\n" in text and "and 5 more: see --json" in text
+    assert text.count(": 1 · Bob: 2") == 20
+    assert (
+        "Ann and Cy: 1 shared, 0% the same, Cohen's kappa not given: "
+        "1 shared examples are too few; 20 are needed." in text
+    )

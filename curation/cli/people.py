@@ -17,13 +17,22 @@ from curation.cli.terminal import say, show
 from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.project import Project
+from curation.text.folding import one_line
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from curation.decisions import Decision
     from curation.decisions.event import DecisionLines
 
 BULK = ("keep", "drop", "skip", "flag", "unflag", "tag", "untag", "label", "note", "rate")
 """Kinds of decisions that can be the same for many examples."""
+
+MOST_DIFFERING = 20
+"""Examples with different answers that `curate agreement` lists."""
+
+LONGEST = 200
+"""Characters of the answers to one example in a line."""
 
 
 def decide(
@@ -322,12 +331,26 @@ def agree(project: ProjectPath, as_json: AsJson = False) -> None:
             if result.kind == "spans":
                 lines.append(f"{who}F1 {pair['same']:.2f}")
                 continue
-            kappa = Coefficient(pair["kappa"], pair["low"], pair["high"])
-            lines.append(f"{who}{pair['same']:.0%} the same, Cohen's kappa {written(kappa)}")
-        if len(result.disagreements):
-            lines.append(f"  {len(result.disagreements):,} with different answers: see --json")
+            kappa = Coefficient(pair["kappa"], pair["low"], pair["high"], pair["why"])
+            lines.append(
+                f"{who}{pair['same']:.0%} the same, Cohen's kappa {written(kappa)}"
+                f"{'' if kappa.is_given else f': {kappa.why}'}"
+            )
+        lines += differing(result.disagreements["answers"])
     value = {"questions": [result.summary() for result in results]}
     show(value, as_json, "\n".join(lines) or "Nobody has answered yet.")
+
+
+def differing(answers: pd.Series) -> list[str]:
+    """Return a line for each of the first examples with different answers; answers: by example id."""
+    if not len(answers):
+        return []
+    rest = len(answers) - MOST_DIFFERING
+    return [
+        f"  {len(answers):,} with different answers:",
+        *(f"    {i}  {one_line(text, LONGEST)}" for i, text in answers[:MOST_DIFFERING].items()),
+        *([f"    and {rest:,} more: see --json"] if rest > 0 else []),
+    ]
 
 
 def review(

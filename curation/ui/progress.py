@@ -9,7 +9,6 @@ from curation.project import Project
 from curation.ui import charts, tables
 from curation.ui.tables import Column
 
-
 PERSON = (
     Column("who", "person"),
     Column("examples", kind="count"),
