@@ -7,7 +7,7 @@ import time
 import orjson
 import pytest
 
-from curation import Project
+from curation import Project, Step
 from curation.decisions import Decision
 from curation.looking.queues import Board, following, queue
 from curation.review import Review, write_review
@@ -205,6 +205,46 @@ def test_another_s_answer_is_not_shown_before_the_own_one(project):
     (card,) = [c for c in response["cards"] if c["id"] == example]
     assert card["fate"] == {"kept": True, "by": "Bob", "person": True} and card["label"] == "sum"
     assert card["tags"] == ["odd", "sum"] and ["Ann", "spam"] in card["notes"]
+
+
+def test_a_shared_card_is_as_the_recipe_made_it_in_every_field(make_project):
+    rows = [{"prompt": f"Count {n}.", "completion": "one " * n, "label": "sum"} for n in (1, 2, 3)]
+    low = Step("keep_between", score="response_tokens", low=2)
+    project = make_project(rows, Step("lengths"), low, Step("split"))
+    project.run()
+    write_review(project.path, Review(overlap=2))
+    short, *others = project.examples.rows.index
+
+    def cards(who: str) -> dict:
+        shown = ask(place(project, who), queue="everything", at=short)["cards"]
+        return {card["id"]: {**card, "revision": 0} for card in shown}
+
+    before = cards("Bob")
+    assert before[short]["fate"]["kept"] is False and before[short]["reason"]
+    assert all(before[i]["facts"][0][0] == "split" for i in others)
+    hidden = {i: {**card, "facts": []} for i, card in before.items()}
+    turns = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": ""}]
+    say = [("keep", None), ("edit", turns), ("label", "mine"), ("rate", 2), ("tag", "odd")]
+    say += [("note", "spam"), ("flag", "review"), ("answer", {"question": "tone", "value": "warm"})]
+    project.decisions.append([Decision(short, *what, annotator="Ann") for what in say])
+    touched = [Decision(others[0], "tag", "odd", "Ann"), Decision(others[0], "rate", 1, "Ann")]
+    project.decisions.append([*touched, Decision(others[1], "drop", annotator="Ann")])
+    assert cards("Ann")[short]["edited"] == "Ann", "her own answer stays in view"
+    assert cards("Bob") == {**hidden, others[0]: before[others[0]]}, "decided since the run"
+    project.run()
+    ann, bob = cards("Ann")[short], cards("Bob")
+    assert ann["attention"] and "Hm?" in ann["messages"] and ann["fate"]["by"] == "Ann"
+    assert bob.pop(others[0])["facts"] and not hidden.pop(others[0])["facts"]
+    assert bob == hidden, "and run with it"
+    own = [("rate", 4), ("flag", "review"), ("tag", "mine")]
+    project.decisions.append([Decision(short, *what, annotator="Bob") for what in own])
+    bob = cards("Bob")[short]
+    assert (bob["rating"], bob["flags"], bob["tags"]) == (4, ["review"], ["mine"])
+    project.decisions.append([Decision(short, "drop", annotator="Bob")])
+    bob = cards("Bob")[short]
+    assert bob["edited"] == "Ann" and "Hm?" in bob["messages"] and bob["label"] == "mine"
+    write_review(project.path, Review(overlap=1))
+    assert "Hm?" in cards("Cy")[short]["messages"], "an example of one person hides nothing"
 
 
 def test_the_overlap_can_change_while_people_work(project):

@@ -8,7 +8,7 @@ overtaken by a newer one. The price is that each request names every card that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -18,7 +18,6 @@ from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
 from curation.decisions.event import SWITCHES
-from curation.decisions.state import Summary
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
 from curation.looking.queues import (
@@ -35,6 +34,7 @@ from curation.questions import Question, read_questions
 from curation.report import PEOPLE
 from curation.review import Review, read_review
 from curation.ui.card.answers import write
+from curation.ui.card.shared import FACTS, as_made, own, unanswered
 from curation.ui.card.waiting import Queues
 
 AHEAD = 40
@@ -45,9 +45,6 @@ MOST_TEXT = 4_000_000
 
 LONGEST = 2_000_000
 """Characters of one example that are sent; the page shows how many more there are."""
-
-FACTS = ("split", "language", "topic", "group")
-"""Columns that a card shows beside the verdict, where the dataset has them."""
 
 
 @dataclass
@@ -115,7 +112,8 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
     revisions = {} if people is None else people.revisions
     needed = [*([current] if current in rows.index else []), *order]
     stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
-    shared = _shared(place, people, stale, review)
+    labels = place.project.examples.rows["label"]
+    shared = {i: labels.get(i) for i in unanswered(people, stale, place.annotator, review)}
     questions = read_questions(place.project.path)
     return {
         "queue": name,
@@ -166,21 +164,6 @@ def _others(look: Look, rows: pd.DataFrame, current: str) -> int:
     """The number of waiting examples that are on other people's pages, where none is free."""
     waiting = set(ids_of(rows, look.positions))
     return len(waiting - {current})
-
-
-def _shared(
-    place: Place, people: State | None, examples: Iterable[str], review: Review
-) -> dict[str, Any]:
-    """The imported label of each shared example that others answered and this person did not.
-
-    Its card shows nothing of those answers, so that each person's own are independent.
-    """
-    answered = {} if people is None else people.answered
-    return {
-        i: place.project.examples.rows["label"].get(i)
-        for i in examples
-        if i in answered and place.annotator not in answered[i] and review.people_for(i) > 1
-    }
 
 
 def _missing(
@@ -272,8 +255,7 @@ def cards(
 ) -> list[dict[str, Any]]:
     """The data with which the page shows each example, up to MOST_TEXT characters; text only.
 
-    shared: example → the label to show, where other people's answers, notes and tags are not
-    shown.
+    shared: example → its imported label, where nothing is shown of what other people did.
     """
     titles = {report.name: report.title for report in dataset.steps}
     by_name = {question.name: question for question in questions}
@@ -300,10 +282,9 @@ def card_of(
     """One example with what the recipe, people and the annotator made of it; see `cards`."""
     row = dataset.row(example)
     decided = (people or State()).of(example)
-    label = row["label"]
     if example in shared:
-        label = shared[example]
-        decided = _own(decided, people or State(), example, annotator)
+        row = as_made(dataset, example, shared[example])
+        decided = own(decided, people or State(), example, annotator)
     messages = str(row["messages"]) if decided.edit is None else _turns(decided.edit)
     cut = max(0, len(messages) - LONGEST)
     return {
@@ -316,7 +297,7 @@ def card_of(
         "source": f"{row['source']}, row {row['source_row']:,}",
         "fate": _fate(row, decided.verdict, titles),
         "reason": _reason(dataset, row),
-        "label": str(decided.label.value) if decided.label else _text(label),
+        "label": str(decided.label.value) if decided.label else _text(row["label"]),
         "facts": [[name, _text(row.get(name))] for name in FACTS if _text(row.get(name))],
         "attention": [
             ATTENTION.get(code, code) for code in _text(row["attention"]).split(",") if code
@@ -328,19 +309,6 @@ def card_of(
         "flags": list(decided.flags),
         "notes": [[note.annotator, str(note.value)] for note in decided.notes],
     }
-
-
-def _own(decided: Summary, people: State, example: str, annotator: str) -> Summary:
-    """The decisions that a shared card shows before this person answered: own notes and tags, no answers."""
-    tags = people.tags.get(example, {})
-    return replace(
-        decided,
-        verdict=None,
-        label=None,
-        rating=None,
-        notes=tuple(note for note in decided.notes if note.annotator == annotator),
-        tags=tuple(tag for tag in decided.tags if tags[tag].annotator == annotator),
-    )
 
 
 def _answers(
@@ -385,7 +353,10 @@ def _fate(row: pd.Series, verdict: Event | None, titles: Mapping[str, str]) -> d
 
 def _reason(dataset: Dataset, row: pd.Series) -> str:
     """Why the machine dropped an example, in a sentence; empty for one that is kept."""
-    if not isinstance(row["dropped_by"], str) or row["dropped_by"] == PEOPLE:
+    step = row["dropped_by"]
+    if not isinstance(step, str) or step == PEOPLE:
         return ""
-    events = [e for e in dataset.explain(str(row.name)) if e["what"] == "dropped" and e["text"]]
+    events = [
+        e for e in dataset.explain(str(row.name)) if e["step"] == step and e["what"] == "dropped"
+    ]
     return str(events[-1]["text"]) if events else ""
