@@ -6,8 +6,11 @@ that is removed keeps its answers, because these are events of the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,9 @@ WHEN = {"always": "of every example", "drop": "after a drop"}
 MOST_OPTIONS = 9
 """Options of a question: a digit chooses each."""
 
+LONGEST_NAME = 40
+"""Characters of the name of a question."""
+
 MOST_QUESTIONS = 20
 LONGEST = 5_000
 """Characters of an answer in free text."""
@@ -79,7 +85,7 @@ class Question:
         if not is_question_name(self.name):
             raise CurationError(
                 f"A question cannot be named {self.name!r}: a name is a letter, then letters, digits "
-                "and _, at most 40; verdict, label and rating are taken."
+                f"and _, at most {LONGEST_NAME}; verdict, label and rating are taken."
             )
         for name in ("kind", "title", "guideline", "when", "low", "high"):
             if not isinstance(getattr(self, name), str):
@@ -148,6 +154,21 @@ class Question:
             f.name: f.default if f.default is not MISSING else None for f in fields(self)
         } | {"options": []}
         return {name: value for name, value in stated.items() if value != defaults[name]}
+
+
+def name_from(words: str, taken: Collection[str] = ()) -> str:
+    """Return a name for a question from its words: ASCII letters, digits and _.
+
+    Accents are left out, and so is what is no ASCII letter. taken: names that the result differs from,
+    whatever the case of their letters.
+    """
+    plain = unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode()
+    parts = "_".join(re.findall(r"[a-z0-9]+", plain)).lstrip("_0123456789")
+    base = parts[:LONGEST_NAME].rstrip("_") or "question"
+    lower = {name.lower() for name in taken}
+    numbers = (f"_{number}" for number in count(2))
+    names = (f"{base[: LONGEST_NAME - len(end)]}{end}" for end in chain([""], numbers))
+    return next(name for name in names if name not in lower and is_question_name(name))
 
 
 def _fits_choices(question: Question, value: Any) -> bool:

@@ -56,6 +56,22 @@ def test_a_lead_adds_changes_orders_and_removes_questions(project):
     assert not app.exception
 
 
+def test_a_question_without_a_name_gets_one_from_its_words(project):
+    app = opened("team")
+    example = project.examples.rows.index[0]
+    answer = {"question": "Is_it_safe", "value": "yes"}  # of a question that was removed
+    project.decisions.append([Decision(example, "answer", answer, "Bob")])
+    for title in ("", "Is it safe?", "Is it safe?", "安全？", "Label"):
+        button(app, "Add a question").click().run()
+        field(app, "Question").input(title)
+        button(app, "Save the question").click().run()
+        if not title:
+            assert app.error[0].value == "A question needs words: type the question."
+            button(app, "Close").click().run()
+    assert names(project) == ["is_it_safe_2", "is_it_safe_3", "question", "label_2"]
+    assert not app.exception and not app.error
+
+
 def test_guidelines_are_saved_with_the_name_of_who_did(project):
     app = opened("team")
     field(app, "Guidelines, shown beside the card as they are typed").input("Be kind.")

@@ -13,6 +13,7 @@ import pytest
 from curation import Project
 from curation.dataset import ID
 from curation.decisions import Decision
+from curation.decisions.event import is_question_name
 from curation.errors import CurationError
 from curation.guidelines import (
     newest,
@@ -27,6 +28,7 @@ from curation.overlay import with_decisions
 from curation.questions import (
     Question,
     moved,
+    name_from,
     put,
     read_questions,
     without,
@@ -382,3 +384,22 @@ def test_a_file_of_answers_is_checked_and_an_own_copy_of_the_log_is_not(project,
     with pytest.raises(CurationError, match="line 1: .* is no answer"):
         read(line("settle", "tone", "wram"))
     assert len(read(line("answer", "tone", "wram", op_id="printed"))) == 1
+
+
+@pytest.mark.parametrize(
+    "words, taken, name",
+    [
+        ("Is it safe?", (), "is_it_safe"),
+        ("  Größe & Café — 2 ", (), "grosse_cafe_2"),
+        ("3 of 4: right?", (), "of_4_right"),
+        ("安全？", (), "question"),
+        ("42", ["Question"], "question_2"),
+        ("Verdict", (), "verdict_2"),
+        ("Safe", ["SAFE", "safe_2"], "safe_3"),
+        ("a" * 60, (), "a" * 40),
+        ("a" * 60, ["a" * 40], "a" * 38 + "_2"),
+        ("b" * 39 + " c", (), "b" * 39),
+    ],
+)
+def test_a_name_is_made_from_words(words, taken, name):
+    assert name_from(words, taken) == name and is_question_name(name)

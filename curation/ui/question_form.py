@@ -29,6 +29,7 @@ from curation.questions import (
     QuestionConflict,
     change_questions,
     moved,
+    name_from,
     read_questions,
     save_question,
     without,
@@ -174,7 +175,9 @@ def _draw_editor(project: Project, edited: Editing) -> None:
             key=f"{key}-name",
             max_chars=40,
             disabled=question is not None,
-            help="The answers are the column answers.NAME, so it stays as it is: letters, digits, _.",
+            placeholder="" if question else "made from the question",
+            help="The answers are the column answers.NAME, so it stays as it is: letters, digits, _. "
+            "Left empty, it is made from the question.",
         )
         kind = left.selectbox(
             "Kind",
@@ -241,7 +244,7 @@ def _save(project: Project, edited: Editing, key: str) -> None:
     scale = ("lowest", "highest", "low", "high") if kind == "rating" else ()
     try:
         question = Question(
-            edited.shown.name if edited.shown else of("name"),
+            edited.shown.name if edited.shown else of("name") or _new_name(project, of("title")),
             kind,
             of("title"),
             tuple(options) if kind in WITH_OPTIONS else (),
@@ -257,6 +260,15 @@ def _save(project: Project, edited: Editing, key: str) -> None:
         PROBLEM.set(project, str(error))
     else:
         _open(project, None)
+
+
+def _new_name(project: Project, title: str) -> str:
+    """A name that no question has, nor any answer to a question that was removed."""
+    if not title:
+        raise CurationError("A question needs words: type the question.")
+    people = project.people()
+    asked_before = () if people is None else people.questions
+    return name_from(title, [*asked_before, *(q.name for q in read_questions(project.path))])
 
 
 def _move(project: Project, name: str, by: int) -> None:
