@@ -223,6 +223,7 @@ def test_a_shared_card_is_as_the_recipe_made_it_in_every_field(make_project):
     assert before[short]["fate"]["kept"] is False and before[short]["reason"]
     assert all(before[i]["facts"][0][0] == "split" for i in others)
     hidden = {i: {**card, "facts": []} for i, card in before.items()}
+    hidden[short]["reason"] = ""  # it may be of the edited text
     turns = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": ""}]
     say = [("keep", None), ("edit", turns), ("label", "mine"), ("rate", 2), ("tag", "odd")]
     say += [("note", "spam"), ("flag", "review"), ("answer", {"question": "tone", "value": "warm"})]
@@ -235,6 +236,7 @@ def test_a_shared_card_is_as_the_recipe_made_it_in_every_field(make_project):
     ann, bob = cards("Ann")[short], cards("Bob")
     assert ann["attention"] and "Hm?" in ann["messages"] and ann["fate"]["by"] == "Ann"
     assert bob.pop(others[0])["facts"] and not hidden.pop(others[0])["facts"]
+    assert any("= 0, below 2" in e["text"] for e in project.explain(short)), "of her text"
     assert bob == hidden, "and run with it"
     own = [("rate", 4), ("flag", "review"), ("tag", "mine")]
     project.decisions.append([Decision(short, *what, annotator="Bob") for what in own])

@@ -125,7 +125,11 @@ def test_a_decision_for_all_that_a_filter_holds_is_one_act(project):
     assert answer(*about, "--kind", "drop") == {"examples": 5, **nothing}
     assert Project.open(project).people() is None
     assert "nothing is saved without --yes" in run(*about, "--kind", "drop")[1]
-    assert answer(*about, "--kind", "drop", "--yes") == {**nothing, "appended": 5}
+    assert answer(*about, "--kind", "drop", "--yes") == {
+        "examples": 5,
+        **nothing,
+        "appended": 5,
+    }
     assert numbers(project, "--filter", "dropped_by=people") == [1, 5, 9, 13, 17]
     tagged = run(*about, "--kind", "tag", "--value", "north", "--yes")[1]
     assert tagged.startswith("tag: saved for 5 examples as one action; 5 appended")

@@ -657,7 +657,7 @@ def test_decisions_from_a_file():
         ["no object"],
     ]
     text = "\ufeff" + "\n".join(orjson.dumps(line).decode() for line in lines) + "\n\nnot json"
-    decisions, problems, _ = read_decisions(text, "Ann", {"a", "a-2"})
+    decisions, problems, *_ = read_decisions(text, "Ann", {"a", "a-2"})
     assert [(d.example_id, d.annotator, d.content_hash) for d in decisions] == [
         ("a", "Ann", "a"),
         ("a-2", "Bob", "a"),
@@ -672,7 +672,7 @@ def test_decisions_from_a_file():
 
 
 def taken_in(store: DecisionStore, text: str, who: str = "Ann"):
-    decisions, problems, _ = read_decisions(text, who, {"a", "b", "c", "d"})
+    decisions, problems, *_ = read_decisions(text, who, {"a", "b", "c", "d"})
     assert problems == []
     return store.append(decisions)
 

@@ -97,7 +97,8 @@ ROOMS = {
         dawid_skene values
         event
         answers outcome
-        state subjects
+        subjects
+        state
         database fold journal
         reconcile schema switches writer
         leases rows
@@ -143,7 +144,7 @@ ROOMS = {
     """,
     "cli": """
         options terminal
-        compare data deliver history judge look rows train
+        compare data deliver history judge lead look rows train
         about people queues
         agents
         __init__

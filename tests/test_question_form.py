@@ -66,7 +66,7 @@ def test_a_question_without_a_name_gets_one_from_its_words(project):
         field(app, "Question").input(title)
         button(app, "Save the question").click().run()
         if not title:
-            assert app.error[0].value == "A question needs words: type the question."
+            assert "A question needs words" in app.error[0].value
             button(app, "Close").click().run()
     assert names(project) == ["is_it_safe_2", "is_it_safe_3", "question", "label_2"]
     assert not app.exception and not app.error

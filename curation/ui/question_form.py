@@ -265,7 +265,7 @@ def _save(project: Project, edited: Editing, key: str) -> None:
 def _new_name(project: Project, title: str) -> str:
     """A name that no question has, nor any answer to a question that was removed."""
     if not title:
-        raise CurationError("A question needs words: type the question.")
+        raise CurationError("A question needs words; type the question.")
     people = project.people()
     asked_before = () if people is None else people.questions
     return name_from(title, [*asked_before, *(q.name for q in read_questions(project.path))])

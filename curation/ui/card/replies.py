@@ -34,7 +34,7 @@ from curation.questions import Question, read_questions
 from curation.report import PEOPLE
 from curation.review import Review, read_review
 from curation.ui.card.answers import write
-from curation.ui.card.shared import FACTS, as_made, own, unanswered
+from curation.ui.card.shared import FACTS, as_made, is_edited, own, unanswered
 from curation.ui.card.waiting import Queues
 
 AHEAD = 40
@@ -296,7 +296,9 @@ def card_of(
         "rejected": _text(row.get("rejected"))[:LONGEST],
         "source": f"{row['source']}, row {row['source_row']:,}",
         "fate": _fate(row, decided.verdict, titles),
-        "reason": _reason(dataset, row),
+        "reason": ""
+        if example in shared and is_edited(dataset, example)
+        else _reason(dataset, row),
         "label": str(decided.label.value) if decided.label else _text(row["label"]),
         "facts": [[name, _text(row.get(name))] for name in FACTS if _text(row.get(name))],
         "attention": [

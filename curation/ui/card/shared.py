@@ -54,6 +54,12 @@ def as_made(dataset: Dataset, example: str, label: Any) -> pd.Series:
     return row.assign(dropped_by=dropped).iloc[0]
 
 
+def is_edited(dataset: Dataset, example: str) -> bool:
+    """Return whether the recipe judged the text of somebody's edit, so that its reasons tell of that."""
+    edits = (r.before for r in dataset.steps if r.use == PEOPLE and r.before is not None)
+    return any(example in before.index for before in edits)
+
+
 def _drops(report: StepReport, example: str) -> bool:
     """Return whether a step of the recipe dropped an example of its delta."""
     return report.use != PEOPLE and "keep" in report.delta and not report.delta.at[example, "keep"]
