@@ -111,10 +111,11 @@ class _Counted:
             for question, event in self._answers(state, example).items():
                 self._enter(state, example, question, event)
         self.former = state
-        marks = {
+        sums = {
             kind: (state.marks.get(kind, 0) + self.shift.get(kind, 0)) % 2**256
             for kind in {*state.marks, *self.shift}
         }
+        marks = {kind: mark for kind, mark in sums.items() if mark}
         tables: dict[str, Any] = dict(self.tables)
         return replace(state, **tables, marks=marks, policy=self.policy)
 
