@@ -236,7 +236,9 @@ class Fold:
         self._shift(event.kind, change * content_number(event, notes))
 
     def _shift(self, kind: str, number: int) -> None:
-        self._marks[kind] = (self._marks.get(kind, 0) + number) % 2**256
+        mark = (self._marks.pop(kind, 0) + number) % 2**256
+        if mark:
+            self._marks[kind] = mark
 
     def _reasoned(self, event: Event) -> Event | None:
         """Return the verdict, edit or label that counts and has its reason in a note; None without."""
