@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import re
 import shutil
@@ -13,12 +15,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from curation import Project, files, settings
 from curation.doctor import examine
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.ui import door, server
+from curation.ui.additions import additions
 from tests.app_server import running_app
 from tests.browser import running_browser
 from tests.conftest import ROOT
@@ -115,6 +119,49 @@ def test_every_answer_forbids_frames_and_other_hosts(app):
         assert "default-src 'self'" in headers["content-security-policy"]
         assert "frame-ancestors 'self'" in headers["content-security-policy"]
         assert "http" not in headers["content-security-policy"]
+
+
+def test_each_page_has_its_styles_before_anything_is_drawn(app):
+    style = (ROOT / "curation" / "ui" / "style.css").read_text("utf-8")
+    cookie = f"curation-{app.port}={TOKEN}"
+    file = Path(streamlit.__file__).parent / "static" / "index.html"
+    stat = file.stat()
+    etag = hashlib.md5(f"{stat.st_mtime}-{stat.st_size}".encode(), usedforsecurity=False)
+    remembered = {"If-None-Match": f'"{etag.hexdigest()}"', "Accept-Encoding": "gzip"}
+    assert answer(f"{app.address}/index.html", Cookie=cookie)[0] == 200
+    for path in ("/", "/annotate?project=example"):
+        status, headers, text = answer(app.address + path, Cookie=cookie, **remembered)
+        assert status == 200 and "etag" not in headers
+        assert text.index(style) > text.index("</head>") and text.count(style) == 1
+        assert text.count("blockErrorDialogs") == 1 and text.rstrip().endswith("</html>")
+        assert len(text) - len(style) < len(file.read_text("utf-8")) + 200
+
+
+@pytest.mark.parametrize(
+    "path, kind, changed",
+    [("/x", "text/html", True), ("/media/x.html", "text/html", False), ("/x", "text/css", False)],
+)
+def test_only_a_page_gets_additions(path, kind, changed):
+    pieces = [b"<html><body>one", b" two</bo", b"dy></html>"]
+    sent = []
+
+    async def served(scope, receive, send):
+        headers = [(b"content-type", f"{kind}; charset=utf-8".encode()), (b"content-length", b"36")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for number, piece in enumerate(pieces, 1):
+            more = number < len(pieces)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")]}
+    asyncio.run(door.Door(served, "", [], set())(scope, None, send))
+    body = b"".join(message.get("body", b"") for message in sent)
+    whole = b"".join(pieces)
+    assert body == (whole.replace(b"</body>", additions() + b"</body>") if changed else whole)
+    (length,) = (v for k, v in sent[0]["headers"] if k == b"content-length")
+    assert int(length) == (len(body) if changed else 36)
 
 
 def test_what_nothing_here_needs_is_not_there(app):

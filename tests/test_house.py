@@ -155,7 +155,8 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ door presence slots text
+        __init__ additions presence slots text
+        door
         charts filters server state tables
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts listing shell

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -629,7 +628,6 @@ def test_pages_name_only_scripts_that_exist():
     text = (ROOT / "app.py").read_text("utf-8")
     for page in PAGES:
         assert f'"{page.relative_to(ROOT).as_posix()}"' in text
-    assert Path(ROOT / "curation/ui/style.css").exists()
 
 
 def test_tags_can_be_filtered_by(project):

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from curation import files
+from curation.ui.additions import additions, with_additions
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -34,6 +35,9 @@ HEADERS = [
     ),
 ]
 """Sent with every answer: no other site may frame the app, and no page may ask another host."""
+
+UNHEEDED = (b"accept-encoding", b"if-none-match", b"if-modified-since", b"range")
+"""Headers of a request for a page: it is written anew, so it is sent whole and as it is."""
 
 OPEN = "/_stcore/health"
 """Answered without a token, so that a supervisor can see whether the app is up."""
@@ -86,6 +90,7 @@ class Door:
         self._token = token
         self._hosts = {host.lower() for host in hosts} | {"localhost"}
         self._tickets = tickets
+        self._additions = additions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, turn its token into a cookie, or refuse it."""
@@ -110,7 +115,12 @@ class Door:
         if scope["type"] == "http" and path == FRONT:
             query = scope["query_string"].decode("latin-1")
             return await _redirect(send, f"/?{query}" if query else "/")
-        return await self._app(scope, receive, _with_headers(send))
+        send = _with_headers(send)
+        if scope["type"] == "http" and path.count("/") == 1:  # a page, or a short answer of another kind
+            kept = [(k, v) for k, v in scope["headers"] if k.lower() not in UNHEEDED]
+            scope = {**scope, "headers": kept}
+            send = with_additions(send, self._additions)
+        return await self._app(scope, receive, send)
 
     def _is_known(self, host: str) -> bool:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host

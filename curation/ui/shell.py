@@ -22,9 +22,6 @@ RECENT = 5
 ANNOTATE = "annotate"
 """The address of the page of cards."""
 
-STYLE = Path(__file__).with_name("style.css")
-"""The few lines of style that Streamlit's theme has no setting for."""
-
 ICON = Path(__file__).with_name("icon.svg")
 """The browser tab's icon; one of Streamlit's own names would be fetched from a foreign host."""
 
@@ -34,7 +31,6 @@ def around(page: Any) -> None:
     if not door.guarded:
         st.error("Start the app with `curate app`. Started otherwise, it lets everybody in.")
         st.stop()
-    st.html(STYLE)
     project = None
     with st.sidebar:
         try:

@@ -51,13 +51,15 @@ function pageId() {
 
 /** Sends requests one at a time; answers given meanwhile go with the next. */
 class Outbox {
-  constructor(memory, describe, send) {
+  constructor(memory, describe, send, missed) {
     this.memory = memory;
     this.describe = describe;
     this.send = send;
+    this.onMissed = missed;
     this.sent = Date.now(); // number of the newest request; higher than before a reload
     this.waiting = 0;
     this.again = false;
+    this.silent = false; // whether the last request had no reply in time
     this.timer = null;
   }
 
@@ -71,11 +73,17 @@ class Outbox {
     this.waiting = this.sent;
     this.again = false;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.restart(), WAIT);
+    this.timer = setTimeout(() => this.missed(), WAIT);
     this.send({ ...this.describe(), sent: this.sent, answers: this.memory.unsaved });
   }
 
   /** Send again after a missing reply. */
+  missed() {
+    this.silent = true;
+    this.restart();
+    this.onMissed();
+  }
+
   restart() {
     this.waiting = 0;
     this.flush();
@@ -90,6 +98,7 @@ class Outbox {
     }
     if (reply.to === this.waiting) {
       this.waiting = 0;
+      this.silent = false;
       clearTimeout(this.timer);
       if (reply.trouble) this.timer = setTimeout(() => this.restart(), WAIT);
       else if (this.again || this.memory.unsaved.length) this.flush();

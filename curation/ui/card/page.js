@@ -107,7 +107,7 @@ class Page extends Shell {
     this.want = (behind ? at.example : query.get("example")) || "";
     Object.assign(this, { cards: new Map(), upcoming: [], card: null, left: null, session: null });
     this.outbox?.stop();
-    this.outbox = new Outbox(this.memory, () => this.describe(), (request) => setStateValue("request", request));
+    this.outbox = new Outbox(this.memory, () => this.describe(), (request) => setStateValue("request", request), () => this.drawUnsaved());
     this.nothing("Loading…");
     if (named && named !== this.queue) this.say(`There is no queue “${named}” in this project.`, true);
   }

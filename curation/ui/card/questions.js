@@ -228,7 +228,7 @@ class Questions {
 
   /** Send an answer, or hold it until the drop that it belongs to. */
   take(question, value) {
-    if (this.hinted) this.page.note.hidden = true;
+    if (this.hinted) this.page.hush();
     this.hinted = false;
     if (this.dropping) {
       this.dropped = { ...this.dropped, [question.name]: value };

@@ -10,6 +10,8 @@ class Shell {
     this.saving = el("span", { class: "saving", role: "status" });
     this.undoButton = button("undo", "U", "Undo");
     this.note = el("div", { class: "notice", role: "status", hidden: true });
+    this.notices = []; // messages that stay until they are closed
+    this.passing = "";
     this.pane = el("article", { class: "pane", tabindex: 0, "aria-label": "Example" });
     this.panel = el("div", { class: "panel", role: "dialog", tabindex: -1, hidden: true });
     this.digits = el("div", { class: "digits" });
@@ -79,9 +81,10 @@ class Shell {
   drawUnsaved() {
     const count = this.memory.unsaved.length;
     const words = count ? `${plural(count, "answer")} not yet saved` : "all saved";
-    this.saving.textContent = this.trouble ? `${words}: ${this.trouble}` : words;
+    const trouble = this.trouble || (count && this.outbox?.silent ? "no answer from the app" : "");
+    this.saving.textContent = trouble ? `${words}: ${trouble}` : words;
     this.saving.classList.toggle("unsaved", count > 0);
-    this.saving.classList.toggle("trouble", Boolean(this.trouble) || !this.memory.whole);
+    this.saving.classList.toggle("trouble", Boolean(trouble) || !this.memory.whole);
     this.saving.dataset.unsaved = count;
   }
 
@@ -100,15 +103,37 @@ class Shell {
     this.modes();
   }
 
-  /** Show a message beside the card; with an example, a button that opens it. */
+  /** Show a message beside the card for five seconds; one that stays is there until it is closed.
+
+      example: a button opens it. */
   say(text, stays = false, example = "") {
+    if (stays) this.notices = [...this.notices.filter((one) => one.text !== text || one.example !== example), { text, example }];
+    else {
+      this.passing = text;
+      clearTimeout(this.noteTimer);
+      this.noteTimer = setTimeout(() => this.hush(), 5000);
+    }
+    this.drawNotices();
+  }
+
+  /** Take away the message that is shown for a while. */
+  hush() {
     clearTimeout(this.noteTimer);
-    const show = example && example !== this.card?.id
-      ? el("button", { type: "button", class: "more", onclick: () => this.visit(example) }, "Show it") : null;
-    const shut = stays ? el("button", { type: "button", class: "off", "aria-label": "Close", onclick: () => (this.note.hidden = true) }, "×") : null;
-    this.note.replaceChildren(el("span", {}, visible(text)), ...[show, shut].filter(Boolean));
-    this.note.hidden = false;
-    if (!stays) this.noteTimer = setTimeout(() => (this.note.hidden = true), 5000);
+    this.passing = "";
+    this.drawNotices();
+  }
+
+  /** Draw the newest message of those that stay, with the number of the others, and the passing one. */
+  drawNotices() {
+    const newest = this.notices.at(-1);
+    const others = this.notices.length - 1;
+    const lines = newest ? [el("div", { class: "line" }, el("span", {}, visible(newest.text)),
+      newest.example && newest.example !== this.card?.id ? el("button", { type: "button", class: "more", onclick: () => this.visit(newest.example) }, "Show it") : null,
+      others > 0 ? el("span", { class: "quiet" }, `and ${plural(others, "more message")}`) : null,
+      el("button", { type: "button", class: "off", "aria-label": "Close", onclick: () => { this.notices.pop(); this.drawNotices(); } }, "×"))] : [];
+    if (this.passing) lines.push(el("div", { class: "line" }, el("span", {}, visible(this.passing))));
+    this.note.replaceChildren(...lines);
+    this.note.hidden = !lines.length;
   }
 
   /** Let keys scroll the card, unless another field has the focus. */
