@@ -155,7 +155,12 @@ def test_only_a_page_gets_additions(path, kind, changed):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")]}
+    scope = {
+        "type": "http",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+    }
     asyncio.run(door.Door(served, "", [], set())(scope, None, send))
     body = b"".join(message.get("body", b"") for message in sent)
     whole = b"".join(pieces)

@@ -54,5 +54,5 @@ def with_additions(send: Send, lines: bytes) -> Send:
 
 
 def _is_page(message: Message) -> bool:
-    headers = {k.lower(): v for k, v in message.get("headers", [])}
+    headers: dict[bytes, bytes] = {k.lower(): v for k, v in message.get("headers", [])}
     return headers.get(b"content-type", b"").startswith(b"text/html")

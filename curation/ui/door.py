@@ -116,7 +116,9 @@ class Door:
             query = scope["query_string"].decode("latin-1")
             return await _redirect(send, f"/?{query}" if query else "/")
         send = _with_headers(send)
-        if scope["type"] == "http" and path.count("/") == 1:  # a page, or a short answer of another kind
+        if (
+            scope["type"] == "http" and path.count("/") == 1
+        ):  # a page, or a short answer of another kind
             kept = [(k, v) for k, v in scope["headers"] if k.lower() not in UNHEEDED]
             scope = {**scope, "headers": kept}
             send = with_additions(send, self._additions)

@@ -127,7 +127,8 @@ class Shell {
   drawNotices() {
     const newest = this.notices.at(-1);
     const others = this.notices.length - 1;
-    const lines = newest ? [el("div", { class: "line" }, el("span", {}, visible(newest.text)),
+    const other = newest && newest.example !== this.card?.id && this.cards.get(newest.example);
+    const lines = newest ? [el("div", { class: "line" }, el("span", {}, other ? el("b", {}, visible(`${excerpt(other, 40)}: `)) : null, visible(newest.text)),
       newest.example && newest.example !== this.card?.id ? el("button", { type: "button", class: "more", onclick: () => this.visit(newest.example) }, "Show it") : null,
       others > 0 ? el("span", { class: "quiet" }, `and ${plural(others, "more message")}`) : null,
       el("button", { type: "button", class: "off", "aria-label": "Close", onclick: () => { this.notices.pop(); this.drawNotices(); } }, "×"))] : [];
