@@ -17,7 +17,7 @@ from tests.browser import launch
 
 KEYS = """
     window.down = null;
-    window.addEventListener('keydown', (e) => { if (e.key === 'k') window.down = e.timeStamp; }, true);
+    window.addEventListener('keydown', (e) => { if (e.key === window.awaited) window.down = e.timeStamp; }, true);
 """
 """Notes when a key was pressed; it listens before the page does."""
 
@@ -42,11 +42,14 @@ SHOWN = """() => {
 
 
 def main() -> None:
-    """Press K on a copy of a project and compare what was on the screen with what is on disk."""
+    """Press a key on a copy of a project and compare what was on the screen with what is on disk."""
     parser = argparse.ArgumentParser(prog="benchmarks annotate")
     parser.add_argument("project", type=Path, help="a project; it is copied, not changed")
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=30.0, help="keys a second")
+    parser.add_argument(
+        "--key", default="k", help="k keeps; a accepts the suggestions of each card"
+    )
     parser.add_argument("--webgl", action="store_true", help="draw as the map's tests do, slowly")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
@@ -67,7 +70,8 @@ def main() -> None:
             browser.close()
             app.stop()
         project = Project.open(copy)
-        decided = [event.example_id for event in project.decisions.events()]
+        log = project.decisions.events()
+        decided = [event.example_id for event in log if event.kind != "suggested"]
         print(f"{len(project.examples):,} rows, {os.cpu_count()} cores, {seconds:.1f} s")
     print(f"{len(pressed)} keys, {len(pressed) / seconds:.1f} a second")
     print(f"{len(decided)} decisions, {'each' if decided == pressed else 'NOT each'} for its card")
@@ -78,11 +82,11 @@ def main() -> None:
 def press(
     browser, address: str, project: str, options: argparse.Namespace
 ) -> tuple[list[str], list[float], float]:
-    """Press K at the given rate; the examples on the screen, milliseconds to paint, seconds."""
+    """Press the key at the given rate; the examples on the screen, milliseconds to paint, seconds."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_cookies([{"name": "curation-name", "value": "Ann", "url": address}])
     page = context.new_page()
-    page.add_init_script(KEYS)
+    page.add_init_script(f"window.awaited = {options.key!r}; {KEYS}")
     page.goto(f"{address}/annotate?project={project}")
     page.wait_for_selector(".pane[data-painted=true]", timeout=120_000)
     page.evaluate(PAINTS)
@@ -91,7 +95,7 @@ def press(
     while (now := time.perf_counter() - begun) < options.seconds:
         shown, _ = page.evaluate(SHOWN)
         if shown and now >= len(pressed) / options.rate:
-            page.keyboard.press("k")
+            page.keyboard.press(options.key)
             pressed.append(shown)
         else:
             time.sleep(0.001)

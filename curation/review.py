@@ -30,13 +30,15 @@ class Review:
     """The settings of a project's review.
 
     overlap: people who answer each shared example. share: share of the examples that are shared, 0
-    to 1; every other example is answered by one person. consensus: a key of CONSENSUS. Raises
-    CurationError for a value out of its range.
+    to 1; every other example is answered by one person. consensus: a key of CONSENSUS. held_back:
+    share of the examples, 0 to 1, that are shown without their suggestions. Raises CurationError for
+    a value out of its range.
     """
 
     overlap: int = 1
     share: float = 1.0
     consensus: str = "latest"
+    held_back: float = 0.1
 
     def __post_init__(self) -> None:
         whole = isinstance(self.overlap, int) and not isinstance(self.overlap, bool)
@@ -45,11 +47,13 @@ class Review:
                 f"project.toml: review.overlap is a whole number from 1 to {MOST_ANSWERS}, "
                 f"not {self.overlap!r}."
             )
-        number = isinstance(self.share, int | float) and not isinstance(self.share, bool)
-        if not number or not 0 <= self.share <= 1:
-            raise CurationError(
-                f"project.toml: review.share is a number from 0 to 1, not {self.share!r}."
-            )
+        for name in ("share", "held_back"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= 1:
+                raise CurationError(
+                    f"project.toml: review.{name} is a number from 0 to 1, not {value!r}."
+                )
         if self.consensus not in CONSENSUS:
             raise CurationError(
                 f"project.toml: review.consensus is one of {', '.join(CONSENSUS)}, "
@@ -64,10 +68,14 @@ class Review:
         """
         return self.overlap if place_of(example_id) < self.share else 1
 
+    def is_held_back(self, example_id: str) -> bool:
+        """Return whether an example is shown without its suggestions, for everybody and always."""
+        return place_of(example_id, b"held back") < self.held_back
 
-def place_of(example_id: str) -> float:
-    """Return a number from 0 to 1 that is fixed for an id."""
-    digest = hashlib.blake2b(example_id.encode(), digest_size=8, person=b"overlap").digest()
+
+def place_of(example_id: str, purpose: bytes = b"overlap") -> float:
+    """Return a number from 0 to 1 that is fixed for an id, and unlike for each purpose."""
+    digest = hashlib.blake2b(example_id.encode(), digest_size=8, person=purpose).digest()
     return int.from_bytes(digest) / 2**64
 
 

@@ -28,7 +28,7 @@ from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.files import write_bytes
 from curation.looking.filter import Filter
-from curation.looking.orders import DECIDED, ORDERS, Arranged, Order, by_chance
+from curation.looking.orders import DECIDED, ORDERS, Arranged, Order, Scored, by_chance
 from curation.looking.queues import ONE, QUEUES, Among, Board
 from curation.overlay import with_decisions
 from curation.report import PEOPLE_COLUMNS
@@ -150,16 +150,20 @@ class SavedQueue:
     def _reads_people(self) -> bool:
         return any(c.column in PEOPLE_COLUMNS for c in self.filter.conditions)
 
-    def arranged(self, dataset: Dataset, people: State | None) -> Arranged:
+    def arranged(
+        self, dataset: Dataset, people: State | None, suggestions: Scored | None = None
+    ) -> Arranged:
         """Return the positions of all its examples in its order, and a remark on the order.
 
         Raises CurationError when the filter or the order reads what is not in the data.
         """
-        mark = self._mark(people), self.order.mark(dataset, people)
+        mark = self._mark(people), self.order.mark(dataset, people, suggestions)
         return self._remembered(
             ("arranged", *mark),
             dataset,
-            lambda: self.order.arranged(dataset, self._members(dataset, people), people),
+            lambda: self.order.arranged(
+                dataset, self._members(dataset, people), people, suggestions
+            ),
         )
 
     def _mark(self, people: State | None) -> str:
@@ -189,13 +193,18 @@ class SavedQueue:
         return value
 
     def waiting(
-        self, dataset: Dataset, people: State | None, who: str = "", review: Review = ONE
+        self,
+        dataset: Dataset,
+        people: State | None,
+        who: str = "",
+        review: Review = ONE,
+        suggestions: Scored | None = None,
     ) -> Arranged:
         """Return the positions of its examples that wait for a person, in order, and the remark.
 
         who, review: as in `curation.looking.queues.queue`. Raises CurationError as `arranged` does.
         """
-        positions, remark = self.arranged(dataset, people)
+        positions, remark = self.arranged(dataset, people, suggestions)
         saved = {self.name: Among(positions, self.decided)}
         look = Board().look(dataset.rows, people, self.name, who, review, saved=saved)
         return Arranged(look.positions, remark)

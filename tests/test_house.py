@@ -28,7 +28,7 @@ FLOORS = """
     operations engine settings incoming
     review roots questions guidelines
     looking copies import_summary interchange
-    forms imports reference_sets replay export naming saved_queues
+    forms imports reference_sets replay export naming saved_queues suggestions
     view deliver examples
     project
     comparison demo doctor training
@@ -99,7 +99,7 @@ ROOMS = {
         answers outcome
         subjects
         state
-        database fold journal
+        database fold journal suggested
         reconcile schema switches writer
         leases rows
         store
@@ -122,7 +122,7 @@ ROOMS = {
         __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
-        uncertain unread
+        uncertain unread bias
         changes orders precision
     """,
     "operations": """
@@ -145,8 +145,13 @@ ROOMS = {
     "cli": """
         options terminal
         compare data deliver history judge lead look rows train
-        about people queues
+        about people queues suggest
         agents
+        __init__
+    """,
+    "suggestions": """
+        table
+        making store
         __init__
     """,
     "text": """
@@ -161,7 +166,7 @@ ROOMS = {
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery history review_form settle
+        clean delivery history review_form settle suggestions
         team
         map
         coverage select train

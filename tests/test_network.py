@@ -117,6 +117,8 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("explain", project, first)
     (tmp_path / "decided.jsonl").write_text(json.dumps({"id": first, "kind": "keep"}) + "\n")
     curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
+    curate("suggest", project, "--column", "language", "--question", "label")
+    curate("suggestions", project)
     curate("decisions", project)
     curate("history", project)
     curate("agreement", project)

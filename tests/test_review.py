@@ -77,6 +77,19 @@ def test_the_share_of_shared_examples_is_kept_and_only_grows() -> None:
     assert {Review(overlap=3, share=0.2).people_for(i) for i in set(ids) - fifth} == {1}
 
 
+def test_the_examples_that_are_held_back_stay_and_have_nothing_to_do_with_the_shared_ones() -> None:
+    ids = [f"{number:016x}-0" for number in range(20_000)]
+
+    def held_back(share: float) -> set[str]:
+        return {i for i in ids if Review(held_back=share).is_held_back(i)}
+
+    tenth, half = held_back(0.1), held_back(0.5)
+    assert 1_800 < len(tenth) < 2_200 and tenth < half
+    assert held_back(0.0) == set() and len(held_back(1.0)) == len(ids)
+    both = {i for i in tenth if Review(2, 0.5).people_for(i) == 2}
+    assert 0.45 < len(both) / len(tenth) < 0.55
+
+
 def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> None:
     project = make_project([{"prompt": f"What is {i}?", "completion": f"{i}."} for i in range(50)])
     ids = list(project.examples.rows.index)
@@ -90,6 +103,7 @@ def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> Non
         "overlap": 2,
         "share": 1.0,
         "consensus": "latest",
+        "held_back": 0.1,
         "shared": 50,
         "single": 0,
         "done": 1,
@@ -160,7 +174,7 @@ def test_comments_of_the_settings_stay_where_they_are(folder: Path) -> None:
     once = settings.read_text("utf-8")
     write_review(folder, Review(overlap=3))
     assert settings.read_text("utf-8") == once
-    fresh = '[review]\noverlap = 3\nshare = 1.0\nconsensus = "latest"\n'
+    fresh = '[review]\noverlap = 3\nshare = 1.0\nconsensus = "latest"\nheld_back = 0.1\n'
     assert (
         once
         == before

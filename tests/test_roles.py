@@ -22,6 +22,7 @@ from curation.recipe import Recipe, Step
 from curation.review import change_review
 from curation.roles import ANNOTATOR, OWNER, READER, Person
 from curation.saved_queues import SavedQueue, SavedQueues
+from curation.suggestions import Suggestion, Suggestions
 from tests.conftest import ROOT
 
 ANN = Person("ann@lab.example", "Ann")
@@ -85,6 +86,14 @@ def a_reference(project: Project) -> None:
         project.references.add(project.path.parent / "rows.jsonl", "other")
 
 
+SUGGESTION = Suggestion("e", "label", "tea", "m", None, "c")
+
+
+def a_suggestion(project: Project) -> None:
+    with roles.by_program():
+        Suggestions(project.path).put([SUGGESTION])
+
+
 HOSTS = "host"
 
 CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
@@ -126,9 +135,14 @@ CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
     "export": (OWNER, lambda p: p.export(p.path / "exports" / "x")),
     "start": (OWNER, lambda p: jobs.cancel(p.path, jobs.start(p.path, commands.run(p.path)))),
     "cancel": (OWNER, lambda p: jobs.cancel(p.path, "none")),
-    "queue": (OWNER, lambda p: SavedQueues(p.path).save(SavedQueue("q", filter=Filter.parse([], "a")))),
+    "queue": (
+        OWNER,
+        lambda p: SavedQueues(p.path).save(SavedQueue("q", filter=Filter.parse([], "a"))),
+    ),
     "rename queue": (OWNER, lambda p: a_queue(p, "r").rename("r", "s")),
     "delete queue": (OWNER, lambda p: a_queue(p, "d").delete("d")),
+    "suggest": (OWNER, lambda p: Suggestions(p.path).put([SUGGESTION])),
+    "no suggestion": (OWNER, lambda p: (a_suggestion(p), Suggestions(p.path).remove("m"))),
     "reference": (OWNER, lambda p: p.references.add(p.path.parent / "rows.jsonl", "other")),
     "no reference": (OWNER, lambda p: (a_reference(p), p.references.remove("other"))),
     "training run": (OWNER, lambda p: runs.create(p.path, {})),
@@ -163,6 +177,7 @@ PLACES = {
     "roles": ("give_role",),
     "runs": ("create", "delete", "write_notes", "write", "working"),
     "saved_queues": ("save", "rename", "delete"),
+    "suggestions/store": ("put", "remove"),
     "settings": ("change_settings", "allow_database", "write_settings"),
     # what is computed again when it is lost
     **dict.fromkeys(("basis", "cache", "history", "looking/coverage", "manifest"), "a cache"),
@@ -263,7 +278,7 @@ ORDER = ("nobody", "", READER, ANNOTATOR, OWNER, HOSTS)
 SAME = {"redo", "lease", "open", "cancel", "rebuild", "run", "questions", "allow a database"}
 """Changes that leave the files of this project as they are."""
 
-PREPARED = {"no reference", "notes", "delete run", "rename queue", "delete queue"}
+PREPARED = {"no reference", "no suggestion", "notes", "delete run", "rename queue", "delete queue"}
 """Changes that need something to be there first, which the program makes."""
 
 

@@ -22,6 +22,7 @@ from curation.cli import (
     people,
     queues,
     rows,
+    suggest,
     train,
 )
 from curation.cli.options import Command, Group
@@ -52,6 +53,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "history": history.history,
     "agreement": lead.agree,
     "review": lead.review,
+    "suggest": suggest.suggest,
+    "suggestions": suggest.suggestions,
     "carry": people.carry,
     "check": deliver.check,
     "export": deliver.export,

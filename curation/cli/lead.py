@@ -72,6 +72,10 @@ def review(
     share: Annotated[
         float | None, typer.Option(help="The share of the examples that are shared, 0 to 1.")
     ] = None,
+    held_back: Annotated[
+        float | None,
+        typer.Option(help="The share of the examples shown without suggestions, 0 to 1."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print how many people answer each example and how many are done; or set it, at any time."""
@@ -80,7 +84,7 @@ def review(
 
     opened = Project.open(project)
     settings = read_review(opened.path)
-    given = {"overlap": overlap, "share": share}
+    given = {"overlap": overlap, "share": share, "held_back": held_back}
     if changes := {name: value for name, value in given.items() if value is not None}:
         change_review(opened.path, **changes)
         settings = read_review(opened.path)

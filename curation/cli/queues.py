@@ -20,6 +20,7 @@ from curation.overlay import with_decisions
 from curation.project import Project
 from curation.review import read_review
 from curation.saved_queues import SavedQueue, SavedQueues
+from curation.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from curation.decisions import State
@@ -37,7 +38,7 @@ def queue_command(
         str,
         typer.Option(
             help="given, random:SEED, highest:COLUMN, lowest:COLUMN, nearest:COLUMN:NUMBER, "
-            "outliers, turns:COLUMN, uncertain or disagreement."
+            "outliers, turns:COLUMN, uncertain, suggested, suggested:unsure or disagreement."
         ),
     ] = "",
     ids: Annotated[
@@ -96,15 +97,16 @@ def queue_command(
         value = {"queue": fresh.name, "examples": len(positions), "about": fresh.about}
         show(value, as_json, f"{fresh.name}: {len(positions):,} wait; {fresh.about}")
         return
-    name = name or FIRST
+    name, suggestions = name or FIRST, Suggestions(opened.path).table()
     review = read_review(opened.path)
     if name in QUEUES:
         positions, remark = queue(dataset.rows, people, name, annotator.strip(), review), ""
     else:
-        positions, remark = saved.get(name).waiting(dataset, people, annotator.strip(), review)
+        one = saved.get(name)
+        positions, remark = one.waiting(dataset, people, annotator.strip(), review, suggestions)
     positions = positions[mask[positions]]
     if order:
-        positions, remark = arrangement.arranged(dataset, positions, people)
+        positions, remark = arrangement.arranged(dataset, positions, people, suggestions)
     print_ids(name, [str(i) for i in dataset.rows.index[positions]], remark, as_json)
 
 

@@ -33,6 +33,7 @@ KINDS = (
     "answer",
     "guideline",
     "settle",
+    "suggested",
     "undo",
     "redo",
 )
@@ -55,6 +56,9 @@ REASON = ":reason"
 The op_id before it is the decision's. Both share a batch, so that one undo takes both.
 """
 
+SUGGESTED = ":suggested"
+"""Ending of the op_id of the event that holds the suggestion beside an answer, as REASON."""
+
 ANSWERING = ("keep", "drop", "label", "edit")
 """Kinds of decisions with which a person has answered an example, so that it waits for others."""
 
@@ -74,9 +78,9 @@ class Decision:
 
     value: turns for an edit, a label or tag as text, a number for rate, a reason for flag, the id of
     the example that this one is no duplicate of for apart; {"question": …, "value": …} for answer,
-    and for settle, which makes an answer final; the whole text for guideline; for undo and redo
-    {"op_id": …} or {"batch": …}. prefer: of copies this example stays. content_hash: hash of the
-    example on screen, before edits.
+    and for settle, which makes an answer final; the fields SUGGESTION for suggested, which stands
+    beside an answer; the whole text for guideline; for undo and redo {"op_id": …} or {"batch": …}.
+    prefer: of copies this example stays. content_hash: hash of the example on screen, before edits.
     base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
     id made when the card is drawn; a second decision with the same id is ignored. batch: name shared
     by the decisions of one click, which are undone together. time: UTC seconds by the clock of the
@@ -107,10 +111,8 @@ class Decision:
             raise CurationError(f"A {self.kind} needs a name that is not empty.")
         if self.kind == "apart" and self.value == self.example_id:
             raise CurationError("An example cannot be apart from itself; name another one.")
-        if self.kind == "answer":
-            _check_answer(self.value)
-        if self.kind == "settle":
-            self.settles().check()
+        if self.kind in _CHECKS:
+            _CHECKS[self.kind](self)
         if self.kind == "guideline" and self.example_id != GUIDELINES:
             raise CurationError(f"A guideline is about the project; its id is {GUIDELINES!r}.")
         if self.kind == "rate" and not is_number(self.value):
@@ -224,8 +226,9 @@ def answer_text(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _check_answer(value: Any) -> None:
+def _check_answer(event: Decision) -> None:
     """Raise CurationError for a value that is not {"question": NAME, "value": …}."""
+    value = event.value
     if not isinstance(value, dict) or value.keys() != {"question", "value"}:
         raise CurationError('An answer needs {"question": …, "value": …} as its value.')
     if not is_question_name(value["question"]):
@@ -251,6 +254,39 @@ def checked(decisions: Iterable[Decision]) -> list[Decision]:
 def is_reason(event: Decision) -> bool:
     """Return whether a decision is the note that holds the reason of another one."""
     return event.kind == "note" and event.op_id.endswith(REASON)
+
+
+SUGGESTION = ("question", "value", "source", "score", "shown")
+"""Fields of the value of a suggested; shown: whether the person saw it before the answer."""
+
+
+def _check_suggested(event: Decision) -> None:
+    """Raise CurationError for an event that is no suggestion beside an answer."""
+    fields, value = set(SUGGESTION), event.value
+    if not event.op_id.endswith(SUGGESTED):
+        raise CurationError("A suggested stands beside an answer; its op_id is OP_ID:suggested.")
+    if not isinstance(value, dict) or value.keys() != fields:
+        raise CurationError(f"A suggested needs {', '.join(sorted(fields))} as its value.")
+    if value["question"] not in QUESTIONS.values() and not is_question_name(value["question"]):
+        raise CurationError(f"A suggestion answers a question, not {value['question']!r}.")
+    score = value["score"]
+    if not isinstance(value["source"], str) or not isinstance(value["shown"], bool):
+        raise CurationError("A suggestion has a source, a text, and was shown or not.")
+    if score is not None and not is_number(score):
+        raise CurationError(f"The score of a suggestion is a number, not {score!r}.")
+
+
+_CHECKS: dict[str, Callable[[Decision], None]] = {
+    "answer": _check_answer,
+    "settle": lambda decision: decision.settles().check(),
+    "suggested": _check_suggested,
+}
+"""Kind → check of its value and its op_id."""
+
+
+def beside(event: Decision) -> bool:
+    """Return whether an event only says more about another one: its reason, or what was suggested."""
+    return event.kind == "suggested" or is_reason(event)
 
 
 def with_reason(decision: Decision, reason: str) -> list[Decision]:

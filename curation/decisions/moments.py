@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from curation.decisions.event import RETURN, SWITCHES, Decision, Event, is_reason
+from curation.decisions.event import RETURN, SWITCHES, Decision, Event, beside, is_reason
 from curation.decisions.fold import Fold
 from curation.decisions.outcome import Appended
 from curation.decisions.state import State
@@ -57,9 +57,9 @@ class Changes:
     def by_person(self) -> dict[str, int]:
         """Return how many decisions of each person would count no more, the most first.
 
-        A decision and its reason are one.
+        A decision and what is written beside it are one.
         """
-        people = (event.annotator for event in self.off if not is_reason(event))
+        people = (event.annotator for event in self.off if not beside(event))
         return dict(Counter(people).most_common())
 
     def sentence(self) -> str:

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from curation.decisions.answers import behind
-from curation.decisions.event import REASON, Event, answer_text, is_reason, question_of
+from curation.decisions.event import REASON, SUGGESTED, Event, answer_text, is_reason, question_of
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import overruled, subject_of
+from curation.decisions.suggested import suggestion_words
 
 
 def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
     """Return a line for each decision about one example up to a state, oldest first.
 
-    The reason of a decision is in the decision's own line.
+    The reason of a decision and the suggestion that it stood beside are in the decision's own line.
 
     Raises CurationError when the database cannot be read.
     """
@@ -24,25 +25,30 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     later = overruled(events, people.undone, people.policy)
     present = {event.op_id for event in events}
     reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
+    beside = {e.op_id.removesuffix(SUGGESTED): e for e in events if e.kind == "suggested"}
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
+            continue
+        if event.kind == "suggested" and event.op_id.removesuffix(SUGGESTED) in present:
             continue
         why, by = fate(event, people, later)
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
+        offered = suggestion_words(event, beside.get(event.op_id))
         lost = "taken back" if undone else why
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
                 "what": event.kind,
-                "text": ", ".join(t for t in (_in_words(event), reason, lost) if t),
+                "text": ", ".join(t for t in (_in_words(event), offered, reason, lost) if t),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": event.value,
                 "reason": reason,
+                "suggestion": beside[event.op_id].value if event.op_id in beside else None,
                 "undone": undone,
                 "overruled_by": by,
             }

@@ -11,7 +11,14 @@ from urllib.parse import unquote
 import orjson
 
 from curation.decisions.answers import Outcome, reason_of, who_decided
-from curation.decisions.event import ANSWERING, IMPORT, SWITCHES, Event, question_of
+from curation.decisions.event import (
+    ANSWERING,
+    IMPORT,
+    SUGGESTED,
+    SWITCHES,
+    Event,
+    question_of,
+)
 
 SINGLE = {
     "keep": "verdicts",
@@ -33,6 +40,7 @@ NESTED = {
     "apart": "apart",
     "answer": "answers",
     "settle": "settled",
+    "suggested": "suggested",
 }
 """Kind → the table that holds several events of an example, by `inner_key`."""
 
@@ -42,12 +50,12 @@ EXAMPLE_TABLES = (*dict.fromkeys(SINGLE.values()), *dict.fromkeys(NESTED.values(
 def subject_of(event: Event) -> tuple[str, ...] | None:
     """Return the subject of an event within its example; None where nothing can be overruled.
 
-    Notes, skips, undo and redo overrule nothing.
+    Notes, skips, suggestions, undo and redo overrule nothing.
     """
+    if event.kind in ("note", "skip", "suggested", *SWITCHES):
+        return None
     if event.kind in NESTED:
         return NESTED[event.kind], inner_key(event)
-    if event.kind in ("note", "skip", *SWITCHES):
-        return None
     return (SINGLE[event.kind],)
 
 
@@ -55,6 +63,8 @@ def inner_key(event: Event) -> str:
     """Return the key of an event within its example in a nested table."""
     if event.kind == "settle":
         return str(event.value["question"])
+    if event.kind == "suggested":
+        return event.op_id.removesuffix(SUGGESTED)
     return question_of(event) or str(event.value)
 
 

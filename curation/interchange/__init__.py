@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-import orjson
 import pandas as pd
+import pyarrow as pa
 
 from curation.decisions import State
 from curation.errors import CurationError
@@ -83,18 +84,17 @@ def preview(
 
     questions: of the project, which the answers must fit. Raises CurationError for a file of another form.
     """
-    title = format_of(name).TITLE if name else "a table of decisions"
-    try:
+    with of_form(format_of(name).TITLE if name else "a table of decisions"):
         records = format_of(name).read(content) if name else table.read(content, suffix)
+    return decisions_of(records, rows, state, annotator, questions, merged=not name)
+
+
+@contextmanager
+def of_form(title: str) -> Iterator[None]:
+    """Raise CurationError for what a reader raises about a file of another form than `title`."""
+    try:
+        yield
     except CurationError:
         raise
-    except (
-        orjson.JSONDecodeError,
-        UnicodeDecodeError,
-        AttributeError,
-        TypeError,
-        KeyError,
-        ValueError,
-    ):
+    except (AttributeError, TypeError, KeyError, ValueError, pa.ArrowException):
         raise CurationError(f"This is no file of {title}.") from None
-    return decisions_of(records, rows, state, annotator, questions, merged=not name)

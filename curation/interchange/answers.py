@@ -14,6 +14,7 @@ import pandas as pd
 
 from curation.decisions import Event, State
 from curation.decisions.event import is_question_name, is_reason, question_of
+from curation.decisions.suggested import beside_answer, suggestion_words
 from curation.report import ANSWERS
 
 Turns = list[dict[str, Any]]
@@ -31,7 +32,8 @@ class Answer:
 
     who: "" where a file does not say. when: UTC seconds, 0 for unknown. verdict: keep or drop. reason:
     of the verdict, or else of the edit or label. rating: None for none. answers: question of the
-    lead's → value. edit: the turns as the person left them, only in a table.
+    lead's → value. edit: the turns as the person left them, only in a table. suggested: what became
+    of each suggestion that was shown, in words, only in a table that is written.
     """
 
     who: str = ""
@@ -44,6 +46,7 @@ class Answer:
     reason: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
     edit: Turns | None = None
+    suggested: str = ""
 
     def holding(self, names: Iterable[str]) -> Answer:
         """Return the answer with only some of its fields; a reason needs a decision."""
@@ -60,13 +63,27 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """The answer of a model to a question, as a file has it. score: None where it does not say."""
+
+    question: str
+    value: Any
+    source: str = ""
+    score: float | None = None
+
+
+@dataclass(frozen=True)
 class Record:
-    """An example with its answers. id: "" where a file does not say which example it is."""
+    """An example with its answers. id: "" where a file does not say which example it is.
+
+    guesses: answers of models beside those of people.
+    """
 
     id: str
     prompt: str
     response: str
     answers: tuple[Answer, ...]
+    guesses: tuple[Guess, ...] = ()
 
     @property
     def text(self) -> str:
@@ -170,6 +187,12 @@ def _answer(state: State, who: str, events: Sequence[Event]) -> Answer:
         reason=next((reason for e in reasoned if (reason := state.reason(e))), ""),
         answers={question_of(e): e.value["value"] for e in by_kind.get("answer", ())},
         edit=one["edit"].value if "edit" in one else None,
+        suggested="; ".join(
+            f"{question_of(event)}: {words}"
+            for event in [*reasoned, *by_kind.get("rate", ())[-1:], *by_kind.get("answer", ())]
+            if question_of(event)
+            and (words := suggestion_words(event, beside_answer(state, event)))
+        ),
     )
 
 

@@ -7,12 +7,12 @@ Source: argilla 2, `Record.to_dict` and `Record.from_dict`. The lead's questions
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
-from curation.interchange.answers import JOINT, Answer, Record, named_answers
+from curation.interchange.answers import JOINT, Answer, Guess, Record, named_answers
 from curation.report import ANSWERS
 
 TITLE = "Argilla"
@@ -69,7 +69,22 @@ def _record(entry: dict[str, Any]) -> Record:
     prompt = texts.get("prompt", next((str(text) for text in texts.values()), ""))
     answers = [_answer(names.get(user, user), values) for user, values in by_user.items()]
     id = str(metadata.get("curation_id") or "")
-    return Record(id, str(prompt), str(texts.get("response") or ""), tuple(answers))
+    return Record(
+        id, str(prompt), str(texts.get("response") or ""), tuple(answers), tuple(_guesses(entry))
+    )
+
+
+def _guesses(entry: dict[str, Any]) -> Iterator[Guess]:
+    """Yield the suggestions of a record; of several scores of one the lowest counts."""
+    suggestions = entry.get("suggestions") or {}
+    if isinstance(suggestions, list):  # as records of a FeedbackDataset have them
+        suggestions = {one["question_name"]: one for one in suggestions}
+    for name, one in suggestions.items():
+        scores = one.get("score")
+        score = min(scores, default=None) if isinstance(scores, list) else scores
+        if one.get("value") is not None:
+            source = str(one.get("agent") or "")
+            yield Guess(name.removeprefix(ANSWERS), one["value"], source, score)
 
 
 def _answer(who: str, values: dict[str, Any]) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from curation.interchange.answers import Answer, Record, named_answers
+from curation.interchange.answers import Answer, Guess, Record, named_answers
 from curation.report import ANSWERS
 
 TITLE = "Label Studio"
@@ -123,18 +123,33 @@ def read(content: bytes) -> list[Record]:
             if not annotation.get("was_cancelled")
         )
         id = str(data.get("curation_id") or "")
-        records.append(Record(id, str(prompt), str(data.get("response") or ""), answers))
+        guesses = tuple(g for one in task.get("predictions") or [] for g in _guesses(one))
+        records.append(Record(id, str(prompt), str(data.get("response") or ""), answers, guesses))
     return records
 
 
-def _answer(annotation: dict[str, Any]) -> Answer:
-    by = annotation.get("completed_by")
-    who = str(by.get("email") or by.get("id") or "") if isinstance(by, dict) else str(by or "")
+def _guesses(prediction: dict[str, Any]) -> Iterator[Guess]:
+    """Yield a model's answers; their score is the prediction's."""
+    source, score = str(prediction.get("model_version") or ""), prediction.get("score")
+    for name, value in _values(prediction).items():
+        single = value[0] if isinstance(value, list) and len(value) == 1 else value
+        yield Guess(name.removeprefix(ANSWERS), single, source, score)
+
+
+def _values(annotation: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an annotation's results by the name of their control."""
     values: dict[str, Any] = {}
     for result in annotation.get("result") or []:
         key = _VALUES.get(result.get("type", ""))
         if key is not None and key in (result.get("value") or {}):
             values[str(result.get("from_name"))] = result["value"][key]
+    return values
+
+
+def _answer(annotation: dict[str, Any]) -> Answer:
+    by = annotation.get("completed_by")
+    who = str(by.get("email") or by.get("id") or "") if isinstance(by, dict) else str(by or "")
+    values = _values(annotation)
     own = {name: value for name, value in values.items() if name in TYPES}
     others = named_answers(values, TYPES)
     single = {n: _list(v)[0] if _list(v) else "" for n, v in own.items()}

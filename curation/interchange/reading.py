@@ -80,18 +80,18 @@ def decisions_of(
             if kind == "note":  # a person may write the same note twice
                 copies[value] += 1
                 slot = (*slot[:2], f"{slot[2]}:{copies[value]}")
-            readings = list(_readings(kind, value))
-            if any(current.get(slot) == _key(kind, reading) for reading in readings):
+            meanings = list(_readings(kind, value))
+            if any(current.get(slot) == _key(kind, meaning) for meaning in meanings):
                 continue
             if answer.when and answer.when < times.get((example, who, slot[2]), 0.0):
                 older += 1
                 continue
             if kind == "answer" and (question := by_name.get(slot[2])):
-                readings = [reading for reading in readings if _fits(question, reading)]
-            if not readings:
+                meanings = [meaning for meaning in meanings if _fits(question, meaning)]
+            if not meanings:
                 unfit += 1
                 continue
-            value = readings[0]
+            value = meanings[0]
             current[slot] = _key(kind, value)
             decision = Decision(example, kind, value, who, example.split("-")[0], batch=batch)
             if answer.when:
@@ -111,7 +111,7 @@ def _attached(
     records: Iterable[Record], rows: pd.DataFrame
 ) -> tuple[list[tuple[str, Answer]], int]:
     """Return answers with their examples, the newest last, and the number of records of no example."""
-    find, unknown = _finder(rows), 0
+    find, unknown = finder(rows), 0
     answers: list[tuple[str, Answer]] = []
     for record in records:
         example = find(record)
@@ -142,25 +142,29 @@ def _choices(answer: Answer) -> Iterator[tuple[str, Any]]:
 
 
 def _readings(kind: str, value: Any) -> Iterator[Any]:
-    """Yield what a value may mean: as it stands and, for a lead's question, as a tool writes it.
+    """Yield what the value of a decision may mean; see `readings`."""
+    if kind != "answer":
+        yield value
+        return
+    for answer in readings(value["value"]):
+        yield {"question": value["question"], "value": answer}
+
+
+def readings(answer: Any) -> Iterator[Any]:
+    """Yield what an answer to a question may mean: as it stands, and as a tool writes it.
 
     A tool may give one option as a list of it, or a list of one as its element, and a number or an
     answer in parts as JSON text.
     """
-    yield value
-    if kind != "answer":
-        return
-    question, answer = value["question"], value["value"]
-    others: list[Any] = []
+    yield answer
     if isinstance(answer, list) and len(answer) == 1:
-        others.append(answer[0])
+        yield answer[0]
     if isinstance(answer, str):
-        others.append([answer])
+        yield [answer]
         try:
-            others.append(orjson.loads(answer))
+            yield orjson.loads(answer)
         except orjson.JSONDecodeError:
             pass
-    yield from ({"question": question, "value": other} for other in others)
 
 
 def _fits(question: Question, value: dict[str, Any]) -> bool:
@@ -219,7 +223,7 @@ def _times(state: State) -> dict[Slot, float]:
     }
 
 
-def _finder(rows: pd.DataFrame) -> Callable[[Record], str | None]:
+def finder(rows: pd.DataFrame) -> Callable[[Record], str | None]:
     """Return a function that names the example of a record: by its id, else by its texts.
 
     A text that is empty, or that several examples have, names none.

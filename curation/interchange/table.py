@@ -23,7 +23,7 @@ from curation.interchange.answers import Answer, Record
 
 COLUMNS = (
     *("id", "verdict", "label", "tags", "rating", "notes", "reason", "answers"),
-    *("who", "when", "edited"),
+    *("who", "when", "edited", "suggested"),
 )
 HOLDS = ("verdict", "label", "rating", "tags", "notes", "reason", "answers", "edit", "when")
 
@@ -56,6 +56,7 @@ def _row(record: Record, answer: Answer) -> dict[str, Any]:
         "who": answer.who,
         "when": datetime.fromtimestamp(answer.when, UTC).isoformat(timespec="milliseconds"),
         "edited": _json(answer.edit),
+        "suggested": answer.suggested,
     }
 
 
@@ -68,15 +69,20 @@ def read(content: bytes, suffix: str) -> list[Record]:
 
     A list may also be written with commas. Raises CurationError for a row that cannot be read.
     """
-    if suffix == ".csv":
-        rows: list[Mapping[str, Any]] = _csv_rows(content)
-    elif suffix == ".parquet":
-        rows = pq.read_table(pa.BufferReader(content)).to_pylist()
-    else:
-        rows = [orjson.loads(line) for line in content.split(b"\n") if line.strip()]
+    rows = rows_of(content, suffix)
     if rows and "id" not in rows[0]:
         raise CurationError("A table of decisions needs the column id.")
     return [_record(number, row) for number, row in enumerate(rows, 1)]
+
+
+def rows_of(content: bytes, suffix: str) -> list[Mapping[str, Any]]:
+    """Return the rows of a table: .csv, .parquet, or JSON Lines; raises CurationError for a broken CSV."""
+    if suffix == ".csv":
+        return _csv_rows(content)
+    if suffix == ".parquet":
+        rows: list[Mapping[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
+        return rows
+    return [orjson.loads(line) for line in content.split(b"\n") if line.strip()]
 
 
 def _csv_rows(content: bytes) -> list[Mapping[str, Any]]:

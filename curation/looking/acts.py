@@ -28,6 +28,7 @@ DONE = {
     "prefer": "chose among copies",
     "answer": "answered about",
     "settle": "settled",
+    "suggested": "answered beside a suggestion",
     "guideline": "changed the guidelines",
     "undo": "undid",
     "redo": "did again",

@@ -14,9 +14,11 @@ from typing import Any
 from curation.decisions.event import (
     IMPORT,
     KINDS,
+    SUGGESTED,
     SWITCHES,
     Event,
     answer_text,
+    beside,
     is_reason,
     question_of,
 )
@@ -25,6 +27,7 @@ from curation.decisions.receipt import fate
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import actor, overruled, subject_of
+from curation.decisions.suggested import is_accepted, suggestion_words
 from curation.errors import CurationError
 from curation.looking.acts import DONE, act_of, grouped, many, returns, short
 
@@ -142,11 +145,14 @@ class Reader:
         return sorted({event.annotator for event in self.store.events()})
 
     def events(self, act: Act, most: int = 1_000) -> list[tuple[Event, str, str]]:
-        """Return the first events of an act: each with its words and its fate; reasons are left out."""
+        """Return the first events of an act: each with its words and its fate.
+
+        Reasons and suggestions, which stand beside others, are left out.
+        """
         top = act.target.get("batch", "")
         between = self.store.events(since=act.first - 1, until=act.seq)
         run = [event for event in between if act_of(event) == top][:most]
-        rows = [event for event in run if not is_reason(event)]
+        rows = [event for event in run if not beside(event)]
         fates = self._fates(rows)
         return [(e, self._words([e]), fate) for e, fate in zip(rows, fates, strict=True)]
 
@@ -246,7 +252,7 @@ class Reader:
 
     def _act(self, run: list[Event]) -> Act:
         newest, oldest, top = run[-1], run[0], act_of(run[0])
-        main = [event for event in run if not is_reason(event)] or run
+        main = [event for event in run if not beside(event)] or run
         examples = {event.example_id for event in main}
         reasons = dict.fromkeys(str(event.value) for event in run if is_reason(event))
         off = [event for event in main if event.op_id in self.state.undone]
@@ -254,7 +260,7 @@ class Reader:
             seq=newest.seq,
             first=oldest.seq,
             who=actor(oldest),
-            words=self._words(main),
+            words=self._words(main) + _accepted(run),
             example=oldest.example_id if len(examples) == 1 and not returns(oldest) else "",
             examples=len(examples),
             time=oldest.time,
@@ -286,6 +292,17 @@ class Reader:
 
     def _one(self, event: Event) -> str:
         """Return what an event did, in words, with the former value where it changed one."""
+        words = self._done(event)
+        if question_of(event):
+            self._load([event])
+            noted = f"{event.op_id}{SUGGESTED}"
+            past = self._pasts[event.example_id]
+            offered = next((e for e in past if e.op_id == noted), None)
+            if suggestion := suggestion_words(event, offered):
+                words += f", {suggestion}"
+        return words
+
+    def _done(self, event: Event) -> str:
         kind, value = event.kind, event.value
         if kind in SWITCHES:
             return f"{DONE[kind]}: {self._switched(event)}"
@@ -328,7 +345,7 @@ class Reader:
         targets = self.store.read(
             lambda fold: [e for op in fold.targets(event.op_id) if (e := fold.get(op))]
         )
-        main = [e for e in targets if not is_reason(e)]
+        main = [e for e in targets if not beside(e)]
         if not main:
             return "nothing"
         owners = {actor(e) for e in main} - {event.annotator}
@@ -344,3 +361,17 @@ def _switched_by(fold: Fold, events: Iterable[Event]) -> dict[str, str]:
         by = next((e.annotator for e in switches if event.op_id in reached(e.op_id)), "")
         words[event.op_id] = f"undone by {by}" if by else "undone"
     return words
+
+
+def _accepted(run: Sequence[Event]) -> str:
+    """Return how many suggestions that were shown an act of several answers accepted, in words."""
+    answers = {event.op_id: event for event in run if question_of(event)}
+    shown = [
+        (answers[answer], event)
+        for event in run
+        if event.kind == "suggested" and event.value["shown"]
+        if (answer := event.op_id.removesuffix(SUGGESTED)) in answers
+    ]
+    if len(answers) < 2 or not shown:
+        return ""
+    return f"; {sum(is_accepted(*pair) for pair in shown):,} of {len(shown):,} suggestions accepted"

@@ -10,6 +10,7 @@ import hashlib
 import warnings
 import weakref
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from curation.decisions.event import Event
     from curation.decisions.state import State
 
 STEP = 10
@@ -128,16 +130,35 @@ def answers_of(index: pd.Index, vectors: np.ndarray, people: State | None) -> An
     With neither of two classes there are no answers.
     """
     for question in ("label", "verdict"):
-        table = {} if people is None else people.labels if question == "label" else people.verdicts
-        events = sorted(table.items(), key=lambda item: item[1].seq)
-        positions = index.get_indexer(pd.Index([i for i, _ in events], dtype=index.dtype))
-        values = np.array([str(e.value) if question == "label" else e.kind for _, e in events], "O")
-        usable = positions >= 0
-        usable[usable] = has_vector(vectors[positions[usable]])
-        answers = Answers(question, positions[usable], values[usable])
-        if len(set(answers.first(learned_from(len(answers))).values)) > 1:
+        answers = answers_to(question, index, vectors, people)
+        if can_learn(answers):
             return answers
     return Answers("", np.zeros(0, dtype=np.int64), np.zeros(0, dtype="O"))
+
+
+def answers_to(
+    question: str, index: pd.Index, vectors: np.ndarray, people: State | None
+) -> Answers:
+    """Return the answers that count to a question about embedded rows: label, verdict or the lead's."""
+    from curation.decisions.answers import answer_of
+
+    table: Mapping[str, Event] = {}
+    if people is not None:
+        own = {"label": people.labels, "verdict": people.verdicts}
+        table = own.get(question) or {
+            i: e for i, by in people.answers.items() if (e := by.get(question))
+        }
+    events = sorted(table.items(), key=lambda item: item[1].seq)
+    positions = index.get_indexer(pd.Index([i for i, _ in events], dtype=index.dtype))
+    values = np.array([answer_of(event) for _, event in events], "O")
+    usable = positions >= 0
+    usable[usable] = has_vector(vectors[positions[usable]])
+    return Answers(question, positions[usable], values[usable])
+
+
+def can_learn(answers: Answers) -> bool:
+    """Return whether there are answers enough, and of two classes."""
+    return len(set(latest(answers).values)) > 1
 
 
 def latest(answers: Answers) -> Answers:

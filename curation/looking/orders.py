@@ -4,6 +4,7 @@
     random:7             by chance, with a seed
     highest:quality      lowest:quality          nearest:quality:0.5
     outliers             turns:topic             uncertain             disagreement
+    suggested            suggested:unsure
 
 Guarantee: `Order.parse` reads back the text of every order. Rows without a value come last.
 """
@@ -11,10 +12,11 @@ Guarantee: `Order.parse` reads back the text of every order. Rows without a valu
 from __future__ import annotations
 
 import math
+import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -41,6 +43,7 @@ ORDERS = {
         "Most uncertain first",
         "First what a light model can tell least; it learns from people's answers.",
     ),
+    "suggested": ("Suggested first", "The surest suggestions first, or the least sure first."),
     "disagreement": ("Disagreement first", "Where people gave unequal answers and none leads."),
 }
 """Kind of order → its title, and its meaning in a sentence."""
@@ -49,6 +52,18 @@ OF_NUMBERS = ("highest", "lowest", "nearest")
 """Orders by a column of numbers."""
 
 SEEDED = ("random", "uncertain")
+
+UNSURE = "unsure"
+"""In place of a column, of the order by suggestions: the least sure first."""
+
+
+class Scored(Protocol):
+    """Suggestions as an order reads them; `curation.suggestions.Table` is one."""
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Example → how sure its suggestions are."""
+
 
 DECIDED = ("disagreement",)
 """Orders of examples that people decided; every other queue holds what waits for a decision."""
@@ -78,6 +93,8 @@ class Order:
             return cls(kind, seed=int(rest or 0))
         if kind == "turns":
             return cls(kind, rest or "topic")
+        if kind == "suggested" and rest in ("", UNSURE):
+            return cls(kind, rest)
         if kind in ("highest", "lowest") and rest:
             return cls(kind, rest)
         if kind == "nearest":
@@ -92,7 +109,8 @@ class Order:
             return cls(kind)
         raise CurationError(
             f"{text!r} is no order. Write given, random:7, highest:COLUMN, lowest:COLUMN, "
-            "nearest:COLUMN:0.5, outliers, turns:COLUMN, uncertain or disagreement."
+            "nearest:COLUMN:0.5, outliers, turns:COLUMN, uncertain, suggested, suggested:unsure or "
+            "disagreement."
         )
 
     def __str__(self) -> str:
@@ -103,8 +121,12 @@ class Order:
             return f"nearest:{self.column}:{self.number!r}"
         return f"{self.kind}:{self.column}" if self.column else self.kind
 
-    def mark(self, dataset: Dataset, people: State | None) -> tuple[object, ...]:
-        """Return what the order reads of people's answers; while it is equal, so is the order."""
+    def mark(
+        self, dataset: Dataset, people: State | None, suggestions: Scored | None = None
+    ) -> tuple[object, ...]:
+        """Return what the order reads beside the dataset; while it is equal, so is the order."""
+        if self.kind == "suggested":
+            return ("suggested", None if suggestions is None else weakref.ref(suggestions))
         if self.kind == "disagreement":
             return ("last", 0 if people is None else people.last)
         if self.kind == "uncertain" and dataset.vectors is not None:
@@ -119,7 +141,13 @@ class Order:
         elif self.kind == "uncertain":
             embedded_by(dataset.steps)
 
-    def arranged(self, dataset: Dataset, positions: np.ndarray, people: State | None) -> Arranged:
+    def arranged(
+        self,
+        dataset: Dataset,
+        positions: np.ndarray,
+        people: State | None,
+        suggestions: Scored | None = None,
+    ) -> Arranged:
         """Return positions of rows in this order.
 
         Raises CurationError when the dataset lacks what the order reads: a column or vectors.
@@ -133,6 +161,11 @@ class Order:
             shares = disputed(people)
             values = np.array([shares.get(str(i), 0.0) for i in dataset.rows.index[positions]])
             return Arranged(positions[_first(-values)][: int((values > 0).sum())])
+        if self.kind == "suggested":
+            ids = dataset.rows.index[positions]
+            scores = {} if suggestions is None else suggestions.scores
+            numbers = pd.Series(scores, dtype="float64").reindex(ids).to_numpy()
+            return Arranged(positions[_first(numbers if self.column == UNSURE else -numbers)])
         if self.kind == "turns":
             return Arranged(positions[in_turns(as_text(self._values(dataset)).iloc[positions])])
         if self.kind in ("outliers", *OF_NUMBERS):

@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from curation.looking.columns import categories, numbers, plain_name
 from curation.looking.filter import Filter
 from curation.looking.masks import Positions
-from curation.looking.orders import OF_NUMBERS, ORDERS, Order
+from curation.looking.orders import OF_NUMBERS, ORDERS, UNSURE, Order
 from curation.looking.result import SearchResult
 from curation.looking.search import is_embedded
 from curation.project import Project
@@ -138,6 +138,8 @@ def _order(dataset: Dataset, key: str) -> Order:
         column = st.selectbox(
             "One of each", names, first, format_func=plain_name, key=f"{key}-group"
         )
+    if kind == "suggested":
+        column = UNSURE if st.toggle("The least sure first", key=f"{key}-unsure") else ""
     return Order(str(kind), str(column or ""), float(number))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import question_form, review_form, shell, state, team
+from curation.ui import question_form, review_form, shell, state, suggestions, team
 
 
 def draw() -> None:
@@ -13,6 +13,7 @@ def draw() -> None:
     project, view = state.need_view()
     questions = question_form.draw(project)
     people = project.people()
+    suggestions.draw(project, view, people, questions)
     review_form.draw(project, view, people)
     if people is None or not people.opinions:
         st.info(

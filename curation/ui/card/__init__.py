@@ -27,6 +27,7 @@ SCRIPTS = (
     "fields.js",
     "keys.js",
     "questions.js",
+    "suggested.js",
     "shell.js",
     "page.js",
 )

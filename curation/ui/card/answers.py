@@ -17,6 +17,10 @@ from curation.looking.queues import REVIEW
 from curation.project import Project
 from curation.questions import Question, read_questions
 from curation.review import read_review
+from curation.ui.card.suggested import Offers
+
+ALSO = {"label": "label", "rating": "rate"}
+"""Question → the kind of its decision, of those that another decision may bring along."""
 
 ALONG = ":1"
 """Ending of the op_id of a second decision that an answer makes."""
@@ -36,10 +40,11 @@ class Written:
     notices: list[tuple[str, str]] = field(default_factory=list)
 
 
-def write(project: Project, answers: Sequence[Any]) -> Written:
+def write(project: Project, answers: Sequence[Any], offers: Offers | None = None) -> Written:
     """Append a page's answers in their order and return which are on disk.
 
-    An answer is {op, example, revision, kind, value, by, time, queue}. An answer that is sent again
+    An answer is {op, example, revision, kind, value, by, time, queue}, with content and suggested,
+    of the card that was painted, where there are suggestions; see `Offers`. An answer that is sent again
     adds nothing. An answer that makes no decision is refused and the next ones are saved. After an
     answer that could not be saved no other is tried, so the order stays.
     """
@@ -54,6 +59,7 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
             try:
                 decisions = decisions_of(answer)
                 check_answers(questions, decisions)
+                decisions += offers.beside(answer, decisions) if offers else []
             except CurationError as error:
                 done.refused[op] = str(error)
                 continue
@@ -76,8 +82,8 @@ def write(project: Project, answers: Sequence[Any]) -> Written:
 def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     """The decisions that an answer stands for, its own first; raises CurationError for none.
 
-    A reason, where the answer has one, becomes a note beside the decision; answers to the lead's
-    questions that were asked with it become decisions too.
+    A reason, where the answer has one, becomes a note beside the decision; answers to other questions
+    that were given with it become decisions too.
     """
     op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
     if not str(answer.get("by") or "").strip():
@@ -96,8 +102,10 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     )
     decisions = with_reason(own, str(answer.get("reason") or ""))
     for name, value in dict(answer.get("answers") or {}).items():
-        content = {"question": name, "value": value}
-        fields = {"kind": "answer", "value": content, "op_id": f"{op}:answer:{name}"}
+        fields: dict[str, Any] = {"kind": ALSO.get(name, "answer"), "value": value}
+        if name not in ALSO:
+            fields["value"] = {"question": name, "value": value}
+        fields["op_id"] = f"{op}:answer:{name}"
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in ANSWERING:
         unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}

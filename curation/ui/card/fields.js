@@ -226,9 +226,11 @@ const HELP_QUESTIONS = [
   ["Shift+arrows", "select text to mark, after Enter; a digit marks it, Backspace takes the last mark away"],
 ];
 
+const HELP_SUGGESTIONS = [["A", "accept the suggestions and go on"], ["C", "clear the suggestions, or show them again"]];
+
 /** The list of keys; with questions, digits answer them instead of giving labels. */
-function helpField(questions, guidelines) {
-  const keys = [...(questions ? [...HELP_QUESTIONS, ...HELP.filter(([key]) => key !== "1 – 9")] : HELP), ...(guidelines ? [["G", "guidelines"]] : [])];
+function helpField(questions, guidelines, suggestions) {
+  const keys = [...(suggestions ? HELP_SUGGESTIONS : []), ...(questions ? [...HELP_QUESTIONS, ...HELP.filter(([key]) => key !== "1 – 9")] : HELP), ...(guidelines ? [["G", "guidelines"]] : [])];
   return {
     kind: "help",
     title: "Keys",

@@ -11,6 +11,7 @@ const ACTIONS = [
 const KEYS = lookup({
   k: "keep", d: "drop", e: "edit", l: "label", t: "tag", n: "note", r: "rate", f: "flag", s: "skip", b: "back",
   u: "undo", x: "unfold", "?": "help", D: "reason", g: "guide",
+  a: "accept", c: "clear",
 });
 
 /** The action's key of an event, for any keyboard script and with Caps Lock; "" for none. */
@@ -24,9 +25,24 @@ function pressed(event) {
   return event.key.length === 1 && /^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : "";
 }
 
-/** A card after an answer, until the server's reply comes. */
+/** A card after an answer and those given along with it, until the server's reply comes. */
+function appliedAll(card, { kind, value, answers = {} }, by) {
+  return Object.entries(answers).reduce((next, [question, other]) => {
+    if (question === "label") return applied(next, "label", other, by);
+    if (question === "rating") return applied(next, "rate", other, by);
+    return applied(next, "answer", { question, value: other }, by);
+  }, applied(card, kind, value, by));
+}
+
+/** The question that a decision answers; "" for none. */
+function answering(kind, value) {
+  if (kind === "answer") return value.question;
+  return { keep: "verdict", drop: "verdict", label: "label", rate: "rating" }[kind] || "";
+}
+
+/** A card after an answer. */
 function applied(card, kind, value, by) {
-  const next = { ...card };
+  const next = { ...card, done: [...(card.done || []), answering(kind, value)] };
   if (kind === "keep" || kind === "drop") next.fate = { kept: kind === "keep", by, person: true };
   else if (kind === "label") next.label = value;
   else if (kind === "tag") next.tags = [...new Set([...card.tags, value])].sort();

@@ -119,6 +119,7 @@ class Page extends Shell {
   }
 
   merge(data) {
+    this.suggesting = data.suggesting;
     this.questions.set(data.questions);
     this.guided(data.guidelines);
     const answered = new Set(this.memory.unsaved.filter((a) => a.kind in LEAVE).map((a) => a.example));
@@ -185,6 +186,7 @@ class Page extends Shell {
   renew(card) {
     const before = this.card;
     if (this.edit) return;
+    card.cleared = before.cleared;
     this.cards.set(card.id, card);
     const { fate } = card;
     if (fate.person && fate.by !== this.annotator && (fate.kept !== before.fate.kept || fate.by !== before.fate.by))
@@ -219,6 +221,7 @@ class Page extends Shell {
     this.pane.dataset.revision = card.revision;
     this.pane.scrollTop = 0;
     this.questions.begin();
+    this.live.textContent += this.suggested.words();
     this.painting();
     this.modes();
     this.drawDigits();
@@ -349,10 +352,10 @@ class Page extends Shell {
 
   /** Act on the painted card; `when`: time of the key, which must be after the card was painted. */
   press(action, when) {
-    if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField(this.questions.list.length, this.guideMark));
+    if (action === "help") return this.field?.kind === "help" ? this.closePanel() : this.openPanel(helpField(this.questions.list.length, this.guideMark, this.suggesting));
     if (action === "guide") return this.do_guide();
     if (this.edit) return this.hint("First save the edit with Ctrl+Enter or close it with Esc.");
-    if (action in { keep: 1, drop: 1, reason: 1, label: 1, edit: 1, skip: 1, flag: 1 } || /^\d$/.test(action)) {
+    if (action in { keep: 1, drop: 1, reason: 1, label: 1, edit: 1, skip: 1, flag: 1, accept: 1, clear: 1 } || /^\d$/.test(action)) {
       if (!this.card) return undefined;
       if (when < this.shownAt) return this.say("You pressed a key before this card was on the screen. The key was ignored.");
       if (this.undrawn && action !== "skip" && action !== "flag") return this.say("This example cannot be shown. Skip it with S or send it to review with F.");
@@ -401,6 +404,8 @@ class Page extends Shell {
   do_note() { if (this.card) this.openPanel(noteField(this.card.notes, (text) => this.act("note", text))); }
   do_rate() { if (this.card) this.openPanel(ratingField(this.card.rating, (value) => this.act("rate", value))); }
   do_edit() { this.startEdit(); }
+  do_accept() { this.suggested.accept(); }
+  do_clear() { this.suggested.clear(); }
 
   do_unfold() {
     const folds = [...this.pane.querySelectorAll(".fold")];
@@ -416,11 +421,11 @@ class Page extends Shell {
   act(kind, value, reason = "", answers = {}) {
     const { card } = this;
     const leaves = kind in LEAVE;
-    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}), ...(Object.keys(answers).length ? { answers } : {}) };
-    this.memory.acts.push({ op: answer.op, card, kind, value });
+    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}), ...(card.content ? { content: card.content } : {}), ...(card.suggestions?.length ? { suggested: this.suggested.seen() } : {}), ...(Object.keys(answers).length ? { answers } : {}) };
+    this.memory.acts.push({ op: answer.op, card, kind, value, answers });
     if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];
-    this.cards.set(card.id, applied(card, kind, value, this.annotator));
+    this.cards.set(card.id, appliedAll(card, { kind, value, answers }, this.annotator));
     if (leaves) {
       this.memory.trail.push(card.id);
       if (this.queue !== "everything" && kind !== "skip" && this.left) this.left -= 1;
@@ -495,7 +500,7 @@ class Page extends Shell {
     if (!act) return this.say("There is nothing to redo.");
     const id = act.card.id;
     this.memory.acts.push(act);
-    this.cards.set(id, applied(act.card, act.kind, act.value, this.annotator));
+    this.cards.set(id, appliedAll(act.card, act, this.annotator));
     this.undoneTargets.delete(JSON.stringify({ batch: act.op }));
     this.post(this.switched("redo", id, { batch: act.op }));
     if (act.kind in LEAVE) this.memory.trail.push(id);

@@ -70,6 +70,12 @@ class Questions {
     return value !== undefined && FITS[question.kind](question, value) ? value : undefined;
   }
 
+  /** The answer that is painted: the person's own, else the suggested one. */
+  painted(question) {
+    const value = this.value(question);
+    return value === undefined && !this.dropping ? this.page.suggested.value(question.name) : value;
+  }
+
   isAnswered(question) {
     const value = this.value(question);
     if (value === undefined) return false;
@@ -112,9 +118,11 @@ class Questions {
     return Boolean(next);
   }
 
-  /** A sentence about the first required question without an answer, which gets the focus; empty for none. */
-  missing(when = this.dropping ? "drop" : "always") {
-    const question = this.asked(when).find((each) => each.required && !this.isAnswered(each));
+  /** A sentence about the first required question without an answer, which gets the focus; empty for none.
+
+      given: answers that go along. */
+  missing(when = this.dropping ? "drop" : "always", given = {}) {
+    const question = this.asked(when).find((each) => each.required && !this.isAnswered(each) && given[each.name] === undefined);
     if (!question) return "";
     if (this.dropping && when === "always") this.begin();
     this.focus(question);
@@ -146,7 +154,7 @@ class Questions {
       return true;
     }
     if (event.key === "Backspace" && question.kind === "spans") {
-      if (!event.repeat) this.take(question, (this.value(question) || []).slice(0, -1));
+      if (!event.repeat) this.take(question, (this.painted(question) || []).slice(0, -1));
       return true;
     }
     return false;
@@ -154,7 +162,7 @@ class Questions {
 
   /** Enter opens a text, steps into the turns for marking, finishes a drop, or goes on. */
   enter(question, inText) {
-    if (question.kind === "text") return this.page.openPanel(answerField(question, this.value(question) || "", (text) => this.written(question, text)));
+    if (question.kind === "text") return this.page.openPanel(answerField(question, this.painted(question) || "", (text) => this.written(question, text)));
     if (question.kind === "spans" && !inText) return (this.page.pane.querySelector(".assistant .markable") || this.page.pane.querySelector(".markable")).focus();
     if (inText) this.page.pane.focus({ preventScroll: true });
     if (this.go(1)) return undefined;
@@ -200,7 +208,7 @@ class Questions {
 
   /** Answer with an option; what has one answer goes on to the next question. */
   choose(question, option) {
-    const value = this.value(question);
+    const value = this.painted(question);
     if (this.name !== question.name) this.focus(question);
     if (question.kind === "choices") {
       const former = value || [];
@@ -220,7 +228,7 @@ class Questions {
   mark(question, option) {
     const span = selectedSpan(this.page.root);
     if (!span) return this.page.say("First select text in a turn: with the mouse, or with Enter, the arrows and Shift.");
-    const spans = (this.value(question) || []).filter((other) => !overlap(other, span));
+    const spans = (this.painted(question) || []).filter((other) => !overlap(other, span));
     spans.push({ ...span, option });
     spans.sort((a, b) => a.turn - b.turn || a.start - b.start);
     return this.take(question, spans);
@@ -238,10 +246,12 @@ class Questions {
 
   // --- a drop with its questions ------------------------------------------------------------
 
-  /** Begin to ask why an example is dropped; false where nothing is asked. */
-  startDrop(reason) {
+  /** Begin to ask why an example is dropped; false where nothing is asked.
+
+      along: answers that go with the drop, those to its own questions among them. */
+  startDrop(reason, along = {}) {
     if (!this.asked("drop").length) return false;
-    Object.assign(this, { dropping: true, dropped: {}, reason });
+    Object.assign(this, { dropping: true, dropped: { ...along }, reason });
     this.first();
     this.page.modes();
     return true;
@@ -268,6 +278,8 @@ class Questions {
   draw() {
     const asked = this.asked();
     this.node.hidden = !asked.length;
+    this.page.suggested.draw();
+    this.page.drawDigits();
     const focused = this.node.contains(this.page.root.activeElement);
     const current = this.current();
     this.node.replaceChildren(
@@ -280,7 +292,8 @@ class Questions {
   }
 
   row(question, now) {
-    const value = this.value(question);
+    const value = this.painted(question);
+    const offered = value !== undefined && this.value(question) === undefined;
     const words = [visible(question.title)];
     if (question.required) words.push(el("span", { class: `required${this.isAnswered(question) ? " answered" : ""}`, title: "required" }, this.isAnswered(question) ? " ✓" : " ▲"));
     if (question.kind === "turns") {
@@ -291,13 +304,14 @@ class Questions {
     const title = el("button", { type: "button", class: "ask", "aria-current": now ? "true" : null, onclick: () => this.focus(question) },
       words, question.required ? el("span", { class: "live" }, this.isAnswered(question) ? "answered" : "required") : null);
     const group = question.kind === "choices" ? "group" : question.kind === "text" ? null : "radiogroup";
-    const body = question.kind === "text" ? this.textBody(question, value, now) : this.buttons(question, value, now);
-    return el("div", { class: `question${now ? " now" : ""}`, "data-question": question.name },
+    const body = [question.kind === "text" ? this.textBody(question, value, now, offered) : this.buttons(question, value, now),
+      offered ? this.page.suggested.about(this.page.suggested.of(question.name)) : null].flat();
+    return el("div", { class: `question${now ? " now" : ""}${offered ? " offered" : ""}`, "data-question": question.name },
       title, el("div", { class: "answers", role: group, "aria-label": question.title }, body));
   }
 
-  textBody(question, value, now) {
-    return el("button", { type: "button", class: "act written", onclick: () => { this.focus(question); this.enter(question, false); } },
+  textBody(question, value, now, offered) {
+    return el("button", { type: "button", class: "act written", "data-offered": offered ? "true" : null, onclick: () => { this.focus(question); this.enter(question, false); } },
       el("span", { dir: "auto" }, value ? visible(value) : "write"), now ? el("kbd", {}, "Enter") : null);
   }
 
@@ -307,10 +321,12 @@ class Questions {
       if (question.kind === "turns") return now && (value || {})[this.turn] === option;
       return question.kind !== "spans" && value === option;
     };
+    const offered = this.value(question) === undefined;
     const role = question.kind === "choices" ? "checkbox" : question.kind === "spans" ? null : "radio";
     const nodes = this.options(question).map(([option, words, digit], i) =>
       el("button", { type: "button", role, class: `act option ${question.kind === "spans" ? `mark${i % 9}` : ""}`, "data-option": option,
-        "aria-checked": role ? String(chosen(option)) : null, "aria-keyshortcuts": now ? String(digit) : null,
+        "aria-checked": role ? String(!offered && chosen(option)) : null, "data-offered": offered && chosen(option) ? "true" : null,
+        "aria-description": offered && chosen(option) ? "suggested" : null, "aria-keyshortcuts": now ? String(digit) : null,
         // the selection in a turn stays when a button is pressed
         onmousedown: (event) => event.preventDefault(),
         onclick: (event) => event.detail < 2 && this.page.pressOption(question, option, event.timeStamp) },
@@ -344,13 +360,14 @@ class Questions {
     pane.querySelectorAll(".turn.judged").forEach((node) => node.classList.remove("judged"));
     pane.querySelectorAll(".verdict-of-turn").forEach((node) => node.remove());
     for (const question of this.asked().filter((each) => each.kind === "turns"))
-      for (const [turn, option] of Object.entries(this.value(question) || {}))
-        pane.querySelector(`[data-turn="${Number(turn)}"] .role`)?.append(el("span", { class: "verdict-of-turn chip person", dir: "auto" }, "● ", visible(option)));
+      for (const [turn, option] of Object.entries(this.painted(question) || {}))
+        pane.querySelector(`[data-turn="${Number(turn)}"] .role`)?.append(this.value(question) ? el("span", { class: "verdict-of-turn chip person", dir: "auto" }, "● ", visible(option))
+          : el("span", { class: "verdict-of-turn chip machine", dir: "auto" }, "○ ", visible(option)));
     if (current?.kind === "turns") {
       pane.querySelector(`[data-turn="${this.turn}"]`)?.classList.add("judged");
     }
     const marks = this.asked().filter((each) => each.kind === "spans")
-      .flatMap((question) => (this.value(question) || []).map((span) => ({ ...span, colour: question.options.indexOf(span.option) % 9 })));
+      .flatMap((question) => (this.painted(question) || []).map((span) => ({ ...span, colour: question.options.indexOf(span.option) % 9 })));
     pane.querySelectorAll(".markable").forEach((holder) => showMarks(holder, marks));
   }
 }

@@ -32,9 +32,10 @@ from curation.looking.queues import (
 from curation.project import Project, View
 from curation.questions import Question, read_questions
 from curation.report import PEOPLE
-from curation.review import Review, read_review
+from curation.review import Review
 from curation.ui.card.answers import write
 from curation.ui.card.shared import FACTS, as_made, is_edited, own, unanswered
+from curation.ui.card.suggested import Offers
 from curation.ui.card.waiting import Queues
 
 AHEAD = 40
@@ -80,21 +81,24 @@ def reply(place: Place, request: Mapping[str, Any] | None) -> dict[str, Any]:
         return {**greeting, "trouble": "This page shows another project by now; reload it."}
     answer = {**greeting, "to": request.get("sent", 0)}
     try:
-        written = write(place.project, request.get("answers") or [])
+        offers = Offers(place.project)
+        written = write(place.project, request.get("answers") or [], offers)
         answer |= {
             "saved": written.saved,
             "refused": written.refused,
             "trouble": written.trouble,
             "notices": written.notices,
         }
-        answer |= _next(place, request, queues)
+        answer |= _next(place, request, queues, offers)
         notices = _missing(place, request.get("answers") or [], written.saved)
         return {**answer, "notices": [*written.notices, *notices]}
     except CurationError as error:
         return {**answer, "trouble": str(error)}
 
 
-def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str, Any]:
+def _next(
+    place: Place, request: Mapping[str, Any], queues: Queues, offers: Offers
+) -> dict[str, Any]:
     """The queue from the page's card on: its order, its size, and the cards that the page has not."""
     people = place.project.people()
     dataset = _up_to_date(place, people)
@@ -102,9 +106,9 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
     name = queues.named(str(request.get("queue") or ""))
     current, page = str(request.get("at") or ""), str(request.get("page") or "")
     have = {str(k): v for k, v in dict(request.get("have") or {}).items()}
-    review = read_review(place.project.path)
+    review = offers.review
     changes = None if people is None else changes_in(place.project.decisions)
-    saved = queues.saved(dataset, people, name)
+    saved = queues.saved(dataset, people, name, offers.table)
     look = place.board.look(rows, people, name, place.annotator, review, changes, saved=saved.among)
     again = name == REVIEW or (name in saved.among and saved.among[name].decided)
     shown = current if current in rows.index else ""
@@ -123,10 +127,11 @@ def _next(place: Place, request: Mapping[str, Any], queues: Queues) -> dict[str,
         "elsewhere": 0 if order else _others(look, rows, current),
         "left": look.counts[name],
         "counts": look.counts,
-        "remark": saved.remark,
+        "remark": " ".join(filter(None, (saved.remark, offers.fault))),
         "fault": saved.fault,
-        "cards": cards(dataset, people, stale, place.annotator, questions, shared),
+        "cards": cards(dataset, people, stale, place.annotator, questions, shared, offers),
         **asking(place.project, people, questions, request.get("guidelines")),
+        "suggesting": bool(offers.table),
         "labels": look.labels,
         "tags": look.tags,
         "undo": last_action(place.project, people, place.annotator),
@@ -252,6 +257,7 @@ def cards(
     annotator: str,
     questions: Iterable[Question],
     shared: Mapping[str, Any],
+    offers: Offers | None = None,
 ) -> list[dict[str, Any]]:
     """The data with which the page shows each example, up to MOST_TEXT characters; text only.
 
@@ -263,6 +269,8 @@ def cards(
     room = MOST_TEXT
     for example in ids:
         card = card_of(dataset, people, titles, example, annotator, by_name, shared)
+        if offers is not None:
+            card |= offers.on(card, by_name, people, annotator)
         room -= len(card["messages"]) + len(card["tools"]) + len(card["rejected"])
         if room < 0 and sent:
             break

@@ -15,6 +15,7 @@ class Shell {
     this.pane = el("article", { class: "pane", tabindex: 0, "aria-label": "Example" });
     this.panel = el("div", { class: "panel", role: "dialog", tabindex: -1, hidden: true });
     this.digits = el("div", { class: "digits" });
+    this.suggested = new Suggested(this);
     this.questions = new Questions(this);
     this.guide = el("aside", { class: "guidelines", "aria-label": "Guidelines", tabindex: 0, hidden: true });
     this.guideButton = button("guide", "G", "Guidelines", { hidden: true, "aria-expanded": "false" });
@@ -27,7 +28,7 @@ class Shell {
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
         this.guideButton, button("help", "?", "Keys"))), this.remark,
-      el("div", { class: "stage" }, this.pane, this.guide, this.panel), this.note, this.questions.node, this.digits, this.verdicts, this.editing, this.others, this.live);
+      el("div", { class: "stage" }, this.pane, this.guide, this.panel), this.note, this.suggested.node, this.questions.node, this.digits, this.verdicts, this.editing, this.others, this.live);
     this.root.append(this.shell);
   }
 
@@ -53,13 +54,15 @@ class Shell {
 
   drawDigits() {
     const offered = this.labels.length && !this.questions.list.length ? this.labels.slice(0, 9) : [];
-    const state = JSON.stringify([offered, this.labels.length, this.card?.label, Boolean(this.card), Boolean(this.edit)]);
+    const suggestion = this.suggested.value("label");
+    const state = JSON.stringify([offered, this.labels.length, this.card?.label, suggestion, Boolean(this.card), Boolean(this.edit)]);
     if (state === this.digitsState) return;
     this.digitsState = state;
     this.digits.hidden = !offered.length || !this.card || Boolean(this.edit);
     const more = this.labels.length - offered.length;
     this.digits.replaceChildren(
-      ...offered.map((label, i) => el("button", { type: "button", class: "act labelled", "aria-pressed": String(label === this.card?.label),
+      ...offered.map((label, i) => el("button", { type: "button", class: `act labelled${label === suggestion ? " offered" : ""}`, "aria-pressed": String(label === this.card?.label),
+        "aria-description": label === suggestion ? "suggested" : null,
         onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, visible(label)), el("kbd", {}, String(i + 1)))),
       ...(more > 0 ? [el("button", { type: "button", class: "act labelled", onclick: (event) => this.press("label", event.timeStamp) },
         el("span", {}, `${number(more)} more`), el("kbd", {}, "L"))] : []));

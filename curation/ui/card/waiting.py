@@ -8,6 +8,7 @@ from typing import NamedTuple
 from curation.dataset import Dataset
 from curation.decisions import State
 from curation.errors import CurationError
+from curation.looking.orders import Scored
 from curation.looking.queues import FIRST, NOTHING, QUEUES, Among
 from curation.saved_queues import SavedQueue, SavedQueues
 
@@ -41,7 +42,9 @@ class Queues:
         """Return a name that an address holds, or the first queue where there is none of that name."""
         return name if name in QUEUES or name in self._saved else FIRST
 
-    def saved(self, dataset: Dataset, people: State | None, present: str) -> Saved:
+    def saved(
+        self, dataset: Dataset, people: State | None, present: str, suggestions: Scored
+    ) -> Saved:
         """Return the examples of the saved queues, those of the present one in order.
 
         A queue with a fault is left out.
@@ -50,7 +53,7 @@ class Queues:
         for name, one in self._saved.items():
             try:
                 if name == present:
-                    positions, remark = one.arranged(dataset, people)
+                    positions, remark = one.arranged(dataset, people, suggestions)
                     among[name] = Among(positions, one.decided)
                 else:
                     among[name] = one.among(dataset, people)
