@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -645,6 +646,16 @@ def test_what_cannot_be_kept_is_refused_and_nothing_is_saved(local, wrong):
         local.append([Decision("b", "keep"), wrong])
     assert str(caught.value).endswith(".")
     assert local.last() == 0
+
+
+def test_the_search_for_cycles_passes_over_a_page_of_events(place, store, monkeypatch):
+    monkeypatch.setattr("curation.decisions.store.PAGE", 3)
+    store.append([Decision(f"e{n}", "keep", annotator="Ann") for n in range(7)])
+    before = gc.get_freeze_count()
+    opened = reopened(place)
+    assert len(opened.state().verdicts) == 7
+    assert gc.get_freeze_count() > before + 7
+    opened.close()
 
 
 def test_decisions_from_a_file():

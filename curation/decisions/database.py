@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,8 +135,7 @@ class Database:
                 key = _WRITE_KEY if self.lasting else _LEASE_KEY
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key})")
             else:
-                # a deferred transaction fails at once when another one writes at the same time
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _begin_immediate(connection, self.patience)
                 self._check_same_file()
             yield connection
 
@@ -180,6 +180,29 @@ def remove_file(path: Path) -> None:
     """Remove a SQLite database that nobody has open, with its rollback journal."""
     path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+
+
+def _begin_immediate(connection: sa.Connection, patience: float) -> None:
+    """Begin to write; a deferred transaction fails at once when another one writes at the same time.
+
+    Asks every few milliseconds: SQLite itself pauses up to 100 ms between two tries, and whoever came
+    later goes first meanwhile.
+    """
+    until, pause = time.monotonic() + patience, 0.0005
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except sa.exc.OperationalError as error:
+                name = getattr(error.orig, "sqlite_errorname", "")
+                if name.partition("_")[2] != "BUSY" or time.monotonic() >= until:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.005)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(patience * 1000)}")
 
 
 def _prepare_sqlite(connection: Any, lasting: bool) -> None:
