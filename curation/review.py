@@ -31,7 +31,8 @@ class Review:
 
     overlap: people who answer each shared example. share: share of the examples that are shared, 0
     to 1; every other example is answered by one person. consensus: a key of CONSENSUS. held_back:
-    share of the examples, 0 to 1, that are shown without their suggestions. Raises CurationError for
+    share of the examples, 0 to 1, that are shown without their suggestions. gold:
+    share of the places of each person's queue that hold a gold item, while there are some. Raises CurationError for
     a value out of its range.
     """
 
@@ -39,6 +40,7 @@ class Review:
     share: float = 1.0
     consensus: str = "latest"
     held_back: float = 0.1
+    gold: float = 0.05
 
     def __post_init__(self) -> None:
         whole = isinstance(self.overlap, int) and not isinstance(self.overlap, bool)
@@ -47,7 +49,7 @@ class Review:
                 f"project.toml: review.overlap is a whole number from 1 to {MOST_ANSWERS}, "
                 f"not {self.overlap!r}."
             )
-        for name in ("share", "held_back"):
+        for name in ("share", "held_back", "gold"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not number or not 0 <= value <= 1:

@@ -38,7 +38,7 @@ _RANK = {role: number for number, role in enumerate(("", *ROLES))}
 
 _ADDRESS = re.compile(r"[^@\s\"\\\x00-\x20*]{1,200}@[^@\s\"\\\x00-\x20*/]{1,200}")
 
-LEADING = ("guideline", "settle")
+LEADING = ("guideline", "settle", "gold")
 """Kinds of decisions that speak for the project; an owner makes them."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from curation import gold
 from curation.decisions import Decision
 from curation.looking.bias import COLUMNS, FEWEST, answers_beside, biases, interval
 from tests.test_review import curate
@@ -153,8 +154,9 @@ def test_it_is_counted_under_any_policy_by_people_s_own_answers(answered):
 
 def test_known_answers_say_who_was_right(answered):
     ids = [str(i) for i in answered.examples.rows.index]
-    gold = {(ids[0], "label"): "a", (ids[1], "label"): "c", (ids[2], "label"): "b"}
-    (result,) = biases(answers_beside(answered.people(), gold))
+    right = [(ids[0], "label", "a"), (ids[1], "label", "c"), (ids[2], "label", "b")]
+    gold.make(answered, right, "Lea")
+    (result,) = biases(answers_beside(answered.people()))
     assert (result.shown.checked, result.shown.right) == (4, 3)
     assert (result.hidden.checked, result.hidden.right) == (1, 0)
 

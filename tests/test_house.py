@@ -31,7 +31,7 @@ FLOORS = """
     forms imports reference_sets replay export naming saved_queues suggestions
     view deliver examples
     project
-    comparison demo doctor training
+    comparison demo doctor gold training
     selections
     ui
     cli
@@ -96,10 +96,10 @@ ROOMS = {
     "decisions": """
         dawid_skene values
         event
-        answers outcome
+        answers lines outcome
         subjects
         state
-        database fold journal suggested
+        checks database fold journal suggested
         reconcile schema switches writer
         leases rows
         store
@@ -122,7 +122,7 @@ ROOMS = {
         __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
-        uncertain unread bias
+        bias checks uncertain unread
         changes orders precision
     """,
     "operations": """
@@ -145,7 +145,7 @@ ROOMS = {
     "cli": """
         options terminal
         compare data deliver history judge lead look rows train
-        about people queues suggest
+        about gold people queues suggest
         agents
         __init__
     """,
@@ -166,7 +166,7 @@ ROOMS = {
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
-        clean delivery history review_form settle suggestions
+        clean delivery gold history review_form settle suggestions
         team
         map
         coverage select train

@@ -119,6 +119,7 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
     curate("suggest", project, "--column", "language", "--question", "label")
     curate("suggestions", project)
+    curate("gold", project)
     curate("decisions", project)
     curate("history", project)
     curate("agreement", project)

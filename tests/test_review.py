@@ -104,6 +104,7 @@ def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> Non
         "share": 1.0,
         "consensus": "latest",
         "held_back": 0.1,
+        "gold": 0.05,
         "shared": 50,
         "single": 0,
         "done": 1,
@@ -174,7 +175,9 @@ def test_comments_of_the_settings_stay_where_they_are(folder: Path) -> None:
     once = settings.read_text("utf-8")
     write_review(folder, Review(overlap=3))
     assert settings.read_text("utf-8") == once
-    fresh = '[review]\noverlap = 3\nshare = 1.0\nconsensus = "latest"\nheld_back = 0.1\n'
+    fresh = (
+        '[review]\noverlap = 3\nshare = 1.0\nconsensus = "latest"\nheld_back = 0.1\ngold = 0.05\n'
+    )
     assert (
         once
         == before

@@ -76,6 +76,9 @@ def review(
         float | None,
         typer.Option(help="The share of the examples shown without suggestions, 0 to 1."),
     ] = None,
+    gold: Annotated[
+        float | None, typer.Option(help="The share of gold items among a person's cards, 0 to 1.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print how many people answer each example and how many are done; or set it, at any time."""
@@ -84,7 +87,7 @@ def review(
 
     opened = Project.open(project)
     settings = read_review(opened.path)
-    given = {"overlap": overlap, "share": share, "held_back": held_back}
+    given = {"overlap": overlap, "share": share, "held_back": held_back, "gold": gold}
     if changes := {name: value for name, value in given.items() if value is not None}:
         change_review(opened.path, **changes)
         settings = read_review(opened.path)

@@ -82,3 +82,11 @@ def read_text(path: Path) -> str:
         raise CurationError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise CurationError(f"{path} cannot be read: it is not UTF-8 ({error.reason}).") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content; raises CurationError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CurationError(f"{path} cannot be read: {error.strerror}.") from None

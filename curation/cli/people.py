@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, Filters, ProjectPath, Words, read_text
+from curation.cli.options import AsJson, Filters, ProjectPath, Words, read_bytes, read_text
 from curation.cli.rows import filtered
 from curation.cli.terminal import say, show
 from curation.errors import CurationError
@@ -19,7 +19,7 @@ from curation.project import Project
 
 if TYPE_CHECKING:
     from curation.decisions import Decision
-    from curation.decisions.event import DecisionLines
+    from curation.decisions.lines import DecisionLines
 
 BULK = ("keep", "drop", "skip", "flag", "unflag", "tag", "untag", "label", "note", "rate")
 """Kinds of decisions that can be the same for many examples."""
@@ -70,7 +70,7 @@ def decide(
     if source is not None:
         save(opened, of_file(opened, source, annotator), as_json)
         return
-    from curation.decisions.event import DecisionLines
+    from curation.decisions.lines import DecisionLines
 
     decisions = of_filter(opened, conditions, kind, value, annotator, reason)
     save(opened, DecisionLines(decisions), as_json, title=kind, yes=yes)
@@ -194,10 +194,7 @@ def of_answers(opened: Project, source: Path, annotator: str, format: str, as_js
     from curation.interchange import preview
     from curation.questions import read_questions
 
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise CurationError(f"{source} cannot be read: {error.strerror}.") from None
+    content = read_bytes(source)
     rows, people = opened.examples.rows, opened.people() or State()
     questions = read_questions(opened.path)
     result = preview(content, rows, people, annotator, format, source.suffix, questions)

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, Filters, ProjectPath
+from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, read_bytes
 from curation.cli.rows import current
 from curation.cli.terminal import show
-from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
 from curation.project import Project
@@ -87,7 +86,7 @@ def suggest(
         result = making.of_column(dataset, column, name, questions, score, source, rows)
     else:
         assert source_file is not None
-        records = making.records_of(_content(source_file), source_file.suffix, format, name)
+        records = making.records_of(read_bytes(source_file), source_file.suffix, format, name)
         result = making.of_records(records, dataset, questions, source or source_file.stem)
     added = saved.put(result.rows, making.answered(people))
     value = {
@@ -98,13 +97,6 @@ def suggest(
         "remark": result.remark,
     }
     show(value, as_json, "\n".join(result.sentences()))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CurationError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def suggestions(project: ProjectPath, as_json: AsJson = False) -> None:

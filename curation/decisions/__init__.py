@@ -6,7 +6,8 @@ Accepted cost: one synced write for each group of appends.
 
 from curation.decisions.consensus import Consensus
 from curation.decisions.database import safe_wal
-from curation.decisions.event import KINDS, Decision, Event, as_one_act, read_decisions
+from curation.decisions.event import KINDS, Decision, Event, as_one_act
+from curation.decisions.lines import read_decisions
 from curation.decisions.outcome import Appended, NotKnown, NotSaved
 from curation.decisions.repair import Finding, Repaired, check, rebuild, repair
 from curation.decisions.state import State, Summary

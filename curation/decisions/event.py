@@ -6,10 +6,9 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
-from urllib.parse import quote
+from typing import Any, Self
 
 import orjson
 
@@ -34,6 +33,8 @@ KINDS = (
     "guideline",
     "settle",
     "suggested",
+    "gold",
+    "check",
     "undo",
     "redo",
 )
@@ -55,6 +56,9 @@ REASON = ":reason"
 
 The op_id before it is the decision's. Both share a batch, so that one undo takes both.
 """
+
+SETTLING = ("settle", "gold", "check")
+"""Kinds that hold an answer to any question: the final one, the right one, one that is checked."""
 
 SUGGESTED = ":suggested"
 """Ending of the op_id of the event that holds the suggestion beside an answer, as REASON."""
@@ -78,7 +82,7 @@ class Decision:
 
     value: turns for an edit, a label or tag as text, a number for rate, a reason for flag, the id of
     the example that this one is no duplicate of for apart; {"question": …, "value": …} for answer,
-    and for settle, which makes an answer final; the fields SUGGESTION for suggested, which stands
+    and for SETTLING; the fields SUGGESTION for suggested, which stands
     beside an answer; the whole text for guideline; for undo and redo {"op_id": …} or {"batch": …}.
     prefer: of copies this example stays. content_hash: hash of the example on screen, before edits.
     base_revision: number of the newest event of the example that was on screen; 0 for none. op_id:
@@ -127,13 +131,14 @@ class Decision:
             )
         check_json(self.value)
 
-    def settles(self) -> Decision:
-        """Return the answer that a settle makes final, as a decision of its author.
+    def settles(self) -> Self:
+        """Return the answer of one of SETTLING as a decision of its author.
 
-        Raises CurationError for a value that settles nothing.
+        Raises CurationError for a value that is no answer.
         """
         if not isinstance(self.value, dict) or self.value.keys() != {"question", "value"}:
-            raise CurationError('A settle needs {"question": …, "value": …} as its value.')
+            form = '{"question": …, "value": …}'
+            raise CurationError(f"A {self.kind} needs {form} as its value.")
         question, value = self.value["question"], self.value["value"]
         kinds = [kind for kind, name in QUESTIONS.items() if name == question]
         if not kinds:
@@ -278,7 +283,7 @@ def _check_suggested(event: Decision) -> None:
 
 _CHECKS: dict[str, Callable[[Decision], None]] = {
     "answer": _check_answer,
-    "settle": lambda decision: decision.settles().check(),
+    **dict.fromkeys(SETTLING, lambda decision: decision.settles().check()),
     "suggested": _check_suggested,
 }
 """Kind → check of its value and its op_id."""
@@ -319,77 +324,3 @@ def as_one_act(
         for n, (kind, example, value) in enumerate(choices)
     ]
     return [part for decision in decisions for part in with_reason(decision, reason)]
-
-
-class DecisionLines(NamedTuple):
-    """Decisions of a file.
-
-    problems: a sentence for each line that is not a decision. withheld: number of edits whose text
-    a delivery left out. asking: op_ids of the undos and redos that somebody wrote, not this program.
-    """
-
-    decisions: list[Decision]
-    problems: Sequence[str] = ()
-    withheld: int = 0
-    asking: frozenset[str] = frozenset()
-
-
-def read_decisions(
-    text: str,
-    annotator: str,
-    example_ids: Collection[str],
-    check: Callable[[Decision], None] = Decision.check,
-) -> DecisionLines:
-    """Read JSON Lines of {id, kind, value}, with a reason where there is one.
-
-    Events that this program printed are read as they are, undo and redo too, also those about
-    examples that the project does not have. All decisions of a text are one batch, which `annotator`
-    can undo. An append ignores a line whose `op_id` it has; a line without one is a new decision
-    each time. check: raises CurationError for a decision that does not fit the project; events that
-    this program printed are not asked.
-    """
-    decisions, problems, withheld, asking = list[Decision](), list[str](), 0, set[str]()
-    batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = orjson.loads(line)
-            if (
-                entry.get("withheld") is True
-            ):  # a delivery leaves out edits of rows it does not hold
-                withheld += 1
-                continue
-            decision = _read(entry, annotator, example_ids, batch)
-            parts = with_reason(decision, entry.get("reason") or "")
-            for part in parts:
-                part.check()
-                if not entry.get("op_id"):
-                    check(part)
-            decisions += parts
-            if decision.kind in SWITCHES and not entry.get("op_id"):
-                asking.add(decision.op_id)
-        except CurationError as error:
-            problems.append(f"line {number}: {error}")
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            problems.append(f"line {number}: this is not a JSON object with id and kind.")
-    return DecisionLines(decisions, problems, withheld, frozenset(asking))
-
-
-def _read(
-    entry: dict[str, Any], annotator: str, example_ids: Collection[str], batch: str
-) -> Decision:
-    """Make the decision of one line of a file."""
-    example = entry["id"] if "id" in entry else entry["example_id"]
-    printed = bool(entry.get("op_id"))  # written by this program
-    if example not in example_ids and not printed:
-        raise CurationError(f"there is no example {example!r}.")
-    fields: dict[str, Any] = {
-        "annotator": annotator if entry.get("annotator") is None else entry["annotator"],
-        "content_hash": entry.get("content_hash") or str(example).split("-")[0],
-        "batch": f"{batch}/{entry['batch']}" if entry.get("batch") else batch,
-    }
-    for name in ("op_id", "time"):
-        if entry.get(name):
-            fields[name] = entry[name]
-    return Decision(example, entry["kind"], entry.get("value"), **fields)

@@ -32,6 +32,8 @@ TABLES = (
     "answers",
     "settled",
     "opinions",
+    "gold",
+    "checks",
 )
 """Tables of a state that show on an example."""
 

@@ -18,6 +18,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     """Return a line for each decision about one example up to a state, oldest first.
 
     The reason of a decision and the suggestion that it stood beside are in the decision's own line.
+    Gold items and checks are left out: those who are checked read receipts too.
 
     Raises CurationError when the database cannot be read.
     """
@@ -29,6 +30,8 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
+            continue
+        if event.kind in ("gold", "check"):
             continue
         if event.kind == "suggested" and event.op_id.removesuffix(SUGGESTED) in present:
             continue

@@ -63,7 +63,8 @@ class State:
 
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
     value → event. answers, settled: example → question → event. suggested: example →
-    op_id of an answer → the event with the suggestion beside it. guidelines: one entry, whose event
+    op_id of an answer → the event with the suggestion beside it. gold: example → question → the event
+    with its right answer. checks: gold item → question and person → answer. guidelines: one entry, whose event
     holds the text. notes: example → events, oldest first. opinions: example → each person's own latest answers, as
     `curation.decisions.fold` says, oldest first. answered: example → the people who answered it, the
     earliest first. revisions: example → number of its newest event, undo and
@@ -90,6 +91,8 @@ class State:
     settled: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     opinions: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     suggested: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    gold: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
+    checks: Mapping[str, Mapping[str, Event]] = field(default_factory=dict)
     answered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disagreement: Mapping[str, float] = field(default_factory=dict)
     unsettled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -41,6 +41,8 @@ NESTED = {
     "answer": "answers",
     "settle": "settled",
     "suggested": "suggested",
+    "gold": "gold",
+    "check": "checks",
 }
 """Kind → the table that holds several events of an example, by `inner_key`."""
 
@@ -61,8 +63,10 @@ def subject_of(event: Event) -> tuple[str, ...] | None:
 
 def inner_key(event: Event) -> str:
     """Return the key of an event within its example in a nested table."""
-    if event.kind == "settle":
+    if event.kind in ("settle", "gold"):
         return str(event.value["question"])
+    if event.kind == "check":  # no question's name has a blank
+        return f"{event.value['question']} {event.annotator}"
     if event.kind == "suggested":
         return event.op_id.removesuffix(SUGGESTED)
     return question_of(event) or str(event.value)

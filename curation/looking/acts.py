@@ -28,6 +28,8 @@ DONE = {
     "prefer": "chose among copies",
     "answer": "answered about",
     "settle": "settled",
+    "gold": "made a gold item of",
+    "check": "answered about",
     "suggested": "answered beside a suggestion",
     "guideline": "changed the guidelines",
     "undo": "undid",

@@ -9,7 +9,6 @@ uncertain share too (Agresti and Caffo 2000).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,9 +27,6 @@ RESAMPLES = 4_000
 LEVEL = 0.95
 
 COLUMNS = ("example", "source", "question", "who", "shown", "agreed", "right")
-
-Gold = Mapping[tuple[str, str], str]
-"""Example and question → the answer that is known to be right, as text."""
 
 
 @dataclass(frozen=True)
@@ -128,22 +124,22 @@ class Bias:
         return {**names, **arms, "changed": self.changed, **plain, "sentence": self.sentence()}
 
 
-NO_GOLD: Gold = {}
-
-
-def answers_beside(people: State, gold: Gold = NO_GOLD) -> pd.DataFrame:
-    """Return a row for each person's own answer that stood beside a suggestion.
+def answers_beside(people: State) -> pd.DataFrame:
+    """Return a row for each person's own answer that stood beside a suggestion, gold items too.
 
     Columns: COLUMNS; shown and agreed are bool, right is bool or missing where it is not known.
     """
     rows = []
     for example in people.suggested:
-        for answer in people.opinions.get(example, ()):
+        checks = people.checks.get(example, {}).values()
+        for answer in (*people.opinions.get(example, ()), *(e.settles() for e in checks)):
             if (suggestion := beside_answer(people, answer)) is None:
                 continue
             value, question = suggestion.value, question_of(answer)
-            gold_answer = gold.get((example, question))
-            right = None if gold_answer is None else answer_of(answer) == gold_answer
+            gold = people.gold.get(example, {}).get(question)
+            right = None
+            if gold is not None and gold.annotator != answer.annotator:
+                right = answer_of(answer) == answer_of(gold.settles())
             agreed = is_accepted(answer, suggestion)
             names = example, value["source"], question, answer.annotator
             rows.append((*names, value["shown"], agreed, right))

@@ -230,7 +230,8 @@ class Reader:
     def _may_meet(self, event: Event, search: Search) -> bool:
         """Return whether an event meets what can be read from it alone; a million are tried a second."""
         return (
-            (not search.kinds or event.kind in search.kinds)
+            event.kind != "gold"  # those who are checked read the history too
+            and (not search.kinds or _shown(event).kind in search.kinds)
             and (
                 not search.person
                 or event.annotator == search.person
@@ -280,7 +281,8 @@ class Reader:
         return f"{lost:,} of {len(main):,} overruled" if lost else ""
 
     def _words(self, events: Sequence[Event]) -> str:
-        """Return what the events of one act did, in words."""
+        """Return what the events of one act did, in words; a check reads as any other answer."""
+        events = [_shown(event) for event in events]
         first = events[0]
         if returns(first):
             number = int(first.batch.split(":")[1])
@@ -365,7 +367,7 @@ def _switched_by(fold: Fold, events: Iterable[Event]) -> dict[str, str]:
 
 def _accepted(run: Sequence[Event]) -> str:
     """Return how many suggestions that were shown an act of several answers accepted, in words."""
-    answers = {event.op_id: event for event in run if question_of(event)}
+    answers = {e.op_id: e for e in map(_shown, run) if question_of(e)}
     shown = [
         (answers[answer], event)
         for event in run
@@ -375,3 +377,8 @@ def _accepted(run: Sequence[Event]) -> str:
     if len(answers) < 2 or not shown:
         return ""
     return f"; {sum(is_accepted(*pair) for pair in shown):,} of {len(shown):,} suggestions accepted"
+
+
+def _shown(event: Event) -> Event:
+    """Return a check as the answer that it stands for, and any other event as it is."""
+    return event.settles() if event.kind == "check" else event

@@ -76,17 +76,21 @@ NOTHING = Among(np.zeros(0, dtype=np.int64))
 class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
-    labels, tags: those in use, in alphabetical order.
+    labels, tags: those in use, in alphabetical order. answered: number of examples that the person
+    has answered, without gold items.
     """
 
     positions: np.ndarray
     counts: dict[str, int]
     labels: list[str]
     tags: list[str]
+    answered: int = 0
 
 
 class Progress(NamedTuple):
     """The progress of a review: numbers of shared and other examples, and of those with all their answers.
+
+    Gold items are not counted.
 
     extra: answers beyond the overlap.
     """
@@ -147,6 +151,8 @@ class Board:
             sheet.counted.follow(people or State(), changes)
             tally = sheet.counted.tally
             unanswered = tally.unanswered(who, review) & ~tally.in_review
+            if people is not None and people.gold:  # they come as `curation.looking.checks` says
+                unanswered[tally.of_rows(people.gold)] = False
             waits = {other: sheet.candidates[other] & unanswered for other in sheet.candidates}
             waits[REVIEW] = tally.in_review
             for other, (members, decided) in saved.items():
@@ -161,7 +167,8 @@ class Board:
                 order = saved[name].positions if name in saved else positions
                 positions = _in_order(waits[name], tally.skipped, order)
             labels = sorted(tally.names("label") | sheet.labels)
-            return Look(positions, counts, labels, sorted(tally.names("tag")))
+            tags, answered = sorted(tally.names("tag")), tally.answered_by(who)
+            return Look(positions, counts, labels, tags, answered)
 
     def progress(
         self,
@@ -177,10 +184,15 @@ class Board:
             counted = self._sheet(rows).counted
             counted.follow(people or State(), changes)
             overlap, answers = counted.tally.overlap(review), counted.tally.answers.astype(int)
-            shared = int(np.count_nonzero(overlap > 1)) if review.overlap > 1 else len(rows)
-            extra = int(np.maximum(answers - overlap, 0).sum())
-            done = int(np.count_nonzero(answers >= overlap))
-            return Progress(shared, len(rows) - shared, done, extra)
+            counts = np.ones(len(rows), dtype=bool)
+            if people is not None:
+                counts[counted.tally.of_rows(people.gold)] = False
+            total = int(np.count_nonzero(counts))
+            is_shared = counts & (overlap > 1) if review.overlap > 1 else counts
+            shared = int(np.count_nonzero(is_shared))
+            extra = int(np.maximum(answers - overlap, 0)[counts].sum())
+            done = int(np.count_nonzero(counts & (answers >= overlap)))
+            return Progress(shared, total - shared, done, extra)
 
     def _sheet(self, rows: pd.DataFrame) -> _Sheet:
         sheet = self._sheets.get(id(rows))

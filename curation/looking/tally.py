@@ -86,6 +86,11 @@ class Tally:
             waits &= ~mask
         return waits
 
+    def answered_by(self, who: str) -> int:
+        """Return the number of rows that a person answered."""
+        mask = self._by_person.get(who)
+        return 0 if mask is None else int(np.count_nonzero(mask))
+
     def overlap(self, review: Review) -> np.ndarray:
         """Return the number of people who are to answer each row."""
         if review.overlap == 1 or review.share >= 1:
@@ -99,3 +104,8 @@ class Tally:
     def positions(self, ids: Iterable[str]) -> np.ndarray:
         """Return the positions of ids, in their order; -1 for an id without a row."""
         return self.index.get_indexer(pd.Index(list(ids), dtype=self.index.dtype))
+
+    def of_rows(self, ids: Iterable[str]) -> np.ndarray:
+        """Return the positions of those ids that have a row."""
+        positions = self.positions(ids)
+        return positions[positions >= 0]

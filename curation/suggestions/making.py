@@ -52,6 +52,11 @@ class Made(NamedTuple):
             f"{len(self.rows):,} suggestions on {examples:,} examples"
             + (f" by {sources}." if sources else ".")
         ]
+        return [*lines, *self.remarks()]
+
+    def remarks(self) -> list[str]:
+        """Return a sentence about each kind of suggestion that was left out, and the remark."""
+        lines = list[str]()
         if self.unknown:
             lines.append(
                 f"Left out, because they are about no one example of this project: {self.unknown:,}."

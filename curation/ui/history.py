@@ -126,7 +126,7 @@ def filters(scene: Scene) -> Search:
     )
     kinds = first[1].multiselect(
         "What was done",
-        KINDS,
+        [kind for kind in KINDS if kind not in ("gold", "check")],
         key="history-kinds",
         format_func=lambda kind: DONE.get(kind, kind),
         placeholder="anything",

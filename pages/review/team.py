@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import question_form, review_form, shell, state, suggestions, team
+from curation.ui import gold, question_form, review_form, shell, state, suggestions, team
 
 
 def draw() -> None:
@@ -14,6 +14,7 @@ def draw() -> None:
     questions = question_form.draw(project)
     people = project.people()
     suggestions.draw(project, view, people, questions)
+    gold.draw(project, people)
     review_form.draw(project, view, people)
     if people is None or not people.opinions:
         st.info(

@@ -10,6 +10,7 @@ import orjson
 
 from curation import roles
 from curation.decisions import Decision
+from curation.decisions.checks import with_checks
 from curation.decisions.event import ANSWERING, SWITCHES, with_reason
 from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
@@ -59,7 +60,8 @@ def write(project: Project, answers: Sequence[Any], offers: Offers | None = None
             try:
                 decisions = decisions_of(answer)
                 check_answers(questions, decisions)
-                decisions += offers.beside(answer, decisions) if offers else []
+                beside = offers.beside(answer, decisions) if offers else []
+                decisions = [*with_checks(decisions, project.people()), *beside]
             except CurationError as error:
                 done.refused[op] = str(error)
                 continue

@@ -17,9 +17,11 @@ import pandas as pd
 from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
+from curation.decisions.checks import checks_for, own_checks
 from curation.decisions.event import SWITCHES
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
+from curation.looking.checks import EVERYBODY, among
 from curation.looking.queues import (
     EVERYTHING,
     REVIEW,
@@ -112,7 +114,7 @@ def _next(
     look = place.board.look(rows, people, name, place.annotator, review, changes, saved=saved.among)
     again = name == REVIEW or (name in saved.among and saved.among[name].decided)
     shown = current if current in rows.index else ""
-    order = _leased(place, look, name, shown, page, review, again)
+    order = _leased(place, look, people, name, shown, page, review, again)
     revisions = {} if people is None else people.revisions
     needed = [*([current] if current in rows.index else []), *order]
     stale = [i for i in needed if have.get(i) != revisions.get(i, 0)]
@@ -139,9 +141,16 @@ def _next(
 
 
 def _leased(
-    place: Place, look: Look, name: str, current: str, page: str, review: Review, again: bool
+    place: Place,
+    look: Look,
+    people: State | None,
+    name: str,
+    current: str,
+    page: str,
+    review: Review,
+    again: bool,
 ) -> list[str]:
-    """The next examples, leased to the page with the one on its screen.
+    """The next examples, leased to the page with the one on its screen; gold items stand among them.
 
     The queue `everything` goes on from there, and only the screen is leased. again: whether answered
     examples are leased too.
@@ -153,14 +162,20 @@ def _leased(
         screen = current or next(iter(order), "")
         take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
         return order
+    candidates, waiting = ids_of(rows, look.positions), len(look.positions)
+    checks = [] if again else [i for i in checks_for(people, who) if i in rows.index]
+    left = [i for i in checks if not own_checks(people, i, who)]
+    if left:
+        begun = look.answered + len(checks) - len(left) + bool(current)
+        candidates = among(candidates, [i for i in left if i != current], who, begun, review.gold)
     return take(
         page,
         who,
-        ids_of(rows, look.positions),
+        candidates,
         AHEAD,
-        overlap=review.people_for,
+        overlap=lambda i: EVERYBODY if people and i in people.gold else review.people_for(i),
         screen=current,
-        waiting=len(look.positions),
+        waiting=waiting + len(left),
         again=again,
     )
 
@@ -224,7 +239,8 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
             break
         if newest is not None:
             examples.add(event.example_id)
-            kind = event.kind  # of the act's first event; a reason comes after its decision
+            # of the act's first event; a reason comes after its decision
+            kind = event.settles().kind if event.kind == "check" else event.kind
     if newest is None:
         return None
     return {
@@ -326,7 +342,8 @@ def _answers(
 ) -> dict[str, Any]:
     """A person's own answers that fit the lead's questions; those of others would sway them."""
     opinions = people.opinions.get(example, ()) if people else ()
-    own = [e.value for e in opinions if e.kind == "answer" and e.annotator == annotator]
+    events = [*opinions, *own_checks(people, example, annotator).values()]
+    own = [e.value for e in events if e.kind == "answer" and e.annotator == annotator]
     values = {value["question"]: value["value"] for value in own}
     return {n: v for n, v in values.items() if n in questions and questions[n].is_fit(v)}
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from curation.dataset import Dataset, with_derived
 from curation.decisions import State
+from curation.decisions.checks import is_check, own_checks
 from curation.decisions.state import Summary
 from curation.report import PEOPLE, StepReport
 from curation.review import Review
@@ -25,14 +26,17 @@ FACTS = ("split", "language", "topic", "group")
 def unanswered(
     people: State | None, examples: Iterable[str], annotator: str, review: Review
 ) -> list[str]:
-    """Return the examples of several people that somebody touched and this person did not answer."""
+    """Return the examples of several people that somebody touched and this person did not answer.
+
+    A gold item is one of them, also after the person's answer: nothing may tell that it is one.
+    """
     state = people or State()
     return [
         i
         for i in examples
         if i in state.revisions
         and annotator not in state.answered.get(i, ())
-        and review.people_for(i) > 1
+        and (review.people_for(i) > 1 or is_check(state, i, annotator))
     ]
 
 
@@ -67,14 +71,15 @@ def _drops(report: StepReport, example: str) -> bool:
 
 def own(decided: Summary, people: State, example: str, annotator: str) -> Summary:
     """Return what this person did with an example, of all decisions on it; its revision stays."""
+    checks = own_checks(people, example, annotator)
     tags, flags = people.tags.get(example, {}), people.flags.get(example, {})
     ratings = (e for e in people.opinions.get(example, ()) if e.kind == "rate")
     return replace(
         decided,
-        verdict=None,
-        label=None,
+        verdict=checks.get("verdict"),
+        label=checks.get("label"),
         edit=None,
-        rating=next((e for e in ratings if e.annotator == annotator), None),
+        rating=checks.get("rating") or next((e for e in ratings if e.annotator == annotator), None),
         notes=tuple(note for note in decided.notes if note.annotator == annotator),
         tags=tuple(tag for tag in decided.tags if tags[tag].annotator == annotator),
         flags=tuple(flag for flag in decided.flags if flags[flag].annotator == annotator),

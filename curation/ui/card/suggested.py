@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from curation.decisions import Decision, State
+from curation.decisions.checks import own_checks
 from curation.decisions.event import SUGGESTED, SUGGESTION, question_of
 from curation.errors import CurationError
 from curation.project import Project
@@ -110,4 +111,5 @@ class Offers:
 def _own(people: State | None, example: str, annotator: str) -> dict[str, str]:
     """Return the questions that a person answered, with the op_id of the answer."""
     opinions = people.opinions.get(example, ()) if people else ()
-    return {question_of(e): e.op_id for e in opinions if e.annotator == annotator}
+    own = {question_of(e): e.op_id for e in opinions if e.annotator == annotator}
+    return own | {q: e.op_id for q, e in own_checks(people, example, annotator).items()}

@@ -1,0 +1,81 @@
+"""The command on gold items: make them, take them back, and say how people answer them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curation.cli.options import AsJson, EngineName, ProjectPath, read_bytes
+from curation.cli.rows import current
+from curation.cli.terminal import show
+from curation.project import Project
+from curation.questions import read_questions
+
+
+def gold(
+    project: ProjectPath,
+    source_file: Annotated[
+        Path | None,
+        typer.Option("--from", help="A table (.csv, .jsonl, .parquet) of {id, question, value}."),
+    ] = None,
+    question: Annotated[str, typer.Option(help="The question of rows without one.")] = "",
+    settled: Annotated[
+        bool, typer.Option("--settled", help="Make all settled answers gold.")
+    ] = False,
+    remove: Annotated[
+        str, typer.Option(metavar="ID", help="The example is no gold item any more.")
+    ] = "",
+    annotator: Annotated[
+        str, typer.Option(help="Who knows the answers; they are not checked.")
+    ] = "",
+    engine: EngineName = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Make gold items, whose right answer is known, or say how often each person answers them right.
+
+    They stand among the examples of each person's queue, at the share of `review --gold`.
+    """
+    if sum(map(bool, (source_file, settled, remove))) > 1:
+        raise typer.BadParameter("give one of --from, --settled and --remove")
+    from curation import gold as golden
+
+    opened = Project.open(project)
+    people = opened.people()
+    if remove:
+        number = golden.unmake(opened, remove, annotator)
+        show({"removed": number}, as_json, f"{remove} is no gold item any more.")
+        return
+    if settled:
+        number = golden.make(opened, golden.settled(people), annotator)
+        show({"gold": number}, as_json, f"{number:,} settled answers are gold now.")
+        return
+    if source_file is not None:
+        from curation.suggestions import making
+
+        questions = {one.name: one for one in read_questions(opened.path)}
+        records = making.records_of(read_bytes(source_file), source_file.suffix, "", question)
+        result = making.of_records(records, current(opened, engine), questions, "gold")
+        number = golden.make(opened, golden.of_suggestions(result.rows, people), annotator)
+        lines = [f"{number:,} answers are gold now.", *result.remarks()]
+        value = {"gold": number, "unknown": result.unknown, "unfit": result.unfit}
+        show(value, as_json, "\n".join(lines))
+        return
+    _list(opened, as_json)
+
+
+def _list(opened: Project, as_json: bool) -> None:
+    """Print the number of gold items, and how often each person answers them right."""
+    from curation.decisions import State
+    from curation.looking.checks import by_person
+
+    people = opened.people() or State()
+    table = by_person(people).to_dict("records")
+    lines = [f"{len(people.gold):,} gold items"]
+    lines += [
+        f"{line['who']}: {line['right']:,} of {line['answers']:,} right, {line['share']:.0%} "
+        f"({line['low']:.0%} to {line['high']:.0%})"
+        for line in table
+    ]
+    show({"items": len(people.gold), "people": table}, as_json, "\n".join(lines))

@@ -1,0 +1,61 @@
+"""Gold items in people's queues, and how often each person answers them right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pandas as pd
+
+from curation.decisions.answers import answer_of
+from curation.decisions.checks import own_checks
+from curation.decisions.state import State
+from curation.review import place_of
+
+EVERYBODY = 1_000
+"""People who may hold a gold item at a time."""
+
+
+def among(
+    order: Iterable[str], checks: Sequence[str], who: str, place: int, share: float
+) -> Iterator[str]:
+    """Yield an order of examples with gold items at a share of its places.
+
+    checks: the gold items that wait for the person. place: the number of examples that the person
+    had before these. Places and items depend on the person and their numbers alone, so that the same
+    stand there however often it is asked.
+    """
+    rest = iter(sorted(checks, key=lambda example: place_of(f"{who}\0{example}", b"gold item")))
+    for example in order:
+        while place_of(f"{who}\0{place}", b"gold place") < share:
+            if (check := next(rest, None)) is None:
+                break
+            yield check
+            place += 1
+        yield example
+        place += 1
+
+
+def by_person(people: State) -> pd.DataFrame:
+    """Return how often each person answered gold items right, those with the most answers first.
+
+    Columns: who, answers, right, share, low and high, the bounds of the 95 % interval (Wilson 1927).
+    An answer counts while its question has a right answer that somebody else set.
+    """
+    from scipy.stats import binomtest
+
+    counts: dict[str, list[int]] = {}
+    for example, checks in people.checks.items():
+        gold = {
+            question: event.settles() for question, event in people.gold.get(example, {}).items()
+        }
+        for who in {event.annotator for event in checks.values()}:
+            for question, answer in own_checks(people, example, who).items():
+                if question in gold and gold[question].annotator != who:
+                    count = counts.setdefault(who, [0, 0])
+                    count[0] += 1
+                    count[1] += answer_of(answer) == answer_of(gold[question])
+    lines = []
+    for who, (answers, right) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
+        ends = binomtest(right, answers).proportion_ci(0.95, method="wilson")
+        lines.append((who, answers, right, right / answers, float(ends.low), float(ends.high)))
+    return pd.DataFrame(lines, columns=["who", "answers", "right", "share", "low", "high"])

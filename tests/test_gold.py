@@ -1,0 +1,288 @@
+"""Gold items: they come at a share of each person's cards, look like others, and decide nothing."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import pytest
+
+from curation import Project, gold
+from curation.decisions import Decision
+from curation.decisions.receipt import decision_lines
+from curation.errors import CurationError
+from curation.interchange import table_of
+from curation.looking.bias import answers_beside, biases
+from curation.looking.checks import among, by_person
+from curation.looking.events import Reader
+from curation.questions import Question, write_questions
+from curation.review import change_review
+from curation.roles import ANNOTATOR, NotAllowed
+from curation.ui.card.replies import reply
+from tests.test_card import QUESTIONS, answer, ask, place
+from tests.test_review import curate
+from tests.test_roles import ANN, acting, rank
+from tests.test_suggestions import card, ids_of, save, suggestion
+
+TONE = Question("tone", "choice", options=("warm", "cold"))
+
+
+@pytest.fixture
+def project(make_project) -> Project:
+    """Sixty small questions, the last twelve of which are gold: to be kept, set by Lea."""
+    project = make_project(QUESTIONS)
+    write_questions(project.path, [TONE])
+    change_review(project.path, held_back=0.0)
+    gold.make(project, [(i, "verdict", "keep") for i in ids_of(project)[48:]], "Lea")
+    return project
+
+
+def golden(project: Project) -> list[str]:
+    return ids_of(project)[48:]
+
+
+def work(project: Project, who: str, cards: int, kind: str = "keep", page: str = "") -> list[str]:
+    """Answer card after card as a page does, and return the examples that were on the screen."""
+    seat, screens, shown, answers, current = place(project, who), [], {}, [], ""
+    while len(screens) < cards:
+        request = {"page": page or who, "at": current, "answers": answers}
+        request["have"] = {i: shown[i]["revision"] for i in shown}
+        result = ask(seat, **request)
+        assert not result["trouble"]
+        shown |= {one["id"]: one for one in result["cards"]}
+        queue = [i for i in ([current] if current else []) + result["order"] if i not in screens]
+        if not queue:
+            break
+        screens.append(queue[0])
+        op = f"{who}-{queue[0]}-{project.last_decision()}"
+        answers = [answer(queue[0], kind, by=who, op=op)]
+        current = queue[1] if len(queue) > 1 else ""
+    ask(seat, page=page or who, at=current, answers=answers)
+    return screens
+
+
+# --- where they stand -----------------------------------------------------------------------
+
+
+def test_a_share_of_the_places_is_gold_and_a_person_s_places_stay():
+    order, checks = [f"e{n}" for n in range(4_000)], [f"g{n}" for n in range(1_000)]
+    both = list(among(order, checks, "Ann", 0, 0.05))
+    share = sum(i.startswith("g") for i in both) / len(both)
+    assert 0.04 < share < 0.06
+    assert [i for i in both if i.startswith("e")] == order
+    fixed = [n for n, i in enumerate(both[:2_000]) if i.startswith("g")]
+    rest = [i for i in both[500:] if i.startswith("e")]
+    later = list(among(rest, [i for i in checks if i not in both[:500]], "Ann", 500, 0.05))
+    assert later[:1_000] == both[500:1_500], "also after 500 of them were answered"
+    others = [n for n, i in enumerate(among(order, checks, "Bob", 0, 0.05)) if i.startswith("g")]
+    assert fixed != others[: len(fixed)]
+    assert list(among(order, checks, "Ann", 0, 0.0)) == order
+    assert list(among(order[:3], checks[:2], "Ann", 0, 1.0))[2:] == order[:3]
+
+
+def test_each_person_gets_gold_items_among_their_cards_and_each_once(project):
+    change_review(project.path, gold=0.3)
+    screens = {who: work(project, who, 24) for who in ("Ann", "Bob")}
+    checks = set(golden(project))
+    for who, examples in screens.items():
+        assert len(examples) == len(set(examples)) == 24
+        assert 3 <= len(checks & set(examples)) <= 12, who
+    assert not (set(screens["Ann"]) & set(screens["Bob"])) - checks, "others are for one person"
+    assert checks & set(screens["Ann"]) & set(screens["Bob"])
+    assert not checks & set(work(project, "Lea", 60)), "who set them is not checked"
+
+
+def test_queues_count_what_waits_without_gold_items_and_end(project):
+    change_review(project.path, gold=0.2)
+    assert curate("review", project.path).startswith("Each of the 48 examples is answered by one")
+    assert ask(place(project), page="Ann")["left"] == 48
+    work(project, "Ann", 100)
+    last = ask(place(project), page="Ann")
+    assert (last["left"], last["order"], last["elsewhere"]) == (0, [], 0)
+
+
+# --- what they do ---------------------------------------------------------------------------
+
+
+def test_answers_to_gold_items_decide_nothing_and_are_compared_with_nobody_s(project):
+    one, two, *_ = golden(project)
+    before = project.people()
+    for who, kind in (("Ann", "drop"), ("Bob", "keep")):
+        for example, value in ((one, None), (two, None)):
+            sent = answer(
+                example, kind, value, by=who, op=f"{who}{example}", answers={"tone": "cold"}
+            )
+            assert ask(place(project, who), answers=[sent])["saved"] == [sent["op"]]
+    people = project.people()
+    for name in ("verdicts", "labels", "answers", "opinions", "answered", "disagreement", "notes"):
+        assert getattr(people, name) == getattr(before, name)
+    assert people.fingerprint() == before.fingerprint()
+    assert len(people.opinions_frame()) == 0
+    assert table_of(people, project.examples.rows).empty
+    assert project.view().dataset.rows.loc[[one, two], "dropped_by"].isna().all()
+    lines = by_person(people).to_dict("records")
+    assert [(row["who"], row["right"], row["answers"]) for row in lines] == [
+        ("Ann", 0, 2),
+        ("Bob", 2, 2),
+    ]
+    assert lines[1]["low"] == pytest.approx(0.3424, abs=1e-3), "Wilson, two of two"
+    assert curate("gold", project.path).split("\n") == [
+        "12 gold items",
+        "Ann: 0 of 2 right, 0% (0% to 66%)",
+        "Bob: 2 of 2 right, 100% (34% to 100%)",
+    ]
+
+
+def test_the_latest_answer_counts_and_an_undone_one_does_not(project):
+    one, *_ = golden(project)
+    for n, kind in enumerate(("drop", "keep")):
+        ask(place(project), answers=[answer(one, kind, op=f"o{n}")])
+    assert by_person(project.people())[["answers", "right"]].to_numpy().tolist() == [[1, 1]]
+    undo = ask(place(project))["undo"]
+    assert (undo["kind"], undo["example"], undo["count"]) == ("keep", one, 1)
+    project.decisions.undo("Ann", **undo["target"])
+    assert by_person(project.people())[["answers", "right"]].to_numpy().tolist() == [[1, 0]]
+
+
+def test_who_set_an_answer_and_who_had_given_one_are_not_checked(project):
+    one, two, three, *_ = ids_of(project)
+    project.decisions.append([Decision(one, "drop", annotator="Ann")])
+    gold.make(project, [(one, "verdict", "keep")], "Lea")
+    ask(place(project, "Ann"), answers=[answer(one, "keep", op="again")])
+    ask(place(project, "Lea"), answers=[answer(one, "drop", by="Lea", op="lead")])
+    people = project.people()
+    assert not people.checks and people.verdicts[one].annotator == "Lea"
+    assert by_person(people).empty
+
+
+def test_other_work_on_a_gold_item_is_as_on_any_example(project):
+    one, *_ = golden(project)
+    ask(
+        place(project),
+        answers=[answer(one, "tag", "odd", op="t"), answer(one, "note", "look", op="n")],
+    )
+    project.decisions.append([Decision(one, "drop", annotator="Bob")])  # by a filter, not on a card
+    people = project.people()
+    assert list(people.tags[one]) == ["odd"] and people.notes[one] and people.verdicts[one]
+
+
+# --- nothing tells them apart -----------------------------------------------------------------
+
+
+def test_the_card_of_a_gold_item_is_as_others_before_and_after_the_answer(project):
+    plain, one = ids_of(project)[0], golden(project)[0]
+    project.decisions.append(
+        Decision(one, "settle", {"question": q, "value": v}, "Lea")
+        for q, v in (("verdict", "drop"), ("label", "sums"))
+    )
+    write_questions(project.path, [TONE])
+
+    def looks(example: str) -> dict:
+        return {
+            n: v
+            for n, v in card(project, example).items()
+            if n not in ("id", "revision", "messages", "source")
+        }
+
+    assert looks(one) == looks(plain), "what was settled does not show"
+    for example in (plain, one):
+        sent = answer(example, "keep", op=f"k{example}", answers={"tone": "warm"})
+        ask(place(project), answers=[sent])
+    assert looks(one) == looks(plain)
+    assert looks(one)["fate"] == {"kept": True, "by": "Ann", "person": True}
+    assert looks(one)["answers"] == {"tone": "warm"}
+
+
+def test_history_and_receipts_do_not_tell_a_gold_item(project):
+    plain, one = ids_of(project)[0], golden(project)[0]
+    for example in (plain, one):
+        ask(place(project), answers=[answer(example, "keep", op=f"k{example}")])
+    acts = Reader(project.decisions).page().acts
+    assert [(act.words, act.example, act.fate) for act in acts] == [
+        ("kept", one, ""),
+        ("kept", plain, ""),
+    ]
+    assert decision_lines(project.decisions, project.people(), one) == []
+    text = json.dumps([act.to_dict() for act in acts])
+    assert "gold" not in text and "check" not in text
+
+
+def test_a_reply_holds_no_word_of_gold(project):
+    change_review(project.path, gold=0.5)
+    result = reply(
+        place(project), {"project": "sums", "page": "p", "queue": "undecided", "sent": 1}
+    )
+    checks = [one for one in result["cards"] if one["id"] in golden(project)]
+    assert checks and len(checks) < len(result["cards"])
+    assert "gold" not in json.dumps(result) and "check" not in json.dumps(result)
+    shown = [set(one) for one in result["cards"]]
+    assert all(names == shown[0] for names in shown)
+
+
+# --- making them ----------------------------------------------------------------------------
+
+
+def test_settled_answers_and_a_file_make_gold_once_and_one_is_taken_back(project, tmp_path):
+    one, two, three, *_ = ids_of(project)
+    project.decisions.append([Decision(one, "settle", {"question": "label", "value": "a"}, "Lea")])
+    assert (
+        curate("gold", project.path, "--settled", "--annotator", "Lea")
+        == "1 settled answers are gold now."
+    )
+    assert (
+        curate("gold", project.path, "--settled", "--annotator", "Lea")
+        == "0 settled answers are gold now."
+    )
+    lines = [
+        {"id": two, "value": "warm"},
+        {"id": three, "value": "loud"},
+        {"id": "x", "value": "warm"},
+    ]
+    (tmp_path / "g.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    words = (
+        "gold",
+        project.path,
+        "--from",
+        tmp_path / "g.jsonl",
+        "--question",
+        "tone",
+        "--annotator",
+        "Lea",
+    )
+    assert curate(*words).split("\n")[0] == "1 answers are gold now."
+    assert curate(*words).split("\n")[0] == "0 answers are gold now."
+    assert project.people().gold[two]["tone"].value["value"] == "warm"
+    curate("gold", project.path, "--remove", two, "--annotator", "Lea")
+    assert two not in project.people().gold and one in project.people().gold
+    with pytest.raises(CurationError, match="is no gold item"):
+        gold.unmake(project, two, "Lea")
+    with pytest.raises(CurationError, match="carries the name"):
+        gold.make(project, [(two, "tone", "warm")], " ")
+
+
+def test_only_an_owner_makes_gold(project):
+    rank(project, ANNOTATOR)
+    with acting(ANN), pytest.raises(NotAllowed):
+        gold.make(project, [(ids_of(project)[0], "verdict", "keep")], ANN.email)
+
+
+def test_gold_says_whether_people_who_saw_a_suggestion_were_right(project):
+    change_review(project.path, held_back=0.5)
+    checks = golden(project)
+    save(project, *(suggestion(project, i, "verdict", "drop") for i in checks))
+    for example in checks:
+        shown = card(project, example)
+        sent = answer(example, "drop" if shown["suggestions"] else "keep", op=f"o{example}")
+        sent |= {"content": shown["content"], "suggested": shown["suggestions"]}
+        ask(place(project), answers=[sent])
+    (result,) = biases(answers_beside(project.people()))
+    assert (
+        result.shown.answers + result.hidden.answers == 12
+        and result.shown.answers
+        and result.hidden.answers
+    )
+    assert (result.shown.checked, result.shown.right) == (result.shown.answers, 0)
+    assert (result.hidden.checked, result.hidden.right) == (
+        result.hidden.answers,
+        result.hidden.answers,
+    )
