@@ -615,3 +615,19 @@ def test_a_project_that_is_deleted_while_it_is_open_is_said_and_nothing_is_made(
     moved.rename(project.path)
     saved(page)
     assert decided(project) == [(shown, "k")]
+
+
+def test_the_sidebar_counts_anew_beside_the_card_and_what_is_typed_stays(opened, project):
+    page = opened()
+    page.locator(".pane").click()
+    kept = page.get_by_test_id("stSidebar").get_by_text("of 401 kept")
+    shown = kept.inner_text()
+    page.keyboard.press("d")
+    page.keyboard.press("n")
+    page.keyboard.type("half a note", delay=5)
+    page.wait_for_function("shown => !document.body.innerText.includes(shown)", arg=shown)
+    assert kept.inner_text() == "400 of 401 kept"
+    page.keyboard.type(" more")
+    page.keyboard.press("Enter")
+    saved(page)
+    assert [e.value for e in events(project) if e.kind == "note"] == ["half a note more"]

@@ -22,6 +22,9 @@ RECENT = 5
 ANNOTATE = "annotate"
 """The address of the page of cards."""
 
+CARD_REFRESH = 15.0
+"""Seconds after which the sidebar beside the card counts anew; it takes 0.1 s at 50,000 rows."""
+
 ICON = Path(__file__).with_name("icon.svg")
 """The browser tab's icon; one of Streamlit's own names would be fetched from a foreign host."""
 
@@ -38,7 +41,9 @@ def around(page: Any) -> None:
             _who_and_where()
             if project is not None:
                 st.set_page_config(page_title=f"{page.title} · {project.name}")
-                _funnel(project)
+                # Answers on a card draw the card only.
+                often = CARD_REFRESH if page.url_path == ANNOTATE else None
+                st.fragment(_funnel, run_every=often)(project)
                 if page.url_path != ANNOTATE:  # the card has an undo of its own
                     _undo(project)
                     state.presence(str(project.path)).left(state.connection_id())
