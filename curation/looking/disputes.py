@@ -18,8 +18,7 @@ def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[st
 
     index: ids of the examples that the project has.
     """
-    different = result.disagreements.index
-    ids = [str(i) for i in different[different.isin(index)]]
+    ids = [str(i) for i in result.disagreements.index if i in index]
     waiting = [i for i in ids if result.question not in people.settled.get(i, ())]
     return waiting, len(ids) - len(waiting)
 
