@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from curation.decisions.event import (
     IMPORT,
@@ -30,6 +30,8 @@ from curation.decisions.subjects import actor, overruled, subject_of
 from curation.decisions.suggested import is_accepted, suggestion_words
 from curation.errors import CurationError
 from curation.looking.acts import DONE, act_of, grouped, many, returns, short
+
+T = TypeVar("T")
 
 PAGE = 50
 """Acts of a page."""
@@ -103,8 +105,7 @@ class Page:
 class Reader:
     """Reads the history of a store as it is now.
 
-    people: the decisions that count; without, the latest of each question count.
-
+    people: the decisions that count, of this store; without, the latest of each question count.
     label_of: returns the label with which an example was imported, "" for none.
     """
 
@@ -142,7 +143,7 @@ class Reader:
 
     def people(self) -> list[str]:
         """Return everybody who decided something, in alphabetical order."""
-        return sorted({event.annotator for event in self.store.events()})
+        return sorted({e.annotator for e in self._read(lambda fold: fold.upto(self.state.last))})
 
     def events(self, act: Act, most: int = 1_000) -> list[tuple[Event, str, str]]:
         """Return the first events of an act: each with its words and its fate.
@@ -150,8 +151,8 @@ class Reader:
         Reasons and suggestions, which stand beside others, are left out.
         """
         top = act.target.get("batch", "")
-        between = self.store.events(since=act.first - 1, until=act.seq)
-        run = [event for event in between if act_of(event) == top][:most]
+        later = self._read(lambda fold: fold.after(act.first - 1))
+        run = [e for e in later if e.seq <= act.seq and act_of(e) == top][:most]
         rows = [event for event in run if not beside(event)]
         fates = self._fates(rows)
         return [(e, self._words([e]), fate) for e, fate in zip(rows, fates, strict=True)]
@@ -165,10 +166,10 @@ class Reader:
         return self._fates([event])[0]
 
     def _fates(self, events: Sequence[Event]) -> list[str]:
-        """Return the fate of each event; together they cost two queries at most."""
+        """Return the fate of each event."""
         self._load(events)
         off = [event for event in events if event.op_id in self.state.undone]
-        by = self.store.read(lambda fold: _switched_by(fold, off)) if off else {}
+        by = self._read(lambda fold: _switched_by(fold, off)) if off else {}
         return [by.get(event.op_id) or self._lost(event) for event in events]
 
     def _lost(self, event: Event) -> str:
@@ -176,12 +177,16 @@ class Reader:
         self._load([event])
         return fate(event, self.state, self._later[event.example_id])[0]
 
+    def _read(self, look: Callable[[Fold], T]) -> T:
+        """Return what a function makes of the events; those of the state were read with it."""
+        return self.store.read(look, anew=False)
+
     def _load(self, events: Iterable[Event]) -> None:
-        """Read the pasts of the events' examples at once; one by one, each costs a query."""
+        """Read the pasts of the events' examples at once, under one lock."""
         missing = {event.example_id for event in events} - self._pasts.keys()
         if missing:
             last, undone, policy = self.state.last, self.state.undone, self.state.policy
-            pasts = self.store.read(lambda fold: {i: fold.events_of(i) for i in missing})
+            pasts = self._read(lambda fold: {i: fold.events_of(i) for i in missing})
             for example, past in pasts.items():
                 self._pasts[example] = [e for e in past if e.seq <= last]
                 self._later[example] = overruled(self._pasts[example], undone, policy)
@@ -195,14 +200,14 @@ class Reader:
         """
         if search.example:
             listed = set[str]()
-            events = self.store.events(example_id=search.example, until=self.state.last)
-            for part in grouped(events):
+            events = self._read(lambda fold: fold.events_of(search.example))
+            for part in grouped([e for e in events if e.seq <= self.state.last]):
                 top, first = act_of(part[0]), part[0].seq
                 if first <= end and top not in listed:
                     yield first, self._whole(part)
                 listed |= {top} - {""}
             return
-        events = self.store.read(lambda fold: fold.upto(end))
+        events = self._read(lambda fold: fold.upto(end))
         while events:
             place = next(
                 (n for n in range(len(events) - 1, -1, -1) if self._may_meet(events[n], search)), -1
@@ -222,7 +227,7 @@ class Reader:
         top = act_of(run[0])
         if not top:
             return run
-        events = self.store.read(
+        events = self._read(
             lambda fold: [e for op in fold.op_ids_of({"batch": top}) if (e := fold.get(op))]
         )
         return sorted((e for e in events if act_of(e) == top), key=lambda event: event.seq)
@@ -344,7 +349,7 @@ class Reader:
 
     def _switched(self, event: Event) -> str:
         """Return the acts that an undo or redo switched, in words."""
-        targets = self.store.read(
+        targets = self._read(
             lambda fold: [e for op in fold.targets(event.op_id) if (e := fold.get(op))]
         )
         main = [e for e in targets if not beside(e)]
