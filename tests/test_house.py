@@ -160,14 +160,14 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ additions presence slots text
+        __init__ additions presence slots text times
         door
         charts filters server state tables
         actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
         concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery gold history review_form settle suggestions
-        team
+        moment team
         map
         coverage select train
     """,

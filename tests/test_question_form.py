@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import streamlit as st
 
 from curation.decisions import Decision
 from curation.guidelines import newest, read_guidelines, write_guidelines
 from curation.questions import Question, read_questions, write_questions
+from curation.ui.text import markdown
 from tests.test_pages import button, opened
 
 pytestmark = pytest.mark.usefixtures("main_module")
@@ -72,13 +76,20 @@ def test_a_question_without_a_name_gets_one_from_its_words(project):
     assert not app.exception and not app.error
 
 
-def test_guidelines_are_saved_with_the_name_of_who_did(project):
+def test_guidelines_are_saved_with_the_name_of_who_did_and_their_browser_s_time(
+    project, monkeypatch
+):
     app = opened("team")
     field(app, "Guidelines, shown beside the card as they are typed").input("Be kind.")
     button(app, "Save the guidelines").click().run()
     assert read_guidelines(project.path) == "Be kind." == newest(project.people())
     assert project.decisions.events()[-1].annotator == "Ann"
-    assert [c.value for c in app.caption if c.value.startswith("Version 1") and "Ann" in c.value]
+    recorded = datetime.fromtimestamp(project.decisions.events()[-1].time, UTC)
+    for zone, hours in (("Asia/Tokyo", 9), ("Etc/GMT+12", -12)):
+        monkeypatch.setattr(type(st.context), "timezone", zone)
+        local = f"{recorded + timedelta(hours=hours):%Y-%m-%d %H:%M}"
+        versions = [c.value for c in app.run().caption if c.value.startswith("Version 1")]
+        assert versions == [markdown(f"Version 1 · {local} · by Ann")]
 
 
 def test_wrong_settings_are_a_sentence_in_place_of_the_panel(project):

@@ -1,19 +1,18 @@
-"""The History page's parts: filters, the table of acts, an act that is open, and a moment to go back to."""
+"""The History page's list: filters, the table of acts, and an act that is open."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from datetime import time as clock
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from curation.decisions import KINDS, Event
-from curation.decisions.moments import Changes, changes_since, moment_at, moment_words, return_to
+from curation.decisions.moments import moment_at
 from curation.looking.acts import DONE
 from curation.looking.events import Act, Page, Reader, Search
 from curation.project import Project
@@ -22,6 +21,7 @@ from curation.ui.actions import EDIT, NAMELESS
 from curation.ui.slots import Slot
 from curation.ui.tables import Column
 from curation.ui.text import markdown, short
+from curation.ui.times import when, zone
 
 BROWSE = actions.Act(
     "Browse",
@@ -48,13 +48,6 @@ PART = (
     Column("state", width=150),
     Column("prompt", kind="excerpt", width="large"),
 )
-DIFFERENT = (
-    Column("example", width=100),
-    Column("prompt", kind="excerpt", width="medium"),
-    Column("then", width=260),
-    Column("now", width=260),
-)
-NUMBERS = (Column("examples that are"), Column("then", kind="count"), Column("now", kind="count"))
 
 
 @dataclass(frozen=True)
@@ -78,40 +71,28 @@ class Scene:
 
     project: Project
     reader: Reader
+    prompts: pd.Series
 
     def prompt(self, example: str) -> str:
-        """Return the first line of an example's prompt; a word for one that is not in the data."""
-        prompts = self.project.examples.rows["prompt"]
-        if example not in prompts.index:
+        """Return an example's prompt; a word for one that is not in the data."""
+        if example not in self.prompts.index:
             return "(not in the data any more)" if example else ""
-        return str(prompts[example])
+        return str(self.prompts[example])
 
 
 def scene(project: Project) -> Scene:
     """Return the history of a project as it is now."""
-    labels = project.examples.rows["label"]
-    reader = Reader(project.decisions, lambda i: _text(labels.get(i)), project.people())
-    return Scene(project, reader)
+    rows = project.examples.rows
+    reader = Reader(project.decisions, lambda i: _text(rows["label"].get(i)), project.people())
+    return Scene(project, reader, rows["prompt"])
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def zone() -> tzinfo | None:
-    """Return the time zone of the browser; None for that of this machine."""
-    try:
-        return ZoneInfo(st.context.timezone or "")
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def when(seconds: float) -> str:
-    """Return a time in the browser's time zone."""
-    return f"{datetime.fromtimestamp(seconds, zone()):%Y-%m-%d %H:%M}"
-
-
-def _short_id(example: str) -> str:
+def short_id(example: str) -> str:
+    """Return the beginning of an id, for a table."""
     return example[:8]
 
 
@@ -137,7 +118,7 @@ def filters(scene: Scene) -> Search:
     until = second[1].date_input("To", None, key="history-until", format="YYYY-MM-DD")
     fate = second[2].selectbox("State", list(FATES), key="history-fate")
     with second[3]:
-        moment_form(scene.project)
+        _moment_form(scene.project)
     return Search(
         person=person or "",
         kinds=tuple(kinds),
@@ -180,7 +161,7 @@ def _line(scene: Scene, act: Act) -> dict[str, str]:
         "when": when(act.time),
         "who": act.who or "nobody",
         "what": act.words,
-        "example": _short_id(act.example) if act.example else f"{act.examples:,} examples",
+        "example": short_id(act.example) if act.example else f"{act.examples:,} examples",
         "prompt": scene.prompt(act.example),
         "reason": act.reason,
         "state": _state(act.fate),
@@ -222,10 +203,10 @@ def act(scene: Scene, chosen: Act) -> None:
                     f"See the moment {label} it",
                     icon=":material/history:",
                     key=f"history-{label}-{chosen.seq}",
-                    on_click=_see,
+                    on_click=see,
                     args=(project, seq),
                 )
-        if chosen.example and chosen.example in project.examples.rows.index:
+        if chosen.example and chosen.example in scene.prompts.index:
             st.caption(markdown(scene.prompt(chosen.example), 300))
             actions.for_one(project, (BROWSE, EDIT), chosen.example, "history")
         elif not chosen.example:
@@ -237,7 +218,7 @@ def _parts(scene: Scene, chosen: Act) -> None:
     events = scene.reader.events(chosen, LISTED)
     rows = [
         {
-            "example": _short_id(event.example_id),
+            "example": short_id(event.example_id),
             "prompt": scene.prompt(event.example_id),
             "what": words,
             "state": _state(fate),
@@ -254,7 +235,7 @@ def _parts(scene: Scene, chosen: Act) -> None:
         off = event.op_id in scene.reader.state.undone
         with st.container(horizontal=True):
             switch_button(scene.project, {"op_id": event.op_id}, off, 1, "history-part")
-        if event.example_id in scene.project.examples.rows.index:
+        if event.example_id in scene.prompts.index:
             actions.for_one(scene.project, (BROWSE, EDIT), event.example_id, "history-part")
 
 
@@ -284,15 +265,16 @@ def _switch(project: Project, kind: str, target: dict[str, str], op: str) -> Non
         state.flash(done if event else "That changes nothing now", f":material/{kind}:")
 
 
-# --- a moment -------------------------------------------------------------------------------
+# --- the way to a moment --------------------------------------------------------------------
 
 
-def _see(project: Project, seq: int | None) -> None:
+def see(project: Project, seq: int | None) -> None:
+    """Have the session look at the moment after an event; None for none. As a callback."""
     place = PLACE.get(project)
     PLACE.set(project, Place(place.search, place.pages, seq))
 
 
-def moment_form(project: Project) -> None:
+def _moment_form(project: Project) -> None:
     """Draw the fields that choose a moment by its time."""
     with st.popover("Go back…", icon=":material/history:"):
         now = datetime.now(zone())
@@ -300,100 +282,5 @@ def moment_form(project: Project) -> None:
         hour = st.time_input("Time", now.time(), key="history-hour", step=60)
         if st.button("See that moment", key="history-see") and isinstance(day, date):
             time = datetime.combine(day, hour, zone()).timestamp()
-            _see(project, moment_at(project.decisions.events(), time))
+            see(project, moment_at(project.decisions.events(), time))
             st.rerun()
-
-
-def moment(scene: Scene) -> bool:
-    """Draw the moment that was chosen: its numbers, what differs from now, and the way back to it.
-
-    Returns whether there is one.
-    """
-    project, seq = scene.project, PLACE.get(scene.project).moment
-    if seq is None or seq > scene.reader.state.last:
-        return False
-    changes = changes_since(project.decisions, seq)
-    then, now = project.decisions.state(seq), project.decisions.state(changes.last)
-    with st.container(border=True):
-        st.header(f"After event {seq:,}" if seq else "Before the first decision", anchor=False)
-        differs = bool(changes.examples or changes.off or changes.on)
-        if differs:
-            _compare(scene, changes, then, now)
-            agreed = _agreed(changes)
-        else:
-            st.success("Nothing differs from now.", icon=":material/check:")
-        with st.container(horizontal=True):
-            if differs:
-                _way_back(project, changes, agreed)
-            st.button("Back to the list", key="history-close", on_click=_see, args=(project, None))
-    return True
-
-
-def _compare(scene: Scene, changes: Changes, then: Any, now: Any) -> None:
-    """Draw the numbers of then and now, and the examples that differ."""
-    before, after = moment_words(then), moment_words(now)
-    rows = [
-        {"examples that are": name, "then": before[name], "now": after[name]}
-        for name in before
-        if before[name] or after[name]
-    ]
-    tables.draw(pd.DataFrame(rows), NUMBERS, key=f"history-numbers-{changes.seq}")
-    st.caption(f"{len(changes.examples):,} examples differ from now")
-    listed = changes.examples[:LISTED]
-    if not listed:
-        return
-    frame = pd.DataFrame(
-        [
-            {
-                "example": _short_id(i),
-                "prompt": scene.prompt(i),
-                "then": "; ".join(then.of(i).summary()) or "no decision",
-                "now": "; ".join(now.of(i).summary()) or "no decision",
-            }
-            for i in listed
-        ],
-        index=list(listed),
-    )
-    picked = tables.draw(
-        frame, DIFFERENT, key=f"history-different-{changes.seq}", pick=True, tallest=280
-    )
-    if len(changes.examples) > LISTED:
-        st.caption(f"The first {LISTED:,} are listed, those decided last first.")
-    if picked and picked in scene.project.examples.rows.index:
-        actions.for_one(scene.project, (BROWSE, EDIT), picked, "history-different")
-
-
-def _agreed(changes: Changes) -> bool:
-    """Draw what would count no more; a tick is needed where it is other people's work."""
-    st.markdown(markdown(changes.sentence(), 600))
-    others = {n: k for n, k in changes.by_person().items() if n != state.annotator()}
-    if not others:
-        return True
-    names = ", ".join(f"{number:,} of {markdown(name, 40)}" for name, number in others.items())
-    return st.checkbox(
-        f"Decisions of others stop counting too: {names}", key=f"history-others-{changes.last}"
-    )
-
-
-def _way_back(project: Project, changes: Changes, agreed: bool) -> None:
-    """Draw the button that returns to the moment."""
-    who = state.annotator()
-    st.button(
-        "Return to this moment",
-        type="primary",
-        icon=":material/history:",
-        key="history-return",
-        disabled=not who or not agreed,
-        help="One act. One undo takes it back, and nothing is removed." if who else NAMELESS,
-        on_click=_return,
-        args=(project, changes, actions.new_op()),
-    )
-
-
-def _return(project: Project, changes: Changes, op: str) -> None:
-    with state.flashing_errors():
-        state.present(project)
-        done = return_to(project.decisions, changes, state.annotator(), op)
-        if done.appended:
-            state.flash("Returned. Undo takes it back", ":material/history:")
-        _see(project, None)

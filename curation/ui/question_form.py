@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +36,7 @@ from curation.questions import (
 from curation.ui import state
 from curation.ui.slots import Slot, widget_value
 from curation.ui.text import markdown
+from curation.ui.times import when
 
 NEW = "+"
 """In the place of a name: the question that is being added."""
@@ -323,8 +323,8 @@ def _version(project: Project, text: str) -> str:
     if not history or history[-1].mark != mark_of(text):
         return f"The file {FILE} of the project. Nobody was shown this version yet." if text else ""
     newest = history[-1]
-    day = time.strftime("%Y-%m-%d %H:%M", time.gmtime(newest.time))
-    return f"Version {len(history):,} · {day} UTC · by {newest.who or 'somebody outside the app'}"
+    who = newest.who or "somebody outside the app"
+    return f"Version {len(history):,} · {when(newest.time)} · by {who}"
 
 
 def _field(typing: Typing) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.decisions import State
-from curation.ui import decision_files, history, shell, state
+from curation.ui import decision_files, history, moment, shell, state
 
 
 def draw() -> None:
@@ -24,7 +24,7 @@ def draw() -> None:
         decision_files.draw(project, State())
         return
     scene = history.scene(project)
-    if history.moment(scene):
+    if moment.draw(scene):
         return
     if chosen := history.acts(scene, history.filters(scene)):
         history.act(scene, chosen)

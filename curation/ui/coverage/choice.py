@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from curation import commands, jobs
@@ -11,6 +9,7 @@ from curation.project import Project
 from curation.reference_sets import ReferenceSet
 from curation.ui import reference_sets, shell, state
 from curation.ui.text import markdown
+from curation.ui.times import when
 
 SIDES = {
     "": "as the recipe embeds",
@@ -71,9 +70,9 @@ def draw(project: Project, references: list[ReferenceSet]) -> tuple[ReferenceSet
     ):
         reference_sets.adding(project)
     with columns[4].popover("About", icon=":material/info:", width="stretch"):
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(reference.time))
         st.caption(
-            f"{reference.rows:,} rows from the {reference.kind} {markdown(reference.source)}, {when}. "
+            f"{reference.rows:,} rows from the {reference.kind} {markdown(reference.source)}, "
+            f"{when(reference.time)}. "
             f"{reference.without_answer:,} have no answer and are compared by their prompt."
         )
         st.caption(f"SHA-256 {reference.sha256[:16]}…")
