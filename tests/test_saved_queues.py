@@ -141,6 +141,17 @@ def test_disagreement_holds_unsettled_examples_though_they_are_decided(project):
     decide(project, "drop", [1], by="Dora")
     assert sorted(disputed(project.people()).values()) == [pytest.approx(4 / 6), 1.0]
     assert arranged(project, "disagreement") == [5, 1]
+    decide(project, "settle", [5], {"question": "label", "value": "sour"})
+    assert arranged(project, "disagreement") == [1]
+
+
+def test_answers_to_the_leads_questions_are_no_disagreement(project):
+    decide(project, "keep", [1])
+    decide(project, "answer", [1, 2], {"question": "tone", "value": "warm"})
+    decide(project, "answer", [2], {"question": "tone", "value": "cold"}, by="Ben")
+    assert arranged(project, "disagreement") == []
+    decide(project, "drop", [1], by="Ben")
+    assert arranged(project, "disagreement") == [1]
 
 
 # --- what a queue holds ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -209,27 +209,27 @@ def disputed(people: State | None) -> dict[str, float]:
     """Return the examples with unequal answers of which none leads, with the share of unequal pairs.
 
     Verdicts, labels and ratings are compared each on their own, and the most disputed one counts.
-    An answer that more people gave than any other leads, so a third person settles a tie of two.
+    An answer that more people gave than any other leads, so a third person settles a tie of two. A
+    question that somebody settled is disputed no more.
     """
+    if people is None:
+        return {}
     shares = {}
-    for example, events in ({} if people is None else people.opinions).items():
-        if len(events) > 1 and (share := _share_of_unequal(events)):
+    for example, events in people.opinions.items():
+        if len(events) > 1 and (share := _share_of_unequal(events, people.settled.get(example, ()))):
             shares[example] = share
     return shares
 
 
-def _share_of_unequal(events: Iterable[Event]) -> float:
-    from curation.decisions.event import QUESTIONS
+def _share_of_unequal(events: Iterable[Event], settled: Container[str]) -> float:
+    from curation.decisions.answers import FIXED, answer_of
+    from curation.decisions.consensus import by_question
 
-    answers: dict[str, Counter[object]] = {}
-    for event in events:
-        question = QUESTIONS[event.kind]
-        value = event.kind if question == "verdict" else event.value
-        answers.setdefault(question, Counter())[value] += 1
     shares = [0.0]
-    for counts in answers.values():
+    for question, answers in by_question(events).items():
+        counts = Counter(map(answer_of, answers))
         (_, most), *others = counts.most_common(2)
-        if others and others[0][1] == most:
+        if question in FIXED and question not in settled and others and others[0][1] == most:
             n = counts.total()
             shares.append(1 - sum(c * (c - 1) for c in counts.values()) / (n * (n - 1)))
     return max(shares)
