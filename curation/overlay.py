@@ -21,7 +21,7 @@ from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
 from curation.heirs import NEAR, PART, heirs_of
 from curation.personal.redaction import REDACTED, redacted_json
 from curation.registry import KINDS, PHASES
-from curation.report import PEOPLE, PEOPLE_COLUMNS, StepReport
+from curation.report import DISAGREEMENT, PEOPLE, PEOPLE_COLUMNS, StepReport
 
 CONTROL = ("keep", "reason", "messages", "label", "split", NEAR, PART)
 """Columns of a delta that are not measured columns of the dataset."""
@@ -297,5 +297,5 @@ def with_decisions(
     table = people.frame(columns).reindex(rows.index).replace("", None)
     if people.disagreement:
         shares = pd.Series(people.disagreement, dtype="float64")
-        table["disagreement"] = shares.reindex(rows.index)
+        table[DISAGREEMENT] = shares.reindex(rows.index)
     return dataset.replace(rows=rows.assign(**table))

@@ -21,6 +21,9 @@ PEOPLE_COLUMNS = (
 ANSWERS = "answers."
 """The first letters of the column that holds people's answers to a question of the lead's."""
 
+DISAGREEMENT = "disagreement"
+"""The column that holds the share of unequal pairs of answers."""
+
 
 @dataclass(frozen=True)
 class StepReport:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +32,7 @@ from curation.looking.filter import Filter
 from curation.looking.orders import DECIDED, ORDERS, Arranged, Order, Scored, by_chance
 from curation.looking.queues import ONE, QUEUES, Among, Board
 from curation.overlay import with_decisions
-from curation.report import PEOPLE_COLUMNS
+from curation.report import ANSWERS, DISAGREEMENT, PEOPLE_COLUMNS
 from curation.review import Review
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ LONGEST = 60
 
 LARGEST = 64_000_000
 """Bytes of a file that are read: the ids of three million examples."""
+
+KINDS = {
+    "verdict": ("keep", "drop"),
+    "tags": ("tag",),
+    "flags": ("flag",),
+    "rating_by_people": ("rate",),
+    DISAGREEMENT: (DISAGREEMENT,),
+}
+"""Column of people's decisions → the marks of a state that change with it."""
 
 _NAME = re.compile(r"\w(?:[\w .()+&-]*[\w)+])?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -136,19 +146,27 @@ class SavedQueue:
             positions = index.get_indexer(pd.Index(self.ids, dtype=index.dtype))
             return np.asarray(positions[positions >= 0])
         data = dataset
-        if self._reads_people:
-            data = with_decisions(dataset, people, ("verdict", "tags", "flags"))
+        if names := self._of_people:
+            answered = () if people is None else people.answer_columns
+            columns = [name for name in names if name in (*PEOPLE_COLUMNS, *answered)]
+            data = with_decisions(dataset, people, columns)
         for condition in self.filter.conditions:
             if data.column(condition.column) is None:
                 raise CurationError(
                     f"The queue {self.name} filters by {condition.column!r}, which is not in the data. "
-                    "Run the recipe that measures it, or save the queue with another filter."
+                    + (
+                        "Nobody has answered that yet."
+                        if condition.column in names
+                        else "Run the recipe that measures it, or save the queue with another filter."
+                    )
                 )
         return np.flatnonzero(self.filter.mask(data))
 
     @property
-    def _reads_people(self) -> bool:
-        return any(c.column in PEOPLE_COLUMNS for c in self.filter.conditions)
+    def _of_people(self) -> list[str]:
+        """The columns of its filter that people's decisions make."""
+        names = (condition.column for condition in self.filter.conditions)
+        return [n for n in names if n in (*PEOPLE_COLUMNS, DISAGREEMENT) or n.startswith(ANSWERS)]
 
     def arranged(
         self, dataset: Dataset, people: State | None, suggestions: Scored | None = None
@@ -168,9 +186,13 @@ class SavedQueue:
 
     def _mark(self, people: State | None) -> str:
         """Return what its filter reads of people's decisions."""
-        if people is None or not self._reads_people:
+        names = self._of_people
+        if people is None or not names:
             return ""
-        return people.fingerprint(("keep", "drop", "tag", "flag"))
+        kinds = [("answer",) if n.startswith(ANSWERS) else KINDS.get(n) for n in names]
+        if None in kinds:  # what any decision may change, such as who decided last
+            return str(people.last)
+        return people.fingerprint(chain(*filter(None, kinds)))
 
     def _members(self, dataset: Dataset, people: State | None) -> np.ndarray:
         key = ("members", self._mark(people))

@@ -177,6 +177,36 @@ def test_a_filter_follows_the_data_and_holds_dropped_examples_too(project):
     assert waiting(project, words) == [n for n in range(24) if n % 4 == 3]
 
 
+def test_a_filter_reads_every_column_that_people_make(project):
+    dataset = project.view().dataset
+
+    def holds(condition):
+        queue = SavedQueue("q", filter=Filter.parse([condition]))
+        positions = queue.among(dataset, project.people()).positions
+        return [int(n) - 1 for n in dataset.rows["source_row"].iloc[positions]]
+
+    with pytest.raises(CurationError, match="Nobody has answered that yet"):
+        holds("answers.tone=warm")
+    decide(project, "answer", [1, 2], {"question": "tone", "value": "warm"})
+    decide(project, "note", [3], "look again")
+    decide(project, "rate", [4], 5)
+    decide(project, "keep", [5, 6])
+    decide(project, "drop", [5], by="Ben")
+    assert holds("answers.tone=warm") == [1, 2]
+    assert holds("notes=look again") == [3]
+    assert holds("rating_by_people>=4") == [4]
+    assert holds("decided_by=Ben") == holds("disagreement>=1") == [5]
+    decide(project, "answer", [2], {"question": "tone", "value": "cold"}, by="Ben")
+    decide(project, "rate", [4], 1, by="Ben")
+    decide(project, "note", [6], "look again", by="Ben")
+    decide(project, "drop", [6], by="Ben")
+    assert holds("answers.tone=warm") == [1]
+    assert holds("rating_by_people>=4") == []
+    assert holds("notes=look again") == [3, 6]
+    assert holds("disagreement>=1") == [4, 5, 6]
+    assert holds("decided_by=Ben") == [2, 4, 5, 6]
+
+
 def test_a_filter_follows_a_new_run(project):
     queue = SavedQueue("short", filter=Filter.parse(["response_tokens<=8"]))
     before = waiting(project, queue)

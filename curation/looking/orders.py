@@ -216,7 +216,9 @@ def disputed(people: State | None) -> dict[str, float]:
         return {}
     shares = {}
     for example, events in people.opinions.items():
-        if len(events) > 1 and (share := _share_of_unequal(events, people.settled.get(example, ()))):
+        if len(events) > 1 and (
+            share := _share_of_unequal(events, people.settled.get(example, ()))
+        ):
             shares[example] = share
     return shares
 
