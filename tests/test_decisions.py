@@ -35,6 +35,7 @@ from curation.decisions import schema as schemas
 from curation.decisions.consensus import POLICIES, consensus, fit_point, rates
 from curation.decisions.event import REASON, with_reason
 from curation.decisions.fold import fold
+from curation.decisions.receipt import meanwhile
 from curation.decisions.subjects import content_number
 from curation.errors import CurationError, MissingExtra
 from tests.conftest import ROOT
@@ -414,6 +415,18 @@ def test_overruling_what_was_not_on_screen_is_told(local, theirs, mine, conflict
     assert done.appended == 1 and len(local.events()) == 3
     saved = local.append([Decision("b", *mine, annotator="Ann", base_revision=2)])
     assert saved.conflicts == []
+
+
+def test_the_sentence_on_a_conflict_names_whose_decision_was_replaced(local):
+    local.append([Decision("a", "keep", annotator="Bob"), Decision("a", "label", "x", "Cem")])
+    local.append([Decision("a", "drop", annotator="Cem"), Decision("b", "keep")])
+    mine = [Decision(i, kind, None, "Ann") for i, kind in (("a", "keep"), ("b", "drop"))]
+    conflicts = local.append(mine).conflicts
+    sentence = "decided this example meanwhile; both decisions are kept."
+    expected = [f"Cem {sentence}", f"somebody else {sentence}"]
+    assert [text for _, text in meanwhile(local, conflicts)] == expected
+    local.undo("Ann")
+    assert [text for _, text in meanwhile(local, conflicts)] == expected
 
 
 def test_the_same_answer_is_no_conflict(local):

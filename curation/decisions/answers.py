@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from curation.decisions.event import QUESTIONS, REASON, Event, answer_text, question_of
 
@@ -53,11 +54,16 @@ def reason_of(event: Event, notes: Iterable[Event]) -> str:
     return " · ".join(dict.fromkeys(reasons))
 
 
-def answer_of(event: Event) -> str:
-    """Return a person's answer to a question as text; equal numbers are equal texts."""
+def value_of(event: Event) -> Any:
+    """Return a person's answer to a question; keep or drop for a verdict."""
     if question_of(event) == "verdict":
         return event.kind
-    return answer_text(event.value["value"] if event.kind == "answer" else event.value)
+    return event.value["value"] if event.kind == "answer" else event.value
+
+
+def answer_of(event: Event) -> str:
+    """Return a person's answer to a question as text; equal numbers are equal texts."""
+    return answer_text(value_of(event))
 
 
 def who_decided(event: Event) -> str:

@@ -22,18 +22,15 @@ from dataclasses import dataclass, field, fields, replace
 from statistics import median
 from typing import Any
 
-from curation.decisions.answers import SETTLED, Outcome, answer_of
+from curation.decisions.answers import SETTLED, Outcome, answer_of, value_of
 from curation.decisions.dawid_skene import Answer, Rates, fit
 from curation.decisions.event import Decision, Event, question_of
 from curation.decisions.fold import Fold, fold
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
-from curation.decisions.subjects import content_number
+from curation.decisions.subjects import TABLES, content_number
 
 POLICIES = ("latest", "majority", "dawid-skene")
-
-TABLES = {"verdict": "verdicts", "label": "labels", "rating": "ratings"}
-"""Question → the table of a state that holds its answers; other questions share one table."""
 
 _COUNTED = (*TABLES.values(), "answers", "unsettled")
 
@@ -170,7 +167,7 @@ class _Counted:
         return answers
 
     def _counted(self, question: str, events: list[Event]) -> Event | None:
-        values = [e.value["value"] if e.kind == "answer" else e.value for e in events]
+        values = [value_of(e) for e in events]
         if all(isinstance(value, int | float) for value in values):
             return _median(events, values)
         given = tuple((e.annotator, answer_of(e)) for e in events)

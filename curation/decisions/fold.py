@@ -116,9 +116,8 @@ class Fold:
         self._seqs.append(event.seq)
         touched = {event.example_id}
         if event.kind in SWITCHES:
-            targets = self.op_ids_of(
-                event.value
-            )  # looked up before the event itself is added: a target is always older
+            # looked up before the event itself is added: a target is always older
+            targets = self.op_ids_of(event.value)
             self._targets[event.op_id] = targets
             switched = self._switch(targets, event.kind == "redo")
             touched |= switched
@@ -164,29 +163,29 @@ class Fold:
         """Yield the events of one person, newest first; imported events are of who imported them."""
         return reversed(self._by_actor.get(annotator, []))
 
-    def overrules(self, event: Event) -> bool:
-        """Return whether an event replaces a decision of somebody else that was not on the screen.
+    def overrules(self, event: Event) -> Event | None:
+        """Return the decision of somebody else that an event replaces and that was not on the screen.
 
-        It does not when both decide the same, when the same person or the same act made the former
+        There is none when both decide the same, when the same person or the same act made the former
         one, and when the former one was on the screen.
         """
         subject = subject_of(event)
         if subject is None:
-            return False
+            return None
         earlier = [
             e
             for e in self._by_example.get(event.example_id, [])
             if e.seq < event.seq and not (event.batch and e.batch == event.batch)
         ]
         if all(e.annotator == event.annotator for e in earlier if subject_of(e) == subject):
-            return False
+            return None
         former = _winning_event(earlier, subject)
         if former is None or former.annotator == event.annotator:
-            return False
+            return None
         if (former.kind, former.value) == (event.kind, event.value):
-            return False
+            return None
         on_screen = _winning_event([e for e in earlier if e.seq <= event.base_revision], subject)
-        return on_screen is None or on_screen.op_id != former.op_id
+        return former if on_screen is None or on_screen.op_id != former.op_id else None
 
     def state(self) -> State:
         """Return the state now; the same object until the next event."""

@@ -99,22 +99,12 @@ def meanwhile(store: DecisionStore, conflicts: Iterable[Event]) -> list[tuple[Ev
 
     conflicts: those of an append's outcome. Raises CurationError when the database cannot be read.
     """
-    sentences = []
-    for event in conflicts:
-        name = _former(store, event) or "somebody else"
-        sentences.append(
-            (event, f"{name} decided this example meanwhile; both decisions are kept.")
+    pairs = store.read(lambda fold: [(event, fold.overrules(event)) for event in conflicts])
+    names = ((event, former.annotator if former else "") for event, former in pairs)
+    return [
+        (
+            event,
+            f"{name or 'somebody else'} decided this example meanwhile; both decisions are kept.",
         )
-    return sentences
-
-
-def _former(store: DecisionStore, event: Event) -> str:
-    """Return the annotator whose decision an event replaced; empty where that is unknown."""
-    events = store.events(example_id=event.example_id)
-    by_op = {e.op_id: e for e in events}
-    replaced = [
-        by_op[op_id]
-        for op_id, later in overruled(events, set(store.state().undone)).items()
-        if later.op_id == event.op_id
+        for event, name in names
     ]
-    return replaced[-1].annotator if replaced else ""

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from curation.decisions.answers import answer_of, in_words, reason_of
+from curation.decisions.answers import answer_of, in_words, reason_of, value_of
 from curation.decisions.event import Event, answer_text, is_reason, question_of
-from curation.decisions.subjects import content_number
+from curation.decisions.subjects import TABLES, content_number
 from curation.report import ANSWERS, PEOPLE_COLUMNS
 
 FRAME_COLUMNS = (*PEOPLE_COLUMNS, "label", "edited")
@@ -131,6 +131,13 @@ class State:
         reasons = (self.reason(table.get(example_id)) for table in tables)
         return " · ".join(dict.fromkeys(reason for reason in reasons if reason))
 
+    def answers_to(self, question: str) -> Mapping[str, Event]:
+        """Map example → the answer to a question that counts."""
+        if question in TABLES:
+            table: Mapping[str, Event] = getattr(self, TABLES[question])
+            return table
+        return {i: by[question] for i, by in self.answers.items() if question in by}
+
     @cached_property
     def questions(self) -> tuple[str, ...]:
         """The names of the lead's questions that have an answer, in alphabetical order."""
@@ -183,8 +190,7 @@ class State:
 
     def _answer_maker(self, question: str) -> tuple[str, Callable[[str], Any]]:
         """Return the type of a question's column, and its value for an example."""
-        events = {i: by[question] for i, by in self.answers.items() if question in by}
-        values = {i: event.value["value"] for i, event in events.items()}
+        values = {i: value_of(event) for i, event in self.answers_to(question).items()}
         if all(isinstance(value, int | float) for value in values.values()):
             return "float64", values.get
         return "str", lambda i: answer_text(values[i]) if i in values else ""
@@ -232,9 +238,8 @@ class State:
         """
         before, counting = former or State(), frozenset(kinds)
         touched = {i for i, newest in self.revisions.items() if newest > before.last}
-        if {self.policy, before.policy} != {
-            "latest"
-        }:  # an answer may count or not without an event
+        if {self.policy, before.policy} != {"latest"}:
+            # an answer may count or not without an event
             for name in ("verdicts", "labels", "answers"):
                 now, then = getattr(self, name), getattr(before, name)
                 touched |= {i for i in {*now, *then} if now.get(i) is not then.get(i)}

@@ -14,6 +14,7 @@ from curation.decisions.answers import Outcome, reason_of, who_decided
 from curation.decisions.event import (
     ANSWERING,
     IMPORT,
+    QUESTIONS,
     SUGGESTED,
     SWITCHES,
     Event,
@@ -45,6 +46,9 @@ NESTED = {
     "check": "checks",
 }
 """Kind → the table that holds several events of an example, by `inner_key`."""
+
+TABLES = {question: SINGLE[kind] for kind, question in QUESTIONS.items()}
+"""Question → the table of a state that holds its answers; other questions share one table."""
 
 EXAMPLE_TABLES = (*dict.fromkeys(SINGLE.values()), *dict.fromkeys(NESTED.values()), "notes")
 

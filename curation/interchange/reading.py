@@ -87,7 +87,7 @@ def decisions_of(
                 older += 1
                 continue
             if kind == "answer" and (question := by_name.get(slot[2])):
-                meanings = [meaning for meaning in meanings if _fits(question, meaning)]
+                meanings = [m for m in meanings if question.is_fit(m["value"])]
             if not meanings:
                 unfit += 1
                 continue
@@ -165,14 +165,6 @@ def readings(answer: Any) -> Iterator[Any]:
             yield orjson.loads(answer)
         except orjson.JSONDecodeError:
             pass
-
-
-def _fits(question: Question, value: dict[str, Any]) -> bool:
-    try:
-        question.check(value["value"])
-    except CurationError:
-        return False
-    return True
 
 
 def _subject(kind: str, value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from curation.decisions.answers import answer_of
+from curation.decisions import answers
 from curation.decisions.event import Event, question_of
 from curation.decisions.state import State
 from curation.looking.agreement import Agreement
@@ -27,7 +27,9 @@ def choices(people: State, example_id: str, question: str) -> list[dict[str, Any
     """Return the answers to a question, the most frequent first: answer, people and their names."""
     names: dict[str, list[str]] = {}
     for event in _answers(people, example_id, question):
-        names.setdefault(answer_of(event), []).append(event.annotator or "somebody without a name")
+        names.setdefault(answers.answer_of(event), []).append(
+            event.annotator or "somebody without a name"
+        )
     ordered = sorted(names, key=lambda answer: (-len(names[answer]), answer))
     return [
         {"answer": answer, "people": len(names[answer]), "names": sorted(names[answer])}
@@ -38,10 +40,8 @@ def choices(people: State, example_id: str, question: str) -> list[dict[str, Any
 def value_of(people: State, example_id: str, question: str, answer: str) -> Any:
     """Return the value of an answer that is given as text; raises KeyError where nobody gave it."""
     for event in _answers(people, example_id, question):
-        if answer_of(event) == answer:
-            if question == "verdict":
-                return event.kind
-            return event.value["value"] if event.kind == "answer" else event.value
+        if answers.answer_of(event) == answer:
+            return answers.value_of(event)
     raise KeyError(answer)
 
 

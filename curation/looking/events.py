@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+from curation.decisions.answers import answer_of
 from curation.decisions.event import (
     IMPORT,
     KINDS,
     SUGGESTED,
     SWITCHES,
     Event,
-    answer_text,
     beside,
     is_reason,
     question_of,
@@ -314,9 +314,7 @@ class Reader:
         if kind in SWITCHES:
             return f"{DONE[kind]}: {self._switched(event)}"
         if kind in ("label", "rate", "answer"):
-            name = {"label": "label", "rate": "rating"}.get(kind) or value["question"]
-            answer = short(answer_text(value["value"] if kind == "answer" else value))
-            former = self._former(event)
+            name, answer, former = question_of(event), short(answer_of(event)), self._former(event)
             return f"{name}: {former} → {answer}" if former else f"{name}: {answer}"
         if kind in ("tag", "note"):
             return f"{DONE[kind]} “{short(value)}”"
@@ -343,8 +341,7 @@ class Reader:
             if own and earlier.annotator != event.annotator:
                 continue
             if subject_of(earlier) == subject:
-                value = earlier.value["value"] if event.kind == "answer" else earlier.value
-                return short(answer_text(value))
+                return short(answer_of(earlier))
         return short(self.label_of(event.example_id)) if event.kind == "label" else ""
 
     def _switched(self, event: Event) -> str:

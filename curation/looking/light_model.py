@@ -10,7 +10,6 @@ import hashlib
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from curation.decisions.event import Event
     from curation.decisions.state import State
 
 STEP = 10
@@ -139,15 +137,10 @@ def answers_of(index: pd.Index, vectors: np.ndarray, people: State | None) -> An
 def answers_to(
     question: str, index: pd.Index, vectors: np.ndarray, people: State | None
 ) -> Answers:
-    """Return the answers that count to a question about embedded rows: label, verdict or the lead's."""
+    """Return the answers that count to a question about embedded rows."""
     from curation.decisions.answers import answer_of
 
-    table: Mapping[str, Event] = {}
-    if people is not None:
-        own = {"label": people.labels, "verdict": people.verdicts}
-        table = own.get(question) or {
-            i: e for i, by in people.answers.items() if (e := by.get(question))
-        }
+    table = {} if people is None else people.answers_to(question)
     events = sorted(table.items(), key=lambda item: item[1].seq)
     positions = index.get_indexer(pd.Index([i for i, _ in events], dtype=index.dtype))
     values = np.array([answer_of(event) for _, event in events], "O")

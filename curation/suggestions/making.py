@@ -10,6 +10,7 @@ import pandas as pd
 
 from curation.columns import as_numbers
 from curation.dataset import Dataset
+from curation.decisions.answers import FIXED
 from curation.decisions.event import question_of
 from curation.errors import CurationError
 from curation.interchange import format_of, of_form
@@ -20,7 +21,7 @@ from curation.looking import light_model
 from curation.looking.search import embedded_by
 from curation.questions import Question
 from curation.report import ANSWERS
-from curation.suggestions.table import FIXED, Suggestion, content_of, is_fit
+from curation.suggestions.table import Suggestion, content_of, is_fit
 
 if TYPE_CHECKING:
     from curation.decisions.state import State

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from curation.decisions.event import QUESTIONS
 from curation.decisions.values import is_number
 from curation.questions import Question
-
-FIXED = tuple(dict.fromkeys(QUESTIONS.values()))
-"""The questions of every project: verdict, label and rating."""
 
 
 @dataclass(frozen=True, slots=True)

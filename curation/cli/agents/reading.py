@@ -25,7 +25,7 @@ from curation.looking import columns
 from curation.looking.agreements import agreements
 from curation.looking.coverage import remembered
 from curation.looking.filter import Condition, Filter, full_id
-from curation.looking.queues import QUEUES, queue
+from curation.looking.queues import FIRST, Board
 from curation.questions import read_questions
 from curation.registry import operation, operations
 
@@ -72,7 +72,6 @@ class Reading:
         look = self._look(project)
         opened, dataset = look.project, look.dataset
         seconds, never_timed = opened.estimate() if not look.view.current else (0.0, [])
-        waiting = {name: len(queue(dataset.rows, look.people, name)) for name in QUEUES}
         numbers, categories = columns.numbers(dataset), columns.categories(dataset)
         measured = {
             n: v for n in numbers if n in dataset.rows and (v := dataset.column(n)) is not None
@@ -90,8 +89,8 @@ class Reading:
             run_takes_seconds=round(seconds, 1),
             steps_never_timed=never_timed,
             steps=[{k: step[k] for k in names if k in step} for step in steps],
-            waiting=waiting,
-            decisions=opened.last_decision(),
+            waiting=Board().look(dataset.rows, look.people, FIRST).counts,
+            decisions=look.last,
             numbers={name: list(columns.range_of(values)) for name, values in measured.items()},
             categories={
                 name: columns.values_of(dataset, name)[:VALUES]
