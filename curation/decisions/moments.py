@@ -17,6 +17,7 @@ from curation.decisions.fold import Fold
 from curation.decisions.outcome import Appended
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
+from curation.decisions.subjects import act_of
 from curation.errors import CurationError
 
 TABLES = (
@@ -150,7 +151,7 @@ def return_to(
 def _switches(fold: Fold, changes: Changes, annotator: str, batch: str) -> Iterator[Decision]:
     """Yield an undo or redo for each act, or for each event of an act that is switched in part."""
     for kind, events in (("undo", changes.off), ("redo", changes.on)):
-        tops = [event.batch.partition("/")[0] for event in events]
+        tops = [act_of(event) for event in events]
         sizes = Counter(tops)
         whole = {b for b, n in sizes.items() if b and n == len(fold.op_ids_of({"batch": b}))}
         for event, top in zip(events, tops, strict=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -15,6 +16,7 @@ from curation.decisions.event import (
     ANSWERING,
     IMPORT,
     QUESTIONS,
+    RETURN,
     SUGGESTED,
     SWITCHES,
     Event,
@@ -130,6 +132,21 @@ def actor(event: Event) -> str:
     """Return who wrote an event: the importer of an imported one, otherwise its annotator."""
     kind, _, rest = event.batch.partition(":")
     return unquote(rest.partition(":")[0]) if kind == IMPORT and rest else event.annotator
+
+
+def import_batch(annotator: str) -> str:
+    """Return a new batch for an import by somebody, whom `actor` reads from it."""
+    return f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
+
+
+def act_of(event: Event) -> str:
+    """Return the act that an event belongs to: the first part of its batch's path."""
+    return event.batch.partition("/")[0]
+
+
+def returns(event: Event) -> bool:
+    """Return whether an event belongs to a return to a moment."""
+    return event.batch.startswith(f"{RETURN}:")
 
 
 def batch_names(batch: str) -> set[str]:

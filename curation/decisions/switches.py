@@ -10,9 +10,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from curation.decisions.event import RETURN, SWITCHES, Decision, Event, checked
+from curation.decisions.event import SWITCHES, Decision, checked
 from curation.decisions.fold import Fold
-from curation.decisions.subjects import batch_names
+from curation.decisions.subjects import act_of, batch_names, returns
 
 Claim = tuple[str, str, set[str]]
 """Kind and name of a decision, and the names of the people whose events it switches."""
@@ -115,8 +115,8 @@ def _target(
 
 def _last_done(fold: Fold, annotator: str) -> dict[str, str] | None:
     for event in fold.newest_first(annotator):
-        if (event.kind not in SWITCHES or _returns(event)) and fold.is_on(event.op_id):
-            batch = event.batch.partition("/")[0]  # an import is undone whole
+        if (event.kind not in SWITCHES or returns(event)) and fold.is_on(event.op_id):
+            batch = act_of(event)  # an import is undone whole
             return {"batch": batch} if batch else {"op_id": event.op_id}
     return None
 
@@ -125,7 +125,7 @@ def _last_undone(fold: Fold, annotator: str) -> dict[str, str] | None:
     """Return the newest undo without a redo; None if its author decided something else since."""
     redone: list[Any] = []
     for event in fold.newest_first(annotator):
-        if _returns(event):
+        if returns(event):
             if not redone:
                 return None
         elif event.kind == "redo":
@@ -138,8 +138,3 @@ def _last_undone(fold: Fold, annotator: str) -> dict[str, str] | None:
         elif not redone:
             return None
     return None
-
-
-def _returns(event: Event) -> bool:
-    """Return whether an event is part of a return to a moment."""
-    return event.batch.startswith(f"{RETURN}:")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import orjson
 import pandas as pd
 
 from curation.decisions import Decision, State
-from curation.decisions.event import IMPORT, QUESTIONS, answer_text, is_question_name, with_reason
+from curation.decisions.event import QUESTIONS, answer_text, is_question_name, with_reason
+from curation.decisions.subjects import import_batch
 from curation.errors import CurationError
 from curation.interchange.answers import JOINT, Answer, Record, counting_events, own_events
 from curation.questions import Question
@@ -66,7 +65,7 @@ def decisions_of(
     already, whoever gave it. An empty field takes nothing back. An answer to one of `questions` that
     does not fit it is left out. Raises CurationError for an answer that cannot be a decision.
     """
-    batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
+    batch = import_batch(annotator)
     answers, unknown = _attached(records, rows)
     older, unfit, untimed = 0, 0, 0
     decisions: list[Decision] = []

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from curation.decisions.event import RETURN, Event
+from curation.decisions.event import Event
+from curation.decisions.subjects import act_of
 from curation.text.folding import one_line
 
 EXCERPT = 80
@@ -48,16 +49,6 @@ def grouped(events: Sequence[Event]) -> Iterator[list[Event]]:
                 start -= 1
         yield list(events[start:end])
         end = start
-
-
-def act_of(event: Event) -> str:
-    """Return the act that an event belongs to: the first part of its batch's path."""
-    return event.batch.partition("/")[0]
-
-
-def returns(event: Event) -> bool:
-    """Return whether an event belongs to a return to a moment."""
-    return event.batch.startswith(f"{RETURN}:")
 
 
 def short(value: Any) -> str:

@@ -26,10 +26,10 @@ from curation.decisions.fold import Fold
 from curation.decisions.receipt import fate
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
-from curation.decisions.subjects import actor, overruled, subject_of
+from curation.decisions.subjects import act_of, actor, overruled, returns, subject_of
 from curation.decisions.suggested import is_accepted, suggestion_words
 from curation.errors import CurationError
-from curation.looking.acts import DONE, act_of, grouped, many, returns, short
+from curation.looking.acts import DONE, grouped, many, short
 
 T = TypeVar("T")
 
