@@ -96,9 +96,9 @@ ROOMS = {
     "decisions": """
         dawid_skene values
         event
-        answers lines outcome
+        answers outcome
         subjects
-        state
+        lines state
         checks database fold journal suggested
         reconcile schema switches writer
         leases rows

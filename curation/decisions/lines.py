@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import orjson
 
-from curation.decisions.event import IMPORT, SWITCHES, Decision, with_reason
+from curation.decisions.event import SWITCHES, Decision, with_reason
+from curation.decisions.subjects import import_batch
 from curation.errors import CurationError
 
 
@@ -41,16 +40,14 @@ def read_decisions(
     this program printed are not asked.
     """
     decisions, problems, withheld, asking = list[Decision](), list[str](), 0, set[str]()
-    batch = f"{IMPORT}:{quote(annotator, safe='', errors='replace')}:{uuid.uuid4().hex[:12]}"
+    batch = import_batch(annotator)
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
             entry = orjson.loads(line)
-            if (
-                entry.get("withheld") is True
-            ):  # a delivery leaves out edits of rows it does not hold
-                withheld += 1
+            if entry.get("withheld") is True:
+                withheld += 1  # a delivery leaves out edits of rows it does not hold
                 continue
             decision = _read(entry, annotator, example_ids, batch)
             parts = with_reason(decision, entry.get("reason") or "")
