@@ -144,8 +144,11 @@ def _refusal(folder: Path, current: str, least: str) -> str:
     if not current:
         return f"You have no role in the project {folder.name}. Ask one of its owners for one."
     return (
-        f"You are {_named(current)} of this project. {_named(current).capitalize()} "
-        f"{ROLES[current]}. Ask an owner of the project to make you {_named(least)}."
+        f"You are {_named(current)} here. Only an owner may do this."
+        if least == OWNER
+        else (
+            f"You are {_named(current)} here. Ask an owner of the project to make you {_named(least)}."
+        )
     )
 
 

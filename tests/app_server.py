@@ -35,6 +35,7 @@ class App:
         self.workspace = workspace
         self.log = workspace / "server.log"
         self.token = token
+        self.more: list[str] = []
         self.environment = {
             **os.environ,
             "CURATION_WORKSPACE": str(workspace),
@@ -49,7 +50,7 @@ class App:
     def start(self) -> None:
         """Start the server and wait until it answers; its log is shown when it does not."""
         command = [sys.executable, "-m", "curation", "app", "--port", str(self.port)]
-        command += ["--address", "127.0.0.1", *([] if self.token else ["--no-token"])]
+        command += ["--address", "127.0.0.1", *([] if self.token else ["--no-token"]), *self.more]
         with open(self.log, "ab") as stream:
             self.server = subprocess.Popen(
                 command,

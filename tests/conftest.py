@@ -41,6 +41,8 @@ ALONE = {
     "test_browser",
     "test_doors",
     "test_linear",
+    "test_logins",
+    "test_logins_browser",
     "test_network",
     "test_packaging",
     "test_process",

@@ -19,6 +19,7 @@ FLOORS = """
     registry
     files recipe rejected commands
     roles
+    logins
     cache manifest decisions history recipe_text schema runs
     columns basis presets recipe_file
     dataset shapes
@@ -160,10 +161,11 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ additions presence slots text times
+        __init__ additions login presence slots text times
         door
         charts filters server state tables
-        actions card cards form leak_report measures progress question_form queues quotas search_result unread uploads
+        actions card cards form leak_report measures progress question_form queues quotas roles_form
+        search_result unread uploads
         concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery gold history review_form settle suggestions

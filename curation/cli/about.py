@@ -15,7 +15,7 @@ from curation.cli.data import run_summary, run_text
 from curation.cli.deliver import export_summary, export_text
 from curation.cli.options import AsJson, EngineName, ProjectIfAny, engine_of
 from curation.cli.terminal import say, show, working
-from curation.errors import MissingExtra
+from curation.errors import CurationError, MissingExtra
 from curation.project import Project
 
 if TYPE_CHECKING:
@@ -140,9 +140,19 @@ def start_app(
         bool,
         typer.Option("--no-token", help="Let in whoever reaches the port, with your rights."),
     ] = False,
+    team: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Settings of a login provider, by which people log in; roles are then enforced.",
+        ),
+    ] = None,
 ) -> None:
     """Start the web app and print its address, which holds a token."""
     import importlib.util
+
+    if team and no_token:
+        raise CurationError("A login takes the place of the token; leave --no-token out.")
 
     if importlib.util.find_spec("streamlit") is None:
         raise MissingExtra("streamlit", "app")
@@ -152,4 +162,6 @@ def start_app(
     command += ["--address", address, *(["--no-token"] if no_token else [])]
     for name in allow_host or []:
         command += ["--allow-host", name]
+    if team:
+        command += ["--team", str(team.resolve())]
     process.become(command)

@@ -11,7 +11,7 @@ from curation import commands, jobs
 from curation.export import delivery_formats, sentences
 from curation.export.cures import findings
 from curation.project import Project, View
-from curation.ui import shell, tables
+from curation.ui import shell, state, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -32,6 +32,7 @@ def draw(project: Project, view: View) -> None:
         "Check every format" if result is None else "Check again",
         icon=":material/fact_check:",
         key="check-go",
+        disabled=not state.owns(project),
         on_click=_start,
         args=(project,),
     )

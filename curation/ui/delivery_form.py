@@ -60,7 +60,7 @@ def draw(project: Project, view: View) -> None:
         type="primary",
         icon=":material/outbox:",
         key="export-go",
-        disabled=not formats or not name.strip() or not rows,
+        disabled=shell.note_owners(project) or not formats or not name.strip() or not rows,
         on_click=_start,
         args=(project, name.strip(), tuple(formats), allow, pseudonyms, tuple(also)),
     )

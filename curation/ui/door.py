@@ -1,8 +1,9 @@
-"""The door of the web app: it checks token and host name, and adds headers to every answer.
+"""The door of the web app: it checks token or login and host name, and adds headers to every answer.
 
 Whoever reaches the port acts with the rights of the account that started the app, and on a machine
 of several accounts everybody reaches it. So the start address has a token, which the door turns into
-a cookie. A request without either is refused: page, upload and live connection.
+a cookie. A request without either is refused: page, upload and live connection. For a team a login
+takes the place of the token; see `login`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from curation import files
+from curation.logins import LoginRefused
 from curation.ui.additions import additions, with_additions
+from curation.ui.login import AUTH, CALLBACK, LOGIN, LOGOUT, Gate
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -82,10 +85,19 @@ class Door:
     """An ASGI application in front of another one.
 
     token: asked of everybody; empty for nobody. hosts: names under which the app is reached, besides
-    localhost and addresses in numbers, which no foreign page can make its own.
+    localhost and addresses in numbers, which no foreign page can make its own. gate: the logins of a
+    team, in the place of the token.
     """
 
-    def __init__(self, app: App, token: str, hosts: Iterable[str], tickets: set[str]) -> None:
+    def __init__(
+        self,
+        app: App,
+        token: str,
+        hosts: Iterable[str],
+        tickets: set[str],
+        gate: Gate | None = None,
+    ) -> None:
+        self._gate = gate
         self._app = app
         self._token = token
         self._hosts = {host.lower() for host in hosts} | {"localhost"}
@@ -102,6 +114,10 @@ class Door:
             return await _refuse(scope, receive, send, 421, NO_HOST)
         if path.startswith(CLOSED):
             return await _refuse(scope, receive, send, 404, "There is nothing here.\n")
+        if self._gate and path != OPEN:
+            send = _secure(send) if self._gate.login.is_https else send
+            if not await self._enters(self._gate, headers, scope, receive, send):
+                return None
         if self._token and path != OPEN:
             cookie = f"curation-{(scope.get('server') or ('', 0))[1]}"
             given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -123,6 +139,35 @@ class Door:
             scope = {**scope, "headers": kept}
             send = with_additions(send, self._additions)
         return await self._app(scope, receive, send)
+
+    async def _enters(
+        self, gate: Gate, headers: dict[bytes, str], scope: Scope, receive: Receive, send: Send
+    ) -> bool:
+        """Whether a request comes from somebody who is logged in; else it is answered here."""
+        path, query = scope["path"], scope["query_string"].decode("latin-1")
+        cookies = headers.get(b"cookie", "")
+        if not gate.is_at_home(headers.get(b"host", "")):
+            own = f"Open the app at {gate.login.address} .\n"
+            await _refuse(scope, receive, send, 421, own)
+        elif scope["type"] == "http" and path == LOGIN:
+            location, cookie = gate.begin(query)
+            await _redirect(send, location, (b"set-cookie", cookie))
+        elif scope["type"] == "http" and path in (AUTH, CALLBACK, LOGOUT):
+            if path == LOGOUT:
+                gate.end(cookies)
+            await self._app(
+                scope, receive, _with_headers(_finishing(gate, path, query, cookies, send))
+            )
+        else:
+            try:
+                if gate.of_cookies(cookies):
+                    return True
+                status, refusal = 401, ""
+            except LoginRefused as error:
+                status, refusal = 403, str(error)
+            page = gate.page(path, query, refusal) if scope.get("method") == "GET" else b""
+            await _refuse(scope, receive, send, status, page or "Log in first.\n")
+        return False
 
     def _is_known(self, host: str) -> bool:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
@@ -164,6 +209,42 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
+def _finishing(gate: Gate, path: str, query: str, cookies: str, send: Send) -> Send:
+    """Send what Streamlit answers about a login, with a way on where it has none."""
+    replaced = False
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        nonlocal replaced
+        if message["type"] == "http.response.start":
+            sent = [(bytes(k), bytes(v)) for k, v in message.get("headers", [])]
+            status, headers = gate.finished(path, query, cookies, message["status"], sent)
+            replaced = headers is not sent
+            message = {**message, "status": status, "headers": headers}
+        elif replaced:
+            if message.get("more_body"):
+                return
+            message = {"type": "http.response.body", "body": b""}
+        await send(message)
+
+    return sending
+
+
+def _secure(send: Send) -> Send:
+    """Let browsers send the cookies of an answer by HTTPS only."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                (k, v + b"; Secure")
+                if k.lower() == b"set-cookie" and b"; secure" not in v.lower()
+                else (k, v)
+                for k, v in message.get("headers", [])
+            ]
+        await send(message)
+
+    return sending
+
+
 async def _enter(scope: Scope, send: Send, location: str, cookie: str, token: str) -> None:
     secure = "; Secure" if scope.get("scheme") == "https" else ""
     kept = f"{cookie}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
@@ -176,12 +257,18 @@ async def _redirect(send: Send, location: str, *more: tuple[bytes, bytes]) -> No
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, text: str) -> None:
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, text: str | bytes
+) -> None:
+    """Answer with a sentence, or with a page in bytes; a live connection is closed."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    kind = b"text/html" if isinstance(text, bytes) else b"text/plain"
+    headers = [(b"content-type", kind + b"; charset=utf-8"), (b"cache-control", b"no-store")]
     start = {"type": "http.response.start", "status": status, "headers": headers}
     await _with_headers(send)(start)
-    await send({"type": "http.response.body", "body": text.encode()})
+    await send(
+        {"type": "http.response.body", "body": text if isinstance(text, bytes) else text.encode()}
+    )

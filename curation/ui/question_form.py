@@ -80,6 +80,8 @@ def draw(project: Project) -> tuple[Question, ...]:
     except CurationError as error:
         st.error(markdown(str(error), 400))
         return ()
+    if not state.owns(project):
+        return questions
     # Its title never changes, because a panel with another title is drawn anew, and closed.
     with st.expander("Questions and guidelines", icon=":material/quiz:"):
         first, second = st.tabs(["Questions", "Guidelines"])

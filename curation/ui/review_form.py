@@ -20,6 +20,8 @@ def draw(project: Project, view: View, people: State | None) -> None:
     progress = board.progress(view.dataset.rows, people, review, changes)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(progress.sentence(review), width="stretch")
+        if not state.owns(project):
+            return
         with st.popover("Overlap", icon=":material/group_add:"), st.form("review", border=False):
             fields(review)
             st.form_submit_button("Save", type="primary", on_click=_save, args=(project,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib.util
 import logging
 import os
 import secrets
@@ -14,9 +15,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from curation import process
-from curation.errors import CurationError
+from curation import process, roles
+from curation.errors import CurationError, MissingExtra
+from curation.logins import cookie_secret, read_login
 from curation.ui import door
+from curation.ui.login import Gate
 
 _log = logging.getLogger(__name__)
 
@@ -53,17 +56,44 @@ def main() -> None:
     parser.add_argument("--address", default="localhost")
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--no-token", action="store_true")
+    parser.add_argument("--team", type=Path)
     options = parser.parse_args()
     with process.running("The app was stopped; what it showed as saved is on disk."):
         try:
-            serve(options.port, options.address, options.allow_host, not options.no_token)
+            secrets_, gate = team(options.team) if options.team else ({}, None)
+            with_token = not options.no_token and gate is None
+            serve(options.port, options.address, options.allow_host, with_token, secrets_, gate)
         except CurationError as error:
             sys.stderr.write(f"{error}\n")
             sys.exit(1)
 
 
-def serve(port: int, address: str, hosts: list[str], with_token: bool) -> None:
-    """Serve the app; raises CurationError when the address cannot be listened on."""
+def team(path: Path) -> tuple[dict[str, Any], Gate]:
+    """Return Streamlit's secrets and the gate for the logins that a file describes.
+
+    From now on roles are enforced in this process. Raises CurationError as `read_login` does, and
+    MissingExtra without Authlib.
+    """
+    if importlib.util.find_spec("authlib") is None:
+        raise MissingExtra("Authlib", "team")
+    login, secret = read_login(path), cookie_secret()
+    gate = Gate(login, secret)
+    roles.enforce(gate.of_session)
+    return {"auth": login.as_secrets(secret)}, gate
+
+
+def serve(
+    port: int,
+    address: str,
+    hosts: list[str],
+    with_token: bool,
+    secrets_of_team: dict[str, Any],
+    gate: Gate | None,
+) -> None:
+    """Serve the app; raises CurationError when the address cannot be listened on.
+
+    secrets_of_team, gate: of a team that logs in, see `team`; empty and None for one person.
+    """
     import streamlit as st
     import uvicorn
     from starlette.middleware import Middleware
@@ -77,17 +107,19 @@ def serve(port: int, address: str, hosts: list[str], with_token: bool) -> None:
     uvicorn.config.LOGGING_CONFIG["loggers"]["uvicorn.error"]["level"] = "WARNING"
     door.guarded = True
     token, tickets = door.known_token() if with_token else "", set[str]()
+    hosts = [address, *hosts, *([gate.login.host] if gate else [])]
 
     @asynccontextmanager
     async def announced(app: st.App) -> AsyncIterator[None]:
-        announce(address, token, tickets)
+        announce(gate.login.address if gate else address, token, tickets)
         yield
 
     app = st.App(
         script(),
+        secrets=secrets_of_team or None,
         lifespan=announced,
         middleware=[
-            Middleware(door.Door, token=token, hosts=[address, *hosts], tickets=tickets)  # type: ignore[arg-type]
+            Middleware(door.Door, token=token, hosts=hosts, tickets=tickets, gate=gate)  # type: ignore[arg-type]
         ],
         on_script_error=report_fault,
     )
@@ -116,12 +148,15 @@ def check_free(address: str, port: int) -> None:
 def announce(address: str, token: str, tickets: set[str]) -> None:
     """Print the app's address with its token, and open a browser where there is a screen.
 
-    The browser gets a ticket that holds once, since other accounts can read what it is started with.
+    address: a name, or the whole address of a team's app. The browser gets a ticket that holds once,
+    since other accounts can read what it is started with.
     """
     from streamlit import cli_util, config
 
     name = "localhost" if address in ("0.0.0.0", "127.0.0.1") else address
     place = f"http://{name}:{config.get_option('server.port')}/"
+    if "//" in address:
+        place = f"{address}/"
     sys.stdout.write(f"Curation is open at {place}{f'?token={token}' if token else ''}\n")
     sys.stdout.flush()
     if not config.get_option("server.headless"):

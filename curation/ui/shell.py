@@ -34,6 +34,10 @@ def around(page: Any) -> None:
     if not door.guarded:
         st.error("Start the app with `curate app`. Started otherwise, it lets everybody in.")
         st.stop()
+    if roles.is_enforced() and roles.person() is None:
+        st.error("Your login has ended. What you typed stays in this tab.", icon=":material/lock:")
+        st.button("Log in again", type="primary", key="login", on_click=st.login)
+        st.stop()
     project = None
     with st.sidebar:
         try:
@@ -98,8 +102,12 @@ def _logged_in(chosen: Path | None) -> None:
     role = roles.role(chosen) if chosen else ""
     with st.container(key="who", gap=None):
         st.text(who.name or who.email)
-        st.caption(" · ".join(part for part in (markdown(who.email), role) if part))
-    st.button("Log out", key="logout", icon=":material/logout:", on_click=st.logout)
+        st.caption(
+            " · ".join(part for part in (markdown(who.email if who.name else ""), role) if part)
+        )
+    st.button(
+        "Log out", key="logout", type="tertiary", icon=":material/logout:", on_click=st.logout
+    )
 
 
 def _name_of(path: Path) -> str:
@@ -256,6 +264,14 @@ def header(title: str, sentence: str) -> None:
     """A page's title and its one sentence."""
     st.title(title, anchor=False)
     st.caption(sentence)
+
+
+def note_owners(project: Project) -> bool:
+    """Say to everybody but owners that the page is to look at; return whether it was said."""
+    if state.owns(project):
+        return False
+    st.caption(":material/lock: Only owners of the project change what is on this page.")
+    return True
 
 
 def stale(project: Project, view: View) -> None:

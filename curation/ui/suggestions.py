@@ -56,6 +56,8 @@ def draw(project: Project, view: View, people: State | None, questions: Sequence
                 "No suggestions yet. A model's answers from a file come by `curate suggest --from FILE`; "
                 "a light model can learn from people's answers here. The card shows them, A accepts them."
             )
+        if not state.owns(project):
+            return
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _learn(project, view, people, questions)
             _held_back(project)

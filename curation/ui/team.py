@@ -241,6 +241,7 @@ def draw_policy(project: Project, place: Any) -> None:
         format_func=POLICIES.__getitem__,
         key=f"team-policy-{project.path}",
         help=" ".join([*CONSENSUS.values(), "What somebody settled counts before all others."]),
+        disabled=not state.owns(project),
         on_change=_choose_policy,
         args=(project,),
         width=220,

@@ -35,6 +35,7 @@ def draw() -> None:
     project = state.need_project()
     if not project.imports:
         state.need_view()
+    shell.note_owners(project)
     view = project.view()
     if not view.current:
         st.info(markdown(view.changes, 400), icon=":material/history:")

@@ -63,8 +63,9 @@ def draw() -> None:
     if project is None:
         projects.draw(None)
         return
-    with st.container(border=True):
-        draw_import(project)
+    if not shell.note_owners(project):
+        with st.container(border=True):
+            draw_import(project)
     part = st.segmented_control(
         "Show",
         ["Imported", "Refused", "New project"],

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.ui import gold, question_form, review_form, shell, state, suggestions, team
+from curation.ui import (
+    gold,
+    question_form,
+    review_form,
+    roles_form,
+    shell,
+    state,
+    suggestions,
+    team,
+)
 
 
 def draw() -> None:
     """The page."""
     shell.header("Team", "Whether people agree, and how far they are.")
+    roles_form.draw(state.need_project())
     project, view = state.need_view()
     questions = question_form.draw(project)
     people = project.people()

@@ -9,7 +9,7 @@ from curation.dataset import Dataset
 from curation.looking.columns import nameable, values_of
 from curation.project import Project
 from curation.recipe import Recipe, Step
-from curation.ui import form
+from curation.ui import form, state
 from curation.ui.clean import asking, edits, effect
 from curation.ui.text import markdown
 
@@ -22,8 +22,9 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, position: int) -> N
     if not _draw_parameters(project, recipe, dataset, position):
         return
     edits.PAINTED.set(project, recipe.revision)
-    _draw_place(project, recipe, position)
-    if step.use == "judged":
+    if state.owns(project):
+        _draw_place(project, recipe, position)
+    if step.use == "judged" and state.owns(project):
         asking.draw(project, recipe, position)
     report = next((report for report in dataset.steps if report.name == name), None)
     if report is not None:
@@ -40,6 +41,9 @@ def _draw_parameters(project: Project, recipe: Recipe, dataset: Dataset, positio
     step, name = recipe.steps[position], recipe.names[position]
     if not step.operation.params:
         st.caption("It has no parameters.")
+        return True
+    if not state.owns(project):
+        st.code(Recipe((step,)).to_yaml(), language="yaml")
         return True
     # Keys hold a digest of the parameters. After somebody else changed them, new widgets show the
     # change, and no old widget of this session writes its value back.

@@ -8,6 +8,7 @@ from curation.dataset import Dataset
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.report import StepReport
+from curation.ui import state
 from curation.ui.clean import edits, ready, shelf
 
 PHASE_TITLES = {
@@ -33,8 +34,9 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> Non
             key=f"step-line-{position}", horizontal=True, vertical_alignment="center", gap="small"
         ):
             _draw_line(project, recipe, position, reports.get(name), position == chosen)
-    shelf.draw(project, recipe, dataset)
-    ready.draw(project, recipe)
+    if state.owns(project):
+        shelf.draw(project, recipe, dataset)
+        ready.draw(project, recipe)
     with st.popover("As YAML", icon=":material/code:", width="stretch"):
         st.code(recipe.to_yaml(), language="yaml")
         st.download_button("Download recipe.yaml", recipe.to_yaml(), "recipe.yaml", key="yaml")
@@ -60,6 +62,7 @@ def _draw_line(
         value=step.enabled,
         key=f"on-{base}-{position}",
         label_visibility="collapsed",
+        disabled=not state.owns(project),
         on_change=edits.save,
         args=(project, recipe.changed(position, switched), base),
     )

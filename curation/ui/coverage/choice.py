@@ -61,7 +61,7 @@ def draw(project: Project, references: list[ReferenceSet]) -> tuple[ReferenceSet
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=active,
+        disabled=active or not state.owns(project),
         on_click=compare,
         args=(project, reference, of),
     )
@@ -79,6 +79,7 @@ def draw(project: Project, references: list[ReferenceSet]) -> tuple[ReferenceSet
         st.button(
             "Remove this reference set",
             key="reference-remove",
+            disabled=not state.owns(project),
             icon=":material/delete:",
             on_click=remove,
             args=(project, reference),

@@ -82,7 +82,7 @@ def _draw_form(
         type="primary",
         icon=":material/play_arrow:",
         key="select-go",
-        disabled=chosen == recipe,
+        disabled=shell.note_owners(project) or chosen == recipe,
         on_click=_apply,
         args=(project, chosen, recipe.revision),
     )

@@ -169,6 +169,7 @@ def _numbers(texts: Sequence[str]) -> tuple[int, ...]:
 
 def _draw_start(project: Project, plan: Plan) -> None:
     """Draw the estimate of this plan, or the button that makes it, and the button that trains."""
+    shell.note_owners(project)
     busy = listing.job_at_work(project) is not None
     estimate = _estimate(project, plan)
     for text in estimate["warnings"] if estimate else ():
@@ -180,7 +181,7 @@ def _draw_start(project: Project, plan: Plan) -> None:
             key="train-estimate",
             type="primary",
             icon=":material/timer:",
-            disabled=busy,
+            disabled=busy or not state.owns(project),
             on_click=_probe,
             args=(project, plan),
         )
@@ -193,7 +194,7 @@ def _draw_start(project: Project, plan: Plan) -> None:
         key="train-go",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=busy or bool(estimate["refused"]),
+        disabled=busy or bool(estimate["refused"]) or not state.owns(project),
         on_click=_start,
         args=(project, plan),
     )
