@@ -18,10 +18,12 @@ def draw(project: Project) -> None:
     if not roles.is_enforced() or not state.owns(project):
         return
     team = roles.read_team(project.path)
-    count = f"{len(team):,} {'entry' if len(team) == 1 else 'entries'}"
-    with st.expander(f"Roles · {count}", icon=":material/badge:", expanded=not team):
+    # Its title never changes, because a panel with another title is drawn anew, and closed.
+    with st.expander("Roles", icon=":material/badge:"):
         meanings = [f"**{role.capitalize()}**: {about}." for role, about in roles.ROLES.items()]
         st.caption("  \n".join(meanings))
+        if not team:
+            st.info("Nobody but the owners of the server sees this project yet.")
         for address in sorted(team):
             _draw_person(project, address, team[address])
         with st.form("role", border=False, clear_on_submit=True):
