@@ -347,10 +347,11 @@ def test_files_of_the_tools_themselves_are_read():
 
 
 def test_what_a_format_cannot_hold_is_counted():
-    answers = (Answer("Ann", 1.0, "keep", rating=4, tags=("x", "y")), Answer("Bob", 0, rating=0))
-    records = [Record("a", "p", "r", answers)]
+    own = {"tone": "warm", "help": 3}
+    answers = (Answer("Ann", 1.0, "keep", rating=4, tags=("x", "y"), answers=own),)
+    records = [Record("a", "p", "r", (*answers, Answer("Bob", 0, rating=0)))]
     assert lost(records, FORMATS["prodigy"].HOLDS, "Prodigy") == (
-        "Prodigy has no place for 2 ratings, 2 tags."
+        "Prodigy has no place for 2 ratings, 2 tags, 2 other answers."
     )
     assert lost(records, table.HOLDS, "A table") == ""
 

@@ -98,7 +98,7 @@ PARTS = {
     "tags": "tag",
     "notes": "note",
     "reason": "reason",
-    "answers": "answer to other questions",
+    "answers": "other answer",
     "edit": "edit",
     "when": "time",
 }
