@@ -16,6 +16,7 @@ import streamlit as st
 from curation.project import Project
 from curation.ui import state
 from curation.ui.card import FOLDER as CARD
+from curation.ui.card import joined
 from curation.ui.listing.answers import Written
 from curation.ui.slots import widget_value
 
@@ -39,13 +40,13 @@ class Listing:
             FOLDER / "listing.js",
             folder / f"{name}.js",
         )
-        styles = (FOLDER / "listing.css", folder / f"{name}.css")
+        styles = (CARD / "look.css", FOLDER / "listing.css", folder / f"{name}.css")
         self.name = name
         self.ahead = ahead
         self._mount = st.components.v2.component(
             f"curation_{name}",
-            js="\n".join(path.read_text("utf-8") for path in scripts),
-            css="\n".join(path.read_text("utf-8") for path in styles),
+            js=joined(*scripts),
+            css=joined(*styles),
         )
 
     def answers(self, project: Project) -> Sequence[Any]:
