@@ -151,7 +151,10 @@ def test_answers_to_the_leads_questions_are_no_disagreement(project):
     decide(project, "answer", [2], {"question": "tone", "value": "cold"}, by="Ben")
     assert arranged(project, "disagreement") == []
     decide(project, "drop", [1], by="Ben")
+    decide(project, "drop", [1, 3], by="")
+    decide(project, "keep", [3])
     assert arranged(project, "disagreement") == [1]
+    assert set(disputed(project.people()).values()) == {1.0}, "an answer without a name is left out"
 
 
 # --- what a queue holds ---------------------------------------------------------------------

@@ -131,8 +131,6 @@ class Reader:
         end = self.state.last if before <= 0 else min(before - 1, self.state.last)
         older = 0
         for first, run in self._runs(search, end):
-            if search.counts is not None:
-                self._load(run)
             if search.narrow and not any(self._meets(event, search) for event in run):
                 continue
             if len(acts) == size:
@@ -167,29 +165,28 @@ class Reader:
 
     def _fates(self, events: Sequence[Event]) -> list[str]:
         """Return the fate of each event."""
-        self._load(events)
         off = [event for event in events if event.op_id in self.state.undone]
         by = self._read(lambda fold: _switched_by(fold, off)) if off else {}
         return [by.get(event.op_id) or self._lost(event) for event in events]
 
     def _lost(self, event: Event) -> str:
         """Return why an event that is on does not count, in words; empty where it does."""
-        self._load([event])
-        return fate(event, self.state, self._later[event.example_id])[0]
+        example = event.example_id
+        if example not in self._later:
+            past, state = self._past(example), self.state
+            self._later[example] = overruled(past, state.undone, state.policy)
+        return fate(event, self.state, self._later[example])[0]
 
     def _read(self, look: Callable[[Fold], T]) -> T:
         """Return what a function makes of the events; those of the state were read with it."""
         return self.store.read(look, anew=False)
 
-    def _load(self, events: Iterable[Event]) -> None:
-        """Read the pasts of the events' examples at once, under one lock."""
-        missing = {event.example_id for event in events} - self._pasts.keys()
-        if missing:
-            last, undone, policy = self.state.last, self.state.undone, self.state.policy
-            pasts = self._read(lambda fold: {i: fold.events_of(i) for i in missing})
-            for example, past in pasts.items():
-                self._pasts[example] = [e for e in past if e.seq <= last]
-                self._later[example] = overruled(self._pasts[example], undone, policy)
+    def _past(self, example: str) -> list[Event]:
+        """Return an example's events, oldest first."""
+        if example not in self._pasts:
+            past = self._read(lambda fold: fold.events_of(example))
+            self._pasts[example] = [e for e in past if e.seq <= self.state.last]
+        return self._pasts[example]
 
     # --- searching --------------------------------------------------------------------------
 
@@ -200,8 +197,7 @@ class Reader:
         """
         if search.example:
             listed = set[str]()
-            events = self._read(lambda fold: fold.events_of(search.example))
-            for part in grouped([e for e in events if e.seq <= self.state.last]):
+            for part in grouped(self._past(search.example)):
                 top, first = act_of(part[0]), part[0].seq
                 if first <= end and top not in listed:
                     yield first, self._whole(part)
@@ -281,7 +277,6 @@ class Reader:
             return self.fate(main[0])
         if off:
             return f"{len(off):,} of {len(main):,} undone"
-        self._load(main)
         lost = sum(bool(self._lost(event)) for event in main)
         return f"{lost:,} of {len(main):,} overruled" if lost else ""
 
@@ -301,9 +296,8 @@ class Reader:
         """Return what an event did, in words, with the former value where it changed one."""
         words = self._done(event)
         if question_of(event):
-            self._load([event])
             noted = f"{event.op_id}{SUGGESTED}"
-            past = self._pasts[event.example_id]
+            past = self._past(event.example_id)
             offered = next((e for e in past if e.op_id == noted), None)
             if suggestion := suggestion_words(event, offered):
                 words += f", {suggestion}"
@@ -334,8 +328,7 @@ class Reader:
         An answer replaces its own author's former answer, not what others answered.
         """
         subject, own = subject_of(event), bool(question_of(event))
-        self._load([event])
-        for earlier in reversed(self._pasts[event.example_id]):
+        for earlier in reversed(self._past(event.example_id)):
             if earlier.seq >= event.seq or earlier.op_id in self.state.undone:
                 continue
             if own and earlier.annotator != event.annotator:

@@ -210,17 +210,16 @@ def disputed(people: State | None) -> dict[str, float]:
 
     Verdicts, labels and ratings are compared each on their own, and the most disputed one counts.
     An answer that more people gave than any other leads, so a third person settles a tie of two. A
-    question that somebody settled is disputed no more.
+    question that somebody settled is disputed no more. Answers without a name are left out.
     """
     if people is None:
         return {}
-    shares = {}
-    for example, events in people.opinions.items():
-        if len(events) > 1 and (
-            share := _share_of_unequal(events, people.settled.get(example, ()))
-        ):
-            shares[example] = share
-    return shares
+    shares = {
+        example: _share_of_unequal(people.opinions[example], people.settled.get(example, ()))
+        for example, unequal in people.disagreement.items()
+        if unequal
+    }
+    return {example: share for example, share in shares.items() if share}
 
 
 def _share_of_unequal(events: Iterable[Event], settled: Container[str]) -> float:
@@ -228,7 +227,7 @@ def _share_of_unequal(events: Iterable[Event], settled: Container[str]) -> float
     from curation.decisions.consensus import by_question
 
     shares = [0.0]
-    for question, answers in by_question(events).items():
+    for question, answers in by_question(e for e in events if e.annotator).items():
         counts = Counter(map(answer_of, answers))
         (_, most), *others = counts.most_common(2)
         if question in FIXED and question not in settled and others and others[0][1] == most:
