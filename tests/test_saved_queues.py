@@ -150,7 +150,9 @@ def test_answers_to_the_leads_questions_are_no_disagreement(project):
     decide(project, "answer", [1, 2], {"question": "tone", "value": "warm"})
     decide(project, "answer", [2], {"question": "tone", "value": "cold"}, by="Ben")
     assert arranged(project, "disagreement") == []
-    decide(project, "drop", [1], by="Ben")
+    decide(project, "drop", [1, 2], by="Ben")
+    for who in ("Ada", "Cem"):
+        decide(project, "keep", [2], by=who)  # no tie, but for the tone
     decide(project, "drop", [1, 3], by="")
     decide(project, "keep", [3])
     assert arranged(project, "disagreement") == [1]
