@@ -308,13 +308,9 @@ class SavedQueues:
             queue = self.get(name)
             if to.casefold() != name.casefold():
                 self._refuse_taken(to)
-            try:
-                # moved, for a file system may take both names for one, whose file a removal takes
-                self._path(name).replace(self._path(to))
-            except OSError as error:
-                raise CurationError(
-                    f"The queue {name} could not be renamed: {error.strerror or error}."
-                ) from None
+            write_bytes(self._path(to), replace(queue, name=to).to_json())
+            if to != name:
+                self._remove(name)
         return replace(queue, name=to)
 
     def delete(self, name: str) -> None:
@@ -325,12 +321,7 @@ class SavedQueues:
         with self._alone():
             if name not in self.names():
                 raise CurationError(missing(name, self.names()))
-            try:
-                (self.folder / f"{name}.json").unlink(missing_ok=True)
-            except OSError as error:
-                raise CurationError(
-                    f"The queue {name} could not be removed: {error.strerror or error}."
-                ) from None
+            self._remove(name)
 
     def _path(self, name: str) -> Path:
         """Return the file of a name; raises CurationError for a name that leads elsewhere."""
@@ -356,6 +347,14 @@ class SavedQueues:
         taken = [other for other in self.names() if other.casefold() == name.casefold()]
         if taken:
             raise CurationError(f"There is a queue {taken[0]} already; choose another name.")
+
+    def _remove(self, name: str) -> None:
+        try:
+            (self.folder / f"{name}.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise CurationError(
+                f"The queue {name} could not be removed: {error.strerror or error}."
+            ) from None
 
 
 @functools.lru_cache(maxsize=256)

@@ -46,12 +46,40 @@
           problems.push(`${name(control)} is cut`);
       }
     }
-    const boxes = controls.filter((node) => node.matches("button")).map((node) => [node, node.getBoundingClientRect()]);
+    const seen = (node) => { // what is left of its box by the holders that cut or scroll it
+      const box = node.getBoundingClientRect();
+      return holders(node).filter((holder) => style(holder).overflowX !== "visible").map((holder) => holder.getBoundingClientRect())
+        .reduce((a, b) => ({ left: Math.max(a.left, b.left), right: Math.min(a.right, b.right), top: Math.max(a.top, b.top), bottom: Math.min(a.bottom, b.bottom) }), box);
+    };
+    const boxes = controls.filter((node) => node.matches("button")).map((node) => [node, seen(node)]);
     boxes.forEach(([one, p], i) => boxes.slice(i + 1).forEach(([other, q]) => {
       const across = Math.min(p.right, q.right) - Math.max(p.left, q.left);
       const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
       if (across > 3 && down > 3 && !one.contains(other) && layer(one) === layer(other)) problems.push(`${name(one)} and ${name(other)} overlap`);
     }));
     return problems;
+  },
+
+  /** Controls that cannot be scrolled into sight, or are covered there. */
+  reach() {
+    const all = (root) => [...root.querySelectorAll("*")].flatMap((node) => (node.shadowRoot ? [node, ...all(node.shadowRoot)] : [node]));
+    const up = (node) => node.parentElement || node.getRootNode().host;
+    const within = (node, other) => Boolean(node) && (node === other || within(up(node), other));
+    const hit = (x, y) => {
+      let node = document.elementFromPoint(x, y);
+      while (node?.shadowRoot?.elementFromPoint(x, y) && node.shadowRoot.elementFromPoint(x, y) !== node) node = node.shadowRoot.elementFromPoint(x, y);
+      return node;
+    };
+    const bar = document.querySelector("[data-testid=stSidebar]")?.getBoundingClientRect();
+    const shut = (node) => bar && (bar.width < 100 || bar.right < 100) && within(node, document.querySelector("[data-testid=stSidebar]"));
+    const controls = all(document.body).filter((node) => node.matches("button, [role=button], a[href], summary, input, textarea, [role=slider]")
+      && node.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && node.getBoundingClientRect().width > 2 && !shut(node)
+      && getComputedStyle(node).pointerEvents !== "none" && !node.matches("input[tabindex='-1']")); // such a field is filled by another
+    return controls.filter((node) => {
+      node.scrollIntoView({ block: "center", inline: "center" });
+      const { x, y, width, height } = node.getBoundingClientRect();
+      const top = hit(x + width / 2, y + height / 2);
+      return !top || (!within(top, node) && !within(node, top));
+    }).map((node) => `${(node.innerText || node.getAttribute("aria-label") || node.title || node.outerHTML).trim().slice(0, 60)} is out of reach`);
   },
 })

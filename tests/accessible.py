@@ -32,3 +32,8 @@ def violations(page: Any, excused: list[tuple[str, str]]) -> list[str]:
 def cut_off(page: Any) -> list[str]:
     """Return what is cut, overlaps, or is out of the page's width."""
     return list(page.evaluate(f"() => ({SCRIPT}).layout()"))
+
+
+def out_of_reach(page: Any) -> list[str]:
+    """Return the controls that cannot be scrolled into sight, or are covered there."""
+    return list(page.evaluate(f"() => ({SCRIPT}).reach()"))

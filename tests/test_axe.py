@@ -222,6 +222,48 @@ def test_the_whole_of_annotating_by_keys(person, app):
     assert [kind for kind, _ in kinds[4:]] == ["undo"]
 
 
+def test_the_tree_of_a_card_names_every_control_and_says_what_was_done(person, app):
+    page = person("Ann", "annotate?project=keys&queue=everything")
+    first = painted(page)
+    page.locator(".saving[data-unsaved='0']").wait_for()
+    tree = page.get_by_test_id("stMain").aria_snapshot()
+    for line in (
+        r'heading "Annotate" \[level=1\]',
+        r'group "Queue":',
+        r'button "Everything \d+" \[pressed\]',
+        "status: all saved",
+        'article "Example":',
+        'list "Facts":',
+        r'heading "User" \[level=2\]',
+        r'heading "Assistant" \[level=2\]',
+        'button "✕ Drop"',
+        'button "✓ Keep"',
+        *(
+            f'button "{name}"'
+            for name in ("Edit", "Label", "Tag", "Note", "Rate", "Review", "Skip")
+        ),
+    ):
+        assert re.search(f"- {line}", tree), line
+    assert not re.search(r"- (button|textbox|group|dialog|article|list)( \[\w+\])*:?$", tree, re.M)
+    keys = page.locator(".act[aria-keyshortcuts]").evaluate_all(
+        "all => all.map(one => one.getAttribute('aria-keyshortcuts'))"
+    )
+    assert {*"KDELTNRFSBU?"} <= set(keys)
+
+    spoken = page.locator("[aria-live=polite]:not([role=status])")
+    question = spoken.inner_text()
+    page.keyboard.press("k")
+    painted(page, first)
+    assert re.fullmatch(r"Kept\. What is \d+ \+ \d+\?", spoken.inner_text())
+    assert spoken.inner_text() != f"Kept. {question}", "the question of the next card"
+    page.keyboard.press("r")
+    for value in "12345":
+        assert page.get_by_role("dialog", name="Rating").get_by_role("button", name=value).count()
+    page.keyboard.press("3")
+    assert spoken.inner_text() == "Rated."
+    page.get_by_role("status").filter(has_text="all saved").wait_for()
+
+
 def test_a_screen_reader_tells_turns_and_charts_apart(opened, app):
     page = opened(f"{app.address}/annotate?project=fresh&queue=everything")
     painted(page)

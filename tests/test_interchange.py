@@ -347,11 +347,10 @@ def test_files_of_the_tools_themselves_are_read():
 
 
 def test_what_a_format_cannot_hold_is_counted():
-    own = {"tone": "warm", "help": 3}
-    answers = (Answer("Ann", 1.0, "keep", rating=4, tags=("x", "y"), answers=own),)
-    records = [Record("a", "p", "r", (*answers, Answer("Bob", 0, rating=0)))]
+    answers = (Answer("Ann", 1.0, "keep", rating=4, tags=("x", "y")), Answer("Bob", 0, rating=0))
+    records = [Record("a", "p", "r", answers)]
     assert lost(records, FORMATS["prodigy"].HOLDS, "Prodigy") == (
-        "Prodigy has no place for 2 ratings, 2 tags, 2 other answers."
+        "Prodigy has no place for 2 ratings, 2 tags."
     )
     assert lost(records, table.HOLDS, "A table") == ""
 

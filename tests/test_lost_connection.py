@@ -11,6 +11,7 @@ from curation import Project
 from curation.decisions import Decision
 from tests.network import Network
 from tests.test_card_browser import PANE, decided, events, painted, press, saved
+from tests.test_leases import move_clock
 
 SUMS = [{"prompt": f"What is {n} + {n}?", "completion": f"It is {2 * n}."} for n in range(200)]
 
@@ -131,3 +132,33 @@ def test_each_decision_that_somebody_else_made_meanwhile_is_said_until_it_is_clo
     assert painted(ann)["example"] == examples[0], "the oldest is shown last"
     notice.get_by_label("Close").click()
     assert meanwhile.count() == 0
+
+
+def test_a_tab_that_was_left_open_for_an_hour(ann, person, app, network, project):
+    press(ann, "k")
+    saved(ann)
+    present = painted(ann)["example"]
+    network.cut()
+    app.kill()  # the server has forgotten Ann's session
+    app.start()
+    move_clock(project.decisions, 3600)
+    assert project.decisions.leases.live() == []
+    bob = person("Bob", f"annotate?project={project.path.name}&example={present}")
+    assert painted(bob)["example"] == present, "it is free for somebody else"
+    press(bob, "dd")
+    saved(bob)
+
+    network.restore()
+    press(ann, "k")
+    saved(ann, 90)
+    notice = ann.locator(".notice")
+    notice.get_by_text("Bob decided this example meanwhile; both decisions are kept.").wait_for()
+    kinds = [(e.annotator, e.kind) for e in events(project) if e.example_id == present]
+    assert kinds == [("Bob", "drop"), ("Ann", "keep")]
+    ann.locator(
+        ".chip.dropped", has_text="Bob"
+    ).wait_for()  # the next card of that hour is Bob's too
+    press(ann, "s")
+    ((following, _),) = press(ann, "k")
+    saved(ann)
+    assert [e.annotator for e in events(project) if e.example_id == following] == ["Ann"]

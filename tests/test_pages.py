@@ -6,18 +6,14 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import Project, Step, jobs, roles
+from curation import Project, Step, jobs
 from curation.decisions import Decision, as_one_act
-from curation.decisions.event import Event
-from curation.decisions.fold import fold
 from curation.errors import CurationError
-from curation.interchange import written
 from curation.recipe import Recipe
 from curation.review import Review, write_review
 from curation.settings import identity, write_about
@@ -321,37 +317,6 @@ def test_the_history_page_lists_acts_and_narrows_them(project):
     assert not app.dataframe and not app.exception
 
 
-def test_a_file_of_decisions_is_measured_once_and_anew_after_a_decision(project, monkeypatch):
-    first, second = (str(i) for i in project.examples.rows.index[:2])
-    project.decisions.append([Decision(first, "rate", 4, "Bob")])
-
-    def remarks() -> list[str]:
-        assert not app.exception
-        return [c.value for c in app.run().caption if "no place" in c.value] + [
-            m.value for m in app.markdown if "new decisions" in m.value
-        ]
-
-    app = opened("history")
-    app.selectbox(key="files-format").set_value("Prodigy").run()
-    assert remarks() == ["Prodigy has no place for 1 rating."]
-    of_cy = fold([Event.of(Decision(second, "keep", None, "Cy"), 1, 0.0)])
-    content, _, _ = written(of_cy, project.examples.rows, "prodigy")
-    app.file_uploader(key="files-upload").set_value(("a.jsonl", content, "")).run()
-    expected = ["Prodigy has no place for 1 rating.", "**1** new decisions on **1** examples."]
-    assert remarks() == expected
-    with monkeypatch.context() as patch:
-        patch.setattr("curation.ui.decision_files.loss", None)
-        patch.setattr("curation.ui.decision_files.preview", None)
-        assert remarks() == expected, "neither is made again"
-    button(app, "Save as one act").click().run()
-    assert project.decisions.state().verdicts[second].annotator == "Cy"
-    project.decisions.append([Decision(first, "tag", "odd", "Bob")])
-    assert remarks() == [
-        "Prodigy has no place for 1 rating, 1 tag.",
-        "**0** new decisions on **0** examples.",
-    ]
-
-
 def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project):
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.switch_page("pages/review/annotate.py").run()
@@ -440,25 +405,6 @@ def test_what_is_decided_for_a_project_that_is_gone_is_not_saved_anywhere(projec
     drop.click().run()
     assert any("is not here any more" in text for text, _ in app.session_state["flashes"])
     assert not project.path.exists()
-
-
-def test_an_address_names_one_project_and_asks_for_each_role_once(tmp_path, monkeypatch):
-    paths = [Project.create(tmp_path / "projects" / f"p{n}").path for n in range(5)]
-    other = Project.create(tmp_path / "p0").path
-    monkeypatch.setenv("CURATION_WORKSPACE", str(tmp_path / "projects"))
-    monkeypatch.setenv("CURATION_PROJECT", str(other))
-    assert [state.address(path) for path in (other, paths[0], paths[1])] == [
-        *map(str, (other, paths[0])),
-        "p1",
-    ]
-    assert state.address(tmp_path / "gone") == str(tmp_path / "gone")
-    queries: list[Path] = []
-    monkeypatch.setattr(roles, "role", lambda path: queries.append(path) or roles.OWNER)
-    assert state._addressed("p4") == paths[4] and state._addressed("p0") is None
-    assert state._addressed(str(other)) == other
-    assert len(queries) == 3 * 6
-    monkeypatch.setattr(roles, "role", lambda path: roles.READER if path == other else "")
-    assert state._addressed("p4") is None and state.address(other) == "p0"
 
 
 def test_a_project_stays_present_however_many_others_are_opened_after_it(tmp_path):

@@ -300,14 +300,6 @@ def test_a_queue_is_renamed_and_deleted_and_its_answers_stay(project):
     assert saved.names() == ["two"] and len(project.people().verdicts) == 1
 
 
-def test_a_queue_is_kept_where_a_file_system_takes_names_for_equal_by_case(project, monkeypatch):
-    path = SavedQueues._path
-    monkeypatch.setattr(SavedQueues, "_path", lambda queues, name: path(queues, name.lower()))
-    saved = SavedQueues(project.path)
-    saved.save(SavedQueue("late", by="Ada"))
-    assert saved.rename("late", "Late").name == "Late" and saved.get("Late").by == "Ada"
-
-
 @pytest.mark.parametrize(
     "name",
     ["a/b", "..", "../x", ".x", "a\\b", "a\0b", "a\nb\0", "a:b", "CON", "x" * 61, "<b>", "x."],

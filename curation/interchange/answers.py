@@ -98,7 +98,7 @@ PARTS = {
     "tags": "tag",
     "notes": "note",
     "reason": "reason",
-    "answers": "other answer",
+    "answers": "answer to other questions",
     "edit": "edit",
     "when": "time",
 }

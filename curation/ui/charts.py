@@ -51,6 +51,11 @@ def _largest(sizes: pd.Series, written: str = "{:,}") -> str:
     return ", ".join(f"{short(name, 60)} {written.format(n)}" for name, n in first.items())
 
 
+def numbers(page: str) -> Any:
+    """A row for boxes of `number`, which has its room before they are drawn."""
+    return st.container(horizontal=True, key=f"numbers-{page}")
+
+
 def number(
     label: str,
     value: str,

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from curation.decisions import KINDS, Decision, State
+from curation.decisions import Decision, State
 from curation.errors import CurationError
 from curation.export.tables import write_frame
 from curation.interchange import FORMATS, loss, preview, table_of, written
 from curation.interchange.reading import Preview
 from curation.project import Project
-from curation.questions import Question, read_questions
+from curation.questions import read_questions
 from curation.ui import state
 from curation.ui.actions import NAMELESS
 from curation.ui.text import markdown
@@ -36,7 +34,7 @@ def draw(project: Project, people: State) -> None:
             key="files-upload",
         )
         if sent is not None:
-            _upload(project, people, name, sent)
+            _upload(project, people, name, sent.getvalue(), Path(sent.name).suffix)
 
 
 def _download(project: Project, people: State, name: str) -> None:
@@ -60,49 +58,25 @@ def _download(project: Project, people: State, name: str) -> None:
         key="files-download",
         on_click="ignore",
     )
-    if name and (sentence := _loss(_mark(project, people), name, people, rows)):
+    if name and (sentence := loss(people, rows, name)):
         st.caption(sentence)
 
 
-def _mark(project: Project, people: State) -> tuple[object, ...]:
-    """The examples and the decisions that a sentence is about, for a memory of it."""
-    return str(project.path), project.source_digest, people.last, people.fingerprint(KINDS)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _loss(mark: tuple[object, ...], name: str, _people: State, _rows: pd.DataFrame) -> str:
-    return loss(_people, _rows, name)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the file …")
-def _preview(
-    mark: tuple[object, ...],
-    file: tuple[str, ...],
-    who: str,
-    questions: tuple[Question, ...],
-    _content: bytes,
-    _people: State,
-    _rows: pd.DataFrame,
-) -> Preview:
-    _, name, suffix = file
-    return preview(_content, _rows, _people, who, name, suffix, questions)
-
-
-def _upload(project: Project, people: State, name: str, sent: Any) -> None:
+def _upload(project: Project, people: State, name: str, content: bytes, suffix: str) -> None:
     """Draw what an uploaded file would decide, and the button that saves it."""
     who = state.annotator()
     if not who:
         st.caption(NAMELESS)
         return
     try:
-        result = _preview(
-            _mark(project, people),
-            (sent.file_id, name, Path(sent.name).suffix),
-            who,
-            read_questions(project.path),
-            sent.getvalue(),
-            people,
+        result: Preview = preview(
+            content,
             project.examples.rows,
+            people,
+            who,
+            name,
+            suffix,
+            read_questions(project.path),
         )
     except CurationError as error:
         st.error(markdown(error, 300), icon=":material/error:")

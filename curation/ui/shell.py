@@ -284,7 +284,7 @@ def stale(project: Project, view: View) -> None:
     if running(project):
         st.fragment(_draw_run, run_every=1.0)(project)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(key="stale", horizontal=True, vertical_alignment="center"):
         st.info(markdown(view.note, 400), icon=":material/history:")
         if not state.owns(project):
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -61,19 +60,13 @@ def project_paths() -> list[Path]:
 
 def address(path: Path) -> str:
     """A project's word in a page's address: its folder's name; its path where two share the name."""
-    return _addresses().get(path, str(path))
-
-
-def _addresses() -> dict[Path, str]:
-    """The word of each project in a page's address."""
-    paths = project_paths()
-    names = Counter(path.name for path in paths)
-    return {path: path.name if names[path.name] == 1 else str(path) for path in paths}
+    alike = [p for p in project_paths() if p.name == path.name]
+    return path.name if alike == [path] else str(path)
 
 
 def _addressed(name: str) -> Path | None:
     """The project that an address names; None when there is none."""
-    return next((p for p, word in _addresses().items() if name in (str(p), word)), None)
+    return next((p for p in project_paths() if name in (str(p), address(p))), None)
 
 
 _identities: WeakKeyDictionary[Project, tuple[Any, ...]] = WeakKeyDictionary()
@@ -137,8 +130,8 @@ def current_project() -> Project | None:
     if not folder or not roles.role(chosen):
         raise errors.CurationError(missing_project(chosen.name))
     st.session_state[_PROJECT] = str(chosen)
-    if st.query_params.get("project") != (word := address(chosen)):
-        st.query_params["project"] = word
+    if st.query_params.get("project") != address(chosen):
+        st.query_params["project"] = address(chosen)
     return _opened(str(chosen), folder)
 
 

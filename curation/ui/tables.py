@@ -98,7 +98,7 @@ def draw(
     options: dict[str, Any] = {
         "hide_index": True,
         "width": "stretch",
-        "height": "content" if tallest is None or height <= tallest else tallest,
+        "height": height + 2 if tallest is None or height <= tallest else tallest,
         "key": key,
         "placeholder": "",
         "column_config": {column.name: column.config() for column in columns},

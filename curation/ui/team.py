@@ -130,7 +130,7 @@ def draw_numbers(
     opinions: pd.DataFrame, results: list[Agreement], index: pd.Index, people: Any
 ) -> None:
     """Draw how far people are, what waits to be settled, and the agreement on each question."""
-    with st.container(horizontal=True):
+    with charts.numbers("team"):
         answered = opinions["example"].nunique()
         count = opinions["who"].where(opinions["who"] != "").nunique()
         charts.number(

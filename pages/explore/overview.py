@@ -24,7 +24,7 @@ FILE = (
 def draw_counts(counts: Counts, ran: bool) -> None:
     """Draw the main numbers; ran: whether a recipe has kept and dropped anything."""
     box = partial(charts.number, height="stretch")
-    with st.container(horizontal=True):
+    with charts.numbers("overview"):
         box("Examples", f"{counts.examples:,}")
         if ran:
             box("Kept", f"{counts.kept:,}", f"{counts.share_kept:.1%}")

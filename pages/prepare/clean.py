@@ -18,7 +18,7 @@ def draw_recipe(project: Project) -> None:
     if stopped is not None:
         st.error(markdown(stopped, 600), icon=":material/error:")
     chosen = min(edits.STEP.get(project), max(0, len(recipe.steps) - 1))
-    left, right = st.columns([5, 8], gap="large")
+    left, right = st.container(key="clean-sides").columns([5, 8], gap="large")
     with left:
         steps.draw(project, recipe, dataset, chosen)
     with right:

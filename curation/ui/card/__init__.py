@@ -34,21 +34,13 @@ SCRIPTS = (
 """Files of the script, in the order in which they are joined into one module."""
 
 
-STYLES = ("look.css", "card.css")
-
-
-def joined(*paths: Path) -> str:
-    """The scripts or styles of a component, as one text."""
-    return "\n".join(path.read_text("utf-8") for path in paths)
-
-
 def script() -> str:
     """The component's JavaScript, as one module."""
-    return joined(*(FOLDER / name for name in SCRIPTS))
+    return "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
 
 
 _mount = st.components.v2.component(
-    "curation_card", js=script(), css=joined(*(FOLDER / name for name in STYLES))
+    "curation_card", js=script(), css=(FOLDER / "card.css").read_text("utf-8")
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -104,11 +104,14 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     )
     decisions = with_reason(own, str(answer.get("reason") or ""))
     for name, value in dict(answer.get("answers") or {}).items():
-        given = value if name in ALSO else {"question": name, "value": value}
-        also = ALSO.get(name, "answer")
-        decisions.append(replace(own, kind=also, value=given, op_id=f"{op}:answer:{name}"))
+        fields: dict[str, Any] = {"kind": ALSO.get(name, "answer"), "value": value}
+        if name not in ALSO:
+            fields["value"] = {"question": name, "value": value}
+        fields["op_id"] = f"{op}:answer:{name}"
+        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in ANSWERING:
-        decisions.append(replace(own, kind="unflag", value=REVIEW, op_id=f"{op}{ALONG}"))
+        unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
+        decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))
     for decision in decisions:
         decision.check()
     return decisions

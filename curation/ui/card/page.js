@@ -222,6 +222,7 @@ class Page extends Shell {
     this.pane.scrollTop = 0;
     this.questions.begin();
     this.live.textContent += this.suggested.words();
+    this.sight();
     this.painting();
     this.modes();
     this.drawDigits();
@@ -238,12 +239,12 @@ class Page extends Shell {
     try {
       this.head = this.drawHead();
       this.turns = el("div", { class: "turns" }, this.drawTurns());
-      this.live.textContent = excerpt(card);
+      this.speak(excerpt(card));
     } catch (error) {
       this.undrawn = true;
       this.head = el("header", { class: "head" });
       this.turns = el("div", { class: "turns" }, el("p", { class: "attention" }, `▲ This example cannot be shown: ${error.message}.`));
-      this.live.textContent = "This example cannot be shown.";
+      this.speak("This example cannot be shown.");
     }
     this.pane.replaceChildren(this.head, this.turns);
   }
@@ -281,7 +282,7 @@ class Page extends Shell {
     this.closePanel();
     this.questions.begin();
     this.modes();
-    this.live.textContent = text;
+    this.speak(text);
     this.later();
   }
 
@@ -426,12 +427,14 @@ class Page extends Shell {
     if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];
     this.cards.set(card.id, appliedAll(card, { kind, value, answers }, this.annotator));
+    this.done = `${DONE[kind]}. `;
     if (leaves) {
       this.memory.trail.push(card.id);
       if (this.queue !== "everything" && kind !== "skip" && this.left) this.left -= 1;
       this.advance();
     } else {
       this.card = this.cards.get(card.id);
+      this.speak("");
       this.closePanel(kind !== "answer");
       if (!this.undrawn) this.head.replaceWith((this.head = this.drawHead()));
       this.questions.draw();

@@ -1,10 +1,15 @@
 // The parts of the page: its bar, its buttons, the line above a card, notices and fields.
 
+/** The key of a button; for a screen reader the button's own attribute names it. */
+const keycap = (key) => el("kbd", { "aria-hidden": "true" }, key);
+
+const LOW = 600; // pixels of a window's height, as in the style
+
 class Shell {
   build() {
     const button = (action, key, text, more = {}) =>
       el("button", { type: "button", class: `act ${action}`, "data-act": action, "aria-keyshortcuts": key, ...more,
-        onclick: (event) => event.detail < 2 && this.press(action, event.timeStamp) }, el("span", {}, text), el("kbd", {}, key));
+        onclick: (event) => event.detail < 2 && this.press(action, event.timeStamp) }, el("span", {}, text), keycap(key));
     this.queues = el("div", { class: "queues", role: "group", "aria-label": "Queue" });
     this.remark = el("p", { class: "remark", hidden: true });
     this.saving = el("span", { class: "saving", role: "status" });
@@ -23,8 +28,8 @@ class Shell {
     this.verdicts = el("div", { class: "verdicts" }, button("drop", "D", "✕ Drop"), button("keep", "K", "✓ Keep"));
     this.others = el("div", { class: "others" }, ACTIONS.map(([action, key, text]) => button(action, key, text)));
     this.editing = el("div", { class: "verdicts", hidden: true },
-      el("button", { type: "button", class: "act", onclick: () => this.leaveEdit() }, el("span", {}, "Close"), el("kbd", {}, "Esc")),
-      el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), el("kbd", {}, "Ctrl+Enter")));
+      el("button", { type: "button", class: "act", onclick: () => this.leaveEdit() }, el("span", {}, "Close"), keycap("Esc")),
+      el("button", { type: "button", class: "act keep", onclick: () => this.saveEdit() }, el("span", {}, "Save the edit"), keycap("Ctrl+Enter")));
     this.shell = el("div", { class: "cardpage" },
       el("div", { class: "bar" }, this.queues, el("div", { class: "standing" }, this.saving, this.undoButton,
         this.guideButton, button("help", "?", "Keys"))), this.remark,
@@ -62,10 +67,10 @@ class Shell {
     const more = this.labels.length - offered.length;
     this.digits.replaceChildren(
       ...offered.map((label, i) => el("button", { type: "button", class: `act labelled${label === suggestion ? " offered" : ""}`, "aria-pressed": String(label === this.card?.label),
-        "aria-description": label === suggestion ? "suggested" : null,
-        onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, visible(label)), el("kbd", {}, String(i + 1)))),
+        "aria-description": label === suggestion ? "suggested" : null, "aria-keyshortcuts": i + 1,
+        onclick: (event) => event.detail < 2 && this.press(String(i + 1), event.timeStamp) }, el("span", { dir: "auto" }, visible(label)), keycap(String(i + 1)))),
       ...(more > 0 ? [el("button", { type: "button", class: "act labelled", onclick: (event) => this.press("label", event.timeStamp) },
-        el("span", {}, `${number(more)} more`), el("kbd", {}, "L"))] : []));
+        el("span", {}, `${number(more)} more`), keycap("L"))] : []));
   }
 
   /** Show the buttons of a card, or those of an edit. */
@@ -145,6 +150,18 @@ class Shell {
     const active = document.activeElement;
     if (active === document.body || active === null || active === this.root.host || this.root.contains(active))
       this.pane.focus({ preventScroll: true });
+  }
+
+  /** Announce a text to a screen reader, after what was done last. */
+  speak(text) {
+    this.live.textContent = `${this.done || ""}${text}`.trim();
+    this.done = "";
+  }
+
+  /** In a window too low for the page's title and the card, scroll to the card, once. */
+  sight() {
+    if (!this.sighted && innerHeight <= LOW) this.shell.scrollIntoView({ block: "start" });
+    this.sighted = true;
   }
 
   /** Take the guidelines of a reply; the text is left out where this page has it. */

@@ -41,20 +41,24 @@ def draw(project: Project, copies: Copies, cut: Cut, order: Order, written: Writ
 
 def _pair(copies: Copies, cut: Cut, place: int, order: Order) -> dict[str, Any]:
     shown = copies.shown(cut.pairs[place])
-    group = f"a group of {int(cut.sizes[place]):,}"
-    about = f"similarity {float(cut.similarity[place]):.2f} · {group}"
-    left, right = ("✓ kept", "kept"), ("✕ dropped as its copy", "dropped")
-    if order == "conflicts":
-        about = f"{group}, answered otherwise"
-        left, right = ("▲ one answer", "warn"), ("▲ another answer", "warn")
-    elif copies.flags:
-        right = ("▲ its copy, kept", "warn")
+    size, similarity = int(cut.sizes[place]), float(cut.similarity[place])
+    group = f"a group of {size:,}"
+    about = (
+        f"{group}, answered otherwise"
+        if order == "conflicts"
+        else f"similarity {similarity:.2f} · {group}"
+    )
+    conflict = order == "conflicts"
     return {
         **shown,
         "id": f"{shown['left']['id']} {shown['right']['id']}",
         "about": about,
-        "leftTitle": left[0],
-        "leftKind": left[1],
-        "rightTitle": right[0],
-        "rightKind": right[1],
+        "leftTitle": "▲ one answer" if conflict else "✓ kept",
+        "leftKind": "warn" if conflict else "kept",
+        "rightTitle": "▲ another answer"
+        if conflict
+        else "▲ its copy, kept"
+        if copies.flags
+        else "✕ dropped as its copy",
+        "rightKind": "warn" if conflict or copies.flags else "dropped",
     }

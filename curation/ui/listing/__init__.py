@@ -16,7 +16,6 @@ import streamlit as st
 from curation.project import Project
 from curation.ui import state
 from curation.ui.card import FOLDER as CARD
-from curation.ui.card import joined
 from curation.ui.listing.answers import Written
 from curation.ui.slots import widget_value
 
@@ -40,13 +39,13 @@ class Listing:
             FOLDER / "listing.js",
             folder / f"{name}.js",
         )
-        styles = (CARD / "look.css", FOLDER / "listing.css", folder / f"{name}.css")
+        styles = (FOLDER / "listing.css", folder / f"{name}.css")
         self.name = name
         self.ahead = ahead
         self._mount = st.components.v2.component(
             f"curation_{name}",
-            js=joined(*scripts),
-            css=joined(*styles),
+            js="\n".join(path.read_text("utf-8") for path in scripts),
+            css="\n".join(path.read_text("utf-8") for path in styles),
         )
 
     def answers(self, project: Project) -> Sequence[Any]:
