@@ -10,6 +10,7 @@ class Listing {
     this.unsaved = [];
     this.given = []; // op ids of this tab's answers, the newest last
     this.place = 0; // of the painted item among those that the browser holds
+    this.owed = 0; // steps to items that have not come yet
     this.keys = lookup(MOVES, keys);
     this.head = el("div", { class: "head", role: "status" });
     this.saving = el("span", { class: "saving", role: "status" });
@@ -18,6 +19,8 @@ class Listing {
       el("div", { class: "bar" }, this.head, el("div", { class: "moves" }, this.saving, this.moves)));
     root.append(this.shell);
     document.addEventListener("keydown", (this.onKey = (event) => this.key(event)));
+    this.room = new ResizeObserver(() => this.fit());
+    this.room.observe(document.querySelector("[data-testid=stMainBlockContainer]"));
   }
 
   // --- what a page adds --------------------------------------------------------------------------
@@ -35,6 +38,13 @@ class Listing {
   content(item, answer) { return null; }
 
   // --- the rest ----------------------------------------------------------------------------------
+
+  /** Reach down to the end of the window, whatever stands above on the page. */
+  fit() {
+    if (!this.shell.isConnected) return this.room.disconnect();
+    const above = this.shell.getBoundingClientRect().top + document.querySelector("[data-testid=stMain]").scrollTop;
+    return this.shell.style.setProperty("--above", `calc(${Math.round(above)}px + 1rem)`);
+  }
 
   /** A button with its key; a double click counts once. */
   button(name, word, sign, act) {
@@ -56,9 +66,20 @@ class Listing {
     Object.assign(this, { data, back: data.back, items: data.items.filter((item) => !this.unsaved.some((answer) => answer.item === item.id)) });
     const again = this.items.findIndex((item) => item.id === painted);
     const begun = data.listing !== this.listing || (this.around && !data.start);
-    if (begun) Object.assign(this, { listing: data.listing, around: false, place: 0 });
+    if (begun) Object.assign(this, { listing: data.listing, around: false, place: 0, owed: 0 });
     else this.place = again >= 0 ? again : former - data.start;
+    this.catchUp();
     this.paint();
+  }
+
+  /** Go the steps that are owed as far as items have come, and ask for those behind. */
+  catchUp() {
+    const { start, items, count } = this.data;
+    const place = Math.max(0, Math.min(this.place + this.owed, this.items.length - 1));
+    this.owed -= place - this.place;
+    this.place = place;
+    if (this.owed > 0 ? start + items.length >= count : !start) this.owed = 0;
+    if (this.owed) this.say();
   }
 
   paint() {
@@ -98,6 +119,7 @@ class Listing {
     const op = newId();
     this.unsaved.push({ op, by: this.data.annotator, item: item.id, revision: this.data.revision, time: Date.now() / 1000, ...content });
     this.given.push(op);
+    this.owed = 0;
     this.items = this.items.filter((other) => other !== item);
     this.say();
     this.paint();
@@ -107,18 +129,21 @@ class Listing {
   move(move) {
     if (move === "undo") {
       if (!this.data.annotator) return;
+      this.owed = 0;
       this.unsaved.push({ op: newId(), by: this.data.annotator, undo: this.given.pop() || "" });
       this.say();
       this.paint();
       return;
     }
     const { start, count } = this.data;
-    const place = this.place + (move === "next" ? 1 : -1);
+    const step = move === "next" ? 1 : -1;
+    const place = this.place + step;
     const whole = start + this.data.items.length >= count; // the last item of the list is among them
     const past = Boolean(this.item) && whole && place >= this.items.length;
     this.around = past && start > 0;
     if (this.items[place]) this.place = place;
     else if (past && !start) this.place = 0;
+    else if (step > 0 ? !whole : start > 0) this.owed += step;
     this.paint();
     if (this.around || (move === "next" ? !whole && this.place + 1 >= this.items.length : start > 0 && this.place < 1)) this.say();
   }
