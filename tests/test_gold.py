@@ -18,6 +18,7 @@ from curation.looking.events import Reader
 from curation.questions import Question, write_questions
 from curation.review import change_review
 from curation.roles import ANNOTATOR, NotAllowed
+from curation.saved_queues import SavedQueue, SavedQueues
 from curation.ui.card.replies import reply
 from tests.test_card import QUESTIONS, answer, ask, place
 from tests.test_review import curate
@@ -99,6 +100,17 @@ def test_queues_count_what_waits_without_gold_items_and_end(project):
     work(project, "Ann", 100)
     last = ask(place(project), page="Ann")
     assert (last["left"], last["order"], last["elsewhere"]) == (0, [], 0)
+
+
+def test_a_queue_gets_the_gold_items_that_it_would_hold(project):
+    change_review(project.path, gold=0.9)
+    one, two, *_ = golden(project)
+    some = ids_of(project)[:6]
+    SavedQueues(project.path).save(SavedQueue("some", ids=(*some, one)))
+    order = ask(place(project), queue="some", page="s")["order"]
+    assert one in order and not set(order) - {*some, one}
+    for queue in ("dropped", "attention", "review"):
+        assert ask(place(project), queue=queue, page="t")["order"] == []
 
 
 # --- what they do ---------------------------------------------------------------------------

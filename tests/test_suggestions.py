@@ -359,6 +359,15 @@ def test_a_held_back_suggestion_never_leaves_the_server_and_is_written_beside_th
     assert len(beside(project)) == 2, "a suggestion about another text is none"
 
 
+def test_a_suggestion_that_came_after_the_card_was_painted_stands_beside_no_answer(project):
+    one, *_ = ids_of(project)
+    shown = card(project, one)
+    save(project, suggestion(project, one, "tone", "warm"))
+    content = card(project, one)["content"]
+    press(project, {**shown, "content": content}, "answer", {"question": "tone", "value": "cold"})
+    assert beside(project) == []
+
+
 def test_an_answer_sent_twice_writes_its_suggestion_once(project):
     one, *_ = ids_of(project)
     save(project, suggestion(project, one, "verdict", "keep"))

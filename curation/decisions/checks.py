@@ -14,16 +14,11 @@ from curation.decisions.event import Decision, Event, question_of
 from curation.decisions.state import State
 
 
-def checks_for(people: State | None, annotator: str) -> list[str]:
-    """Return the gold items that check a person, in the order of their ids.
-
-    Who set the answer knows it, and who had answered before is not checked.
-    """
-    return [i for i in sorted(people.gold if people else ()) if is_check(people, i, annotator)]
-
-
 def is_check(people: State | None, example: str, annotator: str) -> bool:
-    """Return whether an answer of a person about an example is a check."""
+    """Return whether an answer of a person about an example is a check.
+
+    Who set the right answer knows it, and who had answered the example before is not checked.
+    """
     if people is None or not (gold := people.gold.get(example)):
         return False
     setters = {event.annotator for event in gold.values()}

@@ -77,7 +77,7 @@ class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
     labels, tags: those in use, in alphabetical order. answered: number of examples that the person
-    has answered, without gold items.
+    has answered, without gold items. gold: positions of the gold items that the queue would hold.
     """
 
     positions: np.ndarray
@@ -85,6 +85,7 @@ class Look(NamedTuple):
     labels: list[str]
     tags: list[str]
     answered: int = 0
+    gold: np.ndarray = NOTHING.positions
 
 
 class Progress(NamedTuple):
@@ -151,8 +152,8 @@ class Board:
             sheet.counted.follow(people or State(), changes)
             tally = sheet.counted.tally
             unanswered = tally.unanswered(who, review) & ~tally.in_review
-            if people is not None and people.gold:  # they come as `curation.looking.checks` says
-                unanswered[tally.of_rows(people.gold)] = False
+            gold = tally.of_rows(people.gold if people else ())
+            unanswered[gold] = False  # they come as `curation.looking.checks` says
             waits = {other: sheet.candidates[other] & unanswered for other in sheet.candidates}
             waits[REVIEW] = tally.in_review
             for other, (members, decided) in saved.items():
@@ -168,7 +169,12 @@ class Board:
                 positions = _in_order(waits[name], tally.skipped, order)
             labels = sorted(tally.names("label") | sheet.labels)
             tags, answered = sorted(tally.names("tag")), tally.answered_by(who)
-            return Look(positions, counts, labels, tags, answered)
+            in_queue = np.zeros(len(rows), dtype=bool)
+            if name in saved:
+                in_queue[saved[name].positions] = not saved[name].decided
+            elif name in sheet.candidates:
+                in_queue = sheet.candidates[name]
+            return Look(positions, counts, labels, tags, answered, gold[in_queue[gold]])
 
     def progress(
         self,

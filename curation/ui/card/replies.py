@@ -17,7 +17,7 @@ import pandas as pd
 from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
-from curation.decisions.checks import checks_for, own_checks
+from curation.decisions.checks import is_check, own_checks
 from curation.decisions.event import SWITCHES
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
@@ -163,7 +163,7 @@ def _leased(
         take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
         return order
     candidates, waiting = ids_of(rows, look.positions), len(look.positions)
-    checks = [] if again else [i for i in checks_for(people, who) if i in rows.index]
+    checks = [i for i in ids_of(rows, look.gold) if is_check(people, i, who)]
     left = [i for i in checks if not own_checks(people, i, who)]
     if left:
         begun = look.answered + len(checks) - len(left) + bool(current)
