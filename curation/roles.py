@@ -166,7 +166,7 @@ def _named(role: str) -> str:
 # --- decisions --------------------------------------------------------------------------------
 
 Claims = Collection[tuple[str, str, Collection[str]]]
-"""Kind and name of each decision, and the names of those whose decisions it takes back or restores."""
+"""Kind and name of each decision, and the names of those whose decisions it changes or takes back."""
 
 
 def guard(folder: Path) -> Callable[[Claims], None] | None:
@@ -189,7 +189,7 @@ def guard(folder: Path) -> Callable[[Claims], None] | None:
             if name != who.email:
                 raise NotAllowed(f"You are logged in as {who.email}; decide under that name.")
             if any(author != who.email for author in authors):
-                raise NotAllowed("An annotator takes back their own answers only; ask an owner.")
+                raise NotAllowed("An annotator changes and takes back their own answers only; ask an owner.")
 
     return check
 

@@ -94,6 +94,8 @@ def a_suggestion(project: Project) -> None:
         Suggestions(project.path).put([SUGGESTION])
 
 
+BESIDE = {"question": "verdict", "value": "keep", "source": "m", "score": None, "shown": True}
+
 HOSTS = "host"
 
 CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
@@ -115,6 +117,24 @@ CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
         lambda p: p.decisions.append([decision(p, "undo", {"op_id": "of-bob"})]),
     ),
     "undo a batch of others": (OWNER, lambda p: p.decisions.undo(ANN.email, batch="bobs")),
+    "give another's answer a reason": (
+        OWNER,
+        lambda p: p.decisions.append([decision(p, "note", "careless", op_id="of-bob:reason")]),
+    ),
+    "give another's answer a suggestion": (
+        OWNER,
+        lambda p: p.decisions.append(
+            [decision(p, "suggested", BESIDE, op_id="of-bob:suggested")]
+        ),
+    ),
+    "join an act of another": (
+        OWNER,
+        lambda p: p.decisions.append([decision(p, op_id="new", batch="bobs")]),
+    ),
+    "decide as another's import": (
+        OWNER,
+        lambda p: p.decisions.append([decision(p, batch=f"import:{BOB}:1")]),
+    ),
     "return": (
         OWNER,
         lambda p: return_to(p.decisions, changes_since(p.decisions, 0), ANN.email),
@@ -360,6 +380,27 @@ def test_a_kind_that_speaks_for_the_project_cannot_be_forged_by_a_card(project):
         forged = answer(project, ANN.email, example="guidelines", kind="guideline", value="Drop.")
         assert write(project, [forged]).trouble
     assert project.last_decision() == 0
+
+
+def test_an_annotator_who_was_an_owner_takes_back_nothing_that_spoke_for_the_project(project):
+    settled = decision(project, "settle", {"question": "verdict", "value": "keep"}, op_id="s")
+    project.decisions.append([settled])
+    rank(project, ANNOTATOR)
+    with acting(ANN), pytest.raises(NotAllowed, match="Only an owner"):
+        project.decisions.undo(ANN.email, op_id="s")
+
+
+def test_a_card_cannot_stand_in_the_way_of_another_s_undo(project):
+    """An answer in the form of Bob's import would be the newest act of Bob's, which he may not undo."""
+    from curation.ui.card.answers import write
+
+    project.decisions.append([decision(project, "drop", name=BOB, op_id="of-bob")])
+    rank(project, ANNOTATOR)
+    roles.give_role(project.path, BOB, ANNOTATOR)
+    with acting(ANN):
+        assert write(project, [answer(project, ANN.email, op=f"import:{BOB}:x")]).trouble
+    with acting(Person(BOB)):
+        assert project.decisions.undo(BOB).value == {"op_id": "of-bob"}
 
 
 # --- the file --------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from curation.decisions.event import (
     RETURN,
     SUGGESTED,
     SWITCHES,
+    Decision,
     Event,
     question_of,
 )
@@ -128,7 +129,7 @@ def others_of(opinions: Iterable[Event], event: Event) -> Iterator[Event]:
             yield opinion
 
 
-def actor(event: Event) -> str:
+def actor(event: Decision) -> str:
     """Return who wrote an event: the importer of an imported one, otherwise its annotator."""
     kind, _, rest = event.batch.partition(":")
     return unquote(rest.partition(":")[0]) if kind == IMPORT and rest else event.annotator

@@ -10,12 +10,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from curation.decisions.event import SWITCHES, Decision, checked
+from curation.decisions.event import REASON, SUGGESTED, SWITCHES, Decision, checked
 from curation.decisions.fold import Fold
-from curation.decisions.subjects import act_of, batch_names, returns
+from curation.decisions.subjects import act_of, actor, batch_names, returns
 
 Claim = tuple[str, str, set[str]]
-"""Kind and name of a decision, and the names of the people whose events it switches."""
+"""Kind and name of a decision, and the names of the people whose events it changes."""
 
 Check = Callable[[list[Claim]], None]
 """Raises for decisions that may not be made."""
@@ -52,12 +52,27 @@ def switch(
 
 
 def claims(fold: Fold, decisions: Iterable[Decision]) -> list[Claim]:
-    """Return kind and name of each decision, and the names of the events that it switches."""
-    claims = []
+    """Return kind and name of each decision, and the names of those whose events it changes.
+
+    Those are the events that it switches, the event that it says more about, and the others of its
+    act. What it switches is claimed with its kind too. A batch in the form of an import's names who
+    imported.
+    """
+    claims = list[Claim]()
+    acts = dict[str, set[str]]()  # name of a batch → who wrote its events
     for decision in decisions:
         targets = fold.op_ids_of(decision.value) if decision.kind in SWITCHES else ()
-        events = (fold.get(op_id) for op_id in targets)
-        claims.append((decision.kind, decision.annotator, {e.annotator for e in events if e}))
+        events = [e for op_id in targets if (e := fold.get(op_id))]
+        claims += ((kind, decision.annotator, set()) for kind in {e.kind for e in events})
+        names = {e.annotator for e in events} | {actor(decision)}
+        if main := fold.get(decision.op_id.removesuffix(REASON).removesuffix(SUGGESTED)):
+            names.add(main.annotator)
+        for name in batch_names(decision.batch):
+            if name not in acts:
+                joined = fold.op_ids_of({"batch": name})
+                acts[name] = {e.annotator for op_id in joined if (e := fold.get(op_id))}
+            names |= acts[name]
+        claims.append((decision.kind, decision.annotator, names))
     return claims
 
 
