@@ -207,16 +207,16 @@ def read_team(folder: Path) -> dict[str, str]:
         stated = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CurationError(f"{path} cannot be read: {error}.") from None
     people = stated.get("people", {})
     if not isinstance(people, dict) or stated.keys() - {"people"}:
         raise CurationError(f"{path} has one table, [people], and nothing else.")
     team = dict[str, str]()
     for address, value in people.items():
-        if value not in ROLES:
+        if not isinstance(value, str) or value not in ROLES:
             raise CurationError(f"{path}: the role of {address} is one of {', '.join(ROLES)}.")
-        team[checked_address(address)] = str(value)
+        team[checked_address(address)] = value
     return team
 
 
@@ -244,9 +244,13 @@ def give_role(folder: Path, address: str, role: str) -> None:
 
 
 def checked_address(text: str) -> str:
-    """Return an e-mail address or `*@domain` in lower case; raises CurationError for another text."""
+    """Return an e-mail address or `*@domain` in lower case; raises CurationError for another text.
+
+    A letter beyond ASCII whose small form is in ASCII, as of the sign for kelvin, is refused: it would
+    make one person's address another's.
+    """
     address = text.strip().lower()
-    if not _ADDRESS.fullmatch(
+    if (address.isascii() and not text.isascii()) or not _ADDRESS.fullmatch(
         address.removeprefix("*") if address[:2] != "*@" else f"x{address[1:]}"
     ):
         shown = text if len(text) <= 80 else f"{text[:79]}…"

@@ -370,7 +370,8 @@ def test_two_people_of_one_name_are_two():
 
 
 @pytest.mark.parametrize(
-    "email", ["a@b@c", "ann", "*@lab.example", "a b@c.d", 'a"@b.c', 3, ["a@b.c"]]
+    "email",
+    ["\u212aate@lab.example", "ann@\u212aab.example", "\u00a0ann@lab.example", "a@b@c", "ann", "*@lab.example", "a b@c.d", 'a"@b.c', 3, ["a@b.c"]]
 )
 def test_an_address_that_is_none_logs_nobody_in(email):
     with pytest.raises(LoginRefused):

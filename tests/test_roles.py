@@ -434,7 +434,8 @@ def test_a_text_that_is_no_address_gets_no_role(project, address):
 @pytest.mark.parametrize(
     "text",
     ["people = 3", '[people]\n"ann@lab.example" = "king"', "[people", '[people]\nann = "owner"',
-     '[other]\n"ann@lab.example" = "owner"'],
+     '[other]\n"ann@lab.example" = "owner"', '[people]\n"ann@lab.example" = ["owner"]',
+     '[people]\n"ann@lab.example" = {owner = 1}', "x = " + "[" * 9_999],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_gives_nobody_a_role_but_hosts(project, text):
     (project.path / roles.FILE).write_text(text)
