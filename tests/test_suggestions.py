@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +130,25 @@ def test_a_damaged_file_is_a_sentence_and_cards_come_without_suggestions(project
     assert reply["cards"] and not reply["trouble"]
     assert "Delete it, or make them anew" in reply["remark"]
     assert all(one["suggestions"] == [] for one in reply["cards"])
+
+
+@pytest.mark.parametrize("held_back", [0.0, 1.0])
+@pytest.mark.parametrize("change", [{"source": None}, {"score": float("nan")}, {"value": "a\ud800"}])
+def test_a_suggestion_that_cannot_be_written_down_costs_no_answer(project, change, held_back):
+    """A file of somebody else may hold one; the person answers as if it were not there."""
+    one, *_ = ids_of(project)
+    change_review(project.path, held_back=held_back)
+    sound = suggestion(project, one, "tone", "warm")
+    broken = replace(suggestion(project, one, "label", "sport"), **change)
+    with suppress(CurationError, orjson.JSONEncodeError):
+        save(project, sound, broken)
+    shown = card(project, one)
+    press(project, shown, "label", "art")
+    sent = answer(one, "label", "tea", by="Bob", op="o") | {"content": shown.get("content", "")}
+    painted = {"question": "label", "value": "sport", "source": "m", "score": 1} | change
+    reply = ask(place(project, "Bob"), answers=[sent | {"suggested": [painted, 7, {}]}])
+    assert reply["saved"] == ["o"] and not reply["refused"]
+    assert len(project.people().opinions[one]) == 2
 
 
 # --- where they come from -------------------------------------------------------------------

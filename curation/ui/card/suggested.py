@@ -65,20 +65,25 @@ class Offers:
         """Return an event for each of an answer's decisions that stood beside a suggestion.
 
         Of a card that was held back the suggestion is the one that it would have shown. An answer
-        that changes the person's own former one stands beside the former one's suggestion.
+        that changes the person's own former one stands beside the former one's suggestion. A
+        suggestion that cannot be written down, as from a file of somebody else, costs no answer: it
+        is left out.
         """
         people = self._project.people()
         if not (self.table or answer.get("suggested") or (people and people.suggested)):
             return []
         events = []
         for decision in decisions:
-            if (question := question_of(decision)) and (
-                value := self._value(answer, decision, question, people)
-            ):
-                op_id = f"{decision.op_id}{SUGGESTED}"
-                event = replace(decision, kind="suggested", value=value, op_id=op_id)
-                event.check()
-                events.append(event)
+            try:
+                if (question := question_of(decision)) and (
+                    value := self._value(answer, decision, question, people)
+                ):
+                    op_id = f"{decision.op_id}{SUGGESTED}"
+                    event = replace(decision, kind="suggested", value=value, op_id=op_id)
+                    event.check()
+                    events.append(event)
+            except (CurationError, KeyError, TypeError):
+                continue
         return events
 
     def _value(
