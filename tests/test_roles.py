@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -537,6 +538,42 @@ def test_no_button_of_a_page_changes_what_the_role_does_not_allow(
     assert changed <= (decided if role == ANNOTATOR else set())
     assert {e.annotator for e in workspace.decisions.events()} <= {BOB, ANN.email}
     assert workspace.people().verdicts.keys() >= workspace.decisions.state(3).verdicts.keys()
+
+
+def fragments(code: str) -> dict[str, bool]:
+    """Map the functions that are drawn by themselves to whether each first asks for the project."""
+    tree = ast.parse(code)
+    functions = {f.name: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
+    given = re.findall(r"st\.fragment\((\w+)", code)
+    by_name = {n: f for n, f in functions.items() if "st.fragment" in map(ast.unparse, f.decorator_list)}
+    return {
+        name: "present(" in ast.unparse(function)
+        for name, function in {**by_name, **{n: functions[n] for n in given}}.items()
+    }
+
+
+def test_a_part_that_is_drawn_by_itself_asks_for_the_project():
+    """It runs without the shell, also after the login ended and after the role was taken away."""
+    parts = {
+        f"{path.parent.name}/{path.stem}.{name}": asks
+        for path in (ROOT / "curation" / "ui").rglob("*.py")
+        for name, asks in fragments(path.read_text("utf-8")).items()
+    }
+    assert len(parts) > 9
+    assert {n for n, asks in parts.items() if not asks} == {"ui/context._draw_cut"}, "draws no rows"
+
+
+@pytest.mark.parametrize("person, role", [(None, OWNER), (ANN, "")], ids=["logged out", "no role"])
+def test_a_page_that_is_open_gets_nothing_more_when_the_role_is_gone(workspace, person, role):
+    from curation.ui import state
+
+    rank(workspace, READER)
+    with acting(ANN):
+        project = state._opened(str(workspace.path), settings.identity(workspace.path))
+        state.present(project)
+    roles.give_role(project.path, ANN.email, role)
+    with acting(person), pytest.raises(NotAllowed):
+        state.present(project)
 
 
 def test_somebody_without_a_role_sees_no_project(workspace):

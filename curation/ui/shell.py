@@ -120,6 +120,7 @@ def _switch() -> None:
 
 
 def _funnel(project: Project) -> None:
+    state.present(project)
     if not project.imports:
         return
     try:
@@ -225,6 +226,7 @@ def _jobs(project: Project, running: bool) -> None:
 
 
 def _draw_jobs(project: Project, was_running: bool) -> None:
+    state.present(project)
     newest = jobs.all_jobs(project.path, 3)
     recent = [j for j in newest if j.active or time.time() - j.updated < 600]
     for job in recent[:3]:
@@ -301,6 +303,7 @@ def stale(project: Project, view: View) -> None:
 
 def _draw_run(project: Project) -> None:
     """Draw the run that is under way; the sidebar draws the page again when it has ended."""
+    state.present(project)
     job = next(
         (j for j in jobs.all_jobs(project.path, RECENT) if j.active and j.command == "run"), None
     )

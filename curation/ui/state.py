@@ -104,7 +104,12 @@ def is_connected(connection: str) -> bool:
 
 
 def present(project: Project) -> None:
-    """Raise CurationError when an open project was deleted, renamed or replaced."""
+    """Raise CurationError when an open project was deleted, renamed or replaced.
+
+    Raises NotAllowed for somebody whose login ended, or whose role was taken away: a part of a page
+    that is drawn by itself is not in the shell, which else says so.
+    """
+    roles.need(project.path, roles.READER)
     folder = identity(project.path)
     if not folder or _identities.get(project) != folder:
         raise errors.CurationError(missing_project(project.path.name))

@@ -67,12 +67,13 @@ def _draw(place: Place) -> None:
     """
     key = f"card-{place.project.path}"
     sent: Any = widget_value(key) or {}
+    request = sent.get("request") or {}
     try:
         state.present(place.project)
-        _note_presence(place.project, str((sent.get("request") or {}).get("page") or ""))
-        answer = reply(place, sent.get("request"))
+        _note_presence(place.project, str(request.get("page") or ""))
+        answer = reply(place, request)
     except CurationError as error:
-        answer = {**reply(place, None), "trouble": str(error)}
+        answer = {**reply(place, None), "to": request.get("sent", 0), "trouble": str(error)}
     _mount(key=key, data=answer, on_request_change=_heard)
 
 

@@ -101,6 +101,7 @@ def draw_list(
     order: positions of the selected rows, best first for a search.
     """
     project, rows = scene.project, scene.rows
+    state.present(project)
     if concepts.just_marked("map").get(project) is not None:
         st.rerun(scope="app")  # all others are ranked anew
     every = "all" if result is None else "best first"

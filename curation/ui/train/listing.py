@@ -92,6 +92,7 @@ def _last_error(project: Project) -> str:
 
 def _draw_live(project: Project, run: Run) -> None:
     """Draw progress and the newest learning curve; polled while a run is at work."""
+    state.present(project)
     standing, job = Standing.of(run), job_at_work(project)
     if not standing.at_work and job is None:
         st.rerun(scope="app")
