@@ -29,6 +29,9 @@ from curation.errors import Cancelled, CurationError
 ALONE = {"run": "A run", "judge": "A judge"}
 """Commands that run only once at a time in a project, and their names in a sentence."""
 
+KEY = "CURATION_API_KEY"
+"""Environment variable with the key that goes with requests to a model."""
+
 CANCEL = "cancel"
 """Name of a file in a job's folder that asks it to stop."""
 
@@ -101,12 +104,21 @@ def _start(project: Path, command: Command) -> str:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=_environment(),
             start_new_session=True,
             pass_fds=[pid.fileno()] if lock.OFFERED else [],
         )
         pid.write(str(process.pid))
     Thread(target=process.wait, daemon=True).start()  # so that no zombie is left
     return job_id
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a job, without the server's key where its owners do not start it.
+
+    A job sends the key to an address that whoever starts it names.
+    """
+    return {k: v for k, v in os.environ.items() if k != KEY or roles.is_host()}
 
 
 def status(project: Path, job_id: str) -> Status:

@@ -189,7 +189,9 @@ def guard(folder: Path) -> Callable[[Claims], None] | None:
             if name != who.email:
                 raise NotAllowed(f"You are logged in as {who.email}; decide under that name.")
             if any(author != who.email for author in authors):
-                raise NotAllowed("An annotator changes and takes back their own answers only; ask an owner.")
+                raise NotAllowed(
+                    "An annotator changes and takes back their own answers only; ask an owner."
+                )
 
     return check
 

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 
 from curation import Project
 from curation.errors import CurationError
-from curation.logins import SKEW, Login, LoginRefused, cookie_secret, read_login
+from curation.logins import SKEW, Login, LoginRefused, cookie_secret, identity, read_login
 from curation.ui.login import Gate, safe
 from tests.app_server import App
 from tests.provider import CLIENT, SECRET, Provider
@@ -363,6 +363,24 @@ def test_a_login_ends_after_its_hours():
             LOGIN.person(claims(iat=issued), 1000)
 
 
+def test_a_login_that_ends_while_a_page_asks_who_acts_stays_ended():
+    """The page's thread looks at the clock, and in that moment the person logs out in another tab."""
+    gate = Gate(LOGIN, "x" * 40, lambda: 1000.0)
+    gate._claims = lambda header: claims(sub=header)
+    leaving = ["2"]
+
+    class Until(float):
+        def __gt__(self, now):
+            if leaving:
+                gate.end(leaving.pop())
+            return float(self) > now
+
+    gate._ended = {identity(claims(sub="1")): Until(2000)}
+    assert gate.of_cookies("3").email == ANN
+    gate.end("2")
+    assert [gate.of_cookies(sub) is None for sub in "123"] == [True, True, False]
+
+
 def test_two_people_of_one_name_are_two():
     ann = LOGIN.person(claims(name="Alex Smith"), 1000)
     bob = LOGIN.person(claims(name="Alex Smith", email=BOB), 1000)
@@ -371,7 +389,18 @@ def test_two_people_of_one_name_are_two():
 
 @pytest.mark.parametrize(
     "email",
-    ["\u212aate@lab.example", "ann@\u212aab.example", "\u00a0ann@lab.example", "a@b@c", "ann", "*@lab.example", "a b@c.d", 'a"@b.c', 3, ["a@b.c"]]
+    [
+        "\u212aate@lab.example",
+        "ann@\u212aab.example",
+        "\u00a0ann@lab.example",
+        "a@b@c",
+        "ann",
+        "*@lab.example",
+        "a b@c.d",
+        'a"@b.c',
+        3,
+        ["a@b.c"],
+    ],
 )
 def test_an_address_that_is_none_logs_nobody_in(email):
     with pytest.raises(LoginRefused):

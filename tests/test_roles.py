@@ -124,9 +124,7 @@ CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
     ),
     "give another's answer a suggestion": (
         OWNER,
-        lambda p: p.decisions.append(
-            [decision(p, "suggested", BESIDE, op_id="of-bob:suggested")]
-        ),
+        lambda p: p.decisions.append([decision(p, "suggested", BESIDE, op_id="of-bob:suggested")]),
     ),
     "join an act of another": (
         OWNER,
@@ -545,7 +543,9 @@ def fragments(code: str) -> dict[str, bool]:
     tree = ast.parse(code)
     functions = {f.name: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
     given = re.findall(r"st\.fragment\((\w+)", code)
-    by_name = {n: f for n, f in functions.items() if "st.fragment" in map(ast.unparse, f.decorator_list)}
+    by_name = {
+        n: f for n, f in functions.items() if "st.fragment" in map(ast.unparse, f.decorator_list)
+    }
     return {
         name: "present(" in ast.unparse(function)
         for name, function in {**by_name, **{n: functions[n] for n in given}}.items()
@@ -589,6 +589,31 @@ def test_somebody_without_a_role_sees_no_project(workspace):
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         (choice,) = [s for s in app.selectbox if s.label == "Project"]
         assert choice.options == ["example"]
+
+
+def test_the_server_s_own_folder_and_key_are_not_a_project_owner_s(workspace, monkeypatch):
+    """A job sends the key to the address that is named; the folder may hold the settings of logins."""
+    from curation.ui import uploads
+
+    settings_of_logins = workspace.path.parents[1] / "team.toml"
+    settings_of_logins.write_text("[team]")
+    monkeypatch.chdir(settings_of_logins.parent)
+    monkeypatch.delenv("CURATION_FILES", raising=False)
+    monkeypatch.setenv("CURATION_API_KEY", "s3cret")
+    given = []
+    monkeypatch.setattr(
+        jobs.subprocess, "Popen", lambda *_, **more: given.append(more["env"]) or 1 / 0
+    )
+    rank(workspace, OWNER)
+    for person in (ANN, HOST):
+        with acting(person), pytest.raises(ZeroDivisionError):
+            jobs.start(workspace.path, commands.check(workspace.path))
+    assert [env.get("CURATION_API_KEY") for env in given] == [None, "s3cret"]
+    assert given[0].keys() == given[1].keys() - {"CURATION_API_KEY"}
+    with acting(ANN), pytest.raises(CurationError, match="is not under"):
+        uploads.pointed_at(workspace, str(settings_of_logins))
+    with acting(HOST):
+        assert uploads.pointed_at(workspace, str(settings_of_logins)) == settings_of_logins
 
 
 def test_a_path_leads_into_no_project_without_a_role(workspace):

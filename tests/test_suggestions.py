@@ -133,7 +133,9 @@ def test_a_damaged_file_is_a_sentence_and_cards_come_without_suggestions(project
 
 
 @pytest.mark.parametrize("held_back", [0.0, 1.0])
-@pytest.mark.parametrize("change", [{"source": None}, {"score": float("nan")}, {"value": "a\ud800"}])
+@pytest.mark.parametrize(
+    "change", [{"source": None}, {"score": float("nan")}, {"value": "a\ud800"}]
+)
 def test_a_suggestion_that_cannot_be_written_down_costs_no_answer(project, change, held_back):
     """A file of somebody else may hold one; the person answers as if it were not there."""
     one, *_ = ids_of(project)

@@ -74,9 +74,7 @@ class Gate:
             return None
 
     def _person(self, claims: Mapping[str, Any]) -> Person | None:
-        now = self._clock()
-        self._ended = {key: until for key, until in self._ended.items() if until > now}
-        return None if identity(claims) in self._ended else self.login.person(claims, now)
+        return None if identity(claims) in self._ended else self.login.person(claims, self._clock())
 
     def _claims(self, header: str) -> dict[str, Any] | None:
         """Return the claims of a signed cookie of this app, whole or in parts; None without one."""
@@ -96,9 +94,14 @@ class Gate:
         return None
 
     def end(self, header: str) -> None:
-        """End the login that a request carries, in every tab and also for a copy of its cookie."""
+        """End the login that a request carries, in every tab and also for a copy of its cookie.
+
+        The door alone calls this, one request at a time; threads of pages only read what it leaves.
+        """
         if claims := self._claims(header):
-            self._ended[identity(claims)] = self._clock() + self.login.hours * 3600
+            now = self._clock()
+            kept = {key: until for key, until in self._ended.items() if until > now}
+            self._ended = kept | {identity(claims): now + self.login.hours * 3600}
 
     # --- addresses --------------------------------------------------------------------------
 

@@ -30,10 +30,13 @@ def is_upload(project: Project, path: Path) -> bool:
 def allowed_roots() -> list[Path]:
     """Folders under which files are read by path: CURATION_FILES, or the workspace and `.`.
 
-    CURATION_FILES may name several, separated as in PATH; `.` is the folder where the app started.
+    CURATION_FILES may name several, separated as in PATH; `.` is the folder where the app started. It
+    is the server's own where roles are enforced, and may hold the settings of logins: there only an
+    owner of the server reads from it.
     """
     named = os.environ.get("CURATION_FILES", "").split(os.pathsep)
-    given = [name for name in named if name.strip()] or [str(state.workspace()), "."]
+    own = ["."] if roles.is_host() else []
+    given = [name for name in named if name.strip()] or [str(state.workspace()), *own]
     return [Path(os.path.realpath(name)) for name in dict.fromkeys(given)]
 
 

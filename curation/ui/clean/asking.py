@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import commands, forms, jobs
+from curation import commands, forms, jobs, roles
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.judging.endpoint import KEY
@@ -99,7 +99,11 @@ def _draw_plan(
 ) -> None:
     """Draw the size and cost of a run, its first request, and the button that sends it."""
     size = planned.estimate
-    key = f"The key in {KEY} goes with it." if os.environ.get(KEY) else f"No key: {KEY} is not set."
+    key = f"No key: {KEY} is not set."
+    if os.environ.get(KEY):
+        key = f"The key in {KEY} goes with it."
+        if not roles.is_host():
+            key = f"No key: the one in {KEY} goes with what an owner of the server starts."
     cost = f", about {size.cost(*prices):,.2f} at these prices" if any(prices) else ""
     remembered = f"; {size.remembered:,} verdicts are remembered" if size.remembered else ""
     if size.requests:
