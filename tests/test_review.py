@@ -12,6 +12,7 @@ from curation import Project
 from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.questions import Question, change_questions, read_questions
+from curation.recipe import Step
 from curation.review import Review, change_review, read_review, write_review
 from curation.settings import read_about, write_about
 from tests.test_cli import run
@@ -119,6 +120,23 @@ def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> Non
     status, _, sentence = run("review", project.path, "--overlap", "0")
     assert status == 1 and "whole number from 1 to 20" in sentence
     assert read_review(project.path) == Review(2, 0.2)
+
+
+def test_what_the_recipe_dropped_is_not_waited_for(make_project) -> None:
+    words = [f"Say {word}." for word in ("one", "two", "three", "four")]
+    rows = [{"prompt": word, "completion": "Yes, of course."} for word in words]
+    step = Step("keep_between", score="prompt_characters", high=8)
+    project = make_project(rows, Step("lengths"), step)
+    project.run()
+    rows = project.view().dataset.rows
+    kept, dropped = (list(rows.index[rows["dropped_by"].isna() == is_kept]) for is_kept in (1, 0))
+    assert (len(kept), len(dropped)) == (2, 2)
+    project.decisions.append([Decision(i, "keep", annotator="Ann") for i in kept])
+    assert curate("review", project.path) == (
+        "Each of the 2 examples is answered by one person; 2 are done."
+    )
+    project.decisions.append([Decision(dropped[0], "drop", annotator="Ann")])
+    assert "Each of the 3 examples" in curate("review", project.path)
 
 
 def test_the_queue_of_a_person_is_listed(make_project) -> None:

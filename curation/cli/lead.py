@@ -91,5 +91,5 @@ def review(
     if changes := {name: value for name, value in given.items() if value is not None}:
         change_review(opened.path, **changes)
         settings = read_review(opened.path)
-    progress = Board().progress(opened.examples.rows, opened.people(), settings)
+    progress = Board().progress(opened.view().dataset.rows, opened.people(), settings)
     show(asdict(settings) | progress._asdict(), as_json, progress.sentence(settings))

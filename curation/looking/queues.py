@@ -91,7 +91,8 @@ class Look(NamedTuple):
 class Progress(NamedTuple):
     """The progress of a review: numbers of shared and other examples, and of those with all their answers.
 
-    Gold items are not counted.
+    What the recipe dropped waits for nobody: it is counted where somebody answered it. Gold items are not
+    counted.
 
     extra: answers beyond the overlap.
     """
@@ -187,10 +188,11 @@ class Board:
         from curation.decisions.state import State
 
         with self._lock:
-            counted = self._sheet(rows).counted
+            sheet = self._sheet(rows)
+            counted = sheet.counted
             counted.follow(people or State(), changes)
             overlap, answers = counted.tally.overlap(review), counted.tally.answers.astype(int)
-            counts = np.ones(len(rows), dtype=bool)
+            counts = sheet.candidates["undecided"] | (answers > 0)
             if people is not None:
                 counts[counted.tally.of_rows(people.gold)] = False
             total = int(np.count_nonzero(counts))
