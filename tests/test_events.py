@@ -57,6 +57,42 @@ def test_acts_are_told_in_words_newest_first(store):
     ]
 
 
+def test_what_was_settled_is_said_with_its_undo(store):
+    desk = {"question": "desk", "value": "billing"}
+    store.append(
+        [one("a", "settle", desk), one("a", "settle", {"question": "verdict", "value": "keep"})]
+    )
+    store.append(as_one_act([("settle", i, desk) for i in "ab"], "Lea", "both", 0))
+    store.undo("Ann", op_id=store.events()[0].op_id)
+    assert [words for _, words, _ in lines(store)] == [
+        "undid: settled desk: billing",
+        "settled 2 examples “desk: billing”",
+        "settled verdict: keep",
+        "settled desk: billing",
+    ]
+    reader = Reader(store)
+    act = reader.page(Search(batch="both")).acts[0]
+    assert [words for _, words, _ in reader.events(act)] == ["settled desk: billing"] * 2
+
+
+def test_a_receipt_says_what_an_undo_took_back(store):
+    desk = {"question": "desk", "value": "billing"}
+    store.append([one("a", "settle", desk)])
+    store.append(as_one_act([("drop", i, None) for i in "ab"], "Lea", "both", 0, "spam"))
+    store.append([one("a", "check", {"question": "verdict", "value": "keep"})])
+    store.undo("Lea", batch="both")
+    store.undo("Lea", op_id=store.events()[0].op_id)
+    store.redo("Lea", batch="both")
+    store.undo("Ann", op_id="a-check-{'question': 'verdict', 'value': 'keep'}-Ann-10.0")
+    texts = [
+        line["text"]
+        for i in "ab"
+        for line in decision_lines(store, store.state(), i)
+        if line["what"] in ("undo", "redo")
+    ]
+    assert texts == ["drop", "settle desk: billing", "drop", "", "drop", "drop"]
+
+
 def test_a_batch_that_counts_in_part_says_so(store):
     store.append(as_one_act([("keep", i, None) for i in "abc"], "Ann", "bulk", 0))
     store.append([one("a", "drop", who="Bob")])

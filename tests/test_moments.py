@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decisions import Decision, DecisionStore, as_one_act, schema
+from curation.decisions.consensus import Consensus
 from curation.decisions.event import SWITCHES
 from curation.decisions.fold import fold
-from curation.decisions.moments import TABLES, changes_since, moment_at, return_to
+from curation.decisions.moments import TABLES, changes_since, moment_at, moment_words, return_to
 from curation.errors import CurationError
 
 TURNS = [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars."}]
@@ -118,6 +120,32 @@ def test_what_of_whom_goes_is_counted_and_listed_first(store):
     assert {e.batch for e in store.events(since=changes.last)} == {"return:1:op"}
     assert return_to(store, changes, "Cy", "op").appended == 0, "a second click adds nothing"
     assert sorted(store.state().verdicts) == ["a"]
+
+
+def test_examples_differ_by_the_decisions_that_count(store):
+    desk = {"question": "desk", "value": "billing"}
+    other = {"question": "desk", "value": "returns"}
+    store.append([Decision(i, "answer", desk, who) for i in "ab" for who in ("Ann", "Bob")])
+    store.append([Decision("a", "answer", other, "Cyd"), Decision("a", "settle", other, "Lea")])
+    store.append([Decision("b", "keep", annotator="Ann")])
+    counted = partial(Consensus(store).state, "majority")
+    changes = changes_since(store, 4, counted)
+    assert changes.examples == ("b", "a") == changes_since(store, 4).examples
+    then, now = counted(4), counted(changes.last)
+    assert then.of("a").summary() == ["desk: billing by Ann and Bob (2 of 2)"]
+    assert now.of("a").summary() == ["desk: settled as returns by Lea"]
+    assert (moment_words(then)["answered"], moment_words(now)["settled"]) == (2, 1)
+
+
+def test_a_fit_that_moves_an_answer_is_a_difference_though_nobody_decided_about_it(store):
+    store.append([Decision("tie", kind, None, who) for kind, who in (("keep", "A"), ("drop", "B"))])
+    store.append([Decision(f"x{n}", "keep", None, who) for n in range(40) for who in "ACD"])
+    store.append([Decision(f"x{n}", "drop", None, "B") for n in range(40)])
+    counted = partial(Consensus(store).state, "dawid-skene")
+    assert counted(2).unsettled == {"tie": ("verdict",)}
+    assert counted(store.last()).verdicts["tie"].kind == "keep"
+    assert "tie" in changes_since(store, 2, counted).examples
+    assert "tie" not in changes_since(store, 2).examples
 
 
 def test_a_return_is_refused_when_somebody_decided_meanwhile(store):

@@ -73,7 +73,7 @@ def _return(opened: Project, seq: int, annotator: str, yes: bool, as_json: bool)
         raise CurationError("Nobody has decided anything yet, so there is no moment to return to.")
     if not annotator.strip():
         raise CurationError("A return is a person's act: give --annotator NAME.")
-    changes = changes_since(opened.decisions, seq)
+    changes = changes_since(opened.decisions, seq, opened.people)
     done = return_to(opened.decisions, changes, annotator) if yes else None
     number = len(changes.examples)
     value = {

@@ -66,6 +66,11 @@ def answer_of(event: Event) -> str:
     return answer_text(value_of(event))
 
 
+def asked_words(event: Event) -> str:
+    """Return the question and the answer of an event whose value holds both, as text."""
+    return f"{event.value['question']}: {answer_text(event.value['value'])}"
+
+
 def who_decided(event: Event) -> str:
     """Return the names behind an event, with their number where a policy counted them."""
     if not isinstance(event, Outcome) or is_settled(event):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from curation.decisions.event import RETURN, SWITCHES, Decision, Event, beside, is_reason
@@ -32,6 +32,7 @@ TABLES = (
     "apart",
     "answers",
     "settled",
+    "unsettled",
     "opinions",
     "gold",
     "checks",
@@ -72,10 +73,14 @@ class Changes:
         return text + (f" Decisions that count again: {len(self.on):,}." if self.on else "")
 
 
-def changes_since(store: DecisionStore, seq: int) -> Changes:
+def changes_since(
+    store: DecisionStore, seq: int, counted: Callable[[int], State | None] | None = None
+) -> Changes:
     """Return the changes between the moment after event `seq` and now.
 
-    Raises CurationError when there is no such event or the database cannot be read.
+    counted: returns the decisions that count after an event, as `Project.people`; examples differ by
+    these. Without, the latest answer to each question counts. Raises CurationError when there is no
+    such event or the database cannot be read.
     """
     now = store.state()
     if not 0 <= seq <= now.last:
@@ -92,7 +97,11 @@ def changes_since(store: DecisionStore, seq: int) -> Changes:
     later = [e for e in store.events(since=seq, until=now.last) if e.kind not in STAYING]
     off = [event for event in (*kept, *later) if event.op_id not in now.undone]
     on = [event for event in kept if event.op_id in now.undone]
-    touched = {event.example_id: event.seq for event in (*on, *off)}
+    if counted:
+        then, now = counted(seq) or State(), counted(now.last) or State()
+    touched = {event.example_id for event in (*on, *off)}
+    if now.policy == "dawid-skene":  # an answer may count or not without an event about its example
+        touched |= {i for t in TABLES for i in {*getattr(then, t), *getattr(now, t)}}
     examples = sorted(
         (
             i
@@ -106,7 +115,10 @@ def changes_since(store: DecisionStore, seq: int) -> Changes:
 
 
 def moment_words(state: State) -> dict[str, int]:
-    """Return the numbers of kept, dropped, labelled, edited, rated, tagged and noted examples."""
+    """Return the numbers of examples by what was decided about them, as kept and labelled.
+
+    answered: about a question of the lead's.
+    """
     kept = sum(event.kind == "keep" for event in state.verdicts.values())
     return {
         "kept": kept,
@@ -114,6 +126,8 @@ def moment_words(state: State) -> dict[str, int]:
         "labelled": len(state.labels),
         "edited": len(state.edits),
         "rated": len(state.ratings),
+        "answered": len(state.answers),
+        "settled": len(state.settled),
         "tagged": len(state.tags),
         "noted": sum(not all(map(is_reason, notes)) for notes in state.notes.values()),
     }

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curation.decisions.answers import behind
-from curation.decisions.event import REASON, SUGGESTED, Event, answer_text, is_reason, question_of
+from curation.decisions.answers import asked_words, behind
+from curation.decisions.event import (
+    REASON,
+    SUGGESTED,
+    SWITCHES,
+    Event,
+    beside,
+    is_reason,
+    question_of,
+)
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
-from curation.decisions.subjects import overruled, subject_of
+from curation.decisions.subjects import batch_names, overruled, subject_of
 from curation.decisions.suggested import suggestion_words
 
 
@@ -26,7 +34,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     later = overruled(events, people.undone, people.policy)
     present = {event.op_id for event in events}
     reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
-    beside = {e.op_id.removesuffix(SUGGESTED): e for e in events if e.kind == "suggested"}
+    offers = {e.op_id.removesuffix(SUGGESTED): e for e in events if e.kind == "suggested"}
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
@@ -39,19 +47,21 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
-        offered = suggestion_words(event, beside.get(event.op_id))
+        offered = suggestion_words(event, offers.get(event.op_id))
         lost = "taken back" if undone else why
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
                 "what": event.kind,
-                "text": ", ".join(t for t in (_in_words(event), offered, reason, lost) if t),
+                "text": ", ".join(
+                    t for t in (_in_words(event, events), offered, reason, lost) if t
+                ),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": event.value,
                 "reason": reason,
-                "suggestion": beside[event.op_id].value if event.op_id in beside else None,
+                "suggestion": offers[event.op_id].value if event.op_id in offers else None,
                 "undone": undone,
                 "overruled_by": by,
             }
@@ -82,16 +92,34 @@ def fate(event: Event, people: State, later: Mapping[str, Event]) -> tuple[str, 
     return "another answer counts" if question else "", ""
 
 
-def _in_words(event: Event) -> str:
-    """Return a decision's value in a few words."""
+def _in_words(event: Event, past: Sequence[Event]) -> str:
+    """Return a decision's value in a few words. past: the events of its example, oldest first."""
     value = event.value
+    if event.kind in SWITCHES:
+        return "; ".join(
+            f"{e.kind} {_in_words(e, past)}".strip()
+            for e in past
+            if e.seq < event.seq and _names(value, e) and not _unlisted(e)
+        )
     if event.kind in ("answer", "settle"):
-        return f"{value['question']}: {answer_text(value['value'])}"
+        return asked_words(event)
     if value is None:
         return ""
     if isinstance(value, list):
         return f"{len(value)} turns"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _names(target: Mapping[str, str], event: Event) -> bool:
+    """Return whether the value of an undo or redo names an event."""
+    if "op_id" in target:
+        return target["op_id"] == event.op_id
+    return target["batch"] in batch_names(event.batch)
+
+
+def _unlisted(event: Event) -> bool:
+    """Return whether a receipt has no line for an event of an act: it says more, or is a check."""
+    return beside(event) or event.kind in ("gold", "check")
 
 
 def meanwhile(store: DecisionStore, conflicts: Iterable[Event]) -> list[tuple[Event, str]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from curation.decisions.answers import asked_words
 from curation.decisions.event import Event
 from curation.decisions.subjects import act_of
 from curation.text.folding import one_line
@@ -63,6 +64,7 @@ def many(events: Sequence[Event]) -> str:
         mine = [event for event in events if event.kind == kind]
         examples = len({event.example_id for event in mine})
         values = {short(e.value) for e in mine if kind in ("label", "tag", "untag", "rate")}
+        values |= {short(asked_words(e)) for e in mine if kind == "settle"}
         of = f" “{values.pop()}”" if len(values) == 1 else ""
         if number == examples:
             parts.append(

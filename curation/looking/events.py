@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from curation.decisions.answers import answer_of
+from curation.decisions.answers import answer_of, asked_words
 from curation.decisions.event import (
     IMPORT,
     KINDS,
@@ -310,6 +310,8 @@ class Reader:
         if kind in ("label", "rate", "answer"):
             name, answer, former = question_of(event), short(answer_of(event)), self._former(event)
             return f"{name}: {former} → {answer}" if former else f"{name}: {answer}"
+        if kind == "settle":
+            return f"{DONE[kind]} {short(asked_words(event))}"
         if kind in ("tag", "note"):
             return f"{DONE[kind]} “{short(value)}”"
         if kind == "untag":

@@ -31,8 +31,8 @@ def draw(scene: Scene) -> bool:
     project, seq = scene.project, PLACE.get(scene.project).moment
     if seq is None or seq > scene.reader.state.last:
         return False
-    changes = changes_since(project.decisions, seq)
-    then, now = project.decisions.state(seq), project.decisions.state(changes.last)
+    changes = changes_since(project.decisions, seq, project.people)
+    then, now = (project.people(until) or State() for until in (seq, changes.last))
     with st.container(border=True):
         st.header(f"After event {seq:,}" if seq else "Before the first decision", anchor=False)
         differs = bool(changes.examples or changes.off or changes.on)
@@ -57,7 +57,8 @@ def _compare(scene: Scene, changes: Changes, then: State, now: State) -> None:
         if before[name] or after[name]
     ]
     tables.draw(pd.DataFrame(rows), NUMBERS, key=f"history-numbers-{changes.seq}")
-    st.caption(f"{len(changes.examples):,} examples differ from now")
+    number = len(changes.examples)
+    st.caption(f"{number:,} {'example differs' if number == 1 else 'examples differ'} from now")
     listed = changes.examples[:LISTED]
     if not listed:
         return
