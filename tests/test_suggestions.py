@@ -72,7 +72,8 @@ def card(project: Project, example: str, who: str = "Ann") -> dict:
 def press(project: Project, shown: dict, kind: str, value=None, who: str = "Ann", **more) -> None:
     """Answer about a card as its page does, with what was painted."""
     sent = answer(shown["id"], kind, value, by=who, op=f"{who}{project.last_decision()}", **more)
-    sent |= {"content": shown.get("content", ""), "suggested": shown["suggestions"]}
+    sent |= {"content": shown.get("content", ""), "kept": shown["fate"]["kept"]}
+    sent |= {"suggested": shown["suggestions"]}
     reply = ask(place(project, who), answers=[sent])
     assert reply["saved"] == [sent["op"]] and not reply["trouble"], reply
 
@@ -388,6 +389,22 @@ def test_a_suggestion_that_came_after_the_card_was_painted_stands_beside_no_answ
     content = card(project, one)["content"]
     press(project, {**shown, "content": content}, "answer", {"question": "tone", "value": "cold"})
     assert beside(project) == []
+
+
+@pytest.mark.parametrize("verdict, counted", [("drop", True), ("keep", False), (None, False)])
+def test_a_hidden_suggestion_counts_where_the_card_would_have_painted_it(project, verdict, counted):
+    """A card paints an answer about a drop beside a drop only; else the two arms would hold other answers."""
+    why = Question("why", "choice", options=("long", "wrong"), when="drop")
+    write_questions(project.path, [why])
+    change_review(project.path, held_back=1.0)
+    one, *_ = ids_of(project)
+    verdicts = [suggestion(project, one, "verdict", verdict)] if verdict else []
+    save(project, suggestion(project, one, "why", "long"), *verdicts)
+    shown = card(project, one)
+    assert shown["fate"]["kept"] and shown["suggestions"] == []
+    press(project, shown, "drop", answers={"why": "wrong"})
+    expected = [("verdict", verdict, False)] if verdict else []
+    assert beside(project) == [*expected, *([("why", "long", False)] if counted else [])]
 
 
 def test_an_answer_sent_twice_writes_its_suggestion_once(project):

@@ -44,8 +44,8 @@ class Written:
 def write(project: Project, answers: Sequence[Any], offers: Offers | None = None) -> Written:
     """Append a page's answers in their order and return which are on disk.
 
-    An answer is {op, example, revision, kind, value, by, time, queue}, with content and suggested,
-    of the card that was painted, where there are suggestions; see `Offers`. An answer that is sent again
+    An answer is {op, example, revision, kind, value, by, time, queue}, with content, kept and
+    suggested, of the card that was painted, where there are suggestions; see `Offers`. An answer that is sent again
     adds nothing. An answer that makes no decision is refused and the next ones are saved. After an
     answer that could not be saved no other is tried, so the order stays.
     """

@@ -422,7 +422,7 @@ class Page extends Shell {
   act(kind, value, reason = "", answers = {}) {
     const { card } = this;
     const leaves = kind in LEAVE;
-    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}), ...(card.content ? { content: card.content } : {}), ...(card.suggestions?.length ? { suggested: this.suggested.seen() } : {}), ...(Object.keys(answers).length ? { answers } : {}) };
+    const answer = { op: leaves ? this.op : newId(), example: card.id, revision: card.revision, kind, value, by: this.annotator, time: Date.now() / 1000, queue: this.queue, ...(reason ? { reason } : {}), ...(card.content ? { content: card.content, kept: card.fate.kept } : {}), ...(card.suggestions?.length ? { suggested: this.suggested.seen() } : {}), ...(Object.keys(answers).length ? { answers } : {}) };
     this.memory.acts.push({ op: answer.op, card, kind, value, answers });
     if (this.memory.acts.length > 100) this.memory.acts.shift();
     this.memory.undone = [];

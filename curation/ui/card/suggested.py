@@ -103,14 +103,30 @@ class Offers:
             return None if former is None else {n: former.value[n] for n in SUGGESTION}
         if not self.review.is_held_back(example):
             return None
-        for one in self._hidden(example, str(answer.get("content") or "")):
+        for one in self._hidden(answer, example, own):
             if one.question == question:
                 return {**{name: getattr(one, name) for name in SHOWN}, "shown": False}
         return None
 
-    def _hidden(self, example: str, content: str) -> Iterator[Suggestion]:
+    def _hidden(
+        self, answer: Mapping[str, Any], example: str, own: Mapping[str, str]
+    ) -> Iterator[Suggestion]:
+        """Yield the suggestions that a card would have painted, were they not held back.
+
+        Those to a question about a drop are painted where accepting the card would drop it, as `kind`
+        of suggested.js says.
+        """
         questions = {one.name: one for one in read_questions(self._project.path)}
-        yield from self.table.about(example, content, questions)
+        content = str(answer.get("content") or "")
+        every = self.table.about(example, content, questions)
+        values = {one.question: one.value for one in every if one.question not in own}
+        drops = not answer.get("kept", True) and "label" not in values
+        if verdict := values.get("verdict"):
+            drops = verdict == "drop"
+        for one in every:
+            lead = questions.get(one.question)
+            if drops or lead is None or lead.when != "drop":
+                yield one
 
 
 def _own(people: State | None, example: str, annotator: str) -> dict[str, str]:
