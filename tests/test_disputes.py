@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from curation.decisions import Decision
 from curation.looking.agreements import agreements
-from curation.looking.disputes import counts
+from curation.looking.disputes import choices, counts
 from curation.questions import Question
 from curation.ui.settle.answers import write
 
@@ -35,6 +37,27 @@ def test_an_example_counts_once_for_each_question_that_is_answered_differently(p
         [Decision(ids[0], "settle", {"question": "label", "value": "a"}, "Lea")]
     )
     assert count() == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ((2, 4.0, 4), {"4": "4", "2": "2"}),
+        ((0, 12, 2.5), {"0": "", "12": "", "2.5": ""}),
+        (("4", "2", "2"), {"2": "1", "4": "2"}),
+    ],
+    ids=["numbers", "no digits", "texts"],
+)
+def test_a_number_is_chosen_by_its_own_key_and_a_text_by_its_place(project, values, keys):
+    example = project.examples.rows.index[0]
+    project.decisions.append(
+        [
+            Decision(example, "answer", {"question": "grade", "value": value}, who)
+            for who, value in zip("ABC", values, strict=True)
+        ]
+    )
+    given = choices(project.people(), example, "grade")
+    assert {choice["answer"]: choice["key"] for choice in given} == keys
 
 
 def test_a_settled_answer_carries_the_name_that_it_was_given_under(project):

@@ -6,6 +6,7 @@ import pytest
 
 from curation import Project
 from curation.decisions import Decision
+from curation.questions import Question, write_questions
 
 COUNT = 24
 
@@ -89,6 +90,29 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project)
     wait_for(page, f"of {COUNT - 5}")
     page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
     assert len(settled(project)) == before + 1
+
+
+def test_a_number_is_settled_by_its_own_key_below_the_words_of_the_question(person, project):
+    write_questions(project.path, [Question("grade", "rating", title="How well is it explained?")])
+    example = project.examples.rows.index[0]
+    project.decisions.append(
+        [
+            Decision(example, "answer", {"question": "grade", "value": value}, who)
+            for who, value in (("Ann", 4), ("Bob", 2), ("Cyd", 4))
+        ]
+    )
+    page = person("Lea", f"team?project={project.path.name}")
+    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    page.get_by_role("radio", name="grade").or_(page.get_by_text("grade", exact=True)).first.click()
+    wait_for(page, "How well is it explained?")
+    signs = f"() => [...{HOST}.querySelectorAll('.choice kbd')].map(sign => sign.innerText)"
+    assert page.evaluate(signs) == ["4", "2"]
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    wait_for(page, "all of them are settled")
+    page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
+    (by,) = project.decisions.state().settled.values()
+    assert by["grade"].value == {"question": "grade", "value": 2}
 
 
 def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(person, project):

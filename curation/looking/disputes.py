@@ -12,6 +12,9 @@ from curation.decisions.event import Event, question_of
 from curation.decisions.state import State
 from curation.looking.agreement import Agreement
 
+DIGITS = tuple("123456789")
+"""Keys that choose an answer."""
+
 
 def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[str], int]:
     """Return the examples with different answers to a question that wait, and how many are settled.
@@ -24,16 +27,27 @@ def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[st
 
 
 def choices(people: State, example_id: str, question: str) -> list[dict[str, Any]]:
-    """Return the answers to a question, the most frequent first: answer, people and their names."""
+    """Return the answers to a question, the most frequent first: answer, key, people and their names.
+
+    key: the digit that chooses it: of numbers the number itself, otherwise its place; "" for none.
+    """
     names: dict[str, list[str]] = {}
-    for event in _answers(people, example_id, question):
+    given = _answers(people, example_id, question)
+    numeric = all(isinstance(answers.value_of(event), int | float) for event in given)
+    for event in given:
         names.setdefault(answers.answer_of(event), []).append(
             event.annotator or "somebody without a name"
         )
     ordered = sorted(names, key=lambda answer: (-len(names[answer]), answer))
+    keys = ordered if numeric else [str(place) for place in range(1, len(ordered) + 1)]
     return [
-        {"answer": answer, "people": len(names[answer]), "names": sorted(names[answer])}
-        for answer in ordered
+        {
+            "answer": answer,
+            "key": key if key in DIGITS else "",
+            "people": len(names[answer]),
+            "names": sorted(names[answer]),
+        }
+        for answer, key in zip(ordered, keys, strict=True)
     ]
 
 

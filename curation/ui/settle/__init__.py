@@ -12,6 +12,7 @@ from curation.decisions import State
 from curation.looking.agreement import Agreement
 from curation.looking.disputes import choices, disputes
 from curation.project import Project, View
+from curation.questions import read_questions
 from curation.ui import state
 from curation.ui.listing import Listing
 from curation.ui.settle import answers
@@ -51,8 +52,15 @@ def draw(project: Project, view: View, result: Agreement) -> None:
         empty=EMPTY,
         settled=settled,
         question=result.question,
+        title=_title(project, result.question),
         names=names,
     )
+
+
+def _title(project: Project, name: str) -> str:
+    """Return the wording of one of the lead's questions; empty for others."""
+    questions = read_questions(project.path)
+    return next((question.title for question in questions if question.name == name), "")
 
 
 def _item(view: View, people: State, example: str, question: str, names: bool) -> dict[str, Any]:

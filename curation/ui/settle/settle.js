@@ -1,4 +1,4 @@
-// Examples with different answers: the answers are the choices, each by its number.
+// Examples with different answers: the answers are the choices, each by its key.
 
 class Settling extends Listing {
   constructor(root) {
@@ -6,7 +6,8 @@ class Settling extends Listing {
       keys: { s: "next", ArrowRight: "next", ArrowLeft: "back" } });
     this.example = el("article", { class: "example" });
     this.answers = el("div", { class: "answers", role: "group", "aria-label": "The answers" });
-    this.shell.append(this.answers, this.example);
+    this.asked = el("h2", { class: "asked", dir: "auto" });
+    this.shell.append(this.asked, this.answers, this.example);
   }
 
   about() {
@@ -14,25 +15,28 @@ class Settling extends Listing {
   }
 
   show(item, paragraph) {
-    this.answers.replaceChildren(...(item ? item.choices.map((choice, n) => this.choice(choice, n)) : []));
+    this.asked.hidden = !item || !this.data.title;
+    this.asked.replaceChildren(...visible(this.data.title));
+    this.answers.replaceChildren(...(item ? item.choices.map((choice) => this.choice(choice)) : []));
     this.example.replaceChildren(...(item ? [el("div", { class: "where" }, visible(item.source)),
       ...item.turns.map(([role, text]) => el("section", {}, el("h3", {}, visible(role)), prose(text)))] : [paragraph]));
     this.example.scrollTop = 0;
   }
 
-  choice({ answer, people, names }, n) {
+  choice(choice) {
+    const { answer, key, people, names } = choice;
     const who = this.data.names ? names.join(", ") : plural(people, "person").replace("persons", "people");
-    return el("button", { type: "button", class: "choice", disabled: !this.data.annotator, ...(n < 9 ? { "aria-keyshortcuts": String(n + 1) } : {}),
-      onclick: (event) => event.detail < 2 && this.answer(n) },
-      n < 9 ? el("kbd", {}, String(n + 1)) : null, el("span", { class: "answer" }, visible(answer)), el("span", { class: "who" }, visible(who)));
+    return el("button", { type: "button", class: "choice", disabled: !this.data.annotator, ...(key ? { "aria-keyshortcuts": key } : {}),
+      onclick: (event) => event.detail < 2 && this.answer(choice) },
+      key ? el("kbd", {}, key) : null, el("span", { class: "answer" }, visible(answer)), el("span", { class: "who" }, visible(who)));
   }
 
   answerOf(key) {
-    return /^[1-9]$/.test(key) ? Number(key) - 1 : undefined;
+    return /^[1-9]$/.test(key) ? this.item?.choices.find((choice) => choice.key === key) || null : undefined;
   }
 
-  content(item, n) {
-    return item.choices[n] ? { question: this.data.question, answer: item.choices[n].answer } : null;
+  content(item, choice) {
+    return item.choices.includes(choice) ? { question: this.data.question, answer: choice.answer } : null;
   }
 }
 
