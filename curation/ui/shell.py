@@ -45,10 +45,11 @@ def around(page: Any) -> None:
             _who_and_where()
             if project is not None:
                 st.set_page_config(page_title=f"{page.title} · {project.name}")
-                # Answers on a card draw the card only.
-                often = CARD_REFRESH if page.url_path == ANNOTATE else None
-                st.fragment(_funnel, run_every=often)(project)
-                if page.url_path != ANNOTATE:  # the card has an undo of its own
+                if page.url_path == ANNOTATE:  # answers draw the card only, which has its own undo
+                    project.people()  # what a fragment raises would not come to the question below
+                    st.fragment(_funnel, run_every=CARD_REFRESH)(project)
+                else:
+                    _funnel(project)
                     _undo(project)
                     state.presence(str(project.path)).left(state.connection_id())
                 running = [job for job in jobs.all_jobs(project.path, RECENT) if job.active]
