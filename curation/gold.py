@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from curation.errors import CurationError
@@ -48,15 +48,43 @@ def make(project: Project, answers: Iterable[Answer], annotator: str) -> int:
     return project.decisions.append(_decisions(answers, annotator.strip())).appended
 
 
-def _decisions(answers: Iterable[Answer], annotator: str) -> Iterator[Decision]:
+def _decisions(answers: Iterable[Answer], annotator: str, kind: str = "gold") -> Iterator[Decision]:
     from curation.decisions import Decision
 
     batch = f"gold-{uuid.uuid4().hex}"
     for example, question, value in answers:
         content = {"question": question, "value": value}
         yield Decision(
-            example, "gold", content, annotator, content_hash=example.split("-")[0], batch=batch
+            example, kind, content, annotator, content_hash=example.split("-")[0], batch=batch
         )
+
+
+def kept_to_drop(people: State | None, kept: Container[str]) -> list[str]:
+    """Return the gold items that are known to be for dropping and are kept; kept: the kept examples."""
+    gold = people.gold if people else {}
+    known = (
+        i for i, by in gold.items() if "verdict" in by and by["verdict"].value["value"] == "drop"
+    )
+    return [example for example in known if example in kept]
+
+
+def kept_sentence(number: int, items: int) -> str:
+    """Return in words that gold items are kept although they are known to be for dropping; "" for none."""
+    if not number:
+        return ""
+    verb = "is" if number == 1 else "are"
+    return f"{number:,} of {items:,} gold items {verb} known to be for dropping and {verb} kept."
+
+
+def settle(project: Project, examples: Iterable[str], annotator: str) -> int:
+    """Settle that gold items are dropped, as one act that can be undone, and return their number.
+
+    Raises CurationError without a name, and NotAllowed for anybody but an owner.
+    """
+    if not annotator.strip():
+        raise CurationError("A settled answer carries the name of who settled it.")
+    answers = ((example, "verdict", "drop") for example in examples)
+    return project.decisions.append(_decisions(answers, annotator.strip(), "settle")).appended
 
 
 def unmake(project: Project, example: str, annotator: str) -> int:

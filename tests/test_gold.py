@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from curation import Project, gold
+from curation.cli.agents.folders import Folders
+from curation.cli.agents.reading import Reading
 from curation.decisions import Decision
 from curation.decisions.receipt import decision_lines
 from curation.errors import CurationError
@@ -68,6 +70,8 @@ def work(project: Project, who: str, cards: int, kind: str = "keep", page: str =
 def test_a_share_of_the_places_is_gold_and_a_person_s_places_stay():
     order, checks = [f"e{n}" for n in range(4_000)], [f"g{n}" for n in range(1_000)]
     both = list(among(order, checks, "Ann", 0, 0.05))
+    assert sorted(both) == sorted([*order, *checks]), "what is left of them stands at the end"
+    both = both[: both.index(order[-1]) + 1]
     share = sum(i.startswith("g") for i in both) / len(both)
     assert 0.04 < share < 0.06
     assert [i for i in both if i.startswith("e")] == order
@@ -93,10 +97,21 @@ def test_each_person_gets_gold_items_among_their_cards_and_each_once(project):
     assert not checks & set(work(project, "Lea", 60)), "who set them is not checked"
 
 
-def test_queues_count_what_waits_without_gold_items_and_end(project):
+def test_a_queue_counts_gold_items_like_others_and_ends(project):
     change_review(project.path, gold=0.2)
     assert curate("review", project.path).startswith("Each of the 48 examples is answered by one")
-    assert ask(place(project), page="Ann")["left"] == 48
+    assert ask(place(project), page="Ann")["left"] == 60
+    plain, (one, two, *_) = ids_of(project), golden(project)
+    for n, (example, kind, value) in enumerate(
+        [(plain[0], "keep", None), (one, "drop", None), (two, "flag", "review")]
+    ):
+        result = ask(place(project), page="Ann", answers=[answer(example, kind, value, op=f"n{n}")])
+        assert result["left"] == result["counts"]["undecided"] == 59 - n
+    project.decisions.undo("Ann", op_id="n1")
+    assert ask(place(project), page="Ann")["left"] == 58
+    change_review(project.path, gold=0.05)
+    assert 47 <= ask(place(project), page="Ann")["left"] <= 50, "three of the sixty at most"
+    change_review(project.path, gold=0.2)
     work(project, "Ann", 100)
     last = ask(place(project), page="Ann")
     assert (last["left"], last["order"], last["elsewhere"]) == (0, [], 0)
@@ -178,6 +193,31 @@ def test_other_work_on_a_gold_item_is_as_on_any_example(project):
     assert list(people.tags[one]) == ["odd"] and people.notes[one] and people.verdicts[one]
 
 
+def test_what_is_known_to_be_for_dropping_and_is_kept_is_named_and_settled_at_once(project):
+    one, two, *_ = ids_of(project)
+    gold.make(project, [(one, "verdict", "drop"), (two, "verdict", "drop")], "Lea")
+    sentence = "2 of 14 gold items are known to be for dropping and are kept."
+    assert curate("check", project.path, "--format", "trl").startswith(sentence)
+    kept = project.view().dataset.kept.index
+    examples = gold.kept_to_drop(project.people(), kept)
+    assert examples == [one, two] and gold.kept_sentence(2, 14) == sentence
+    assert gold.kept_sentence(0, 14) == ""
+    with pytest.raises(CurationError, match="carries the name"):
+        gold.settle(project, examples, " ")
+    assert gold.settle(project, examples, "Lea") == 2
+    assert gold.kept_to_drop(project.people(), project.view().dataset.kept.index) == []
+    project.decisions.undo("Lea")
+    assert {one, two} <= set(project.view().dataset.kept.index)
+
+
+def test_the_command_confirms_the_shares_that_were_set(project):
+    lines = curate("review", project.path, "--gold", "0.1", "--held-back", "0.2").split("\n")
+    assert lines[:2] == [
+        "Gold items among a person's cards: 10%.",
+        "Shown without suggestions: 20%.",
+    ]
+
+
 # --- nothing tells them apart -----------------------------------------------------------------
 
 
@@ -214,8 +254,20 @@ def test_history_and_receipts_do_not_tell_a_gold_item(project):
         ("kept", one, ""),
         ("kept", plain, ""),
     ]
-    assert decision_lines(project.decisions, project.people(), one) == []
-    text = json.dumps([act.to_dict() for act in acts])
+    lines = {
+        i: [
+            {k: v for k, v in line.items() if k != "time"}
+            for line in decision_lines(project.decisions, project.people(), i)
+        ]
+        for i in (plain, one)
+    }
+    assert lines[one] == lines[plain] and lines[one][0]["what"] == "keep"
+    tool = Reading(Folders([project.path.parent])).decisions(project=project.path.name)
+    assert [(e["example_id"], e["kind"], e["value"]) for e in tool["decisions"]] == [
+        (one, "keep", None),
+        (plain, "keep", None),
+    ]
+    text = json.dumps([[act.to_dict() for act in acts], lines, tool])
     assert "gold" not in text and "check" not in text
 
 

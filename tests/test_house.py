@@ -119,11 +119,11 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        teamwork units
+        checks teamwork units
         __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
-        bias checks uncertain unread
+        bias uncertain unread
         changes orders precision
     """,
     "operations": """

@@ -129,6 +129,8 @@ def check(
     it; in every format if none is given.
     """
     if (target / "project.toml").is_file():
+        from curation import gold
+
         with working(target, job) as (progress, result), engine_of(engine) as runner:
             project = Project.open(target)
             value = project.check(
@@ -136,7 +138,11 @@ def check(
             )
             view = project.view()  # of today's recipe, because every step of it is remembered now
             result.update(formats=value, fingerprint=view.fingerprint if view.current else "")
-        show(value, as_json, check_text(value))
+            people = project.people()
+            number = len(gold.kept_to_drop(people, view.dataset.kept.index))
+            kept = gold.kept_sentence(number, len(people.gold) if people else 0)
+        text = f"{kept} The Team page settles them as known.\n" if kept else ""
+        show(value, as_json, f"{text}{check_text(value)}")
         return
     try:
         value = _checked(

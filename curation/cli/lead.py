@@ -92,4 +92,7 @@ def review(
         change_review(opened.path, **changes)
         settings = read_review(opened.path)
     progress = Board().progress(opened.view().dataset.rows, opened.people(), settings)
-    show(asdict(settings) | progress._asdict(), as_json, progress.sentence(settings))
+    words = {"gold": "Gold items among a person's cards", "held_back": "Shown without suggestions"}
+    lines = [f"{text}: {getattr(settings, n):.0%}." for n, text in words.items() if n in changes]
+    text = "\n".join([*lines, progress.sentence(settings)])
+    show(asdict(settings) | progress._asdict(), as_json, text)

@@ -31,6 +31,11 @@ def own_checks(people: State | None, example: str, annotator: str) -> dict[str, 
     return {e.value["question"]: e.settles() for e in checks if e.annotator == annotator}
 
 
+def as_answer(event: Event) -> Event:
+    """Return a check as the answer that it stands for, and any other event as it is."""
+    return event.settles() if event.kind == "check" else event
+
+
 def with_checks(decisions: Sequence[Decision], people: State | None) -> list[Decision]:
     """Return the decisions of a card, with the answers to gold items as checks."""
     return [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from curation.decisions.answers import asked_words, behind
+from curation.decisions.checks import as_answer
 from curation.decisions.event import (
     REASON,
     SUGGESTED,
@@ -26,7 +27,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     """Return a line for each decision about one example up to a state, oldest first.
 
     The reason of a decision and the suggestion that it stood beside are in the decision's own line.
-    Gold items and checks are left out: those who are checked read receipts too.
+    Gold items are left out, and a check reads as any other answer: those who are checked read receipts too.
 
     Raises CurationError when the database cannot be read.
     """
@@ -39,7 +40,7 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
             continue
-        if event.kind in ("gold", "check"):
+        if event.kind == "gold":
             continue
         if event.kind == "suggested" and event.op_id.removesuffix(SUGGESTED) in present:
             continue
@@ -47,19 +48,20 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
-        offered = suggestion_words(event, offers.get(event.op_id))
+        answer = as_answer(event)
+        offered = suggestion_words(answer, offers.get(event.op_id))
         lost = "taken back" if undone else why
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
-                "what": event.kind,
+                "what": answer.kind,
                 "text": ", ".join(
-                    t for t in (_in_words(event, events), offered, reason, lost) if t
+                    t for t in (_in_words(answer, events), offered, reason, lost) if t
                 ),
                 "annotator": event.annotator,
                 "time": event.time,
-                "value": event.value,
+                "value": answer.value,
                 "reason": reason,
                 "suggestion": offers[event.op_id].value if event.op_id in offers else None,
                 "undone": undone,

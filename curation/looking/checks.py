@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pandas as pd
 
 from curation.decisions.answers import answer_of
-from curation.decisions.checks import own_checks
+from curation.decisions.checks import is_check, own_checks
 from curation.decisions.state import State
 from curation.review import place_of
 
@@ -22,9 +22,10 @@ def among(
 
     checks: the gold items that wait for the person. place: the number of examples that the person
     had before these. Places and items depend on the person and their numbers alone, so that the same
-    stand there however often it is asked.
+    stand there however often it is asked. Items that are left stand at the end, so that a queue
+    holds as many examples as it counts.
     """
-    rest = iter(sorted(checks, key=lambda example: place_of(f"{who}\0{example}", b"gold item")))
+    rest = iter(in_turn(checks, who))
     for example in order:
         while place_of(f"{who}\0{place}", b"gold place") < share:
             if (check := next(rest, None)) is None:
@@ -33,6 +34,19 @@ def among(
             place += 1
         yield example
         place += 1
+    if share:
+        yield from rest
+
+
+def in_turn(checks: Iterable[str], who: str) -> list[str]:
+    """Return gold items in the order in which a person gets them."""
+    return sorted(checks, key=lambda example: place_of(f"{who}\0{example}", b"gold item"))
+
+
+def checked(people: State, who: str) -> dict[str, bool]:
+    """Map the gold items on which a person is checked, in turn → whether they answered it already."""
+    items = in_turn((i for i in people.gold if is_check(people, i, who)), who)
+    return {i: bool(own_checks(people, i, who)) for i in items}
 
 
 def by_person(people: State) -> pd.DataFrame:

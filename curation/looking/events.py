@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from curation.decisions.answers import answer_of, asked_words
+from curation.decisions.checks import as_answer
 from curation.decisions.event import (
     IMPORT,
     KINDS,
@@ -232,7 +233,7 @@ class Reader:
         """Return whether an event meets what can be read from it alone; a million are tried a second."""
         return (
             event.kind != "gold"  # those who are checked read the history too
-            and (not search.kinds or _shown(event).kind in search.kinds)
+            and (not search.kinds or as_answer(event).kind in search.kinds)
             and (
                 not search.person
                 or event.annotator == search.person
@@ -282,7 +283,7 @@ class Reader:
 
     def _words(self, events: Sequence[Event]) -> str:
         """Return what the events of one act did, in words; a check reads as any other answer."""
-        events = [_shown(event) for event in events]
+        events = [as_answer(event) for event in events]
         first = events[0]
         if returns(first):
             number = int(first.batch.split(":")[1])
@@ -364,7 +365,7 @@ def _switched_by(fold: Fold, events: Iterable[Event]) -> dict[str, str]:
 
 def _accepted(run: Sequence[Event]) -> str:
     """Return how many suggestions that were shown an act of several answers accepted, in words."""
-    answers = {e.op_id: e for e in map(_shown, run) if question_of(e)}
+    answers = {e.op_id: e for e in map(as_answer, run) if question_of(e)}
     shown = [
         (answers[answer], event)
         for event in run
@@ -374,8 +375,3 @@ def _accepted(run: Sequence[Event]) -> str:
     if len(answers) < 2 or not shown:
         return ""
     return f"; {sum(is_accepted(*pair) for pair in shown):,} of {len(shown):,} suggestions accepted"
-
-
-def _shown(event: Event) -> Event:
-    """Return a check as the answer that it stands for, and any other event as it is."""
-    return event.settles() if event.kind == "check" else event

@@ -6,6 +6,7 @@ nowhere. A board keeps what it is computed from, so that a new decision costs on
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -76,8 +77,9 @@ NOTHING = Among(np.zeros(0, dtype=np.int64))
 class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
-    labels, tags: those in use, in alphabetical order. answered: number of examples that the person
-    has answered, without gold items. gold: positions of the gold items that the queue would hold.
+    counts: with the gold items that wait for the person. labels, tags: those in use, in alphabetical
+    order. answered: number of examples that the person has answered, gold items too. gold: positions
+    of the gold items that wait for the person in the queue.
     """
 
     positions: np.ndarray
@@ -85,7 +87,7 @@ class Look(NamedTuple):
     labels: list[str]
     tags: list[str]
     answered: int = 0
-    gold: np.ndarray = NOTHING.positions
+    gold: tuple[int, ...] = ()
 
 
 class Progress(NamedTuple):
@@ -147,6 +149,7 @@ class Board:
         saved queues by name.
         """
         from curation.decisions.state import State  # late, because it loads the database driver
+        from curation.looking import checks
 
         with self._lock:
             sheet = self._sheet(rows)
@@ -160,8 +163,21 @@ class Board:
             for other, (members, decided) in saved.items():
                 waits[other] = np.zeros(len(rows), dtype=bool)
                 waits[other][members] = True if decided else unanswered[members]
+            checked = checks.checked(people, who) if people and people.gold and who else {}
+            places = tally.positions(checked)
+            pending = ~tally.in_review[places] & ~np.fromiter(checked.values(), bool, len(checked))
+            golden = dict[str, np.ndarray]()
+            for other in waits.keys() - {REVIEW}:
+                holds = sheet.candidates.get(other)
+                if holds is None:
+                    members, decided = saved[other]
+                    holds = np.zeros(len(rows), dtype=bool)
+                    holds[members] = not decided
+                golden[other] = _share_of(holds, places, pending, review.gold)
             counts = {
-                other: len(rows) if other == EVERYTHING else int(np.count_nonzero(waits[other]))
+                other: len(rows)
+                if other == EVERYTHING
+                else int(np.count_nonzero(waits[other])) + len(golden.get(other, ()))
                 for other in (*QUEUES, *saved)
             }
             positions = np.arange(len(rows))
@@ -169,13 +185,10 @@ class Board:
                 order = saved[name].positions if name in saved else positions
                 positions = _in_order(waits[name], tally.skipped, order)
             labels = sorted(tally.names("label") | sheet.labels)
-            tags, answered = sorted(tally.names("tag")), tally.answered_by(who)
-            in_queue = np.zeros(len(rows), dtype=bool)
-            if name in saved:
-                in_queue[saved[name].positions] = not saved[name].decided
-            elif name in sheet.candidates:
-                in_queue = sheet.candidates[name]
-            return Look(positions, counts, labels, tags, answered, gold[in_queue[gold]])
+            tags = sorted(tally.names("tag"))
+            answered = tally.answered_by(who) + sum(checked.values())
+            waiting = tuple(golden.get(name, NOTHING.positions).tolist())
+            return Look(positions, counts, labels, tags, answered, waiting)
 
     def progress(
         self,
@@ -273,6 +286,22 @@ def _in_order(waits: np.ndarray, skipped: dict[int, int], order: np.ndarray) -> 
     first = waits.copy()
     first[late] = False
     return np.concatenate([order[first[order]], np.array(late)])
+
+
+def _share_of(
+    holds: np.ndarray, items: np.ndarray, waiting: np.ndarray, share: float
+) -> np.ndarray:
+    """Return the positions of the gold items that wait in a queue: of the first of them, at its share.
+
+    holds: the rows of the queue. items: positions of the person's gold items in turn, -1 for no row.
+    waiting: which of them wait.
+    """
+    if not len(items):
+        return items
+    among = (items >= 0) & holds[items]
+    first: np.ndarray = among & (np.cumsum(among) <= math.ceil(share * np.count_nonzero(holds)))
+    chosen: np.ndarray = items[first & waiting]
+    return chosen
 
 
 def ids_of(rows: pd.DataFrame, positions: np.ndarray) -> Iterator[str]:

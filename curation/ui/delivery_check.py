@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from curation import commands, jobs
+from curation import commands, gold, jobs
 from curation.export import delivery_formats, sentences
 from curation.export.cures import findings
 from curation.project import Project, View
@@ -26,6 +26,13 @@ FINDING = (
 
 def draw(project: Project, view: View) -> None:
     """Draw the newest check of these examples, and the button that makes one."""
+    people = project.people()
+    number = len(gold.kept_to_drop(people, view.dataset.kept.index))
+    if people and number and state.owns(project):  # nobody else is told
+        st.warning(
+            f"{gold.kept_sentence(number, len(people.gold))} The Team page settles them as known.",
+            icon=":material/warning:",
+        )
     result = _newest(project, view)
     left, right = st.columns([2, 5], vertical_alignment="center")
     left.button(

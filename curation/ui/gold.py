@@ -7,7 +7,7 @@ import streamlit as st
 from curation import gold, roles
 from curation.decisions import State
 from curation.looking.checks import by_person
-from curation.project import Project
+from curation.project import Project, View
 from curation.review import change_review, read_review
 from curation.ui import state, tables
 from curation.ui.actions import NAMELESS
@@ -16,7 +16,7 @@ from curation.ui.tables import Column
 
 PERSON = (
     Column("who", "person"),
-    Column("answers", "gold items answered", "count"),
+    Column("answers", "answers to gold items", "count"),
     Column("right", kind="count"),
     Column("share", "share right", "percent"),
     Column("low", "from", "percent", help="Lower bound of the 95 % interval"),
@@ -24,7 +24,7 @@ PERSON = (
 )
 
 
-def draw(project: Project, people: State | None) -> None:
+def draw(project: Project, view: View, people: State | None) -> None:
     """Draw the panel for an owner of the project, and nothing for anybody else."""
     if roles.role(project.path) != roles.OWNER:
         return
@@ -42,6 +42,7 @@ def draw(project: Project, people: State | None) -> None:
                 tables.draw(table, PERSON, key="gold-people", tallest=280)
             else:
                 st.caption("Nobody has answered one yet.")
+            _kept(project, view, people)
         else:
             st.caption(
                 "No gold items yet. Their right answer is known, so they tell how often each person is "
@@ -61,6 +62,30 @@ def draw(project: Project, people: State | None) -> None:
                 args=(project,),
             )
             _share(project, share)
+
+
+def _kept(project: Project, view: View, people: State) -> None:
+    """Draw how many gold items go into a delivery that are known to be for dropping, and a cure."""
+    examples = gold.kept_to_drop(people, view.dataset.kept.index)
+    if not examples:
+        return
+    st.warning(gold.kept_sentence(len(examples), len(people.gold)), icon=":material/warning:")
+    st.button(
+        "Settle them as known",
+        key="gold-known",
+        icon=":material/gavel:",
+        disabled=not state.annotator(),
+        help=NAMELESS if not state.annotator() else "They are dropped. You can undo this.",
+        on_click=_settle,
+        args=(project, examples),
+    )
+
+
+def _settle(project: Project, examples: list[str]) -> None:
+    with state.flashing_errors():
+        state.present(project)
+        number = gold.settle(project, examples, state.annotator())
+        state.flash(f"{number:,} gold items are settled as known, and dropped")
 
 
 def _make(project: Project) -> None:

@@ -24,7 +24,7 @@ def draw() -> None:
     questions = question_form.draw(project)
     people = project.people()
     suggestions.draw(project, view, people, questions)
-    gold.draw(project, people)
+    gold.draw(project, view, people)
     review_form.draw(project, view, people)
     if people is None or not people.opinions:
         st.info(

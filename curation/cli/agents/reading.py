@@ -19,6 +19,7 @@ from curation.cli.agents.shown import number, page, untrusted
 from curation.cli.compare import coverage_summary
 from curation.cli.look import hits_of
 from curation.comparison import comparison_key
+from curation.decisions.checks import as_answer
 from curation.errors import CurationError
 from curation.export.file_check import Tolerances, check_file
 from curation.looking import columns
@@ -254,13 +255,18 @@ class Reading:
             for event in opened.decisions.events(
                 example_id=example or None, until=before - 1 if before else None
             )
-            if annotator in ("", event.annotator) and batch in ("", event.batch)
+            if annotator in ("", event.annotator)
+            and batch in ("", event.batch)
+            and event.kind != "gold"  # those who are checked may read here too
         ]
         newest = events[::-1][: max(1, min(limit, ROWS))]
         names = ("seq", "example_id", "kind", "value", "annotator", "batch", "time")
         return untrusted(
             decisions=[
-                {**{n: getattr(e, n) for n in names}, "counts": e.op_id not in state.undone}
+                {
+                    **{n: getattr(as_answer(e), n) for n in names},
+                    "counts": e.op_id not in state.undone,
+                }
                 for e in newest
             ],
             next=newest[-1].seq if len(newest) < len(events) else 0,

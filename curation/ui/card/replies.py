@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
 from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
-from curation.decisions.checks import is_check, own_checks
+from curation.decisions.checks import own_checks
 from curation.decisions.event import SWITCHES
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
@@ -163,11 +164,10 @@ def _leased(
         take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
         return order
     candidates, waiting = ids_of(rows, look.positions), len(look.positions)
-    checks = [i for i in ids_of(rows, look.gold) if is_check(people, i, who)]
-    left = [i for i in checks if not own_checks(people, i, who)]
+    left = [i for i in ids_of(rows, np.array(look.gold, dtype=np.int64)) if i != current]
     if left:
-        begun = look.answered + len(checks) - len(left) + bool(current)
-        candidates = among(candidates, [i for i in left if i != current], who, begun, review.gold)
+        begun = look.answered + bool(current)
+        candidates = among(candidates, left, who, begun, review.gold)
     return take(
         page,
         who,
@@ -175,7 +175,7 @@ def _leased(
         AHEAD,
         overlap=lambda i: EVERYBODY if people and i in people.gold else review.people_for(i),
         screen=current,
-        waiting=waiting + len(left),
+        waiting=waiting + len(look.gold),
         again=again,
     )
 
