@@ -62,10 +62,10 @@ def _decisions(answers: Iterable[Answer], annotator: str, kind: str = "gold") ->
 def kept_to_drop(people: State | None, kept: Container[str]) -> list[str]:
     """Return the gold items that are known to be for dropping and are kept; kept: the kept examples."""
     gold = people.gold if people else {}
-    known = (
+    right = (
         i for i, by in gold.items() if "verdict" in by and by["verdict"].value["value"] == "drop"
     )
-    return [example for example in known if example in kept]
+    return [example for example in right if example in kept]
 
 
 def kept_sentence(number: int, items: int) -> str:

@@ -90,7 +90,7 @@ def test_a_receipt_says_what_an_undo_took_back(store):
         for line in decision_lines(store, store.state(), i)
         if line["what"] in ("undo", "redo")
     ]
-    assert texts == ["drop", "settle desk: billing", "drop", "", "drop", "drop"]
+    assert texts == ["drop", "settle desk: billing", "drop", "keep", "drop", "drop"]
 
 
 def test_a_batch_that_counts_in_part_says_so(store):

@@ -100,7 +100,7 @@ def _in_words(event: Event, past: Sequence[Event]) -> str:
     if event.kind in SWITCHES:
         return "; ".join(
             f"{e.kind} {_in_words(e, past)}".strip()
-            for e in past
+            for e in map(as_answer, past)
             if e.seq < event.seq and _names(value, e) and not _unlisted(e)
         )
     if event.kind in ("answer", "settle"):
@@ -120,8 +120,8 @@ def _names(target: Mapping[str, str], event: Event) -> bool:
 
 
 def _unlisted(event: Event) -> bool:
-    """Return whether a receipt has no line for an event of an act: it says more, or is a check."""
-    return beside(event) or event.kind in ("gold", "check")
+    """Return whether a receipt has no line for an event of an act: it says more, or makes a gold item."""
+    return beside(event) or event.kind == "gold"
 
 
 def meanwhile(store: DecisionStore, conflicts: Iterable[Event]) -> list[tuple[Event, str]]:

@@ -78,7 +78,7 @@ class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
     counts: with the gold items that wait for the person. labels, tags: those in use, in alphabetical
-    order. answered: number of examples that the person has answered, gold items too. gold: positions
+    order. answered: number of examples that the person has answered, gold items too. gold: ids
     of the gold items that wait for the person in the queue.
     """
 
@@ -87,7 +87,7 @@ class Look(NamedTuple):
     labels: list[str]
     tags: list[str]
     answered: int = 0
-    gold: tuple[int, ...] = ()
+    gold: tuple[str, ...] = ()
 
 
 class Progress(NamedTuple):
@@ -187,7 +187,7 @@ class Board:
             labels = sorted(tally.names("label") | sheet.labels)
             tags = sorted(tally.names("tag"))
             answered = tally.answered_by(who) + sum(checked.values())
-            waiting = tuple(golden.get(name, NOTHING.positions).tolist())
+            waiting = tuple(ids_of(rows, golden.get(name, NOTHING.positions)))
             return Look(positions, counts, labels, tags, answered, waiting)
 
     def progress(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import orjson
 import pandas as pd
 
@@ -164,7 +163,7 @@ def _leased(
         take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
         return order
     candidates, waiting = ids_of(rows, look.positions), len(look.positions)
-    left = [i for i in ids_of(rows, np.array(look.gold, dtype=np.int64)) if i != current]
+    left = [i for i in look.gold if i != current]
     if left:
         begun = look.answered + bool(current)
         candidates = among(candidates, left, who, begun, review.gold)
