@@ -11,7 +11,6 @@ from curation.cli.options import AsJson, EngineName, ProjectPath, read_bytes
 from curation.cli.rows import current
 from curation.cli.terminal import show
 from curation.project import Project
-from curation.questions import read_questions
 
 
 def gold(
@@ -52,6 +51,7 @@ def gold(
         show({"gold": number}, as_json, f"{number:,} settled answers are gold now.")
         return
     if source_file is not None:
+        from curation.questions import read_questions
         from curation.suggestions import making
 
         questions = {one.name: one for one in read_questions(opened.path)}

@@ -13,7 +13,6 @@ from curation.cli.terminal import show
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
 from curation.project import Project
-from curation.questions import read_questions
 
 
 def suggest(
@@ -72,6 +71,7 @@ def suggest(
         number = saved.remove(remove)
         show({"removed": number}, as_json, f"{number:,} suggestions by {remove} are removed.")
         return
+    from curation.questions import read_questions
     from curation.suggestions import making
 
     questions = {one.name: one for one in read_questions(opened.path)}
