@@ -20,7 +20,6 @@ from curation.overlay import with_decisions
 from curation.project import Project
 from curation.review import read_review
 from curation.saved_queues import SavedQueue, SavedQueues
-from curation.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from curation.decisions import State
@@ -97,6 +96,8 @@ def queue_command(
         value = {"queue": fresh.name, "examples": len(positions), "about": fresh.about}
         show(value, as_json, f"{fresh.name}: {len(positions):,} wait; {fresh.about}")
         return
+    from curation.suggestions import Suggestions
+
     name, suggestions = name or FIRST, Suggestions(opened.path).table()
     review = read_review(opened.path)
     if name in QUEUES:
