@@ -239,6 +239,6 @@ def test_the_receipt_of_a_project_says_what_became_of_each_decision(project):
         ("keep", "overruled by Ben"),
         ("drop", ""),
         ("label", "x, taken back"),
-        ("undo", f'{{"op_id": "{project.decisions.events()[3].op_id}"}}'),
+        ("undo", "label x"),
     ]
     assert decided[0]["value"] == turns("mended") and decided[1]["overruled_by"] == "Ben"
