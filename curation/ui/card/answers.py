@@ -55,13 +55,14 @@ def write(project: Project, answers: Sequence[Any], offers: Offers | None = None
         if answers:
             roles.need(project.path, roles.ANNOTATOR)  # else they wait in the browser
         questions = _questions(project, answers)
+        people = project.people() if answers else None  # a database that is away refuses no answer
         for answer in answers:
             op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
             try:
                 decisions = decisions_of(answer)
                 check_answers(questions, decisions)
                 beside = offers.beside(answer, decisions) if offers else []
-                decisions = [*with_checks(decisions, project.people()), *beside]
+                decisions = [*with_checks(decisions, people), *beside]
             except CurationError as error:
                 done.refused[op] = str(error)
                 continue
