@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Timer
@@ -217,11 +217,9 @@ class _Worker:
         self._timer.start()
         stack.callback(self._end)
         assert self._process.stdin
-        try:
+        with suppress(BrokenPipeError):  # the process has ended, and `answer` reports it
             self._process.stdin.write(json.dumps(task))
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # the process has ended, and `answer` reports it
 
     def _end_late(self) -> None:
         self._late = True

@@ -88,8 +88,7 @@ class _Document:
     def _lone_chat(self) -> Raw | Reject | None:
         """The record of an array that is one conversation, its elements being turns; else None."""
         window = self._window
-        while len(window) < PIECE and window.more():
-            pass  # the length that is searched must not depend on the ends of chunks
+        window.fill(PIECE)
         try:
             start = _AFTER_BRACKET.match(window.text, window.position)
             turn = start and self._parser.parse_at(window.text, start.end())[0]
@@ -238,8 +237,7 @@ class _Document:
 
     def _holds_records(self) -> bool:
         """Whether an object that is broken or long begins like one that holds records."""
-        while len(self._window) < PIECE and self._window.more():
-            pass  # the length that is searched must not depend on the ends of chunks
+        self._window.fill(PIECE)
         text, place, fields = self._window.text, self._window.position + 1, dict[str, Any]()
         entry = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
         while match := entry.match(text, place):

@@ -40,6 +40,15 @@ class Window:
         self.text, self.position = "".join(pieces), 0
         return True
 
+    def fill(self, length: int) -> None:
+        """Widen the view to a length, or to the end of the file.
+
+        So what is searched in it does not depend on the ends of chunks.
+        """
+        while len(self) < length:
+            if not self.more():
+                break
+
     def take(self, end: int, raw: bytes | None = None) -> bytes:
         """Move `position` to `end` and return the bytes between; raw: these bytes, if they are known."""
         if raw is None:
