@@ -375,6 +375,13 @@ def test_only_the_interface_knows_streamlit():
             assert not [m for m in modules if m.split(".")[0] == "streamlit"], path
 
 
+def test_one_module_offers_files():
+    """It knows what a press must not do; see curation/ui/downloads.py."""
+    modules = [*(ROOT / "pages").rglob("*.py"), *(ROOT / "curation" / "ui").rglob("*.py")]
+    offering = [path.name for path in modules if "download_button(" in path.read_text("utf-8")]
+    assert offering == ["downloads.py"]
+
+
 DRAWING = {
     "charts.py",
     "coverage/figure.py",

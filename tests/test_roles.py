@@ -154,7 +154,10 @@ CHANGES: dict[str, tuple[str, Callable[[Project], object]]] = {
     "export": (OWNER, lambda p: p.export(p.path / "exports" / "x")),
     "start": (OWNER, lambda p: jobs.cancel(p.path, jobs.start(p.path, commands.run(p.path)))),
     "cancel": (OWNER, lambda p: jobs.cancel(p.path, "none")),
-    "queue": (OWNER, lambda p: SavedQueues(p.path).save(SavedQueue("q", filter=Filter.parse([], "a")))),
+    "queue": (
+        OWNER,
+        lambda p: SavedQueues(p.path).save(SavedQueue("q", filter=Filter.parse([], "a"))),
+    ),
     "rename queue": (OWNER, lambda p: a_queue(p, "r").rename("r", "s")),
     "delete queue": (OWNER, lambda p: a_queue(p, "d").delete("d")),
     "suggest": (OWNER, lambda p: Suggestions(p.path).put([SUGGESTION])),

@@ -94,6 +94,7 @@ def test_from_an_estimate_to_a_verdict_through_a_killed_job(page, topics):
         shot(page, "train-confusion")
         page.get_by_text("What to collect", exact=True).click()
         page.get_by_text("Test examples that fail").wait_for(timeout=60_000)
+        settled(page)
         with page.expect_download() as download:
             button(page, "Report (HTML)").click()
         text = download.value.path().read_text("utf-8")

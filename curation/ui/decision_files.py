@@ -14,7 +14,7 @@ from curation.interchange import FORMATS, loss, preview, table_of, written
 from curation.interchange.reading import Preview
 from curation.project import Project
 from curation.questions import read_questions
-from curation.ui import state
+from curation.ui import downloads, state
 from curation.ui.actions import NAMELESS
 from curation.ui.text import markdown
 
@@ -50,13 +50,8 @@ def _download(project: Project, people: State, name: str) -> None:
             return to.read_bytes()
 
     suffix = FORMATS[name].SUFFIX if name else ".csv"
-    st.download_button(
-        "Download",
-        content,
-        file_name=f"{project.path.name}-decisions{suffix}",
-        icon=":material/download:",
-        key="files-download",
-        on_click="ignore",
+    downloads.draw(
+        "Download", content, f"{project.path.name}-decisions{suffix}", key="files-download"
     )
     if name and (sentence := loss(people, rows, name)):
         st.caption(sentence)

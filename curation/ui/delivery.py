@@ -13,7 +13,7 @@ from curation.export import delivery_formats, sentences
 from curation.export.deliveries import Delivery, size_text
 from curation.export.rendering import rendered
 from curation.project import Project
-from curation.ui import delivery_push, leak_report, tables
+from curation.ui import delivery_push, downloads, leak_report, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 
@@ -35,13 +35,13 @@ def draw(project: Project, deliveries: Sequence[Delivery]) -> None:
         return
     leak_report.draw(manifest["leaks"])
     left, right = st.columns([1, 3], vertical_alignment="center")
-    left.download_button(
+    downloads.draw(
         "Download all (zip)",
         delivery.zipped,
         f"{delivery.name}.zip",
+        where=left,
         key="zip",
         type="primary",
-        icon=":material/download:",
     )
     splits = ", ".join(f"{rows:,} {markdown(split)}" for split, rows in manifest["splits"].items())
     right.markdown(f"**{markdown(delivery.name)}** · {splits}")

@@ -8,7 +8,7 @@ from curation.dataset import Dataset
 from curation.project import Project
 from curation.recipe import Recipe, Step, replace_params
 from curation.report import StepReport
-from curation.ui import state
+from curation.ui import downloads, state
 from curation.ui.clean import edits, ready, shelf
 
 PHASE_TITLES = {
@@ -39,7 +39,7 @@ def draw(project: Project, recipe: Recipe, dataset: Dataset, chosen: int) -> Non
         ready.draw(project, recipe)
     with st.popover("As YAML", icon=":material/code:", width="stretch"):
         st.code(recipe.to_yaml(), language="yaml")
-        st.download_button("Download recipe.yaml", recipe.to_yaml(), "recipe.yaml", key="yaml")
+        downloads.draw("Download recipe.yaml", recipe.to_yaml, "recipe.yaml", key="yaml")
 
 
 def _draw_line(

@@ -9,7 +9,7 @@ import streamlit as st
 from curation.looking.columns import with_titles
 from curation.looking.gaps import Gap, as_json_lines, gap_frame, still_dropped
 from curation.text.slug import slug
-from curation.ui import actions, tables
+from curation.ui import actions, downloads, tables
 from curation.ui.actions import KEEP
 from curation.ui.coverage.comparison import Comparison
 from curation.ui.tables import Column
@@ -37,13 +37,11 @@ def draw(comparison: Comparison) -> None:
         key = f"coverage-gaps-{reference.slug}"
         picked = tables.draw(gap_frame(gaps), GAPS, key=key, tallest=560, pick=True)
         every = tuple(i for g in gaps for i in g.missing)
-        st.download_button(
+        downloads.draw(
             f"Download all {len(every):,} prompts",
             partial(as_json_lines, comparison.compared, comparison.prompts, every),
             f"{reference.slug}-gaps.jsonl",
-            "application/x-ndjson",
-            icon=":material/download:",
-            on_click="ignore",
+            mime="application/x-ndjson",
             help="The prompts out of reach as JSON Lines: a list of topics to write examples for.",
         )
     with right:
@@ -56,14 +54,12 @@ def draw_gap(comparison: Comparison, gap: Gap) -> None:
     st.markdown(f"**{markdown(gap.name)}** · {len(gap.missing):,} of {gap.size:,} out of reach")
     closing = still_dropped(rows, gap.closing)
     with st.container(horizontal=True):
-        st.download_button(
+        downloads.draw(
             f"Download {len(gap.missing):,} prompts",
             partial(as_json_lines, compared, prompts, gap.missing, gap.name),
             f"{comparison.reference.slug}-{slug(gap.name)}.jsonl",
-            "application/x-ndjson",
+            mime="application/x-ndjson",
             key="gap-download",
-            icon=":material/download:",
-            on_click="ignore",
         )
         if closing:
             about = f"They would bring {gap.closed:,} of the {len(gap.missing):,} within reach."

@@ -8,7 +8,7 @@ import streamlit as st
 from curation.export.tables import json_lines
 from curation.project import Project
 from curation.rejected import as_they_were, readable
-from curation.ui import state, tables
+from curation.ui import downloads, state, tables
 from curation.ui.slots import widget_value
 from curation.ui.tables import Column
 from curation.ui.text import markdown
@@ -36,20 +36,20 @@ def draw(project: Project) -> None:
     tables.draw(lines, COLUMNS)
     _draw_mending(project, lines)
     left, right = st.columns(2)
-    left.download_button(
+    downloads.draw(
         "Download the refused lines as they were",
         lambda: as_they_were(rejected),
         "rejected.txt",
+        where=left,
         key="rejected-raw",
-        icon=":material/download:",
         width="stretch",
     )
-    right.download_button(
+    downloads.draw(
         "Download with reasons (JSON Lines)",
         lambda: json_lines(readable(rejected)),
         "rejected.jsonl",
+        where=right,
         key="rejected-jsonl",
-        icon=":material/download:",
         width="stretch",
     )
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation.looking.columns import categories
 from curation.training import answers
-from curation.ui import tables
+from curation.ui import downloads, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 from curation.ui.train import figure
@@ -103,10 +103,10 @@ def draw_collect(scene: Scene) -> None:
         "them. Where the nearest one is near and has another label, compare the two labels."
     )
     tables.draw(table, COLLECT)
-    st.download_button(
+    downloads.draw(
         f"Download {len(table):,} rows (CSV)",
-        table.to_csv(index=False).encode(),
+        lambda: table.to_csv(index=False),
         f"collect-{scene.run.id}.csv",
+        mime="text/csv",
         key="train-collect",
-        icon=":material/download:",
     )

@@ -12,7 +12,7 @@ from curation.project import Project
 from curation.runs import Run
 from curation.training import answers, picture, report
 from curation.training.picture import WIDTH
-from curation.ui import tables
+from curation.ui import downloads, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
 from curation.ui.train import classes, confusion, cost, language, regions
@@ -130,13 +130,13 @@ def draw_parts(project: Project, run: Run) -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    row.download_button(
+    downloads.draw(
         "Report (HTML)",
         partial(report.html, run),
         f"run-{run.id}.html",
+        where=row,
         mime="text/html",
         key="train-report",
-        icon=":material/download:",
         help="The whole result as one file, which needs nothing else.",
     )
     parts[str(part)](scene.with_fit() if part not in ("Arms", "Cost") else scene)
