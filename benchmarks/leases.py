@@ -105,7 +105,7 @@ def serve(path: Path, first: int, last: int, options: argparse.Namespace) -> dic
 
     def work(number: int) -> None:
         rng = random.Random(number)
-        seat = Place(project, "many", view, project.people(), board, f"person {number}", "s")
+        seat = Place(project, "many", view, board, f"person {number}", "s")
         have: dict[str, int] = {}
         ask = {"project": "many", "page": f"page {number}", "queue": "undecided", "sent": 1}
         order = reply(seat, {**ask, "at": "", "have": {}, "answers": []})["order"]

@@ -296,6 +296,6 @@ def with_decisions(
         return dataset.replace(rows=rows.assign(**empty))
     table = people.frame(columns).reindex(rows.index).replace("", None)
     if people.disagreement:
-        shares = pd.Series(people.disagreement, dtype="float64")
+        shares = pd.Series(dict(people.disagreement), dtype="float64")
         table[DISAGREEMENT] = shares.reindex(rows.index)
     return dataset.replace(rows=rows.assign(**table))

@@ -40,13 +40,15 @@ class View:
     """A view of a project: a replayed dataset with today's decisions on it.
 
     current: whether it is what the recipe and the decisions give now; otherwise `note` says what
-    has changed since, and the dataset is that of the last run.
+    has changed since, and the dataset is that of the last run. last: number of the newest decision
+    that it has.
     """
 
     dataset: Dataset
     current: bool
     note: str
     fingerprint: str
+    last: int = 0
 
     @property
     def ran(self) -> bool:
@@ -122,7 +124,7 @@ class Views:
                 _reads_more(recipe)
                 and project.replaying(source, last).fingerprints(recipe) == prints
             ):
-                return View(dataset, True, "", prints[-1])
+                return View(dataset, True, "", prints[-1], last)
             note = f"{self._changes(recipe, base)} {SHOWN_THEN}"
         except CurationError as error:
             with suppress(CurationError):  # the cache may have lost the last run
@@ -132,7 +134,7 @@ class Views:
                     if changes := self._changes(base.recipe, base):
                         note = f"{changes} {SHOWN_THEN}"
         dataset, mark = overlay.over(source, dataset, project.people(last), project.memory)
-        return View(dataset, False, note, mark)
+        return View(dataset, False, note, mark, last)
 
     def _base(self, source: Source, last: int) -> _Base:
         """The base of what pages show and edit: the decisions of the last run, or all up to `last`."""

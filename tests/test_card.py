@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
-from curation.looking.queues import Board, following, queue
+from curation.looking.queues import Board, changes_in, following, queue
 from curation.review import Review, write_review
 from curation.ui.card.answers import write
 from curation.ui.card.replies import Place, reply
 from curation.ui.presence import GRACE, Presence
 
 QUESTIONS = [{"prompt": f"What is {i} + {i}?", "completion": f"It is {2 * i}."} for i in range(60)]
+
+EDIT = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}]
 
 
 @pytest.fixture
@@ -41,7 +44,6 @@ def place(project: Project, annotator: str = "Ann", board: Board | None = None) 
         project=project,
         address="sums",
         view=project.view(),
-        people=project.people(),
         board=board or Board(),
         annotator=annotator,
         session="s",
@@ -469,6 +471,39 @@ def test_a_card_shows_the_text_that_counts_now_also_after_an_undo(project):
     write(project, [answer(example, "undo", {"batch": f"{example}-edit"}, op="u")])
     (card,) = [c for c in ask(seat, at=example)["cards"] if c["id"] == example]
     assert card["messages"] == source and card["edited"] == ""
+
+
+@pytest.mark.parametrize("kind, value", [("drop", None), ("label", "sum"), ("edit", EDIT)])
+def test_a_board_names_the_event_that_took_a_decision_away(project, kind, value):
+    ids, board, changes = list(project.examples.rows.index), Board(), changes_in(project.decisions)
+    project.decisions.append([Decision(ids[0], kind, value, "Ann", op_id="d")])
+    before = project.people()
+    source, newest = board.losses(before, changes)
+    project.decisions.append([Decision(ids[1], "tag", "odd", "Ann", op_id="t")])
+    project.decisions.undo("Ann", op_id="t")
+    assert board.losses(project.people(), changes) == (source, newest), (
+        "nothing of it is in the rows"
+    )
+    project.decisions.undo("Ann", op_id="d")
+    lost = project.people().last
+    assert board.losses(project.people(), changes) == (source, lost)
+    project.decisions.append([Decision(ids[2], "keep", None, "Ann")])
+    assert board.losses(project.people(), changes) == (source, lost)
+    assert board.losses(before, changes) == (source, lost), "a slow page brings an earlier state"
+    project.decisions.append([Decision(ids[3], "keep", None, "Ann")])
+    assert board.losses(project.people(), changes) == (source, lost)
+
+
+def test_a_view_is_made_again_where_the_log_was_repaired(project):
+    seat = place(project)
+    ask(seat)
+    seat.view, seat.source = replace(seat.view, dataset=replace(seat.view.dataset)), object()
+    former = seat.view
+    ask(seat)
+    assert seat.view is not former
+    again = seat.view
+    ask(seat)
+    assert seat.view is again
 
 
 def test_undo_offers_the_last_action_of_this_person_only(project):

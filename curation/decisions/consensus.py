@@ -29,6 +29,7 @@ from curation.decisions.fold import Fold, fold
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import TABLES, content_number
+from curation.decisions.table import Table
 
 POLICIES = ("latest", "majority", "dawid-skene")
 
@@ -87,14 +88,14 @@ class _Counted:
     policy: str
     models: Models
     former: State = field(default_factory=State)
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables: dict[str, Table[Any]] = field(default_factory=dict)
     shift: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _choices: dict[Any, str | None] = field(default_factory=dict)
 
     def of(self, state: State, touched: Iterable[str] | None) -> State:
         """Return the counted state of a later state. touched: examples that changed; None for all."""
         if touched is None:
-            self.tables = {name: dict(getattr(state, name)) for name in _COUNTED}
+            self.tables = {name: Table(getattr(state, name)) for name in _COUNTED}
             self.shift.clear()
             touched = {*state.settled}
             if self.policy != "latest":
@@ -119,7 +120,7 @@ class _Counted:
     def _forget(self, state: State, example: str) -> None:
         """Put the entries of the folded state in the place of those that were counted."""
         for name in _COUNTED:
-            counted = self.tables[name].pop(example, None)
+            counted = self.tables[name].get(example)
             if name != "unsettled":
                 folded = getattr(self.former, name).get(example)
                 for key in {*_entries(counted), *_entries(folded)}:
@@ -127,15 +128,20 @@ class _Counted:
                     self._replace(former, event, self.former)
             if (entry := getattr(state, name).get(example)) is not None:
                 self.tables[name][example] = entry
+            elif counted is not None:
+                del self.tables[name][example]
 
     def _enter(self, state: State, example: str, question: str, event: Event | None) -> None:
         """Let an event count, or no answer at all."""
         if question in TABLES:
             table = self.tables[TABLES[question]]
-            self._replace(table.pop(example, None), event, state)
+            former = table.get(example)
+            self._replace(former, event, state)
             if event is not None:
                 table[example] = event
             else:
+                if former is not None:
+                    del table[example]
                 ties = self.tables["unsettled"]
                 ties[example] = (*ties.get(example, ()), question)
         elif event is not None:

@@ -41,6 +41,7 @@ from curation.decisions.subjects import (
     others_of,
     subject_of,
 )
+from curation.decisions.table import Table
 
 
 class Fold:
@@ -59,7 +60,7 @@ class Fold:
         self._by_actor: dict[str, list[Event]] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._tables: dict[str, Any] = {  # name → table
-            name: {}
+            name: Table()
             for name in (*EXAMPLE_TABLES, "opinions", "answered", "disagreement", "revisions")
         }
         self._off: set[str] = set()

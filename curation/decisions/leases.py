@@ -256,7 +256,7 @@ def _is_ready(database: Database) -> bool:
 
 def _live(connection: sa.Connection) -> list[Lease]:
     """Return the leases that have not expired."""
-    now = _now(connection)
+    now = sa.select(_now(connection)).scalar_subquery()  # read once, not for each row
     columns = (_table.c.example_id, _table.c.slot, _table.c.holder, _table.c.page)
     query = sa.select(*columns, _table.c.until - now).where(_table.c.until > now)
     return [Lease._make(row) for row in connection.execute(query).all()]

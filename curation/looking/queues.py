@@ -132,6 +132,7 @@ class Board:
     def __init__(self) -> None:
         self._lock = Lock()
         self._sheets: OrderedDict[int, _Sheet] = OrderedDict()
+        self._losses = _Losses()
 
     def look(
         self,
@@ -190,6 +191,14 @@ class Board:
             waiting = tuple(ids_of(rows, golden.get(name, NOTHING.positions)))
             return Look(positions, counts, labels, tags, answered, waiting)
 
+    def losses(self, people: State, changes: Changes) -> tuple[object, int]:
+        """Return the source of a state, and the number of an event before which nothing was lost last.
+
+        Lost: an example has no verdict, edit or label any more. A view with fewer events may show it.
+        """
+        with self._lock:
+            return self._losses.follow(people, changes)
+
     def progress(
         self,
         rows: pd.DataFrame,
@@ -246,6 +255,35 @@ class _Counted:
         elif examples:
             self.tally.follow(people, examples)
         self._last, self._source = people.last, source
+
+
+class _Losses:
+    """The newest event that left an example without a verdict, an edit or a label that it had.
+
+    Each board keeps one former state for all pages: a state is as large as all the decisions.
+    """
+
+    def __init__(self) -> None:
+        self._former: State | None = None
+        self._source: object = None
+        self._newest = 0
+
+    def follow(self, people: State, changes: Changes) -> tuple[object, int]:
+        """Compare a state with the former one; return its source and the newest event with a loss."""
+        former = self._former
+        source, examples = changes(former.last if former else 0, self._source)
+        if former is None or examples is None:
+            self._newest = 0
+        elif people.last <= former.last:
+            return source, self._newest
+        elif any(
+            name in getattr(former, table) and name not in getattr(people, table)
+            for name in examples
+            for table in ("verdicts", "edits", "labels")
+        ):
+            self._newest = people.last
+        self._former, self._source = people, source
+        return source, self._newest
 
 
 class _Sheet:
@@ -307,7 +345,7 @@ def _share_of(
 def ids_of(rows: pd.DataFrame, positions: np.ndarray) -> Iterator[str]:
     """Yield the ids at some positions; a few at a time, as they are needed."""
     for start in range(0, len(positions), _CHUNK):
-        yield from map(str, rows.index[positions[start : start + _CHUNK]])
+        yield from rows.index[positions[start : start + _CHUNK]].tolist()
 
 
 def following(rows: pd.DataFrame, current: str, count: int) -> list[str]:

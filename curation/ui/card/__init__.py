@@ -51,7 +51,6 @@ def draw(project: Project, view: View) -> None:
             project=project,
             address=state.address(project.path),
             view=view,
-            people=project.people(),
             board=state.board(str(project.path)),
             annotator=state.annotator(),
             session=state.session_id(),

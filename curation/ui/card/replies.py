@@ -54,13 +54,12 @@ LONGEST = 2_000_000
 class Place:
     """A page of cards: its project with the name in the address, its view, and its annotator.
 
-    people: the decisions that the view was made with; source: where they were read from.
+    source: where people's decisions were read from.
     """
 
     project: Project
     address: str
     view: View
-    people: State | None
     board: Board
     annotator: str
     session: str
@@ -205,23 +204,11 @@ def _up_to_date(place: Place, people: State | None) -> Dataset:
     """
     if people is None:
         return place.view.dataset
-    before = place.people or State()
-    source, examples = changes_in(place.project.decisions)(before.last, place.source)
-    tables = ("verdicts", "edits", "labels")
-    if any(
-        name not in after
-        for table in tables
-        for after in (getattr(people, table),)
-        for name in _among(getattr(before, table), examples)
-    ):
+    source, newest = place.board.losses(people, changes_in(place.project.decisions))
+    if newest > place.view.last or place.source not in (None, source):
         place.view = place.project.view()
-    place.people, place.source = people, source
+    place.source = source
     return place.view.dataset
-
-
-def _among(table: Mapping[str, Event], examples: set[str] | None) -> Iterable[str]:
-    """The examples of a table that are among some; None for all."""
-    return table if examples is None else examples & table.keys()
 
 
 def last_action(project: Project, people: State | None, annotator: str) -> dict[str, Any] | None:
