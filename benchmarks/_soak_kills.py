@@ -181,6 +181,8 @@ def kill_often(
             clock=chance.choice(CLOCKS),
         )
         _one_life(life, point, tally, chance, postgres)
+        if postgres is not None and postgres.has_ended():
+            postgres.start()
     with running(replace(life, point="", clock=0.0)):
         boxes = crowd.finish()
     _examine(project, life.migrations, boxes, tally)

@@ -98,6 +98,12 @@ class Postgres:
         text = Path(f"/proc/{main}/task/{main}/children").read_text()
         return [int(word) for word in text.split()]
 
+    def has_ended(self) -> bool:
+        """Return whether the first process ended, as when the one that recovers is killed."""
+        with suppress(subprocess.TimeoutExpired):
+            self.server.wait(0.5)
+        return self.server.returncode is not None
+
     def kill(self) -> None:
         """End every process of the server as a power cut would."""
         children = self.children()

@@ -623,15 +623,72 @@ def test_an_operation_of_another_module_is_known_in_the_workers(tmp_path, monkey
     assert [m["theirs"].tolist() for m in results] == [[1, 2]] * 8
 
 
-def test_an_ended_worker_is_a_sentence_and_the_next_run_has_new_ones(dataset):
+MORTAL = """
+import os
+import signal
+from pathlib import Path
+
+from curation.registry import score
+
+
+@score("Mortal")
+def mortal(batch, *, marks: str = "", lives: int = 1):
+    \"\"\"Length, but some of the first workers are ended at a row.\"\"\"
+    if "end" in set(batch["prompt"]):
+        ended = len(list(Path(marks).iterdir()))
+        if ended < lives:
+            (Path(marks) / str(ended)).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return batch["prompt"].str.len()
+"""
+
+
+@pytest.fixture
+def mortal(tmp_path, monkeypatch):
+    """Make batches of which the sixth ends its worker, so many times."""
+    (tmp_path / "mortal_operations.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mortal_operations", raising=False)
+    importlib.import_module("mortal_operations")
+    (marks := tmp_path / "marks").mkdir()
+
+    def batches(lives: int) -> list[Batch]:
+        texts = {"response": "a", "system": "", "label": "", "messages": "[]"}
+        frames = [
+            pd.DataFrame({"prompt": ["end" if n == 5 else "a" * n], **texts}) for n in range(8)
+        ]
+        return [Batch("mortal", {"marks": str(marks), "lives": lives}, f) for f in frames]
+
+    return batches
+
+
+@pytest.mark.parametrize("lives", [1, 2])
+def test_batches_of_an_ended_worker_are_done_again(mortal, lives):
+    engine = Processes(2)
+    try:
+        results = list(engine.run(mortal(lives)))
+    finally:
+        engine.close()
+    assert [m["mortal"].tolist() for m in results] == [[0], [1], [2], [3], [4], [3], [6], [7]]
+
+
+def test_workers_that_are_ended_again_and_again_are_a_sentence(mortal):
+    engine = Processes(2)
+    try:
+        with pytest.raises(CurationError, match="^Workers were ended from outside again and again"):
+            list(engine.run(mortal(100)))
+        assert len(list(engine.run(mortal(0)))) == 8
+    finally:
+        engine.close()
+
+
+def test_workers_that_are_ended_between_two_steps_are_started_again(dataset):
     engine = Processes(2)
     batches = [Batch("lengths", {}, dataset.rows)] * 8
     try:
         assert len(list(engine.run(batches))) == 8
         for pid in list(engine._pool._processes):
             os.kill(pid, signal.SIGKILL)
-        with pytest.raises(CurationError, match="^A worker was ended from outside"):
-            list(engine.run(batches))
         assert len(list(engine.run(batches))) == 8
     finally:
         engine.close()

@@ -18,6 +18,9 @@ from curation.process import end_with
 
 __all__ = ["Batch", "Engine", "Processes", "Serial", "make_engine"]
 
+TRIES = 3
+"""Pools that may be lost one after the other before one of them gave a result."""
+
 
 class Engine(Protocol):
     """Runs batches and yields their results in the order of the batches."""
@@ -52,6 +55,9 @@ def _run_in_worker(module: str, batch: Batch) -> pd.DataFrame:
 class Processes:
     """Batches spread over worker processes, one a core.
 
+    A worker that is ended from outside takes its pool along. Batches without a result are done again
+    by half as many workers, because memory may have run out; the results are the same.
+
     Workers start on first use and end with the block or the process. They are fresh interpreters, so
     that a page server's threads and locks are never copied. They are started by loky, because the
     standard library would run the caller's main script again in each of them, which may be a page
@@ -67,29 +73,41 @@ class Processes:
     def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
         """One frame of new columns per batch, in order; all of one operation.
 
-        Few batches are not worth a start. Raises CurationError when a worker was ended.
+        Few batches are not worth a start. Raises CurationError when workers are ended again and again.
         """
         todo = list(batches)
         module = registry.operation(todo[0].operation).run.__module__ if todo else ""
         if len(todo) < 2 * self.workers or module == "__main__":  # workers do not have __main__
             return map(run_batch, todo)
+        return self._results(module, todo)
+
+    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
+        workers, done, in_vain = self.workers, 0, 0
+        while done < len(todo):
+            try:
+                for columns in self._with(workers).map(partial(_run_in_worker, module), todo[done:]):
+                    done, in_vain = done + 1, 0
+                    yield columns
+            except BrokenExecutor:
+                self.close()
+                in_vain += 1
+                if in_vain == TRIES:
+                    raise CurationError(
+                        "Workers were ended from outside again and again, often because memory ran "
+                        "out. Run it again: what was finished is remembered; --engine serial needs "
+                        "the least memory."
+                    ) from None
+                workers = max(1, workers // 2)
+
+    def _with(self, workers: int) -> Any:
+        """The pool, started with that many workers where there is none."""
         if self._pool is None:
             from loky import ProcessPoolExecutor
 
             self._pool = ProcessPoolExecutor(
-                self.workers, timeout=60, initializer=end_with, initargs=(os.getpid(),)
+                workers, timeout=60, initializer=end_with, initargs=(os.getpid(),)
             )
-        return self._results(module, todo)
-
-    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
-        try:
-            yield from self._pool.map(partial(_run_in_worker, module), todo)
-        except BrokenExecutor:
-            self.close()
-            raise CurationError(
-                "A worker was ended from outside, often because memory ran out. Run it again: what "
-                "was finished is remembered; --engine serial needs the least memory."
-            ) from None
+        return self._pool
 
     def close(self) -> None:
         """Stop the workers; unfinished batches are lost."""
