@@ -10,6 +10,7 @@ import pytest
 
 from curation import Project, Step
 from curation.decisions import Decision
+from curation.decisions.moments import changes_since, return_to
 from curation.looking.queues import Board, changes_in, following, queue
 from curation.review import Review, write_review
 from curation.ui.card.answers import write
@@ -514,6 +515,35 @@ def test_undo_offers_the_last_action_of_this_person_only(project):
     response = ask(place(project))["undo"]
     assert response == {"target": {"batch": "lasso"}, "example": ids[4], "kind": "drop", "count": 5}
     assert ask(place(project, "Eve"))["undo"] is None
+
+
+def test_the_card_names_the_act_that_an_undo_takes_back(project):
+    """After each act the offered target is the one that the store chooses, also of a return."""
+    ids = list(project.examples.rows.index)
+    write(project, [answer(ids[0], "drop", reason="off topic")])
+    imported = [Decision(i, "keep", None, "Bob", batch="import:Ann:x/click") for i in ids[1:4]]
+    project.decisions.append(imported)
+    return_to(project.decisions, changes_since(project.decisions, 2, project.people), "Ann")
+    offers = []
+    while offer := ask(place(project))["undo"]:
+        offers.append((offer["kind"], offer["count"]))
+        assert project.decisions.undo("Ann").value == offer["target"]
+    assert offers == [("return", 1), ("keep", 3), ("drop", 1)]
+    assert project.decisions.undo("Ann") is None
+
+
+def test_the_newest_decision_of_a_kind_is_taken_back_without_its_act(project):
+    ids = list(project.examples.rows.index)
+    settle = {"question": "verdict", "value": "keep"}
+    project.decisions.append(
+        [Decision(i, "settle", settle, "Ann", op_id=f"s{i}", batch="file") for i in ids[:2]]
+    )
+    write(project, [answer(ids[3])])
+    for example in ids[1::-1]:
+        event = project.decisions.undo("Ann", of_kind="settle")
+        assert event.value == {"op_id": f"s{example}"}
+    assert project.decisions.undo("Ann", of_kind="settle") is None
+    assert set(project.people().verdicts) == {ids[3]}
 
 
 def test_long_examples_come_in_smaller_numbers_but_one_always_comes(project, monkeypatch):

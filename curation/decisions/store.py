@@ -141,13 +141,14 @@ class DecisionStore:
         op_id: str | None = None,
         batch: str | None = None,
         own_op_id: str | None = None,
+        of_kind: str = "",
     ) -> Event | None:
         """Take back an event, a whole batch, or this annotator's last action; None for nothing.
 
-        The last action is their newest event that counts, with its batch if it has one. own_op_id:
-        op_id of the undo, made when its button is drawn; a second undo with it is ignored.
+        The last action is that of `switches.last_done`, which of_kind narrows. own_op_id: op_id of the
+        undo, made when its button is drawn; a second undo with it is ignored.
         """
-        return self._switch("undo", annotator, op_id, batch, own_op_id)
+        return self._switch("undo", annotator, op_id, batch, own_op_id, of_kind)
 
     def redo(
         self,
@@ -170,12 +171,13 @@ class DecisionStore:
         op_id: str | None,
         batch: str | None,
         own_op_id: str | None,
+        of_kind: str = "",
     ) -> Event | None:
         op_ids = [own_op_id] if own_op_id is not None else []
 
         def decide(fold: Fold) -> list[Decision]:
             """Choose the target while nobody else writes, so that two clicks undo two actions."""
-            decision = switch(fold, kind, annotator, op_id, batch, own_op_id)
+            decision = switch(fold, kind, annotator, op_id, batch, own_op_id, of_kind)
             op_ids.extend([decision.op_id] if decision else [])
             return [decision] if decision else []
 

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from curation.decisions.event import REASON, SUGGESTED, SWITCHES, Decision, checked
+from curation.decisions.event import REASON, SUGGESTED, SWITCHES, Decision, Event, checked
 from curation.decisions.fold import Fold
 from curation.decisions.subjects import act_of, actor, batch_names, returns
 
@@ -35,14 +35,16 @@ def switch(
     op_id: str | None,
     batch: str | None,
     own_op_id: str | None,
+    of_kind: str = "",
 ) -> Decision | None:
     """Return the undo or redo of an event, a batch or the last action; None for one without effect.
 
-    own_op_id: id of the undo or redo; None is returned where it is there already.
+    own_op_id: id of the undo or redo; None is returned where it is there already. of_kind: of the last
+    action, as in `last_done`.
     """
     if own_op_id is not None and own_op_id in fold:
         return None
-    value = _target(fold, kind, annotator, op_id, batch)
+    value = _target(fold, kind, annotator, op_id, batch, of_kind)
     if value is None:
         return None
     first = fold.get(fold.op_ids_of(value)[0])
@@ -117,23 +119,36 @@ def effective(
     return result
 
 
+def last_done(fold: Fold, annotator: str, of_kind: str = "") -> dict[str, str] | None:
+    """Return the value of the undo that takes a person's last action back; None where there is none.
+
+    The last action is the act of their newest event that counts: an import whole, and a return to a
+    moment too. of_kind: their newest decision of that kind in its place, without the rest of its act.
+    """
+    for event in fold.newest_first(annotator):
+        if of_kind:
+            if event.kind == of_kind and fold.is_on(event.op_id):
+                return {"op_id": event.op_id}
+        elif (event.kind not in SWITCHES or returns(event)) and fold.is_on(event.op_id):
+            return act_target(event)
+    return None
+
+
+def act_target(event: Event) -> dict[str, str]:
+    """Return the value of an undo or redo of the act that an event belongs to."""
+    act = act_of(event)
+    return {"batch": act} if act else {"op_id": event.op_id}
+
+
 def _target(
-    fold: Fold, kind: str, annotator: str, op_id: str | None, batch: str | None
+    fold: Fold, kind: str, annotator: str, op_id: str | None, batch: str | None, of_kind: str
 ) -> dict[str, str] | None:
     """Return the value of an undo or redo; None when it would change nothing."""
     if op_id is not None or batch is not None:
         value = {"op_id": op_id} if op_id is not None else {"batch": batch or ""}
         changes = any(fold.is_on(op) == (kind == "undo") for op in fold.op_ids_of(value))
         return value if changes else None
-    return (_last_done if kind == "undo" else _last_undone)(fold, annotator)
-
-
-def _last_done(fold: Fold, annotator: str) -> dict[str, str] | None:
-    for event in fold.newest_first(annotator):
-        if (event.kind not in SWITCHES or returns(event)) and fold.is_on(event.op_id):
-            batch = act_of(event)  # an import is undone whole
-            return {"batch": batch} if batch else {"op_id": event.op_id}
-    return None
+    return last_done(fold, annotator, of_kind) if kind == "undo" else _last_undone(fold, annotator)
 
 
 def _last_undone(fold: Fold, annotator: str) -> dict[str, str] | None:

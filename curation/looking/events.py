@@ -29,6 +29,7 @@ from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import act_of, actor, overruled, returns, subject_of
 from curation.decisions.suggested import is_accepted, suggestion_words
+from curation.decisions.switches import act_target
 from curation.errors import CurationError
 from curation.looking.acts import DONE, grouped, many, short
 
@@ -254,7 +255,7 @@ class Reader:
     # --- words ------------------------------------------------------------------------------
 
     def _act(self, run: list[Event]) -> Act:
-        newest, oldest, top = run[-1], run[0], act_of(run[0])
+        newest, oldest = run[-1], run[0]
         main = [event for event in run if not beside(event)] or run
         examples = {event.example_id for event in main}
         reasons = dict.fromkeys(str(event.value) for event in run if is_reason(event))
@@ -269,7 +270,7 @@ class Reader:
             time=oldest.time,
             reason=" · ".join(reasons),
             fate=self._fate(main, off),
-            target={"batch": top} if top else {"op_id": oldest.op_id},
+            target=act_target(oldest),
             undone=len(off) == len(main),
         )
 

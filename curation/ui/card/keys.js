@@ -2,7 +2,7 @@
 
 const LEAVE = lookup({ keep: "Kept", drop: "Dropped", label: "Labelled", edit: "Edited", skip: "Skipped", flag: "Sent to review" });
 const STAY = lookup({ tag: "Tagged", untag: "Untagged", note: "Noted", rate: "Rated", answer: "Answered" });
-const DONE = lookup(LEAVE, STAY, { unflag: "Taken from review" });
+const DONE = lookup(LEAVE, STAY, { unflag: "Taken from review", return: "Went back to a moment" });
 
 const ACTIONS = [
   ["edit", "E", "Edit"], ["label", "L", "Label"], ["tag", "T", "Tag"], ["note", "N", "Note"], ["rate", "R", "Rate"],

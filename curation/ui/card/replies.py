@@ -17,8 +17,9 @@ import pandas as pd
 from curation import roles
 from curation.dataset import ATTENTION, Dataset, Message, dump_messages
 from curation.decisions import Event, State
-from curation.decisions.checks import own_checks
-from curation.decisions.event import SWITCHES
+from curation.decisions.checks import as_answer, own_checks
+from curation.decisions.subjects import returns
+from curation.decisions.switches import last_done
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
 from curation.looking.checks import EVERYBODY, among
@@ -215,25 +216,16 @@ def last_action(project: Project, people: State | None, annotator: str) -> dict[
     """The action that an undo takes back first: its target, its example, its number of examples."""
     if people is None or not annotator:
         return None
-    newest: Event | None = None
-    batch, kind, examples = "", "", set[str]()
-    for event in project.decisions.read(lambda fold: fold.newest_first(annotator), anew=False):
-        if newest is None:
-            if event.kind not in SWITCHES and event.op_id not in people.undone:
-                newest, batch = event, event.batch.partition("/")[0]  # of an import, all of it
-        elif not batch or event.batch.partition("/")[0] != batch:
-            break
-        if newest is not None:
-            examples.add(event.example_id)
-            # of the act's first event; a reason comes after its decision
-            kind = event.settles().kind if event.kind == "check" else event.kind
-    if newest is None:
+    read = project.decisions.read
+    if (target := read(lambda fold: last_done(fold, annotator), anew=False)) is None:
         return None
+    act = read(lambda fold: [e for op in fold.op_ids_of(target) if (e := fold.get(op))], anew=False)
+    first = as_answer(act[0])  # a reason comes after its decision
     return {
-        "target": {"batch": batch} if batch else {"op_id": newest.op_id},
-        "example": newest.example_id,
-        "kind": kind,
-        "count": len(examples),
+        "target": target,
+        "example": act[-1].example_id,
+        "kind": "return" if returns(first) else first.kind,
+        "count": len({event.example_id for event in act}),
     }
 
 
