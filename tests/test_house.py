@@ -161,7 +161,7 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ additions downloads login presence slots text times
+        __init__ additions answers downloads login presence slots text times
         door
         charts filters server state tables
         actions card cards form leak_report measures progress question_form queues quotas roles_form

@@ -1,23 +1,24 @@
-"""Saves the answers of a page: each once, in order, for the example it was given to."""
+"""Answers of a page of cards as decisions, each for the example that was painted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from curation import roles
-from curation.decisions import Decision
+from curation.decisions import Appended, Decision
 from curation.decisions.checks import with_checks
-from curation.decisions.event import ANSWERING, SWITCHES, with_reason
+from curation.decisions.event import ANSWERING, with_reason
 from curation.decisions.receipt import meanwhile
 from curation.errors import CurationError
 from curation.looking.queues import REVIEW
 from curation.project import Project
 from curation.questions import Question, read_questions
 from curation.review import read_review
+from curation.ui.answers import Answer, Notices, Read, Written
+from curation.ui.answers import decision as of_painted
+from curation.ui.answers import write as write_answers
 from curation.ui.card.suggested import Offers
 
 ALSO = {"label": "label", "rating": "rate"}
@@ -27,59 +28,25 @@ ALONG = ":1"
 """Ending of the op_id of a second decision that an answer makes."""
 
 
-@dataclass
-class Written:
-    """Outcome of saving a list of answers.
-
-    saved: op_ids on disk. refused: op_id → reason why it can never be saved. trouble: reason why
-    the others could not be saved now. notices: (example, sentence) for the person who answered.
-    """
-
-    saved: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    trouble: str = ""
-    notices: list[tuple[str, str]] = field(default_factory=list)
-
-
 def write(project: Project, answers: Sequence[Any], offers: Offers | None = None) -> Written:
-    """Append a page's answers in their order and return which are on disk.
+    """Append the answers of a page of cards; see `curation.ui.answers`.
 
     An answer is {op, example, revision, kind, value, by, time, queue}, with content, kept and
-    suggested, of the card that was painted, where there are suggestions; see `Offers`. An answer that is sent again
-    adds nothing. An answer that makes no decision is refused and the next ones are saved. After an
-    answer that could not be saved no other is tried, so the order stays.
+    suggested, of the card that was painted, where there are suggestions; see `Offers`.
     """
-    done = Written()
-    waiting: list[tuple[str, list[Decision]]] = []
-    try:
-        if answers:
-            roles.need(project.path, roles.ANNOTATOR)  # else they wait in the browser
-        questions = _questions(project, answers)
-        people = project.people() if answers else None  # a database that is away refuses no answer
-        for answer in answers:
-            op = str(answer.get("op", "")) if isinstance(answer, Mapping) else ""
-            try:
-                decisions = decisions_of(answer)
-                check_answers(questions, decisions)
-                beside = offers.beside(answer, decisions) if offers else []
-                decisions = [*with_checks(decisions, people), *beside]
-            except CurationError as error:
-                done.refused[op] = str(error)
-                continue
-            except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-                done.refused[op] = "This answer cannot be read."
-                continue
-            if decisions[0].kind in SWITCHES:
-                _append(project, waiting, done)
-                waiting = []
-                _switch(project, decisions[0])
-                done.saved.append(op)
-            else:
-                waiting.append((op, decisions))
-        _append(project, waiting, done)
-    except CurationError as error:
-        done.trouble = str(error)
-    return done
+
+    def reader() -> Read:
+        questions, people = _questions(project, answers), project.people()
+
+        def read(answer: Answer) -> list[Decision]:
+            decisions = decisions_of(answer)
+            check_answers(questions, decisions)
+            beside = offers.beside(answer, decisions, people) if offers else []
+            return [*with_checks(decisions, people), *beside]
+
+        return read
+
+    return write_answers(project, answers, reader, lambda outcome: _notices(project, outcome))
 
 
 def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
@@ -88,30 +55,18 @@ def decisions_of(answer: Mapping[str, Any]) -> list[Decision]:
     A reason, where the answer has one, becomes a note beside the decision; answers to other questions
     that were given with it become decisions too.
     """
-    op, example, kind = str(answer["op"]), str(answer["example"]), str(answer["kind"])
-    if not str(answer.get("by") or "").strip():
-        raise CurationError("This answer has no name; type your name first.")
-    roles.need_name(str(answer["by"]).strip())
-    own = Decision(
-        example_id=example,
-        kind=kind,
-        value=edited(answer["value"]) if kind == "edit" else answer.get("value"),
-        annotator=str(answer["by"]).strip(),
-        content_hash=example.split("-")[0],
-        base_revision=int(answer["revision"]),
-        op_id=op,
-        batch=op if kind not in SWITCHES else "",
-        time=float(answer["time"]),
-    )
+    example, kind = str(answer["example"]), str(answer["kind"])
+    value = edited(answer["value"]) if kind == "edit" else answer.get("value")
+    own = of_painted(answer, example, kind, value)
     decisions = with_reason(own, str(answer.get("reason") or ""))
     for name, value in dict(answer.get("answers") or {}).items():
         fields: dict[str, Any] = {"kind": ALSO.get(name, "answer"), "value": value}
         if name not in ALSO:
             fields["value"] = {"question": name, "value": value}
-        fields["op_id"] = f"{op}:answer:{name}"
+        fields["op_id"] = f"{own.op_id}:answer:{name}"
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | fields))
     if answer.get("queue") == REVIEW and kind in ANSWERING:
-        unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{op}{ALONG}"}
+        unflag = {"kind": "unflag", "value": REVIEW, "op_id": f"{own.op_id}{ALONG}"}
         decisions.append(Decision(**{n: getattr(own, n) for n in Decision.__slots__} | unflag))
     for decision in decisions:
         decision.check()
@@ -149,11 +104,8 @@ def edited(value: Mapping[str, Any]) -> list[dict[str, Any]]:
     return turns
 
 
-def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: Written) -> None:
-    if not waiting:
-        return
-    outcome = project.decisions.append([d for _, decisions in waiting for d in decisions])
-    done.saved += [op for op, _ in waiting]
+def _notices(project: Project, outcome: Appended) -> Notices:
+    """Return a sentence for each decision of somebody else that was overruled without being seen."""
     review = read_review(project.path)
     own = [
         event
@@ -161,10 +113,4 @@ def _append(project: Project, waiting: list[tuple[str, list[Decision]]], done: W
         if (event.kind != "unflag" or not event.op_id.endswith(ALONG))
         and review.people_for(event.example_id) == 1  # else another answer is what is wanted
     ]
-    done.notices += [(e.example_id, text) for e, text in meanwhile(project.decisions, own)]
-
-
-def _switch(project: Project, decision: Decision) -> None:
-    """Undo or redo the action that the answer names."""
-    change = project.decisions.undo if decision.kind == "undo" else project.decisions.redo
-    change(decision.annotator, own_op_id=decision.op_id, **decision.value)
+    return [(e.example_id, text) for e, text in meanwhile(project.decisions, own)]

@@ -18,6 +18,7 @@ from curation.project import Project
 from curation.questions import Question, read_questions
 from curation.review import read_review
 from curation.suggestions import Suggestion, Suggestions, Table, content_of
+from curation.ui.answers import UNREADABLE
 
 SHOWN = ("question", "value", "source", "score")
 """Fields of a suggestion that the browser gets, and sends back with an answer."""
@@ -61,7 +62,9 @@ class Offers:
             ]
         return {"content": content, "suggestions": shown}
 
-    def beside(self, answer: Mapping[str, Any], decisions: Sequence[Decision]) -> list[Decision]:
+    def beside(
+        self, answer: Mapping[str, Any], decisions: Sequence[Decision], people: State | None
+    ) -> list[Decision]:
         """Return an event for each of an answer's decisions that stood beside a suggestion.
 
         Of a card that was held back the suggestion is the one that it would have shown. An answer
@@ -69,7 +72,6 @@ class Offers:
         suggestion that cannot be written down, as from a file of somebody else, costs no answer: it
         is left out.
         """
-        people = self._project.people()
         if not (self.table or answer.get("suggested") or (people and people.suggested)):
             return []
         events = []
@@ -82,7 +84,7 @@ class Offers:
                     event = replace(decision, kind="suggested", value=value, op_id=op_id)
                     event.check()
                     events.append(event)
-            except (CurationError, KeyError, TypeError):
+            except (CurationError, *UNREADABLE):
                 continue
         return events
 

@@ -7,16 +7,16 @@ from typing import Any
 
 from curation.decisions import Decision
 from curation.project import Project
-from curation.ui.listing.answers import Answer, Written, decision
+from curation.ui.answers import Answer, Written, decision
 from curation.ui.listing.answers import write as write_answers
 
 
 def write(project: Project, answers: Sequence[Any]) -> Written:
     """Save answers about pairs; an undo without an op id takes back the person's last action."""
-    return write_answers(project, answers, decision_of)
+    return write_answers(project, answers, lambda: decision_of)
 
 
-def decision_of(project: Project, answer: Answer) -> Decision:
+def decision_of(answer: Answer) -> Decision:
     """The decision of an answer about two copies, or about two that contradict each other.
 
     answer: see `listing.answers`, with {choice, left, right, conflict}. left, right: of copies that

@@ -7,9 +7,9 @@ from typing import Any
 
 from curation.looking.duplicates import Copies, Cut, Order
 from curation.project import Project
+from curation.ui.answers import Written
 from curation.ui.duplicates import answers
 from curation.ui.listing import Listing
-from curation.ui.listing.answers import Written
 
 LISTING = Listing("pair", Path(__file__).parent, ahead=5)
 

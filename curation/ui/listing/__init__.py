@@ -15,8 +15,8 @@ import streamlit as st
 
 from curation.project import Project
 from curation.ui import state
+from curation.ui.answers import Written
 from curation.ui.card import FOLDER as CARD
-from curation.ui.listing.answers import Written
 from curation.ui.slots import widget_value
 
 FOLDER = Path(__file__).parent
