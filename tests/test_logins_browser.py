@@ -132,21 +132,26 @@ def wait_for(check, seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
-def test_answers_of_a_login_that_ended_are_sent_after_the_next(person, project, app, browser):
-    """Logged out in another tab in the middle of annotating; nothing that was answered is lost."""
+@pytest.mark.parametrize(
+    ("place", "key", "kind"), [("annotate", "d", "drop"), ("duplicates", "b", "apart")]
+)
+def test_answers_of_a_login_that_ended_are_sent_after_the_next(
+    person, project, app, place, key, kind
+):
+    """Logged out in another tab in the middle of a list; nothing that was answered is lost."""
     give(project, ANN, "annotator")
     give(project, BOB, "annotator")
-    page = person("ann", "/annotate?project=example")
-    page.wait_for_timeout(1500)
+    page = person("ann", f"/{place}?project=example")
+    page.locator("[data-painted=true], .listing .head b").first.wait_for()
     before = project.last_decision()
     other = page.context.new_page()
     other.goto(f"{app.address}/auth/logout")
     other.get_by_role("link", name="Log in").wait_for()
-    page.keyboard.press("d")
+    page.keyboard.press(key)
     page.get_by_text("Your login has ended").first.wait_for()
     assert project.last_decision() == before
     unsaved = unsaved_of(page)
-    assert [(a["kind"], a["by"]) for a in unsaved] == [("drop", ANN)]
+    assert [a["by"] for a in unsaved] == [ANN]
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     # Somebody else logs in first, in the same tab; the answer waits for its own person.
@@ -156,21 +161,24 @@ def test_answers_of_a_login_that_ended_are_sent_after_the_next(person, project, 
     settled(page)
     page.wait_for_timeout(2500)
     assert project.last_decision() == before
+    assert unsaved_of(page) == unsaved
     page.get_by_role("button", name="Log out").click()
     page.get_by_role("link", name="Log in").click()
     page.get_by_role("link", name="ann", exact=True).click()
     page.wait_for_selector("h1")
-    page.goto(f"{app.address}/annotate?project=example")
+    page.goto(f"{app.address}/{place}?project=example")
     wait_for(lambda: project.last_decision() > before)
     (event,) = project.decisions.events(since=before)
-    assert (event.kind, event.annotator, event.op_id) == ("drop", ANN, unsaved[0]["op"])
+    assert (event.kind, event.annotator, event.op_id) == (kind, ANN, unsaved[0]["op"])
+    wait_for(lambda: not unsaved_of(page))
 
 
 def unsaved_of(page) -> list[dict]:
+    """Answers that the tab keeps, of all its people."""
     stored = page.evaluate(
-        "Object.entries(sessionStorage).filter(([k]) => k.startsWith('curation-card:')).map(([, v]) => v)"
+        "Object.entries(sessionStorage).filter(([k]) => k.includes(':')).map(([, v]) => v)"
     )
-    return [answer for text in stored for answer in json.loads(text)["unsaved"]]
+    return [a for text in stored if text[:1] == "{" for a in json.loads(text).get("unsaved", [])]
 
 
 def test_a_log_out_leads_back_to_the_login_page(person, app):

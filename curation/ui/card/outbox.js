@@ -8,10 +8,10 @@ function newId() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** This tab's memory of a project: unsaved answers, the card, the trail of cards, drafts of edits by example. */
+/** This tab's memory under a key: unsaved answers; of the card also where it is, the trail of cards, drafts of edits by example. */
 class Memory {
-  constructor(project) {
-    this.key = `curation-card:${project}`;
+  constructor(key) {
+    this.key = key;
     let stored = {};
     try {
       stored = JSON.parse(sessionStorage.getItem(this.key)) || {};
@@ -22,6 +22,7 @@ class Memory {
     this.trail = Array.isArray(stored.trail) ? stored.trail : [];
     this.drafts = Object.assign(Object.create(null), stored.drafts);
     this.at = stored.at || null;
+    Object.assign(this, { acts: [], undone: [] }); // of this page load
     this.whole = true;
   }
 
@@ -36,6 +37,27 @@ class Memory {
     }
     return this.whole;
   }
+}
+
+const memories = new Map();
+let guarded = false;
+
+/** This tab's memory of a person's work on a page of a project; all instances of the component in one page load share it.
+
+    name: of the page. owned: whether people log in; after a login as somebody else, answers wait for their own person. */
+function memoryOf(name, { project, owned, annotator }) {
+  const key = `curation-${name}:${project}${owned ? ` of ${annotator}` : ""}`;
+  if (!memories.has(key)) memories.set(key, new Memory(key));
+  if (!guarded) {
+    guarded = true;
+    window.addEventListener("beforeunload", (event) => {
+      if ([...memories.values()].some((memory) => memory.unsaved.length)) {
+        event.preventDefault();
+        event.returnValue = "";
+      }
+    });
+  }
+  return memories.get(key);
 }
 
 /** This tab's id for the server; a reload keeps it, a second tab has another. */
@@ -89,13 +111,17 @@ class Outbox {
     this.flush();
   }
 
-  /** Handle a reply: answers that are on disk, or refused, leave the list. */
-  heard(reply) {
+  /** Take the answers that are on disk, or refused, from the list. */
+  settle(reply) {
     const settled = new Set([...(reply.saved || []), ...Object.keys(reply.refused || {})]);
-    if (settled.size) {
-      this.memory.unsaved = this.memory.unsaved.filter((answer) => !settled.has(answer.op));
-      this.memory.keep();
-    }
+    if (!settled.size) return;
+    this.memory.unsaved = this.memory.unsaved.filter((answer) => !settled.has(answer.op));
+    this.memory.keep();
+  }
+
+  /** Handle a reply, and send what is left. */
+  heard(reply) {
+    this.settle(reply);
     if (reply.to === this.waiting) {
       this.waiting = 0;
       this.silent = false;

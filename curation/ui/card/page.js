@@ -3,24 +3,6 @@
 const RENEW = 60000; // milliseconds after which an idle page says that it is still here
 const ASK = 4000; // milliseconds after which a page without a card asks whether one is free
 
-const memories = new Map();
-let guarded = false;
-
-/** This tab's memory of a project; all instances of the component in one page load share it. */
-function memoryOf(project) {
-  if (!memories.has(project)) memories.set(project, Object.assign(new Memory(project), { acts: [], undone: [] }));
-  if (!guarded) {
-    guarded = true;
-    window.addEventListener("beforeunload", (event) => {
-      if ([...memories.values()].some((memory) => memory.unsaved.length)) {
-        event.preventDefault();
-        event.returnValue = "";
-      }
-    });
-  }
-  return memories.get(project);
-}
-
 class Page extends Shell {
   constructor(root) {
     super();
@@ -60,7 +42,8 @@ class Page extends Shell {
   update({ data, setStateValue }) {
     this.annotator = data.annotator;
     this.titles = data.queues;
-    if (this.project !== data.project) this.enter(data.project, setStateValue, data.owned ? ` of ${data.annotator}` : "");
+    const memory = memoryOf("card", data);
+    if (this.memory !== memory) this.enter(data.project, setStateValue, memory);
     if (this.memory.who !== data.annotator) {
       // This person must not undo what another person did.
       Object.assign(this.memory, { who: data.annotator, acts: [], undone: [] });
@@ -91,14 +74,12 @@ class Page extends Shell {
     this.say(`There is no queue “${name}” any more: it was renamed or deleted.`, true);
   }
 
-  /** Open a project: send its unsaved answers, and open the card that the address names.
-
-      whose: the person whose memory it is; after a login as somebody else, answers wait for their own. */
-  enter(project, setStateValue, whose) {
+  /** Open a project with a person's memory of it: send its unsaved answers, and open the card that the address names. */
+  enter(project, setStateValue, memory) {
     this.endEdit();
     const query = new URLSearchParams(location.search);
     this.project = project;
-    this.memory = memoryOf(project + whose);
+    this.memory = memory;
     const named = query.get("queue");
     this.queue = this.named(named) ? named : this.titles[0][0];
     // This page writes the address late; it counts where something else than this page changed it.

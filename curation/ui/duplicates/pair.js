@@ -16,7 +16,7 @@ class Pair extends Listing {
   }
 
   show(pair, paragraph) {
-    this.choices.forEach((node) => { node.disabled = !pair || !this.data.annotator; });
+    this.choices.forEach((node) => { node.disabled = !pair || !this.able; });
     this.sides.replaceChildren(...(pair ? [this.side(pair.left, pair.leftTitle, pair.leftKind), this.side(pair.right, pair.rightTitle, pair.rightKind)] : [paragraph]));
   }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from curation import roles
 from curation.project import Project
 from curation.ui import state
 from curation.ui.answers import Written
@@ -29,10 +30,16 @@ class Listing:
     """The component of a page with a list.
 
     name: of the component, and of its script and style in `folder`. ahead: items that the browser
-    holds from the one that it shows on.
+    holds from the one that it shows on. may: whether the person's role lets them answer.
     """
 
-    def __init__(self, name: str, folder: Path, ahead: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        ahead: int,
+        may: Callable[[Project], bool] = state.decides,
+    ) -> None:
         scripts = (
             CARD / "text.js",
             CARD / "outbox.js",
@@ -42,6 +49,7 @@ class Listing:
         styles = (FOLDER / "listing.css", folder / f"{name}.css")
         self.name = name
         self.ahead = ahead
+        self.may = may
         self._mount = st.components.v2.component(
             f"curation_{name}",
             js="\n".join(path.read_text("utf-8") for path in scripts),
@@ -73,8 +81,8 @@ class Listing:
         event that is on the screen. empty: sentence for an empty list. more: what the page's own
         script reads.
         """
+        request = self._request(project)
         if place is None:
-            request = self._request(project)
             place = int(request.get("from", 0)) if request.get("listing") == listing else 0
         start = max(0, min(place, count - 1) - BEHIND)
         self._mount(
@@ -86,7 +94,11 @@ class Listing:
                 "listing": listing,
                 "revision": revision,
                 "empty": empty,
+                "project": str(project.path),
+                "owned": roles.is_enforced(),
                 "annotator": state.annotator(),
+                "may": self.may(project),
+                "to": request.get("sent"),
                 "back": f"{written.back} {written.undone}" if written.back else "",
                 "saved": written.saved,
                 "refused": written.refused,

@@ -26,7 +26,7 @@ class Settling extends Listing {
   choice(choice) {
     const { answer, key, people, names } = choice;
     const who = this.data.names ? names.join(", ") : plural(people, "person").replace("persons", "people");
-    return el("button", { type: "button", class: "choice", disabled: !this.data.annotator, ...(key ? { "aria-keyshortcuts": key } : {}),
+    return el("button", { type: "button", class: "choice", disabled: !this.able, ...(key ? { "aria-keyshortcuts": key } : {}),
       onclick: (event) => event.detail < 2 && this.answer(choice) },
       key ? el("kbd", {}, key) : null, el("span", { class: "answer" }, visible(answer)), el("span", { class: "who" }, visible(who)));
   }
