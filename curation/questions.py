@@ -147,6 +147,15 @@ class Question:
         if not self.is_fit(value):
             raise CurationError(f"{value!r} is no answer to the question {self.words!r}.")
 
+    def keys(self, example_id: str) -> dict[str, str] | None:
+        """Return the digit that gives each answer on an example's card; None where none gives a whole one."""
+        if self.kind not in ("choice", "ranking"):
+            return None
+        answers = list(self.options or RANKS)
+        if self.kind == "ranking" and is_turned(example_id):
+            answers[:2] = answers[1], answers[0]
+        return {answer: str(digit) for digit, answer in enumerate(answers, 1)}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings that differ from their defaults, by name."""
         stated = asdict(self) | {"options": list(self.options)}
@@ -154,6 +163,14 @@ class Question:
             f.name: f.default if f.default is not MISSING else None for f in fields(self)
         } | {"options": []}
         return {name: value for name, value in stated.items() if value != defaults[name]}
+
+
+def is_turned(example_id: str) -> bool:
+    """Return whether the card of a preference pair shows the answer that the data rejects first.
+
+    It is fixed for an example, so that sides tell nothing.
+    """
+    return example_id[:16][-1:] in {*"89abcdef"}
 
 
 def name_from(words: str, taken: Collection[str] = ()) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from curation.decisions import Decision
 from curation.looking.agreements import agreements
-from curation.looking.disputes import choices, counts
+from curation.looking.disputes import card_keys, choices, counts
 from curation.questions import Question
 from curation.ui.settle.answers import write
 
@@ -58,6 +58,43 @@ def test_a_number_is_chosen_by_its_own_key_and_a_text_by_its_place(project, valu
     )
     given = choices(project.people(), example, "grade")
     assert {choice["answer"]: choice["key"] for choice in given} == keys
+
+
+@pytest.mark.parametrize(
+    ("question", "lead", "values", "keys"),
+    [
+        ("verdict", None, ("drop", "keep", "drop"), [("drop", "D"), ("keep", "K")]),
+        ("label", None, ("c", "c", "a"), [("c", "3"), ("a", "1")]),
+        ("tone", TONE, ("cold", "cold", "warm"), [("cold", "2"), ("warm", "1")]),
+        ("tone", TONE, ("mild", "mild", "warm"), [("mild", ""), ("warm", "1")]),
+        ("tone", None, ("cold", "cold", "warm"), [("cold", "1"), ("warm", "2")]),
+        ("tone", Question("tone", "text"), ("b", "a", "b"), [("b", "1"), ("a", "2")]),
+        ("tone", Question("tone", "rating"), (4, 2, 4), [("4", "4"), ("2", "2")]),
+    ],
+)
+def test_an_answer_is_settled_by_its_key_on_the_card(project, question, lead, values, keys):
+    example = project.examples.rows.index[0]
+    of = {"verdict": lambda v: (v, None), "label": lambda v: ("label", v)}
+    kind_of = of.get(question, lambda v: ("answer", {"question": question, "value": v}))
+    project.decisions.append(
+        [Decision(example, *kind_of(v), who) for who, v in zip("ABC", values, strict=True)]
+    )
+    on_card = card_keys(question, lead, ["a", "b", "c"], example)
+    given = choices(project.people(), example, question, on_card)
+    assert [(choice["answer"], choice["key"]) for choice in given] == keys
+
+
+def test_the_sides_of_a_pair_have_the_digits_of_the_card():
+    better = Question("better", "ranking")
+    for example, first in (("0" * 15 + "7", "preferred"), ("0" * 15 + "8-1", "rejected")):
+        keys = card_keys("better", better, [], example)
+        second = "rejected" if first == "preferred" else "preferred"
+        assert keys == {first: "1", second: "2", "tie": "3", "bad": "4"}
+
+
+def test_more_labels_than_digits_are_settled_by_place():
+    assert card_keys("label", None, [*"abcdefghij"], "x") is None
+    assert card_keys("label", None, [*"abcdefghi"], "x")["i"] == "9"
 
 
 def test_a_settled_answer_carries_the_name_that_it_was_given_under(project):

@@ -57,7 +57,7 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project)
         (shown,) = [i for prompt, i in ids.items() if prompt in text]
         lines = [line for line in text.split("\n") if line in ("keep", "drop")]
         expected[shown] = lines[n % 2]
-        page.keyboard.press(str(n % 2 + 1), delay=5)
+        page.keyboard.press({"keep": "k", "drop": "d"}[lines[n % 2]], delay=5)
         page.wait_for_timeout(30)
     page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
     assert settled(project) == expected
@@ -84,9 +84,9 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project)
 
     # a held key settles one example only
     before = len(settled(project))
-    page.keyboard.down("1")
-    page.keyboard.down("1")
-    page.keyboard.up("1")
+    page.keyboard.down("k")
+    page.keyboard.down("k")
+    page.keyboard.up("k")
     wait_for(page, f"of {COUNT - 5}")
     page.wait_for_function(f"() => !{HOST}.innerText.includes('not yet saved')", timeout=90_000)
     assert len(settled(project)) == before + 1
@@ -119,7 +119,7 @@ def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(person,
     page = person("", f"team?project={project.path.name}", 1024, 768)
     page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
     wait_for(page, "Ann")
-    page.keyboard.press("1")
+    page.keyboard.press("k")
     page.get_by_text("Names", exact=True).click()
     wait_for(page, "1 person")
     assert "Ann" not in page.evaluate(TEXT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,9 +11,10 @@ from curation.decisions import answers
 from curation.decisions.event import Event, question_of
 from curation.decisions.state import State
 from curation.looking.agreement import Agreement
+from curation.questions import Question
 
 DIGITS = tuple("123456789")
-"""Keys that choose an answer."""
+"""Digits that choose an answer."""
 
 
 def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[str], int]:
@@ -26,28 +27,48 @@ def disputes(result: Agreement, people: State, index: pd.Index) -> tuple[list[st
     return waiting, len(ids) - len(waiting)
 
 
-def choices(people: State, example_id: str, question: str) -> list[dict[str, Any]]:
+def card_keys(
+    question: str, lead: Question | None, labels: Sequence[str], example_id: str
+) -> Mapping[str, str] | None:
+    """Return the key that gives each answer to a question on the card; None where answers have none.
+
+    lead: the question where it is the lead's. labels: those that digits give on the card, in order; of
+    more than there are digits none has a key, so that no digit has two meanings.
+    """
+    if question == "verdict":
+        return {"keep": "K", "drop": "D"}
+    if question == "label" and 0 < len(labels) <= len(DIGITS):
+        return dict(zip(labels, DIGITS, strict=False))
+    return lead.keys(example_id) if lead else None
+
+
+def choices(
+    people: State, example_id: str, question: str, keys: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return the answers to a question, the most frequent first: answer, key, people and their names.
 
-    key: the digit that chooses it: of numbers the number itself, otherwise its place; "" for none.
+    keys: as of `card_keys`. key: that of the card; where answers have none there, the digit of a number
+    is the number itself, and of another answer its place; "" for none.
     """
     names: dict[str, list[str]] = {}
     given = _answers(people, example_id, question)
-    numeric = all(isinstance(answers.value_of(event), int | float) for event in given)
     for event in given:
         names.setdefault(answers.answer_of(event), []).append(
             event.annotator or "somebody without a name"
         )
     ordered = sorted(names, key=lambda answer: (-len(names[answer]), answer))
-    keys = ordered if numeric else [str(place) for place in range(1, len(ordered) + 1)]
+    if keys is None:
+        numeric = all(isinstance(answers.value_of(event), int | float) for event in given)
+        signs = ordered if numeric else [str(place) for place in range(1, len(ordered) + 1)]
+        keys = {a: sign for a, sign in zip(ordered, signs, strict=True) if sign in DIGITS}
     return [
         {
             "answer": answer,
-            "key": key if key in DIGITS else "",
+            "key": keys.get(answer, ""),
             "people": len(names[answer]),
             "names": sorted(names[answer]),
         }
-        for answer, key in zip(ordered, keys, strict=True)
+        for answer in ordered
     ]
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 from curation.looking.tally import Tally
 from curation.report import PEOPLE
 from curation.review import Review
+from curation.text.counted import counted
 
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore
@@ -108,22 +109,17 @@ class Progress(NamedTuple):
         """Return what the settings mean for these examples, and how many are done."""
         by = f"{review.overlap} people" if review.overlap > 1 else "one person"
         if not self.single:
-            text = f"Each of the {_examples(self.shared)} is answered by {by}"
+            text = f"Each of the {counted(self.shared, 'example')} is answered by {by}"
         elif not self.shared:
-            text = f"Each of the {_examples(self.single)} is answered by one person"
+            text = f"Each of the {counted(self.single, 'example')} is answered by one person"
         else:
             text = (
-                f"Each of {self.shared:,} shared examples is answered by {by}; "
+                f"Each of {counted(self.shared, 'shared example')} is answered by {by}; "
                 f"{self.single:,} by one person"
             )
-        answers = "answer" if self.extra == 1 else "answers"
-        extra = f", with {self.extra:,} {answers} more than that" if self.extra else ""
+        extra = f", with {counted(self.extra, 'answer')} more than that" if self.extra else ""
         done = f"{self.done:,} {'is' if self.done == 1 else 'are'} done" if self.done else ""
         return f"{text}; {done or 'none is done yet'}{extra}."
-
-
-def _examples(count: int) -> str:
-    return f"{count:,} {'example' if count == 1 else 'examples'}"
 
 
 class Board:
@@ -185,7 +181,7 @@ class Board:
             if name != EVERYTHING:
                 order = saved[name].positions if name in saved else positions
                 positions = _in_order(waits[name], tally.skipped, order)
-            labels = sorted(tally.names("label") | sheet.labels)
+            labels = sheet.all_labels()
             tags = sorted(tally.names("tag"))
             answered = tally.answered_by(who) + sum(checked.values())
             waiting = tuple(ids_of(rows, golden.get(name, NOTHING.positions)))
@@ -198,6 +194,13 @@ class Board:
         """
         with self._lock:
             return self._losses.follow(people, changes)
+
+    def labels(self, rows: pd.DataFrame, people: State, changes: Changes | None) -> list[str]:
+        """Return the labels in use, in the order of their keys on the card; see `look`."""
+        with self._lock:
+            sheet = self._sheet(rows)
+            sheet.counted.follow(people, changes)
+            return sheet.all_labels()
 
     def progress(
         self,
@@ -303,6 +306,10 @@ class _Sheet:
             "dropped": dropped.to_numpy(dtype=bool),
         }
         self.labels = {str(label) for label in rows["label"].dropna().unique()}
+
+    def all_labels(self) -> list[str]:
+        """Return the labels of the rows and of people, in alphabetical order."""
+        return sorted(self.counted.tally.names("label") | self.labels)
 
 
 def queue(

@@ -232,7 +232,7 @@ class Page extends Shell {
 
   drawTurns() {
     const [mark, pair] = [this.questions.asks("spans"), this.questions.asks("ranking")];
-    return conversation(this.card, { mark, pair, turned: turnedRound(this.card) });
+    return conversation(this.card, { mark, pair, turned: this.card.turned });
   }
 
   /** Draw the painted card again, for other questions. */

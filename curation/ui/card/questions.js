@@ -2,9 +2,6 @@
 
 const RANKS = ["preferred", "rejected", "tie", "bad"];
 
-/** Whether the answer that the data rejects is shown first: fixed for an example, so that sides tell nothing. */
-const turnedRound = (card) => /[89a-f]/.test(card.id.charAt(card.id.length > 15 ? 15 : card.id.length - 1));
-
 const oneOf = (question, value) => question.options.includes(value);
 const isList = (value, fits) => Array.isArray(value) && value.every(fits);
 
@@ -194,7 +191,7 @@ class Questions {
     if (question.kind === "rating")
       return Array.from({ length: question.highest - question.lowest + 1 }, (_, i) => [question.lowest + i, String(question.lowest + i), question.lowest + i]);
     if (question.kind === "ranking") {
-      const [first, second] = turnedRound(this.page.card) ? [1, 0] : [0, 1];
+      const [first, second] = this.page.card.turned ? [1, 0] : [0, 1];
       return [[RANKS[first], "First better", 1], [RANKS[second], "Second better", 2], ["tie", "Equally good", 3], ["bad", "Both bad", 4]];
     }
     return pairs(question.options);

@@ -33,7 +33,7 @@ from curation.looking.queues import (
     ids_of,
 )
 from curation.project import Project, View
-from curation.questions import Question, read_questions
+from curation.questions import Question, is_turned, read_questions
 from curation.report import PEOPLE
 from curation.review import Review
 from curation.ui.card.answers import write
@@ -296,6 +296,7 @@ def card_of(
         "cut": cut,
         "tools": _text(row.get("tools"))[:LONGEST],
         "rejected": _text(row.get("rejected"))[:LONGEST],
+        "turned": is_turned(example),
         "source": f"{row['source']}, row {row['source_row']:,}",
         "fate": _fate(row, decided.verdict, titles),
         "reason": ""

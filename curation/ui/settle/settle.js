@@ -32,7 +32,7 @@ class Settling extends Listing {
   }
 
   answerOf(key) {
-    return /^[1-9]$/.test(key) ? this.item?.choices.find((choice) => choice.key === key) || null : undefined;
+    return this.item?.choices.find((choice) => choice.key.toLowerCase() === key);
   }
 
   content(item, choice) {
