@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from curation.errors import CurationError
 from curation.project import Project
 from curation.suggestions import Suggestion
+from curation.text.counted import counted
 
 if TYPE_CHECKING:
     from curation.decisions import Decision, State
@@ -73,7 +74,7 @@ def kept_sentence(number: int, items: int) -> str:
     if not number:
         return ""
     verb = "is" if number == 1 else "are"
-    return f"{number:,} of {items:,} gold items {verb} known to be for dropping and {verb} kept."
+    return f"{number:,} of {counted(items, 'gold item')} {verb} known to be for dropping and {verb} kept."
 
 
 def settle(project: Project, examples: Iterable[str], annotator: str) -> int:

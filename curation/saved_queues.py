@@ -34,6 +34,7 @@ from curation.looking.queues import ONE, QUEUES, Among, Board
 from curation.overlay import with_decisions
 from curation.report import ANSWERS, DISAGREEMENT, PEOPLE_COLUMNS
 from curation.review import Review
+from curation.text.counted import counted
 
 if TYPE_CHECKING:
     from curation.decisions.state import State
@@ -99,7 +100,7 @@ class SavedQueue:
         )
         order = f"{title} ({detail})" if detail else title
         if self.ids is not None:
-            return f"{self.origin or f'{len(self.ids):,} chosen examples'}; {order}"
+            return f"{self.origin or counted(len(self.ids), 'chosen example')}; {order}"
         options = " ".join(self.filter.options())
         return f"{options or 'all examples'}; {order}"
 

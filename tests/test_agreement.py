@@ -190,5 +190,5 @@ def test_the_command_prints_what_people_answered(make_project):
     assert text.count(": 1 · Bob: 2") == 20
     assert (
         "Ann and Cy: 1 shared, 0% the same, Cohen's kappa not given: "
-        "1 shared examples are too few; 20 are needed." in text
+        "1 shared example is too few; 20 are needed." in text
     )

@@ -291,7 +291,7 @@ def test_settled_answers_and_a_file_make_gold_once_and_one_is_taken_back(project
     project.decisions.append([Decision(one, "settle", {"question": "label", "value": "a"}, "Lea")])
     assert (
         curate("gold", project.path, "--settled", "--annotator", "Lea")
-        == "1 settled answers are gold now."
+        == "1 settled answer is gold now."
     )
     assert (
         curate("gold", project.path, "--settled", "--annotator", "Lea")
@@ -313,7 +313,7 @@ def test_settled_answers_and_a_file_make_gold_once_and_one_is_taken_back(project
         "--annotator",
         "Lea",
     )
-    assert curate(*words).split("\n")[0] == "1 answers are gold now."
+    assert curate(*words).split("\n")[0] == "1 answer is gold now."
     assert curate(*words).split("\n")[0] == "0 answers are gold now."
     assert project.people().gold[two]["tone"].value["value"] == "warm"
     curate("gold", project.path, "--remove", two, "--annotator", "Lea")

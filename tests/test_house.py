@@ -156,7 +156,7 @@ ROOMS = {
         __init__
     """,
     "text": """
-        __init__ markup scripts slug tokens
+        __init__ counted markup scripts slug tokens
         code readable web words
         folding formulas
     """,

@@ -170,6 +170,16 @@ def test_an_undo_takes_back_the_newest_answer_also_of_the_same_request(page, pro
     assert [op for op in saved(project) if op in off] == [answers[1]["op"]]
 
 
+@pytest.mark.parametrize("page", ["pairs", "settling"])
+def test_an_undo_of_a_list_takes_back_the_newest_settled_answer_or_the_last_action(page, project):
+    write, (first, _, undo, _) = WRITE[page], sent(page, project)
+    write(project, [first])
+    last = Decision(project.examples.rows.index[4], "keep", annotator=ANN.email, op_id="last")
+    project.decisions.append([last])
+    write(project, [undo])
+    assert project.people().undone == {first["op"] if page == "settling" else "last"}
+
+
 def test_an_answer_after_an_undo_is_read_with_what_the_undo_left(project):
     """Ann had answered before the example became a gold item; anew, her answer to it is a check."""
     example = str(project.examples.rows.index[0])

@@ -11,6 +11,7 @@ from curation.cli.options import AsJson, EngineName, ProjectPath, read_bytes
 from curation.cli.rows import current
 from curation.cli.terminal import show
 from curation.project import Project
+from curation.text.counted import counted
 
 
 def gold(
@@ -48,7 +49,11 @@ def gold(
         return
     if settled:
         number = golden.make(opened, golden.settled(people), annotator)
-        show({"gold": number}, as_json, f"{number:,} settled answers are gold now.")
+        show(
+            {"gold": number},
+            as_json,
+            f"{counted(number, 'settled answer is', 'settled answers are')} gold now.",
+        )
         return
     if source_file is not None:
         from curation.questions import read_questions
@@ -58,7 +63,7 @@ def gold(
         records = making.records_of(read_bytes(source_file), source_file.suffix, "", question)
         result = making.of_records(records, current(opened, engine), questions, "gold")
         number = golden.make(opened, golden.of_suggestions(result.rows, people), annotator)
-        lines = [f"{number:,} answers are gold now.", *result.remarks()]
+        lines = [f"{counted(number, 'answer is', 'answers are')} gold now.", *result.remarks()]
         value = {"gold": number, "unknown": result.unknown, "unfit": result.unfit}
         show(value, as_json, "\n".join(lines))
         return

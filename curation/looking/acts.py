@@ -9,6 +9,7 @@ from typing import Any
 from curation.decisions.answers import asked_words
 from curation.decisions.event import Event
 from curation.decisions.subjects import act_of
+from curation.text.counted import counted
 from curation.text.folding import one_line
 
 EXCERPT = 80
@@ -67,9 +68,7 @@ def many(events: Sequence[Event]) -> str:
         values |= {short(asked_words(e)) for e in mine if kind == "settle"}
         of = f" “{values.pop()}”" if len(values) == 1 else ""
         if number == examples:
-            parts.append(
-                f"{DONE.get(kind, kind)} {examples:,} example{'s' if examples != 1 else ''}{of}"
-            )
+            parts.append(f"{DONE.get(kind, kind)} {counted(examples, 'example')}{of}")
         else:
             parts.append(f"{DONE.get(kind, kind)} {number:,} times")
     return ", ".join(parts)

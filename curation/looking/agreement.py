@@ -24,6 +24,7 @@ import pandas as pd
 
 from curation.looking.units import by_example, distances, units
 from curation.questions import Question
+from curation.text.counted import counted
 
 QUESTIONS = {"verdict": "choice", "label": "choice", "rating": "rating"}
 """The questions of every project, in the order in which they are listed, and the kind of their answers."""
@@ -118,7 +119,7 @@ class Agreement:
 
     def sentence(self) -> str:
         """Return what the numbers say in a sentence, and in another what they leave out."""
-        many = f"{self.nameless:,} answer{'s' if self.nameless != 1 else ''} without a name"
+        many = f"{counted(self.nameless, 'answer')} without a name"
         left_out = f" {many} {'are' if self.nameless != 1 else 'is'} left out."
         return self._sentence() + (left_out if self.nameless else "")
 
@@ -132,8 +133,8 @@ class Agreement:
         unit = "turn" if self.kind == "turns" else "example"
         if self.kind == "spans":
             marked = "nobody marked anything" if np.isnan(self.same) else f"F1 is {self.same:.2f}"
-            return f"On {self.shared:,} shared example{'s' if self.shared != 1 else ''} {marked}."
-        start = f"On {self.shared:,} shared {unit}{'s' if self.shared != 1 else ''} "
+            return f"On {counted(self.shared, 'shared example')} {marked}."
+        start = f"On {counted(self.shared, f'shared {unit}')} "
         start += f"{self.same:.0%} of the answers are the same"
         if np.isnan(self.same):
             return self.alpha.why
@@ -298,7 +299,7 @@ def _estimate(
     """
     examples = int(times.sum())
     if examples < fewest:
-        why = f"{examples:,} shared examples are too few; {fewest:,} are needed."
+        why = f"{counted(examples, 'shared example is', 'shared examples are')} too few; {fewest:,} are needed."
         return Coefficient(np.nan, np.nan, np.nan, why)
     value = float(formula(times[None, :])[0])
     if np.isnan(value):

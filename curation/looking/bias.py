@@ -19,6 +19,7 @@ from curation.decisions import State
 from curation.decisions.answers import answer_of
 from curation.decisions.event import question_of
 from curation.decisions.suggested import beside_answer, is_accepted
+from curation.text.counted import counted
 
 FEWEST = 30
 """Answered examples without their suggestion below which nothing is said about its effect."""
@@ -90,8 +91,9 @@ class Bias:
         text = f"Where the suggestion was shown people agreed with it in {self.shown.share:.0%}"
         if not self.is_told:
             return (
-                f"{text}. It cannot be told yet whether it sways them: {self.hidden.examples:,} examples "
-                f"were answered without it and {self.shown.examples:,} with it, and each needs {FEWEST}."
+                f"{text}. It cannot be told yet whether it sways them: "
+                f"{counted(self.hidden.examples, 'example was', 'examples were')} answered "
+                f"without it and {self.shown.examples:,} with it, and each needs {FEWEST}."
             )
         points = round(100 * self.shown.share) - round(100 * self.hidden.share)
         more = (

@@ -32,6 +32,7 @@ from curation.decisions.suggested import is_accepted, suggestion_words
 from curation.decisions.switches import act_target
 from curation.errors import CurationError
 from curation.looking.acts import DONE, grouped, many, short
+from curation.text.counted import counted
 
 T = TypeVar("T")
 
@@ -375,4 +376,5 @@ def _accepted(run: Sequence[Event]) -> str:
     ]
     if len(answers) < 2 or not shown:
         return ""
-    return f"; {sum(is_accepted(*pair) for pair in shown):,} of {len(shown):,} suggestions accepted"
+    accepted = sum(is_accepted(*pair) for pair in shown)
+    return f"; {accepted:,} of {counted(len(shown), 'suggestion')} accepted"

@@ -17,6 +17,7 @@ import streamlit as st
 from curation.decisions import as_one_act
 from curation.errors import CurationError
 from curation.project import Project
+from curation.text.counted import counted
 from curation.ui import state
 
 NAMELESS = "Type your name on the left first. Decisions are saved under a name."
@@ -129,10 +130,9 @@ def save(
             ":material/group:",
         )
     if saved.appended:
-        count = len(decisions)
         act, _, value = decisions[0]
         word = f" “{value}”" if value is not None and value != act.value else ""
-        state.flash(f"{act.done} {count:,} example{'s' if count != 1 else ''}{word}")
+        state.flash(f"{act.done} {counted(len(decisions), 'example')}{word}")
     return True
 
 
@@ -215,8 +215,7 @@ def ask(
     many = f"{len(ids):,}"
     label = f"{act.label} {many}…"
     with place.popover(label, icon=act.icon, disabled=not ids, key=key):
-        examples = f"example{'s' if len(ids) != 1 else ''}"
-        st.markdown(f"{act.label} **{many}** {examples}? {about or act.about}")
+        st.markdown(f"{act.label} **{counted(len(ids), 'example')}**? {about or act.about}")
         reason = ""
         if act.kind == "drop":
             reason = st.text_input("Reason", key=f"{key}-reason", placeholder="optional")

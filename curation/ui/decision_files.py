@@ -14,6 +14,7 @@ from curation.interchange import FORMATS, loss, preview, table_of, written
 from curation.interchange.reading import Preview
 from curation.project import Project
 from curation.questions import read_questions
+from curation.text.counted import counted
 from curation.ui import downloads, state
 from curation.ui.actions import NAMELESS
 from curation.ui.text import markdown
@@ -76,7 +77,8 @@ def _upload(project: Project, people: State, name: str, content: bytes, suffix: 
     except CurationError as error:
         st.error(markdown(error, 300), icon=":material/error:")
         return
-    st.markdown(f"**{len(result.decisions):,}** new decisions on **{result.examples:,}** examples.")
+    decisions = counted(len(result.decisions), "new decision")
+    st.markdown(f"**{decisions}** on **{counted(result.examples, 'example')}**.")
     for remark in result.remarks():
         st.caption(remark)
     st.button(
@@ -94,4 +96,4 @@ def _save(project: Project, decisions: list[Decision]) -> None:
     with state.flashing_errors():
         state.present(project)
         saved = project.decisions.append(decisions)
-        state.flash(f"Saved {saved.appended:,} decisions. Undo takes them back")
+        state.flash(f"Saved {counted(saved.appended, 'decision')}. Undo takes this back")

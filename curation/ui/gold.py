@@ -9,6 +9,7 @@ from curation.decisions import State
 from curation.looking.checks import by_person
 from curation.project import Project, View
 from curation.review import change_review, read_review
+from curation.text.counted import counted
 from curation.ui import state, tables
 from curation.ui.actions import NAMELESS
 from curation.ui.slots import widget_value
@@ -32,7 +33,7 @@ def draw(project: Project, view: View, people: State | None) -> None:
     with st.expander("Gold items", icon=":material/verified:"):
         number, share = len(people.gold), read_review(project.path).gold
         if number:
-            items = f"{number:,} gold item{'s' if number != 1 else ''}"
+            items = counted(number, "gold item")
             st.markdown(
                 f"{items}. They are {share:.0%} of each person's cards, while some are left. "
                 "Nothing on the card tells which, and the answers decide nothing."
@@ -51,7 +52,7 @@ def draw(project: Project, view: View, people: State | None) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             waiting = len(gold.settled(people))
             st.button(
-                f"Make {waiting:,} settled answers gold"
+                f"Make {counted(waiting, 'settled answer')} gold"
                 if waiting
                 else "Make settled answers gold",
                 key="gold-settled",
@@ -85,14 +86,16 @@ def _settle(project: Project, examples: list[str]) -> None:
     with state.flashing_errors():
         state.present(project)
         number = gold.settle(project, examples, state.annotator())
-        state.flash(f"{number:,} gold items are settled as known, and dropped")
+        state.flash(
+            f"{counted(number, 'gold item is', 'gold items are')} settled as known, and dropped"
+        )
 
 
 def _make(project: Project) -> None:
     with state.flashing_errors():
         state.present(project)
         number = gold.make(project, gold.settled(project.people()), state.annotator())
-        state.flash(f"{number:,} answers are gold now")
+        state.flash(f"{counted(number, 'answer is', 'answers are')} gold now")
 
 
 def _share(project: Project, share: float) -> None:

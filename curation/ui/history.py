@@ -16,6 +16,7 @@ from curation.decisions.moments import moment_at
 from curation.looking.acts import DONE
 from curation.looking.events import Act, Page, Reader, Search
 from curation.project import Project
+from curation.text.counted import counted
 from curation.ui import actions, state, tables
 from curation.ui.actions import EDIT, NAMELESS
 from curation.ui.slots import Slot
@@ -161,7 +162,7 @@ def _line(scene: Scene, act: Act) -> dict[str, str]:
         "when": when(act.time),
         "who": act.who or "nobody",
         "what": act.words,
-        "example": short_id(act.example) if act.example else f"{act.examples:,} examples",
+        "example": short_id(act.example) if act.example else counted(act.examples, "example"),
         "prompt": scene.prompt(act.example),
         "reason": act.reason,
         "state": _state(act.fate),

@@ -8,6 +8,7 @@ import streamlit as st
 from curation.decisions import State
 from curation.decisions.moments import Changes, changes_since, moment_words, return_to
 from curation.project import Project
+from curation.text.counted import counted
 from curation.ui import actions, state, tables
 from curation.ui.actions import EDIT, NAMELESS
 from curation.ui.history import BROWSE, LISTED, PLACE, Scene, see, short_id
@@ -58,7 +59,7 @@ def _compare(scene: Scene, changes: Changes, then: State, now: State) -> None:
     ]
     tables.draw(pd.DataFrame(rows), NUMBERS, key=f"history-numbers-{changes.seq}")
     number = len(changes.examples)
-    st.caption(f"{number:,} {'example differs' if number == 1 else 'examples differ'} from now")
+    st.caption(f"{counted(number, 'example differs', 'examples differ')} from now")
     listed = changes.examples[:LISTED]
     if not listed:
         return

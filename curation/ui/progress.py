@@ -6,6 +6,7 @@ import streamlit as st
 
 from curation.looking.counts import Progress
 from curation.project import Project
+from curation.text.counted import counted
 from curation.ui import charts, tables
 from curation.ui.tables import Column
 
@@ -30,7 +31,7 @@ def draw(project: Project, total: int) -> None:
         return
     st.progress(
         progress.share,
-        text=f"{progress.decided:,} of {total:,} examples looked at by a person",
+        text=f"{progress.decided:,} of {counted(total, 'example')} looked at by a person",
     )
     left, right = st.columns(2)
     with left:

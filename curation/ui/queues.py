@@ -18,6 +18,7 @@ from curation.looking.result import SearchResult
 from curation.looking.search import is_embedded
 from curation.project import Project
 from curation.saved_queues import LONGEST, SavedQueue, SavedQueues
+from curation.text.counted import counted
 from curation.ui import state
 from curation.ui.slots import widget_value
 from curation.ui.text import markdown
@@ -25,7 +26,7 @@ from curation.ui.text import markdown
 PAGE = "pages/review/annotate.py"
 
 
-def counted(
+def draw_count(
     project: Project,
     dataset: Dataset,
     positions: Positions,
@@ -39,7 +40,7 @@ def counted(
     examples, and their best are kept.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"**{len(positions):,}** of {len(dataset):,} examples")
+        st.caption(f"**{len(positions):,}** of {counted(len(dataset), 'example')}")
         ranked = result is not None and bool(result.name)
         rule = None if ranked else replace(chosen, words=result.query if result else "")
         review_these(project, dataset, list(dataset.rows.index[positions]), key, rule)
@@ -57,9 +58,9 @@ def review_these(
         "Review these…", icon=":material/checklist:", disabled=not ids, key=f"{key}-queue"
     ):
         st.caption(
-            f"{len(ids):,} examples now. The queue holds what meets the filter, also later."
+            f"{counted(len(ids), 'example')} now. The queue holds what meets the filter, also later."
             if rule is not None
-            else f"The queue holds these {len(ids):,} examples."
+            else f"The queue holds {'this' if len(ids) == 1 else 'these'} {counted(len(ids), 'example')}."
         )
         name = st.text_input(
             "Name", key=f"{key}-queue-name", max_chars=LONGEST, placeholder="e.g. long answers"

@@ -12,6 +12,7 @@ from curation import commands, jobs, roles, settings
 from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
+from curation.text.counted import counted
 from curation.ui import actions, door, state
 from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown
@@ -135,7 +136,7 @@ def _funnel(project: Project) -> None:
     if view.ran:
         st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
     else:
-        st.markdown(f"**{total:,}** examples")
+        st.markdown(f"**{total:,}** {'example' if total == 1 else 'examples'}")
     if not view.current:
         run_button(project, "shell-run")
 
@@ -172,7 +173,7 @@ def expected(project: Project) -> str:
         return markdown(error, 300)
     parts = [f"about {_duration(seconds)}"] if seconds >= 1 else []
     if unknown:
-        parts.append(f"{len(unknown)} step{'s' if len(unknown) > 1 else ''} not timed yet")
+        parts.append(f"{counted(len(unknown), 'step')} not timed yet")
     return ", ".join(parts).capitalize() or "A second or two"
 
 

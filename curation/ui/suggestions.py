@@ -15,6 +15,7 @@ from curation.project import Project, View
 from curation.questions import Question
 from curation.review import change_review, read_review
 from curation.suggestions import Suggestions
+from curation.text.counted import counted
 from curation.ui import state, tables
 from curation.ui.slots import widget_value
 from curation.ui.tables import Column
@@ -177,4 +178,4 @@ def _removed(project: Project, source: str) -> None:
     with state.flashing_errors():
         state.present(project)
         number = Suggestions(project.path).remove(source)
-        state.flash(f"{number:,} suggestions are removed")
+        state.flash(f"{counted(number, 'suggestion is', 'suggestions are')} removed")

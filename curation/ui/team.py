@@ -16,6 +16,7 @@ from curation.looking.teamwork import by_person, by_value
 from curation.project import Project, View
 from curation.questions import Question, read_questions
 from curation.review import CONSENSUS, change_review, read_review
+from curation.text.counted import counted
 from curation.ui import charts, settle, state, tables
 from curation.ui.slots import widget_value
 from curation.ui.tables import Column
@@ -136,7 +137,7 @@ def draw_numbers(
         charts.number(
             "Examples answered",
             f"{answered:,} of {len(index):,}",
-            f"by {count:,} {'person' if count == 1 else 'people'}",
+            f"by {counted(count, 'person', 'people')}",
             height="stretch",
         )
         waiting, settled = counts(results, people, index)
@@ -154,7 +155,7 @@ def draw_numbers(
                 f"{result.alpha.value:.2f}" if result.alpha.is_given else "not yet",
                 f"95 %: {result.alpha.low:.2f} to {result.alpha.high:.2f}"
                 if not result.alpha.why
-                else f"{result.shared:,} shared examples",
+                else counted(result.shared, "shared example"),
                 height="stretch",
                 help="Krippendorff's alpha: 1 where all answers are the same, 0 where they are as "
                 f"alike as chance makes them. It needs {FEWEST} examples with two answers.",

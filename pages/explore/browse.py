@@ -100,7 +100,7 @@ def draw() -> None:
         icon=":material/sort:",
     )
     places = ordered(view.dataset, positions(result, meets), str(order or ""))
-    queues.counted(project, view.dataset, places, chosen, result, "browse")
+    queues.draw_count(project, view.dataset, places, chosen, result, "browse")
     concepts.open_next(project, "browse", rows.index[places])
     key = listed(places)
     if concepts.concept_of("browse"):

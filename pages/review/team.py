@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from curation.text.counted import counted
 from curation.ui import (
     gold,
     question_form,
@@ -61,7 +62,7 @@ def draw() -> None:
     chosen = by_question.get(str(question), newest.results[0])
     st.markdown(team.sentence(chosen))
     if changed:
-        st.caption(f"Measured before the answers to {changed:,} examples changed.")
+        st.caption(f"Measured before the answers to {counted(changed, 'example')} changed.")
     team.PARTS[str(part)](team.Scene(project, view, newest.opinions, chosen))
 
 

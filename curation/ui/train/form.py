@@ -14,6 +14,7 @@ from curation.errors import CurationError
 from curation.export.deliveries import deliveries
 from curation.looking.columns import categories
 from curation.project import Project, View
+from curation.text.counted import counted
 from curation.training.arms import KINDS, NEEDS_ARGUMENT
 from curation.training.learners import TASKS, Learner, learners
 from curation.training.plan import MOST_SEEDS, Plan, plan_for
@@ -42,16 +43,11 @@ def draw(project: Project, view: View) -> None:
         return
     fits = len(plan.cells())
     st.caption(
-        f"{_counted(fits, 'fit')}: {_counted(len(plan.arms), 'arm')}, {_counted(len(plan.budgets), 'budget')}, "
-        f"{_counted(plan.seeds, 'seed')}. "
+        f"{counted(fits, 'fit')}: {counted(len(plan.arms), 'arm')}, {counted(len(plan.budgets), 'budget')}, "
+        f"{counted(plan.seeds, 'seed')}. "
         "The test set is taken out first, and nothing is chosen by it."
     )
     _draw_start(project, plan)
-
-
-def _counted(number: int, word: str) -> str:
-    """A number with its word, in the plural where it is one."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _draw_learner(project: Project) -> Learner:
