@@ -9,14 +9,16 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pandas as pd
 
 from curation import files
 from curation.dataset import Progress, part_of, silent
-from curation.errors import CurationError
+from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, shown
 from curation.manifest import TABLES
 
@@ -86,7 +88,26 @@ def read(
             limits=sources.Limits(**settings.get("limits", {})),
             progress=progress,
         )
-        return {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}, report
+        tables = {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}
+    if tables["examples"]["label"].isna().all():
+        plain = sources.plain_columns(tables["examples"]["metadata"])
+        report = replace(report, notes=[*report.notes, *plain])
+    return tables, report
+
+
+def check_label(name: str, settings: Mapping[str, Any], examples: pd.DataFrame) -> None:
+    """Raise FileRefused where no row has the column that is mapped as the label; lines mended by hand may."""
+    column = settings["mapping"].get("label")
+    if column is None or examples.empty or "mends" in settings or examples["label"].notna().any():
+        return
+    records = [orjson.loads(text) if text else {} for text in examples["metadata"]]
+    if not any(column in record for record in records):
+        columns = ", ".join(list(dict.fromkeys(c for record in records for c in record))[:20])
+        raise FileRefused(
+            name,
+            f"no row has the column {column!r}, which the mapping names as the label"
+            + (f"; there are: {columns}." if columns else "."),
+        )
 
 
 def read_again(

@@ -166,7 +166,7 @@ def _whole_codes(roles: Sequence[str], label: str | None) -> Iterator[str]:
         yield "no_messages"
     if any(role not in ROLES for role in roles):
         yield "unknown_role"
-    if label is not None or not roles:
+    if not roles or (label is not None and "assistant" not in roles):
         return
     spoken = [role for role in roles if role != "system"]
     if "assistant" not in roles:

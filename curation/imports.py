@@ -250,8 +250,7 @@ class Imports:
         former = former_version(file, imports, replace)
         twin = former or next((e for e in imports if _is_twin(e, digest)), None)
         used = dict(twin["settings"] if twin and given == Reading().settings() else given)
-        # with another limit the file is read again
-        used["limits"] = read_limits(self.folder)
+        used["limits"] = read_limits(self.folder)  # with another limit the file is read again
         if twin and (twin["sha256"], twin["settings"]) == (digest, used):
             return _Incoming(file, {**twin, "already": True, "replaced": []}, None)
         name = (
@@ -266,6 +265,7 @@ class Imports:
                 else "there is nothing in it any more; is it a broken download?"
             )
             raise FileRefused(name, f"{reason} What was read of it before stays.")
+        copies.check_label(name, used, tables["examples"])
         entry = {
             "name": name,
             "beside": file.name if not former and name != file.name else "",

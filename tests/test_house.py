@@ -69,14 +69,14 @@ ROOMS = {
         base
         turns
         parts texts
-        chat pairs
+        beside chat pairs
         recognition
         conversion
         plain writing
         __init__
     """,
     "sources": """
-        about encoding hub limits shapes window
+        about encoding hub likely_labels limits shapes window
         opening strict
         containers lines
         archive columnar listing resuming tables

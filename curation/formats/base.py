@@ -67,7 +67,8 @@ class Format:
 
     needs: the required roles, the most typical one first. also: optional roles. sure: confidence, 0
     to 1, from the columns that play the roles. read: a record and its plan → Example; raises
-    FieldError. write: messages, label and shape → the columns that were not metadata.
+    FieldError. write: messages, label and shape → the columns that were not metadata. by_hand: roles
+    that only a mapping gives to a column.
     """
 
     name: str
@@ -77,6 +78,12 @@ class Format:
     sure: Callable[[Roles, Resolver], float]
     read: Callable[[Record, Plan], Example]
     write: Callable[[list[dict[str, Any]], str | None, Mapping[str, Any]], Record]
+    by_hand: tuple[str, ...] = ("label",)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All roles that a mapping may name for it."""
+        return tuple(dict.fromkeys((*self.needs, *self.also, *self.by_hand)))
 
 
 def text_of(record: Record, key: str) -> str:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from curation.formats.base import WHICH_COLUMN, Example, FieldError, Format, Plan, Record
+from curation.formats.beside import with_label, written
 from curation.formats.calls import dump_tools, read_tools, without_phantoms
-from curation.formats.recognition import get, mapped_roles, plan_of
+from curation.formats.recognition import get, lacking_of, mapped_roles, plan_of
 
 METADATA = "metadata"
 """The role of a column that is no part of an example."""
@@ -60,6 +61,9 @@ def convert(
     """
     plan = plan_of(record, format, mapped_roles(record, mapping) if mapping else None)
     if not plan.format:
+        mapped_roles(record, mapping or {}, all=True)
+        if mapping and (lacking := lacking_of(mapping, format)):
+            raise FieldError("", lacking)
         lists = [f"{k}={c}" for k, c in (mapping or {}).items() if type(record.get(c)) is list]
         if lists:
             raise FieldError(
@@ -71,6 +75,8 @@ def convert(
         raise FieldError("", f"no format is known for the columns {keys}; {WHICH_COLUMN}")
     form = get(plan.format)
     example = form.read(record, plan)
+    if (column := plan.roles.get("label")) and "label" in form.by_hand:
+        example = with_label(record, column, example)
     label = example.label
     if label is not None and label_names and _NUMBER.fullmatch(label):
         label = _named(label, label_names)
@@ -140,10 +146,10 @@ def digest_of(messages: str) -> str:
 
 def _is_restored(record: Record, form: Format, example: Example, rest: Record) -> bool:
     """Whether `write` restores the record exactly, order of keys and kind of numbers included."""
-    written = {**rest, **form.write(example.messages, example.label, example.shape)}
+    whole = {**rest, **written(form, example.messages, example.label, example.shape)}
     try:
-        again = {k: written[k] for k in record}
+        again = {k: whole[k] for k in record}
     except KeyError:
         return False
-    extra = any(written[k] not in ("", []) for k in written.keys() - record.keys())
+    extra = any(whole[k] not in ("", []) for k in whole.keys() - record.keys())
     return not extra and orjson.dumps(again) == orjson.dumps(record)

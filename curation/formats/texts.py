@@ -35,9 +35,9 @@ def _read_label(record: Record, plan: Plan) -> Example:
     if text is None or label is None:
         raise FieldError("label", f"there is no pair of a text and a label; {WHICH_COLUMN}")
     used = {text: "text"}
-    turns, value = [turn("user", text_of(record, text))], _label_of(record, label)
+    turns, value = [turn("user", text_of(record, text))], label_of(record, label)
     shape: dict[str, Any] = {} if (text, label) == ("text", "label") else {"keys": [text, label]}
-    if value is None or not value.strip():  # not labelled yet; people will
+    if not value.strip():  # not labelled yet; people will
         return Example(turns, None, used, shape={**shape, "blank": True})
     used[label] = "label"
     if not isinstance(record[label], str):
@@ -48,8 +48,11 @@ def _read_label(record: Record, plan: Plan) -> Example:
     return Example(turns, value, used, shape=shape, exact=exact and "verdict" not in used.values())
 
 
-def _label_of(record: Record, column: str) -> str | None:
-    """A label as text; several are joined, and the ids of options become their texts."""
+def label_of(record: Record, column: str) -> str:
+    """Return a label as text; several are joined, and the ids of options become their texts.
+
+    Raises FieldError for an object, or a list of other values than texts.
+    """
     value = record[column]
     if not isinstance(value, list):
         return text_of(record, column)
@@ -101,5 +104,15 @@ LABEL = Format(
     lambda roles, resolver: 0.8,
     _read_label,
     _write_label,
+    by_hand=(),
 )
-TEXT = Format("text", "Plain text", ("text",), ("verdict",), _text_sure, _read_text, _write_text)
+TEXT = Format(
+    "text",
+    "Plain text",
+    ("text",),
+    ("verdict",),
+    _text_sure,
+    _read_text,
+    _write_text,
+    by_hand=(),
+)

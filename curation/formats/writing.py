@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from curation.formats.base import Record
+from curation.formats.beside import label_column, written
 from curation.formats.conversion import convert, digest_of
 from curation.formats.recognition import get
 
@@ -26,18 +27,22 @@ def write(
             return record
         read = {"mapping": hints.get("mapping"), "table": hints.get("table", False)}
         before = convert(record, format=format, **read)
-        old = form.write(before.turns, hints["label"], hints)
-        patched: Record = _patched(record, old, form.write(turns, label, hints))
+        apart = "labelled" in hints
+        old = form.write(before.turns, None if apart else hints["label"], hints)
+        new = form.write(turns, None if apart else label, hints)
+        patched: Record = _patched(record, old, new)
         if patched is not None:
-            return patched
-    written = {**(orjson.loads(metadata) if metadata else {}), **form.write(turns, label, hints)}
+            relabelled = hints["label"] != label
+            return {**patched, **label_column(label, hints)} if relabelled else patched
+    kept = orjson.loads(metadata) if metadata else {}
+    whole = {**kept, **written(form, turns, label, hints)}
     order = hints.get("order")
     if order is None:
         return {
-            k: v for k, v in written.items() if v not in ("", []) or k not in ("system", "history")
+            k: v for k, v in whole.items() if v not in ("", []) or k not in ("system", "history")
         }
-    added = [k for k in written if k not in order and written[k] not in ("", [])]
-    return {k: written[k] for k in [*order, *added] if k in written}
+    added = [k for k in whole if k not in order and whole[k] not in ("", [])]
+    return {k: whole[k] for k in [*order, *added] if k in whole}
 
 
 _APART: Any = None

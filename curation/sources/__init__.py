@@ -23,6 +23,7 @@ from curation.errors import FileRefused
 from curation.sources.about import not_data
 from curation.sources.archive import is_saved_dataset, pack
 from curation.sources.encoding import text_encoding
+from curation.sources.likely_labels import likely_labels, plain_columns
 from curation.sources.limits import Limits
 from curation.sources.reading import read
 
@@ -31,9 +32,11 @@ __all__ = [
     "Limits",
     "Preview",
     "is_saved_dataset",
+    "likely_labels",
     "not_data",
     "pack",
     "parse",
+    "plain_columns",
     "preview",
     "read",
     "text_encoding",

@@ -14,6 +14,8 @@ import orjson
 from curation import formats
 from curation.dataset import BASE_COLUMNS
 from curation.formats import Converted, ConvertedTexts, FieldError
+from curation.formats.columns import kind
+from curation.formats.names import SQUEEZED, squeezed
 from curation.sources import archive, columnar, document, lines, listing, tables
 from curation.sources.about import not_data
 from curation.sources.encoding import (
@@ -110,7 +112,7 @@ def read_all(
     name = (name or path.name).encode("utf-8", "replace").decode()
     if format != "auto":
         formats.get(format)
-    formats.check_mapping(mapping)
+    formats.check_mapping(mapping, format)
     encoding = text_encoding(encoding) if encoding else None
     converter = _Converter(format, mapping or None, label_names or None)
     examples = False
@@ -139,7 +141,7 @@ class _Converter:
         label_names: Sequence[str] | None,
     ) -> None:
         self._format, self._mapping, self._label_names = format, mapping, label_names
-        self._reserved = set[str]()
+        self._reserved, self._truth = set[str](), False
         self.news: list[Note] = []
 
     def result(self, source: str, item: Item) -> Result:
@@ -190,7 +192,21 @@ class _Converter:
             return Refusal(source, reject)
         if example.metadata and not RESERVED.isdisjoint(item.value):
             self._note_reserved(item.value, example.metadata)
+        self._note_truth(item.value, example)
         return Read(source, item, example)
+
+    def _note_truth(self, record: Mapping[str, Any], example: Converted) -> None:
+        """Say once that a mapped label is a column which by itself says whether an answer is good."""
+        column = (self._mapping or {}).get("label", "")
+        if self._truth or example.format == "label" or squeezed(column) not in SQUEEZED["good"]:
+            return
+        if column in record and kind(record[column]) in "bk":
+            self._truth = True
+            text = (
+                f"The column “{column}” holds true or false and is the label, since the mapping names "
+                "it. Without that it says whether an answer is good."
+            )
+            self.news.append(Note("truth", text))
 
     def _note_reserved(self, columns: Iterable[str], metadata: str) -> None:
         kept = orjson.loads(metadata)

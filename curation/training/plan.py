@@ -178,13 +178,15 @@ def plan_for(
 ) -> Plan:
     """A sound plan for a project's examples: labels are to be told apart, answers are to be written.
 
-    learner: a name, or empty for the quickest that fits. Budgets are those that its pool allows.
+    learner: a name, or empty for the quickest that fits; labels beside answers are learned where one is
+    named that learns labels. Budgets are those that its pool allows.
     """
     rows = project.examples.rows
-    labelled = int((rows["label"].notna() & (rows["label"] != "")).sum())
-    name = learner or ("logistic" if labelled > len(rows) / 2 else "small_gpt")
+    labelled = rows["label"].notna() & (rows["label"] != "")
+    answered = rows["response"].fillna("").str.strip() != ""
+    name = learner or ("logistic" if (labelled & ~answered).sum() > len(rows) / 2 else "small_gpt")
     task = learner_of(name).task
-    count = labelled if task == "classification" else len(rows) - labelled
+    count = int((labelled if task == "classification" else answered | ~labelled).sum())
     fixed: dict[str, Any] = {"learner": name, "settings": dict(settings or {})}
     return Plan(
         **fixed,

@@ -15,6 +15,7 @@ from curation.project import Project
 from curation.reading import Reading
 from curation.ui import cards, uploads
 from curation.ui.load.columns import draw_columns
+from curation.ui.load.likely import draw_offer
 from curation.ui.text import markdown
 
 FIELDS = {
@@ -190,6 +191,7 @@ def _draw_facts(beginning: Any, key: str) -> None:
         st.caption(f":material/info: {markdown(note, 300)}")
     read = len(beginning.examples) + len(beginning.rejected)
     draw_columns(beginning.became, read, f"columns-{key}")
+    draw_offer(beginning, key)
 
 
 def _draw_examples(beginning: Any, key: str) -> None:
