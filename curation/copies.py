@@ -95,18 +95,19 @@ def read(
     return tables, report
 
 
-def check_label(name: str, settings: Mapping[str, Any], examples: pd.DataFrame) -> None:
+def check_label(
+    name: str, settings: Mapping[str, Any], examples: pd.DataFrame, report: ImportReport
+) -> None:
     """Raise FileRefused where no row has the column that is mapped as the label; lines mended by hand may."""
     column = settings["mapping"].get("label")
     if column is None or examples.empty or "mends" in settings or examples["label"].notna().any():
         return
-    records = [orjson.loads(text) if text else {} for text in examples["metadata"]]
-    if not any(column in record for record in records):
-        columns = ", ".join(list(dict.fromkeys(c for record in records for c in record))[:20])
+    if not any(column in orjson.loads(text) for text in examples["metadata"] if text):
+        columns = ", ".join(list(report.columns)[:20])
         raise FileRefused(
             name,
-            f"no row has the column {column!r}, which the mapping names as the label"
-            + (f"; there are: {columns}." if columns else "."),
+            f"no row has the column {column!r}, which the mapping names as the label; "
+            f"there are: {columns}.",
         )
 
 

@@ -265,7 +265,7 @@ class Imports:
                 else "there is nothing in it any more; is it a broken download?"
             )
             raise FileRefused(name, f"{reason} What was read of it before stays.")
-        copies.check_label(name, used, tables["examples"])
+        copies.check_label(name, used, tables["examples"], report)
         entry = {
             "name": name,
             "beside": file.name if not former and name != file.name else "",

@@ -177,6 +177,20 @@ def test_a_test_set_that_could_show_nothing_is_refused(tmp_path, counting, rows,
         held_out(project_of(tmp_path, rows), plan())
 
 
+def test_labels_beside_answers_are_told_apart_where_a_learner_of_labels_is_named(
+    tmp_path, counting
+):
+    path = tmp_path / "rows.jsonl"
+    rows = [{"prompt": r["text"], "response": "Yes.", "topic": r["label"]} for r in examples(300)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project = Project.create(tmp_path / "p")
+    project.add(path, mapping={"label": "topic"})
+    assert plan_for(project).learner == "small_gpt", "its answers are what is learned first"
+    assert plan_for(project).budgets == plan_for(project, "count_words").budgets == budgets_for(210)
+    holdout = held_out(project, plan())
+    assert holdout.classes == ("food", "music", "space") and len(holdout.test) == 60
+
+
 def test_a_small_test_set_and_rare_labels_are_warned_of(tmp_path, counting):
     rows = examples(150) + [{"text": f"odd {n}", "label": "rare"} for n in range(4)]
     warnings = " ".join(held_out(project_of(tmp_path, rows), plan()).warnings)

@@ -101,7 +101,8 @@ def _forms_with(roles: tuple[str, ...], format: str) -> list[Format]:
     fitting = [form for form in forms if set(roles) <= set(form.roles)]
     if fitting or not forms:
         return fitting
-    nearest = max(forms, key=lambda form: len(set(roles) & set(form.roles)))
+    mine = set(roles)
+    nearest = max(forms, key=lambda form: len(mine & set(form.roles)) + len(mine & set(form.needs)))
     names = [form.name for form in forms if form.roles == nearest.roles]
     lacking = " and no ".join(role for role in roles if role not in nearest.roles)
     beside = ", ".join(role for role in roles if role in nearest.roles)
