@@ -11,6 +11,9 @@ SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8").strip()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 """The rules of axe-core for WCAG 2.1 up to level AA."""
 
+MOST_SHIFT = 0.05
+"""Layout shift that may add up until a page is loaded; Google calls 0.1 good."""
+
 SHIFT = """
 window.shift = 0;
 window.shifted = [];
@@ -27,6 +30,13 @@ def violations(page: Any, excused: list[tuple[str, str]]) -> list[str]:
     """Return what axe-core finds on the page, without the excused pairs of selector and rule."""
     page.evaluate(AXE_SCRIPT)
     return list(page.evaluate(f"(given) => ({SCRIPT}).violations(given)", [TAGS, excused]))
+
+
+def moved(page: Any) -> list[str]:
+    """Wait for what comes late; return what moved while the page was loaded, if that is much."""
+    page.wait_for_timeout(1000)
+    shift, shifted = page.evaluate("[window.shift, window.shifted]")
+    return [f"{shift:.3f} moved: {shifted}"] if shift > MOST_SHIFT else []
 
 
 def cut_off(page: Any) -> list[str]:

@@ -60,6 +60,30 @@ def running_browser(webgl: bool = True) -> Iterator[Any]:
         browser.close()
 
 
+QUIET = """() => {
+    const observed = (window.observed ??= new Set());
+    const changed = () => { window.changedAt = performance.now(); };
+    const all = { subtree: true, childList: true, attributes: true, characterData: true };
+    const hosts = document.querySelectorAll('[data-testid=stBidiComponentIsolated]');
+    for (const root of [document, ...[...hosts].map((host) => host.shadowRoot)]) {
+        if (!root || observed.has(root)) continue;
+        observed.add(root);
+        new MutationObserver(changed).observe(root, all);
+        changed();
+    }
+    const moves = ({ playState, effect }) => playState === 'running' && effect.getComputedTiming().endTime < Infinity;
+    if (document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'notRunning'
+        || document.querySelector('[data-testid=stSkeleton]') || document.getAnimations().some(moves)) changed();
+    return performance.now() - window.changedAt > 400;
+}"""
+"""Whether everything is drawn, and for 0.4 s nothing has changed, moved or faded in."""
+
+
+def drawn(page: Any) -> None:
+    """Wait until everything is drawn, so that a click finds what it is meant for."""
+    page.wait_for_function(QUIET, timeout=120_000)
+
+
 def _quietly(*command: str) -> bool:
     return (
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode

@@ -37,6 +37,7 @@ def settled(page) -> None:
 
 
 def goto(page, name: str) -> None:
+    settled(page)
     page.locator("[data-testid=stSidebarNavLink]", has_text=name).first.click()
     page.wait_for_selector(f"h1:has-text('{name}')", timeout=60_000)
     settled(page)
@@ -169,12 +170,15 @@ def test_the_whole_job(page, tmp_path):
         page.keyboard.press("Enter")
         button(page, "Make it").click()
         page.get_by_text("Nothing was imported yet.").wait_for()
+        settled(page)
         page.get_by_role("textbox", name="Who are you?").fill("Ann")
         page.keyboard.press("Enter")
         settled(page)
 
         page.get_by_text("Example", exact=True).first.click()
-        button(page, "Import 5 files").click(timeout=60_000)
+        button(page, "Import 5 files").wait_for(timeout=60_000)
+        settled(page)
+        button(page, "Import 5 files").click()
         wait_for_jobs(workspace, 1)
         page.get_by_text("refused +").first.wait_for(timeout=60_000)
         settled(page)
@@ -204,6 +208,8 @@ def test_the_whole_job(page, tmp_path):
         )
         assert selected > 100
         button(page, f"Drop {selected:,}…").click()
+        button(page, f"Yes, drop {selected:,}").wait_for()
+        settled(page)
         button(page, f"Yes, drop {selected:,}").click()
         page.get_by_text(f"Dropped {selected:,} examples").wait_for(timeout=60_000)
         settled(page)

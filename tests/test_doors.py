@@ -22,7 +22,7 @@ from curation import Project, files, settings
 from curation.doctor import examine
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.ui import door, server
-from curation.ui.additions import additions
+from curation.ui.additions import PARTS, additions, parts
 from tests.app_server import running_app
 from tests.browser import running_browser
 from tests.conftest import ROOT
@@ -134,7 +134,7 @@ def test_each_page_has_its_styles_before_anything_is_drawn(app):
         assert status == 200 and "etag" not in headers
         assert text.index(style) > text.index("</head>") and text.count(style) == 1
         assert text.count("blockErrorDialogs") == 1 and text.rstrip().endswith("</html>")
-        assert len(text) - len(style) < len(file.read_text("utf-8")) + 200
+        assert text.replace(additions().decode(), "") == file.read_text("utf-8"), "and no more"
 
 
 @pytest.mark.parametrize(
@@ -355,6 +355,10 @@ def test_rights_are_what_the_umask_says_and_the_project_is_one_s_own(tmp_path, u
         assert path.stat().st_mode & 0o777 & ~expected == 0, path
     assert (tmp_path / "out" / "manifest.json").stat().st_mode & 0o777 == file
     assert (tmp_path / "out").stat().st_mode & 0o777 == folder
+
+
+def test_the_widgets_that_are_loaded_at_once_are_those_of_this_streamlit():
+    assert [name.partition(".")[0] for name in parts()] == PARTS
 
 
 def test_options_that_protect_are_those_of_this_streamlit():

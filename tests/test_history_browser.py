@@ -8,6 +8,7 @@ import pytest
 
 from curation import Project
 from curation.decisions import Decision, as_one_act
+from tests.browser import drawn
 
 
 @pytest.fixture
@@ -27,14 +28,15 @@ def pick(page, row: int) -> None:
     """Click the box before a row of a table; its cells are drawn on a canvas."""
     place = page.locator("[data-testid=stDataFrame] canvas").first
     place.wait_for()
-    page.wait_for_timeout(1500)  # a table that was filtered is drawn anew
+    drawn(page)  # a table that was filtered is drawn anew
     place.scroll_into_view_if_needed()
     box = place.bounding_box()
     page.mouse.click(box["x"] + 14, box["y"] + 37 + 35 * row + 17)
 
 
 def click(page, key: str) -> None:
-    """Click the button with a key."""
+    """Click the button with a key, on a page that is not drawn anew meanwhile."""
+    drawn(page)
     page.locator(f"[class*='st-key-{key}'] button").first.click()
 
 
@@ -59,7 +61,7 @@ def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, project):
     click(page, "history-act-undo")
     until(project, lambda people: not people.labels)
 
-    page.wait_for_timeout(1500)
+    drawn(page)
     page.locator(".st-key-history-person input").click()
     page.get_by_role("option", name="Bob").click()
     pick(page, 0)
@@ -69,7 +71,6 @@ def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, project):
     until(project, lambda people: list(people.verdicts) == [ids[0]])
     assert project.decisions.events()[-1].annotator == "Ann", "the undo is of who is at the page"
 
-    page.wait_for_timeout(1500)  # the act is drawn anew
     click(page, "history-after")
     page.get_by_text(f"After event {full - 1}").wait_for()
     page.get_by_text("Decisions that count again: 4.").wait_for()
@@ -77,6 +78,7 @@ def test_filter_undo_one_undo_a_batch_go_back_and_undo_that(page, project):
     until(project, lambda people: len(people.verdicts) == 5 and not people.labels)
 
     page.get_by_text("What was done").wait_for()  # the list again
+    drawn(page)
     page.get_by_role("button", name="Undo", exact=False).first.click()  # of the frame
     until(project, lambda people: list(people.verdicts) == [ids[0]])
     assert len(project.decisions.events()) == full + 4, "nothing is removed"
@@ -91,10 +93,12 @@ def test_other_people_s_work_goes_only_after_a_tick(page, project):
     back = page.get_by_role("button", name="Return to this moment")
     back.wait_for()
     assert back.is_disabled()
+    drawn(page)
     page.get_by_text("Decisions of others stop counting too: 1 of Bob").click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('button')].some("
         "b => b.innerText.includes('Return to this moment') && !b.disabled)"
     )
+    drawn(page)
     back.click()
     until(project, lambda people: list(people.verdicts) == [ids[0]])

@@ -9,10 +9,12 @@ import time
 import pytest
 
 from curation import Project, roles
-from tests.browser import launch
+from tests.browser import drawn, launch
 from tests.provider import Provider
 from tests.test_browser import settled
 from tests.test_logins import ANN, BOB, OWNER, PEOPLE, TeamApp
+
+PAINTED = ".pane[data-painted=true]"
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +85,11 @@ def test_an_owner_of_the_server_gives_roles_on_the_team_page(person, project):
     words = page.locator(".st-key-who").inner_text().replace("\u2060", "")  # it makes no link
     assert f"{OWNER} · owner" in words
     page.get_by_text("Roles", exact=True).click()
+    drawn(page)
     page.get_by_role("textbox", name="E-mail address").fill("*@Lab.example")
     page.get_by_role("button", name="Give the role").click()
     page.get_by_text("has a role now").wait_for()
+    drawn(page)
     assert roles.read_team(project.path) == {"*@lab.example": "annotator"}
     page.get_by_role("textbox", name="E-mail address").fill("nobody")
     page.get_by_role("button", name="Give the role").click()
@@ -110,9 +114,8 @@ def test_a_reader_looks_and_an_annotator_answers_under_their_own_address(person,
     assert reader.get_by_role("button", name="Undo").count() == 0
     page = person("ann", "/annotate?project=example")
     before = project.last_decision()
-    page.locator(".curation-card, .card, [class*=card]").first.wait_for()
-    settled(page)
-    page.wait_for_timeout(1500)
+    page.locator(PAINTED).wait_for()
+    drawn(page)
     page.keyboard.press("k")
     wait_for(lambda: project.last_decision() > before)
     (event,) = project.decisions.events(since=before)
@@ -143,6 +146,7 @@ def test_answers_of_a_login_that_ended_are_sent_after_the_next(
     give(project, BOB, "annotator")
     page = person("ann", f"/{place}?project=example")
     page.locator("[data-painted=true], .listing .head b").first.wait_for()
+    drawn(page)
     before = project.last_decision()
     other = page.context.new_page()
     other.goto(f"{app.address}/auth/logout")

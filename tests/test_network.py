@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,7 +81,6 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     project, recipe = tmp_path / "p", tmp_path / "p" / "recipe.yaml"
     rows = [{"prompt": f"Where is the river {i}?", "completion": "Long way."} for i in range(40)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    (tmp_path / "decided.jsonl").write_text("")
     steps = [
         *("fix_text: {}", "drop_exact_duplicates: {}", "lengths: {}", "language: {}"),
         "keep_between: {score: response_tokens, low: 1}",
@@ -101,6 +101,49 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
         used.add(command[0])
         return done.stdout
 
+    def train() -> None:
+        curate("operations")
+        curate("schema")
+        labelled = [
+            {"text": f"{'rain' if i % 2 else 'sun'} {i} today", "label": i % 2} for i in range(200)
+        ]
+        (tmp_path / "labelled.jsonl").write_text("".join(json.dumps(r) + "\n" for r in labelled))
+        curate("new", tmp_path / "weather")
+        curate("import", tmp_path / "weather", tmp_path / "labelled.jsonl")
+        plan = ("--learner", "logistic", "--arm", "random", "--budget", 20, "--seeds", 1)
+        run = json.loads(curate("train", tmp_path / "weather", *plan, "--json"))["run"]
+        curate("evaluate", tmp_path / "weather", run)
+        curate("runs", tmp_path / "weather")
+
+    def look() -> None:
+        curate("search", project, "river", "--meaning")
+        curate("explain", project, first)
+        curate("topics", project)
+        curate("recipe", project, "--preset", "chat")
+        curate("precision", project, "keep_between")
+        curate("judge", project, "--url", "http://judge.invalid/v1", "--model", "m")  # no --yes
+        curate("queue", project)
+        curate("queue", project, "hard", "--save", "--order", "uncertain")
+        curate("queue", project, "hard")
+        curate("reference", project, tmp_path / "rows.jsonl", "--name", "wanted")
+        curate("coverage", project, "--reference", "wanted")
+        curate("compare", project, "--budget", 10)
+
+    def decide() -> None:
+        (tmp_path / "decided.jsonl").write_text(json.dumps({"id": first, "kind": "keep"}) + "\n")
+        curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
+        curate("suggest", project, "--column", "language", "--question", "label")
+        curate("suggestions", project)
+        curate("gold", project)
+        curate("decisions", project)
+        curate("history", project)
+        curate("agreement", project)
+        curate("review", project, "--overlap", "2")
+        curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
+        curate("check", project)
+        curate("carry", project)
+        curate("doctor", project)
+
     used = set[str]()
     curate("new", project)
     curate("import", project, tmp_path / "rows.jsonl")
@@ -113,43 +156,9 @@ def test_no_command_reaches_beyond_this_machine(watched, tmp_path, tiny_model):
     )
     subprocess.run([sys.executable, "-c", benchmark], env=environment, check=True, timeout=300)
     first = json.loads(curate("rows", project).split("\n")[0])["id"]
-    curate("search", project, "river", "--meaning")
-    curate("explain", project, first)
-    (tmp_path / "decided.jsonl").write_text(json.dumps({"id": first, "kind": "keep"}) + "\n")
-    curate("decide", project, "--from", tmp_path / "decided.jsonl", "--annotator", "Ann")
-    curate("suggest", project, "--column", "language", "--question", "label")
-    curate("suggestions", project)
-    curate("gold", project)
-    curate("decisions", project)
-    curate("history", project)
-    curate("agreement", project)
-    curate("review", project, "--overlap", "2")
-    curate("export", project, "--to", tmp_path / "out", "--format", "trl", "--format", "hf")
-    curate("check", project)
-    curate("carry", project)
-    curate("reference", project, tmp_path / "rows.jsonl", "--name", "wanted")
-    curate("coverage", project, "--reference", "wanted")
-    curate("compare", project, "--budget", 10)
-    curate("topics", project)
-    curate("recipe", project, "--preset", "chat")
-    curate("precision", project, "keep_between")
-    curate("judge", project, "--url", "http://judge.invalid/v1", "--model", "m")  # without --yes
-    curate("operations")
-    curate("schema")
-    curate("queue", project)
-    curate("queue", project, "hard", "--save", "--order", "uncertain")
-    curate("queue", project, "hard")
-    curate("doctor", project)
-    labelled = [
-        {"text": f"{'rain' if i % 2 else 'sun'} {i} today", "label": i % 2} for i in range(200)
-    ]
-    (tmp_path / "labelled.jsonl").write_text("".join(json.dumps(r) + "\n" for r in labelled))
-    curate("new", tmp_path / "weather")
-    curate("import", tmp_path / "weather", tmp_path / "labelled.jsonl")
-    plan = ("--learner", "logistic", "--arm", "random", "--budget", 20, "--seeds", 1)
-    run = json.loads(curate("train", tmp_path / "weather", *plan, "--json"))["run"]
-    curate("evaluate", tmp_path / "weather", run)
-    curate("runs", tmp_path / "weather")
+    with ThreadPoolExecutor(3) as pool:  # each part needs nothing of the others
+        for part in [pool.submit(part) for part in (decide, look, train)]:
+            part.result()
     serve(project, environment)
     lines = Lines("--root", tmp_path, "--write", "--as", "helper", env=environment)
     assert lines.call("search", project="p", text="river", by="meaning")["structuredContent"][

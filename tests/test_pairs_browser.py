@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from curation import Project, Step
+from tests.browser import drawn
 
 SENTENCES = [
     "Wrap the plant in paper, lift it out of its pot and shake the dry soil from the roots.",
@@ -81,6 +82,7 @@ def test_keys_decide_the_pair_that_is_painted_under_the_name_that_is_on_the_page
     assert {i for _, i, _ in expected[:2]} == set(people.preferred) and people.apart
 
     # what other parts of the page do with a key decides nothing
+    drawn(page)
     page.get_by_text("Least similar first", exact=True).click()
     wait_for(page, f"of {count - 3}")
     page.keyboard.press("ArrowRight")

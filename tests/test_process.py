@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -202,21 +203,40 @@ def test_a_worker_ends_when_its_parent_is_killed():
     assert finished(process)[0] == -9, "its output stays open for as long as the worker lives"
 
 
-def test_an_embedding_that_is_interrupted_again_and_again_always_ends(tmp_path, tiny_model):
+MOMENTS = 14
+
+
+def test_an_embedding_that_is_interrupted_at_any_moment_ends(tmp_path, tiny_model):
     """Also in the conversion and the benchmark of backends, where the exception passes native code."""
     project = make_project(tmp_path, 60)
     project.recipe = Recipe((Step("embed", model=str(tiny_model)),))
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "own")}  # so that each runs the benchmark
-    for attempt in range(20):
-        process = started("-m", "curation", "run", str(project.path), env=environment)
-        time.sleep(random.Random(attempt).uniform(0.1, 8))
+
+    def embedding(name: str) -> subprocess.Popen:
+        """A run that nothing was remembered for, so that it converts and measures."""
+        folder = shutil.copytree(project.path, tmp_path / name / "p")
+        environment = {"XDG_CACHE_HOME": str(tmp_path / name)}
+        return started("-m", "curation", "run", str(folder), env=environment)
+
+    def whole(name: str) -> float:
+        """The seconds of a run that nobody interrupts."""
+        begun, process = time.monotonic(), embedding(name)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        return time.monotonic() - begun
+
+    def interrupted(moment: float) -> None:
+        process = embedding(f"{moment:.3f}")
+        time.sleep(moment)
         process.send_signal(signal.SIGINT)
         status, out, err = finished(process)
         if status != 0:  # else it was done before
             assert (status, out) == (130, ""), err
             assert err.endswith(SENTENCE) and "Traceback" not in err and "ignored" not in err
             assert err.count(SENTENCE) == 1
-    assert Project.open(project.path).run().vectors.shape[0] == 60
+
+    with ThreadPoolExecutor(2) as pool:  # two at once, as each waits most of the time
+        seconds = max(pool.map(whole, ("one", "two")))
+        list(pool.map(interrupted, [seconds * (n + 0.5) / MOMENTS for n in range(MOMENTS)]))
 
 
 # --- streams -------------------------------------------------------------------------------------

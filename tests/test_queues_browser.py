@@ -7,6 +7,7 @@ import pytest
 from curation import Project, Step
 from curation.looking.orders import Order
 from curation.saved_queues import SavedQueue, SavedQueues
+from tests.browser import drawn
 
 PAINTED = ".pane[data-painted=true]"
 TEXTS = ("How long do I bake loaf {}?", "Which star is brighter than {}?", "Is river {} cold?")
@@ -34,10 +35,12 @@ def test_a_queue_is_saved_on_browse_opened_by_a_link_and_falls_with_the_answers(
     ada.get_by_placeholder("all of these words").fill("river")
     ada.keyboard.press("Enter")
     ada.get_by_text("30 of 90 examples").wait_for()
+    drawn(ada)
     ada.get_by_role("button", name="Review these…").click()
     ada.get_by_label("Name", exact=True).fill("a/b")
     ada.get_by_role("button", name="Save and open").click()
     ada.get_by_text("is no name of a queue").wait_for()
+    drawn(ada)
     ada.get_by_label("Name", exact=True).fill("cold rivers")
     ada.get_by_role("button", name="Save and open").click()
     ada.locator(PAINTED).wait_for()
@@ -69,9 +72,12 @@ def test_an_uncertain_queue_learns_and_a_faulty_one_says_why(person, app, projec
     page.goto(f"{app.address}/{annotate}&queue=a%2Fb")
     page.locator(PAINTED).wait_for()
     assert "There is no queue “a/b”" in page.locator(".notice").inner_text()
+    drawn(page)
     page.get_by_text("Saved queues (2)").click()
     page.get_by_text("describes no queue").wait_for()
+    drawn(page)
     page.get_by_role("button", name="Delete…").first.click()
+    drawn(page)
     page.get_by_role("button", name="Yes, delete it").click()
     page.get_by_text("Saved queues (1)").wait_for()
     assert page.locator(".queue", has_text="late").count() == 0

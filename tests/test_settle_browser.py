@@ -7,6 +7,7 @@ import pytest
 from curation import Project
 from curation.decisions import Decision
 from curation.questions import Question, write_questions
+from tests.browser import drawn
 
 COUNT = 24
 
@@ -34,6 +35,13 @@ def wait_for(page, text: str) -> None:
     )
 
 
+def disagreements(page) -> None:
+    """Open that part of the Team page once the page is drawn."""
+    page.get_by_text("Disagreements", exact=True).wait_for(timeout=90_000)
+    drawn(page)
+    page.get_by_text("Disagreements", exact=True).click()
+
+
 def settled(project: Project) -> dict[str, str]:
     """Example → the answer that Lea settled."""
     state = project.decisions.state()
@@ -42,7 +50,7 @@ def settled(project: Project) -> dict[str, str]:
 
 def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project):
     page = person("Lea", f"team?project={project.path.name}")
-    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    disagreements(page)
     wait_for(page, f"1 of {COUNT}")
     box = page.evaluate(
         f"() => (({{top, bottom}}) => ({{top, bottom}}))({HOST}.getBoundingClientRect())"
@@ -74,7 +82,7 @@ def test_keys_settle_what_is_painted_and_an_undo_brings_it_back(person, project)
 
     # a reload shows what waits, and an undo without a memory of this tab takes back Lea's newest
     page.reload()
-    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    disagreements(page)
     wait_for(page, f"1 of {COUNT - 5}")
     page.keyboard.press("u")
     wait_for(page, f"of {COUNT - 4}")
@@ -102,7 +110,9 @@ def test_a_number_is_settled_by_its_own_key_below_the_words_of_the_question(pers
         ]
     )
     page = person("Lea", f"team?project={project.path.name}")
-    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    disagreements(page)
+    wait_for(page, "1 of ")
+    drawn(page)
     page.get_by_role("radio", name="grade").or_(page.get_by_text("grade", exact=True)).first.click()
     wait_for(page, "How well is it explained?")
     signs = f"() => [...{HOST}.querySelectorAll('.choice kbd')].map(sign => sign.innerText)"
@@ -117,9 +127,10 @@ def test_a_number_is_settled_by_its_own_key_below_the_words_of_the_question(pers
 
 def test_hidden_names_are_not_sent_and_without_a_name_nothing_is_settled(person, project):
     page = person("", f"team?project={project.path.name}", 1024, 768)
-    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    disagreements(page)
     wait_for(page, "Ann")
     page.keyboard.press("k")
+    drawn(page)
     page.get_by_text("Names", exact=True).click()
     wait_for(page, "1 person")
     assert "Ann" not in page.evaluate(TEXT)
@@ -133,7 +144,7 @@ def wait_for_place(page, number: int) -> None:
 
 def test_skipping_and_going_back_show_every_example_and_the_first_follows_the_last(person, project):
     page = person("Lea", f"team?project={project.path.name}")
-    page.get_by_text("Disagreements", exact=True).click(timeout=90_000)
+    disagreements(page)
     for number in range(1, COUNT + 1):
         wait_for_place(page, number)
         page.keyboard.press("s")

@@ -15,7 +15,7 @@ from tests.app_server import App, running_app
 from tests.postgres import new_schema
 from tests.test_card_browser import painted, press, saved
 from tests.test_decisions import postgres_server  # noqa: F401
-from tests.test_settle_browser import HOST, TEXT, wait_for
+from tests.test_settle_browser import HOST, TEXT, disagreements, wait_for
 from tests.test_team_browser import ready
 
 COUNT = 24
@@ -115,7 +115,7 @@ def test_three_people_behind_two_apps_lose_and_double_nothing(person, apps):
     assert shown_alpha, agreement
     assert abs(float(shown_alpha[0].replace("−", "-")) - alpha) < 0.0051, agreement
 
-    lea.get_by_text("Disagreements", exact=True).click()
+    disagreements(lea)
     wait_for(lea, f"1 of {len(unequal)}")
     lines = lea.evaluate(TEXT).split("\n")
     (shown,) = [e for e in unequal if prompts[e] in lines]

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import streamlit
+
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -20,14 +22,35 @@ STYLE = Path(__file__).with_name("style.css")
 SETTINGS = {"HOST_CONFIG": {"blockErrorDialogs": True}}
 """Streamlit's dialog about a lost connection takes every key; `style.css` has a line in its place."""
 
+PARTS = """
+    BidiComponent Button ButtonGroup Checkbox DownloadButton FileUploader LinkButton MenuButton Metric
+    Multiselect NumberInput PageLink Progress Radio Selectbox Slider TextArea TextInput
+""".split()
+"""Streamlit's widgets, which it loads where one is first drawn, and whose size it does not know before."""
+
+SCRIPT = """
+window.__streamlit = SETTINGS;
+for (const part of PARTS) import(`./static/js/${part}`);
+document.documentElement.classList.add("untouched");
+for (const act of ["keydown", "pointerdown", "wheel"])
+  addEventListener(act, () => document.documentElement.classList.remove("untouched"), { capture: true, once: true });
+"""
+"""Loads the widgets at once; `style.css` draws a page in order until somebody does something."""
+
 LAPSED = (b"accept-ranges", b"content-length", b"etag", b"last-modified")
 """Headers that do not hold for a page with additions."""
 
 
 def additions() -> bytes:
     """Return the lines that are added to the page, as HTML."""
-    script = f"window.__streamlit = {json.dumps(SETTINGS)}"
+    script = SCRIPT.replace("SETTINGS", json.dumps(SETTINGS)).replace("PARTS", json.dumps(parts()))
     return f"<style>{STYLE.read_text('utf-8')}</style><script>{script}</script>".encode()
+
+
+def parts() -> list[str]:
+    """Return the names of the files that hold PARTS in this version of Streamlit."""
+    folder = Path(streamlit.__file__).parent / "static" / "static" / "js"
+    return [path.name for part in PARTS for path in sorted(folder.glob(f"{part}.*.js"))]
 
 
 def with_additions(send: Send, lines: bytes) -> Send:
