@@ -8,8 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,9 @@ from curation.manifest import TABLES
 
 if TYPE_CHECKING:
     from curation.sources import ImportReport
+
+SMALL = 16 * 2**20
+"""Bytes of a file below which it is read while others are; a larger one gets all processors."""
 
 Tables = dict[str, pd.DataFrame]
 """The rows of each of TABLES that reading a file gave."""
@@ -111,13 +117,36 @@ def check_label(
         )
 
 
+def read_each(
+    folder: Path, copies: Sequence[tuple[Path, str, Mapping[str, Any]]], progress: Progress
+) -> Generator[Callable[[], tuple[Tables, ImportReport]]]:
+    """Yield for each file a function with the result of `read`; small files are read several at once.
+
+    copies: copy, name and settings of each. A reader is a process that takes half a second to start.
+    Close it, so that after an error nothing is still being read.
+    """
+    with ThreadPoolExecutor(os.cpu_count() or 1, "read") as pool:
+        ahead = {
+            i: pool.submit(read, folder, *one, silent)
+            for i, one in enumerate(copies)
+            if len(copies) > 1 and one[0].stat().st_size < SMALL
+        }
+        try:
+            for i, one in enumerate(copies):
+                part = part_of(progress, i, len(copies))
+                if i in ahead:
+                    part(0.0, f"Reading {one[1]}")
+                    yield ahead[i].result
+                else:
+                    yield partial(read, folder, *one, part)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 def read_again(
     folder: Path, entries: Sequence[dict[str, Any]], progress: Progress = silent
 ) -> dict[str, Tables]:
     """Name → rows of imports, from their copies, all of which are verified first."""
-    copies = [verified(folder, entry) for entry in entries]
-    tables = dict[str, Tables]()
-    for i, (entry, copy) in enumerate(zip(entries, copies, strict=True)):
-        part = part_of(progress, i, len(entries))
-        tables[entry["name"]], _ = read(folder, copy, entry["name"], entry["settings"], part)
-    return tables
+    unread = [(verified(folder, entry), entry["name"], entry["settings"]) for entry in entries]
+    with closing(read_each(folder, unread, progress)) as results:
+        return {name: result()[0] for (_, name, _), result in zip(unread, results, strict=True)}

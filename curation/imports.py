@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +22,7 @@ from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
 from curation.manifest import TABLES
 from curation.reading import Reading
+from curation.rejected import digest_of, standing
 from curation.settings import read_limits
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ NOTHING: Mapping[str, Any] = {
 
 
 class _Incoming(NamedTuple):
-    """A file that was read; tables is None where the same file is already imported."""
+    """A file to add: its entry, and its rows when it was read.
+
+    former: the import that it takes the place of. tables is None before it was read, and where the
+    same file is already imported.
+    """
 
     file: Incoming
     entry: dict[str, Any]
-    tables: Tables | None
+    former: dict[str, Any] | None = None
+    tables: Tables | None = None
 
 
 class Imports:
@@ -112,7 +117,7 @@ class Imports:
     @property
     def rejected(self) -> pd.DataFrame:
         """Refused lines that nobody has mended since; see `Project.rejected`."""
-        return self._standing(self.table("rejected")[1])
+        return standing(self.table("rejected")[1], self.entries)
 
     def add(
         self,
@@ -160,7 +165,7 @@ class Imports:
         """Read a refused line again as somebody mended it; see `Project.mend`."""
         roles.need(self.folder, roles.OWNER)
         with self._importing():
-            refused = self._standing(self._sound("rejected")[1])
+            refused = standing(self._sound("rejected")[1], self.entries)
             if not refused.empty:
                 refused = refused[(refused["source"] == source) & (refused["row"] == row)]
             if refused.empty:
@@ -183,11 +188,9 @@ class Imports:
                 if former is not None:
                     settings = former["settings"]
                     file.write_bytes(copies.verified(self.folder, former).read_bytes() + line)
-                place = [source, _digest(refused["raw"].iloc[0])]
+                place = [source, digest_of(refused["raw"].iloc[0])]
                 settings = {**settings, "mends": [*settings.get("mends", []), place]}
-                (entry,) = self._merge(
-                    [self._read_in(mended, settings, False, (), silent)], {}, False
-                )
+                (entry,) = self._merge(self._read([mended], settings, False, {}, silent), {}, False)
                 return entry
 
     def rebuild(self, progress: Progress = silent) -> None:
@@ -217,34 +220,46 @@ class Imports:
     ) -> list[dict[str, Any]]:
         """Read and add files, all or none; files of a folder that hold no data are left out."""
         roles.need(self.folder, roles.OWNER)
-        read, taken = list[_Incoming](), set[str]()
-        for i, file in enumerate(given):
-            try:
-                one = self._read_in(
-                    file, settings, replace, taken, part_of(progress, i, len(given))
-                )
-            except FileRefused as error:
-                if not file.listed or former_version(file, self.entries, replace):
-                    raise
-                left_out = {**left_out, file.name: error.reason}
-                continue
-            taken.add(one.entry["name"])
-            read.append(one)
+        left_out = dict(left_out)
+        read = self._read(given, settings, replace, left_out, progress)
         if not read:
             reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in left_out.items())
             raise CurationError(f"There is no file of data in it. {reasons[:600]}.")
         with self._importing():
             return self._merge(read, left_out, replace)
 
-    def _read_in(
+    def _read(
         self,
-        file: Incoming,
-        given: Mapping[str, Any],
+        given: Sequence[Incoming],
+        settings: Mapping[str, Any],
         replace: bool,
-        taken: Collection[str],
+        left_out: dict[str, str],
         progress: Progress,
+    ) -> list[_Incoming]:
+        """Read files; those of a folder that hold no data are entered in `left_out`."""
+        incoming = list[_Incoming]()
+        for file in given:
+            taken = {one.entry["name"] for one in incoming}
+            incoming.append(self._incoming(file, settings, replace, taken))
+        entries = [one.entry for one in incoming if "already" not in one.entry]
+        unread = [(self.folder / "source" / e["stored"], e["name"], e["settings"]) for e in entries]
+        read = list[_Incoming]()
+        with closing(copies.read_each(self.folder, unread, progress)) as results:
+            for one in incoming:
+                try:
+                    read.append(
+                        one if "already" in one.entry else _with_rows(one, *next(results)())
+                    )
+                except FileRefused as error:
+                    if not one.file.listed or one.former:
+                        raise
+                    left_out[one.file.name] = error.reason
+        return read
+
+    def _incoming(
+        self, file: Incoming, given: Mapping[str, Any], replace: bool, taken: Collection[str]
     ) -> _Incoming:
-        """Read a file's entry and rows; no rows when it is already imported with these settings."""
+        """Copy a file and make its entry, without a report unless it is already imported like this."""
         imports = self.entries
         copy, digest = copies.keep(self.folder, file)
         former = former_version(file, imports, replace)
@@ -252,20 +267,10 @@ class Imports:
         used = dict(twin["settings"] if twin and given == Reading().settings() else given)
         used["limits"] = read_limits(self.folder)  # with another limit the file is read again
         if twin and (twin["sha256"], twin["settings"]) == (digest, used):
-            return _Incoming(file, {**twin, "already": True, "replaced": []}, None)
+            return _Incoming(file, {**twin, "already": True, "replaced": []})
         name = (
             former["name"] if former else free_name(file, {*taken, *(e["name"] for e in imports)})
         )
-        tables, report = copies.read(self.folder, copy, name, used, progress)
-        if former and not report.examples and former["report"]["examples"]:
-            why = tables["rejected"]["message"]
-            reason = (
-                f"none of its {report.rejected:,} rows can be read so: {why.iloc[0]}"
-                if len(why)
-                else "there is nothing in it any more; is it a broken download?"
-            )
-            raise FileRefused(name, f"{reason} What was read of it before stays.")
-        copies.check_label(name, used, tables["examples"], report)
         entry = {
             "name": name,
             "beside": file.name if not former and name != file.name else "",
@@ -273,10 +278,10 @@ class Imports:
             "sha256": digest,
             "stored": copy.name,
             "settings": used,
-            "report": report.to_dict(),
+            "report": {},
             "time": round(time.time(), 3),
         }
-        return _Incoming(file, entry, tables)
+        return _Incoming(file, entry, former)
 
     def _merge(
         self, read: Sequence[_Incoming], left_out: Mapping[str, str], replace: bool
@@ -284,7 +289,7 @@ class Imports:
         """Add files just read to the others, all at once, and return their entries; needs the lock."""
         before = imports = self.entries
         former, fresh, entries = self.former, dict[str, Tables](), list[dict[str, Any]]()
-        for file, entry, tables in read:
+        for file, entry, _, tables in read:
             if tables is not None:
                 old = former_version(file, before, replace)
                 if old is not None and old["name"] in fresh:  # another of these files replaced it
@@ -370,31 +375,25 @@ class Imports:
         assert rows is not None
         return rows
 
-    def _standing(self, refused: pd.DataFrame) -> pd.DataFrame:
-        """Return refused lines without mended ones; each mend removes one of a file's equal lines.
 
-        Lines are compared by their bytes, because their places differ in the file's next version.
-        """
-        mends = Counter(tuple(m) for e in self.entries for m in e["settings"].get("mends", []))
-        if refused.empty or not mends:
-            return refused
-        sources = {source for source, _ in mends}
+def _with_rows(one: _Incoming, tables: Tables, report: ImportReport) -> _Incoming:
+    """Return a file with its rows.
 
-        def stands(source: str, raw: bytes) -> bool:
-            if source not in sources:
-                return True
-            place = (source, _digest(raw))
-            mends[place] -= 1
-            return mends[place] < 0
-
-        pairs = zip(refused["source"], refused["raw"], strict=True)
-        return refused[[stands(source, raw) for source, raw in pairs]]
+    Raises FileRefused where a former version had examples and this has none, and where no row has the
+    column of the label.
+    """
+    if one.former and not report.examples and one.former["report"]["examples"]:
+        why = tables["rejected"]["message"]
+        reason = (
+            f"none of its {report.rejected:,} rows can be read so: {why.iloc[0]}"
+            if len(why)
+            else "there is nothing in it any more; is it a broken download?"
+        )
+        raise FileRefused(one.entry["name"], f"{reason} What was read of it before stays.")
+    copies.check_label(one.entry["name"], one.entry["settings"], tables["examples"], report)
+    return one._replace(entry={**one.entry, "report": report.to_dict()}, tables=tables)
 
 
 def _is_twin(entry: Mapping[str, Any], digest: str) -> bool:
     """Return whether an import has these bytes; equal mended lines of two files stay two imports."""
     return bool(entry["sha256"] == digest and "mends" not in entry["settings"])
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()

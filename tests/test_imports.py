@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -220,6 +221,56 @@ def test_files_of_one_name_in_one_call_are_told_apart_by_their_folders(project, 
     entries = project.add(*given, given[0])
     assert [e["name"] for e in entries] == ["train/data.jsonl", "test/data.jsonl"]
     assert len(project.examples) == 2
+
+
+def test_small_files_are_read_several_at_once_and_stay_in_their_order(
+    project, tmp_path, monkeypatch
+):
+    read, both, progress = copies.read, threading.Barrier(2, timeout=60), []
+
+    def meeting(folder, copy, name, *more):
+        if name in ("a.jsonl", "b.jsonl"):
+            both.wait()  # none of the two goes on without the other
+        return read(folder, copy, name, *more)
+
+    monkeypatch.setattr(copies, "read", meeting)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    paths = [pairs(tmp_path / f"{name}.jsonl", name) for name in "abc"]
+    project.add(*paths, progress=lambda share, text: progress.append((round(share, 2), text)))
+    assert names(project) == ["a.jsonl", "b.jsonl", "c.jsonl"]
+    assert list(project.examples.rows["prompt"]) == ["What is a?", "What is b?", "What is c?"]
+    assert [p for p in progress if p[0] in (0, 0.33, 0.67)] == [
+        (0, "Reading a.jsonl"),
+        (0.33, "Reading b.jsonl"),
+        (0.67, "Reading c.jsonl"),
+    ]
+    project.rebuild()
+    assert list(project.examples.rows["prompt"]) == ["What is a?", "What is b?", "What is c?"]
+
+
+def test_a_large_file_is_read_alone_and_its_progress_is_its_own(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(copies, "SMALL", 200)
+    threads, read = {}, copies.read
+
+    def noted(folder, copy, name, *more):
+        threads[name] = threading.current_thread() is threading.main_thread()
+        return read(folder, copy, name, *more)
+
+    monkeypatch.setattr(copies, "read", noted)
+    large = pairs(tmp_path / "large.jsonl", *(str(n) for n in range(20)))
+    project.add(pairs(tmp_path / "small.jsonl", "s"), large)
+    assert threads == {"small.jsonl": False, "large.jsonl": True}
+
+
+def test_one_unreadable_file_of_several_leaves_the_project_as_it_was(project, tmp_path):
+    project.add(pairs(tmp_path / "first.jsonl", "f"))
+    before = names(project), project.source_digest
+    bad = texts(tmp_path, bad__parquet="no parquet")
+    paths = [pairs(tmp_path / "a.jsonl", "a"), bad / "bad.parquet", pairs(tmp_path / "c.jsonl", "c")]
+    with pytest.raises(CurationError, match="^bad.parquet"):
+        project.add(*paths)
+    assert (names(project), project.source_digest) == before
+    assert not [path.name for path in project.path.glob(".import-*")]
 
 
 def test_the_bytes_that_are_here_already_add_nothing_from_elsewhere(project, tmp_path):

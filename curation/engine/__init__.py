@@ -85,7 +85,9 @@ class Processes:
         workers, done, in_vain = self.workers, 0, 0
         while done < len(todo):
             try:
-                for columns in self._with(workers).map(partial(_run_in_worker, module), todo[done:]):
+                for columns in self._with(workers).map(
+                    partial(_run_in_worker, module), todo[done:]
+                ):
                     done, in_vain = done + 1, 0
                     yield columns
             except BrokenExecutor:
