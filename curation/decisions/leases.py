@@ -94,6 +94,7 @@ class Leases:
         screen: str = "",
         waiting: int,
         again: bool = False,
+        mixed: Callable[[list[str]], Iterable[str]] = iter,
     ) -> list[str]:
         """Lease the next examples to a page, and return them, best first.
 
@@ -102,7 +103,8 @@ class Leases:
         an example. screen: the example on the screen; it is leased too if it is free, and is not
         returned. waiting: the number of examples that wait. A page gets its share of them, so that
         some are left for whoever comes next. again: an example that was answered waits too, for one
-        person at a time.
+        person at a time. mixed: puts other examples among those that are chosen, which are leased where
+        they are free.
 
         An example is free when fewer others than its overlap have answered it or hold it, and this
         person has not answered it and holds it on no other page. Examples that nobody else holds
@@ -130,6 +132,7 @@ class Leases:
                 share = (waiting - 1) // (len(pages) + 2) + (not screen)
                 most = min(count, max(share, 0))
                 chosen = _choose(candidates, most, screen, is_free, others)
+                chosen = list(islice(filter(is_free, mixed(chosen)), count))
                 keep = dict.fromkeys([*shown, *chosen])
                 lost = [*over, *stale, *(lease for i, lease in own.items() if i not in keep)]
                 fresh = [(i, _free_slot(others.get(i, ()))) for i in keep if i not in own]

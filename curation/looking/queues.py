@@ -79,16 +79,18 @@ class Look(NamedTuple):
     """A queue as it stands: the positions of its rows in order, and the size of every queue.
 
     counts: with the gold items that wait for the person. labels, tags: those in use, in alphabetical
-    order. answered: number of examples that the person has answered, gold items too. gold: ids
-    of the gold items that wait for the person in the queue.
+    order. passed: number of examples that the person has answered, or skipped, gold items too. gold: ids
+    of the gold items that wait for the person in the queue. late: ids of those that were skipped, gold items
+    too, which stand at its end in this order.
     """
 
     positions: np.ndarray
     counts: dict[str, int]
     labels: list[str]
     tags: list[str]
-    answered: int = 0
+    passed: int = 0
     gold: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
 
 class Progress(NamedTuple):
@@ -177,15 +179,18 @@ class Board:
                 else int(np.count_nonzero(waits[other])) + len(golden.get(other, ()))
                 for other in (*QUEUES, *saved)
             }
-            positions = np.arange(len(rows))
+            positions, items = np.arange(len(rows)), golden.get(name, NOTHING.positions)
+            late = list[int]()
             if name != EVERYTHING:
                 order = saved[name].positions if name in saved else positions
                 positions = _in_order(waits[name], tally.skipped, order)
+                waits[name][items] = True
+                late = _skipped(waits[name], tally.skipped)
             labels = sheet.all_labels()
             tags = sorted(tally.names("tag"))
-            answered = tally.answered_by(who) + sum(checked.values())
-            waiting = tuple(ids_of(rows, golden.get(name, NOTHING.positions)))
-            return Look(positions, counts, labels, tags, answered, waiting)
+            passed = tally.passed_by(who, set(places[list(checked.values())].tolist()))
+            ids = tuple(ids_of(rows, items)), tuple(ids_of(rows, np.array(late, dtype=np.int64)))
+            return Look(positions, counts, labels, tags, passed, *ids)
 
     def losses(self, people: State, changes: Changes) -> tuple[object, int]:
         """Return the source of a state, and the number of an event before which nothing was lost last.
@@ -324,13 +329,20 @@ def queue(
     return Board().look(rows, people, name, who, review).positions
 
 
-def _in_order(waits: np.ndarray, skipped: dict[int, int], order: np.ndarray) -> np.ndarray:
-    late = [position for position in sorted(skipped, key=skipped.__getitem__) if waits[position]]
+def _in_order(
+    waits: np.ndarray, skipped: Mapping[int, tuple[int, str]], order: np.ndarray
+) -> np.ndarray:
+    late = _skipped(waits, skipped)
     if not late:
         return np.asarray(order[waits[order]])
     first = waits.copy()
     first[late] = False
     return np.concatenate([order[first[order]], np.array(late)])
+
+
+def _skipped(waits: np.ndarray, skipped: Mapping[int, tuple[int, str]]) -> list[int]:
+    """Return the positions that wait and were skipped, the longest skipped first."""
+    return [position for position in sorted(skipped, key=skipped.__getitem__) if waits[position]]
 
 
 def _share_of(

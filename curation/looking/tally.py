@@ -27,14 +27,14 @@ class Tally:
     """The decisions about the rows of an index, by position; not safe for several threads.
 
     answers: number of people who answered each row. in_review: rows that somebody sent to review.
-    skipped: position → number of the newest skip.
+    skipped: position → number of the newest skip, and its person.
     """
 
     def __init__(self, index: pd.Index, review_flag: str) -> None:
         self.index = index
         self.answers = np.zeros(len(index), np.uint8)
         self.in_review = np.zeros(len(index), bool)
-        self.skipped: dict[int, int] = {}
+        self.skipped: dict[int, tuple[int, str]] = {}
         self._flag = review_flag
         self._by_person: dict[str, np.ndarray] = {}
         self._names: dict[str, dict[int, tuple[str, ...]]] = {"label": {}, "tag": {}}
@@ -56,7 +56,7 @@ class Tally:
                 answered_by.setdefault(name, []).append(position)
             self.in_review[position] = self._flag in people.flags.get(example, ())
             if (skip := people.skips.get(example)) is not None:
-                self.skipped[position] = skip.seq
+                self.skipped[position] = skip.seq, skip.annotator
             else:
                 self.skipped.pop(position, None)
             label = people.labels.get(example)
@@ -90,6 +90,16 @@ class Tally:
         """Return the number of rows that a person answered."""
         mask = self._by_person.get(who)
         return 0 if mask is None else int(np.count_nonzero(mask))
+
+    def passed_by(self, who: str, answered: Collection[int]) -> int:
+        """Return the number of rows that a person answered, or skipped last and did not answer.
+
+        answered: positions of gold items that the person answered.
+        """
+        mask = self._by_person.get(who)
+        skips = [position for position, (_, name) in self.skipped.items() if name == who]
+        waiting = [p for p in skips if p not in answered and (mask is None or not mask[p])]
+        return self.answered_by(who) + len(answered) + len(waiting)
 
     def overlap(self, review: Review) -> np.ndarray:
         """Return the number of people who are to answer each row."""

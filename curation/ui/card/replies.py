@@ -22,7 +22,7 @@ from curation.decisions.subjects import returns
 from curation.decisions.switches import last_done
 from curation.errors import CurationError
 from curation.guidelines import mark_of, shown_guidelines
-from curation.looking.checks import EVERYBODY, among
+from curation.looking.checks import EVERYBODY, with_checks
 from curation.looking.queues import (
     EVERYTHING,
     REVIEW,
@@ -152,6 +152,8 @@ def _leased(
 ) -> list[str]:
     """The next examples, leased to the page with the one on its screen; gold items stand among them.
 
+    What was skipped comes after all others, gold items too.
+
     The queue `everything` goes on from there, and only the screen is leased. again: whether answered
     examples are leased too.
     """
@@ -162,20 +164,23 @@ def _leased(
         screen = current or next(iter(order), "")
         take(page, who, (), 0, overlap=review.people_for, screen=screen, waiting=0, again=True)
         return order
-    candidates, waiting = ids_of(rows, look.positions), len(look.positions)
+    begun = look.passed + bool(current)
     left = [i for i in look.gold if i != current]
-    if left:
-        begun = look.answered + bool(current)
-        candidates = among(candidates, left, who, begun, review.gold)
+
+    def mixed(chosen: list[str]) -> list[str]:
+        more = len(chosen) + bool(current) < len(look.positions)
+        return with_checks(chosen, left, look.late, who, begun, review.gold, more)
+
     return take(
         page,
         who,
-        candidates,
+        ids_of(rows, look.positions),
         AHEAD,
         overlap=lambda i: EVERYBODY if people and i in people.gold else review.people_for(i),
         screen=current,
-        waiting=waiting + len(look.gold),
+        waiting=len(look.positions) + (current in look.gold),
         again=again,
+        mixed=mixed,
     )
 
 
