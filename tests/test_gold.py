@@ -15,7 +15,7 @@ from curation.decisions.receipt import decision_lines
 from curation.errors import CurationError
 from curation.interchange import table_of
 from curation.looking.bias import answers_beside, biases
-from curation.looking.checks import among, by_person
+from curation.looking.checks import among, by_person, by_question, in_turn
 from curation.looking.events import Reader
 from curation.questions import Question, write_questions
 from curation.review import change_review
@@ -87,14 +87,27 @@ def test_a_share_of_the_places_is_gold_and_a_person_s_places_stay():
 
 def test_each_person_gets_gold_items_among_their_cards_and_each_once(project):
     change_review(project.path, gold=0.3)
-    screens = {who: work(project, who, 24) for who in ("Ann", "Bob")}
+    screens = {who: work(project, who, 24) for who in ("Eva", "Bob")}
     checks = set(golden(project))
     for who, examples in screens.items():
         assert len(examples) == len(set(examples)) == 24
         assert 3 <= len(checks & set(examples)) <= 12, who
-    assert not (set(screens["Ann"]) & set(screens["Bob"])) - checks, "others are for one person"
-    assert checks & set(screens["Ann"]) & set(screens["Bob"])
+    assert not (set(screens["Eva"]) & set(screens["Bob"])) - checks, "others are for one person"
+    assert checks & set(screens["Eva"]) & set(screens["Bob"])
     assert not checks & set(work(project, "Lea", 60)), "who set them is not checked"
+
+
+def test_what_others_hold_and_what_is_on_the_screen_take_no_place_of_a_gold_item(project):
+    """Else the first cards of whoever comes second would be gold, and each gold item followed by one."""
+    change_review(project.path, gold=0.3)
+    plain, checks = ids_of(project)[:48], in_turn(golden(project), "Eva")
+    assert work(project, "Eva", 20) == list(among(plain, checks, "Eva", 0, 0.3))[:20]
+    held = ask(place(project, "Ann"), page="Ann")["order"]
+    order = ask(place(project, "Ben"), page="Ben")["order"]
+    free = [i for i in order if i not in checks]
+    assert len(free) > 3 and not set(free) & set(held)
+    assert order == list(among(free, in_turn(checks, "Ben"), "Ben", 0, 0.3))[: len(order)]
+    assert order[-1] == free[-1], "what is left comes when nothing else waits"
 
 
 def test_a_queue_counts_gold_items_like_others_and_ends(project):
@@ -128,6 +141,16 @@ def test_a_queue_gets_the_gold_items_that_it_would_hold(project):
         assert ask(place(project), queue=queue, page="t")["order"] == []
 
 
+def test_a_skipped_gold_item_comes_back_after_the_others_as_any_skipped_example_does(project):
+    change_review(project.path, gold=0.3)
+    skipped = work(project, "Ann", 24, kind="skip")
+    checks = set(golden(project))
+    assert checks & set(skipped) and set(skipped) - checks
+    rest = work(project, "Ann", 100)
+    assert rest[-24:] == skipped, "in the order in which they were skipped"
+    assert len(rest) == 60 and not project.people().verdicts.keys() & checks
+
+
 # --- what they do ---------------------------------------------------------------------------
 
 
@@ -157,6 +180,25 @@ def test_answers_to_gold_items_decide_nothing_and_are_compared_with_nobody_s(pro
         "12 gold items",
         "Ann: 0 of 2 right, 0% (0% to 66%)",
         "Bob: 2 of 2 right, 100% (34% to 100%)",
+    ]
+
+
+def test_the_shares_of_each_question_tell_which_one_people_get_wrong(project):
+    one, two, *_ = golden(project)
+    gold.make(project, [(i, "tone", "warm") for i in (one, two)], "Bob")
+    for who, example, tone in (("Ann", one, "cold"), ("Ann", two, "warm"), ("Cyd", one, "cold")):
+        sent = answer(example, "keep", by=who, op=f"{who}{example}", answers={"tone": tone})
+        ask(place(project, who), answers=[sent])
+    table = by_question(project.people())
+    assert table[["question", "answers", "right"]].to_numpy().tolist() == [
+        ["tone", 3, 1],
+        ["verdict", 3, 3],
+    ]
+    assert table["low"][0] == pytest.approx(0.0615, abs=1e-3), "Wilson, one of three"
+    assert curate("gold", project.path).split("\n")[-3:] == [
+        "By question:",
+        "tone: 1 of 3 right, 33% (6% to 79%)",
+        "verdict: 3 of 3 right, 100% (44% to 100%)",
     ]
 
 

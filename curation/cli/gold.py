@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, ProjectPath, read_bytes
+from curation.cli.options import AsJson, EngineName, ProjectPath, check_one, read_bytes
 from curation.cli.rows import current
 from curation.cli.terminal import show
 from curation.project import Project
@@ -37,8 +38,7 @@ def gold(
 
     They stand among the examples of each person's queue, at the share of `review --gold`.
     """
-    if sum(map(bool, (source_file, settled, remove))) > 1:
-        raise typer.BadParameter("give one of --from, --settled and --remove")
+    check_one({"--from": source_file, "--settled": settled, "--remove": remove})
     from curation import gold as golden
 
     opened = Project.open(project)
@@ -71,16 +71,23 @@ def gold(
 
 
 def _list(opened: Project, as_json: bool) -> None:
-    """Print the number of gold items, and how often each person answers them right."""
+    """Print the number of gold items, and how often each person and each question is answered right."""
     from curation.decisions import State
-    from curation.looking.checks import by_person
+    from curation.looking.checks import by_person, by_question
 
     people = opened.people() or State()
-    table = by_person(people).to_dict("records")
-    lines = [f"{len(people.gold):,} gold items"]
-    lines += [
-        f"{line['who']}: {line['right']:,} of {line['answers']:,} right, {line['share']:.0%} "
-        f"({line['low']:.0%} to {line['high']:.0%})"
-        for line in table
-    ]
-    show({"items": len(people.gold), "people": table}, as_json, "\n".join(lines))
+    persons = by_person(people).to_dict("records")
+    questions = by_question(people).to_dict("records")
+    lines = [f"{len(people.gold):,} gold items", *(_line(one, "who") for one in persons)]
+    if len(questions) > 1:
+        lines += ["By question:", *(_line(one, "question") for one in questions)]
+    value = {"items": len(people.gold), "people": persons, "questions": questions}
+    show(value, as_json, "\n".join(lines))
+
+
+def _line(share: Mapping[Hashable, Any], name: str) -> str:
+    """Return a row of `by_person` or `by_question` as a line; name: its first column."""
+    return (
+        f"{share[name]}: {share['right']:,} of {share['answers']:,} right, {share['share']:.0%} "
+        f"({share['low']:.0%} to {share['high']:.0%})"
+    )

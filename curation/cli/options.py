@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,6 +62,16 @@ def mapping_of(map: list[str] | None) -> dict[str, str]:
     if any(not (field and sign and column) for field, sign, column in pairs):
         raise typer.BadParameter("write --map as field=column, for example --map prompt=question")
     return {field: column for field, _, column in pairs}
+
+
+def check_one(options: Mapping[str, object], least: int = 0) -> None:
+    """Raise BadParameter where several options are given that exclude each other.
+
+    options: name → its value. least: 1 where one of them is needed.
+    """
+    if not least <= sum(map(bool, options.values())) <= 1:
+        *names, last = options
+        raise typer.BadParameter(f"give one of {', '.join(names)} and {last}")
 
 
 @contextmanager

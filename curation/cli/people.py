@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, Filters, ProjectPath, Words, read_bytes, read_text
+from curation.cli.options import (
+    AsJson,
+    Filters,
+    ProjectPath,
+    Words,
+    check_one,
+    read_bytes,
+    read_text,
+)
 from curation.cli.rows import filtered
 from curation.cli.terminal import say, show
 from curation.errors import CurationError
@@ -239,8 +247,7 @@ def list_decisions(
     ] = "",
 ) -> None:
     """Print the events of people's decisions, oldest first, as JSON Lines."""
-    if sum((opinions, table, bool(format))) > 1:
-        raise typer.BadParameter("give one of --opinions, --table and --format")
+    check_one({"--opinions": opinions, "--table": table, "--format": format})
     opened = Project.open(project)
     if table:
         write_table(opened, to)

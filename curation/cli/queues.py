@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, Words, read_text
+from curation.cli.options import (
+    AsJson,
+    EngineName,
+    Filters,
+    ProjectPath,
+    Words,
+    check_one,
+    read_text,
+)
 from curation.cli.rows import current
 from curation.cli.terminal import show
 from curation.dataset import Dataset
@@ -61,8 +69,7 @@ def queue_command(
 
     A saved queue holds what meets its filter, also later; a sample or a file of ids stays as it is.
     """
-    if sum(map(bool, (save, rename, delete, list_all))) > 1:
-        raise typer.BadParameter("give one of --save, --rename, --delete and --list")
+    check_one({"--save": save, "--rename": rename, "--delete": delete, "--list": list_all})
     if (ids is not None or sample) and not save:
         raise typer.BadParameter("--ids and --sample need --save")
     if ids is not None and (filter or words or sample):

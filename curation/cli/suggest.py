@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, read_bytes
+from curation.cli.options import AsJson, EngineName, Filters, ProjectPath, check_one, read_bytes
 from curation.cli.rows import current
 from curation.cli.terminal import show
 from curation.looking.filter import Filter
@@ -61,8 +61,8 @@ def suggest(
     """
     from curation.suggestions import Suggestions
 
-    if sum(map(bool, (source_file, column, learned, remove))) != 1:
-        raise typer.BadParameter("give one of --from, --column, --learned and --remove")
+    sources = {"--from": source_file, "--column": column, "--learned": learned, "--remove": remove}
+    check_one(sources, least=1)
     if filter and not column:
         raise typer.BadParameter("--filter needs --column")
     opened = Project.open(project)

@@ -38,6 +38,30 @@ def among(
         yield from rest
 
 
+def with_checks(
+    chosen: Sequence[str],
+    checks: Sequence[str],
+    late: Sequence[str],
+    who: str,
+    place: int,
+    share: float,
+    more: bool,
+) -> list[str]:
+    """Return the examples that were chosen for a page, with gold items at a share of their places.
+
+    checks, who, place, share: as in `among`; the examples are those of which nobody else is asked, so that
+    none takes a place in vain. late: what was skipped, gold items too, which stands at the end. more:
+    whether others wait that were not chosen; gold items that are left come after these.
+    """
+    skipped, present = frozenset(late), frozenset([*chosen, *checks])
+    first = [example for example in chosen if example not in skipped]
+    fresh = [example for example in checks if example not in skipped]
+    order = list(among(first, fresh, who, place, share))
+    if more and first:
+        del order[order.index(first[-1]) + 1 :]
+    return [*order, *(example for example in late if example in present)]
+
+
 def in_turn(checks: Iterable[str], who: str) -> list[str]:
     """Return gold items in the order in which a person gets them."""
     return sorted(checks, key=lambda example: place_of(f"{who}\0{example}", b"gold item"))
@@ -55,9 +79,20 @@ def by_person(people: State) -> pd.DataFrame:
     Columns: who, answers, right, share, low and high, the bounds of the 95 % interval (Wilson 1927).
     An answer counts while its question has a right answer that somebody else set.
     """
-    from scipy.stats import binomtest
+    return _shares("who", ((who, is_right) for who, _, is_right in _answers(people)))
 
-    counts: dict[str, list[int]] = {}
+
+def by_question(people: State) -> pd.DataFrame:
+    """Return how often each question about gold items was answered right, as `by_person` does.
+
+    Columns: question, and those of `by_person` after who. The answers of a person to several items
+    are alike, so the intervals are too narrow where few people answered.
+    """
+    return _shares("question", ((name, is_right) for _, name, is_right in _answers(people)))
+
+
+def _answers(people: State) -> Iterator[tuple[str, str, bool]]:
+    """Yield person, question and whether the answer is right, for each answer that counts."""
     for example, checks in people.checks.items():
         gold = {
             question: event.settles() for question, event in people.gold.get(example, {}).items()
@@ -65,11 +100,20 @@ def by_person(people: State) -> pd.DataFrame:
         for who in {event.annotator for event in checks.values()}:
             for question, answer in own_checks(people, example, who).items():
                 if question in gold and gold[question].annotator != who:
-                    count = counts.setdefault(who, [0, 0])
-                    count[0] += 1
-                    count[1] += answer_of(answer) == answer_of(gold[question])
+                    yield who, question, answer_of(answer) == answer_of(gold[question])
+
+
+def _shares(name: str, answers: Iterable[tuple[str, bool]]) -> pd.DataFrame:
+    """Return the share of right answers of each group; name: of the column of the groups."""
+    from scipy.stats import binomtest
+
+    counts: dict[str, list[int]] = {}
+    for group, is_right in answers:
+        count = counts.setdefault(group, [0, 0])
+        count[0] += 1
+        count[1] += is_right
     lines = []
-    for who, (answers, right) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
-        ends = binomtest(right, answers).proportion_ci(0.95, method="wilson")
-        lines.append((who, answers, right, right / answers, float(ends.low), float(ends.high)))
-    return pd.DataFrame(lines, columns=["who", "answers", "right", "share", "low", "high"])
+    for group, (number, right) in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
+        ends = binomtest(right, number).proportion_ci(0.95, method="wilson")
+        lines.append((group, number, right, right / number, float(ends.low), float(ends.high)))
+    return pd.DataFrame(lines, columns=[name, "answers", "right", "share", "low", "high"])
