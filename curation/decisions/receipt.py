@@ -8,19 +8,11 @@ from typing import Any
 
 from curation.decisions.answers import asked_words, behind
 from curation.decisions.checks import as_answer
-from curation.decisions.event import (
-    REASON,
-    SUGGESTED,
-    SWITCHES,
-    Event,
-    beside,
-    is_reason,
-    question_of,
-)
+from curation.decisions.event import REASON, SWITCHES, Event, beside, is_reason, question_of
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import batch_names, overruled, subject_of
-from curation.decisions.suggested import suggestion_words
+from curation.decisions.suggested import offers, suggestion_words
 
 
 def decision_lines(store: DecisionStore, people: State, example_id: str) -> list[dict[str, Any]]:
@@ -35,35 +27,35 @@ def decision_lines(store: DecisionStore, people: State, example_id: str) -> list
     later = overruled(events, people.undone, people.policy)
     present = {event.op_id for event in events}
     reasons = {e.op_id.removesuffix(REASON): e for e in events if is_reason(e)}
-    offers = {e.op_id.removesuffix(SUGGESTED): e for e in events if e.kind == "suggested"}
+    offered = offers(events)
+    offering = {event.op_id for answer, event in offered.items() if answer in present}
     lines = []
     for event in events:
         if is_reason(event) and event.op_id.removesuffix(REASON) in present:
             continue
         if event.kind == "gold":
             continue
-        if event.kind == "suggested" and event.op_id.removesuffix(SUGGESTED) in present:
+        if event.op_id in offering:
             continue
         why, by = fate(event, people, later)
         undone = event.op_id in people.undone
         note = reasons.get(event.op_id)
         reason = "" if note is None else str(note.value)
         answer = as_answer(event)
-        offered = suggestion_words(answer, offers.get(event.op_id))
+        suggestion = offered.get(event.op_id)
+        words = suggestion_words(answer, suggestion)
         lost = "taken back" if undone else why
         lines.append(
             {
                 "step": "decision",
                 "title": "Decision",
                 "what": answer.kind,
-                "text": ", ".join(
-                    t for t in (_in_words(answer, events), offered, reason, lost) if t
-                ),
+                "text": ", ".join(t for t in (_in_words(answer, events), words, reason, lost) if t),
                 "annotator": event.annotator,
                 "time": event.time,
                 "value": answer.value,
                 "reason": reason,
-                "suggestion": offers[event.op_id].value if event.op_id in offers else None,
+                "suggestion": suggestion.value if suggestion else None,
                 "undone": undone,
                 "overruled_by": by,
             }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from curation.decisions.answers import answer_of, behind
-from curation.decisions.event import Event, answer_text
+from curation.decisions.event import SUGGESTED, Event, answer_text
 from curation.decisions.state import State
 
 
@@ -13,6 +15,11 @@ def beside_answer(people: State, answer: Event) -> Event | None:
     if not by_answer:
         return None
     return next((by_answer[e.op_id] for e in behind(answer) if e.op_id in by_answer), None)
+
+
+def offers(events: Iterable[Event]) -> dict[str, Event]:
+    """Map the op_id of each answer → the event with the suggestion beside it."""
+    return {e.op_id.removesuffix(SUGGESTED): e for e in events if e.kind == "suggested"}
 
 
 def is_accepted(answer: Event, suggestion: Event) -> bool:

@@ -16,16 +16,19 @@ from typing import Any
 import orjson
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.errors import CurationError
 from curation.interchange.answers import Answer, Record
+from curation.sources.columnar import bounded
 
 COLUMNS = (
     *("id", "verdict", "label", "tags", "rating", "notes", "reason", "answers"),
     *("who", "when", "edited", "suggested"),
 )
 HOLDS = ("verdict", "label", "rating", "tags", "notes", "reason", "answers", "edit", "when")
+
+MOST = 1024 * 2**20
+"""Bytes of the values of a Parquet file, each written out."""
 
 _MARKED = re.compile(r"^'(?=['=+\-@\t\r＝＋－＠])")
 """An apostrophe that a CSV file has before another one, or before the sign of a formula."""
@@ -76,12 +79,15 @@ def read(content: bytes, suffix: str) -> list[Record]:
 
 
 def rows_of(content: bytes, suffix: str) -> list[Mapping[str, Any]]:
-    """Return the rows of a table: .csv, .parquet, or JSON Lines; raises CurationError for a broken CSV."""
+    """Return the rows of a table: .csv, .parquet, or JSON Lines.
+
+    Raises CurationError for a broken CSV, and for a Parquet file that unpacks to more than MOST.
+    """
     if suffix == ".csv":
         return _csv_rows(content)
     if suffix == ".parquet":
-        rows: list[Mapping[str, Any]] = pq.read_table(pa.BufferReader(content)).to_pylist()
-        return rows
+        batches = bounded(pa.BufferReader(content), MOST)
+        return [row for batch in batches for row in batch.to_pylist()]
     return [orjson.loads(line) for line in content.split(b"\n") if line.strip()]
 
 

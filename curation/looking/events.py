@@ -16,7 +16,6 @@ from curation.decisions.checks import as_answer
 from curation.decisions.event import (
     IMPORT,
     KINDS,
-    SUGGESTED,
     SWITCHES,
     Event,
     beside,
@@ -28,7 +27,7 @@ from curation.decisions.receipt import fate
 from curation.decisions.state import State
 from curation.decisions.store import DecisionStore
 from curation.decisions.subjects import act_of, actor, overruled, returns, subject_of
-from curation.decisions.suggested import is_accepted, suggestion_words
+from curation.decisions.suggested import is_accepted, offers, suggestion_words
 from curation.decisions.switches import act_target
 from curation.errors import CurationError
 from curation.looking.acts import DONE, grouped, many, short
@@ -299,10 +298,8 @@ class Reader:
         """Return what an event did, in words, with the former value where it changed one."""
         words = self._done(event)
         if question_of(event):
-            noted = f"{event.op_id}{SUGGESTED}"
-            past = self._past(event.example_id)
-            offered = next((e for e in past if e.op_id == noted), None)
-            if suggestion := suggestion_words(event, offered):
+            offered = offers(self._past(event.example_id))
+            if suggestion := suggestion_words(event, offered.get(event.op_id)):
                 words += f", {suggestion}"
         return words
 
@@ -370,9 +367,8 @@ def _accepted(run: Sequence[Event]) -> str:
     answers = {e.op_id: e for e in map(as_answer, run) if question_of(e)}
     shown = [
         (answers[answer], event)
-        for event in run
-        if event.kind == "suggested" and event.value["shown"]
-        if (answer := event.op_id.removesuffix(SUGGESTED)) in answers
+        for answer, event in offers(run).items()
+        if event.value["shown"] and answer in answers
     ]
     if len(answers) < 2 or not shown:
         return ""

@@ -16,6 +16,8 @@ from curation.sources.lines import SHOWN, too_long
 
 BATCH = 1_024
 """Rows that are held as Arrow at a time."""
+FEW = 16
+"""Rows that are held as Arrow at a time where texts in lists may repeat each other."""
 AT_ONCE = 64 * 2**20
 """Bytes of values that are held as Python objects at a time."""
 LEAST = 16
@@ -74,6 +76,30 @@ def _check_swelling(path: Path, limits: Limits) -> None:
                 break
     if size > most:
         raise Refused(_SWOLLEN.format(limits.expansion))
+
+
+def bounded(source: Any, most: int) -> Iterator[Any]:
+    """Yield the batches of a Parquet file of a few columns, its texts as dictionaries.
+
+    source: a path, or bytes as Arrow reads them. most: bytes that the values may be when each is written
+    out, however often it is repeated. Raises Refused beyond that, before the values are written out.
+    """
+    import pyarrow.parquet as pq
+
+    texts = [c.path for c in pq.ParquetFile(source).schema if c.physical_type == "BYTE_ARRAY"]
+    flat = [name for name in texts if "." not in name]  # within lists Arrow has no dictionaries
+    file = pq.ParquetFile(source, read_dictionary=flat)
+    footer = file.metadata
+    size = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
+    if size <= most:
+        size = 0
+        for batch in file.iter_batches(BATCH if flat == texts else FEW):
+            size += plain_size(batch)
+            if size > most:
+                break
+            yield batch
+    if size > most:
+        raise Refused(f"It unpacks to more than {most // 2**20:,} MB.")
 
 
 def plain_size(values: Any) -> int:

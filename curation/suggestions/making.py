@@ -21,7 +21,8 @@ from curation.looking import light_model
 from curation.looking.search import embedded_by
 from curation.questions import Question
 from curation.report import ANSWERS
-from curation.suggestions.table import Suggestion, content_of, is_fit
+from curation.suggestions.table import Suggestion, content_of, is_fit, misfit
+from curation.text.folding import one_line
 
 if TYPE_CHECKING:
     from curation.decisions.state import State
@@ -29,21 +30,38 @@ if TYPE_CHECKING:
 LEARNED = "learned"
 """Source of the suggestions of the light model."""
 
+NAMED = 100
+"""Values that are named where they are left out."""
+
+_LONGEST = 200
+"""Characters that are shown of a value or a text that is left out."""
+
 LEARNABLE = ("choice", "rating")
 """Kinds of the lead's questions that the light model can learn."""
+
+
+class LeftOut(NamedTuple):
+    """A value that makes no suggestion. about: the id or the text of its example, as a file has it."""
+
+    about: str
+    question: str
+    value: str
+    why: str
 
 
 class Made(NamedTuple):
     """Suggestions, and what was left out or is to be known.
 
     unknown: number of records of no example, or of a text that several have. unfit: number of
-    values that do not answer their question. remark: a sentence on the source, or none.
+    values that do not answer their question. remark: a sentence on the source, or none. left_out: the
+    first NAMED values that were left out.
     """
 
     rows: list[Suggestion]
     unknown: int = 0
     unfit: int = 0
     remark: str = ""
+    left_out: tuple[LeftOut, ...] = ()
 
     def sentences(self) -> list[str]:
         """Return a sentence about the number of suggestions, and one about each that was left out."""
@@ -106,16 +124,23 @@ def of_records(
 ) -> Made:
     """Make suggestions of the guesses in records; source: of those that name none."""
     find, text_of = finder(dataset.rows), _content_in(dataset)
-    rows, unknown, unfit = list[Suggestion](), 0, 0
+    rows, left_out, unknown, unfit = list[Suggestion](), list[LeftOut](), 0, 0
     for record in records:
         example = find(record)
         if example is None:
             unknown += bool(record.guesses)
+            why = "no example has this id" if record.id else "no one example has this text"
+            left_out += [
+                _left_out(record, guess, why) for guess in record.guesses[: NAMED - len(left_out)]
+            ]
             continue
         for guess in record.guesses:
             fitting = [v for v in readings(guess.value) if is_fit(guess.question, v, questions)]
             if not fitting:
                 unfit += 1
+                if len(left_out) < NAMED:
+                    why = misfit(guess.question, guess.value, questions)
+                    left_out.append(_left_out(record, guess, why))
                 continue
             score = _number(guess.score)
             rows.append(
@@ -128,7 +153,15 @@ def of_records(
                     text_of(example),
                 )
             )
-    return Made(rows, unknown, unfit)
+    return Made(rows, unknown, unfit, left_out=tuple(left_out))
+
+
+def _left_out(record: Record, guess: Guess, why: str) -> LeftOut:
+    about, question, value = (
+        one_line(text, _LONGEST)
+        for text in (record.id or record.text, guess.question, str(guess.value))
+    )
+    return LeftOut(about, question, value, why)
 
 
 def of_column(

@@ -7,8 +7,9 @@ Guarantee: the file is whole or as before, also where two programs write at once
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 from curation import lock, roles
 from curation.errors import CurationError
 from curation.files import replacing
+from curation.sources.columnar import bounded, plain_size
+from curation.sources.limits import Refused
 from curation.suggestions.table import Suggestion, Table
 
 FILE = "suggestions.parquet"
@@ -32,6 +35,9 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of the file; value is JSON."""
+
+MOST = 256 * 2**20
+"""Bytes of all suggestions, each written out: some two million."""
 
 NOTHING = Table()
 
@@ -96,17 +102,34 @@ class Suggestions:
             | {"value": orjson.dumps(row.value).decode()}
             for row in rows
         ]
+        table = pa.Table.from_pylist(lines, SCHEMA)
+        if sum(map(plain_size, table.to_batches())) > MOST:
+            raise CurationError(
+                f"A project holds {MOST // 2**20} MB of suggestions at most, and these are more. Remove a "
+                "source, or suggest fewer."
+            )
         with replacing(self.path) as temporary:
-            pq.write_table(pa.Table.from_pylist(lines, SCHEMA), temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd")
 
 
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, *version: int) -> Table:
     """Return the suggestions of a file; version: numbers that change with it."""
     try:
-        lines = pq.read_table(path, schema=SCHEMA, partitioning=None).to_pylist()
-        return Table(Suggestion(**{**line, "value": orjson.loads(line["value"])}) for line in lines)
+        return Table(
+            Suggestion(**{**line, "value": orjson.loads(line["value"])}) for line in _lines(path)
+        )
+    except Refused as refused:
+        raise CurationError(
+            f"{FILE} cannot be read. {refused} Delete it, or make it anew."
+        ) from None
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
         raise CurationError(
             f"{FILE} holds no suggestions that can be read. Delete it, or make them anew."
         ) from None
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file, whose columns are those of SCHEMA."""
+    for batch in bounded(path, MOST):
+        yield from pa.Table.from_batches([batch]).cast(SCHEMA).to_pylist()

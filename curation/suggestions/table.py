@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from curation.decisions.values import is_number
-from curation.questions import Question
+from curation.questions import LONGEST, RANKS, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,29 @@ def is_fit(question: str, value: Any, questions: Mapping[str, Question]) -> bool
     if question == "rating":
         return is_number(value)
     return question in questions and questions[question].is_fit(value)
+
+
+def misfit(question: str, value: Any, questions: Mapping[str, Question]) -> str:
+    """Return in words why a value does not answer a question; "" where it does."""
+    if is_fit(question, value, questions):
+        return ""
+    if question in _FIXED:
+        return f"a {question} is {_FIXED[question]}"
+    if question not in questions:
+        return "the project has no such question"
+    lead = questions[question]
+    if lead.kind == "rating":
+        return f"it is a whole number from {lead.lowest} to {lead.highest}"
+    options = RANKS if lead.kind == "ranking" else lead.options
+    return (
+        f"its options are {', '.join(options)}"
+        if options
+        else f"it is a text of at most {LONGEST:,}"
+    )
+
+
+_FIXED = {"verdict": "keep or drop", "label": "a text", "rating": "a number"}
+"""Question that every project has → its answer in words."""
 
 
 class Table:
