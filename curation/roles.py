@@ -97,12 +97,20 @@ def role(folder: Path) -> str:
     """
     if _provider is None or _by_program.get():
         return OWNER
-    if (who := _provider()) is None:
-        return ""
+    who = _provider()
+    return "" if who is None else _role(folder, who)
+
+
+def _role(folder: Path, who: Person) -> str:
     try:
         return OWNER if who.is_host else role_of(read_team(folder), who.email)
     except CurationError:
         return ""
+
+
+def is_at_least(folder: Path, who: Person, least: str) -> bool:
+    """Return whether a person, who need not be the one who acts, has at least a role in a project."""
+    return _RANK[_role(folder, who)] >= _RANK[least]
 
 
 def need(folder: Path, least: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import RSAKey
 
-from curation import Project
+from curation import Project, roles
 from curation.errors import CurationError
 from curation.logins import SKEW, Login, LoginRefused, cookie_secret, identity, read_login
 from curation.ui.login import Gate, safe
@@ -105,7 +105,8 @@ def provider():
 @pytest.fixture(scope="module")
 def app(example_project, tmp_path_factory, provider):
     workspace = tmp_path_factory.mktemp("team") / "projects"
-    shutil.copytree(example_project, workspace / "example")
+    for name in ("example", "secret"):
+        shutil.copytree(example_project, workspace / name)
     app = TeamApp(workspace, provider)
     try:
         app.start()
@@ -144,6 +145,34 @@ def test_nobody_sees_anything_without_a_login(app):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
     assert caught.value.code == 401
+
+
+def test_a_reader_uploads_nothing_and_an_annotator_does(app, honest):
+    """An upload lies in the server's memory; the file is whole before a page sees it."""
+    folder = app.log.parent / "example"
+    browser = Browser(app)
+    browser.log_in("ann")
+
+    def passes() -> bool:
+        """Whether the door lets an upload pass to Streamlit, which asks for a token of its page's."""
+        address = f"{app.address}/_stcore/upload_file/none/one"
+        request = urllib.request.Request(address, b"x" * 10_000, method="PUT")
+        request.add_header("Cookie", browser.header())
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        text = caught.value.read().decode()
+        assert caught.value.code == 403 and ("as a reader" in text) != ("XSRF" in text), text
+        return "XSRF" in text
+
+    passed = {}
+    for role in ("annotator", "", "owner", "reader"):
+        roles.give_role(folder, ANN, role)
+        passed[role] = passes()
+    assert passed == {"annotator": True, "": False, "owner": True, "reader": False}
+    roles.give_role(folder, ANN, "")
+    browser = Browser(app)
+    browser.log_in("owner")
+    assert passes(), "an owner of the server, who has no role in a file"
 
 
 def test_a_login_opens_the_page_that_was_asked_for_and_a_logout_ends_it(app, honest):

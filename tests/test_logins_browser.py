@@ -1,40 +1,20 @@
 """A team in real browsers: each person does what their role allows, and a login that ends loses nothing."""
 
+# ruff: noqa: F401, F811  (fixtures are imported by name and asked for by name)
+
 from __future__ import annotations
 
 import json
-import shutil
 import time
 
 import pytest
 
 from curation import Project, roles
 from tests.browser import drawn, launch
-from tests.provider import Provider
 from tests.test_browser import settled
-from tests.test_logins import ANN, BOB, OWNER, PEOPLE, TeamApp
+from tests.test_logins import ANN, BOB, OWNER, app, provider
 
 PAINTED = ".pane[data-painted=true]"
-
-
-@pytest.fixture(scope="module")
-def provider():
-    provider = Provider(PEOPLE)
-    yield provider
-    provider.close()
-
-
-@pytest.fixture(scope="module")
-def app(example_project, tmp_path_factory, provider):
-    workspace = tmp_path_factory.mktemp("team") / "projects"
-    shutil.copytree(example_project, workspace / "example")
-    shutil.copytree(example_project, workspace / "secret")
-    app = TeamApp(workspace, provider)
-    try:
-        app.start()
-        yield app
-    finally:
-        app.stop()
 
 
 @pytest.fixture

@@ -48,6 +48,9 @@ OPEN = "/_stcore/health"
 CLOSED = ("/_stcore/metrics", "/_stcore/agent")
 """Addresses that Streamlit serves and this app does not need."""
 
+UPLOADS = "/_stcore/upload_file"
+"""The address of uploads, which Streamlit keeps in memory."""
+
 FRONT = "/overview"
 """The page at the address without a path; Streamlit finds none under its name."""
 
@@ -55,6 +58,7 @@ NO_TOKEN = (
     "This app belongs to the account that started it. "
     "Open the address that `curate app` printed there; it ends in ?token=…\n"
 )
+NO_UPLOAD = "You upload nothing as a reader. Ask an owner of a project for another role.\n"
 NO_HOST = "The app does not answer under this name; start it with `curate app --allow-host NAME`.\n"
 
 guarded = False
@@ -160,8 +164,11 @@ class Door:
             )
         else:
             try:
-                if gate.of_cookies(cookies):
-                    return True
+                if who := gate.of_cookies(cookies):
+                    if not path.startswith(UPLOADS) or gate.may_upload(who):
+                        return True
+                    await _refuse(scope, receive, send, 403, NO_UPLOAD)
+                    return False
                 status, refusal = 401, ""
             except LoginRefused as error:
                 status, refusal = 403, str(error)

@@ -39,11 +39,19 @@ MESSAGES = {
 class Gate:
     """The logins of a running app.
 
-    secret: signs the cookies. clock: returns seconds since 1970.
+    secret: signs the cookies. clock: returns seconds since 1970. may_upload: whether a person uploads
+    files.
     """
 
-    def __init__(self, login: Login, secret: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        login: Login,
+        secret: str,
+        clock: Callable[[], float] = time.time,
+        may_upload: Callable[[Person], bool] = lambda who: who.is_host,
+    ) -> None:
         self.login = login
+        self.may_upload = may_upload
         self._secret = secret
         self._clock = clock
         self._ended: dict[tuple[str, str, str], float] = {}

@@ -20,6 +20,7 @@ from curation.errors import CurationError, MissingExtra
 from curation.logins import cookie_secret, read_login
 from curation.ui import door
 from curation.ui.login import Gate
+from curation.ui.workspace import may_upload
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def team(path: Path) -> tuple[dict[str, Any], Gate]:
     if importlib.util.find_spec("authlib") is None:
         raise MissingExtra("Authlib", "team")
     login, secret = read_login(path), cookie_secret()
-    gate = Gate(login, secret)
+    gate = Gate(login, secret, may_upload=may_upload)
     roles.enforce(gate.of_session)
     return {"auth": login.as_secrets(secret)}, gate
 

@@ -28,6 +28,7 @@ from curation.settings import identity
 from curation.text.slug import slug
 from curation.ui.presence import Presence
 from curation.ui.slots import Slot
+from curation.ui.workspace import folders, workspace
 
 if TYPE_CHECKING:
     from curation.decisions import State
@@ -42,20 +43,9 @@ MOST_LETTERS = 100
 """Letters of a name that the browser remembers."""
 
 
-def workspace() -> Path:
-    """The folder that holds the projects: CURATION_WORKSPACE, or `projects` beside the app."""
-    return Path(os.environ.get("CURATION_WORKSPACE", "projects")).resolve()
-
-
 def project_paths() -> list[Path]:
-    """Every project in the workspace, and the one the app was started with.
-
-    Where roles are enforced, those in which the person has a role.
-    """
-    paths = {p.parent for p in workspace().glob("*/project.toml")}
-    if started := os.environ.get("CURATION_PROJECT"):
-        paths.add(Path(started))
-    return sorted((p for p in paths if roles.role(p)), key=lambda p: p.name)
+    """Every project of the app; where roles are enforced, those in which the person has a role."""
+    return sorted((p for p in folders() if roles.role(p)), key=lambda p: p.name)
 
 
 def address(path: Path) -> str:
@@ -90,6 +80,12 @@ def board(path: str) -> Board:
 def presence(path: str) -> Presence:
     """The pages of a project's cards that are open in this server."""
     return Presence()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def newest(path: str, part: str) -> dict[str, Any]:
+    """The newest measurement of a part of a project, which all sessions share; empty before the first."""
+    return {}
 
 
 def connection_id() -> str:
@@ -194,7 +190,7 @@ def annotated(project: Project, view: View) -> View:
         return view
     columns = ("verdict", "tags", "flags", *short_answers(project, people))
     of_people = people.fingerprint(("keep", "drop", "tag", "flag", "answer", "disagreement"))
-    fingerprint = f"{view.fingerprint}-{of_people}-{len(columns)}"
+    fingerprint = f"{view.fingerprint}-{of_people}-{','.join(columns)}"
     dataset = _annotated(str(project.path), fingerprint, view.dataset, people, columns)
     return replace(view, dataset=dataset, fingerprint=fingerprint)
 

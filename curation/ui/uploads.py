@@ -9,7 +9,7 @@ from typing import Any
 from curation import forms, roles, roots
 from curation.project import Project
 from curation.text.slug import slug
-from curation.ui import state
+from curation.ui.workspace import workspace
 
 FORMATS = "JSON Lines, JSON, CSV, TSV or Parquet, plain or compressed"
 """Label of a field for uploads."""
@@ -36,7 +36,7 @@ def allowed_roots() -> list[Path]:
     """
     named = os.environ.get("CURATION_FILES", "").split(os.pathsep)
     own = ["."] if roles.is_host() else []
-    given = [name for name in named if name.strip()] or [str(state.workspace()), *own]
+    given = [name for name in named if name.strip()] or [str(workspace()), *own]
     return [Path(os.path.realpath(name)) for name in dict.fromkeys(given)]
 
 

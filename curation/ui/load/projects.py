@@ -8,6 +8,7 @@ from curation import roles
 from curation.demo import make_demo
 from curation.project import Project
 from curation.ui import shell, state
+from curation.ui.workspace import workspace
 
 
 def draw(project: Project | None) -> None:
@@ -53,7 +54,7 @@ def _make(name: str) -> None:
 
 def _open_example() -> None:
     """Open the example, making it first where it is not there."""
-    path = state.workspace() / "example"
+    path = workspace() / "example"
     with state.flashing_errors():
         if not (path / "project.toml").exists():
             shell.start_run(make_demo(path))
