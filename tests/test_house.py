@@ -161,11 +161,11 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ additions answers downloads login presence slots text times
+        __init__ additions answers downloads login presence slots text times workspace
         door
         charts filters server state tables
-        actions card cards form leak_report measures progress question_form queues quotas roles_form
-        search_result unread uploads
+        actions answer_file card cards form leak_report measures progress question_form queues quotas
+        roles_form search_result unread uploads
         concepts listing shell
         about context decision_files delivery_check delivery_form delivery_push duplicates load reference_sets search
         clean delivery gold history review_form settle suggestions

@@ -8,7 +8,11 @@ from typing import Any, Protocol
 import streamlit as st
 
 from curation.parameters import Parameter
+from curation.project import Project
+from curation.review import change_review, read_review
+from curation.ui import state
 from curation.ui.filters import OFFERED
+from curation.ui.slots import widget_value
 
 
 class HasParameters(Protocol):
@@ -150,3 +154,26 @@ def _number(parameter: Parameter, value: Any, label: str, key: str, help_text: s
         step=kind(step) if step else (1 if kind is int else None),
         placeholder="no limit",
     )
+
+
+def share(
+    project: Project, setting: str, label: str, *, title: str, icon: str, about: str, saved: str
+) -> None:
+    """Draw the button of a form with a share of the review's settings, in per cent.
+
+    setting: its name in `Review`. about: its help. saved: the sentence after it was saved.
+    """
+    with st.popover(title, icon=icon), st.form(setting, border=False):
+        value = round(getattr(read_review(project.path), setting) * 100)
+        st.number_input(label, 0, 100, value=value, key=f"share-{setting}", help=about)
+        st.form_submit_button(
+            "Save", type="primary", on_click=_save_share, args=(project, setting, saved)
+        )
+
+
+def _save_share(project: Project, setting: str, saved: str) -> None:
+    with state.flashing_errors():
+        percent = widget_value(f"share-{setting}")
+        if percent != round(getattr(read_review(project.path), setting) * 100):
+            change_review(project.path, **{setting: percent / 100})
+        state.flash(saved)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from curation import gold, roles
 from curation.decisions import State
-from curation.looking.checks import by_person
+from curation.gold import Answer
+from curation.looking.checks import by_person, by_question
 from curation.project import Project, View
-from curation.review import change_review, read_review
+from curation.review import read_review
 from curation.text.counted import counted
-from curation.ui import state, tables
+from curation.ui import answer_file, form, state, tables
 from curation.ui.actions import NAMELESS
-from curation.ui.slots import widget_value
 from curation.ui.tables import Column
 
-PERSON = (
-    Column("who", "person"),
+PERSON, QUESTION = Column("who", "person"), Column("question")
+SHARE = (
     Column("answers", "answers to gold items", "count"),
     Column("right", kind="count"),
     Column("share", "share right", "percent"),
@@ -40,14 +42,16 @@ def draw(project: Project, view: View, people: State | None) -> None:
             )
             table = by_person(people)
             if len(table):
-                tables.draw(table, PERSON, key="gold-people", tallest=280)
+                tables.draw(table, (PERSON, *SHARE), key="gold-people", tallest=280)
             else:
                 st.caption("Nobody has answered one yet.")
+            if len(questions := by_question(people)) > 1:
+                tables.draw(questions, (QUESTION, *SHARE), key="gold-questions", tallest=280)
             _kept(project, view, people)
         else:
             st.caption(
                 "No gold items yet. Their right answer is known, so they tell how often each person is "
-                "right. Make them of settled answers here, or of a file by `curate gold --from FILE`."
+                "right. Make them of settled answers, or of a file."
             )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             waiting = len(gold.settled(people))
@@ -62,7 +66,18 @@ def draw(project: Project, view: View, people: State | None) -> None:
                 on_click=_make,
                 args=(project,),
             )
-            _share(project, share)
+            answer_file.button(project, "gold")
+            form.share(
+                project,
+                "gold",
+                "Gold items among a person's cards, in per cent",
+                title="Share",
+                icon=":material/percent:",
+                about="With 5, one card of twenty is a gold item, at places that nobody can foresee.",
+                saved="Saved. Queues on all pages follow at once.",
+            )
+        if answer_file.is_open(project, "gold"):
+            _from_file(project, view, people)
 
 
 def _kept(project: Project, view: View, people: State) -> None:
@@ -91,30 +106,31 @@ def _settle(project: Project, examples: list[str]) -> None:
         )
 
 
-def _make(project: Project) -> None:
+def _from_file(project: Project, view: View, people: State) -> None:
+    """Draw the upload of right answers, which shows what of it fits and saves it by one button."""
+    with st.container(border=True):
+        result = answer_file.chosen(project, view, "gold")
+        if result is None:
+            return
+        fresh = gold.of_suggestions(result.rows, people)
+        if len(fresh) < len(result.rows):
+            st.caption(f"{len(result.rows) - len(fresh):,} of them are gold already.")
+        st.button(
+            f"Make {counted(len(fresh), 'answer')} gold",
+            type="primary",
+            key="gold-attach",
+            disabled=not fresh or not state.annotator(),
+            help=NAMELESS if not state.annotator() else None,
+            on_click=_make,
+            args=(project, fresh),
+        )
+
+
+def _make(project: Project, answers: Sequence[Answer] | None = None) -> None:
+    """Make gold items as a callback. answers: of a file; without them, all that are settled."""
     with state.flashing_errors():
         state.present(project)
-        number = gold.make(project, gold.settled(project.people()), state.annotator())
+        chosen = gold.settled(project.people()) if answers is None else answers
+        number = gold.make(project, chosen, state.annotator())
+        answer_file.close(project, "gold")
         state.flash(f"{counted(number, 'answer is', 'answers are')} gold now")
-
-
-def _share(project: Project, share: float) -> None:
-    """Draw the share of the cards that are gold items."""
-    with st.popover("Share", icon=":material/percent:"), st.form("gold", border=False):
-        st.number_input(
-            "Gold items among a person's cards, in per cent",
-            0,
-            100,
-            value=round(share * 100),
-            key="gold-share",
-            help="With 5, one card of twenty is a gold item, at places that nobody can foresee.",
-        )
-        st.form_submit_button("Save", type="primary", on_click=_save, args=(project,))
-
-
-def _save(project: Project) -> None:
-    with state.flashing_errors():
-        percent = widget_value("gold-share")
-        if percent != round(read_review(project.path).gold * 100):
-            change_review(project.path, gold=percent / 100)
-        state.flash("Saved. Queues on all pages follow at once.")

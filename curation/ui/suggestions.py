@@ -10,16 +10,18 @@ import streamlit as st
 
 from curation.decisions import State
 from curation.errors import CurationError
+from curation.interchange import FORMATS
 from curation.looking.bias import FEWEST, Bias, answers_beside, biases
 from curation.project import Project, View
 from curation.questions import Question
-from curation.review import change_review, read_review
-from curation.suggestions import Suggestions
+from curation.suggestions import Suggestion, Suggestions
 from curation.text.counted import counted
-from curation.ui import state, tables
-from curation.ui.slots import widget_value
+from curation.ui import answer_file, form, state, tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
+
+WITH_SUGGESTIONS = ("argilla", "label-studio")
+"""Formats whose files hold suggestions beside answers."""
 
 SOURCES = (
     Column("source", width=170),
@@ -54,28 +56,34 @@ def draw(project: Project, view: View, people: State | None, questions: Sequence
                 st.caption("Nobody has answered beside a suggestion yet.")
         else:
             st.caption(
-                "No suggestions yet. A model's answers from a file come by `curate suggest --from FILE`; "
-                "a light model can learn from people's answers here. The card shows them, A accepts them."
+                "No suggestions yet. They come from a file of a model's answers, or from a light model that "
+                "learns from people's. The card shows them, A accepts them."
             )
         if not state.owns(project):
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
+            answer_file.button(project, "suggestions")
             _learn(project, view, people, questions)
-            _held_back(project)
+            form.share(
+                project,
+                "held_back",
+                "Examples shown without suggestions, in per cent",
+                title="Held back",
+                icon=":material/visibility_off:",
+                about="The same examples for everybody. They tell whether suggestions sway people; "
+                f"with fewer than {FEWEST} answered ones it cannot be told.",
+                saved="Saved. Cards follow at once.",
+            )
             _remove(project, sorted({source for source, _ in counts}))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _remembered(path: str) -> dict[str, Any]:
-    """The newest measurement of a project, and the answers that it is about."""
-    return {}
+        if answer_file.is_open(project, "suggestions"):
+            _from_file(project, view)
 
 
 def _measured(path: str, people: State | None) -> list[Bias]:
     """The effect of each source, measured anew when somebody answered beside a suggestion."""
     if people is None or not people.suggested:
         return []
-    newest = _remembered(path)
+    newest = state.newest(path, "suggestions")
     source = people.suggested, people.opinions
     if newest.get("source") is None or any(
         a is not b for a, b in zip(newest["source"], source, strict=True)
@@ -136,27 +144,40 @@ def _suggest(
     st.success(markdown(" ".join(result.sentences()), 500), icon=":material/check:")
 
 
-def _held_back(project: Project) -> None:
-    """Draw the share of the examples that are shown without suggestions."""
-    with st.popover("Held back", icon=":material/visibility_off:"), st.form("held", border=False):
-        st.number_input(
-            "Examples shown without suggestions, in per cent",
-            0,
-            100,
-            value=round(read_review(project.path).held_back * 100),
-            key="suggestions-held-back",
-            help="The same examples for everybody. They tell whether suggestions sway people; with "
-            f"fewer than {FEWEST} answered ones it cannot be told.",
+def _from_file(project: Project, view: View) -> None:
+    """Draw the upload of suggestions, which shows what of it fits and saves it by one button."""
+    with st.container(border=True):
+        titles = {"Table": "", **{FORMATS[name].TITLE: name for name in WITH_SUGGESTIONS}}
+        left, right = st.columns(2)
+        format = titles[str(left.selectbox("Written by", list(titles), key="suggestions-format"))]
+        source = right.text_input(
+            "Source of rows that name none",
+            key="suggestions-file-source",
+            max_chars=80,
+            placeholder="the file's name",
         )
-        st.form_submit_button("Save", type="primary", on_click=_save_held_back, args=(project,))
+        result = answer_file.chosen(project, view, "suggestions", format, source or "")
+        if result is not None:
+            st.button(
+                f"Save {counted(len(result.rows), 'suggestion')}",
+                type="primary",
+                key="suggestions-attach",
+                disabled=not result.rows,
+                on_click=_attach,
+                args=(project, result.rows),
+            )
 
 
-def _save_held_back(project: Project) -> None:
+def _attach(project: Project, rows: Sequence[Suggestion]) -> None:
+    from curation.suggestions.making import answered
+
     with state.flashing_errors():
-        percent = widget_value("suggestions-held-back")
-        if percent != round(read_review(project.path).held_back * 100):
-            change_review(project.path, held_back=percent / 100)
-        state.flash("Saved. Cards follow at once.")
+        state.present(project)
+        number = Suggestions(project.path).put(rows, answered(project.people()))
+        answer_file.close(project, "suggestions")
+        state.flash(
+            f"{counted(number, 'suggestion is', 'suggestions are')} saved. Cards follow at once"
+        )
 
 
 def _remove(project: Project, sources: Sequence[str]) -> None:

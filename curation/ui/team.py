@@ -102,28 +102,23 @@ LATE = 0.01
 """Share of the answered examples whose answers may have changed since the agreement was measured."""
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _remembered(path: str) -> list[Measured]:
-    """The newest measurement of a project, as a list that is empty before the first."""
-    return []
-
-
 def measured(path: str, people: Any, questions: tuple[Question, ...]) -> tuple[Measured, int]:
     """The newest measurement, and the number of examples whose answers changed since.
 
     It is measured anew when more than LATE of the examples changed, so that an answer does not cost
     everybody's page seconds.
     """
-    remembered = _remembered(path)
-    if remembered and remembered[0].questions == questions:
-        changed = changed_opinions(remembered[0].source, people.opinions)
+    remembered = state.newest(path, "agreement")
+    former: Measured | None = remembered.get("measured")
+    if former and former.questions == questions:
+        changed = changed_opinions(former.source, people.opinions)
         if changed <= LATE * len(people.opinions):
-            return remembered[0], changed
+            return former, changed
     with st.spinner("Measuring agreement …"):
         opinions = people.opinions_frame()
         results = agreements(opinions, questions)
         newest = Measured(people.opinions, questions, opinions, results)
-    remembered[:] = [newest]
+    remembered["measured"] = newest
     return newest, 0
 
 
