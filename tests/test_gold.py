@@ -102,10 +102,10 @@ def test_what_others_hold_and_what_is_on_the_screen_take_no_place_of_a_gold_item
     change_review(project.path, gold=0.3)
     plain, checks = ids_of(project)[:48], in_turn(golden(project), "Eva")
     assert work(project, "Eva", 20) == list(among(plain, checks, "Eva", 0, 0.3))[:20]
-    held = ask(place(project, "Ann"), page="Ann")["order"]
+    anns = ask(place(project, "Ann"), page="Ann")["order"]
     order = ask(place(project, "Ben"), page="Ben")["order"]
     free = [i for i in order if i not in checks]
-    assert len(free) > 3 and not set(free) & set(held)
+    assert len(free) > 3 and not set(free) & set(anns)
     assert order == list(among(free, in_turn(checks, "Ben"), "Ben", 0, 0.3))[: len(order)]
     assert order[-1] == free[-1], "what is left comes when nothing else waits"
 

@@ -64,11 +64,11 @@ def test_gold_items_come_at_their_share_look_like_others_and_decide_nothing(
         shown += press(page, "d" if example in checks[:2] else "k")
         saved(page)
     assert [example for example, _ in shown] == expected
-    seen = [looks[i] for i in checks if i in looks]
+    golden = [looks[i] for i in checks if i in looks]
     others = [looks[i] for i in looks if i not in checks]
-    assert len(seen) > 1 and all(one == others[0] for one in [*seen, *others])
+    assert len(golden) > 1 and all(one == others[0] for one in [*golden, *others])
     assert not re.search(
-        "gold|check|known", " ".join(seen[0]).casefold().replace("aria-checked", "")
+        "gold|check|known", " ".join(golden[0]).casefold().replace("aria-checked", "")
     )
     people = Project.open(project.path).people()
     assert set(people.verdicts) == set(expected) - set(checks), "nothing is decided"
