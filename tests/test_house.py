@@ -32,7 +32,7 @@ FLOORS = """
     forms imports reference_sets replay export naming saved_queues suggestions
     view deliver examples
     project
-    comparison demo doctor gold training
+    comparison demo doctor gold namesakes training
     selections
     ui
     cli

@@ -10,7 +10,7 @@ import typer
 
 from curation.cli.options import AsJson, EngineName, ProjectPath, check_one, read_bytes
 from curation.cli.rows import current
-from curation.cli.terminal import show
+from curation.cli.terminal import note_namesake, show
 from curation.project import Project
 from curation.text.counted import counted
 
@@ -43,6 +43,7 @@ def gold(
 
     opened = Project.open(project)
     people = opened.people()
+    note_namesake(opened, annotator)
     if remove:
         number = golden.unmake(opened, remove, annotator)
         show({"removed": number}, as_json, f"{remove} is no gold item any more.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curation.cli.options import AsJson, ProjectPath
-from curation.cli.terminal import show
+from curation.cli.terminal import note_namesake, show
 from curation.errors import CurationError
 from curation.project import Project
 
@@ -73,6 +73,7 @@ def _return(opened: Project, seq: int, annotator: str, yes: bool, as_json: bool)
         raise CurationError("Nobody has decided anything yet, so there is no moment to return to.")
     if not annotator.strip():
         raise CurationError("A return is a person's act: give --annotator NAME.")
+    note_namesake(opened, annotator)
     changes = changes_since(opened.decisions, seq, opened.people)
     done = return_to(opened.decisions, changes, annotator) if yes else None
     number = len(changes.examples)

@@ -20,7 +20,7 @@ from curation.cli.options import (
     read_text,
 )
 from curation.cli.rows import filtered
-from curation.cli.terminal import say, show
+from curation.cli.terminal import note_namesake, say, show
 from curation.errors import CurationError
 from curation.looking.filter import Filter
 from curation.project import Project
@@ -70,6 +70,7 @@ def decide(
     if not annotator:
         raise CurationError("Decisions carry a name: give --annotator NAME.")
     conditions, opened = Filter.parse(filter or [], words), Project.open(project)
+    note_namesake(opened, annotator)
     if (source is None) == (not conditions):
         raise typer.BadParameter("give either --from FILE, or --kind with --filter or --words")
     if source is not None and (format or is_table(source)):
@@ -320,6 +321,7 @@ def carry(
 
     opened = Project.open(project)
     offers = carrying.offers(opened)
+    note_namesake(opened, annotator or "")
     chosen = [offer for offer in offers if offer.id and offer.likeness >= above]
     carried = 0 if annotator is None else carrying.carry(opened, chosen, annotator)
     lines = [

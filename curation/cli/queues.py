@@ -18,7 +18,7 @@ from curation.cli.options import (
     read_text,
 )
 from curation.cli.rows import current
-from curation.cli.terminal import show
+from curation.cli.terminal import note_namesake, show
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.looking.filter import Filter
@@ -107,6 +107,7 @@ def queue_command(
 
     name, suggestions = name or FIRST, Suggestions(opened.path).table()
     review = read_review(opened.path)
+    note_namesake(opened, annotator)
     if name in QUEUES:
         positions, remark = queue(dataset.rows, people, name, annotator.strip(), review), ""
     else:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curation import jobs
 from curation.dataset import Progress
 from curation.errors import CurationError
+
+if TYPE_CHECKING:
+    from curation.project import Project
 
 OUTSIDE = {
     getattr(errno, name)
@@ -42,6 +46,15 @@ def show(value: Any, as_json: bool, text: str) -> None:
     shown as signs.
     """
     say(json.dumps(value, ensure_ascii=False, default=str) if as_json else _CONTROLS.sub("�", text))
+
+
+def note_namesake(project: Project, name: str) -> None:
+    """Ask on stderr whether somebody is the person whose name differs from theirs in its spelling."""
+    from curation.namesakes import namesake, question
+
+    if other := namesake(project, name):
+        cure = f"{question(other)} Then give --annotator {shlex.quote(other)}."
+        sys.stderr.write(_CONTROLS.sub("�", cure) + "\n")
 
 
 def bar(share: float, text: str) -> None:

@@ -58,6 +58,7 @@ class Fold:
         self._batches: dict[str, list[str]] = {}
         self._by_example: dict[str, list[Event]] = {}
         self._by_actor: dict[str, list[Event]] = {}
+        self._names: set[str] = set()
         self._targets: dict[str, tuple[str, ...]] = {}
         self._tables: dict[str, Any] = {  # name → table
             name: Table()
@@ -130,6 +131,7 @@ class Fold:
             self._batches.setdefault(name, []).append(event.op_id)
         if event.kind != "guideline":  # an undo of the newest act leaves the guidelines alone
             self._by_actor.setdefault(actor(event), []).append(event)
+        self._names.add(event.annotator)
         revisions = self._table("revisions")
         for example in touched:
             self._by_example.setdefault(example, []).append(event)
@@ -159,6 +161,10 @@ class Fold:
     def is_on(self, op_id: str) -> bool:
         """Return whether an event exists and is on."""
         return op_id in self._by_op and op_id not in self._off
+
+    def people(self) -> set[str]:
+        """Return the names under which somebody decided or imported something."""
+        return self._names | self._by_actor.keys()
 
     def newest_first(self, annotator: str) -> Iterator[Event]:
         """Yield the events of one person, newest first; imported events are of who imported them."""

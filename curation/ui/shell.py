@@ -8,14 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from curation import commands, jobs, roles, settings
+from curation import commands, jobs, namesakes, roles, settings
 from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
 from curation.project import Project, View
 from curation.text.counted import counted
 from curation.ui import actions, door, state
 from curation.ui.slots import set_widget, widget_value
-from curation.ui.text import markdown
+from curation.ui.text import markdown, short
 
 RECENT = 5
 """Newest jobs of a project that a page looks at."""
@@ -45,6 +45,7 @@ def around(page: Any) -> None:
             project = state.current_project()
             _who_and_where()
             if project is not None:
+                _nearly_known(project)
                 st.set_page_config(page_title=f"{page.title} · {project.name}")
                 if page.url_path == ANNOTATE:  # answers draw the card only, which has its own undo
                     project.people()  # what a fragment raises would not come to the question below
@@ -95,6 +96,15 @@ def _who_and_where() -> None:
         help="Your decisions are saved under this name. This browser remembers it.",
     )
     state.remember_annotator()
+
+
+def _nearly_known(project: Project) -> None:
+    """Offer a known name to somebody who typed it in another spelling."""
+    if roles.is_enforced() or not (other := namesakes.namesake(project, state.annotator())):
+        return
+    label = markdown(namesakes.question(short(other, 60)), 200)
+    icon = ":material/person:"
+    st.button(label, key="go-on-as", icon=icon, on_click=state.take_name, args=(other,))
 
 
 def _logged_in(chosen: Path | None) -> None:

@@ -240,6 +240,11 @@ def name_given(key: str) -> None:
     st.session_state[_ANNOTATOR] = str(st.session_state.get(key) or "").strip()
 
 
+def take_name(name: str) -> None:
+    """Take a name in the place of the one that was typed, as a callback."""
+    st.session_state[_ANNOTATOR] = name
+
+
 def recall_annotator() -> None:
     """Begin a session, also after a reload, with the name that this browser remembers."""
     if _ANNOTATOR not in st.session_state:
