@@ -18,6 +18,7 @@ from curation.errors import CurationError
 from curation.formats import FieldError, convert, write
 from curation.looking.filter import Filter
 from curation.sources.likely_labels import likely_labels
+from curation.sources.reading import Fact, Read, read
 from tests.conftest import ROOT
 from tests.test_formats import OTHERS, RECORDS, VALUE, back, same
 
@@ -34,6 +35,7 @@ VALUES = [
     ("shipping", "shipping", "billing"),
     (3, "3", 4),
     (0.5, "0.5", 1.5),
+    (2**53, "9007199254740992", "another"),
     (True, "true", False),
     (["a", "b"], "a, b", ["c"]),
 ]
@@ -106,6 +108,18 @@ def test_an_edit_and_a_label_are_each_written_in_their_place():
     }
 
 
+def test_a_label_is_never_written_in_the_place_of_an_answer_that_was_taken_out():
+    name, messages, _, metadata, shape = convert(
+        FORMS["completion"] | {"kind": "a"}, mapping={"label": "kind"}
+    )[:5]
+    question = orjson.dumps(orjson.loads(messages)[:1]).decode()
+    assert write(name, question, "b", metadata, shape) == {
+        **FORMS["completion"],
+        "response": "",
+        "kind": "b",
+    }
+
+
 def test_labels_by_number_get_their_names_beside_an_answer_too():
     record = {"prompt": "a", "response": "b", "label": 1}
     converted = convert(record, mapping={"label": "label"}, label_names=["no", "yes"])
@@ -148,6 +162,7 @@ def test_a_label_alone_finds_its_text_or_its_conversation():
         ("text", "alpaca", "The format alpaca has no text: a mapping may name prompt, response"),
         ("messages choices", "auto", "only the format preference has .* it needs chosen too"),
         ("text label prompt", "auto", "has no"),
+        ("prompt", "auto", "no format is known for the columns prompt"),
     ],
 )
 def test_a_mapping_that_a_form_does_not_take_is_refused_with_what_it_takes(
@@ -244,18 +259,21 @@ def test_a_column_may_lack_in_some_rows_and_not_in_all(tmp_path):
     assert project.examples.rows["label"].isna().all(), "all of them are to be labelled"
 
 
-def test_a_mapped_column_of_truth_that_is_a_mark_by_itself_is_named(tmp_path):
-    path, project = tmp_path / "rows.jsonl", Project.create(tmp_path / "p")
-    path.write_text(
-        "".join(
-            json.dumps({**row, "label": n > 2, "spam": n > 2}) + "\n" for n, row in enumerate(ROWS)
-        )
-    )
-    (entry,) = project.add(path, mapping={"label": "label"})
-    assert project.examples.rows["label"].tolist() == ["false"] * 3 + ["true"] * 3
-    assert sum("whether an answer is good" in note for note in entry["report"]["notes"]) == 1
-    (entry,) = project.add(path, mapping={"label": "spam"})
-    assert not any("whether an answer is good" in note for note in entry["report"]["notes"])
+@pytest.mark.parametrize(
+    ("column", "form", "count"),
+    [("label", "completion", 1), ("spam", "completion", 0), ("label", "text", 0)],
+)
+def test_a_mapped_column_of_truth_that_is_a_mark_by_itself_is_named_once(
+    tmp_path, column, form, count
+):
+    path = tmp_path / "rows.jsonl"
+    text = {"text": "a"} if form == "text" else FORMS[form]
+    path.write_text("".join(json.dumps({**text, column: n > 2}) + "\n" for n in range(6)))
+    results = list(read(path, mapping={"label": column}))
+    labels = [result.example.label for result in results if isinstance(result, Read)]
+    assert labels == ["false"] * 3 + ["true"] * 3
+    notes = [result.note for result in results if isinstance(result, Fact)]
+    assert sum("whether an answer is good" in note.text for note in notes) == count
 
 
 # --- columns that look like labels ----------------------------------------------------------
@@ -276,6 +294,8 @@ def test_a_mapped_column_of_truth_that_is_a_mark_by_itself_is_named(tmp_path):
         ("label", ["a", "b", "x" * 101] * 2, 0),
         ("label", ["a", {"b": 1}] * 2, 0),
         ("team", ["a", "b"] * 3, 0),
+        ("la\u202ebel", ["a", "b"] * 3, 0),
+        ("label\n", ["a", "b"] * 3, 0),
         ("target", ["a", "b"] * 3, 0),
         ("topic", [f"t{n % 501}" for n in range(1_002)], 0),
     ],
@@ -293,6 +313,8 @@ def test_an_import_says_how_such_a_column_becomes_the_label(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (entry,) = project.add(path)
     (note,) = entry["report"]["notes"]
+    (again,) = project.add(path, mapping={"label": "class"})
+    assert again["report"]["notes"] == [], "the file has its label"
     assert "“label name” has 2 values" in note and "--map 'label=label name'" in note
 
 

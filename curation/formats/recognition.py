@@ -153,11 +153,11 @@ def check_mapping(mapping: Mapping[str, str] | None, format: str = "auto") -> No
 def mapped_roles(record: Record, mapping: Mapping[str, str], *, all: bool = False) -> Roles:
     """Return the roles that a mapping gives; raises FieldError when a column of it is missing.
 
-    A label beside a conversation may be missing, unless `all` are needed.
+    A label may be missing, as beside a conversation, unless `all` are needed.
     """
     check_mapping(mapping)
     for field, column in mapping.items():
-        if column not in record and (all or field != "label" or "text" in mapping):
+        if column not in record and (all or field != "label"):
             raise FieldError(
                 column, f"there is no column {column!r}; there are: {', '.join(record)}."
             )

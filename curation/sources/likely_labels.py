@@ -18,7 +18,7 @@ ROWS = 20_000
 """Rows that are looked at."""
 
 LONGEST = 100
-"""Letters of a label at most."""
+"""Letters of a label, and of its column's name, at most."""
 
 MOST = 500
 """Labels that can be told apart."""
@@ -35,7 +35,9 @@ def likely_labels(metadata: Iterable[str], *, repeated: bool = True) -> dict[str
     for text in itertools.islice(metadata, ROWS):
         for name, value in (orjson.loads(text) if text else {}).items():
             if name not in names:
-                names[name] = squeezed(name) in NAMES
+                names[name] = (
+                    len(name) <= LONGEST and name.isprintable() and squeezed(name) in NAMES
+                )
             if not names[name] or value in (None, "", []):
                 continue
             if not _is_label(value):

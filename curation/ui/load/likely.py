@@ -33,5 +33,6 @@ def draw_offer(beginning: Any, key: str) -> None:
 
 def _take(column: str, key: str) -> None:
     """Choose a column as the label, as if it were chosen among the columns."""
-    slots.set_widget(f"map-{key}", True)
+    if not slots.widget_value(f"map-{key}"):
+        slots.set_widget(f"map-{key}", True)
     slots.set_widget(f"map-{key}-label", column)
