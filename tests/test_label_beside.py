@@ -254,8 +254,9 @@ def test_a_column_may_lack_in_some_rows_and_not_in_all(tmp_path):
     mended = json.dumps(FORMS["completion"])
     project.mend("rows.jsonl", 7, mended)
     assert project.examples.rows["label"].isna().sum() == 2
-    path.write_text("".join(json.dumps({**row, "kind": None}) + "\n" for row in ROWS))
-    project.add(path)
+    path.write_text("".join(json.dumps({**row, "label": None}) + "\n" for row in ROWS))
+    (entry,) = project.add(path, mapping={"label": "label"})
+    assert not any("label" in note for note in entry["report"]["notes"]), "it is no plain column"
     assert project.examples.rows["label"].isna().all(), "all of them are to be labelled"
 
 

@@ -141,7 +141,7 @@ class _Converter:
         label_names: Sequence[str] | None,
     ) -> None:
         self._format, self._mapping, self._label_names = format, mapping, label_names
-        self._reserved, self._truth = set[str](), False
+        self._reserved, self._truth = set((mapping or {}).values()), False
         self.news: list[Note] = []
 
     def result(self, source: str, item: Item) -> Result:
