@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from curation import Project, Step, jobs
 from curation.decisions import Decision, as_one_act
 from curation.errors import CurationError
+from curation.questions import Question, write_questions
 from curation.recipe import Recipe
 from curation.review import Review, write_review
 from curation.settings import identity, write_about
@@ -666,3 +667,20 @@ def test_a_form_never_writes_back_what_somebody_else_changed(project):
     app.run()
     assert Project.open(project.path).recipe == theirs
     assert next(n for n in app.number_input if n.label == "Low").value == 9.0
+
+
+def test_a_view_is_another_one_when_other_answers_are_its_columns(make_project):
+    """What is remembered under its fingerprint, as a search, holds the columns by name."""
+    project = make_project([{"prompt": "Tea?", "completion": "Yes."}])
+    example = str(project.examples.rows.index[0])
+    lead = [Question("tone", "choice", options=("warm", "cold")), Question("help", "rating")]
+    project.decisions.append(
+        Decision(example, "answer", {"question": one.name, "value": value}, "Ann")
+        for one, value in zip(lead, ("warm", 3), strict=True)
+    )
+    views = []
+    for one in lead:
+        write_questions(project.path, [one])
+        views.append(state.annotated(project, project.view()))
+    assert "answers.tone" in views[0].dataset.rows and "answers.help" in views[1].dataset.rows
+    assert views[0].fingerprint != views[1].fingerprint

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation import Project
@@ -22,7 +24,7 @@ from curation.looking.orders import Order
 from curation.questions import Question, write_questions
 from curation.report import StepReport
 from curation.review import change_review, read_review
-from curation.suggestions import Suggestion, Suggestions, Table, content_of
+from curation.suggestions import Suggestion, Suggestions, Table, content_of, store
 from curation.suggestions.making import (
     LEARNED,
     answered,
@@ -31,6 +33,7 @@ from curation.suggestions.making import (
     of_records,
     records_of,
 )
+from curation.suggestions.store import SCHEMA
 from tests.test_card import QUESTIONS, answer, ask, place
 from tests.test_cli import run
 from tests.test_review import curate
@@ -131,6 +134,40 @@ def test_a_damaged_file_is_a_sentence_and_cards_come_without_suggestions(project
     assert reply["cards"] and not reply["trouble"]
     assert "Delete it, or make them anew" in reply["remark"]
     assert all(one["suggestions"] == [] for one in reply["cards"])
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(project, monkeypatch):
+    """A value that many rows share takes no room in the file; written out, these would be 400 GB."""
+    text, number = orjson.dumps("x" * 1_000_000).decode(), 400_000
+    names = ("example", "question", "source", "content")
+    value = pa.DictionaryArray.from_arrays(pa.array([0] * number, pa.int32()), pa.array([text]))
+    columns = {name: pa.array(["tone"] * number) for name in names} | {"value": value}
+    bomb = pa.table(columns | {"score": pa.array([0.5] * number)})
+    path = Suggestions(project.path).path
+    pq.write_table(bomb.select(SCHEMA.names), path)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(CurationError, match=r"unpacks to more than 256 MB. Delete it"):
+        Suggestions(project.path).table()
+    with pytest.raises(CurationError, match="unpacks to more than"):
+        records_of(path.read_bytes(), ".parquet")
+    path.unlink()
+    monkeypatch.setattr(store, "MOST", 1_000)
+    rows = [suggestion(project, i, "tone", "warm") for i in ids_of(project)]
+    save(project, *rows[:5])
+    with pytest.raises(CurationError, match="Remove a source, or suggest fewer"):
+        save(project, *rows)
+    assert len(Suggestions(project.path).table()) == 5, "what is saved can be read"
+
+
+def test_a_parquet_table_may_have_lists_and_several_groups_of_rows(project):
+    one, two, *_ = ids_of(project)
+    lines = [(one, "faults", ["long", "wrong"]), (two, "faults", ["wrong"])] * 40
+    frame = pd.DataFrame(lines, columns=["id", "question", "value"])
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame), sink, row_group_size=7)
+    records = records_of(sink.getvalue().to_pybytes(), ".parquet")
+    rows = of_records(records, project.view().dataset, LEAD, "s").rows
+    assert [(r.example, r.question, r.value) for r in rows] == lines
 
 
 @pytest.mark.parametrize("held_back", [0.0, 1.0])
