@@ -15,7 +15,7 @@ from curation.ui import shell
 from curation.ui.text import markdown
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=16, show_spinner="Looking through the examples …")
 def _outlook(path: str, fingerprint: str, _dataset: Dataset) -> Outlook:
     """The content of a delivery of this dataset."""
     return Outlook.of(_dataset)

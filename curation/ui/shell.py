@@ -288,10 +288,11 @@ def note_owners(project: Project) -> bool:
     return True
 
 
-def stale(project: Project, view: View) -> None:
+def stale(project: Project, view: View, note: str = "") -> None:
     """Say that the page shows the last run and what has changed since, with a button that runs it.
 
-    While a run is under way its progress stands in the place of the sentence.
+    While a run is under way its progress stands in the place of the sentence. note: a sentence
+    other than the view's own.
     """
     if view.current:
         return
@@ -299,7 +300,7 @@ def stale(project: Project, view: View) -> None:
         st.fragment(_draw_run, run_every=1.0)(project)
         return
     with st.container(key="stale", horizontal=True, vertical_alignment="center"):
-        st.info(markdown(view.note, 400), icon=":material/history:")
+        st.info(markdown(note or view.note, 400), icon=":material/history:")
         if not state.owns(project):
             return
         st.button(

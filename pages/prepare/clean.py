@@ -37,8 +37,7 @@ def draw() -> None:
         state.need_view()
     shell.note_owners(project)
     view = project.view()
-    if not view.current:
-        st.info(markdown(view.changes, 400), icon=":material/history:")
+    shell.stale(project, view, view.changes)
     if conflict := edits.CONFLICT.get(project):
         edits.draw_conflict(project, *conflict)
     else:

@@ -113,6 +113,7 @@ def _draw_amounts(plan: Plan) -> Plan:
         sorted({*usual, "100", "250", "500", "1000", "2500", "5000"}, key=int),
         default=usual,
         key=f"train-budgets-{plan.task}",
+        format_func=lambda text: f"{int(text):,}" if text.isdecimal() else text,
         accept_new_options=True,
         help="Several make a curve; one budget proves little. Type any other number.",
     )
