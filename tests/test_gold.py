@@ -110,6 +110,12 @@ def test_what_others_hold_and_what_is_on_the_screen_take_no_place_of_a_gold_item
     assert order[-1] == free[-1], "what is left comes when nothing else waits"
 
 
+def test_a_gold_item_stands_in_one_tab_of_a_person_as_any_example_does(project):
+    change_review(project.path, gold=0.3)
+    first, second = (set(ask(place(project, "Eva"), page=page)["order"]) for page in "ab")
+    assert first & set(golden(project)) and second - first and not first & second
+
+
 def test_a_queue_counts_gold_items_like_others_and_ends(project):
     change_review(project.path, gold=0.2)
     assert curate("review", project.path).startswith("Each of the 48 examples is answered by one")

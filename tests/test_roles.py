@@ -421,6 +421,14 @@ def test_a_role_is_that_of_the_address_before_that_of_the_domain(project):
     assert roles.role_of(roles.read_team(project.path), BOB) == "reader"
 
 
+def test_an_address_is_of_a_domain_as_a_whole():
+    domain = ("*@lab.example",)
+    assert roles.matches(domain, "ann@lab.example") and roles.matches((BOB,), BOB)
+    for stranger in ("eve@xlab.example", "eve@sub.lab.example"):
+        assert not roles.matches(domain, stranger)
+    assert not roles.matches((BOB,), f"x{BOB}")
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "ann", "@lab.example", "ann@", "*", "*@", "a@b@c", "*@*", "a b@c.d", "a@b\n", "x" * 300, '"@b.c'],
