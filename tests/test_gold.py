@@ -372,6 +372,16 @@ def test_settled_answers_and_a_file_make_gold_once_and_one_is_taken_back(project
         gold.make(project, [(two, "tone", "warm")], " ")
 
 
+def test_an_item_with_several_right_answers_is_taken_back_whole(project):
+    one, *_ = golden(project)
+    gold.make(project, [(one, "tone", "warm")], "Lea")
+    with pytest.raises(CurationError, match="carries a name"):
+        gold.unmake(project, one, " ")
+    assert len(project.people().gold[one]) == 2
+    assert gold.unmake(project, one, "Lea") == 2
+    assert one not in project.people().gold
+
+
 def test_only_an_owner_makes_gold(project):
     rank(project, ANNOTATOR)
     with acting(ANN), pytest.raises(NotAllowed):
