@@ -294,8 +294,8 @@ def test_the_team_page_shows_progress_agreement_and_what_people_differ_about(pro
     data = card_data(app)
     assert (data["count"], data["settled"], bool(data["annotator"])) == (3, 0, True)
     assert data["items"][0]["choices"] == [
-        {"answer": "drop", "key": "1", "people": 1, "names": [hostile]},
-        {"answer": "keep", "key": "2", "people": 1, "names": ["Ann"]},
+        {"answer": "drop", "key": "D", "people": 1, "names": [hostile]},
+        {"answer": "keep", "key": "K", "people": 1, "names": ["Ann"]},
     ]
     app.toggle(key="settle-names").set_value(False).run()
     assert all(not c["names"] for item in card_data(app)["items"] for c in item["choices"])
