@@ -26,10 +26,13 @@ from curation.incoming import Incoming, shown
 from curation.manifest import TABLES
 
 if TYPE_CHECKING:
-    from curation.sources import ImportReport
+    from curation.sources import ImportReport, Stop
 
 SMALL = 16 * 2**20
 """Bytes of a file below which it is read while others are; a larger one gets all processors."""
+
+PACKED = {".7z", ".bz2", ".gz", ".lz4", ".tar", ".tgz", ".xz", ".zip", ".zst"}
+"""Endings of packed files, which may unpack to a hundred times their size."""
 
 Tables = dict[str, pd.DataFrame]
 """The rows of each of TABLES that reading a file gave."""
@@ -77,7 +80,12 @@ def has_content_of(folder: Path, entry: Mapping[str, Any], path: Path) -> bool:
 
 
 def read(
-    folder: Path, copy: Path, name: str, settings: Mapping[str, Any], progress: Progress
+    folder: Path,
+    copy: Path,
+    name: str,
+    settings: Mapping[str, Any],
+    progress: Progress,
+    stop: Stop | None = None,
 ) -> tuple[Tables, ImportReport]:
     """The examples and rejects of one file, and the report of reading it."""
     from curation import sources
@@ -93,6 +101,7 @@ def read(
             encoding=settings.get("encoding") or None,
             limits=sources.Limits(**settings.get("limits", {})),
             progress=progress,
+            stop=stop,
         )
         tables = {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}
     if tables["examples"]["label"].isna().all():
@@ -125,11 +134,14 @@ def read_each(
     copies: copy, name and settings of each. A reader is a process that takes half a second to start.
     Close it, so that after an error nothing is still being read.
     """
-    with ThreadPoolExecutor(os.cpu_count() or 1, "read") as pool:
+    from curation.sources import WORKERS, Stop
+
+    stop = Stop()
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, WORKERS), "read") as pool:
         ahead = {
-            i: pool.submit(read, folder, *one, silent)
+            i: pool.submit(read, folder, *one, silent, stop)
             for i, one in enumerate(copies)
-            if len(copies) > 1 and one[0].stat().st_size < SMALL
+            if len(copies) > 1 and _is_small(one[0])
         }
         try:
             for i, one in enumerate(copies):
@@ -140,7 +152,13 @@ def read_each(
                 else:
                     yield partial(read, folder, *one, part)
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop.now()
+
+
+def _is_small(copy: Path) -> bool:
+    """Return whether a file is small, and not packed, so that it stays small while it is read."""
+    return copy.suffix.lower() not in PACKED and copy.stat().st_size < SMALL
 
 
 def read_again(

@@ -11,7 +11,7 @@ import pytest
 from curation import Project, Step
 from curation.decisions import Decision
 from curation.decisions.moments import changes_since, return_to
-from curation.looking.queues import Board, changes_in, following, queue
+from curation.looking.queues import Board, following, queue
 from curation.review import Review, write_review
 from curation.ui.card.answers import write
 from curation.ui.card.replies import Place, reply
@@ -475,24 +475,42 @@ def test_a_card_shows_the_text_that_counts_now_also_after_an_undo(project):
 
 
 @pytest.mark.parametrize("kind, value", [("drop", None), ("label", "sum"), ("edit", EDIT)])
-def test_a_board_names_the_event_that_took_a_decision_away(project, kind, value):
-    ids, board, changes = list(project.examples.rows.index), Board(), changes_in(project.decisions)
-    project.decisions.append([Decision(ids[0], kind, value, "Ann", op_id="d")])
+def test_a_board_names_an_event_after_which_no_decision_is_lost(project, kind, value):
+    ids, board, store = list(project.examples.rows.index), Board(), project.decisions
+    store.append([Decision(ids[0], kind, value, "Ann", op_id="d")])
     before = project.people()
-    source, newest = board.losses(before, changes)
-    project.decisions.append([Decision(ids[1], "tag", "odd", "Ann", op_id="t")])
-    project.decisions.undo("Ann", op_id="t")
-    assert board.losses(project.people(), changes) == (source, newest), (
-        "nothing of it is in the rows"
-    )
-    project.decisions.undo("Ann", op_id="d")
+    source, newest = board.losses(before, store)
+    assert newest == before.last, "a new board knows nothing of the views before"
+    store.append([Decision(ids[1], "tag", "odd", "Ann", op_id="t")])
+    store.undo("Ann", op_id="t")
+    assert board.losses(project.people(), store) == (source, newest), "nothing of it is in rows"
+    store.undo("Ann", op_id="d")
     lost = project.people().last
-    assert board.losses(project.people(), changes) == (source, lost)
-    project.decisions.append([Decision(ids[2], "keep", None, "Ann")])
-    assert board.losses(project.people(), changes) == (source, lost)
-    assert board.losses(before, changes) == (source, lost), "a slow page brings an earlier state"
-    project.decisions.append([Decision(ids[3], "keep", None, "Ann")])
-    assert board.losses(project.people(), changes) == (source, lost)
+    assert board.losses(project.people(), store) == (source, lost)
+    store.append([Decision(ids[2], "keep", None, "Ann")])
+    assert board.losses(project.people(), store) == (source, lost)
+    assert board.losses(before, store) == (source, lost), "a slow page brings an earlier state"
+    store.append([Decision(ids[3], "keep", None, "Ann")])
+    assert board.losses(project.people(), store) == (source, lost)
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_card_shows_nothing_that_was_decided_and_undone_beside_the_making_of_its_view(
+    project, used
+):
+    ids, board = list(project.examples.rows.index), Board()
+    if used:
+        ask(place(project, "Eve", board))
+    project.decisions.append(
+        [
+            Decision(ids[0], "label", "spam", "Bob", batch="b"),
+            Decision(ids[0], "edit", EDIT, "Bob", batch="b"),
+        ]
+    )
+    seat = place(project, "Ann", board)
+    project.decisions.undo("Bob", batch="b")
+    (card,) = [c for c in ask(seat, at=ids[0])["cards"] if c["id"] == ids[0]]
+    assert (card["label"], "?" in card["messages"].split("content")[1][:6]) == ("", False)
 
 
 def test_a_view_is_made_again_where_the_log_was_repaired(project):

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from curation import Project, carry, copies, doctor, files
+from curation import Project, carry, copies, doctor, files, sources
 from curation.decisions import Decision
 from curation.errors import CurationError
 from curation.incoming import PROJECT
@@ -266,11 +266,53 @@ def test_one_unreadable_file_of_several_leaves_the_project_as_it_was(project, tm
     project.add(pairs(tmp_path / "first.jsonl", "f"))
     before = names(project), project.source_digest
     bad = texts(tmp_path, bad__parquet="no parquet")
-    paths = [pairs(tmp_path / "a.jsonl", "a"), bad / "bad.parquet", pairs(tmp_path / "c.jsonl", "c")]
+    paths = [
+        pairs(tmp_path / "a.jsonl", "a"),
+        bad / "bad.parquet",
+        pairs(tmp_path / "c.jsonl", "c"),
+    ]
     with pytest.raises(CurationError, match="^bad.parquet"):
         project.add(*paths)
     assert (names(project), project.source_digest) == before
     assert not [path.name for path in project.path.glob(".import-*")]
+
+
+def test_reading_is_ended_from_outside(tmp_path):
+    long = pairs(tmp_path / "long.jsonl", *map(str, range(150_000)))
+    stop, begun, refused = sources.Stop(), threading.Event(), list[str]()
+
+    def read() -> None:
+        try:
+            sources.parse(long, tmp_path / "out", progress=lambda *_: begun.set(), stop=stop)
+        except CurationError as error:
+            refused.append(str(error))
+
+    for moment in ("while it runs", "before it begins"):
+        reading = threading.Thread(target=read)
+        reading.start()
+        if moment == "while it runs":
+            assert begun.wait(60)
+        stop.now()
+        reading.join(60)
+        assert not reading.is_alive(), moment
+    assert len(refused) == 2
+
+
+def test_an_import_that_fails_ends_the_readers_of_its_other_files(project, tmp_path, monkeypatch):
+    stops = []
+    monkeypatch.setattr(sources.Stop, "now", lambda self: stops.append(self))
+    bad = texts(tmp_path, bad__parquet="no parquet") / "bad.parquet"
+    with pytest.raises(CurationError, match="^bad.parquet"):
+        project.add(bad, pairs(tmp_path / "a.jsonl", "a"))
+    assert len(stops) == 1
+
+
+def test_a_packed_file_is_read_alone(tmp_path):
+    for name in ("a.jsonl", "a.jsonl.gz", "a.ZIP"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [copies._is_small(tmp_path / n) for n in ("a.jsonl", "a.jsonl.gz", "a.ZIP")] == [
+        *(True, False, False)
+    ]
 
 
 def test_the_bytes_that_are_here_already_add_nothing_from_elsewhere(project, tmp_path):

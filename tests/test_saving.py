@@ -189,3 +189,14 @@ def test_an_answer_after_an_undo_is_read_with_what_the_undo_left(project):
     (first, _, undo, _) = sent("cards", project, "Ann")
     card.write(project, [{**undo, "value": {"op_id": "former"}}, first])
     assert [e.kind for e in project.decisions.events()][-2:] == ["undo", "check"]
+
+
+def test_an_answer_that_is_saved_is_not_refused_when_it_is_sent_again_later(project):
+    first = sent("settling", project)[:1]
+    assert settle.write(project, first).saved == [first[0]["op"]]
+    example = first[0]["item"]
+    project.decisions.append([Decision(example, "keep", annotator="Dan")])  # nobody says drop now
+    again = settle.write(project, first)
+    assert (again.saved, again.refused) == ([first[0]["op"]], {})
+    late = settle.write(project, [{**first[0], "op": "late"}])
+    assert late.saved == [] and list(late.refused) == ["late"]

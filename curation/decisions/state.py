@@ -59,7 +59,8 @@ class Summary:
 
 @dataclass(frozen=True)
 class State:
-    """The decisions on each example that count, without undone ones. Nobody may change a State.
+    """The decisions on each example that count, without undone ones. Nobody may change a State,
+    and the order of a table means nothing.
 
     verdicts, edits, labels, ratings, skips, preferred: example → event. tags, flags, apart: example →
     value → event. answers, settled: example → question → event. suggested: example →

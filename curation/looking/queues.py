@@ -24,6 +24,7 @@ from curation.text.counted import counted
 
 if TYPE_CHECKING:
     from curation.decisions import DecisionStore
+    from curation.decisions.fold import Fold
     from curation.decisions.state import State
 
 QUEUES = {
@@ -50,6 +51,13 @@ EVERYTHING = "everything"
 
 ONE = Review()
 """A review in which one person answers each example."""
+
+LAID_OVER = {
+    "verdicts": {"keep", "drop", "settle"},
+    "edits": {"edit", "settle"},
+    "labels": {"label", "settle"},
+}
+"""Table of a state that is laid over the rows of a view → kinds of events that enter something in it."""
 
 _CHUNK = 256
 _SHEETS = 64
@@ -192,13 +200,13 @@ class Board:
             ids = tuple(ids_of(rows, items)), tuple(ids_of(rows, np.array(late, dtype=np.int64)))
             return Look(positions, counts, labels, tags, passed, *ids)
 
-    def losses(self, people: State, changes: Changes) -> tuple[object, int]:
-        """Return the source of a state, and the number of an event before which nothing was lost last.
+    def losses(self, people: State, store: DecisionStore) -> tuple[object, int]:
+        """Return where a state was read from, and the number of the newest event with a loss up to it.
 
-        Lost: an example has no verdict, edit or label any more. A view with fewer events may show it.
+        A loss: an example has no verdict, edit or label any more. A view with fewer events may show it.
         """
         with self._lock:
-            return self._losses.follow(people, changes)
+            return self._losses.follow(people, store)
 
     def labels(self, rows: pd.DataFrame, people: State, changes: Changes | None) -> list[str]:
         """Return the labels in use, in the order of their keys on the card; see `look`."""
@@ -266,32 +274,38 @@ class _Counted:
 
 
 class _Losses:
-    """The newest event that left an example without a verdict, an edit or a label that it had.
+    """The newest event that may have left an example without a verdict, an edit or a label.
 
-    Each board keeps one former state for all pages: a state is as large as all the decisions.
+    An example counts whenever it is touched and has such events in the log, none of which counts now.
+    So nothing is missed that was decided and taken back between two readings.
     """
 
     def __init__(self) -> None:
-        self._former: State | None = None
         self._source: object = None
-        self._newest = 0
+        self._last = self._newest = 0
 
-    def follow(self, people: State, changes: Changes) -> tuple[object, int]:
-        """Compare a state with the former one; return its source and the newest event with a loss."""
-        former = self._former
-        source, examples = changes(former.last if former else 0, self._source)
-        if former is None or examples is None:
-            self._newest = 0
-        elif people.last <= former.last:
+    def follow(self, people: State, store: DecisionStore) -> tuple[object, int]:
+        """Return the source of a state, and the newest event with a loss up to it."""
+        source, kinds = store.read(self._touched, anew=False)
+        if kinds is None:
+            self._newest = people.last  # of the views made before nothing is known
+        elif people.last <= self._last:
             return source, self._newest
         elif any(
-            name in getattr(former, table) and name not in getattr(people, table)
-            for name in examples
-            for table in ("verdicts", "edits", "labels")
+            example not in getattr(people, table)
+            for example, given in kinds.items()
+            for table, may in LAID_OVER.items()
+            if given & may
         ):
             self._newest = people.last
-        self._former, self._source = people, source
+        self._source, self._last = source, people.last
         return source, self._newest
+
+    def _touched(self, fold: Fold) -> tuple[object, dict[str, set[str]] | None]:
+        """Return the fold, and the kinds of events of each example touched since; None for another fold."""
+        if fold is not self._source:
+            return fold, None
+        return fold, {i: {e.kind for e in fold.events_of(i)} for i in fold.touched(self._last)}
 
 
 class _Sheet:

@@ -11,11 +11,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Timer
+from threading import Lock, Timer
 from typing import Any
 
 from curation.dataset import Progress, silent
@@ -31,6 +31,7 @@ __all__ = [
     "ImportReport",
     "Limits",
     "Preview",
+    "Stop",
     "is_saved_dataset",
     "likely_labels",
     "not_data",
@@ -115,6 +116,29 @@ class Preview:
     notes: list[str] = field(default_factory=list)
 
 
+class Stop:
+    """Ends readings from outside: those that run now, and those that begin later."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._ends: list[Callable[[], None]] = []
+        self._is_over = False
+
+    def add(self, end: Callable[[], None]) -> None:
+        """Take the function that ends a reader."""
+        with self._lock:
+            self._ends.append(end)
+            if self._is_over:
+                end()
+
+    def now(self) -> None:
+        """End all readers."""
+        with self._lock:
+            self._is_over = True
+            for end in self._ends:
+                end()
+
+
 def parse(
     path: Path,
     out: Path,
@@ -127,12 +151,14 @@ def parse(
     limits: Limits | None = None,
     progress: Progress = silent,
     workers: int | None = None,
+    stop: Stop | None = None,
 ) -> ImportReport:
     """Read a file in a process of its own into out/examples.parquet and out/rejected.parquet.
 
     Both are folders of Parquet files, to be read as one table each: a long file of JSON lines is
     read by several processes (`workers`; the processors, when not given), to the same rows in the
-    same order. encoding: a Python codec's name, where the guess is wrong. Raises CurationError for
+    same order. encoding: a Python codec's name, where the guess is wrong. stop: ends the reading, as a
+    crash would. Raises CurationError for
     a file that is refused as a whole, that breaks a limit, or that crashes its reader; nothing but
     `out` is touched.
     """
@@ -142,14 +168,14 @@ def parse(
     count = min(workers or os.cpu_count() or 1, WORKERS)
     with ExitStack() as stack:
         first = _Worker(
-            {**task, "what": "parse", "out": str(out.resolve()), "workers": count}, stack
+            {**task, "what": "parse", "out": str(out.resolve()), "workers": count}, stack, stop
         )
         others = list[_Worker]()
         for line in first.output():
             share, _, text = line.partition(" ")
             if share == "parts":
                 others = [
-                    _Worker({**first.task, "part": part, "number": number}, stack)
+                    _Worker({**first.task, "part": part, "number": number}, stack, stop)
                     for number, part in enumerate(json.loads(text), 1)
                 ]
             else:
@@ -203,7 +229,7 @@ def _task(
 class _Worker:
     """A process that does one task under its limits. It ends with the `stack`, also after an error."""
 
-    def __init__(self, task: dict[str, Any], stack: ExitStack) -> None:
+    def __init__(self, task: dict[str, Any], stack: ExitStack, stop: Stop | None = None) -> None:
         self.task, self._limits, self._late = task, Limits(**task["limits"]), False
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="curation-"))
         self._answer = Path(folder) / "answer.json"
@@ -219,6 +245,8 @@ class _Worker:
         self._timer.daemon = True
         self._timer.start()
         stack.callback(self._end)
+        if stop is not None:
+            stop.add(self._process.kill)
         assert self._process.stdin
         with suppress(BrokenPipeError):  # the process has ended, and `answer` reports it
             self._process.stdin.write(json.dumps(task))

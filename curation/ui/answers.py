@@ -83,10 +83,15 @@ def write(
                 decisions = read(answer)
             except NotAllowed as error:
                 done.trouble = str(error)
-            except CurationError as error:
-                done.refused[op] = str(error)
-            except UNREADABLE:
-                done.refused[op] = "This answer cannot be read."
+            except (CurationError, *UNREADABLE) as error:
+                if _is_saved(project, op):  # the example or the question may have changed since
+                    done.saved.append(op)
+                else:
+                    done.refused[op] = (
+                        str(error)
+                        if isinstance(error, CurationError)
+                        else "This answer cannot be read."
+                    )
             else:
                 if decisions[0].kind not in SWITCHES:
                     waiting.append((op, decisions))
@@ -98,6 +103,10 @@ def write(
     except CurationError as error:
         done.trouble = str(error)
     return done
+
+
+def _is_saved(project: Project, op_id: str) -> bool:
+    return bool(op_id) and project.decisions.read(lambda fold: op_id in fold)
 
 
 def decision(answer: Answer, example_id: str, kind: str, value: Any) -> Decision:

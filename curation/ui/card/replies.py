@@ -210,7 +210,7 @@ def _up_to_date(place: Place, people: State | None) -> Dataset:
     """
     if people is None:
         return place.view.dataset
-    source, newest = place.board.losses(people, changes_in(place.project.decisions))
+    source, newest = place.board.losses(people, place.project.decisions)
     if newest > place.view.last or place.source not in (None, source):
         place.view = place.project.view()
     place.source = source
