@@ -113,6 +113,8 @@ def test_each_simple_kind_is_answered_by_keys_undone_and_there_after_a_reload(op
     define(project, TONE, FAULTS, HELP, WORDS)
     page = opened()
     example = painted(page)["example"]
+    first, about = page.locator(".question").first, page.locator(".questions .about")
+    places = [first.bounding_box(), about.bounding_box()]
     press(page, "2")
     assert focus(page) == "faults", "one answer is enough, so it goes on"
     press(page, "132")
@@ -120,7 +122,8 @@ def test_each_simple_kind_is_answered_by_keys_undone_and_there_after_a_reload(op
     page.keyboard.press("Enter")
     press(page, "4")
     assert focus(page) == "words"
-    assert page.get_by_text("A sentence is enough.").is_visible()
+    assert about.inner_text() == "words A sentence is enough.", "it says whose guideline it is"
+    assert [first.bounding_box(), about.bounding_box()] == places, "and had its room before"
     page.keyboard.press("Enter")
     page.keyboard.type("kd1 naïve 🌕")
     page.keyboard.press("Enter")

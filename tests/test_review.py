@@ -97,7 +97,7 @@ def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> Non
     answers = [("Ann", 0), ("Bob", 0), ("Cyd", 0), ("Ann", 1)]
     project.decisions.append([Decision(ids[n], "keep", annotator=who) for who, n in answers])
     assert curate("review", project.path) == (
-        "Each of the 50 examples is answered by one person; 2 are done, with 2 answers more than that."
+        "Each of the 50 examples is to be answered by one person; 2 are done, with 2 answers more than that."
     )
     set_to = curate("review", project.path, "--overlap", "2", "--json")
     assert json.loads(set_to) == {
@@ -114,7 +114,7 @@ def test_the_command_prints_and_sets_how_many_people_answer(make_project) -> Non
     shared = sum(Review(2, 0.2).people_for(i) == 2 for i in ids)
     text = curate("review", project.path, "--share", "0.2")
     assert text.startswith(
-        f"Each of {shared} shared examples is answered by 2 people; {50 - shared} by one person; "
+        f"Each of {shared} shared examples is to be answered by 2 people; {50 - shared} by one person; "
     )
     assert read_review(project.path) == Review(2, 0.2)
     status, _, sentence = run("review", project.path, "--overlap", "0")
@@ -133,7 +133,7 @@ def test_what_the_recipe_dropped_is_not_waited_for(make_project) -> None:
     assert (len(kept), len(dropped)) == (2, 2)
     project.decisions.append([Decision(i, "keep", annotator="Ann") for i in kept])
     assert curate("review", project.path) == (
-        "Each of the 2 examples is answered by one person; 2 are done."
+        "Each of the 2 examples is to be answered by one person; 2 are done."
     )
     project.decisions.append([Decision(dropped[0], "drop", annotator="Ann")])
     assert "Each of the 3 examples" in curate("review", project.path)

@@ -119,12 +119,12 @@ class Progress(NamedTuple):
         """Return what the settings mean for these examples, and how many are done."""
         by = f"{review.overlap} people" if review.overlap > 1 else "one person"
         if not self.single:
-            text = f"Each of the {counted(self.shared, 'example')} is answered by {by}"
+            text = f"Each of the {counted(self.shared, 'example')} is to be answered by {by}"
         elif not self.shared:
-            text = f"Each of the {counted(self.single, 'example')} is answered by one person"
+            text = f"Each of the {counted(self.single, 'example')} is to be answered by one person"
         else:
             text = (
-                f"Each of {counted(self.shared, 'shared example')} is answered by {by}; "
+                f"Each of {counted(self.shared, 'shared example')} is to be answered by {by}; "
                 f"{self.single:,} by one person"
             )
         extra = f", with {counted(self.extra, 'answer')} more than that" if self.extra else ""

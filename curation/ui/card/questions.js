@@ -282,10 +282,16 @@ class Questions {
     this.node.replaceChildren(
       ...(this.dropping ? [el("div", { class: "paneltitle" }, "Before it is dropped ", el("span", { class: "quiet" }, "Enter drops it, Esc takes it back"))] : []),
       ...asked.map((question) => this.row(question, question === current)),
-      ...(current?.guideline ? [el("div", { class: "quiet about" }, visible(current.guideline))] : []));
+      ...(asked.some((question) => question.guideline) ? [el("div", { class: "quiet about" }, ...this.guideline(current, asked))] : []));
     if (focused) this.page.pane.focus({ preventScroll: true });
     this.node.querySelector(".question.now")?.scrollIntoView({ block: "nearest" });
     this.paint(current);
+  }
+
+  /** The guideline of the question that digits answer, after its name among several; its room stays without one. */
+  guideline(current, asked) {
+    if (!current?.guideline) return ["\u00a0"];
+    return [...(asked.length > 1 ? [el("b", {}, visible(current.title)), " "] : []), visible(current.guideline)];
   }
 
   row(question, now) {
