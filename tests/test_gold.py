@@ -118,7 +118,9 @@ def test_a_gold_item_stands_in_one_tab_of_a_person_as_any_example_does(project):
 
 def test_a_queue_counts_gold_items_like_others_and_ends(project):
     change_review(project.path, gold=0.2)
-    assert curate("review", project.path).startswith("Each of the 48 examples is to be answered by one")
+    assert curate("review", project.path).startswith(
+        "Each of the 48 examples is to be answered by one"
+    )
     assert ask(place(project), page="Ann")["left"] == 60
     plain, (one, two, *_) = ids_of(project), golden(project)
     for n, (example, kind, value) in enumerate(

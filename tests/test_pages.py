@@ -327,6 +327,10 @@ def test_without_a_name_the_page_asks_for_it_and_nothing_can_be_decided(project)
     button(app, "Begin").click().run()
     assert not app.exception
     assert card_data(app)["annotator"] == "Eve"
+    app.text_input(key="annotator").set_value(" ").run()
+    assert card_data(app)["annotator"] == "Eve", "a browser may send the field empty"
+    app.text_input(key="annotator").set_value("Flo").run()
+    assert card_data(app)["annotator"] == "Flo"
 
 
 def test_without_a_name_nothing_is_decided_for_many(project):

@@ -246,7 +246,13 @@ def take_name(name: str) -> None:
 
 
 def recall_annotator() -> None:
-    """Begin a session, also after a reload, with the name that this browser remembers."""
+    """Begin a session, also after a reload, with the name that this browser remembers.
+
+    An emptied field keeps the name: after a lost connection the browser may send the field empty,
+    and nobody decides without a name.
+    """
+    if not annotator() and (former := st.session_state.get(_REMEMBERED)):
+        st.session_state[_ANNOTATOR] = former
     if _ANNOTATOR not in st.session_state:
         cookie: Any = st.context.cookies.get(_COOKIE)
         name = unquote(cookie)[:MOST_LETTERS] if isinstance(cookie, str) else ""
