@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 SMALL = 16 * 2**20
 """Bytes of a file below which it is read while others are; a larger one gets all processors."""
 
-PACKED = {".7z", ".bz2", ".gz", ".lz4", ".tar", ".tgz", ".xz", ".zip", ".zst"}
-"""Endings of packed files, which may unpack to a hundred times their size."""
-
 Tables = dict[str, pd.DataFrame]
 """The rows of each of TABLES that reading a file gave."""
 
@@ -158,7 +155,9 @@ def read_each(
 
 def _is_small(copy: Path) -> bool:
     """Return whether a file is small, and not packed, so that it stays small while it is read."""
-    return copy.suffix.lower() not in PACKED and copy.stat().st_size < SMALL
+    from curation.sources.about import PACKED
+
+    return copy.suffix.lower() not in (*PACKED, ".zip") and copy.stat().st_size < SMALL
 
 
 def read_again(

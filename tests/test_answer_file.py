@@ -12,7 +12,7 @@ from curation.roles import ANNOTATOR, OWNER, READER
 from curation.suggestions import Suggestions
 from curation.suggestions.making import NAMED, of_records, records_of
 from curation.ui import answer_file
-from tests.conftest import ROOT
+from tests.drawn import opened
 from tests.test_card import QUESTIONS
 from tests.test_roles import ANN, acting
 from tests.test_suggestions import LEAD, ids_of
@@ -31,12 +31,8 @@ def project(make_project, monkeypatch) -> Project:
     return project
 
 
-def opened() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "review" / "team.py"), default_timeout=120)
-    app.session_state["annotator"] = "Lea"
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+def team() -> AppTest:
+    return opened("team", who="Lea")
 
 
 def table(project: Project) -> bytes:
@@ -78,7 +74,7 @@ WHYS = [
 
 
 def test_suggestions_of_a_file_are_shown_with_what_is_left_out_and_saved_by_one_button(project):
-    app, (one, two, *_) = opened(), ids_of(project)
+    app, (one, two, *_) = team(), ids_of(project)
     assert not [b for b in app.button if b.key == "suggestions-attach"]
     sent(app, "suggestions", table(project))
     assert any("**2** of 8 answers fit" in m.value for m in app.markdown)
@@ -97,14 +93,14 @@ def test_suggestions_of_a_file_are_shown_with_what_is_left_out_and_saved_by_one_
 
 
 def test_right_answers_of_a_file_become_gold_items_once(project):
-    app, (one, two, *_) = opened(), ids_of(project)
+    app, (one, two, *_) = team(), ids_of(project)
     sent(app, "gold", table(project))
     assert "2 answers" in button(app, "gold-attach").label
     button(app, "gold-attach").click().run()
     people = Project.open(project.path).people()
     assert people.gold[one]["tone"].value["value"] == "warm"
     assert people.gold[two]["verdict"].annotator == "Lea"
-    app = opened()
+    app = team()
     sent(app, "gold", table(project))
     assert button(app, "gold-attach").disabled
     assert any("2 of them are gold already" in c.value for c in app.caption)
@@ -115,14 +111,14 @@ def test_right_answers_of_a_file_become_gold_items_once(project):
     [(b"{", "no file of"), (b"{}\n", "columns id"), (b"\xff\xfe", "no file of")],
 )
 def test_a_file_of_another_form_is_a_sentence(project, content, sentence):
-    app = opened()
+    app = team()
     sent(app, "gold", content)
     assert any(sentence in error.value for error in app.error)
 
 
 def test_a_file_that_is_too_large_is_not_read(project, monkeypatch):
     monkeypatch.setattr(answer_file, "MOST_MB", 1)
-    app = opened()
+    app = team()
     sent(app, "gold", table(project) + b"\n" * 2**20)
     assert any("larger than 1 MB" in error.value for error in app.error)
 
@@ -140,6 +136,6 @@ def test_the_panel_of_gold_items_and_the_fields_for_files_are_for_owners_alone(p
         for given, panels in ((OWNER, 2), (role, 0)):
             with roles.by_program():
                 roles.give_role(project.path, ANN.email, given)
-            app = opened()
+            app = team()
             assert ("Gold items" in [e.label for e in app.expander]) == (given == OWNER)
             assert sum("from-file" in str(b.key) for b in app.button) == panels

@@ -474,7 +474,15 @@ def test_a_card_shows_the_text_that_counts_now_also_after_an_undo(project):
     assert card["messages"] == source and card["edited"] == ""
 
 
-@pytest.mark.parametrize("kind, value", [("drop", None), ("label", "sum"), ("edit", EDIT)])
+@pytest.mark.parametrize(
+    "kind, value",
+    [
+        ("drop", None),
+        ("label", "sum"),
+        ("edit", EDIT),
+        ("settle", {"question": "label", "value": "sum"}),
+    ],
+)
 def test_a_board_names_an_event_after_which_no_decision_is_lost(project, kind, value):
     ids, board, store = list(project.examples.rows.index), Board(), project.decisions
     store.append([Decision(ids[0], kind, value, "Ann", op_id="d")])

@@ -19,7 +19,8 @@ from curation.operations.concept import Marks, average_precision, concept, proba
 from curation.overlay import Source
 from curation.recipe import Recipe, Step
 from curation.replay import Replay
-from tests.conftest import ROOT, make_dataset
+from tests.conftest import make_dataset
+from tests.drawn import opened
 
 COOKING = [f"Which {thing} do I boil, and for how long?" for thing in "abcdefghijklmnopqrst"]
 OTHERS = [f"Name a star called {thing} that can be seen." for thing in "abcdefghijklmnopqrst"]
@@ -237,12 +238,7 @@ def test_marks_left_out_say_how_well_they_are_told_apart(dataset):
 
 
 def browse(**session) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages/explore/browse.py"), default_timeout=120)
-    for name, value in {"annotator": "Ann", "browse-mode": "Concept", **session}.items():
-        app.session_state[name] = value
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+    return opened("browse", {"browse-mode": "Concept", **session})
 
 
 def press(app: AppTest, label: str) -> None:

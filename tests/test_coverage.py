@@ -32,6 +32,7 @@ from curation.operations.select_coverage import select_diverse
 from curation.report import StepReport
 from curation.ui.coverage.numbers import basis
 from tests.conftest import ROOT, make_dataset
+from tests.drawn import opened
 from tests.test_pages import button
 from tests.test_selection import choose, pool
 
@@ -362,20 +363,16 @@ def test_without_embeddings_a_comparison_is_a_sentence(tmp_path):
         compare_with(bare, reference)
 
 
-def opened() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages/explore/coverage.py"), default_timeout=120)
-    app.session_state["annotator"] = "Ann"
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+def coverage_page() -> AppTest:
+    return opened("coverage")
 
 
 def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
-    assert any("There is no reference set yet" in i.value for i in opened().info)
+    assert any("There is no reference set yet" in i.value for i in coverage_page().info)
     reference, _ = project.references.add(questions(tmp_path))
-    assert any("Not compared yet" in c.value for c in opened().caption)
+    assert any("Not compared yet" in c.value for c in coverage_page().caption)
     compare_with(project, reference)
-    app = opened()
+    app = coverage_page()
     assert {m.label for m in app.metric} >= {"Within reach", "With an embedding", "Gaps"}
     part = next(g for g in app.segmented_control if g.label == "Show")
     part.set_value("Over-represented").run()
@@ -400,7 +397,7 @@ def test_the_page_shows_shares_gaps_and_what_is_too_much(project, tmp_path):
 def test_a_reference_that_was_just_added_is_chosen_once(project, tmp_path, monkeypatch):
     monkeypatch.setenv("CURATION_FILES", str(tmp_path))
     project.references.add(questions(tmp_path), "one")
-    app = opened()
+    app = coverage_page()
     more = questions(tmp_path, 5).rename(tmp_path / "two.jsonl")
     next(g for g in app.segmented_control if "Path" in g.options).set_value("Path").run()
     app.text_input(key="reference-path").set_value(str(more)).run()
@@ -420,9 +417,9 @@ def test_a_damaged_comparison_computed_afresh_is_found_by_the_same_app(project, 
     compare_with(project, reference)
     (path,) = reference.results.glob("*.arrow")
     path.write_bytes(path.read_bytes()[:-1])
-    assert any("Not compared yet" in c.value for c in opened().caption)
+    assert any("Not compared yet" in c.value for c in coverage_page().caption)
     compare_with(project, reference)
-    app = opened()
+    app = coverage_page()
     assert app.metric and not any("have changed since" in i.value for i in app.info)
 
 
@@ -436,7 +433,7 @@ def test_a_reference_is_read_once_however_often_the_page_is_drawn(project, tmp_p
         return read(source, *args, **kwargs)
 
     monkeypatch.setattr(pd, "read_parquet", counting)
-    app = opened()
+    app = coverage_page()
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
     assert not app.exception
@@ -454,7 +451,7 @@ def test_dropped_rows_are_kept_from_the_page(project, tmp_path):
     )  # fmt: skip
     reference, _ = project.references.add(path)
     compare_with(project, reference)
-    app = opened()
+    app = coverage_page()
     next(s for s in app.slider if s.label.startswith("Within reach")).set_value(0.95)
     next(g for g in app.segmented_control if g.label == "Show").set_value("Gaps").run()
     button(app, "Yes, keep").click().run()

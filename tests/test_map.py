@@ -27,7 +27,7 @@ from curation.ui.map import figure as maps
 from curation.ui.map import treemap
 from curation.ui.map.special import sentences
 from curation.ui.text import markdown
-from tests.conftest import ROOT
+from tests.drawn import opened
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -360,12 +360,7 @@ def project(example_project, tmp_path, monkeypatch) -> Project:
 def page(project: Project, **looking) -> AppTest:
     from curation.ui.state import MapView
 
-    app = AppTest.from_file(str(ROOT / "pages/explore/map.py"), default_timeout=120)
-    app.session_state["annotator"] = "Ann"
-    app.session_state[f"map-view-{project.path}"] = MapView(**looking)
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+    return opened("map", {f"map-view-{project.path}": MapView(**looking)})
 
 
 def everything(project: Project) -> dict:

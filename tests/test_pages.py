@@ -20,19 +20,11 @@ from curation.review import Review, write_review
 from curation.settings import identity, write_about
 from curation.ui import state
 from tests.conftest import ROOT, make_dataset
+from tests.drawn import opened
 
 pytestmark = pytest.mark.usefixtures("main_module")
 
 PAGES = sorted((ROOT / "pages").glob("*/*.py"))
-
-
-def opened(page: str) -> AppTest:
-    """A page drawn as if somebody called Ann had opened it."""
-    app = AppTest.from_file(str(next(p for p in PAGES if p.stem == page)), default_timeout=120)
-    app.session_state["annotator"] = "Ann"
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
 
 
 def button(app: AppTest, label: str):

@@ -17,7 +17,8 @@ from curation.embedding import VectorStore
 from curation.errors import CurationError
 from curation.looking import search
 from curation.looking.search import Query
-from tests.conftest import PAIRS, ROOT, make_dataset
+from tests.conftest import PAIRS, make_dataset
+from tests.drawn import opened as page_of
 from tests.encoders import TrigramEncoder
 from tests.test_cli import answer, refused, run
 
@@ -260,14 +261,8 @@ def test_lit_words_make_no_markup_of_the_data(nasty):
 
 
 def browse(mode: str = "Words", **session) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages/explore/browse.py"), default_timeout=120)
-    app.session_state["annotator"] = "Ann"
-    app.session_state["browse-mode"] = mode
-    for name, value in session.items():
-        app.session_state[name.replace("_", "-") if name.startswith("browse") else name] = value
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+    more = {n.replace("_", "-") if n.startswith("browse") else n: v for n, v in session.items()}
+    return page_of("browse", {"browse-mode": mode, **more})
 
 
 def opened(project: Project, example_id: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from curation.training import standing
 from curation.ui import tables
 from curation.ui.train import listing
 from tests.conftest import ROOT
+from tests.drawn import opened
 from tests.training_runs import write_language_run, write_run
 
 pytestmark = pytest.mark.usefixtures("main_module")
@@ -45,12 +46,8 @@ def started(monkeypatch) -> list:
     return commands
 
 
-def opened() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "pages" / "deliver" / "train.py"), default_timeout=120)
-    app.session_state["annotator"] = "Ann"
-    app.run()
-    assert not app.exception, app.exception[0].message
-    return app
+def train() -> AppTest:
+    return opened("train")
 
 
 def text_of(app: AppTest) -> str:
@@ -66,7 +63,7 @@ def part(app: AppTest, name: str) -> AppTest:
 
 
 def test_without_a_run_the_form_is_open_and_asks_for_an_estimate_first(news, started):
-    app = opened()
+    app = train()
     assert {"Curated", "Random"} <= {b.label.split("**")[1] for b in app.checkbox}
     assert not [b for b in app.button if b.label.startswith("Train")]
     app.button(key="train-estimate").click().run()
@@ -84,7 +81,7 @@ def test_an_estimate_shows_its_time_and_what_does_not_fit_cannot_be_started(
     result |= {"memory_mb": 800.0, "warnings": ["The test set is small."], "refused": ""}
     answer = SimpleNamespace(state="done", result=result, error="")
     monkeypatch.setattr(jobs, "status", lambda path, job_id: answer)
-    app = opened()
+    app = train()
     app.button(key="train-estimate").click().run()
     assert app.button(key="train-go").label == "Train, about 3 min"
     assert "800 MB" in text_of(app) and "The test set is small" in text_of(app).replace("\\", "")
@@ -100,7 +97,7 @@ def test_an_estimate_shows_its_time_and_what_does_not_fit_cannot_be_started(
 
 
 def test_a_plan_that_cannot_be_run_is_a_sentence_in_place_of_the_button(news, started):
-    app = opened()
+    app = train()
     for box in app.checkbox:
         box.set_value(False)
     app.run()
@@ -110,7 +107,7 @@ def test_a_plan_that_cannot_be_run_is_a_sentence_in_place_of_the_button(news, st
 
 def test_the_verdict_stands_first_and_every_part_can_be_opened(news):
     run = write_run(news, budgets=(60, 120))
-    app = opened()
+    app = train()
     assert app.header[0].value.replace("\\", "") == run.verdict["sentence"]
     assert app.get("image"), "a chart of all arms"
     assert any("test set is small" in w.value.replace("\\", "") for w in app.warning)
@@ -123,7 +120,7 @@ def test_the_verdict_stands_first_and_every_part_can_be_opened(news):
 
 def test_a_confusion_shows_its_examples_and_sends_them_to_review(news):
     run = write_run(news)
-    app = part(opened(), "Confusion")
+    app = part(train(), "Confusion")
     fit = run.answers("curated-60-0")
     wrong = fit[fit["label"] != fit["predicted"]].value_counts(["label", "predicted"]).iloc[0]
     yes = next(b for b in app.button if b.label.startswith("Yes, review"))
@@ -135,26 +132,26 @@ def test_a_confusion_shows_its_examples_and_sends_them_to_review(news):
 
 def test_the_answers_of_another_fit_can_be_looked_at(news):
     write_run(news)
-    app = part(opened(), "Classes")
+    app = part(train(), "Classes")
     app.selectbox[0].set_value("random-60-1").run()
     assert not app.exception
 
 
 def test_many_classes_are_shown_as_pairs(news):
     write_run(news, classes=[f"class {n}" for n in range(150)])
-    app = part(opened(), "Confusion")
+    app = part(train(), "Confusion")
     assert list(app.dataframe[0].value.columns) == ["label", "predicted", "examples", "share"]
 
 
 def test_ten_arms_at_four_budgets_are_all_drawn(news):
     arms = ["curated", "random", "longest", *(f"balanced:column {n}" for n in range(7))]
     write_run(news, arms=arms, budgets=(10, 20, 40, 80), seeds=1)
-    assert len(opened().dataframe[0].value) == 40
+    assert len(train().dataframe[0].value) == 40
 
 
 def test_a_run_that_was_ended_in_the_middle_says_so_and_is_resumed_by_a_click(news, started):
     run = write_run(news, finished=False)
-    app = opened()
+    app = train()
     assert "stopped: 5 of 6 fits done" in app.warning[0].value.replace("\\", "")
     app.button(key="train-resume").click().run()
     assert started[-1].words == (str(news.path), f"--run={run.id}")
@@ -163,7 +160,7 @@ def test_a_run_that_was_ended_in_the_middle_says_so_and_is_resumed_by_a_click(ne
 def test_a_run_at_work_shows_its_progress_and_cannot_be_deleted(news):
     run = write_run(news, finished=False)
     with run.working():
-        app = opened()
+        app = train()
         assert any("At work: 5 of 6" in p.text for p in app.get("progress"))
         assert "train-resume" not in [b.key for b in app.button]
         app.button(key="train-delete").click().run()
@@ -175,7 +172,7 @@ def test_a_run_at_work_shows_its_progress_and_cannot_be_deleted(news):
 
 def test_notes_are_saved_and_two_runs_stand_side_by_side(news):
     first, second = write_run(news), write_run(news, arms=("curated", "random"))
-    app = opened()
+    app = train()
     newest, other = runs.all_runs(news.path)
     app.text_area(key=f"train-notes-{newest.id}").set_value(HOSTILE).run()
     assert newest.notes == HOSTILE
@@ -192,7 +189,7 @@ def test_what_a_run_says_is_text_and_no_markup(news):
     verdict["sentence"] = verdict["arms"][0]["title"] = HOSTILE
     verdict["warnings"] = [HOSTILE]
     run.write("verdict.json", verdict)
-    app = opened()
+    app = train()
     for name in ("Confusion", "Regions", "What to collect", "Classes"):
         assert "![" not in text_of(part(app, name)).replace("\\!\\[", "")
 
@@ -213,7 +210,7 @@ def test_a_run_that_a_later_version_planned_does_not_hide_the_others(news):
 
 def test_steps_that_find_wrong_labels_are_added_to_the_recipe_by_one_click(news):
     write_run(news)
-    app = opened()
+    app = train()
     app.button(key="train-add-label_quality").click().run()
     uses = [step.use for step in Project.open(news.path).recipe]
     assert uses == ["fix_text", "embed", "label_quality", "drop_wrong_labels"]
@@ -254,7 +251,7 @@ def test_a_run_whose_process_is_killed_is_stopped_and_no_longer_at_work(news):
 
 def test_a_language_model_has_losses_samples_and_its_hardest_answers(news):
     write_language_run(news)
-    app = part(opened(), "Regions")
+    app = part(train(), "Regions")
     losses = app.dataframe[0].value
     assert losses["loss"].tolist() == [3.0] and losses["before"].tolist() == [4.0]
     assert losses["train"].tolist() == [60]

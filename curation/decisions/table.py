@@ -3,6 +3,7 @@
 A table is a large dictionary, which its copies share, and the few entries that were set since. So a
 copy costs what was set lately and not all decisions of a project, and the search for cycles, which
 stops all threads, meets the large dictionary once. Accepted cost: removing an entry copies it all.
+`collections.ChainMap` copies alike, but to count or walk its entries it makes a dictionary of all.
 """
 
 from __future__ import annotations

@@ -52,12 +52,8 @@ EVERYTHING = "everything"
 ONE = Review()
 """A review in which one person answers each example."""
 
-LAID_OVER = {
-    "verdicts": {"keep", "drop", "settle"},
-    "edits": {"edit", "settle"},
-    "labels": {"label", "settle"},
-}
-"""Table of a state that is laid over the rows of a view → kinds of events that enter something in it."""
+LAID_OVER = ("verdicts", "edits", "labels")
+"""The tables of a state that are laid over the rows of a view."""
 
 _CHUNK = 256
 _SHEETS = 64
@@ -286,6 +282,8 @@ class _Losses:
 
     def follow(self, people: State, store: DecisionStore) -> tuple[object, int]:
         """Return the source of a state, and the newest event with a loss up to it."""
+        from curation.decisions.subjects import SINGLE
+
         source, kinds = store.read(self._touched, anew=False)
         if kinds is None:
             self._newest = people.last  # of the views made before nothing is known
@@ -294,8 +292,7 @@ class _Losses:
         elif any(
             example not in getattr(people, table)
             for example, given in kinds.items()
-            for table, may in LAID_OVER.items()
-            if given & may
+            for table in {SINGLE.get(kind, "") for kind in given}.intersection(LAID_OVER)
         ):
             self._newest = people.last
         self._source, self._last = source, people.last
@@ -305,7 +302,13 @@ class _Losses:
         """Return the fold, and the kinds of events of each example touched since; None for another fold."""
         if fold is not self._source:
             return fold, None
-        return fold, {i: {e.kind for e in fold.events_of(i)} for i in fold.touched(self._last)}
+        kinds = {
+            example: {
+                (e.settles() if e.kind == "settle" else e).kind for e in fold.events_of(example)
+            }
+            for example in fold.touched(self._last)
+        }
+        return fold, kinds
 
 
 class _Sheet:
