@@ -84,6 +84,17 @@ def drawn(page: Any) -> None:
     page.wait_for_function(QUIET, timeout=120_000)
 
 
+def reads(locator: Any, texts: list[str]) -> None:
+    """Assert what all matching elements say, white space as one space.
+
+    Asked again for a while: an element that a page replaces between the search for it and the question
+    for its text answers with the text of its parts, run together.
+    """
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_text(texts, use_inner_text=True)
+
+
 def _quietly(*command: str) -> bool:
     return (
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode

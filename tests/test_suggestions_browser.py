@@ -9,6 +9,7 @@ from curation.decisions.suggested import beside_answer, is_accepted
 from curation.questions import Question, write_questions
 from curation.review import change_review, read_review
 from curation.suggestions import Suggestion, Suggestions, content_of
+from tests.browser import reads
 from tests.test_card_browser import events, opened, painted, press, saved  # noqa: F401
 
 TONE = Question("tone", "choice", options=("warm", "plain", "cold"), required=True)
@@ -93,7 +94,7 @@ def test_all_answers_are_accepted_as_one_act_changed_cleared_and_undone(opened, 
     suggest(project, tone=lambda n: "plain", faults=lambda n: ["long"], words=lambda n: "A sum.")
     page = opened()
     offered = page.locator("[data-offered]")
-    assert offered.all_inner_texts() == ["plain\n2", "long", "A sum."]
+    reads(offered, ["plain 2", "long", "A sum."])
     first = painted(page)["example"]
     page.get_by_role("button", name="Accept and keep").click()
     assert painted(page)["example"] != first
@@ -101,10 +102,10 @@ def test_all_answers_are_accepted_as_one_act_changed_cleared_and_undone(opened, 
     accepted = [("keep", None), ("tone", "plain"), ("faults", ["long"]), ("words", "A sum.")]
     assert log(project) == accepted
     press(page, "3")
-    assert page.locator(".option[aria-checked=true]").all_inner_texts() == ["cold"]
-    assert offered.all_inner_texts() == ["long\n1", "A sum."]
+    reads(page.locator(".option[aria-checked=true]"), ["cold"])
+    reads(offered, ["long 1", "A sum."])
     press(page, "2")
-    assert offered.all_inner_texts() == ["A sum."], "a changed list is the person's own"
+    reads(offered, ["A sum."])  # a changed list is the person's own
     press(page, "a")
     saved(page)
     assert log(project)[4:] == [
