@@ -33,13 +33,13 @@ def key(*parts: object) -> str:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table with a checksum over all of it, whole or not at all."""
+    """Write a table with a checksum over all of it, by which a reader notices an incomplete file."""
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_file(sink, table.schema, options=options) as writer:
         writer.write_table(table)
     body = sink.getvalue()
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
+    with replacing(path, durable=False) as temporary, open(temporary, "wb") as stream:
         stream.write(hashlib.blake2b(body, digest_size=_DIGEST).digest())
         stream.write(body)
 

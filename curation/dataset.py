@@ -15,6 +15,7 @@ from pandas.api.types import is_numeric_dtype
 
 from curation.columns import CLAIMED, PREFIX, FileColumns
 from curation.errors import CurationError
+from curation.numbered import replaced
 from curation.report import StepReport
 
 Progress = Callable[[float, str], None]
@@ -251,12 +252,12 @@ def _carried(text: str) -> str:
     return name if isinstance(name, str) and _ID.fullmatch(name) else ""
 
 
-def with_derived(rows: pd.DataFrame, changed: Sequence[str] | None = None) -> pd.DataFrame:
+def with_derived(rows: pd.DataFrame, changed: np.ndarray | None = None) -> pd.DataFrame:
     """Rows with prompt, response, system and attention made anew from messages.
 
-    `changed` limits the work to those ids.
+    `changed` limits the work to the rows of these numbers.
     """
-    part = rows if changed is None else rows.loc[list(changed)]
+    part = rows if changed is None else rows.iloc[changed]
     labels = [None if pd.isna(label) else label for label in part["label"]]
     rejected = part["rejected"] if "rejected" in part else [""] * len(part)
     derived = [derive(*row) for row in zip(part["messages"], labels, rejected, strict=True)]
@@ -267,14 +268,7 @@ def with_derived(rows: pd.DataFrame, changed: Sequence[str] | None = None) -> pd
     }
     if changed is None:
         return rows.assign(**fresh)
-    return rows.assign(**{name: overlaid(rows[name], values) for name, values in fresh.items()})
-
-
-def overlaid(column: pd.Series, values: pd.Series) -> pd.Series:
-    """A copy of a column in which the ids of `values` carry its values."""
-    result = column.copy()
-    result.loc[values.index] = values
-    return result
+    return rows.assign(**{n: replaced(rows[n], changed, values) for n, values in fresh.items()})
 
 
 @dataclass(frozen=True)
@@ -291,6 +285,7 @@ class Dataset:
     vectors: np.ndarray | None = None
     steps: tuple[StepReport, ...] = ()
     own: FileColumns = field(default_factory=FileColumns, repr=False)
+    _order: list[np.ndarray] = field(default_factory=list, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -299,6 +294,14 @@ class Dataset:
     def kept(self) -> pd.DataFrame:
         """The rows that no step and no person dropped."""
         return self.rows[self.rows["dropped_by"].isna()]
+
+    @property
+    def kept_numbers(self) -> np.ndarray:
+        """The numbers of the kept rows, in the order of their ids."""
+        if not self._order:  # shared by all datasets of these rows
+            self._order.append(np.asarray(self.rows.index.argsort()))
+        order = self._order[0]
+        return np.asarray(order[self.rows["dropped_by"].isna().to_numpy()[order]])
 
     @property
     def dropped(self) -> pd.DataFrame:
@@ -356,10 +359,7 @@ class Dataset:
         return part.assign(**own) if own else part
 
     def messages(self, example_id: str) -> list[Message]:
-        """The conversation of one example.
-
-        Raises CurationError when no example has that id.
-        """
+        """The conversation of an example; raises CurationError when no example has that id."""
         return load_messages(str(self.row(example_id)["messages"]))
 
     def row(self, example_id: str) -> pd.Series:
@@ -394,4 +394,6 @@ class Dataset:
 
     def replace(self, **changes: Any) -> Dataset:
         """A copy with other rows, vectors or steps."""
+        if "rows" in changes and not changes["rows"].index.equals(self.rows.index):
+            changes["_order"] = []
         return replace(self, **changes)

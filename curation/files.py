@@ -95,9 +95,10 @@ def _remove(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a path to write to, which is synced and renamed to `path` when the block succeeds.
 
+    durable: False leaves out the sync, for files whose damage is noticed and costs only time.
     Raises CurationError when there is no space left or the folder cannot be written to; the old
     file, if any, is then untouched.
     """
@@ -111,9 +112,11 @@ def replacing(path: Path) -> Iterator[Path]:
                 lock.take(stream.fileno())
             os.chmod(temporary, 0o666 & ~UMASK)
             yield temporary
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
             os.replace(temporary, path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise CurationError(
             f"{path.name} could not be written: {error.strerror or error}."

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from curation.cache import Memory, key
-from curation.dataset import BASE_COLUMNS, Dataset, overlaid, with_derived
+from curation.dataset import BASE_COLUMNS, Dataset, with_derived
 from curation.heirs import NEAR, PART, heirs_of
+from curation.numbered import numbers_of, replaced, spread
 from curation.personal.redaction import REDACTED, redacted_json
 from curation.registry import KINDS, PHASES
 from curation.report import DISAGREEMENT, PEOPLE, PEOPLE_COLUMNS, StepReport
@@ -129,36 +130,34 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
     delta, by_people = layer.delta, layer.use == PEOPLE
     if by_people and "messages" in delta and (kinds := redacted_kinds(dataset)):
         delta = _redacted(rows, delta, kinds)
-    places = rows.index.get_indexer(delta.index) if by_people else None
-    if places is not None and (places < 0).any():  # decided of examples that are not here now
-        delta, places = delta[places >= 0], places[places >= 0]
+    numbers = numbers_of(rows.index, delta.index) if layer.numbers is None else layer.numbers
+    if (numbers < 0).any():  # decided of examples that are not here now
+        delta, numbers = delta[numbers >= 0], numbers[numbers >= 0]
     if "messages" in delta:
-        fresh = delta["messages"].dropna()
-        fresh = fresh[fresh != rows.loc[fresh.index, "messages"]]
-        before = rows.loc[fresh.index, "messages"]
-        rows = rows.assign(messages=overlaid(rows["messages"], fresh))
+        rows, before = _reworded(rows, numbers, delta["messages"])
     own = dataset.own
-    for name in [name for name in BESIDE if name in delta]:
-        rows = rows.assign(**{name: overlaid(rows[name], delta[name].dropna())})
+    for name in [name for name in (*BESIDE, "label") if name in delta]:
+        some = delta[name].notna().to_numpy()
+        rows = rows.assign(**{name: replaced(rows[name], numbers[some], delta[name][some])})
         if name == "metadata":
             own = own.over(rows[name], layer.fingerprint)
-    if "label" in delta:
-        rows = rows.assign(label=overlaid(rows["label"], delta["label"].dropna()))
     if "messages" in delta or "label" in delta:
-        rows = with_derived(rows, list(delta.index))
-    columns = _measured(rows, delta)
+        rows = with_derived(rows, numbers)
+    columns = _measured(rows, delta, numbers)
     if "keep" in delta and len(delta):
-        if places is None:
-            columns["dropped_by"] = _dropped_by(rows["dropped_by"], layer.name, delta["keep"])
+        keep = delta["keep"].to_numpy(dtype=bool)
+        if not by_people:
+            columns["dropped_by"] = _dropped_by(rows["dropped_by"], numbers[~keep], layer.name)
         else:
-            former = rows["dropped_by"].iloc[places]
+            former = rows["dropped_by"].iloc[numbers]
             overruled = former[former.notna()]
-            columns |= _decided(rows, places, delta["keep"].to_numpy())
+            columns |= _decided(rows, numbers, keep)
             decided = dataset.replace(rows=rows.assign(**columns))
             heirs = heirs_of(decided, people)
             if len(heirs):
                 columns["dropped_by"][heirs.index] = None
                 delta = pd.concat([delta, heirs])
+                numbers = np.append(numbers, numbers_of(rows.index, heirs.index))
     after = rows.assign(**columns)
     kept = dataset.rows["dropped_by"].isna()
     still = after["dropped_by"].isna()
@@ -172,6 +171,7 @@ def lay(dataset: Dataset, layer: StepReport, people: PeopleState | None = None) 
         delta=delta,
         before=before,
         overruled=overruled,
+        numbers=numbers,
     )
     return dataset.replace(rows=after, steps=(*dataset.steps, report), own=own)
 
@@ -191,18 +191,29 @@ def _redacted(rows: pd.DataFrame, delta: pd.DataFrame, kinds: Sequence[str]) -> 
         for edit, others in zip(edits, beside.to_numpy().tolist(), strict=True)
     ]
     fresh = pd.Series(texts, index=edits.index, dtype=edits.dtype)
-    return delta.assign(messages=overlaid(delta["messages"], fresh))
+    places = np.flatnonzero(delta["messages"].notna())
+    return delta.assign(messages=replaced(delta["messages"], places, fresh))
 
 
-def _measured(rows: pd.DataFrame, delta: pd.DataFrame) -> dict[str, pd.Series]:
+def _reworded(
+    rows: pd.DataFrame, numbers: np.ndarray, messages: pd.Series
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Rows with other conversations at some numbers, missing for none, and the former ones that differ."""
+    some = messages.notna().to_numpy()
+    numbers, fresh = numbers[some], messages[some]
+    former = rows["messages"].iloc[numbers]
+    differ = np.asarray(fresh.array != former.array, dtype=bool)
+    changed = replaced(rows["messages"], numbers[differ], fresh[differ])
+    return rows.assign(messages=changed), former[differ]
+
+
+def _measured(rows: pd.DataFrame, delta: pd.DataFrame, numbers: np.ndarray) -> dict[str, pd.Series]:
     """The columns that a delta adds; where a second step did not measure, the first's value stays."""
     elsewhere = {*CONTROL, *BASE_COLUMNS} - {"split"}
     names = [str(c) for c in delta if c not in elsewhere]
     if not names:
         return {}
-    whole = delta[names]
-    if not delta.index.equals(rows.index):
-        whole = whole.reindex(rows.index)
+    whole = spread(delta[names], numbers, rows.index)
     return {
         name: whole[name] if name == "split" else _over(rows.get(name), whole[name])
         for name in names
@@ -215,22 +226,20 @@ def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
     return fresh.where(fresh.notna(), old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
 
 
-def _dropped_by(dropped: pd.Series, step: str, keep: pd.Series) -> pd.Series:
-    """Name who dropped each row, after a step that drops what is still kept."""
-    result = dropped.copy()
-    refused = keep.index[~keep]
-    still = result.loc[refused].isna()
-    result[refused[still.to_numpy()]] = step
-    return result
+def _dropped_by(dropped: pd.Series, refused: np.ndarray, step: str) -> pd.Series:
+    """Name who dropped each row, after a step that drops the rows of some numbers if still kept."""
+    drops = np.zeros(len(dropped), dtype=bool)
+    drops[refused] = True
+    return dropped.mask(drops & dropped.isna().to_numpy(), step)
 
 
-def _decided(rows: pd.DataFrame, places: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:
+def _decided(rows: pd.DataFrame, numbers: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:
     """Name who dropped each row, and which are pinned, after people, who overrule every step."""
     dropped = rows["dropped_by"].astype(object).to_numpy(copy=True)
-    dropped[places[keep]] = None
-    dropped[places[~keep]] = PEOPLE
+    dropped[numbers[keep]] = None
+    dropped[numbers[~keep]] = PEOPLE
     pinned = np.zeros(len(rows), dtype=bool)
-    pinned[places[keep]] = True
+    pinned[numbers[keep]] = True
     return {
         "dropped_by": pd.Series(dropped, index=rows.index, dtype=rows["dropped_by"].dtype),
         "pinned": pd.Series(pinned, index=rows.index),
@@ -277,7 +286,11 @@ def _pinned(dataset: Dataset) -> pd.Index:
 
 def _without(layer: StepReport, ids: pd.Index) -> StepReport:
     """A layer that says nothing of these rows."""
-    return replace(layer, delta=layer.delta[~layer.delta.index.isin(ids)]) if len(ids) else layer
+    if not len(ids):
+        return layer
+    rest = ~layer.delta.index.isin(ids)
+    numbers = None if layer.numbers is None else layer.numbers[rest]
+    return replace(layer, delta=layer.delta[rest], numbers=numbers)
 
 
 def with_decisions(

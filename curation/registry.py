@@ -14,7 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from curation.errors import RecipeError
 from curation.parameters import (
@@ -30,6 +30,9 @@ from curation.parameters import (
 )
 from curation.text.slug import column_word
 from curation.versions import code_version
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "INPUTS",
@@ -60,7 +63,8 @@ INPUTS = {
     "batch": "any slice of the rows, cut anywhere by the engine: a frame with the text columns, "
     "`label`, and the columns named by `needs` or by a `Column` parameter; for a `clean` operation "
     "that makes no columns one row per turn, with columns `text` and `role`",
-    "rows": "every row that is still kept, all columns, sorted by id",
+    "rows": "every row that is still kept, sorted by id: all columns, without the texts that the "
+    "operation does not name where it names its `texts`",
     "vectors": "the embeddings of the rows, (rows, width) float32, unit length; where the parameter may "
     "be None, None without embeddings",
     "neighbours": "a function of k and, for some of the rows, of their positions; it returns indices "
@@ -85,6 +89,10 @@ INPUTS = {
 `curation.engine.supply` makes them.
 """
 PHASES = ("clean", "measure", "select", "split")
+
+TEXTS = ("messages", "prompt", "response", "system", "tools", "rejected", "metadata", "repairs")
+"""Columns of the examples that take memory; see `Operation.texts`."""
+
 EVERY_KIND = (
     "keep",
     "drop",
@@ -142,7 +150,8 @@ class Operation:
     depends: what else its results depend on, such as a model's weights; given the number of rows of a
     call about to be made, it may first make a choice that is still open, which can take seconds.
     reads: the part of people's decisions that its results depend on, where decisions are an input;
-    without it, all of them. notes: sentences for a person about its answer, such as a value that no
+    without it, all of them. texts: the columns among TEXTS that it reads; None for all, which costs a copy
+    of them. notes: sentences for a person about its answer, such as a value that no
     row has. agrees: refuses parameters that make no sense together. spared: inputs that are None
     where the engine has none. unread: the parameters whose columns a call with these parameters does
     not read.
@@ -163,6 +172,7 @@ class Operation:
     agrees: Agrees | None = None
     spared: tuple[str, ...] = ()
     unread: Unread | None = None
+    texts: tuple[str, ...] | None = None
 
     @functools.cached_property
     def version(self) -> str:
@@ -251,6 +261,13 @@ class Operation:
         """The columns beyond the text that a call with these parameters reads."""
         return tuple(dict.fromkeys([*self.needs, *(params[p.name] for p in self._columns(params))]))
 
+    def without_unread(self, rows: pd.DataFrame, params: Mapping[str, Any]) -> pd.DataFrame:
+        """The rows without the texts that a call with these parameters does not read."""
+        if self.texts is None:
+            return rows
+        unread = {*TEXTS} - {*self.texts, *self.columns_read(params)}
+        return rows[[name for name in rows if name not in unread]]
+
     def _columns(self, params: Mapping[str, Any]) -> list[Parameter]:
         """The parameters that name a column which a call reads."""
         unread = self.unread(params) if self.unread else ()
@@ -274,10 +291,11 @@ def _decorator(kind: str) -> Callable[..., Callable[[Function], Function]]:
         notes: Notes | None = None,
         agrees: Agrees | None = None,
         unread: Unread | None = None,
+        texts: tuple[str, ...] | None = None,
     ) -> Callable[[Function], Function]:
         def register(function: Function) -> Function:
             described = _describe(kind, title, function, makes, needs, slow, depends, reads)
-            add(replace(described, notes=notes, agrees=agrees, unread=unread))
+            add(replace(described, notes=notes, agrees=agrees, unread=unread, texts=texts))
             return function
 
         return register

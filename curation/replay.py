@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from curation.basis import Bases, Basis
 from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset, Progress, silent
 from curation.embedding.store import NotRemembered
 from curation.engine import Engine, Serial
-from curation.engine.steps import Steps
+from curation.engine.steps import Computed, Steps
 from curation.engine.supply import embedded
 from curation.errors import CurationError
 from curation.files import content_of
+from curation.numbered import from_table, to_table
 from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
@@ -188,20 +187,23 @@ class Replay:
         begin = time.perf_counter()
         step, operation = stage.step, stage.step.operation
         remembered = self.cache.get(fingerprint)
-        vectors = dataset.vectors
+        vectors, ids = dataset.vectors, dataset.rows.index
         if operation.kind == "embed" and remembered is not None:
             try:
                 store = self.store.remembering()
-                vectors = self._steps.compute(dataset, operation, step.arguments, silent, store)[1]
+                vectors = self._steps.compute(
+                    dataset, operation, step.arguments, silent, store
+                ).vectors
             except NotRemembered:  # the vectors are gone, so there is work to be done
                 remembered = None
         if remembered is not None:
-            delta = remembered.to_pandas()
+            delta, numbers = from_table(remembered, len(ids))
+            delta = delta.set_axis(ids.take(numbers))
         else:
             if not compute(step):
                 raise NotCached(stage.name, dataset)
-            delta, vectors = self._computed(dataset, stage, place)
-            self.cache.put(fingerprint, pa.Table.from_pandas(delta))
+            delta, numbers, vectors = self._computed(dataset, stage, place)
+            self.cache.put(fingerprint, to_table(delta, numbers, len(ids)))
         report = StepReport(
             name=stage.name,
             use=step.use,
@@ -211,13 +213,12 @@ class Replay:
             cached=remembered is not None,
             fingerprint=fingerprint,
             delta=delta,
+            numbers=numbers,
         )
         return _timed(lay(dataset, report).replace(vectors=vectors), begin)
 
-    def _computed(
-        self, dataset: Dataset, stage: _Named, place: tuple[int, int]
-    ) -> tuple[pd.DataFrame, np.ndarray | None]:
-        """A step's delta and the vectors after it; an error names the step."""
+    def _computed(self, dataset: Dataset, stage: _Named, place: tuple[int, int]) -> Computed:
+        """The answer of a step to a dataset; an error names the step."""
         number, count = place
         title = _title(stage)
 

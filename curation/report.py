@@ -29,7 +29,8 @@ DISAGREEMENT = "disagreement"
 class StepReport:
     """The report of one step: its delta, counts, and time.
 
-    delta: indexed by id; see `curation.overlay`. kept_in, kept_out, dropped, changed: rows.
+    delta: indexed by id; see `curation.overlay`. numbers: of its rows in the dataset, where they were
+    looked up. kept_in, kept_out, dropped, changed: rows.
     seconds: this time, cached ones included. columns: those it added. before: the text it changed.
     overruled: for people's verdicts, the rows that were dropped already, and by whom.
     """
@@ -50,6 +51,7 @@ class StepReport:
     columns: tuple[str, ...] = ()
     before: pd.Series | None = field(repr=False, default=None)
     overruled: pd.Series | None = field(repr=False, default=None)
+    numbers: np.ndarray | None = field(repr=False, default=None)
 
     @property
     def notes(self) -> list[str]:

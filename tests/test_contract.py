@@ -159,9 +159,10 @@ def answer(
     params = params or arguments(operation, len(dataset))
     if operation.batched:
         columns = dict.fromkeys([*BATCH_COLUMNS, *operation.columns_read(params)])
-        return run_batch(Batch(operation.name, params, dataset.rows[list(columns)]))
+        rows = operation.without_unread(dataset.rows[list(columns)], params)
+        return run_batch(Batch(operation.name, params, rows))
     order = np.argsort(dataset.rows.index.to_numpy().astype(str), kind="stable")
-    rows = dataset.rows.iloc[order]
+    rows = operation.without_unread(dataset.rows.iloc[order], params)
     vectors = None if dataset.vectors is None else dataset.vectors[order]
     offers = {
         "rows": rows,

@@ -14,7 +14,7 @@ import curation
 from tests.conftest import ROOT
 
 FLOORS = """
-    errors report text versions personal reading
+    errors numbered report text versions personal reading
     lock process parameters formats topic_names answers targets allocation languages
     registry
     files recipe rejected commands

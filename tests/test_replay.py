@@ -177,6 +177,43 @@ def test_a_damaged_cache_entry_is_a_miss(dataset, tmp_path):
     assert not any(step.cached for step in result.steps)
 
 
+def test_a_run_is_the_same_cut_anywhere_and_opened_again(tmp_path, monkeypatch):
+    def tidy(batch):
+        """Take exclamation marks away."""
+        return [text.replace("!", "") for text in batch["text"]]
+
+    def place(rows):
+        """Count the kept rows by id."""
+        return pd.Series(range(len(rows)), index=rows.index)
+
+    registry.clean("Tidy")(tidy)
+    registry.score("Place")(place)
+    pairs = [(f"Question {n // 2}?", f"Answer {n}" + "!" * (n % 3 == 0)) for n in range(20)]
+    dataset = make_dataset(pairs)
+    names = ("tidy", "words", "first_of_each", "place")
+    recipe = Recipe(tuple(map(Step, names)))
+    whole = replay(dataset, tmp_path / "whole").run(recipe)
+    monkeypatch.setattr("curation.engine.steps.BATCH_ROWS", 3)
+    cut = replay(dataset, tmp_path / "cut").run(recipe)
+    opened = replay(dataset, tmp_path / "cut").run(recipe)
+    shorter = make_dataset(pairs[:9] + pairs[10:])
+    once = replay(shorter, tmp_path / "none").run(recipe)
+    by_batches = Replay(Source("other", shorter), Cache(tmp_path / "cut" / "cache")).run(recipe)
+    for left, right in ((whole, cut), (whole, opened), (once, by_batches)):
+        pd.testing.assert_frame_equal(left.rows, right.rows)
+        for one, other in zip(left.steps, right.steps, strict=True):
+            pd.testing.assert_frame_equal(one.delta, other.delta)
+            assert one.numbers.tolist() == other.numbers.tolist()
+            assert (one.before is None) == (other.before is None)
+            if one.before is not None:
+                pd.testing.assert_series_equal(one.before, other.before)
+    tidied, place_of = whole.steps[0], whole.rows["place"].dropna()
+    assert tidied.changed == 7 and tidied.before.index.equals(tidied.delta.index)
+    assert place_of.sort_index().tolist() == list(range(10)), "in the order of the ids"
+    kept = whole.steps[2].delta["keep"]
+    assert set(kept.index[kept]) == set(place_of.index)
+
+
 def test_processes_and_serial_give_the_same_frame(tmp_path):
     many = make_dataset([(f"Question number {i}?", f"answer {i} " * (i % 7)) for i in range(9_000)])
     recipe = Recipe(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation import registry
 from curation.basis import Bases, Basis
@@ -27,11 +28,23 @@ from curation.engine import Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
 from curation.engine.supply import Supply
 from curation.errors import CurationError
+from curation.numbered import from_table, numbers_of, to_table
 from curation.registry import Operation
 from curation.report import StepReport
 from curation.targets import NONE, References
 
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
+
+
+class Computed(NamedTuple):
+    """The answer of an operation to a dataset.
+
+    delta: indexed by id. numbers: of its rows in the dataset. vectors: the dataset's, after it.
+    """
+
+    delta: pd.DataFrame
+    numbers: np.ndarray
+    vectors: np.ndarray | None
 
 
 @dataclass
@@ -59,18 +72,21 @@ class Steps:
         progress: Progress = silent,
         store: Any = None,
         name: str = "",
-    ) -> tuple[pd.DataFrame, np.ndarray | None]:
-        """The delta of an operation on a dataset, and the dataset's vectors after it.
+    ) -> Computed:
+        """The delta of an operation on a dataset; name: the step's in its recipe.
 
-        name: the step's in its recipe. Raises CurationError when the operation cannot run.
+        Raises CurationError when the operation cannot run.
         """
         self._demand(operation, params, dataset)
         names = operation.columns_read(params)
         if operation.batched:
             view = dataset.with_columns(names)[list(dict.fromkeys((*BATCH_COLUMNS, *names)))]
-            answer = self._in_batches(operation, params, view, progress)
-            return _noted(operation, params, view, answer), dataset.vectors
-        kept = dataset.with_columns(names, dataset.kept.sort_index())
+            view = operation.without_unread(view, params)
+            answer, numbers = self._in_batches(operation, params, view, progress)
+            return Computed(_noted(operation, params, view, answer), numbers, dataset.vectors)
+        numbers = dataset.kept_numbers
+        rows = operation.without_unread(dataset.rows, params)
+        kept = dataset.with_columns(names, rows.iloc[numbers])
         keeps_to_basis = "basis" in operation.inputs
         supply = Supply(
             rows=kept,
@@ -86,14 +102,14 @@ class Steps:
         answer = operation.run(*supply.of(operation), **params)
         if operation.kind != "embed":
             columns = as_columns(operation, answer, kept.index, params)
-            return _noted(operation, params, kept, columns), dataset.vectors
-        delta = _NO_DELTA
+            return Computed(_noted(operation, params, kept, columns), numbers, dataset.vectors)
+        delta, measured = _NO_DELTA, numbers[:0]
         if isinstance(answer, tuple):
             answer, columns = answer
-            delta = as_columns(operation, columns, kept.index, params)
+            delta, measured = as_columns(operation, columns, kept.index, params), numbers
         vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
-        vectors[dataset.rows.index.get_indexer(kept.index)] = answer
-        return delta, vectors
+        vectors[numbers] = answer
+        return Computed(delta, measured, vectors)
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
         """Raise CurationError for a missing column, with its maker, or for a column without numbers."""
@@ -116,9 +132,9 @@ class Steps:
 
     def _in_batches(
         self, operation: Operation, params: dict[str, Any], rows: pd.DataFrame, progress: Progress
-    ) -> pd.DataFrame:
+    ) -> tuple[pd.DataFrame, np.ndarray]:
         if len(rows) == 0:
-            return run_batch(Batch(operation.name, params, rows))
+            return run_batch(Batch(operation.name, params, rows)), np.arange(0)
         batches = [
             Batch(operation.name, params, rows.iloc[i : i + BATCH_ROWS])
             for i in range(0, len(rows), BATCH_ROWS)
@@ -129,20 +145,23 @@ class Steps:
         tables = [self.cache.get(name) if remembers else None for name in names]
         todo = [batch for batch, table in zip(batches, tables, strict=True) if table is None]
         fresh = self.engine.run(todo)
-        parts = []
+        parts, numbers = [], []
         for i, (batch, name, table) in enumerate(zip(batches, names, tables, strict=True)):
+            count = len(batch.rows)
             if table is not None:
-                part = _positions_to_ids(table.to_pandas(), batch.rows.index)
+                part, places = from_table(table, count)
             else:
                 part = next(fresh)
+                places = numbers_of(batch.rows.index, part.index)
                 if remembers:
-                    positions = pd.Index(batch.rows.index.get_indexer(part.index), name="row")
-                    self.cache.put(name, pa.Table.from_pandas(part.set_axis(positions)))
+                    self.cache.put(name, to_table(part, places, count))
             parts.append(part)
+            numbers.append(places + i * BATCH_ROWS)
             progress(
                 (i + 1) / len(batches), f"{min(len(rows), (i + 1) * BATCH_ROWS):,} of {len(rows):,}"
             )
-        return pd.concat(parts)
+        of_parts = np.concatenate(numbers)
+        return pd.concat(parts).set_axis(rows.index.take(of_parts)), of_parts
 
     def basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
         """The table that a step keeps to, for its name, its parameters and its vectors."""
@@ -181,16 +200,27 @@ def _first_names(names: Sequence[str]) -> str:
 
 def _batch_key(operation: Operation, batch: Batch, depends: Any) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for column in ("messages", "label", *operation.columns_read(batch.params)):
-        if pd.api.types.is_float_dtype(batch.rows[column]):  # JSON knows no infinity
-            digest.update(batch.rows[column].to_numpy(dtype=float, na_value=np.nan).tobytes())
-            continue
-        values = batch.rows[column].astype(object)
-        digest.update(orjson.dumps(values.where(values.notna(), None).tolist()))
+    for column in batch.rows:
+        for part in content_of_column(batch.rows[column]):
+            digest.update(part)
     return key(
         "batch", operation.name, operation.version, batch.params, depends, digest.hexdigest()
     )
 
 
-def _positions_to_ids(part: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
-    return part.set_axis(index[part.index.to_numpy()])
+def content_of_column(values: pd.Series) -> Iterator[bytes | memoryview]:
+    """Yield bytes that are equal for equal values, wherever a column was cut from a longer one."""
+    if isinstance(values.dtype, pd.StringDtype):
+        texts = pc.fill_null(pa.array(values.array, pa.large_string()), "")
+        yield np.asarray(values.isna()).tobytes()
+        yield np.asarray(pc.binary_length(texts)).tobytes()
+        for chunk in getattr(texts, "chunks", [texts]):
+            _, offsets, letters = chunk.buffers()
+            ends = np.frombuffer(offsets, np.int64)[chunk.offset :][: len(chunk) + 1]
+            if letters is not None and len(chunk):
+                yield memoryview(letters)[ends[0] : ends[-1]]
+    elif pd.api.types.is_float_dtype(values):  # JSON knows no infinity
+        yield values.to_numpy(dtype=float, na_value=np.nan).tobytes()
+    else:
+        plain = values.astype(object)
+        yield orjson.dumps(plain.where(plain.notna(), None).tolist())

@@ -31,7 +31,7 @@ def _in_prose(text: str, change: Callable[[str], str]) -> str:
     return "".join(change(piece) if kind == "prose" else piece for piece, kind in segments(text))
 
 
-@clean("Fix text")
+@clean("Fix text", texts=("messages",))
 def fix_text(
     batch: pd.DataFrame,
     *,
@@ -175,7 +175,7 @@ def _line(line: str, last: bool) -> str:
     return (words if hard_break or bare.endswith("\t") else bare) + end
 
 
-@clean("Strip HTML")
+@clean("Strip HTML", texts=("messages",))
 def strip_html(batch: pd.DataFrame) -> list[str]:
     """Remove stray tags such as <p>, <br/> and <b> from prose.
 
@@ -202,7 +202,7 @@ def strip_html(batch: pd.DataFrame) -> list[str]:
     ]
 
 
-@clean("Remove special tokens")
+@clean("Remove special tokens", texts=("messages",))
 def remove_special_tokens(batch: pd.DataFrame) -> list[str]:
     """Remove chat-template tokens such as <|im_end|> and [INST] that were left in the text.
 

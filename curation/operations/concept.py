@@ -132,7 +132,7 @@ def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> floa
     return float(average_precision_score(truth, scores))
 
 
-@score("Concept", makes=("concept_{tag}",), reads=_reads)
+@score("Concept", makes=("concept_{tag}",), reads=_reads, texts=())
 def concept(
     rows: pd.DataFrame,
     vectors: np.ndarray,

@@ -11,7 +11,7 @@ import pandas as pd
 from curation.registry import Range, score
 
 
-@score("Density and outliers", makes=("density", "outlier"), slow=True)
+@score("Density and outliers", makes=("density", "outlier"), slow=True, texts=())
 def density(
     rows: pd.DataFrame,
     vectors: np.ndarray,

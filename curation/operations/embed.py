@@ -35,7 +35,13 @@ def _encoder(params: Mapping[str, Any], store: VectorStore, rows: int | None) ->
     return store.encoder_name(params["model"], params["way"], rows)
 
 
-@embeds("Embeddings", makes=("tokens_cut", "tokens_unknown"), slow=True, depends=_encoder)
+@embeds(
+    "Embeddings",
+    makes=("tokens_cut", "tokens_unknown"),
+    slow=True,
+    depends=_encoder,
+    texts=("prompt", "response"),
+)
 def embed(
     rows: pd.DataFrame,
     store: VectorStore,

@@ -39,7 +39,7 @@ def _none_kept(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFra
     return [f"No example meets this, so it drops all {len(rows):,}."]
 
 
-@filter("Keep between", notes=_none_kept, agrees=_bounds_meet)
+@filter("Keep between", notes=_none_kept, agrees=_bounds_meet, texts=())
 def keep_between(
     batch: pd.DataFrame,
     *,
@@ -104,7 +104,7 @@ def _unknown_values(
     return [*notes, *_none_kept(params, rows, answer)]
 
 
-@filter("Keep values", notes=_unknown_values)
+@filter("Keep values", notes=_unknown_values, texts=())
 def keep_values(
     batch: pd.DataFrame,
     *,
@@ -133,7 +133,7 @@ def keep_values(
     return _by_value(batch, column, values, True)
 
 
-@filter("Drop values", notes=_unknown_values)
+@filter("Drop values", notes=_unknown_values, texts=())
 def drop_values(
     batch: pd.DataFrame,
     *,
@@ -249,7 +249,7 @@ def drop_matching(
     )
 
 
-@filter("Drop what needs attention", needs=("attention",))
+@filter("Drop what needs attention", needs=("attention",), texts=())
 def drop_attention(batch: pd.DataFrame) -> pd.DataFrame:
     """Drop rows that a trainer cannot use as they stand, such as a chat that ends with a question.
 

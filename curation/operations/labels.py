@@ -65,6 +65,7 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     slow=True,
     reads=_reads,
     notes=_notes,
+    texts=(),
 )
 def label_quality(
     rows: pd.DataFrame,
@@ -146,7 +147,7 @@ def _spared(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame)
     ]
 
 
-@filter("Drop wrong labels", needs=("wrong_label", "suggested_label"), notes=_spared)
+@filter("Drop wrong labels", needs=("wrong_label", "suggested_label"), notes=_spared, texts=())
 def drop_wrong_labels(
     rows: pd.DataFrame,
     *,

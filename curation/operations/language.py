@@ -14,7 +14,11 @@ _SHORTEST_RESPONSE = 30
 """Letters below which a response is read together with its prompt."""
 
 
-@score("Language", makes=("language", "prompt_language", "language_confidence"))
+@score(
+    "Language",
+    makes=("language", "prompt_language", "language_confidence"),
+    texts=("prompt", "response"),
+)
 def language(
     batch: pd.DataFrame,
     *,

@@ -60,6 +60,7 @@ def _tokenizer(name: str, content: str) -> Any:
     makes=("prompt_characters", "response_characters", "prompt_tokens", "response_tokens", "turns"),
     slow=lambda params: bool(params["tokenizer"]),  # a file of any size, or the Hub
     depends=_content,
+    texts=("messages", "prompt", "response"),
 )
 def lengths(
     batch: pd.DataFrame,

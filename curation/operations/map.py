@@ -41,7 +41,7 @@ NEAR_ENOUGH = 0.7
 """Share of the anchors that must be the very nearest; among many rows others are nearly as near."""
 
 
-@score("Map", makes=("map_x", "map_y"), slow=True)
+@score("Map", makes=("map_x", "map_y"), slow=True, texts=())
 def project_map(
     rows: pd.DataFrame,
     vectors: np.ndarray,

@@ -114,7 +114,7 @@ def _by_rule(params: Mapping[str, Any], rows: pd.DataFrame, frame: pd.DataFrame)
     return [f"Dropped: {'; '.join(counts)}."] if counts else []
 
 
-@filter("Drop bad answers", needs=("problems",), notes=_by_rule)
+@filter("Drop bad answers", needs=("problems",), notes=_by_rule, texts=("prompt", "response"))
 def drop_bad_answers(
     batch: pd.DataFrame,
     *,

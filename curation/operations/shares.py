@@ -23,7 +23,7 @@ def _shares(texts: pd.Series, count: Count) -> np.ndarray:
     return np.array(shares, dtype="float64")
 
 
-@score("Share of code")
+@score("Share of code", texts=("prompt", "response"))
 def code_share(
     batch: pd.DataFrame, *, side: Literal["prompt", "response"] = "response"
 ) -> np.ndarray:
@@ -49,7 +49,7 @@ def code_share(
     return _shares(batch[side], code_characters)
 
 
-@score("Share of mathematics")
+@score("Share of mathematics", texts=("prompt", "response"))
 def maths_share(
     batch: pd.DataFrame, *, side: Literal["prompt", "response"] = "response"
 ) -> np.ndarray:

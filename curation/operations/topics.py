@@ -53,7 +53,7 @@ def theme_count(topics: int) -> int:
     return int(np.clip(round(1.4 * np.sqrt(topics)), 1, min(15, topics)))
 
 
-@group("Topics", makes=("topic", "theme"), slow=True)
+@group("Topics", makes=("topic", "theme"), slow=True, texts=("prompt", "response"))
 def topics(
     rows: pd.DataFrame,
     vectors: np.ndarray,
@@ -283,7 +283,7 @@ def merged(centres: np.ndarray, sizes: np.ndarray, count: int) -> np.ndarray:
     return np.unique(part, return_inverse=True)[1]
 
 
-@group("Topics renamed", makes=("topic", "theme"), needs=("topic", "theme"))
+@group("Topics renamed", makes=("topic", "theme"), needs=("topic", "theme"), texts=())
 def rename_topics(
     batch: pd.DataFrame,
     *,

@@ -1,0 +1,64 @@
+"""Row numbers: the places of a small frame's rows in a dataset, so that ids are not looked up.
+
+A delta has some of a dataset's rows, and their numbers stay what they are while the source does. Ids
+are made from them when somebody reads the delta.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+ROW = "row number"
+"""The column of a stored table with the number of each row; absent where the rows are all, in order."""
+
+
+def numbers_of(ids: pd.Index, some: pd.Index) -> np.ndarray:
+    """Return the number of each of some ids, (len(some),); -1 for an id that is not there."""
+    if some is ids or some.equals(ids):
+        return np.arange(len(ids))
+    return np.asarray(ids.get_indexer(some))
+
+
+def is_whole(numbers: np.ndarray, count: int) -> bool:
+    """Return whether the numbers are those of all rows, in order."""
+    return len(numbers) == count and bool((numbers == np.arange(count)).all())
+
+
+def spread(frame: pd.DataFrame, numbers: np.ndarray, ids: pd.Index) -> pd.DataFrame:
+    """Return a frame over all ids, missing where it has no row, like `frame.reindex(ids)`."""
+    if not is_whole(numbers, len(ids)):
+        place = np.full(len(ids), -1)
+        place[numbers] = np.arange(len(numbers))
+        frame = frame.reset_index(drop=True).reindex(place)
+    return frame.set_axis(ids)
+
+
+def replaced(column: pd.Series, numbers: np.ndarray, values: pd.Series) -> pd.Series:
+    """Return a copy of a column with other values at some rows; the column itself for none."""
+    if not len(numbers):
+        return column
+    result = column.copy()
+    result.iloc[numbers] = values.array
+    return result
+
+
+def to_table(frame: pd.DataFrame, numbers: np.ndarray, count: int) -> pa.Table:
+    """Return a frame of some of `count` rows as a table without ids."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if is_whole(numbers, count):
+        return table
+    return table.append_column(ROW, pa.array(numbers, pa.int32()))
+
+
+def from_table(table: pa.Table, count: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the frame that `to_table` was given, counted from 0, and the numbers of its rows."""
+    numbers = np.arange(count)
+    if ROW in table.column_names:
+        numbers = table[ROW].to_numpy().astype(np.int64)
+        table = table.drop_columns([ROW])
+    frame: Any = table.to_pandas()
+    return frame, numbers

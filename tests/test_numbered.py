@@ -1,0 +1,95 @@
+"""Rows by number give what rows by id give, and stored tables come back as they were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from curation import numbered
+from curation.dataset import Dataset
+from curation.engine.steps import content_of_column as content
+from tests.conftest import make_dataset
+
+IDS = pd.Index([f"{n:016x}" for n in (7, 3, 9, 1, 5)], name="id", dtype="str")
+FRAME = pd.DataFrame(
+    {
+        "whole": [1, 2, 3],
+        "part": [1.5, np.nan, 2.5],
+        "yes": [True, False, True],
+        "word": pd.Series(["a", None, ""], dtype="str").array,
+        "perhaps": pd.array([True, None, False], dtype="boolean"),
+    },
+    index=IDS[[4, 0, 2]],
+)
+NUMBERS = np.array([4, 0, 2])
+
+
+def same(left, right):
+    pd.testing.assert_frame_equal(left, right, check_index_type=True)
+
+
+def test_a_frame_is_spread_as_pandas_spreads_it_by_id():
+    assert numbered.numbers_of(IDS, FRAME.index).tolist() == [4, 0, 2]
+    assert numbered.numbers_of(IDS, pd.Index(["x", IDS[1]])).tolist() == [-1, 1]
+    same(numbered.spread(FRAME, NUMBERS, IDS), FRAME.reindex(IDS))
+    turned = FRAME.reindex(IDS[::-1])
+    same(numbered.spread(turned, np.arange(5)[::-1], IDS), turned.reindex(IDS))
+    same(numbered.spread(turned, np.arange(5), IDS), turned.set_axis(IDS))
+
+
+def test_values_are_replaced_at_their_rows_and_the_column_stays_as_it_was():
+    column = pd.Series(list("abcde"), index=IDS, dtype="str")
+    values = pd.Series(["E", None], dtype="str", index=IDS[[4, 0]])
+    assert numbered.replaced(column, np.array([4, 0]), values).fillna("-").tolist() == list("-bcdE")
+    assert column.tolist() == list("abcde")
+    assert numbered.replaced(column, NUMBERS[:0], values[:0]) is column
+
+
+@pytest.mark.parametrize("numbers", [NUMBERS, np.array([2, 1, 0]), np.arange(3)], ids=str)
+def test_a_stored_table_has_the_rows_their_numbers_and_the_notes(numbers):
+    count = 5 if 4 in numbers else 3
+    frame = FRAME.copy()
+    frame.attrs["notes"] = ["One row is long."]
+    table = numbered.to_table(frame, numbers, count)
+    assert "id" not in table.column_names
+    assert (numbered.ROW in table.column_names) == (numbers.tolist() != [0, 1, 2])
+    back, numbers_back = numbered.from_table(table, count)
+    assert numbers_back.tolist() == numbers.tolist() and back.attrs == frame.attrs
+    same(back, FRAME.reset_index(drop=True))
+
+
+def test_the_order_of_ids_is_shared_by_datasets_of_the_same_rows_only():
+    dataset = make_dataset([("a", "1"), ("b", "2"), ("c", "3")])
+    ids = dataset.rows.index
+    assert ids[dataset.kept_numbers].tolist() == sorted(ids)
+    scored = dataset.replace(rows=dataset.rows.assign(score=1.0, dropped_by=["x", None, None]))
+    assert ids[scored.kept_numbers].tolist() == sorted(ids[1:])
+    turned = dataset.replace(rows=dataset.rows[::-1])
+    assert turned.rows.index[turned.kept_numbers].tolist() == sorted(ids)
+    assert len(Dataset(dataset.rows[:0]).kept_numbers) == 0
+
+
+def test_equal_columns_have_equal_bytes_wherever_they_are_cut():
+    def bytes_of(*values, dtype="str"):
+        return b"".join(map(bytes, content(pd.Series(values, dtype=dtype))))
+
+    words = pd.Series(["a", "bc", None, "", "é"] * 3, dtype="str")
+    whole = bytes_of("a", "bc", None, "", "é")
+    assert b"".join(map(bytes, content(words.iloc[5:10]))) == whole
+    joined = pd.concat([words.iloc[3:5], words.iloc[5:8]])
+    assert b"".join(map(bytes, content(joined))) == bytes_of("", "é", "a", "bc", None)
+    different = [
+        whole,
+        bytes_of("a", "bc", "", "", "é"),
+        bytes_of("ab", "c", None, "", "é"),
+        bytes_of("a", "bc", None, "é", ""),
+        bytes_of(),
+        bytes_of(None),
+        bytes_of(""),
+        bytes_of(1, None, dtype="Int64"),
+        bytes_of(1, 2, dtype="Int64"),
+        bytes_of(1.0, np.inf, dtype=float),
+        bytes_of(1.0, np.nan, dtype=float),
+    ]
+    assert len(set(different)) == len(different)
