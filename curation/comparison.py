@@ -10,7 +10,7 @@ import numpy as np
 from curation.cache import key
 from curation.dataset import Dataset, Progress, part_of, silent
 from curation.embedding.store import NotRemembered
-from curation.engine.supply import embedded
+from curation.engine.supply import embedded, vectors_of
 from curation.errors import CurationError
 from curation.looking import coverage
 from curation.looking.coverage import Compared
@@ -52,12 +52,9 @@ def compare_with(
     params = {**step.params, **({"of": of} if of else {})}
     if params != step.params:
         part = part_of(progress, 0, 2)
-        has_vector = ~np.isnan(dataset.vectors[:, 0])
-        vectors = np.full_like(dataset.vectors, np.nan)
-        vectors[has_vector] = embedded(
-            step.use, params, dataset.rows[has_vector], project.vectors, part
-        )
-        dataset = dataset.replace(vectors=vectors)
+        has_vector = dataset.vectors.present
+        vectors = vectors_of(step.use, params, dataset.rows[has_vector], project.vectors, part)
+        dataset = dataset.replace(vectors=vectors.at(has_vector, len(has_vector)))
     part = part_of(progress, 1, 4)
     reference_vectors = embedded(step.use, params, reference.examples, project.vectors, part)
     part = part_of(progress, 1, 2)

@@ -17,6 +17,7 @@ from curation.columns import CLAIMED, PREFIX, FileColumns
 from curation.errors import CurationError
 from curation.numbered import replaced
 from curation.report import StepReport
+from curation.vectors import Vectors
 
 Progress = Callable[[float, str], None]
 """Receives the finished share (0 to 1) and a short sentence; the core never knows who listens."""
@@ -276,16 +277,21 @@ class Dataset:
     """Examples, one a row, indexed by id, with all measured columns.
 
     rows: columns of BASE_COLUMNS, then one per score or group; strings are Arrow-backed.
-    vectors: (rows, width) float32, NaN where a row was not embedded; None before any embedding.
+    vectors: of the rows, (rows, width), made of an array where one is given, in which NaN stands for
+    a row that was not embedded; None before any embedding.
     steps: what each step of the recipe did, oldest first; see `explain`. own: the columns that the
     files brought along, which stand in no frame until something names them; see `column`.
     """
 
     rows: pd.DataFrame
-    vectors: np.ndarray | None = None
+    vectors: Vectors | None = None
     steps: tuple[StepReport, ...] = ()
     own: FileColumns = field(default_factory=FileColumns, repr=False)
     _order: list[np.ndarray] = field(default_factory=list, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.vectors, np.ndarray):
+            object.__setattr__(self, "vectors", Vectors.of(self.vectors))
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 
 from curation.basis import Bases, Basis
 from curation.cache import Cache, Memory, key
@@ -22,7 +21,8 @@ from curation.dataset import Dataset, Progress, silent
 from curation.embedding.store import NotRemembered
 from curation.engine import Engine, Serial
 from curation.engine.steps import Computed, Steps
-from curation.engine.supply import embedded
+from curation.engine.supply import vectors_of
+from curation.engine.vector_places import keep_places, remembered_places
 from curation.errors import CurationError
 from curation.files import content_of
 from curation.numbered import from_table, to_table
@@ -31,6 +31,7 @@ from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
 from curation.report import PEOPLE, StepReport
 from curation.targets import NONE, References, digests
+from curation.vectors import Vectors
 
 Compute = Callable[[Step], bool]
 """A test of whether a step that is not remembered may be computed."""
@@ -190,10 +191,7 @@ class Replay:
         vectors, ids = dataset.vectors, dataset.rows.index
         if operation.kind == "embed" and remembered is not None:
             try:
-                store = self.store.remembering()
-                vectors = self._steps.compute(
-                    dataset, operation, step.arguments, silent, store
-                ).vectors
+                vectors = self._vectors_again(dataset, stage, fingerprint)
             except NotRemembered:  # the vectors are gone, so there is work to be done
                 remembered = None
         if remembered is not None:
@@ -204,6 +202,8 @@ class Replay:
                 raise NotCached(stage.name, dataset)
             delta, numbers, vectors = self._computed(dataset, stage, place)
             self.cache.put(fingerprint, to_table(delta, numbers, len(ids)))
+            if operation.kind == "embed":
+                keep_places(self.cache, fingerprint, vectors, self.store)
         report = StepReport(
             name=stage.name,
             use=step.use,
@@ -216,6 +216,16 @@ class Replay:
             numbers=numbers,
         )
         return _timed(lay(dataset, report).replace(vectors=vectors), begin)
+
+    def _vectors_again(self, dataset: Dataset, stage: _Named, fingerprint: str) -> Vectors | None:
+        """The vectors of a remembered step; raises NotRemembered where some are gone."""
+        vectors = remembered_places(self.cache, fingerprint, self.store)
+        if vectors is None:
+            operation, store = stage.step.operation, self.store.remembering()
+            arguments = stage.step.arguments
+            vectors = self._steps.compute(dataset, operation, arguments, silent, store).vectors
+            keep_places(self.cache, fingerprint, vectors, self.store)
+        return vectors
 
     def _computed(self, dataset: Dataset, stage: _Named, place: tuple[int, int]) -> Computed:
         """The answer of a step to a dataset; an error names the step."""
@@ -262,20 +272,19 @@ class Replay:
     def _embed_revived(self, dataset: Dataset, compute: Compute) -> Dataset:
         """Give vectors to rows that a person kept although they were dropped before `embed`."""
         assert dataset.vectors is not None
-        bare = dataset.rows["dropped_by"].isna().to_numpy() & np.isnan(dataset.vectors[:, 0])
+        bare = dataset.rows["dropped_by"].isna().to_numpy() & ~dataset.vectors.present
         steps = [r for r in dataset.steps if r.kind == "embed"]
         if not bare.any() or not steps:
             return dataset
         rows = dataset.rows[bare].sort_index()
         step = replace_params(Step(steps[-1].use), steps[-1].params)
         store = self.store if compute(step) else self.store.remembering()
-        vectors = dataset.vectors.copy()
         try:
-            revived = embedded(steps[-1].use, steps[-1].params, rows, store)
-            vectors[dataset.rows.index.get_indexer(rows.index)] = revived
+            revived = vectors_of(steps[-1].use, steps[-1].params, rows, store)
         except NotRemembered:
             raise NotCached(steps[-1].name, dataset) from None
-        return dataset.replace(vectors=vectors)
+        places = dataset.rows.index.get_indexer(rows.index)
+        return dataset.replace(vectors=dataset.vectors.with_others(places, revived))
 
 
 def _content(path: Path) -> str:

@@ -21,7 +21,7 @@ FLOORS = """
     roles
     logins
     cache manifest decisions history recipe_text schema runs
-    columns basis presets recipe_file
+    columns basis presets recipe_file vectors
     dataset shapes
     alike label_errors carry embedding sources jobs
     chat choosing heirs judging
@@ -44,10 +44,10 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
-    "files judging label_errors languages lm personal registry shapes targets text topic_names",
+    "files judging label_errors languages lm personal registry shapes targets text topic_names vectors",
     "sources": "dataset errors formats process text",
     "formats": "errors",
-    "embedding": "cache dataset errors files process versions",
+    "embedding": "cache dataset errors files lock process versions vectors",
     "decisions": "errors files lock report",
 }
 """All that a package may import of those below it, where that is less than everything."""
@@ -55,7 +55,7 @@ NARROW = {
 
 ROOMS = {
     "embedding": """
-        multilingual neighbours backends
+        multilingual neighbours backends row_file texts
         models
         tokenizer benchmark fits
         static
@@ -90,7 +90,7 @@ ROOMS = {
         tokens
     """,
     "engine": """
-        batches supply
+        batches supply vector_places
         __init__
         steps
     """,

@@ -1,40 +1,45 @@
 """Vectors and numbers on disk by encoder and text, and the backend that a project chose for each model.
 
-Guarantee: equal texts are embedded once. A killed run loses at most one chunk. A damaged file counts
+Guarantee: equal texts are embedded once. A killed run loses at most one chunk. A damaged vector counts
 as absent and is written again. A vector is the same whether it was computed or read.
 
-Accepted: vectors keep half precision, which moves a cosine similarity by less than 0.001. All vectors
-of an encoder are in memory while they are used: 0.8 GB for a million texts and the bundled model.
+Accepted: vectors keep half precision, which moves a cosine similarity by less than 0.001. Files of
+earlier releases, one a chunk, are taken over when they are read.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from curation import files
-from curation.cache import key, read_table, write_table
+from curation.cache import key, read_table
 from curation.dataset import Progress, silent
 from curation.embedding.backends import exact
 from curation.embedding.encoder import Encoder, fastest_backend, load_encoder
 from curation.embedding.models import title_of
 from curation.embedding.multilingual import MULTILINGUAL
+from curation.embedding.row_file import Rows, appended, in_memory, opened
 from curation.embedding.static import DESIGN, NEAREST, SAMPLE, STATIC, agreement, static_name
+from curation.embedding.texts import (
+    Listed,
+    Texts,
+    in_costly_parts,
+    in_equal_parts,
+    keys_and_costs,
+    lowest,
+)
 from curation.errors import CurationError
+from curation.vectors import Vectors
 
 CHUNK = 1_024
 """Texts that are written together: some seconds of work, the most that a kill can cost."""
-
-PART = 64_000
-"""Characters whose numbers are written together: half a minute of a language model on two cores."""
 
 Compute = Callable[[list[str]], np.ndarray]
 """Texts → a row of numbers for each, (texts, width)."""
@@ -56,7 +61,7 @@ class NotRemembered(CurationError):
 
 
 class VectorStore:
-    """A folder with one file per chunk of vectors, for each model.
+    """A folder with one file of vectors for each encoder.
 
     choices: a JSON file with the backend of each model, so that a project keeps to the backend it
     began with. computed: texts that this object embedded; it read the vectors of the others.
@@ -67,7 +72,7 @@ class VectorStore:
         self._choices = choices
         self.computed = 0
         self._computes = True
-        self._loaded: dict[str, tuple[set[str], np.ndarray, np.ndarray]] = {}
+        self._loaded: dict[str, Rows] = {}
 
     def encoder(self, model: str = "", backend: str = "auto", texts: int | None = None) -> Encoder:
         """The encoder of a model by a backend.
@@ -144,7 +149,7 @@ class VectorStore:
         return None if entry is None else float(entry["agreement"])
 
     def measure_static(
-        self, texts: Sequence[str], model: str = "", progress: Progress = silent
+        self, texts: Texts, model: str = "", progress: Progress = silent
     ) -> float | None:
         """Embed at most 500 of the texts by the full model too, and keep the agreement of both.
 
@@ -153,7 +158,7 @@ class VectorStore:
         since these texts may be few, or another dataset's. None for fewer than three texts. Raises
         CurationError without the model.
         """
-        sample = sorted(set(texts), key=_digest)[:SAMPLE]
+        sample = lowest(texts, SAMPLE)
         if len(sample) < 3:
             return None
         title = title_of(model)
@@ -203,18 +208,31 @@ class VectorStore:
     ) -> np.ndarray:
         """Vectors of the texts, (texts, width) float32 as read back from half precision.
 
+        See `vectors_of`, which leaves them on disk.
+        """
+        return self.vectors_of(Listed(texts), encoder, progress, chunk)[:]
+
+    def vectors_of(
+        self,
+        texts: Texts,
+        encoder: Encoder,
+        progress: Progress = silent,
+        chunk: int = CHUNK,
+    ) -> Vectors:
+        """Vectors of the texts, in half precision, after computing those that are not on disk.
+
         Missing texts are sorted by length, so that a batch wastes little on padding, and written
         chunk by chunk. A run after a kill cuts the same chunks. Raises NotRemembered where a store
         made by `remembering` lacks a text.
         """
-        # Characters beyond a model's limit cost nothing, so they do not count.
-        cost = np.array([min(len(text), 1_200) + 20 for text in texts], dtype=float)
 
         def compute(part: list[str]) -> np.ndarray:
             return encoder.encode(part).astype(np.float16)
 
-        cut = _in_equal_parts(chunk)
-        return self._rows(texts, encoder.name, compute, cost, cut, progress).astype(np.float32)
+        # Characters beyond a model's limit cost nothing, so they do not count.
+        cut = in_equal_parts(chunk)
+        rows, places = self._rows(texts, encoder.name, compute, 1_200, cut, progress)
+        return Vectors(rows.values, places, rows.file)
 
     def measure(
         self, texts: Sequence[str], name: str, compute: Compute, progress: Progress = silent
@@ -224,91 +242,120 @@ class VectorStore:
         name: all that the numbers depend on besides a text. The longest texts come first, and about
         PART characters are computed and written together. Raises NotRemembered as `embed` does.
         """
-        cost = np.array([len(text) + 20 for text in texts], dtype=float)
 
         def exact(part: list[str]) -> np.ndarray:
             return compute(part).astype(np.float64)
 
-        return self._rows(texts, name, exact, cost, _in_costly_parts, progress)
+        listed = Listed(texts)
+        rows, places = self._rows(listed, name, exact, None, in_costly_parts, progress)
+        return np.asarray(rows.values[places], dtype=np.float64)
 
     def _rows(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         name: str,
         compute: Compute,
-        cost: np.ndarray,
+        most: int | None,
         cut: Callable[[list[int], np.ndarray], Iterator[list[int]]],
         progress: Progress,
-    ) -> np.ndarray:
-        """A row of numbers for each text, after computing those that are not on disk.
+    ) -> tuple[Rows, np.ndarray]:
+        """The rows of numbers on disk, and the place of each text's, after computing the missing ones.
 
-        cut: positions, the costliest first, and costs → the parts that are written together.
+        most: characters of a text that cost time, or all. cut: positions, the costliest first, and
+        costs → the parts that are written together.
         """
-        keys = np.array([_digest(text) for text in texts], dtype="S16")
-        distinct, first = np.unique(keys, return_index=True)
-        stored, rows = self._load(name)
-        missing = first[~np.isin(distinct, stored)]
-        if len(missing) and not self._computes:
+        keys, cost = keys_and_costs(texts, most)
+        rows = self._load(name)
+        places = rows.places(keys)
+        missing = np.flatnonzero(places < 0)
+        if not len(missing):
+            return rows, places
+        if not self._computes:
             raise NotRemembered
-        order = sorted(missing, key=lambda i: (-cost[i], keys[i]))
+        missing = missing[np.unique(keys[missing], return_index=True)[1]]
+        order: list[int] = missing[np.argsort(-cost[missing], kind="stable")].tolist()
         total, done, begin, count = float(cost[order].sum()), 0.0, time.perf_counter(), 0
         for part in cut(order, cost):
-            self._write(name, keys[part], compute([texts[i] for i in part]))
+            self.add(name, keys[part], compute(texts.at(part)))
             self.computed += len(part)
             count += len(part)
             done += float(cost[part].sum())
             spent = time.perf_counter() - begin
             text = f"{count:,} of {len(order):,} texts"
             progress(done / total, f"{text}, {_left(spent * (total - done) / done)}")
-        if len(order):
-            stored, rows = self._load(name)
-        if not len(texts):
-            return np.zeros((0, rows.shape[1] if len(rows) else 0))
-        return np.asarray(rows[np.searchsorted(stored, keys)])
+        rows = self._load(name)
+        places = rows.places(keys)
+        if (places < 0).any():  # somebody removed the file meanwhile
+            raise NotRemembered
+        return rows, places
 
     def remembered(self, encoder: Encoder) -> int:
         """The number of texts whose vectors are on disk."""
-        return len(self._load(encoder.name)[0])
+        return len(self.all_of(encoder.name)[0])
+
+    def all_of(self, encoder: str) -> tuple[np.ndarray, np.ndarray]:
+        """The keys of all texts that the encoder of that name embedded, and their vectors.
+
+        Keys are (texts,) S16, sorted; vectors are (texts, width) in half precision.
+        """
+        rows = self._load(encoder)
+        keys, places = rows.distinct
+        return keys, rows.values[places]
+
+    def add(self, encoder: str, keys: np.ndarray, vectors: np.ndarray) -> None:
+        """Keep vectors that the encoder of that name computed before, as `all_of` returned them."""
+        folder = self._folder(encoder)
+        self._loaded[encoder] = appended(folder, keys, vectors, self._loaded.get(encoder))
+
+    def receipt(self, vectors: Vectors) -> dict[str, str]:
+        """What `reopened` needs besides places: the file and the keys; empty for vectors in memory."""
+        for name, rows in self._loaded.items():
+            if vectors.file and rows.file == vectors.file:
+                return {"encoder": name, "keys": rows.digest(vectors.places)}
+        return {}
+
+    def reopened(self, places: np.ndarray, receipt: Mapping[str, str]) -> Vectors | None:
+        """The vectors at remembered places, without a look at any text; None when they changed."""
+        rows = self._load(receipt["encoder"])
+        if not rows.file or rows.digest(places) != receipt["keys"]:
+            return None
+        return Vectors(rows.values, places, rows.file)
 
     def _folder(self, name: str) -> Path:
         return self.folder / key(name)[:16]
 
-    def _write(self, encoder: str, keys: np.ndarray, vectors: np.ndarray) -> None:
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-        table = pa.table(
-            {
-                "key": pa.array([bytes(k).ljust(16, b"\0") for k in keys], pa.binary(16)),
-                "vector": lists,
-            }
-        )
-        name = hashlib.blake2b(keys.tobytes(), digest_size=12).hexdigest()
-        write_table(self._folder(encoder) / f"{name}.arrow", table)
-
-    def _load(self, encoder: str) -> tuple[np.ndarray, np.ndarray]:
-        """All keys on disk, sorted, and their vectors or numbers, by the name of what makes them."""
+    def _load(self, encoder: str) -> Rows:
+        """All rows on disk, by the name of what makes them."""
         folder = self._folder(encoder)
-        names, keys, vectors = self._loaded.get(
-            encoder, (set(), np.zeros(0, dtype="S16"), np.zeros((0, 0), np.float16))
-        )
-        names_now = {p.name for p in folder.glob("*.arrow")} if folder.is_dir() else set()
-        fresh = sorted(names_now - names)
-        if not fresh:
-            return keys, vectors
-        all_keys, all_vectors = [keys], [vectors] if len(vectors) else []
-        for name in fresh:
-            table = read_table(folder / name)
-            if table is None:  # damaged: absent until the chunk is computed and written again
-                names_now.remove(name)
-                continue
-            all_keys.append(np.array(table["key"].to_pylist(), dtype="S16"))
-            flat = table["vector"].combine_chunks().flatten().to_numpy()
-            all_vectors.append(flat.reshape(len(table), -1))
-        keys = np.concatenate(all_keys)
-        vectors = np.concatenate(all_vectors) if all_vectors else vectors
-        keys, first = np.unique(keys, return_index=True)
-        vectors = vectors[first]
-        self._loaded[encoder] = (names | names_now, keys, vectors)
-        return keys, vectors
+        rows = opened(folder, self._loaded.get(encoder))
+        earlier = sorted(folder.glob("*.arrow"))  # earlier releases wrote one file for each part
+        if earlier:
+            rows = self._taken_over(encoder, rows, earlier)
+        self._loaded[encoder] = rows
+        return rows
+
+    def _taken_over(self, encoder: str, rows: Rows, earlier: Sequence[Path]) -> Rows:
+        """The rows with those of earlier files, which end; in memory where nothing can be written."""
+        for number, path in enumerate(earlier):
+            keys, values = _of_earlier(path)
+            try:
+                if len(keys):
+                    self.add(encoder, keys, values)
+                    rows = self._loaded[encoder]
+                path.unlink(missing_ok=True)
+            except (CurationError, OSError):
+                parts = [p for p in map(_of_earlier, earlier[number:]) if len(p[0])]
+                return in_memory(rows, [p[0] for p in parts], [p[1] for p in parts])
+        return rows
+
+
+def _of_earlier(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Keys and rows of a file of an earlier release; none where it is damaged."""
+    table = read_table(path)
+    if table is None or not len(table):
+        return np.zeros(0, dtype="S16"), np.zeros((0, 0))
+    keys = np.array(table["key"].to_pylist(), dtype="S16")
+    return keys, table["vector"].combine_chunks().flatten().to_numpy().reshape(len(keys), -1)
 
 
 def _is_for_few(entry: Any) -> bool:
@@ -318,30 +365,6 @@ def _is_for_few(entry: Any) -> bool:
 def _backend(entry: Any) -> str:
     """The backend of an entry of the file of choices; `UNDECIDED` without one."""
     return str(entry[FOR_FEW] if _is_for_few(entry) else entry or UNDECIDED)
-
-
-def _in_equal_parts(size: int) -> Callable[[list[int], np.ndarray], Iterator[list[int]]]:
-    def cut(order: list[int], cost: np.ndarray) -> Iterator[list[int]]:
-        return (order[start : start + size] for start in range(0, len(order), size))
-
-    return cut
-
-
-def _in_costly_parts(order: list[int], cost: np.ndarray) -> Iterator[list[int]]:
-    """Yield parts that cost PART or little more; a costly text is alone."""
-    part, sum_of_part = list[int](), 0.0
-    for position in order:
-        part.append(position)
-        sum_of_part += cost[position]
-        if sum_of_part >= PART:
-            yield part
-            part, sum_of_part = [], 0.0
-    if part:
-        yield part
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _left(seconds: float) -> str:

@@ -32,6 +32,7 @@ from curation.numbered import from_table, numbers_of, to_table
 from curation.registry import Operation
 from curation.report import StepReport
 from curation.targets import NONE, References
+from curation.vectors import Vectors
 
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
 
@@ -44,7 +45,7 @@ class Computed(NamedTuple):
 
     delta: pd.DataFrame
     numbers: np.ndarray
-    vectors: np.ndarray | None
+    vectors: Vectors | None
 
 
 @dataclass
@@ -107,9 +108,7 @@ class Steps:
         if isinstance(answer, tuple):
             answer, columns = answer
             delta, measured = as_columns(operation, columns, kept.index, params), numbers
-        vectors = np.full((len(dataset.rows), answer.shape[1]), np.nan, dtype=np.float32)
-        vectors[numbers] = answer
-        return Computed(delta, measured, vectors)
+        return Computed(delta, measured, Vectors.of(answer).at(numbers, len(dataset.rows)))
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
         """Raise CurationError for a missing column, with its maker, or for a column without numbers."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from curation.errors import CurationError
 from curation.registry import Operation, operation
 from curation.report import StepReport
 from curation.targets import NONE, References, Target, chosen
+from curation.vectors import Vectors
 from curation.versions import module_version
 
 if TYPE_CHECKING:
@@ -82,11 +84,21 @@ class Supply:
         steps = self.dataset.steps if self.dataset is not None else ()
         return next((report for report in reversed(steps) if report.kind == "embed"), None)
 
-    @property
+    @cached_property
     def vectors(self) -> np.ndarray:
-        """The vectors of the rows, (rows, width) float32."""
+        """The vectors of the rows, (rows, width) float32; one array for all who ask."""
+        return self._vectors_of(slice(None))
+
+    def _vectors_of(self, positions: Any) -> np.ndarray:
+        """The vectors of some of the rows, (rows, width) float32."""
         assert self.dataset is not None and self.dataset.vectors is not None
-        return self.dataset.vectors[self.dataset.rows.index.get_indexer(self.rows.index)]
+        return self.dataset.vectors[self._places[positions]]
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """Where the rows stand in the dataset."""
+        assert self.dataset is not None
+        return np.asarray(self.dataset.rows.index.get_indexer(self.rows.index))
 
     @property
     def neighbours(self) -> Callable[..., Neighbours]:
@@ -95,7 +107,7 @@ class Supply:
         from curation.embedding.neighbours import without_gaps
 
         def neighbours(k: int, positions: Any = None) -> Neighbours:
-            vectors = self.vectors if positions is None else self.vectors[positions]
+            vectors = self.vectors if positions is None else self._vectors_of(positions)
             return _neighbours(without_gaps(vectors), k, self.cache, self.progress)
 
         return neighbours
@@ -149,9 +161,20 @@ def embedded(
     Raises NotRemembered for a store that may not compute and lacks a text, CurationError when the
     operation cannot run.
     """
+    return vectors_of(use, params, rows, store, progress)[:]
+
+
+def vectors_of(
+    use: str,
+    params: Mapping[str, Any],
+    rows: pd.DataFrame,
+    store: Any,
+    progress: Progress = silent,
+) -> Vectors:
+    """Vectors of rows outside of a replay, as they lie on disk; see `embedded`."""
     embed = operation(use)
     answer = embed.run(*Supply(rows, store=store, progress=progress).of(embed), **params)
-    return np.asarray(answer[0] if isinstance(answer, tuple) else answer)
+    return Vectors.of(answer[0] if isinstance(answer, tuple) else answer)
 
 
 def _neighbours(vectors: np.ndarray, k: int, cache: Cache | None, progress: Progress) -> Neighbours:

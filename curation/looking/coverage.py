@@ -127,7 +127,7 @@ def stages(dataset: Dataset) -> dict[str, np.ndarray]:
     Rows that were dropped before they were embedded are in none.
     """
     assert dataset.vectors is not None
-    embedded = ~np.isnan(dataset.vectors[:, 0])
+    embedded = dataset.vectors.present
     dropped = dataset.rows["dropped_by"]
     kept = dropped.isna().to_numpy()
     select = next((r for r in dataset.steps if r.kind == "select"), None)

@@ -158,7 +158,7 @@ def trust(dataset: Dataset, on_map: np.ndarray) -> float | None:
     vectors = dataset.vectors
     if vectors is None:
         return None
-    places = np.flatnonzero(on_map & ~np.isnan(vectors[:, 0]))
+    places = np.flatnonzero(on_map & vectors.present)
     if len(places) < FEWEST:
         return None
     plane = dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from curation.vectors import Vectors
+
 if TYPE_CHECKING:
     from curation.decisions.state import State
 
@@ -122,7 +124,7 @@ def learned_from(count: int) -> int:
     return size
 
 
-def answers_of(index: pd.Index, vectors: np.ndarray, people: State | None) -> Answers:
+def answers_of(index: pd.Index, vectors: np.ndarray | Vectors, people: State | None) -> Answers:
     """Return people's labels of embedded rows, or their verdicts where the labels are of one class.
 
     With neither of two classes there are no answers.
@@ -135,7 +137,7 @@ def answers_of(index: pd.Index, vectors: np.ndarray, people: State | None) -> An
 
 
 def answers_to(
-    question: str, index: pd.Index, vectors: np.ndarray, people: State | None
+    question: str, index: pd.Index, vectors: np.ndarray | Vectors, people: State | None
 ) -> Answers:
     """Return the answers that count to a question about embedded rows."""
     from curation.decisions.answers import answer_of
@@ -159,8 +161,10 @@ def latest(answers: Answers) -> Answers:
     return answers.first(learned_from(len(answers)))
 
 
-def has_vector(vectors: np.ndarray) -> np.ndarray:
+def has_vector(vectors: np.ndarray | Vectors) -> np.ndarray:
     """Return True for each row with a vector, (rows,)."""
+    if isinstance(vectors, Vectors):
+        return np.concatenate([*map(has_vector, vectors.blocks()), np.zeros(0, dtype=bool)])
     return np.asarray(np.isfinite(vectors[:, 0]) & vectors.any(axis=1))
 
 
@@ -179,7 +183,9 @@ def fitted(vectors: np.ndarray, answers: Answers) -> Model:
     return Model(answers.question, tuple(map(str, classes)), weights, temperature, trust)
 
 
-_models: OrderedDict[tuple[str, ...], tuple[weakref.ref[np.ndarray], Model]] = OrderedDict()
+_models: OrderedDict[tuple[str, ...], tuple[weakref.ref[np.ndarray | Vectors], Model]] = (
+    OrderedDict()
+)
 _turn = Lock()
 """Lock for the models, so that pages that ask at once fit one model once."""
 
@@ -187,7 +193,7 @@ _REMEMBERED = 8
 """Models that are kept in memory while the vectors are that they learned from."""
 
 
-def remembered(vectors: np.ndarray, answers: Answers) -> Model:
+def remembered(vectors: np.ndarray | Vectors, answers: Answers) -> Model:
     """Return the model of some answers, fitted once while these vectors are in memory.
 
     vectors: of all rows, (rows, width).

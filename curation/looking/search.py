@@ -23,6 +23,7 @@ import regex
 
 from curation.errors import CurationError
 from curation.text.folding import compatible, one_line, plain_quotes
+from curation.vectors import Vectors
 
 COLUMNS = ("prompt", "response", "system")
 """Columns in which words are searched."""
@@ -228,7 +229,7 @@ def _numbers(answer: Any) -> np.ndarray:
 # --- by meaning -----------------------------------------------------------------------------
 
 
-def similarity(vectors: np.ndarray, query_vector: np.ndarray) -> np.ndarray:
+def similarity(vectors: np.ndarray | Vectors, query_vector: np.ndarray) -> np.ndarray:
     """Return the cosine of each row with a vector, (rows,); NaN for rows without a vector.
 
     vectors: (rows, width), each of unit length or NaN.
@@ -251,7 +252,7 @@ def best(scores: np.ndarray, k: int = TOP, among: np.ndarray | None = None) -> H
     return Hits(positions, scores[positions])
 
 
-def meaning(vectors: np.ndarray, query_vector: np.ndarray, k: int = TOP) -> Hits:
+def meaning(vectors: np.ndarray | Vectors, query_vector: np.ndarray, k: int = TOP) -> Hits:
     """Return the k rows whose vectors are most similar to a vector, by cosine.
 
     vectors: (rows, width), each of unit length; rows of NaN are never found.
@@ -259,7 +260,9 @@ def meaning(vectors: np.ndarray, query_vector: np.ndarray, k: int = TOP) -> Hits
     return best(similarity(vectors, query_vector), k)
 
 
-def likeness(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray) -> np.ndarray:
+def likeness(
+    vectors: np.ndarray | Vectors, positions: int | Sequence[int] | np.ndarray
+) -> np.ndarray:
     """Return each row's similarity to one example, or to the mean of several; NaN for these.
 
     Raises CurationError when none of them has a vector.
@@ -277,7 +280,9 @@ def likeness(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray) -
     return similarities
 
 
-def like(vectors: np.ndarray, positions: int | Sequence[int] | np.ndarray, k: int = TOP) -> Hits:
+def like(
+    vectors: np.ndarray | Vectors, positions: int | Sequence[int] | np.ndarray, k: int = TOP
+) -> Hits:
     """Return the k rows most similar to one example, or to the mean of several; see `likeness`."""
     return best(likeness(vectors, positions), k)
 

@@ -54,7 +54,7 @@ def special(dataset: Dataset, chosen: np.ndarray, rest: np.ndarray) -> Special:
     words = special_words(texts, others)
     few = evenly(chosen, 20_000)
     if vectors is not None:
-        few = few[~np.isnan(vectors[few, 0])]
+        few = few[vectors.present[few]]
         few = few[spread_out(vectors[few], SPREAD)]
     facts = [*by_share(rows, chosen, rest), *by_median(rows, chosen, rest)]
     return Special(words, facts, list(rows.index[few[:SPREAD]]))

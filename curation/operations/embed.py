@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,8 +11,10 @@ import pandas as pd
 
 from curation.dataset import Progress
 from curation.embedding import Encoder, VectorStore, tokenizer_of, unknown_shares
+from curation.embedding.texts import LOOK, Listed
 from curation.embedding.tokenizer import means
 from curation.registry import embed as embeds
+from curation.vectors import Vectors
 
 Backend = Literal[
     "auto",
@@ -57,7 +60,7 @@ def embed(
         "the backend that computes it; auto measures once, from 2,000 rows on, and keeps the fastest",
     ] = "auto",
     long: Annotated[Long, "of a text longer than the model reads: its head, or all of it"] = "head",
-) -> np.ndarray | tuple[np.ndarray, pd.DataFrame]:
+) -> tuple[Vectors, pd.DataFrame]:
     """Give every example a vector, so that examples of similar meaning lie together.
 
     What it does:
@@ -85,19 +88,15 @@ def embed(
         Sentence-BERT (Reimers and Gurevych 2019) with all-MiniLM-L6-v2; the idea of static vectors
         made from a model is Model2Vec's (MinishLab 2024).
     """
-    prompt, response = rows["prompt"].fillna(""), rows["response"].fillna("")
-    texts = {
-        "prompt": prompt,
-        "response": response.where(response != "", prompt),
-        "both": (prompt + "\n\n" + response).where(response != "", prompt),
-    }[of].tolist()
+    texts = _Texts(rows["prompt"], rows["response"], of)
     encoder = store.encoder(model, way)
     beyond, unknown = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts))
     # Static embeddings read all of a text, and the vectors of heads alone need no count.
     if way != "draft" and (store.computes or long == "windows"):
-        beyond = tokenizer_of(model).beyond(texts)
+        beyond = texts.each(tokenizer_of(model).beyond, beyond)
     if store.computes:
-        unknown = unknown_shares(texts, tokenizer_of(model)).round(4)
+        tokenizer = tokenizer_of(model)
+        unknown = texts.each(lambda part: unknown_shares(part, tokenizer), unknown).round(4)
     before = store.computed
     vectors = _embedded(
         texts, beyond if long == "windows" else None, model, encoder, store, progress
@@ -110,21 +109,54 @@ def embed(
     return vectors, pd.DataFrame(columns, index=rows.index)
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """The embedded texts of rows, which are made where they are read."""
+
+    prompt: pd.Series
+    response: pd.Series
+    of: str
+
+    def __len__(self) -> int:
+        return len(self.prompt)
+
+    def at(self, positions: Sequence[int]) -> list[str]:
+        """The texts at some positions."""
+        own: Any = positions
+        if isinstance(positions, range):  # a slice copies nothing
+            own = slice(positions.start, positions.stop)
+        prompts: list[str] = self.prompt.iloc[own].fillna("").tolist()
+        if self.of == "prompt":
+            return prompts
+        both = zip(prompts, self.response.iloc[own].fillna("").tolist(), strict=True)
+        if self.of == "response":
+            return [response or prompt for prompt, response in both]
+        return [f"{prompt}\n\n{response}" if response else prompt for prompt, response in both]
+
+    def each(self, measure: Callable[[list[str]], np.ndarray], values: np.ndarray) -> np.ndarray:
+        """Fill in a number of each text, (texts,)."""
+        for start in range(0, len(self), LOOK):
+            part = self.at(range(start, min(len(self), start + LOOK)))
+            values[start : start + len(part)] = measure(part)
+        return values
+
+
 def _embedded(
-    texts: list[str],
+    texts: _Texts,
     beyond: np.ndarray | None,
     model: str,
     encoder: Encoder,
     store: VectorStore,
     progress: Progress,
-) -> np.ndarray:
+) -> Vectors:
     """Vectors of the texts; where `beyond` counts tokens that would be cut, from windows."""
     if beyond is None or not beyond.any():
-        return store.embed(texts, encoder, progress)
+        return store.vectors_of(texts, encoder, progress)
     tokenizer = tokenizer_of(model)
     pieces = [
-        tokenizer.windows(text) if cut else [text] for text, cut in zip(texts, beyond, strict=True)
+        tokenizer.windows(text) if cut else [text]
+        for text, cut in zip(texts.at(range(len(texts))), beyond, strict=True)
     ]
     owners = np.repeat(np.arange(len(texts)), [len(part) for part in pieces])
-    flat = [piece for part in pieces for piece in part]
-    return means(store.embed(flat, encoder, progress), owners, len(texts))
+    flat = Listed([piece for part in pieces for piece in part])
+    return Vectors.of(means(store.vectors_of(flat, encoder, progress)[:], owners, len(texts)))
