@@ -265,7 +265,7 @@ def labels(data: Path, seed: int) -> Iterator[list[str]]:
             dataset = replayed(records, Step("embed", model=encoder))
             wrong = flipped[dataset.rows["source_row"].to_numpy() - 1]
             for strict in (False, True):
-                table = label_quality(dataset.rows, dataset.vectors, None, silent, strict=strict)
+                table = label_quality(dataset.rows, dataset.vectors[:], None, silent, strict=strict)
                 named = table["wrong_label"].to_numpy(dtype=bool)
                 recall, precision = named[wrong].mean(), wrong[named].mean()
                 f1 = 2 * precision * recall / (precision + recall)

@@ -307,7 +307,7 @@ class Bench:
             dataset = self.replay(planting.faultless(whole), "leaks").source.dataset
             held_out = dataset.rows["source_row"] > len(texts) - len(self.test.texts)
             rows = dataset.rows.assign(split=np.where(held_out, "test", "train"))
-            counts[name] = int(leaks(rows, dataset.vectors, 0.99)["same_prompt"])
+            counts[name] = int(leaks(rows, dataset.vectors[:], 0.99)["same_prompt"])
         return counts
 
 

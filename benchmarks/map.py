@@ -104,7 +104,7 @@ def one(lines: Path, folder: Path) -> None:
     whole = time.perf_counter() - begin
     mine = dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
     assert dataset.vectors is not None
-    true = trustworthiness(dataset.vectors, mine)
+    true = trustworthiness(dataset.vectors[:], mine)
     figures: dict[str, Any] = {k: round(v, 1) for k, v in spent.items()}
     figures |= {"all": round(whole, 1), "GiB": round(_peak(), 2), "trustworthiness": round(true, 3)}
     print(json.dumps(figures))
@@ -123,7 +123,7 @@ def peer(folder: Path) -> None:
     """Vectors to a map in fresh processes, in turns; seconds and trustworthiness."""
     dataset = Project.open(folder).view().dataset
     assert dataset.vectors is not None
-    embedded = ~np.isnan(dataset.vectors[:, 0])
+    embedded = dataset.vectors.present
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "vectors.npy"
         np.save(path, dataset.vectors[embedded])

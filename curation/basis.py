@@ -28,6 +28,9 @@ FITTED = 100_000
 STAYS = 0.5
 """Share of the rows that must be in the table; below it, an operation computes all of them anew."""
 
+BLOCK = 4_096
+"""Vectors that are read at once."""
+
 FORMAT = 1
 """Part of a table's name. Raise it when an operation keeps other columns."""
 
@@ -75,16 +78,17 @@ class Bases:
 
 def vector_keys(vectors: np.ndarray) -> np.ndarray:
     """Sixteen bytes that stand for each vector, (rows,) S16: equal vectors, equal keys."""
-    data = np.ascontiguousarray(vectors, dtype=np.float16)
-    width = data.shape[1] * 2
-    view = data.tobytes()
-    return np.array(
-        [
+    keys = np.zeros(
+        len(vectors), dtype="S16"
+    )  # which would lose zeros at the end, hence the full stop
+    for start in range(0, len(vectors), BLOCK):
+        data = np.ascontiguousarray(vectors[start : start + BLOCK], dtype=np.float16)
+        width, view = data.shape[1] * 2, data.tobytes()
+        keys[start : start + len(data)] = [
             hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest() + b"."
             for i in range(len(data))
-        ],
-        dtype="S16",  # which would lose zeros at the end, hence the full stop
-    )
+        ]
+    return keys
 
 
 def positions(keys: np.ndarray, stored: np.ndarray) -> np.ndarray:

@@ -94,14 +94,7 @@ def dump_messages(messages: Iterable[Message]) -> str:
 
 def load_messages(text: str) -> list[Message]:
     """The conversation behind its canonical JSON text."""
-    return [
-        Message(
-            turn["role"],
-            turn["content"],
-            {k: v for k, v in turn.items() if k not in ("role", "content")},
-        )
-        for turn in orjson.loads(text)
-    ]
+    return [Message(turn.pop("role"), turn.pop("content"), turn) for turn in orjson.loads(text)]
 
 
 def derive(
@@ -277,8 +270,7 @@ class Dataset:
     """Examples, one a row, indexed by id, with all measured columns.
 
     rows: columns of BASE_COLUMNS, then one per score or group; strings are Arrow-backed.
-    vectors: of the rows, (rows, width), made of an array where one is given, in which NaN stands for
-    a row that was not embedded; None before any embedding.
+    vectors: of the rows; an array becomes vectors, NaN where there is none; None before any embedding.
     steps: what each step of the recipe did, oldest first; see `explain`. own: the columns that the
     files brought along, which stand in no frame until something names them; see `column`.
     """

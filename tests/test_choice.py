@@ -205,7 +205,9 @@ def test_curves_end_at_the_whole_choice_and_rise_with_it():
 
 def test_rows_without_a_vector_and_single_rows_are_no_fault():
     dataset = pool(30)
-    dataset.vectors[[0, 5]] = np.nan
+    vectors = dataset.vectors[:]
+    vectors[[0, 5]] = np.nan
+    dataset = dataset.replace(vectors=vectors)
     beside = beside_chance(dataset, chosen_by(dataset, [0, 1, 5, 7]))
     assert np.isfinite(beside.table["chosen"]).all()
     one = pool(1)

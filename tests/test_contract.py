@@ -180,7 +180,7 @@ def answer(
     result = operation.run(*(offers[name] for name in operation.inputs), **params)
     if operation.kind == "embed":
         result = result[0] if isinstance(result, tuple) else result
-        return pd.DataFrame(result, index=rows.index).reindex(dataset.rows.index)
+        return pd.DataFrame(result[:], index=rows.index).reindex(dataset.rows.index)
     return as_columns(operation, result, rows.index, params).reindex(dataset.rows.index)
 
 
@@ -346,11 +346,11 @@ def test_it_answers_for_every_row_with_the_columns_it_declares(operation, prepar
 def test_twice_is_the_same_and_the_input_is_untouched(operation, prepared, store):
     dataset = prepared(operation)
     rows = dataset.rows.copy(deep=True)
-    vectors = None if dataset.vectors is None else dataset.vectors.copy()
+    vectors = None if dataset.vectors is None else dataset.vectors[:]
     one, two = answer(operation, dataset, store), answer(operation, dataset, store)
     pd.testing.assert_frame_equal(one, two)
     pd.testing.assert_frame_equal(dataset.rows, rows)
-    assert vectors is None or (dataset.vectors == vectors).all()
+    assert vectors is None or (dataset.vectors[:] == vectors).all()
 
 
 @every_operation

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.cache import Cache
+from curation.cache import Cache, write_table
 from curation.dataset import silent
 from curation.embedding import (
     NotRemembered,
@@ -34,6 +34,7 @@ from curation.embedding import (
     tokenizer_of,
 )
 from curation.embedding.models import load_model
+from curation.embedding.texts import Listed
 from curation.embedding.tokenizer import ModelTokenizer
 from curation.errors import CurationError
 from curation.files import sha256
@@ -175,21 +176,89 @@ def test_a_killed_run_goes_on_and_computes_at_most_one_chunk_twice(tmp_path):
 
 
 @pytest.mark.parametrize("reopened", [False, True])
-def test_a_damaged_chunk_is_a_miss_and_is_written_again(tmp_path, reopened):
+def test_a_damaged_vector_is_a_miss_and_is_written_again(tmp_path, reopened):
     encoder = TrigramEncoder()
     store = VectorStore(tmp_path)
     expected = store.embed(TEXTS, encoder, chunk=10)
-    damaged = sorted(tmp_path.rglob("*.arrow"))[0]
+    (damaged,) = tmp_path.rglob("*.rows")
     data = bytearray(damaged.read_bytes())
-    data[-20] ^= 1
+    size = len(data) // len(TEXTS)
+    for row, byte in ((3, 9), (17, 0), (20, size - 1)):  # in a key, a checksum and a number
+        data[row * size + byte] ^= 1
+    data[30 * size : 34 * size] = bytes(4 * size)  # as a hole in a file reads
     damaged.write_bytes(data)
     store = VectorStore(tmp_path)
-    assert store.remembered(encoder) == 30
+    assert store.remembered(encoder) == 33
     store = VectorStore(tmp_path) if reopened else store
     encoder.encoded.clear()
     assert (store.embed(TEXTS, encoder, chunk=10) == expected).all()
-    assert len(encoder.encoded) == 10
+    assert len(encoder.encoded) == 7
     assert VectorStore(tmp_path).remembered(encoder) == 40
+
+
+@pytest.mark.parametrize("torn", [1, 100, -1])
+def test_what_a_kill_left_of_a_row_is_no_row_and_disturbs_no_other(tmp_path, torn):
+    encoder, store = TrigramEncoder(), VectorStore(tmp_path)
+    store.embed(TEXTS[:30], encoder)
+    (path,) = tmp_path.rglob("*.rows")
+    size = path.stat().st_size // 30
+    with open(path, "ab") as stream:
+        stream.write(path.read_bytes()[: torn % size])
+    assert VectorStore(tmp_path).remembered(encoder) == 30
+    vectors = VectorStore(tmp_path).embed(TEXTS, encoder)
+    assert (vectors == VectorStore(tmp_path / "other").embed(TEXTS, encoder)).all()
+    assert VectorStore(tmp_path).remembered(encoder) == 40
+    assert path.stat().st_size == 40 * size
+
+
+def test_two_programs_append_to_one_file_and_each_sees_what_the_other_computed(tmp_path):
+    encoder, one, two = TrigramEncoder(), VectorStore(tmp_path), VectorStore(tmp_path)
+    early = one.vectors_of(Listed(TEXTS[:10]), encoder)
+    two.embed(TEXTS[5:20], encoder)
+    encoder.encoded.clear()
+    vectors = one.embed(TEXTS, encoder, chunk=4)
+    assert sorted(encoder.encoded) == sorted(TEXTS[20:])
+    assert (two.embed(TEXTS, encoder) == vectors).all() and len(encoder.encoded) == 20
+    assert (early[:] == vectors[:10]).all()
+
+
+def test_the_same_bytes_whether_texts_come_in_parts_or_at_once(tmp_path, monkeypatch):
+    texts = [*TEXTS, *TEXTS[:7], "\ud800", ""]
+    whole = VectorStore(tmp_path / "one").embed(texts, TrigramEncoder(), chunk=8)
+    monkeypatch.setattr("curation.embedding.texts.LOOK", 3)
+    assert (VectorStore(tmp_path / "two").embed(texts, TrigramEncoder(), chunk=8) == whole).all()
+    one, two = ((tmp_path / name).rglob("*.rows") for name in ("one", "two"))
+    assert next(one).read_bytes() == next(two).read_bytes()
+
+
+def test_files_of_an_earlier_release_are_read_also_where_nothing_can_be_written(
+    tmp_path, monkeypatch
+):
+    encoder = TrigramEncoder()
+    expected = VectorStore(tmp_path / "new").embed(TEXTS, encoder)
+    folder = tmp_path / "old" / VectorStore(tmp_path)._folder(encoder.name).name
+    for number in range(4):
+        own = TEXTS[number * 10 : number * 10 + 10]
+        values = expected[number * 10 : number * 10 + 10].astype(np.float16)
+        keys = [hashlib.blake2b(text.encode(), digest_size=16).digest() for text in own]
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+        table = pa.table({"key": pa.array(keys, pa.binary(16)), "vector": lists})
+        write_table(folder / f"{number}.arrow", table)
+    (folder / "0.arrow").write_bytes((folder / "0.arrow").read_bytes()[:-1])
+
+    def refused(*_):
+        raise CurationError("This folder cannot be written to.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("curation.embedding.store.appended", refused)
+        store = VectorStore(tmp_path / "old").remembering()
+        assert (store.embed(TEXTS[10:], encoder) == expected[10:]).all()
+        with pytest.raises(NotRemembered):
+            store.embed(TEXTS, encoder)
+    encoder.encoded.clear()
+    assert (VectorStore(tmp_path / "old").embed(TEXTS, encoder) == expected).all()
+    assert sorted(encoder.encoded) == sorted(TEXTS[:10]), "the damaged file's texts"
+    assert [p.suffix for p in folder.iterdir() if p.suffix != ".lock"] == [".rows"]
 
 
 def test_a_model_in_a_folder_loads_and_is_named_by_its_weights(tiny_model, tmp_path):
@@ -546,7 +615,7 @@ def test_switching_to_windows_embeds_the_long_texts_alone(tmp_path):
     assert (cut["tokens_cut"] == 0).all() and (whole[0] == heads[0]).all()
     mean = TrigramEncoder().encode(pieces).mean(axis=0)
     assert np.allclose(whole[1], mean / np.linalg.norm(mean), atol=1e-3)
-    assert (embed(rows, store.remembering(), silent, long="windows")[0] == whole).all()
+    assert (embed(rows, store.remembering(), silent, long="windows")[0][:] == whole[:]).all()
 
 
 def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
@@ -562,7 +631,7 @@ def test_what_was_cut_is_a_column_also_when_the_step_is_remembered(tmp_path):
     assert runs[1].steps[-1].cached and not runs[0].steps[-1].cached
     assert runs[0].rows["tokens_cut"].tolist() == runs[1].rows["tokens_cut"].tolist()
     assert sorted(runs[1].rows["tokens_cut"] > 0) == [False, True]
-    assert (runs[0].vectors == runs[1].vectors).all()
+    assert (runs[0].vectors[:] == runs[1].vectors[:]).all()
 
 
 def test_static_embeddings_are_made_once_and_their_agreement_is_kept(

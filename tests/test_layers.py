@@ -195,7 +195,7 @@ def test_a_view_of_a_run_knows_what_people_say_now_and_not_what_they_said():
     memory: Memory = Memory()
     shown, mark = over(source, ran, people_of(keep), memory)
     assert dropped_by(shown) == [None, None, "drop_exact_duplicates", None]
-    assert shown.vectors is vectors and [s.name for s in shown.steps] == [
+    assert shown.vectors is ran.vectors and [s.name for s in shown.steps] == [
         "drop_exact_duplicates",
         "people",
     ]

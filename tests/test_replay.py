@@ -467,7 +467,6 @@ def test_a_choice_for_few_texts_is_made_anew_once_there_are_many(
 def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, store):
     replay(dataset, tmp_path, store=store).run(EMBEDDED)
     shutil.rmtree(tmp_path / "vectors")
-    store._loaded.clear()
     computed = store.computed
     with pytest.raises(NotCached) as stopped:
         replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
@@ -475,6 +474,44 @@ def test_vectors_that_are_gone_are_computed_by_a_run_only(dataset, tmp_path, sto
     result = replay(dataset, tmp_path, store=store).run(EMBEDDED)
     assert [s.cached for s in result.steps] == [True, False, True]
     assert store.computed == 2 * computed
+
+
+def test_a_remembered_embedding_is_opened_without_a_look_at_its_texts(
+    dataset, tmp_path, store, monkeypatch
+):
+    first = replay(dataset, tmp_path, store=store).run(EMBEDDED)
+    monkeypatch.setattr("curation.embedding.store.keys_and_costs", None)
+    again = VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
+    result = replay(dataset, tmp_path, store=again).run(EMBEDDED, compute=nothing)
+    assert np.array_equal(result.vectors[:], first.vectors[:], equal_nan=True)
+    assert np.isnan(first.vectors[:]).any() and result.vectors.file
+
+
+def test_places_are_not_trusted_in_a_file_that_was_made_anew(dataset, tmp_path, store):
+    first = replay(dataset, tmp_path, store=store).run(EMBEDDED)
+    shutil.rmtree(tmp_path / "vectors")
+    kept = first.kept.sort_index()
+    texts = [f"{row.prompt}\n\n{row.response}" if row.response else row.prompt
+             for row in kept.itertuples()]  # fmt: skip
+    for text in ["something else", *sorted(texts, reverse=True)]:  # one row each, in another order
+        store.embed([text], _Tiny("", _Tiny.backend))
+    result = replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
+    assert np.array_equal(result.vectors[:], first.vectors[:], equal_nan=True)
+
+
+def test_a_damaged_vector_is_mended_by_a_run_only(dataset, tmp_path, store):
+    first = replay(dataset, tmp_path, store=store).run(EMBEDDED)
+    (path,) = (tmp_path / "vectors").rglob("*.rows")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    store = VectorStore(tmp_path / "vectors", tmp_path / "encoders.json")
+    with pytest.raises(NotCached):
+        replay(dataset, tmp_path, store=store).run(EMBEDDED, compute=nothing)
+    result = replay(dataset, tmp_path, store=store).run(EMBEDDED)
+    assert store.computed == 1
+    assert np.array_equal(result.vectors[:], first.vectors[:], equal_nan=True)
+    replay(dataset, tmp_path, store=store.remembering()).run(EMBEDDED, compute=nothing)
 
 
 def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, store):
@@ -488,7 +525,7 @@ def test_a_row_that_a_person_brought_back_is_embedded_by_a_run_only(tmp_path, st
     before = store.computed
     result = replay(odd, tmp_path, store=store, people=people).run(recipe)
     assert store.computed == before + 1
-    assert (np.linalg.norm(result.vectors, axis=1) > 0).all() and result.rows.at[back, "pinned"]
+    assert (np.linalg.norm(result.vectors[:], axis=1) > 0).all() and result.rows.at[back, "pinned"]
 
 
 def test_neighbours_are_computed_once_for_all_steps_that_ask_for_few(tmp_path, store, monkeypatch):

@@ -256,7 +256,7 @@ def test_the_order_is_of_the_rows_of_the_queue_alone(store, dataset):
 
 
 def test_what_lies_between_the_topics_is_asked_first(store, dataset):
-    vectors = dataset.vectors.copy()
+    vectors = dataset.vectors[:]
     between = unit(np.array([[1.0, 1, 0, *[0.0] * 9]]))[0]
     vectors[:178] = unit(np.eye(12)[np.arange(178) % 3] + 0.05)
     vectors[100] = between

@@ -55,11 +55,15 @@ def refined(vectors: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray
     return centres
 
 
-def nearest_centre(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return the nearest centre of each row; ties go to the lower number."""
+def nearest_centre(
+    vectors: np.ndarray, centres: np.ndarray, some: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the nearest centre of each row, or of those at some positions; ties go to the lower number."""
+    rows = len(vectors) if some is None else len(some)
+    blocks = (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
     parts = [
-        (vectors[start : start + BLOCK] @ centres.T).argmax(axis=1)
-        for start in range(0, len(vectors), BLOCK)
+        (vectors[block if some is None else some[block]] @ centres.T).argmax(axis=1)
+        for block in blocks
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 

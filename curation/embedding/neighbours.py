@@ -130,24 +130,26 @@ def nearest_in(
     k: int,
     progress: Progress = silent,
     recall: float = RECALL,
+    some: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices and cosine similarities of the k `vectors` nearest to each query, both (queries, k).
 
+    some: positions of the queries that are looked up, in whose order the answer is; all without it.
     Exact up to EXACT_PAIRS comparisons; above, that share of the true neighbours as in `nearest`.
     """
     data = np.ascontiguousarray(vectors, dtype=np.float32)
     queries = np.ascontiguousarray(queries, dtype=np.float32)
-    k = min(k, len(data))
-    indices = np.zeros((len(queries), k), dtype=np.int64)
-    similarities = np.zeros((len(queries), k), dtype=np.float32)
-    if k == 0 or len(queries) == 0:
+    k, rows = min(k, len(data)), len(queries) if some is None else len(some)
+    indices = np.zeros((rows, k), dtype=np.int64)
+    similarities = np.zeros((rows, k), dtype=np.float32)
+    if k == 0 or rows == 0:
         return indices, similarities
-    exact = len(data) * len(queries) <= EXACT_PAIRS
-    index, _ = _index(data, k, exact, progress, recall)
-    for start in range(0, len(queries), BLOCK):
-        block = slice(start, min(len(queries), start + BLOCK))
-        similarities[block], indices[block] = _looked_up(index, data, queries[block], k)
-        progress(block.stop / len(queries), f"{block.stop:,} of {len(queries):,} looked up")
+    index, _ = _index(data, k, len(data) * rows <= EXACT_PAIRS, progress, recall)
+    for start in range(0, rows, BLOCK):
+        block = slice(start, min(rows, start + BLOCK))
+        part = queries[block if some is None else some[block]]
+        similarities[block], indices[block] = _looked_up(index, data, part, k)
+        progress(block.stop / rows, f"{block.stop:,} of {rows:,} looked up")
     return indices, similarities
 
 

@@ -95,7 +95,7 @@ def project_map(
     new = np.isnan(plane[:, 0])
     if new.any():
         progress(0.8, f"putting {int(new.sum()):,} more among them")
-        plane[new] = _between(vectors[first[new]], vectors[first[~new]], plane[~new], keys[new])
+        plane[new] = _between(vectors, first[new], vectors[first[~new]], plane[~new], keys[new])
     with basis.locked():
         former = _Places() if anew else _Places.of(basis)
         former.with_these(keys, plane).keep(basis)
@@ -223,16 +223,17 @@ def _placed(model: Any, vectors: np.ndarray) -> np.ndarray:
 
 
 def _between(
-    new: np.ndarray, placed: np.ndarray, plane: np.ndarray, keys: np.ndarray
+    vectors: np.ndarray, new: np.ndarray, placed: np.ndarray, plane: np.ndarray, keys: np.ndarray
 ) -> np.ndarray:
-    """Places for new vectors between their nearest placed ones, (new, 2).
+    """Places for the vectors at new positions between their nearest placed ones, (new, 2).
 
     The mean of those, weighted by nearness as UMAP does, and moved a little by the row's own hash, so
     that rows with the same neighbours do not hide each other.
     """
     from curation.embedding.neighbours import nearest_in
 
-    anchors, similarities = nearest_in(new, placed, min(ANCHORS, len(placed)), recall=NEAR_ENOUGH)
+    count = min(ANCHORS, len(placed))
+    anchors, similarities = nearest_in(vectors, placed, count, recall=NEAR_ENOUGH, some=new)
     distances = 1 - similarities
     beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
     weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))

@@ -107,7 +107,7 @@ def topics(
         theme = merged(centres, np.bincount(near), themes or theme_count(len(centres)))
         progress(0.6, "naming them")
         current = _named(rows.iloc[part], near, theme, centres, len(keys))
-        place = near[first] if whole else nearest_centre(vectors[first], centres)
+        place = near[first] if whole else nearest_centre(vectors, centres, first)
         if not whole:
             place[: len(part)] = near
         with basis.locked():
@@ -117,7 +117,7 @@ def topics(
         averaged = vectors
         if len(rows) <= FITTED:
             averaged = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
-        place[new] = nearest_centre(averaged[first[new]], current.centres)
+        place[new] = nearest_centre(averaged, current.centres, first[new])
         with basis.locked():
             latest = _Topics.of(basis) or current
             # Other centres are those of another run, which computed the topics anew.
