@@ -17,6 +17,7 @@ from curation import files
 from curation.embedding.neighbours import nearest
 from curation.export.folder import entry
 from curation.export.receipts import slices
+from curation.vectors import Vectors
 
 PATH = "atlas.parquet"
 
@@ -31,7 +32,7 @@ COMPARED = 50_000
 _NEIGHBOURS = pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float32()))])
 
 
-def write(folder: Path, rows: pd.DataFrame, vectors: np.ndarray | None) -> dict[str, Any]:
+def write(folder: Path, rows: pd.DataFrame, vectors: Vectors | None) -> dict[str, Any]:
     """Write the table and return its entry for the manifest.
 
     vectors: aligned with rows, NaN where a row was not embedded; None without. Neighbours are
@@ -65,9 +66,9 @@ def _texts(rows: pd.DataFrame) -> pd.Series:
     return prompts.str.cat(responses, sep="\n\n").str.strip()
 
 
-def _neighbours(vectors: np.ndarray) -> list[dict[str, list[Any]] | None]:
+def _neighbours(vectors: Vectors) -> list[dict[str, list[Any]] | None]:
     """Return the nearest rows of each row; None for a row without a vector."""
-    places = np.flatnonzero(~np.isnan(vectors[:, 0]))
+    places = np.flatnonzero(vectors.present)
     indices, similarities = nearest(vectors[places], NEIGHBOURS)
     near: list[dict[str, list[Any]] | None] = [None] * len(vectors)
     for place, others, close in zip(places, places[indices], similarities, strict=True):

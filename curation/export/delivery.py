@@ -40,6 +40,7 @@ from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
 from curation.overlay import redacted_kinds
 from curation.text.slug import slug
+from curation.vectors import Vectors
 
 UNREAD = ("messages", "rejected", "tools", "shape", "repairs")
 """Columns that neither the card nor the leak check reads."""
@@ -252,11 +253,10 @@ def _nothing_left(results: Mapping[str, Fitting], rows: int) -> str:
     return f"{'; '.join(reasons)}. Mend or drop them, or choose another format."
 
 
-def _vectors(dataset: Dataset, index: pd.Index) -> np.ndarray | None:
+def _vectors(dataset: Dataset, index: pd.Index) -> Vectors | None:
     if dataset.vectors is None:
         return None
-    vectors: np.ndarray = dataset.vectors[dataset.rows.index.get_indexer(index)]
-    return vectors
+    return dataset.vectors.of_rows(dataset.rows.index.get_indexer(index))
 
 
 def _lines(people: People, dataset: Dataset, delivered: pd.Index) -> bytes:

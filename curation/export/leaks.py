@@ -17,6 +17,7 @@ from curation.alike.pairs import Pairs, Texts, hashes
 from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
 from curation.text.folding import folded, one_line
+from curation.vectors import Vectors
 
 LISTED = 100
 """Pairs that are listed."""
@@ -36,7 +37,7 @@ SAME = "same_prompt"
 
 def leaks(
     rows: pd.DataFrame,
-    vectors: np.ndarray | None,
+    vectors: Vectors | np.ndarray | None,
     threshold: float = LEAK,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -73,13 +74,14 @@ def leaks(
     if vectors is None:
         result["nearest"] = None
     else:
+        vectors = Vectors.of(vectors)
         nearest = _nearest(compared.names, vectors, OtherNumbers(rows), part_of(progress, 1, 2))
         result["nearest"] = compared.entry("meaning", nearest, 0) if len(nearest.first) else None
         near = nearest.similarity.round(4) >= threshold
         compared.add("meaning", nearest.where(near))
         result["above_threshold"] = int(near.sum())
         result["leak_ratio"] = leak_ratio(compared.names, vectors)
-        blind = int(np.isnan(vectors[:, 0]).sum())
+        blind = int((~vectors.present).sum())
     result["not_embedded"] = blind if vectors is not None else len(rows)
     counts = compared.counts()
     result["kinds"] = counts
@@ -100,7 +102,7 @@ def leaks(
     return {**result, "leak_safe": not sentences, "text": " ".join(sentences)}
 
 
-def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | None:
+def leak_ratio(names: np.ndarray, vectors: Vectors | np.ndarray) -> dict[str, float] | None:
     """Return DataSAIL's scaled leakage of a split, and that of random splits of the same sizes.
 
     L(π) = Σ s(x, x′) over pairs in different splits / Σ s(x, x′) over all pairs, with s = (1 + cosine)
@@ -108,15 +110,20 @@ def leak_ratio(names: np.ndarray, vectors: np.ndarray) -> dict[str, float] | Non
     pairs in different splits. Both are exact: sums of vectors give the sums over pairs. None for
     fewer than two rows, and for rows without any likeness. Joeres et al. 2025.
     """
-    embedded = ~np.isnan(vectors[:, 0])
-    names, data = names[embedded], vectors[embedded].astype(np.float64)
-    rows = len(data)
+    vectors = Vectors.of(vectors)
+    rows, sums, own = int(vectors.present.sum()), list[tuple[int, np.ndarray]](), 0.0
     if rows < 2:
         return None
-    sums = [(int((names == n).sum()), data[names == n].sum(axis=0)) for n in np.unique(names)]
+    for name in np.unique(names):
+        mine, total = np.flatnonzero(vectors.present & (names == name)), np.zeros(vectors.shape[1])
+        for start in range(0, len(mine), BLOCK):
+            data = vectors[mine[start : start + BLOCK]].astype(np.float64)
+            total += data.sum(axis=0)
+            own += float(np.square(data).sum())
+        sums.append((len(mine), total))
     inside = sum(count**2 + float(total @ total) for count, total in sums)
-    whole = rows**2 + float(np.square(data.sum(axis=0)).sum())
-    own = rows + float(np.square(data).sum())
+    whole = rows**2 + float(np.square(np.sum([total for _, total in sums], axis=0)).sum())
+    own += rows
     pairs = whole - own
     if pairs <= 1e-9 * rows**2:
         return None
@@ -276,7 +283,7 @@ class _Across:
 
 
 def _nearest(
-    names: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers, progress: Progress
+    names: np.ndarray, vectors: Vectors, other_numbers: OtherNumbers, progress: Progress
 ) -> Pairs:
     """The nearest row of another split for each held-out row, the most similar first.
 
@@ -291,11 +298,11 @@ def _nearest(
 
 
 def _nearest_blocks(
-    names: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers, progress: Progress
+    names: np.ndarray, vectors: Vectors, other_numbers: OtherNumbers, progress: Progress
 ) -> Iterator[Pairs]:
     import faiss
 
-    embedded = ~np.isnan(vectors[:, 0])
+    embedded = vectors.present
     total, done = int((embedded & (names != "train")).sum()), 0
     for name in sorted(set(names) - {"train"}):
         mine, others = (np.flatnonzero(part & embedded) for part in (names == name, names != name))
@@ -316,17 +323,22 @@ def _nearest_blocks(
             clear = counted.any(axis=1)
             yield Pairs(block[clear], ends[1][row, best][clear], cosines[row, best][clear])
             if near.shape[1] < len(others):
-                yield from _beyond(block[~clear], others, vectors, other_numbers)
+                some = block[~clear]
+                yield from _beyond(some, vectors[some], others, data, other_numbers)
             done += len(block)
             progress(done / total, f"Leaks: {done:,} of {total:,} compared")
 
 
 def _beyond(
-    some: np.ndarray, others: np.ndarray, vectors: np.ndarray, other_numbers: OtherNumbers
+    some: np.ndarray,
+    mine: np.ndarray,
+    others: np.ndarray,
+    data: np.ndarray,
+    other_numbers: OtherNumbers,
 ) -> Iterator[Pairs]:
     """The nearest others of rows whose first neighbours differ in numbers alone."""
-    for position in some.tolist():
-        cosines = vectors[others] @ vectors[position]
+    for position, vector in zip(some.tolist(), mine, strict=True):
+        cosines = data @ vector
         counted = ~other_numbers(np.full(len(others), position), others)
         if counted.any():
             best = int(np.where(counted, cosines, -np.inf).argmax())
