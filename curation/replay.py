@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-
 from curation.basis import Bases, Basis
 from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset, Progress, silent
