@@ -35,7 +35,7 @@ def test_some_rows_are_read_as_from_an_array(rows):
 
 
 def test_an_array_with_gaps_becomes_vectors_and_back():
-    array = as_array(drawn(30))
+    array = as_array(drawn(300))
     assert np.isnan(array).any()
     assert np.array_equal(Vectors.of(array)[:], array, equal_nan=True)
     assert Vectors.of(np.zeros((3, 0), np.float32))[:].shape == (3, 0)
