@@ -54,7 +54,7 @@ def compare_with(
         part = part_of(progress, 0, 2)
         has_vector = dataset.vectors.present
         vectors = vectors_of(step.use, params, dataset.rows[has_vector], project.vectors, part)
-        dataset = dataset.replace(vectors=vectors.at(has_vector, len(has_vector)))
+        dataset = dataset.replace(vectors=vectors.among(has_vector, len(has_vector)))
     part = part_of(progress, 1, 4)
     reference_vectors = embedded(step.use, params, reference.examples, project.vectors, part)
     part = part_of(progress, 1, 2)

@@ -87,7 +87,7 @@ class Vectors:
         """The vectors of some rows, in that order."""
         return Vectors(self.table, self.places[positions], self.file)
 
-    def at(self, positions: np.ndarray, rows: int) -> Vectors:
+    def among(self, positions: np.ndarray, rows: int) -> Vectors:
         """These vectors at positions among so many rows, of which the others have none."""
         places = np.full(rows, -1, dtype=np.int32)
         places[positions] = self.places

@@ -54,6 +54,6 @@ def test_others_take_the_place_of_some(file):
 
 def test_rows_stand_at_their_positions_among_more():
     some = drawn(5)
-    among = some.at(np.array([9, 0, 3, 7, 1]), 10)
+    among = some.among(np.array([9, 0, 3, 7, 1]), 10)
     assert np.array_equal(among[[9, 0, 3, 7, 1]], as_array(some), equal_nan=True)
     assert not among.present[[2, 4, 5, 6, 8]].any()

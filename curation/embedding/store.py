@@ -276,7 +276,7 @@ class VectorStore:
         order: list[int] = missing[np.argsort(-cost[missing], kind="stable")].tolist()
         total, done, begin, count = float(cost[order].sum()), 0.0, time.perf_counter(), 0
         for part in cut(order, cost):
-            self.add(name, keys[part], compute(texts.at(part)))
+            self.add(name, keys[part], compute(texts.pick(part)))
             self.computed += len(part)
             count += len(part)
             done += float(cost[part].sum())
@@ -308,7 +308,7 @@ class VectorStore:
         self._loaded[encoder] = appended(folder, keys, vectors, self._loaded.get(encoder))
 
     def receipt(self, vectors: Vectors) -> dict[str, str]:
-        """What `reopened` needs besides places: the file and the keys; empty for vectors in memory."""
+        """All that `reopened` needs besides places: the file and the keys; empty for vectors in memory."""
         for name, rows in self._loaded.items():
             if vectors.file and rows.file == vectors.file:
                 return {"encoder": name, "keys": rows.digest(vectors.places)}

@@ -24,7 +24,7 @@ class Texts(Protocol):
 
     def __len__(self) -> int: ...
 
-    def at(self, positions: Sequence[int]) -> list[str]:
+    def pick(self, positions: Sequence[int]) -> list[str]:
         """The texts at some positions."""
 
 
@@ -37,7 +37,7 @@ class Listed:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def at(self, positions: Sequence[int]) -> list[str]:
+    def pick(self, positions: Sequence[int]) -> list[str]:
         """The texts at some positions."""
         return [self.texts[i] for i in positions]
 
@@ -46,7 +46,7 @@ def lowest(texts: Texts, count: int) -> list[str]:
     """Some distinct texts: those with the lowest digests, which stay while the texts stay."""
     some = dict[bytes, str]()
     for positions in _parts(len(texts)):
-        some |= {_digest(text): text for text in texts.at(positions)}
+        some |= {_digest(text): text for text in texts.pick(positions)}
         some = dict(sorted(some.items())[:count])
     return list(some.values())
 
@@ -77,7 +77,7 @@ def keys_and_costs(texts: Texts, most: int | None) -> tuple[np.ndarray, np.ndarr
     """The key of each text and the characters that cost time, and 20 for the text itself."""
     keys, cost = np.zeros(len(texts), dtype="S16"), np.zeros(len(texts))
     for positions in _parts(len(texts)):
-        part, own = texts.at(positions), slice(positions.start, positions.stop)
+        part, own = texts.pick(positions), slice(positions.start, positions.stop)
         keys[own] = [_digest(text) for text in part]
         cost[own] = np.minimum([len(text) for text in part], most or np.inf) + 20
     return keys, cost

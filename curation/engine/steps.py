@@ -108,7 +108,7 @@ class Steps:
         if isinstance(answer, tuple):
             answer, columns = answer
             delta, measured = as_columns(operation, columns, kept.index, params), numbers
-        return Computed(delta, measured, Vectors.of(answer).at(numbers, len(dataset.rows)))
+        return Computed(delta, measured, Vectors.of(answer).among(numbers, len(dataset.rows)))
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
         """Raise CurationError for a missing column, with its maker, or for a column without numbers."""

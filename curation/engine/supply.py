@@ -96,7 +96,7 @@ class Supply:
 
     @cached_property
     def _places(self) -> np.ndarray:
-        """Where the rows stand in the dataset."""
+        """The position of each row in the dataset."""
         assert self.dataset is not None
         return np.asarray(self.dataset.rows.index.get_indexer(self.rows.index))
 

@@ -120,7 +120,7 @@ class _Texts:
     def __len__(self) -> int:
         return len(self.prompt)
 
-    def at(self, positions: Sequence[int]) -> list[str]:
+    def pick(self, positions: Sequence[int]) -> list[str]:
         """The texts at some positions."""
         own: Any = positions
         if isinstance(positions, range):  # a slice copies nothing
@@ -136,7 +136,7 @@ class _Texts:
     def each(self, measure: Callable[[list[str]], np.ndarray], values: np.ndarray) -> np.ndarray:
         """Fill in a number of each text, (texts,)."""
         for start in range(0, len(self), LOOK):
-            part = self.at(range(start, min(len(self), start + LOOK)))
+            part = self.pick(range(start, min(len(self), start + LOOK)))
             values[start : start + len(part)] = measure(part)
         return values
 
@@ -155,7 +155,7 @@ def _embedded(
     tokenizer = tokenizer_of(model)
     pieces = [
         tokenizer.windows(text) if cut else [text]
-        for text, cut in zip(texts.at(range(len(texts))), beyond, strict=True)
+        for text, cut in zip(texts.pick(range(len(texts))), beyond, strict=True)
     ]
     owners = np.repeat(np.arange(len(texts)), [len(part) for part in pieces])
     flat = Listed([piece for part in pieces for piece in part])
