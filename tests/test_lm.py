@@ -105,7 +105,7 @@ def test_ifd_by_a_model_is_the_ratio_of_transformers_own_losses(tiny, store):
 
 
 def test_a_run_that_was_ended_goes_on_with_what_is_left(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.embedding.store.PART", 300)
+    monkeypatch.setattr("curation.embedding.texts.PART", 300)
     rows, computed = talks(*EXCHANGES), []
 
     def until_ended(reader, texts):
