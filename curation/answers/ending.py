@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from curation.answers.code import is_open_code
 from curation.answers.pieces import ends_with_conjunction, is_open_chinese, is_open_english
@@ -49,6 +50,7 @@ _MATHS = re.compile(r"\\begin\{(\w+\*?)\}|\\end\{(\w+\*?)\}")
 _ENDS = ".!?。！？…:：;；\"”’'»」』）)]}>*`~|•"
 
 
+@lru_cache(maxsize=1)  # the next rule asks again
 def is_truncated(pair: Pair) -> bool:
     """Tell whether an answer surely stops in the middle.
 

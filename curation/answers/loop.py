@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,6 +21,7 @@ _PERIODS = 8
 """Distances between equal phrases that are tried, the most frequent first."""
 
 
+@lru_cache(maxsize=1)  # the rule asks, and then the score
 def repetition(text: str) -> float:
     """Return the longest loop of a text as a share of the text; 0 below 20 words.
 

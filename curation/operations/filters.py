@@ -69,28 +69,27 @@ def keep_between(
     below = values < (-np.inf if low is None else low)
     above = values > (np.inf if high is None else high)
     missing = values.isna() & (not keep_missing)
+    keep = ~(below | above | missing)
     reasons = [
         f"{score} was not measured"
         if unmeasured
-        else f"{score} = {_shown(v)}, below {_shown(low)}"
-        if under
-        else f"{score} = {_shown(v)}, above {_shown(high)}"
-        if over
-        else ""
-        for v, under, over, unmeasured in zip(values, below, above, missing, strict=True)
+        else f"{score} = {_shown(v)}, {f'below {_shown(low)}' if under else f'above {_shown(high)}'}"
+        for v, under, unmeasured in zip(values[~keep], below[~keep], missing[~keep], strict=True)
     ]
-    keep = ~(below | above | missing)
-    return pd.DataFrame(
-        {"keep": keep, "reason": pd.Series(reasons, index=batch.index, dtype="str")}
-    )
+    return _with_reasons(keep.to_numpy(), reasons, batch.index)
+
+
+def _with_reasons(keep: np.ndarray, reasons: list[str], index: pd.Index) -> pd.DataFrame:
+    """The answer of a filter; reasons: of the dropped rows, in order."""
+    column = np.full(len(keep), "", dtype=object)
+    column[~keep] = reasons
+    return pd.DataFrame({"keep": keep, "reason": pd.Series(column, dtype="str").array}, index=index)
 
 
 def _by_value(batch: pd.DataFrame, column: str, values: list[str], kept: bool) -> pd.DataFrame:
     keep = holds(batch[column], values) == kept
-    reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column])]
-    return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
-        batch.index
-    )
+    reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column][~keep])]
+    return _with_reasons(keep, reasons, batch.index)
 
 
 def _unknown_values(
