@@ -251,7 +251,8 @@ def with_derived(rows: pd.DataFrame, changed: np.ndarray | None = None) -> pd.Da
 
     `changed` limits the work to the rows of these numbers.
     """
-    part = rows if changed is None else rows.iloc[changed]
+    part = rows[[name for name in ("messages", "label", "rejected") if name in rows]]
+    part = part if changed is None else part.iloc[changed]
     labels = [None if pd.isna(label) else label for label in part["label"]]
     rejected = part["rejected"] if "rejected" in part else [""] * len(part)
     derived = [derive(*row) for row in zip(part["messages"], labels, rejected, strict=True)]

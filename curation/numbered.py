@@ -46,6 +46,17 @@ def replaced(column: pd.Series, numbers: np.ndarray, values: pd.Series) -> pd.Se
     return result
 
 
+def in_one_piece(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose texts lie in one piece, of which some rows are taken without a copy of all."""
+    joined = {
+        str(name): pd.Series(texts.combine_chunks(), index=frame.index, dtype=frame[name].dtype)
+        for name in frame
+        if isinstance(frame[name].dtype, pd.StringDtype)
+        and isinstance(texts := pa.array(frame[name].array), pa.ChunkedArray)
+    }
+    return frame.assign(**joined)
+
+
 def to_table(frame: pd.DataFrame, numbers: np.ndarray, count: int) -> pa.Table:
     """Return a frame of some of `count` rows as a table without ids."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -60,5 +71,5 @@ def from_table(table: pa.Table, count: int) -> tuple[pd.DataFrame, np.ndarray]:
     if ROW in table.column_names:
         numbers = table[ROW].to_numpy().astype(np.int64)
         table = table.drop_columns([ROW])
-    frame: Any = table.to_pandas()
+    frame: Any = table.combine_chunks().to_pandas()
     return frame, numbers

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from curation import numbered
+from curation import Project, numbered
 from curation.dataset import Dataset
 from curation.engine.steps import content_of_column as content
 from tests.conftest import make_dataset
@@ -93,3 +96,24 @@ def test_equal_columns_have_equal_bytes_wherever_they_are_cut():
         bytes_of(1.0, np.nan, dtype=float),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_texts_are_joined_in_one_piece_and_nothing_else_changes():
+    parts = [FRAME.iloc[[0]], FRAME.iloc[1:]]
+    frame = pd.concat(parts)
+    frame.attrs["notes"] = ["Two parts."]
+    assert isinstance(pa.array(frame["word"].array), pa.ChunkedArray)
+    whole = numbered.in_one_piece(frame)
+    assert isinstance(pa.array(whole["word"].array), pa.Array) and whole.attrs == frame.attrs
+    same(whole, FRAME)
+
+
+def test_an_opened_project_has_its_texts_in_one_piece(tmp_path):
+    project = Project.create(tmp_path / "project")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"prompt": name, "completion": "x"}))
+        project.add(tmp_path / f"{name}.jsonl")
+    rows = Project.open(project.path).examples.rows
+    for name in rows.columns[rows.dtypes == "str"]:
+        texts = pa.array(rows[name].array)
+        assert isinstance(texts, pa.Array) or texts.num_chunks == 1, name

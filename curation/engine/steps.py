@@ -28,7 +28,7 @@ from curation.engine import Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
 from curation.engine.supply import Supply
 from curation.errors import CurationError
-from curation.numbered import from_table, numbers_of, to_table
+from curation.numbered import from_table, in_one_piece, numbers_of, to_table
 from curation.registry import Operation
 from curation.report import StepReport
 from curation.targets import NONE, References
@@ -160,7 +160,7 @@ class Steps:
                 (i + 1) / len(batches), f"{min(len(rows), (i + 1) * BATCH_ROWS):,} of {len(rows):,}"
             )
         of_parts = np.concatenate(numbers)
-        return pd.concat(parts).set_axis(rows.index.take(of_parts)), of_parts
+        return in_one_piece(pd.concat(parts)).set_axis(rows.index.take(of_parts)), of_parts
 
     def basis(self, name: str, params: Mapping[str, Any], before: Sequence[StepReport]) -> Basis:
         """The table that a step keeps to, for its name, its parameters and its vectors."""

@@ -76,20 +76,17 @@ def keep_between(
         else f"{score} = {_shown(v)}, {f'below {_shown(low)}' if under else f'above {_shown(high)}'}"
         for v, under, unmeasured in zip(values[~keep], below[~keep], missing[~keep], strict=True)
     ]
-    return _with_reasons(keep.to_numpy(), reasons, batch.index)
-
-
-def _with_reasons(keep: np.ndarray, reasons: list[str], index: pd.Index) -> pd.DataFrame:
-    """The answer of a filter; reasons: of the dropped rows, in order."""
-    column = np.full(len(keep), "", dtype=object)
-    column[~keep] = reasons
-    return pd.DataFrame({"keep": keep, "reason": pd.Series(column, dtype="str").array}, index=index)
+    reason = np.full(len(keep), "", dtype=object)
+    reason[~keep.to_numpy()] = reasons
+    return pd.DataFrame({"keep": keep, "reason": pd.Series(reason, batch.index, dtype="str")})
 
 
 def _by_value(batch: pd.DataFrame, column: str, values: list[str], kept: bool) -> pd.DataFrame:
     keep = holds(batch[column], values) == kept
-    reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column][~keep])]
-    return _with_reasons(keep, reasons, batch.index)
+    reasons = [f"{column} is {value or 'missing'}" for value in as_text(batch[column])]
+    return pd.DataFrame({"keep": keep, "reason": pd.Series(reasons, dtype="str")}).set_axis(
+        batch.index
+    )
 
 
 def _unknown_values(
