@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint golden bench bench-lift bench-faults soak mutation clean
+.PHONY: run test lint golden example bench bench-scale bench-lift bench-faults soak mutation clean
 
 run: $(STAMP)
 	@test -e projects/example/project.toml || $(BIN)/python -m curation demo --start --to projects/example
@@ -21,8 +21,15 @@ lint: $(STAMP)
 golden: $(STAMP)
 	$(BIN)/python -m tests.test_golden
 
+example: $(STAMP)
+	$(BIN)/python -m tests.test_example_vectors
+
+# Without NAME: ours beside other tools, see python -m benchmarks peers --help.
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks $(NAME)
+	$(BIN)/python -m benchmarks $(or $(NAME),peers $(if $(ROWS),--rows $(ROWS)) $(if $(PEERS),--peers $(PEERS)) $(if $(JUICER),--data-juicer $(JUICER)))
+
+bench-scale: $(STAMP)
+	$(BIN)/python -m benchmarks scale $(ROWS)
 
 bench-lift: $(STAMP)
 	$(BIN)/python -m benchmarks lift

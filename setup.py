@@ -8,7 +8,7 @@ WEB = "curation.web"
 
 OWN = find_namespace_packages(include=["curation", "curation.*"])
 PAGES = find_namespace_packages(include=["pages", "pages.*"])
-DATA = ["*.css", "*.js", "*.svg", "*.json", "*.jsonl", "*.csv", "*.yaml", "*.jinja"]
+DATA = ["*.css", "*.js", "*.svg", "*.json", "*.jsonl", "*.csv", "*.yaml", "*.jinja", "*.arrow"]
 
 
 class Build(build_py):

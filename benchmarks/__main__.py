@@ -30,7 +30,10 @@ def main() -> None:
         return
     for name, title in step_titles.items():
         print(f"{name:<12} {title}")
-    print("\nRun one: python -m benchmarks NAME, or make bench NAME=…")
+    print(
+        "\nRun one: python -m benchmarks NAME, or make bench NAME=…; make bench alone runs peers,"
+    )
+    print("make bench-scale the growth table and its picture.")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ Stage = tuple[str, float, float]
 
 
 def plain(path: Path) -> Iterator[str]:
-    """The stages of a short script: pandas, datasketch, sentence-transformers, umap and scikit-learn."""
+    """The stages of a short script: pandas, ftfy, datasketch, sentence-transformers, umap, scikit-learn."""
+    import ftfy
     import pandas as pd
     from bundled import folder
     from datasketch import MinHash, MinHashLSH
@@ -37,8 +38,8 @@ def plain(path: Path) -> Iterator[str]:
     model = SentenceTransformer(folder)
     yield "start"
     table = pd.read_json(path, lines=True)
-    table["instruction"] = table["instruction"].str.strip()
-    table["output"] = table["output"].str.strip()
+    for column in ("instruction", "output"):
+        table[column] = table[column].map(ftfy.fix_text).str.strip()
     table = table[(table["instruction"] != "") & (table["output"] != "")]
     yield "load and clean"
     table = table.drop_duplicates(["instruction", "input", "output"])

@@ -189,6 +189,7 @@ def test_the_example_shows_what_data_are_like(example):
         - {
             "faults.json",
             "recipe.yaml",
+            "vectors.arrow",
             "__init__.py",
             "__pycache__",
         }

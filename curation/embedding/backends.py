@@ -9,7 +9,9 @@ is in benchmarks/README.md.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import ctypes
 import functools
 import importlib.util
 import sys
@@ -17,6 +19,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -41,6 +44,9 @@ GROUP = 256
 STEP = 8
 """Lengths are rounded up to a multiple of this, so that kernels made for a shape are used again."""
 
+PACKED = "torch-packed-float32"
+"""The backend for few texts on a machine without a GPU."""
+
 SUPERSEDED = frozenset({"torch-bfloat16", "openvino-float32", "openvino-bfloat16"})
 """Backends that the benchmark leaves out, because a packed one is faster. They still work, since
 projects may hold vectors that they computed."""
@@ -55,7 +61,7 @@ def backends() -> dict[str, Callable[[Any], Encode]]:
     available: dict[str, Callable[[Any], Encode]] = {
         "torch-float32": _torch_float32,
         "torch-bfloat16": _torch_bfloat16,
-        "torch-packed-float32": lambda model: _torch_packed(model, "float32"),
+        PACKED: lambda model: _torch_packed(model, "float32"),
         "torch-packed-bfloat16": lambda model: _torch_packed(model, "bfloat16"),
     }
     if importlib.util.find_spec("openvino"):
@@ -93,10 +99,24 @@ def prepared(model: Any, backend: str) -> Encode:
 
 
 def exact() -> str:
-    """The quickest backend in single precision that needs no benchmark."""
-    available = backends()
-    packed = "torch-packed-float32"
-    return packed if packed in available else next(iter(available))
+    """The quickest backend in single precision that needs no benchmark.
+
+    torch, which takes seconds to import, is asked only where the machine has the driver of a GPU.
+    """
+    if has_gpu_driver() and PACKED not in (available := backends()):
+        return next(iter(available))
+    return PACKED
+
+
+def has_gpu_driver() -> bool:
+    """Whether this machine has a library or device without which torch computes on no GPU."""
+    if Path("/dev/kfd").exists():  # AMD
+        return True
+    for library in ("libcuda.so.1", "nvcuda.dll"):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(library)
+            return True
+    return False
 
 
 def _torch_float32(model: Any) -> Encode:
