@@ -79,7 +79,7 @@ def all_pairs(texts: list[str]) -> set[tuple[int, int]]:
 
     sets = shingle_sets(texts)
     sizes = np.array([len(s) for s in sets])
-    _, columns = np.unique(np.concatenate(sets), return_inverse=True)
+    _, columns = np.unique(sets.values, return_inverse=True)
     ends = np.append(0, np.cumsum(sizes))
     ones = csr_matrix((np.ones(len(columns), dtype=np.int32), columns, ends))
     shared = (ones @ ones.T).tocoo()
@@ -221,7 +221,7 @@ def judgements(data: Path) -> Iterator[Line]:
     from sklearn.model_selection import cross_val_predict
 
     from curation.alike import jaccard, shingle_sets
-    from curation.alike.pairs import character_grams
+    from curation.alike.shingles import character_sets
     from curation.embedding import load_encoder
 
     text = (data / "duplicates/msrp_paraphrase_train.tsv").read_text("utf-8-sig")
@@ -232,7 +232,7 @@ def judgements(data: Path) -> Iterator[Line]:
     cosine = (one * two).sum(axis=1)
     runs = [shingle_sets(side) for side in sides]
     words = np.array([jaccard(a, b) for a, b in zip(*runs, strict=True)])
-    grams = [[character_grams(t[:160]) for t in side] for side in sides]
+    grams = [character_sets([t[:160] for t in side]) for side in sides]
     letters = np.array([jaccard(a, b) for a, b in zip(*grams, strict=True)])
     both = np.stack([cosine, words, letters], axis=1)
     learnt = cross_val_predict(LogisticRegression(), both, same, cv=5, method="predict_proba")[:, 1]

@@ -112,7 +112,7 @@ def _answer(
     step: StepReport, dataset: Dataset, people: Any, copies: pd.Index, newcomers: pd.Index
 ) -> pd.DataFrame:
     """The answer of a step's operation for these copies and the newcomers: columns keep and NEAR."""
-    from curation.alike import directly
+    from curation.alike import AT_ONCE
     from curation.embedding.neighbours import nearest, without_gaps
 
     again, ids = operation(step.use), copies.union(newcomers)
@@ -125,7 +125,7 @@ def _answer(
         "rows": rows,
         "progress": silent,
         "decisions": _preferring(people, newcomers),
-        "remembered": directly,
+        "work": AT_ONCE,
     }
     name, places = "", b""
     if "vectors" in again.inputs:

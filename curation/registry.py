@@ -79,8 +79,7 @@ INPUTS = {
     "folder": "the project's folder, in which the parameters of type ProjectFile name files",
     "store": "the vector store (see `curation.embedding`)",
     "decisions": "the state of people's decisions",
-    "remembered": "a function of a list that names what is computed and all that it depends on besides "
-    "the code, and of a function that computes arrays by name; it returns these, computed once",
+    "work": "computes arrays in slices by the workers, and remembers them (see `curation.alike.work`)",
     "basis": "a table that the operation keeps to in later runs (see `curation.basis`)",
     "progress": "a function of the share that is done and a text",
 }
@@ -110,7 +109,7 @@ EVERY_KIND = (
 _SUPPLIED_BY = {"neighbours": "curation.embedding.neighbours"}
 """Inputs whose values come from code that may change, and the module of that code."""
 
-_ENGINE = ("curation.engine.batches", "curation.engine.steps", "curation.engine.supply")
+_ENGINE = tuple(f"curation.engine.{name}" for name in ("batches", "steps", "supply", "work"))
 """The modules that give an operation its inputs and make a delta of its answer."""
 
 Depends = Callable[[Mapping[str, Any], Any, int | None], Any]

@@ -75,7 +75,7 @@ def checks() -> dict[str, Callable[[str], Any]]:
 def operations() -> dict[str, Callable[[str], Any]]:
     """Every operation that reads rows one by one, on rows whose prompt or answer is the text."""
     from curation import registry
-    from curation.alike import directly
+    from curation.alike import AT_ONCE
     from curation.dataset import silent
     from curation.engine.batches import Batch, run_batch
     from tests.conftest import make_dataset
@@ -92,7 +92,7 @@ def operations() -> dict[str, Callable[[str], Any]]:
     def whole(operation, params):
         def check(t: str) -> None:
             given = {"rows": rows(t), "progress": silent, "decisions": None}
-            inputs = given | {"remembered": directly}
+            inputs = given | {"work": AT_ONCE}
             operation.run(*(inputs[i] for i in operation.inputs), **params)
 
         return check

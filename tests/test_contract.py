@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from curation import registry
-from curation.alike import directly
+from curation.alike import AT_ONCE
 from curation.basis import Basis
 from curation.cache import Cache
 from curation.dataset import BASE_COLUMNS, Dataset, silent
@@ -172,7 +172,7 @@ def answer(
         "embedder": lambda part, of="": embedded("embed", {"of": of or "both"}, part, store),
         "targets": lambda names: [BENCHMARK],
         "decisions": decisions,
-        "remembered": directly,
+        "work": AT_ONCE,
         "basis": Basis() if basis is None else basis,
         "progress": silent,
         "folder": ROOT,

@@ -803,7 +803,7 @@ def test_the_next_best_of_similar_rows_comes_back_too_during_a_run_and_after_it(
         rows=data.rows.assign(source_row=range(4)), vectors=on_a_circle(0, 5, 5, 90)
     )
     first, *_ = ids = list(data.rows.index)
-    delta = dropped_similar(data.rows, data.vectors)
+    delta = dropped_similar(data.rows, data.vectors[:])
     params = operation("drop_similar").check({})
     step = StepReport("drop_similar", "drop_similar", "", "filter", params, "", delta=delta)
     ran = overlay.lay(data, step)

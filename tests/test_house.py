@@ -90,7 +90,9 @@ ROOMS = {
         tokens
     """,
     "engine": """
-        batches supply vector_places
+        batches vector_places
+        work
+        supply
         __init__
         steps
     """,
@@ -187,7 +189,8 @@ ROOMS = {
         standing
     """,
     "alike": """
-        beginnings numbers shingles sides
+        beginnings numbers sets sides work
+        incidence keys shingles
         contamination pairs
         cutting likeness preference
         near_duplicates

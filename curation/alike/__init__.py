@@ -1,7 +1,7 @@
 """Examples compared: their two sides, equal sides, nearly equal sides, and near vectors."""
 
 from curation.alike.beginnings import beginnings
-from curation.alike.compared import By, Compared, Remembered, directly, exactly, nearly
+from curation.alike.compared import By, Compared, exactly, nearly
 from curation.alike.cutting import Kept, Nearby, cut
 from curation.alike.near_duplicates import Sides
 from curation.alike.near_vectors import (
@@ -14,8 +14,10 @@ from curation.alike.near_vectors import (
 )
 from curation.alike.shingles import jaccard, shingle_sets, shingles
 from curation.alike.sides import Example, Part, examples, same
+from curation.alike.work import AT_ONCE, Work
 
 __all__ = [
+    "AT_ONCE",
     "By",
     "Compare",
     "Compared",
@@ -23,14 +25,13 @@ __all__ = [
     "Kept",
     "Nearby",
     "Part",
-    "Remembered",
     "Sides",
+    "Work",
     "beginnings",
     "by_clusters",
     "by_nearest",
     "by_neighbours",
     "cut",
-    "directly",
     "exactly",
     "examples",
     "jaccard",

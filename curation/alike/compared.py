@@ -6,38 +6,28 @@ below FLOOR are not remembered; a step with a lower threshold compares anew.
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from curation.alike.cutting import Kept, More, Nearby, classes_of, cut
+from curation.alike.keys import SIDES, columns_of, digest_of, numbers_of, packed, side_keys
 from curation.alike.near_duplicates import Sides
 from curation.alike.numbers import numbers
 from curation.alike.pairs import NO_PAIRS, Pairs
+from curation.alike.sets import Sets, numbered
 from curation.alike.shingles import shingle_sets
-from curation.alike.sides import Example, Part, examples, same
+from curation.alike.sides import Example, Part, answer_of, examples, same
+from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
 
 By = Literal["prompt_and_response", "prompt", "response"]
-Arrays = dict[str, np.ndarray]
-Remembered = Callable[[Sequence[Any], Callable[[], Arrays]], Arrays]
-"""(everything that arrays depend on besides the code, a function that computes them) → the arrays."""
 
 FLOOR = 0.6
 """Jaccard similarity down to which pairs are remembered."""
-
-TEXTS = ("messages", "label", "tools", "rejected", "metadata")
-"""Columns that the two sides of an example are made of."""
-
-
-def directly(parts: Sequence[Any], compute: Callable[[], Arrays]) -> Arrays:
-    """Compute the arrays; nothing is remembered."""
-    return compute()
 
 
 @dataclass(frozen=True)
@@ -109,93 +99,110 @@ def _groups(first: np.ndarray, second: np.ndarray, rows: int) -> np.ndarray:
 
 
 def exactly(
-    rows: pd.DataFrame,
-    by: By,
-    normalise: bool,
-    punctuation: bool,
-    remembered: Remembered = directly,
+    rows: pd.DataFrame, by: By, normalise: bool, punctuation: bool, work: Work = AT_ONCE
 ) -> Compared:
     """Rows by what they say; those of one class say the same on the compared sides."""
-
-    def compute() -> Arrays:
-        sides = examples(rows)
-        prompts = [same(e.prompt, normalise, punctuation) for e in sides]
-        answers = [same(e.answer, normalise, punctuation) for e in sides]
-        keys: Sequence[object] = prompts
-        if by == "response":
-            keys = [same(answer_of(e), normalise, punctuation) for e in sides]
-        elif by == "prompt_and_response":
-            keys = list(zip(prompts, answers, strict=True))
-        named = zip(("keys", "prompts", "answers"), (keys, prompts, answers), strict=True)
-        return {name: _numbers_of(values) for name, values in named}
-
-    arrays = remembered(["exact", by, normalise, punctuation, digest(rows)], compute)
-    return Compared(classes_of(arrays["keys"]), arrays["prompts"], arrays["answers"])
+    texts = columns_of(rows, SIDES)
+    keys = work.of_rows(side_keys, texts, normalise=normalise, punctuation=punctuation)
+    prompts, answers = numbers_of(keys["prompts"]), numbers_of(keys["answers"])
+    if by == "prompt_and_response":
+        compared = numbered(prompts, answers)
+    else:
+        compared = prompts if by == "prompt" else numbers_of(keys["alone"])
+    return Compared(classes_of(compared), prompts, answers)
 
 
 def nearly(
     rows: pd.DataFrame,
     by: By,
     threshold: float,
-    remembered: Remembered = directly,
+    work: Work = AT_ONCE,
     progress: Progress = silent,
 ) -> Compared:
     """Rows by their shingles, with the pairs whose similarity reaches FLOOR, or a lower threshold."""
-    floor = min(FLOOR, threshold)
-
-    @functools.cache
-    def sides() -> tuple[list[Example], Sides]:
-        some = examples(rows)
-        labelled = None
-        if by == "prompt_and_response":
-            labelled = np.array([_only_labelled(e) for e in some], dtype=bool)
-        return some, Sides(_sets(some, by), labelled)
+    floor, texts, compared = min(FLOOR, threshold), columns_of(rows, SIDES), list[Sides]()
 
     def compute() -> Arrays:
-        some, compared = sides()
-        progress(0.5, f"{len(some):,} read")
-        pairs, full = compared.pairs(floor, part_of(progress, 1, 2))
-        nearby = Nearby(compared.codes, pairs, full)
-        prompts = _numbers_of([same(e.prompt, True, False) for e in some])
-        answers = _numbers_of([same(e.answer, True, False) for e in some])
-        rivals = NO_PAIRS if by != "prompt_and_response" else _rivals(some, floor)
+        read, sets = _read(texts, by, work, part_of(progress, 0, 2))
+        compared.append(Sides(sets, read.get("labelled")))
+        rivals = NO_PAIRS if by != "prompt_and_response" else _rivals(texts, sets[0], floor)
+        del sets
+        pairs, full = compared[0].pairs(floor, part_of(progress, 1, 2))
+        nearby = Nearby(compared[0].codes, pairs, full)
         named = {f"rival_{name}": values for name, values in rivals._asdict().items()}
-        return {**nearby.arrays(), "prompts": prompts, "answers": answers, **named}
+        sides = {name: numbers_of(read[name]) for name in ("prompts", "answers")}
+        return {**nearby.arrays(), **sides, **named}
 
-    arrays = remembered(["near", by, floor, digest(rows)], compute)
+    arrays = work.once(["near", by, floor, digest_of(texts)], compute)
     rivals = Pairs(*(arrays[f"rival_{name}"] for name in Pairs._fields))
 
     def more(order: np.ndarray, doubtful: np.ndarray, at_least: float) -> Pairs:
+        if not compared:
+            read, sets = _read(texts, by, work, silent)
+            compared.append(Sides(sets, read.get("labelled")))
         others = doubtful[~np.isin(doubtful, order)]
-        return sides()[1].between(np.concatenate([order, others]), at_least)[0]
+        return compared[0].between(np.concatenate([order, others]), at_least)[0]
 
     return Compared(Nearby.of(arrays), arrays["prompts"], arrays["answers"], rivals, more)
 
 
-def _sets(some: Sequence[Example], by: By) -> list[list[np.ndarray]]:
-    """The shingles of the sides that are compared, a list a side."""
+def near_sides(rows: pd.DataFrame, by: By) -> Arrays:
+    """Keys of both sides of rows, and the shingles of the sides that are compared.
+
+    values, sizes: of the side that is compared, or of the prompt; values_2, sizes_2: of the answer where
+    both are. labelled: examples whose answer is a label.
+    """
+    some = examples(rows)
     sides: list[list[tuple[Part, ...]]] = []
     if by != "response":
         sides.append([e.prompt for e in some])
     if by != "prompt":
         sides.append([answer_of(e) if by == "response" else e.answer for e in some])
-    return [shingle_sets([_text(parts) for parts in side]) for side in sides]
+    arrays = {
+        "prompts": packed(same(e.prompt, True, False) for e in some),
+        "answers": packed(same(e.answer, True, False) for e in some),
+    }
+    if len(sides) == 2:
+        arrays["labelled"] = np.array([_only_labelled(e) for e in some], dtype=bool)
+    for ending, side in zip(("", "_2"), sides, strict=False):
+        sets = shingle_sets([_text(parts) for parts in side])
+        arrays |= {f"values{ending}": sets.values, f"sizes{ending}": sets.sizes}
+    return arrays
 
 
-def _rivals(some: Sequence[Example], floor: float) -> Pairs:
+def _read(texts: pd.DataFrame, by: By, work: Work, progress: Progress) -> tuple[Arrays, list[Sets]]:
+    """The arrays of `near_sides` for all rows, and the shingles of each side."""
+    parts: dict[str, list[np.ndarray]] = {}
+    sets: dict[str, list[Sets]] = {}
+    done = 0
+    for arrays in work.in_batches(near_sides, texts, by=by):
+        for ending in ("", "_2"):
+            if f"values{ending}" in arrays:
+                some = Sets(arrays.pop(f"values{ending}"), arrays.pop(f"sizes{ending}"))
+                sets.setdefault(ending, []).append(some)
+        for name, values in arrays.items():
+            parts.setdefault(name, []).append(values)
+        done += len(arrays["prompts"])
+        progress(done / max(1, len(texts)), f"{done:,} of {len(texts):,} read")
+    return (
+        {name: np.concatenate(values) for name, values in parts.items()},
+        [Sets.joined(some) for some in sets.values()],
+    )
+
+
+def _rivals(rows: pd.DataFrame, sets: Sets, floor: float) -> Pairs:
     """Pairs of rows whose prompts are nearly the same and hold the same numbers.
 
-    Of the rows of one prompt the first stands for all.
+    sets: the shingles of the prompts. Of the rows of one prompt the first stands for all.
     """
-    texts = [_text(e.prompt) for e in some]
-    prompts = Sides([shingle_sets(texts)])
+    prompts = Sides([sets])
     _, first = np.unique(prompts.codes, return_index=True)
     pairs, _ = prompts.pairs(floor)
     pairs = Pairs(first[pairs.first], first[pairs.second], pairs.similarity)
-    both = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
-    return pairs.where(
-        np.array([numbers(texts[i]) == numbers(texts[j]) for i, j in both], dtype=bool)
-    )
+    positions, places = np.unique(np.append(pairs.first, pairs.second), return_inverse=True)
+    of_prompt = [numbers(_text(e.prompt)) for e in examples(rows.iloc[positions])]
+    both = zip(*np.split(places, 2), strict=True)
+    return pairs.where(np.array([of_prompt[i] == of_prompt[j] for i, j in both], dtype=bool))
 
 
 def _text(parts: Sequence[Part]) -> str:
@@ -204,29 +211,3 @@ def _text(parts: Sequence[Part]) -> str:
 
 def _only_labelled(example: Example) -> bool:
     return len(example.answer) == 1 and example.answer[0][0] == "label"
-
-
-def answer_of(example: Example) -> tuple[Part, ...]:
-    """The side of the answer; for a text without an answer, the text and its label."""
-    if any(role == "assistant" for role, _ in example.answer):
-        return example.answer
-    return (*example.prompt, *example.answer)
-
-
-def _numbers_of(values: Sequence[object]) -> np.ndarray:
-    """A number for each value, equal for equal ones; -1 for an empty one."""
-    numbers: dict[object, int] = {}
-    return np.array(
-        [numbers.setdefault(value, len(numbers)) if value else -1 for value in values],
-        dtype=np.int64,
-    )
-
-
-def digest(rows: pd.DataFrame) -> str:
-    """A digest of the texts of rows, in their order."""
-    whole = hashlib.blake2b(digest_size=16)
-    for name in TEXTS:
-        values = rows[name].fillna("").tolist() if name in rows else []
-        for part in ("\0".join(values), f"\1{len(values)}\1"):
-            whole.update(part.encode("utf-8", "surrogatepass"))
-    return whole.hexdigest()

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from curation.alike.shingles import Gram, grams
+from curation.alike.shingles import Gram, grams, runs
+from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, silent
 
 GRAM = Gram(words=8, characters=13, signs=False)
@@ -39,12 +41,17 @@ class Overlaps:
     run: np.ndarray
 
 
+MARKS = 22
+"""First bits of a hash by which runs are looked up that may stand in a reference text: 512 KiB of marks."""
+
+
 def overlaps(
-    texts: Sequence[str],
+    texts: Sequence[str] | pd.Series,
     references: Sequence[str],
     progress: Progress = silent,
     *,
     least: int = 1,
+    work: Work = AT_ONCE,
 ) -> Overlaps:
     """Return the share of a reference text that each text holds, and the longest run of it.
 
@@ -68,24 +75,47 @@ def overlaps(
     if not len(vocabulary):
         return result
     counted = [_in(s, vocabulary) for s in sets]
-    for i, text in enumerate(texts):
-        own = np.unique(grams(text, GRAM).hashes)
-        places = np.searchsorted(vocabulary, own)
-        places = np.minimum(places, len(vocabulary) - 1)
-        places = places[vocabulary[places] == own]
-        if len(places):
+    marks = np.zeros(1 << MARKS, dtype=bool)
+    marks[vocabulary >> np.uint64(64 - MARKS)] = True
+    begin, frame = 0, pd.DataFrame({"text": pd.Series(texts).reset_index(drop=True)})
+    for arrays in work.in_batches(likely_runs, frame, marks=np.packbits(marks)):
+        ends = np.cumsum(arrays["sizes"])
+        shared = np.append(0, np.cumsum(_in(arrays["hashes"], vocabulary)))
+        for i in np.flatnonzero(shared[ends] > shared[ends - arrays["sizes"]]).tolist():
+            own = np.unique(arrays["hashes"][ends[i] - arrays["sizes"][i] : ends[i]])
+            own = own[_in(own, vocabulary)]
+            places = np.searchsorted(vocabulary, own)
             near = {int(o) for p in places for o in owner[starts[p] : starts[p] + counts[p]]}
             shares = [(*_shared(sets[n], counted[n], own, pieces[n].length), -n) for n in near]
-            result.share[i], longest, least_number = max(shares)
-            result.nearest[i] = number = -least_number
+            result.share[begin + i], longest, least_number = max(shares)
+            result.nearest[begin + i] = number = -least_number
             scale = 1 if pieces[number].spaced else GRAM.words / GRAM.characters
-            result.run[i] = round(longest * scale)
-        if i % 2_000 == 0:
-            progress(i / len(texts), f"{i:,} of {len(texts):,} compared by words")
+            result.run[begin + i] = round(longest * scale)
+        begin += len(ends)
+        progress(begin / len(texts), f"{begin:,} of {len(texts):,} compared by words")
     return result
 
 
+def likely_runs(rows: pd.DataFrame, marks: np.ndarray) -> Arrays:
+    """The runs of texts whose first bits are marked, one text after the other, and their number.
+
+    marks: bits, packed, for each MARKS first bits of a hash.
+    """
+    some = runs(rows["text"].tolist(), GRAM)
+    likely = np.unpackbits(marks).view(bool)[some.hashes >> np.uint64(64 - MARKS)]
+    ends = np.append(0, np.cumsum(likely))[np.append(0, np.cumsum(some.sizes))]
+    return {"hashes": some.hashes[likely], "sizes": np.diff(ends)}
+
+
+def words_of(rows: pd.DataFrame) -> Arrays:
+    """The number of words of each text that runs are made of, or of its characters."""
+    return {"units": runs(rows["text"].tolist(), GRAM).units}
+
+
 def _in(values: np.ndarray, vocabulary: np.ndarray) -> np.ndarray:
+    """A mask of the values that a sorted array holds."""
+    if not len(vocabulary):
+        return np.zeros(len(values), dtype=bool)
     places = np.minimum(np.searchsorted(vocabulary, values), len(vocabulary) - 1)
     return np.asarray(vocabulary[places] == values)
 

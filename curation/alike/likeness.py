@@ -7,13 +7,16 @@ characters, in which one other word changes more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from curation.alike.pairs import Pairs, Texts, word_copies
+from curation.alike.keys import ASKED, asked_keys, numbers_of
+from curation.alike.pairs import NO_PAIRS, Pairs, Texts, joined, word_copies
+from curation.alike.sets import numbered, vector_keys
+from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
 
 LEAK = 0.95
@@ -40,35 +43,139 @@ def likenesses(
     apart: np.ndarray | None = None,
     looked: np.ndarray | None = None,
     progress: Progress = silent,
+    keys: Arrays | None = None,
+    work: Work = AT_ONCE,
 ) -> Iterator[Likeness]:
     """Yield the pairs of examples that are copies of each other, in blocks, by kind.
 
-    alike: pairs whose vectors are near enough. apart, looked: see `word_copies`. Two prompts that
-    differ in nothing but numbers are no copies of each other, unless both have the same answer.
+    alike: pairs whose vectors are near enough. apart, looked: see `word_copies`. keys: see
+    `asked_keys`. Two prompts that differ in nothing but numbers are no copies of each other, unless both
+    have the same answer.
     """
-    prompts = Texts(rows["prompt"])
-    answered = rows["response"].where(rows["response"].fillna("") != "", "")
-    # A prompt without an answer is compared once.
-    whole = Texts(rows["prompt"].where(answered != "", ""), answered)
-    for pairs in word_copies(prompts, apart, looked, part_of(progress, 0, 2)):
+    keys = keys or work.of_rows(asked_keys, rows[list(ASKED)])
+    some = Examples(rows, keys)
+    for pairs in some.by_prompts(apart, looked, part_of(progress, 0, 2), work):
         yield Likeness("prompt_words", pairs)
-    differ = OtherNumbers(rows)
-    for kind, blocks in (
-        ("words", word_copies(whole, apart, looked, part_of(progress, 1, 2))),
-        ("meaning", alike),
-    ):
-        for pairs in blocks:
-            yield Likeness(kind, pairs.where(~differ(pairs.first, pairs.second)))
+    for pairs in some.by_words(apart, looked, part_of(progress, 1, 2), work):
+        yield Likeness("words", pairs)
+    for pairs in alike:
+        yield Likeness("meaning", some.without_other_numbers(pairs))
+
+
+class Examples:
+    """Examples to compare by their words; keys: see `asked_keys`."""
+
+    def __init__(self, rows: pd.DataFrame, keys: Arrays) -> None:
+        self._prompts = Texts(rows["prompt"], keys=[keys["prompts"]])
+        answered = np.asarray(keys["answers"].any(axis=1))
+        # A prompt without an answer is compared once.
+        self.whole = [np.where(answered[:, None], keys["prompts"], 0), keys["answers"]]
+        self._whole = Texts(rows["prompt"].where(answered, ""), rows["response"], keys=self.whole)
+        self._differ = OtherNumbers(rows, keys)
+
+    def by_prompts(
+        self, apart: np.ndarray | None, looked: np.ndarray | None, progress: Progress, work: Work
+    ) -> Iterator[Pairs]:
+        """Yield the pairs of prompts that are copies; see `word_copies`."""
+        return word_copies(self._prompts, apart, looked, progress, work)
+
+    def by_words(
+        self, apart: np.ndarray | None, looked: np.ndarray | None, progress: Progress, work: Work
+    ) -> Iterator[Pairs]:
+        """Yield the pairs of whole examples that are copies; see `word_copies`."""
+        pairs = word_copies(self._whole, apart, looked, progress, work)
+        return map(self.without_other_numbers, pairs)
+
+    def without_other_numbers(self, pairs: Pairs) -> Pairs:
+        """The pairs but for those whose prompts differ in numbers alone, and whose answers are not one."""
+        return pairs.where(~self._differ(pairs.first, pairs.second))
+
+
+def likenesses_so_far(
+    rows: pd.DataFrame,
+    keys: Arrays,
+    vectors: np.ndarray | None,
+    alike: Callable[[np.ndarray], Iterable[Pairs]],
+    cosine: float,
+    progress: Progress,
+    work: Work,
+) -> Iterator[Pairs]:
+    """Yield the pairs of `likenesses` for rows most of which were compared before, of all kinds.
+
+    Whether two examples are copies depends on no third, so only those are compared that were not among
+    the rows of former calls. vectors: of the rows, to tell which are the same. alike: the pairs whose
+    vectors are near enough, at least one of each among the rows of a mask. cosine: from which they are.
+    """
+    some = Examples(rows, keys)
+    first, second = part_of(progress, 0, 2), part_of(progress, 1, 2)
+    yield so_far(
+        "prompts", [keys["prompts"]], lambda m: some.by_prompts(None, m, first, work), work
+    )
+    yield so_far("words", some.whole, lambda m: some.by_words(None, m, second, work), work)
+    if vectors is not None:
+        named = [keys["prompts"], keys["answers"], vector_keys(vectors)]
+        yield so_far(
+            f"meaning {cosine}",
+            named,
+            lambda m: map(some.without_other_numbers, alike(m)),
+            work,
+        )
+
+
+def so_far(
+    kind: str,
+    keys: Sequence[np.ndarray],
+    compare: Callable[[np.ndarray], Iterable[Pairs]],
+    work: Work,
+) -> Pairs:
+    """The pairs of rows by their keys, of which only those are compared that never were.
+
+    compare: yields the pairs with at least one of the rows of a mask. Of rows with equal keys the first
+    stands for all.
+    """
+    columns = np.concatenate(keys, axis=1)
+    codes = numbered(*columns.T)
+    first = np.unique(codes, return_index=True)[1]
+    own = columns[first]
+
+    def compared(former: Arrays | None) -> Arrays:
+        fresh, old = np.ones(len(own), dtype=bool), NO_PAIRS
+        if former is not None:
+            place = _places(former["keys"], own)
+            fresh = place >= len(former["keys"])
+            if not fresh.any():
+                return former
+            old = _at(former, np.where(fresh, -1, place), np.arange(len(own)))
+        new = joined(compare(fresh[codes]))
+        new = Pairs(codes[new.first], codes[new.second], new.similarity)
+        # Others than these were not compared with what is new, so they are forgotten.
+        return {"keys": own, **joined([old, new])._asdict()}
+
+    arrays = work.since(["so far", kind], compared)
+    return _at(arrays, _places(arrays["keys"], own), first)
+
+
+def _at(arrays: Arrays, places: np.ndarray, others: np.ndarray) -> Pairs:
+    """The pairs of arrays whose two ends are among some places, as pairs of others in their order."""
+    position = np.full(len(arrays["keys"]) + 1, -1, dtype=np.int64)  # the last is that of place −1
+    position[places] = others
+    position[-1] = -1
+    i, j = (position[arrays[side]] for side in ("first", "second"))
+    return Pairs(i, j, arrays["similarity"]).where((i >= 0) & (j >= 0))
+
+
+def _places(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The place of each of some other keys among keys, which are distinct; beyond them for one that is not."""
+    return numbered(*np.concatenate([keys, others]).T)[len(keys) :]
 
 
 class OtherNumbers:
     """Whether two examples fill one template with other numbers, for pairs of positions."""
 
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self._prompts = Texts(rows["prompt"])
-        responses = rows["response"].fillna("")
-        self._answers = Texts(responses).codes
-        self._unanswered = (responses == "").to_numpy()
+    def __init__(self, rows: pd.DataFrame, keys: Arrays) -> None:
+        self._prompts = Texts(rows["prompt"], keys=[keys["prompts"]])
+        self._answers = numbers_of(keys["answers"])
+        self._unanswered = self._answers < 0
 
     def __call__(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """A mask of the pairs whose prompts differ in numbers alone and whose answers are not one."""

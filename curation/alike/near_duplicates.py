@@ -8,13 +8,14 @@ template.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from curation.alike.incidence import Incidence, by_rarity, rarest
 from curation.alike.pairs import Pairs, joined
+from curation.alike.sets import Sets, classes
 from curation.dataset import Progress, silent
 
 MOST = 100
@@ -33,16 +34,18 @@ RARER, MOSTLY = 2 / 3, 0.8
 class Sides:
     """Examples by the shingles of one side or of two; two are near when every side is.
 
-    sets: the sorted shingles of each example, one list a side. labelled: examples whose second side is
+    sets: the shingles of each example, a side after the other. labelled: examples whose second side is
     a label, which does not help to find a pair. codes: the class of each example, (examples,); those
     of one class have equal shingles. An example whose only compared side is empty is a class of its own, near to none.
     """
 
     def __init__(
-        self, sets: Sequence[Sequence[np.ndarray]], labelled: np.ndarray | None = None
+        self, sets: Sequence[Sets | Sequence[np.ndarray]], labelled: np.ndarray | None = None
     ) -> None:
-        self.codes, first = classes(sets)
-        self._sides = [_Incidence([side[i] for i in first]) for side in sets]
+        sides = [Sets.of(side) for side in sets]
+        self.codes, first = classes(sides)
+        self._sides = [_Side(side.chosen(first)) for side in sides]
+        self._sizes = np.sum([side.sizes for side in self._sides], axis=0)
         self._proposals = self._joint(None if labelled is None else labelled[first])
 
     def __len__(self) -> int:
@@ -86,27 +89,20 @@ class Sides:
         matrices = [side.matrix for side in self._sides]
         if labelled is not None:
             matrices[1] = matrices[1].copy()
-            matrices[1].data[np.repeat(labelled, self._sides[1].sizes)] = 0
+            matrices[1].data[np.repeat(labelled, np.diff(matrices[1].indptr))] = 0
             matrices[1].eliminate_zeros()
-        joint = hstack(matrices, format="csr", dtype=np.int32)
-        counts = np.bincount(joint.indices, minlength=joint.shape[1])
-        rank = np.empty(len(counts), dtype=np.int64)
-        rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
-        joint.indices = rank[joint.indices]
-        joint.has_sorted_indices = False
-        joint.sort_indices()
-        return joint
+            self._sizes = self._sizes - np.where(labelled, self._sides[1].sizes, 0)
+        return by_rarity(hstack(matrices, format="csr"))
 
     def _candidates(
         self, order: np.ndarray, threshold: float, full: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
         """Yield places in `order` that share a rare shingle, (later, earlier), and the share done.
 
-        A pair whose Jaccard similarity reaches t shares one of the n − ⌈t·n⌉ + 1 rarest shingles of
-        each (prefix filtering, Chaudhuri et al. 2006), so that no pair is missed. Marks the full.
+        See `rarest`; marks the full.
         """
-        rarest = _rarest(self._proposals[order], threshold)
-        by_shingle = rarest.tocsc()  # the rows of a column are in order
+        rare = rarest(self._proposals[order], self._sizes[order], threshold)
+        by_shingle = rare.tocsc()  # the rows of a column are in order
         place = np.arange(len(by_shingle.indices)) - np.repeat(
             by_shingle.indptr[:-1], np.diff(by_shingle.indptr)
         )
@@ -116,12 +112,12 @@ class Sides:
         np.maximum.at(full, order[by_shingle.indices[crowded]], by_shingle.data[crowded])
         by_shingle.data[:] = ~crowded
         by_shingle.eliminate_zeros()
-        proposing, rarest = by_shingle.T.tocsr().astype(np.int32), (rarest != 0).astype(np.int32)
-        hits = np.append(0, np.cumsum(rarest @ np.diff(proposing.indptr)))
+        proposing, rare = by_shingle.T.tocsr().astype(np.int32), (rare != 0).astype(np.int32)
+        hits = np.append(0, np.cumsum(rare @ np.diff(proposing.indptr)))
         begin = 0
         while begin < len(order):
             end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
-            product = (rarest[begin:end] @ proposing).tocoo()
+            product = (rare[begin:end] @ proposing).tocoo()
             rows, others, shared = product.row.astype(np.int64) + begin, product.col, product.data
             earlier = others < rows
             rows, others, shared = rows[earlier], others[earlier].astype(np.int64), shared[earlier]
@@ -133,19 +129,8 @@ class Sides:
             begin = end
 
 
-class _Incidence:
-    """Sets of shingles as a sparse matrix of ones, and in how many sets each shingle stands."""
-
-    def __init__(self, sets: Sequence[np.ndarray]) -> None:
-        from scipy.sparse import csr_matrix
-
-        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
-        vocabulary, columns, counts = np.unique(flat, return_inverse=True, return_counts=True)
-        self.sizes = np.array([len(s) for s in sets], dtype=np.int64)
-        ends = np.append(0, np.cumsum(self.sizes))
-        ones = np.ones(len(flat), dtype=np.int32)
-        self.matrix = csr_matrix((ones, columns, ends), shape=(len(sets), len(vocabulary)))
-        self._common = counts
+class _Side(Incidence):
+    """The sets of one side."""
 
     def compare(
         self, a: np.ndarray, b: np.ndarray, threshold: float
@@ -162,13 +147,14 @@ class _Incidence:
         fills = (similarity >= threshold - 1e-9) & (shared > 0)
         fills &= (shared < sizes_a) & (shared < sizes_b)
         some = np.flatnonzero(fills)
-        usual = _medians(both[some], self._common)
+        usual = _medians(both[some], self.common)
         rare = usual * RARER
-        in_both = _fewer(both[some], self._common, rare)
+        in_both = _fewer(both[some], self.common, rare)
         fills[some] = usual >= 3
         for rows in (a, b):
             apart = self.sizes[rows[some]] - shared[some]
-            rare_apart = _fewer(self.matrix[rows[some]], self._common, rare) - in_both
+            rare_apart = _fewer(self.matrix[rows[some]], self.common, rare) - in_both
+            rare_apart += np.where(rare > 1, self.singles[rows[some]], 0)
             fills[some] &= rare_apart >= MOSTLY * apart
         return similarity, fills
 
@@ -187,35 +173,3 @@ def _fewer(matrix: Any, values: np.ndarray, limits: np.ndarray) -> np.ndarray:
     sizes = np.diff(matrix.indptr)
     below = values[matrix.indices] < np.repeat(limits, sizes)
     return np.asarray(np.diff(np.append(0, np.cumsum(below))[matrix.indptr]))
-
-
-def _rarest(joint: Any, threshold: float) -> Any:
-    """The rarest shingles of each set that a near set has one of, without those of one set alone.
-
-    The value of each is the highest similarity at which it is one of those.
-    """
-    sizes = np.diff(joint.indptr)
-    nth = np.arange(len(joint.indices)) - np.repeat(joint.indptr[:-1], sizes)
-    # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
-    prefix = sizes - np.ceil(threshold * sizes - 1e-9).astype(np.int64) + 1
-    counts = np.bincount(joint.indices, minlength=joint.shape[1])
-    chosen = (nth < np.repeat(prefix, sizes)) & (counts[joint.indices] > 1)
-    rarest = joint.copy()
-    whole = np.repeat(sizes, sizes)
-    rarest.data = np.where(chosen, (whole - nth) / np.maximum(whole, 1), 0.0)
-    rarest.eliminate_zeros()
-    return rarest
-
-
-def classes(sets: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The class of each example, numbered by their first examples, and the first of each class."""
-    numbers: dict[bytes, int] = {}
-    codes, first = np.zeros(len(sets[0]), dtype=np.int64), list[int]()
-    for i, parts in enumerate(zip(*sets, strict=True)):
-        whole = hashlib.blake2b(b"\0".join(s.tobytes() for s in parts), digest_size=16).digest()
-        if len(parts) == 1 and not len(parts[0]):
-            whole = i.to_bytes(8, "little")
-        codes[i] = numbers.setdefault(whole, len(numbers))
-        if codes[i] == len(first):
-            first.append(i)
-    return codes, np.array(first, dtype=np.int64)

@@ -16,8 +16,8 @@ import pandas as pd
 
 from curation.alike.compared import Compared
 from curation.alike.cutting import ROUNDING, More, Nearby
-from curation.alike.near_duplicates import classes
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
+from curation.alike.sets import numbered, vector_keys
 from curation.dataset import Progress, silent
 
 BLOCK = 1_024
@@ -152,7 +152,9 @@ def _codes(vectors: np.ndarray, within: np.ndarray | None) -> tuple[np.ndarray, 
     A row without a vector, whose vector is zero, is a class of its own.
     """
     own = np.where(vectors.any(axis=1), -1, np.arange(len(vectors)))
-    return classes([list(vectors), list(own), *([] if within is None else [list(within)])])
+    columns = [*vector_keys(vectors).T, own, *([] if within is None else [within])]
+    codes = numbered(*columns)
+    return codes, np.unique(codes, return_index=True)[1]
 
 
 def _inside(pairs: Pairs, within: np.ndarray | None) -> Pairs:

@@ -6,26 +6,25 @@ that share a rare run of words, which is their square where very many rows fill 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from curation.alike.incidence import Incidence, by_rarity, rarest
+from curation.alike.keys import text_keys
 from curation.alike.numbers import Templates
-from curation.alike.shingles import shingles
+from curation.alike.sets import Sets, numbered
+from curation.alike.shingles import character_sets, shingle_sets
+from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
-from curation.text.folding import caseless
 
 COPY = 0.8
 """Jaccard similarity of the shingles of two texts from which one counts as a copy of the other."""
 
 SHORT_COPY = 0.9
 """The same for the characters of short texts: below it, texts of one template are no copies."""
-
-SHORT, GRAM = 160, 3
-"""Characters, without spaces, up to which texts are compared by their runs of three too."""
 
 HITS = 4_000_000
 """Shared shingles that are counted at once, so that the products stay small."""
@@ -55,23 +54,27 @@ class Texts:
     """Texts by position, read when they are needed, so that a million long ones are never held twice.
 
     parts: columns of texts; a text is the row of their parts that are not empty, joined by blank lines.
-    codes: (texts,), equal for equal texts and else different, but for a chance of one in 2⁶⁴ a pair.
+    keys: of each part, see `curation.alike.keys`; made of the parts unless given. codes: (texts,), equal
+    for equal texts.
     """
 
-    def __init__(self, *parts: pd.Series) -> None:
+    def __init__(self, *parts: pd.Series, keys: Sequence[np.ndarray] = ()) -> None:
         self._parts = [part.fillna("") for part in parts]
-        hashed = np.zeros(len(parts[0]), dtype=np.uint64)
-        for part in self._parts:
-            hashed = hashed * np.uint64(0x9E3779B97F4A7C15) + hashes(part)
-        self.codes = pd.factorize(hashed)[0]
+        keys = keys or [text_keys(part) for part in self._parts]
+        self.codes = numbered(*(column for key in keys for column in key.T))
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def read(self, positions: np.ndarray) -> list[str]:
         """The texts at some positions."""
-        columns = [part.iloc[positions].tolist() for part in self._parts]
-        return ["\n\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
+        return whole_texts(self.parts_of(positions))
+
+    def parts_of(self, positions: np.ndarray) -> pd.DataFrame:
+        """The parts of the texts at some positions."""
+        return pd.DataFrame(
+            {n: part.iloc[positions].reset_index(drop=True) for n, part in enumerate(self._parts)}
+        )
 
     def differ_in_numbers(self, pairs: Pairs) -> np.ndarray:
         """A mask of the pairs of texts that are equal but for their numbers."""
@@ -82,18 +85,17 @@ class Texts:
         return Templates(self.read(positions)).differ(i, j)
 
 
-def hashes(texts: pd.Series, change: Callable[[str], str] | None = None) -> np.ndarray:
-    """Return a hash of each text, (texts,) uint64, of the text as changed where there is a change.
+def whole_texts(parts: pd.DataFrame) -> list[str]:
+    """The parts of each row that are not empty, joined by blank lines."""
+    columns = [parts[name].tolist() for name in parts]
+    return ["\n\n".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
-    A block at a time, since all texts as Python's take more memory than their column.
-    """
-    hashed = np.zeros(len(texts), dtype=np.uint64)
-    for block in _blocks(np.arange(len(texts))):
-        some = np.asarray(texts.iloc[block[0] : block[-1] + 1], dtype=object)
-        if change is not None:
-            some = np.array([change(text) for text in some], dtype=object)
-        hashed[block] = pd.util.hash_array(some, categorize=False)
-    return hashed
+
+def sets_of(parts: pd.DataFrame, short: bool) -> Arrays:
+    """The shingles of texts, of short ones the runs of characters; see `Sets`."""
+    texts = whole_texts(parts)
+    sets = character_sets(texts) if short else shingle_sets(texts)
+    return {"values": sets.values, "sizes": sets.sizes}
 
 
 def word_copies(
@@ -101,34 +103,53 @@ def word_copies(
     apart: np.ndarray | None = None,
     looked: np.ndarray | None = None,
     progress: Progress = silent,
+    work: Work = AT_ONCE,
 ) -> Iterator[Pairs]:
     """Yield the pairs of texts with nearly the same words, without those that differ in numbers alone.
 
     apart: a value for each text; two texts with the same value are not compared. Of equal texts with
     the same value only the first is compared; equal ones without `apart` are no pair. looked: a mask;
-    of each pair at least one text is looked at. Memory grows with these, all unless given.
+    of each pair at least one text is looked at. Memory grows with the shingles of these, all unless given.
     """
     sides = np.zeros(len(texts), dtype=np.int64) if apart is None else apart.astype(np.int64)
     _, first = np.unique(texts.codes * (sides.max(initial=0) + 1) + sides, return_index=True)
     first = np.sort(first)
     mask = np.ones(len(first), dtype=bool) if looked is None else looked[first]
-    order = np.concatenate([first[mask], first[~mask]])
-    for n, (sets_of, enough) in enumerate(((shingles, COPY), (character_grams, SHORT_COPY))):
+    own, others = first[mask], first[~mask]
+    if not len(own):
+        return
+    for n, (short, enough) in enumerate(((False, COPY), (True, SHORT_COPY))):
         part = part_of(progress, n, 2)
-        index = Index(
-            [s for block in _blocks(order[: mask.sum()]) for s in map(sets_of, texts.read(block))],
-            enough,
-        )
-        for block in _blocks(np.arange(len(order))):
-            part(float(block[0]) / len(order), f"{block[0]:,} of {len(order):,} compared by words")
-            sets = [sets_of(text) for text in texts.read(order[block])]
-            for pairs in index.pairs_with(sets):
-                i, j = block[pairs.first], pairs.second
-                fresh = j < i  # an indexed text stands before all that are not, and meets itself
-                if apart is not None:
-                    fresh &= apart[order[i]] != apart[order[j]]
-                copies = Pairs(order[j[fresh]], order[i[fresh]], pairs.similarity[fresh])
-                yield copies.where(~texts.differ_in_numbers(copies))
+        sets = Sets.joined(list(_sets(texts, own, short, work)))
+        for pairs in _between(sets, _sets(texts, others, short, work), enough, part):
+            in_others = pairs.first >= len(own)
+            i = own[np.where(in_others, 0, pairs.first)]
+            i[in_others] = others[pairs.first[in_others] - len(own)]
+            copies = Pairs(own[pairs.second], i, pairs.similarity)
+            if apart is not None:
+                copies = copies.where(apart[copies.first] != apart[copies.second])
+            yield copies.where(~texts.differ_in_numbers(copies))
+
+
+def _sets(texts: Texts, positions: np.ndarray, short: bool, work: Work) -> Iterator[Sets]:
+    """Yield the shingles of the texts at some positions, a part after the other."""
+    for block in _blocks(positions):
+        for arrays in work.in_batches(sets_of, texts.parts_of(block), short=short):
+            yield Sets(arrays["values"], arrays["sizes"])
+
+
+def _between(
+    sets: Sets, others: Iterable[Sets], threshold: float, progress: Progress
+) -> Iterator[Pairs]:
+    """Yield the pairs among some sets, and those of another (first, counted after them) and one of them."""
+    yield from near_among(sets, threshold, progress)
+    index, begin = None, len(sets)
+    for some in others:
+        index = index or Index(sets, threshold)
+        progress(1.0, f"{begin:,} compared by words")
+        for pairs in index.pairs_with(some):
+            yield pairs._replace(first=pairs.first + begin)
+        begin += len(some)
 
 
 def _blocks(positions: np.ndarray) -> Iterator[np.ndarray]:
@@ -137,19 +158,48 @@ def _blocks(positions: np.ndarray) -> Iterator[np.ndarray]:
         yield positions[start : start + BLOCK]
 
 
-def character_grams(text: str) -> np.ndarray:
-    """The character shingles of a short text, sorted; none for a longer one, which has words enough."""
-    plain = "".join(caseless(text).split())
-    if len(plain) > SHORT or not plain:
-        return np.zeros(0, dtype=np.uint64)
-    pieces = {plain[i : i + GRAM] for i in range(max(1, len(plain) - GRAM + 1))}
-    codes = {
-        int.from_bytes(
-            hashlib.blake2b(p.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
-        )
-        for p in pieces
-    }
-    return np.array(sorted(codes), dtype=np.uint64)
+def near_among(sets: Sets, threshold: float, progress: Progress = silent) -> Iterator[Pairs]:
+    """Yield the pairs of sets (first after second) that reach a threshold; an empty set is near to none.
+
+    A set is compared with those that are not smaller and not larger by more than the threshold allows.
+    """
+    whole, order = Incidence(sets), np.argsort(sets.sizes, kind="stable")
+    sizes, ranked = sets.sizes[order], by_rarity(whole.matrix[order])
+    seeking = _ones(rarest(ranked, sizes, threshold))
+    # Two sets of which one is no smaller share more than t of the smaller: 2t / (1 + t) of it.
+    proposing = _ones(rarest(ranked, sizes, 2 * threshold / (1 + threshold)))
+    least = np.searchsorted(sizes, np.ceil(threshold * sizes - 1e-9))
+    for start in range(0, len(sizes), ACROSS):
+        stop = min(start + ACROSS, len(sizes))
+        by_shingle = proposing[least[start] : stop].T.tocsr()
+        hits = np.append(0, np.cumsum(seeking[start:stop] @ np.diff(by_shingle.indptr)))
+        begin = 0
+        while begin < stop - start:
+            end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
+            product = (seeking[start + begin : start + end] @ by_shingle).tocoo()
+            i = product.row.astype(np.int64) + start + begin
+            j = product.col.astype(np.int64) + least[start]
+            likely = (j < i) & (j >= least[i])
+            yield from _near(whole, order[i[likely]], order[j[likely]], threshold)
+            begin = end
+        progress(stop / len(sizes), f"{stop:,} of {len(sizes):,} compared by words")
+
+
+def _ones(matrix: Any) -> Any:
+    matrix = matrix.astype(np.int32)
+    matrix.data[:] = 1
+    return matrix
+
+
+def _near(whole: Incidence, i: np.ndarray, j: np.ndarray, threshold: float) -> Iterator[Pairs]:
+    """Yield those of some pairs of sets that reach a threshold."""
+    for start in range(0, len(i), CHECKED):
+        a, b = i[start : start + CHECKED], j[start : start + CHECKED]
+        shared = np.diff(whole.matrix[a].multiply(whole.matrix[b]).tocsr().indptr)
+        similarity = shared / (whole.sizes[a] + whole.sizes[b] - shared)
+        near = similarity >= threshold - 1e-9
+        a, b = a[near], b[near]
+        yield Pairs(np.maximum(a, b), np.minimum(a, b), similarity[near])
 
 
 class Index:
@@ -160,22 +210,23 @@ class Index:
     missed; an empty set is near to none.
     """
 
-    def __init__(self, sets: Sequence[np.ndarray], threshold: float) -> None:
+    def __init__(self, sets: Sets | Sequence[np.ndarray], threshold: float) -> None:
+        sets = Sets.of(sets)
         self._threshold = threshold
-        self._sizes = np.array([len(s) for s in sets], dtype=np.int64)
-        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
-        self._vocabulary, counts = np.unique(flat, return_counts=True)
+        self._sizes = sets.sizes
+        self._vocabulary, counts = np.unique(sets.values, return_counts=True)
         self._rank = np.empty(len(counts), dtype=np.int64)
         self._rank[np.lexsort((self._vocabulary, counts))] = np.arange(len(counts))
         self._whole, rarest = self._incidences(sets)
         self._by_shingle = rarest.T.tocsr()
         self._proposals = np.diff(self._by_shingle.indptr)
 
-    def pairs_with(self, sets: Sequence[np.ndarray]) -> Iterator[Pairs]:
+    def pairs_with(self, sets: Sets | Sequence[np.ndarray]) -> Iterator[Pairs]:
         """Yield the pairs of a set (first) and an indexed one (second) that reach the threshold."""
+        sets = Sets.of(sets)
         if not len(self._vocabulary) or not len(sets):
             return
-        sizes = np.array([len(s) for s in sets], dtype=np.int64)
+        sizes = sets.sizes
         whole, rarest = self._incidences(sets)
         hits = np.append(0, np.cumsum(rarest @ self._proposals))
         begin = 0
@@ -194,12 +245,11 @@ class Index:
                 yield Pairs(a[near], b[near], similarity[near])
             begin = end
 
-    def _incidences(self, sets: Sequence[np.ndarray]) -> tuple[Any, Any]:
+    def _incidences(self, sets: Sets) -> tuple[Any, Any]:
         """Two sparse matrices (sets, indexed shingles) of ones: all of a set's, and its rarest."""
         from scipy.sparse import csr_matrix
 
-        sizes = np.array([len(s) for s in sets], dtype=np.int64)
-        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
+        sizes, flat = sets.sizes, sets.values
         places = np.searchsorted(self._vocabulary, flat)
         places = np.minimum(places, max(0, len(self._vocabulary) - 1))
         indexed = self._vocabulary[places] == flat if len(self._vocabulary) else flat > flat
@@ -223,8 +273,11 @@ class Index:
 CHECKED = 50_000
 """Pairs whose shared shingles are counted at once."""
 
-BLOCK = 10_000
-"""Texts that are read and compared at once."""
+BLOCK = 100_000
+"""Texts that are read at once."""
+
+ACROSS = 50_000
+"""Sets that are compared at once at most."""
 
 
 PENDING = 2_000_000

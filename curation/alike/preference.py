@@ -20,10 +20,11 @@ def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) 
     names any, since what spoils a copy often lengthens it. best_by: a column of numbers or dates; rows
     without a value come last. Raises CurationError for a column without numbers and dates.
     """
+    ids = rows.index
     sort_keys: list[np.ndarray] = [
-        rows.index.to_numpy().astype(str),
+        np.arange(len(ids)) if ids.is_monotonic_increasing else ids.to_numpy().astype(str),
         rows["source_row"].to_numpy(),
-        rows["source"].astype(str).to_numpy(),
+        pd.factorize(rows["source"].astype("str"), sort=True)[0],
     ]
     if keep == "longest":
         sort_keys.append(-rows["messages"].str.len().to_numpy())

@@ -42,6 +42,13 @@ def examples(rows: pd.DataFrame) -> list[Example]:
     return [_example(*values) for values in zip(*columns, strict=True)]
 
 
+def answer_of(example: Example) -> tuple[Part, ...]:
+    """The side of the answer; for a text without an answer, the text and its label."""
+    if any(role == "assistant" for role, _ in example.answer):
+        return example.answer
+    return (*example.prompt, *example.answer)
+
+
 def _example(messages: str, label: str, tools: str, rejected: str, metadata: str) -> Example:
     turns = orjson.loads(messages)
     last = max((i for i, t in enumerate(turns) if t["role"] == "assistant"), default=len(turns))
@@ -98,18 +105,18 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> str:
-    """A digest that is the same for equal parts, folded or not; empty for parts without text."""
+def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> bytes:
+    """A key that is the same for equal parts, folded or not, 16 bytes; empty for parts without text."""
     texts = [
         (role, text if not fold or _is_code(role) else folded(text, punctuation))
         for role, text in parts
     ]
     if not any(text for _, text in texts):
-        return ""
+        return b""
     return hashlib.blake2b(
         "\0".join(f"{role}\1{text}" for role, text in texts).encode("utf-8", "surrogatepass"),
         digest_size=16,
-    ).hexdigest()
+    ).digest()
 
 
 def _is_code(role: str) -> bool:

@@ -9,10 +9,7 @@ from concurrent.futures import BrokenExecutor
 from functools import partial
 from typing import Any, Protocol
 
-import pandas as pd
-
-from curation import registry
-from curation.engine.batches import Batch, run_batch
+from curation.engine.batches import Batch, module_of, run_batch
 from curation.errors import CurationError
 from curation.process import end_with
 
@@ -27,8 +24,8 @@ class Engine(Protocol):
 
     name: str
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
-        """One frame of new columns per batch, in order."""
+    def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
+        """One answer per batch, in order, as `run_batch` gives it."""
 
     def close(self) -> None:
         """Stop the workers; unfinished batches are lost."""
@@ -39,15 +36,15 @@ class Serial:
 
     name = "serial"
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
-        """One frame of new columns per batch, in order."""
+    def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
+        """One answer per batch, in order, as `run_batch` gives it."""
         return map(run_batch, batches)
 
     def close(self) -> None:
         """Nothing was started."""
 
 
-def _run_in_worker(module: str, batch: Batch) -> pd.DataFrame:
+def _run_in_worker(module: str, batch: Batch) -> Any:
     importlib.import_module(module)  # registers the operation
     return run_batch(batch)
 
@@ -70,18 +67,18 @@ class Processes:
         self.workers = workers or os.cpu_count() or 1
         self._pool: Any = None
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
-        """One frame of new columns per batch, in order; all of one operation.
+    def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
+        """One answer per batch, in order; all of one operation.
 
         Few batches are not worth a start. Raises CurationError when workers are ended again and again.
         """
         todo = list(batches)
-        module = registry.operation(todo[0].operation).run.__module__ if todo else ""
+        module = module_of(todo[0].operation) if todo else ""
         if len(todo) < 2 * self.workers or module == "__main__":  # workers do not have __main__
             return map(run_batch, todo)
         return self._results(module, todo)
 
-    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
+    def _results(self, module: str, todo: list[Batch]) -> Iterator[Any]:
         workers, done, in_vain = self.workers, 0, 0
         while done < len(todo):
             try:

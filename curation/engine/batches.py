@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +25,29 @@ interrupted step repeats seconds, not minutes."""
 
 @dataclass(frozen=True)
 class Batch:
-    """A call of an operation: its name, its checked parameters, and the slice of rows."""
+    """A call of an operation: its name, its checked parameters, and the slice of rows.
+
+    A name `module:function` is that of a function of any module that makes arrays of the rows.
+    """
 
     operation: str
     params: Mapping[str, Any]
     rows: pd.DataFrame
 
 
-def run_batch(batch: Batch) -> pd.DataFrame:
-    """The columns that a batched operation makes for a slice of rows, indexed like it."""
+def module_of(name: str) -> str:
+    """The module that has the function of a batch, by the batch's `operation`."""
+    return name.partition(":")[0] if ":" in name else registry.operation(name).run.__module__
+
+
+def run_batch(batch: Batch) -> Any:
+    """The columns that a batched operation makes for a slice of rows, indexed like it.
+
+    Of another function its arrays by name.
+    """
+    if ":" in batch.operation:
+        module = importlib.import_module(module_of(batch.operation))
+        return getattr(module, batch.operation.partition(":")[2])(batch.rows, **batch.params)
     operation = registry.operation(batch.operation)
     if operation.kind == "clean":
         return _run_clean(operation, batch)

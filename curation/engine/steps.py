@@ -99,6 +99,7 @@ class Steps:
             cache=self.cache,
             references=self.references,
             folder=self.folder,
+            run=self.engine.run,
         )
         answer = operation.run(*supply.of(operation), **params)
         if operation.kind != "embed":

@@ -14,24 +14,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from curation.alike.work import Work
 from curation.basis import Basis
 from curation.cache import Cache, key
 from curation.dataset import Dataset, Progress, silent
+from curation.engine.work import EngineWork, Run, one_by_one
 from curation.errors import CurationError
 from curation.registry import Operation, operation
 from curation.report import StepReport
 from curation.targets import NONE, References, Target, chosen
 from curation.vectors import Vectors
 from curation.versions import module_version
-
-if TYPE_CHECKING:
-    from curation.alike.compared import Arrays, Remembered
 
 _WIDTHS = (50, 100, 200)
 """Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
@@ -45,7 +44,7 @@ class Supply:
     """The inputs of one call of an operation on some rows.
 
     dataset: where the vectors of the rows are. cache: where neighbours are remembered, if anywhere.
-    references: the project's reference sets. folder: the project's.
+    references: the project's reference sets. folder: the project's. run: runs batches, as an engine does.
     """
 
     rows: pd.DataFrame
@@ -57,6 +56,7 @@ class Supply:
     cache: Cache | None = None
     references: References = NONE
     folder: Path = Path()
+    run: Run = one_by_one
 
     def of(self, operation: Operation) -> list[Any]:
         """The inputs of an operation, in the order of its positional parameters.
@@ -125,23 +125,11 @@ class Supply:
         return embedder
 
     @property
-    def remembered(self) -> Remembered:
-        """A function of a list and of a function that computes arrays, which it does once."""
-
-        def remembered(parts: Sequence[Any], compute: Callable[[], Arrays]) -> Arrays:
-            if self.cache is None:
-                return compute()
-            name = key("remembered", module_version(compute.__module__), *parts)
-            table = self.cache.get(name)
-            if table is not None:
-                return {
-                    c: table[c].combine_chunks().flatten().to_numpy() for c in table.column_names
-                }
-            arrays = compute()
-            self.cache.put(name, pa.table({c: [values] for c, values in arrays.items()}))
-            return arrays
-
-        return remembered
+    def work(self) -> Work:
+        """The computations of a comparison; see `curation.alike.work`."""
+        if self.dataset is None:
+            return EngineWork(self.rows, np.arange(len(self.rows)), self.cache, self.run)
+        return EngineWork(self.dataset.rows, self._places, self.cache, self.run)
 
     @property
     def targets(self) -> Callable[[Sequence[str]], list[Target]]:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from curation.alike.keys import ASKED, asked_keys, numbers_of
 from curation.alike.likeness import KINDS, LEAK, OtherNumbers, likenesses
-from curation.alike.pairs import Pairs, Texts, hashes
+from curation.alike.pairs import Pairs
+from curation.alike.sets import numbered
+from curation.alike.work import Arrays
 from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
-from curation.text.folding import folded, one_line
+from curation.text.folding import one_line
 from curation.vectors import Vectors
 
 LISTED = 100
@@ -56,12 +59,13 @@ def leaks(
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    prompts = _prompt_codes(rows["prompt"])
+    keys = asked_keys(rows[list(ASKED)])
+    prompts = numbers_of(keys["folded"])
     shared = _shared_keys(rows, prompts, codes)
-    compared = _Across(rows, codes, np.asarray(split_names, dtype=object))
+    compared = _Across(rows, codes, np.asarray(split_names, dtype=object), keys)
     compared.add(SAME, _equal_prompts(prompts, codes))
     out = compared.names != "train"
-    for kind, pairs in likenesses(rows, (), compared.codes, out, part_of(progress, 0, 2)):
+    for kind, pairs in likenesses(rows, (), compared.codes, out, part_of(progress, 0, 2), keys):
         compared.add(kind, pairs)
     result: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
     sentences = []
@@ -75,7 +79,9 @@ def leaks(
         result["nearest"] = None
     else:
         vectors = Vectors.of(vectors)
-        nearest = _nearest(compared.names, vectors, OtherNumbers(rows), part_of(progress, 1, 2))
+        nearest = _nearest(
+            compared.names, vectors, OtherNumbers(rows, keys), part_of(progress, 1, 2)
+        )
         result["nearest"] = compared.entry("meaning", nearest, 0) if len(nearest.first) else None
         near = nearest.similarity.round(4) >= threshold
         compared.add("meaning", nearest.where(near))
@@ -162,17 +168,10 @@ def listed_pairs(leaks: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _prompt_codes(prompts: pd.Series) -> np.ndarray:
-    """A number for each prompt, equal for equal folded ones; −1 for an empty one."""
-    hashed = hashes(prompts.fillna(""), lambda prompt: folded(prompt, False))
-    empty = hashes(pd.Series([""], dtype="str"))[0]
-    return np.where(hashed == empty, -1, pd.factorize(hashed)[0])
-
-
 def _shared_keys(rows: pd.DataFrame, prompts: np.ndarray, codes: np.ndarray) -> dict[str, int]:
     """Count the prompts, duplicate groups and conversations that stand in more than one split.
 
-    prompts: see `_prompt_codes`. codes: the number of each row's split.
+    prompts: a number for each, equal for equal folded ones, −1 for an empty one. codes: the number of each row's split.
     """
     groups = rows["duplicate_group"] if "duplicate_group" in rows else None
     return {
@@ -224,14 +223,16 @@ class _Listed(NamedTuple):
 class _Across:
     """Pairs of rows in different splits, by kind."""
 
-    def __init__(self, rows: pd.DataFrame, codes: np.ndarray, split_names: np.ndarray) -> None:
+    def __init__(
+        self, rows: pd.DataFrame, codes: np.ndarray, split_names: np.ndarray, keys: Arrays
+    ) -> None:
         self.names = split_names[codes]
         self.codes = codes
         self._ids = rows.index.astype(str)
         self._prompts = rows["prompt"].fillna("")
         self._texts = {
-            "prompt_words": Texts(rows["prompt"]).codes,
-            "words": Texts(rows["prompt"], rows["response"]).codes,
+            "prompt_words": numbered(*keys["prompts"].T),
+            "words": numbered(*keys["prompts"].T, *keys["answers"].T),
         }
         self._members = dict[str, np.ndarray]()
         self._pairs = dict[tuple[int, int], _Listed]()

@@ -225,9 +225,9 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
     threshold = float(params.get("similarity", 1.0))
     if use == "drop_exact_duplicates":
         by, fold, signs = params["by"], params["normalise"], params["punctuation"]
-        compared = exactly(rows, by, fold, signs, supply.remembered)
+        compared = exactly(rows, by, fold, signs, supply.work)
     elif use == "drop_near_duplicates":
-        compared = nearly(rows, params["by"], threshold, supply.remembered)
+        compared = nearly(rows, params["by"], threshold, supply.work)
     else:
         within = compared_within(rows, params["within"])
         vectors, lowest = without_gaps(supply.vectors), _lowest(use, params, threshold)

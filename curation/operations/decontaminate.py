@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from curation.alike.contamination import GRAM, Overlaps, overlaps
+from curation.alike import AT_ONCE, Work
+from curation.alike.contamination import GRAM, Overlaps, overlaps, words_of
 from curation.alike.numbers import numbers
-from curation.alike.shingles import grams
 from curation.dataset import Progress, part_of
 from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
@@ -46,12 +46,14 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     makes=("contaminated_by", "contamination"),
     slow=True,
     notes=_notes,
+    texts=("prompt", "response"),
 )
 def decontaminate(
     rows: pd.DataFrame,
     targets: Callable[[Sequence[str]], list[Target]],
     embedder: Embedder | None,
     progress: Progress,
+    work: Work = AT_ONCE,
     *,
     sets: Annotated[
         ReferenceNames, "names of reference sets, such as a benchmark; none means all of them"
@@ -107,8 +109,7 @@ def decontaminate(
             "decontaminate: no side is named, so nothing would be compared; name prompt, response or both"
         )
     chosen = targets(sets)
-    reasons = pd.Series("", index=rows.index, dtype="str")
-    holders = [dict[str, str]() for _ in range(len(rows))]
+    reasons, holders = dict[int, str](), dict[int, dict[str, str]]()
     strength, strongest = np.zeros(len(rows)), dict[tuple[int, str], float]()
     steps = [(target, side) for target in chosen for side in dict.fromkeys(sides)]
     for n, (target, side) in enumerate(steps):
@@ -116,31 +117,31 @@ def decontaminate(
         part(0.0, target.name)
         own, others = side_of(rows, side), side_of(target.examples, side)
         least = GRAM.words if side == "response" else 1
-        copies = overlaps(own.tolist(), others.tolist(), part, least=least)
+        copies = overlaps(own, others.tolist(), part, least=least, work=work)
         hits = _by_words(copies, overlap, run, _TITLES[side])
         if embedder is not None and similarity is not None:
-            near = _by_meaning(
-                own, others, rows, target.examples, embedder, side, similarity, least
-            )
+            both = ((own, rows, work), (others, target.examples, AT_ONCE))
+            near = _by_meaning(*both, embedder, side, similarity, least)
             hits = {**near, **hits}
         for position, (other, measure, value) in hits.items():
             name = row_name(target.name, target.examples["source_row"].iloc[other])
             if value > strongest.get((position, target.name), 0.0):
                 strongest[position, target.name] = value
-                holders[position][target.name] = name
+                holders.setdefault(position, {})[target.name] = name
             if value > strength[position]:
                 strength[position] = value
-                reasons.iloc[position] = f"{measure} {name}"
+                reasons[position] = f"{measure} {name}"
     clean = strength == 0
+    named = np.full(len(rows), None, dtype=object)
+    for position, names in holders.items():
+        named[position] = BETWEEN.join(names.values())
+    why = np.full(len(rows), "", dtype=object)
+    why[list(reasons)] = list(reasons.values())
     columns = pd.DataFrame(
         {
             "keep": clean | (action == "flag"),
-            "reason": reasons,
-            "contaminated_by": pd.Series(
-                [BETWEEN.join(names.values()) or None for names in holders],
-                index=rows.index,
-                dtype="str",
-            ),
+            "reason": pd.Series(why, index=rows.index, dtype="str"),
+            "contaminated_by": pd.Series(named, index=rows.index, dtype="str"),
             "contamination": np.where(clean, np.nan, strength),
         },
         index=rows.index,
@@ -167,24 +168,24 @@ def _by_words(copies: Overlaps, overlap: float, run: int, title: str) -> Hits:
     return hits
 
 
+Read = tuple[pd.Series, pd.DataFrame, Work]
+"""Texts of one side, their rows, and what reads them."""
+
+
 def _by_meaning(
-    own: pd.Series,
-    others: pd.Series,
-    rows: pd.DataFrame,
-    references: pd.DataFrame,
+    examples: Read,
+    references: Read,
     embedder: Embedder,
     side: Side,
     similarity: float,
     least: int,
 ) -> Hits:
     """Texts near to a reference text by their embeddings and with the same numbers."""
-    ours, theirs = (
-        np.flatnonzero([grams(text, GRAM).units >= least for text in texts])
-        for texts in (own, others)
-    )
+    (own, rows, _), (others, of_set, _) = examples, references
+    ours, theirs = (_long_enough(texts, least, work) for texts, _, work in (examples, references))
     if not len(ours) or not len(theirs):
         return {}
-    vectors = embedder(rows.iloc[ours], side), embedder(references.iloc[theirs], side)
+    vectors = embedder(rows.iloc[ours], side), embedder(of_set.iloc[theirs], side)
     nearest, cosines = nearest_in(*vectors, CANDIDATES)
     hits: Hits = {}
     for i in np.flatnonzero(cosines[:, 0] >= similarity).tolist():
@@ -195,3 +196,10 @@ def _by_meaning(
                 hits[position] = (j, measure, cosine)
                 break
     return hits
+
+
+def _long_enough(texts: pd.Series, least: int, work: Work) -> np.ndarray:
+    """The positions of the texts with so many words."""
+    frame = pd.DataFrame({"text": texts.reset_index(drop=True)})
+    units = [arrays["units"] for arrays in work.in_batches(words_of, frame)]
+    return np.flatnonzero(np.concatenate(units) >= least)

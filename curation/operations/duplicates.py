@@ -14,27 +14,31 @@ import numpy as np
 import pandas as pd
 
 from curation.alike import (
+    AT_ONCE,
     By,
     Compare,
     Compared,
-    Remembered,
+    Kept,
+    Work,
     beginnings,
-    directly,
     exactly,
     near_duplicates,
     nearly,
     parts_of,
     similarly,
 )
+from curation.alike.keys import SIDES
 from curation.alike.preference import Best, Keep, apart_pairs, people_first, preference
 from curation.columns import as_text
 from curation.dataset import Progress
 from curation.embedding import UNREADABLE
 from curation.embedding.neighbours import without_gaps
-from curation.registry import Column, Range, filter
+from curation.registry import TEXTS, Column, Range, filter
 
 _LABEL = Column("label")
 _MAKES = ("duplicate_group", "duplicate_of", "similarity", "conflict")
+
+_TEXTS = tuple(name for name in SIDES if name in TEXTS)
 
 _PART = "duplicate_part"
 """The column of the parts in which all near pairs are those that were found; see `curation.heirs`."""
@@ -115,11 +119,11 @@ def compared_within(rows: pd.DataFrame, column: str | None) -> pd.Series | None:
     return ("_" + values).where(~alone, rows.index.to_series())
 
 
-@filter("Exact duplicates", makes=_MAKES, notes=_notes, reads=_reads)
+@filter("Exact duplicates", makes=_MAKES, notes=_notes, reads=_reads, texts=_TEXTS)
 def drop_exact_duplicates(
     rows: pd.DataFrame,
     decisions: Any = None,
-    remembered: Remembered = directly,
+    work: Work = AT_ONCE,
     *,
     by: Annotated[By, "what has to be the same"] = "prompt_and_response",
     normalise: Annotated[bool, "case, width and white space outside code do not count"] = True,
@@ -150,17 +154,24 @@ def drop_exact_duplicates(
     Source:
         Lee et al. 2022 on the harm of duplicates; the folding is this project's.
     """
-    compared = exactly(rows, by, normalise, punctuation, remembered)
+    compared = exactly(rows, by, normalise, punctuation, work)
     order = preference(rows, keep, best_by, best)
     return _columns(rows, compared, order, 1.0, decisions, by, action)
 
 
-@filter("Near duplicates", makes=(*_MAKES, "beginning_of"), slow=True, notes=_notes, reads=_reads)
+@filter(
+    "Near duplicates",
+    makes=(*_MAKES, "beginning_of"),
+    slow=True,
+    notes=_notes,
+    reads=_reads,
+    texts=(*_TEXTS, "response"),
+)
 def drop_near_duplicates(
     rows: pd.DataFrame,
     progress: Progress,
     decisions: Any = None,
-    remembered: Remembered = directly,
+    work: Work = AT_ONCE,
     *,
     similarity: Annotated[
         float, "Jaccard similarity from which two texts are the same", Range(0.3, 1.0, 0.01)
@@ -201,13 +212,20 @@ def drop_near_duplicates(
         resembles more than 100 kept rows is compared with the 100 that share most of its rarest
         shingles, and the step says so.
     """
-    compared = nearly(rows, by, similarity, remembered, progress)
+    compared = nearly(rows, by, similarity, work, progress)
     order = preference(rows, keep, best_by, best)
     answer = _columns(rows, compared, order, similarity, decisions, by, action)
     return answer.assign(beginning_of=_beginning_of(rows[answer["keep"]]).reindex(rows.index))
 
 
-@filter("Similar meanings", makes=_MAKES[:3], slow=True, notes=_similar_notes, reads=_reads)
+@filter(
+    "Similar meanings",
+    makes=_MAKES[:3],
+    slow=True,
+    notes=_similar_notes,
+    reads=_reads,
+    texts=("messages",),
+)
 def drop_similar(
     rows: pd.DataFrame,
     vectors: np.ndarray,
@@ -284,28 +302,17 @@ def _columns(
     """The groups of a threshold as columns."""
     order = people_first(order, rows.index, decisions)
     kept = compared.cut(order, threshold, apart_pairs(rows.index, decisions), every=True)
-    by_answer = by != "prompt"
-    groups = compared.conflicts(kept, threshold, by_answer)
-    ids, leader = rows.index.to_numpy().astype(str), kept.leader
-    own = np.arange(len(rows))
+    groups = compared.conflicts(kept, threshold, by != "prompt")
+    leader, own = kept.leader, np.arange(len(rows))
     dropped = leader != own
     grouped = np.isin(own, leader[dropped]) | dropped
-    conflict = np.where(groups >= 0, ids[groups], "") if len(ids) else ids
-    reasons = [""] * len(rows)
-    labels = rows["label"].to_numpy()
-    for i in np.flatnonzero(dropped):
-        head = leader[i]
-        reasons[i] = f"duplicate of {ids[head]} (similarity {kept.similarity[i]:.2f})"
-        label, kept_label = labels[i], labels[head]
-        if isinstance(label, str) and isinstance(kept_label, str) and label != kept_label:
-            reasons[i] += f"; but the labels disagree: {label} here, {kept_label} there"
-        elif conflict[i]:
-            reasons[i] += "; but it is answered otherwise"
+    ids = rows.index.astype("str").array
+    conflict = _at(ids, groups, groups >= 0)
     texts = {
-        "reason": pd.Series(reasons, dtype="str"),
-        "duplicate_group": pd.Series(np.where(grouped, ids[leader], None), dtype="str"),
-        "duplicate_of": pd.Series(np.where(dropped, ids[leader], None), dtype="str"),
-        "conflict": pd.Series(conflict, dtype="str"),
+        "reason": _reasons(rows, ids, kept, dropped, groups >= 0),
+        "duplicate_group": _at(ids, leader, grouped),
+        "duplicate_of": _at(ids, leader, dropped),
+        "conflict": conflict.fillna(""),
         "duplicate_of_all": pd.Series(_listed(ids, kept.near), dtype="str"),
     }
     similarity = np.where(dropped, kept.similarity, np.nan)
@@ -318,6 +325,38 @@ def _columns(
     return answer
 
 
+def _at(ids: Any, positions: np.ndarray, some: np.ndarray) -> pd.Series:
+    """The ids at some positions, missing where a mask is false."""
+    return pd.Series(ids.take(np.where(some, positions, -1), allow_fill=True), dtype="str")
+
+
+def _reasons(
+    rows: pd.DataFrame, ids: Any, kept: Kept, dropped: np.ndarray, otherwise: np.ndarray
+) -> pd.Series:
+    """Why each row is dropped; empty for one that is not. otherwise: rows that are answered otherwise."""
+    places = np.flatnonzero(dropped)
+    heads = kept.leader[places]
+    labels = [rows["label"].iloc[some].tolist() for some in (places, heads)]
+    reasons = np.full(len(rows), "", dtype=object)
+    reasons[places] = [
+        f"duplicate of {head} (similarity {near:.2f}){_disagreement(label, kept_label, other)}"
+        for head, near, label, kept_label, other in zip(
+            ids[heads].tolist(),
+            kept.similarity[places].tolist(),
+            *labels,
+            otherwise[places].tolist(),
+            strict=True,
+        )
+    ]
+    return pd.Series(reasons, dtype="str")
+
+
+def _disagreement(label: Any, kept_label: Any, otherwise: bool) -> str:
+    if isinstance(label, str) and isinstance(kept_label, str) and label != kept_label:
+        return f"; but the labels disagree: {label} here, {kept_label} there"
+    return "; but it is answered otherwise" if otherwise else ""
+
+
 def _beginning_of(rows: pd.DataFrame) -> pd.Series:
     """The id of the row whose answer goes on after that of each of some rows, missing for none."""
     longer = beginnings(rows["response"].fillna("").tolist())
@@ -326,10 +365,11 @@ def _beginning_of(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(ids, index=rows.index, dtype="str")
 
 
-def _listed(ids: np.ndarray, near: np.ndarray) -> np.ndarray:
+def _listed(ids: Any, near: np.ndarray) -> np.ndarray:
     """For each row the ids of all rows that are near to it and stay, by spaces; None for none."""
     lists = np.full(len(ids), None, dtype=object)
     rows, starts = np.unique(near[:, 0], return_index=True)
-    for row, others in zip(rows.tolist(), np.split(near[:, 1], starts[1:]), strict=False):
-        lists[row] = " ".join(sorted(ids[others]))
+    named = np.asarray(ids[near[:, 1]], dtype=object)
+    for row, others in zip(rows.tolist(), np.split(named, starts[1:]), strict=False):
+        lists[row] = " ".join(sorted(others.tolist()))
     return lists

@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 
 from curation import registry
-from curation.alike.likeness import LEAK, likenesses
-from curation.alike.near_vectors import all_near_pairs, neighbour_pairs
+from curation.alike.keys import ASKED, asked_keys, numbers_of
+from curation.alike.likeness import LEAK, likenesses_so_far
+from curation.alike.near_vectors import all_near_pairs, neighbour_pairs, vector_pairs
 from curation.alike.pairs import Groups, Pairs
-from curation.allocation import assignments, units_of
+from curation.alike.work import AT_ONCE, Work
+from curation.allocation import assignments, members, units_of
 from curation.columns import FileColumns, as_numbers, as_text
 from curation.dataset import Progress, silent
 from curation.embedding.neighbours import EXACT_ROWS
 from curation.errors import RecipeError
 from curation.registry import SEEDS, Column, Range
-from curation.text.folding import folded
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
@@ -36,6 +37,9 @@ NAMES = {
 
 BINS, FEW = 10, 20
 """Parts into which a column of more than FEW different numbers is cut to stratify by it."""
+
+FEW_SHARE = 0.05
+"""Share of the rows up to which rows that are new are each compared with all others."""
 
 _SPLIT_OF = {name: split for split, names in NAMES.items() for name in names}
 MARGIN = 1e-4
@@ -127,12 +131,14 @@ def _given_notes(
     makes=("split_group",),
     agrees=_shares_leave_some,
     notes=_notes,
+    texts=("prompt", "response", "metadata"),
 )
 def split(
     rows: pd.DataFrame,
     vectors: np.ndarray | None = None,
     neighbours: Neighbours | None = None,
     progress: Progress = silent,
+    work: Work = AT_ONCE,
     *,
     validation: Share = 0.05,
     test: Share = 0.05,
@@ -188,30 +194,36 @@ def split(
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
-    alike: Iterable[Pairs] = ()
-    if vectors is not None and neighbours is not None:
-        if len(rows) <= EXACT_ROWS:
-            alike = neighbour_pairs(vectors, neighbours, similarity - MARGIN)
-        else:  # the leak check compares exactly, so a neighbour that was missed would be a leak
-            alike = all_near_pairs(vectors, similarity - MARGIN, progress)
-    group = leak_groups(rows, together, alike, copies=copies, progress=progress)
+    group = leak_groups(
+        rows,
+        together,
+        vectors,
+        neighbours,
+        similarity=similarity - MARGIN,
+        copies=copies,
+        progress=progress,
+        work=work,
+    )
     placed = np.full(len(rows), "train", dtype=object)
     free = np.ones(len(rows), dtype=bool)
     if given:
         names = given_splits(rows[given])
         placed, free = _with_followers(names, group)
     strata = _strata(rows[stratify]) if stratify else np.zeros(len(rows), dtype=int)
-    units = units_of(np.flatnonzero(free), group, strata, rows.index.astype(str).tolist(), seed)
-    for unit, name in assignments(units, {"test": test, "validation": validation}):
-        placed[unit.rows] = name
-    return pd.DataFrame({"split": placed, "split_group": _names(group, rows.index)}, rows.index)
+    ids, rest = np.asarray(rows.index.astype(str), dtype=object), np.flatnonzero(free)
+    units = units_of(group[rest], strata[rest], ids[rest], seed)
+    for some, name in assignments(units, {"test": test, "validation": validation}):
+        placed[rest[some]] = name
+    together_with = pd.Series(_names(group, ids), index=rows.index, dtype="str")
+    return pd.DataFrame({"split": placed, "split_group": together_with}, rows.index)
 
 
-def _names(group: np.ndarray, index: pd.Index) -> pd.Series:
+def _names(group: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """The least id of each row's group; None for a row that is alone."""
-    ids = pd.Series(index.astype(str), index=index, dtype="str")
-    by_group = ids.groupby(group)
-    return by_group.transform("min").where((by_group.transform("size") > 1).to_numpy())
+    names = np.full(len(ids), None, dtype=object)
+    for rows in members(group):
+        names[rows] = min(ids[rows])
+    return names
 
 
 def given_splits(values: pd.Series) -> np.ndarray:
@@ -270,34 +282,60 @@ def _words(name: str) -> str:
 def leak_groups(
     rows: pd.DataFrame,
     together: str | None = None,
-    alike: Iterable[Pairs] = (),
+    vectors: np.ndarray | None = None,
+    neighbours: Neighbours | None = None,
     *,
+    similarity: float = LEAK,
     copies: bool = True,
     progress: Progress = silent,
+    work: Work = AT_ONCE,
 ) -> np.ndarray:
     """The number of the group, for each row, that must stay in one split.
 
     A group joins equal prompts (folded), equal answers without a prompt, duplicate groups, and rows
     of one conversation; `together` names the column of conversations. With `copies` it joins those
-    by words, and those of the pairs that are alike by meaning; see `curation.alike.likeness`.
+    by words, and those by meaning from a cosine of `similarity`; see `curation.alike.likeness`.
     """
     if len(rows) == 0:
         return np.zeros(0, dtype=int)
     groups = Groups(len(rows))
-    for values in _keys(rows, together):
+    keys = work.of_rows(asked_keys, rows[list(ASKED)])
+    groups.join_equal(numbers_of(keys["folded"]))
+    groups.join_equal(numbers_of(keys["bare"]))  # such an answer is the whole example
+    for values in _named(rows, together):
         groups.join_equal(pd.factorize(values.where(values != ""))[0])
-    for likeness in likenesses(rows, alike, progress=progress) if copies else ():
-        groups.join(likeness.pairs.first, likeness.pairs.second)
+    if copies:
+        vectors = vectors if neighbours is not None else None
+
+        def alike(looked: np.ndarray) -> Iterable[Pairs]:
+            assert vectors is not None and neighbours is not None
+            return _near_vectors(vectors, neighbours, similarity, looked, progress)
+
+        for pairs in likenesses_so_far(rows, keys, vectors, alike, similarity, progress, work):
+            groups.join(pairs.first, pairs.second)
     return groups.labels
 
 
-def _keys(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
+def _near_vectors(
+    vectors: np.ndarray,
+    neighbours: Neighbours,
+    threshold: float,
+    looked: np.ndarray,
+    progress: Progress,
+) -> Iterable[Pairs]:
+    """The pairs of rows whose cosine reaches a threshold, at least one of each among those looked at."""
+    some = np.flatnonzero(looked & np.isfinite(vectors[:, 0]))
+    if len(some) < FEW_SHARE * len(vectors):
+        return vector_pairs(vectors, threshold, np.arange(len(vectors)), some, progress)
+    if len(vectors) <= EXACT_ROWS:
+        pairs = neighbour_pairs(vectors, neighbours, threshold)
+    else:  # the leak check compares exactly, so a neighbour that was missed would be a leak
+        pairs = all_near_pairs(vectors, threshold, progress)
+    return (near.where(looked[near.first] | looked[near.second]) for near in pairs)
+
+
+def _named(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
     """Columns whose equal values mean that rows belong together; "" for none."""
-    prompts = rows["prompt"].fillna("").map(lambda prompt: folded(prompt, False))
-    yield prompts
-    # An answer without a prompt is the whole example.
-    answers = rows["response"].fillna("").where(prompts == "", "")
-    yield answers.map(lambda answer: folded(answer, False))
     if "duplicate_group" in rows:
         yield rows["duplicate_group"].fillna("").astype("str")
     if together:

@@ -209,4 +209,4 @@ def _copies(texts: pd.Series, out: Sequence[str]) -> np.ndarray:
     near = np.zeros(len(every), dtype=bool)
     for pairs in word_copies(every, pool, ~pool):
         near[every.codes[pairs.first]] = near[every.codes[pairs.second]] = True
-    return near[every.codes[: len(texts)]]
+    return np.asarray(near[every.codes[: len(texts)]])

@@ -1,0 +1,109 @@
+"""Keys of texts: sixteen bytes, equal for equal texts, so that a text is folded once for all who compare.
+
+Guarantee: a text has the same key in every process and on every machine. Accepted: two different texts
+share one by a chance of 2⁻¹²⁸.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.alike.sets import numbered
+from curation.alike.sides import answer_of, examples, same
+from curation.alike.work import Arrays
+from curation.text.folding import folded
+
+SIDES = ("messages", "label", "tools", "rejected", "metadata")
+"""Columns that the two sides of an example are made of."""
+
+ASKED = ("prompt", "response")
+"""Columns that a split compares."""
+
+
+def columns_of(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The columns of these names that there are."""
+    return rows[[name for name in names if name in rows]]
+
+
+def side_keys(rows: pd.DataFrame, normalise: bool, punctuation: bool) -> Arrays:
+    """Keys of the two sides of rows, and of the answer alone, which of a text is all; see `answer_of`.
+
+    normalise, punctuation: see `same`.
+    """
+    some = examples(rows)
+    prompts = [same(e.prompt, normalise, punctuation) for e in some]
+    answers = [same(e.answer, normalise, punctuation) for e in some]
+    alone = [
+        answer if (whole := answer_of(e)) is e.answer else same(whole, normalise, punctuation)
+        for e, answer in zip(some, answers, strict=True)
+    ]
+    named = (("prompts", prompts), ("answers", answers), ("alone", alone))
+    return {name: packed(keys) for name, keys in named}
+
+
+def asked_keys(rows: pd.DataFrame) -> Arrays:
+    """Keys of prompts and answers as they stand, and of prompts folded, without punctuation.
+
+    bare: of folded answers without a prompt, which are the whole example.
+    """
+    prompts, answers = (rows[name].fillna("").tolist() for name in ASKED)
+    folds = [folded(prompt, False) for prompt in prompts]
+    bare = [
+        "" if fold else folded(answer, False) for fold, answer in zip(folds, answers, strict=True)
+    ]
+    named = (("prompts", prompts), ("answers", answers), ("folded", folds), ("bare", bare))
+    return {name: packed(map(_key, texts)) for name, texts in named}
+
+
+def text_keys(texts: pd.Series) -> np.ndarray:
+    """A key of each text as it stands."""
+    return packed(map(_key, texts.fillna("").tolist()))
+
+
+def packed(keys: Iterable[bytes]) -> np.ndarray:
+    """Keys as numbers, (keys, 2) uint64; zero for an empty one."""
+    data = b"".join(key or bytes(16) for key in keys)
+    return np.frombuffer(data, dtype="<u8").reshape(-1, 2).astype(np.uint64)
+
+
+def _key(text: str) -> bytes:
+    if not text:
+        return b""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def numbers_of(keys: np.ndarray) -> np.ndarray:
+    """A number for each key, equal for equal ones, in the order of their first; −1 for an empty one."""
+    numbers = np.full(len(keys), -1, dtype=np.int64)
+    some = np.flatnonzero(keys.any(axis=1))
+    numbers[some] = numbered(*keys[some].T)
+    return numbers
+
+
+def digest_of(rows: pd.DataFrame) -> str:
+    """A digest of columns of texts, in their order; a missing text counts as an empty one."""
+    whole = hashlib.blake2b(digest_size=16)
+    for name in rows:
+        texts = pa.array(rows[name], type=pa.large_string(), from_pandas=True)
+        filled = pc.fill_null(texts, "")
+        chunks = filled.chunks if isinstance(filled, pa.ChunkedArray) else [filled]
+        whole.update(f"{name}\0{len(rows)}\0".encode())
+        spans = [_span(chunk) for chunk in chunks if len(chunk)]
+        for offsets, _ in spans:
+            whole.update(np.diff(offsets).tobytes())
+        for offsets, data in spans:
+            whole.update(data[offsets[0] : offsets[-1]])
+    return whole.hexdigest()
+
+
+def _span(chunk: pa.Array) -> tuple[np.ndarray, memoryview]:
+    """The offsets of a part of a column, and the bytes that they count in."""
+    _, offsets, data = chunk.buffers()
+    places = np.frombuffer(offsets, dtype=np.int64)
+    return places[chunk.offset : chunk.offset + len(chunk) + 1], memoryview(data or b"")

@@ -1,0 +1,134 @@
+"""Many sets of hashes in one array."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+BLOCK = 100_000
+"""Sets that are hashed at once."""
+
+VECTORS = 4_096
+"""Vectors that are hashed at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sets:
+    """Sets of hashes, one after the other.
+
+    values: the sorted, distinct hashes of each, uint64. sizes: their number, (sets,) int64.
+    """
+
+    values: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, sets: Sets | Sequence[np.ndarray]) -> Sets:
+        """The sets of a list of arrays."""
+        if isinstance(sets, Sets):
+            return sets
+        flat = np.concatenate([*sets, np.zeros(0, dtype=np.uint64)])
+        return cls(flat, np.array([len(s) for s in sets], dtype=np.int64))
+
+    @classmethod
+    def joined(cls, parts: list[Sets]) -> Sets:
+        """The sets of several parts; the list is emptied, so that nothing is held twice."""
+        sizes = [part.sizes for part in parts]
+        values, place = np.empty(sum(len(part.values) for part in parts), dtype=np.uint64), 0
+        parts.reverse()
+        while parts:
+            some = parts.pop().values
+            values[place : place + len(some)] = some
+            place += len(some)
+        return cls(values, np.concatenate([*sizes, np.zeros(0, dtype=np.int64)]))
+
+    @functools.cached_property
+    def ends(self) -> np.ndarray:
+        """The places where the sets begin, and the end of the last, (sets + 1,)."""
+        return np.append(0, np.cumsum(self.sizes))
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, position: int) -> np.ndarray:
+        begin, end = self.ends[[position, position + 1]] if position >= 0 else self.ends[-2:]
+        return self.values[begin:end]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (
+            self.values[begin:end] for begin, end in zip(self.ends, self.ends[1:], strict=False)
+        )
+
+    def part(self, begin: int, end: int) -> Sets:
+        """The sets from one position to another."""
+        return Sets(self.values[self.ends[begin] : self.ends[end]], self.sizes[begin:end])
+
+    def chosen(self, positions: np.ndarray) -> Sets:
+        """The sets at some positions."""
+        if len(positions) == len(self) and (positions[1:] > positions[:-1]).all():
+            return self
+        sizes = self.sizes[positions]
+        return Sets(self.values[spans(self.ends[positions], sizes)], sizes)
+
+    def keys(self) -> np.ndarray:
+        """Two hashes of each set, (sets, 2), equal for equal sets and else by a chance of 2⁻¹⁰⁰ a pair."""
+        hashed = np.empty((len(self), 2), dtype=np.uint64)
+        for begin in range(0, len(self), BLOCK):
+            part = self.part(begin, min(begin + BLOCK, len(self)))
+            for n, salt in enumerate((0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)):
+                summed = np.append(np.uint64(0), np.cumsum(mixed(part.values * np.uint64(salt))))
+                hashed[begin : begin + BLOCK, n] = summed[part.ends[1:]] - summed[part.ends[:-1]]
+        return hashed
+
+
+def spans(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The places of several spans, one after the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.asarray(np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes))
+
+
+def numbered(*columns: np.ndarray) -> np.ndarray:
+    """A number for each row of some columns, equal for equal rows, in the order of their first ones."""
+    numbers = pd.factorize(columns[0])[0]
+    for column in columns[1:]:
+        values, uniques = pd.factorize(column)
+        numbers = pd.factorize(numbers * len(uniques) + values)[0]
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def classes(sides: Sequence[Sets]) -> tuple[np.ndarray, np.ndarray]:
+    """The class of each example, numbered by their first examples, and the first of each class.
+
+    Those of one class have equal sets on every side; without a hash on the only side each is its own.
+    """
+    columns = [column for side in sides for column in (*side.keys().T, side.sizes)]
+    if len(sides) == 1:
+        columns.append(np.where(sides[0].sizes > 0, -1, np.arange(len(sides[0]))))
+    codes = numbered(*columns)
+    return codes, np.unique(codes, return_index=True)[1]
+
+
+def vector_keys(vectors: np.ndarray) -> np.ndarray:
+    """Two hashes of each vector, (rows, 2) uint64, equal for equal ones, bit by bit."""
+    keys, draw = np.empty((len(vectors), 2), dtype=np.uint64), np.random.default_rng(0)
+    odd = np.zeros((2, 0), dtype=np.uint64)
+    for start in range(0, len(vectors), VECTORS):
+        block = np.ascontiguousarray(vectors[start : start + VECTORS])
+        bits = mixed(block.view(f"u{min(4, block.itemsize)}").astype(np.uint64) + np.uint64(1))
+        if not odd.size:
+            odd = draw.integers(0, 1 << 62, (2, bits.shape[1]), dtype=np.uint64) * np.uint64(2)
+        for n in range(2):
+            products = bits * (odd[n] + np.uint64(1))
+            keys[start : start + VECTORS, n] = products.sum(axis=1, dtype=np.uint64)
+    return keys
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """The hashes with their bits mixed, so that sums and first bits of them say nothing."""
+    values = values ^ (values >> np.uint64(31))
+    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(values ^ (values >> np.uint64(29)))
