@@ -30,10 +30,11 @@ PARTS = {
     "streamlit": "app",
     "plotly": "app",
     "datasets": "hub",
+    "ray": "ray",
 }
 """Package → the extra that installs it."""
 
-OPTIONAL = ("hub", "postgres")
+OPTIONAL = ("hub", "postgres", "ray")
 """Extras that a new project does not need."""
 
 

@@ -92,7 +92,7 @@ ROOMS = {
     "engine": """
         batches vector_places
         work
-        supply
+        on_ray supply
         __init__
         steps
     """,
@@ -512,7 +512,7 @@ def test_a_riddling_name_is_found_wherever_it_is_given(code, names):
 
 
 def test_a_light_import_loads_nothing_heavy():
-    heavy = "torch streamlit umap plotly sentence_transformers transformers sklearn faiss numba"
+    heavy = "torch streamlit umap plotly sentence_transformers transformers sklearn faiss numba ray"
     heavy = heavy.split()
     code = (
         "import sys, curation; from curation.registry import operations; operations(); "

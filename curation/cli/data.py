@@ -17,6 +17,7 @@ from curation.cli.options import (
     JobId,
     Map,
     ProjectPath,
+    RayAddress,
     engine_of,
     mapping_of,
     read_text,
@@ -222,12 +223,13 @@ def run(
     project: ProjectPath,
     recipe: Annotated[Path | None, typer.Option(help="Another recipe than the project's.")] = None,
     engine: EngineName = "auto",
+    address: RayAddress = "",
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
     """Replay the recipe; steps already done are remembered."""
     begin = time.perf_counter()
-    with working(project, job) as (progress, result), engine_of(engine) as runner:
+    with working(project, job) as (progress, result), engine_of(engine, address) as runner:
         chosen = None if recipe is None else Recipe.from_yaml(read_text(recipe), recipe.name)
         opened = Project.open(project)
         dataset = opened.run(chosen, engine=runner, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,16 @@ ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="A project 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 JobId = Annotated[str | None, typer.Option("--job", hidden=True)]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="auto, serial or processes; the results are the same.")
+    str, typer.Option("--engine", help="auto, serial, processes or ray; the results are the same.")
+]
+RayAddress = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="For --engine ray: a cluster that this machine is a node of, as 10.0.0.1:6379; without it "
+        "RAY_ADDRESS, or the one that runs on this machine.",
+    ),
 ]
 Filters = Annotated[
     list[str] | None,
@@ -75,13 +85,24 @@ def check_one(options: Mapping[str, object], least: int = 0) -> None:
 
 
 @contextmanager
-def engine_of(name: str) -> Iterator[Engine]:
-    """Give an engine whose workers end with the block."""
-    runner = make_engine(name)
+def engine_of(name: str, address: str = "") -> Iterator[Engine]:
+    """Give an engine whose workers end with the block.
+
+    Raises BadParameter for an address without the engine that has one.
+    """
+    if address and name != "ray":
+        raise typer.BadParameter("--address needs --engine ray")
+    runner = make_engine(name, address, _note)
     try:
         yield runner
     finally:
         runner.close()
+
+
+def _note(text: str) -> None:
+    """Print a sentence on stderr, in the place of the bar, which is drawn again below it."""
+    start = "\r\033[K" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{start}{text}\n")
 
 
 def read_text(path: Path) -> str:

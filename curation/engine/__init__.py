@@ -1,4 +1,4 @@
-"""Engines: they run operations in this process or in worker processes, with the same results."""
+"""Engines: they run operations here, in worker processes or on a cluster, with the same results."""
 
 from __future__ import annotations
 
@@ -115,15 +115,29 @@ class Processes:
             self._pool = None
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {
-    "auto": lambda: Processes() if (os.cpu_count() or 1) > 1 else Serial(),
-    "serial": Serial,
-    "processes": Processes,
+def _on_ray(address: str, note: Note) -> Engine:
+    from curation.engine.on_ray import Ray
+
+    return Ray(address, note)
+
+
+Note = Callable[[str], None]
+"""Takes a sentence for a person while an engine lets them wait."""
+
+ENGINES: dict[str, Callable[[str, Note], Engine]] = {
+    "auto": lambda *_: Processes() if (os.cpu_count() or 1) > 1 else Serial(),
+    "serial": lambda *_: Serial(),
+    "processes": lambda *_: Processes(),
+    "ray": _on_ray,
 }
 
 
-def make_engine(name: str = "auto") -> Engine:
-    """The engine of that name; raises CurationError with the known names."""
+def make_engine(name: str = "auto", address: str = "", note: Note = lambda text: None) -> Engine:
+    """The engine of that name.
+
+    address: of the cluster, for "ray"; see `curation.engine.on_ray`. Raises CurationError with the
+    known names for another name.
+    """
     if name not in ENGINES:
         raise CurationError(f"There is no engine {name!r}; known are: {', '.join(ENGINES)}.")
-    return ENGINES[name]()
+    return ENGINES[name](address, note)

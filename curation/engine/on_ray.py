@@ -1,0 +1,294 @@
+"""Batches as tasks of a Ray cluster: one for each, and a bounded number of them at once.
+
+Guarantee: results come in the order of the batches and are those of one process. A worker or a node
+that is lost costs its unfinished batches, which are sent again. No decision and no file of a project
+goes to a worker: a task is an operation's name, its parameters, and a slice of rows.
+
+Accepted: the node on which the program itself runs must live. The rows of at most two batches a core
+lie in that node's shared memory at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pandas as pd
+
+from curation import __version__, registry
+from curation.engine.batches import Batch, run_batch
+from curation.errors import CurationError, MissingExtra
+from curation.process import SIGNALS
+
+FEW = 4
+"""Batches that this process does by itself: a connection would take longer."""
+
+TRIES = 4
+"""Times that a batch is sent before the loss of its worker is an error."""
+
+ANSWER_SECONDS = 10
+"""Time in which a cluster's address must take a connection."""
+
+PATIENCE_SECONDS = 30
+"""Time without a result after which the state of the cluster is looked at."""
+
+RUNNING = "auto"
+"""Ray's name for the cluster that runs on this machine."""
+
+
+class Ray:
+    """Batches spread over the cores of a Ray cluster; see the module.
+
+    address: HOST:PORT of a cluster that this machine is a node of; by default that in RAY_ADDRESS, or
+    else the one that runs on this machine. No cluster is ever started. note: takes a sentence for a
+    person while the cluster lets them wait. Raises CurationError for an address of another form,
+    MissingExtra without Ray.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str = "", note: Callable[[str], None] = lambda text: None) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise MissingExtra("Ray", "ray")
+        self.address = address or os.environ.get("RAY_ADDRESS", "") or RUNNING
+        host, _, port = self.address.rpartition(":")
+        if self.address != RUNNING and not (
+            host and "/" not in host and port.isdecimal() and 0 < int(port) < 2**16
+        ):
+            raise CurationError(
+                f"{self.address!r} is no address of a Ray cluster: give HOST:PORT, as 10.0.0.1:6379, "
+                "and run the command on a node of that cluster."
+            )
+        self._note = note
+        self._ray: Any = None
+        self._began = False
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
+        """One frame of new columns per batch, in order; all of one operation.
+
+        Few batches are not worth a connection. Raises CurationError where the cluster cannot do them.
+        """
+        todo = list(batches)
+        module = registry.operation(todo[0].operation).run.__module__ if todo else ""
+        if len(todo) < FEW or module == "__main__":  # workers do not have __main__
+            return map(run_batch, todo)
+        return self._results(module, todo)
+
+    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
+        operation = registry.operation(todo[0].operation)
+        about = (module, operation.name, f"{__version__} (code {operation.version})")
+        ray = self._connected()
+        send = ray.remote(_task()).options(
+            num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", name=operation.name
+        )
+
+        def sent(batch: Batch) -> Any:
+            with self._in_a_sentence():
+                return send.remote(*about, pickle.dumps(batch, protocol=5))
+
+        waiting = deque(todo)
+        window = deque[tuple[Batch, Any]]()
+        while waiting or window:
+            while waiting and len(window) < max(FEW, 2 * self._cores()):
+                batch = waiting.popleft()
+                window.append((batch, sent(batch)))
+            batch, reference = window.popleft()
+            tries = 1
+            while (answer := self._answer(reference)) is None:
+                if tries == TRIES:
+                    raise CurationError(
+                        f"The worker of a batch was lost {TRIES} times, often because memory ran out. "
+                        "Run it again: what was finished is remembered."
+                    )
+                tries, reference = tries + 1, sent(batch)
+            yield _columns(answer, about[2])
+
+    def _answer(self, reference: Any) -> Answer | None:
+        """The answer of a task; None where its worker or its node was lost.
+
+        Waits as long as the cluster has cores.
+        """
+        ray, idle = self._ray, 0
+        exceptions = ray.exceptions
+        lost = (
+            exceptions.WorkerCrashedError,
+            exceptions.NodeDiedError,
+            exceptions.ObjectLostError,
+            exceptions.OutOfMemoryError,
+        )
+        with self._in_a_sentence():
+            try:
+                while not ray.wait([reference], timeout=PATIENCE_SECONDS)[0]:
+                    cores = self._cores()
+                    idle = 0 if cores else idle + 1
+                    if idle == 2:
+                        raise CurationError(
+                            f"The Ray cluster has had no core for {2 * PATIENCE_SECONDS} seconds. "
+                            "Start a node and run it again: what was finished is remembered."
+                        )
+                    free = int(ray.available_resources().get("CPU", 0))
+                    self._note(
+                        f"No result of the Ray cluster for {PATIENCE_SECONDS} seconds; "
+                        f"{cores - free} of its {cores} cores are busy."
+                    )
+                answer: Answer = ray.get(reference)
+                return answer
+            except lost:
+                return None
+
+    def _cores(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    @contextmanager
+    def _in_a_sentence(self) -> Iterator[None]:
+        """Turn the errors of Ray about a machine into sentences; any other is a bug."""
+        exceptions = self._ray.exceptions
+        try:
+            yield
+        except exceptions.OutOfDiskError:
+            raise CurationError(
+                "The disk of a node of the Ray cluster is full: free some space where Ray keeps its "
+                "files, by default in /tmp/ray, and run it again: what was finished is remembered."
+            ) from None
+        except exceptions.ObjectStoreFullError:
+            raise CurationError(
+                "The shared memory of a node of the Ray cluster is full; give it more by ray start "
+                "--object-store-memory, and run it again: what was finished is remembered."
+            ) from None
+
+    def _connected(self) -> Any:
+        """The module `ray`, connected to the cluster; one that a script connected is used as it is."""
+        if self._ray is not None:
+            return self._ray
+        if self.address != RUNNING:
+            _knock(self.address)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray = importlib.import_module("ray")  # by name: its version is no part of any result
+        if not ray.is_initialized():
+            ray._private.worker._worker_logs_enabled = False  # it prints lost workers on stdout
+            with _signals_kept():
+                self._init(ray)
+            self._began = True
+        self._ray = ray
+        return ray
+
+    def _init(self, ray: Any) -> None:
+        try:
+            ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            if self.address == RUNNING and isinstance(error, ConnectionError):
+                raise CurationError(
+                    "No Ray cluster runs on this machine: give --address HOST:PORT, start one by ray "
+                    "start --head, or take --engine processes."
+                ) from None
+            first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise CurationError(
+                f"The Ray cluster at {self.address} could not be used: {first.rstrip('.:')}."
+            ) from error
+
+    def close(self) -> None:
+        """Leave the cluster; unfinished batches are lost."""
+        if self._began:
+            self._ray.shutdown()
+        self._ray, self._began = None, False
+
+
+def _knock(address: str) -> None:
+    """Raise CurationError where nothing takes a connection at an address; Ray itself would try long."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or f"no answer for {ANSWER_SECONDS} seconds"
+        raise CurationError(
+            f"No Ray cluster answers at {address}: {why}. Start one by ray start --head, or correct "
+            "--address."
+        ) from None
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep what this program does at a signal, for which Ray sets its own function."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(TypeError):  # one that C code set
+                signal.signal(number, handler)
+
+
+Answer = tuple[str, str, Any]
+"""A worker's answer: its kind, the node, and the columns as bytes or a text about what is wrong."""
+
+
+def _task() -> Callable[..., Any]:
+    """The function of a task, which is sent whole: a node without this program can run it."""
+
+    def batch(module: str, operation: str, version: str, data: bytes) -> Answer:
+        import importlib
+
+        node = importlib.import_module("ray").util.get_node_ip_address()
+        try:
+            worker = importlib.import_module("curation.engine.on_ray")
+        except ImportError as error:
+            return "absent", node, str(error)
+        answer: Answer = worker.at_worker(node, module, operation, version, data)
+        return answer
+
+    return batch
+
+
+def at_worker(node: str, module: str, operation: str, version: str, data: bytes) -> Answer:
+    """A worker's answer to a task; see `Answer`.
+
+    module: that of the operation. version: the program's and the code's where the task comes from.
+    data: a pickled batch.
+    """
+    try:
+        importlib.import_module(module)  # registers the operation
+        mine = f"{__version__} (code {registry.operation(operation).version})"
+        if mine != version:
+            return "other", node, mine
+        return "columns", node, pickle.dumps(run_batch(pickle.loads(data)), protocol=5)
+    except ImportError as error:
+        return "absent", node, str(error)
+    except CurationError as error:
+        return "error", node, str(error)
+    except MemoryError:
+        return "error", node, "memory ran out."
+    except OSError as error:
+        what = error.filename or "a file"
+        return "error", node, f"{what} could not be read or written: {error.strerror}."
+
+
+def _columns(answer: Answer, version: str) -> pd.DataFrame:
+    """The columns of an answer; raises CurationError where a worker had none."""
+    kind, node, value = answer
+    if kind == "columns":
+        columns: pd.DataFrame = pickle.loads(value)
+        return columns
+    if kind == "other":
+        raise CurationError(
+            f"The Ray worker on {node} has another version of this program or of the packages that it "
+            f"uses: {value} there, {version} here. Install the same on every node."
+        )
+    if kind == "absent":
+        raise CurationError(
+            f"The Ray worker on {node} does not have this program, or a part of it: {value}. Install "
+            "the same on every node."
+        )
+    raise CurationError(f"On the Ray worker on {node}: {value}")
