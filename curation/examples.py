@@ -13,7 +13,6 @@ from curation.columns import FileColumns
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.imports import Imports
-from curation.numbered import in_one_piece
 from curation.overlay import Source
 
 
@@ -41,8 +40,7 @@ class Examples:
                 raise CurationError(self._imports.why_empty())
             if self._newest is None or self._newest.digest != written:
                 digest, table = self._imports.table("examples")
-                rows = in_one_piece(table.drop(columns=["content_hash", "imported_as"]))
-                rows = rows.set_index("id")
+                rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
                 missing = pd.Series(None, index=rows.index, dtype="str")
                 rows = rows.assign(dropped_by=missing, split=missing)
                 own = FileColumns(rows["metadata"], digest, self._cache)

@@ -21,6 +21,7 @@ from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, files_of, former_version, free_name, shown
 from curation.manifest import TABLES
+from curation.numbered import read_parquet
 from curation.reading import Reading
 from curation.rejected import digest_of, standing
 from curation.settings import read_limits
@@ -362,7 +363,7 @@ class Imports:
                 if digest != listed.get(f"{table}_sha256", digest):
                     return None
                 stream.seek(0)
-                return digest, pd.read_parquet(stream)
+                return digest, read_parquet(stream)
         except FileNotFoundError:
             return None
 

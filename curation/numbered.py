@@ -6,7 +6,7 @@ are made from them when somebody reads the delta.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,16 @@ def replaced(column: pd.Series, numbers: np.ndarray, values: pd.Series) -> pd.Se
     result = column.copy()
     result.iloc[numbers] = values.array
     return result
+
+
+def read_parquet(stream: IO[bytes]) -> pd.DataFrame:
+    """Return the rows of a Parquet file, their texts in one piece; read by column, to save memory."""
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(stream)
+    columns = (file.read([name]).combine_chunks() for name in file.schema_arrow.names)
+    whole: pd.DataFrame = pd.concat([column.to_pandas() for column in columns], axis=1)
+    return whole
 
 
 def in_one_piece(frame: pd.DataFrame) -> pd.DataFrame:
