@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from curation.dataset import Dataset
 from curation.errors import CurationError
+from curation.looking.masks import is_kept
 from curation.project import Project
 from curation.suggestions import Suggestion
 from curation.text.counted import counted
@@ -60,13 +64,16 @@ def _decisions(answers: Iterable[Answer], annotator: str, kind: str = "gold") ->
         )
 
 
-def kept_to_drop(people: State | None, kept: Container[str]) -> list[str]:
-    """Return the gold items that are known to be for dropping and are kept; kept: the kept examples."""
+def kept_to_drop(people: State | None, dataset: Dataset) -> list[str]:
+    """Return the gold items that are known to be for dropping and that a dataset keeps."""
     gold = people.gold if people else {}
-    right = (
+    right = [
         i for i, by in gold.items() if "verdict" in by and by["verdict"].value["value"] == "drop"
-    )
-    return [example for example in right if example in kept]
+    ]
+    index = dataset.rows.index
+    places = index.get_indexer(pd.Index(right, dtype=index.dtype)) if right else ()
+    kept = is_kept(dataset)
+    return [i for i, place in zip(right, places, strict=True) if place >= 0 and kept[place]]
 
 
 def kept_sentence(number: int, items: int) -> str:

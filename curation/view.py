@@ -118,7 +118,17 @@ class Views:
         dataset, note = source.dataset, NEVER_RUN if base.recipe is None else NOT_AT_HAND
         try:
             recipe = project.recipe
-            dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
+            try:
+                dataset = base.replay.run(recipe, compute=self.quick(base.replay, recipe))
+            except NotCached as stopped:
+                if base.recipe is None or not (pending := _pending(recipe, stopped)):
+                    raise
+                dataset = stopped.partial
+                note = f"{self._changes(base.recipe, base)} {pending}".strip()
+                if not self._decided(recipe, base):
+                    mark = dataset.steps[-1].fingerprint if dataset.steps else source.digest
+                    return View(dataset, False, note, mark, last)
+                return self._with_decisions(source, dataset, note, last)
             prints = base.replay.fingerprints(recipe)
             if not self._decided(recipe, base) or (
                 _reads_more(recipe)
@@ -133,6 +143,11 @@ class Views:
                     note = f"{error} {SHOWN_THEN}"
                     if changes := self._changes(base.recipe, base):
                         note = f"{changes} {SHOWN_THEN}"
+        return self._with_decisions(source, dataset, note, last)
+
+    def _with_decisions(self, source: Source, dataset: Dataset, note: str, last: int) -> View:
+        """The view of a dataset that is not of this moment, with today's decisions on it."""
+        project = self._project
         dataset, mark = overlay.over(source, dataset, project.people(last), project.memory)
         return View(dataset, False, note, mark, last)
 
@@ -191,6 +206,17 @@ class Views:
         return set() if now is None else now.changed_examples(then, kinds)
 
 
+def _pending(recipe: Recipe, stopped: NotCached) -> str:
+    """The sentence on a late step that waits for a run; empty for an early one.
+
+    What a step of a late phase gives is read by no other step, so all before it can be shown.
+    """
+    operation = recipe.steps[recipe.names.index(stopped.step)].operation
+    if operation.phase not in LATE:
+        return ""
+    return f"This page shows today's recipe up to the step {operation.title}, which needs a run."
+
+
 def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError | None]:
     """The dataset after the first steps that can run, and the error that stops the next; for editing.
 
@@ -204,6 +230,9 @@ def as_far_as(project: Project, recipe: Recipe) -> tuple[Dataset, CurationError 
             stopped = stopped or error
     return project.partial(Recipe()), stopped
 
+
+LATE = ("select", "split")
+"""Phases whose steps may wait for a run while pages show what the recipe gives before them."""
 
 MORE_KINDS = ("tag", "apart", "prefer")
 """Kinds of decisions that steps read, besides those that are laid over the rows."""

@@ -248,14 +248,13 @@ def test_what_is_known_to_be_for_dropping_and_is_kept_is_named_and_settled_at_on
     gold.make(project, [(one, "verdict", "drop"), (two, "verdict", "drop")], "Lea")
     sentence = "2 of 14 gold items are known to be for dropping and are kept."
     assert curate("check", project.path, "--format", "trl").startswith(sentence)
-    kept = project.view().dataset.kept.index
-    examples = gold.kept_to_drop(project.people(), kept)
+    examples = gold.kept_to_drop(project.people(), project.view().dataset)
     assert examples == [one, two] and gold.kept_sentence(2, 14) == sentence
     assert gold.kept_sentence(0, 14) == ""
     with pytest.raises(CurationError, match="carries the name"):
         gold.settle(project, examples, " ")
     assert gold.settle(project, examples, "Lea") == 2
-    assert gold.kept_to_drop(project.people(), project.view().dataset.kept.index) == []
+    assert gold.kept_to_drop(project.people(), project.view().dataset) == []
     project.decisions.undo("Lea")
     assert {one, two} <= set(project.view().dataset.kept.index)
 

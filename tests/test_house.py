@@ -14,7 +14,7 @@ import curation
 from tests.conftest import ROOT
 
 FLOORS = """
-    errors numbered report text versions personal reading
+    errors footprint numbered report text versions personal reading
     lock process parameters formats topic_names answers targets allocation languages
     registry
     files recipe rejected commands
@@ -121,8 +121,8 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        checks teamwork units
-        __init__ acts agreement choice columns contamination context counts coverage layout library light_model masks
+        checks masks teamwork units
+        __init__ acts agreement choice columns contamination context counts coverage layout library light_model
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special
         bias uncertain unread
@@ -163,7 +163,7 @@ ROOMS = {
         folding formulas
     """,
     "ui": """
-        __init__ additions answers downloads login presence slots text times workspace
+        __init__ additions answers budget downloads login presence slots text times workspace
         door
         charts filters server state tables
         actions answer_file card cards form leak_report measures progress question_form queues quotas

@@ -248,6 +248,43 @@ def test_a_moved_threshold_shows_its_effect_also_beside_new_decisions(project):
     assert project.partial().steps[-1].params["low"] == 20
 
 
+def test_a_late_filter_shows_at_once_where_a_later_step_waits_for_a_run(project):
+    project.recipe = measured(project, 0) + Step("split")
+    project.run()
+    kept = len(project.view().dataset.kept)
+    rates = project.path / "cache" / "timings.json"
+    rates.write_text(json.dumps(json.loads(rates.read_text()) | {"split": 10.0}))
+    project.recipe = measured(project, 30) + Step("split")
+    view = project.view()
+    assert not view.current and view.ran and len(view.dataset.kept) < kept
+    assert view.note == (
+        "The recipe was changed since the last run. This page shows today's recipe up to the step "
+        f"{Step('split').operation.title}, which needs a run."
+    )
+    chosen = view.dataset.dropped.index[0]
+    project.decisions.append([Decision(chosen, "keep", annotator="Ann")])
+    decided = project.view()
+    assert decided.note.startswith("The recipe was changed and 1 example was decided since")
+    assert decided.dataset.rows["dropped_by"].isna()[chosen]
+    assert decided.fingerprint != view.fingerprint
+    project.decisions.undo("Ann")
+    assert project.view().fingerprint == view.fingerprint
+    done = project.run()
+    assert project.view().current
+    assert list(done.kept.index) == list(view.dataset.kept.index)
+
+
+def test_where_an_early_step_waits_for_a_run_the_last_run_is_shown(project):
+    project.recipe = Recipe((Step("lengths"), Step("language"), Step("split")))
+    project.run()
+    rates = project.path / "cache" / "timings.json"
+    rates.write_text(json.dumps(json.loads(rates.read_text()) | {"language": 10.0}))
+    project.recipe = Recipe((Step("fix_text"), Step("lengths"), Step("language"), Step("split")))
+    view = project.view()
+    assert not view.current and view.note.endswith(SHOWN_THEN)
+    assert "language" in view.dataset.rows and view.dataset.rows["split"].notna().all()
+
+
 def test_steps_that_are_quick_one_by_one_are_not_when_there_are_many(project):
     uses = ["lengths", "type_token_ratio", "language"]
     project.recipe = Recipe(tuple(Step(use) for use in uses))

@@ -139,7 +139,7 @@ def check(
             view = project.view()  # of today's recipe, because every step of it is remembered now
             result.update(formats=value, fingerprint=view.fingerprint if view.current else "")
             people = project.people()
-            number = len(gold.kept_to_drop(people, view.dataset.kept.index))
+            number = len(gold.kept_to_drop(people, view.dataset))
             kept = gold.kept_sentence(number, len(people.gold) if people else 0)
         text = f"{kept} The Team page settles them as known.\n" if kept else ""
         show(value, as_json, f"{text}{check_text(value)}")

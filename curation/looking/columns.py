@@ -6,6 +6,8 @@ from itertools import takewhile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from curation.columns import as_numbers, as_text
@@ -114,10 +116,18 @@ def numbers(dataset: Dataset, own: bool = True) -> list[str]:
 def categories(dataset: Dataset) -> list[str]:
     """Return columns that can be filtered by value: those of few values, and the files' own."""
     rows, kinds = dataset.rows, dataset.own.kinds
-    base = [c for c in CATEGORIES if c in rows and (as_text(rows[c]) != "").any()]
+    base = [c for c in CATEGORIES if c in rows and _has_text(rows[c])]
     answers = [str(c) for c in rows if str(c).startswith(ANSWERS)]
     base += [c for c in answers if not is_numeric_dtype(rows[c])]
     return base + [n for n, name in dataset.own_names.items() if kinds[name] in ("text", "boolean")]
+
+
+def _has_text(values: pd.Series) -> bool:
+    """Return whether a column has a value in some row; "" is none."""
+    if values.dtype != "str":
+        return bool((as_text(values) != "").any())
+    lengths = pc.binary_length(pa.array(values, from_pandas=True))
+    return bool(pc.any(pc.greater(lengths, 0)).as_py())
 
 
 def nameable(dataset: Dataset, step: str) -> tuple[list[str], list[str]]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from curation.dataset import Dataset
+from curation.looking.masks import is_kept, number_kept
 from curation.looking.teamwork import by_person
 
 if TYPE_CHECKING:
@@ -34,11 +36,11 @@ class Counts:
         cls, dataset: Dataset, imports: Sequence[Mapping[str, Any]], people: State | None
     ) -> Counts:
         """Count a dataset, the entries of its imports, and people's decisions."""
-        kept = dataset.kept
+        attention = (dataset.rows["attention"] != "").to_numpy(dtype=bool)
         return cls(
             examples=len(dataset),
-            kept=len(kept),
-            attention=int((kept["attention"] != "").sum()),
+            kept=number_kept(dataset),
+            attention=int(np.count_nonzero(attention & is_kept(dataset))),
             refused=sum(entry["report"]["rejected"] for entry in imports),
             decided=0 if people is None else len(people.frame()),
         )

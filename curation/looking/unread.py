@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from curation.embedding import MULTILINGUAL, READS, UNREADABLE, TextTokenizer, local_tokenizer
@@ -147,19 +148,18 @@ def unread(rows: pd.DataFrame, model: str = "", of: str = "both") -> Unread:
     if "language" not in rows:
         some = rows.iloc[:: max(1, len(rows) // SAMPLE)]
         times = len(rows) / max(1, len(some))
-    texts = _texts(some, of)
     codes = (
         some["language"].fillna("")
         if "language" in some
-        else pd.Series([code for code, _ in languages(texts.tolist())], index=some.index)
+        else pd.Series([code for code, _ in languages(_texts(some, of).tolist())])
     )
     counted, tokenizer = [], local_tokenizer(model)
     for code, number in codes[codes != ""].value_counts(sort=True).items():
         estimate = round(number * times)
         if estimate >= ROWS or estimate >= SHARE * len(rows):
-            part = texts[(codes == code).to_numpy()]
-            part = part.iloc[:: max(1, len(part) // EACH)]
-            counted.append(_counted(str(code), estimate, part.tolist(), tokenizer))
+            places = np.flatnonzero((codes == code).to_numpy(dtype=bool))
+            part = some.iloc[places[:: max(1, len(places) // EACH)]]
+            counted.append(_counted(str(code), estimate, _texts(part, of).tolist(), tokenizer))
     return Unread(model, tuple(counted))
 
 

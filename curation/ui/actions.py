@@ -249,5 +249,5 @@ def _go(
         type="primary",
         disabled=disabled,
         on_click=decide,
-        args=(project, act, tuple(ids), value, new_op(), newest_decision(project), reason),
+        args=(project, act, ids, value, new_op(), newest_decision(project), reason),
     )

@@ -19,6 +19,7 @@ from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import actions, state
 from curation.ui.actions import TAG, UNTAG
+from curation.ui.budget import remembered
 from curation.ui.search_result import limits
 from curation.ui.slots import Slot, widget_value
 from curation.ui.text import markdown
@@ -102,7 +103,7 @@ def _quality(precision: float | None, no: int) -> str:
     return f" · average precision {precision:.2f}, cross-validated"
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@remembered(6)
 def _ranked(
     path: str, fingerprint: str, tag: str, about: str, _dataset: Dataset, _people: Any
 ) -> tuple[Scores, float | None]:

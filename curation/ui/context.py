@@ -7,9 +7,11 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.looking.context import LENGTHS, Contexts, grouped
+from curation.looking.masks import kept_values
 from curation.project import Project, View
 from curation.recipe import Step
 from curation.ui import charts, state, tables
+from curation.ui.budget import remembered
 from curation.ui.tables import Column
 from curation.ui.text import markdown, title_of
 
@@ -26,7 +28,7 @@ LOSSES = (
 )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@remembered(4)
 def _contexts(
     path: str, fingerprint: str, _dataset: Dataset
 ) -> tuple[Contexts | None, dict[str, pd.Series]]:
@@ -44,7 +46,7 @@ def draw(project: Project, view: View) -> None:
         return
     notes = [note for r in view.dataset.steps if r.use == STEP for note in r.notes]
     st.caption(markdown(" ".join(notes), 600))
-    _draw_cut(contexts, groups, view.dataset.kept["tokens"])
+    _draw_cut(contexts, groups, kept_values(view.dataset, "tokens"))
 
 
 @st.fragment

@@ -27,7 +27,7 @@ FINDING = (
 def draw(project: Project, view: View) -> None:
     """Draw the newest check of these examples, and the button that makes one."""
     people = project.people()
-    number = len(gold.kept_to_drop(people, view.dataset.kept.index))
+    number = len(gold.kept_to_drop(people, view.dataset))
     if people and number and state.owns(project):  # nobody else is told
         st.warning(
             f"{gold.kept_sentence(number, len(people.gold))} The Team page settles them as known.",

@@ -12,10 +12,11 @@ from curation.export.outlook import Outlook
 from curation.project import Project, View
 from curation.text.slug import slug
 from curation.ui import shell
+from curation.ui.budget import remembered
 from curation.ui.text import markdown
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking through the examples …")
+@remembered(16, spinner="Looking through the examples …")
 def _outlook(path: str, fingerprint: str, _dataset: Dataset) -> Outlook:
     """The content of a delivery of this dataset."""
     return Outlook.of(_dataset)

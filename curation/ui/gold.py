@@ -82,7 +82,7 @@ def draw(project: Project, view: View, people: State | None) -> None:
 
 def _kept(project: Project, view: View, people: State) -> None:
     """Draw how many gold items go into a delivery that are known to be for dropping, and a cure."""
-    examples = gold.kept_to_drop(people, view.dataset.kept.index)
+    examples = gold.kept_to_drop(people, view.dataset)
     if not examples:
         return
     st.warning(gold.kept_sentence(len(examples), len(people.gold)), icon=":material/warning:")

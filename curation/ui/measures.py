@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
+from curation.dataset import Dataset
+from curation.looking.masks import kept_values
 from curation.ui import charts
 
 TITLES = {
@@ -18,15 +19,15 @@ TITLES = {
 """Column → title of its chart."""
 
 
-def draw(kept: pd.DataFrame) -> None:
+def draw(dataset: Dataset) -> None:
     """Draw a chart for each column that has a value for a kept example."""
     columns = st.columns(2, gap="large")
     for i, (name, title) in enumerate(TITLES.items()):
-        if name not in kept or kept[name].isna().all():
+        if name not in dataset.rows or (values := kept_values(dataset, name)).isna().all():
             continue
         with columns[i % 2]:
             st.header(title, anchor=False)
-            charts.distribution(kept[name], name, key=f"measure-{name}")
-    if "topic" in kept:
+            charts.distribution(values, name, key=f"measure-{name}")
+    if "topic" in dataset.rows:
         st.header("Topics", anchor=False)
-        charts.counts(kept["topic"], top=24, key="topics")
+        charts.counts(kept_values(dataset, "topic"), top=24, key="topics")

@@ -12,7 +12,7 @@ from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.looking.columns import categories, numbers, plain_name
 from curation.looking.filter import Filter
-from curation.looking.masks import Positions
+from curation.looking.masks import Ids, Positions
 from curation.looking.orders import OF_NUMBERS, ORDERS, UNSURE, Order
 from curation.looking.result import SearchResult
 from curation.looking.search import is_embedded
@@ -43,7 +43,7 @@ def draw_count(
         st.caption(f"**{len(positions):,}** of {counted(len(dataset), 'example')}")
         ranked = result is not None and bool(result.name)
         rule = None if ranked else replace(chosen, words=result.query if result else "")
-        review_these(project, dataset, list(dataset.rows.index[positions]), key, rule)
+        review_these(project, dataset, Ids(dataset.rows.index, positions), key, rule)
 
 
 def review_these(

@@ -18,10 +18,10 @@ HANDED = Slot[Mapping[str, Any]]("select-handed", {})
 """Parameters with which the Select page opens; empty for none."""
 
 
-def popover(project: Project, part: pd.DataFrame) -> None:
-    """Draw a field for the greatest number of chosen examples of a topic; part: rows that may be chosen."""
+def popover(project: Project, topics: pd.Series) -> None:
+    """Draw a field for the greatest number of chosen examples of a topic; topics: of rows that may be chosen."""
     with st.popover("Quota", icon=":material/pie_chart:"):
-        sizes = counts_of(part["topic"])
+        sizes = counts_of(topics)
         topic = st.selectbox(
             "Topic",
             list(sizes),

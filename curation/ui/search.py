@@ -16,6 +16,7 @@ from curation.looking.search import Hits
 from curation.project import Project, View
 from curation.ui import concepts, state
 from curation.ui.actions import Act
+from curation.ui.budget import remembered
 from curation.ui.search_result import limits
 from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown, short
@@ -95,7 +96,7 @@ def _by_words(
     return SearchResult("Words", hits.positions[inside], hits.scores[inside], len(rows), query)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@remembered(32)
 def _words(path: str, fingerprint: str, query: str, _rows: pd.DataFrame) -> Hits:
     return search.words(_rows, query)
 
@@ -113,7 +114,7 @@ def _by_meaning(
     return SearchResult.above("Meaning", search.best(scores, top, among), least, len(view.dataset))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _meaning(
     path: str, fingerprint: str, text: str, _project: Project, _dataset: Dataset
 ) -> Scores:
@@ -146,7 +147,7 @@ def _by_likeness(
     return SearchResult.above("Like this", search.best(scores, top, among), least, len(rows))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _likeness(path: str, fingerprint: str, ids: tuple[str, ...], _dataset: Dataset) -> Scores:
     assert _dataset.vectors is not None  # there is an embed step
     places = _dataset.rows.index.get_indexer(pd.Index(ids))

@@ -11,9 +11,11 @@ import streamlit as st
 from curation import commands, jobs, namesakes, roles, settings
 from curation.commands import Command
 from curation.errors import CurationError, DatabaseNotAllowed
+from curation.looking.masks import number_kept
 from curation.project import Project, View
 from curation.text.counted import counted
 from curation.ui import actions, door, state
+from curation.ui.budget import budget
 from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import markdown, short
 
@@ -69,6 +71,8 @@ def around(page: Any) -> None:
         page.run()
     except CurationError as error:
         st.error(markdown(error, 600), icon=":material/error:")
+    if project is not None:
+        budget.settle(project.path)
 
 
 def _who_and_where() -> None:
@@ -142,7 +146,7 @@ def _funnel(project: Project) -> None:
     except CurationError as error:
         st.warning(markdown(error, 300))
         return
-    kept, total = len(view.dataset.kept), len(view.dataset)
+    kept, total = number_kept(view.dataset), len(view.dataset)
     if view.ran:
         st.progress(kept / total if total else 0.0, text=f"**{kept:,}** of {total:,} kept")
     else:

@@ -26,6 +26,7 @@ from curation.recipe_file import DEFAULT_RECIPE
 from curation.report import ANSWERS
 from curation.settings import identity
 from curation.text.slug import slug
+from curation.ui.budget import remembered
 from curation.ui.presence import Presence
 from curation.ui.slots import Slot
 from curation.ui.workspace import folders, workspace
@@ -63,14 +64,14 @@ _identities: WeakKeyDictionary[Project, tuple[Any, ...]] = WeakKeyDictionary()
 """The identity of each project's folder when it was opened; see `settings.identity`."""
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@remembered(16, grows=True)
 def _opened(path: str, folder: tuple[Any, ...]) -> Project:
     project = Project.open(path)
     _identities[project] = folder
     return project
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@remembered(64, grows=True)
 def board(path: str) -> Board:
     """The queues of a project, which all sessions of this server share."""
     return Board()
@@ -82,7 +83,7 @@ def presence(path: str) -> Presence:
     return Presence()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8, grows=True)
 def newest(path: str, part: str) -> dict[str, Any]:
     """The newest measurement of a part of a project, which all sessions share; empty before the first."""
     return {}
@@ -195,7 +196,7 @@ def annotated(project: Project, view: View) -> View:
     return replace(view, dataset=dataset, fingerprint=fingerprint)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _annotated(
     path: str, fingerprint: str, _dataset: Dataset, _people: Any, columns: tuple[str, ...]
 ) -> Dataset:

@@ -10,6 +10,7 @@ from curation.looking.unread import Unread, multilingual, unread_by
 from curation.project import Project
 from curation.recipe import Recipe
 from curation.ui import state
+from curation.ui.budget import remembered
 from curation.ui.text import markdown
 
 
@@ -40,7 +41,7 @@ def draw(project: Project, rows: pd.DataFrame, fingerprint: str) -> None:
         )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@remembered(16)
 def _counted(
     path: str, fingerprint: str, revision: str, _rows: pd.DataFrame, _recipe: Recipe
 ) -> Unread | None:

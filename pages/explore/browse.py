@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.looking.columns import numbers, ordered, titles, with_titles
-from curation.looking.masks import SHOWN, Positions, listed
+from curation.looking.masks import SHOWN, Ids, Positions, listed
 from curation.looking.result import SearchResult, positions
 from curation.project import Project
 from curation.ui import (
@@ -101,14 +101,15 @@ def draw() -> None:
     )
     places = ordered(view.dataset, positions(result, meets), str(order or ""))
     queues.draw_count(project, view.dataset, places, chosen, result, "browse")
-    concepts.open_next(project, "browse", rows.index[places])
+    ids = Ids(rows.index, places)
+    concepts.open_next(project, "browse", ids)
     key = listed(places)
     if concepts.concept_of("browse"):
         key += view.fingerprint
     picked = draw_table(view.dataset, places, result, str(order or ""), key)
     if 0 < len(places) < len(rows):
         with st.expander(f"Act on all {len(places):,}", icon=":material/done_all:"):
-            actions.for_many(project, list(rows.index[places]), "browse-all")
+            actions.for_many(project, ids, "browse-all")
     if picked:
         state.OPEN.set(project, picked)
     if opened := state.OPEN.get(project):

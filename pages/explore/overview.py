@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation.dataset import Dataset
 from curation.looking.counts import Counts, by_source
+from curation.looking.masks import kept_values
 from curation.ui import charts, measures, progress, shell, state, tables
 from curation.ui.tables import Column
 
@@ -48,9 +49,9 @@ def draw_funnel(dataset: Dataset) -> None:
     with left:
         charts.funnel(dataset, key="funnel")
     with right:
-        if "topic" in dataset.kept:
+        if "topic" in dataset.rows:
             st.caption("The largest topics of the kept examples")
-            charts.counts(dataset.kept["topic"], top=14, key="funnel-topics")
+            charts.counts(kept_values(dataset, "topic"), top=14, key="funnel-topics")
 
 
 def draw() -> None:
@@ -70,7 +71,7 @@ def draw() -> None:
         persist_state="session",
     )
     if part == "Measures":
-        measures.draw(view.dataset.kept)
+        measures.draw(view.dataset)
     elif part == "Files":
         tables.draw(by_source(view.dataset.rows), FILE)
     elif part == "Review":

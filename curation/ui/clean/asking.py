@@ -14,9 +14,11 @@ from curation.judging.endpoint import KEY
 from curation.judging.plan import Plan, plan
 from curation.judging.rubric import DEFAULT, Rubric, rubric_of
 from curation.judging.verdicts import name_in_project, verdict_file
+from curation.looking.masks import number_kept
 from curation.project import Project, View
 from curation.recipe import Recipe
 from curation.ui import shell, state
+from curation.ui.budget import remembered
 from curation.ui.clean import edits
 from curation.ui.text import markdown
 
@@ -45,7 +47,7 @@ def draw(project: Project, recipe: Recipe, position: int) -> None:
             "Model", placeholder="its name there", key="judge-model", persist_state="session"
         ).strip()
         view = project.view()
-        most = len(view.dataset.kept)
+        most = number_kept(view.dataset)
         count, sent, answered = st.columns(3)
         rows = count.number_input(
             "Examples", 1, max(1, most), min(USUAL, max(1, most)), key="judge-rows"
@@ -80,7 +82,7 @@ def _planned(project: Project, view: View, url: str, model: str, rubric: Rubric,
     return _counted(*place, url, model, rubric.text, rows, _dataset=view.dataset)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@remembered(4)
 def _counted(
     path: str,
     fingerprint: str,

@@ -14,12 +14,13 @@ from curation.project import Project
 from curation.recipe import Recipe, Step
 from curation.report import StepReport
 from curation.ui import charts, state
+from curation.ui.budget import remembered
 from curation.ui.clean import edits
 from curation.ui.duplicates import threshold
 from curation.ui.text import title_of
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _numbers(
     path: str, fingerprint: str, name: str, _dataset: Dataset, _report: StepReport, _step: Step
 ) -> Numbers | None:

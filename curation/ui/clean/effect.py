@@ -13,6 +13,7 @@ from curation.project import Project
 from curation.recipe import Recipe
 from curation.report import StepReport
 from curation.ui import charts, tables
+from curation.ui.budget import remembered
 from curation.ui.clean import cut, judge
 from curation.ui.tables import Column
 from curation.ui.text import highlighted, markdown, title_of
@@ -107,7 +108,7 @@ def _draw_dropped(dataset: Dataset, report: StepReport) -> None:
                 st.text(message.content or "")
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _by_amount(path: str, fingerprint: str, _report: StepReport) -> pd.DataFrame:
     return changes.by_amount(_report.changed_examples())
 

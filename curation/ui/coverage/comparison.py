@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from curation.looking import coverage
 from curation.looking.coverage import Compared
@@ -16,6 +15,7 @@ from curation.looking.gaps import gaps as gaps_of
 from curation.project import Project, View
 from curation.reference_sets import ReferenceSet
 from curation.ui import state
+from curation.ui.budget import remembered
 from curation.ui.coverage import figure as figures
 
 
@@ -71,28 +71,28 @@ def newest(reference: ReferenceSet, name: str) -> tuple[str, Compared] | None:
         compared = _read(str(reference.results), other)
         if compared is not None:
             return other, compared
-        _read.clear(str(reference.results), other)  # it is damaged and may be computed again
+        _read.forget(str(reference.results), other)  # it is damaged and may be computed again
     return None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _read(folder: str, name: str) -> Compared | None:
     return coverage.remembered(Path(folder), name)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@remembered(4)
 def _prompts(folder: str, sha256: str, added: float, _reference: ReferenceSet) -> pd.Series:
     return _reference.examples["prompt"]
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@remembered(24)
 def _gaps(
     folder: str, name: str, reach: float, _compared: Compared, _prompts: pd.Series
 ) -> list[Gap]:
     return gaps_of(_compared, _prompts, reach)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _figure(
     folder: str,
     name: str,

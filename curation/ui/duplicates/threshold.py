@@ -15,6 +15,7 @@ from curation.recipe import Step, replace_params
 from curation.registry import operation
 from curation.report import StepReport
 from curation.ui import shell, state
+from curation.ui.budget import remembered
 from curation.ui.duplicates import pair
 from curation.ui.text import markdown
 from curation.view import as_far_as
@@ -72,7 +73,7 @@ def _add(project: Project) -> None:
         state.flash("Added to the recipe; run it to see what it finds")
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the examples…")
+@remembered(4, spinner="Comparing the examples…")
 def _copies(
     path: str, fingerprint: str, name: str, _dataset: Dataset, _report: StepReport
 ) -> Copies:

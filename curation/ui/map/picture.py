@@ -12,6 +12,7 @@ from curation.looking.masks import Mask, Positions, digest
 from curation.looking.result import positions
 from curation.project import Project
 from curation.ui import state
+from curation.ui.budget import remembered
 from curation.ui.map import figure as figures
 from curation.ui.map.scene import Scene
 from curation.ui.slots import widget_value
@@ -99,7 +100,7 @@ def _plain(scene: Scene, dark: bool) -> go.Figure:
     )
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@remembered(12)
 def _figure(
     path: str,
     fingerprint: str,

@@ -9,6 +9,7 @@ from curation.looking import layout
 from curation.looking.masks import Mask
 from curation.project import Project, View
 from curation.ui import shell, state
+from curation.ui.budget import remembered
 from curation.ui.text import markdown
 
 
@@ -25,7 +26,7 @@ def truth(project: Project, view: View, on_map: Mask) -> list[str]:
     ]
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring …")
+@remembered(8, spinner="Measuring …")
 def _trust(
     path: str, fingerprint: str, some: int, _dataset: Dataset, _on_map: Mask
 ) -> float | None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation.looking import layout
 from curation.looking.columns import shown, titles, with_titles
-from curation.looking.masks import SHOWN, Positions, digest, listed
+from curation.looking.masks import SHOWN, Ids, Positions, digest, listed
 from curation.looking.quotas import candidates
 from curation.looking.result import SearchResult, positions
 from curation.looking.special import SPREAD
@@ -31,6 +31,7 @@ from curation.ui.map.bar import look_button
 from curation.ui.map.scene import Scene, Selection
 
 LIKE = search.like("map")
+PLACE = ["map_x", "map_y"]
 SHOW = Act(
     "Show it",
     ":material/my_location:",
@@ -65,30 +66,33 @@ def draw_selection(scene: Scene, selection: Selection) -> None:
     """Draw the selection: actions, its special words and values, and its examples."""
     project, view, rows = scene.project, scene.view, scene.rows
     chosen, result = selection.mask, selection.result
-    part = rows[chosen]
+    part = Ids.of(rows.index, chosen)
     st.header(f"{len(part):,} {selection.title}", anchor=False)
-    actions.for_many(project, list(part.index), "map")
+    actions.for_many(project, part, "map")
     row = st.container(horizontal=True)
     best_first = positions(result, chosen)
     with row:
-        queues.review_these(project, view.dataset, list(rows.index[best_first]), "map")
+        queues.review_these(project, view.dataset, Ids(rows.index, best_first), "map")
     if selection.drawn:
         look = partial(look_button, row, project)
         about = "Draw this part from all of its rows."
-        look("Zoom", "map-zoom", ":material/zoom_in:", about, part=layout.around(part))
+        look(
+            "Zoom", "map-zoom", ":material/zoom_in:", about, part=layout.around(rows[PLACE][chosen])
+        )
         look("Remove shape", "map-let-go", ":material/deselect:", shapes={})
-    at_choice = rows[chosen & candidates(view.dataset)]
-    if "topic" in rows and at_choice["topic"].notna().any():
-        with row:
-            quotas.popover(project, at_choice)
+    if "topic" in rows:
+        topics = rows["topic"][chosen & candidates(view.dataset)]
+        if topics.notna().any():
+            with row:
+                quotas.popover(project, topics)
     key = (str(project.path), view.fingerprint, digest(chosen))
-    of_part = special.remembered(*key, view.dataset, chosen, scene.on_map & ~chosen)
+    of_part = special.of_selection(*key, view.dataset, chosen, scene.on_map & ~chosen)
     if result is not None and result.name and len(result.scores):
         least, greatest = result.range
         st.caption(f"{result.name.capitalize()} from {greatest:.2f} to {least:.2f}.")
     if facts := special.sentences(of_part, titles(view.dataset)):
         st.caption("  \n".join(facts))
-    concepts.open_next(project, "map", rows.index[best_first])
+    concepts.open_next(project, "map", Ids(rows.index, best_first))
     draw_list(scene, best_first, of_part.spread, result)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import streamlit as st
-
 from curation.dataset import Dataset
 from curation.looking.masks import Mask
 from curation.looking.special import Fact, Special, special
+from curation.ui.budget import remembered
 from curation.ui.text import markdown, title_of
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def remembered(
+@remembered(24)
+def of_selection(
     path: str,
     fingerprint: str,
     about: str,

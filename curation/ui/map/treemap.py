@@ -12,6 +12,7 @@ from curation.looking.columns import plain_name, with_shown
 from curation.looking.masks import Mask, digest
 from curation.project import Project, View
 from curation.ui import shell, state
+from curation.ui.budget import remembered
 from curation.ui.charts import PALETTE, WARN
 from curation.ui.slots import set_widget, widget_value
 from curation.ui.text import hover, markdown
@@ -94,7 +95,7 @@ def _paler(colour: str, share: float = 0.45) -> str:
     return "#" + "".join(f"{round(p + (255 - p) * share):02x}" for p in parts)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@remembered(8)
 def _figure(
     path: str,
     fingerprint: str,

@@ -9,6 +9,7 @@ from curation.looking.choice import Choice, both
 from curation.recipe import Recipe, Step
 from curation.registry import operations
 from curation.replay import NotCached
+from curation.ui.budget import remembered
 from curation.ui.select import figure
 from curation.ui.select.scene import Scene
 from curation.ui.text import markdown
@@ -61,7 +62,7 @@ PATIENCE = 10_000
 """Examples up to which a page waits for a slow method; more are a run of the recipe."""
 
 
-@st.cache_data(max_entries=8, show_spinner="Choosing by the second method …")
+@remembered(8, spinner="Choosing by the second method …")
 def _second(path: str, key: str, name: str, _scene: Scene) -> Choice | None:
     """The choice of another method with the same budget; None where a page may not wait for it.
 

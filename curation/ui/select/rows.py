@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.ui import state, tables
+from curation.ui.budget import remembered
 from curation.ui.select.scene import Scene
 from curation.ui.slots import set_widget
 from curation.ui.tables import Column
@@ -85,7 +86,7 @@ def _link(
         st.switch_page(BROWSE)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@remembered(8)
 def _table(path: str, key: str, chosen: bool, _scene: Scene) -> pd.DataFrame:
     rows, choice = _scene.dataset.rows, _scene.choice
     return (choice.reasons(rows) if chosen else choice.rejected(rows)).head(FIRST)

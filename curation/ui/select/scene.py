@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import streamlit as st
-
 from curation.comparison import remembered_vectors
 from curation.dataset import Dataset
 from curation.looking.chance import Beside, beside_chance
 from curation.looking.choice import Choice, Starved, starved
 from curation.project import Project, View
+from curation.ui.budget import remembered
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,11 @@ class Scene:
         return _starved(str(self.project.path), self.key, self.dataset, self.choice)
 
 
-@st.cache_data(max_entries=16, show_spinner="Comparing with twenty random choices …")
+@remembered(16, spinner="Comparing with twenty random choices …")
 def _beside(path: str, key: str, _project: Project, _dataset: Dataset, _choice: Choice) -> Beside:
     return beside_chance(_dataset, _choice, remembered_vectors(_project, _dataset))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@remembered(16)
 def _starved(path: str, key: str, _dataset: Dataset, _choice: Choice) -> Starved:
     return starved(_dataset, _choice)

@@ -1,0 +1,206 @@
+"""The app's pages at many rows: python -m benchmarks pages [ROWS] [--project FOLDER] [--sessions N].
+
+Each page is drawn as the server draws it, by Streamlit's own test runner, without a browser: processor seconds of
+the first drawing and of later ones, in sessions one after the other, and the memory of the process after each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from benchmarks.scale import DATA, with_params, write_rows
+from curation import Project
+from curation.recipe_file import DEFAULT_RECIPE
+from curation.settings import identity
+from curation.ui import door, server, shell, state
+from curation.ui.budget import budget
+from curation.ui.card.replies import Place, reply
+
+FIRST = "explore/overview"
+"""The page that the app opens with."""
+
+EXAMPLE = "an example"
+"""Stands for the id of an example of the project."""
+
+VISITS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "Overview": (FIRST, {}),
+    "Overview, measures": (FIRST, {"overview-part": "Measures"}),
+    "Overview, files": (FIRST, {"overview-part": "Files"}),
+    "Map": ("explore/map", {}),
+    "Map, by quality": ("explore/map", {"map-colour": "quality"}),
+    "Map, what is kept": ("explore/map", {"map-fate": "kept"}),
+    "Map, treemap": ("explore/map", {"map-picture": "treemap"}),
+    "Browse": ("explore/browse", {}),
+    "Browse, by topic": ("explore/browse", {"browse-columns": ["topic"]}),
+    "Browse, by length": (
+        "explore/browse",
+        {"browse-columns": ["response_tokens"], "browse-sort": "quality"},
+    ),
+    "Browse, two words": ("explore/browse", {"browse-words": "water temperature"}),
+    "Browse, a frequent word": ("explore/browse", {"browse-words": "the"}),
+    "Browse, an example": ("explore/browse", {"open": EXAMPLE}),
+    "Browse, like it": ("explore/browse", {"browse-mode": "Like this", "browse-like": [EXAMPLE]}),
+    "Clean": ("prepare/clean", {}),
+    "Duplicates": ("prepare/duplicates", {}),
+    "Load": ("prepare/load", {}),
+    "Coverage": ("explore/coverage", {}),
+    "Annotate": ("review/annotate", {}),
+    "Annotate, the next cards": ("", {}),
+    "Team": ("review/team", {}),
+    "History": ("review/history", {}),
+    "Select": ("deliver/select", {}),
+    "Export": ("deliver/export", {}),
+    "Train": ("deliver/train", {}),
+}
+"""Visits in the order of a walk: title → page, and the values of its widgets."""
+
+
+def memory() -> tuple[float, float, float]:
+    """Return GiB of this process: its own, of files that it maps, and the most of both so far."""
+    with open("/proc/self/status", encoding="utf-8") as lines:
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    own, files = (int(fields[name].split()[0]) / 2**20 for name in ("RssAnon", "RssFile"))
+    return own, files, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+class Walk:
+    """Visits to the pages of a project, each timed in processor seconds of the server."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: dict[str, list[float]] = {title: [] for title in VISITS}
+        self._spent = 0.0
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        begin = time.process_time()
+        try:
+            yield
+        finally:
+            self._spent += time.process_time() - begin
+
+    @contextmanager
+    def timed_pages(self) -> Iterator[None]:
+        """Time what the app draws, and not what the test runner reads of it."""
+        draw = shell.around
+
+        def around(page: Any) -> None:
+            with self._timed():
+                draw(page)
+
+        shell.around = around
+        try:
+            yield
+        finally:
+            shell.around = draw
+
+    @property
+    def project(self) -> Project:
+        """The project as the server holds it."""
+        return state._opened(str(self.path), identity(self.path))
+
+    def session(self, name: str) -> None:
+        """Visit every page as a person of that name."""
+        for title, (page, values) in VISITS.items():
+            self._spent = 0.0
+            if page:
+                self._visit(name, page, values)
+            else:
+                with self._timed():
+                    self._cards(name)
+            self.seconds[title].append(self._spent)
+
+    def _visit(self, name: str, page: str, values: Mapping[str, Any]) -> None:
+        app = AppTest.from_file(str(server.script()), default_timeout=3_600)
+        app.session_state["annotator"] = name
+        for key, value in values.items():
+            if EXAMPLE in value:
+                example = str(self.project.view().dataset.rows.index[5])
+                key = f"open-example-{self.path}" if key == "open" else key
+                value = [example] if isinstance(value, list) else example
+            app.session_state[key] = value
+        if page != FIRST:
+            app.switch_page(f"pages/{page}.py")
+        app.run()
+        troubles = [*(error.message for error in app.exception), *(e.value for e in app.error)]
+        if troubles:
+            raise SystemExit(f"{page}: {troubles[0]}")
+
+    def _cards(self, name: str) -> None:
+        project = self.project
+        view = state.annotated(project, project.view())
+        place = Place(project, self.path.name, view, state.board(str(self.path)), name, name)
+        answer = reply(place, {"project": self.path.name, "sent": 1, "page": name, "have": {}})
+        assert not answer.get("trouble"), answer["trouble"]
+
+
+def make(rows: int, data: Path, folder: Path) -> Path:
+    """Make a project of so many rows by commands of their own, and run its recipe."""
+    source, place = folder / "rows.jsonl", folder / "job"
+    write_rows(source, data, rows)
+    Project.create(place, recipe=with_params(DEFAULT_RECIPE, "embed", way="draft"))
+    for words in (("import", place, source), ("run", place)):
+        subprocess.run([sys.executable, "-m", "curation", *map(str, words)], check=True)
+    return place
+
+
+def measure(path: Path, sessions: int) -> None:
+    """Walk through the pages in some sessions, and print the table."""
+    os.environ["CURATION_WORKSPACE"], os.environ["CURATION_PROJECT"] = str(path.parent), str(path)
+    door.guarded = True
+    walk = Walk(path)
+    own, files, most = memory()
+    print(f"Before: {own:.2f} GiB and {files:.2f} of files")
+    with walk.timed_pages():
+        for number in range(sessions):
+            walk.session(f"Person {number}")
+            own, files, most = memory()
+            print(
+                f"After session {number + 1}: {own:.2f} GiB and {files:.2f} of files, "
+                f"most {most:.2f}; results {budget.size() / 2**30:.2f}",
+                flush=True,
+            )
+    print("\n| page | first, processor s | later: median | slowest |\n|---|---:|---:|---:|")
+    for title, (first, *later) in walk.seconds.items():
+        middle, slowest = (statistics.median(later), max(later)) if later else (first, first)
+        print(f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} |")
+    later = sorted(s for title in VISITS for s in walk.seconds[title][1:])
+    if later:
+        print(f"\nLater pages, 95 of 100: {later[int(0.95 * (len(later) - 1))]:.2f} s")
+
+
+def main() -> None:
+    """Measure a project's pages."""
+    parser = argparse.ArgumentParser(prog="benchmarks pages")
+    parser.add_argument("rows", nargs="?", type=int, default=200_000)
+    parser.add_argument("--project", type=Path, help="A project whose recipe was run.")
+    parser.add_argument("--sessions", type=int, default=3)
+    parser.add_argument("--data", type=Path, default=DATA)
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    if options.project is not None:
+        measure(options.project.resolve(), options.sessions)
+        return
+    folder = Path(tempfile.mkdtemp())
+    try:
+        measure(make(options.rows, options.data, folder), options.sessions)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The memory of the app: what pages computed of all projects, within one budget.
+
+When it holds more, the project that nobody used for longest is forgotten whole, then results of the
+project in use. Accepted cost: what was forgotten is opened or computed again when a page needs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import os
+import threading
+from collections.abc import Callable, Hashable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.footprint import Footprint, bytes_of, footprint
+
+LIMIT_GB = 2.0
+"""Most gigabytes that results take; the environment variable CURATION_MEMORY_GB overrules it."""
+
+OWN_SHARE = 0.25
+"""Share of the budget that results of the project in use keep, however large the project is itself."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Key = tuple[Hashable, ...]
+"""The path of a project, the name of a function, and its arguments."""
+
+
+def limit() -> int:
+    """Return the bytes of CURATION_MEMORY_GB, or else of LIMIT_GB; raises CurationError for no number."""
+    try:
+        return int(float(os.environ.get("CURATION_MEMORY_GB") or LIMIT_GB) * 2**30)
+    except (ValueError, OverflowError):
+        raise CurationError(
+            "CURATION_MEMORY_GB must be a number of gigabytes, such as 2; correct or unset it."
+        ) from None
+
+
+@dataclass
+class _Result:
+    """A remembered result. grows: whether it holds more with time, so that it is measured again."""
+
+    value: Any
+    grows: bool
+    used: int
+    measured: int = 0
+    pieces: Footprint = field(default_factory=dict)
+
+
+class Budget:
+    """Results by key, the first part of which is a folder; safe for many threads."""
+
+    def __init__(self) -> None:
+        self._results: dict[Key, _Result] = {}
+        self._turns: dict[Key, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._clock = count(1)
+
+    def get(self, key: Key, make: Callable[[], T], most: int, grows: bool = False) -> T:
+        """Return the result of a key, made by one thread where it is not remembered.
+
+        most: results of the same function; the one unused for longest is forgotten first.
+        """
+        with self._lock:
+            if key in self._results:
+                return cast(T, self._use(key))
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._results:
+                    return cast(T, self._use(key))
+            try:
+                result = _Result(make(), grows, 0)
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+            with self._lock:
+                self._results[key] = result
+                value: T = self._use(key)
+                alike = [other for other in self._results if other[1] == key[1]]
+                for other in sorted(alike, key=self._age)[: max(0, len(alike) - most)]:
+                    del self._results[other]
+            return value
+
+    def forget(self, key: Key) -> None:
+        """Forget a result, if it is remembered."""
+        with self._lock:
+            self._results.pop(key, None)
+
+    def size(self) -> int:
+        """Return the bytes of all results together."""
+        with self._lock:
+            return self._measure()
+
+    def settle(self, folder: Path) -> None:
+        """Forget what has no room in the budget; of the project in this folder nothing that pages wait for."""
+        most = limit()
+        with self._lock:
+            freed = False
+            while self._measure() > most and (names := self._next(str(folder))):
+                for name in names:
+                    del self._results[name]
+                freed = True
+        if freed:
+            gc.collect()  # an open project refers to itself
+
+    def _use(self, key: Key) -> Any:
+        result = self._results[key]
+        result.used = next(self._clock)
+        return result.value
+
+    def _age(self, key: Key) -> int:
+        return self._results[key].used
+
+    def _measure(self) -> int:
+        for result in self._results.values():
+            if not result.measured or (result.grows and result.measured < result.used):
+                result.pieces, result.measured = footprint(result.value), result.used
+        return bytes_of(result.pieces for result in self._results.values())
+
+    def _next(self, folder: str) -> list[Key]:
+        """Return the results to forget next: those of the oldest other project, else the oldest one."""
+        ages = dict[str, int]()
+        for key in self._results:
+            owner = str(key[0])
+            ages[owner] = max(ages.get(owner, 0), self._age(key))
+        others = [
+            owner for owner in ages if owner != folder and not owner.startswith(f"{folder}{os.sep}")
+        ]
+        if others:
+            oldest = min(others, key=ages.__getitem__)
+            return [key for key in self._results if key[0] == oldest]
+        own = {key: result.pieces for key, result in self._results.items() if not result.grows}
+        least = OWN_SHARE * limit()
+        return sorted(own, key=self._age)[:1] if bytes_of(own.values()) > least else []
+
+
+budget = Budget()
+"""The results of this server."""
+
+
+class Remembered(Generic[P, T]):
+    """A function whose results the budget remembers.
+
+    Its first parameter is the path of a project or of a folder in one. The others are the rest of a
+    result's key, but for those whose names begin with `_`.
+    """
+
+    def __init__(self, function: Callable[P, T], most: int, grows: bool, spinner: str) -> None:
+        functools.update_wrapper(self, function)
+        self._function, self._most, self._grows, self._spinner = function, most, grows, spinner
+        self._signature = inspect.signature(function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the result, computed where it is not remembered."""
+
+        def make() -> T:
+            with st.spinner(self._spinner) if self._spinner else nullcontext():
+                return self._function(*args, **kwargs)
+
+        return budget.get(self._key(*args, **kwargs), make, self._most, self._grows)
+
+    def forget(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Forget the result of these arguments."""
+        budget.forget(self._key(*args, **kwargs))
+
+    def _key(self, *args: Any, **kwargs: Any) -> Key:
+        given = self._signature.bind_partial(*args, **kwargs).arguments
+        folder, *others = (value for name, value in given.items() if not name.startswith("_"))
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        return (folder, name, *others)
+
+
+def remembered(
+    most: int, *, grows: bool = False, spinner: str = ""
+) -> Callable[[Callable[P, T]], Remembered[P, T]]:
+    """Remember a function's results in the budget; see `Remembered`.
+
+    most: results at a time. grows: whether a result comes to hold more after it was made. spinner: a
+    text that is shown meanwhile.
+    """
+    return lambda function: Remembered(function, most, grows, spinner)
