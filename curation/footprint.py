@@ -7,6 +7,7 @@ Accepted cost: of a container with many parts some are looked at, and stand for 
 from __future__ import annotations
 
 import bisect
+import functools
 import sys
 import threading
 import types
@@ -149,12 +150,17 @@ def _parts(value: object) -> Collection[object]:
     parts = list(getattr(value, "__dict__", {}).values())
     if isinstance(value, pd.api.extensions.ExtensionArray):
         parts += [getattr(value, name, None) for name in ("_ndarray", "_codes")]
-    for kind in type(value).__mro__:
-        slots = [d for d in kind.__dict__.values() if isinstance(d, types.MemberDescriptorType)]
-        for slot in slots:
-            with suppress(AttributeError):  # it was never set
-                parts.append(slot.__get__(value))
+    for slot in _slots(type(value)):  # type: ignore[arg-type]
+        with suppress(AttributeError):  # it was never set
+            parts.append(slot.__get__(value))
     return parts
+
+
+@functools.cache
+def _slots(kind: type) -> list[types.MemberDescriptorType]:
+    """Return the slots of a class and of those that it is made from."""
+    values = (value for one in kind.__mro__ for value in one.__dict__.values())
+    return [value for value in values if isinstance(value, types.MemberDescriptorType)]
 
 
 def _lookup(index: pd.Index) -> list[object]:

@@ -200,7 +200,7 @@ def twins(rows: pd.DataFrame, delta: pd.DataFrame, dropped_too: bool = False) ->
     if "duplicate_of" not in delta:
         return pd.Series("", index=delta.index, dtype="str")
     names = delta["duplicate_of"].dropna()
-    names = names[names.isin(rows.index)]
+    names = names[rows.index.get_indexer(pd.Index(names, dtype=rows.index.dtype)) >= 0]
     table = rows.loc[names, ["source", "source_row", "prompt", "dropped_by"]]
     shown = table["dropped_by"].isna() | dropped_too
     texts = [

@@ -182,7 +182,7 @@ def test_a_budget_that_is_no_number_is_said_in_a_sentence(monkeypatch, text):
 
 
 def test_of_two_projects_the_older_is_forgotten_and_comes_back_right(project, copy_of, monkeypatch):
-    monkeypatch.setattr(budgets, "budget", fresh := Budget())
+    monkeypatch.setattr(budgets, "budget", fresh := Budget(share=1e9))
     monkeypatch.setattr("curation.ui.shell.budget", fresh)
     pairs = [{"prompt": f"Name {n}.", "completion": f"It is {n}."} for n in (1, 2, 3, 3)]
     other = copy_of(project.path.parent / "other", pairs, Step("drop_exact_duplicates"))

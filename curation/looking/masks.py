@@ -37,8 +37,11 @@ def number_kept(dataset: Dataset) -> int:
 
 
 def kept_values(dataset: Dataset, column: str) -> pd.Series:
-    """Return a column of the rows that no step and no person dropped; KeyError without it."""
-    return dataset.rows[column][is_kept(dataset)]
+    """Return a column of the rows that no step and no person dropped; KeyError without it.
+
+    It has numbers in the place of ids: for those pandas makes a table to look them up, in each part anew.
+    """
+    return pd.Series(dataset.rows[column].array[is_kept(dataset)], name=column)
 
 
 def digest(chosen: Mask) -> str:

@@ -11,6 +11,7 @@ import gc
 import inspect
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -58,9 +59,13 @@ class _Result:
 
 
 class Budget:
-    """Results by key, the first part of which is a folder; safe for many threads."""
+    """Results by key, the first part of which is a folder; safe for many threads.
 
-    def __init__(self) -> None:
+    share: of the time that `tidy` takes at most.
+    """
+
+    def __init__(self, share: float = 0.05) -> None:
+        self._share, self._rested, self._settling = share, 0.0, threading.Lock()
         self._results: dict[Key, _Result] = {}
         self._turns: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -98,19 +103,32 @@ class Budget:
             self._results.pop(key, None)
 
     def size(self) -> int:
-        """Return the bytes of all results together."""
+        """Return the bytes of all results together, measured while others go on."""
         with self._lock:
-            return self._measure()
+            results = list(self._results.values())
+        for result in results:
+            if not result.measured or (result.grows and result.measured < result.used):
+                used = result.used
+                result.pieces, result.measured = footprint(result.value), used
+        return bytes_of(result.pieces for result in results)
+
+    def tidy(self, folder: Path) -> None:
+        """Settle, unless somebody does just now, or did so lately that it would take more than its share."""
+        if time.monotonic() < self._rested or not self._settling.acquire(blocking=False):
+            return
+        try:
+            begin = time.monotonic()
+            self.settle(folder)
+            end = time.monotonic()
+            self._rested = end + (end - begin) / self._share
+        finally:
+            self._settling.release()
 
     def settle(self, folder: Path) -> None:
-        """Forget what has no room in the budget; of the project in this folder nothing that pages wait for."""
-        most = limit()
-        with self._lock:
-            freed = False
-            while self._measure() > most and (names := self._next(str(folder))):
-                for name in names:
-                    del self._results[name]
-                freed = True
+        """Forget what has no room in the budget; of the project in this folder only what exceeds OWN_SHARE."""
+        most, freed = limit(), False
+        while self.size() > most and self._forget_next(str(folder)):
+            freed = True
         if freed:
             gc.collect()  # an open project refers to itself
 
@@ -122,11 +140,13 @@ class Budget:
     def _age(self, key: Key) -> int:
         return self._results[key].used
 
-    def _measure(self) -> int:
-        for result in self._results.values():
-            if not result.measured or (result.grows and result.measured < result.used):
-                result.pieces, result.measured = footprint(result.value), result.used
-        return bytes_of(result.pieces for result in self._results.values())
+    def _forget_next(self, folder: str) -> bool:
+        """Forget what `_next` names; return whether that was anything."""
+        with self._lock:
+            names = self._next(folder)
+            for name in names:
+                del self._results[name]
+        return bool(names)
 
     def _next(self, folder: str) -> list[Key]:
         """Return the results to forget next: those of the oldest other project, else the oldest one."""

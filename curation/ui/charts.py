@@ -86,7 +86,8 @@ def histogram(
     key: str | None = None,
 ) -> None:
     """Draw the distribution of a number up to its 99.5th percentile, with a line at each threshold."""
-    numbers = pd.to_numeric(values, errors="coerce").dropna().to_numpy(dtype=float)
+    plain = values.reset_index(drop=True)  # ids are slow to select from
+    numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
         st.caption("Nothing was measured yet.")
@@ -149,7 +150,8 @@ def counts(
     values: pd.Series, *, top: int = 12, height: int | None = None, key: str | None = None
 ) -> None:
     """Draw a bar for each value by its frequency, the most frequent first."""
-    sizes = values.dropna().astype(str).replace("", "none").value_counts()
+    sizes = values.value_counts()
+    sizes.index = sizes.index.map(lambda value: str(value) or "none")
     if not len(sizes):
         st.caption("Nothing was measured yet.")
         return
@@ -234,6 +236,7 @@ def write_names(
 
 def distribution(values: pd.Series, title: str, key: str | None = None) -> None:
     """Draw a histogram of a number, or counts of anything else."""
+    values = values.reset_index(drop=True)
     if pd.api.types.is_numeric_dtype(values) and values.dtype != bool and values.nunique() > 2:
         histogram(values, title, key=key)
     else:

@@ -72,7 +72,7 @@ def around(page: Any) -> None:
     except CurationError as error:
         st.error(markdown(error, 600), icon=":material/error:")
     if project is not None:
-        budget.settle(project.path)
+        budget.tidy(project.path)
 
 
 def _who_and_where() -> None:
