@@ -135,7 +135,7 @@ def project(place) -> Project:
     (place / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in texts))
     fresh = Project.create(place / "p")
     fresh.add(place / "rows.jsonl")
-    quick = "fix_text drop_exact_duplicates lengths keep_between"
+    quick = "fix_text drop_exact_duplicates lengths drop_near_duplicates keep_between"
     fresh.recipe = Recipe(tuple(step for step in DEFAULT_RECIPE if step.use in quick.split()))
     return fresh
 

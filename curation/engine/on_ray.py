@@ -23,12 +23,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import pandas as pd
-
 from curation import __version__, registry
-from curation.engine.batches import Batch, run_batch
+from curation.engine.batches import Batch, module_of, run_batch
 from curation.errors import CurationError, MissingExtra
 from curation.process import SIGNALS
+from curation.versions import module_version
 
 FEW = 4
 """Batches that this process does by itself: a connection would take longer."""
@@ -73,23 +72,23 @@ class Ray:
         self._ray: Any = None
         self._began = False
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[pd.DataFrame]:
-        """One frame of new columns per batch, in order; all of one operation.
+    def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
+        """One answer per batch, in order; all of one operation.
 
         Few batches are not worth a connection. Raises CurationError where the cluster cannot do them.
         """
         todo = list(batches)
-        module = registry.operation(todo[0].operation).run.__module__ if todo else ""
+        module = module_of(todo[0].operation) if todo else ""
         if len(todo) < FEW or module == "__main__":  # workers do not have __main__
             return map(run_batch, todo)
         return self._results(module, todo)
 
-    def _results(self, module: str, todo: list[Batch]) -> Iterator[pd.DataFrame]:
-        operation = registry.operation(todo[0].operation)
-        about = (module, operation.name, f"{__version__} (code {operation.version})")
+    def _results(self, module: str, todo: list[Batch]) -> Iterator[Any]:
+        name = todo[0].operation
+        about = (module, name, _version(name))
         ray = self._connected()
         send = ray.remote(_task()).options(
-            num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", name=operation.name
+            num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", name=name
         )
 
         def sent(batch: Batch) -> Any:
@@ -111,7 +110,7 @@ class Ray:
                         "Run it again: what was finished is remembered."
                     )
                 tries, reference = tries + 1, sent(batch)
-            yield _columns(answer, about[2])
+            yield _value(answer, about[2])
 
     def _answer(self, reference: Any) -> Answer | None:
         """The answer of a task; None where its worker or its node was lost.
@@ -232,7 +231,7 @@ def _signals_kept() -> Iterator[None]:
 
 
 Answer = tuple[str, str, Any]
-"""A worker's answer: its kind, the node, and the columns as bytes or a text about what is wrong."""
+"""A worker's answer: its kind, the node, and the result as bytes or a text about what is wrong."""
 
 
 def _task() -> Callable[..., Any]:
@@ -255,15 +254,15 @@ def _task() -> Callable[..., Any]:
 def at_worker(node: str, module: str, operation: str, version: str, data: bytes) -> Answer:
     """A worker's answer to a task; see `Answer`.
 
-    module: that of the operation. version: the program's and the code's where the task comes from.
-    data: a pickled batch.
+    module: that of the operation. operation: see `Batch`. version: the program's and the code's where
+    the task comes from. data: a pickled batch.
     """
     try:
         importlib.import_module(module)  # registers the operation
-        mine = f"{__version__} (code {registry.operation(operation).version})"
+        mine = _version(operation)
         if mine != version:
             return "other", node, mine
-        return "columns", node, pickle.dumps(run_batch(pickle.loads(data)), protocol=5)
+        return "done", node, pickle.dumps(run_batch(pickle.loads(data)), protocol=5)
     except ImportError as error:
         return "absent", node, str(error)
     except CurationError as error:
@@ -275,12 +274,18 @@ def at_worker(node: str, module: str, operation: str, version: str, data: bytes)
         return "error", node, f"{what} could not be read or written: {error.strerror}."
 
 
-def _columns(answer: Answer, version: str) -> pd.DataFrame:
-    """The columns of an answer; raises CurationError where a worker had none."""
+def _version(operation: str) -> str:
+    """The program's version and that of the code behind an operation; see `Batch`."""
+    other = ":" in operation
+    code = module_version(module_of(operation)) if other else registry.operation(operation).version
+    return f"{__version__} (code {code})"
+
+
+def _value(answer: Answer, version: str) -> Any:
+    """The columns or arrays of an answer; raises CurationError where a worker had none."""
     kind, node, value = answer
-    if kind == "columns":
-        columns: pd.DataFrame = pickle.loads(value)
-        return columns
+    if kind == "done":
+        return pickle.loads(value)
     if kind == "other":
         raise CurationError(
             f"The Ray worker on {node} has another version of this program or of the packages that it "
