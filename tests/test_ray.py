@@ -311,3 +311,47 @@ def test_no_cluster_on_this_machine_is_a_sentence():
         "CurationError: No Ray cluster runs on this machine: give --address HOST:PORT, start one by ray "
         "start --head, or take --engine processes."
     )
+
+
+STRANGE = """
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from curation.engine import make_engine
+from curation.errors import CurationError
+
+ray = [Path(sys.executable).parent / "ray", "start", "--head", "--port", "6379"]
+token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789" * 5}
+subprocess.run(
+    [*ray, "--include-dashboard=false", "--disable-usage-stats"],
+    env={**os.environ, **token},
+    stdout=subprocess.DEVNULL,
+    check=True,
+)
+silent = socket.create_server(("127.0.0.1", 6380))
+for port in (6379, 6380):
+    try:
+        make_engine("ray", f"127.0.0.1:{port}")._connected()
+    except CurationError as error:
+        print(error)
+"""
+"""A program that meets a cluster which asks for a token, and a port which takes connections alone."""
+
+
+def test_a_missing_token_and_a_port_that_says_nothing_are_sentences():
+    needs_namespace()
+    hurry = {"RAY_NUM_REDIS_GET_RETRIES": "1", "RAY_py_gcs_connect_timeout_s": "2"}
+    done = subprocess.run(
+        enclosed(sys.executable, "-c", STRANGE),
+        env=environment(**hurry),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == [
+        "The Ray cluster at 127.0.0.1:6379 asks for its token: export RAY_AUTH_MODE=token, and put the "
+        "token into ~/.ray/auth_token or RAY_AUTH_TOKEN.",
+        "No Ray cluster answers at 127.0.0.1:6380: what listens there is not Ray, or is stuck.",
+    ], done.stderr

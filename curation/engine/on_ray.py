@@ -38,6 +38,14 @@ TRIES = 4
 ANSWER_SECONDS = 10
 """Time in which a cluster's address must take a connection."""
 
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_py_gcs_connect_timeout_s": str(ANSWER_SECONDS),
+    "RAY_NUM_REDIS_GET_RETRIES": "3",
+}
+"""Environment that Ray reads when it is imported: no statistics, and about a minute for an address that
+takes a connection and says nothing."""
+
 PATIENCE_SECONDS = 30
 """Time without a result after which the state of the cluster is looked at."""
 
@@ -171,7 +179,8 @@ class Ray:
             return self._ray
         if self.address != RUNNING:
             _knock(self.address)
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
         ray = importlib.import_module("ray")  # by name: its version is no part of any result
         if not ray.is_initialized():
             ray._private.worker._worker_logs_enabled = False  # it prints lost workers on stdout
@@ -185,15 +194,25 @@ class Ray:
         try:
             ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            if self.address == RUNNING and isinstance(error, ConnectionError):
-                raise CurationError(
-                    "No Ray cluster runs on this machine: give --address HOST:PORT, start one by ray "
-                    "start --head, or take --engine processes."
-                ) from None
-            first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise CurationError(
-                f"The Ray cluster at {self.address} could not be used: {first.rstrip('.:')}."
-            ) from error
+            raise CurationError(self._refused(error)) from error
+
+    def _refused(self, error: Exception) -> str:
+        """A sentence about a cluster that this program could not join."""
+        whole = f"{error} {error.__cause__}"
+        if self.address == RUNNING and isinstance(error, ConnectionError):
+            return (
+                "No Ray cluster runs on this machine: give --address HOST:PORT, start one by ray start "
+                "--head, or take --engine processes."
+            )
+        if "AuthToken" in whole or type(error).__name__ == "AuthenticationError":
+            return (
+                f"The Ray cluster at {self.address} asks for its token: export RAY_AUTH_MODE=token, and "
+                "put the token into ~/.ray/auth_token or RAY_AUTH_TOKEN."
+            )
+        if "imed out" in whole:
+            return f"No Ray cluster answers at {self.address}: what listens there is not Ray, or is stuck."
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return f"The Ray cluster at {self.address} could not be used: {first.rstrip('.:')}."
 
     def close(self) -> None:
         """Leave the cluster; unfinished batches are lost."""
