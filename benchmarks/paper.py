@@ -5,7 +5,7 @@ python -m benchmarks paper [--rows 100000000 10000000000] [--results FILE] [--te
 
 Reads what `python -m benchmarks scale` wrote for at least two numbers of rows. A row more costs what it cost
 between the two largest of them; where all rows are sorted or compared, that grows with the logarithm of
-their number as well. A step's core-seconds are its seconds by the clock times the cores, an upper bound.
+their number as well. A step's core-seconds are its share, by the clock, of those of the whole run.
 Bytes that a row needs in memory or sends are counted from what the row's keys and vectors are, see STAGES.
 --texts-per-second: of a core, for the embedding model; --core-hour and --network-gb: prices, which are yours
 to give. --machine-gib: memory of one machine. --write: put the tables into a page, between its two marks.
@@ -94,6 +94,7 @@ class Growth:
     def __init__(self, content: dict[str, Any], texts_per_second: float) -> None:
         self.cores = int(content["cores"])
         self.rate = texts_per_second
+        self.steps = {n["stage"][2:] for n in content["lines"] if n["stage"].startswith("· ")}
         self.lines = {(n["rows"], n["stage"].removeprefix("· ")): n for n in content["lines"]}
         sizes = sorted({rows for rows, stage in self.lines if stage == "input"})
         if len(sizes) < 2:
@@ -118,8 +119,14 @@ class Growth:
         return max(after, after + each * (rows - self.most)) * max(1.0, more)
 
     def _core_seconds(self, step: str, rows: int) -> float:
+        """What a command took, or a step's share of what the run took, by the clock of its steps."""
         line = self.lines.get((rows, step), {})
-        return float(line.get("processor") or line.get("seconds", 0.0) * self.cores)
+        if "processor" in line or not line:
+            return float(line.get("processor", 0.0))
+        clock = sum(
+            n["seconds"] for (r, s), n in self.lines.items() if r == rows and s in self.steps
+        )
+        return float(self.lines[rows, "run"]["processor"] * line["seconds"] / clock)
 
     def most_rows(self, stage: str, gib: float) -> float:
         """Rows up to which a command needs no more than so much memory in one process."""
