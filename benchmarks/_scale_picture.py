@@ -24,10 +24,10 @@ WIDTH, HEIGHT, LEFT, TOP, GAP = 340, 300, 60, 40, 90
 def draw(lines: Sequence[dict[str, Any]]) -> str:
     """Return two panels, both axes logarithmic: seconds by the clock, and GiB of one process."""
     panels = [
-        _panel(lines, "seconds", "seconds by the clock", LEFT),
-        _panel(lines, "gib", "GiB of the largest process", LEFT + WIDTH + GAP),
+        _panel(lines, "seconds", "seconds by the clock, as rows grow", LEFT),
+        _panel(lines, "gib", "GiB of the largest process, as rows grow", LEFT + WIDTH + GAP),
     ]
-    width, height = LEFT + 2 * WIDTH + GAP + 20, TOP + HEIGHT + 90
+    width, height = LEFT + 2 * WIDTH + GAP + 50, TOP + HEIGHT + 90
     legend = [
         f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
         f'<text x="{x + 15}" y="{y}">{escape(stage)}</text>'
