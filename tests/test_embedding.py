@@ -457,6 +457,37 @@ def test_a_vector_whose_cells_are_nearly_empty_is_searched_for_exactly(monkeypat
     assert np.allclose(similarities[:, 1:], brute_force(vectors, 60), atol=1e-5)
 
 
+def test_what_is_compiled_for_a_descent_is_kept_for_the_next_process():
+    import pynndescent
+    from numba.core.caching import FunctionCache
+
+    kept = neighbours._kept_when_compiled()
+    metric, candidates = pynndescent.distances.alternative_dot, pynndescent.pynndescent_.init_random
+    assert metric in kept and candidates in kept
+    name = f"pynndescent {pynndescent.__version__} pynndescent.distances.alternative_dot"
+    assert metric._uuid == name, "another process must know it by the same name"
+    assert isinstance(candidates._cache, FunctionCache)
+
+
+def test_a_damaged_compilation_is_made_anew(monkeypatch):
+    from numba.core.caching import NullCache
+
+    function, begun = types.SimpleNamespace(_cache=None), []
+
+    class Once:
+        def __init__(self, data, **settings):
+            begun.append(settings)
+            if len(begun) == 1:
+                raise EOFError
+            self.neighbor_graph = (np.arange(12).reshape(4, 3), None)
+
+    monkeypatch.setattr("pynndescent.NNDescent", Once)
+    monkeypatch.setattr(neighbours, "_kept_when_compiled", lambda: [function])
+    graph = neighbours._descended(np.eye(4, dtype=np.float32), 2)
+    assert graph.tolist() == [[0, 1], [3, 4], [6, 7], [9, 10]] and begun[0] == begun[1]
+    assert isinstance(function._cache, NullCache)
+
+
 def test_a_row_that_a_descent_finds_too_few_neighbours_of_is_searched_for_exactly(monkeypatch):
     monkeypatch.setattr(neighbours, "EXACT_ROWS", 10)
     monkeypatch.setattr(neighbours, "SAMPLE", 50)

@@ -11,7 +11,10 @@ memory.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from contextlib import suppress
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -22,7 +25,7 @@ BLOCK = 4_096
 
 EXACT_ROWS = 100_000
 """Rows up to which every vector is compared with every other: among more, descent is quicker even with
-the 50 processor seconds that each process compiles it for (benchmarks, neighbours)."""
+the 50 processor seconds that the first process compiles it for (benchmarks, neighbours)."""
 
 THREADS = 2
 """Threads of a descent; another number gives other neighbours, so it is not that of the machine."""
@@ -115,13 +118,44 @@ def _recall(data: np.ndarray, graph: np.ndarray) -> float:
 def _descended(data: np.ndarray, count: int) -> np.ndarray:
     """The rows nearest to each row, itself among them, (rows, count); -1 where one is missing."""
     import numba
+    from numba.core.caching import NullCache
     from pynndescent import NNDescent
 
-    threads = min(THREADS, numba.get_num_threads())
-    graph = NNDescent(
-        data, metric="dot", n_neighbors=count, n_jobs=threads, random_state=0, compressed=False
-    )
+    functions = _kept_when_compiled()
+    settings = {"metric": "dot", "n_neighbors": count, "random_state": 0, "compressed": False}
+    settings["n_jobs"] = min(THREADS, numba.get_num_threads())
+    try:
+        graph = NNDescent(data, **settings)
+    except (OSError, EOFError, UnpicklingError):  # what was kept is damaged, or the disk is full
+        for function in functions:
+            function._cache = NullCache()
+        graph = NNDescent(data, **settings)
     return np.asarray(graph.neighbor_graph[0][:, :count])
+
+
+@functools.cache
+def _kept_when_compiled() -> list[Any]:
+    """The functions of pynndescent that numba keeps for the next process, where that works.
+
+    Most of them take the function of the metric. Numba knows such a function in another process by its
+    name alone, so it gets a name that stays while the version does.
+    """
+    import pynndescent
+    from numba.core.dispatcher import Dispatcher
+    from pynndescent import distances, pynndescent_, rp_trees, utils
+
+    named = {
+        f"{value.__module__}.{name}": value
+        for module in (distances, utils, rp_trees, pynndescent_)
+        for name, value in vars(module).items()
+        if isinstance(value, Dispatcher) and name not in ("nn_descent", "nn_descent_internal")
+    }
+    for name, function in named.items():
+        with suppress(AssertionError, AttributeError):  # it has a name, or numba gives none
+            function._set_uuid(f"pynndescent {pynndescent.__version__} {name}")
+        with suppress(AttributeError, RuntimeError):  # there is no folder to write to
+            function.enable_caching()
+    return list(named.values())
 
 
 def nearest_in(
