@@ -144,7 +144,7 @@ def _kept_when_compiled() -> list[Any]:
     from numba.core.dispatcher import Dispatcher
     from pynndescent import distances, pynndescent_, rp_trees, utils
 
-    named = {
+    named: dict[str, Any] = {
         f"{value.__module__}.{name}": value
         for module in (distances, utils, rp_trees, pynndescent_)
         for name, value in vars(module).items()
