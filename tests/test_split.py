@@ -449,10 +449,11 @@ def test_the_margin_below_the_threshold_is_of_a_rounding_and_no_more():
     threshold=st.sampled_from([0.5, 0.8, 0.95, 1.0]),
     leading=st.sampled_from([1, 3, 8]),
     many=st.sampled_from([0, 100]),
+    cell=st.sampled_from([1, 5, 40]),
     seed=st.integers(0, 99),
 )
 def test_no_near_pair_of_vectors_is_missed_by_a_look_at_a_few_directions(
-    rows, threshold, leading, many, seed
+    rows, threshold, leading, many, cell, seed
 ):
     draw = np.random.default_rng(seed)
     centres = draw.normal(size=(5, 12))
@@ -460,7 +461,7 @@ def test_no_near_pair_of_vectors_is_missed_by_a_look_at_a_few_directions(
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     vectors[draw.integers(0, rows)] = vectors[0]
     vectors[draw.integers(0, rows)] = np.nan
-    with patch.multiple(near_vectors, LEADING=leading, BLOCK=17, ACROSS=13, MANY=many):
+    with patch.multiple(near_vectors, LEADING=leading, BLOCK=17, ACROSS=13, MANY=many, CELL=cell):
         pairs = {
             (int(i), int(j))
             for part in near_vectors.all_near_pairs(vectors, threshold)

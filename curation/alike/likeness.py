@@ -15,7 +15,7 @@ import pandas as pd
 
 from curation.alike.keys import ASKED, asked_keys, numbers_of
 from curation.alike.pairs import NO_PAIRS, Pairs, Texts, joined, word_copies
-from curation.alike.sets import numbered, vector_keys
+from curation.alike.sets import first_of, numbered, vector_keys
 from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
 
@@ -135,7 +135,7 @@ def so_far(
     """
     columns = np.concatenate(keys, axis=1)
     codes = numbered(*columns.T)
-    first = np.unique(codes, return_index=True)[1]
+    first = first_of(codes)
     own = columns[first]
 
     def compared(former: Arrays | None) -> Arrays:

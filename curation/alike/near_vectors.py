@@ -17,7 +17,7 @@ import pandas as pd
 from curation.alike.compared import Compared
 from curation.alike.cutting import ROUNDING, More, Nearby
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
-from curation.alike.sets import numbered, vector_keys
+from curation.alike.sets import first_of, numbered, vector_keys
 from curation.dataset import Progress, silent
 
 BLOCK = 1_024
@@ -154,7 +154,7 @@ def _codes(vectors: np.ndarray, within: np.ndarray | None) -> tuple[np.ndarray, 
     own = np.where(vectors.any(axis=1), -1, np.arange(len(vectors)))
     columns = [*vector_keys(vectors).T, own, *([] if within is None else [within])]
     codes = numbered(*columns)
-    return codes, np.unique(codes, return_index=True)[1]
+    return codes, first_of(codes)
 
 
 def _inside(pairs: Pairs, within: np.ndarray | None) -> Pairs:
@@ -212,6 +212,12 @@ LEARNT = 20_000
 ACROSS = 2_048
 """Rows that a block is compared with at once, so that the products stay in the processor's cache."""
 
+CELL = 2_000
+"""Rows on average that lie nearest to one of those that cut the space into cells."""
+
+SLACK = 1e-4
+"""Error of a product of projections, and more."""
+
 MANY = 100
 """One pair in so many may be left by the components; where more are, all of a block are compared."""
 
@@ -230,25 +236,72 @@ def all_near_pairs(
         yield from vector_pairs(vectors, threshold, present, present, progress)
         return
     plane = vectors[present] @ _directions(vectors, present)
-    halves = np.square(plane).sum(axis=1, keepdims=True) / 2
-    ones = np.ones_like(halves)
-    # The product of a row of both is −half the squared distance of their projections.
-    left, right = np.hstack([plane, -halves, ones]), np.hstack([plane, ones, -halves]).T.copy()
     farthest = threshold - 1 - 100 * ROUNDING
-    for start in range(0, len(present), BLOCK):
+    cells, centres = _cells(plane)
+    plane, ends = plane[np.concatenate(cells)], np.append(0, np.cumsum([len(c) for c in cells]))
+    parts = [plane[begin:end] for begin, end in zip(ends, ends[1:], strict=False)]
+    widest = np.sqrt(-2 * farthest)
+    for a, rows in enumerate(cells):
+        yield from _near_cells(vectors, present, (rows, rows), (parts[a], parts[a]), threshold)
+        for b in range(a + 1, len(cells)):
+            between = centres[b] - centres[a]
+            # Two rows on both sides of the plane amid two centres are no nearer than it is to each.
+            middle = between @ (centres[a] + centres[b]) / 2
+            reach = widest * np.sqrt(between @ between) + SLACK
+            mine, others = (
+                parts[a] @ between >= middle - reach,
+                parts[b] @ between <= middle + reach,
+            )
+            if mine.any() and others.any():
+                pair = rows[mine], cells[b][others]
+                planes = parts[a][mine], parts[b][others]
+                yield from _near_cells(vectors, present, pair, planes, threshold)
+        done = int(ends[a + 1])
+        progress(done / len(present), f"{done:,} of {len(present):,} compared by meaning")
+
+
+def _cells(plane: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The rows nearest to each of some of them, and these; about CELL rows each."""
+    draw = np.random.default_rng(0)
+    count = max(1, len(plane) // CELL)
+    centres = plane[np.sort(draw.permutation(len(plane))[:count])]
+    halves = np.square(centres).sum(axis=1) / 2
+    nearest = [
+        np.argmax(plane[start : start + BLOCK] @ centres.T - halves, axis=1)
+        for start in range(0, len(plane), BLOCK)
+    ]
+    cell = np.concatenate([*nearest, np.zeros(0, dtype=np.int64)])
+    order = np.argsort(cell, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(cell, minlength=count))[:-1]), centres
+
+
+def _near_cells(
+    vectors: np.ndarray,
+    present: np.ndarray,
+    cells: tuple[np.ndarray, np.ndarray],
+    planes: tuple[np.ndarray, np.ndarray],
+    threshold: float,
+) -> Iterator[Pairs]:
+    """Yield the pairs of a row of one cell and one of another that are near; of one cell each once."""
+    farthest, once = threshold - 1 - 100 * ROUNDING, cells[0] is cells[1]
+    halves = [np.square(plane).sum(axis=1, keepdims=True) / 2 for plane in planes]
+    # The product of a row of both is −half the squared distance of their projections.
+    left = np.hstack([planes[0], -halves[0], np.ones_like(halves[0])])
+    right = np.hstack([planes[1], np.ones_like(halves[1]), -halves[1]]).T
+    for start in range(0, len(cells[0]), BLOCK):
         rows = slice(start, start + BLOCK)
-        for begin in range(start, len(present), ACROSS):
+        for begin in range(start if once else 0, len(cells[1]), ACROSS):
             columns = slice(begin, begin + ACROSS)
             product = left[rows] @ right[:, columns]
             near = np.flatnonzero(product.ravel() >= farthest)
             if len(near) * MANY > product.size:  # a look at all of them is quicker than at each
-                product = vectors[present[rows]] @ vectors[present[columns]].T
+                product = vectors[present[cells[0][rows]]] @ vectors[present[cells[1][columns]]].T
                 near = np.flatnonzero(product.ravel() >= threshold - ROUNDING)
             i, j = np.divmod(near, product.shape[1])
             i, j = start + i, begin + j
-            yield from _compared(vectors, present[i[i < j]], present[j[i < j]], threshold)
-        done = min(start + BLOCK, len(present))
-        progress(done / len(present), f"{done:,} of {len(present):,} compared by meaning")
+            if once:
+                i, j = i[i < j], j[i < j]
+            yield from _compared(vectors, present[cells[0][i]], present[cells[1][j]], threshold)
 
 
 def _directions(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -92,12 +92,26 @@ def spans(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def numbered(*columns: np.ndarray) -> np.ndarray:
-    """A number for each row of some columns, equal for equal rows, in the order of their first ones."""
-    numbers = pd.factorize(columns[0])[0]
+    """A number for each row of some columns of integers, equal for equal rows, by their first ones."""
+    hashed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        hashed = mixed(hashed * np.uint64(0x9E3779B97F4A7C15) + column.astype(np.uint64))
+    numbers = np.asarray(pd.factorize(hashed)[0], dtype=np.int64)
+    first = first_of(numbers)[numbers]
+    if all((column[first] == column).all() for column in columns):
+        return numbers
+    numbers = pd.factorize(columns[0])[0]  # two rows share a hash
     for column in columns[1:]:
         values, uniques = pd.factorize(column)
         numbers = pd.factorize(numbers * len(uniques) + values)[0]
     return np.asarray(numbers, dtype=np.int64)
+
+
+def first_of(numbers: np.ndarray) -> np.ndarray:
+    """The first position of each number from 0 on."""
+    first = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first
 
 
 def classes(sides: Sequence[Sets]) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +123,7 @@ def classes(sides: Sequence[Sets]) -> tuple[np.ndarray, np.ndarray]:
     if len(sides) == 1:
         columns.append(np.where(sides[0].sizes > 0, -1, np.arange(len(sides[0]))))
     codes = numbered(*columns)
-    return codes, np.unique(codes, return_index=True)[1]
+    return codes, first_of(codes)
 
 
 def vector_keys(vectors: np.ndarray) -> np.ndarray:

@@ -109,14 +109,12 @@ def _distinct(hashes: np.ndarray, sizes: np.ndarray) -> Sets:
 
 
 def _short_runs(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    pieces = [_short_pieces("".join(caseless(text).split())) for text in texts]
-    return _coded(pieces), np.array([len(some) for some in pieces], dtype=np.int64)
-
-
-def _short_pieces(plain: str) -> list[str]:
-    if len(plain) > SHORT or not plain:
-        return []
-    return [plain[i : i + SHORT_GRAM] for i in range(max(1, len(plain) - SHORT_GRAM + 1))]
+    plain = ["".join(caseless(text).split()) for text in texts]
+    plain = [text if len(text) <= SHORT else "" for text in plain]
+    counts = np.array([len(text) for text in plain], dtype=np.int64)
+    letters = "".join(plain).encode("utf-32-le", "surrogatepass")
+    codes = np.frombuffer(letters, dtype="<u4").astype(np.uint64)
+    return _runs_of(codes, counts, np.minimum(counts, SHORT_GRAM))
 
 
 def grams(text: str, gram: Gram) -> Grams:
@@ -132,6 +130,13 @@ def runs(texts: Sequence[str], gram: Gram) -> Runs:
     spaced = np.array([spaced for _, spaced in split], dtype=bool)
     codes = _coded([pieces for pieces, _ in split])
     lengths = np.minimum(np.where(spaced, gram.words, gram.characters), counts)
+    return Runs(*_runs_of(codes, counts, lengths), lengths, counts, spaced)
+
+
+def _runs_of(
+    codes: np.ndarray, counts: np.ndarray, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The hashes of the runs of texts, and their number; counts: codes of each text, lengths: of a run."""
     # A run that begins less than its length before a text's end would cross into the next text.
     sizes = np.where(lengths > 0, counts - lengths + 1, 0)
     places = spans(np.cumsum(counts) - counts, sizes)
@@ -139,7 +144,7 @@ def runs(texts: Sequence[str], gram: Gram) -> Runs:
     for length in np.unique(lengths[lengths > 0]).tolist():
         chosen = length_of == length
         hashes[chosen] = _rolled(codes, length)[places[chosen]]
-    return Runs(hashes, sizes, lengths, counts, spaced)
+    return hashes, sizes
 
 
 def _coded(pieces: Sequence[Sequence[str]]) -> np.ndarray:
