@@ -126,8 +126,12 @@ class _Walk:
 
 def _own(value: object) -> int:
     """Return the bytes of a value without what it refers to; tables tell of their columns too."""
-    if isinstance(value, str | bytes | dict | list | tuple | set | frozenset | _Opaque):
+    if isinstance(value, str | bytes | dict | list | tuple | set | frozenset):
         return sys.getsizeof(value)
+    if type(value).__module__ == "pandas._libs.index":  # a table by which an index finds a label
+        table: Any = value
+        texts = table.values.dtype.hasobject
+        return int(table.sizeof()) + len(table.values) * (68 if texts else 0)
     return object.__sizeof__(value)
 
 
@@ -144,7 +148,7 @@ def _parts(value: object) -> Collection[object]:
     if isinstance(value, pd.Series):
         return [value.index, value.array]
     if isinstance(value, pd.Index):
-        return [value.array, *_lookup(value)]
+        return [value.array, getattr(value, "_cache", {}).get("_engine")]
     if type(value).__module__.partition(".")[0] not in _OPEN:
         return ()
     parts = list(getattr(value, "__dict__", {}).values())
@@ -161,22 +165,6 @@ def _slots(kind: type) -> list[types.MemberDescriptorType]:
     """Return the slots of a class and of those that it is made from."""
     values = (value for one in kind.__mro__ for value in one.__dict__.values())
     return [value for value in values if isinstance(value, types.MemberDescriptorType)]
-
-
-def _lookup(index: pd.Index) -> list[object]:
-    """Return the table by which an index finds a label, where one was made."""
-    engine = getattr(index, "_cache", {}).get("_engine")
-    return [] if engine is None else [_Opaque(engine.sizeof() + 60 * len(index)), engine]
-
-
-class _Opaque:
-    """Memory of which only the size is known."""
-
-    def __init__(self, bytes_: int) -> None:
-        self._bytes = bytes_
-
-    def __sizeof__(self) -> int:
-        return self._bytes
 
 
 class _Ranges:

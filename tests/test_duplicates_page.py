@@ -70,7 +70,7 @@ def test_by_meaning_it_cuts_below_the_threshold_of_the_step(compare, tmp_path):
 
 
 def answer(copies: duplicates.Copies, pair, choice: str, conflict: bool = False, op: str = "1"):
-    left, right = (str(copies.rows.index[position]) for position in pair)
+    left, right = (str(copies.ids[position]) for position in pair)
     common = {"op": op, "by": "Ann", "item": f"{left} {right}", "revision": 0, "time": 1.0}
     return {**common, "choice": choice, "conflict": conflict, "left": left, "right": right}
 
@@ -102,7 +102,7 @@ def test_of_a_conflict_one_is_dropped_or_both_stay_and_are_not_shown_again(proje
     pair, other = copies.cut(0.8, "conflicts").pairs
     assert answers.write(project, [answer(copies, pair, "left", True)]).saved
     (dropped,) = project.people().verdicts
-    assert dropped == copies.rows.index[pair[1]]
+    assert dropped == copies.ids[pair[1]]
     assert copies_now(project).cut(0.8, "conflicts").pairs.tolist() == [other.tolist()]
     project.decisions.undo("Ann")
     assert len(copies_now(project).cut(0.8, "conflicts").pairs) == 2

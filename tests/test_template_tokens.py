@@ -7,7 +7,7 @@ import pytest
 
 from curation import export
 from curation.operations.clean import remove_special_tokens
-from curation.text.tokens import has_token, token_in, without_tokens
+from curation.text.tokens import TOKENS, has_token, may_hold_token, token_in, without_tokens
 from tests.conftest import make_dataset
 
 FOUND = [
@@ -94,3 +94,34 @@ def test_tokens_in_what_tools_are_said_to_do_leave_a_row_out():
 def test_the_cleaner_takes_out_what_the_delivery_would_refuse():
     batch = pd.DataFrame({"text": [f"x {token}" for token in FOUND]})
     assert {text.strip() for text in remove_special_tokens(batch)} == {"x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "<|im_end|>",
+            "a </s> b",
+            "[/INST]",
+            "<extra_id_12>",
+            "<extra_id_٣>",
+            "<unused9>",
+            "plain",
+            "",
+        ),
+        *(
+            "<｜end▁of▁sentence｜>",
+            "<｜end of｜>",
+            "<｜a\u3000b｜>",
+            "<｜a\u00a0b｜>",
+            "<｜a\x85b｜>",
+        ),
+        *("<｜a\x1cb｜>", "<｜a\u2028b｜>", "<|a b|>", "<s", "[INST", "<|ab|>", "<|abc|>"),
+    ],
+)
+def test_many_texts_are_looked_through_at_once_as_one_by_one(text):
+    assert may_hold_token(pd.Series([text, None, f"a {text}"], dtype="str")).tolist() == [
+        bool(TOKENS.search(text)),
+        False,
+        bool(TOKENS.search(text)),
+    ]

@@ -11,7 +11,7 @@ from curation.errors import CurationError
 from curation.export.fitting import parts_of, rows_at
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
-from curation.text.tokens import has_token
+from curation.text.tokens import has_token, may_hold_token
 from curation.text.web import ABOUT_HTML
 
 SPLITS = ("train", "validation", "test")
@@ -61,12 +61,14 @@ def offered(
 def left_out(rows: pd.DataFrame) -> pd.Series:
     """Return the codes, joined by commas, for which an export leaves a row out; "" for none."""
     codes = rows["attention"].fillna("").astype("str")
-    texts = (rows[name].fillna("") for name in ("prompt", "messages", "rejected", "label", "tools"))
-    tokens = [
+    names = ("messages", "rejected", "label", "tools")
+    tokens = np.logical_or.reduce([may_hold_token(rows[name]) for name in names])
+    texts = (pd.Series(rows[name].array[tokens]).fillna("") for name in ("prompt", *names))
+    tokens[tokens] = [
         has_token(*others, html=bool(ABOUT_HTML.search(prompt)))
         for prompt, *others in zip(*texts, strict=True)
     ]
-    return codes.mask(np.array(tokens, dtype=bool), (codes + f",{TEMPLATE}").str.lstrip(","))
+    return codes.mask(tokens, (codes + f",{TEMPLATE}").str.lstrip(","))
 
 
 def counted(why: pd.Series) -> dict[str, int]:

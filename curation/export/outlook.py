@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from curation.dataset import Dataset
 from curation.export.fitting import parts_in
 from curation.export.offer import left_out
@@ -32,9 +34,11 @@ class Outlook:
     @classmethod
     def of(cls, dataset: Dataset) -> Outlook:
         """The outlook of what a dataset keeps."""
-        kept = dataset.kept
-        not_fit = int((left_out(kept) != "").sum())
-        return cls(len(kept), not_fit, dict(parts_in(kept.head(LOOKED_AT))))
+        rows = dataset.rows
+        is_kept = rows["dropped_by"].isna().to_numpy(dtype=bool)
+        kept, not_fit = np.flatnonzero(is_kept), (left_out(rows) != "").to_numpy(dtype=bool)
+        parts = parts_in(rows.iloc[kept[:LOOKED_AT]])
+        return cls(len(kept), int(np.count_nonzero(not_fit & is_kept)), dict(parts))
 
     def rows(self, allow_attention: bool) -> int:
         """Rows that are offered to the formats."""

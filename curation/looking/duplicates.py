@@ -49,6 +49,9 @@ Order = Literal["largest", "least", "conflicts"]
 _SPACELESS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+|\s+|[^\w\s]")
 
+SHOWN = ("messages", "label", "source", "source_row")
+"""Columns of a row that a page shows."""
+
 LONGEST = 6_000
 """Characters of a side that are shown and compared word by word."""
 
@@ -74,13 +77,16 @@ class Copies:
     """The rows of a step that drops copies, compared once.
 
     name: the step's in its recipe. threshold: the step's; 1 for equal texts. order: positions, the
-    best to keep first by the step's parameters. people: decisions now.
+    best to keep first by the step's parameters. people: decisions now. ids: of the compared rows, to which
+    all positions refer. rows: of the dataset, with the columns that are shown. places: of the ids there.
     """
 
     name: str
     use: str
     threshold: float
+    ids: pd.Index
     rows: pd.DataFrame
+    places: np.ndarray
     compared: Compared
     order: np.ndarray
     params: dict[str, Any]
@@ -88,13 +94,13 @@ class Copies:
 
     @cached_property
     def _apart(self) -> np.ndarray:
-        return apart_pairs(self.rows.index, self.people)
+        return apart_pairs(self.ids, self.people)
 
     @cached_property
     def _preferred(self) -> np.ndarray:
         """A mask of the rows that a person prefers."""
         preferred = {} if self.people is None else self.people.preferred
-        return np.asarray(self.rows.index.isin(list(preferred)))
+        return np.asarray(self.ids.isin(list(preferred)))
 
     @property
     def flags(self) -> bool:
@@ -108,7 +114,7 @@ class Copies:
 
     def cut(self, threshold: float, order: Order) -> Cut:
         """The groups at a threshold, and pairs to look at: those not decided yet, in an order."""
-        ranked = people_first(self.order, self.rows.index, self.people)
+        ranked = people_first(self.order, self.ids, self.people)
         kept = self.compared.cut(ranked, threshold, self._apart)
         by_answer = self.params.get("by") != "prompt"
         conflict = self.compared.conflicts(kept, threshold, by_answer)
@@ -150,7 +156,7 @@ class Copies:
         """The first row of each group that is answered otherwise, with each other of the group."""
         others = np.flatnonzero((conflict >= 0) & (conflict != np.arange(len(conflict))))
         verdicts = {} if self.people is None else self.people.verdicts
-        dropped = self.rows.index.isin([i for i, event in verdicts.items() if event.kind == "drop"])
+        dropped = self.ids.isin([i for i, event in verdicts.items() if event.kind == "drop"])
         others = others[~dropped[others] & ~dropped[conflict[others]]]
         pairs = np.stack([conflict[others], others], axis=1)
         apart = set(map(tuple, self._apart.tolist()))
@@ -162,7 +168,7 @@ class Copies:
 
     def shown(self, pair: Sequence[int]) -> dict[str, Any]:
         """Two rows as a page paints them: ids, and the turns in pieces, those that differ marked."""
-        left, right = (self.rows.iloc[int(position)] for position in pair)
+        left, right = (self.rows.iloc[int(self.places[position])] for position in pair)
         turns = [load_messages(str(row["messages"])) for row in (left, right)]
         sides: tuple[list[Turn], list[Turn]] = ([], [])
         for pair_of_turns in zip_longest(*turns):
@@ -235,7 +241,8 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
             vectors, supply.neighbours, within, params["compare"], lowest or threshold
         )
     order = preference(rows, params["keep"], params["best_by"], params["best"])
-    return Copies(report.name, use, threshold, rows, compared, order, params)
+    shown, places = dataset.rows[list(SHOWN)], dataset.rows.index.get_indexer(rows.index)
+    return Copies(report.name, use, threshold, rows.index, shown, places, compared, order, params)
 
 
 def _lowest(use: str, params: dict[str, Any], threshold: float) -> float | None:

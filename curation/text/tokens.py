@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _ALWAYS = (
     r"<\|[A-Za-z0-9_]{3,40}\|>"  # ChatML, Llama 3, Harmony, Cohere, Phi, GLM, Qwen
@@ -28,6 +32,9 @@ _SENTENCE = r"</?s>"
 """Begin and end of a sentence for Llama 2 and Mistral, and in HTML a text that is struck through."""
 
 TOKENS = re.compile(f"{_ALWAYS}|{_SENTENCE}")
+_OF_RE2 = TOKENS.pattern.replace(r"\d", r"\p{Nd}").replace(r"\s", r"\t\n\v\f\r\x1c-\x20\x{85}\p{Z}")
+"""The same for RE2, for which digits and white space are ASCII's alone unless they are named."""
+
 _NO_TAGS = re.compile(_ALWAYS)
 _STRUCK = re.compile(r"(?<!\A)<s>(?!\s*\[INST\])[^<]{1,200}</s>(?!\s*\Z)")
 
@@ -72,6 +79,12 @@ def has_token(*texts: str, html: bool = False) -> bool:
     """Whether a token stands in JSON texts of turns, or in plain texts; html as for `token_in`."""
     suspects = (text for text in texts if TOKENS.search(text))
     return any(token_in(leaf, html) for text in suspects for leaf in _leaves(text))
+
+
+def may_hold_token(texts: pd.Series) -> np.ndarray:
+    """Return True for each text with a sequence of TOKENS, (rows,); `has_token` looks closer."""
+    array = pa.array(texts.astype("str"), from_pandas=True)
+    return np.array(pc.fill_null(pc.match_substring_regex(array, _OF_RE2), False), dtype=bool)
 
 
 def _leaves(text: str) -> list[str]:

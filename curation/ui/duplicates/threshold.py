@@ -116,7 +116,7 @@ def draw(project: Project, dataset: Dataset, report: StepReport) -> None:
 
 def sentence(cut: Cut, copies: Copies) -> str:
     """Counts of dropped rows and groups at a threshold, as a sentence."""
-    rows, done = len(copies.rows), "flagged" if copies.flags else "dropped"
+    rows, done = len(copies.ids), "flagged" if copies.flags else "dropped"
     if not cut.dropped:
         dropped = f"**None** of {rows:,} examples is {done}"
     else:
