@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from curation.cache import read_table, write_table
+from curation.cache import read_table
 from curation.dataset import Progress, silent
 from curation.project import Project
 from curation.recipe import Recipe
@@ -49,12 +48,3 @@ def read_vectors() -> tuple[str, np.ndarray, np.ndarray] | None:
     encoder = table.schema.metadata[b"encoder"].decode()
     vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     return encoder, np.array(table["key"].to_pylist(), dtype="S16"), vectors
-
-
-def write_vectors(encoder: str, keys: np.ndarray, vectors: np.ndarray) -> None:
-    """Write what `read_vectors` reads."""
-    columns = {
-        "key": pa.array([bytes(key).ljust(16, b"\0") for key in keys], pa.binary(16)),
-        "vector": pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), vectors.shape[1]),
-    }
-    write_table(VECTORS, pa.table(columns, metadata={"encoder": encoder}))

@@ -399,7 +399,9 @@ def test_every_kind_has_an_operation():
 
 def test_every_input_that_is_described_is_supplied_and_no_other():
     supplied = {name for name in dir(Supply(pd.DataFrame())) if not name.startswith("_")}
-    assert supplied - {"of", "dataset", "cache", "references"} == set(registry.INPUTS) - {"batch"}
+    assert supplied - {"of", "dataset", "cache", "references", "run"} == set(registry.INPUTS) - {
+        "batch"
+    }
     assert all(set(operation.inputs) <= set(registry.INPUTS) for operation in OPERATIONS)
 
 

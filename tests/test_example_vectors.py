@@ -12,10 +12,12 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from curation import demo
-from curation.demo import make_demo, read_vectors, write_vectors
+from curation.cache import write_table
+from curation.demo import make_demo, read_vectors
 from curation.embedding import VectorStore, load_encoder
 from curation.embedding.backends import PACKED, exact
 from curation.project import Project
@@ -116,6 +118,15 @@ def test_where_a_gpu_may_be_torch_says_what_is_there(monkeypatch):
     assert exact() == "cuda-float32"
     monkeypatch.setattr(backends, "backends", lambda: {"torch-float32": None, PACKED: None})
     assert exact() == PACKED
+
+
+def write_vectors(encoder: str, keys: np.ndarray, vectors: np.ndarray) -> None:
+    """Write what `read_vectors` reads."""
+    columns = {
+        "key": pa.array([bytes(key).ljust(16, b"\0") for key in keys], pa.binary(16)),
+        "vector": pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), vectors.shape[1]),
+    }
+    write_table(demo.VECTORS, pa.table(columns, metadata={"encoder": encoder}))
 
 
 if __name__ == "__main__":

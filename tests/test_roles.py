@@ -201,7 +201,10 @@ PLACES = {
     "settings": ("change_settings", "allow_database", "write_settings"),
     # what is computed again when it is lost
     **dict.fromkeys(("basis", "cache", "history", "looking/coverage", "manifest"), "a cache"),
-    **dict.fromkeys(("embedding/benchmark", "embedding/static", "embedding/store"), "a cache"),
+    **dict.fromkeys(
+        ("embedding/benchmark", "embedding/row_file", "embedding/static", "embedding/store"),
+        "a cache",
+    ),
     # what writes for those above
     **dict.fromkeys(("files", "lock", "process"), "writes for others"),
     # what runs in a job, and a command of its own account

@@ -92,7 +92,7 @@ def overlaps(
             scale = 1 if pieces[number].spaced else GRAM.words / GRAM.characters
             result.run[begin + i] = round(longest * scale)
         begin += len(ends)
-        progress(begin / len(texts), f"{begin:,} of {len(texts):,} compared by words")
+        progress(begin / max(1, len(texts)), f"{begin:,} of {len(texts):,} compared by words")
     return result
 
 
