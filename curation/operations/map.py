@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from curation.basis import STAYS, Basis, positions, shaping, vector_keys, with_former
-from curation.dataset import Progress
+from curation.dataset import Progress, silent
 from curation.registry import SEEDS, Range, score
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
@@ -220,6 +220,15 @@ def _placed(model: Any, vectors: np.ndarray) -> np.ndarray:
             function._cache = NullCache()
         placed = model.fit_transform(vectors)
     return np.asarray(placed, dtype=np.float64)
+
+
+def compile_once() -> None:
+    """Compile what a map needs, which numba keeps for this machine; `make` does so when it installs."""
+    from curation.embedding.neighbours import nearest
+
+    vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    _umap(vectors, lambda k: nearest(vectors, k), 15, 0.1, 0, silent)
 
 
 def _between(
