@@ -110,13 +110,22 @@ class Growth:
         """Seconds of one core for so many rows."""
         if not stage.steps:
             return rows / self.rate
+        fewer, most = self._measured(*stage.steps)
         before, after = (
-            sum(self._core_seconds(step, size) for step in stage.steps)
-            for size in (self.fewer, self.most)
+            sum(self._core_seconds(step, size) for step in stage.steps) for size in (fewer, most)
         )
-        each = max(0.0, after - before) / (self.most - self.fewer)
-        more = math.log(rows) / math.log(self.most) if stage.compares else 1.0
-        return max(after, after + each * (rows - self.most)) * max(1.0, more)
+        each = max(0.0, after - before) / (most - fewer)
+        more = math.log(rows) / math.log(most) if stage.compares else 1.0
+        return max(after, after + each * (rows - most)) * max(1.0, more)
+
+    def _measured(self, *steps: str) -> tuple[int, int]:
+        """The two largest numbers of rows for which all of some steps were measured, else for any."""
+        sizes = sorted(
+            rows
+            for rows, stage in self.lines
+            if stage == "input" and all((rows, step) in self.lines for step in steps)
+        )
+        return (sizes[-2], sizes[-1]) if len(sizes) > 1 else (self.fewer, self.most)
 
     def _core_seconds(self, step: str, rows: int) -> float:
         """What a command took, or a step's share of what the run took, by the clock of its steps."""
@@ -130,9 +139,10 @@ class Growth:
 
     def most_rows(self, stage: str, gib: float) -> float:
         """Rows up to which a command needs no more than so much memory in one process."""
-        before, after = (self.lines[size, stage]["gib"] for size in (self.fewer, self.most))
-        each = max(1e-12, after - before) / (self.most - self.fewer)
-        return float(self.most + (gib - after) / each)
+        fewer, most = self._measured(stage)
+        before, after = (self.lines[size, stage]["gib"] for size in (fewer, most))
+        each = max(1e-12, after - before) / (most - fewer)
+        return float(most + (gib - after) / each)
 
 
 def on_paper(growth: Growth, rows: int, options: argparse.Namespace) -> Iterator[str]:

@@ -144,7 +144,12 @@ class Steps:
         names = [_batch_key(operation, batch, depends) if remembers else "" for batch in batches]
         tables = [self.cache.get(name) if remembers else None for name in names]
         todo = [batch for batch, table in zip(batches, tables, strict=True) if table is None]
-        fresh = self.engine.run(todo)
+        # Starting a worker takes longer than a filter without a pattern.
+        fresh = (
+            self.engine.run(todo)
+            if remembers or operation.is_slow(params)
+            else map(run_batch, todo)
+        )
         parts, numbers = [], []
         for i, (batch, name, table) in enumerate(zip(batches, names, tables, strict=True)):
             count = len(batch.rows)
