@@ -26,6 +26,13 @@ LIMIT_GB = 8.0
 """Most gigabytes of stored results; the environment variable CURATION_CACHE_GB overrules it."""
 
 
+FEW = 4
+"""Rows for each different text of a column from which its texts are written once, and numbered."""
+
+CODED = b"coded"
+"""The key in a file under which the columns stand whose texts are numbered."""
+
+
 def key(*parts: object) -> str:
     """Return a file name for everything that a result depends on: equal parts, equal name."""
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
@@ -35,9 +42,10 @@ def key(*parts: object) -> str:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table with a checksum over all of it, by which a reader notices an incomplete file."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
-        writer.write_table(table)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    stored = _coded(table)
+    with pa.ipc.new_file(sink, stored.schema, options=options) as writer:
+        writer.write_table(stored)
     body = sink.getvalue()
     with replacing(path, durable=False) as temporary, open(temporary, "wb") as stream:
         stream.write(hashlib.blake2b(body, digest_size=_DIGEST).digest())
@@ -54,7 +62,32 @@ def read_table(path: Path) -> pa.Table | None:
     if hashlib.blake2b(body, digest_size=_DIGEST).digest() != data[:_DIGEST].to_pybytes():
         return None
     with pa.ipc.open_file(body) as reader:
-        return reader.read_all()
+        return _plain(reader.read_all())
+
+
+def _coded(table: pa.Table) -> pa.Table:
+    """The table with a number for each text, where a column has few different ones; see `_plain`."""
+    names, metadata = list[str](), table.schema.metadata or {}
+    for place, field in enumerate(table.schema):
+        if field.type != pa.large_string() or not len(table):
+            continue
+        coded = pa.concat_arrays(table[place].chunks).dictionary_encode()
+        count = len(coded.dictionary)
+        if count * FEW <= len(table):
+            small = pa.uint8() if count < 2**8 else pa.uint16() if count < 2**16 else pa.int32()
+            column = pa.DictionaryArray.from_arrays(coded.indices.cast(small), coded.dictionary)
+            table = table.set_column(place, field.name, column)
+            names.append(field.name)
+    return table.replace_schema_metadata({**metadata, CODED: orjson.dumps(names)})
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The table that `_coded` was given."""
+    metadata = dict(table.schema.metadata or {})
+    for name in orjson.loads(metadata.pop(CODED, b"[]")):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[place].cast(pa.large_string()))
+    return table.replace_schema_metadata(metadata or None)
 
 
 Value = TypeVar("Value")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from curation.alike.keys import ASKED, asked_keys, numbers_of
+from curation.alike.keys import ASKED, asked_keys, numbers_of, one_key
 from curation.alike.pairs import NO_PAIRS, Pairs, Texts, joined, word_copies
 from curation.alike.sets import first_of, numbered, vector_keys
 from curation.alike.work import AT_ONCE, Arrays, Work
@@ -111,9 +111,9 @@ def likenesses_so_far(
     yield so_far(
         "prompts", [keys["prompts"]], lambda m: some.by_prompts(None, m, first, work), work
     )
-    yield so_far("words", some.whole, lambda m: some.by_words(None, m, second, work), work)
+    yield so_far("words", [one_key(some.whole)], lambda m: some.by_words(None, m, second, work), work)
     if vectors is not None:
-        named = [keys["prompts"], keys["answers"], vector_keys(vectors)]
+        named = [one_key([keys["prompts"], keys["answers"], vector_keys(vectors)])]
         yield so_far(
             f"meaning {cosine}",
             named,

@@ -20,6 +20,9 @@ from curation.text.folding import folded
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 """Metadata that a trainer sees beside the turns."""
 
+KEY = 8
+"""Bytes of a key of a side, or of a text."""
+
 Part = tuple[str, str]
 """A role, or a role and a key of a turn, and its text."""
 
@@ -106,7 +109,7 @@ def _json(value: Any) -> str:
 
 
 def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> bytes:
-    """A key that is the same for equal parts, folded or not, 16 bytes; empty for parts without text."""
+    """A key that is the same for equal parts, folded or not, KEY bytes; empty for parts without text."""
     texts = [
         (role, text if not fold or _is_code(role) else folded(text, punctuation))
         for role, text in parts
@@ -115,7 +118,7 @@ def same(parts: Sequence[Part], fold: bool, punctuation: bool) -> bytes:
         return b""
     return hashlib.blake2b(
         "\0".join(f"{role}\1{text}" for role, text in texts).encode("utf-8", "surrogatepass"),
-        digest_size=16,
+        digest_size=KEY,
     ).digest()
 
 
