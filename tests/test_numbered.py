@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from curation import Project, numbered
+from curation import Project, cache, numbered
 from curation.dataset import Dataset
 from curation.engine.steps import content_of_column as content
 from tests.conftest import make_dataset
@@ -117,3 +117,38 @@ def test_an_opened_project_has_its_texts_in_one_piece(tmp_path):
     for name in rows.columns[rows.dtypes == "str"]:
         texts = pa.array(rows[name].array)
         assert isinstance(texts, pa.Array) or texts.num_chunks == 1, name
+
+
+@pytest.mark.parametrize("different", [0, 1, 3, 300, 70_000])
+def test_a_table_is_read_as_it_was_written(different, tmp_path):
+    """Different texts: none, few enough to be numbered in one, two and four bytes, and too many."""
+    rows = max(12, different * 4)
+    texts = [None if not different or n % 7 == 6 else f"{n % different}" for n in range(rows)]
+    table = pa.table(
+        {
+            "few": pa.array(texts, pa.large_string()),
+            "many": pa.array([f"{n}" for n in range(rows)], pa.large_string()),
+            "small": pa.array(texts, pa.string()),
+            "kinds": pa.array(texts, pa.large_string()).dictionary_encode(),
+            "number": np.where(np.arange(rows) % 2, np.nan, np.arange(rows)),
+        },
+        metadata={"pandas": "{}"},
+    )
+    in_pieces = pa.concat_tables([table.slice(0, 5), table.slice(5)])
+    for some in (table, in_pieces, table.slice(0, 0), table.replace_schema_metadata(None)):
+        cache.write_table(tmp_path / "table", some)
+        back = cache.read_table(tmp_path / "table")
+        assert back.schema.equals(some.schema, check_metadata=True)
+        assert all(
+            a.equals(b) for a, b in zip(back.drop("number"), some.drop("number"), strict=True)
+        )
+        assert np.array_equal(back["number"], some["number"], equal_nan=True)
+
+
+def test_few_different_texts_take_a_byte_a_row_before_packing(tmp_path):
+    texts = [
+        f"a rather long name of topic {n % 200}"
+        for n in np.random.default_rng(0).permutation(20_000)
+    ]
+    cache.write_table(tmp_path / "few", pa.table({"t": pa.array(texts, pa.large_string())}))
+    assert (tmp_path / "few").stat().st_size < 24_000

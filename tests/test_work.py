@@ -217,6 +217,13 @@ def test_vectors_have_one_key_where_they_are_one_vector():
     assert len({numbers[i] for i in (3, 9, 20)}) == len({numbers[i] for i in (4, 8)}) == 1
 
 
+def test_one_key_of_several_is_equal_where_each_of_them_is():
+    one = np.array([[1], [1], [2], [0], [1]], dtype=np.uint64)
+    two = np.array([[2], [2], [1], [0], [0]], dtype=np.uint64)
+    assert numbered(*keys.one_key([one, two]).T).tolist() == [0, 0, 1, 2, 3]
+    assert keys.one_key([one, two]).shape == (5, 1)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 15), min_size=1, max_size=12), min_size=1, max_size=5))
 def test_pairs_so_far_are_those_of_comparing_all_anew(calls):

@@ -111,7 +111,9 @@ def likenesses_so_far(
     yield so_far(
         "prompts", [keys["prompts"]], lambda m: some.by_prompts(None, m, first, work), work
     )
-    yield so_far("words", [one_key(some.whole)], lambda m: some.by_words(None, m, second, work), work)
+    yield so_far(
+        "words", [one_key(some.whole)], lambda m: some.by_words(None, m, second, work), work
+    )
     if vectors is not None:
         named = [one_key([keys["prompts"], keys["answers"], vector_keys(vectors)])]
         yield so_far(
