@@ -63,11 +63,11 @@ def needs_namespace() -> None:
 class Nodes:
     """A cluster of nodes with one core each, beside a first one without any."""
 
-    def __init__(self, path: str, log: Path) -> None:
+    def __init__(self, path: str, log: Path, **variables: str) -> None:
         self._log = open(log, "w")  # noqa: SIM115
         self._process = subprocess.Popen(
             enclosed(sys.executable, "-m", "tests.ray_nodes"),
-            env=environment(PYTHONPATH=os.pathsep.join([str(ROOT), path])),
+            env=environment(PYTHONPATH=os.pathsep.join([str(ROOT), path]), **variables),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -32,10 +33,13 @@ from curation.embedding import (
     neighbours,
     static,
     tokenizer_of,
+    workers,
 )
 from curation.embedding.models import load_model
 from curation.embedding.texts import Listed
 from curation.embedding.tokenizer import ModelTokenizer
+from curation.engine import Serial
+from curation.engine.batches import run_batch
 from curation.errors import CurationError
 from curation.files import sha256
 from curation.operations.embed import embed
@@ -725,3 +729,50 @@ def test_agreement_is_the_share_of_common_neighbours():
     vectors = rng.normal(size=(200, 16))
     assert static.agreement(vectors, vectors) == 1
     assert static.agreement(rng.normal(size=(200, 16)), vectors, 10) < 0.15
+
+
+class Afar:
+    """An engine whose workers are other processes as far as one can tell: all is pickled."""
+
+    name, afar = "afar", True
+
+    def __init__(self):
+        self.sizes = []
+
+    def run(self, batches):
+        for batch in batches:
+            self.sizes.append((batch.operation.partition(":")[2], len(batch.rows)))
+            yield pickle.loads(pickle.dumps(run_batch(pickle.loads(pickle.dumps(batch)))))
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("way", "spread"),
+    [("torch-packed-float32", True), ("draft", True), ("torch-float32", False)],
+)
+def test_workers_afar_embed_parts_to_the_same_bytes(
+    tmp_path, own_cache, tiny_model, monkeypatch, way, spread
+):
+    texts = [f"the river is {'long ' * (i % 40)}and {i} bread" for i in range(2_500)]
+    dataset = make_dataset([(text, "") for text in texts])
+    monkeypatch.chdir(tiny_model.parent)  # workers have folders of their own
+    loaded, load = [], workers._loaded
+    monkeypatch.setattr(workers, "_LOADED", {})
+    monkeypatch.setattr(workers, "_loaded", lambda *args: loaded.append(args) or load(*args))
+    stored, engine = [], Afar()
+    for place, runner in (("one", Serial()), ("two", engine)):
+        store = VectorStore(tmp_path / place, tmp_path / f"{place}.json")
+        replay = Replay(
+            Source("x", dataset), Cache(tmp_path / "cache" / place), store, engine=runner
+        )
+        replay.run(Recipe((Step("embed", model=tiny_model.name, way=way),)))
+        files = (tmp_path / place).rglob("*.rows")
+        stored.append({file.parent.name: file.read_bytes() for file in files})
+        static._table.cache_clear()
+    assert stored[0] == stored[1]
+    assert engine.sizes == ([("encoded", 1_024)] * 2 + [("encoded", 452)] if spread else [])
+    assert [args[0] for args in loaded] == [str(tiny_model)] * spread, (
+        "loaded once, by its whole path"
+    )

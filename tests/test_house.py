@@ -60,6 +60,7 @@ ROOMS = {
         tokenizer benchmark fits
         static
         encoder
+        workers
         store
         __init__
     """,

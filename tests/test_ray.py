@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
+import pickle
 import re
 import shutil
 import socket
@@ -19,10 +21,11 @@ from typer.testing import CliRunner
 
 from curation import Project
 from curation.cli import app
-from curation.engine import Batch, make_engine
+from curation.embedding import load_encoder, workers
+from curation.engine import Batch, make_engine, on_ray
 from curation.engine.on_ray import FEW, Ray
 from curation.errors import Cancelled, CurationError, MissingExtra
-from curation.recipe import Recipe
+from curation.recipe import Recipe, Step
 from curation.recipe_file import DEFAULT_RECIPE
 from tests.conftest import ROOT
 from tests.ray_nodes import Nodes, enclosed, environment, needs_namespace
@@ -96,7 +99,7 @@ def place(tmp_path_factory) -> Path:
 def nodes(place):
     """A cluster whose nodes "a" and "b" have one core each."""
     needs_namespace()
-    cluster = Nodes(str(place), place / "cluster.log")
+    cluster = Nodes(str(place), place / "cluster.log", XDG_CACHE_HOME=str(place / "machine"))
     try:
         for name in "ab":
             cluster.ask(add=name)
@@ -213,6 +216,37 @@ def test_a_cancelled_run_ends_in_a_sentence_and_keeps_what_was_finished(
     assert finished.items() <= remembered(slow.path).items()
 
 
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def all_bytes(project: Path) -> dict[str, bytes]:
+    """Every stored result and vector of a project, by its path."""
+    paths = [path for path in (project / "cache").rglob("*") if path.suffix in (".arrow", ".rows")]
+    return {str(path.relative_to(project)): path.read_bytes() for path in paths}
+
+
+def test_vectors_of_a_cluster_are_those_of_one_process_though_a_node_is_killed(
+    nodes, project, tiny_model, tmp_path
+):
+    alone, spread = tmp_path / "one", tmp_path / "many"
+    for folder in (alone, spread):
+        shutil.copytree(project.path, folder, ignore=shutil.ignore_patterns("cache"))
+        ways = ("torch-packed-float32", "draft")
+        steps = [Step("embed", model=str(tiny_model), way=way) for way in ways]
+        Project.open(folder).recipe = Recipe(tuple(steps))
+    words = ("-m", "curation", "run", "--json")
+    first = nodes.run(*words, alone, "--engine", "serial")
+    nodes.ask(kill="b", when=str(spread / "cache" / "vectors"))
+    try:
+        second = nodes.run(*words, spread, "--engine", "ray", "--address", nodes.address)
+    finally:
+        nodes.ask(add="b")
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert json.loads(first.stdout)["fingerprint"] == json.loads(second.stdout)["fingerprint"]
+    assert all_bytes(spread) == all_bytes(alone)
+    assert sum(path.endswith(".rows") for path in all_bytes(alone)) == len(ways)
+
+
 # --- sentences ------------------------------------------------------------------------------------
 
 
@@ -235,6 +269,25 @@ def test_a_node_with_other_code_is_a_sentence_with_both_versions(nodes, results,
     versions = re.findall(r"0\.1\.0 \(code (\w{12})\) (there|here)", sentence)
     assert [where for _, where in versions] == ["there", "here"], sentence
     assert versions[0][0] != versions[1][0]
+
+
+OTHER = """
+import ray
+
+from curation.engine import make_engine
+
+ray.__version__ = "2.0.1"
+make_engine("ray", "{}")._connected()
+"""
+
+
+def test_a_cluster_of_another_version_of_ray_is_a_sentence_with_both(nodes):
+    done = nodes.run("-c", OTHER.format(nodes.address))
+    assert re.search(
+        rf"CurationError: The Ray cluster at {nodes.address} was started by other versions: "
+        r"Ray: [\d.]+ and Python: ([\d.]+) there, Ray: 2\.0\.1 and Python: \1 here\. ",
+        done.stderr,
+    ), done.stderr
 
 
 ABSENT = """
@@ -268,6 +321,40 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         make_engine("ray")
 
 
+def of_worker(params: dict[str, str]) -> str:
+    """The sentence that the command shows for a worker that embeds by such parameters."""
+    name = f"{workers.__name__}:encoded"
+    rows = pd.DataFrame({"text": ["bread"]})
+    about = (workers.__name__, name, on_ray._version(name), repr(params))
+    answer = on_ray.at_worker("10.0.0.2", *about, pickle.dumps(params), pickle.dumps(rows))
+    with pytest.raises(CurationError) as caught:
+        on_ray._value(answer, "")
+    return str(caught.value)
+
+
+def test_a_node_without_the_model_or_with_another_is_a_sentence(tiny_model, tmp_path):
+    way = "torch-packed-float32"
+    own = {
+        "model": str(tiny_model),
+        "backend": way,
+        "name": load_encoder(str(tiny_model), way).name,
+    }
+    shutil.copytree(tiny_model, other := tmp_path / "tiny")
+    (other / "added.txt").write_text("other words")
+    theirs = load_encoder(str(other), way).name
+    assert of_worker({**own, "model": str(other)}) == (
+        f"On the Ray worker on 10.0.0.2: the embedding model is {theirs}, but {own['name']} where the "
+        "command runs. Give every node the same files."
+    )
+    assert of_worker({**own, "model": str(tmp_path / "none")}) == (
+        f"On the Ray worker on 10.0.0.2: There is no folder {tmp_path / 'none'}; name another, or none "
+        "for the bundled model."
+    )
+    assert "cuda-float32, which this machine does not offer" in of_worker(
+        {**own, "backend": "cuda-float32", "name": own["name"].replace(way, "cuda-float32")}
+    )
+
+
 needs_ray = pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is not installed")
 
 
@@ -299,6 +386,21 @@ def test_an_address_that_does_not_answer_is_a_sentence():
 def test_an_address_needs_the_engine(project):
     done = CliRunner().invoke(app, ["run", str(project.path), "--address", "10.0.0.1:6379"])
     assert done.exit_code == 2 and "--address needs --engine ray" in done.output
+
+
+@needs_ray
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("OutOfDiskError", "The disk of a node of the Ray cluster is full"),
+        ("ObjectStoreFullError", "The shared memory of a node of the Ray cluster is full"),
+    ],
+)
+def test_a_node_without_room_for_ray_is_a_sentence(error, sentence):
+    engine = Ray()
+    engine._ray = importlib.import_module("ray")
+    with pytest.raises(CurationError, match=sentence), engine._in_a_sentence():
+        raise getattr(engine._ray.exceptions, error)("objects were not stored")
 
 
 def test_no_cluster_on_this_machine_is_a_sentence():

@@ -7,6 +7,7 @@ backends     how a model is computed on this machine
 benchmark    which backend is the fastest on this machine
 static       static embeddings: a vector for each token, made from a model
 encoder      a model and its backend behind one method
+workers      an encoder whose texts are embedded by an engine's workers
 store        vectors on disk, and the backend that a project chose for each model
 neighbours   the nearest neighbours of vectors
 fits         how well the vector of an answer fits that of its prompt

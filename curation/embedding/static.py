@@ -50,12 +50,25 @@ def static_name(title: str) -> str:
 
 
 class StaticEncoder:
-    """An encoder by the vectors of tokens, which are loaded or made when it is first used."""
+    """An encoder by the vectors of tokens, which are loaded or made when it is first used.
 
-    def __init__(self, model: str, title: str) -> None:
+    tokens: these vectors, (vocabulary, width) float16, where another process has them.
+    """
+
+    def __init__(self, model: str, title: str, tokens: np.ndarray | None = None) -> None:
         self.name = static_name(title)
         self._model = model
         self._title = title
+        self._own = None if tokens is None else tokens.astype(np.float32)
+
+    @property
+    def _table(self) -> np.ndarray:
+        return _table(self._model, self._title) if self._own is None else self._own
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """The vectors of tokens, (vocabulary, width) float16; raises CurationError without the model."""
+        return self._table.astype(np.float16)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors, (texts, 256 or less) float32, each of length 1.
@@ -64,7 +77,7 @@ class StaticEncoder:
         """
         from scipy.sparse import csr_matrix
 
-        table = _table(self._model, self._title)
+        table = self._table
         ids = model_tokenizer(self._model).ids(texts)
         ends = np.cumsum([0, *map(len, ids)])
         flat = np.fromiter(itertools.chain.from_iterable(ids), dtype=np.int32, count=ends[-1])

@@ -35,6 +35,7 @@ from curation.embedding.texts import (
     keys_and_costs,
     lowest,
 )
+from curation.embedding.workers import Spread, each_of, spread_over
 from curation.errors import CurationError
 from curation.vectors import Vectors
 
@@ -43,6 +44,9 @@ CHUNK = 1_024
 
 Compute = Callable[[list[str]], np.ndarray]
 """Texts → a row of numbers for each, (texts, width)."""
+
+Each = Callable[[Iterable[list[str]]], Iterator[np.ndarray]]
+"""Parts of texts → the rows of numbers of each part, in their order."""
 
 UNDECIDED = "undecided"
 
@@ -72,6 +76,7 @@ class VectorStore:
         self._choices = choices
         self.computed = 0
         self._computes = True
+        self._spread: Spread | None = None
         self._loaded: dict[str, Rows] = {}
 
     def encoder(self, model: str = "", backend: str = "auto", texts: int | None = None) -> Encoder:
@@ -92,7 +97,8 @@ class VectorStore:
                 entry = {FOR_FEW: exact()} if few else fastest_backend(model)
                 self._write_entry(title, entry)
             backend = _backend(entry)
-        return load_encoder(model, backend)
+        encoder = load_encoder(model, backend)
+        return spread_over(encoder, model, backend, self._spread) if self._spread else encoder
 
     def encoder_name(self, model: str = "", backend: str = "auto", texts: int | None = None) -> str:
         """The name of `encoder`, without loading anything; `absent` when there is no such model.
@@ -113,6 +119,12 @@ class VectorStore:
         """This store, but it raises NotRemembered where it would have to compute."""
         other = copy.copy(self)
         other._computes = False
+        return other
+
+    def spread_by(self, spread: Spread) -> VectorStore:
+        """This store, but the encoders that it gives have parts of texts embedded by workers."""
+        other = copy.copy(self)
+        other._spread = spread
         return other
 
     @property
@@ -226,12 +238,12 @@ class VectorStore:
         made by `remembering` lacks a text.
         """
 
-        def compute(part: list[str]) -> np.ndarray:
-            return encoder.encode(part).astype(np.float16)
+        def each(parts: Iterable[list[str]]) -> Iterator[np.ndarray]:
+            return each_of(encoder, parts)
 
         # Characters beyond a model's limit cost nothing, so they do not count.
         cut = in_equal_parts(chunk)
-        rows, places = self._rows(texts, encoder.name, compute, 1_200, cut, progress)
+        rows, places = self._rows(texts, encoder.name, each, 1_200, cut, progress)
         return Vectors(rows.values, places, rows.file)
 
     def measure(
@@ -243,8 +255,8 @@ class VectorStore:
         PART characters are computed and written together. Raises NotRemembered as `embed` does.
         """
 
-        def exact(part: list[str]) -> np.ndarray:
-            return compute(part).astype(np.float64)
+        def exact(parts: Iterable[list[str]]) -> Iterator[np.ndarray]:
+            return (compute(part).astype(np.float64) for part in parts)
 
         listed = Listed(texts)
         rows, places = self._rows(listed, name, exact, None, in_costly_parts, progress)
@@ -254,7 +266,7 @@ class VectorStore:
         self,
         texts: Texts,
         name: str,
-        compute: Compute,
+        each: Each,
         most: int | None,
         cut: Callable[[list[int], np.ndarray], Iterator[list[int]]],
         progress: Progress,
@@ -275,8 +287,9 @@ class VectorStore:
         missing = missing[np.unique(keys[missing], return_index=True)[1]]
         order: list[int] = missing[np.argsort(-cost[missing], kind="stable")].tolist()
         total, done, begin, count = float(cost[order].sum()), 0.0, time.perf_counter(), 0
-        for part in cut(order, cost):
-            self.add(name, keys[part], compute(texts.pick(part)))
+        parts = list(cut(order, cost))
+        for part, values in zip(parts, each(map(texts.pick, parts)), strict=True):
+            self.add(name, keys[part], values)
             self.computed += len(part)
             count += len(part)
             done += float(cost[part].sum())

@@ -23,6 +23,8 @@ class Engine(Protocol):
     """Runs batches and yields their results in the order of the batches."""
 
     name: str
+    afar: bool
+    """Whether workers may be on other machines, so that they also take what this one does on all cores."""
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
         """One answer per batch, in order, as `run_batch` gives it."""
@@ -35,6 +37,7 @@ class Serial:
     """One batch after the other in this process."""
 
     name = "serial"
+    afar = False
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Any]:
         """One answer per batch, in order, as `run_batch` gives it."""
@@ -62,6 +65,7 @@ class Processes:
     """
 
     name = "processes"
+    afar = False
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or os.cpu_count() or 1

@@ -15,12 +15,14 @@ import importlib.util
 import logging
 import os
 import pickle
+import re
 import signal
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from typing import Any
 
 from curation import __version__, registry
@@ -63,6 +65,7 @@ class Ray:
     """
 
     name = "ray"
+    afar = True
 
     def __init__(self, address: str = "", note: Callable[[str], None] = lambda text: None) -> None:
         if importlib.util.find_spec("ray") is None:
@@ -85,30 +88,41 @@ class Ray:
 
         Few batches are not worth a connection. Raises CurationError where the cluster cannot do them.
         """
-        todo = list(batches)
-        module = module_of(todo[0].operation) if todo else ""
-        if len(todo) < FEW or module == "__main__":  # workers do not have __main__
+        rest = iter(batches)
+        first = list(islice(rest, FEW))
+        name = first[0].operation if first else ""
+        module = module_of(name) if first else ""
+        todo = chain(first, rest)
+        if len(first) < FEW or module == "__main__":  # workers do not have __main__
             return map(run_batch, todo)
-        return self._results(module, todo)
+        return self._results(module, name, todo)
 
-    def _results(self, module: str, todo: list[Batch]) -> Iterator[Any]:
-        name = todo[0].operation
+    def _results(self, module: str, name: str, todo: Iterator[Batch]) -> Iterator[Any]:
+        """The answers of batches, each of which is made when there is room for it in the window."""
         about = (module, name, _version(name))
         ray = self._connected()
         send = ray.remote(_task()).options(
             num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", name=name
         )
 
-        def sent(batch: Batch) -> Any:
-            with self._in_a_sentence():
-                return send.remote(*about, pickle.dumps(batch, protocol=5))
+        shared: tuple[Any, Any] = (
+            None,
+            None,
+        )  # large parameters go to a node once, and not once a task
 
-        waiting = deque(todo)
+        def sent(batch: Batch) -> Any:
+            nonlocal shared
+            with self._in_a_sentence():
+                if shared[0] is not batch.params:
+                    shared = batch.params, ray.put(_pickled(batch.params))
+                return send.remote(*about, shared[1].hex(), shared[1], _pickled(batch.rows))
+
         window = deque[tuple[Batch, Any]]()
-        while waiting or window:
-            while waiting and len(window) < max(FEW, 2 * self._cores()):
-                batch = waiting.popleft()
-                window.append((batch, sent(batch)))
+        while True:
+            room = max(FEW, 2 * self._cores()) - len(window)
+            window.extend((batch, sent(batch)) for batch in islice(todo, max(0, room)))
+            if not window:
+                return
             batch, reference = window.popleft()
             tries = 1
             while (answer := self._answer(reference)) is None:
@@ -209,6 +223,15 @@ class Ray:
                 f"The Ray cluster at {self.address} asks for its token: export RAY_AUTH_MODE=token, and "
                 "put the token into ~/.ray/auth_token or RAY_AUTH_TOKEN."
             )
+        if "ersion mismatch" in whole:
+            versions = re.findall(
+                r"(?:Ray|Python): \S+", whole
+            )  # the cluster's, then this process's
+            there, own = " and ".join(versions[:2]), " and ".join(versions[2:4])
+            return (
+                f"The Ray cluster at {self.address} was started by other versions: {there} there, {own} "
+                "here. Install the same on every node."
+            )
         if "imed out" in whole:
             return f"No Ray cluster answers at {self.address}: what listens there is not Ray, or is stuck."
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -256,7 +279,7 @@ Answer = tuple[str, str, Any]
 def _task() -> Callable[..., Any]:
     """The function of a task, which is sent whole: a node without this program can run it."""
 
-    def batch(module: str, operation: str, version: str, data: bytes) -> Answer:
+    def batch(module: str, operation: str, version: str, *data: Any) -> Answer:
         import importlib
 
         node = importlib.import_module("ray").util.get_node_ip_address()
@@ -264,17 +287,19 @@ def _task() -> Callable[..., Any]:
             worker = importlib.import_module("curation.engine.on_ray")
         except ImportError as error:
             return "absent", node, str(error)
-        answer: Answer = worker.at_worker(node, module, operation, version, data)
+        answer: Answer = worker.at_worker(node, module, operation, version, *data)
         return answer
 
     return batch
 
 
-def at_worker(node: str, module: str, operation: str, version: str, data: bytes) -> Answer:
+def at_worker(
+    node: str, module: str, operation: str, version: str, name: str, params: Any, rows: Any
+) -> Answer:
     """A worker's answer to a task; see `Answer`.
 
     module: that of the operation. operation: see `Batch`. version: the program's and the code's where
-    the task comes from. data: a pickled batch.
+    the task comes from. name: of the parameters, which with the rows are those of a batch, pickled.
     """
     try:
         importlib.import_module(module)  # registers the operation
@@ -282,7 +307,10 @@ def at_worker(node: str, module: str, operation: str, version: str, data: bytes)
         if mine != version:
             return "other", node, mine
         # Made by the command itself. Ray runs whatever its drivers send, so this opens no further door.
-        batch = pickle.loads(data)
+        if name not in _PARAMS:
+            _PARAMS.clear()
+            _PARAMS[name] = pickle.loads(params)
+        batch = Batch(operation, _PARAMS[name], pickle.loads(rows))
         return "done", node, pickle.dumps(run_batch(batch), protocol=5)
     except ImportError as error:
         return "absent", node, str(error)
@@ -293,6 +321,15 @@ def at_worker(node: str, module: str, operation: str, version: str, data: bytes)
     except OSError as error:
         what = error.filename or "a file"
         return "error", node, f"{what} could not be read or written: {error.strerror}."
+
+
+_PARAMS: dict[str, Any] = {}
+"""The parameters of this worker's last batch, by their name."""
+
+
+def _pickled(value: Any) -> pickle.PickleBuffer:
+    """A value as bytes that a worker of the node reads where they lie."""
+    return pickle.PickleBuffer(pickle.dumps(value, protocol=5))
 
 
 def _version(operation: str) -> str:

@@ -27,6 +27,7 @@ from curation.dataset import Dataset, Progress, silent
 from curation.engine import Engine, Serial
 from curation.engine.batches import BATCH_COLUMNS, BATCH_ROWS, Batch, as_columns, run_batch
 from curation.engine.supply import Supply
+from curation.engine.work import by_texts
 from curation.errors import CurationError
 from curation.numbered import from_table, in_one_piece, numbers_of, to_table
 from curation.registry import Operation
@@ -91,7 +92,7 @@ class Steps:
         keeps_to_basis = "basis" in operation.inputs
         supply = Supply(
             rows=kept,
-            store=store or self.store,
+            store=self._spread(operation, store or self.store),
             decisions=self.people,
             basis=self.basis(name, params, dataset.steps) if keeps_to_basis else Basis(),
             progress=progress,
@@ -110,6 +111,12 @@ class Steps:
             answer, columns = answer
             delta, measured = as_columns(operation, columns, kept.index, params), numbers
         return Computed(delta, measured, Vectors.of(answer).among(numbers, len(dataset.rows)))
+
+    def _spread(self, operation: Operation, store: Any) -> Any:
+        """The vector store for an operation, whose texts go to workers on other machines."""
+        if operation.kind == "embed" and self.engine.afar and store is not None:
+            return store.spread_by(by_texts(self.engine.run))
+        return store
 
     def _demand(self, operation: Operation, params: Mapping[str, Any], dataset: Dataset) -> None:
         """Raise CurationError for a missing column, with its maker, or for a column without numbers."""

@@ -6,9 +6,9 @@ all rows of the dataset, so that another filter repeats none and an edit one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from curation.cache import Cache, key
 from curation.engine.batches import BATCH_ROWS, Batch, run_batch
 from curation.versions import module_version
 
+if TYPE_CHECKING:
+    from curation.embedding.workers import Spread
+
 Run = Callable[[Iterable[Batch]], Iterator[Any]]
 """Batches → their answers in order, as an engine gives them."""
 
@@ -27,6 +30,19 @@ Run = Callable[[Iterable[Batch]], Iterator[Any]]
 def one_by_one(batches: Iterable[Batch]) -> Iterator[Any]:
     """The answers of batches that are run in this process."""
     return map(run_batch, batches)
+
+
+def by_texts(run: Run) -> Spread:
+    """The function by which an engine's workers answer for lists of texts."""
+
+    def spread(
+        name: str, params: Mapping[str, Any], parts: Iterable[list[str]]
+    ) -> Iterator[np.ndarray]:
+        # Objects hold any text; halves of characters are none for the columns of texts.
+        frames = (pd.DataFrame({"text": pd.Series(part, dtype=object)}) for part in parts)
+        return run(Batch(name, params, frame) for frame in frames)
+
+    return spread
 
 
 @dataclass(frozen=True)
