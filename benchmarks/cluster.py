@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
     kept: int
 
 
-def made(rows: int, data: Path, folder: Path) -> Path:
+def new_project(rows: int, data: Path, folder: Path) -> Path:
     """A project with so many rows."""
     write_rows(folder / "rows.jsonl", data, rows)
     fresh = Project.create(folder / "new")
@@ -110,7 +110,7 @@ def run(place: Path, words: Sequence[str], watch: Callable[[], None]) -> Outcome
         errors.seek(0)
         output.seek(0)
         if status:
-            raise SystemExit(errors.read()[-2_000:])
+            raise SystemExit(f"{errors.read()[-2_000:]}\nThe run ended with {process.returncode}.")
         summary = json.loads(output.read())
     seconds = {step["name"]: float(step["seconds"]) for step in summary["steps"]}
     most, until = dict.fromkeys(seconds, 0.0), end
@@ -233,7 +233,7 @@ def show(outcomes: dict[str, Outcome]) -> None:
 
 def inside(options: argparse.Namespace, folder: Path) -> None:
     """Measure every way, in the namespace."""
-    project = options.project or made(options.rows, options.data, folder)
+    project = options.project or new_project(options.rows, options.data, folder)
     outcomes: dict[str, Outcome] = {}
 
     def measure(name: str, words: Sequence[str], losses: Callable[..., Any] | None = None) -> None:

@@ -749,11 +749,11 @@ class Afar:
 
 
 @pytest.mark.parametrize(
-    ("way", "spread"),
+    ("backend", "spread"),
     [("torch-packed-float32", True), ("draft", True), ("torch-float32", False)],
 )
 def test_workers_afar_embed_parts_to_the_same_bytes(
-    tmp_path, own_cache, tiny_model, monkeypatch, way, spread
+    tmp_path, own_cache, tiny_model, monkeypatch, backend, spread
 ):
     texts = [f"the river is {'long ' * (i % 40)}and {i} bread" for i in range(2_500)]
     dataset = make_dataset([(text, "") for text in texts])
@@ -767,7 +767,7 @@ def test_workers_afar_embed_parts_to_the_same_bytes(
         replay = Replay(
             Source("x", dataset), Cache(tmp_path / "cache" / place), store, engine=runner
         )
-        replay.run(Recipe((Step("embed", model=tiny_model.name, way=way),)))
+        replay.run(Recipe((Step("embed", model=tiny_model.name, way=backend),)))
         files = (tmp_path / place).rglob("*.rows")
         stored.append({file.parent.name: file.read_bytes() for file in files})
         static._table.cache_clear()

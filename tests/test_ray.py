@@ -232,7 +232,7 @@ def test_vectors_of_a_cluster_are_those_of_one_process_though_a_node_is_killed(
     for folder in (alone, spread):
         shutil.copytree(project.path, folder, ignore=shutil.ignore_patterns("cache"))
         ways = ("torch-packed-float32", "draft")
-        steps = [Step("embed", model=str(tiny_model), way=way) for way in ways]
+        steps = [Step("embed", model=str(tiny_model), way=backend) for backend in ways]
         Project.open(folder).recipe = Recipe(tuple(steps))
     words = ("-m", "curation", "run", "--json")
     first = nodes.run(*words, alone, "--engine", "serial")
@@ -333,15 +333,15 @@ def of_worker(params: dict[str, str]) -> str:
 
 
 def test_a_node_without_the_model_or_with_another_is_a_sentence(tiny_model, tmp_path):
-    way = "torch-packed-float32"
+    backend = "torch-packed-float32"
     own = {
         "model": str(tiny_model),
-        "backend": way,
-        "name": load_encoder(str(tiny_model), way).name,
+        "backend": backend,
+        "name": load_encoder(str(tiny_model), backend).name,
     }
     shutil.copytree(tiny_model, other := tmp_path / "tiny")
     (other / "added.txt").write_text("other words")
-    theirs = load_encoder(str(other), way).name
+    theirs = load_encoder(str(other), backend).name
     assert of_worker({**own, "model": str(other)}) == (
         f"On the Ray worker on 10.0.0.2: the embedding model is {theirs}, but {own['name']} where the "
         "command runs. Give every node the same files."

@@ -45,9 +45,9 @@ class SpreadEncoder:
 
     def each(self, parts: Iterable[list[str]]) -> Iterator[np.ndarray]:
         """Vectors of each part, (texts, width) float16; raises CurationError where a worker cannot."""
-        params = self._params
+        params: dict[str, Any] = dict(self._params)
         if isinstance(self._own, StaticEncoder):
-            params = {**params, "tokens": self._own.tokens}
+            params["tokens"] = self._own.tokens
         return self._spread(f"{__name__}:{encoded.__name__}", params, parts)
 
 

@@ -227,9 +227,9 @@ class Ray:
             versions = re.findall(
                 r"(?:Ray|Python): \S+", whole
             )  # the cluster's, then this process's
-            there, own = " and ".join(versions[:2]), " and ".join(versions[2:4])
+            theirs, own = " and ".join(versions[:2]), " and ".join(versions[2:4])
             return (
-                f"The Ray cluster at {self.address} was started by other versions: {there} there, {own} "
+                f"The Ray cluster at {self.address} was started by other versions: {theirs} there, {own} "
                 "here. Install the same on every node."
             )
         if "imed out" in whole:
