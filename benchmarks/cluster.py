@@ -187,7 +187,7 @@ class Losses:
                 name = path.read_bytes()
             except OSError:
                 continue
-            if name.startswith(b"ray::") and b"IDLE" not in name:
+            if name.startswith(b"ray::") and b"IDLE" not in name and b"Agent" not in name:
                 os.kill(int(path.parent.name), signal.SIGKILL)
                 self.done.append(f"killed the worker of {name.rstrip(bytes(1)).decode()}")
                 return True

@@ -737,11 +737,12 @@ class Afar:
     name, afar = "afar", True
 
     def __init__(self):
-        self.sizes = []
+        self.sizes, self.params = [], set()
 
     def run(self, batches):
         for batch in batches:
             self.sizes.append((batch.operation.partition(":")[2], len(batch.rows)))
+            self.params |= {*batch.params}
             yield pickle.loads(pickle.dumps(run_batch(pickle.loads(pickle.dumps(batch)))))
 
     def close(self):
@@ -773,6 +774,7 @@ def test_workers_afar_embed_parts_to_the_same_bytes(
         static._table.cache_clear()
     assert stored[0] == stored[1]
     assert engine.sizes == ([("encoded", 1_024)] * 2 + [("encoded", 452)] if spread else [])
+    assert ("tokens" in engine.params) == (backend == "draft"), "made once, and not by each worker"
     assert [args[0] for args in loaded] == [str(tiny_model)] * spread, (
         "loaded once, by its whole path"
     )

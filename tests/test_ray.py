@@ -351,7 +351,7 @@ def test_a_node_without_the_model_or_with_another_is_a_sentence(tiny_model, tmp_
         "for the bundled model."
     )
     assert "cuda-float32, which this machine does not offer" in of_worker(
-        {**own, "backend": "cuda-float32", "name": own["name"].replace(way, "cuda-float32")}
+        {**own, "backend": "cuda-float32", "name": own["name"].replace(backend, "cuda-float32")}
     )
 
 
