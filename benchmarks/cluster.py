@@ -21,7 +21,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,20 +91,13 @@ def run(place: Path, words: Sequence[str], watch: Callable[[], None]) -> Outcome
         command = [sys.executable, "-m", "curation", "run", str(place), "--json", *words]
         begin = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=errors)
-        ended = False
-
-        def look() -> None:
-            while not ended:
-                looks.append((time.perf_counter(), anonymous(process.pid)))
-                watch()
-                time.sleep(LOOKS)
-
-        looking = threading.Thread(target=look, daemon=True)
-        looking.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        ended = 0
+        while not ended:
+            looks.append((time.perf_counter(), anonymous(process.pid)))
+            watch()
+            time.sleep(LOOKS)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         end = time.perf_counter()
-        ended = True
-        looking.join()
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         output.seek(0)
