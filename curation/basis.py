@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow as pa
 
 from curation import lock
 from curation.cache import key, read_table, write_table
+from curation.vectors import Many, Vectors
 
 FITTED = 100_000
 """Most rows that a map or topics are computed from. More would cost time and memory for no better result."""
@@ -76,19 +78,20 @@ class Bases:
         return Basis(self.folder / f"{step}-{key(FORMAT, step, *depends)[:16]}.arrow")
 
 
-def vector_keys(vectors: np.ndarray) -> np.ndarray:
+def vector_keys(vectors: Many) -> np.ndarray:
     """Sixteen bytes that stand for each vector, (rows,) S16: equal vectors, equal keys."""
-    keys = np.zeros(
-        len(vectors), dtype="S16"
-    )  # which would lose zeros at the end, hence the full stop
-    for start in range(0, len(vectors), BLOCK):
-        data = np.ascontiguousarray(vectors[start : start + BLOCK], dtype=np.float16)
+    vectors = Vectors.of(vectors)
+    places, place = np.unique(vectors.places, return_inverse=True)  # a vector at one place is one
+    distinct = replace(vectors, places=places)
+    keys = np.zeros(len(places), dtype="S16")  # which loses zeros at the end, hence the full stop
+    for start in range(0, len(places), BLOCK):
+        data = np.ascontiguousarray(distinct[start : start + BLOCK], dtype=np.float16)
         width, view = data.shape[1] * 2, data.tobytes()
         keys[start : start + len(data)] = [
             hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest() + b"."
             for i in range(len(data))
         ]
-    return keys
+    return keys[place]
 
 
 def positions(keys: np.ndarray, stored: np.ndarray) -> np.ndarray:

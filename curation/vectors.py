@@ -8,8 +8,8 @@ Accepted: who asks for all of them holds all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +23,14 @@ class Vectors:
     """The vectors of rows, (rows, width); `vectors[positions]` gives some in float32.
 
     table: distinct vectors, (distinct, width). places: each row's place in the table, (rows,) int32;
-    -1 for a row without a vector, which reads as NaN. file: the file that the table is mapped from,
-    whose vectors keep their places while it grows; empty for one in memory.
+    -1 for a row without a vector, which reads as `gap` throughout. file: the file that the table is
+    mapped from, whose vectors keep their places while it grows; empty for one in memory.
     """
 
     table: np.ndarray
     places: np.ndarray
     file: str = ""
+    gap: float = np.nan
 
     @classmethod
     def of(cls, values: np.ndarray | Vectors) -> Vectors:
@@ -58,7 +59,7 @@ class Vectors:
         places = self.places[positions]
         if not places.ndim:
             return np.asarray(self[np.atleast_1d(positions)][0])
-        vectors = np.full((len(places), self.table.shape[1]), np.nan, dtype=np.float32)
+        vectors = np.full((len(places), self.table.shape[1]), self.gap, dtype=np.float32)
         if not len(self.table):
             return vectors
         whole = bool((places >= 0).all())
@@ -75,23 +76,27 @@ class Vectors:
 
     def __matmul__(self, other: np.ndarray) -> np.ndarray:
         """The product with a vector or a matrix, (rows, …) float32."""
-        products = [block @ other for block in self.blocks()]
-        return np.concatenate(products) if products else self[:] @ other
+        return self.each(lambda block: block @ other)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The vectors in the order of the rows, BLOCK at a time, (rows, width) float32."""
         for start in range(0, len(self), BLOCK):
             yield self[start : start + BLOCK]
 
+    def each(self, measure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The values of a function of blocks, which gives one or several for each row, (rows, …)."""
+        values = [measure(block) for block in self.blocks()]
+        return np.concatenate(values) if values else measure(self[:])
+
     def of_rows(self, positions: np.ndarray) -> Vectors:
         """The vectors of some rows, in that order."""
-        return Vectors(self.table, self.places[positions], self.file)
+        return replace(self, places=self.places[positions])
 
     def among(self, positions: np.ndarray, rows: int) -> Vectors:
         """These vectors at positions among so many rows, of which the others have none."""
         places = np.full(rows, -1, dtype=np.int32)
         places[positions] = self.places
-        return Vectors(self.table, places, self.file)
+        return replace(self, places=places)
 
     def with_others(self, positions: np.ndarray, others: Vectors) -> Vectors:
         """These vectors, but the others at those positions."""
@@ -103,3 +108,12 @@ class Vectors:
         vectors = self[:]
         vectors[positions] = others[:]
         return Vectors.of(vectors)
+
+
+Many = np.ndarray | Vectors
+"""Vectors of rows that are read by blocks or positions: one array, or where they lie."""
+
+
+def some_of(vectors: Many, positions: np.ndarray) -> Many:
+    """The vectors of some rows, an array of an array."""
+    return vectors.of_rows(positions) if isinstance(vectors, Vectors) else vectors[positions]

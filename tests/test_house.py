@@ -15,13 +15,13 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors footprint numbered report text versions personal reading
-    lock process parameters formats topic_names answers targets allocation languages
+    lock process parameters formats topic_names answers targets allocation languages vectors
     registry
     files recipe rejected commands
     roles
     logins
     cache manifest decisions history recipe_text schema runs
-    columns basis presets recipe_file vectors
+    columns basis presets recipe_file
     dataset shapes
     alike label_errors carry embedding sources jobs
     chat choosing heirs judging

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from curation.vectors import Many
+
 BLOCK = 100_000
 """Sets that are hashed at once."""
 
@@ -126,7 +128,7 @@ def classes(sides: Sequence[Sets]) -> tuple[np.ndarray, np.ndarray]:
     return codes, first_of(codes)
 
 
-def vector_keys(vectors: np.ndarray) -> np.ndarray:
+def vector_keys(vectors: Many) -> np.ndarray:
     """Two hashes of each vector, (rows, 2) uint64, equal for equal ones, bit by bit."""
     keys, draw = np.empty((len(vectors), 2), dtype=np.uint64), np.random.default_rng(0)
     odd = np.zeros((2, 0), dtype=np.uint64)

@@ -23,6 +23,7 @@ from curation.columns import as_text
 from curation.dataset import Progress, silent
 from curation.errors import CurationError
 from curation.parameters import Column, Range
+from curation.vectors import Many
 
 Unit = Literal["examples", "tokens"]
 Shares = Literal["equal", "root", "proportional", "free"]
@@ -82,7 +83,7 @@ class Pool:
 
     rows: pd.DataFrame
     rules: Rules
-    vectors: np.ndarray | None = None
+    vectors: Many | None = None
     progress: Progress = silent
     pinned: np.ndarray = field(init=False)
     costs: np.ndarray = field(init=False)

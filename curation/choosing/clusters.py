@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.vectors import Many
+
 BLOCK = 4_096
 ROUNDS = 8
 """Rounds of k-means; more of them moved few rows."""
@@ -15,7 +17,7 @@ FLAT = 1_024
 """Clusters that are learnt at once; more are the clusters of clusters, since time grows with their number."""
 
 
-def k_means(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def k_means(vectors: Many, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Unit centres, (clusters, width), and the cluster of each row, by spherical k-means.
 
     vectors: unit length, (rows, width). Centres start at random rows and are learnt from at most
@@ -38,7 +40,7 @@ def k_means(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.
     return np.concatenate(centres), place
 
 
-def _flat(vectors: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _flat(vectors: Many, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(seed)
     some = np.sort(draw.permutation(len(vectors))[: SAMPLE * count])
     rows = vectors[some]
@@ -56,7 +58,7 @@ def refined(vectors: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray
 
 
 def nearest_centre(
-    vectors: np.ndarray, centres: np.ndarray, some: np.ndarray | None = None
+    vectors: Many, centres: np.ndarray, some: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the nearest centre of each row, or of those at some positions; ties go to the lower number."""
     rows = len(vectors) if some is None else len(some)

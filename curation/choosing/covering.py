@@ -6,6 +6,7 @@ import numpy as np
 
 from curation.choosing.clusters import k_means, nearest_centre
 from curation.dataset import Progress, silent
+from curation.vectors import Many
 
 EXACT = 1_000_000_000
 """Comparisons up to which all are made: ten seconds of a core at a width of 384."""
@@ -19,7 +20,7 @@ BLOCK = 4_096
 
 
 def nearest_chosen(
-    vectors: np.ndarray, rest: np.ndarray, chosen: np.ndarray, progress: Progress = silent
+    vectors: Many, rest: np.ndarray, chosen: np.ndarray, progress: Progress = silent
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the position in `chosen` of the row nearest to each of the rest, and its cosine.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from curation.choosing.preference import Method, Preference, highest
+from curation.vectors import Many, Vectors, some_of
 
 BLOCK = 256
 """Rows whose similarities to others are computed together."""
@@ -18,7 +19,7 @@ NO_VECTOR = np.float32(-2)
 """The distance of a row without a vector, below that of any other, so that it comes last."""
 
 
-def k_center(vectors: np.ndarray) -> Method:
+def k_center(vectors: Many) -> Method:
     """Prefer the row that is farthest from every chosen one (Gonzalez 1985).
 
     vectors: unit length, (rows, width). The first is the row nearest to the mean. Any row is at most
@@ -28,12 +29,12 @@ def k_center(vectors: np.ndarray) -> Method:
     """
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
-        part = vectors if len(members) == len(vectors) else vectors[members]
-        embedded = np.asarray(part.any(axis=1))
+        part = vectors if len(members) == len(vectors) else some_of(vectors, members)
+        embedded = Vectors.of(part).each(lambda block: block.any(axis=1))
         start = np.searchsorted(members, first)
         chosen = start[embedded[start]].tolist()
         # A distance is the negative cosine here; before anything is chosen it is how typical a row is.
-        typical = part @ part[embedded].mean(axis=0) if embedded.any() else np.zeros(len(part))
+        typical = part @ _mean(part, embedded) if embedded.any() else np.zeros(len(part))
         far = -_nearest(part, part[chosen]) if chosen else typical
         far = np.where(embedded, far, NO_VECTOR).astype(np.float32)
         far[start] = -np.inf
@@ -69,9 +70,16 @@ def k_center(vectors: np.ndarray) -> Method:
     return method
 
 
-def _fresh(
-    rows: np.ndarray, part: np.ndarray, chosen: Sequence[int], compared: np.ndarray
-) -> np.ndarray:
+def _mean(vectors: Many, some: np.ndarray) -> np.ndarray:
+    """The mean of the vectors of some rows, (width,) float32."""
+    if not isinstance(vectors, Vectors):
+        return np.asarray(vectors[some].mean(axis=0))
+    blocks = vectors.of_rows(np.flatnonzero(some)).blocks()
+    total = sum(block.sum(axis=0, dtype=np.float64) for block in blocks)
+    return np.asarray(total / some.sum(), dtype=np.float32)
+
+
+def _fresh(rows: np.ndarray, part: Many, chosen: Sequence[int], compared: np.ndarray) -> np.ndarray:
     """The greatest cosine of each row to the chosen ones after the first `compared` of them, (rows,)."""
     near = np.full(len(rows), -np.inf, dtype=np.float32)
     order = np.argsort(compared, kind="stable")
@@ -81,8 +89,10 @@ def _fresh(
     return near
 
 
-def _nearest(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _nearest(rows: Many, chosen: np.ndarray) -> np.ndarray:
     """The greatest cosine of each row to some chosen ones, (rows,)."""
+    if isinstance(rows, Vectors):
+        return rows.each(lambda block: _nearest(block, chosen))
     near = np.full(len(rows), -np.inf, dtype=np.float32)
     for start in range(0, len(chosen), BLOCK):
         np.maximum(near, (rows @ chosen[start : start + BLOCK].T).max(axis=1), out=near)
@@ -103,7 +113,7 @@ def spread_out(vectors: np.ndarray, count: int) -> np.ndarray:
     return np.array(chosen, dtype=int)
 
 
-def distinct(vectors: np.ndarray, score: np.ndarray, most: float) -> Method:
+def distinct(vectors: Many, score: np.ndarray, most: float) -> Method:
     """Prefer rows by a score, the highest first, without those near to one already taken (DEITA).
 
     vectors: unit length, (rows, width). A row is passed over for good when its cosine to a taken row

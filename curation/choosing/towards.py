@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from curation.choosing.preference import Method, Preference
+from curation.vectors import Many, Vectors, some_of
 
 BLOCK = 64
 """Target rows whose similarities to all others are computed together."""
 
 
-def in_turns(vectors: np.ndarray, targets: Sequence[np.ndarray]) -> Method:
+def in_turns(vectors: Many, targets: Sequence[np.ndarray]) -> Method:
     """Prefer, for one target row after the other, the unused row nearest to it (RDS+, rrmax).
 
     vectors: (rows, width); targets: one or several, each (rows, width); all of unit length. Several
@@ -21,7 +22,7 @@ def in_turns(vectors: np.ndarray, targets: Sequence[np.ndarray]) -> Method:
     """
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
-        part, used = vectors[members], np.isin(members, first)
+        part, used = some_of(vectors, members), np.isin(members, first)
         turns = [_Turns(part, target) for target in targets]
         turn = 0
         for _ in range(len(members) - len(first)):
@@ -36,7 +37,7 @@ def in_turns(vectors: np.ndarray, targets: Sequence[np.ndarray]) -> Method:
 class _Turns:
     """The rows by similarity to each row of a target; the nearest are sorted, others when needed."""
 
-    def __init__(self, rows: np.ndarray, target: np.ndarray) -> None:
+    def __init__(self, rows: Many, target: np.ndarray) -> None:
         self.rows, self.target = rows, target
         self._nearest = dict[int, np.ndarray]()
         self._next = np.zeros(len(target), dtype=np.int64)
@@ -60,7 +61,9 @@ class _Turns:
     def _look_up(self, t: int) -> None:
         """Sort the nearest rows of a block of target rows."""
         block = np.arange(t, min(t + BLOCK, len(self.target)))
-        for number, similar in zip(block.tolist(), self.target[block] @ self.rows.T, strict=True):
+        some = self.target[block]
+        together = (self.rows @ some.T).T if isinstance(self.rows, Vectors) else some @ self.rows.T
+        for number, similar in zip(block.tolist(), together, strict=True):
             self._nearest[number] = self._sorted(similar, self._count)
 
     def _sorted(self, similar: np.ndarray, count: int) -> np.ndarray:

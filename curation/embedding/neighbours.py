@@ -5,8 +5,8 @@ of the true neighbours of a sample are found, and the share is reported: among r
 descent, and where that finds fewer, or for other vectors, in cells of an inverted file, so many as it
 takes. The same vectors give the same neighbours on every machine with THREADS processors or more.
 
-Accepted: above the limits a few neighbours in a hundred are not the nearest. All vectors lie in
-memory.
+Accepted: above the limits a few neighbours in a hundred are not the nearest. A descent and an inverted
+file hold all vectors once in single precision; nothing else holds more than WHOLE of them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
 from curation.dataset import Progress, silent
+from curation.vectors import Many, Vectors
 
 BLOCK = 4_096
+
+WHOLE = 65_536
+"""Vectors that are compared or taken into cells at once, a multiple of faiss's own blocks."""
 
 EXACT_ROWS = 100_000
 """Rows up to which every vector is compared with every other: among more, descent is quicker even with
@@ -44,15 +49,19 @@ Neighbours = tuple[np.ndarray, np.ndarray]
 """Similarities and rows, both (queries, k)."""
 
 
-def without_gaps(vectors: np.ndarray) -> np.ndarray:
-    """Vectors with zeros in the place of NaN, so that a row without an embedding is near to nothing."""
+def without_gaps(vectors: Many) -> Many:
+    """Vectors with zeros in the place of NaN, so that a row without an embedding is near to nothing.
+
+    Those of up to EXACT_ROWS rows are one array.
+    """
+    if isinstance(vectors, Vectors):
+        vectors = replace(vectors, gap=0.0)
+        return vectors if len(vectors) > EXACT_ROWS else vectors[:]
     gaps = np.isnan(vectors[:, 0]) if vectors.size else np.zeros(0, dtype=bool)
     return np.where(gaps[:, None], np.float32(0), vectors) if gaps.any() else vectors
 
 
-def nearest(
-    vectors: np.ndarray, k: int, progress: Progress = silent
-) -> tuple[np.ndarray, np.ndarray]:
+def nearest(vectors: Many, k: int, progress: Progress = silent) -> tuple[np.ndarray, np.ndarray]:
     """Indices and cosine similarities of the k nearest others of each row, both (rows, k).
 
     Exact up to EXACT_ROWS rows; above, by nearest-neighbour descent (Dong et al. 2011, pynndescent),
@@ -65,8 +74,7 @@ def nearest(
     similarities = np.zeros((rows, k), dtype=np.float32)
     if k == 0:
         return indices, similarities
-    data = np.ascontiguousarray(vectors, dtype=np.float32)
-    search, recall = _searching(data, k, progress)
+    search, recall = _searching(vectors, k, progress)
     for start in range(0, rows, BLOCK):
         block = slice(start, min(rows, start + BLOCK))
         near_similarities, near_rows = search(block)
@@ -79,19 +87,38 @@ def nearest(
     return indices, similarities
 
 
-def _searching(
-    data: np.ndarray, k: int, progress: Progress
-) -> tuple[Callable[[slice], Neighbours], str]:
-    """A function of a block of rows: its k + 1 nearest with each row itself; and the recall in words."""
-    if len(data) > EXACT_ROWS:
-        progress(0.0, f"descending to the neighbours of {len(data):,} rows")
-        graph = _descended(data, k + 1)
-        recall = _recall(data, graph)
-        if recall >= RECALL:
-            text = f", {recall:.1%} of the true neighbours found in a sample"
-            return lambda block: _sorted(data, graph, block), text
+Search = Callable[[slice], Neighbours]
+"""A function of a block of rows: the nearest of each, with the row itself."""
+
+
+def _searching(vectors: Many, k: int, progress: Progress) -> tuple[Search, str]:
+    """A search for the k + 1 nearest, and its recall in words."""
+    if len(vectors) > EXACT_ROWS:
+        progress(0.0, f"descending to the neighbours of {len(vectors):,} rows")
+        search, recall = _descending(vectors, k)
+        if search is not None:
+            return search, f", {recall:.1%} of the true neighbours found in a sample"
+    data = _at_hand(vectors)
     index, text = _index(data, k, len(data) <= EXACT_ROWS, progress)
-    return lambda block: _looked_up(index, data, data[block], k + 1), text
+    return lambda block: _looked_up(index, data, _single(data[block]), k + 1), text
+
+
+def _at_hand(vectors: Many) -> Many:
+    """The vectors as one array where that is small."""
+    return vectors if len(vectors) > EXACT_ROWS else _single(vectors)
+
+
+def _single(vectors: Many) -> np.ndarray:
+    """The vectors as one array in single precision."""
+    return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def _descending(vectors: Many, k: int) -> tuple[Search | None, float]:
+    """A search by descent, none where its recall is below RECALL, and that recall."""
+    data = _single(vectors)
+    graph = _descended(data, k + 1)
+    recall = _recall(data, graph)
+    return None if recall < RECALL else (lambda block: _sorted(data, graph, block)), recall
 
 
 def _sorted(data: np.ndarray, graph: np.ndarray, block: slice) -> Neighbours:
@@ -159,8 +186,8 @@ def _kept_when_compiled() -> list[Any]:
 
 
 def nearest_in(
-    queries: np.ndarray,
-    vectors: np.ndarray,
+    queries: Many,
+    vectors: Many,
     k: int,
     progress: Progress = silent,
     recall: float = RECALL,
@@ -171,8 +198,7 @@ def nearest_in(
     some: positions of the queries that are looked up, in whose order the answer is; all without it.
     Exact up to EXACT_PAIRS comparisons; above, that share of the true neighbours as in `nearest`.
     """
-    data = np.ascontiguousarray(vectors, dtype=np.float32)
-    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    data = _at_hand(vectors)
     k, rows = min(k, len(data)), len(queries) if some is None else len(some)
     indices = np.zeros((rows, k), dtype=np.int64)
     similarities = np.zeros((rows, k), dtype=np.float32)
@@ -182,31 +208,34 @@ def nearest_in(
     for start in range(0, rows, BLOCK):
         block = slice(start, min(rows, start + BLOCK))
         part = queries[block if some is None else some[block]]
-        similarities[block], indices[block] = _looked_up(index, data, part, k)
+        similarities[block], indices[block] = _looked_up(index, data, _single(part), k)
         progress(block.stop / rows, f"{block.stop:,} of {rows:,} looked up")
     return indices, similarities
 
 
 def _index(
-    data: np.ndarray, k: int, exact: bool, progress: Progress, least_recall: float = RECALL
+    data: Many, k: int, exact: bool, progress: Progress, least_recall: float = RECALL
 ) -> tuple[Any, str]:
     """An index over the rows, all of them or an inverted file (Jégou et al. 2011); its recall in words."""
     import faiss
 
     rows, width = data.shape
     flat = faiss.IndexFlatIP(width)
+    if exact and len(data) > EXACT_ROWS:
+        return _Whole(data), ""
     if exact:
-        flat.add(data)
+        flat.add(_single(data))
         return flat, ""
     progress(0.0, "sorting vectors into cells")
     cells = int(np.sqrt(rows))
     index = faiss.IndexIVFFlat(flat, width, cells, faiss.METRIC_INNER_PRODUCT)
     draw = np.random.default_rng(0)
-    index.train(data[np.sort(draw.choice(rows, min(rows, 64 * cells), replace=False))])
-    index.add(data)
-    sample = data[np.sort(draw.choice(rows, min(rows, SAMPLE), replace=False))]
+    index.train(_single(data[np.sort(draw.choice(rows, min(rows, 64 * cells), replace=False))]))
+    for start in range(0, rows, WHOLE):
+        index.add(_single(data[start : start + WHOLE]))
+    sample = _single(data[np.sort(draw.choice(rows, min(rows, SAMPLE), replace=False))])
     # A row equal to the k-th neighbour is as good, so the similarity counts and not the row.
-    least = faiss.knn(sample, data, k + 1, metric=faiss.METRIC_INNER_PRODUCT)[0][:, -1:] - 1e-6
+    least = _Whole(data).search(sample, k + 1)[0][:, -1:] - 1e-6
     index.nprobe, recall = 2, 0.0
     while recall < least_recall and index.nprobe < cells:
         index.nprobe = min(cells, index.nprobe * 2)
@@ -215,23 +244,42 @@ def _index(
     return index, f", {recall:.1%} of the true neighbours found in a sample"
 
 
-def _looked_up(index: Any, data: np.ndarray, queries: np.ndarray, k: int) -> Neighbours:
+@dataclass(frozen=True)
+class _Whole:
+    """A search among all of some vectors, WHOLE of them at once."""
+
+    data: Many
+
+    def search(self, queries: np.ndarray, k: int) -> Neighbours:
+        """Similarities and rows of the k nearest to each query; of equal ones the first rows."""
+        import faiss
+
+        similarities = np.zeros((len(queries), 0), dtype=np.float32)
+        rows = np.zeros((len(queries), 0), dtype=np.int64)
+        for start in range(0, len(self.data), WHOLE):
+            part = _single(self.data[start : start + WHOLE])
+            near = faiss.knn(queries, part, min(k, len(part)), metric=faiss.METRIC_INNER_PRODUCT)
+            similarities = np.hstack([similarities, near[0]])
+            rows = np.hstack([rows, near[1] + start])
+            order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+            similarities = np.take_along_axis(similarities, order, axis=1)
+            rows = np.take_along_axis(rows, order, axis=1)
+        return similarities, rows
+
+
+def _looked_up(index: Any, data: Many, queries: np.ndarray, k: int) -> Neighbours:
     """The answer of an index to queries."""
     similarities, rows = index.search(queries, k)
     return _completed(similarities, rows, data, queries)
 
 
 def _completed(
-    similarities: np.ndarray, rows: np.ndarray, data: np.ndarray, queries: np.ndarray
+    similarities: np.ndarray, rows: np.ndarray, data: Many, queries: np.ndarray
 ) -> Neighbours:
     """Similarities and rows; exact for queries for which fewer rows were found than wished."""
-    import faiss
-
     short = (rows < 0).any(axis=1)
     if short.any():
-        similarities[short], rows[short] = faiss.knn(
-            queries[short], data, rows.shape[1], metric=faiss.METRIC_INNER_PRODUCT
-        )
+        similarities[short], rows[short] = _Whole(data).search(queries[short], rows.shape[1])
     return similarities, rows
 
 

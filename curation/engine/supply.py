@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from curation.errors import CurationError
 from curation.registry import Operation, operation
 from curation.report import StepReport
 from curation.targets import NONE, References, Target, chosen
-from curation.vectors import Vectors
+from curation.vectors import BLOCK, Vectors
 from curation.versions import module_version
 
 _WIDTHS = (50, 100, 200)
@@ -66,7 +66,10 @@ class Supply:
         absent = self._absent & set(operation.inputs)
         if absent - set(operation.spared):
             raise CurationError(f"{operation.name} needs embeddings: add embed before it.")
-        return [None if name in absent else getattr(self, name) for name in operation.inputs]
+        inputs = {name: getattr(self, name) for name in operation.inputs if name not in absent}
+        if "vectors" in inputs and not _by_blocks(operation):
+            inputs["vectors"] = inputs["vectors"][:]
+        return [inputs.get(name) for name in operation.inputs]
 
     @property
     def _absent(self) -> set[str]:
@@ -84,15 +87,11 @@ class Supply:
         steps = self.dataset.steps if self.dataset is not None else ()
         return next((report for report in reversed(steps) if report.kind == "embed"), None)
 
-    @cached_property
-    def vectors(self) -> np.ndarray:
-        """The vectors of the rows, (rows, width) float32; one array for all who ask."""
-        return self._vectors_of(slice(None))
-
-    def _vectors_of(self, positions: Any) -> np.ndarray:
-        """The vectors of some of the rows, (rows, width) float32."""
+    @property
+    def vectors(self) -> Vectors:
+        """The vectors of the rows, where they lie."""
         assert self.dataset is not None and self.dataset.vectors is not None
-        return self.dataset.vectors[self._places[positions]]
+        return self.dataset.vectors.of_rows(self._places)
 
     @cached_property
     def _places(self) -> np.ndarray:
@@ -107,7 +106,7 @@ class Supply:
         from curation.embedding.neighbours import without_gaps
 
         def neighbours(k: int, positions: Any = None) -> Neighbours:
-            vectors = self.vectors if positions is None else self._vectors_of(positions)
+            vectors = self.vectors if positions is None else self.vectors.of_rows(positions)
             return _neighbours(without_gaps(vectors), k, self.cache, self.progress)
 
         return neighbours
@@ -135,6 +134,12 @@ class Supply:
     def targets(self) -> Callable[[Sequence[str]], list[Target]]:
         """A function of names, which returns the reference sets of these names, or all."""
         return lambda names: chosen(self.references, names)
+
+
+def _by_blocks(operation: Operation) -> bool:
+    """Whether an operation reads its vectors where they lie; another gets all of them in one array."""
+    hint = get_type_hints(operation.run).get("vectors")
+    return Vectors in (hint, *get_args(hint))
 
 
 def embedded(
@@ -165,7 +170,7 @@ def vectors_of(
     return Vectors.of(answer[0] if isinstance(answer, tuple) else answer)
 
 
-def _neighbours(vectors: np.ndarray, k: int, cache: Cache | None, progress: Progress) -> Neighbours:
+def _neighbours(vectors: Any, k: int, cache: Cache | None, progress: Progress) -> Neighbours:
     """The k nearest, from one of a few remembered widths."""
     widths = (*_WIDTHS, k)
     width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
@@ -173,14 +178,15 @@ def _neighbours(vectors: np.ndarray, k: int, cache: Cache | None, progress: Prog
     return indices[:, :k], similarities[:, :k]
 
 
-def _of_width(
-    vectors: np.ndarray, width: int, cache: Cache | None, progress: Progress
-) -> Neighbours:
+def _of_width(vectors: Any, width: int, cache: Cache | None, progress: Progress) -> Neighbours:
     from curation.embedding.neighbours import nearest
 
     if cache is None or not width:
         return nearest(vectors, width, progress)
-    digest = hashlib.blake2b(np.ascontiguousarray(vectors).data, digest_size=16).hexdigest()
+    content = hashlib.blake2b(digest_size=16)
+    for start in range(0, len(vectors), BLOCK):
+        content.update(np.ascontiguousarray(vectors[start : start + BLOCK]).data)
+    digest = content.hexdigest()
     code = module_version(nearest.__module__)
     name = key("neighbours", code, digest, vectors.shape, width)
     table = cache.get(name)

@@ -18,7 +18,7 @@ def ranked(dataset: Dataset, people: State, tag: str) -> tuple[np.ndarray, float
     assert dataset.vectors is not None
     order = in_order(dataset.rows.index)
     marks = Marks.of(dataset.rows.index[order], people, tag)
-    vectors = dataset.vectors[order]
+    vectors = dataset.vectors.of_rows(order)
     scores = np.empty(len(order))
     scores[order] = probability(vectors, marks)
     return scores, average_precision(vectors, marks)

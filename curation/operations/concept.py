@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from curation.cache import key
 from curation.errors import CurationError
 from curation.registry import score
+from curation.vectors import Many, Vectors
 
 LEAST_AGAINST = 10
 """Negative samples below which untagged rows are added to them."""
@@ -82,14 +83,15 @@ def in_order(index: pd.Index) -> np.ndarray:
     return np.asarray(pc.sort_indices(pa.array(index, pa.large_string())))
 
 
-def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
+def probability(vectors: Many, marks: Marks) -> np.ndarray:
     """The probability that each row belongs to a concept, 0 to 1 in four digits; NaN without a vector.
 
     Rows are in the order of their ids, which are hashes of their texts. With fewer than LEAST_AGAINST
     negative samples, the first WEAK untagged rows count as no too: a random draw that never changes.
     vectors: (rows, width). Raises CurationError without a yes that has a vector.
     """
-    embedded = ~np.isnan(vectors[:, 0]) if len(vectors) else np.zeros(0, dtype=bool)
+    vectors = Vectors.of(vectors)
+    embedded = vectors.present
     yes, no = marks.of_embedded(embedded)
     if not yes.any():
         raise CurationError("no example that is embedded is marked as one of them")
@@ -102,7 +104,8 @@ def probability(vectors: np.ndarray, marks: Marks) -> np.ndarray:
         return result
     model = _model().fit(vectors[yes | no], yes[yes | no])
     # The last digits depend on how many threads add up.
-    result[embedded] = np.round(model.predict_proba(vectors[embedded])[:, 1], 4)
+    some = vectors.of_rows(np.flatnonzero(embedded))
+    result[embedded] = np.round(some.each(lambda block: model.predict_proba(block)[:, 1]), 4)
     return result
 
 
@@ -112,7 +115,7 @@ def _model() -> Any:
     return LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1_000)
 
 
-def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> float | None:
+def average_precision(vectors: Many, marks: Marks, folds: int = 5) -> float | None:
     """Measure how well a model of some marks ranks the others, yes before no; 1 at best.
 
     Cross-validated over at most five folds; None with fewer than five of either.
@@ -120,7 +123,7 @@ def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> floa
     from sklearn.metrics import average_precision_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    yes, no = marks.of_embedded(~np.isnan(vectors[:, 0]))
+    yes, no = marks.of_embedded(Vectors.of(vectors).present)
     used = yes | no
     truth = yes[used]
     if min(truth.sum(), (~truth).sum()) < folds:
@@ -135,7 +138,7 @@ def average_precision(vectors: np.ndarray, marks: Marks, folds: int = 5) -> floa
 @score("Concept", makes=("concept_{tag}",), reads=_reads, texts=())
 def concept(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     decisions: Tags | None,
     *,
     tag: Annotated[
@@ -174,7 +177,7 @@ def concept(
     marks = Marks.of(rows.index[order], decisions, tag, against)
     result = np.full(len(rows), np.nan)
     try:
-        result[order] = probability(vectors[order], marks)
+        result[order] = probability(Vectors.of(vectors).of_rows(order), marks)
     except CurationError:
         raise CurationError(
             f"no kept example is tagged {tag!r}; open some on the Browse page, choose Concept, "

@@ -8,13 +8,15 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from curation.alike.sets import first_of, numbered, vector_keys
 from curation.registry import Range, score
+from curation.vectors import Vectors
 
 
 @score("Density and outliers", makes=("density", "outlier"), slow=True, texts=())
 def density(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Callable[..., tuple[np.ndarray, np.ndarray]],
     *,
     nearest: Annotated[int, "neighbours of each row that are looked at", Range(2, 50)] = 10,
@@ -43,16 +45,16 @@ def density(
         Local outlier factor (Breunig et al. 2000), from the neighbours that other steps share.
     """
     columns = {name: np.full(len(rows), np.nan) for name in ("density", "outlier")}
-    embedded = np.flatnonzero(np.isfinite(vectors[:, 0]) & vectors.any(axis=1))
+    vectors = Vectors.of(vectors)
+    embedded = np.flatnonzero(vectors.each(lambda v: np.isfinite(v[:, 0]) & v.any(axis=1)))
     if len(embedded) > nearest:
         _, cosines = neighbours(nearest, embedded)
         columns["density"][embedded] = np.round(cosines.mean(axis=1), 4)
-    _, first, copy = np.unique(vectors[embedded], axis=0, return_index=True, return_inverse=True)
+    copy = numbered(*vector_keys(vectors.of_rows(embedded)).T)
+    first = first_of(copy)
     if len(first) > nearest:
-        order = np.argsort(first)  # as the rows lie, so that other steps share the neighbours
-        factor = np.empty(len(first))
-        factor[order] = local_outlier_factor(*neighbours(nearest, embedded[first[order]]))
-        columns["outlier"][embedded] = np.round(factor[copy.ravel()], 4)
+        factor = local_outlier_factor(*neighbours(nearest, embedded[first]))
+        columns["outlier"][embedded] = np.round(factor[copy], 4)
     return pd.DataFrame(columns, rows.index)
 
 

@@ -34,6 +34,7 @@ from curation.dataset import Progress
 from curation.embedding import UNREADABLE
 from curation.embedding.neighbours import without_gaps
 from curation.registry import TEXTS, Column, Range, filter
+from curation.vectors import Vectors
 
 _LABEL = Column("label")
 _MAKES = ("duplicate_group", "duplicate_of", "similarity", "conflict")
@@ -228,7 +229,7 @@ def drop_near_duplicates(
 )
 def drop_similar(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Any,
     decisions: Any = None,
     *,

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import STAYS, Basis, positions, shaping, vector_keys, with_former
+from curation.basis import BLOCK, STAYS, Basis, positions, shaping, vector_keys, with_former
 from curation.dataset import Progress, silent
 from curation.registry import SEEDS, Range, score
+from curation.vectors import Vectors
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 SMALL = 20
@@ -44,7 +45,7 @@ NEAR_ENOUGH = 0.7
 @score("Map", makes=("map_x", "map_y"), slow=True, texts=())
 def project_map(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Neighbours,
     basis: Basis,
     progress: Progress,
@@ -81,6 +82,7 @@ def project_map(
     """
     if len(rows) == 0:
         return pd.DataFrame({"map_x": np.zeros(0), "map_y": np.zeros(0)}, index=rows.index)
+    vectors = Vectors.of(vectors)
     keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
     plane = _Places.of(basis).of_keys(keys)
     anew = np.isfinite(plane[:, 0]).mean() < STAYS
@@ -95,7 +97,9 @@ def project_map(
     new = np.isnan(plane[:, 0])
     if new.any():
         progress(0.8, f"putting {int(new.sum()):,} more among them")
-        plane[new] = _between(vectors, first[new], vectors[first[~new]], plane[~new], keys[new])
+        plane[new] = _between(
+            vectors.of_rows(first[new]), vectors.of_rows(first[~new]), plane[~new], keys[new]
+        )
     with basis.locked():
         former = _Places() if anew else _Places.of(basis)
         former.with_these(keys, plane).keep(basis)
@@ -118,7 +122,8 @@ class _Places:
         table = basis.load()
         if table is None:
             return cls()
-        keys = np.array(table["key"].to_pylist(), dtype="S16")
+        stored = table["key"].combine_chunks()
+        keys = np.frombuffer(stored.buffers()[1], "S16")[stored.offset :][: len(stored)]
         return cls(keys, np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]))
 
     def of_keys(self, keys: np.ndarray) -> np.ndarray:
@@ -134,7 +139,8 @@ class _Places:
 
     def keep(self, basis: Basis) -> None:
         """Save the places."""
-        keys = pa.array(self.keys.tolist(), pa.binary(16))
+        buffers = [None, pa.py_buffer(self.keys.tobytes())]
+        keys = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(self.keys), buffers)
         basis.save(pa.table({"key": keys, "x": self.plane[:, 0], "y": self.plane[:, 1]}))
 
 
@@ -231,10 +237,8 @@ def compile_once() -> None:
     _umap(vectors, lambda k: nearest(vectors, k), 15, 0.1, 0, silent)
 
 
-def _between(
-    vectors: np.ndarray, new: np.ndarray, placed: np.ndarray, plane: np.ndarray, keys: np.ndarray
-) -> np.ndarray:
-    """Places for the vectors at new positions between their nearest placed ones, (new, 2).
+def _between(new: Vectors, placed: Vectors, plane: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Places for new vectors between their nearest placed ones, (new, 2).
 
     The mean of those, weighted by nearness as UMAP does, and moved a little by the row's own hash, so
     that rows with the same neighbours do not hide each other.
@@ -242,14 +246,17 @@ def _between(
     from curation.embedding.neighbours import nearest_in
 
     count = min(ANCHORS, len(placed))
-    anchors, similarities = nearest_in(vectors, placed, count, recall=NEAR_ENOUGH, some=new)
-    distances = 1 - similarities
-    beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
-    weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))
-    weights /= weights.sum(axis=1, keepdims=True)
-    centre = np.einsum("rk,rkc->rc", weights, plane[anchors])
-    apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (plane[anchors] - centre[:, None]) ** 2))
-    hashed = np.frombuffer(keys.tobytes(), dtype=np.uint8).reshape(len(keys), -1)[:, :8]
-    nudge = hashed.copy().view(np.uint32).astype(np.float64) / 2**32 - 0.5
-    usual = 0.02 * np.median(np.abs(plane), axis=0)
-    return np.asarray(centre + nudge * np.minimum(apart, 10 * usual) + nudge * usual * 0.2)
+    anchors, similarities = nearest_in(new, placed, count, recall=NEAR_ENOUGH)
+    usual, result = 0.02 * np.median(np.abs(plane), axis=0), np.empty((len(new), 2))
+    for start in range(0, len(new), BLOCK):
+        block = slice(start, start + BLOCK)
+        distances, around = 1 - similarities[block], plane[anchors[block]]
+        beyond = distances - distances[:, :1]  # the nearest counts fully, as in UMAP's local metric
+        weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6))
+        weights /= weights.sum(axis=1, keepdims=True)
+        centre = np.einsum("rk,rkc->rc", weights, around)
+        apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (around - centre[:, None]) ** 2))
+        hashed = np.frombuffer(keys[block].tobytes(), dtype=np.uint8).reshape(-1, 16)[:, :8]
+        nudge = hashed.copy().view(np.uint32).astype(np.float64) / 2**32 - 0.5
+        result[block] = centre + nudge * np.minimum(apart, 10 * usual) + nudge * usual * 0.2
+    return result

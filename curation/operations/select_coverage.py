@@ -27,6 +27,7 @@ from curation.dataset import Progress
 from curation.embedding.neighbours import without_gaps
 from curation.operations.select_chance import Seed
 from curation.registry import Column, Numbers, Range, select
+from curation.vectors import BLOCK, Many, Vectors
 
 _QUALITY = Numbers("quality")
 _MAKES = ("rank", "gain", "covered_by", "stands_for")
@@ -40,7 +41,7 @@ def _unread(params: Mapping[str, Any]) -> tuple[str, ...]:
 @select("Quality × diversity", makes=_MAKES, slow=True, notes=shortfall, unread=_unread)
 def select_diverse(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Neighbours,
     progress: Progress,
     *,
@@ -96,7 +97,7 @@ def select_diverse(
 @select("Information (MIG)", makes=_MAKES, slow=True, notes=shortfall)
 def select_informative(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     progress: Progress,
     *,
     budget: Budget = 1_000,
@@ -150,7 +151,7 @@ def select_informative(
     return pool.answer(chosen, pool.ranked(chosen, score, None if score is None else values))
 
 
-def _labels(column: pd.Series, vectors: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
+def _labels(column: pd.Series, vectors: Many) -> tuple[list[tuple[int, ...]], np.ndarray]:
     """The numbers of each row's labels, and the unit mean of the vectors of each label's rows."""
     texts = [
         sorted({word.strip() for word in text.split(",") if word.strip()})
@@ -159,8 +160,10 @@ def _labels(column: pd.Series, vectors: np.ndarray) -> tuple[list[tuple[int, ...
     numbers = {name: i for i, name in enumerate(sorted({n for names in texts for n in names}))}
     own = [tuple(numbers[name] for name in names) for names in texts]
     centres = np.zeros((len(numbers), vectors.shape[1]), dtype=np.float32)
-    for row, labels in enumerate(own):
-        centres[list(labels)] += vectors[row]
+    for start in range(0, len(own), BLOCK):
+        block = vectors[start : start + BLOCK]
+        for labels, vector in zip(own[start : start + BLOCK], block, strict=True):
+            centres[list(labels)] += vector
     lengths = np.linalg.norm(centres, axis=1, keepdims=True)
     return own, np.asarray(centres / np.maximum(lengths, 1e-12), dtype=np.float32)
 
@@ -168,7 +171,7 @@ def _labels(column: pd.Series, vectors: np.ndarray) -> tuple[list[tuple[int, ...
 @select("Farthest apart (k-center)", makes=_MAKES, slow=True, notes=shortfall)
 def select_k_center(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     progress: Progress,
     *,
     budget: Budget = 1_000,

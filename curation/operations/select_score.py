@@ -27,6 +27,7 @@ from curation.dataset import Progress
 from curation.embedding.neighbours import without_gaps
 from curation.operations.select_chance import Seed, by_chance
 from curation.registry import Numbers, Range, select
+from curation.vectors import Vectors
 
 _QUALITY = Numbers("quality")
 _TOKENS = Numbers("response_tokens")
@@ -84,7 +85,7 @@ def select_highest(
 @select("Distinct, best first", makes=("rank", "gain", "covered_by", "stands_for"), notes=shortfall)
 def select_distinct(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     progress: Progress,
     *,
     budget: Budget = 1_000,
@@ -131,7 +132,7 @@ def select_distinct(
 @select("Best of each cluster", makes=("rank", "covered_by", "stands_for"), notes=shortfall)
 def select_by_cluster(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     progress: Progress,
     *,
     budget: Budget = 1_000,

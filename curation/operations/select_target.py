@@ -23,6 +23,7 @@ from curation.dataset import Progress
 from curation.embedding.neighbours import without_gaps
 from curation.registry import ReferenceNames, select
 from curation.targets import Target
+from curation.vectors import Vectors
 
 
 @select(
@@ -33,7 +34,7 @@ from curation.targets import Target
 )
 def select_like(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     embedder: Callable[..., np.ndarray],
     targets: Callable[[Sequence[str]], list[Target]],
     progress: Progress,

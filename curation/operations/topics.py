@@ -24,6 +24,7 @@ from curation.dataset import Progress
 from curation.errors import CurationError
 from curation.registry import SEEDS, Range, group
 from curation.topic_names import Naming, names, topic_words
+from curation.vectors import Many, Vectors
 
 __all__ = ["rename_topics", "theme_count", "topic_count", "topic_words", "topics"]
 
@@ -56,7 +57,7 @@ def theme_count(topics: int) -> int:
 @group("Topics", makes=("topic", "theme"), slow=True, texts=("prompt", "response"))
 def topics(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Neighbours,
     basis: Basis,
     progress: Progress,
@@ -93,6 +94,7 @@ def topics(
     if len(rows) == 0:
         none = pd.Series([], index=rows.index, dtype="str")
         return pd.DataFrame({"topic": none, "theme": none})
+    vectors = Vectors.of(vectors)
     keys, first, twin = np.unique(vector_keys(vectors), return_index=True, return_inverse=True)
     current = _Topics.of(basis)
     place = current.places(keys) if current else np.full(len(keys), -1)
@@ -114,9 +116,9 @@ def topics(
             current.with_rows(keys, place).keep(basis)
     elif (new := np.flatnonzero(place < 0)).size:
         progress(0.1, f"finding the topics of {len(new):,} more examples")
-        averaged = vectors
+        averaged: Many = vectors
         if len(rows) <= FITTED:
-            averaged = smoothed(vectors, neighbours, topics or topic_count(len(rows)))
+            averaged = smoothed(vectors[:], neighbours, topics or topic_count(len(rows)))
         place[new] = nearest_centre(averaged, current.centres, first[new])
         with basis.locked():
             latest = _Topics.of(basis) or current
