@@ -24,6 +24,7 @@ from curation.engine.supply import vectors_of
 from curation.engine.vector_places import keep_places, remembered_places
 from curation.errors import CurationError
 from curation.files import content_of
+from curation.footprint import give_back
 from curation.numbered import from_table, to_table
 from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
@@ -118,6 +119,7 @@ class Replay:
                 else:
                     after = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
                 self.memory.put(fingerprint, after)
+                give_back(len(after))
             dataset = after
         self.cache.prune()
         self.progress(1.0, "done")

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from curation.vectors import BLOCK, Vectors
+from curation.vectors import BLOCK, Vectors, some_of
 
 TABLE = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float16)
 
@@ -57,3 +59,12 @@ def test_rows_stand_at_their_positions_among_more():
     among = some.among(np.array([9, 0, 3, 7, 1]), 10)
     assert np.array_equal(among[[9, 0, 3, 7, 1]], as_array(some), equal_nan=True)
     assert not among.present[[2, 4, 5, 6, 8]].any()
+
+
+def test_gaps_read_as_a_number_where_one_is_named():
+    vectors = replace(drawn(BLOCK + 9), gap=0.0)
+    array = np.nan_to_num(as_array(vectors))
+    assert np.array_equal(vectors[:], array)
+    assert np.array_equal(vectors.of_rows(np.arange(7)[::-1])[:], array[:7][::-1])
+    assert np.array_equal(vectors.each(lambda block: block.sum(axis=1)), array.sum(axis=1))
+    assert some_of(array, np.array([3])).tolist() == some_of(vectors, np.array([3]))[:].tolist()

@@ -30,7 +30,7 @@ def k_center(vectors: Many) -> Method:
 
     def method(members: np.ndarray, first: np.ndarray) -> Preference:
         part = vectors if len(members) == len(vectors) else some_of(vectors, members)
-        embedded = Vectors.of(part).each(lambda block: block.any(axis=1))
+        embedded = Vectors.of(part).each(lambda block: np.asarray(block.any(axis=1)))
         start = np.searchsorted(members, first)
         chosen = start[embedded[start]].tolist()
         # A distance is the negative cosine here; before anything is chosen it is how typical a row is.

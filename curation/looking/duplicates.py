@@ -236,7 +236,8 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
         compared = nearly(rows, params["by"], threshold, supply.work)
     else:
         within = compared_within(rows, params["within"])
-        vectors, lowest = without_gaps(supply.vectors), _lowest(use, params, threshold)
+        vectors: Any = without_gaps(supply.vectors)
+        lowest = _lowest(use, params, threshold)
         compared = similarly(
             vectors, supply.neighbours, within, params["compare"], lowest or threshold
         )

@@ -80,7 +80,7 @@ def select_like(
     chosen_sets = targets(like)
     embedded = without_gaps(vectors)
     pool = Pool(rows, Rules(budget, unit, balance, shares, quotas), embedded, progress)
-    parts = [without_gaps(embedder(target.examples, side)) for target in chosen_sets]
+    parts = [np.asarray(without_gaps(embedder(target.examples, side))) for target in chosen_sets]
     chosen = pool.choose(in_turns(embedded, parts))
     gains = dict(zip(chosen.order.tolist(), chosen.gains.tolist(), strict=True))
     names = ", ".join(target.name for target in chosen_sets)
