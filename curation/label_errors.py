@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curation.dataset import Progress, silent
+from curation.vectors import BLOCK, Many, Vectors
 
 DIGITS = 6
 """Digits of a probability, few enough that any number of threads gives the same."""
@@ -47,7 +48,7 @@ def judged(probabilities: np.ndarray, labels: np.ndarray, strict: bool = False) 
 
 
 def held_out_probabilities(
-    vectors: np.ndarray,
+    vectors: Many,
     labels: np.ndarray,
     fold_numbers: np.ndarray,
     progress: Progress = silent,
@@ -61,7 +62,7 @@ def held_out_probabilities(
     from sklearn.linear_model import LogisticRegression
 
     result = np.zeros((len(labels), int(labels.max()) + 1))
-    exact = vectors.astype(np.float64)  # in float32 the digits depend on how many threads add up
+    vectors = Vectors.of(vectors)
     sizes = np.bincount(labels)
     # With equal rows right rows of rare classes go, 15 % of them in CLINC with a long tail and 8 %
     # so; with equal classes, wrong ones of frequent classes stay.
@@ -71,10 +72,20 @@ def held_out_probabilities(
         held_out = fold_numbers == fold
         # Weaker regularisation learns the wrong labels: C = 10 finds fewer and takes more right ones.
         model = LogisticRegression(C=1.0, class_weight=weights, max_iter=1_000)
-        model.fit(exact[~held_out], labels[~held_out])
-        result[np.ix_(held_out, model.classes_)] = model.predict_proba(exact[held_out])
+        model.fit(_exact(vectors.of_rows(np.flatnonzero(~held_out))), labels[~held_out])
+        left_out = vectors.of_rows(np.flatnonzero(held_out))
+        parts = [model.predict_proba(_exact(block)) for block in left_out.blocks()]
+        result[np.ix_(held_out, model.classes_)] = np.concatenate(parts)
         progress((n + 1) / len(folds), f"fold {n + 1} of {len(folds)}")
     return np.round(result, DIGITS)
+
+
+def _exact(vectors: Many) -> np.ndarray:
+    """Vectors in double precision: in single precision the digits depend on how many threads add up."""
+    exact = np.empty(vectors.shape, dtype=np.float64)
+    for start in range(0, len(vectors), BLOCK):
+        exact[start : start + BLOCK] = vectors[start : start + BLOCK]
+    return exact
 
 
 def stratified_folds(ids: Sequence[str], labels: np.ndarray, folds: int) -> np.ndarray:
@@ -94,31 +105,37 @@ have the lowest confidence (ROC AUC 0.96 or more); rates of 0.003 and 0.03 are n
 
 
 def given_label_by_epoch(
-    vectors: np.ndarray, labels: np.ndarray, epochs: int, progress: Progress = silent
+    vectors: Many, labels: np.ndarray, epochs: int, progress: Progress = silent
 ) -> np.ndarray:
     """Return the probability of each row's own label after each epoch, (epochs, rows).
 
     A softmax layer is trained on all rows in mini-batches by Adam (Kingma and Ba 2015). vectors:
     (rows, width), unit length. labels: (rows,), numbers from 0. In six digits.
     """
-    inputs = np.hstack([vectors.astype(np.float64), np.ones((len(vectors), 1))])
+
+    def inputs(some: np.ndarray) -> np.ndarray:
+        return np.hstack([some.astype(np.float64), np.ones((len(some), 1))])
+
+    vectors = Vectors.of(vectors)
     rows, rng = np.arange(len(labels)), np.random.default_rng(0)
-    weights = np.zeros((inputs.shape[1], int(labels.max()) + 1))
+    weights = np.zeros((vectors.shape[1] + 1, int(labels.max()) + 1))
     mean, square, step = np.zeros_like(weights), np.zeros_like(weights), 0
     result = np.zeros((epochs, len(labels)))
     for epoch in range(epochs):
         order = rng.permutation(len(labels))
         for start in range(0, len(labels), BATCH):
             batch = order[start : start + BATCH]
-            errors = _softmax(inputs[batch] @ weights)
+            some = inputs(vectors[batch])
+            errors = _softmax(some @ weights)
             errors[np.arange(len(batch)), labels[batch]] -= 1
-            gradient = inputs[batch].T @ errors / len(batch)
+            gradient = some.T @ errors / len(batch)
             step += 1
             mean += 0.1 * (gradient - mean)
             square += 0.001 * (gradient**2 - square)
             direction = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
             weights -= RATE * direction
-        result[epoch] = _softmax(inputs @ weights)[rows, labels]
+        logits = np.concatenate([inputs(block) @ weights for block in vectors.blocks()])
+        result[epoch] = _softmax(logits)[rows, labels]
         progress((epoch + 1) / epochs, f"epoch {epoch + 1} of {epochs}")
     return np.round(result, DIGITS)
 

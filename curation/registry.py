@@ -65,8 +65,9 @@ INPUTS = {
     "that makes no columns one row per turn, with columns `text` and `role`",
     "rows": "every row that is still kept, sorted by id: all columns, without the texts that the "
     "operation does not name where it names its `texts`",
-    "vectors": "the embeddings of the rows, (rows, width) float32, unit length; where the parameter may "
-    "be None, None without embeddings",
+    "vectors": "the embeddings of the rows, (rows, width) float32, unit length, in one array; where the "
+    "parameter's type is `curation.vectors.Vectors`, they stay where they lie and are read by blocks or "
+    "positions; where the parameter may be None, None without embeddings",
     "neighbours": "a function of k and, for some of the rows, of their positions; it returns indices "
     "and cosine similarities, both (rows, k), nearest first, without the row itself; indices count "
     "among those positions",

@@ -71,7 +71,9 @@ def frame() -> pd.DataFrame:
     words = ["bread", "planet", "letter"]
     texts = pd.Series([f"{words[n % 3]} number {n}" for n in range(ROWS)], ids, dtype="str")
     quality = np.random.default_rng(1).random(ROWS)
-    return pd.DataFrame({"prompt": texts, "response": texts, "quality": quality}, index=ids)
+    labels = pd.Series([words[n * n % 3] for n in range(ROWS)], ids, dtype="str")
+    columns = {"prompt": texts, "response": texts, "quality": quality, "label": labels}
+    return pd.DataFrame(columns, index=ids)
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def small_limits(monkeypatch):
         monkeypatch.setattr(module, "BLOCK", 32)
     for name in ("clusters", "covering", "distances"):
         monkeypatch.setattr(f"curation.choosing.{name}.BLOCK", 32)
-    for name in ("vectors", "operations.map", "operations.select_coverage"):
+    for name in ("vectors", "label_errors", "operations.map", "operations.select_coverage"):
         monkeypatch.setattr(f"curation.{name}.BLOCK", 32)
     monkeypatch.setattr("curation.choosing.clusters.SAMPLE", 1)
     monkeypatch.setattr("curation.choosing.preference.WINDOW", 32)
@@ -105,6 +107,8 @@ CALLS = {
     "topics": {"topics": 4},
     "density": {},
     "concept": {"tag": "ours"},
+    "label_quality": {},
+    "training_dynamics": {"epochs": 2},
     "select_diverse": {"budget": 40},
     "select_informative": {"budget": 40, "labels": None},
     "select_k_center": {"budget": 40},
@@ -116,7 +120,7 @@ CALLS = {
 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_operation_reads_by_blocks_what_it_reads_of_an_array(name, small_limits, monkeypatch):
-    gaps = not name.startswith(("project_map", "topics"))
+    gaps = not name.startswith(("project_map", "topics", "label", "training"))
     watched = Watched(table(), places(gaps))
     array = Vectors(table(), places(gaps))[:]
     by_blocks = answer(name, watched, **CALLS[name])

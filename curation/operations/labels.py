@@ -16,6 +16,7 @@ from curation.label_errors import (
     stratified_folds,
 )
 from curation.registry import Range, filter, score
+from curation.vectors import Vectors
 
 MOST = 500
 """Labels that can be told apart. With more the probabilities of 50,000 rows take gigabytes."""
@@ -69,7 +70,7 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
 )
 def label_quality(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     decisions: Labelled | None,
     progress: Progress,
     *,
@@ -115,7 +116,8 @@ def label_quality(
         ids = rows.index[measured].astype(str).tolist()
         names, labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)
         fold_numbers = stratified_folds(ids, labels, folds)
-        probabilities = held_out_probabilities(vectors[measured], labels, fold_numbers, progress)
+        some = Vectors.of(vectors).of_rows(np.flatnonzero(measured))
+        probabilities = held_out_probabilities(some, labels, fold_numbers, progress)
         answer = judged(probabilities, labels, strict)
         by_person = np.isin(ids, [] if decisions is None else list(decisions.labels))
         quality[measured] = answer.quality
@@ -191,7 +193,7 @@ def drop_wrong_labels(
 @score("Training dynamics", makes=("confidence", "variability"), slow=True, notes=_notes)
 def training_dynamics(
     rows: pd.DataFrame,
-    vectors: np.ndarray,
+    vectors: Vectors,
     progress: Progress,
     *,
     epochs: Annotated[int, "times that the model sees all rows", Range(2, 100)] = 10,
@@ -223,6 +225,7 @@ def training_dynamics(
     measured = _comparable(rows["label"])
     if measured.any():
         labels = np.unique(rows["label"][measured].to_numpy(dtype=str), return_inverse=True)[1]
-        given = given_label_by_epoch(vectors[measured], labels, epochs, progress)
+        some = Vectors.of(vectors).of_rows(np.flatnonzero(measured))
+        given = given_label_by_epoch(some, labels, epochs, progress)
         confidence[measured], variability[measured] = given.mean(axis=0), given.std(axis=0)
     return pd.DataFrame({"confidence": confidence, "variability": variability}, index=rows.index)
