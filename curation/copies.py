@@ -20,6 +20,7 @@ import orjson
 import pandas as pd
 
 from curation import files
+from curation.conversations import whole
 from curation.dataset import Progress, part_of, silent
 from curation.errors import CurationError, FileRefused
 from curation.incoming import Incoming, shown
@@ -100,7 +101,7 @@ def read(
             progress=progress,
             stop=stop,
         )
-        tables = {t: pd.read_parquet(scratch / f"{t}.parquet") for t in TABLES}
+        tables = {t: whole(pd.read_parquet(scratch / f"{t}.parquet")) for t in TABLES}
     if tables["examples"]["label"].isna().all():
         plain = sources.plain_columns(tables["examples"]["metadata"])
         report = replace(report, notes=[*report.notes, *plain])

@@ -14,8 +14,9 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from curation.columns import CLAIMED, PREFIX, FileColumns
+from curation.conversations import settled
 from curation.errors import CurationError
-from curation.numbered import replaced
+from curation.numbered import laid
 from curation.report import StepReport
 from curation.vectors import Vectors
 
@@ -263,7 +264,7 @@ def with_derived(rows: pd.DataFrame, changed: np.ndarray | None = None) -> pd.Da
     }
     if changed is None:
         return rows.assign(**fresh)
-    return rows.assign(**{n: replaced(rows[n], changed, values) for n, values in fresh.items()})
+    return settled(laid(rows, changed, fresh), changed)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from curation import copies, files, lock, manifest, roles
+from curation.conversations import as_stored, whole
 from curation.copies import Tables
 from curation.dataset import Progress, carried_ids, make_ids, part_of, silent
 from curation.errors import CurationError, FileRefused
@@ -331,8 +332,7 @@ class Imports:
         written = {t: rows[1] for t in TABLES if others and (rows := self._as_written(t))}
         if others and len(written) < len(TABLES):
             written, fresh = {}, {**copies.read_again(self.folder, others), **fresh}
-        names = [e["name"] for e in others]
-        digests = {}
+        names, digests = [e["name"] for e in others], {}
         for table in TABLES:
             parts = [
                 t[t["imported_as"].isin(names)] for t in (written.get(table),) if t is not None
@@ -340,7 +340,7 @@ class Imports:
             for entry in imports:
                 if entry["name"] in fresh:
                     parts.append(fresh[entry["name"]][table].assign(imported_as=entry["name"]))
-            frame = pd.concat(parts, ignore_index=True)
+            frame = pd.concat(map(as_stored, parts), ignore_index=True)
             if table == "examples":
                 ids = make_ids(frame["content_hash"].tolist(), carried_ids(frame["metadata"]))
                 frame = frame.assign(id=pd.Series(ids, dtype="str"))
@@ -363,7 +363,7 @@ class Imports:
                 if digest != listed.get(f"{table}_sha256", digest):
                     return None
                 stream.seek(0)
-                return digest, read_parquet(stream)
+                return digest, whole(read_parquet(stream))
         except FileNotFoundError:
             return None
 

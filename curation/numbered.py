@@ -6,6 +6,7 @@ are made from them when somebody reads the delta.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -14,6 +15,9 @@ import pyarrow as pa
 
 ROW = "row number"
 """The column of a stored table with the number of each row; absent where the rows are all, in order."""
+
+PIECES = 8
+"""Rows for each replaced text from which pieces are put together; for fewer a mask is quicker."""
 
 
 def numbers_of(ids: pd.Index, some: pd.Index) -> np.ndarray:
@@ -41,9 +45,32 @@ def replaced(column: pd.Series, numbers: np.ndarray, values: pd.Series) -> pd.Se
     """Return a copy of a column with other values at some rows; the column itself for none."""
     if not len(numbers):
         return column
+    if isinstance(column.dtype, pd.StringDtype) and len(numbers) * PIECES < len(column):
+        texts = pa.chunked_array(pa.array(column.array, pa.large_string())).combine_chunks()
+        result = spliced(texts, numbers, pa.array(values, pa.large_string(), from_pandas=True))
+        return pd.Series(result, index=column.index, dtype=column.dtype, name=column.name)
     result = column.copy()
     result.iloc[numbers] = values.array
     return result
+
+
+def spliced(texts: pa.Array, numbers: np.ndarray, others: pa.Array) -> pa.Array:
+    """Return texts with others at some places, all in one piece."""
+    pieces, end, order = list[pa.Array](), 0, np.argsort(numbers, kind="stable")
+    for place, number in zip(order.tolist(), numbers[order].tolist(), strict=True):
+        pieces += [texts[end:number], others[place : place + 1]]
+        end = number + 1
+    return pa.concat_arrays([*pieces, texts[end:]])
+
+
+def laid(rows: pd.DataFrame, numbers: np.ndarray, fresh: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Return rows with other values at some of them; a column that already has them stays itself."""
+    columns = {}
+    for name, values in fresh.items():
+        differ = np.asarray(values.array != rows[name].iloc[numbers].array, dtype=bool)
+        if differ.any():
+            columns[name] = replaced(rows[name], numbers[differ], values[differ])
+    return rows.assign(**columns)
 
 
 def read_parquet(stream: IO[bytes]) -> pd.DataFrame:

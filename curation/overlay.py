@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from curation.cache import Memory, key
+from curation.conversations import exchanged
 from curation.dataset import BASE_COLUMNS, Dataset, with_derived
 from curation.heirs import NEAR, PART, heirs_of
 from curation.numbered import numbers_of, replaced, spread
@@ -203,7 +204,7 @@ def _reworded(
     numbers, fresh = numbers[some], messages[some]
     former = rows["messages"].iloc[numbers]
     differ = np.asarray(fresh.array != former.array, dtype=bool)
-    changed = replaced(rows["messages"], numbers[differ], fresh[differ])
+    changed = exchanged(rows["messages"], numbers[differ], fresh[differ])
     return rows.assign(messages=changed), former[differ]
 
 

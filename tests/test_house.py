@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 FLOORS = """
     errors footprint numbered report text versions personal reading
-    lock process parameters formats topic_names answers targets allocation languages vectors
+    conversations lock process parameters formats topic_names answers targets allocation languages vectors
     registry
     files recipe rejected commands
     roles
@@ -45,7 +45,7 @@ FLOOR = {name: number for number, row in enumerate(FLOORS.split("\n")) for name 
 NARROW = {
     "operations": "alike allocation answers basis cache chat choosing columns dataset embedding errors "
     "files judging label_errors languages lm personal registry shapes targets text topic_names vectors",
-    "sources": "dataset errors formats process text",
+    "sources": "conversations dataset errors formats process text",
     "formats": "errors",
     "embedding": "cache dataset errors files lock process versions vectors",
     "decisions": "errors files lock report",

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curation.conversations import without_plain
 from curation.dataset import content_hash, derive
 from curation.errors import CurationError
 from curation.formats import Converted, ConvertedTexts
@@ -25,8 +26,7 @@ from curation.sources.parts import Part, parts
 from curation.sources.reading import Fact, Many, Read, Refusal, Result, read_all
 
 ROWS = 20_000
-"""Rows held in memory at a time."""
-
+"""Rows held at a time."""
 PART = 16 * 2**20
 """Least bytes of JSON lines for a process of their own, which takes a second to start."""
 
@@ -108,7 +108,7 @@ class Sink:
                 for values, field in zip(self._columns, self._schema, strict=True)
             ]
             self._columns = [list[Any]() for _ in self._schema]
-            self._writer.write_table(pa.table(arrays, schema=self._schema))
+            self._writer.write_table(without_plain(pa.table(arrays, schema=self._schema)))
 
     def close(self) -> None:
         """Write the rest and the footer."""
