@@ -10,6 +10,7 @@ from curation import export, files, roles
 from curation.dataset import Progress
 from curation.engine import Engine
 from curation.export.contamination import references_read
+from curation.export.offer import listed
 from curation.export.proof import proof
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
@@ -36,6 +37,8 @@ def deliver(
     recipe, seq = project.recipe, project.last_decision()
     policy = read_review(project.path).consensus
     source, imports = project.source_with_files()
+    if (ids := options.get("ids")) is not None:
+        listed(source.dataset.rows.index, ids)
     replay = project.replaying(source, seq, engine, lambda s, text: progress(0.8 * s, text), policy)
     dataset = replay.run(recipe)
     project.history.note(recipe, seq, replay.source.digest, dataset.steps, policy)
@@ -76,5 +79,5 @@ def check(
     names = list(formats or export.delivery_formats())
     export.check_formats(names)
     dataset = project.replay(engine=engine, progress=progress)
-    words = export.People.of(project.people(), False).words()
+    words = export.People.of(project.people(), False).words
     return export.survey(dataset, names, words, allow_attention=allow_attention)

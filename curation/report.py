@@ -175,16 +175,17 @@ def _short(value: Any) -> str:
 
 def reasons_of(rows: pd.DataFrame, steps: Iterable[StepReport]) -> pd.Series:
     """Return each row's reason for being dropped, by id; "" for rows that were not."""
-    reasons = pd.Series("", index=rows.index, dtype="str")
+    reasons = np.full(len(rows), "", dtype=object)
     for report in steps:
         if "reason" in report.delta:
-            mine = rows.index[(rows["dropped_by"] == report.name).to_numpy()]
-            dropped = mine.intersection(report.delta.index)
-            mine_of_step = report.delta.loc[dropped]
-            reasons.loc[dropped] = (
-                mine_of_step["reason"].fillna("").astype("str").str.cat(twins(rows, mine_of_step))
-            )
-    return reasons
+            mine = np.flatnonzero(rows["dropped_by"] == report.name)
+            dropped = rows.index[mine]
+            delta = report.delta[report.delta.index.isin(dropped)]
+            inside = dropped.isin(delta.index)
+            delta = delta.loc[dropped[inside]]
+            texts = delta["reason"].fillna("").astype("str").str.cat(twins(rows, delta))
+            reasons[mine[inside]] = texts.to_numpy(dtype=object)
+    return pd.Series(reasons, index=rows.index, dtype="str")
 
 
 FIRST_LINE = 80
@@ -200,8 +201,11 @@ def twins(rows: pd.DataFrame, delta: pd.DataFrame, dropped_too: bool = False) ->
     if "duplicate_of" not in delta:
         return pd.Series("", index=delta.index, dtype="str")
     names = delta["duplicate_of"].dropna()
-    names = names[rows.index.get_indexer(pd.Index(names, dtype=rows.index.dtype)) >= 0]
-    table = rows.loc[names, ["source", "source_row", "prompt", "dropped_by"]]
+    named = rows[["source", "source_row", "prompt", "dropped_by"]].iloc[
+        np.flatnonzero(rows.index.isin(names))
+    ]
+    names = names[names.isin(named.index)]
+    table = named.loc[names]
     shown = table["dropped_by"].isna() | dropped_too
     texts = [
         f"; {source}, row {number:,}" + (f": {_first_line(prompt)}" if shows else "")

@@ -223,6 +223,37 @@ def test_a_delivery_of_some_rows_says_so_in_manifest_and_receipts(project, tmp_p
     assert "Nothing is kept" in refused("export", project, "--to", out, "--filter", "dropped")
 
 
+def test_a_delivery_of_listed_ids_is_these_rows_and_no_others(project, tmp_path):
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    listed, out = tmp_path / "chosen.txt", tmp_path / "out"
+    chosen = [ids[5], ids[0], "", f" {ids[1]}", ids[5]]  # the one of row 0 is dropped
+    listed.write_text("\ufeff" + "\r\n".join(chosen), "utf-8")
+    status, text, err = run("export", project, "--to", out, "--ids", listed)
+    assert status == 0, err
+    assert "16 kept examples are left out: it is not among the listed ids" in text
+    assert "1 of 3 listed examples is dropped and not in it: by keep_between 1" in text
+    assert sorted(pd.read_parquet(out / "ids.parquet")["id"]) == sorted([ids[1], ids[5]])
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["ids"] == {"listed": 3, "dropped": {"keep_between": 1}}
+    assert manifest["delivered"] == 2
+    left = pd.read_parquet(out / "receipts.parquet").set_index("id")["left_out"]
+    assert (left == "not_listed").sum() == 16 and not left[[ids[0], ids[1], ids[5]]].any()
+    both = ("--ids", listed, "--filter", "rating=missing")
+    assert answer("export", project, "--to", out, *both)["delivered"] == 1
+
+
+def test_a_delivery_of_ids_that_are_not_there_is_refused_before_the_work(
+    project, tmp_path, monkeypatch
+):
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    monkeypatch.setattr(Project, "replaying", None)  # nothing is replayed
+    listed = tmp_path / "chosen.txt"
+    listed.write_text("\n".join([ids[3], "stray", ids[4][:8], "lost"]))
+    message = refused("export", project, "--to", tmp_path / "out", "--ids", listed)
+    assert f"3 of the 4 listed ids are of no example here: {ids[4][:8]}, lost, stray." in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_rows_are_named_by_the_beginnings_of_their_ids(project):
     ids = [row["id"] for row in lines(run("rows", project)[1])]
     short = [

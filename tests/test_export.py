@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -23,6 +25,7 @@ from curation import Project, Step, export
 from curation.dataset import load_messages
 from curation.engine import Processes
 from curation.errors import Cancelled, CurationError
+from curation.export import delivery
 from curation.export.card_text import line
 from curation.export.delivery_format import check_turns
 from curation.export.shards import write_shards
@@ -773,6 +776,25 @@ def test_a_check_names_the_kept_rows_that_no_format_gets(tmp_path):
     (tmp_path / "pairs.jsonl").write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in rows))
     project.add(tmp_path / "pairs.jsonl")
     assert project.check(["trl"])["trl"]["excluded"] == {"an answer is empty": 1}
+
+
+def test_a_delivery_holds_no_second_copy_of_the_texts(tmp_path, monkeypatch):
+    pairs = [(f"{n}? " * 4_000, f"{n}. " * 4_000) for n in range(100, 400)]
+    dataset = make_dataset(pairs)
+    split = pd.Series(["train", "test"] * 150, index=dataset.rows.index, dtype="str")
+    dataset = dataset.replace(rows=dataset.rows.assign(split=split))
+    texts, begin, sizes = 300 * 2 * 20_000, pa.total_allocated_bytes(), list[int]()
+
+    def noting(function, *arguments, **more):
+        sizes.append(pa.total_allocated_bytes() - begin)
+        return function(*arguments, **more)
+
+    for module, name in ((delivery, "card"), (delivery.receipts, "write")):
+        monkeypatch.setattr(module, name, partial(noting, getattr(module, name)))
+    origin = export.Origin("long", [], "version: 1\nsteps: []\n")
+    manifest = export.export(dataset, origin, tmp_path / "out", ["trl"], also=["atlas", "dropped"])
+    assert manifest["leaks"]["checked"] and manifest["delivered"] == 300
+    assert len(sizes) == 5 and max(sizes) < texts / 10
 
 
 def test_the_root_of_the_file_system_is_no_delivery_folder():

@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import AsJson, EngineName, Filters, JobId, ProjectPath, Words, engine_of
+from curation.cli.options import (
+    AsJson,
+    EngineName,
+    Filters,
+    JobId,
+    ProjectPath,
+    Words,
+    engine_of,
+    read_ids,
+)
 from curation.cli.terminal import bar, in_a_sentence, show, working
 from curation.errors import CurationError
 from curation.looking.filter import Filter
@@ -57,12 +66,15 @@ def export(
     contact: Annotated[str | None, typer.Option(help="Whom to ask about it.")] = None,
     filter: Filters = None,
     words: Words = "",
+    ids: Annotated[
+        Path | None, typer.Option(help="Only the examples of a file with an id a line.")
+    ] = None,
     engine: EngineName = "auto",
     as_json: AsJson = False,
     job: JobId = None,
 ) -> None:
     """Write the delivery folder, complete or not at all; in TRL's format if none is given."""
-    only = Filter.parse(filter or [], words)
+    only, chosen = Filter.parse(filter or [], words), None if ids is None else read_ids(ids)
     stated = {"purpose": purpose, "licence": licence, "contact": contact}
     check_settings(project)
     if any(text is not None for text in stated.values()):
@@ -77,6 +89,7 @@ def export(
             allow_attention=allow_attention,
             pseudonyms=pseudonyms,
             only=only,
+            ids=chosen,
             also=also or (),
             shard_bytes=shard_megabytes * 1_000_000,
             engine=runner,
@@ -247,7 +260,9 @@ def push(
 def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
     """Return the output of `curate export --json`."""
     names = "files splits delivered excluded did_not_fit not_in lost rendering leaks".split()
-    return {**{k: manifest[k] for k in names}, "manifest": str(to / "manifest.json")}
+    chosen = {"ids": manifest["ids"]} if "ids" in manifest else {}
+    about = {k: manifest[k] for k in names}
+    return {**about, **chosen, "manifest": str(to / "manifest.json")}
 
 
 def export_text(value: dict[str, Any]) -> str:
@@ -257,6 +272,7 @@ def export_text(value: dict[str, Any]) -> str:
 
     lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
     lines += sentences.excluded(value["excluded"])
+    lines += sentences.dropped(value.get("ids", {}))
     lines += sentences.not_held(value["not_in"], value["lost"])
     lines += [f"{name}: {rendered(entry)}" for name, entry in value["rendering"].items()]
     lines += [text for f in value["files"] for text in f.get("problems", [])]

@@ -115,6 +115,12 @@ def read_text(path: Path) -> str:
         raise CurationError(f"{path} cannot be read: it is not UTF-8 ({error.reason}).") from None
 
 
+def read_ids(path: Path) -> tuple[str, ...]:
+    """The ids of a file, one a line, each once; raises CurationError when it cannot be read."""
+    lines = (line.strip() for line in read_text(path).splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's content; raises CurationError when it cannot be read."""
     try:

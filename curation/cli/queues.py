@@ -15,7 +15,7 @@ from curation.cli.options import (
     ProjectPath,
     Words,
     check_one,
-    read_text,
+    read_ids,
 )
 from curation.cli.rows import current
 from curation.cli.terminal import note_namesake, show
@@ -132,11 +132,11 @@ def print_ids(name: str, ids: list[str], remark: str, as_json: bool) -> None:
 
 def listed_ids(path: Path, dataset: Dataset) -> tuple[str, ...]:
     """Return the ids of a file, a line each; raises CurationError for one that is not in the data."""
-    ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    ids = read_ids(path)
     missing = [i for i in ids if i not in dataset.rows.index]
     if missing:
         raise CurationError(f"{path.name}: there is no example {missing[0]!r} in this dataset.")
-    return tuple(dict.fromkeys(ids))
+    return ids
 
 
 def list_queues(saved: SavedQueues, dataset: Dataset, people: State | None, as_json: bool) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from curation import files
 from curation.embedding.neighbours import nearest
+from curation.export.fitting import rows_at
 from curation.export.folder import entry
 from curation.export.receipts import slices
 from curation.vectors import Vectors
@@ -24,6 +25,8 @@ PATH = "atlas.parquet"
 SHOWN = ("topic", "theme", "label", "split", "source", "language")
 """Columns of texts that the table takes over where the rows have them."""
 
+TEXTS = ("prompt", "response")
+
 NEIGHBOURS = 10
 
 COMPARED = 50_000
@@ -32,13 +35,15 @@ COMPARED = 50_000
 _NEIGHBOURS = pa.struct([("ids", pa.list_(pa.int64())), ("distances", pa.list_(pa.float32()))])
 
 
-def write(folder: Path, rows: pd.DataFrame, vectors: Vectors | None) -> dict[str, Any]:
-    """Write the table and return its entry for the manifest.
+def write(
+    folder: Path, rows: pd.DataFrame, places: np.ndarray, vectors: Vectors | None
+) -> dict[str, Any]:
+    """Write a table of the rows at some places and return its entry for the manifest.
 
-    vectors: aligned with rows, NaN where a row was not embedded; None without. Neighbours are
+    vectors: aligned with places, NaN where a row was not embedded; None without. Neighbours are
     numbers of rows from 0, nearest first, with cosine distances.
     """
-    near = _neighbours(vectors) if vectors is not None and len(rows) <= COMPARED else None
+    near = _neighbours(vectors) if vectors is not None and len(places) <= COMPARED else None
     types = {"id": pa.string(), "text": pa.string()}
     types |= {name: pa.float32() for name in ("x", "y") if name in rows}
     types |= {name: pa.string() for name in SHOWN if name in rows}
@@ -47,8 +52,9 @@ def write(folder: Path, rows: pd.DataFrame, vectors: Vectors | None) -> dict[str
         files.replacing(folder / PATH) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
     ):
-        for part in slices(len(rows)):
-            mine = rows.iloc[part]
+        rows = rows[[name for name in (*TEXTS, *types) if name in rows]]
+        for part in slices(len(places)):
+            mine = rows_at(rows, places[part])
             table = pd.DataFrame({"id": mine.index, "text": _texts(mine)}, index=mine.index)
             shown = mine[[name for name in types if name in mine]]
             table = pd.concat([table, shown], axis=1)
@@ -62,7 +68,7 @@ def write(folder: Path, rows: pd.DataFrame, vectors: Vectors | None) -> dict[str
 
 
 def _texts(rows: pd.DataFrame) -> pd.Series:
-    prompts, responses = rows["prompt"].fillna(""), rows["response"].fillna("")
+    prompts, responses = (rows[name].fillna("") for name in TEXTS)
     return prompts.str.cat(responses, sep="\n\n").str.strip()
 
 

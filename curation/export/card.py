@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from curation.dataset import Dataset
@@ -30,6 +31,7 @@ from curation.export.licences import licence_head
 from curation.export.parts import TITLES
 from curation.export.proof import limits
 from curation.export.rendering import rendered
+from curation.looking.context import COLUMNS as COUNTED
 from curation.looking.context import LENGTHS, Contexts, percent
 from curation.personal import is_personal
 from curation.text.folding import one_line
@@ -37,9 +39,10 @@ from curation.text.folding import one_line
 TRIED = 100
 """Dropped rows among which the card looks for an example without personal data."""
 
+READ = ("problems", "language", "topic", "label", "response_tokens", *COUNTED)
+"""Columns of the delivered rows that the card reads."""
+
 NOT_STATED = "not stated"
-
-
 RARE = 0.005
 """Share of the examples below which a language is not named to the Hub: a few are mistaken ones."""
 
@@ -50,12 +53,13 @@ def card(
     manifest: Mapping[str, Any],
     info: Mapping[str, Any],
     named: Callable[[str], str] = str,
+    bare: float = 0.0,
 ) -> Card:
     """Return the card of a delivery.
 
-    rows: the delivered rows, without their conversations. info: description of the Hub's files, see
+    rows: the delivered rows, with the columns of READ. info: description of the Hub's files, see
     `dataset_info`; empty when there are none. named: function that replaces people's names in a
-    reason of a receipt.
+    reason of a receipt. bare: share of the rows without an answer.
     """
     splits = ", ".join(f"{name} {count:,}" for name, count in manifest["splits"].items())
     about = manifest.get("about", {})
@@ -86,20 +90,18 @@ def card(
         Section("Known gaps", (Listing(tuple(_gaps(dataset, manifest))),)),
     ]
     filled = tuple(section for section in sections if section.blocks)
-    return Card(str(manifest["name"]), _head(rows, manifest, info), (lead, facts), filled)
+    return Card(str(manifest["name"]), _head(rows, manifest, info, bare), (lead, facts), filled)
 
 
 def _head(
-    rows: pd.DataFrame, manifest: Mapping[str, Any], info: Mapping[str, Any]
+    rows: pd.DataFrame, manifest: Mapping[str, Any], info: Mapping[str, Any], bare: float
 ) -> dict[str, Any]:
     """Return the YAML head that the Hub reads."""
     head: dict[str, Any] = {
         "pretty_name": manifest["name"],
         **licence_head(manifest.get("about", {}).get("licence", "")),
         "size_categories": [_size(len(rows))],
-        "task_categories": [
-            "text-classification" if (rows["response"] == "").mean() > 0.5 else "text-generation"
-        ],
+        "task_categories": ["text-classification" if bare > 0.5 else "text-generation"],
         "tags": ["sft", "curated"],
     }
     languages = rows["language"].value_counts() if "language" in rows else None
@@ -171,14 +173,14 @@ def _steps(
 
 
 def _step(dataset: Dataset, report: Any, named: Callable[[str], str]) -> tuple[str, ...]:
-    dropped = (
-        dataset.rows.index[dataset.rows["dropped_by"] == report.name] if report.dropped else []
-    )
-    reasons = report.delta["reason"] if "reason" in report.delta else {}
+    mine = np.flatnonzero(dataset.rows["dropped_by"] == report.name)[: report.dropped and TRIED]
+    prompts, reasons = dataset.rows["prompt"].iloc[mine], dict[str, Any]()
+    if "reason" in report.delta:
+        reasons = report.delta["reason"][report.delta.index.isin(prompts.index)].to_dict()
     shown = (
         (prompt, reason)
-        for example in dropped[:TRIED]
-        if not is_personal(prompt := str(dataset.rows.at[example, "prompt"]))
+        for example, prompt in zip(prompts.index, map(str, prompts), strict=True)
+        if not is_personal(prompt)
         and not is_personal(reason := named(str(reasons.get(example, ""))))
     )
     prompt, reason = next(shown, ("", ""))

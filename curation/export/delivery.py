@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 
+from curation.alike.keys import ASKED, columns_of
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
 from curation.export import atlas, receipts
+from curation.export.card import READ as OF_CARD
 from curation.export.card import card
 from curation.export.card_page import page
 from curation.export.card_text import markdown
@@ -26,13 +29,12 @@ from curation.export.fitting import (
     Fitting,
     check_formats,
     delivery_formats,
-    parts_of,
-    rows_at,
 )
-from curation.export.folder import check_folders, entry, put, replacing
+from curation.export.folder import check_folders, entry, put, put_lines, replacing
 from curation.export.leaks import leaks
+from curation.export.manifest import READ as OF_MANIFEST
 from curation.export.manifest import manifest_of
-from curation.export.offer import EVERYTHING, SPLITS, counted, offered
+from curation.export.offer import EVERYTHING, SPLITS, counted, listed, offered
 from curation.export.origin import Origin, People
 from curation.export.places import without_folders
 from curation.export.shards import LARGEST, Shard, write_shards
@@ -40,11 +42,9 @@ from curation.export.trainers.tables import dataset_info
 from curation.looking.filter import Filter
 from curation.overlay import redacted_kinds
 from curation.text.slug import slug
-from curation.vectors import Vectors
 
-UNREAD = ("messages", "rejected", "tools", "shape", "repairs")
-"""Columns that neither the card nor the leak check reads."""
-
+COMPARED = ("split", *ASKED, "metadata", "duplicate_group")
+"""Columns that the leak check reads; it alone holds the texts of all delivered rows at once."""
 
 ALSO = {"dropped": "Dropped and refused rows", "atlas": "Table for Embedding Atlas"}
 """Further tables of a delivery, written on request."""
@@ -65,6 +65,7 @@ def export(
     allow_attention: bool = False,
     pseudonyms: bool = False,
     only: Filter = EVERYTHING,
+    ids: Collection[str] | None = None,
     also: Collection[str] = (),
     leak_similarity: float = 0.95,
     shard_bytes: int = LARGEST,
@@ -76,11 +77,12 @@ def export(
     allow_attention. A row that a format cannot hold, or its trainer would refuse, is not in that
     format; the manifest gives the reason. A folder that an export made is replaced; any other that
     is not empty is refused. pseudonyms: people are called annotator 1, 2 … in all files. only:
-    filter; kept rows that do not meet it are left out, and the manifest holds its conditions.
+    filter; kept rows that do not meet it are left out, and the manifest holds its conditions. ids:
+    of the only rows that are wanted; the manifest counts them, and those that are dropped.
     also: names of ALSO, further tables that are written. shard_bytes: size from which a file is continued in another.
 
-    Raises CurationError, and changes nothing, when a format is unknown, the filter names a missing
-    column or value, no row is left to deliver, or the folder cannot be written.
+    Raises CurationError, and changes nothing, when a format or an id is unknown, the filter names a
+    missing column or value, no row is left to deliver, or the folder cannot be written.
     """
     check(out, formats)
     if unknown := [name for name in also if name not in ALSO]:
@@ -88,7 +90,7 @@ def export(
     out = out.resolve()
     dataset, origin = without_folders(dataset, origin)
     people = People.of(origin.people, pseudonyms)
-    places, why = offered(dataset, allow_attention, only, origin.people)
+    places, why = offered(dataset, allow_attention, only, origin.people, ids)
     with replacing(out) as folder:
         writer = _Writer(dataset, people, folder, slug(origin.name, "data", None), shard_bytes)
         names = list(dict.fromkeys(formats))
@@ -99,45 +101,51 @@ def export(
         written = np.logical_or.reduce([f.delivered for f in results.values()])
         if not written.any():
             raise CurationError(_nothing_left(results, len(places)))
-        rows = dataset.rows[[name for name in dataset.rows if name not in UNREAD]]
-        # In parts: all texts at once would need twice their memory.
-        delivered = pd.concat(rows_at(rows, part) for part in parts_of(places[written[places]]))
-        vectors = _vectors(dataset, delivered.index)
+        places = places[written[places]]
+        vectors = None if dataset.vectors is None else dataset.vectors.of_rows(places)
         progress(0.95, "Checking for leaks")
-        listed = writer.listed
-        manifest = manifest_of(
-            dataset, origin, people, why, results, writer.rendering, listed, delivered
-        )
-        if only:
-            manifest["filter"] = only.options()
-        manifest["leaks"] = leaks(
-            delivered,
+        leaked = leaks(
+            columns_of(dataset.rows, COMPARED).iloc[places],
             vectors,
             leak_similarity,
             lambda share, text: progress(0.95 + 0.05 * share, text),
         )
+        pa.default_memory_pool().release_unused()  # their texts
+        read = dict.fromkeys((*OF_MANIFEST, *OF_CARD))
+        delivered = columns_of(dataset.rows, read).iloc[places]
+        files = writer.listed
+        manifest = manifest_of(
+            dataset, origin, people, why, results, writer.rendering, files, delivered
+        )
+        if only:
+            manifest["filter"] = only.options()
+        if ids is not None:
+            manifest["ids"] = _of_ids(dataset, ids)
+        manifest["leaks"] = leaked
         hub: dict[str, list[str]] = {}
-        for f in listed:
+        for f in files:
             if f["format"] == "hf":
                 hub.setdefault(f["split"], []).append(f["path"])
         info = dataset_info(folder, hub) if hub else {}
-        contents = card(dataset, delivered, manifest, info, people.text)
+        bare = (dataset.rows["response"] == "").to_numpy(dtype=bool)[places]
+        contents = card(dataset, delivered, manifest, info, people.text, float(bare.mean()))
         for path, data in (
             ("README.md", markdown(contents).encode()),
             ("card.html", page(contents).encode()),
             ("recipe.yaml", origin.recipe.encode()),
         ):
-            listed.append(put(folder, path, data))
+            files.append(put(folder, path, data))
         tables = receipts.Tables(dataset, origin, people, why, results)
-        listed.append(receipts.write(folder, "receipts.parquet", tables.receipts()))
-        listed.append(receipts.write(folder, "ids.parquet", writer.ids()))
+        files.append(receipts.write(folder, "receipts.parquet", tables.receipts()))
+        files.append(receipts.write(folder, "ids.parquet", writer.ids()))
         if "dropped" in also:
-            listed.append(receipts.write(folder, "dropped.parquet", tables.dropped()))
-            listed.append(receipts.write(folder, "rejected.parquet", tables.rejected()))
+            files.append(receipts.write(folder, "dropped.parquet", tables.dropped()))
+            files.append(receipts.write(folder, "rejected.parquet", tables.rejected()))
         if "atlas" in also:
-            listed.append(atlas.write(folder, delivered, vectors))
-        listed.append(put(folder, "decisions.jsonl", _lines(people, dataset, delivered.index)))
-        listed.append(put(folder, "croissant.json", croissant(manifest, writer.samples)))
+            files.append(atlas.write(folder, dataset.rows, places, vectors))
+        lines = people.lines(delivered.index, redacted_kinds(dataset))
+        files.append(put_lines(folder, "decisions.jsonl", lines))
+        files.append(put(folder, "croissant.json", croissant(manifest, writer.samples)))
         put(folder, "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     return manifest
 
@@ -153,7 +161,7 @@ class _Writer:
         self, dataset: Dataset, people: People, folder: Path, slug: str, shard_bytes: int
     ) -> None:
         self._rows, self._folder, self._shard_bytes = dataset.rows, folder, shard_bytes
-        self._words, self._facts = people.words(), {"slug": slug}
+        self._words, self._facts = people.words, {"slug": slug}
         self._split = dataset.rows["split"].fillna("train").astype("str")
         self._shards: list[Shard] = []
         self.results: dict[str, Fitting] = {}
@@ -253,12 +261,7 @@ def _nothing_left(results: Mapping[str, Fitting], rows: int) -> str:
     return f"{'; '.join(reasons)}. Mend or drop them, or choose another format."
 
 
-def _vectors(dataset: Dataset, index: pd.Index) -> Vectors | None:
-    if dataset.vectors is None:
-        return None
-    return dataset.vectors.of_rows(dataset.rows.index.get_indexer(index))
-
-
-def _lines(people: People, dataset: Dataset, delivered: pd.Index) -> bytes:
-    lines = people.lines(delivered, redacted_kinds(dataset))
-    return b"".join(orjson.dumps(line) + b"\n" for line in lines)
+def _of_ids(dataset: Dataset, ids: Collection[str]) -> dict[str, Any]:
+    """Return the manifest's entry of the listed ids: their number, and those dropped, by whom."""
+    dropped = dataset.rows["dropped_by"][listed(dataset.rows.index, ids)].dropna().value_counts()
+    return {"listed": len(set(ids)), "dropped": {str(by): int(n) for by, n in dropped.items()}}

@@ -136,7 +136,8 @@ def examples(
     words: id → tags, rating, note, flags and answers that people gave it.
     """
     nothing: Mapping[str, Any] = dict.fromkeys(WORDS)
-    for values in zip(rows.index, *(rows[c] for c in READ), strict=True):
+    columns_read = (rows[name].to_numpy(dtype=object) for name in READ)
+    for values in zip(rows.index, *columns_read, strict=True):
         row = dict(zip(["id", *READ], values, strict=True))
         row["turns"] = settled([plain(turn) for turn in orjson.loads(row["messages"])])
         for name in ("tools", "rejected"):

@@ -123,12 +123,15 @@ class Fitting:
         if not self._refused[place]:
             self._refused[place] = 1 + list(self.reasons).index(code)
 
+    def codes(self, part: slice | np.ndarray) -> np.ndarray:
+        """Return the code for which each of some rows is in no file of the format; "" for none."""
+        return np.array(["", *self.reasons], dtype=object)[self._refused[part]]
+
     @property
     def refused(self) -> pd.Series:
         """The code for which each refused row is in no file of the format, by id."""
         places = np.flatnonzero(self._refused)
-        codes = np.array(["", *self.reasons], dtype=object)[self._refused[places]]
-        return pd.Series(codes, index=self._rows.index[places], dtype="str")
+        return pd.Series(self.codes(places), index=self._rows.index[places], dtype="str")
 
     def refusals(self) -> dict[str, dict[str, Any]]:
         """Map code → number of rows, the sentence of one of them, and the first ids."""

@@ -9,7 +9,7 @@ during the swap.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,13 @@ def replacing(out: Path) -> Iterator[Path]:
         raise CurationError(
             f"Nothing was delivered to {out}; it could not be written: {error.strerror or error}."
         ) from error
+
+
+def put_lines(folder: Path, path: str, values: Iterable[Any]) -> dict[str, Any]:
+    """Write values as JSON Lines and return the file's entry for the manifest."""
+    with files.replacing(folder / path) as temporary, open(temporary, "wb") as stream:
+        stream.writelines(orjson.dumps(value) + b"\n" for value in values)
+    return entry(folder, path)
 
 
 def put(folder: Path, path: str, data: bytes, format: str = "") -> dict[str, Any]:

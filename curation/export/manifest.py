@@ -17,7 +17,6 @@ from curation.export.contamination import contamination
 from curation.export.fitting import Fitting
 from curation.export.offer import SPLITS, counted
 from curation.export.origin import Origin, People
-from curation.export.parts import WORDS
 
 PACKAGES = (
     "numpy",
@@ -31,6 +30,9 @@ PACKAGES = (
     "ftfy",
 )
 """Packages whose versions the manifest names, because results depend on them."""
+
+READ = ("split", "source", "problems")
+"""Columns of the delivered rows that the manifest reads."""
 
 
 def manifest_of(
@@ -46,10 +48,9 @@ def manifest_of(
     """Return the manifest of a delivery but for its filter and its leaks.
 
     why: each kept row's reason for being left out. rendering: results of rendering by format.
-    listed: entries of the files. delivered: its rows.
+    listed: entries of the files. delivered: its rows, with the columns of READ.
     """
     split = delivered["split"].fillna("train").astype(str)
-    decisions = people.table(delivered.index)
     state = origin.people
     return {
         "name": origin.name,
@@ -76,9 +77,7 @@ def manifest_of(
             "by_annotator": people.counts(),
             "pseudonyms": people.pseudonyms,
             **({"policy": state.policy} if state and state.policy != "latest" else {}),
-            "delivered_with": {
-                name: n for name in WORDS if (n := int((decisions[name].fillna("") != "").sum()))
-            },
+            "delivered_with": people.counted_words(delivered.index),
         },
         "personal_data": _personal(delivered),
         "encoders": dict(origin.encoders),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -22,6 +24,12 @@ TEMPLATE = "template_tokens"
 FILTERED = "filter"
 """Code of rows that do not meet the filter of a delivery."""
 
+UNLISTED = "not_listed"
+"""Code of rows that are not among the ids of a delivery."""
+
+NAMED = 5
+"""Unknown ids that an error names."""
+
 EVERYTHING = Filter()
 
 _READ = ("attention", "prompt", "messages", "rejected", "label", "tools")
@@ -32,30 +40,48 @@ def offered(
     allow_attention: bool = False,
     only: Filter = EVERYTHING,
     people: State | None = None,
+    ids: Collection[str] | None = None,
 ) -> tuple[np.ndarray, pd.Series]:
     """Return the places of the rows that formats get, and why other kept rows are left out.
 
     Places are of the dataset's rows, in the order of their sources. The series holds codes, or "",
-    of every kept row in this order. Raises CurationError when no row is left, or the filter names a
-    missing column or value.
+    of every kept row in this order, by place. ids: of the only rows that are wanted. Raises CurationError when
+    no row is left, an id is unknown, or the filter names a missing column or value.
     """
     rows = dataset.rows
     kept = np.flatnonzero(rows["dropped_by"].isna())
     order = rows[["source", "source_row"]].iloc[kept].reset_index(drop=True)
     kept = kept[order.sort_values(["source", "source_row"], kind="stable").index.to_numpy()]
-    why = pd.Series("", index=rows.index[kept], dtype="str")
-    if not allow_attention:
-        parts = (left_out(rows_at(rows[list(_READ)], part)) for part in parts_of(kept))
-        why = pd.concat([why.iloc[:0], *parts])
+    codes = np.full(len(kept), "", dtype=object)
+    if ids is not None:
+        codes[~listed(rows.index, ids)[kept]] = UNLISTED
     if only:
         mask = np.asarray(only.checked(with_decisions(dataset, people)), dtype=bool)
-        why = why.mask(~mask[kept], FILTERED)
-    places = kept[(why == "").to_numpy()]
+        codes[~mask[kept]] = FILTERED
+    if not allow_attention:
+        offer = np.flatnonzero(codes == "")
+        read = rows[list(_READ)]
+        for part in parts_of(offer):
+            codes[part] = left_out(rows_at(read, kept[part])).to_numpy()
+    places = kept[codes == ""]
     if not len(places):
         raise CurationError(
             "Nothing is kept that could be exported; loosen a filter or allow what needs attention."
         )
-    return places, why
+    return places, pd.Series(codes, index=kept, dtype="str")
+
+
+def listed(index: pd.Index, ids: Collection[str]) -> np.ndarray:
+    """Return whether each row is among some ids, (rows,); raises CurationError for unknown ids."""
+    chosen = np.asarray(index.isin(list(ids)), dtype=bool)
+    unknown = sorted(set(ids).difference(index[chosen]))
+    if unknown:
+        some = ", ".join(unknown[:NAMED]) + (", …" if len(unknown) > NAMED else "")
+        raise CurationError(
+            f"{len(unknown):,} of the {len(set(ids)):,} listed ids are of no example here: {some}. "
+            "An id is what stands in the column id of `curate rows`, whole."
+        )
+    return chosen
 
 
 def left_out(rows: pd.DataFrame) -> pd.Series:
@@ -77,6 +103,7 @@ def counted(why: pd.Series) -> dict[str, int]:
         **ATTENTION,
         TEMPLATE: "its text holds tokens of a chat template",
         FILTERED: "it does not meet the filter of this delivery",
+        UNLISTED: "it is not among the listed ids",
     }
     codes = why[why != ""].str.split(",").explode()
     return {titles.get(str(c), str(c)): int(n) for c, n in codes.value_counts().items()}

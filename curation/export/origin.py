@@ -10,14 +10,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
 from curation.carry import CARRIED
 from curation.decisions.answers import behind
 from curation.export.parts import WORDS
+from curation.numbered import replaced
 from curation.personal.redaction import redacted_json
 
 _TABLES = ("verdicts", "edits", "labels", "ratings")
@@ -86,9 +89,11 @@ class People:
             example: {question: event.value["value"] for question, event in by.items()}
             for example, by in state.answers.items()
         }
-        return cls(tuple((i, people._renamed(e)) for i, e in events), names, ratings, answers)
+        if pseudonyms:
+            events = tuple((i, people._renamed(e)) for i, e in events)
+        return cls(events, names, ratings, answers)
 
-    @property
+    @cached_property
     def pseudonyms(self) -> bool:
         """Whether the delivery calls people otherwise than they are called."""
         return any(name != other for name, other in self.names.items())
@@ -107,14 +112,19 @@ class People:
         """
         if not self.pseudonyms:
             return reason
-        names = sorted((n for n in self.names if n), key=len, reverse=True)
-        name = rf"(?:{'|'.join(re.escape(name) for name in names) or '(?!)'})(?!\w)"
+        name = self._name
         several = rf"(?:{before}){name}(?:(?:, | and ){name})*"  # of those whose answers are alike
         return re.sub(
             several,
             lambda m: re.sub(name, lambda one: self.names[one.group()], m.group()),
             reason,
         )
+
+    @cached_property
+    def _name(self) -> str:
+        """A regular expression of a person's name."""
+        names = sorted((n for n in self.names if n), key=len, reverse=True)
+        return rf"(?:{'|'.join(re.escape(name) for name in names) or '(?!)'})(?!\w)"
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Map person → kind of decision → number of those that count."""
@@ -123,13 +133,16 @@ class People:
             table.setdefault(event.annotator, Counter())[event.kind] += 1
         return {name: dict(sorted(table[name].items())) for name in sorted(table)}
 
-    def words(self) -> dict[str, dict[str, str]]:
+    @cached_property
+    def words(self) -> Mapping[str, Mapping[str, str]]:
         """Map id → tags and flags joined by commas, rating, notes, one a line, and answers.
 
         answers: JSON of question → answer, because the questions differ from project to project.
         """
         kinds = {"tag": ("tags", ","), "flag": ("flags", ","), "note": ("note", "\n")}
-        words = {example: {"rating": f"{rating:g}"} for example, rating in self.ratings.items()}
+        words: dict[str, dict[str, str]] = {
+            example: {"rating": f"{rating:g}"} for example, rating in self.ratings.items()
+        }
         for example, event in self.events:
             if event.kind in kinds:
                 column, between = kinds[event.kind]
@@ -142,15 +155,38 @@ class People:
 
     def table(self, index: pd.Index) -> pd.DataFrame:
         """Return one row per example: decided_by, and a column for each of WORDS; "" for none."""
+        places = np.flatnonzero(index.isin(self._touched))
+        ids = index[places].tolist()
+        columns = {"decided_by": [", ".join(self._deciders.get(i, ())) for i in ids]}
+        columns |= {name: [self.words.get(i, {}).get(name, "") for i in ids] for name in WORDS}
+        table = pd.DataFrame("", index=index, columns=list(columns), dtype="str")
+        return table.assign(
+            **{
+                name: replaced(table[name], places, pd.Series(values, dtype="str"))
+                for name, values in columns.items()
+            }
+        )
+
+    def counted_words(self, index: pd.Index) -> dict[str, int]:
+        """Map each of WORDS → examples of an index that have it, without those that none has."""
+        some = index[index.isin(list(self.words))]
+        counts = Counter(name for i in some for name, text in self.words[i].items() if text)
+        return {name: counts[name] for name in WORDS if counts[name]}
+
+    @cached_property
+    def _deciders(self) -> Mapping[str, Sequence[str]]:
+        """Map id → kinds of decisions, each with its person."""
         by: dict[str, list[str]] = {}
         for example, event in self.events:
             what = f"{event.kind} by {event.annotator}"
             if what not in by.setdefault(example, []):
                 by[example].append(what)
-        words = self.words()
-        columns = {"decided_by": [", ".join(by.get(i, ())) for i in index]}
-        columns |= {name: [words.get(i, {}).get(name, "") for i in index] for name in WORDS}
-        return pd.DataFrame(columns, index=index, dtype="str")
+        return by
+
+    @cached_property
+    def _touched(self) -> list[str]:
+        """The ids of all examples that somebody decided about."""
+        return list({**self._deciders, **self.words})
 
     def lines(self, delivered: pd.Index, redacted: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """Yield every decision as a record; an edit's text only where its example is delivered.

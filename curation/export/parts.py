@@ -149,7 +149,7 @@ def _read_columns(row: Row) -> Iterator[str]:
 
 def _media_columns(row: Row, media: Mapping[str, list[Any]]) -> Iterator[str]:
     """Yield columns of media whose references are all among those of the example."""
-    for name in _MEDIA_COLUMNS:
+    for name in (name for name in row["columns"] if name in _MEDIA_COLUMNS):
         shown = media.get(f"{name.rstrip('s')}s", [])
         if all(reference in shown for reference in _listed(row["columns"].get(name))):
             yield name
@@ -218,7 +218,8 @@ def _media(row: Row) -> Iterator[tuple[str, Any]]:
     turns = [*row["turns"], *row["rejected"]]
     parts = [part for turn in turns for part in turn.get("parts", ()) if _is_media(part)]
     yield from map(_reference, parts)
-    for name in () if parts else _MEDIA_COLUMNS:
+    named = [] if parts else [name for name in row["columns"] if name in _MEDIA_COLUMNS]
+    for name in sorted(named, key=_MEDIA_COLUMNS.index):
         kind = name.rstrip("s")
         if any(f"<{kind}>" in (turn["content"] or "") for turn in turns):
             yield from ((f"{kind}s", reference) for reference in _listed(row["columns"].get(name)))

@@ -44,7 +44,7 @@ def write(folder: Path, path: str, parts: Iterable[pd.DataFrame]) -> dict[str, A
 class Tables:
     """Tables about the rows of a delivery, made in parts.
 
-    why: each kept row's reason for being left out. formats: the rows of each format.
+    why: each kept row's reason for being left out, by place. formats: the rows of each format.
     """
 
     def __init__(
@@ -55,10 +55,17 @@ class Tables:
         why: pd.Series,
         formats: Mapping[str, Fitting],
     ) -> None:
-        self._dataset, self._origin, self._people, self._why = dataset, origin, people, why
-        self._refused = {name: fitting.refused for name, fitting in formats.items()}
+        self._dataset, self._origin, self._people = dataset, origin, people
+        self._left_out = np.full(len(dataset), "", dtype=object)
+        self._left_out[why.index.to_numpy()] = why.to_numpy(dtype=object)
+        self._formats = formats
         self._delivered = np.logical_or.reduce([f.delivered for f in formats.values()])
         self._reasons = reasons_of(dataset.rows, dataset.steps)
+        self._reworded = [
+            (report, dataset.rows.index.isin(report.before.index))
+            for report in dataset.steps
+            if report.before is not None
+        ]
 
     def receipts(self) -> Iterator[pd.DataFrame]:
         """Yield one row per source example.
@@ -87,11 +94,9 @@ class Tables:
                     "dropped_by": mine["dropped_by"],
                     "reason": [people.text(reason) for reason in reasons],
                     "split": mine["split"],
-                    "left_out": self._why.reindex(mine.index, fill_value=""),
-                    "not_in": self._not_in(mine.index),
-                    "changed_by": [
-                        people.text(text) for text in _changes(self._dataset, mine.index, changed)
-                    ],
+                    "left_out": self._left_out[part],
+                    "not_in": self._not_in(part),
+                    "changed_by": self._changes(mine.index, part, changed),
                     "before": before.where(shown),
                     "after": mine["messages"].where(shown),
                 }
@@ -134,30 +139,32 @@ class Tables:
         personal = before.fillna("").map(is_personal) | mine[REDACTED].notna()
         return personal.to_numpy(dtype=bool)
 
-    def _not_in(self, index: pd.Index) -> list[str]:
+    def _not_in(self, part: slice) -> np.ndarray:
         """Return the formats that refused each of some rows, with their codes."""
-        codes: dict[str, list[str]] = {}
-        for name, refused in self._refused.items():
-            mine = refused[refused.index.isin(index)] if len(refused) else refused
-            for example, code in mine.items():
-                codes.setdefault(str(example), []).append(f"{name}: {code}")
-        return [", ".join(codes.get(i, ())) for i in index]
+        names = np.full(part.stop - part.start, "", dtype=object)
+        for name, fitting in self._formats.items():
+            codes = fitting.codes(part)
+            some = codes != ""
+            before = np.where(names[some] == "", "", names[some] + ", ")
+            names[some] = before + f"{name}: " + codes[some]
+        return names
+
+    def _changes(self, index: pd.Index, part: slice, changed: np.ndarray) -> np.ndarray:
+        """Return the titles of steps and names of people that changed each row's text, by commas."""
+        names = np.full(len(index), "", dtype=object)
+        for report, reworded in self._reworded:
+            some = changed & reworded[part]
+            if report.kind == PEOPLE:
+                reasons = report.delta["reason"].reindex(index[some])
+                who = reasons.where(reasons.notna(), report.title).to_numpy(dtype=object)
+            else:
+                who = np.full(int(some.sum()), report.title, dtype=object)
+            names[some] = np.where(names[some] == "", "", names[some] + ", ") + who
+        names[changed] = [self._people.text(text) for text in names[changed]]
+        return names
 
 
 def slices(rows: int) -> Iterator[slice]:
     """Yield slices of at most CHUNK rows; an empty one for no rows."""
     for start in range(0, max(rows, 1), CHUNK):
         yield slice(start, min(start + CHUNK, rows))
-
-
-def _changes(dataset: Dataset, index: pd.Index, changed: np.ndarray) -> list[str]:
-    """Return the titles of steps and names of people that changed each row's text, by commas."""
-    ids = index[changed]
-    authors: dict[str, list[str]] = {i: [] for i in ids}
-    for report in dataset.steps if len(ids) else ():
-        if report.before is None:
-            continue
-        for example in ids[ids.isin(report.before.index)]:
-            reason = report.delta["reason"].get(example) if report.kind == PEOPLE else None
-            authors[example].append(str(reason) if isinstance(reason, str) else report.title)
-    return [", ".join(authors.get(i, ())) for i in index]

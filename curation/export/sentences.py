@@ -21,6 +21,18 @@ def excluded(reasons: Mapping[str, int]) -> list[str]:
     ]
 
 
+def dropped(ids: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on listed examples that are dropped; ids: the manifest's entry, or empty."""
+    by = [f"{name} {rows:,}" for name, rows in ids.get("dropped", {}).items()]
+    if not by:
+        return []
+    rows = sum(ids["dropped"].values())
+    return [
+        f"{rows:,} of {ids['listed']:,} listed examples {'is' if rows == 1 else 'are'} dropped and not "
+        f"in it: by {', '.join(by)}; a decision to keep brings them back"
+    ]
+
+
 def not_in(name: str, refusals: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield a sentence for each reason for which a format refuses rows."""
     for code, entry in refusals.items():
