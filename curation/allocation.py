@@ -35,14 +35,49 @@ class Singles(NamedTuple):
         return Singles(*(values[mask] for values in self))
 
 
+class Together(NamedTuple):
+    """Groups in the order of their draws: the place of each one's, and its rows, one group after another.
+
+    ends: of each group among the rows, a zero before the first. A group has an entry for each stratum in
+    which it has rows: the stratum, and how many. entries: ends of the groups among those, likewise.
+    """
+
+    ranks: np.ndarray
+    rows: np.ndarray
+    ends: np.ndarray
+    strata: np.ndarray
+    counts: np.ndarray
+    entries: np.ndarray
+
+    def group(self, number: int) -> Group:
+        """One of the groups."""
+        some = slice(self.entries[number], self.entries[number + 1])
+        counts = dict(zip(self.strata[some].tolist(), self.counts[some].tolist(), strict=True))
+        rows = self.rows[self.ends[number] : self.ends[number + 1]]
+        return Group(int(self.ranks[number]), rows, counts)
+
+    def where(self, mask: np.ndarray) -> Together:
+        """The groups of a mask."""
+        sizes, widths = np.diff(self.ends), np.diff(self.entries)
+        rows, entries = np.repeat(mask, sizes), np.repeat(mask, widths)
+        return Together(
+            self.ranks[mask],
+            self.rows[rows],
+            _ends(sizes[mask]),
+            self.strata[entries],
+            self.counts[entries],
+            _ends(widths[mask]),
+        )
+
+
 class Units(NamedTuple):
     """Rows that are placed, in the order of their draws, and the number of rows of each stratum.
 
-    Most rows are alone, and there may be a million, so these are held as arrays.
+    There may be a million, so these are held as arrays.
     """
 
     singles: Singles
-    groups: list[Group]
+    groups: Together
     sizes: Mapping[int, int]
 
 
@@ -51,40 +86,52 @@ def units_of(group: np.ndarray, strata: np.ndarray, ids: np.ndarray, seed: int) 
 
     A unit's draw is a hash of its least id and the seed.
     """
-    together, own = members(group), np.arange(len(group))
-    head, least = own.copy(), ids.copy()
-    for rows in together:
-        head[rows] = rows[0]
-        least[rows[0]] = min(ids[rows])
-    first = np.flatnonzero(head == own)
-    draws = b"".join(_draw(seed, name) for name in least[first].tolist())
-    order = first[np.argsort(np.frombuffer(draws, dtype=">u8"), kind="stable")]
-    rank = np.empty(len(own), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    alone = order[np.bincount(head, minlength=len(own))[order] == 1]
-    groups = [Group(int(rank[r[0]]), r, Counter(strata[r].tolist())) for r in together]
-    numbers, place, counts = np.unique(
-        strata[np.lexsort((own, head))], return_index=True, return_counts=True
-    )
-    sizes = {int(numbers[n]): int(counts[n]) for n in np.argsort(place)}
-    return Units(
-        Singles(rank[alone], strata[alone], alone),
-        sorted(groups, key=lambda some: some.rank),
-        sizes,
-    )
-
-
-def members(group: np.ndarray) -> list[np.ndarray]:
-    """The rows of each group of two rows or more, in order; the groups in that of their first rows."""
     _, first, codes, sizes = np.unique(
         group, return_index=True, return_inverse=True, return_counts=True
     )
-    some = np.flatnonzero(sizes[codes] > 1)
-    head = first[codes[some]]
-    order = np.argsort(head, kind="stable")
-    if not len(some):
-        return []
-    return np.split(some[order], np.flatnonzero(np.diff(head[order])) + 1)
+    least = least_of(codes, ids)
+    # A unit stands for the first of its rows, among units with equal draws too.
+    units = np.argsort(first, kind="stable")
+    draws = b"".join(_draw(seed, name) for name in ids[least[units]].tolist())
+    units = units[np.argsort(np.frombuffer(draws, dtype=">u8"), kind="stable")]
+    rank = np.empty(len(units), dtype=np.int64)
+    rank[units] = np.arange(len(units))
+    alone = first[units[sizes[units] == 1]]
+    numbers, place, counts = np.unique(
+        strata[np.lexsort((np.arange(len(group)), first[codes]))],
+        return_index=True,
+        return_counts=True,
+    )
+    in_order = {int(numbers[n]): int(counts[n]) for n in np.argsort(place)}
+    singles = Singles(rank[codes[alone]], strata[alone], alone)
+    return Units(singles, _together(rank[codes], strata, sizes[codes] > 1), in_order)
+
+
+def _together(ranks: np.ndarray, strata: np.ndarray, together: np.ndarray) -> Together:
+    """The groups of the rows of a mask; ranks: of each row's group."""
+    rows = np.flatnonzero(together)
+    rows = rows[np.argsort(ranks[rows], kind="stable")]
+    own, sizes = np.unique(ranks[rows], return_counts=True)
+    entries = np.lexsort((strata[rows], ranks[rows]))
+    of_entry, of_stratum = ranks[rows][entries], strata[rows][entries]
+    starts = np.ones(len(entries), dtype=bool)
+    starts[1:] = (np.diff(of_entry) != 0) | (np.diff(of_stratum) != 0)
+    begin = np.flatnonzero(starts)
+    counts = np.diff(np.append(begin, len(entries)))
+    widths = np.unique(of_entry[begin], return_counts=True)[1]
+    return Together(own, rows, _ends(sizes), of_stratum[begin], counts, _ends(widths))
+
+
+def _ends(sizes: np.ndarray) -> np.ndarray:
+    return np.append(0, np.cumsum(sizes)).astype(np.int64)
+
+
+def least_of(codes: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The row with the least id of each group, (groups,); codes: each row's group, counted from 0."""
+    by_id = np.argsort(ids, kind="stable")  # quick where the rows come in the order of their ids
+    least = np.full(int(codes.max(initial=-1)) + 1, -1)
+    least[codes[by_id[::-1]]] = by_id[::-1]  # of a group's rows the last one written stays
+    return least
 
 
 def _draw(seed: int, name: str) -> bytes:
@@ -106,24 +153,20 @@ def assignments(units: Units, shares: Mapping[str, float]) -> Iterator[tuple[np.
         first = _first_ranks(singles, groups)
         places = _places(rows, share, sizes, due, first)
         alone, together = _filled(singles, groups, places, rows)
-        for stratum, count in Counter(singles.strata[alone].tolist()).items():
+        chosen = groups.where(together)
+        strata = np.repeat(chosen.strata, chosen.counts)
+        for stratum, count in Counter([*singles.strata[alone].tolist(), *strata.tolist()]).items():
             due[stratum] -= count
-        for group in together:
-            for stratum, count in group.counts.items():
-                due[stratum] -= count
-        yield np.concatenate([singles.rows[alone], *(group.rows for group in together)]), name
-        taken = {group.rank for group in together}
-        singles, groups = singles.where(~alone), [g for g in groups if g.rank not in taken]
+        yield np.concatenate([singles.rows[alone], chosen.rows]), name
+        singles, groups = singles.where(~alone), groups.where(~together)
 
 
-def _first_ranks(singles: Singles, groups: Sequence[Group]) -> dict[int, int]:
+def _first_ranks(singles: Singles, groups: Together) -> dict[int, int]:
     """The place of the first unit with rows of each stratum."""
-    strata, place = np.unique(singles.strata, return_index=True)
-    first = dict(zip(strata.tolist(), singles.ranks[place].tolist(), strict=True))
-    for group in groups:
-        for stratum in group.counts:
-            first[stratum] = min(group.rank, first.get(stratum, group.rank))
-    return first
+    ranks = np.append(singles.ranks, np.repeat(groups.ranks, np.diff(groups.entries)))
+    order = np.argsort(ranks, kind="stable")
+    strata, place = np.unique(np.append(singles.strata, groups.strata)[order], return_index=True)
+    return dict(zip(strata.tolist(), ranks[order][place].tolist(), strict=True))
 
 
 def _places(
@@ -149,36 +192,35 @@ def _places(
 
 
 def _filled(
-    singles: Singles, groups: Sequence[Group], places: dict[int, int], size: int
-) -> tuple[np.ndarray, list[Group]]:
-    """A mask of the single rows that fill a split, and the groups; size: the number of its rows.
+    singles: Singles, groups: Together, places: dict[int, int], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks of the single rows and of the groups that fill a split; size: the number of its rows.
 
     In each stratum the single rows before a group have taken what places they could, so the group finds
     those that are left.
     """
-    by_stratum = np.argsort(singles.strata, kind="stable")
+    by_stratum = np.lexsort((singles.ranks, singles.strata))
     numbers, starts = np.unique(singles.strata[by_stratum], return_index=True)
     of_stratum = dict(zip(numbers.tolist(), np.split(by_stratum, starts[1:]), strict=False))
-    ranks = {stratum: singles.ranks[some] for stratum, some in of_stratum.items()}
-    nobody = np.zeros(0, dtype=np.int64)
-
-    def fits(group: Group) -> bool:
-        before = {s: np.searchsorted(ranks.get(s, nobody), group.rank) for s in group.counts}
-        return all(count <= places[s] - before[s] for s, count in group.counts.items())
-
-    alone, together = np.zeros(len(singles.rows), dtype=bool), list[Group]()
-    for group in groups:
-        if fits(group):
-            together.append(group)
-            for stratum, count in group.counts.items():
+    before = _singles_before(singles, groups)
+    alone = np.zeros(len(singles.rows), dtype=bool)
+    together = np.zeros(len(groups.ranks), dtype=bool)
+    for number in _fitting(groups, before, places):
+        some = range(groups.entries[number], groups.entries[number + 1])
+        wishes = [(int(groups.strata[e]), int(groups.counts[e]), int(before[e])) for e in some]
+        if all(count <= places[stratum] - earlier for stratum, count, earlier in wishes):
+            together[number] = True
+            for stratum, count, _ in wishes:
                 places[stratum] -= count
-    for stratum, some in of_stratum.items():
-        alone[some[: places[stratum]]] = True
-        places[stratum] -= min(places[stratum], len(some))
-    size -= int(alone.sum()) + sum(len(group.rows) for group in together)
+    for stratum, mine in of_stratum.items():
+        alone[mine[: places[stratum]]] = True
+        places[stratum] -= min(places[stratum], len(mine))
+    sizes = np.diff(groups.ends)
+    size -= int(alone.sum()) + int(sizes[together].sum())
     if size > 0:
-        taken = {group.rank for group in together}
-        rest = [g for g in groups if g.rank not in taken and len(g.rows) <= size]
+        left = np.flatnonzero(~together & (sizes <= size)).tolist()
+        number_of = {int(groups.ranks[number]): number for number in left}
+        rest = [groups.group(number) for number in left]
         # Each of the others exceeds a full stratum by one row, and no more than fit are ever taken.
         others = np.flatnonzero(~alone)[:size]
         place_of = dict(zip(singles.ranks[others].tolist(), others.tolist(), strict=True))
@@ -189,8 +231,27 @@ def _filled(
             if group.rank in place_of:
                 alone[place_of[group.rank]] = True
             else:
-                together.append(group)
+                together[number_of[group.rank]] = True
     return alone, together
+
+
+def _singles_before(singles: Singles, groups: Together) -> np.ndarray:
+    """For each entry of the groups, the single rows of its stratum that were drawn before the group."""
+    ranks = np.repeat(groups.ranks, np.diff(groups.entries))
+    beyond = int(max(singles.ranks.max(initial=0), ranks.max(initial=0))) + 1
+    keys = np.sort(singles.strata.astype(np.int64) * beyond + singles.ranks)
+    base = groups.strata.astype(np.int64) * beyond
+    return np.asarray(np.searchsorted(keys, base + ranks) - np.searchsorted(keys, base))
+
+
+def _fitting(groups: Together, before: np.ndarray, places: Mapping[int, int]) -> list[int]:
+    """The numbers of the groups for which there are places while no other group has taken any."""
+    if not len(groups.ranks):
+        return []
+    strata, codes = np.unique(groups.strata, return_inverse=True)
+    offered = np.array([places[stratum] for stratum in strata.tolist()])
+    fits = groups.counts <= offered[codes] - before
+    return np.flatnonzero(np.logical_and.reduceat(fits, groups.entries[:-1])).tolist()
 
 
 def _exceeding(groups: Sequence[Group], places: dict[int, int], size: int) -> Iterator[Group]:

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from curation.basis import Bases, Basis
 from curation.cache import Cache, Memory, key
 from curation.dataset import Dataset, Progress, silent
@@ -25,7 +28,7 @@ from curation.engine.vector_places import keep_places, remembered_places
 from curation.errors import CurationError
 from curation.files import content_of
 from curation.footprint import give_back
-from curation.numbered import from_table, to_table
+from curation.numbered import from_table, is_whole, to_table
 from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
@@ -197,7 +200,6 @@ class Replay:
                 remembered = None
         if remembered is not None:
             delta, numbers = from_table(remembered, len(ids))
-            delta = delta.set_axis(ids.take(numbers))
         else:
             if not compute(step):
                 raise NotCached(stage.name, dataset)
@@ -205,6 +207,7 @@ class Replay:
             self.cache.put(fingerprint, to_table(delta, numbers, len(ids)))
             if operation.kind == "embed":
                 keep_places(self.cache, fingerprint, vectors, self.store)
+        index, numbers = _index_of(dataset, numbers)
         report = StepReport(
             name=stage.name,
             use=step.use,
@@ -213,7 +216,7 @@ class Replay:
             params=step.arguments,
             cached=remembered is not None,
             fingerprint=fingerprint,
-            delta=delta,
+            delta=delta.set_axis(index),
             numbers=numbers,
         )
         return _timed(lay(dataset, report).replace(vectors=vectors), begin)
@@ -286,6 +289,18 @@ class Replay:
             raise NotCached(steps[-1].name, dataset) from None
         places = dataset.rows.index.get_indexer(rows.index)
         return dataset.replace(vectors=dataset.vectors.with_others(places, revived))
+
+
+def _index_of(dataset: Dataset, numbers: np.ndarray) -> tuple[pd.Index, np.ndarray]:
+    """The ids of some rows, and their numbers: those of an earlier step where it has the same rows."""
+    ids = dataset.rows.index
+    if is_whole(numbers, len(ids)):
+        return ids, numbers
+    former = [r for r in dataset.steps if r.numbers is not None and len(r.numbers) == len(numbers)]
+    for report in former:
+        if report.numbers is not None and np.array_equal(report.numbers, numbers):
+            return report.delta.index, report.numbers
+    return ids.take(numbers), numbers
 
 
 def _content(path: Path) -> str:

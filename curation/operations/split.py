@@ -19,7 +19,7 @@ from curation.alike.likeness import LEAK, likenesses_so_far
 from curation.alike.near_vectors import all_near_pairs, neighbour_pairs, vector_pairs
 from curation.alike.pairs import Groups, Pairs
 from curation.alike.work import AT_ONCE, Work
-from curation.allocation import assignments, members, units_of
+from curation.allocation import assignments, least_of, units_of
 from curation.columns import FileColumns, as_numbers, as_text
 from curation.dataset import Progress, silent
 from curation.embedding.neighbours import EXACT_ROWS
@@ -220,9 +220,10 @@ def split(
 
 def _names(group: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """The least id of each row's group; None for a row that is alone."""
+    _, codes, sizes = np.unique(group, return_inverse=True, return_counts=True)
     names = np.full(len(ids), None, dtype=object)
-    for rows in members(group):
-        names[rows] = min(ids[rows])
+    some = np.flatnonzero(sizes[codes] > 1)
+    names[some] = ids[least_of(codes, ids)[codes[some]]]
     return names
 
 
