@@ -38,7 +38,6 @@ from curation.embedding import (
 from curation.embedding.models import load_model
 from curation.embedding.texts import Listed
 from curation.embedding.tokenizer import ModelTokenizer
-from curation.engine import Serial
 from curation.engine.batches import run_batch
 from curation.errors import CurationError
 from curation.files import sha256
@@ -732,12 +731,15 @@ def test_agreement_is_the_share_of_common_neighbours():
 
 
 class Afar:
-    """An engine whose workers are other processes as far as one can tell: all is pickled."""
+    """An engine whose workers are other processes as far as one can tell: all is pickled.
 
-    name, afar = "afar", True
+    afar: whether they may be on other machines.
+    """
 
-    def __init__(self):
-        self.sizes, self.params = [], set()
+    name = "afar"
+
+    def __init__(self, afar):
+        self.afar, self.sizes, self.params = afar, [], set()
 
     def run(self, batches):
         for batch in batches:
@@ -762,8 +764,8 @@ def test_workers_afar_embed_parts_to_the_same_bytes(
     loaded, load = [], workers._loaded
     monkeypatch.setattr(workers, "_LOADED", {})
     monkeypatch.setattr(workers, "_loaded", lambda *args: loaded.append(args) or load(*args))
-    stored, engine = [], Afar()
-    for place, runner in (("one", Serial()), ("two", engine)):
+    stored, near, engine = [], Afar(afar=False), Afar(afar=True)
+    for place, runner in (("one", near), ("two", engine)):
         store = VectorStore(tmp_path / place, tmp_path / f"{place}.json")
         replay = Replay(
             Source("x", dataset), Cache(tmp_path / "cache" / place), store, engine=runner
@@ -773,6 +775,7 @@ def test_workers_afar_embed_parts_to_the_same_bytes(
         stored.append({file.parent.name: file.read_bytes() for file in files})
         static._table.cache_clear()
     assert stored[0] == stored[1]
+    assert near.sizes == [], "one machine's cores are at work without workers"
     assert engine.sizes == ([("encoded", 1_024)] * 2 + [("encoded", 452)] if spread else [])
     assert ("tokens" in engine.params) == (backend == "draft"), "made once, and not by each worker"
     assert [args[0] for args in loaded] == [str(tiny_model)] * spread, (
