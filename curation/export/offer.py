@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from curation.dataset import ATTENTION, Dataset
 from curation.decisions.state import State
 from curation.errors import CurationError
-from curation.export.fitting import parts_of, rows_at
+from curation.export.fitting import rows_at
 from curation.looking.filter import Filter
 from curation.overlay import with_decisions
 from curation.text.tokens import has_token, may_hold_token
@@ -26,6 +26,9 @@ FILTERED = "filter"
 
 UNLISTED = "not_listed"
 """Code of rows that are not among the ids of a delivery."""
+
+LOOKED_AT = 10_000
+"""Rows whose texts are looked through together."""
 
 NAMED = 5
 """Unknown ids that an error names."""
@@ -60,9 +63,8 @@ def offered(
         codes[~mask[kept]] = FILTERED
     if not allow_attention:
         offer = np.flatnonzero(codes == "")
-        read = rows[list(_READ)]
-        for part in parts_of(offer):
-            codes[part] = left_out(rows_at(read, kept[part])).to_numpy()
+        for part, own in codes_of(rows, kept[offer]):
+            codes[offer[part]] = own
     places = kept[codes == ""]
     if not len(places):
         raise CurationError(
@@ -82,6 +84,14 @@ def listed(index: pd.Index, ids: Collection[str]) -> np.ndarray:
             "An id is what stands in the column id of `curate rows`, whole."
         )
     return chosen
+
+
+def codes_of(rows: pd.DataFrame, places: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the codes of `left_out` of the rows at some places, part by part, each with its slice."""
+    read = rows[list(_READ)]
+    for start in range(0, len(places), LOOKED_AT):
+        part = slice(start, start + LOOKED_AT)
+        yield part, left_out(rows_at(read, places[part])).to_numpy(dtype=object)
 
 
 def left_out(rows: pd.DataFrame) -> pd.Series:

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.dataset import Dataset
 from curation.export.fitting import parts_in
-from curation.export.offer import left_out
+from curation.export.offer import codes_of
 
 LOOKED_AT = 20_000
 """Rows that are looked at for parts that a format has no place for."""
@@ -34,11 +34,9 @@ class Outlook:
     @classmethod
     def of(cls, dataset: Dataset) -> Outlook:
         """The outlook of what a dataset keeps."""
-        rows = dataset.rows
-        is_kept = rows["dropped_by"].isna().to_numpy(dtype=bool)
-        kept, not_fit = np.flatnonzero(is_kept), (left_out(rows) != "").to_numpy(dtype=bool)
-        parts = parts_in(rows.iloc[kept[:LOOKED_AT]])
-        return cls(len(kept), int(np.count_nonzero(not_fit & is_kept)), dict(parts))
+        kept = np.flatnonzero(dataset.rows["dropped_by"].isna())
+        not_fit = sum(int((codes != "").sum()) for _, codes in codes_of(dataset.rows, kept))
+        return cls(len(kept), not_fit, dict(parts_in(dataset.rows.iloc[kept[:LOOKED_AT]])))
 
     def rows(self, allow_attention: bool) -> int:
         """Rows that are offered to the formats."""

@@ -6,6 +6,7 @@ A trainer reads the first tokens of a conversation, as many as its context holds
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,14 +92,18 @@ class Contexts:
         """Read the columns of `chat_tokens`; None where they are missing or hold no count."""
         if not set(COLUMNS) <= set(rows.columns):
             return None
-        counted = rows[rows["tokens"].notna().to_numpy()]
-        places = [
-            [(int(a), int(b) + 1) for a, b in _SPAN.findall(text)]
-            for text in counted["answer_places"].fillna("")
-        ]
-        if not places:
+        counted = rows[list(COLUMNS)][rows["tokens"].notna().to_numpy()]
+        if not len(counted):
             return None
-        return cls.from_counts(counted["tokens"].to_numpy(dtype="int64"), places, len(rows))
+        ends, spans = array("q"), array("q")
+        for text in counted["answer_places"].fillna("").to_numpy(dtype=object):
+            numbers = [int(number) for span in _SPAN.findall(text) for number in span]
+            ends.extend(numbers)
+            spans.append(len(numbers) // 2)
+        first, last = np.array(ends, dtype="int64").reshape(-1, 2).T
+        owners = np.repeat(np.arange(len(spans)), spans)
+        tokens = counted["tokens"].to_numpy(dtype="int64")
+        return cls(tokens, first, last + 1, owners, len(rows) - len(tokens))
 
     @classmethod
     def from_counts(
