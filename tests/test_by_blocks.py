@@ -72,25 +72,34 @@ def frame() -> pd.DataFrame:
     texts = pd.Series([f"{words[n % 3]} number {n}" for n in range(ROWS)], ids, dtype="str")
     quality = np.random.default_rng(1).random(ROWS)
     labels = pd.Series([words[n * n % 3] for n in range(ROWS)], ids, dtype="str")
-    columns = {"prompt": texts, "response": texts, "quality": quality, "label": labels}
+    pinned = pd.Series(np.isin(np.arange(ROWS), (5, 17)), index=ids)
+    columns = {
+        "pinned": pinned,
+        "prompt": texts,
+        "response": texts,
+        "quality": quality,
+        "label": labels,
+    }
     return pd.DataFrame(columns, index=ids)
 
 
-@pytest.fixture
-def small_limits(monkeypatch):
+def fit_few(monkeypatch):
+    monkeypatch.setattr(basis, "FITTED", LIMIT)
+    monkeypatch.setattr("curation.operations.topics.FITTED", LIMIT)
+    monkeypatch.setattr("curation.choosing.clusters.SAMPLE", 1)
+
+
+def read_few(monkeypatch):
     for module in (basis, neighbours):
         monkeypatch.setattr(module, "BLOCK", 32)
     for name in ("clusters", "covering", "distances"):
         monkeypatch.setattr(f"curation.choosing.{name}.BLOCK", 32)
     for name in ("vectors", "label_errors", "operations.map", "operations.select_coverage"):
         monkeypatch.setattr(f"curation.{name}.BLOCK", 32)
-    monkeypatch.setattr("curation.choosing.clusters.SAMPLE", 1)
     monkeypatch.setattr("curation.choosing.preference.WINDOW", 32)
     monkeypatch.setattr("curation.alike.sets.VECTORS", 32)
     monkeypatch.setattr(neighbours, "WHOLE", 32)
     monkeypatch.setattr(neighbours, "EXACT_ROWS", LIMIT)
-    monkeypatch.setattr(basis, "FITTED", LIMIT)
-    monkeypatch.setattr("curation.operations.topics.FITTED", LIMIT)
 
 
 def answer(name: str, vectors, kind=Offers, **params) -> pd.DataFrame:
@@ -102,7 +111,7 @@ def answer(name: str, vectors, kind=Offers, **params) -> pd.DataFrame:
     return answer if isinstance(answer, pd.DataFrame) else pd.DataFrame({name: answer})
 
 
-CALLS = {
+CALLS: dict[str, dict] = {
     "project_map": {},
     "topics": {"topics": 4},
     "density": {},
@@ -110,7 +119,8 @@ CALLS = {
     "label_quality": {},
     "training_dynamics": {"epochs": 2},
     "select_diverse": {"budget": 40},
-    "select_informative": {"budget": 40, "labels": None},
+    "select_informative": {"budget": 40},
+    "select_informative by labels": {"budget": 40, "labels": "label"},
     "select_k_center": {"budget": 40},
     "select_by_cluster": {"budget": 40, "clusters": 9},
     "select_distinct": {"budget": 40},
@@ -118,14 +128,14 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_an_operation_reads_by_blocks_what_it_reads_of_an_array(name, small_limits, monkeypatch):
+@pytest.mark.parametrize("call", CALLS)
+def test_an_operation_reads_by_blocks_what_it_reads_of_an_array(call, monkeypatch):
+    name = call.split()[0]
     gaps = not name.startswith(("project_map", "topics", "label", "training"))
-    watched = Watched(table(), places(gaps))
-    array = Vectors(table(), places(gaps))[:]
-    by_blocks = answer(name, watched, **CALLS[name])
-    monkeypatch.setattr(neighbours, "EXACT_ROWS", 2 * ROWS)
-    whole = answer(name, array, **CALLS[name])
+    fit_few(monkeypatch)
+    whole = answer(name, Vectors(table(), places(gaps))[:], **CALLS[call])
+    read_few(monkeypatch)
+    by_blocks = answer(name, Watched(table(), places(gaps)), **CALLS[call])
     pd.testing.assert_frame_equal(by_blocks, whole, rtol=1e-5)
     assert len(whole) == ROWS and whole.nunique().max() > 1
 
@@ -173,7 +183,8 @@ def test_neighbours_are_remembered_whether_their_vectors_lie_in_an_array_or_not(
 
 
 @pytest.mark.parametrize("pairs", [0, 10**9])
-def test_the_nearest_among_many_are_those_among_an_array(pairs, small_limits, monkeypatch):
+def test_the_nearest_among_many_are_those_among_an_array(pairs, monkeypatch):
+    read_few(monkeypatch)
     monkeypatch.setattr(neighbours, "EXACT_PAIRS", pairs)
     queries = table()[:40].astype(np.float32)
     kind = Watched if pairs else Vectors  # cells are learnt from as many rows as these
