@@ -14,6 +14,7 @@ from curation.dataset import Dataset, Progress, silent
 from curation.looking import measures
 from curation.looking.choice import Choice
 from curation.registry import operation
+from curation.vectors import Many
 
 DRAWS = 10
 """Choices of each random method that a choice is compared with."""
@@ -97,7 +98,7 @@ class _Pool:
     """
 
     ids: pd.Index
-    vectors: np.ndarray
+    vectors: Many
     cover: np.ndarray
     topics: np.ndarray | None
     answers: np.ndarray
@@ -194,9 +195,9 @@ def _pool(dataset: Dataset, choice: Choice, references: Mapping[str, np.ndarray]
     """Return the embedded rows of a choice's pool."""
     assert dataset.vectors is not None
     ids = choice.pool.sort_values()
-    vectors = dataset.vectors[dataset.rows.index.get_indexer(ids)]
-    embedded = ~np.isnan(vectors[:, 0])
-    ids, vectors = ids[embedded], vectors[embedded]
+    vectors = dataset.vectors.of_rows(dataset.rows.index.get_indexer(ids))
+    embedded = vectors.present
+    ids, vectors = ids[embedded], vectors.of_rows(embedded)
     rows = dataset.rows.loc[ids]
     most = int(np.clip(WORK // max(len(choice.chosen), 1), 500, 4_000))
     cover = np.random.default_rng(0).permutation(len(ids))[:most]

@@ -16,6 +16,7 @@ from curation.cache import read_table, write_table
 from curation.dataset import Dataset, Progress, silent
 from curation.embedding.neighbours import nearest_in
 from curation.errors import CurationError
+from curation.vectors import Many, some_of
 
 STAGES = {"before": "with an embedding", "kept": "kept", "chosen": "chosen"}
 """Parts of the dataset that are compared with a reference set → their names: all rows with vectors,
@@ -155,7 +156,7 @@ def compare(
     for number, (name, mask) in enumerate(parts.items()):
         progress(0.1 + 0.15 * number, f"nearest of {int(mask.sum()):,} examples {STAGES[name]}")
         k = ANCHORS if name == last else 1
-        who, similarities = nearest_in(reference, dataset.vectors[mask], k)
+        who, similarities = nearest_in(reference, dataset.vectors.of_rows(mask), k)
         columns[name] = similarities[:, 0]
     near = ours[who]
     columns["nearest"] = dataset.rows.index[near[:, 0]].to_numpy(dtype=object)
@@ -172,7 +173,7 @@ def compare(
     progress(0.7, "regions of the reference set")
     columns["region"] = regions(reference)
     progress(0.8, "the usual similarity, and chance")
-    usual = usual_similarities(dataset.vectors[parts[last]])
+    usual = usual_similarities(dataset.vectors.of_rows(ours))
     rows = pd.DataFrame(columns, index=pd.Index(list(ids), name="id", dtype="str"))
     about = {
         "stages": {name: int(mask.sum()) for name, mask in parts.items()},
@@ -182,12 +183,12 @@ def compare(
         else [],
         "reach": usual_reach(usual),
         "topics": topics,
-        "random": _by_chance(dataset.vectors[parts["before"]], len(ours), reference),
+        "random": _by_chance(dataset.vectors.of_rows(parts["before"]), len(ours), reference),
     }
     return Compared(rows, about)
 
 
-def usual_similarities(vectors: np.ndarray) -> np.ndarray:
+def usual_similarities(vectors: Many) -> np.ndarray:
     """Return similarities of at most SAMPLE examples to their nearest other, ascending."""
     if len(vectors) < 3:
         return np.zeros(0)
@@ -244,12 +245,12 @@ def _nearest_dropped(dataset: Dataset, mask: np.ndarray, reference: np.ndarray) 
         empty = [np.zeros(0, dtype=object) for _ in reference]
         return {"dropped": empty, "dropped_similarity": [np.zeros(0) for _ in reference]}
     assert dataset.vectors is not None
-    who, similarities = nearest_in(reference, dataset.vectors[dropped], DROPPED)
+    who, similarities = nearest_in(reference, dataset.vectors.of_rows(dropped), DROPPED)
     ids = dataset.rows.index.to_numpy(dtype=object)[dropped[who]]
     return {"dropped": list(ids), "dropped_similarity": list(similarities.astype(float))}
 
 
-def _by_chance(vectors: np.ndarray, size: int, reference: np.ndarray) -> list[list[float]]:
+def _by_chance(vectors: Many, size: int, reference: np.ndarray) -> list[list[float]]:
     """Return sorted similarities of a sampled reference set to DRAWS random parts of a size.
 
     Empty where the part is nearly the whole dataset.
@@ -263,7 +264,7 @@ def _by_chance(vectors: np.ndarray, size: int, reference: np.ndarray) -> list[li
     draws = []
     for _ in range(DRAWS):
         part = np.sort(rng.choice(len(vectors), size, replace=False))
-        near = nearest_in(sampled, vectors[part], 1)[1][:, 0]
+        near = nearest_in(sampled, some_of(vectors, part), 1)[1][:, 0]
         draws.append([round(float(s), 4) for s in np.sort(near)])
     return draws
 
