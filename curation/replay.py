@@ -122,7 +122,8 @@ class Replay:
                 else:
                     after = self._advance(dataset, stage, fingerprint, (i, len(stages)), compute)
                 self.memory.put(fingerprint, after)
-                give_back(len(after))
+                if not after.steps[-1].cached:
+                    give_back(len(after))
             dataset = after
         self.cache.prune()
         self.progress(1.0, "done")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -145,6 +146,19 @@ def test_every_row_is_kept_or_dropped_and_has_a_reason(dataset, tmp_path):
     assert dataset.rows["response"].iloc[1] == "Saturn, the one with the rings.", (
         "the source is not touched"
     )
+
+
+def test_memory_is_given_back_after_each_computed_step_of_many_rows(dataset, tmp_path, monkeypatch):
+    times = list[str]()
+    pool = SimpleNamespace(release_unused=lambda: times.append(CALLS[-1]))
+    monkeypatch.setattr("pyarrow.default_memory_pool", lambda: pool)
+    replay(dataset, tmp_path / "few").run(RECIPE)
+    assert not times
+    monkeypatch.setattr("curation.footprint.MANY", len(dataset))
+    replay(dataset, tmp_path).run(Recipe(RECIPE.steps[:4]))
+    assert times == ["shout", "words", "first_of_each", "at_least"]
+    replay(dataset, tmp_path).run(Recipe(RECIPE.steps[:4]))
+    assert len(times) == 4, "what is only opened used no more than it holds"
 
 
 def test_a_changed_step_repeats_from_there_on_and_nothing_before(dataset, tmp_path):
