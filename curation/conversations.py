@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.arrays import ArrowStringArray
 
-from curation.numbered import replaced, spliced
+from curation.numbered import replaced, spliced, texts_like, texts_of
 
 FEW = 4_096
 """Rows up to which a part of the column is written out when it is taken; it is about to be read."""
@@ -61,10 +61,10 @@ def without_plain(table: pa.Table) -> pa.Table:
 
 def whole(rows: pd.DataFrame) -> pd.DataFrame:
     """Return examples whose missing conversations are those that prompt and response say; or other rows."""
-    if "messages" not in rows or not (stored := _in_one(rows["messages"])).null_count:
+    if "messages" not in rows or not (stored := texts_of(rows["messages"])).null_count:
         return rows
     places = np.arange(len(rows), dtype=np.int32)
-    sides = _Sides(_in_one(rows["prompt"]), _in_one(rows["response"]), stored, places)
+    sides = _Sides(texts_of(rows["prompt"]), texts_of(rows["response"]), stored, places)
     return rows.assign(messages=_column(sides, rows["messages"]))
 
 
@@ -78,7 +78,7 @@ def as_stored(rows: pd.DataFrame) -> pd.DataFrame:
         kept = pa.array(beyond(*texts), pa.large_string())
     else:
         kept = sides.stored.take(pa.array(sides.places))
-    return rows.assign(messages=pd.Series(kept, index=rows.index, dtype=rows["messages"].dtype))
+    return rows.assign(messages=texts_like(rows["messages"], kept))
 
 
 def exchanged(messages: pd.Series, numbers: np.ndarray, texts: pd.Series) -> pd.Series:
@@ -96,7 +96,7 @@ def settled(rows: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
     if sides is None or not sides.is_whole:
         return rows
     some = pa.array(numbers)
-    prompts, responses = _in_one(rows["prompt"]), _in_one(rows["response"])
+    prompts, responses = texts_of(rows["prompt"]), texts_of(rows["response"])
     texts = rows["messages"].iloc[numbers].tolist()
     rest = beyond(texts, prompts.take(some).to_pylist(), responses.take(some).to_pylist())
     fresh = spliced(sides.stored, numbers, pa.array(rest, pa.large_string()))
@@ -247,9 +247,3 @@ def _column(sides: _Sides, like: pd.Series) -> pd.Series:
 def _sides_of(messages: pd.Series) -> _Sides | None:
     column = messages.array
     return column._sides if isinstance(column, Conversations) else None
-
-
-def _in_one(texts: pd.Series) -> pa.Array:
-    """The texts of a column in one piece."""
-    array = pa.array(texts.array, pa.large_string())
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

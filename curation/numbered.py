@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.arrays import ArrowStringArray
 
 ROW = "row number"
 """The column of a stored table with the number of each row; absent where the rows are all, in order."""
@@ -46,12 +47,25 @@ def replaced(column: pd.Series, numbers: np.ndarray, values: pd.Series) -> pd.Se
     if not len(numbers):
         return column
     if isinstance(column.dtype, pd.StringDtype) and len(numbers) * PIECES < len(column):
-        texts = pa.chunked_array(pa.array(column.array, pa.large_string())).combine_chunks()
-        result = spliced(texts, numbers, pa.array(values, pa.large_string(), from_pandas=True))
-        return pd.Series(result, index=column.index, dtype=column.dtype, name=column.name)
+        result = spliced(
+            texts_of(column), numbers, pa.array(values, pa.large_string(), from_pandas=True)
+        )
+        return texts_like(column, result)
     result = column.copy()
     result.iloc[numbers] = values.array
     return result
+
+
+def texts_of(column: pd.Series) -> pa.Array:
+    """Return the texts of a column in one piece."""
+    texts = pa.array(column.array, pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+
+
+def texts_like(column: pd.Series, texts: pa.Array) -> pd.Series:
+    """Return texts as a column with the index, name and kind of another one; none of them is read."""
+    array = ArrowStringArray(texts, dtype=column.dtype)  # type: ignore[call-arg]
+    return pd.Series(array, index=column.index, name=column.name, copy=False)
 
 
 def spliced(texts: pa.Array, numbers: np.ndarray, others: pa.Array) -> pa.Array:
