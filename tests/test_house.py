@@ -197,6 +197,7 @@ ROOMS = {
         near_duplicates
         compared
         near_vectors
+        near_cells
         __init__
     """,
     "judging": """

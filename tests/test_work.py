@@ -224,6 +224,9 @@ def test_one_key_of_several_is_equal_where_each_of_them_is():
     assert keys.one_key([one, two]).shape == (5, 1)
 
 
+SAMPLE = likeness.Sample(3, 2, 1)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 15), min_size=1, max_size=12), min_size=1, max_size=5))
 def test_pairs_so_far_are_those_of_comparing_all_anew(calls):
@@ -235,6 +238,7 @@ def test_pairs_so_far_are_those_of_comparing_all_anew(calls):
             memory[str(parts)] = compute(memory.get(str(parts)))
             return memory[str(parts)]
 
+    calls_made = 0
     for values in calls:
         rows, looked_at = np.array(values), []
 
@@ -248,7 +252,11 @@ def test_pairs_so_far_are_those_of_comparing_all_anew(calls):
 
         columns = np.stack([rows, rows * 3], axis=1).astype(np.uint64)
         compared = set(memory["['so far', 'kind']"]["keys"][:, 0].tolist()) if memory else set()
-        near = likeness.so_far("kind", [columns], compare, Remembering())
+        near, whole = likeness.so_far(
+            "kind", [columns], lambda m, compare=compare: (compare(m), SAMPLE), Remembering()
+        )
+        calls_made += bool(looked_at)
+        assert whole == tuple(calls_made * n for n in SAMPLE), "the samples of all searches"
         answer = {
             frozenset((rows[i], rows[j])) for i, j in zip(near.first, near.second, strict=True)
         }

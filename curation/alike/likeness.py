@@ -18,6 +18,7 @@ from curation.alike.pairs import NO_PAIRS, Pairs, Texts, joined, word_copies
 from curation.alike.sets import first_of, numbered, vector_keys
 from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
+from curation.vectors import Many
 
 LEAK = 0.95
 """Cosine from which two examples in two splits are a leak, and from which a split keeps them together."""
@@ -28,6 +29,31 @@ KINDS = {
     "meaning": "nearly the same meaning",
 }
 """Kinds of likeness, and each in words."""
+
+
+class Sample(NamedTuple):
+    """What a search was tried on: rows that were compared with all, their near pairs, those that it finds.
+
+    No rows where all were compared.
+    """
+
+    rows: int = 0
+    pairs: int = 0
+    found: int = 0
+
+    @property
+    def words(self) -> str:
+        """The share that is found, for a person."""
+        if not self.pairs:
+            return f"none of {self.rows:,} sampled rows has a near pair"
+        share = 10_000 * self.found // self.pairs / 100
+        return (
+            f"{share:g} % of the {self.pairs:,} near pairs of {self.rows:,} sampled rows are found"
+        )
+
+    def with_those(self, other: Sample) -> Sample:
+        """Both samples as one."""
+        return Sample(*map(sum, zip(self, other, strict=True)))
 
 
 class Likeness(NamedTuple):
@@ -94,45 +120,47 @@ class Examples:
 def likenesses_so_far(
     rows: pd.DataFrame,
     keys: Arrays,
-    vectors: np.ndarray | None,
-    alike: Callable[[np.ndarray], Iterable[Pairs]],
+    vectors: Many | None,
+    alike: Callable[[np.ndarray], tuple[Iterable[Pairs], Sample]],
     cosine: float,
     progress: Progress,
     work: Work,
-) -> Iterator[Pairs]:
+) -> Iterator[tuple[Pairs, Sample]]:
     """Yield the pairs of `likenesses` for rows most of which were compared before, of all kinds.
 
+    Each kind comes with the sample that the search for its pairs was tried on.
     Whether two examples are copies depends on no third, so only those are compared that were not among
     the rows of former calls. vectors: of the rows, to tell which are the same. alike: the pairs whose
     vectors are near enough, at least one of each among the rows of a mask. cosine: from which they are.
     """
     some = Examples(rows, keys)
     first, second = part_of(progress, 0, 2), part_of(progress, 1, 2)
+    whole = Sample()
     yield so_far(
-        "prompts", [keys["prompts"]], lambda m: some.by_prompts(None, m, first, work), work
+        "prompts", [keys["prompts"]], lambda m: (some.by_prompts(None, m, first, work), whole), work
     )
-    yield so_far(
-        "words", [one_key(some.whole)], lambda m: some.by_words(None, m, second, work), work
-    )
+    named = [one_key(some.whole)]
+    yield so_far("words", named, lambda m: (some.by_words(None, m, second, work), whole), work)
     if vectors is not None:
+
+        def near(looked: np.ndarray) -> tuple[Iterable[Pairs], Sample]:
+            pairs, sample = alike(looked)
+            return map(some.without_other_numbers, pairs), sample
+
         named = [one_key([keys["prompts"], keys["answers"], vector_keys(vectors)])]
-        yield so_far(
-            f"meaning {cosine}",
-            named,
-            lambda m: map(some.without_other_numbers, alike(m)),
-            work,
-        )
+        yield so_far(f"meaning {cosine}", named, near, work)
 
 
 def so_far(
     kind: str,
     keys: Sequence[np.ndarray],
-    compare: Callable[[np.ndarray], Iterable[Pairs]],
+    compare: Callable[[np.ndarray], tuple[Iterable[Pairs], Sample]],
     work: Work,
-) -> Pairs:
+) -> tuple[Pairs, Sample]:
     """The pairs of rows by their keys, of which only those are compared that never were.
 
-    compare: yields the pairs with at least one of the rows of a mask. Of rows with equal keys the first
+    compare: the pairs with at least one of the rows of a mask, and the sample that the search for them
+    was tried on. The samples of all searches are returned as one. Of rows with equal keys the first
     stands for all.
     """
     columns = np.concatenate(keys, axis=1)
@@ -141,20 +169,24 @@ def so_far(
     own = columns[first]
 
     def compared(former: Arrays | None) -> Arrays:
-        fresh, old = np.ones(len(own), dtype=bool), NO_PAIRS
+        fresh, old, before = np.ones(len(own), dtype=bool), NO_PAIRS, Sample()
         if former is not None:
             place = _places(former["keys"], own)
             fresh = place >= len(former["keys"])
             if not fresh.any():
                 return former
+            before = Sample(*former["sample"].tolist())
             old = _at(former, np.where(fresh, -1, place), np.arange(len(own)))
-        new = joined(compare(fresh[codes]))
+        pairs, sample = compare(fresh[codes])
+        new = joined(pairs)
         new = Pairs(codes[new.first], codes[new.second], new.similarity)
         # Others than these were not compared with what is new, so they are forgotten.
-        return {"keys": own, **joined([old, new])._asdict()}
+        sampled = np.array(before.with_those(sample), dtype=np.int64)
+        return {"keys": own, **joined([old, new])._asdict(), "sample": sampled}
 
     arrays = work.since(["so far", kind], compared)
-    return _at(arrays, _places(arrays["keys"], own), first)
+    sample = Sample(*arrays["sample"].tolist())
+    return _at(arrays, _places(arrays["keys"], own), first), sample
 
 
 def _at(arrays: Arrays, places: np.ndarray, others: np.ndarray) -> Pairs:

@@ -19,6 +19,7 @@ from curation.alike.cutting import ROUNDING, More, Nearby
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
 from curation.alike.sets import first_of, numbered, vector_keys
 from curation.dataset import Progress, silent
+from curation.vectors import Vectors
 
 BLOCK = 1_024
 """Rows that are compared at once."""
@@ -163,7 +164,9 @@ def _inside(pairs: Pairs, within: np.ndarray | None) -> Pairs:
 
 
 def neighbour_pairs(
-    vectors: np.ndarray, neighbours: Callable[..., tuple[np.ndarray, np.ndarray]], threshold: float
+    vectors: np.ndarray | Vectors,
+    neighbours: Callable[..., tuple[np.ndarray, np.ndarray]],
+    threshold: float,
 ) -> Iterator[Pairs]:
     """Yield the pairs of rows whose cosine reaches a threshold, in blocks.
 
@@ -181,7 +184,7 @@ def neighbour_pairs(
 
 
 def vector_pairs(
-    vectors: np.ndarray,
+    vectors: np.ndarray | Vectors,
     threshold: float,
     some: np.ndarray,
     others: np.ndarray,
@@ -235,7 +238,9 @@ def all_near_pairs(
     if vectors.shape[1] <= 2 * LEADING:
         yield from vector_pairs(vectors, threshold, present, present, progress)
         return
-    plane = vectors[present] @ _directions(vectors, present)
+    draw = np.random.default_rng(0)
+    some = vectors[np.sort(draw.permutation(present)[:LEARNT])]
+    plane = vectors[present] @ directions_of(some, LEADING)
     farthest = threshold - 1 - 100 * ROUNDING
     cells, centres = _cells(plane)
     plane, ends = plane[np.concatenate(cells)], np.append(0, np.cumsum([len(c) for c in cells]))
@@ -301,19 +306,18 @@ def _near_cells(
             i, j = start + i, begin + j
             if once:
                 i, j = i[i < j], j[i < j]
-            yield from _compared(vectors, present[cells[0][i]], present[cells[1][j]], threshold)
+            yield from compared(vectors, present[cells[0][i]], present[cells[1][j]], threshold)
 
 
-def _directions(vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The LEADING principal directions of some rows, (width, LEADING), orthonormal."""
-    draw = np.random.default_rng(0)
-    some = vectors[np.sort(draw.permutation(present)[:LEARNT])].astype(np.float64)
+def directions_of(some: np.ndarray, count: int) -> np.ndarray:
+    """The principal directions of some vectors, (width, count), orthonormal, the leading one last."""
+    some = some.astype(np.float64)
     spread = some - some.mean(axis=0)
-    return np.asarray(np.linalg.eigh(spread.T @ spread)[1][:, -LEADING:], dtype=np.float32)
+    return np.asarray(np.linalg.eigh(spread.T @ spread)[1][:, -count:], dtype=np.float32)
 
 
-def _compared(
-    vectors: np.ndarray, first: np.ndarray, second: np.ndarray, threshold: float
+def compared(
+    vectors: np.ndarray | Vectors, first: np.ndarray, second: np.ndarray, threshold: float
 ) -> Iterator[Pairs]:
     """Yield the pairs of some positions whose cosine reaches a threshold."""
     for start in range(0, len(first), CELLS // 1_000):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curation.vectors import Many
+from curation.vectors import Many, Vectors
 
 BLOCK = 100_000
 """Sets that are hashed at once."""
@@ -129,12 +129,27 @@ def classes(sides: Sequence[Sets]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vector_keys(vectors: Many) -> np.ndarray:
-    """Two hashes of each vector, (rows, 2) uint64, equal for equal ones, bit by bit."""
-    keys, draw = np.empty((len(vectors), 2), dtype=np.uint64), np.random.default_rng(0)
+    """Two hashes of each vector, (rows, 2) uint64, equal for equal ones, bit by bit.
+
+    Of `Vectors` each distinct one is hashed once, as it lies on disk; a row without one has zeros.
+    """
+    if isinstance(vectors, Vectors):
+        places, of = np.unique(vectors.places, return_inverse=True)
+        own = places >= 0
+        hashed = np.zeros((len(places), 2), dtype=np.uint64)
+        hashed[own] = _hashes(vectors.table, places[own])
+        return hashed[of]
+    return _hashes(vectors, np.arange(len(vectors)))
+
+
+def _hashes(vectors: np.ndarray, places: np.ndarray) -> np.ndarray:
+    keys, draw = np.empty((len(places), 2), dtype=np.uint64), np.random.default_rng(0)
     odd = np.zeros((2, 0), dtype=np.uint64)
-    for start in range(0, len(vectors), VECTORS):
-        block = np.ascontiguousarray(vectors[start : start + VECTORS])
-        bits = mixed(block.view(f"u{min(4, block.itemsize)}").astype(np.uint64) + np.uint64(1))
+    for start in range(0, len(places), VECTORS):
+        block = np.ascontiguousarray(vectors[places[start : start + VECTORS]])
+        # As wide as the words that fill a vector, so that there are few.
+        wide = next(n for n in (8, 4, 2, 1) if block.shape[1] * block.itemsize % n == 0)
+        bits = mixed(block.view(f"u{wide}").astype(np.uint64) + np.uint64(1))
         if not odd.size:
             odd = draw.integers(0, 1 << 62, (2, bits.shape[1]), dtype=np.uint64) * np.uint64(2)
         for n in range(2):

@@ -27,6 +27,7 @@ from curation.export.blocks import (
     Section,
     Table,
 )
+from curation.export.leaks import search_sentence
 from curation.export.licences import licence_head
 from curation.export.parts import TITLES
 from curation.export.proof import limits
@@ -227,8 +228,10 @@ def _splits(manifest: Mapping[str, Any]) -> Iterator[Block]:
         if leaks.get("leak_safe")
         else leaks.get("text", "")
     )
+    text += f" {search_sentence(leaks)}" * ("sample" in leaks)
     if nearest := leaks.get("nearest"):
-        text += f" The nearest pair across splits has cosine similarity {nearest['similarity']}."
+        pair = f"The nearest pair across splits{' that was found' * ('sample' in leaks)}"
+        text += f" {pair} has cosine similarity {nearest['similarity']}."
     if ratio := leaks.get("leak_ratio"):
         text += (
             f" Its scaled leakage is {ratio['split']}, that of random splits of these sizes "

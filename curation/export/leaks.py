@@ -1,7 +1,8 @@
 """Leaks between splits: equal prompts, groups and conversations, and copies by words and by meaning.
 
-Guarantee: `leak_safe` is said only when every row was compared, exactly, by the rules that the step
-`split` keeps rows together by. Accepted cost: the time of an exact search over all pairs.
+Guarantee: `leak_safe` is said only when every row was compared by the rules that the step `split` keeps
+rows together by: up to MANY_ROWS rows exactly, and above by the search of `split`, whose recall is said
+beside it. Accepted cost: the time of an exact search over all pairs of so many rows.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from curation.alike.keys import ASKED, asked_keys, numbers_of
-from curation.alike.likeness import KINDS, LEAK, OtherNumbers, likenesses
-from curation.alike.pairs import Pairs
+from curation.alike.likeness import KINDS, LEAK, OtherNumbers, Sample, likenesses
+from curation.alike.near_cells import MANY_ROWS, NearCells
+from curation.alike.pairs import NO_PAIRS, Pairs, joined
 from curation.alike.sets import numbered
 from curation.alike.work import Arrays
 from curation.dataset import Progress, part_of, silent
@@ -34,6 +36,9 @@ BLOCK = 1_024
 NEIGHBOURS = 5
 """Nearest rows of other splits that are looked at for one that differs in more than numbers."""
 
+NEARLY = 0.05
+"""Below the threshold: the nearest pair is sought so far below it where not all rows are compared."""
+
 SAME = "same_prompt"
 """The kind of pairs with an equal prompt."""
 
@@ -49,7 +54,9 @@ def leaks(
     vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` is true only when
     nothing is shared, no pair is a copy and every row was compared; otherwise `text` says what is
     wrong and what to do. `kinds`: kind → examples of validation and test with such a pair. `pairs`:
-    of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts.
+    of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts. `sample`:
+    among more than MANY_ROWS rows, what the search for near meanings was tried on, see `Sample`;
+    `nearest` is then the nearest of the pairs that it compared, None for none that is nearly as near.
     `leak_ratio`: see `leak_ratio`.
     """
     codes, split_names = pd.factorize(rows["split"].fillna("train").astype(str))
@@ -79,9 +86,12 @@ def leaks(
         result["nearest"] = None
     else:
         vectors = Vectors.of(vectors)
-        nearest = _nearest(
-            compared.names, vectors, OtherNumbers(rows, keys), part_of(progress, 1, 2)
-        )
+        numbers, part = OtherNumbers(rows, keys), part_of(progress, 1, 2)
+        if len(rows) > MANY_ROWS:
+            nearest, sample = _nearest_in_cells(codes, out, vectors, threshold, numbers, part)
+            result["sample"] = sample._asdict()
+        else:
+            nearest = _nearest(compared.names, vectors, numbers, part)
         result["nearest"] = compared.entry("meaning", nearest, 0) if len(nearest.first) else None
         near = nearest.similarity.round(4) >= threshold
         compared.add("meaning", nearest.where(near))
@@ -89,14 +99,14 @@ def leaks(
         result["leak_ratio"] = leak_ratio(compared.names, vectors)
         blind = int((~vectors.present).sum())
     result["not_embedded"] = blind if vectors is not None else len(rows)
-    counts = compared.counts()
-    result["kinds"] = counts
+    result["kinds"] = counts = compared.counts()
     result["pairs"] = compared.listed()
+    missed = ", its search missed one" * ("sample" in result)
     if copies := [f"{n:,} {KINDS[kind]}" for kind, n in counts.items() if kind in KINDS]:
         sentences.append(
             f"Examples of validation or test with a copy in another split: {', '.join(copies)} "
             f"(cosine of {threshold:g} or more). Look at the pairs; the step split keeps them "
-            "together unless its similarity is higher or its splits are given."
+            f"together unless its similarity is higher{missed} or its splits are given."
         )
     if vectors is None:
         sentences.append(
@@ -137,12 +147,23 @@ def leak_ratio(names: np.ndarray, vectors: Vectors | np.ndarray) -> dict[str, fl
     return {"split": round((whole - inside) / pairs, 4), "random": round(chance, 4)}
 
 
+def search_sentence(leaks: dict[str, Any]) -> str:
+    """Return what a report's search for near meanings may have missed; empty where all were compared."""
+    if not (sample := leaks.get("sample")):
+        return ""
+    words = Sample(**sample).words
+    return (
+        f"Pairs of nearly the same meaning were sought by a search and not all compared: {words}."
+    )
+
+
 def ratio_sentence(leaks: dict[str, Any]) -> str:
     """Return the nearest pair and the leakage of a report in words; empty where nothing was compared."""
-    sentences = []
+    sentences = [sentence] if (sentence := search_sentence(leaks)) else []
     if nearest := leaks.get("nearest"):
         sentences.append(
-            f"The nearest pair across splits has a cosine similarity of {nearest['similarity']:.3f}."
+            f"The nearest pair across splits{' that was found' * ('sample' in leaks)} has a cosine "
+            f"similarity of {nearest['similarity']:.3f}."
         )
     if ratio := leaks.get("leak_ratio"):
         sentences.append(
@@ -281,6 +302,34 @@ class _Across:
             "splits": [str(self.names[i]) for i in ends],
             "prompts": [one_line(self._prompts.iloc[i], SHOWN) for i in ends],
         }
+
+
+def _nearest_in_cells(
+    codes: np.ndarray,
+    out: np.ndarray,
+    vectors: Vectors,
+    threshold: float,
+    other_numbers: OtherNumbers,
+    progress: Progress,
+) -> tuple[Pairs, Sample]:
+    """The pairs of `_nearest` that reach a threshold, of those that a search in cells finds; its sample.
+
+    Where none reaches it, the most similar pair that was compared, if it is nearly as similar.
+    """
+    cells = NearCells(vectors, threshold, progress)
+    near, best = [NO_PAIRS], threshold - NEARLY
+    for pairs in cells.pairs(out, lambda i, j: codes[i] != codes[j], best, progress):
+        pairs = pairs.where(pairs.similarity.round(4) >= min(threshold, best))
+        pairs = pairs.where(~other_numbers(pairs.first, pairs.second))
+        near.append(pairs)
+        best = max(best, float(pairs.similarity.max(initial=0)))
+    first, second, similarity = joined(near)
+    ends = np.concatenate([first, second]), np.concatenate([second, first])
+    similarity = np.tile(similarity, 2)
+    order = np.lexsort([ends[1], ends[0], -similarity.round(4)])
+    order = order[out[ends[0][order]]]
+    order = order[np.sort(np.unique(ends[0][order], return_index=True)[1])]
+    return Pairs(ends[0][order], ends[1][order], similarity[order]), cells.sample
 
 
 def _nearest(

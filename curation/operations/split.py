@@ -15,7 +15,8 @@ import pandas as pd
 
 from curation import registry
 from curation.alike.keys import ASKED, asked_keys, numbers_of
-from curation.alike.likeness import LEAK, likenesses_so_far
+from curation.alike.likeness import LEAK, Sample, likenesses_so_far
+from curation.alike.near_cells import MANY_ROWS, NearCells
 from curation.alike.near_vectors import all_near_pairs, neighbour_pairs, vector_pairs
 from curation.alike.pairs import Groups, Pairs
 from curation.alike.work import AT_ONCE, Work
@@ -25,6 +26,7 @@ from curation.dataset import Progress, silent
 from curation.embedding.neighbours import EXACT_ROWS
 from curation.errors import RecipeError
 from curation.registry import SEEDS, Column, Range
+from curation.vectors import Vectors
 
 Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 Share = Annotated[float, "share of the examples", Range(0, 0.9, 0.01)]
@@ -38,8 +40,9 @@ NAMES = {
 BINS, FEW = 10, 20
 """Parts into which a column of more than FEW different numbers is cut to stratify by it."""
 
-FEW_SHARE = 0.05
-"""Share of the rows up to which rows that are new are each compared with all others."""
+FEW_SHARE, FEW_PAIRS = 0.05, 4_000_000_000
+"""Share of the rows up to which rows that are new are each compared with all others, and the most pairs
+that are compared so."""
 
 _SPLIT_OF = {name: split for split, names in NAMES.items() for name in names}
 MARGIN = 1e-4
@@ -75,6 +78,10 @@ def _notes(params: Mapping[str, Any], rows: pd.DataFrame, answer: pd.DataFrame) 
     notes = []
     placed = answer["split"].to_numpy()
     notes += _group_notes(answer["split_group"].dropna())
+    if sample := answer.attrs.get("sample"):
+        notes.append(
+            f"Rows of nearly the same meaning were sought in cells: {Sample(*sample).words}."
+        )
     if params["together"] is None and (names := list(conversations(rows["metadata"]))):
         notes.append(f"Rows of one {' or one '.join(names)} stay on one side.")
     given = np.full(len(rows), "")
@@ -135,7 +142,7 @@ def _given_notes(
 )
 def split(
     rows: pd.DataFrame,
-    vectors: np.ndarray | None = None,
+    vectors: np.ndarray | Vectors | None = None,
     neighbours: Neighbours | None = None,
     progress: Progress = silent,
     work: Work = AT_ONCE,
@@ -194,7 +201,7 @@ def split(
     Source:
         Largest remainders (Hamilton); groups and strata as in scikit-learn's StratifiedGroupKFold.
     """
-    group = leak_groups(
+    group, sample = leak_groups(
         rows,
         together,
         vectors,
@@ -215,7 +222,10 @@ def split(
     for some, name in assignments(units, {"test": test, "validation": validation}):
         placed[rest[some]] = name
     together_with = pd.Series(_names(group, ids), index=rows.index, dtype="str")
-    return pd.DataFrame({"split": placed, "split_group": together_with}, rows.index)
+    answer = pd.DataFrame({"split": placed, "split_group": together_with}, rows.index)
+    if sample.rows:
+        answer.attrs["sample"] = list(sample)
+    return answer
 
 
 def _names(group: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -283,23 +293,24 @@ def _words(name: str) -> str:
 def leak_groups(
     rows: pd.DataFrame,
     together: str | None = None,
-    vectors: np.ndarray | None = None,
+    vectors: np.ndarray | Vectors | None = None,
     neighbours: Neighbours | None = None,
     *,
     similarity: float = LEAK,
     copies: bool = True,
     progress: Progress = silent,
     work: Work = AT_ONCE,
-) -> np.ndarray:
-    """The number of the group, for each row, that must stay in one split.
+) -> tuple[np.ndarray, Sample]:
+    """The number of the group, for each row, that must stay in one split; and what a search was tried on.
 
     A group joins equal prompts (folded), equal answers without a prompt, duplicate groups, and rows
     of one conversation; `together` names the column of conversations. With `copies` it joins those
     by words, and those by meaning from a cosine of `similarity`; see `curation.alike.likeness`.
+    Among more than MANY_ROWS these are sought in cells, and the sample says how many are found.
     """
     if len(rows) == 0:
-        return np.zeros(0, dtype=int)
-    groups = Groups(len(rows))
+        return np.zeros(0, dtype=int), Sample()
+    groups, sample = Groups(len(rows)), Sample()
     keys = work.of_rows(asked_keys, rows[list(ASKED)])
     groups.join_equal(numbers_of(keys["folded"]))
     groups.join_equal(numbers_of(keys["bare"]))  # such an answer is the whole example
@@ -308,31 +319,36 @@ def leak_groups(
     if copies:
         vectors = vectors if neighbours is not None else None
 
-        def alike(looked: np.ndarray) -> Iterable[Pairs]:
+        def alike(looked: np.ndarray) -> tuple[Iterable[Pairs], Sample]:
             assert vectors is not None and neighbours is not None
-            return _near_vectors(vectors, neighbours, similarity, looked, progress)
+            return _near_vectors(Vectors.of(vectors), neighbours, similarity, looked, progress)
 
-        for pairs in likenesses_so_far(rows, keys, vectors, alike, similarity, progress, work):
+        near = likenesses_so_far(rows, keys, vectors, alike, similarity, progress, work)
+        for pairs, tried in near:
             groups.join(pairs.first, pairs.second)
-    return groups.labels
+            sample = sample.with_those(tried)
+    return groups.labels, sample
 
 
 def _near_vectors(
-    vectors: np.ndarray,
+    vectors: Vectors,
     neighbours: Neighbours,
     threshold: float,
     looked: np.ndarray,
     progress: Progress,
-) -> Iterable[Pairs]:
+) -> tuple[Iterable[Pairs], Sample]:
     """The pairs of rows whose cosine reaches a threshold, at least one of each among those looked at."""
-    some = np.flatnonzero(looked & np.isfinite(vectors[:, 0]))
-    if len(some) < FEW_SHARE * len(vectors):
-        return vector_pairs(vectors, threshold, np.arange(len(vectors)), some, progress)
-    if len(vectors) <= EXACT_ROWS:
+    some, rows = np.flatnonzero(looked & vectors.present), len(vectors)
+    if len(some) < FEW_SHARE * rows and len(some) * rows <= FEW_PAIRS:
+        return vector_pairs(vectors, threshold, np.arange(rows), some, progress), Sample()
+    if rows > MANY_ROWS:
+        cells = NearCells(vectors, threshold, progress)
+        return cells.pairs(looked, progress=progress), cells.sample
+    if rows <= EXACT_ROWS:
         pairs = neighbour_pairs(vectors, neighbours, threshold)
     else:  # the leak check compares exactly, so a neighbour that was missed would be a leak
-        pairs = all_near_pairs(vectors, threshold, progress)
-    return (near.where(looked[near.first] | looked[near.second]) for near in pairs)
+        pairs = all_near_pairs(vectors[:], threshold, progress)
+    return (near.where(looked[near.first] | looked[near.second]) for near in pairs), Sample()
 
 
 def _named(rows: pd.DataFrame, together: str | None) -> Iterator[pd.Series]:
