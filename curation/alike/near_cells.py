@@ -44,8 +44,8 @@ SLAB = 512
 AT_ONCE = 100_000
 """Pairs that are compared whole at once."""
 
-SAMPLE_PAIRS, SAMPLE_ROWS, SAMPLE_BLOCK = 2_000, 4_000, 100
-"""Near pairs of the sample, the most rows that they are sought for, and how many of those at once."""
+SAMPLE_PAIRS, SAMPLE_LEAST, SAMPLE_MOST, SAMPLE_BLOCK = 2_000, 1_000, 4_000, 100
+"""Near pairs of the sample, the least and the most rows that they are sought for, and those of a block."""
 
 Keep = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Two arrays of positions → a mask of the pairs to compare."""
@@ -83,7 +83,7 @@ class NearCells:
         self._ends = np.append(0, np.cumsum(np.bincount(cell, minlength=len(centres))))
         self._squares = np.square(self._plane).sum(axis=1, keepdims=True) / 2
         self.sample, self._reach = Sample(), REACHES[-1]
-        self._measure(drawn[::-1][:SAMPLE_ROWS], progress)
+        self._measure(drawn[::-1][:SAMPLE_MOST], progress)
 
     def pairs(
         self,
@@ -122,7 +122,7 @@ class NearCells:
         place = np.full(len(self._vectors), -1, dtype=np.int64)
         place[self._rows] = np.arange(len(self._rows))
         count = 0
-        while count < len(drawn) and sum(map(len, needed)) < SAMPLE_PAIRS:
+        while count < len(drawn) and (count < SAMPLE_LEAST or sum(map(len, needed)) < SAMPLE_PAIRS):
             rows = place[drawn[count : count + SAMPLE_BLOCK]]
             count += len(rows)
             for begin in range(0, len(self._rows), ACROSS):
