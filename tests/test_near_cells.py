@@ -16,7 +16,8 @@ from curation.alike.near_cells import NearCells
 from curation.alike.near_vectors import all_near_pairs
 from curation.alike.pairs import joined
 from curation.embedding import nearest
-from curation.export.leaks import leaks, ratio_sentence, search_sentence
+from curation.export.card import _splits
+from curation.export.leaks import leaks, ratio_sentence
 from curation.operations.split import _notes
 from curation.operations.split import split as split_step
 from curation.registry import operation
@@ -73,7 +74,7 @@ def test_a_reach_to_half_of_the_farthest_pair_finds_every_pair(
     )
     assert sure <= every <= allowed
     assert some == {(i, j) for i, j in every if (looked[i] or looked[j]) and apart[i] != apart[j]}
-    assert cells.sample.found == cells.sample.pairs and cells.sample.rows > 0 or not sure
+    assert cells.sample.met == cells.sample.pairs and cells.sample.rows > 0 or not sure
 
 
 def test_the_share_that_is_said_is_the_share_that_is_found(monkeypatch):
@@ -104,7 +105,7 @@ def test_where_a_short_reach_misses_pairs_it_grows_until_enough_are_found(monkey
         monkeypatch.setattr(near_cells, "REACHES", reaches)
         monkeypatch.setattr(near_cells, "RECALL", recall)
         cells = NearCells(vectors, 0.95)
-        assert cells.sample.found >= recall * cells.sample.pairs > 0
+        assert cells.sample.met >= recall * cells.sample.pairs > 0
         assert len(ends(cells.pairs())) >= enough * len(truth)
 
 
@@ -150,7 +151,7 @@ def many(monkeypatch):
 
 def test_a_split_and_a_leak_check_by_the_search_are_those_of_all_pairs(many):
     rows, vectors = examples(800), scattered(800, 96, 5)
-    known = {}
+    results = {}
     for name, limit in (("all", 10_000), ("search", 500)):
         many(limit)
         answer = split_step(rows, vectors, lambda k: nearest(vectors, k), validation=0.1, test=0.1)
@@ -158,13 +159,14 @@ def test_a_split_and_a_leak_check_by_the_search_are_those_of_all_pairs(many):
         assert any("99" in note or "100 %" in note for note in notes) == (name == "search"), notes
         chance = np.random.default_rng(1).choice(["train", "test", "validation"], 800)
         by_chance = leaks(rows.assign(split=chance), vectors)
-        known[name] = answer, by_chance, leaks(rows.assign(split=answer["split"]), vectors)
-    (one, leaky, safe), (other, found, quiet) = known["all"], known["search"]
+        results[name] = answer, by_chance, leaks(rows.assign(split=answer["split"]), vectors)
+    (one, leaky, safe), (other, sought, quiet) = results["all"], results["search"]
     assert one.equals(other) and one["split_group"].notna().sum() > 400
-    sample = found.pop("sample")
-    assert sample["rows"] > 0 and sample["found"] >= 0.999 * sample["pairs"] > 0
-    assert leaky.pop("text") == found.pop("text").replace(", its search missed one", "")
-    assert leaky == found and leaky["above_threshold"] > 50
+    sample = sought.pop("sample")
+    assert sought.pop("search") and "search" not in leaky
+    assert sample["rows"] > 0 and sample["met"] >= 0.999 * sample["pairs"] > 0
+    assert leaky.pop("text") == sought.pop("text").replace(", its search missed one", "")
+    assert leaky == sought and leaky["above_threshold"] > 50
     assert quiet["leak_safe"] and safe["leak_safe"] and "sample" not in safe
     assert safe["nearest"] == quiet["nearest"] and 0.9 < safe["nearest"]["similarity"] < 0.95
 
@@ -174,13 +176,16 @@ def test_the_share_is_beside_the_verdict(many):
     rows, vectors = examples(300), scattered(300, 96, 6)
     names = np.where(np.arange(300) < 250, "train", "test")
     report = leaks(rows.assign(split=names), vectors)
-    sentence = search_sentence(report)
-    assert "were sought by a search and not all compared" in sentence
+    sentence = report["search"]
+    assert "were sought by a search that compares not all" in sentence
     assert f"of the {report['sample']['pairs']:,} near pairs" in sentence
     assert ratio_sentence(report).startswith(sentence)
-    assert "The nearest pair across splits that was found has" in ratio_sentence(report)
-    assert search_sentence({**report, "sample": None}) == ""
+    shown = " ".join(
+        block.text
+        for block in _splits({"leaks": {**report, "leak_safe": True}, "splits": {"train": 300}})
+    )
+    assert shown.startswith("Leak-safe") and sentence in shown
     apart = leaks(rows.assign(split=names), unit(np.random.default_rng(0).normal(size=(300, 96))))
     assert apart["nearest"] is None and apart["leak_safe"]
-    assert "none of 300 sampled rows has a near pair" in search_sentence(apart)
+    assert "none of 300 sampled rows has a near pair" in apart["search"]
     assert Sample(9, 30_000, 29_999).words.startswith("99.99 % of"), "never rounded up"

@@ -32,21 +32,21 @@ KINDS = {
 
 
 class Sample(NamedTuple):
-    """What a search was tried on: rows that were compared with all, their near pairs, those that it finds.
+    """Rows that were compared with all to try a search on: their near pairs, and those that it met.
 
     No rows where all were compared.
     """
 
     rows: int = 0
     pairs: int = 0
-    found: int = 0
+    met: int = 0
 
     @property
     def words(self) -> str:
         """The share that is found, for a person."""
         if not self.pairs:
             return f"none of {self.rows:,} sampled rows has a near pair"
-        share = 10_000 * self.found // self.pairs / 100
+        share = 10_000 * self.met // self.pairs / 100
         return (
             f"{share:g} % of the {self.pairs:,} near pairs of {self.rows:,} sampled rows are found"
         )

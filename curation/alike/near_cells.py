@@ -26,7 +26,7 @@ RECALL = 0.999
 """Share of the pairs of a sample that has to be found."""
 
 REACHES = (0.6, 0.8, 1.0)
-"""How deep in its own cell a row may lie that looks into another: a share of half the distance of the
+"""The depth in its own cell of a row that looks into another: a share of half the distance of the
 farthest near pair. Of a near pair in two cells one row lies no deeper than that half, so 1 finds all."""
 
 LEADING = 32
@@ -135,9 +135,9 @@ class NearCells:
                         needed.append(np.minimum(self._depth(i, j), self._depth(j, i)))
         depth = np.concatenate(needed)
         for reach in REACHES:
-            met = depth <= (np.inf if reach == REACHES[-1] else self._deepest(reach))
-            self._reach, self.sample = reach, Sample(count, len(depth), int(met.sum()))
-            if self.sample.found >= RECALL * len(depth):
+            within = depth <= (np.inf if reach == REACHES[-1] else self._deepest(reach))
+            self._reach, self.sample = reach, Sample(count, len(depth), int(within.sum()))
+            if self.sample.met >= RECALL * len(depth):
                 break
         progress(0.0, f"{self._reach:.0%} of the way into other cells: {self.sample.words}")
 
@@ -146,7 +146,7 @@ class NearCells:
         return float(reach * np.sqrt(-2 * self._farthest) / 2 + SLACK)
 
     def _depth(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """How far each row lies from the border between its cell and that of another row."""
+        """The distance of each row from the border between its cell and that of another row."""
         a, b = self._cell[i], self._cell[j]
         between = self._centres[b] - self._centres[a]
         distance = np.sqrt(np.square(between).sum(axis=1))
@@ -189,8 +189,8 @@ class NearCells:
             for i, j in self._close(new, own, least):
                 once = (i < j) | ~looked[j]
                 yield i[once], j[once]
-            seen = looked[visitors]
-            for some, others in ((visitors[seen], own), (visitors[~seen], new)):
+            mine = looked[visitors]
+            for some, others in ((visitors[mine], own), (visitors[~mine], new)):
                 for i, j in self._close(some, others, least):
                     # Where each looks into the cell of the other, the pair comes from one of both.
                     twice = self._cell[i] > cell

@@ -268,7 +268,6 @@ def export_summary(manifest: dict[str, Any], to: Path) -> dict[str, Any]:
 def export_text(value: dict[str, Any]) -> str:
     """A delivery's summary for people: files, what is not in them, leaks."""
     from curation.export import sentences
-    from curation.export.leaks import search_sentence
     from curation.export.rendering import rendered
 
     lines = [f"{f['rows']:>10,} rows  {f['path']}" for f in value["files"] if f["rows"]]
@@ -279,7 +278,7 @@ def export_text(value: dict[str, Any]) -> str:
     lines += [text for f in value["files"] for text in f.get("problems", [])]
     safe = value["leaks"]["leak_safe"]
     lines.append("Leak-safe." if safe else f"Not shown to be leak-safe: {value['leaks']['text']}")
-    lines += filter(None, [search_sentence(value["leaks"])])
+    lines += filter(None, [value["leaks"].get("search")])
     folder = Path(value["manifest"]).parent
     return "\n".join([*lines, f"Delivered to {folder}; see {folder / 'README.md'}"])
 

@@ -27,7 +27,6 @@ from curation.export.blocks import (
     Section,
     Table,
 )
-from curation.export.leaks import search_sentence
 from curation.export.licences import licence_head
 from curation.export.parts import TITLES
 from curation.export.proof import limits
@@ -223,15 +222,11 @@ def _people(manifest: Mapping[str, Any]) -> Iterator[Block]:
 
 def _splits(manifest: Mapping[str, Any]) -> Iterator[Block]:
     leaks = manifest["leaks"]
-    text = (
-        "Leak-safe: no prompt, duplicate group or source conversation stands in two splits."
-        if leaks.get("leak_safe")
-        else leaks.get("text", "")
-    )
-    text += f" {search_sentence(leaks)}" * ("sample" in leaks)
+    safe = "Leak-safe: no prompt, duplicate group or source conversation stands in two splits."
+    text = safe if leaks.get("leak_safe") else leaks.get("text", "")
+    text = " ".join(filter(None, [text, leaks.get("search")]))
     if nearest := leaks.get("nearest"):
-        pair = f"The nearest pair across splits{' that was found' * ('sample' in leaks)}"
-        text += f" {pair} has cosine similarity {nearest['similarity']}."
+        text += f" The nearest pair across splits has cosine similarity {nearest['similarity']}."
     if ratio := leaks.get("leak_ratio"):
         text += (
             f" Its scaled leakage is {ratio['split']}, that of random splits of these sizes "

@@ -55,7 +55,7 @@ def leaks(
     nothing is shared, no pair is a copy and every row was compared; otherwise `text` says what is
     wrong and what to do. `kinds`: kind → examples of validation and test with such a pair. `pairs`:
     of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts. `sample`:
-    among more than MANY_ROWS rows, what the search for near meanings was tried on, see `Sample`;
+    among more than MANY_ROWS rows, what the search for near meanings was tried on, see `Sample`, and `search` in words;
     `nearest` is then the nearest of the pairs that it compared, None for none that is nearly as near.
     `leak_ratio`: see `leak_ratio`.
     """
@@ -90,6 +90,10 @@ def leaks(
         if len(rows) > MANY_ROWS:
             nearest, sample = _nearest_in_cells(codes, out, vectors, threshold, numbers, part)
             result["sample"] = sample._asdict()
+            result["search"] = (
+                "Pairs of nearly the same meaning were sought by a search that compares not all: "
+                f"{sample.words}. The nearest pair is the nearest that was found."
+            )
         else:
             nearest = _nearest(compared.names, vectors, numbers, part)
         result["nearest"] = compared.entry("meaning", nearest, 0) if len(nearest.first) else None
@@ -147,23 +151,12 @@ def leak_ratio(names: np.ndarray, vectors: Vectors | np.ndarray) -> dict[str, fl
     return {"split": round((whole - inside) / pairs, 4), "random": round(chance, 4)}
 
 
-def search_sentence(leaks: dict[str, Any]) -> str:
-    """Return what a report's search for near meanings may have missed; empty where all were compared."""
-    if not (sample := leaks.get("sample")):
-        return ""
-    words = Sample(**sample).words
-    return (
-        f"Pairs of nearly the same meaning were sought by a search and not all compared: {words}."
-    )
-
-
 def ratio_sentence(leaks: dict[str, Any]) -> str:
     """Return the nearest pair and the leakage of a report in words; empty where nothing was compared."""
-    sentences = [sentence] if (sentence := search_sentence(leaks)) else []
+    sentences = [leaks["search"]] if "search" in leaks else []
     if nearest := leaks.get("nearest"):
         sentences.append(
-            f"The nearest pair across splits{' that was found' * ('sample' in leaks)} has a cosine "
-            f"similarity of {nearest['similarity']:.3f}."
+            f"The nearest pair across splits has a cosine similarity of {nearest['similarity']:.3f}."
         )
     if ratio := leaks.get("leak_ratio"):
         sentences.append(
