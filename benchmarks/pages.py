@@ -1,14 +1,14 @@
 """The app's pages at many rows: python -m benchmarks pages [ROWS] [--project FOLDER] [--sessions N].
 
 Each page is drawn as the server draws it, by Streamlit's own test runner, without a browser: processor seconds of
-the first drawing and of later ones, in sessions one after the other, and the memory of the process after each.
+the first drawing and of later ones, in sessions one after the other, and the memory of the process: of its own after
+each, and the most at once (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -69,20 +69,32 @@ VISITS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Visits in the order of a walk: title → page, and the values of its widgets."""
 
 
-def memory() -> tuple[float, float, float]:
-    """Return GiB of this process: its own, of files that it maps, and the most of both so far."""
+def memory() -> tuple[float, float]:
+    """Return GiB of this process: its own, and of files that it maps."""
     with open("/proc/self/status", encoding="utf-8") as lines:
         fields = dict(line.split(":", 1) for line in lines if ":" in line)
     own, files = (int(fields[name].split()[0]) / 2**20 for name in ("RssAnon", "RssFile"))
-    return own, files, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return own, files
+
+
+def most_since() -> float:
+    """Return the most GiB of this process since the last call, its own and of files, and begin anew."""
+    with open("/proc/self/status", encoding="utf-8") as lines:
+        (most,) = (int(line.split()[1]) / 2**20 for line in lines if line.startswith("VmHWM"))
+    Path("/proc/self/clear_refs").write_text("5")
+    return most
 
 
 class Walk:
-    """Visits to the pages of a project, each timed in processor seconds of the server."""
+    """Visits to the pages of a project, each timed in processor seconds of the server.
+
+    memory: of each page in the first session, GiB of the process's own after it, and the most.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seconds: dict[str, list[float]] = {title: [] for title in VISITS}
+        self.memory: dict[str, tuple[float, float]] = {}
         self._spent = 0.0
 
     @contextmanager
@@ -117,12 +129,14 @@ class Walk:
         """Visit every page as a person of that name."""
         for title, (page, values) in VISITS.items():
             self._spent = 0.0
+            most_since()
             if page:
                 self._visit(name, page, values)
             else:
                 with self._timed():
                     self._cards(name)
             self.seconds[title].append(self._spent)
+            self.memory.setdefault(title, (memory()[0], most_since()))
 
     def _visit(self, name: str, page: str, values: Mapping[str, Any]) -> None:
         app = AppTest.from_file(str(server.script()), default_timeout=3_600)
@@ -163,21 +177,23 @@ def measure(path: Path, sessions: int) -> None:
     os.environ["CURATION_WORKSPACE"], os.environ["CURATION_PROJECT"] = str(path.parent), str(path)
     door.guarded = True
     walk = Walk(path)
-    own, files, most = memory()
+    own, files = memory()
     print(f"Before: {own:.2f} GiB and {files:.2f} of files")
     with walk.timed_pages():
         for number in range(sessions):
             walk.session(f"Person {number}")
-            own, files, most = memory()
+            own, files = memory()
             print(
-                f"After session {number + 1}: {own:.2f} GiB and {files:.2f} of files, "
-                f"most {most:.2f}; results {budget.size() / 2**30:.2f}",
+                f"After session {number + 1}: {own:.2f} GiB and {files:.2f} of files; "
+                f"results {budget.size() / 2**30:.2f}",
                 flush=True,
             )
-    print("\n| page | first, processor s | later: median | slowest |\n|---|---:|---:|---:|")
+    print("\n| page | first, processor s | later: median | slowest | GiB after | most |")
+    print("|---|---:|---:|---:|---:|---:|")
     for title, (first, *later) in walk.seconds.items():
         middle, slowest = (statistics.median(later), max(later)) if later else (first, first)
-        print(f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} |")
+        after, peak = walk.memory[title]
+        print(f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} | {after:.2f} | {peak:.2f} |")
     later = sorted(s for title in VISITS for s in walk.seconds[title][1:])
     if later:
         print(f"\nLater pages, 95 of 100: {later[int(0.95 * (len(later) - 1))]:.2f} s")

@@ -122,7 +122,7 @@ ROOMS = {
         __init__ outlook
     """,
     "looking": """
-        checks masks teamwork units
+        checks masks searched teamwork units
         __init__ acts agreement choice columns contamination context counts coverage layout library light_model
         measures search tally thresholds
         agreements chance concepts disputes duplicates events filter gaps queues quotas result special

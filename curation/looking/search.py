@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 import regex
 
 from curation.errors import CurationError
-from curation.text.folding import compatible, one_line, plain_quotes
+from curation.looking import searched
+from curation.looking.searched import Texts
+from curation.text.folding import one_line, plain_quotes
 from curation.vectors import Vectors
 
 COLUMNS = ("prompt", "response", "system")
@@ -38,7 +37,6 @@ COUNTED = 100_000
 """Hits up to which words are counted for the ranking; counting more takes seconds."""
 
 _TERM = re.compile(r'(-?)"([^"]*)"?|(\S+)')
-_WORD = re.compile(r"\S+")
 _CLUSTER = regex.compile(
     r"[^\p{M}\u1160-\u11ff\uff9e\uff9f]?[\p{M}\u1160-\u11ff\uff9e\uff9f]*", regex.DOTALL
 )
@@ -72,8 +70,8 @@ class Query:
         """Read `two words "one phrase" -without`; case, width, composition and quotes are ignored."""
         required: list[str] = []
         excluded: list[str] = []
-        plain = _plain(text.encode("utf-8", "replace").decode())
-        for minus, phrase, word in _TERM.findall(plain):
+        written = searched.plain(text.encode("utf-8", "replace").decode())
+        for minus, phrase, word in _TERM.findall(written):
             if not word:
                 (excluded if minus else required).append(one_line(phrase))
             elif word.startswith("-") and len(word) > 1:
@@ -84,16 +82,6 @@ class Query:
         return cls(*kept)
 
 
-def _plain(text: str) -> str:
-    """Return the searched form of a text: Unicode's NFKC, with one kind of quotes."""
-    return plain_quotes(compatible(text, raised=False))
-
-
-def _pattern(term: str) -> str:
-    """Return a term as a regular expression that RE2 and `re` read alike."""
-    return "\\s+".join(re.escape(word) for word in _WORD.findall(term))
-
-
 # --- by words -------------------------------------------------------------------------------
 
 
@@ -102,10 +90,10 @@ def matches(rows: pd.DataFrame, query: str) -> np.ndarray:
 
     A query without words matches every row.
     """
-    return _matches([_Text(rows[name]) for name in COLUMNS], len(rows), Query.parse(query))
+    return _matches(texts_of(rows), len(rows), Query.parse(query))
 
 
-def _matches(texts: Sequence[_Text], rows: int, query: Query) -> np.ndarray:
+def _matches(texts: Sequence[Texts], rows: int, query: Query) -> np.ndarray:
     chosen = np.ones(rows, dtype=bool)
     terms = [(t, True) for t in sorted(query.required, key=len, reverse=True)]  # rare ones first
     for term, required in [*terms, *((t, False) for t in query.excluded)]:
@@ -116,16 +104,21 @@ def _matches(texts: Sequence[_Text], rows: int, query: Query) -> np.ndarray:
     return chosen
 
 
-def words(rows: pd.DataFrame, query: str) -> Hits:
+def texts_of(rows: pd.DataFrame) -> list[Texts]:
+    """Return the searched columns, for several searches by words among the same rows."""
+    return [Texts(rows[name]) for name in COLUMNS]
+
+
+def words(rows: pd.DataFrame, query: str, texts: Sequence[Texts] | None = None) -> Hits:
     """Find rows in which all words of the query occur, in prompt, response or system.
 
     `"quoted words"` must stand together, and a word after a minus must not occur. Case, Unicode
     width and composition and the kind of apostrophe are ignored; signs and accents are not. A word
     is found inside longer ones, so that Chinese needs no spaces. Rows with the words side by side,
     or all of them in the prompt, come first. Rows of equal rank are sorted by BM25 without the
-    rarity of words, because every hit has all of them (up to COUNTED hits).
+    rarity of words, because every hit has all of them (up to COUNTED hits). texts: of the rows.
     """
-    query_, texts = Query.parse(query), [_Text(rows[name]) for name in COLUMNS]
+    query_, texts = Query.parse(query), texts_of(rows) if texts is None else texts
     if not query_.required and not query_.excluded:
         return Hits(np.zeros(0, dtype=np.int64), np.zeros(0))
     positions = np.flatnonzero(_matches(texts, len(rows), query_))
@@ -141,7 +134,7 @@ def words(rows: pd.DataFrame, query: str) -> Hits:
     return Hits(positions[order], rank[order])
 
 
-def _bm25(texts: Sequence[_Text], terms: Sequence[str], positions: np.ndarray) -> np.ndarray:
+def _bm25(texts: Sequence[Texts], terms: Sequence[str], positions: np.ndarray) -> np.ndarray:
     """Return the frequency of the words for the length of each row's text, between 0 and 1."""
     lengths = np.sum([text.lengths(positions) for text in texts], axis=0)
     usual = 1 - LENGTH_SHARE + LENGTH_SHARE * lengths / max(1.0, float(lengths.mean()))
@@ -149,81 +142,11 @@ def _bm25(texts: Sequence[_Text], terms: Sequence[str], positions: np.ndarray) -
     return np.asarray(np.mean([n / (n + SATURATION * usual) for n in counts], axis=0))
 
 
-class _Text:
-    """A column of text in Arrow, in searched form, for queries about many rows at once."""
-
-    def __init__(self, column: pd.Series) -> None:
-        array = pa.array(column, from_pandas=True)
-        chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-        self._chunks = [_plain_chunk(chunk.cast(pa.large_string())) for chunk in chunks]
-        self._array = pa.chunked_array(self._chunks, pa.large_string())
-
-    @functools.cached_property
-    def _whole(self) -> Any:
-        """All chunks as one, because `take` from many chunks joins them each time."""
-        return self._chunks[0] if len(self._chunks) == 1 else pa.concat_arrays(self._chunks)
-
-    def holds(self, term: str, positions: np.ndarray) -> np.ndarray:
-        """Return True for each of the rows at these positions in which a term occurs."""
-        return self._ask(pc.match_substring_regex, _pattern(term), positions)
-
-    def counts(self, term: str, positions: np.ndarray) -> np.ndarray:
-        """Return the number of times a term occurs in each of the rows at these positions."""
-        return self._ask(pc.count_substring_regex, _pattern(term), positions)
-
-    def lengths(self, positions: np.ndarray) -> np.ndarray:
-        """Return the bytes of each of the rows at these positions."""
-        return np.asarray(_numbers(pc.binary_length(self._array))[positions])
-
-    def _ask(self, kernel: Any, pattern: str, positions: np.ndarray) -> np.ndarray:
-        few = 4 * len(positions) < len(
-            self._array
-        )  # copying many rows costs more than reading all of them
-        array = self._whole.take(pa.array(positions)) if few else self._array
-        answer = _numbers(kernel(array, pattern, ignore_case=True))
-        return np.asarray(answer if few else answer[positions])
-
-
-_made_plain: OrderedDict[tuple[int, int, int], tuple[Any, Any]] = OrderedDict()
-_REMEMBERED = 6
-"""Columns whose searched form is kept in memory: those of two datasets."""
-
-
-def _plain_chunk(chunk: Any) -> Any:
-    """Return the searched form of a chunk, kept for the next query; itself where all is ASCII."""
-    data = chunk.buffers()[2]
-    if data is None or not len(chunk):
-        return chunk
-    place = (data.address, chunk.offset, len(chunk))
-    entry = _made_plain.get(place)
-    if entry is not None:
-        return entry[1]
-    ends = np.frombuffer(chunk.buffers()[1], dtype=np.int64)[chunk.offset :][: len(chunk) + 1]
-    bytes_ = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]]
-    if not len(bytes_) or not (bytes_ > 127).any():
-        return chunk
-    starts = np.minimum(ends[:-1] - ends[0], len(bytes_) - 1)
-    where = np.flatnonzero((np.add.reduceat(bytes_ > 127, starts) > 0) & (np.diff(ends) > 0))
-    texts = [_plain(text) for text in chunk.take(pa.array(where)).to_pylist()]
-    mask = np.zeros(len(chunk), dtype=bool)
-    mask[where] = True
-    plain = pc.replace_with_mask(chunk, pa.array(mask), pa.array(texts, pa.large_string()))
-    _made_plain[place] = chunk, plain
-    while len(_made_plain) > _REMEMBERED:
-        _made_plain.popitem(last=False)
-    return plain
-
-
-def _anywhere(texts: Sequence[_Text], term: str, positions: np.ndarray) -> np.ndarray:
+def _anywhere(texts: Sequence[Texts], term: str, positions: np.ndarray) -> np.ndarray:
     """Return True for each row with a term in any column; the columns are read in parallel."""
     with ThreadPoolExecutor(len(texts)) as pool:
         hits = list(pool.map(lambda text: text.holds(term, positions), texts))
     return np.asarray(np.logical_or.reduce(hits))
-
-
-def _numbers(answer: Any) -> np.ndarray:
-    zero: Any = False if pa.types.is_boolean(answer.type) else 0
-    return np.array(pc.fill_null(answer, zero))
 
 
 # --- by meaning -----------------------------------------------------------------------------
@@ -340,11 +263,11 @@ def marked(text: str, query: str) -> list[tuple[str, bool]]:
 
 def _spans(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     """Yield the spans of a text whose searched form matches a pattern."""
-    plain = _plain(text)
+    plain = searched.plain(text)
     if len(plain) == len(text) and (text.isascii() or plain_quotes(text) == plain):
         yield from (hit.span() for hit in pattern.finditer(plain))
         return
-    clusters = [(m.start(), _plain(m.group())) for m in _CLUSTER.finditer(text)]
+    clusters = [(m.start(), searched.plain(m.group())) for m in _CLUSTER.finditer(text)]
     begins = np.repeat([start for start, _ in clusters], [len(c) for _, c in clusters])
     ends = np.repeat(
         [*(start for start, _ in clusters[1:]), len(text)], [len(c) for _, c in clusters]
@@ -357,7 +280,7 @@ def _spans(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
 def _compiled(query: str) -> re.Pattern[str] | None:
     """Return a pattern for any required word, the longer ones first; None without words."""
     terms = sorted(Query.parse(query).required, key=len, reverse=True)
-    return re.compile("|".join(map(_pattern, terms)), re.IGNORECASE) if terms else None
+    return re.compile("|".join(map(searched.pattern, terms)), re.IGNORECASE) if terms else None
 
 
 def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, bool]]:

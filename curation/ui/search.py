@@ -13,6 +13,7 @@ from curation.looking import search
 from curation.looking.masks import Mask, Scores
 from curation.looking.result import SearchResult
 from curation.looking.search import Hits
+from curation.looking.searched import Texts
 from curation.project import Project, View
 from curation.ui import concepts, state
 from curation.ui.actions import Act
@@ -98,7 +99,12 @@ def _by_words(
 
 @remembered(32)
 def _words(path: str, fingerprint: str, query: str, _rows: pd.DataFrame) -> Hits:
-    return search.words(_rows, query)
+    return search.words(_rows, query, _texts(path, fingerprint, _rows))
+
+
+@remembered(2)
+def _texts(path: str, fingerprint: str, _rows: pd.DataFrame) -> list[Texts]:
+    return search.texts_of(_rows)
 
 
 def _by_meaning(
