@@ -193,7 +193,9 @@ def measure(path: Path, sessions: int) -> None:
     for title, (first, *later) in walk.seconds.items():
         middle, slowest = (statistics.median(later), max(later)) if later else (first, first)
         after, peak = walk.memory[title]
-        print(f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} | {after:.2f} | {peak:.2f} |")
+        print(
+            f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} | {after:.2f} | {peak:.2f} |"
+        )
     later = sorted(s for title in VISITS for s in walk.seconds[title][1:])
     if later:
         print(f"\nLater pages, 95 of 100: {later[int(0.95 * (len(later) - 1))]:.2f} s")

@@ -119,6 +119,14 @@ class Memory(Generic[Value]):
             while len(self._values) > self._size:
                 self._values.popitem(last=False)
 
+    def forget_oldest(self, keep: int) -> bool:
+        """Forget the value unused for longest where there are more than `keep`; return whether it did."""
+        with self._lock:
+            more = len(self._values) > keep
+            if more:
+                self._values.popitem(last=False)
+            return more
+
 
 class Cache:
     """A folder of stored tables; deleting it costs only time.

@@ -114,12 +114,13 @@ class StepReport:
         rows: of the dataset, of which a copy's event shows the row that it is a copy of.
         The event of a changed text has `before` and `after`, each a conversation's canonical JSON.
         """
-        if example_id not in self.delta.index:
+        place = self._place(example_id, rows)
+        if place is None:
             return []
-        row = self.delta.loc[example_id]
+        row, part = self.delta.iloc[place], self.delta.iloc[[place]]
         reason = str(row["reason"]) if pd.notna(row.get("reason")) else ""
         if rows is not None:
-            reason += twins(rows, self.delta.loc[[example_id]], True).iloc[0]
+            reason += twins(rows, part, True).iloc[0]
         events: list[tuple[str, str]] = []
         texts: dict[str, str] = {}
         if self.before is not None and example_id in self.before.index:
@@ -153,6 +154,19 @@ class StepReport:
             }
             for what, text in events
         ]
+
+    def _place(self, example_id: str, rows: pd.DataFrame | None) -> int | None:
+        """The place of a row in the delta; None where it has none.
+
+        By its number in the dataset where that is known: ids of their own, each delta would keep in a
+        table to look them up.
+        """
+        if rows is None or self.numbers is None:
+            places = self.delta.index.get_indexer(pd.Index([example_id], dtype="str"))
+        else:
+            number = rows.index.get_indexer(pd.Index([example_id], dtype="str"))
+            places = np.flatnonzero(self.numbers == number)
+        return int(places[0]) if len(places) and places[0] >= 0 else None
 
     def _fate(self, example_id: str, keep: bool, reason: str) -> list[tuple[str, str]]:
         """Whether the row was kept or dropped, and the step or person that this overrules."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.cache import Memory
 from curation.errors import CurationError
 from curation.footprint import bytes_of, footprint
 from curation.recipe import Step
@@ -160,6 +161,43 @@ def test_a_large_project_in_use_stays_and_so_do_its_newest_results(monkeypatch, 
         budget.get((own, "f", n), lambda: np.zeros(MIB // 8), 64)
     budget.settle(tmp_path / "a")
     assert {key[1:] for key in budget._results} == {("project",), ("f", 3), ("f", 4)}
+
+
+def test_what_a_project_in_use_can_spare_goes_before_its_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("CURATION_MEMORY_GB", f"{6.5 / 1024}")
+    budget, own = Budget(), str(tmp_path / "a")
+    memory = Memory(48)
+    for n in range(5):
+        memory.put(str(n), np.zeros(MIB // 8))
+
+    def spare(memory):
+        return memory.forget_oldest(2)
+
+    budget.get((own, "project"), lambda: memory, 1, True, spare)
+    arrays(budget, own, own, size=2 * MIB)
+    budget.settle(tmp_path / "a")
+    assert [memory.get(str(n)) is not None for n in range(5)] == [False, True, True, True, True]
+    assert ("f", "x") in {key[1:] for key in budget._results}
+    monkeypatch.setenv("CURATION_MEMORY_GB", f"{1 / 1024}")
+    budget.settle(tmp_path / "a")
+    assert [memory.get(str(n)) is not None for n in range(5)] == [False, False, False, True, True]
+    assert {key[1:] for key in budget._results} == {("project",)}
+
+
+def test_results_that_share_a_project_larger_than_the_budget_stay(monkeypatch, tmp_path):
+    monkeypatch.setenv("CURATION_MEMORY_GB", f"{2 / 1024}")
+    budget, own = Budget(), str(tmp_path / "a")
+    texts, calls = np.zeros(MIB), []
+    budget.get((own, "project"), lambda: [texts], 1, grows=True)
+
+    def annotated():
+        calls.append(1)
+        return {"texts": texts, "verdicts": np.zeros(100)}
+
+    for _ in range(3):
+        budget.get((own, "annotated"), annotated, 8)
+        budget.settle(tmp_path / "a")
+    assert len(calls) == 1, "or each drawing of a page would compute it again"
 
 
 def test_a_result_that_grew_is_measured_again(monkeypatch, tmp_path):

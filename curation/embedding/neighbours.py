@@ -284,7 +284,7 @@ def _completed(
 
 
 def trustworthiness(
-    vectors: np.ndarray, plane: np.ndarray, k: int = 15, sample: int = 1_000
+    vectors: np.ndarray | Vectors, plane: np.ndarray, k: int = 15, sample: int = 1_000
 ) -> float:
     """The trustworthiness of a map, (rows, 2): 1 if all neighbours on it are neighbours by vector.
 
@@ -301,7 +301,7 @@ def trustworthiness(
     excess = 0.0
     for start in range(0, len(some), 100):
         part, on_map = some[start : start + 100], near[start : start + 100]
-        similar = vectors[part] @ vectors.T
+        similar = np.ascontiguousarray((vectors @ vectors[part].T).T)
         similar[np.arange(len(part)), part] = -np.inf
         for similarities, row, others in zip(similar, part, on_map, strict=True):
             others = others[others != row][:k]

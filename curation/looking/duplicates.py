@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from typing import Any, Literal
@@ -19,12 +19,13 @@ from rapidfuzz.distance import Indel
 
 from curation.alike import Compared, Kept, exactly, nearly, similarly
 from curation.alike.compared import FLOOR
+from curation.alike.keys import SIDES, columns_of
 from curation.alike.preference import apart_pairs, people_first, preference
 from curation.cache import Cache
 from curation.dataset import Dataset, load_messages
 from curation.embedding.neighbours import without_gaps
 from curation.engine.supply import Supply
-from curation.looking.thresholds import Bars, Numbers
+from curation.looking.thresholds import Bars, Numbers, answered
 from curation.operations.duplicates import compared_within
 from curation.recipe import Recipe
 from curation.report import StepReport
@@ -51,6 +52,9 @@ _WORDS = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+|\s+|[^\w\s]")
 
 SHOWN = ("messages", "label", "source", "source_row")
 """Columns of a row that a page shows."""
+
+READ = (*SIDES, "source", "source_row", "problems", "tokens_unknown")
+"""Columns that are read to compare rows and to choose the one that stays."""
 
 LONGEST = 6_000
 """Characters of a side that are shown and compared word by word."""
@@ -223,26 +227,38 @@ def steps_of(dataset: Dataset, recipe: Recipe) -> list[StepReport]:
 def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
     """The rows that a step saw, compared as the step compares them."""
     params, use = dict(report.params), report.use
-    rows = dataset.with_columns(
-        [params[name] for name in ("best_by", "within") if params.get(name)],
-        dataset.rows.loc[report.delta.index].sort_index(),
-    )
-    supply = Supply(rows, dataset=dataset, cache=cache)
+    named = [params[name] for name in ("best_by", "within") if params.get(name)]
+    places = dataset.in_order(answered(dataset, report))
+    own = dataset.with_columns(named, columns_of(dataset.rows, dict.fromkeys((*READ, *named))))
+    rows = own.iloc[places]
     threshold = float(params.get("similarity", 1.0))
-    if use == "drop_exact_duplicates":
-        by, fold, signs = params["by"], params["normalise"], params["punctuation"]
-        compared = exactly(rows, by, fold, signs, supply.work)
-    elif use == "drop_near_duplicates":
-        compared = nearly(rows, params["by"], threshold, supply.work)
-    else:
+
+    def compare(rows: pd.DataFrame) -> Compared:
+        supply = Supply(rows, dataset=dataset, cache=cache)
+        if use == "drop_exact_duplicates":
+            by, fold, signs = params["by"], params["normalise"], params["punctuation"]
+            return exactly(rows, by, fold, signs, supply.work)
+        if use == "drop_near_duplicates":
+            return nearly(rows, params["by"], threshold, supply.work)
         within = compared_within(rows, params["within"])
         vectors: Any = without_gaps(supply.vectors)
         lowest = _lowest(use, params, threshold)
-        compared = similarly(
-            vectors, supply.neighbours, within, params["compare"], lowest or threshold
-        )
+        neighbours, how = supply.neighbours, params["compare"]
+        return similarly(vectors, neighbours, within, how, lowest or threshold)
+
+    compared, again = compare(rows), list[Compared]()
+
+    def more(*question: Any) -> Any:
+        """Compare more rows, which few cuts need: for them the texts are read again, and not kept."""
+        if not again:
+            again.append(compare(own.iloc[places]))
+        assert again[0].more is not None
+        return again[0].more(*question)
+
+    if compared.more is not None:
+        compared = replace(compared, more=more)
     order = preference(rows, params["keep"], params["best_by"], params["best"])
-    shown, places = dataset.rows[list(SHOWN)], dataset.rows.index.get_indexer(rows.index)
+    shown = dataset.rows[list(SHOWN)]
     return Copies(report.name, use, threshold, rows.index, shown, places, compared, order, params)
 
 

@@ -162,4 +162,4 @@ def trust(dataset: Dataset, on_map: np.ndarray) -> float | None:
     if len(places) < FEWEST:
         return None
     plane = dataset.rows[["map_x", "map_y"]].to_numpy(dtype=float)
-    return trustworthiness(vectors[places], plane[places], sample=measured_on(on_map))
+    return trustworthiness(vectors.of_rows(places), plane[places], sample=measured_on(on_map))

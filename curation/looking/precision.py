@@ -20,7 +20,7 @@ from curation.columns import as_numbers
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.looking.duplicates import STEPS
-from curation.looking.thresholds import reached
+from curation.looking.thresholds import answered, reached
 from curation.report import StepReport
 
 if TYPE_CHECKING:
@@ -76,11 +76,22 @@ def drawn(dataset: Dataset, report: StepReport) -> pd.Index:
 
     What an earlier step dropped is not counted, although the filter may answer for it too.
     """
-    ids = reached(dataset, report)
-    ids = ids[~report.delta.loc[ids, "keep"].to_numpy(dtype=bool)]
-    hashes = pd.util.hash_array(ids.to_numpy(dtype=object), categorize=False)
-    order: pd.Index = ids[np.argsort(hashes, kind="stable")]
-    return order
+    index: pd.Index = report.delta.index[_drawn(dataset, report)]
+    return index
+
+
+def _drawn(dataset: Dataset, report: StepReport) -> np.ndarray:
+    """The places of the drawn rows among the answers of a filter."""
+    places = _reached(dataset, report, keep=False)
+    ids = report.delta.index[places].to_numpy(dtype=object)
+    order = np.argsort(pd.util.hash_array(ids, categorize=False), kind="stable")
+    return np.asarray(places[order])
+
+
+def _reached(dataset: Dataset, report: StepReport, keep: bool) -> np.ndarray:
+    """The places, among the answers of a filter, of the rows that reached it and that it kept or dropped."""
+    places = reached(dataset, report)
+    return np.asarray(places[report.delta["keep"].to_numpy(dtype=bool)[places] == keep])
 
 
 def estimate(dataset: Dataset, report: StepReport, people: State | None) -> Precision:
@@ -119,13 +130,14 @@ def rows_to_judge(
     """
     verdicts = {} if people is None else people.verdicts
     if manner == "random":
-        ids = drawn(dataset, report)[estimate(dataset, report, people).judged :][:SHOWN]
+        places = _drawn(dataset, report)[estimate(dataset, report, people).judged :][:SHOWN]
     else:
-        ids = reached(dataset, report)
-        dropped = ~report.delta.loc[ids, "keep"].to_numpy(dtype=bool)
-        chosen = _distance(dataset, report, ids[dropped if manner == "nearest" else ~dropped])
-        ids = chosen.dropna().sort_values(kind="stable").index[:SHOWN]
-    delta = report.delta.loc[ids]
+        places = _reached(dataset, report, keep=manner == "inside")
+        distances = _distance(dataset, report, places)
+        near = np.argsort(distances, kind="stable")[: min(SHOWN, len(places))]  # NaN comes last
+        places = places[near[~np.isnan(distances[near])]]
+    delta = report.delta.iloc[places]
+    numbers, ids = answered(dataset, report)[places], delta.index
     table = pd.DataFrame(
         {
             "verdict": [verdicts[i].kind if i in verdicts else "" for i in ids],
@@ -138,8 +150,9 @@ def rows_to_judge(
     column = _compared(report)
     values = dataset.column(column) if column else None
     if values is not None:
-        table["number"] = as_numbers(values.reindex(ids))
-    return table.join(dataset.rows[["prompt", "response"]])
+        table["number"] = as_numbers(values.iloc[numbers]).to_numpy()
+    texts = dataset.rows[["prompt", "response"]].iloc[numbers]
+    return table.assign(**{name: texts[name].array for name in texts})
 
 
 def _bounds(report: StepReport) -> list[float]:
@@ -154,17 +167,17 @@ def _compared(report: StepReport) -> str | None:
     return score if isinstance(score, str) and _bounds(report) else _STRENGTHS.get(report.use)
 
 
-def _distance(dataset: Dataset, report: StepReport, ids: pd.Index) -> pd.Series:
-    """Distances of some rows' numbers to the threshold, by id; NaN where a row has no number."""
+def _distance(dataset: Dataset, report: StepReport, places: np.ndarray) -> np.ndarray:
+    """Distances to the threshold of the numbers of rows at places among a step's answers, or NaN."""
     column = _compared(report)
     values = None if column is None else dataset.column(column)
     if values is None:
         raise CurationError(f"{report.title} compares no number, so no row is near to a threshold.")
-    numbers = as_numbers(values.reindex(ids))
+    numbers = as_numbers(values.iloc[answered(dataset, report)[places]]).to_numpy()
     bounds = _bounds(report)
     if not bounds:  # the weakest that is dropped lies at the threshold
-        return numbers
-    return pd.concat([(numbers - bound).abs() for bound in bounds], axis=1).min(axis=1)
+        return np.asarray(numbers)
+    return np.min([np.abs(numbers - bound) for bound in bounds], axis=0)
 
 
 def filter_of(dataset: Dataset, name: str) -> StepReport:

@@ -87,13 +87,18 @@ def special_words(texts: Sequence[str], others: Sequence[str], top: int = 8) -> 
     return sorted(common, key=weight, reverse=True)[:top]
 
 
+def _values(rows: pd.DataFrame, column: str, mask: np.ndarray) -> pd.Series:
+    """Return the values of some rows, without their ids, which are texts to copy."""
+    return pd.Series(rows[column].array[mask])
+
+
 def by_share(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[Fact]:
     """Return categories that are more frequent inside than outside."""
     facts = []
     for column in CATEGORIES:
-        if column in rows and rows[column][chosen].notna().any():
-            share = rows[column][chosen].fillna("").value_counts(normalize=True)
-            usual = rows[column][rest].fillna("").value_counts(normalize=True)
+        if column in rows and (inside := _values(rows, column, chosen)).notna().any():
+            share = inside.fillna("").value_counts(normalize=True)
+            usual = _values(rows, column, rest).fillna("").value_counts(normalize=True)
             lift = (share - usual.reindex(share.index).fillna(0)).sort_values(ascending=False)
             whole = column == "theme" and share.iloc[0] == 1 and not usual.get(share.index[0], 0)
             if (
@@ -108,7 +113,9 @@ def by_median(rows: pd.DataFrame, chosen: np.ndarray, rest: np.ndarray) -> list[
     """Return the scores whose medians differ most, relative to their spread outside."""
     facts = list[tuple[float, str, Fact]]()
     for column in numbers(Dataset(rows)):
-        inside, outside = (rows[column][mask].dropna().astype(float) for mask in (chosen, rest))
+        inside, outside = (
+            _values(rows, column, mask).dropna().astype(float) for mask in (chosen, rest)
+        )
         if len(inside) and len(outside) > 10:
             spread = float(outside.quantile(0.9) - outside.quantile(0.1))
             apart = float(inside.median() - outside.median())

@@ -1,7 +1,8 @@
 """The memory of the app: what pages computed of all projects, within one budget.
 
-When it holds more, the project that nobody used for longest is forgotten whole, then results of the
-project in use. Accepted cost: what was forgotten is opened or computed again when a page needs it.
+When it holds more, the project that nobody used for longest is forgotten whole, then older datasets and
+results of the project in use. Accepted cost: what was forgotten is opened or computed again when a page
+needs it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ LIMIT_GB = 2.0
 """Most gigabytes that results take; the environment variable CURATION_MEMORY_GB overrules it."""
 
 OWN_SHARE = 0.25
-"""Share of the budget that results of the project in use keep, however large the project is itself."""
+"""Share of the budget that results of the project in use keep, however large the project is itself.
+
+So a project that exceeds the budget alone is not computed again at every drawing of a page.
+"""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,11 +53,15 @@ def limit() -> int:
 
 @dataclass
 class _Result:
-    """A remembered result. grows: whether it holds more with time, so that it is measured again."""
+    """A remembered result. grows: whether it holds more with time, so that it is measured again.
+
+    spare: has the value forget something that it can do without; False where there is nothing.
+    """
 
     value: Any
     grows: bool
     used: int
+    spare: Callable[[Any], bool] | None = None
     measured: int = 0
     pieces: Footprint = field(default_factory=dict)
 
@@ -71,10 +79,18 @@ class Budget:
         self._lock = threading.Lock()
         self._clock = count(1)
 
-    def get(self, key: Key, make: Callable[[], T], most: int, grows: bool = False) -> T:
+    def get(
+        self,
+        key: Key,
+        make: Callable[[], T],
+        most: int,
+        grows: bool = False,
+        spare: Callable[[T], bool] | None = None,
+    ) -> T:
         """Return the result of a key, made by one thread where it is not remembered.
 
-        most: results of the same function; the one unused for longest is forgotten first.
+        most: results of the same function; the one unused for longest is forgotten first. grows,
+        spare: see `_Result`.
         """
         with self._lock:
             if key in self._results:
@@ -85,7 +101,7 @@ class Budget:
                 if key in self._results:
                     return cast(T, self._use(key))
             try:
-                result = _Result(make(), grows, 0)
+                result = _Result(make(), grows, 0, spare)
             finally:
                 with self._lock:
                     self._turns.pop(key, None)
@@ -141,15 +157,29 @@ class Budget:
         return self._results[key].used
 
     def _forget_next(self, folder: str) -> bool:
-        """Forget what `_next` names; return whether that was anything."""
+        """Forget another project, else what this one can spare, else its oldest result; return whether."""
         with self._lock:
-            names = self._next(folder)
+            names = self._others(folder)
+        if not names and self._spared(folder):
+            return True
+        with self._lock:
+            names = names or self._oldest()
             for name in names:
-                del self._results[name]
+                self._results.pop(name, None)
         return bool(names)
 
-    def _next(self, folder: str) -> list[Key]:
-        """Return the results to forget next: those of the oldest other project, else the oldest one."""
+    def _spared(self, folder: str) -> bool:
+        """Let growing results of this folder forget what they can do without; return whether one did."""
+        with self._lock:
+            growing = [r for key, r in self._results.items() if key[0] == folder and r.grows]
+        for result in growing:
+            if result.spare is not None and result.spare(result.value):
+                result.measured = 0
+                return True
+        return False
+
+    def _others(self, folder: str) -> list[Key]:
+        """Return the results of the other project that was unused for longest."""
         ages = dict[str, int]()
         for key in self._results:
             owner = str(key[0])
@@ -157,12 +187,18 @@ class Budget:
         others = [
             owner for owner in ages if owner != folder and not owner.startswith(f"{folder}{os.sep}")
         ]
-        if others:
-            oldest = min(others, key=ages.__getitem__)
-            return [key for key in self._results if key[0] == oldest]
-        own = {key: result.pieces for key, result in self._results.items() if not result.grows}
-        least = OWN_SHARE * limit()
-        return sorted(own, key=self._age)[:1] if bytes_of(own.values()) > least else []
+        oldest = min(others, key=ages.__getitem__, default=None)
+        return [key for key in self._results if key[0] == oldest]
+
+    def _oldest(self) -> list[Key]:
+        """Return the result unused for longest, if results hold more than their share beyond what grows."""
+        pieces = {
+            grows: [r.pieces for r in self._results.values() if r.grows == grows]
+            for grows in (True, False)
+        }
+        beyond = bytes_of([*pieces[True], *pieces[False]]) - bytes_of(pieces[True])
+        own = [key for key, result in self._results.items() if not result.grows]
+        return sorted(own, key=self._age)[:1] if beyond > OWN_SHARE * limit() else []
 
 
 budget = Budget()
@@ -176,9 +212,17 @@ class Remembered(Generic[P, T]):
     result's key, but for those whose names begin with `_`.
     """
 
-    def __init__(self, function: Callable[P, T], most: int, grows: bool, spinner: str) -> None:
+    def __init__(
+        self,
+        function: Callable[P, T],
+        most: int,
+        grows: bool,
+        spinner: str,
+        spare: Callable[[T], bool] | None,
+    ) -> None:
         functools.update_wrapper(self, function)
-        self._function, self._most, self._grows, self._spinner = function, most, grows, spinner
+        self._function, self._most, self._spinner = function, most, spinner
+        self._grows, self._spare = grows, spare
         self._signature = inspect.signature(function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -188,7 +232,7 @@ class Remembered(Generic[P, T]):
             with st.spinner(self._spinner) if self._spinner else nullcontext():
                 return self._function(*args, **kwargs)
 
-        return budget.get(self._key(*args, **kwargs), make, self._most, self._grows)
+        return budget.get(self._key(*args, **kwargs), make, self._most, self._grows, self._spare)
 
     def forget(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Forget the result of these arguments."""
@@ -202,11 +246,15 @@ class Remembered(Generic[P, T]):
 
 
 def remembered(
-    most: int, *, grows: bool = False, spinner: str = ""
+    most: int,
+    *,
+    grows: bool = False,
+    spinner: str = "",
+    spare: Callable[[T], bool] | None = None,
 ) -> Callable[[Callable[P, T]], Remembered[P, T]]:
     """Remember a function's results in the budget; see `Remembered`.
 
     most: results at a time. grows: whether a result comes to hold more after it was made. spinner: a
-    text that is shown meanwhile.
+    text that is shown meanwhile. spare: has a growing result forget what it can do without; see `_Result`.
     """
-    return lambda function: Remembered(function, most, grows, spinner)
+    return lambda function: Remembered(function, most, grows, spinner, spare)

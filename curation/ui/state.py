@@ -64,7 +64,19 @@ _identities: WeakKeyDictionary[Project, tuple[Any, ...]] = WeakKeyDictionary()
 """The identity of each project's folder when it was opened; see `settings.identity`."""
 
 
-@remembered(16, grows=True)
+def _spare(project: Project) -> bool:
+    """Forget the oldest of a project's datasets that no page needs now; return whether there was one.
+
+    Pages need those of the last run, and about as many with today's decisions or another recipe.
+    """
+    try:
+        steps = len(project.recipe.steps)
+    except errors.CurationError:  # it cannot be read now
+        return False
+    return project.memory.forget_oldest(2 * (steps + 2))
+
+
+@remembered(16, grows=True, spare=_spare)
 def _opened(path: str, folder: tuple[Any, ...]) -> Project:
     project = Project.open(path)
     _identities[project] = folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -113,9 +114,10 @@ def _figure(
     _meets: Mask,
     _behind: Mask,
 ) -> go.Figure:
-    needed = [c for c in dict.fromkeys(("map_x", "map_y", "prompt", "topic", colour)) if c in _rows]
+    many = part is None and np.count_nonzero(_meets) > figures.HOVER_POINTS  # none has its prompt
+    columns = ("map_x", "map_y", "topic", colour, *(() if many else ("prompt",)))
+    needed = [c for c in dict.fromkeys(columns) if c in _rows]
     behind = [c for c in ("map_x", "map_y", colour) if c in _rows]
-    ground = _rows[behind][_behind] if _behind.any() else None
-    return figures.figure(
-        _rows[needed][_meets], colour, names=names, part=part, ground=ground, dark=dark
-    )
+    plain = _rows[needed].reset_index(drop=True)  # ids are texts, to be copied
+    ground = plain[behind][_behind] if _behind.any() else None
+    return figures.figure(plain[_meets], colour, names=names, part=part, ground=ground, dark=dark)
