@@ -34,6 +34,9 @@ SHOWN_THEN = "This page shows the last run with today's decisions."
 PATIENCE = 2.0
 """Seconds of work that a page may do before it shows something; more is a job."""
 
+WAITING = 60.0
+"""Seconds that a page waits for another's view of the same project before it makes one itself."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -87,8 +90,8 @@ class Views:
         state, newest = self._state(), self._newest
         if newest is not None and newest[0] == state:
             return newest[1]
-        # Many pages ask at once and one of them computes; a page that waited too long does it too.
-        acquired = self._computing.acquire(timeout=PATIENCE)
+        # Many pages ask at once and one of them computes: each that did it too would hold a copy of all.
+        acquired = self._computing.acquire(timeout=WAITING)
         try:
             state, newest = self._state(), self._newest
             if newest is None or newest[0] != state:

@@ -177,7 +177,7 @@ def _distance(dataset: Dataset, report: StepReport, places: np.ndarray) -> np.nd
     bounds = _bounds(report)
     if not bounds:  # the weakest that is dropped lies at the threshold
         return np.asarray(numbers)
-    return np.min([np.abs(numbers - bound) for bound in bounds], axis=0)
+    return np.asarray(np.min([np.abs(numbers - bound) for bound in bounds], axis=0))
 
 
 def filter_of(dataset: Dataset, name: str) -> StepReport:

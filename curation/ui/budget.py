@@ -85,7 +85,7 @@ class Budget:
         make: Callable[[], T],
         most: int,
         grows: bool = False,
-        spare: Callable[[T], bool] | None = None,
+        spare: Callable[[Any], bool] | None = None,
     ) -> T:
         """Return the result of a key, made by one thread where it is not remembered.
 
@@ -218,7 +218,7 @@ class Remembered(Generic[P, T]):
         most: int,
         grows: bool,
         spinner: str,
-        spare: Callable[[T], bool] | None,
+        spare: Callable[[Any], bool] | None,
     ) -> None:
         functools.update_wrapper(self, function)
         self._function, self._most, self._spinner = function, most, spinner
@@ -250,7 +250,7 @@ def remembered(
     *,
     grows: bool = False,
     spinner: str = "",
-    spare: Callable[[T], bool] | None = None,
+    spare: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[P, T]], Remembered[P, T]]:
     """Remember a function's results in the budget; see `Remembered`.
 
