@@ -140,8 +140,8 @@ def measure(project: Path, people: int, minutes: float) -> None:
                 some = [
                     s
                     for p in everybody
-                    for _, at, s in p.drawn
-                    if 0 <= at - begin - 60 * (minute - 1) < 60
+                    for _, asked_for, s in p.drawn
+                    if 0 <= asked_for - begin - 60 * (minute - 1) < 60
                 ]
                 print(
                     f"minute {minute}: {len(some)} pages, {_seconds(some)}; server "
@@ -157,9 +157,9 @@ def measure(project: Path, people: int, minutes: float) -> None:
         if some := [seconds for page, _, seconds in drawn if page == name]:
             middle, most = np.quantile(some, [0.5, 0.95])
             print(f"| {name} | {len(some)} | {middle:.2f} | {most:.2f} | {max(some):.2f} |")
-    at, own = (np.array([sample[i] for sample in samples]) for i in (0, 1))
-    half = at >= at[-1] / 2
-    growth = np.polyfit(at[half] / 60, own[half] * 1024, 1)[0] if half.sum() > 2 else np.nan
+    moments, own = (np.array([sample[i] for sample in samples]) for i in (0, 1))
+    half = moments >= moments[-1] / 2
+    growth = np.polyfit(moments[half] / 60, own[half] * 1024, 1)[0] if half.sum() > 2 else np.nan
     print(
         f"\n{people} people, {minutes:g} minutes: {len(drawn)} pages, {_seconds([s for *_, s in drawn])}; server "
         f"{own.max():.2f} GiB of its own at most, in the second half {own[half].min():.2f} to "

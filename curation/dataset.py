@@ -298,15 +298,10 @@ class Dataset:
     @property
     def kept_numbers(self) -> np.ndarray:
         """The numbers of the kept rows, in the order of their ids."""
-        return self.in_order(np.flatnonzero(self.rows["dropped_by"].isna().to_numpy()))
-
-    def in_order(self, numbers: np.ndarray) -> np.ndarray:
-        """Some numbers of rows, in the order of their ids."""
         if not self._order:  # shared by all datasets of these rows
             self._order.append(np.asarray(self.rows.index.argsort()))
-        chosen = np.zeros(len(self), dtype=bool)
-        chosen[numbers] = True
-        return np.asarray(self._order[0][chosen[self._order[0]]])
+        order = self._order[0]
+        return np.asarray(order[self.rows["dropped_by"].isna().to_numpy()[order]])
 
     @property
     def dropped(self) -> pd.DataFrame:

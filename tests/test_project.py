@@ -382,7 +382,7 @@ def test_a_pattern_and_a_tokenizer_that_somebody_wrote_are_left_to_a_run(project
 
 
 def test_a_page_waits_for_no_page_that_is_still_computing(project, monkeypatch):
-    monkeypatch.setattr("curation.view.PATIENCE", 0.05)
+    monkeypatch.setattr("curation.view.WAITING", 0.05)
     begun, go_on = threading.Event(), threading.Event()
     real = Views._make
 
@@ -400,6 +400,28 @@ def test_a_page_waits_for_no_page_that_is_still_computing(project, monkeypatch):
         project.recipe += Step("fix_text")
         go_on.set()
         assert len(first.result(60).dataset) == 8
+
+
+def test_of_many_pages_that_ask_at_once_one_makes_the_view(project, monkeypatch):
+    """Each that did it too would hold a copy of all: twenty sessions of a million rows."""
+    begun, go_on, calls = threading.Event(), threading.Event(), []
+    real = Views._make
+
+    def slow(self):
+        calls.append(1)
+        begun.set()
+        assert go_on.wait(60)
+        return real(self)
+
+    monkeypatch.setattr(Views, "_make", slow)
+    monkeypatch.setattr("curation.view.PATIENCE", 0.01)
+    with ThreadPoolExecutor(4) as others:
+        views = [others.submit(project.view) for _ in range(4)]
+        assert begun.wait(60)
+        with pytest.raises(TimeoutError):
+            views[0].result(0.3)
+        go_on.set()
+        assert len({id(view.result(60)) for view in views}) == len(calls) == 1
 
 
 GOOD = st.builds(

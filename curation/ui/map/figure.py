@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from curation.looking.columns import plain_name
 from curation.looking.layout import POINTS, Range, sample, whole, within
+from curation.looking.masks import Mask
 from curation.ui.charts import MUTED, PALETTE, WARN, write_names
 from curation.ui.text import hover, short
 
@@ -42,6 +43,12 @@ def count(shown: int, missing: int, of: int = 0, dropped: int = 0) -> str:
     if dropped:
         drawn = f"{drawn[:-1]}; {dropped:,} of these are dropped."
     return drawn + (f" {missing:,} were dropped before they were embedded." if missing else "")
+
+
+def columns(colour: str, chosen: Mask, part: Range | None) -> list[str]:
+    """The columns that a figure of the chosen rows reads; of very many none shows its prompt."""
+    texts = ["prompt"] if part is not None or chosen.sum() <= HOVER_POINTS else []
+    return list(dict.fromkeys(["map_x", "map_y", "topic", colour, *texts]))
 
 
 def figure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -114,9 +113,7 @@ def _figure(
     _meets: Mask,
     _behind: Mask,
 ) -> go.Figure:
-    many = part is None and np.count_nonzero(_meets) > figures.HOVER_POINTS  # none has its prompt
-    columns = ("map_x", "map_y", "topic", colour, *(() if many else ("prompt",)))
-    needed = [c for c in dict.fromkeys(columns) if c in _rows]
+    needed = [c for c in figures.columns(colour, _meets, part) if c in _rows]
     behind = [c for c in ("map_x", "map_y", colour) if c in _rows]
     plain = _rows[needed].reset_index(drop=True)  # ids are texts, to be copied
     ground = plain[behind][_behind] if _behind.any() else None
