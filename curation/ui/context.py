@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.dataset import Dataset
-from curation.looking.context import LENGTHS, Contexts, grouped
+from curation.looking.context import COLUMNS, LENGTHS, Contexts, grouped
 from curation.looking.masks import kept_values
 from curation.project import Project, View
 from curation.recipe import Step
@@ -33,6 +33,8 @@ def _contexts(
     path: str, fingerprint: str, _dataset: Dataset
 ) -> tuple[Contexts | None, dict[str, pd.Series]]:
     """The lengths of what a dataset keeps, and the groups of its rows."""
+    if not set(COLUMNS) <= set(_dataset.rows):  # the kept rows are a copy of all their texts
+        return None, {}
     rows = _dataset.kept
     contexts = Contexts.of(rows)
     return contexts, {} if contexts is None else grouped(rows)
