@@ -74,7 +74,14 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
         "Ask again.",
     ]
     assert receipts.at[ids[2], "reason"] == "dropped by Bo Nord"
-    assert receipts.at[ids[3], "decided_by"] == "flag by Ada Berg"
+    assert receipts.loc[ids, "decided_by"].tolist() == [
+        "rate by Bo Nord, tag by Ada Berg, note by Bo Nord",
+        "edit by Ada Berg",
+        "drop by Bo Nord",
+        "flag by Ada Berg",
+        "",
+        "",
+    ]
     assert receipts["before"].notna().sum() == 1
     lines = [json.loads(line) for line in (tmp_path / "out" / "decisions.jsonl").open()]
     assert len(lines) == 6 and {line["annotator"] for line in lines} == {"Ada Berg", "Bo Nord"}
