@@ -1,7 +1,8 @@
 """The view of a project on pages: of today's recipe where that takes moments, else of the last run.
 
 Nothing is computed here that could take long or that has no bound, such as a pattern that somebody
-wrote, and nothing is computed while the project is locked: a page waits for nobody else's page.
+wrote, and nothing is computed while the project is locked. Of pages that ask at once one computes, and
+the others wait for it, but no longer than WAITING.
 """
 
 from __future__ import annotations
