@@ -14,7 +14,7 @@ from curation.alike import near_cells
 from curation.alike.likeness import Sample
 from curation.alike.near_cells import NearCells
 from curation.alike.near_vectors import all_near_pairs
-from curation.alike.pairs import joined
+from curation.alike.pairs import Pairs, gathered, joined
 from curation.embedding import nearest
 from curation.export.card import _splits
 from curation.export.leaks import leaks, ratio_sentence
@@ -189,3 +189,13 @@ def test_the_share_is_beside_the_verdict(many):
     assert apart["nearest"] is None and apart["leak_safe"]
     assert "none of 300 sampled rows has a near pair" in apart["search"]
     assert Sample(9, 30_000, 29_999).words.startswith("99.99 % of"), "never rounded up"
+
+
+def test_small_blocks_become_large_ones_in_their_order() -> None:
+    parts = [
+        Pairs(np.arange(n), np.arange(n) + 1, np.full(n, float(n))) for n in (0, 2, 3, 1, 9, 0, 4)
+    ]
+    whole, larger = joined(parts), list(gathered(parts, 5))
+    assert [len(block.first) for block in larger] == [5, 10, 4]
+    assert all(map(np.array_equal, joined(larger), whole))
+    assert [len(block.first) for block in gathered([], 5)] == [0]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from curation.alike.keys import ASKED, asked_keys, numbers_of, one_key
-from curation.alike.pairs import NO_PAIRS, Pairs, Texts, joined, word_copies
+from curation.alike.pairs import NO_PAIRS, Pairs, Texts, gathered, joined, word_copies
 from curation.alike.sets import first_of, numbered, vector_keys
 from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
@@ -84,7 +84,7 @@ def likenesses(
         yield Likeness("prompt_words", pairs)
     for pairs in some.by_words(apart, looked, part_of(progress, 1, 2), work):
         yield Likeness("words", pairs)
-    for pairs in alike:
+    for pairs in gathered(alike):
         yield Likeness("meaning", some.without_other_numbers(pairs))
 
 
@@ -110,7 +110,7 @@ class Examples:
     ) -> Iterator[Pairs]:
         """Yield the pairs of whole examples that are copies; see `word_copies`."""
         pairs = word_copies(self._whole, apart, looked, progress, work)
-        return map(self.without_other_numbers, pairs)
+        return map(self.without_other_numbers, gathered(pairs))
 
     def without_other_numbers(self, pairs: Pairs) -> Pairs:
         """The pairs but for those whose prompts differ in numbers alone, and whose answers are not one."""
@@ -145,7 +145,7 @@ def likenesses_so_far(
 
         def near(looked: np.ndarray) -> tuple[Iterable[Pairs], Sample]:
             pairs, sample = alike(looked)
-            return map(some.without_other_numbers, pairs), sample
+            return map(some.without_other_numbers, gathered(pairs)), sample
 
         named = [one_key([keys["prompts"], keys["answers"], vector_keys(vectors)])]
         yield so_far(f"meaning {cosine}", named, near, work)

@@ -50,6 +50,18 @@ def joined(parts: Iterable[Pairs]) -> Pairs:
     return Pairs(*(np.concatenate(values) for values in zip(NO_PAIRS, *parts, strict=True)))
 
 
+def gathered(parts: Iterable[Pairs], least: int = 20_000) -> Iterator[Pairs]:
+    """Yield the pairs of parts in parts of that size or more; the last may be smaller."""
+    waiting, count = list[Pairs](), 0
+    for part in parts:
+        waiting.append(part)
+        count += len(part.first)
+        if count >= least:
+            yield joined(waiting)
+            waiting, count = [], 0
+    yield joined(waiting)
+
+
 class Texts:
     """Texts by position, read when they are needed, so that a million long ones are never held twice.
 
