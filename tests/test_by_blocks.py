@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from curation import basis
+from curation.alike.near_vectors import similarly
 from curation.basis import vector_keys
 from curation.cache import Cache
 from curation.dataset import Dataset, silent
@@ -138,6 +139,20 @@ def test_an_operation_reads_by_blocks_what_it_reads_of_an_array(call, monkeypatc
     by_blocks = answer(name, Watched(table(), places(gaps)), **CALLS[call])
     pd.testing.assert_frame_equal(by_blocks, whole, rtol=1e-5)
     assert len(whole) == ROWS and whole.nunique().max() > 1
+
+
+@pytest.mark.parametrize("compare", ["neighbours", "nearest"])
+def test_rows_of_near_meaning_are_those_of_an_array(compare, monkeypatch):
+    vectors = Vectors(table(), places())
+    near = Offers(frame(), dataset=Dataset(frame(), vectors)).neighbours
+    whole = similarly(np.nan_to_num(vectors[:]), near, None, compare, 0.8).nearby
+    monkeypatch.setattr("curation.vectors.BLOCK", 32)
+    monkeypatch.setattr("curation.alike.sets.VECTORS", 32)
+    watched = Watched(table(), places(), gap=0.0)
+    by_blocks = similarly(watched, near, None, compare, 0.8).nearby
+    assert (by_blocks.codes == whole.codes).all() and len(whole.pairs.first) > 9
+    for one, other in zip(by_blocks.pairs, whole.pairs, strict=True):
+        assert (one == other).all()
 
 
 def test_an_operation_that_names_an_array_gets_one_array(monkeypatch):

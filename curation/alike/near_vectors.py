@@ -19,7 +19,7 @@ from curation.alike.cutting import ROUNDING, More, Nearby
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
 from curation.alike.sets import first_of, numbered, vector_keys
 from curation.dataset import Progress, silent
-from curation.vectors import Vectors
+from curation.vectors import Many, Vectors, some_of
 
 BLOCK = 1_024
 """Rows that are compared at once."""
@@ -36,7 +36,7 @@ Neighbours = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 def by_neighbours(
-    vectors: np.ndarray, neighbours: Neighbours, within: np.ndarray | None = None
+    vectors: Many, neighbours: Neighbours, within: np.ndarray | None = None
 ) -> tuple[Nearby, More]:
     """Rows with the pairs of each and its WIDTH nearest, and what finds more of the rows that stay.
 
@@ -56,15 +56,13 @@ def by_neighbours(
     part = None if within is None else within[first]
 
     def more(order: np.ndarray, doubtful: np.ndarray, threshold: float) -> Pairs:
-        blocks = vector_pairs(vectors[first], threshold, doubtful, order)
+        blocks = vector_pairs(some_of(vectors, first), threshold, doubtful, order)
         return joined(_inside(pairs, part) for pairs in blocks)
 
     return Nearby(codes, _inside(pairs, part), full), more
 
 
-def by_nearest(
-    vectors: np.ndarray, neighbours: Neighbours, within: np.ndarray | None = None
-) -> Nearby:
+def by_nearest(vectors: Many, neighbours: Neighbours, within: np.ndarray | None = None) -> Nearby:
     """Rows with the pairs of which each row is the other's nearest.
 
     A rewording lies no nearer than many rows of one theme do, but nothing else lies between the two.
@@ -89,7 +87,7 @@ Compare = Literal["neighbours", "clusters", "nearest"]
 
 
 def similarly(
-    vectors: np.ndarray,
+    vectors: Many,
     neighbours: Neighbours,
     within: Sequence[str] | pd.Series | None,
     compare: Compare,
@@ -125,7 +123,7 @@ CLUSTER = 1_000
 """Rows of a cluster on average; its pairs are compared at once."""
 
 
-def by_clusters(vectors: np.ndarray, threshold: float, within: np.ndarray | None = None) -> Nearby:
+def by_clusters(vectors: Many, threshold: float, within: np.ndarray | None = None) -> Nearby:
     """Rows with the near pairs inside clusters by k-means: SemDeDup (Abbas et al. 2023).
 
     A pair of two clusters is missed. within: see `by_neighbours`.
@@ -147,12 +145,13 @@ def by_clusters(vectors: np.ndarray, threshold: float, within: np.ndarray | None
     return Nearby(codes, _inside(joined(near), part), np.zeros(len(first)))
 
 
-def _codes(vectors: np.ndarray, within: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _codes(vectors: Many, within: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The class of each row, of those with equal vectors and values, and the first of each class.
 
     A row without a vector, whose vector is zero, is a class of its own.
     """
-    own = np.where(vectors.any(axis=1), -1, np.arange(len(vectors)))
+    some = Vectors.of(vectors).each(lambda block: np.asarray(block.any(axis=1)))
+    own = np.where(some, -1, np.arange(len(vectors)))
     columns = [*vector_keys(vectors).T, own, *([] if within is None else [within])]
     codes = numbered(*columns)
     return codes, first_of(codes)
@@ -184,7 +183,7 @@ def neighbour_pairs(
 
 
 def vector_pairs(
-    vectors: np.ndarray | Vectors,
+    vectors: Many,
     threshold: float,
     some: np.ndarray,
     others: np.ndarray,

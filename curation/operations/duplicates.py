@@ -281,8 +281,7 @@ def drop_similar(
     if _PART in rows:  # all pairs inside the parts are those that were found among more rows
         compare, part = "neighbours", rows[_PART]
         of_column = part if of_column is None else part + of_column
-    embedded: Any = without_gaps(vectors)
-    compared = similarly(embedded, neighbours, of_column, compare, similarity)
+    compared = similarly(without_gaps(vectors), neighbours, of_column, compare, similarity)
     order = preference(rows, keep, best_by, best)
     by: By = "prompt_and_response"
     answer = _columns(rows, compared, order, similarity, decisions, by, action)
