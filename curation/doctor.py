@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curation import __version__, files, manifest
+from curation import __version__, copies, files, manifest
 from curation.errors import CurationError
 
 if TYPE_CHECKING:
@@ -140,13 +140,11 @@ def _examine_imports(project: Project) -> list[dict[str, Any]]:
         checks.append(_check("imports", False, text))
         imports = project.imports
     for entry in imports:
-        copy = project.path / "source" / entry["stored"]
-        whole = copy.is_file() and files.sha256(copy) == entry["sha256"]
-        text = (
-            "as imported"
-            if whole
-            else "the copy in source/ is damaged or gone; import the file again"
-        )
+        try:
+            copies.verified(project.path, entry)
+            whole, text = True, "as imported"
+        except CurationError:
+            whole, text = False, "the copy in source/ is damaged or gone; import the file again"
         checks.append(_check(f"source {entry['name']}", whole, text))
     if imports:
         try:

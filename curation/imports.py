@@ -189,7 +189,7 @@ class Imports:
                     )
                 if former is not None:
                     settings = former["settings"]
-                    file.write_bytes(copies.verified(self.folder, former).read_bytes() + line)
+                    file.write_bytes(copies.content(self.folder, former) + line)
                 place = [source, digest_of(refused["raw"].iloc[0])]
                 settings = {**settings, "mends": [*settings.get("mends", []), place]}
                 (entry,) = self._merge(self._read([mended], settings, False, {}, silent), {}, False)

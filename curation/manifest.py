@@ -22,6 +22,12 @@ from curation.errors import CurationError
 TABLES = ("examples", "rejected")
 """The tables of an import, each in a Parquet file of that name."""
 
+DIFFERENT = ("messages", "prompt", "response", "rejected", "metadata", "id", "content_hash", "raw")
+"""Columns whose values nearly all differ, so that a dictionary would only cost."""
+
+LEVEL = 3
+"""Zstandard's: texts take an eighth less than at 1, and are read as quickly."""
+
 LISTS = ("imports", "former", "left_out")
 """Lists of the manifest: files read, replaced versions, and name → reason of files left out."""
 
@@ -60,11 +66,21 @@ def write(folder: Path, lists: Mapping[str, Any], digests: Mapping[str, str]) ->
 def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -> str:
     """Write one of TABLES, with the lists of the manifest beside its rows; returns its checksum."""
     arrow = pa.Table.from_pandas(rows, preserve_index=False)
+    lists = {name: lists[name] for name in LISTS}  # no checksums, which a rebuilt table would hold
     stored = dict(lists) if table == "rejected" else _lasting(lists)
     beside = {**(arrow.schema.metadata or {}), b"imports": json.dumps(stored).encode()}
     path = folder / f"{table}.parquet"
+    numbers = [field.name for field in arrow.schema if pa.types.is_integer(field.type)]
     with files.replacing(path) as temporary:
-        pq.write_table(arrow.replace_schema_metadata(beside), temporary, compression="zstd")
+        pq.write_table(
+            arrow.replace_schema_metadata(beside),
+            temporary,
+            compression="zstd",
+            compression_level=LEVEL,
+            use_dictionary=[n for n in arrow.column_names if n not in (*numbers, *DIFFERENT)],
+            column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+            write_statistics=False,
+        )
     return files.sha256(path)
 
 
