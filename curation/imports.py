@@ -342,7 +342,7 @@ class Imports:
                     parts.append(fresh[entry["name"]][table].assign(imported_as=entry["name"]))
             frame = pd.concat(map(as_stored, parts), ignore_index=True)
             if table == "examples":
-                ids = make_ids(frame["content_hash"].tolist(), carried_ids(frame["metadata"]))
+                ids = make_ids(manifest.hashes_of(frame), carried_ids(frame["metadata"]))
                 frame = frame.assign(id=pd.Series(ids, dtype="str"))
             digests[table] = manifest.write_table(self.folder, table, frame, lists)
         manifest.write(self.folder, lists, digests)

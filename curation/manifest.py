@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -65,6 +66,10 @@ def write(folder: Path, lists: Mapping[str, Any], digests: Mapping[str, str]) ->
 
 def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -> str:
     """Write one of TABLES, with the lists of the manifest beside its rows; returns its checksum."""
+    if "id" in rows:
+        rows = rows.assign(
+            content_hash=rows["content_hash"].where(rows["content_hash"] != rows["id"])
+        )
     arrow = pa.Table.from_pandas(rows, preserve_index=False)
     lists = {name: lists[name] for name in LISTS}  # no checksums, which a rebuilt table would hold
     stored = dict(lists) if table == "rejected" else _lasting(lists)
@@ -82,6 +87,12 @@ def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -
             write_statistics=False,
         )
     return files.sha256(path)
+
+
+def hashes_of(rows: pd.DataFrame) -> list[str]:
+    """The hash of each example's content, which is written only where the id is another."""
+    hashes = rows["content_hash"]
+    return list(hashes.fillna(rows["id"]) if "id" in rows else hashes)
 
 
 def _lasting(lists: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import random
 import pytest
 import zstandard
 
-from curation import CurationError, Project, copies, doctor
+from curation import CurationError, Project, copies, doctor, manifest
 
 ROWS = 3_000
 
@@ -146,3 +146,21 @@ def test_a_text_that_packs_beyond_the_limit_of_a_reader_is_kept_plain(tmp_path):
     (tmp_path / "same.txt").write_bytes(b"again and again\n" * 2**20)
     kept, _ = copies.keep(project.path, copies.Incoming(tmp_path / "same.txt", "same.txt"))
     assert kept.read_bytes() == b"again and again\n" * 2**20
+
+
+def test_a_hash_that_is_the_id_is_written_once_and_comes_back(tmp_path):
+    project = Project.create(tmp_path / "project")
+    (tmp_path / "some.jsonl").write_bytes(lines(3) + lines(2))
+    project.add(tmp_path / "some.jsonl")
+    ids = project.examples.rows.index.tolist()
+    _, table = project._imports.table("examples")
+    assert table["content_hash"].notna().tolist() == [False] * 3 + [True] * 2
+    assert manifest.hashes_of(table) == [*ids[:3], *ids[:2]]
+    assert ids[3:] == [f"{name}-2" for name in ids[:2]]
+    (tmp_path / "more.jsonl").write_bytes(lines(4))
+    project.add(tmp_path / "more.jsonl")
+    after, digest = project.examples.rows.index.tolist(), project.source_digest
+    assert after[:5] == ids and after[5:7] == [f"{name}-3" for name in ids[:2]]
+    assert after[7] == f"{ids[2]}-2" and len(after) == 9
+    project.rebuild()
+    assert project.source_digest == digest

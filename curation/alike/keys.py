@@ -32,16 +32,17 @@ def columns_of(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
 
 
 def side_keys(rows: pd.DataFrame, normalise: bool, punctuation: bool) -> Arrays:
-    """Keys of the two sides of rows, and of the answer alone, which of a text is all; see `answer_of`.
+    """Keys of the two sides of rows, and of the answer alone where it is more; see `answer_of`.
 
+    alone: of a text without an answer, which is all of it; zero where it is the key of the answer.
     normalise, punctuation: see `same`.
     """
     some = examples(rows)
     prompts = [same(e.prompt, normalise, punctuation) for e in some]
     answers = [same(e.answer, normalise, punctuation) for e in some]
     alone = [
-        answer if (whole := answer_of(e)) is e.answer else same(whole, normalise, punctuation)
-        for e, answer in zip(some, answers, strict=True)
+        b"" if (whole := answer_of(e)) is e.answer else same(whole, normalise, punctuation)
+        for e in some
     ]
     named = (("prompts", prompts), ("answers", answers), ("alone", alone))
     return {name: packed(keys) for name, keys in named}
