@@ -212,9 +212,7 @@ def make_ids(hashes: Sequence[str], carried: Sequence[str] | None = None) -> lis
     decisions find it though its text was changed; but where a row of the content that the id stands
     for is there too, it is that row's. Of several rows that bring the same the first has it.
     """
-    if not any(carried or ()):
-        return _counted(hashes)
-    brought = list(carried or ())
+    brought = list(carried or [""] * len(hashes))
     owned = {digest for digest, name in zip(hashes, brought, strict=True) if name in ("", digest)}
     taken, counts = set[str](), dict[str, int]()
     ids = [""] * len(hashes)
@@ -236,16 +234,6 @@ def make_ids(hashes: Sequence[str], carried: Sequence[str] | None = None) -> lis
     for i in left:
         ids[i] = counted(hashes[i])
         taken.add(ids[i])
-    return ids
-
-
-def _counted(hashes: Sequence[str]) -> list[str]:
-    """The hashes, with their number from the second of each on."""
-    ids, counts = list(hashes), dict[str, int]()
-    for i, digest in enumerate(hashes):
-        count = counts[digest] = counts.get(digest, 0) + 1
-        if count > 1:
-            ids[i] = f"{digest}-{count}"
     return ids
 
 

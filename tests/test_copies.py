@@ -34,9 +34,9 @@ def text() -> bytes:
 @pytest.fixture
 def project(tmp_path, text) -> Project:
     (tmp_path / "long.jsonl").write_bytes(text)
-    made = Project.create(tmp_path / "project")
-    made.add(tmp_path / "long.jsonl")
-    return made
+    fresh = Project.create(tmp_path / "project")
+    fresh.add(tmp_path / "long.jsonl")
+    return fresh
 
 
 def only(project: Project):
