@@ -108,7 +108,8 @@ def exactly(
     if by == "prompt_and_response":
         compared = numbered(prompts, answers)
     else:
-        alone = np.where(keys["alone"].any(axis=1)[:, None], keys["alone"], keys["answers"])
+        some = np.asarray(keys["alone"].any(axis=1))
+        alone = np.where(some[:, None], keys["alone"], keys["answers"])
         compared = prompts if by == "prompt" else numbers_of(alone)
     return Compared(classes_of(compared), prompts, answers)
 
