@@ -199,3 +199,16 @@ def test_small_blocks_become_large_ones_in_their_order() -> None:
     assert [len(block.first) for block in larger] == [5, 10, 4]
     assert all(map(np.array_equal, joined(larger), whole))
     assert [len(block.first) for block in gathered([], 5)] == [0]
+
+
+def test_prompts_that_differ_in_numbers_alone_are_no_leak_by_the_search_either(many):
+    many(10)
+    prompts = [
+        f"What is the sum of the first {n} whole numbers, counted from one on?" for n in "abc"
+    ]
+    prompts += [prompts[0].replace(" a ", f" {n} ") for n in range(40, 60)]
+    rows = make_dataset([(p, f"It is {n}.") for n, p in enumerate(prompts)]).rows.iloc[3:]
+    vectors = np.ones((20, 1), dtype=np.float32)
+    report = leaks(rows.assign(split=["train", "test"] * 10), vectors)
+    assert report["sample"]["pairs"] > 0 and report["nearest"] is None
+    assert report["kinds"] == {} and report["leak_safe"]
