@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import Project, jobs
+from curation import Project, Recipe, Step, jobs
 from curation.dataset import ID, carried_ids, make_ids
 from curation.decisions import Decision
 from curation.export import delivery_formats
@@ -97,6 +97,18 @@ def test_receipts_and_manifest_say_who_decided_what(decided, tmp_path):
     (source,) = manifest["sources"]
     assert (source["examples"], source["delivered"]) == (6, 5), "the card counts what is delivered"
     assert "| 6 | 6 | 0 | 5 |" in card
+
+
+def test_a_text_that_a_step_and_a_person_changed_names_both(tmp_path):
+    project = Project.create(tmp_path / "cafes", recipe=Recipe((Step("fix_text"),)))
+    talk = [turn("user", "Where is the cafÃ©?"), turn("assistant", "Here.")]
+    project.add(lines(tmp_path / "x.jsonl", [{"messages": talk}]))
+    (example,) = project.examples.rows.index
+    edit = [turn("user", "Where is the café?"), turn("assistant", "At the mill.")]
+    project.decisions.append([Decision(example, "edit", edit, "Ada Berg")])
+    project.export(tmp_path / "out", ["trl"])
+    receipts = pd.read_parquet(tmp_path / "out" / "receipts.parquet")
+    assert receipts["changed_by"].tolist() == ["Fix text, edited by Ada Berg"]
 
 
 def test_the_decisions_of_a_delivery_can_be_read_elsewhere(decided, tmp_path):
