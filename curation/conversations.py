@@ -23,8 +23,8 @@ from pandas.arrays import ArrowStringArray
 
 from curation.numbered import replaced, spliced, texts_like, texts_of
 
-FEW = 4_096
-"""Rows up to which a part of the column is written out when it is taken; it is about to be read."""
+FEW = 65_536
+"""Rows up to which a column, or a part of one, is written out at once: some 30 MB, often read more than once."""
 
 BLOCK = 16_384
 """Rows that are written at once."""
@@ -226,10 +226,17 @@ class Conversations(_Texts):  # type: ignore[misc]
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> Any:
         """The rows of some positions; see `pandas.api.extensions.ExtensionArray.take`."""
-        positions = np.asarray(indices)
-        if self._sides is None or not positions.size or (allow_fill and positions.min() < 0):
+        positions = np.asarray(indices, dtype=np.int64)
+        if self._sides is None:
             return super().take(indices, allow_fill=allow_fill, fill_value=fill_value)
-        return self._of(self._sides.picked(positions))
+        missing = allow_fill & (positions < 0)
+        if allow_fill and (positions < -1).any():
+            raise ValueError("a position below −1 names no row")
+        if not missing.any():
+            return self._of(self._sides.picked(positions))
+        whole = self._from_pyarrow_array(self._sides.picked(positions[~missing]).text())
+        places = np.where(missing, -1, np.cumsum(~missing) - 1)
+        return whole.take(places, allow_fill=True, fill_value=fill_value)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         return _plain, (self._pa_array.combine_chunks(), self._dtype)

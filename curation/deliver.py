@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from curation import export, files, roles
+from curation.alike.work import Work
 from curation.dataset import Progress
 from curation.engine import Engine
+from curation.engine.work import EngineWork, one_by_one
 from curation.export.contamination import references_read
 from curation.export.offer import listed
 from curation.export.proof import proof
@@ -59,7 +63,12 @@ def deliver(
         proof=proof(all_runs(project.path), recipe, source.digest),
         about=read_about(project.path),
     )
-    return export.export(dataset, origin, out, formats, progress=progress, **options)
+
+    def work(places: np.ndarray) -> Work:
+        run = one_by_one if engine is None else engine.run
+        return EngineWork(dataset.rows, places, replay.cache, run)
+
+    return export.export(dataset, origin, out, formats, progress=progress, work=work, **options)
 
 
 def _check_filter(project: Project, only: Filter | None) -> None:

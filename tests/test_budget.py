@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -20,7 +22,7 @@ from curation.recipe import Step
 from curation.settings import identity
 from curation.ui import budget as budgets
 from curation.ui import state
-from curation.ui.budget import Budget, remembered
+from curation.ui.budget import MAKERS, Budget, remembered
 from tests.conftest import ROOT
 
 MIB = 2**20
@@ -113,6 +115,28 @@ def test_of_threads_that_ask_at_once_one_computes_and_an_error_is_not_remembered
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(ask, range(4)))
     assert sorted(answers) == ["not now", "result", "result", "result"] and len(calls) == 2
+
+
+def test_few_results_are_made_at_once_and_one_may_need_another():
+    kept, lock, now, most = Budget(), threading.Lock(), 0, 0
+
+    def make(name):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)  # so that others come meanwhile
+        inner = kept.get(("folder", "inner", name % 2), lambda: name % 2, 9)
+        with lock:
+            now -= 1
+        return inner
+
+    with ThreadPoolExecutor(12) as pool:
+        results = list(
+            pool.map(lambda n: kept.get(("folder", "outer", n), lambda: make(n), 99), range(24))
+        )
+    assert results == [n % 2 for n in range(24)]
+    assert most == MAKERS
 
 
 def test_arguments_with_an_underscore_are_no_part_of_a_result_s_key():

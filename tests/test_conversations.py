@@ -11,12 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import Project
-from curation.conversations import FEW, Conversations, as_stored, exchanged, whole, without_plain
+from curation import Project, conversations
+from curation.conversations import Conversations, as_stored, exchanged, whole, without_plain
 from curation.dataset import Message, derive, dump_messages, with_derived
 from curation.numbered import PIECES, replaced
 
 ASKED = ["What is tea?", 'Say "hi"\n', "¿Qué?\u2028", "a\\b", "Tab\t\x01 and 🍵"]
+
+
+FEW = 400
+"""Rows up to which these tests have a column written out."""
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "FEW", FEW)
 
 
 def conversation(prompt: str, answer: str, system: str = "") -> str:
@@ -103,6 +112,28 @@ def test_many_rows_are_taken_without_being_written(monkeypatch: pytest.MonkeyPat
     part = rows.iloc[np.arange(len(rows))[::-1]].assign(more=1).copy().rename_axis("id")
     assert len(part[part["more"] == 1]["messages"]) == len(rows)
     assert rows["messages"].nbytes < 40 * len(rows)
+
+
+def test_no_more_rows_are_written_than_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, imported = many()
+    written, counts = conversations.written, list[int]()
+
+    def counted(prompts: list[str], responses: list[str]) -> list[bytes]:
+        counts.append(len(prompts))
+        return written(prompts, responses)
+
+    monkeypatch.setattr(conversations, "written", counted)
+    assert len(rows.iloc[[]]) == 0 and rows.iloc[[3]]["messages"].tolist() == [
+        imported["messages"].iloc[3]
+    ]
+    part = rows["messages"].reindex([-1, 8, 9, -1, 2])
+    assert part.isna().tolist() == [True, False, False, True, False]
+    assert part.dropna().tolist() == imported["messages"].iloc[[8, 9, 2]].tolist()
+    assert sum(counts) <= 5
+    with pytest.raises((IndexError, ValueError)):
+        rows["messages"].array.take([0, -2], allow_fill=True)
+    with pytest.raises(IndexError):
+        rows["messages"].array.take([len(rows)])
 
 
 def test_a_change_leaves_a_former_frame_as_it_was() -> None:

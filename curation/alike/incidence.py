@@ -15,6 +15,9 @@ from curation.alike.sets import Sets
 PART = 1 << 21
 """Hashes that are sorted at once, about."""
 
+ROWS = 100_000
+"""Sets of which the rarest shingles are looked for at once."""
+
 
 class Incidence:
     """Sets as rows of a matrix of ones.
@@ -46,7 +49,9 @@ def _columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     columns, counts, taken = np.empty(len(values), dtype=np.int32), [np.zeros(0, np.int64)], 0
     bits = min(8, max(0, (len(values) // PART).bit_length()))
     shift = np.uint64(max(0, int(values.max(initial=0)).bit_length() - bits))
-    part_of = (values >> shift).astype(np.uint8) if bits else np.zeros(len(values), np.uint8)
+    part_of = np.zeros(len(values), np.uint8)
+    for start in range(0, len(values) if bits else 0, PART):
+        part_of[start : start + PART] = values[start : start + PART] >> shift
     for part in range(1 << bits):
         places = np.flatnonzero(part_of == part)
         some = values[places]
@@ -65,9 +70,9 @@ def _columns(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def by_rarity(matrix: Any) -> Any:
     """The matrix with its columns in another order, the rarest first; of equal ones the first before."""
     counts = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    rank = np.empty(len(counts), dtype=np.int64)
+    rank = np.empty(len(counts), dtype=matrix.indices.dtype)
     rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
-    matrix.indices = rank[matrix.indices].astype(matrix.indices.dtype)
+    matrix.indices = rank[matrix.indices]
     matrix.has_sorted_indices = False
     matrix.sort_indices()
     return matrix
@@ -80,17 +85,23 @@ def rarest(ranked: Any, sizes: np.ndarray, threshold: float) -> Any:
     each (prefix filtering, Chaudhuri et al. 2006), so that no pair is missed. ranked: see `by_rarity`;
     sizes: of the whole sets. The value of each is the highest similarity at which it is one of those.
     """
-    shared = np.diff(ranked.indptr)
-    whole, starts = np.repeat(sizes, shared), np.repeat(ranked.indptr[:-1], shared)
-    # Shingles of one set alone are the rarest of all.
-    nth = np.arange(len(ranked.indices)) - starts + whole - np.repeat(shared, shared)
-    # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
-    prefix = whole - np.ceil(threshold * whole - 1e-9).astype(np.int64) + 1
-    counts = np.bincount(ranked.indices, minlength=ranked.shape[1])
-    chosen = (nth < prefix) & (counts[ranked.indices] > 1)
     from scipy.sparse import csr_matrix
 
-    places = np.flatnonzero(chosen)
-    values = (whole[places] - nth[places]) / np.maximum(whole[places], 1)
-    ends = np.searchsorted(places, ranked.indptr)
-    return csr_matrix((values, ranked.indices[places], ends), shape=ranked.shape)
+    counts = np.bincount(ranked.indices, minlength=ranked.shape[1])
+    chosen, values = [np.zeros(0, np.int64)], [np.zeros(0)]
+    for start in range(0, len(sizes), ROWS):
+        ends = ranked.indptr[start : start + ROWS + 1].astype(np.int64)
+        own, shared = sizes[start : start + ROWS], np.diff(ends)
+        # Shingles of one set alone are the rarest of all.
+        nth = np.arange(ends[0], ends[-1]) - np.repeat(ends[:-1] - own + shared, shared)
+        # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
+        prefix = own - np.ceil(threshold * own - 1e-9).astype(np.int64) + 1
+        common = counts[ranked.indices[ends[0] : ends[-1]]] > 1
+        places = np.flatnonzero((nth < np.repeat(prefix, shared)) & common)
+        whole = np.repeat(own, shared)[places]
+        chosen.append(ends[0] + places)
+        values.append((whole - nth[places]) / np.maximum(whole, 1))
+    all_places = np.concatenate(chosen)
+    ends = np.searchsorted(all_places, ranked.indptr)
+    indices = ranked.indices[all_places]
+    return csr_matrix((np.concatenate(values), indices, ends), shape=ranked.shape)

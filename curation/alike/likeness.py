@@ -8,6 +8,7 @@ characters, in which one other word changes more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -93,10 +94,8 @@ class Examples:
 
     def __init__(self, rows: pd.DataFrame, keys: Arrays) -> None:
         self._prompts = Texts(rows["prompt"], keys=[keys["prompts"]])
-        answered = np.asarray(keys["answers"].any(axis=1))
-        # A prompt without an answer is compared once.
-        self.whole = [np.where(answered[:, None], keys["prompts"], 0), keys["answers"]]
-        self._whole = Texts(rows["prompt"].where(answered, ""), rows["response"], keys=self.whole)
+        answered, whole = _whole_keys(keys)
+        self._whole = Texts(rows["prompt"].where(answered, ""), rows["response"], keys=whole)
         self._differ = OtherNumbers(rows, keys)
 
     def by_prompts(
@@ -117,6 +116,12 @@ class Examples:
         return pairs.where(~self._differ(pairs.first, pairs.second))
 
 
+def _whole_keys(keys: Arrays) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The rows with an answer, and the keys of both sides; a prompt without an answer is compared once."""
+    answered = np.asarray(keys["answers"].any(axis=1))
+    return answered, [np.where(answered[:, None], keys["prompts"], 0), keys["answers"]]
+
+
 def likenesses_so_far(
     rows: pd.DataFrame,
     keys: Arrays,
@@ -133,19 +138,17 @@ def likenesses_so_far(
     the rows of former calls. vectors: of the rows, to tell which are the same. alike: the pairs whose
     vectors are near enough, at least one of each among the rows of a mask. cosine: from which they are.
     """
-    some = Examples(rows, keys)
+    some = cache(lambda: Examples(rows, keys))  # not made where nothing is to be compared
     first, second = part_of(progress, 0, 2), part_of(progress, 1, 2)
-    whole = Sample()
-    yield so_far(
-        "prompts", [keys["prompts"]], lambda m: (some.by_prompts(None, m, first, work), whole), work
-    )
-    named = [one_key(some.whole)]
-    yield so_far("words", named, lambda m: (some.by_words(None, m, second, work), whole), work)
+    whole, named = Sample(), [keys["prompts"]]
+    yield so_far("prompts", named, lambda m: (some().by_prompts(None, m, first, work), whole), work)
+    named = [one_key(_whole_keys(keys)[1])]
+    yield so_far("words", named, lambda m: (some().by_words(None, m, second, work), whole), work)
     if vectors is not None:
 
         def near(looked: np.ndarray) -> tuple[Iterable[Pairs], Sample]:
             pairs, sample = alike(looked)
-            return map(some.without_other_numbers, gathered(pairs)), sample
+            return map(some().without_other_numbers, gathered(pairs)), sample
 
         named = [one_key([keys["prompts"], keys["answers"], vector_keys(vectors)])]
         yield so_far(f"meaning {cosine}", named, near, work)
@@ -167,13 +170,16 @@ def so_far(
     codes = numbered(*columns.T)
     first = first_of(codes)
     own = columns[first]
+    places = np.arange(len(own))
 
     def compared(former: Arrays | None) -> Arrays:
+        nonlocal places
         fresh, old, before = np.ones(len(own), dtype=bool), NO_PAIRS, Sample()
         if former is not None:
             place = _places(former["keys"], own)
             fresh = place >= len(former["keys"])
             if not fresh.any():
+                places = place
                 return former
             before = Sample(*former["sample"].tolist())
             old = _at(former, np.where(fresh, -1, place), np.arange(len(own)))
@@ -186,7 +192,7 @@ def so_far(
 
     arrays = work.since(["so far", kind], compared)
     sample = Sample(*arrays["sample"].tolist())
-    return _at(arrays, _places(arrays["keys"], own), first), sample
+    return _at(arrays, places, first), sample
 
 
 def _at(arrays: Arrays, places: np.ndarray, others: np.ndarray) -> Pairs:

@@ -7,6 +7,7 @@ that share a rare run of words, which is their square where very many rows fill 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,7 +133,7 @@ def word_copies(
         return
     for n, (short, enough) in enumerate(((False, COPY), (True, SHORT_COPY))):
         part = part_of(progress, n, 2)
-        sets = Sets.joined(list(_sets(texts, own, short, work)))
+        sets = [Sets.joined(list(_sets(texts, own, short, work)))]
         for pairs in _between(sets, _sets(texts, others, short, work), enough, part):
             in_others = pairs.first >= len(own)
             i = own[np.where(in_others, 0, pairs.first)]
@@ -151,13 +152,18 @@ def _sets(texts: Texts, positions: np.ndarray, short: bool, work: Work) -> Itera
 
 
 def _between(
-    sets: Sets, others: Iterable[Sets], threshold: float, progress: Progress
+    among: list[Sets], others: Iterable[Sets], threshold: float, progress: Progress
 ) -> Iterator[Pairs]:
-    """Yield the pairs among some sets, and those of another (first, counted after them) and one of them."""
-    yield from near_among(sets, threshold, progress)
-    index, begin = None, len(sets)
-    for some in others:
-        index = index or Index(sets, threshold)
+    """Yield the pairs among some sets, and those of another (first, counted after them) and one of them.
+
+    among: holds the sets, and is emptied, so that they are let go where there are no others.
+    """
+    index, begin, rest = None, len(among[0]), iter(others)
+    first = list(islice(rest, 1))
+    kept = among[:] if first else []
+    yield from near_among(among.pop(), threshold, progress)
+    for some in chain(first, rest):
+        index = index or Index(kept.pop(), threshold)
         progress(1.0, f"{begin:,} compared by words")
         for pairs in index.pairs_with(some):
             yield pairs._replace(first=pairs.first + begin)
@@ -175,8 +181,10 @@ def near_among(sets: Sets, threshold: float, progress: Progress = silent) -> Ite
 
     A set is compared with those that are not smaller and not larger by more than the threshold allows.
     """
-    whole, order = Incidence(sets), np.argsort(sets.sizes, kind="stable")
-    sizes, ranked = sets.sizes[order], by_rarity(whole.matrix[order])
+    whole = Incidence(sets)
+    del sets  # what is compared from here on is a fraction of it
+    order = np.argsort(whole.sizes, kind="stable")
+    sizes, ranked = whole.sizes[order], by_rarity(whole.matrix[order])
     seeking = _ones(rarest(ranked, sizes, threshold))
     # Two sets of which one is no smaller share more than t of the smaller: 2t / (1 + t) of it.
     proposing = _ones(rarest(ranked, sizes, 2 * threshold / (1 + threshold)))

@@ -243,10 +243,11 @@ def run_summary(
 ) -> dict[str, Any]:
     """Return the output of `curate run --json`."""
     unread = unread_by(dataset.rows, opened.recipe if recipe is None else recipe)
+    kept = int(dataset.rows["dropped_by"].isna().sum())
     return {
         "examples": len(dataset),
-        "kept": len(dataset.kept),
-        "dropped": len(dataset.dropped),
+        "kept": kept,
+        "dropped": len(dataset) - kept,
         "steps": [report.to_dict() for report in dataset.steps],
         "encoders": opened.vectors.used(dataset.steps),
         "unread": unread.to_dict() if unread else None,

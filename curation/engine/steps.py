@@ -35,6 +35,9 @@ from curation.report import StepReport
 from curation.targets import NONE, References
 from curation.vectors import Vectors
 
+QUICK_ROWS = 32 * BATCH_ROWS
+"""Rows of a batch of a filter that is quick and that nobody remembers."""
+
 _NO_DELTA = pd.DataFrame({"keep": pd.Series(dtype=bool)})
 
 
@@ -142,21 +145,19 @@ class Steps:
     ) -> tuple[pd.DataFrame, np.ndarray]:
         if len(rows) == 0:
             return run_batch(Batch(operation.name, params, rows)), np.arange(0)
-        batches = [
-            Batch(operation.name, params, rows.iloc[i : i + BATCH_ROWS])
-            for i in range(0, len(rows), BATCH_ROWS)
-        ]
         remembers = operation.kind != "filter"  # a filter is quicker than a look into the cache
+        afar = remembers or operation.is_slow(params)
+        size = BATCH_ROWS if afar else QUICK_ROWS
+        batches = [
+            Batch(operation.name, params, rows.iloc[i : i + size])
+            for i in range(0, len(rows), size)
+        ]
         depends = operation.depends_on(params, self.store)
         names = [_batch_key(operation, batch, depends) if remembers else "" for batch in batches]
         tables = [self.cache.get(name) if remembers else None for name in names]
         todo = [batch for batch, table in zip(batches, tables, strict=True) if table is None]
         # Starting a worker takes longer than a filter without a pattern.
-        fresh = (
-            self.engine.run(todo)
-            if remembers or operation.is_slow(params)
-            else map(run_batch, todo)
-        )
+        fresh = self.engine.run(todo) if afar else map(run_batch, todo)
         parts, numbers = [], []
         for i, (batch, name, table) in enumerate(zip(batches, names, tables, strict=True)):
             count = len(batch.rows)
@@ -168,10 +169,9 @@ class Steps:
                 if remembers:
                     self.cache.put(name, to_table(part, places, count))
             parts.append(part)
-            numbers.append(places + i * BATCH_ROWS)
-            progress(
-                (i + 1) / len(batches), f"{min(len(rows), (i + 1) * BATCH_ROWS):,} of {len(rows):,}"
-            )
+            numbers.append(places + i * size)
+            done = min(len(rows), (i + 1) * size)
+            progress((i + 1) / len(batches), f"{done:,} of {len(rows):,}")
         of_parts = np.concatenate(numbers)
         return in_one_piece(pd.concat(parts)).set_axis(rows.index.take(of_parts)), of_parts
 

@@ -6,7 +6,7 @@ and receipts are written in parts, so that the memory for them does not grow wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from curation.alike.keys import ASKED, columns_of
+from curation.alike.work import AT_ONCE, Work
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
 from curation.export import atlas, receipts
@@ -46,6 +47,9 @@ from curation.text.slug import slug
 COMPARED = ("split", *ASKED, "metadata", "duplicate_group")
 """Columns that the leak check reads; it alone holds the texts of all delivered rows at once."""
 
+WorkOf = Callable[[np.ndarray], Work]
+"""Positions of rows → the computations of a comparison of these."""
+
 ALSO = {"dropped": "Dropped and refused rows", "atlas": "Table for Embedding Atlas"}
 """Further tables of a delivery, written on request."""
 
@@ -70,6 +74,7 @@ def export(
     leak_similarity: float = 0.95,
     shard_bytes: int = LARGEST,
     progress: Progress = silent,
+    work: WorkOf = lambda places: AT_ONCE,
 ) -> dict[str, Any]:
     """Write a delivery folder with the given formats and return its manifest.
 
@@ -80,6 +85,7 @@ def export(
     filter; kept rows that do not meet it are left out, and the manifest holds its conditions. ids:
     of the only rows that are wanted; the manifest counts them, and those that are dropped.
     also: names of ALSO, further tables that are written. shard_bytes: size from which a file is continued in another.
+    work: of the leak check.
 
     Raises CurationError, and changes nothing, when a format or an id is unknown, the filter names a
     missing column or value, no row is left to deliver, or the folder cannot be written.
@@ -109,6 +115,7 @@ def export(
             vectors,
             leak_similarity,
             lambda share, text: progress(0.95 + 0.05 * share, text),
+            work(places),
         )
         pa.default_memory_pool().release_unused()  # their texts
         read = dict.fromkeys((*OF_MANIFEST, *OF_CARD))

@@ -18,7 +18,7 @@ from curation.alike.likeness import KINDS, LEAK, OtherNumbers, Sample, likenesse
 from curation.alike.near_cells import MANY_ROWS, NearCells
 from curation.alike.pairs import NO_PAIRS, Pairs, joined
 from curation.alike.sets import numbered
-from curation.alike.work import Arrays
+from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
 from curation.operations.split import conversations
 from curation.text.folding import one_line
@@ -48,6 +48,7 @@ def leaks(
     vectors: Vectors | np.ndarray | None,
     threshold: float = LEAK,
     progress: Progress = silent,
+    work: Work = AT_ONCE,
 ) -> dict[str, Any]:
     """Find what stands in more than one split: equal prompts, groups, conversations, and copies.
 
@@ -66,13 +67,14 @@ def leaks(
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    keys = asked_keys(rows[list(ASKED)])
+    keys = work.of_rows(asked_keys, rows[list(ASKED)])
     prompts = numbers_of(keys["folded"])
     shared = _shared_keys(rows, prompts, codes)
     compared = _Across(rows, codes, np.asarray(split_names, dtype=object), keys)
     compared.add(SAME, _equal_prompts(prompts, codes))
     out = compared.names != "train"
-    for kind, pairs in likenesses(rows, (), compared.codes, out, part_of(progress, 0, 2), keys):
+    words = part_of(progress, 0, 2)
+    for kind, pairs in likenesses(rows, (), compared.codes, out, words, keys, work):
         compared.add(kind, pairs)
     result: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
     sentences = []

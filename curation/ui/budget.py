@@ -13,8 +13,8 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -33,6 +33,9 @@ OWN_SHARE = 0.25
 
 So a project that exceeds the budget alone is not computed again at every drawing of a page.
 """
+
+MAKERS = 2
+"""Results that are made at once: what making them needs for a moment is not within the budget."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +81,7 @@ class Budget:
         self._turns: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
         self._clock = count(1)
+        self._makers, self._own = threading.Semaphore(MAKERS), threading.local()
 
     def get(
         self,
@@ -96,7 +100,8 @@ class Budget:
             if key in self._results:
                 return cast(T, self._use(key))
             turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
+        # Who makes holds a place before a turn, so that nobody waits for a place with a turn in hand.
+        with self._place(), turn:
             with self._lock:
                 if key in self._results:
                     return cast(T, self._use(key))
@@ -112,6 +117,19 @@ class Budget:
                 for other in sorted(alike, key=self._age)[: max(0, len(alike) - most)]:
                     del self._results[other]
             return value
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Wait until fewer than MAKERS threads make results; a result made for another has its place."""
+        if getattr(self._own, "makes", False):
+            yield
+            return
+        with self._makers:
+            self._own.makes = True
+            try:
+                yield
+            finally:
+                self._own.makes = False
 
     def forget(self, key: Key) -> None:
         """Forget a result, if it is remembered."""

@@ -172,7 +172,7 @@ def _effect(project: Project, recipe: Recipe) -> dict[str, Any]:
             for report in dataset.steps
             if report.dropped
         ],
-        "kept": len(dataset.kept),
+        "kept": int(dataset.rows["dropped_by"].isna().sum()),
         "stopped": str(error) if error else waits,
         "run_takes_seconds": round(seconds, 1),
         "steps_never_timed": never_timed,

@@ -82,8 +82,8 @@ class Reading:
         return untrusted(
             name=opened.name,
             examples=len(dataset),
-            kept=len(dataset.kept),
-            dropped=len(dataset.dropped),
+            kept=int(dataset.rows["dropped_by"].isna().sum()),
+            dropped=int(dataset.rows["dropped_by"].notna().sum()),
             refused_lines=len(opened.rejected),
             current=look.view.current,
             **look.note(),
