@@ -342,14 +342,14 @@ class Imports:
                     parts.append(fresh[entry["name"]][table].assign(imported_as=entry["name"]))
             frame = pd.concat(map(as_stored, parts), ignore_index=True)
             if table == "examples":
-                ids = make_ids(manifest.hashes_of(frame), carried_ids(frame["metadata"]))
-                frame = frame.assign(id=pd.Series(ids, dtype="str"))
+                hashes = manifest.hashes_of(frame)
+                ids = make_ids(hashes.tolist(), carried_ids(frame["metadata"]))
+                frame = frame.assign(id=pd.Series(ids, dtype="str"), content_hash=hashes)
             digests[table] = manifest.write_table(self.folder, table, frame, lists)
         manifest.write(self.folder, lists, digests)
 
     def _rebuild(self, progress: Progress = silent) -> None:
-        lists = manifest.read(self.folder)
-        if lists:
+        if lists := manifest.read(self.folder):
             self._write(lists, copies.read_again(self.folder, lists["imports"], progress))
 
     def _as_written(self, table: str) -> tuple[str, pd.DataFrame] | None:

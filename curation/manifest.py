@@ -89,10 +89,10 @@ def write_table(folder: Path, table: str, rows: Any, lists: Mapping[str, Any]) -
     return files.sha256(path)
 
 
-def hashes_of(rows: pd.DataFrame) -> list[str]:
+def hashes_of(rows: pd.DataFrame) -> pd.Series:
     """The hash of each example's content, which is written only where the id is another."""
     hashes = rows["content_hash"]
-    return list(hashes.fillna(rows["id"]) if "id" in rows else hashes)
+    return hashes.fillna(rows["id"]) if "id" in rows else hashes
 
 
 def _lasting(lists: Mapping[str, Any]) -> dict[str, Any]:

@@ -155,12 +155,33 @@ def test_a_hash_that_is_the_id_is_written_once_and_comes_back(tmp_path):
     ids = project.examples.rows.index.tolist()
     _, table = project._imports.table("examples")
     assert table["content_hash"].notna().tolist() == [False] * 3 + [True] * 2
-    assert manifest.hashes_of(table) == [*ids[:3], *ids[:2]]
+    assert manifest.hashes_of(table).tolist() == [*ids[:3], *ids[:2]]
     assert ids[3:] == [f"{name}-2" for name in ids[:2]]
     (tmp_path / "more.jsonl").write_bytes(lines(4))
     project.add(tmp_path / "more.jsonl")
     after, digest = project.examples.rows.index.tolist(), project.source_digest
     assert after[:5] == ids and after[5:7] == [f"{name}-3" for name in ids[:2]]
     assert after[7] == f"{ids[2]}-2" and len(after) == 9
+    project.rebuild()
+    assert project.source_digest == digest
+
+
+def test_a_hash_stays_when_another_row_gets_the_id_that_it_was(tmp_path):
+    """A row that brings the id of another gets its hash, until its text comes without any id."""
+    project = Project.create(tmp_path / "project")
+
+    def added(name: str, prompt: str, **more: str) -> str:
+        text = json.dumps({"prompt": prompt, "completion": "Yes.", **more})
+        (tmp_path / name).write_text(text + "\n")
+        project.add(tmp_path / name)
+        return str(project.examples.rows.index[-1])
+
+    owner = added("one.jsonl", "Is tea hot?")
+    mended = added("two.jsonl", "Is tea cold?", curation_id=owner)
+    assert added("three.jsonl", "Is tea cold?") == mended != owner
+    _, table = project._imports.table("examples")
+    assert table["id"].tolist() == [owner, f"{mended}-2", mended]
+    assert manifest.hashes_of(table).tolist() == [owner, mended, mended]
+    digest = project.source_digest
     project.rebuild()
     assert project.source_digest == digest
