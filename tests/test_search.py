@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,20 @@ def test_a_column_that_changed_is_read_anew():
     for text in ("für", "fuer", "für"):
         rows = rows_of(text, "plain")
         assert hits_of(rows, "für") == ([0] if text == "für" else [])
+
+
+def test_texts_of_other_signs_are_read_in_a_few_times_their_own_memory():
+    """The place of each such sign would be a number of eight bytes, and most signs are three of them."""
+    rows = pd.DataFrame({name: pd.Series(["茶は熱い。" * 400] * 200) for name in search.COLUMNS})
+    size = 3 * 200 * 400 * len("茶は熱い。".encode())
+    tracemalloc.start()
+    try:
+        texts = search.texts_of(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * size
+    assert sorted(search.words(rows, "熱い", texts).positions) == [*range(200)]
 
 
 def test_signs_of_regular_expressions_are_plain_text():

@@ -91,9 +91,10 @@ def _read(chunk: Any) -> tuple[Any, np.ndarray, Any]:
     if data is None or not len(chunk):
         return chunk, none, pa.array([], pa.large_string())
     ends = np.frombuffer(chunk.buffers()[1], dtype=np.int64)[chunk.offset :][: len(chunk) + 1]
-    bytes_ = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[-1]]
-    signs = np.flatnonzero(bytes_ > 127) + ends[0]
-    places = np.unique(np.searchsorted(ends, signs, side="right") - 1)
+    bytes_, filled = np.frombuffer(data, dtype=np.uint8), np.flatnonzero(np.diff(ends))
+    # The greatest byte of each row tells; the places of all such signs would take eight times the texts.
+    greatest = np.maximum.reduceat(bytes_[: ends[-1]], ends[filled]) if len(filled) else none
+    places = filled[greatest > 127]
     texts = (plain(text or "") for text in chunk.take(pa.array(places)).to_pylist())
     odd = pa.array(texts, pa.large_string())
     if 2 * len(places) <= len(chunk):
