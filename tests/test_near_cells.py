@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from unittest.mock import patch
 
 import numpy as np
@@ -15,9 +16,10 @@ from curation.alike.likeness import Sample
 from curation.alike.near_cells import NearCells
 from curation.alike.near_vectors import all_near_pairs
 from curation.alike.pairs import Pairs, gathered, joined
+from curation.dataset import silent
 from curation.embedding import nearest
 from curation.export.card import _splits
-from curation.export.leaks import leaks, ratio_sentence
+from curation.export.leaks import _nearest_in_cells, leaks, ratio_sentence
 from curation.operations.split import _notes
 from curation.operations.split import split as split_step
 from curation.registry import operation
@@ -212,3 +214,29 @@ def test_prompts_that_differ_in_numbers_alone_are_no_leak_by_the_search_either(m
     report = leaks(rows.assign(split=["train", "test"] * 10), vectors)
     assert report["sample"]["pairs"] > 0 and report["nearest"] is None
     assert report["kinds"] == {} and report["leak_safe"]
+
+
+def test_of_rows_that_are_all_near_blocks_of_pairs_are_held_and_the_nearest(monkeypatch):
+    rows = 2_000
+    near = 1 + 0.01 * np.random.default_rng(7).normal(size=(rows, 16))
+    vectors, codes = Vectors.of(unit(near)), np.arange(rows) % 2
+    few = dict.fromkeys(("SAMPLE_LEAST", "SAMPLE_PAIRS", "SAMPLE_BLOCK"), 9)
+    for name, value in {**few, "CELL": rows, "ACROSS": 64, "AT_ONCE": 5_000}.items():
+        monkeypatch.setattr(near_cells, name, value)
+    everybody = np.arange(rows)
+    blocks = NearCells(vectors, 0.95)._close(everybody, everybody, 0.95)
+    sizes = [len(i) for i, _ in blocks]
+    assert max(sizes) <= 64**2 and sum(sizes) == rows**2
+
+    def pairs_and_peak(most):
+        monkeypatch.setattr(sys.modules[leaks.__module__], "HELD", most)
+        tracemalloc.start()
+        try:
+            args = codes, codes == 1, vectors, 0.95, lambda i, _: np.zeros(len(i), bool), silent
+            return _nearest_in_cells(*args)[0], tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    (some, least), (every, peak) = pairs_and_peak(20_000), pairs_and_peak(10**9)
+    assert len(some.first) == rows / 2 and all(map(np.array_equal, some, every))
+    assert least < peak / 5

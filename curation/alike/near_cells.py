@@ -120,19 +120,17 @@ class NearCells:
         """Compare some rows with all, and reach as far as it takes to find RECALL of their pairs."""
         needed = [np.zeros(0)]
         place = np.full(len(self._vectors), -1, dtype=np.int64)
-        place[self._rows] = np.arange(len(self._rows))
+        place[self._rows] = others = np.arange(len(self._rows))
         count = 0
         while count < len(drawn) and (count < SAMPLE_LEAST or sum(map(len, needed)) < SAMPLE_PAIRS):
             rows = place[drawn[count : count + SAMPLE_BLOCK]]
             count += len(rows)
-            for begin in range(0, len(self._rows), ACROSS):
-                others = np.arange(begin, min(begin + ACROSS, len(self._rows)))
-                for i, j in self._close(rows, others, self._threshold):
-                    i, j = i[i != j], j[i != j]
-                    whole = (self._rows[i], self._rows[j])
-                    for near in compared(self._vectors, *whole, self._threshold):
-                        i, j = place[near.first], place[near.second]
-                        needed.append(np.minimum(self._depth(i, j), self._depth(j, i)))
+            for i, j in self._close(rows, others, self._threshold):
+                i, j = i[i != j], j[i != j]
+                whole = (self._rows[i], self._rows[j])
+                for near in compared(self._vectors, *whole, self._threshold):
+                    i, j = place[near.first], place[near.second]
+                    needed.append(np.minimum(self._depth(i, j), self._depth(j, i)))
         depth = np.concatenate(needed)
         for reach in REACHES:
             within = depth <= (np.inf if reach == REACHES[-1] else self._deepest(reach))
@@ -202,19 +200,19 @@ class NearCells:
     def _close(
         self, some: np.ndarray, others: np.ndarray, least: float
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the pairs of some places and others whose projections are near."""
-        if not len(others):
-            return
-        squares = self._squares[others]
-        # The product of a row of both is −half the squared distance of their projections.
-        right = np.hstack([self._plane[others], np.ones_like(squares), -squares]).T
-        for start in range(0, len(some), ACROSS):
-            part = some[start : start + ACROSS]
-            squares = self._squares[part]
-            product = np.hstack([self._plane[part], -squares, np.ones_like(squares)]) @ right
-            near = np.flatnonzero(product.ravel() >= self._farthest)
-            if len(near) * MANY > product.size:  # a look at all of them is quicker than at each
-                whole = self._vectors[self._rows[part]], self._vectors[self._rows[others]]
-                near = np.flatnonzero((whole[0] @ whole[1].T).ravel() >= least - 2 * ROUNDING)
-            i, j = np.divmod(near, len(others))
-            yield part[i], others[j]
+        """Yield the pairs of some places and others whose projections are near, ACROSS² at most at once."""
+        for begin in range(0, len(others), ACROSS):
+            across = others[begin : begin + ACROSS]
+            squares = self._squares[across]
+            # The product of a row of both is −half the squared distance of their projections.
+            right = np.hstack([self._plane[across], np.ones_like(squares), -squares]).T
+            for start in range(0, len(some), ACROSS):
+                part = some[start : start + ACROSS]
+                squares = self._squares[part]
+                product = np.hstack([self._plane[part], -squares, np.ones_like(squares)]) @ right
+                near = np.flatnonzero(product.ravel() >= self._farthest)
+                if len(near) * MANY > product.size:  # a look at all of them is quicker than at each
+                    whole = self._vectors[self._rows[part]], self._vectors[self._rows[across]]
+                    near = np.flatnonzero((whole[0] @ whole[1].T).ravel() >= least - 2 * ROUNDING)
+                i, j = np.divmod(near, len(across))
+                yield part[i], across[j]

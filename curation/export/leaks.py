@@ -16,7 +16,7 @@ import pandas as pd
 from curation.alike.keys import ASKED, asked_keys, numbers_of
 from curation.alike.likeness import KINDS, LEAK, OtherNumbers, Sample, likenesses
 from curation.alike.near_cells import MANY_ROWS, NearCells
-from curation.alike.pairs import NO_PAIRS, Pairs, joined
+from curation.alike.pairs import NO_PAIRS, Pairs, gathered, joined
 from curation.alike.sets import numbered
 from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
@@ -38,6 +38,9 @@ NEIGHBOURS = 5
 
 NEARLY = 0.05
 """Below the threshold: the nearest pair is sought so far below it where not all rows are compared."""
+
+HELD = 1_000_000
+"""Near pairs that are held at once; then the nearest of each row stays, for a row may have thousands."""
 
 SAME = "same_prompt"
 """The kind of pairs with an equal prompt."""
@@ -312,19 +315,30 @@ def _nearest_in_cells(
     Where none reaches it, the most similar pair that was compared, if it is nearly as similar.
     """
     cells = NearCells(vectors, threshold, progress)
-    near, best = [NO_PAIRS], threshold - NEARLY
-    for pairs in cells.pairs(out, lambda i, j: codes[i] != codes[j], best, progress):
-        pairs = pairs.where(pairs.similarity.round(4) >= min(threshold, best))
-        pairs = pairs.where(~other_numbers(pairs.first, pairs.second))
-        near.append(pairs)
-        best = max(best, float(pairs.similarity.max(initial=0)))
-    first, second, similarity = joined(near)
+
+    def near() -> Iterator[Pairs]:
+        best = threshold - NEARLY
+        for pairs in cells.pairs(out, lambda i, j: codes[i] != codes[j], best, progress):
+            pairs = pairs.where(pairs.similarity.round(4) >= min(threshold, best))
+            pairs = pairs.where(~other_numbers(pairs.first, pairs.second))
+            best = max(best, float(pairs.similarity.max(initial=0)))
+            yield pairs
+
+    nearest = NO_PAIRS
+    for pairs in gathered(near(), HELD):
+        nearest = _nearest_of(joined([nearest, pairs]), out)
+    return nearest, cells.sample
+
+
+def _nearest_of(pairs: Pairs, out: np.ndarray) -> Pairs:
+    """The nearest other of each row of a mask, of some pairs, the most similar first."""
+    first, second, similarity = pairs
     ends = np.concatenate([first, second]), np.concatenate([second, first])
     similarity = np.tile(similarity, 2)
     order = np.lexsort([ends[1], ends[0], -similarity.round(4)])
     order = order[out[ends[0][order]]]
     order = order[np.sort(np.unique(ends[0][order], return_index=True)[1])]
-    return Pairs(ends[0][order], ends[1][order], similarity[order]), cells.sample
+    return Pairs(ends[0][order], ends[1][order], similarity[order])
 
 
 def _nearest(
@@ -353,15 +367,10 @@ def _nearest_blocks(
         mine, others = (np.flatnonzero(part & embedded) for part in (names == name, names != name))
         if not len(others):
             continue
-        data = vectors[others]
+        data, count, dot = vectors[others], min(NEIGHBOURS, len(others)), faiss.METRIC_INNER_PRODUCT
         for start in range(0, len(mine), BLOCK):
             block = mine[start : start + BLOCK]
-            cosines, near = faiss.knn(
-                vectors[block],
-                data,
-                min(NEIGHBOURS, len(others)),
-                metric=faiss.METRIC_INNER_PRODUCT,
-            )
+            cosines, near = faiss.knn(vectors[block], data, count, metric=dot)
             ends = np.repeat(block[:, None], near.shape[1], axis=1), others[near]
             counted = ~other_numbers(ends[0].ravel(), ends[1].ravel()).reshape(near.shape)
             best, row = counted.argmax(axis=1), np.arange(len(block))
