@@ -55,7 +55,7 @@ def give_back(rows: int) -> None:
     if rows < MANY:
         return
     pa.default_memory_pool().release_unused()
-    with suppress(OSError, AttributeError):  # only glibc has it
+    with suppress(OSError, AttributeError, TypeError):  # only glibc has it; Windows asks for a name
         ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from curation.cache import Memory
 from curation.errors import CurationError
-from curation.footprint import bytes_of, footprint
+from curation.footprint import MANY, bytes_of, footprint, give_back
 from curation.recipe import Step
 from curation.settings import identity
 from curation.ui import budget as budgets
@@ -62,6 +62,14 @@ def test_a_mapped_file_takes_no_memory(tmp_path):
     np.save(tmp_path / "n.npy", np.zeros(MIB))
     lazy = np.load(tmp_path / "n.npy", mmap_mode="r")
     assert bytes_of([footprint(lazy, lazy[5:])]) < 10_000
+
+
+def test_a_system_whose_c_library_gives_nothing_back_does_no_harm(monkeypatch):
+    def of_windows(name):
+        return "/" in name  # as ctypes looks there, also where no name is given
+
+    monkeypatch.setattr("curation.footprint.ctypes.CDLL", of_windows)
+    give_back(MANY)
 
 
 def test_of_many_parts_some_stand_for_all():
