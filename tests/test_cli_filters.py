@@ -240,6 +240,9 @@ def test_a_delivery_of_listed_ids_is_these_rows_and_no_others(project, tmp_path)
     assert (left == "not_listed").sum() == 16 and not left[[ids[0], ids[1], ids[5]]].any()
     both = ("--ids", listed, "--filter", "rating=missing")
     assert answer("export", project, "--to", out, *both)["delivered"] == 1
+    listed.write_text(ids[0])
+    message = refused("export", project, "--to", out, "--ids", listed)
+    assert "None of the 1 listed examples is kept; a decision to keep brings one back." in message
 
 
 def test_a_delivery_of_ids_that_are_not_there_is_refused_before_the_work(

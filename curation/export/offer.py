@@ -66,6 +66,10 @@ def offered(
         for part, own in codes_of(rows, kept[offer]):
             codes[offer[part]] = own
     places = kept[codes == ""]
+    if ids is not None and (codes == UNLISTED).all():
+        raise CurationError(
+            f"None of the {len(set(ids)):,} listed examples is kept; a decision to keep brings one back."
+        )
     if not len(places):
         raise CurationError(
             "Nothing is kept that could be exported; loosen a filter or allow what needs attention."
