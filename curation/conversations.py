@@ -195,6 +195,10 @@ class Conversations(_Texts):  # type: ignore[misc]
             return np.asarray(super().isna())
         return np.zeros(len(self), dtype=bool)
 
+    @property
+    def _hasna(self) -> bool:
+        return self._sides is None and bool(super()._hasna)
+
     def copy(self) -> Conversations:
         """The column itself, for what it is made of never changes."""
         column: Conversations = self.view()

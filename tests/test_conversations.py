@@ -136,6 +136,21 @@ def test_no_more_rows_are_written_than_are_taken(monkeypatch: pytest.MonkeyPatch
         rows["messages"].array.take([len(rows)])
 
 
+def test_no_text_is_written_to_see_that_none_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, imported = many()
+    written, counts = conversations.written, list[int]()
+
+    def counted(prompts: list[str], responses: list[str]) -> list[bytes]:
+        counts.append(1)
+        return written(prompts, responses)
+
+    monkeypatch.setattr(conversations, "written", counted)
+    assert not rows["messages"].array._hasna and not counts
+    assert imported["messages"].reindex([-1, 0]).array._hasna
+    part = rows["messages"].reindex([-1, 0]).array
+    assert isinstance(part, Conversations) and part._hasna
+
+
 def test_a_change_leaves_a_former_frame_as_it_was() -> None:
     rows, imported = many()
     former, copy = rows["messages"], rows["messages"].copy()
