@@ -183,7 +183,9 @@ def so_far(
                 return former
             before = Sample(*former["sample"].tolist())
             old = _at(former, np.where(fresh, -1, place), np.arange(len(own)))
-        pairs, sample = compare(fresh[codes])
+        looked = np.zeros(len(codes), dtype=bool)
+        looked[first[fresh]] = True
+        pairs, sample = compare(looked)
         new = joined(pairs)
         new = Pairs(codes[new.first], codes[new.second], new.similarity)
         # Others than these were not compared with what is new, so they are forgotten.
