@@ -306,11 +306,12 @@ def at_worker(
         mine = _version(operation)
         if mine != version:
             return "other", node, mine
-        # Made by the command itself. Ray runs whatever its drivers send, so this opens no further door.
+        # Both are pickled by the command itself. Ray runs whatever its drivers send, so this opens no
+        # further door.
         if name not in _PARAMS:
             _PARAMS.clear()
-            _PARAMS[name] = pickle.loads(params)
-        batch = Batch(operation, _PARAMS[name], pickle.loads(rows))
+            _PARAMS[name] = pickle.loads(params)  # the command's own
+        batch = Batch(operation, _PARAMS[name], pickle.loads(rows))  # the command's own
         return "done", node, pickle.dumps(run_batch(batch), protocol=5)
     except ImportError as error:
         return "absent", node, str(error)
