@@ -4,6 +4,7 @@ Ray's nodes have a core each and live in a network namespace of their own, which
 and which ends with this program; it needs root. Each way is a command in a process of its own on a copy of
 the project without stored results: worker processes on all cores, Ray with one core, with two, and with
 two while a worker is killed, then a node, which comes back. Vectors are static ones (`way: draft`).
+With --only-losses the last of them alone runs, and is held against what FOLDER's own run has stored.
 
 For each step: seconds by the clock, the ratio of one core to two, and the most memory of the command that
 is neither shared nor mapped from a file. Last: which stored results are other bytes than those of worker
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,10 +43,13 @@ STORE = 512 * 2**20
 """Bytes of the shared memory of a node."""
 
 
+PROCESSES, ONE, TWO, LOSSES = "processes", "Ray, 1 core", "Ray, 2 cores", "Ray, losses"
+
+
 class Outcome(NamedTuple):
     """A run: seconds of each step, memory of the command, and digests of all that was stored."""
 
-    seconds: dict[str, float]
+    seconds: Mapping[str, float]
     whole: float
     processor: float
     peak: float
@@ -156,9 +160,9 @@ class Nodes:
 class Losses:
     """Kills a worker and then a node in the middle of a run, and brings the node back."""
 
-    def __init__(self, nodes: Nodes, place: Path, usual: Outcome) -> None:
+    def __init__(self, nodes: Nodes, place: Path, usual: Mapping[str, str]) -> None:
         self._nodes, self._steps = nodes, place / "cache" / "steps"
-        half = sum(name.startswith("cache/steps") for name in usual.stored) // 2
+        half = sum(name.startswith("cache/steps") for name in usual) // 2
         self._todo: list[tuple[int, Callable[[], bool]]] = [
             (half // 2, self._worker),
             (half, self._node),
@@ -196,31 +200,41 @@ class Losses:
         return True
 
 
-def show(outcomes: dict[str, Outcome]) -> None:
-    """Print seconds and memory of each step, a column a way, and what was stored otherwise."""
-    names = list(outcomes)
-    first, one, two = (outcomes[name] for name in names[:3])
-    print(f"\n| step, seconds | {' | '.join(names)} | 1 → 2 cores |")
-    print(f"|---|{'---:|' * (len(names) + 1)}")
-    for step in first.seconds:
-        cells = " | ".join(f"{outcomes[name].seconds[step]:.1f}" for name in names)
-        print(f"| {step} | {cells} | {one.seconds[step] / max(0.001, two.seconds[step]):.2f} |")
-    cells = " | ".join(f"{o.whole:.1f}" for o in outcomes.values())
-    print(f"| whole | {cells} | {one.whole / two.whole:.2f} |")
-    cells = " | ".join(f"{o.processor:.0f}" for o in outcomes.values())
-    print(f"| processor s of the command and its processes | {cells} | |")
-    print(f"\n| step, GiB of the command | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
-    for step in first.seconds:
-        print(f"| {step} | {' | '.join(f'{o.anonymous[step]:.2f}' for o in outcomes.values())} |")
-    cells = " | ".join(f"{o.peak:.2f}" for o in outcomes.values())
-    print(f"| most, shared and mapped memory too | {cells} |\n")
-    for name, outcome in list(outcomes.items())[1:]:
-        both = first.stored.keys() | outcome.stored.keys()
-        other = sorted(n for n in both if first.stored.get(n) != outcome.stored.get(n))
-        print(
-            f"{name}: {outcome.kept:,} rows kept, {len(both) - len(other):,} stored results are the same "
-            f"bytes as by {names[0]}, {len(other)} are not{''.join(f'; {n}' for n in other[:5])}"
-        )
+def show(outcomes: Mapping[str, Outcome]) -> None:
+    """Print seconds and memory of each step, a column a way, and the ratio of one core to two."""
+    runs = list(outcomes.values())
+    seconds = [(step, [run.seconds[step] for run in runs]) for step in runs[0].seconds]
+    table("step, seconds", outcomes, [*seconds, ("whole", [run.whole for run in runs])], 1)
+    table(
+        "processor s of",
+        outcomes,
+        [("the command and its processes", [r.processor for r in runs])],
+        0,
+    )
+    memory = [(step, [run.anonymous[step] for run in runs]) for step in runs[0].seconds]
+    most = ("most, shared and mapped memory too", [run.peak for run in runs])
+    table("step, GiB of the command", outcomes, [*memory, most], 2)
+
+
+def table(
+    title: str, ways: Mapping[str, Any], rows: Sequence[tuple[str, list[float]]], digits: int
+) -> None:
+    """Print rows of numbers, a column a way; of one core to two the ratio, where both were run."""
+    print(f"\n| {title} | {' | '.join(ways)} | 1 → 2 cores |\n|---|{'---:|' * (len(ways) + 1)}")
+    for name, values in rows:
+        of = dict(zip(ways, values, strict=True))
+        ratio = f"{of[ONE] / max(0.001, of[TWO]):.2f}" if {ONE, TWO} <= of.keys() else ""
+        print(f"| {name} | {' | '.join(f'{value:.{digits}f}' for value in values)} | {ratio} |")
+
+
+def compare(name: str, outcome: Outcome, usual: Mapping[str, str]) -> None:
+    """Print which stored results are other bytes than those of worker processes."""
+    both = usual.keys() | outcome.stored.keys()
+    other = sorted(n for n in both if usual.get(n) != outcome.stored.get(n))
+    print(
+        f"{name}: {outcome.kept:,} rows kept, {len(both) - len(other):,} stored results are the same "
+        f"bytes as by processes, {len(other)} are not{''.join(f'; {n}' for n in other[:5])}"
+    )
 
 
 def inside(options: argparse.Namespace, folder: Path) -> None:
@@ -240,16 +254,22 @@ def inside(options: argparse.Namespace, folder: Path) -> None:
             flush=True,
         )
 
-    measure("processes", ["--engine", "processes"])
+    if options.only_losses:
+        usual = digests(project)
+    else:
+        measure(PROCESSES, ["--engine", "processes"])
+        usual = outcomes[PROCESSES].stored
     nodes = Nodes()
     words = ["--engine", "ray", "--address", nodes.address]
-    nodes.add()
-    measure("Ray, 1 core", words)
-    nodes.add()
-    measure("Ray, 2 cores", words)
+    for name in (ONE, TWO):
+        nodes.add()
+        if not options.only_losses:
+            measure(name, words)
     if not options.no_losses:
-        measure("Ray, losses", words, lambda place: Losses(nodes, place, outcomes["Ray, 2 cores"]))
+        measure(LOSSES, words, lambda place: Losses(nodes, place, usual))
     show(outcomes)
+    for name, outcome in outcomes.items():
+        compare(name, outcome, usual)
 
 
 def main() -> None:
@@ -260,6 +280,7 @@ def main() -> None:
     parser.add_argument("--project", type=Path, help="rows of an imported project, as it is")
     parser.add_argument("--without", nargs="*", default=[], help="steps that are left out")
     parser.add_argument("--no-losses", action="store_true", help="kill nothing")
+    parser.add_argument("--only-losses", action="store_true", help="on a FOLDER that was run")
     parser.add_argument("--minutes", type=float, default=120, help="time after which all ends")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
