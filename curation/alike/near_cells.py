@@ -35,6 +35,9 @@ LEADING = 32
 FINE = 64
 """Principal components that pairs are compared by before they are compared whole."""
 
+FEW = 8
+"""Components of all rows that are put in the order of the cells at once."""
+
 CELL = 400
 """Rows of a cell on average."""
 
@@ -79,9 +82,13 @@ class NearCells:
             near = plane[block, :LEADING] @ centres.T - self._halves
             cell[block] = near.argmax(axis=1)
         by_cell = np.argsort(cell, kind="stable")
-        self._rows, self._cell, self._plane = present[by_cell], cell[by_cell], plane[by_cell]
+        for start in range(0, plane.shape[1], FEW):  # a second table of all would be the largest thing
+            plane[:, start : start + FEW] = plane[by_cell, start : start + FEW]
+        self._rows, self._cell, self._plane = present[by_cell], cell[by_cell], plane
         self._ends = np.append(0, np.cumsum(np.bincount(cell, minlength=len(centres))))
-        self._squares = np.square(self._plane).sum(axis=1, keepdims=True) / 2
+        blocks = (plane[start : start + BLOCK] for start in range(0, len(plane), BLOCK))
+        squares = [np.square(block).sum(axis=1, keepdims=True) / 2 for block in blocks]
+        self._squares = np.concatenate([*squares, np.zeros((0, 1), dtype=np.float32)])
         self.sample, self._reach = Sample(), REACHES[-1]
         self._measure(drawn[::-1][:SAMPLE_MOST], progress)
 

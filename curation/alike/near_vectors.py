@@ -27,6 +27,9 @@ BLOCK = 1_024
 CELLS = 50_000_000
 """Cosines that are computed at once: 200 MB."""
 
+PAIRS = 8_192
+"""Pairs that are compared whole at once, so that their vectors stay in the processor's cache."""
+
 WIDTH = 50
 """Neighbours of each row that are looked at first; the map and a selection share them."""
 
@@ -319,8 +322,8 @@ def compared(
     vectors: np.ndarray | Vectors, first: np.ndarray, second: np.ndarray, threshold: float
 ) -> Iterator[Pairs]:
     """Yield the pairs of some positions whose cosine reaches a threshold."""
-    for start in range(0, len(first), CELLS // 1_000):
-        i, j = (side[start : start + CELLS // 1_000] for side in (first, second))
+    for start in range(0, len(first), PAIRS):
+        i, j = (side[start : start + PAIRS] for side in (first, second))
         cosines = np.einsum("ij,ij->i", vectors[i], vectors[j])
         near = cosines >= threshold - ROUNDING
         yield _ordered(i[near], j[near], cosines[near])
