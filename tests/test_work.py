@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from curation.alike import incidence, jaccard, keys, likeness, pairs, shingle_sets, shingles
 from curation.alike.keys import digest_of, side_keys
 from curation.alike.near_duplicates import Sides
-from curation.alike.pairs import Pairs, near_among
+from curation.alike.pairs import Index, Pairs, near_among
 from curation.alike.sets import Sets, classes, numbered, vector_keys
 from curation.allocation import assignments, units_of
 from curation.cache import Cache
@@ -157,7 +157,7 @@ def test_pairs_among_sets_are_those_of_all_pairs(some, threshold, size):
         if len(a) and len(b) and jaccard(a, b) >= threshold - 1e-9
     }
     with (
-        patch.object(incidence, "PART", size),
+        patch.multiple(incidence, PART=size, ROWS=size),
         patch.multiple(pairs, ACROSS=size, HITS=size, CHECKED=size),
     ):
         given_pairs = [
@@ -166,6 +166,61 @@ def test_pairs_among_sets_are_those_of_all_pairs(some, threshold, size):
             for i, j in zip(part.first, part.second, strict=True)
         ]
     assert sorted(given_pairs) == sorted(near)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    sets_of_hashes | alike_sets, sets_of_hashes | alike_sets, st.sampled_from([0.5, 0.8, 0.9, 1.0])
+)
+def test_pairs_with_other_sets_are_those_of_all_pairs(some, others, threshold):
+    sets, more = arrays_of(some), arrays_of(others)
+    near = {
+        (i, j)
+        for i, a in enumerate(more)
+        for j, b in enumerate(sets)
+        if len(a) and len(b) and jaccard(a, b) >= threshold - 1e-9
+    }
+    parts = list(Index(sets, threshold).pairs_with(more))
+    given_pairs = [pair for p in parts for pair in zip(p.first, p.second, strict=True)]
+    assert sorted(given_pairs) == sorted(near)
+
+
+def edited_sets(count: int) -> list[np.ndarray]:
+    """Large sets, each of which is another one with a few or many of its hashes changed."""
+    draw, sets = np.random.default_rng(3), [np.arange(600, dtype=np.uint64)]
+    for _ in range(count - 1):
+        former = sets[draw.integers(len(sets))]
+        kept = former[draw.random(len(former)) > draw.choice([0.02, 0.06, 0.3])]
+        fresh = draw.integers(0, 3_000, draw.integers(0, 40)).astype(np.uint64)
+        sets.append(np.unique(np.concatenate([kept, fresh])))
+    return sets
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8, 0.9])
+def test_outlines_keep_every_near_pair_and_few_others(threshold, monkeypatch):
+    monkeypatch.setattr(incidence, "ROWS", 7)
+    sets = edited_sets(120)
+    whole = incidence.Incidence(Sets.of(sets))
+    outlines = incidence.Outlines(whole.matrix, whole.sizes)
+    i, j = np.tril_indices(len(sets), -1)
+    similarity = np.array([jaccard(sets[a], sets[b]) for a, b in zip(i, j, strict=True)])
+    likely = outlines.may_reach(i, outlines, j, threshold)
+    near = similarity >= threshold
+    assert near.any() and likely[near].all()
+    far = similarity < threshold - 0.2
+    assert threshold < 0.8 or far.sum() > 1_000 and likely[far].mean() < 0.05
+
+
+def test_texts_of_copies_are_read_for_many_pairs_at_once(monkeypatch):
+    texts = [f"{' '.join(WORDS)} and then the {word} was {n}" for n, word in enumerate(WORDS * 9)]
+    some, reads = pairs.Texts(pd.Series(texts)), []
+    read = pairs.Texts.read
+    monkeypatch.setattr(
+        pairs.Texts, "read", lambda self, places: reads.append(places) or read(self, places)
+    )
+    monkeypatch.setattr(pairs, "HITS", 50)
+    copies = pairs.joined(pairs.word_copies(some))
+    assert len(copies.first) > 200 and len(reads) <= 4
 
 
 @settings(max_examples=60, deadline=None)

@@ -6,7 +6,7 @@ below FLOOR are not remembered; a step with a lower threshold compares anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -188,8 +188,15 @@ def _read(texts: pd.DataFrame, by: By, work: Work, progress: Progress) -> tuple[
         progress(done / max(1, len(texts)), f"{done:,} of {len(texts):,} read")
     return (
         {name: np.concatenate(values) for name, values in parts.items()},
-        [Sets.joined(some) for some in sets.values()],
+        [Sets.joined(_emptied(some)) for some in sets.values()],
     )
+
+
+def _emptied(parts: list[Sets]) -> Iterator[Sets]:
+    """Yield the parts of a list, and let go of each."""
+    parts.reverse()
+    while parts:
+        yield parts.pop()
 
 
 def _rivals(rows: pd.DataFrame, sets: Sets, floor: float) -> Pairs:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from curation.alike.incidence import Incidence, by_rarity, rarest
+from curation.alike.incidence import Incidence, Outlines, by_rarity, rarest
 from curation.alike.keys import text_keys
 from curation.alike.numbers import Templates
 from curation.alike.sets import Sets, numbered
@@ -72,7 +72,7 @@ class Texts:
     """
 
     def __init__(self, *parts: pd.Series, keys: Sequence[np.ndarray] = ()) -> None:
-        self._parts = [part.fillna("") for part in parts]
+        self._parts = [part.fillna("") if part.hasnans else part for part in parts]
         keys = keys or [text_keys(part) for part in self._parts]
         self.codes = numbered(*(column for key in keys for column in key.T))
 
@@ -133,8 +133,9 @@ def word_copies(
         return
     for n, (short, enough) in enumerate(((False, COPY), (True, SHORT_COPY))):
         part = part_of(progress, n, 2)
-        sets = [Sets.joined(list(_sets(texts, own, short, work)))]
-        for pairs in _between(sets, _sets(texts, others, short, work), enough, part):
+        sets = [Sets.joined(_sets(texts, own, short, work))]
+        near = _between(sets, _sets(texts, others, short, work), enough, part)
+        for pairs in gathered(near):  # a block has few, and to read texts takes as long for one
             in_others = pairs.first >= len(own)
             i = own[np.where(in_others, 0, pairs.first)]
             i[in_others] = others[pairs.first[in_others] - len(own)]
@@ -183,11 +184,13 @@ def near_among(sets: Sets, threshold: float, progress: Progress = silent) -> Ite
     """
     whole = Incidence(sets)
     del sets  # what is compared from here on is a fraction of it
+    outlines = Outlines(whole.matrix, whole.sizes)
     order = np.argsort(whole.sizes, kind="stable")
     sizes, ranked = whole.sizes[order], by_rarity(whole.matrix[order])
     seeking = _ones(rarest(ranked, sizes, threshold))
     # Two sets of which one is no smaller share more than t of the smaller: 2t / (1 + t) of it.
     proposing = _ones(rarest(ranked, sizes, 2 * threshold / (1 + threshold)))
+    del ranked
     least = np.searchsorted(sizes, np.ceil(threshold * sizes - 1e-9))
     for start in range(0, len(sizes), ACROSS):
         stop = min(start + ACROSS, len(sizes))
@@ -200,7 +203,9 @@ def near_among(sets: Sets, threshold: float, progress: Progress = silent) -> Ite
             i = product.row.astype(np.int64) + start + begin
             j = product.col.astype(np.int64) + least[start]
             likely = (j < i) & (j >= least[i])
-            yield from _near(whole, order[i[likely]], order[j[likely]], threshold)
+            i, j = order[i[likely]], order[j[likely]]
+            alike = outlines.may_reach(i, outlines, j, threshold)
+            yield from _near(whole, i[alike], j[alike], threshold)
             begin = end
         progress(stop / len(sizes), f"{stop:,} of {len(sizes):,} compared by words")
 
@@ -238,6 +243,7 @@ class Index:
         self._rank = np.empty(len(counts), dtype=np.int64)
         self._rank[np.lexsort((self._vocabulary, counts))] = np.arange(len(counts))
         self._whole, rarest = self._incidences(sets)
+        self._outlines = Outlines(self._whole, self._sizes)
         self._by_shingle = rarest.T.tocsr()
         self._proposals = np.diff(self._by_shingle.indptr)
 
@@ -248,14 +254,14 @@ class Index:
             return
         sizes = sets.sizes
         whole, rarest = self._incidences(sets)
+        outlines = Outlines(whole, sizes)
         hits = np.append(0, np.cumsum(rarest @ self._proposals))
         begin = 0
         while begin < len(sets):
             end = max(begin + 1, int(np.searchsorted(hits, hits[begin] + HITS, "right")) - 1)
             product = (rarest[begin:end] @ self._by_shingle).tocoo()
             i, j = product.row.astype(np.int64) + begin, product.col.astype(np.int64)
-            less, more = np.minimum(sizes[i], self._sizes[j]), np.maximum(sizes[i], self._sizes[j])
-            likely = less >= self._threshold * more - 1e-9
+            likely = outlines.may_reach(i, self._outlines, j, self._threshold)
             i, j = i[likely], j[likely]
             for start in range(0, len(i), CHECKED):
                 a, b = i[start : start + CHECKED], j[start : start + CHECKED]

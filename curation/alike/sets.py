@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,16 +37,16 @@ class Sets:
         return cls(flat, np.array([len(s) for s in sets], dtype=np.int64))
 
     @classmethod
-    def joined(cls, parts: list[Sets]) -> Sets:
-        """The sets of several parts; the list is emptied, so that nothing is held twice."""
-        sizes = [part.sizes for part in parts]
-        values, place = np.empty(sum(len(part.values) for part in parts), dtype=np.uint64), 0
-        parts.reverse()
-        while parts:
-            some = parts.pop().values
-            values[place : place + len(some)] = some
-            place += len(some)
-        return cls(values, np.concatenate([*sizes, np.zeros(0, dtype=np.int64)]))
+    def joined(cls, parts: Iterable[Sets]) -> Sets:
+        """The sets of several parts, of which each is let go before the next is read."""
+        values, sizes, filled = np.empty(0, dtype=np.uint64), [np.zeros(0, dtype=np.int64)], 0
+        for part in parts:
+            # It grows where it lies, so that nothing large is held twice.
+            values.resize(filled + len(part.values), refcheck=False)
+            values[filled:] = part.values
+            filled = len(values)
+            sizes.append(part.sizes)
+        return cls(values, np.concatenate(sizes))
 
     @functools.cached_property
     def ends(self) -> np.ndarray:
