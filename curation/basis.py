@@ -79,19 +79,27 @@ class Bases:
 
 
 def vector_keys(vectors: Many) -> np.ndarray:
-    """Sixteen bytes that stand for each vector, (rows,) S16: equal vectors, equal keys."""
+    """A number that stands for each vector, (rows,) uint64: equal vectors, equal keys."""
     vectors = Vectors.of(vectors)
     places, place = np.unique(vectors.places, return_inverse=True)  # a vector at one place is one
     distinct = replace(vectors, places=places)
-    keys = np.zeros(len(places), dtype="S16")  # which loses zeros at the end, hence the full stop
+    keys = np.zeros(len(places), dtype=np.uint64)
     for start in range(0, len(places), BLOCK):
         data = np.ascontiguousarray(distinct[start : start + BLOCK], dtype=np.float16)
         width, view = data.shape[1] * 2, data.tobytes()
         keys[start : start + len(data)] = [
-            hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest() + b"."
+            int.from_bytes(
+                hashlib.blake2b(view[i * width : (i + 1) * width], digest_size=15).digest()[:8],
+                "big",
+            )
             for i in range(len(data))
         ]
     return keys[place]
+
+
+def of_earlier(keys: bytes) -> np.ndarray:
+    """Keys as earlier versions kept them, sixteen bytes each, of which the first eight are today's."""
+    return np.frombuffer(keys, dtype=">u8")[::2].astype(np.uint64)
 
 
 def positions(keys: np.ndarray, stored: np.ndarray) -> np.ndarray:

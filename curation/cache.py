@@ -38,12 +38,15 @@ def key(*parts: object) -> str:
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
+SINGLE = b"single"
+"""The key in a file under which the columns stand whose numbers lie in single precision."""
+
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table with a checksum over all of it, by which a reader notices an incomplete file."""
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    stored = _coded(table)
+    stored = _coded(_single(table))
     with pa.ipc.new_file(sink, stored.schema, options=options) as writer:
         writer.write_table(stored)
     body = sink.getvalue()
@@ -62,7 +65,28 @@ def read_table(path: Path) -> pa.Table | None:
     if hashlib.blake2b(body, digest_size=_DIGEST).digest() != data[:_DIGEST].to_pybytes():
         return None
     with pa.ipc.open_file(body) as reader:
-        return _plain(reader.read_all())
+        return _plain(_double(reader.read_all()))
+
+
+def _single(table: pa.Table) -> pa.Table:
+    """The table with single precision where that is all of a column's numbers; see `_double`."""
+    names, metadata = list[str](), table.schema.metadata or {}
+    for place, field in enumerate(table.schema):
+        if field.type == pa.float64():
+            short = table[place].cast(pa.float32(), safe=False)
+            if short.cast(pa.float64()).equals(table[place]):
+                table = table.set_column(place, field.name, short)
+                names.append(field.name)
+    return table.replace_schema_metadata({**metadata, SINGLE: orjson.dumps(names)})
+
+
+def _double(table: pa.Table) -> pa.Table:
+    """The table that `_single` was given."""
+    metadata = dict(table.schema.metadata or {})
+    for name in orjson.loads(metadata.pop(SINGLE, b"[]")):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[place].cast(pa.float64()))
+    return table.replace_schema_metadata(metadata)
 
 
 def _coded(table: pa.Table) -> pa.Table:

@@ -6,7 +6,8 @@ are made from them when somebody reads the delta.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from pandas.arrays import ArrowStringArray
 
 ROW = "row number"
 """The column of a stored table with the number of each row; absent where the rows are all, in order."""
+
+AMONG = b"rows among"
+"""The key of a stored table under which, instead, stands which rows of an earlier one it has."""
 
 PIECES = 8
 """Rows for each replaced text from which pieces are put together; for fewer a mask is quicker."""
@@ -114,6 +118,42 @@ def to_table(frame: pd.DataFrame, numbers: np.ndarray, count: int) -> pa.Table:
     if is_whole(numbers, count):
         return table
     return table.append_column(ROW, pa.array(numbers, pa.int32()))
+
+
+def without_numbers(table: pa.Table, earlier: Sequence[np.ndarray]) -> pa.Table:
+    """Return a table of `to_table` with a bit for each row of an earlier one in the place of numbers.
+
+    earlier: numbers of rows, in the order of which a later table has some; unchanged where none fits.
+    """
+    if ROW not in table.column_names or not len(table):
+        return table
+    numbers = table[ROW].to_numpy()
+    chosen = np.zeros(max(int(some.max(initial=0)) for some in (numbers, *earlier)) + 1, dtype=bool)
+    chosen[numbers] = True
+    for place in reversed(range(len(earlier))):
+        among = chosen[earlier[place]]
+        if np.array_equal(earlier[place][among], numbers):
+            bits = zlib.compress(np.packbits(among).tobytes())
+            proof = zlib.crc32(numbers.tobytes())
+            metadata = {**(table.schema.metadata or {}), AMONG: b"%d:%d:%b" % (place, proof, bits)}
+            return table.drop_columns([ROW]).replace_schema_metadata(metadata)
+    return table
+
+
+def with_numbers(table: pa.Table | None, earlier: Sequence[np.ndarray]) -> pa.Table | None:
+    """Return the table that `without_numbers` was given; None where the earlier rows are others now."""
+    if table is None or AMONG not in (table.schema.metadata or {}):
+        return table
+    place, proof, packed = table.schema.metadata[AMONG].split(b":", 2)
+    if int(place) >= len(earlier):
+        return None
+    former = earlier[int(place)]
+    bits = np.frombuffer(zlib.decompress(packed), dtype=np.uint8)
+    among = np.unpackbits(bits, count=len(former)).astype(bool)
+    numbers = former[among].astype(np.int32)
+    if zlib.crc32(numbers.tobytes()) != int(proof):
+        return None
+    return table.append_column(ROW, pa.array(numbers))
 
 
 def from_table(table: pa.Table, count: int) -> tuple[pd.DataFrame, np.ndarray]:

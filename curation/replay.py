@@ -28,7 +28,7 @@ from curation.engine.vector_places import keep_places, remembered_places
 from curation.errors import CurationError
 from curation.files import content_of
 from curation.footprint import give_back
-from curation.numbered import from_table, is_whole, to_table
+from curation.numbered import from_table, is_whole, to_table, with_numbers, without_numbers
 from curation.overlay import PeopleLayer, PeopleState, Source, interleaved, lay
 from curation.recipe import Recipe, Step, replace_params
 from curation.registry import SEEDS, operation
@@ -192,7 +192,8 @@ class Replay:
     ) -> Dataset:
         begin = time.perf_counter()
         step, operation = stage.step, stage.step.operation
-        remembered = self.cache.get(fingerprint)
+        earlier = [r.numbers for r in dataset.steps if r.use != PEOPLE and r.numbers is not None]
+        remembered = with_numbers(self.cache.get(fingerprint), earlier)
         vectors, ids = dataset.vectors, dataset.rows.index
         if operation.kind == "embed" and remembered is not None:
             try:
@@ -205,7 +206,8 @@ class Replay:
             if not compute(step):
                 raise NotCached(stage.name, dataset)
             delta, numbers, vectors = self._computed(dataset, stage, place)
-            self.cache.put(fingerprint, to_table(delta, numbers, len(ids)))
+            table = to_table(delta, numbers, len(ids))
+            self.cache.put(fingerprint, without_numbers(table, earlier))
             if operation.kind == "embed":
                 keep_places(self.cache, fingerprint, vectors, self.store)
         index, numbers = _index_of(dataset, numbers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from hashlib import blake2b
 from pickle import UnpicklingError
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -123,6 +125,23 @@ def test_a_row_that_goes_and_comes_back_is_where_it_was(tmp_path):
     before = place(vectors, kept)
     place(vectors[:200], kept)
     assert (place(vectors, kept) == before).all()
+
+
+def test_places_kept_under_longer_keys_and_in_double_precision_stay(tmp_path):
+    vectors, _ = clusters(300)
+    kept = Basis(tmp_path / "places.arrow")
+    before = place(vectors[:290], kept)
+    halves = vectors[:290].astype(np.float16)
+    keys = sorted(
+        (blake2b(v.tobytes(), digest_size=15).digest() + b".", i) for i, v in enumerate(halves)
+    )
+    plane = before[[i for _, i in keys]] * (1 + 1e-9)
+    key = pa.array([key for key, _ in keys], pa.binary(16))
+    kept.save(pa.table({"key": key, "x": plane[:, 0], "y": plane[:, 1]}))
+    grown = place(vectors, kept)
+    assert (grown[:290] == before).all()
+    assert kept.load().schema.types == [pa.uint64(), pa.float32(), pa.float32()]
+    assert (place(vectors, kept) == grown).all()
 
 
 def test_other_data_get_a_map_of_their_own(tmp_path):

@@ -62,6 +62,53 @@ def test_a_stored_table_has_the_rows_their_numbers_and_the_notes(numbers):
     same(back, FRAME.reset_index(drop=True))
 
 
+EARLIER = np.array([4, 0, 2, 7, 1])
+
+
+@pytest.mark.parametrize("chosen", [[True] * 5, [False, True, True, False, True]], ids=str)
+def test_rows_of_an_earlier_table_are_stored_without_their_numbers(chosen, tmp_path):
+    numbers = EARLIER[chosen]
+    frame = pd.DataFrame({"size": np.arange(len(numbers))})
+    frame.attrs["notes"] = ["One row is long."]
+    table = numbered.to_table(frame, numbers, 9)
+    earlier = [np.arange(3), EARLIER, np.arange(9)]
+    cache.write_table(tmp_path / "rows.arrow", numbered.without_numbers(table, earlier))
+    stored = cache.read_table(tmp_path / "rows.arrow")
+    assert stored.column_names == ["size"]
+    back, numbers_back = numbered.from_table(numbered.with_numbers(stored, earlier), 9)
+    assert numbers_back.tolist() == numbers.tolist() and back.attrs == frame.attrs
+    same(back, frame)
+    others = [[], earlier[:1], [*earlier[:1], EARLIER[::-1]], [*earlier[:1], EARLIER[:4]]]
+    assert [numbered.with_numbers(stored, some) for some in others] == [None] * 4
+
+
+def test_rows_in_no_earlier_order_keep_their_numbers():
+    table = numbered.to_table(pd.DataFrame({"size": [1, 2]}), np.array([2, 0]), 9)
+    assert numbered.without_numbers(table, [np.arange(9), EARLIER]) is table
+    assert numbered.with_numbers(table, []) is table
+    assert numbered.with_numbers(None, [EARLIER]) is None
+
+
+@pytest.mark.parametrize(
+    "values, kind",
+    [
+        ([0.5, None, -0.0, float("inf")], "float"),
+        ([0.5, 0.1], "double"),
+        ([0.5, 1e300], "double"),
+        ([None, None], "float"),
+    ],
+    ids=str,
+)
+def test_numbers_are_stored_in_single_precision_where_that_is_all_of_them(values, kind, tmp_path):
+    table = pa.table({"n": pa.array(values, pa.float64()), "f": pa.array(values, pa.float32())})
+    cache.write_table(tmp_path / "n.arrow", table)
+    back = cache.read_table(tmp_path / "n.arrow")
+    assert back.schema == table.schema
+    assert str(back["n"].to_pylist()) == str(values)  # also of -0.0
+    body = pa.py_buffer((tmp_path / "n.arrow").read_bytes()).slice(32)
+    assert str(pa.ipc.open_file(body).schema.field("n").type) == kind
+
+
 def test_the_order_of_ids_is_shared_by_datasets_of_the_same_rows_only():
     dataset = make_dataset([("a", "1"), ("b", "2"), ("c", "3")])
     ids = dataset.rows.index

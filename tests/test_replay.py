@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from curation import registry, versions
 from curation.basis import Bases
-from curation.cache import Cache, Memory, key
+from curation.cache import Cache, Memory, key, read_table
 from curation.dataset import Dataset
 from curation.embedding import VectorStore, nearest
 from curation.engine import Batch, Processes, Serial
@@ -586,6 +586,19 @@ def test_neighbours_of_some_rows_are_positions_among_them_and_are_remembered(tmp
     for neighbours in (computed, supply.neighbours(5, positions)):
         assert all((got == due).all() for got, due in zip(neighbours, expected, strict=True))
     assert supply.neighbours(5, positions[:1])[0].shape == (1, 0)
+
+
+@pytest.mark.parametrize("least, width", [(30, 15), (31, 29)])
+def test_fewer_neighbours_are_remembered_of_a_part_of_many_rows(
+    tmp_path, monkeypatch, least, width
+):
+    rows = make_dataset([(f"Question {i}?", f"{i * i}") for i in range(60)]).rows.sort_index()
+    vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    monkeypatch.setattr("curation.engine.supply.FITTED", least)
+    supply = Supply(rows, dataset=Dataset(rows, vectors), cache=Cache(tmp_path))
+    supply.neighbours(5, np.arange(0, 60, 2))
+    (path,) = tmp_path.rglob("*.arrow")
+    assert read_table(path)["indices"].type.list_size == width
 
 
 # --- how much is remembered -----------------------------------------------------------------------

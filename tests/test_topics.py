@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from hashlib import blake2b
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 from typer.testing import CliRunner
@@ -93,6 +96,26 @@ def test_what_another_run_found_anew_meanwhile_is_left_as_it_is(tmp_path):
 
     topics_of(rows, vectors, Overtaken(basis.path), topics=8)
     assert basis.load().equals(other.load())
+
+
+def test_topics_kept_under_longer_keys_stay(tmp_path):
+    rows, vectors, _ = groups(300, 8, noise=0.4)
+    basis = Basis(tmp_path / "basis.arrow")
+    before = topics_of(rows[:200], vectors[:200], basis, topics=8)
+    grown = topics_of(
+        rows, vectors, Basis(shutil.copy(basis.path, tmp_path / "same.arrow")), topics=8
+    )
+    names = basis.load()["topic"].to_pylist()
+    halves = vectors[:200].astype(np.float16)
+    keys = [blake2b(v.tobytes(), digest_size=15).digest() + b"." for v in halves]
+    members = [
+        b"".join(k for k, t in zip(keys, before["topic"], strict=True) if t == name)
+        for name in names
+    ]
+    old = basis.load().drop_columns(["keys"])
+    basis.save(old.append_column("members", pa.array(members, pa.large_binary())))
+    pd.testing.assert_frame_equal(topics_of(rows, vectors, basis, topics=8), grown)
+    assert "members" not in basis.load().column_names
 
 
 @pytest.mark.parametrize("start, end", [(0, 500), (250, 450)], ids=["more", "new"])

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from curation.alike.work import Work
-from curation.basis import Basis
+from curation.basis import FITTED, Basis
 from curation.cache import Cache, key
 from curation.dataset import Dataset, Progress, silent
 from curation.engine.work import EngineWork, Run, one_by_one
@@ -34,6 +34,9 @@ from curation.versions import module_version
 
 _WIDTHS = (50, 100, 200)
 """Numbers of neighbours that are computed and remembered: the map and a selection share the 50."""
+
+_WIDTHS_OF_PART = (15, *_WIDTHS)
+"""The same for a part of many rows: only the map and topics look at it, and they take 15."""
 
 Neighbours = tuple[np.ndarray, np.ndarray]
 """Indices and cosine similarities, both (rows, k)."""
@@ -107,7 +110,9 @@ class Supply:
 
         def neighbours(k: int, positions: Any = None) -> Neighbours:
             vectors = self.vectors if positions is None else self.vectors.of_rows(positions)
-            return _neighbours(without_gaps(vectors), k, self.cache, self.progress)
+            part = positions is not None and len(positions) >= FITTED
+            widths = _WIDTHS_OF_PART if part else _WIDTHS
+            return _neighbours(without_gaps(vectors), k, widths, self.cache, self.progress)
 
         return neighbours
 
@@ -170,10 +175,11 @@ def vectors_of(
     return Vectors.of(answer[0] if isinstance(answer, tuple) else answer)
 
 
-def _neighbours(vectors: Any, k: int, cache: Cache | None, progress: Progress) -> Neighbours:
+def _neighbours(
+    vectors: Any, k: int, widths: Sequence[int], cache: Cache | None, progress: Progress
+) -> Neighbours:
     """The k nearest, from one of a few remembered widths."""
-    widths = (*_WIDTHS, k)
-    width = min(next(w for w in widths if w >= k), max(0, len(vectors) - 1))
+    width = min(next(w for w in (*widths, k) if w >= k), max(0, len(vectors) - 1))
     indices, similarities = _of_width(vectors, width, cache, progress)
     return indices[:, :k], similarities[:, :k]
 

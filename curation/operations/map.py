@@ -13,7 +13,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from curation.basis import BLOCK, STAYS, Basis, positions, shaping, vector_keys, with_former
+from curation.basis import (
+    BLOCK,
+    STAYS,
+    Basis,
+    of_earlier,
+    positions,
+    shaping,
+    vector_keys,
+    with_former,
+)
 from curation.dataset import Progress, silent
 from curation.registry import SEEDS, Range, score
 from curation.vectors import Vectors
@@ -100,10 +109,16 @@ def project_map(
         plane[new] = _between(
             vectors.of_rows(first[new]), vectors.of_rows(first[~new]), plane[~new], keys[new]
         )
+    plane = _single(plane)
     with basis.locked():
         former = _Places() if anew else _Places.of(basis)
         former.with_these(keys, plane).keep(basis)
     return _columns(plane[twin], rows.index)
+
+
+def _single(plane: np.ndarray) -> np.ndarray:
+    """Places in single precision, as they are kept: a place is the same before and after that."""
+    return plane.astype(np.float32).astype(np.float64)
 
 
 def _columns(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
@@ -114,7 +129,7 @@ def _columns(plane: np.ndarray, index: pd.Index) -> pd.DataFrame:
 class _Places:
     """Places of vectors on the map: keys, sorted, and plane, (keys, 2)."""
 
-    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype="S16"))
+    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     plane: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
@@ -122,9 +137,11 @@ class _Places:
         table = basis.load()
         if table is None:
             return cls()
-        stored = table["key"].combine_chunks()
-        keys = np.frombuffer(stored.buffers()[1], "S16")[stored.offset :][: len(stored)]
-        return cls(keys, np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]))
+        key = table["key"]
+        old = pa.types.is_fixed_size_binary(key.type)
+        keys = of_earlier(b"".join(key.to_pylist())) if old else key.to_numpy()
+        plane = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
+        return cls(keys, plane.astype(np.float64))
 
     def of_keys(self, keys: np.ndarray) -> np.ndarray:
         """Places of some keys, (keys, 2); NaN for a key without one."""
@@ -139,9 +156,8 @@ class _Places:
 
     def keep(self, basis: Basis) -> None:
         """Save the places."""
-        buffers = [None, pa.py_buffer(self.keys.tobytes())]
-        keys = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(self.keys), buffers)
-        basis.save(pa.table({"key": keys, "x": self.plane[:, 0], "y": self.plane[:, 1]}))
+        x, y = self.plane.T.astype(np.float32)
+        basis.save(pa.table({"key": self.keys, "x": x, "y": y}))
 
 
 def _main_directions(vectors: np.ndarray) -> np.ndarray:
@@ -256,7 +272,7 @@ def _between(new: Vectors, placed: Vectors, plane: np.ndarray, keys: np.ndarray)
         weights /= weights.sum(axis=1, keepdims=True)
         centre = np.einsum("rk,rkc->rc", weights, around)
         apart = np.sqrt(np.einsum("rk,rkc->rc", weights, (around - centre[:, None]) ** 2))
-        hashed = np.frombuffer(keys[block].tobytes(), dtype=np.uint8).reshape(-1, 16)[:, :8]
-        nudge = hashed.copy().view(np.uint32).astype(np.float64) / 2**32 - 0.5
+        hashed = keys[block].astype(">u8").view(np.uint32).reshape(-1, 2)
+        nudge = hashed.astype(np.float64) / 2**32 - 0.5
         result[block] = centre + nudge * np.minimum(apart, 10 * usual) + nudge * usual * 0.2
     return result

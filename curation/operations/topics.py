@@ -14,6 +14,7 @@ from curation.basis import (
     FITTED,
     STAYS,
     Basis,
+    of_earlier,
     positions,
     shaping,
     vector_keys,
@@ -155,9 +156,13 @@ class _Topics:
         table = basis.load()
         if table is None:
             return None
-        members = [np.frombuffer(m, dtype="S16") for m in table["members"].to_pylist()]
-        keys = np.concatenate(members)
-        place = np.repeat(np.arange(len(members)), [len(m) for m in members])
+        if "members" in table.column_names:
+            members = [of_earlier(m) for m in table["members"].to_pylist()]
+            keys, sizes = np.concatenate(members), [len(m) for m in members]
+        else:
+            lists = table["keys"].combine_chunks()
+            keys, sizes = lists.flatten().to_numpy(), lists.value_lengths().to_numpy()
+        place = np.repeat(np.arange(len(sizes)), sizes)
         order = np.argsort(keys)
         centres = np.array(table["centre"].to_pylist(), dtype=np.float32)
         names = table["topic"].to_pylist(), table["theme"].to_pylist()
@@ -182,7 +187,9 @@ class _Topics:
 
     def keep(self, basis: Basis) -> None:
         """Save the topics."""
-        members = [self.keys[self.place == t].tobytes() for t in range(len(self.topic))]
+        sizes = np.bincount(self.place, minlength=len(self.topic))
+        ends = np.append(0, np.cumsum(sizes))
+        keys = self.keys[np.argsort(self.place, kind="stable")]
         basis.save(
             pa.table(
                 {
@@ -190,7 +197,7 @@ class _Topics:
                     "theme": pa.array(self.theme, pa.string()),
                     "made_of": pa.array([self.made_of] * len(self.topic), pa.int64()),
                     "centre": pa.array(self.centres.tolist(), pa.list_(pa.float32())),
-                    "members": pa.array(members, pa.large_binary()),
+                    "keys": pa.LargeListArray.from_arrays(pa.array(ends), pa.array(keys)),
                 }
             )
         )
@@ -206,7 +213,7 @@ def _named(
     terms = naming.terms(theme)
     theme_names = iter(names([t for i, t in enumerate(terms) if i not in of_single], topic_names))
     of_theme = [of_single[i] if i in of_single else next(theme_names) for i in range(len(terms))]
-    no_members = np.zeros(0, dtype="S16"), np.zeros(0, dtype=np.int64)
+    no_members = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
     return _Topics(topic_names, [of_theme[t] for t in theme], centres, made_of, *no_members)
 
 
