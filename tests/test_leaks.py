@@ -7,11 +7,16 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from curation.alike import likeness
 from curation.alike.likeness import likenesses
 from curation.alike.pairs import Pairs
+from curation.alike.work import Work
 from curation.export.leaks import leak_ratio, leaks
+from curation.operations.split import leak_groups
 from tests.conftest import make_dataset
 
 WORDS = "apple boat cloud door engine field garden harbour island jacket kettle lamp meadow".split()
@@ -222,3 +227,83 @@ def test_two_opposite_rows_have_no_leak_ratio():
     names, vectors = np.array(["train", "test"]), np.array([[1.0, 0.0], [-1.0, 0.0]])
     assert leak_ratio(names, vectors) is None
     assert leak_ratio(names, np.array([[1.0, 0.0], [0.0, 1.0]])) == {"split": 1.0, "random": 1.0}
+
+
+LONG = " ".join(f"{word} beside the {other}" for word in WORDS for other in WORDS[:2])
+TEXTS = [
+    *(LONG, f"{LONG} now", LONG.replace("meadow beside the boat", "meadow upon the boat")),
+    *(
+        LONG[::-1],
+        "Where is the kettle, and where is the lamp?",
+        "Where is the kettle? Where is the lamp?",
+    ),
+    *(
+        "Add 2 to 40 and tell me.",
+        "Add 3 to 40 and tell me.",
+        "Where is the kettle, or where is the lamp?",
+    ),
+]
+
+
+class Remembering(Work):
+    """Remembers what the split compared, as the engine does."""
+
+    def __init__(self) -> None:
+        self.memory = {}
+
+    def since(self, parts, compute):
+        self.memory[str(parts)] = arrays = compute(self.latest(compute.__module__, parts))
+        return arrays
+
+    def latest(self, module, parts):
+        assert module == "curation.alike.likeness"
+        return self.memory.get(str(parts))
+
+
+EXAMPLES = st.lists(
+    st.tuples(st.sampled_from(TEXTS), st.sampled_from(["", *TEXTS]), st.sampled_from("tv")),
+    min_size=2,
+    max_size=9,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EXAMPLES, st.sets(st.integers(0, 8)), st.data())
+def test_leaks_are_the_same_whatever_the_split_compared_before(examples, left, data):
+    """Some rows are left out of the delivery, and others of the former comparison."""
+    splits = [{"t": "train", "v": "validation"}[split] for *_, split in examples]
+    rows = placed([(prompt, response) for prompt, response, _ in examples], splits)
+    places = np.array([n for n in range(len(rows)) if n not in left], dtype=np.int64)
+    before = data.draw(st.sets(st.sampled_from(range(len(rows))), min_size=1))
+    work = Remembering()
+    leak_groups(rows.iloc[sorted(before)], work=work)
+    alone = leaks(rows.iloc[places], None, 0.95) if len(places) else None
+    if alone:
+        assert leaks(rows, None, 0.95, work=work, places=places) == alone or not alone["checked"]
+        assert leaks(rows, None, 0.95, places=places) == alone
+
+
+def test_what_the_split_compared_and_kept_together_is_not_compared_again(monkeypatch):
+    rows = placed(
+        [(text, "") for text in TEXTS] + [(f"{WORDS[0]}?", text) for text in TEXTS], "train"
+    )
+    work, compared = Remembering(), []
+    group, _ = leak_groups(rows, work=work)
+    rows = rows.assign(split=np.where(group == group[0], "test", "train"))
+    expected = leaks(rows, None, 0.95)
+    real = likeness.word_copies
+    monkeypatch.setattr(likeness, "word_copies", lambda *args: compared.append(args) or real(*args))
+    assert leaks(rows, None, 0.95, work=work) == expected and not compared
+    assert expected["kinds"] == {} and len(set(group)) > 2
+    torn = rows.assign(split=["test", *rows["split"][1:-1], "test"]).assign(
+        split=lambda r: np.where(np.arange(len(r)) == 1, "train", r["split"])
+    )
+    report = leaks(torn, None, 0.95, work=work)
+    assert compared and report["kinds"]["prompt_words"] > 0, "a pair that was torn is listed again"
+    more = placed(
+        [*zip(rows["prompt"], rows["response"], strict=True), (f"{LONG} then", "")], "train"
+    )
+    more = more.assign(split=[*rows["split"], "train"])
+    compared.clear()
+    report = leaks(more, None, 0.95, work=work)
+    assert compared and report["kinds"]["prompt_words"] > 0, "a row that is new is compared"

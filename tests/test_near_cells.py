@@ -19,7 +19,8 @@ from curation.alike.pairs import Pairs, gathered, joined
 from curation.dataset import silent
 from curation.embedding import nearest
 from curation.export.card import _splits
-from curation.export.leaks import _nearest_in_cells, leaks, ratio_sentence
+from curation.export.leaks import _nearest_in_cells, leaks
+from curation.export.sentences import ratio_sentence
 from curation.operations.split import _notes
 from curation.operations.split import split as split_step
 from curation.registry import operation

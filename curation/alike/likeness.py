@@ -1,8 +1,9 @@
 """Examples that a model could know by heart from another example: by words, and by meaning.
 
 Guarantee: the split and the leak check ask this module, so a split that keeps its pairs together passes
-the check at the same threshold. Accepted: texts without spaces between words are compared by runs of
-characters, in which one other word changes more.
+the check at the same threshold. No two rows are compared again where the split's own comparison of all of
+them shows that none of its pairs has two sides. Accepted: texts without spaces between words are compared
+by runs of characters, in which one other word changes more.
 """
 
 from __future__ import annotations
@@ -72,31 +73,38 @@ def likenesses(
     progress: Progress = silent,
     keys: Arrays | None = None,
     work: Work = AT_ONCE,
+    places: np.ndarray | None = None,
 ) -> Iterator[Likeness]:
     """Yield the pairs of examples that are copies of each other, in blocks, by kind.
 
     alike: pairs whose vectors are near enough. apart, looked: see `word_copies`. keys: see
-    `asked_keys`. Two prompts that differ in nothing but numbers are no copies of each other, unless both
-    have the same answer.
+    `asked_keys`. places: of the examples among the rows; all unless given. Two prompts that differ in nothing
+    but numbers are no copies of each other, unless both have the same answer.
     """
     keys = keys or work.of_rows(asked_keys, rows[list(ASKED)])
-    some = Examples(rows, keys)
-    for pairs in some.by_prompts(apart, looked, part_of(progress, 0, 2), work):
-        yield Likeness("prompt_words", pairs)
-    for pairs in some.by_words(apart, looked, part_of(progress, 1, 2), work):
-        yield Likeness("words", pairs)
+    some = Examples(rows, keys, places)
+    for n, (kind, of_kind, compare) in enumerate(
+        (("prompt_words", PROMPTS, some.by_prompts), ("words", WHOLE, some.by_words))
+    ):
+        if apart is None or not _is_parted(of_kind, keys, apart, work):
+            for pairs in compare(apart, looked, part_of(progress, n, 2), work):
+                yield Likeness(kind, pairs)
     for pairs in gathered(alike):
         yield Likeness("meaning", some.without_other_numbers(pairs))
 
 
-class Examples:
-    """Examples to compare by their words; keys: see `asked_keys`."""
+PROMPTS, WHOLE = "prompts", "words"
+"""The texts that are compared by words: those of prompts, and whole examples."""
 
-    def __init__(self, rows: pd.DataFrame, keys: Arrays) -> None:
-        self._prompts = Texts(rows["prompt"], keys=[keys["prompts"]])
-        answered, whole = _whole_keys(keys)
-        self._whole = Texts(rows["prompt"].where(answered, ""), rows["response"], keys=whole)
-        self._differ = OtherNumbers(rows, keys)
+
+class Examples:
+    """Examples to compare by their words; keys: see `asked_keys`. places: see `likenesses`."""
+
+    def __init__(self, rows: pd.DataFrame, keys: Arrays, places: np.ndarray | None = None) -> None:
+        self._prompts = Texts(rows["prompt"], keys=_keys_of(PROMPTS, keys), places=places)
+        texts = (rows[name] for name in ASKED)
+        self._whole = Texts(*texts, keys=_sides_of(keys), places=places, answers=True)
+        self._differ = OtherNumbers(rows, keys, places)
 
     def by_prompts(
         self, apart: np.ndarray | None, looked: np.ndarray | None, progress: Progress, work: Work
@@ -116,10 +124,37 @@ class Examples:
         return pairs.where(~self._differ(pairs.first, pairs.second))
 
 
-def _whole_keys(keys: Arrays) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The rows with an answer, and the keys of both sides; a prompt without an answer is compared once."""
+def _sides_of(keys: Arrays) -> list[np.ndarray]:
+    """The keys of both sides of whole examples; a prompt without an answer is compared once."""
     answered = np.asarray(keys["answers"].any(axis=1))
-    return answered, [np.where(answered[:, None], keys["prompts"], 0), keys["answers"]]
+    return [np.where(answered[:, None], keys["prompts"], 0), keys["answers"]]
+
+
+def _keys_of(kind: str, keys: Arrays) -> list[np.ndarray]:
+    """The key of each text of a kind."""
+    return [keys["prompts"]] if kind == PROMPTS else [one_key(_sides_of(keys))]
+
+
+def _is_parted(kind: str, keys: Arrays, apart: np.ndarray, work: Work) -> bool:
+    """Whether no pair of texts has two sides by a comparison that is remembered, of all of them.
+
+    False where none is remembered, where it lacks a text, or where equal texts have two sides.
+    """
+    (own,) = _keys_of(kind, keys)
+    filled = keys["prompts" if kind == PROMPTS else "answers"].any(axis=1)  # others have no text
+    some = np.flatnonzero(filled)
+    codes, sides = numbered(*own[some].T), apart[some]
+    first = first_of(codes)
+    if (sides[first][codes] != sides).any():
+        return False
+    former = work.latest(__name__, ["so far", kind])
+    if former is None:
+        return False
+    places = _places(former["keys"], own[some[first]])
+    if (places >= len(former["keys"])).any():
+        return False
+    pairs = _at(former, places, first)
+    return bool((sides[pairs.first] == sides[pairs.second]).all())
 
 
 def likenesses_so_far(
@@ -140,10 +175,10 @@ def likenesses_so_far(
     """
     some = cache(lambda: Examples(rows, keys))  # not made where nothing is to be compared
     first, second = part_of(progress, 0, 2), part_of(progress, 1, 2)
-    whole, named = Sample(), [keys["prompts"]]
-    yield so_far("prompts", named, lambda m: (some().by_prompts(None, m, first, work), whole), work)
-    named = [one_key(_whole_keys(keys)[1])]
-    yield so_far("words", named, lambda m: (some().by_words(None, m, second, work), whole), work)
+    whole, named = Sample(), _keys_of(PROMPTS, keys)
+    yield so_far(PROMPTS, named, lambda m: (some().by_prompts(None, m, first, work), whole), work)
+    named = _keys_of(WHOLE, keys)
+    yield so_far(WHOLE, named, lambda m: (some().by_words(None, m, second, work), whole), work)
     if vectors is not None:
 
         def near(looked: np.ndarray) -> tuple[Iterable[Pairs], Sample]:
@@ -214,8 +249,8 @@ def _places(keys: np.ndarray, others: np.ndarray) -> np.ndarray:
 class OtherNumbers:
     """Whether two examples fill one template with other numbers, for pairs of positions."""
 
-    def __init__(self, rows: pd.DataFrame, keys: Arrays) -> None:
-        self._prompts = Texts(rows["prompt"], keys=[keys["prompts"]])
+    def __init__(self, rows: pd.DataFrame, keys: Arrays, places: np.ndarray | None = None) -> None:
+        self._prompts = Texts(rows["prompt"], keys=_keys_of(PROMPTS, keys), places=places)
         self._answers = numbers_of(keys["answers"])
         self._unanswered = self._answers < 0
 

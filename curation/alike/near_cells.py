@@ -82,7 +82,9 @@ class NearCells:
             near = plane[block, :LEADING] @ centres.T - self._halves
             cell[block] = near.argmax(axis=1)
         by_cell = np.argsort(cell, kind="stable")
-        for start in range(0, plane.shape[1], FEW):  # a second table of all would be the largest thing
+        for start in range(
+            0, plane.shape[1], FEW
+        ):  # a second table of all would be the largest thing
             plane[:, start : start + FEW] = plane[by_cell, start : start + FEW]
         self._rows, self._cell, self._plane = present[by_cell], cell[by_cell], plane
         self._ends = np.append(0, np.cumsum(np.bincount(cell, minlength=len(centres))))

@@ -67,13 +67,20 @@ class Texts:
     """Texts by position, read when they are needed, so that a million long ones are never held twice.
 
     parts: columns of texts; a text is the row of their parts that are not empty, joined by blank lines.
-    keys: of each part, see `curation.alike.keys`; made of the parts unless given. codes: (texts,), equal
-    for equal texts.
+    keys: of each part, see `curation.alike.keys`; made of the parts unless given. places: of the texts in
+    the columns; all in order unless given. answers: whether a text is empty where its last part is. codes:
+    (texts,), equal for equal texts.
     """
 
-    def __init__(self, *parts: pd.Series, keys: Sequence[np.ndarray] = ()) -> None:
-        self._parts = [part.fillna("") if part.hasnans else part for part in parts]
-        keys = keys or [text_keys(part) for part in self._parts]
+    def __init__(
+        self,
+        *parts: pd.Series,
+        keys: Sequence[np.ndarray] = (),
+        places: np.ndarray | None = None,
+        answers: bool = False,
+    ) -> None:
+        self._parts, self._places, self._answers = parts, places, answers
+        keys = keys or [text_keys(part if places is None else part.iloc[places]) for part in parts]
         self.codes = numbered(*(column for key in keys for column in key.T))
 
     def __len__(self) -> int:
@@ -85,9 +92,13 @@ class Texts:
 
     def parts_of(self, positions: np.ndarray) -> pd.DataFrame:
         """The parts of the texts at some positions."""
-        return pd.DataFrame(
-            {n: part.iloc[positions].reset_index(drop=True) for n, part in enumerate(self._parts)}
-        )
+        places = positions if self._places is None else self._places[positions]
+        some = (part.iloc[places].fillna("").reset_index(drop=True) for part in self._parts)
+        frame = pd.DataFrame(dict(enumerate(some)))
+        if self._answers:
+            last = frame[len(self._parts) - 1]
+            frame = frame.apply(lambda part: part.where(last != "", ""))
+        return frame
 
     def differ_in_numbers(self, pairs: Pairs) -> np.ndarray:
         """A mask of the pairs of texts that are equal but for their numbers."""

@@ -30,6 +30,10 @@ class Work:
         """The arrays of a function that is given those of its last call with these parts, or None."""
         return compute(None)
 
+    def latest(self, module: str, parts: Sequence[Any]) -> Arrays | None:
+        """The arrays that `since` remembers for a function of a module with these parts, or None."""
+        return None
+
     def of_rows(self, compute: OfRows, rows: pd.DataFrame, **params: Any) -> Arrays:
         """Arrays with a row for each row, remembered by batch; of a batch of other rows too."""
         return compute(rows, **params)

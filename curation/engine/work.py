@@ -71,14 +71,15 @@ class EngineWork(Work):
 
     def since(self, parts: Sequence[Any], compute: Callable[[Arrays | None], Arrays]) -> Arrays:
         """The arrays of a function that is given those of its last call with these parts, or None."""
-        if self.cache is None:
-            return compute(None)
-        name = key("latest", module_version(compute.__module__), *parts)
-        former = self._read(name)
+        former = self.latest(compute.__module__, parts)
         arrays = compute(former)
         if arrays is not former:
-            self._write(name, arrays)
+            self._write(_latest(compute.__module__, parts), arrays)
         return arrays
+
+    def latest(self, module: str, parts: Sequence[Any]) -> Arrays | None:
+        """The arrays that `since` remembers for a function of a module with these parts, or None."""
+        return self._read(_latest(module, parts))
 
     def of_rows(self, compute: OfRows, rows: pd.DataFrame, **params: Any) -> Arrays:
         """Arrays with a row for each row, remembered by batch; of a batch of other rows too."""
@@ -114,6 +115,10 @@ class EngineWork(Work):
     def _write(self, name: str, arrays: Arrays) -> None:
         if self.cache is not None:
             self.cache.put(name, pa.table({c: _list(values) for c, values in arrays.items()}))
+
+
+def _latest(module: str, parts: Sequence[Any]) -> str:
+    return key("latest", module_version(module), *parts)
 
 
 def _list(values: np.ndarray) -> pa.Array:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa
 
-from curation.alike.keys import ASKED, columns_of
+from curation.alike.keys import columns_of
 from curation.alike.work import AT_ONCE, Work
 from curation.dataset import Dataset, Progress, silent
 from curation.errors import CurationError
@@ -40,12 +39,10 @@ from curation.export.origin import Origin, People
 from curation.export.places import without_folders
 from curation.export.shards import LARGEST, Shard, write_shards
 from curation.export.trainers.tables import dataset_info
+from curation.footprint import give_back
 from curation.looking.filter import Filter
 from curation.overlay import redacted_kinds
 from curation.text.slug import slug
-
-COMPARED = ("split", *ASKED, "metadata", "duplicate_group")
-"""Columns that the leak check reads; it alone holds the texts of all delivered rows at once."""
 
 WorkOf = Callable[[np.ndarray], Work]
 """Positions of rows → the computations of a comparison of these."""
@@ -111,13 +108,14 @@ def export(
         vectors = None if dataset.vectors is None else dataset.vectors.of_rows(places)
         progress(0.95, "Checking for leaks")
         leaked = leaks(
-            columns_of(dataset.rows, COMPARED).iloc[places],
+            dataset.rows,
             vectors,
             leak_similarity,
             lambda share, text: progress(0.95 + 0.05 * share, text),
             work(places),
+            places,
         )
-        pa.default_memory_pool().release_unused()  # their texts
+        give_back(len(places))
         read = dict.fromkeys((*OF_MANIFEST, *OF_CARD))
         delivered = columns_of(dataset.rows, read).iloc[places]
         files = writer.listed

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from curation.alike.keys import ASKED, asked_keys, numbers_of
+from curation.alike.keys import ASKED, asked_keys, columns_of, numbers_of
 from curation.alike.likeness import KINDS, LEAK, OtherNumbers, Sample, likenesses
 from curation.alike.near_cells import MANY_ROWS, NearCells
 from curation.alike.pairs import NO_PAIRS, Pairs, gathered, joined
@@ -52,10 +52,12 @@ def leaks(
     threshold: float = LEAK,
     progress: Progress = silent,
     work: Work = AT_ONCE,
+    places: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Find what stands in more than one split: equal prompts, groups, conversations, and copies.
 
-    vectors: aligned with rows, NaN where a row was not embedded. `leak_safe` is true only when
+    places: of the rows that are compared; all unless given. Their texts are read as they are needed.
+    vectors: of these, NaN where a row was not embedded. `leak_safe` is true only when
     nothing is shared, no pair is a copy and every row was compared; otherwise `text` says what is
     wrong and what to do. `kinds`: kind → examples of validation and test with such a pair. `pairs`:
     of all kinds, the most similar first, at most `LISTED`, with ids, splits and prompts. `sample`:
@@ -63,21 +65,25 @@ def leaks(
     `nearest` is then the nearest of the pairs that it compared, None for none that is nearly as near.
     `leak_ratio`: see `leak_ratio`.
     """
-    codes, split_names = pd.factorize(rows["split"].fillna("train").astype(str))
+    places = np.arange(len(rows)) if places is None else places
+    codes, split_names = pd.factorize(rows["split"].iloc[places].fillna("train").astype(str))
     if len(split_names) < 2:
         return {
             "checked": False,
             "leak_safe": False,
             "text": "There is one split only; nothing to check.",
         }
-    keys = work.of_rows(asked_keys, rows[list(ASKED)])
+    keys = work.of_rows(asked_keys, rows[list(ASKED)].iloc[places])
     prompts = numbers_of(keys["folded"])
-    shared = _shared_keys(rows, prompts, codes)
-    compared = _Across(rows, codes, np.asarray(split_names, dtype=object), keys)
+    grouped = columns_of(rows, ("metadata", "duplicate_group"))
+    shared = _shared_keys(grouped.iloc[places], prompts, codes)
+    compared = _Across(
+        rows["prompt"], places, codes, np.asarray(split_names, dtype=object)[codes], keys
+    )
     compared.add(SAME, _equal_prompts(prompts, codes))
     out = compared.names != "train"
     words = part_of(progress, 0, 2)
-    for kind, pairs in likenesses(rows, (), compared.codes, out, words, keys, work):
+    for kind, pairs in likenesses(rows, (), codes, out, words, keys, work, places):
         compared.add(kind, pairs)
     result: dict[str, Any] = {"checked": True, **shared, "threshold": threshold}
     sentences = []
@@ -91,8 +97,8 @@ def leaks(
         result["nearest"] = None
     else:
         vectors = Vectors.of(vectors)
-        numbers, part = OtherNumbers(rows, keys), part_of(progress, 1, 2)
-        if len(rows) > MANY_ROWS:
+        numbers, part = OtherNumbers(rows, keys, places), part_of(progress, 1, 2)
+        if len(places) > MANY_ROWS:
             nearest, sample = _nearest_in_cells(codes, out, vectors, threshold, numbers, part)
             result["sample"] = sample._asdict()
             result["search"] = (
@@ -107,7 +113,7 @@ def leaks(
         result["above_threshold"] = int(near.sum())
         result["leak_ratio"] = leak_ratio(compared.names, vectors)
         blind = int((~vectors.present).sum())
-    result["not_embedded"] = blind if vectors is not None else len(rows)
+    result["not_embedded"] = blind if vectors is not None else len(places)
     result["kinds"] = counts = compared.counts()
     result["pairs"] = compared.listed()
     missed = ", its search missed one" * ("sample" in result)
@@ -154,21 +160,6 @@ def leak_ratio(names: np.ndarray, vectors: Vectors | np.ndarray) -> dict[str, fl
         return None
     chance = (rows**2 - sum(count**2 for count, _ in sums)) / (rows**2 - rows)
     return {"split": round((whole - inside) / pairs, 4), "random": round(chance, 4)}
-
-
-def ratio_sentence(leaks: dict[str, Any]) -> str:
-    """Return the nearest pair and the leakage of a report in words; empty where nothing was compared."""
-    sentences = [leaks["search"]] if "search" in leaks else []
-    if nearest := leaks.get("nearest"):
-        sentences.append(
-            f"The nearest pair across splits has a cosine similarity of {nearest['similarity']:.3f}."
-        )
-    if ratio := leaks.get("leak_ratio"):
-        sentences.append(
-            f"The leakage (DataSAIL's L) is {ratio['split']:.3f}; of random splits of these sizes it "
-            f"is {ratio['random']:.3f}."
-        )
-    return " ".join(sentences)
 
 
 def listed_pairs(leaks: dict[str, Any]) -> list[dict[str, Any]]:
@@ -243,12 +234,14 @@ class _Across:
     """Pairs of rows in different splits, by kind."""
 
     def __init__(
-        self, rows: pd.DataFrame, codes: np.ndarray, split_names: np.ndarray, keys: Arrays
+        self,
+        prompts: pd.Series,
+        places: np.ndarray,
+        codes: np.ndarray,
+        names: np.ndarray,
+        keys: Arrays,
     ) -> None:
-        self.names = split_names[codes]
-        self.codes = codes
-        self._ids = rows.index.astype(str)
-        self._prompts = rows["prompt"].fillna("")
+        self.names, self.codes, self._prompts, self._places = names, codes, prompts, places
         self._texts = {
             "prompt_words": numbered(*keys["prompts"].T),
             "words": numbered(*keys["prompts"].T, *keys["answers"].T),
@@ -293,12 +286,13 @@ class _Across:
 
     def _entry(self, pair: _Listed) -> dict[str, Any]:
         ends = [pair.first, pair.second]
+        prompts = self._prompts.iloc[self._places[ends]].fillna("")
         return {
             "kind": pair.kind,
             "similarity": round(pair.similarity, 4),
-            "ids": [str(self._ids[i]) for i in ends],
+            "ids": [str(name) for name in prompts.index],
             "splits": [str(self.names[i]) for i in ends],
-            "prompts": [one_line(self._prompts.iloc[i], SHOWN) for i in ends],
+            "prompts": [one_line(prompt, SHOWN) for prompt in prompts],
         }
 
 

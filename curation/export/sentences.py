@@ -1,4 +1,4 @@
-"""Sentences on the rows, parts and personal data that a delivery does not hold."""
+"""Sentences on the rows, parts and personal data that a delivery does not hold, and on its leaks."""
 
 from __future__ import annotations
 
@@ -76,3 +76,18 @@ def whose_answer(policy: str) -> str:
     if policy == "latest":
         return "Of each example the newest decision counts; agreement was not measured."
     return f"{CONSENSUS[policy]} An answer that somebody settled counts before all others."
+
+
+def ratio_sentence(leaks: Mapping[str, Any]) -> str:
+    """Return the nearest pair and the leakage of a report in words; empty where nothing was compared."""
+    sentences = [leaks["search"]] if "search" in leaks else []
+    if nearest := leaks.get("nearest"):
+        sentences.append(
+            f"The nearest pair across splits has a cosine similarity of {nearest['similarity']:.3f}."
+        )
+    if ratio := leaks.get("leak_ratio"):
+        sentences.append(
+            f"The leakage (DataSAIL's L) is {ratio['split']:.3f}; of random splits of these sizes it "
+            f"is {ratio['random']:.3f}."
+        )
+    return " ".join(sentences)

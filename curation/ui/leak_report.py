@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from curation.export.leaks import listed_pairs, ratio_sentence
+from curation.export.leaks import listed_pairs
+from curation.export.sentences import ratio_sentence
 from curation.ui import tables
 from curation.ui.tables import Column
 from curation.ui.text import markdown
