@@ -2,7 +2,8 @@
 
 Guarantee: `leak_safe` is said only when every row was compared by the rules that the step `split` keeps
 rows together by: up to MANY_ROWS rows exactly, and above by the search of `split`, whose recall is said
-beside it. Accepted cost: the time of an exact search over all pairs of so many rows.
+beside it. What the split compared by words is not compared again where that shows that no pair has two
+sides. Accepted cost: the time of an exact search over all pairs of so many rows.
 """
 
 from __future__ import annotations
