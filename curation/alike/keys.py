@@ -26,6 +26,10 @@ ASKED = ("prompt", "response")
 """Columns that a split compares."""
 
 
+BLOCK = 16_384
+"""Rows whose texts are read at once."""
+
+
 def columns_of(rows: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The columns of these names that there are."""
     return rows[[name for name in names if name in rows]]
@@ -97,18 +101,23 @@ def numbers_of(keys: np.ndarray) -> np.ndarray:
 
 
 def digest_of(rows: pd.DataFrame) -> str:
-    """A digest of columns of texts, in their order; a missing text counts as an empty one."""
+    """A digest of columns of texts, in their order; a missing text counts as an empty one.
+
+    A column is read by blocks, for one that is made when it is read would be written out whole.
+    """
     whole = hashlib.blake2b(digest_size=16)
     for name in rows:
-        texts = pa.array(rows[name], type=pa.large_string(), from_pandas=True)
-        filled = pc.fill_null(texts, "")
-        chunks = filled.chunks if isinstance(filled, pa.ChunkedArray) else [filled]
+        lengths, texts = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[name].iloc[start : start + BLOCK]
+            filled = pc.fill_null(pa.array(block, type=pa.large_string(), from_pandas=True), "")
+            for chunk in filled.chunks if isinstance(filled, pa.ChunkedArray) else [filled]:
+                if len(chunk):
+                    offsets, data = _span(chunk)
+                    lengths.update(np.diff(offsets).tobytes())
+                    texts.update(data[offsets[0] : offsets[-1]])
         whole.update(f"{name}\0{len(rows)}\0".encode())
-        spans = [_span(chunk) for chunk in chunks if len(chunk)]
-        for offsets, _ in spans:
-            whole.update(np.diff(offsets).tobytes())
-        for offsets, data in spans:
-            whole.update(data[offsets[0] : offsets[-1]])
+        whole.update(lengths.digest() + texts.digest())
     return whole.hexdigest()
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from curation.alike.keys import BLOCK
 from curation.errors import CurationError
 
 Keep = Literal["first", "longest"]
@@ -27,7 +28,7 @@ def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) 
         pd.factorize(rows["source"].astype("str"), sort=True)[0],
     ]
     if keep == "longest":
-        sort_keys.append(-rows["messages"].str.len().to_numpy())
+        sort_keys.append(-_lengths(rows["messages"]))
         if "problems" in rows:
             problems = rows["problems"].fillna("").astype("str")
             sort_keys.append((problems.str.count(",") + (problems != "")).to_numpy())
@@ -36,6 +37,13 @@ def preference(rows: pd.DataFrame, keep: Keep, best_by: str | None, best: Best) 
         signed = -values if best == "highest" else values
         sort_keys.append(np.where(np.isnan(signed), np.inf, signed))
     return np.lexsort(sort_keys)
+
+
+def _lengths(texts: pd.Series) -> np.ndarray:
+    """Characters of each text; read by blocks, for many conversations are written out when they are read."""
+    starts = range(0, max(1, len(texts)), BLOCK)
+    parts = (texts.iloc[start : start + BLOCK].str.len() for start in starts)
+    return np.concatenate([part.to_numpy() for part in parts])
 
 
 def people_first(order: np.ndarray, ids: pd.Index, decisions: Any) -> np.ndarray:
