@@ -31,11 +31,17 @@ PARTS = """
 SCRIPT = """
 window.__streamlit = SETTINGS;
 for (const part of PARTS) import(`./static/js/${part}`);
-document.documentElement.classList.add("untouched");
-for (const act of ["keydown", "pointerdown", "wheel"])
-  addEventListener(act, () => document.documentElement.classList.remove("untouched"), { capture: true, once: true });
+const page = document.documentElement;
+const look = () => page.classList.toggle("untouched", !!document.querySelector("[data-testid=stSkeleton]"));
+const watch = new MutationObserver(look);
+watch.observe(page, { childList: true, subtree: true });
+const touched = () => { watch.disconnect(); page.classList.remove("untouched"); };
+for (const act of ["keydown", "pointerdown", "wheel"]) addEventListener(act, touched, { capture: true, once: true });
 """
-"""Loads the widgets at once; `style.css` draws a page in order until somebody does something."""
+"""Loads the widgets at once; `style.css` draws a page in order until somebody does something.
+
+The class goes with the last skeleton: a browser does not always look again at what a rule with `:has` hid.
+"""
 
 LAPSED = (b"accept-ranges", b"content-length", b"etag", b"last-modified")
 """Headers that do not hold for a page with additions."""

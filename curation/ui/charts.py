@@ -18,6 +18,9 @@ from curation.looking.thresholds import Bars
 from curation.ui.text import hover, short
 
 ACCENT, MUTED, WARN = "#14a394", "#9aa9a9", "#e07a5f"
+ON_ACCENT = {"color": "#06201d"}
+"""The font of words on a bar of ACCENT: white ones were too pale to read."""
+
 PALETTE = (
     "#4c78a8",
     "#f58518",
@@ -164,6 +167,7 @@ def counts(
             marker_color=ACCENT,
             text=[f"{v:,}" for v in shown],
             textposition="auto",
+            insidetextfont=ON_ACCENT,
             customdata=[hover(v, 400) for v in shown.index],
             hovertemplate="%{customdata}: %{x:,} examples<extra></extra>",
         )
@@ -292,6 +296,7 @@ def funnel(dataset: Dataset, key: str | None = None) -> None:
                 for n, loss in zip(left, losses, strict=True)
             ][::-1],
             textposition="auto",
+            insidetextfont=ON_ACCENT,
             customdata=[hover(n) for n in names][::-1],
             hovertemplate="%{customdata}: %{x:,} left<extra></extra>",
         )

@@ -39,11 +39,11 @@ class Listing {
 
   // --- the rest ----------------------------------------------------------------------------------
 
-  /** Reach down to the end of the window, whatever stands above on the page. */
+  /** Reach down to the room below every page, whatever stands above on it. */
   fit() {
     if (!this.shell.isConnected) return undefined;
     const above = this.shell.getBoundingClientRect().top + document.querySelector("[data-testid=stMain]").scrollTop;
-    return this.shell.style.setProperty("--above", `calc(${Math.round(above)}px + 1rem)`);
+    return this.shell.style.setProperty("--above", `calc(${Math.round(above)}px + 2rem)`);
   }
 
   /** A button with its key; a double click counts once. */
