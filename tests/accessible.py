@@ -39,6 +39,14 @@ def moved(page: Any) -> list[str]:
     return [f"{shift:.3f} moved: {shifted}"] if shift > MOST_SHIFT else []
 
 
+def unseen(page: Any) -> list[str]:
+    """Return parts of a loaded page that are there and cannot be seen, though nobody did anything yet."""
+    hidden = """() => [...document.querySelectorAll(".stMainBlockContainer .stVerticalBlock > *")]
+        .filter((part) => part.innerText.trim() && getComputedStyle(part).opacity === "0")
+        .map((part) => `unseen: ${part.innerText.trim().slice(0, 60)}`)"""
+    return list(page.evaluate(hidden))
+
+
 def cut_off(page: Any) -> list[str]:
     """Return what is cut, overlaps, or is out of the page's width."""
     return list(page.evaluate(f"() => ({SCRIPT}).layout()"))

@@ -115,7 +115,7 @@ def problems(opened, addresses: dict[str, str], *schemes: str) -> dict[str, list
     result = {}
     for title, address in addresses.items():
         page = opened(address)
-        measured = accessible.moved(page)
+        measured = accessible.moved(page) + accessible.unseen(page)
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             if title in COLOURED:
