@@ -298,14 +298,10 @@ class Dataset:
     @property
     def kept_numbers(self) -> np.ndarray:
         """The numbers of the kept rows, in the order of their ids."""
-        return self.in_order(self.rows["dropped_by"].isna().to_numpy())
-
-    def in_order(self, mask: np.ndarray) -> np.ndarray:
-        """The numbers of the rows of a mask, in the order of their ids."""
         if not self._order:  # shared by all datasets of these rows
             self._order.append(np.asarray(self.rows.index.argsort()))
         order = self._order[0]
-        return np.asarray(order[mask[order]])
+        return np.asarray(order[self.rows["dropped_by"].isna().to_numpy()[order]])
 
     @property
     def dropped(self) -> pd.DataFrame:

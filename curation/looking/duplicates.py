@@ -228,9 +228,8 @@ def copies_of(dataset: Dataset, report: StepReport, cache: Cache) -> Copies:
     """The rows that a step saw, compared as the step compares them."""
     params, use = dict(report.params), report.use
     named = [params[name] for name in ("best_by", "within") if params.get(name)]
-    seen = np.zeros(len(dataset), dtype=bool)
-    seen[answered(dataset, report)] = True
-    places = dataset.in_order(seen)
+    numbers = answered(dataset, report)
+    places = numbers[dataset.rows.index.take(numbers).argsort()]
     own = dataset.with_columns(named, columns_of(dataset.rows, dict.fromkeys((*READ, *named))))
     rows = own.iloc[places]
     threshold = float(params.get("similarity", 1.0))
