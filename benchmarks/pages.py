@@ -2,7 +2,7 @@
 
 Each page is drawn as the server draws it, by Streamlit's own test runner, without a browser: processor seconds of
 the first drawing and of later ones, in sessions one after the other, and the memory of the process: of its own after
-each, and the most at once (Linux).
+each, the most of its own, and the most with files that it maps (Linux).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -77,6 +78,20 @@ def memory() -> tuple[float, float]:
     return own, files
 
 
+class Watch(threading.Thread):
+    """Reads the process's own memory many times a second. most: GiB, the most since it was set to 0."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most = 0.0
+
+    def run(self) -> None:
+        """Read for ever."""
+        while True:
+            self.most = max(self.most, memory()[0])
+            time.sleep(0.02)
+
+
 def most_since() -> float:
     """Return the most GiB of this process since the last call, its own and of files, and begin anew."""
     with open("/proc/self/status", encoding="utf-8") as lines:
@@ -88,14 +103,16 @@ def most_since() -> float:
 class Walk:
     """Visits to the pages of a project, each timed in processor seconds of the server.
 
-    memory: of each page in the first session, GiB of the process's own after it, and the most.
+    memory: of each page in the first session, GiB of the process's own after it, the most of its own, and the most
+    with files.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seconds: dict[str, list[float]] = {title: [] for title in VISITS}
-        self.memory: dict[str, tuple[float, float]] = {}
-        self._spent = 0.0
+        self.memory: dict[str, tuple[float, float, float]] = {}
+        self._spent, self._watch = 0.0, Watch()
+        self._watch.start()
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -128,7 +145,7 @@ class Walk:
     def session(self, name: str) -> None:
         """Visit every page as a person of that name."""
         for title, (page, values) in VISITS.items():
-            self._spent = 0.0
+            self._spent = self._watch.most = 0.0
             most_since()
             if page:
                 self._visit(name, page, values)
@@ -136,7 +153,7 @@ class Walk:
                 with self._timed():
                     self._cards(name)
             self.seconds[title].append(self._spent)
-            self.memory.setdefault(title, (memory()[0], most_since()))
+            self.memory.setdefault(title, (memory()[0], self._watch.most, most_since()))
 
     def _visit(self, name: str, page: str, values: Mapping[str, Any]) -> None:
         app = AppTest.from_file(str(server.script()), default_timeout=3_600)
@@ -188,14 +205,14 @@ def measure(path: Path, sessions: int) -> None:
                 f"results {budget.size() / 2**30:.2f}",
                 flush=True,
             )
-    print("\n| page | first, processor s | later: median | slowest | GiB after | most |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print(
+        "\n| page | first, processor s | later: median | slowest | GiB after | most own | with files |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for title, (first, *later) in walk.seconds.items():
         middle, slowest = (statistics.median(later), max(later)) if later else (first, first)
-        after, peak = walk.memory[title]
-        print(
-            f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} | {after:.2f} | {peak:.2f} |"
-        )
+        gib = " | ".join(f"{part:.2f}" for part in walk.memory[title])
+        print(f"| {title} | {first:.2f} | {middle:.2f} | {slowest:.2f} | {gib} |")
     later = sorted(s for title in VISITS for s in walk.seconds[title][1:])
     if later:
         print(f"\nLater pages, 95 of 100: {later[int(0.95 * (len(later) - 1))]:.2f} s")

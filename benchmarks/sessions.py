@@ -132,7 +132,7 @@ def measure(project: Path, people: int, minutes: float) -> None:
             person.start()
         samples, minute = [(0.0, *of_server(app.server.pid))], 0
         while time.monotonic() < until:
-            time.sleep(5)
+            time.sleep(0.1)
             now = time.monotonic() - begin
             samples.append((now, *of_server(app.server.pid)))
             if now >= 60 * (minute + 1):
