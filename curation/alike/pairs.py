@@ -283,28 +283,28 @@ class Index:
             begin = end
 
     def _incidences(self, sets: Sets) -> tuple[Any, Any]:
-        """Two sparse matrices (sets, indexed shingles) of ones: all of a set's, and its rarest."""
+        """Two sparse matrices (sets, indexed shingles, the rarest first) of ones: all, and the rarest."""
         from scipy.sparse import csr_matrix
 
-        sizes, flat = sets.sizes, sets.values
-        places = np.searchsorted(self._vocabulary, flat)
-        places = np.minimum(places, max(0, len(self._vocabulary) - 1))
-        indexed = self._vocabulary[places] == flat if len(self._vocabulary) else flat > flat
+        sizes, count = sets.sizes, len(self._vocabulary)
+        places = np.searchsorted(self._vocabulary, sets.values)
+        places = np.minimum(places, max(0, count - 1))
+        some = np.flatnonzero(self._vocabulary[places] == sets.values) if count else places[:0]
+        owner = np.repeat(np.arange(len(sets)), sizes)[some]
+        owner, ranks = np.divmod(np.sort(owner * count + self._rank[places[some]]), max(1, count))
+        indexed = np.bincount(owner, minlength=len(sets))
+        ends = np.append(0, np.cumsum(indexed))
         # A shingle that is not indexed is rarer than any other.
-        rank = np.where(indexed, self._rank[places] if len(places) else 0, -1)
-        owner = np.repeat(np.arange(len(sets)), sizes)
-        order = np.lexsort((rank, owner))
-        nth = np.arange(len(flat)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        nth = np.arange(len(owner)) - (ends[1:] - sizes)[owner]
         # A rounding error must not cost a shingle: 0.7 · 10 is 7, not 7.000000000000001.
         prefix = sizes - np.ceil(self._threshold * sizes - 1e-9).astype(np.int64) + 1
-        rarest = order[(nth < np.repeat(prefix, sizes)) & indexed[order]]
-        shape = (len(sets), len(self._vocabulary))
+        rarest = np.flatnonzero(nth < prefix[owner])
 
-        def ones(chosen: np.ndarray) -> Any:
+        def ones(chosen: np.ndarray, ends: np.ndarray) -> Any:
             data = np.ones(len(chosen), dtype=np.int32)
-            return csr_matrix((data, (owner[chosen], places[chosen])), shape=shape)
+            return csr_matrix((data, ranks[chosen], ends), shape=(len(sets), count))
 
-        return ones(np.flatnonzero(indexed)), ones(rarest)
+        return ones(np.arange(len(ranks)), ends), ones(rarest, np.searchsorted(rarest, ends))
 
 
 CHECKED = 50_000
