@@ -257,6 +257,20 @@ def test_a_delivery_of_ids_that_are_not_there_is_refused_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_rows_of_listed_ids_are_these_whether_kept_or_not(project, tmp_path):
+    ids = [row["id"] for row in lines(run("rows", project)[1])]
+    listed = tmp_path / "chosen.txt"
+    listed.write_text("\n".join([ids[7], ids[0], ids[5], ids[7]]))
+    assert numbers(project, "--ids", listed) == [0, 5, 7]
+    assert numbers(project, "--ids", listed, "--dropped") == [0]
+    assert numbers(project, "--ids", listed, "--filter", "rating=missing", "--kept") == [5]
+    status, _, err = run("rows", project, "--rejected", "--ids", listed)
+    assert status == 2 and "has no" in err
+    listed.write_text(f"{ids[7]}\nstray")
+    message = refused("rows", project, "--ids", listed, "--filter", "rating=missing")
+    assert "1 of the 2 listed ids are of no example here: stray." in message
+
+
 def test_rows_are_named_by_the_beginnings_of_their_ids(project):
     ids = [row["id"] for row in lines(run("rows", project)[1])]
     short = [

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curation.cli.options import EngineName, Filters, ProjectPath, Words, engine_of
+from curation.cli.options import EngineName, Filters, ProjectPath, Words, engine_of, read_ids
 from curation.cli.terminal import say, working
 from curation.dataset import BASE_COLUMNS, Dataset
 from curation.errors import CurationError
@@ -38,15 +38,22 @@ def rows(
     ] = None,
     filter: Filters = None,
     words: Words = "",
+    ids: Annotated[
+        Path | None, typer.Option(help="Only the examples of a file with an id a line.")
+    ] = None,
     engine: EngineName = "auto",
 ) -> None:
     """Print or save the annotated rows; the recipe is run first if anything has changed."""
+    from curation.export.offer import listed
     from curation.export.tables import check_ending, write_frame
 
     check_ending(to)
+    chosen = None if ids is None else read_ids(ids)
     conditions, opened = Filter.parse(filter or [], words), Project.open(project)
-    if rejected and conditions:
-        raise typer.BadParameter("--rejected lists lines that are no rows, so it has no filter")
+    if rejected and (conditions or ids is not None):
+        raise typer.BadParameter(
+            "--rejected lists lines that are no rows, so it has no filter and no ids"
+        )
     if rejected:
         frame = readable(opened.rejected)
     else:
@@ -58,6 +65,8 @@ def rows(
             if conditions
             else dataset.rows
         )
+        if chosen is not None:
+            part = part[part.index.isin(dataset.rows.index[listed(dataset.rows.index, chosen)])]
         if kept != dropped:
             part = part[part["dropped_by"].isna() == kept]
         frame = row_table(dataset, part, columns)

@@ -94,6 +94,7 @@ def export(
     dataset, origin = without_folders(dataset, origin)
     people = People.of(origin.people, pseudonyms)
     places, why = offered(dataset, allow_attention, only, origin.people, ids)
+    give_back(len(dataset))
     with replacing(out) as folder:
         writer = _Writer(dataset, people, folder, slug(origin.name, "data", None), shard_bytes)
         names = list(dict.fromkeys(formats))

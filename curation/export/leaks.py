@@ -21,6 +21,7 @@ from curation.alike.pairs import NO_PAIRS, Pairs, gathered, joined
 from curation.alike.sets import numbered
 from curation.alike.work import AT_ONCE, Arrays, Work
 from curation.dataset import Progress, part_of, silent
+from curation.footprint import give_back
 from curation.operations.split import conversations
 from curation.text.folding import one_line
 from curation.vectors import Vectors
@@ -40,7 +41,7 @@ NEIGHBOURS = 5
 NEARLY = 0.05
 """Below the threshold: the nearest pair is sought so far below it where not all rows are compared."""
 
-HELD = 1_000_000
+HELD = 200_000
 """Near pairs that are held at once; then the nearest of each row stays, for a row may have thousands."""
 
 SAME = "same_prompt"
@@ -78,6 +79,7 @@ def leaks(
     prompts = numbers_of(keys["folded"])
     grouped = columns_of(rows, ("metadata", "duplicate_group"))
     shared = _shared_keys(grouped.iloc[places], prompts, codes)
+    give_back(len(places))  # what the keys were made of
     compared = _Across(
         rows["prompt"], places, codes, np.asarray(split_names, dtype=object)[codes], keys
     )
