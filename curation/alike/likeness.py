@@ -93,6 +93,9 @@ def likenesses(
         yield Likeness("meaning", some.without_other_numbers(pairs))
 
 
+PAIRS = 1_000_000
+"""Pairs that are looked at together."""
+
 PROMPTS, WHOLE = "prompts", "words"
 """The texts that are compared by words: those of prompts, and whole examples."""
 
@@ -153,8 +156,14 @@ def _is_parted(kind: str, keys: Arrays, apart: np.ndarray, work: Work) -> bool:
     places = _places(former["keys"], own[some[first]])
     if (places >= len(former["keys"])).any():
         return False
-    pairs = _at(former, places, first)
-    return bool((sides[pairs.first] == sides[pairs.second]).all())
+    side = np.full(len(former["keys"]), -1, dtype=np.int64)  # of texts that are not among these
+    side[places] = sides[first]
+    for start in range(0, len(former["first"]), PAIRS):
+        part = slice(start, start + PAIRS)
+        i, j = side[former["first"][part]], side[former["second"][part]]
+        if ((i != j) & (i >= 0) & (j >= 0)).any():
+            return False
+    return True
 
 
 def likenesses_so_far(
