@@ -14,7 +14,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from curation.alike import incidence, jaccard, keys, likeness, pairs, shingle_sets, shingles
+from curation.alike import (
+    incidence,
+    jaccard,
+    keys,
+    likeness,
+    pairs,
+    preference,
+    shingle_sets,
+    shingles,
+)
 from curation.alike.keys import digest_of, side_keys
 from curation.alike.near_duplicates import Sides
 from curation.alike.pairs import Index, Pairs, near_among
@@ -125,8 +134,22 @@ def test_a_digest_is_of_the_texts_and_not_of_how_they_lie_in_memory():
         texts.rename(columns={"a": "b"}),
         texts.replace("tw", "t").replace("o", "wo"),
         texts.iloc[::-1],
+        texts.replace("one", "eno"),
     ]
-    assert len({digest_of(frame) for frame in [texts, *others]}) == 5
+    assert len({digest_of(frame) for frame in [texts, *others]}) == 6
+    with patch.object(keys, "BLOCK", 2):
+        assert len({digest_of(frame) for frame in [texts, *others]}) == 6
+        by_two = digest_of(texts)
+    assert by_two == digest_of(texts)
+
+
+def test_the_longest_conversation_comes_first_wherever_the_blocks_end():
+    rows = make_dataset([(f"{i}?", "x" * (3 * i % 7)) for i in range(7)]).rows
+    rows = rows.assign(source_row=range(7))
+    longest = np.argsort(-rows["messages"].str.len().to_numpy(), kind="stable")
+    with patch.object(preference, "BLOCK", 3):
+        assert (preference.preference(rows, "longest", None, "highest") == longest).all()
+    assert not len(preference.preference(rows.iloc[:0], "longest", None, "highest"))
 
 
 alike_sets = st.lists(
