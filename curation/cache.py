@@ -55,8 +55,11 @@ def write_table(path: Path, table: pa.Table) -> None:
         stream.write(body)
 
 
-def read_table(path: Path) -> pa.Table | None:
-    """The table that `write_table` wrote; None when absent or not as written, to the bit."""
+def read_table(path: Path, *, plain: bool = True) -> pa.Table | None:
+    """The table that `write_table` wrote; None when absent or not as written, to the bit.
+
+    plain: texts; otherwise columns with few different ones stay numbered, as Arrow's dictionaries.
+    """
     try:
         data = pa.py_buffer(path.read_bytes())
     except OSError:
@@ -65,7 +68,8 @@ def read_table(path: Path) -> pa.Table | None:
     if hashlib.blake2b(body, digest_size=_DIGEST).digest() != data[:_DIGEST].to_pybytes():
         return None
     with pa.ipc.open_file(body) as reader:
-        return _plain(_double(reader.read_all()))
+        table = _double(reader.read_all())
+        return _plain(table) if plain else _without_list(table)
 
 
 def _single(table: pa.Table) -> pa.Table:
@@ -107,10 +111,16 @@ def _coded(table: pa.Table) -> pa.Table:
 
 def _plain(table: pa.Table) -> pa.Table:
     """The table that `_coded` was given."""
-    metadata = dict(table.schema.metadata or {})
-    for name in orjson.loads(metadata.pop(CODED, b"[]")):
+    for name in orjson.loads((table.schema.metadata or {}).get(CODED, b"[]")):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, table[place].cast(pa.large_string()))
+    return _without_list(table)
+
+
+def _without_list(table: pa.Table) -> pa.Table:
+    """The table without the list of its columns that are numbered."""
+    metadata = dict(table.schema.metadata or {})
+    metadata.pop(CODED, None)
     return table.replace_schema_metadata(metadata or None)
 
 
@@ -168,12 +178,15 @@ class Cache:
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.arrow"
 
-    def get(self, name: str) -> pa.Table | None:
-        """Return the table that was put under that name; None when it is absent or damaged."""
+    def get(self, name: str, *, plain: bool = True) -> pa.Table | None:
+        """Return the table that was put under that name; None when it is absent or damaged.
+
+        plain: as `read_table` takes it.
+        """
         path = self._path(name)
         with contextlib.suppress(OSError):
             os.utime(path)  # what was used last is forgotten last
-        return read_table(path)
+        return read_table(path, plain=plain)
 
     def has(self, name: str) -> bool:
         """Whether something was put under that name, damaged or not."""

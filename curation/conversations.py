@@ -10,7 +10,7 @@ written again, at a microsecond or two a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,12 +19,9 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandas.arrays import ArrowStringArray
 
 from curation.numbered import replaced, spliced, texts_like, texts_of
-
-FEW = 65_536
-"""Rows up to which a column, or a part of one, is written out at once: some 30 MB, often read more than once."""
+from curation.unwritten import column_of, parts_of
 
 BLOCK = 16_384
 """Rows that are written at once."""
@@ -65,7 +62,7 @@ def whole(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     places = np.arange(len(rows), dtype=np.int32)
     sides = _Sides(texts_of(rows["prompt"]), texts_of(rows["response"]), stored, places)
-    return rows.assign(messages=_column(sides, rows["messages"]))
+    return rows.assign(messages=column_of(sides, rows["messages"]))
 
 
 def as_stored(rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +84,7 @@ def exchanged(messages: pd.Series, numbers: np.ndarray, texts: pd.Series) -> pd.
     if sides is None or not sides.is_whole:
         return replaced(messages, numbers, texts)
     fresh = spliced(sides.stored, numbers, pa.array(texts, pa.large_string()))
-    return _column(replace(sides, stored=fresh), messages)
+    return column_of(replace(sides, stored=fresh), messages)
 
 
 def settled(rows: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
@@ -101,7 +98,7 @@ def settled(rows: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
     rest = beyond(texts, prompts.take(some).to_pylist(), responses.take(some).to_pylist())
     fresh = spliced(sides.stored, numbers, pa.array(rest, pa.large_string()))
     sides = _Sides(prompts, responses, fresh, sides.places)
-    return rows.assign(messages=_column(sides, rows["messages"]))
+    return rows.assign(messages=column_of(sides, rows["messages"]))
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,18 @@ class _Sides:
     responses: pa.Array
     stored: pa.Array
     places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of what is no other column's."""
+        return int(self.stored.nbytes + self.places.nbytes)
+
+    def missing(self) -> np.ndarray:
+        """No conversation is missing."""
+        return np.zeros(len(self.places), dtype=bool)
 
     @property
     def is_whole(self) -> bool:
@@ -147,114 +156,6 @@ class _Sides:
         return pc.replace_with_mask(kept, missing, plain)
 
 
-_Texts: Any = ArrowStringArray  # whose own parts its stubs do not know
-
-
-class Conversations(_Texts):  # type: ignore[misc]
-    """A column of text that is made of its sides until somebody changes it.
-
-    pandas reads such a column by its attribute `_pa_array`, which is written out each time here, and
-    takes parts of it by the methods below, which write nothing for many rows.
-    """
-
-    _sides: _Sides | None = None
-    _text: Any = None
-
-    @property
-    def _pa_array(self) -> pa.ChunkedArray:
-        if self._sides is None:
-            return self._text
-        return pa.chunked_array([self._sides.text()])
-
-    @_pa_array.setter
-    def _pa_array(self, value: pa.ChunkedArray) -> None:
-        self._text, self._sides = value, None
-
-    def _of(self, sides: _Sides) -> Conversations:
-        """A column like this one, made of other sides; of few rows it is written."""
-        if len(sides.places) <= FEW:
-            few: Conversations = self._from_pyarrow_array(sides.text())
-            return few
-        column: Conversations = type(self).__new__(type(self))
-        column._sides, column._dtype, column._cache = sides, self._dtype, {}
-        return column
-
-    def __len__(self) -> int:
-        return len(self._text) if self._sides is None else len(self._sides.places)
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of what is no other column's."""
-        if self._sides is None:
-            return int(self._text.nbytes)
-        return int(self._sides.stored.nbytes + self._sides.places.nbytes)
-
-    def isna(self) -> np.ndarray:
-        """No conversation is missing."""
-        if self._sides is None:
-            return np.asarray(super().isna())
-        return np.zeros(len(self), dtype=bool)
-
-    @property
-    def _hasna(self) -> bool:
-        return self._sides is None and bool(super()._hasna)
-
-    def copy(self) -> Conversations:
-        """The column itself, for what it is made of never changes."""
-        column: Conversations = self.view()
-        column._readonly = False
-        return column
-
-    def view(self, dtype: Any = None) -> Any:
-        """The column itself; see `copy`."""
-        if self._sides is None or dtype is not None:
-            return super().view(dtype)
-        column = type(self).__new__(type(self))
-        column._sides, column._dtype, column._cache = self._sides, self._dtype, {}
-        column._readonly = self._readonly
-        return column
-
-    def __getitem__(self, item: Any) -> Any:
-        if self._sides is None:
-            return super().__getitem__(item)
-        if isinstance(item, slice):
-            part = self.view() if item == slice(None) else self._of(self._sides.picked(item))
-            part._readonly = self._readonly
-            return part
-        item = pd.api.indexers.check_array_indexer(self, item)
-        if isinstance(item, np.ndarray):
-            return self._of(self._sides.picked(item))
-        if isinstance(item, int | np.integer):
-            return self._sides.picked(slice(item, item + 1 or None)).text()[0].as_py()
-        return super().__getitem__(item)
-
-    def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> Any:
-        """The rows of some positions; see `pandas.api.extensions.ExtensionArray.take`."""
-        positions = np.asarray(indices, dtype=np.int64)
-        if self._sides is None:
-            return super().take(indices, allow_fill=allow_fill, fill_value=fill_value)
-        missing = allow_fill & (positions < 0)
-        if allow_fill and (positions < -1).any():
-            raise ValueError("a position below −1 names no row")
-        if not missing.any():
-            return self._of(self._sides.picked(positions))
-        whole = self._from_pyarrow_array(self._sides.picked(positions[~missing]).text())
-        places = np.where(missing, -1, np.cumsum(~missing) - 1)
-        return whole.take(places, allow_fill=True, fill_value=fill_value)
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _plain, (self._pa_array.combine_chunks(), self._dtype)
-
-
-def _plain(text: pa.Array, dtype: Any) -> Any:
-    return _Texts(text, dtype=dtype)
-
-
-def _column(sides: _Sides, like: pd.Series) -> pd.Series:
-    column = Conversations(pa.array([], pa.large_string()), dtype=like.dtype)._of(sides)
-    return pd.Series(column, index=like.index, name="messages", copy=False)
-
-
 def _sides_of(messages: pd.Series) -> _Sides | None:
-    column = messages.array
-    return column._sides if isinstance(column, Conversations) else None
+    parts = parts_of(messages)
+    return parts if isinstance(parts, _Sides) else None

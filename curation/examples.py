@@ -6,14 +6,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import pandas as pd
-
 from curation.cache import Cache
 from curation.columns import FileColumns
 from curation.dataset import Dataset
 from curation.errors import CurationError
 from curation.imports import Imports
 from curation.overlay import Source
+from curation.unwritten import absent
 
 
 class Examples:
@@ -41,7 +40,7 @@ class Examples:
             if self._newest is None or self._newest.digest != written:
                 digest, table = self._imports.table("examples")
                 rows = table.set_index("id").drop(columns=["content_hash", "imported_as"])
-                missing = pd.Series(None, index=rows.index, dtype="str")
+                missing = absent(rows.index)
                 rows = rows.assign(dropped_by=missing, split=missing)
                 own = FileColumns(rows["metadata"], digest, self._cache)
                 self._newest = Source(digest, Dataset(rows, own=own))

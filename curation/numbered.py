@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from pandas.arrays import ArrowStringArray
 
+from curation.unwritten import column_of, numbered, with_places
+
 ROW = "row number"
 """The column of a stored table with the number of each row; absent where the rows are all, in order."""
 
@@ -23,6 +25,9 @@ AMONG = b"rows among"
 
 PIECES = 8
 """Rows for each replaced text from which pieces are put together; for fewer a mask is quicker."""
+
+READ_OFTEN = ("messages", "prompt", "response")
+"""Columns of a file that are texts in memory, though few of them may be different."""
 
 
 def numbers_of(ids: pd.Index, some: pd.Index) -> np.ndarray:
@@ -92,12 +97,20 @@ def laid(rows: pd.DataFrame, numbers: np.ndarray, fresh: Mapping[str, pd.Series]
 
 
 def read_parquet(stream: IO[bytes]) -> pd.DataFrame:
-    """Return the rows of a Parquet file, their texts in one piece; read by column, to save memory."""
+    """Return the rows of a Parquet file, their texts in one piece; read by column, to save memory.
+
+    A column of few different texts has them once, and a number for each row.
+    """
     from pyarrow.parquet import ParquetFile
 
     file = ParquetFile(stream)
-    columns = (file.read([name]).combine_chunks() for name in file.schema_arrow.names)
-    whole: pd.DataFrame = pd.concat([column.to_pandas() for column in columns], axis=1)
+    columns = list[pd.DataFrame]()
+    for name in file.schema_arrow.names:
+        column = file.read([name]).combine_chunks().to_pandas()
+        if name not in READ_OFTEN:
+            column = column.assign(**{each: with_places(column[each]) for each in column})
+        columns.append(column)
+    whole: pd.DataFrame = pd.concat(columns, axis=1)
     return whole
 
 
@@ -157,10 +170,19 @@ def with_numbers(table: pa.Table | None, earlier: Sequence[np.ndarray]) -> pa.Ta
 
 
 def from_table(table: pa.Table, count: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the frame that `to_table` was given, counted from 0, and the numbers of its rows."""
+    """Return the frame that `to_table` was given, counted from 0, and the numbers of its rows.
+
+    Arrow's dictionaries become columns of texts that are written out where they are read.
+    """
     numbers = np.arange(count)
     if ROW in table.column_names:
         numbers = table[ROW].to_numpy().astype(np.int64)
         table = table.drop_columns([ROW])
-    frame: Any = table.combine_chunks().to_pandas()
+    coded = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+    frame: Any = table.drop_columns(coded).combine_chunks().to_pandas()
+    for name in coded:  # in their order, so that each has its place
+        values = table[name].combine_chunks()
+        values = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
+        place = table.column_names.index(name)
+        frame.insert(place, name, column_of(numbered(values), index=pd.RangeIndex(len(table))))
     return frame, numbers

@@ -24,6 +24,7 @@ from curation.numbered import numbers_of, replaced, spread
 from curation.personal.redaction import REDACTED, redacted_json
 from curation.registry import KINDS, PHASES
 from curation.report import DISAGREEMENT, PEOPLE, PEOPLE_COLUMNS, StepReport
+from curation.unwritten import laid_over, named
 
 CONTROL = ("keep", "reason", "messages", "label", "split", NEAR, PART)
 """Columns of a delta that are not measured columns of the dataset."""
@@ -224,14 +225,12 @@ def _measured(rows: pd.DataFrame, delta: pd.DataFrame, numbers: np.ndarray) -> d
 def _over(old: pd.Series | None, fresh: pd.Series) -> pd.Series:
     if old is None or not fresh.isna().any():
         return fresh
-    return fresh.where(fresh.notna(), old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
+    return laid_over(fresh, old.astype(fresh.dtype) if old.dtype != fresh.dtype else old)
 
 
 def _dropped_by(dropped: pd.Series, refused: np.ndarray, step: str) -> pd.Series:
     """Name who dropped each row, after a step that drops the rows of some numbers if still kept."""
-    drops = np.zeros(len(dropped), dtype=bool)
-    drops[refused] = True
-    return dropped.mask(drops & dropped.isna().to_numpy(), step)
+    return named(dropped, refused[dropped.isna().to_numpy()[refused]], step)
 
 
 def _decided(rows: pd.DataFrame, numbers: np.ndarray, keep: np.ndarray) -> dict[str, pd.Series]:

@@ -193,7 +193,7 @@ class Replay:
         begin = time.perf_counter()
         step, operation = stage.step, stage.step.operation
         earlier = [r.numbers for r in dataset.steps if r.use != PEOPLE and r.numbers is not None]
-        remembered = with_numbers(self.cache.get(fingerprint), earlier)
+        remembered = with_numbers(self.cache.get(fingerprint, plain=False), earlier)
         vectors, ids = dataset.vectors, dataset.rows.index
         if operation.kind == "embed" and remembered is not None:
             try:

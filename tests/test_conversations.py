@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation import Project, conversations
-from curation.conversations import Conversations, as_stored, exchanged, whole, without_plain
+from curation import Project, conversations, unwritten
+from curation.conversations import as_stored, exchanged, whole, without_plain
 from curation.dataset import Message, derive, dump_messages, with_derived
 from curation.numbered import PIECES, replaced
+from curation.unwritten import Unwritten
 
 ASKED = ["What is tea?", 'Say "hi"\n', "¿Qué?\u2028", "a\\b", "Tab\t\x01 and 🍵"]
 
@@ -25,7 +26,7 @@ FEW = 400
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversations, "FEW", FEW)
+    monkeypatch.setattr(unwritten, "FEW", FEW)
 
 
 def conversation(prompt: str, answer: str, system: str = "") -> str:
@@ -83,7 +84,7 @@ def test_any_text_comes_back(turns: list[tuple[str, str, str]]) -> None:
 def test_parts_are_those_of_the_plain_column() -> None:
     rows, imported = many()
     column, plain = rows["messages"], imported["messages"]
-    assert isinstance(column.array, Conversations) and column.array._sides is not None
+    assert isinstance(column.array, Unwritten) and column.array._parts is not None
     assert len(column) == len(plain) and column.dtype == plain.dtype
     assert column.equals(plain) and not column.isna().any()
     assert column.iloc[-1] == plain.iloc[-1] and column.array[-2] == plain.array[-2]
@@ -148,7 +149,7 @@ def test_no_text_is_written_to_see_that_none_is_missing(monkeypatch: pytest.Monk
     assert not rows["messages"].array._hasna and not counts
     assert imported["messages"].reindex([-1, 0]).array._hasna
     part = rows["messages"].reindex([-1, 0]).array
-    assert isinstance(part, Conversations) and part._hasna
+    assert isinstance(part, Unwritten) and part._hasna
 
 
 def test_a_change_leaves_a_former_frame_as_it_was() -> None:

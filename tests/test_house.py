@@ -14,6 +14,7 @@ import curation
 from tests.conftest import ROOT
 
 FLOORS = """
+    unwritten
     errors footprint numbered report text versions personal reading
     conversations lock process parameters formats topic_names answers targets allocation languages vectors
     registry

@@ -104,7 +104,7 @@ def events_of(acts) -> list[Event]:
 class Forgets:
     """A cache that remembers nothing."""
 
-    def get(self, name):
+    def get(self, name, *, plain=True):
         return None
 
     def put(self, name, table) -> None: ...
