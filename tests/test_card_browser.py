@@ -236,6 +236,17 @@ def test_an_edit_put_aside_outlives_another_card_and_a_reload(opened, project):
     assert [e.kind for e in events(project)] == ["keep", "keep", "skip", "edit"]
 
 
+def test_a_reload_right_after_a_key_loses_no_letter_of_an_edit(opened, project):
+    page = opened()
+    example = painted(page)["example"]
+    page.wait_for_function("example => location.href.includes(example)", arg=example)
+    page.keyboard.press("e")
+    page.keyboard.type(" every letter of mine")
+    page.reload()
+    page.locator("textarea").last.wait_for()
+    assert page.locator("textarea").last.input_value().endswith(" every letter of mine")
+
+
 def test_a_second_edit_leaves_numbers_in_calls_as_they_are(opened, project, tmp_path):
     arguments = {"x": 1.0, "n": 12345678901234567890}
     call = {"id": "c", "type": "function", "function": {"name": "add", "arguments": arguments}}

@@ -75,11 +75,9 @@ function editor(turns, draft, changed) {
     };
     area.addEventListener("input", () => {
       grow(area);
+      changed(); // at once: a reload may come before the next key
       clearTimeout(timers.get(area));
-      timers.set(area, setTimeout(() => {
-        show();
-        changed();
-      }, 150));
+      timers.set(area, setTimeout(show, 150));
     });
     fields.push({ area, index, key, before });
     show();

@@ -57,17 +57,18 @@ def draw(project: Project) -> None:
 def _draw_mending(project: Project, lines: pd.DataFrame) -> None:
     """Draw one refused line as text that can be corrected and read again."""
     places = [(str(s), int(r)) for s, r in zip(lines["source"], lines["row"], strict=True)]
-    position = st.selectbox(
+    # The choice is a place and not a position: when a corrected line goes, others take its position.
+    place = st.selectbox(
         "Correct a line",
-        range(len(places)),
-        format_func=lambda i: f"{places[i][0]}, row {places[i][1]:,}",
+        places,
+        format_func=lambda place: f"{place[0]}, row {place[1]:,}",
         key="mend-pick",
     )
-    if position is None:
+    if place is None:
         return
-    line = lines.iloc[position]
+    line = lines.iloc[places.index(place)]
     st.caption(f":material/block: {markdown(line['message'], 400)}")
-    source, row = places[position]
+    source, row = place
     key = f"mend-{source}-{row}"
     st.text_area("As a JSON object", value=line["raw"][:20_000], key=key, height=140)
     st.button(
