@@ -38,6 +38,7 @@ def key(*parts: object) -> str:
     text = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
+
 SINGLE = b"single"
 """The key in a file under which the columns stand whose numbers lie in single precision."""
 
