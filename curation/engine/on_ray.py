@@ -345,7 +345,7 @@ def _value(answer: Answer, version: str) -> Any:
     kind, node, value = answer
     if kind == "done":
         # Made by `at_worker` on a node of the person's own cluster, which the guide says how to close.
-        return pickle.loads(value)
+        return pickle.loads(value)  # by our own worker
     if kind == "other":
         raise CurationError(
             f"The Ray worker on {node} has another version of this program or of the packages that it "
